@@ -1,0 +1,63 @@
+# Everything that a fresh machine needs is here. Only python3 (3.11 or newer) and make are assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test fast check lint types schema bench clean
+
+help:  ## list what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(DONE)  ## make the virtual environment from the lock file
+
+$(DONE): requirements.lock pyproject.toml
+	@echo "==> Making the virtual environment in $(VENV) (once; some minutes on a slow line)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(DONE)
+	@echo "==> Ready: $(BIN)/cityai --help"
+
+demo: $(DONE)  ## write the synthetic city, run its project, print where the card is
+	@echo "==> Writing the synthetic city (no network, no real person)"
+	@$(BIN)/cityai sample-city
+	@echo "==> Running projects/sample_requests"
+	@$(BIN)/cityai run projects/sample_requests
+
+test: $(DONE)  ## lint, types and all tests, as CI does
+	@echo "==> Lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "==> Types"
+	@$(BIN)/mypy
+	@echo "==> Tests"
+	@$(BIN)/python -m pytest -n auto --dist loadfile
+
+fast: $(DONE)  ## the tests that take no time
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow"
+
+check: lint types fast  ## what to run before a commit
+
+lint: $(DONE)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(DONE)
+	@$(BIN)/mypy
+
+schema: $(DONE)  ## write the JSON Schema that editors use
+	@$(BIN)/cityai schema --write
+
+lock:  ## resolve the pins again (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+
+bench: $(DONE)  ## accuracy on five real sets beside the peers, and the audit's speed and coverage
+	@$(BIN)/python benchmarks/demand.py
+	@$(BIN)/python benchmarks/audit_speed.py
+	@$(BIN)/python benchmarks/audit_coverage.py
+
+clean:  ## remove the environment and all saved stages (published cards stay)
+	rm -rf $(VENV) .cityai

@@ -1,0 +1,32 @@
+"""Responsible-AI scaffolding for city service prediction.
+
+    import cityai
+    project = cityai.load_project("projects/waste_tonnage")
+    result = cityai.run_project(project)
+
+Both names are loaded when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cityai.run import run_project
+    from cityai.spec.load import load_project
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load_project", "run_project"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `load_project` or `run_project` when it is first asked for."""
+    if name == "load_project":
+        from cityai.spec.load import load_project
+
+        return load_project
+    if name == "run_project":
+        from cityai.run import run_project
+
+        return run_project
+    raise AttributeError(f"module 'cityai' has no attribute '{name}'")

@@ -1,0 +1,353 @@
+"""From files to one frozen, resolved project."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from cityai.errors import SpecError, suggest_name
+from cityai.spec.city import CitySpec
+from cityai.spec.policy import PolicySpec
+from cityai.spec.project import ProjectSpec
+from cityai.spec.record import SpecRecord
+from cityai.spec.words import WordsSpec
+from cityai.spec.yaml import Document, Location, read_yaml
+
+CONFIGS = "configs"
+STATE = ".cityai"
+_VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
+
+_ABSENT = object()
+
+RecordT = TypeVar("RecordT", bound=SpecRecord)
+
+
+class ProjectFile(SpecRecord):
+    """`project.yaml` as it is written, before the files that it names are read."""
+
+    use: str | None = None
+    """A preset in `configs/presets/`: its sections are taken whole where this file has none."""
+    city: str = "city"
+    """The city's file in `configs/`, without `.yaml`."""
+    policy: str = "policy"
+    """The policy's file in `configs/`, without `.yaml`."""
+    card: str = "card.yaml"
+    """The human part of the card, in the project's folder."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as the run sees it.
+
+    Attributes
+    ----------
+    spec : ProjectSpec
+        The resolved specification.
+    folder : Path
+        The project's folder.
+    workspace : Path
+        The nearest folder above it with a ``configs`` folder.
+    digest : str
+        SHA-256 of the resolved specification and of the bytes of ``features.py``.
+    """
+
+    spec: ProjectSpec
+    folder: Path
+    workspace: Path
+    digest: str
+
+    @property
+    def own_features(self) -> Path:
+        """Where the project's own feature functions are, if it has any."""
+        return self.folder / "features.py"
+
+    @property
+    def state(self) -> Path:
+        """The workspace's private folder for saved stages, the store and the sample city."""
+        return find_state(self.workspace)
+
+    def find_path(self, written: str) -> Path:
+        """Turn a path of a specification into one of the machine.
+
+        ``${CITYAI_DATA}`` and ``${CITYAI_SAMPLE}`` are expanded; a relative path is looked for in
+        the project's folder, then in the workspace.
+
+        Raises
+        ------
+        SpecError
+            If another variable is named.
+        """
+        path = Path(expand_path(written, self.workspace))
+        if path.is_absolute():
+            return path
+        inside = self.folder / path
+        return inside if inside.exists() else self.workspace / path
+
+
+def find_state(workspace: Path) -> Path:
+    """Return the private folder of a workspace (``CITYAI_STATE`` may move it)."""
+    return Path(os.environ.get("CITYAI_STATE") or workspace / STATE)
+
+
+def expand_path(written: str, workspace: Path) -> str:
+    """Replace the variables that a path may hold."""
+    known = {
+        "CITYAI_DATA": os.environ.get("CITYAI_DATA") or str(workspace / ".." / "shared" / "data"),
+        "CITYAI_SAMPLE": str(find_state(workspace) / "sample_city"),
+    }
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise SpecError(
+                f"the variable ${{{match[1]}}} is not known in a path",
+                where=written,
+                expected=suggest_name(match[1], known),
+            )
+        return known[match[1]]
+
+    return _VARIABLE.sub(replace, written)
+
+
+def load_project(path: str | Path) -> Project:
+    """Read and resolve a project.
+
+    Parameters
+    ----------
+    path : str or Path
+        The project's folder, or its ``project.yaml``.
+
+    Raises
+    ------
+    SpecError
+        If a file is missing or a value is wrong; the message has the file, line and column.
+    """
+    given = Path(path)
+    file = given / "project.yaml" if given.is_dir() or given.suffix != ".yaml" else given
+    if not file.exists():
+        raise SpecError(
+            "there is no project here",
+            where=str(given),
+            expected="a folder with a project.yaml",
+            next_step=_list_projects(given),
+        )
+    file = file.resolve()
+    folder, workspace = file.parent, find_workspace(file.parent)
+    document = read_yaml(file)
+    own = {k: v for k, v in document.content.items() if k in ProjectFile.model_fields}
+    written = _validate(ProjectFile, own, document)
+    sections = {k: v for k, v in document.content.items() if k not in ProjectFile.model_fields}
+    sources = dict.fromkeys(sections, document)
+    if written.use is not None:
+        preset = _read_config(workspace, f"presets/{written.use}", document, "use")
+        for key, value in preset.content.items():
+            sections.setdefault(key, value)
+            sources.setdefault(key, preset)
+    city = _read_config(workspace, written.city, document, "city")
+    policy = _read_config(workspace, written.policy, document, "policy")
+    words = folder / written.card
+    resolved: dict[str, object] = {
+        **sections,
+        "city": _validate(CitySpec, city.content, city),
+        "policy": _validate(PolicySpec, policy.content, policy),
+        "words": _read_words(words),
+    }
+    spec = _validate(ProjectSpec, resolved, document, sources)
+    _check_names(spec, document, folder)
+    return Project(spec, folder, workspace, _digest(spec, folder))
+
+
+def find_workspace(folder: Path) -> Path:
+    """Return the nearest folder, upwards, that holds ``configs``."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / CONFIGS).is_dir():
+            return candidate
+    raise SpecError(
+        "no workspace was found above the project",
+        where=str(folder),
+        expected="a folder `configs/` with city.yaml and policy.yaml beside `projects/`",
+        next_step="move the project into a workspace, or make the folder",
+    )
+
+
+def _list_projects(given: Path) -> str:
+    shelf = given.parent if given.parent.name == "projects" else Path("projects")
+    found = sorted(p.parent.name for p in shelf.glob("*/project.yaml"))
+    return suggest_name(given.name, found) if found else "go to a workspace with `projects/`"
+
+
+def _read_config(workspace: Path, name: str, document: Document, key: str) -> Document:
+    path = workspace / CONFIGS / f"{name}.yaml"
+    if not path.exists():
+        shelf = path.parent
+        found = [p.stem for p in shelf.glob("*.yaml")] if shelf.is_dir() else []
+        raise SpecError(
+            f"`{key}` names '{path.stem}', and {path.relative_to(workspace)} does not exist",
+            where=document.locate((key,)),
+            expected=suggest_name(path.stem, found),
+        )
+    return read_yaml(path)
+
+
+def _read_words(path: Path) -> WordsSpec:
+    if not path.exists():
+        return WordsSpec()
+    document = read_yaml(path)
+    return _validate(WordsSpec, document.content, document)
+
+
+def _validate(
+    model: type[RecordT],
+    content: Mapping[str, object],
+    document: Document,
+    sources: Mapping[str, Document] | None = None,
+) -> RecordT:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise SpecError(_describe(model, error, document, sources or {})) from None
+
+
+def _describe(
+    model: type[SpecRecord], error: ValidationError, document: Document, by: Mapping[str, Document]
+) -> str:
+    messages: list[str] = []
+    for problem in error.errors(include_url=False):
+        source = by.get(str(problem["loc"][0]), document) if problem["loc"] else document
+        at = _strip_branches(problem["loc"], source.content)
+        name = ".".join(str(part) for part in at)
+        where = source.locate(at)
+        if problem["type"] == "extra_forbidden":
+            known = _known_keys(model, at[:-1])
+            messages.append(
+                f"{where}: the key '{name}' is not known\n  "
+                f"next: {suggest_name(str(at[-1]), known)}"
+            )
+        elif problem["type"] == "missing":
+            messages.append(f"{where}: the key '{name}' is missing")
+        else:
+            said = problem["msg"].removeprefix("Value error, ")
+            given = problem.get("input")
+            shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+            messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}")
+    return "\n".join(dict.fromkeys(messages))
+
+
+def _strip_branches(loc: tuple[int | str, ...], content: object) -> Location:
+    """Leave out the parts of a pydantic location that name a branch of a union."""
+    kept: list[int | str] = []
+    node = content
+    for i, part in enumerate(loc):
+        child = _get_child(node, part)
+        if child is _ABSENT and (i < len(loc) - 1 or not isinstance(node, dict)):
+            continue
+        node = child
+        kept.append(part)
+    return tuple(kept)
+
+
+def _get_child(node: object, part: int | str) -> object:
+    if isinstance(node, dict):
+        return node.get(part, _ABSENT)
+    if isinstance(node, list) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return _ABSENT
+
+
+def _known_keys(model: type[BaseModel], at: Iterable[int | str]) -> list[str]:
+    models: list[type[BaseModel]] = [model]
+    for part in at:
+        found: list[type[BaseModel]] = []
+        for candidate in models:
+            if part in candidate.model_fields:
+                found += _nested_models(candidate.model_fields[str(part)].annotation)
+            else:
+                found.append(candidate)
+        models = found or models
+    return [name for candidate in models for name in candidate.model_fields]
+
+
+def _nested_models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType, tuple, dict, list) or get_args(annotation):
+        return [model for part in get_args(annotation) for model in _nested_models(part)]
+    return []
+
+
+def _check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
+    if spec.name != folder.name:
+        raise SpecError(
+            f"the project is called '{spec.name}' and its folder '{folder.name}'",
+            where=document.locate(("name",)),
+            expected="the same name",
+        )
+    areas = spec.question.entity.areas
+    if areas is not None and areas not in spec.city.areas:
+        raise SpecError(
+            f"the city has no area table '{areas}'",
+            where=document.locate(("question", "entity", "areas")),
+            expected=suggest_name(areas, spec.city.areas),
+        )
+    unpivot = spec.data.unpivot
+    made = () if unpivot is None else (unpivot.into, unpivot.value)
+    declared = {*spec.data.columns, *made}
+    for location, column in _named_columns(spec):
+        if column not in declared:
+            raise SpecError(
+                f"`{'.'.join(location)}` names the column '{column}', which has no contract",
+                where=document.locate(location),
+                expected=suggest_name(column, declared),
+                next_step=f"add it under `data.columns`, for example `{column}: {{type: text}}`",
+            )
+    for name, dimension in spec.audit.dimensions.items():
+        attribute = dimension.attribute
+        known = {*spec.question.entity.attributes, "area", "entity"}
+        if attribute is not None and attribute not in known:
+            raise SpecError(
+                f"the audit's dimension '{name}' names the attribute '{attribute}'",
+                where=document.locate(("audit", "dimensions", name, "attribute")),
+                expected=suggest_name(attribute, known),
+            )
+        if (dimension.shares or dimension.bands) and areas is None:
+            raise SpecError(
+                f"the audit's dimension '{name}' needs an area table",
+                where=document.locate(("audit", "dimensions", name)),
+                expected="`question.entity.area` and `question.entity.areas`",
+            )
+
+
+def _named_columns(spec: ProjectSpec) -> list[tuple[tuple[str, ...], str]]:
+    entity, data = spec.question.entity, spec.data
+    named: list[tuple[tuple[str, ...], str]] = [
+        (("question", "entity", "columns"), column) for column in entity.columns
+    ]
+    named += [(("question", "entity", "attributes"), column) for column in entity.attributes]
+    named += [(("data", "key"), column) for column in data.key]
+    named += [(("data", "where"), column) for column in data.where]
+    named.append((("data", "time"), data.time))
+    for location, column in (
+        (("question", "value"), spec.question.value),
+        (("question", "entity", "area"), entity.area),
+        (("data", "known", "column"), data.known.column),
+        (("models", "city_rule"), spec.models.city_rule),
+    ):
+        if column is not None:
+            named.append((location, column))
+    return named
+
+
+def _digest(spec: ProjectSpec, folder: Path) -> str:
+    content = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(content.encode())
+    own = folder / "features.py"
+    digest.update(own.read_bytes() if own.exists() else b"")
+    return digest.hexdigest()

@@ -1,0 +1,29 @@
+"""The base of every specification record: frozen, strict about names."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class SpecRecord(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _check_slug(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value):
+        raise ValueError(
+            "must be lower-case letters, digits and underscores, beginning with a letter"
+        )
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_check_slug)]
+"""A name that is safe in folders, metrics and columns: ``waste_tonnage``."""
+
+Text = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
