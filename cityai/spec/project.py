@@ -258,8 +258,8 @@ class DimensionSpec(SpecRecord):
     """What the columns of `shares` hold."""
     rest: Text | None = None
     """Name of the group of the residents in none of `shares`."""
-    bands: Text | None = None
-    """Quantile bands of a numeric column of the area table."""
+    bands: Text | tuple[Text, ...] | None = None
+    """Quantile bands of a numeric column of the area table, or of the sum of several."""
     band_names: tuple[Text, ...] = ("lowest", "lower middle", "upper middle", "highest")
     """Names of the bands, from low to high; their number is the number of bands."""
     reference: Text = "overall"

@@ -1,0 +1,1 @@
+"""The card: one record of facts, then pages made from it."""

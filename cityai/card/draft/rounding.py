@@ -1,0 +1,63 @@
+"""How finely a figure is published.
+
+A rate of a small group with many decimals gives its counts away: for fifty people or fewer, four
+decimals name the exact fraction. So groups of fewer than 200 get two.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+SMALL_GROUP: Final = 200
+RATE_DECIMALS: Final = 4
+SMALL_RATE_DECIMALS: Final = 2
+DIGITS: Final = 4
+SMALL_DIGITS: Final = 3
+
+
+def count_decimals(value: float, unit: str, n: float | None) -> int:
+    """Return the decimals that a figure of `n` predictions is published with (may be negative).
+
+    Parameters
+    ----------
+    value : float
+        The figure.
+    unit : str
+        ``share`` and ``ratio`` are rates; other units get significant digits.
+    n : float or None
+        Predictions (or weighted predictions) behind it; unknown counts as few.
+    """
+    few = n is None or not math.isfinite(n) or n < SMALL_GROUP
+    if unit in {"share", "ratio"}:
+        if few:
+            return SMALL_RATE_DECIMALS
+        whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+        return max(RATE_DECIMALS - whole, 0)
+    digits = SMALL_DIGITS if few else DIGITS
+    if value == 0 or not math.isfinite(value):
+        return 0
+    return digits - 1 - math.floor(math.log10(abs(value)))
+
+
+def round_figure(value: object, unit: str, n: float | None) -> float | None:
+    """Round a figure for publication; nothing where it is missing or not finite."""
+    if value is None:
+        return None
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        return None
+    rounded = round(number, count_decimals(number, unit, n))
+    return 0.0 if rounded == 0 else rounded
+
+
+def round_total(value: object) -> float | None:
+    """Round a city-wide total to four significant digits, whole numbers below 10,000 kept."""
+    if value is None:
+        return None
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        return None
+    if abs(number) < 10_000:
+        return round(number, 1 if abs(number) < 1_000 else 0)
+    return round_figure(number, "total", SMALL_GROUP)

@@ -1,0 +1,88 @@
+"""The card's record: every number and sentence that a page may show.
+
+Human fields are those of `cityai.spec.words`: a value, ``{not_applicable: why}``, or nothing, which
+`gaps` then lists. Every number says what it measures, of what, how sure, and where it came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from cityai.card.record.described import (
+    DecisionPart,
+    EnvironmentPart,
+    FindingPart,
+    Gap,
+    MonitoringPart,
+    OwnerPart,
+    ProvenancePart,
+    PublicationPart,
+    RecordPart,
+    SystemPart,
+    UsePart,
+)
+from cityai.card.record.measured import DataPart, EvalPart, FairnessPart, ModelPart
+from cityai.card.record.part import Part
+from cityai.spec.words import (
+    ChecklistLine,
+    LegalWords,
+    NotApplicable,
+    OversightWords,
+    Risk,
+    SecurityWords,
+)
+
+
+class CardRecord(Part):
+    """A model card: facts for residents, reviewers and registers."""
+
+    record: RecordPart
+    system: SystemPart
+    owner: OwnerPart
+    decision: DecisionPart
+    legal: LegalWords
+    use: UsePart
+    data: tuple[DataPart, ...]
+    model: ModelPart
+    eval: EvalPart
+    fairness: FairnessPart
+    risks: tuple[Risk, ...] | NotApplicable | None
+    oversight: OversightWords
+    monitoring: MonitoringPart
+    security: SecurityWords
+    environment: EnvironmentPart
+    publication: PublicationPart
+    checklist: tuple[ChecklistLine, ...] | NotApplicable | None
+    findings: tuple[FindingPart, ...]
+    gaps: tuple[Gap, ...]
+    provenance: ProvenancePart
+
+
+def write_canonical(record: CardRecord) -> str:
+    """Return the record's canonical JSON: keys sorted, two spaces, no NaN, one final newline."""
+    return _dump(record.model_dump(mode="json"))
+
+
+def digest_record(record: CardRecord) -> str:
+    """Return the SHA-256 of the canonical JSON without ``record.content_digest``."""
+    facts = record.model_dump(mode="json")
+    del facts["record"]["content_digest"]
+    return hashlib.sha256(_dump(facts).encode()).hexdigest()
+
+
+def seal_record(record: CardRecord) -> CardRecord:
+    """Return the record with its own digest in ``record.content_digest``."""
+    head = record.record.model_copy(update={"content_digest": digest_record(record)})
+    return record.model_copy(update={"record": head})
+
+
+def write_schema() -> str:
+    """Return the JSON Schema of the record (draft 2020-12)."""
+    schema = CardRecord.model_json_schema(mode="serialization")
+    return _dump({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+def _dump(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

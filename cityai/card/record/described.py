@@ -1,0 +1,138 @@
+"""The record's parts that say what the system is and who answers for it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from cityai.card.record.part import Part, StatusWord
+from cityai.spec.words import (
+    DecisionWords,
+    MonitoringWords,
+    OwnerWords,
+    PublicationWords,
+    SystemWords,
+    UseWords,
+)
+
+SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
+
+
+class Approval(Part):
+    """A decision of the review, by role."""
+
+    role: str
+    date: date
+    decision: str
+
+
+class RecordPart(Part):
+    """The record about itself."""
+
+    schema_version: Literal["1.0.0"] = SCHEMA_VERSION
+    id: str
+    """Name of the project."""
+    title: str
+    language: str
+    """Language of the page's fixed words."""
+    words_language: str
+    """Language of what people wrote."""
+    created: datetime
+    updated: datetime
+    review_due: date | None
+    approved_by: tuple[Approval, ...] = ()
+    content_digest: str = ""
+    """SHA-256 of the canonical JSON of the record without this field."""
+
+
+class SystemPart(SystemWords):
+    """What the system is."""
+
+    kind: str
+    """Kind of question, in words."""
+    city: str
+    synthetic: bool
+    """True for an invented city."""
+
+
+class Contact(Part):
+    """Who answers for the city."""
+
+    unit: str
+    email: str
+    url: str = ""
+
+
+class OwnerPart(OwnerWords):
+    """Who answers for it."""
+
+    city_contact: Contact
+
+
+class DecisionPart(DecisionWords):
+    """What is decided with it, and by whom."""
+
+    scale: str
+    """How many predictions of what, how far ahead."""
+
+
+class UsePart(UseWords):
+    """What it is for and what it is not for."""
+
+    found_limits: tuple[str, ...]
+    """Conditions that the tests found wanting."""
+
+
+class MonitoringPart(MonitoringWords):
+    """What happens after release."""
+
+    drift: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+class EnvironmentPart(Part):
+    """What it costs to make."""
+
+    compute_seconds: dict[str, float]
+    energy_kwh: float | None = None
+
+
+class PublicationPart(PublicationWords):
+    """How predictions are published as data."""
+
+    table_schema: dict[str, str]
+
+
+class FindingPart(Part):
+    """One statement, as the run made it."""
+
+    code: str
+    status: StatusWord
+    title: str
+    reason: str
+    observed: float | None
+    limit: float | None
+    unit: str
+    subject: str
+
+
+class Gap(Part):
+    """A question that only a person can answer, still open."""
+
+    path: str
+    what: str
+    """What to write."""
+    required: bool
+    """Whether release waits for it."""
+
+
+class ProvenancePart(Part):
+    """From what this record was made."""
+
+    run_digest: str
+    data_digest: str
+    spec_digest: str
+    predictions_digest: str
+    git_commit: str
+    git_dirty: bool
+    versions: dict[str, str]

@@ -1,0 +1,266 @@
+"""The record's parts that hold what was measured: data, model, tests, groups."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from cityai.card.record.part import Number, Part, StatusWord, Unit
+from cityai.spec.words import DataWords, FairnessWords, NotApplicable
+
+
+class QualityMeasure(Part):
+    """One measured property of the data."""
+
+    dimension: str
+    """completeness, accuracy, consistency or timeliness."""
+    measure: str
+    slice: str
+    value: float | None
+    n: int | None
+    limit: float | None
+    status: StatusWord
+    source: str
+
+
+class QualityPoint(Part):
+    """The data of one period."""
+
+    period_start: date
+    rows: int | None
+    """Nothing when suppressed."""
+    reporting: int | None
+    median_delay_days: float | None
+
+
+class Rejected(Part):
+    """Why rows were refused, counted."""
+
+    column: str
+    reason: str
+    rows: int
+
+
+class DataPart(DataWords):
+    """One data set."""
+
+    name: str
+    sha256: str
+    roles: tuple[str, ...]
+    first: date
+    last: date
+    """Last day covered."""
+    grain: str
+    rows_read: int
+    rows_out_of_scope: int
+    rows_rejected: int
+    rows_accepted: int
+    columns: tuple[str, ...]
+    known_rule: str
+    """When a row could first be seen."""
+    cleaning: tuple[str, ...]
+    quality: tuple[QualityMeasure, ...]
+    rejected: tuple[Rejected, ...]
+    by_period: tuple[QualityPoint, ...]
+    in_words: tuple[str, ...]
+
+
+class Input(Part):
+    """What the model may look at."""
+
+    name: str
+    label: str
+
+
+class Method(Part):
+    """A candidate or a baseline."""
+
+    name: str
+    label: str
+    weight: float | None = None
+    """Share of the final forecast."""
+
+
+class Driver(Part):
+    """What moves the forecast."""
+
+    feature: str
+    label: str
+    importance: float | None
+    share: float | None
+    stability: float | None
+    """Standard deviation of the share over folds."""
+    folds_in_top: int | None
+
+
+class GroupDriver(Part):
+    """What moves the forecast of a group, mean over its predictions."""
+
+    dimension: str
+    group: str
+    feature: str
+    mean_effect: float | None
+    importance: float | None
+
+
+class ExplanationPart(Part):
+    """What drives the forecasts, over all predictions together."""
+
+    method: str
+    weight: float | None
+    """Share of the forecast that is explained this way."""
+    additivity_error: float | None
+    unit: Unit
+    drivers: tuple[Driver, ...]
+    by_group: tuple[GroupDriver, ...]
+    in_words: tuple[str, ...]
+
+
+class ModelPart(Part):
+    """How the forecast is made."""
+
+    name: str
+    version: str
+    type: str
+    self_learning: bool
+    inputs: tuple[Input, ...]
+    output: str
+    horizon: int
+    period: str
+    unit: Unit
+    parameters: dict[str, str]
+    candidates: tuple[Method, ...]
+    baselines: tuple[Method, ...]
+    choice_reason: str | NotApplicable | None
+    explanation: ExplanationPart | None
+
+
+class FoldPart(Part):
+    """One replay of the past."""
+
+    number: int
+    role: str
+    as_of: date
+    train_before: date
+    """Only totals of periods before this day were used to learn."""
+    test_first: date
+    test_last: date
+    """Last day of the last period forecast."""
+
+
+class Comparison(Part):
+    """The forecast against one baseline."""
+
+    baseline: str
+    label: str
+    metric: str
+    unit: Unit
+    difference: float | None
+    low: float | None
+    high: float | None
+    blocks: int | None
+    status: StatusWord
+    sentence: str
+    source: str
+
+
+class SeriesPoint(Part):
+    """The whole city in one period."""
+
+    period_start: date
+    actual: float | None
+    forecast: float | None
+    low: float | None
+    high: float | None
+    practice: float | None
+    """The baseline that stands for today's practice."""
+
+
+class PlaceResult(Part):
+    """One area, or one entity where entities have no areas."""
+
+    id: str
+    name: str
+    figures: tuple[Number, ...]
+
+
+class EvalPart(Part):
+    """How well it works."""
+
+    design: tuple[str, ...]
+    folds: tuple[FoldPart, ...]
+    metrics: tuple[Number, ...]
+    comparisons: tuple[Comparison, ...]
+    practice: str
+    """Name of the baseline that stands for today's practice."""
+    practice_label: str
+    nominal_coverage: float
+    coverage_tolerance: float
+    confidence: float
+    series: tuple[SeriesPoint, ...]
+    series_note: str
+    places: tuple[PlaceResult, ...]
+    places_label: str
+    places_note: str
+    boundaries: str
+    """File with the outlines of the areas."""
+    boundaries_key: str
+    metric_reason: str | NotApplicable | None
+    in_words: tuple[str, ...]
+
+
+class GroupPart(Part):
+    """One group of a dimension."""
+
+    name: str
+    residents_share: float | None
+    data_share: float | None
+
+
+class DimensionPart(Part):
+    """One way to divide people or places."""
+
+    name: str
+    label: str
+    kind: str
+    infers: str
+    block: str
+    caveat: str
+    cuts: tuple[float, ...]
+    groups: tuple[GroupPart, ...]
+    in_words: tuple[str, ...]
+
+
+class GroupResult(Part):
+    """One metric of one group held against its reference."""
+
+    dimension: str
+    group: str
+    metric: str
+    unit: Unit
+    value: float | None
+    low: float | None
+    high: float | None
+    reference: str
+    reference_value: float | None
+    gap: float | None
+    gap_low: float | None
+    gap_high: float | None
+    limit: float | None
+    n: int | None
+    blocks: int | None
+    status: StatusWord
+    sentence: str
+    more_blocks: int | None
+    source: str
+
+
+class FairnessPart(FairnessWords):
+    """For whom it works."""
+
+    min_group_size: int
+    confidence: float
+    limits: dict[str, float]
+    dimensions: tuple[DimensionPart, ...]
+    results: tuple[GroupResult, ...]
+    by_fold: tuple[Number, ...]
+    in_words: tuple[str, ...]
