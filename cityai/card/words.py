@@ -217,3 +217,30 @@ def _trim(value: float, decimals: int) -> str:
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text.replace("-", "−")
+
+
+_SAME_SEASON = {
+    "day": "the same weekday last week",
+    "week": "the same week last year",
+    "month": "the same month last year",
+}
+
+
+def name_baseline(name: str, period: str) -> str:
+    """Return what a baseline is called: ``the same month last year``."""
+    return {
+        "city_rule": "the city's present rule",
+        "seasonal_naive": _SAME_SEASON[period],
+        "same_period_last_year": f"the same {period} last year",
+        "recent_mean": f"the average of the last {period}s",
+    }.get(name, name.replace("_", " "))
+
+
+def name_candidate(name: str) -> str:
+    """Return what a candidate model is called."""
+    return {
+        "blend": "Weighted mean of the models below",
+        "lightgbm": "Gradient-boosted trees (LightGBM)",
+        "theta": "Theta (trend and season)",
+        "ets": "Exponential smoothing",
+    }.get(name, name.replace("_", " "))

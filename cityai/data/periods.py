@@ -110,10 +110,14 @@ class Periods:
         )
 
     def _start_days(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
-        first = self.first.to_datetime64()
+        days: npt.NDArray[np.datetime64]
         if self.freq == "month":
-            return (first.astype("datetime64[M]") + steps).astype("datetime64[D]")
-        return first.astype("datetime64[D]") + steps * (7 if self.freq == "week" else 1)
+            months = np.asarray(self.first.to_datetime64(), dtype="datetime64[M]") + steps
+            days = months.astype("datetime64[D]")
+        else:
+            stride = np.timedelta64(7 if self.freq == "week" else 1, "D")
+            days = np.asarray(self.first.to_datetime64(), dtype="datetime64[D]") + steps * stride
+        return days
 
 
 def build_periods(freq: Period, earliest: pd.Timestamp, latest: pd.Timestamp) -> Periods:
@@ -152,7 +156,7 @@ def find_start(freq: Period, moment: pd.Timestamp) -> pd.Timestamp:
 
 
 def _count_units(freq: Period, moments: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-    """Number days, weeks or months from a fixed point, so that differences are exact."""
+    """Give each moment the number of its day, week or month, counted from a fixed one."""
     days = moments.to_numpy().astype("datetime64[D]")
     if freq == "month":
         return days.astype("datetime64[M]").astype(np.int64)

@@ -1,0 +1,152 @@
+"""For whom it works: the audit's figures, rounded, with what was suppressed left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cityai.card.draft import sentences
+from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
+from cityai.card.draft.rounding import round_figure
+from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
+from cityai.card.record.part import Number
+from cityai.columns import EVERYWHERE
+from cityai.findings import Status
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+
+SOURCE = "audit.table, from the saved predictions and the groups' shares"
+
+
+def draft_fairness(audit: Audit, spec: ProjectSpec) -> FairnessPart:
+    """Draft the section on results by group."""
+    results = _list_results(audit.table, spec)
+    words = spec.words.fairness
+    return FairnessPart(
+        **{name: getattr(words, name) for name in type(words).model_fields},
+        min_group_size=spec.policy.small_cell,
+        confidence=spec.policy.confidence,
+        limits=dict(sorted(spec.limits.items())),
+        dimensions=_list_dimensions(audit.dimensions, results, spec),
+        results=results,
+        by_fold=_list_folds(audit.by_fold, results, spec),
+        in_words=sentences.describe_fairness(results),
+    )
+
+
+def find_hidden(audit: Audit, spec: ProjectSpec) -> frozenset[str]:
+    """Return the entities and areas that the audit suppressed as groups of their own."""
+    own = [
+        name
+        for name, dimension in spec.audit.dimensions.items()
+        if dimension.attribute in {"entity", "area"}
+    ]
+    table = audit.table
+    hidden = table[(table["status"].astype(str) == Status.SUPPRESSED) & table["dimension"].isin(own)]
+    return frozenset(hidden["group"].astype(str))
+
+
+def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
+    """Return the (dimension, group) pairs that may not be shown anywhere."""
+    return frozenset((r.dimension, r.group) for r in results if r.status == Status.SUPPRESSED)
+
+
+def _list_results(table: pd.DataFrame, spec: ProjectSpec) -> tuple[GroupResult, ...]:
+    sizes = {
+        (row["dimension"], row["group"], row["metric"]): as_number(row["n"])
+        for row in table.to_dict("records")
+    }
+    return tuple(_make_result(row, sizes, spec) for row in table.to_dict("records"))
+
+
+def _make_result(
+    row: dict[str, Any], sizes: Mapping[tuple[str, str, str], float | None], spec: ProjectSpec
+) -> GroupResult:
+    unit = unit_of(row["metric"], spec)
+    hide = str(row["status"]) == Status.SUPPRESSED
+    n = None if hide else as_number(row["n"])
+    reference = as_text(row["reference"])
+    size = math.inf if reference == EVERYWHERE else sizes.get((row["dimension"], reference, row["metric"]))
+
+    def figure(name: str, count: float | None = n) -> float | None:
+        return None if hide else round_figure(row.get(name), unit, count)
+
+    return GroupResult(
+        dimension=row["dimension"],
+        group=row["group"],
+        metric=row["metric"],
+        unit=unit,
+        value=figure("value"),
+        low=figure("low"),
+        high=figure("high"),
+        reference=reference,
+        reference_value=figure("reference_value", size),
+        gap=figure("gap"),
+        gap_low=figure("gap_low"),
+        gap_high=figure("gap_high"),
+        limit=as_number(row.get("limit")),
+        n=None if n is None else round(n),
+        blocks=as_count(row.get("blocks")),
+        status=str(row["status"]),  # type: ignore[arg-type]
+        sentence=as_text(row.get("sentence")) or as_text(row.get("reason")),
+        more_blocks=as_count(row.get("more_blocks")),
+        source=SOURCE,
+    )
+
+
+def _list_dimensions(
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: ProjectSpec
+) -> tuple[DimensionPart, ...]:
+    secret = list_suppressed(results)
+    parts = []
+    for row in table.to_dict("records"):
+        own = [r for r in results if r.dimension == row["dimension"]]
+        shown = [
+            GroupPart(
+                name=group,
+                residents_share=None if (row["dimension"], group) in secret else _share_of(row, "residents", group),
+                data_share=None if (row["dimension"], group) in secret else _share_of(row, "data", group),
+            )
+            for group in row["groups"]
+        ]
+        parts.append(
+            DimensionPart(
+                name=row["dimension"],
+                label=row["label"],
+                kind=row["kind"],
+                infers=as_text(row.get("infers")),
+                block=as_text(row.get("block")),
+                caveat=as_text(row.get("caveat")),
+                cuts=tuple(float(f"{cut:.4g}") for cut in row.get("cuts", ())),
+                groups=tuple(shown),
+                in_words=sentences.describe_dimension(row["kind"], own, spec),
+            )
+        )
+    return tuple(parts)
+
+
+def _share_of(row: Mapping[str, Any], what: str, group: str) -> float | None:
+    shares = row.get(f"{what}_share")
+    return round_figure(shares.get(group), "share", math.inf) if isinstance(shares, Mapping) else None
+
+
+def _list_folds(
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: ProjectSpec
+) -> tuple[Number, ...]:
+    secret = list_suppressed(results)
+    return tuple(
+        Number(
+            metric=row["metric"],
+            value=round_figure(row["value"], unit_of(row["metric"], spec), None),
+            unit=unit_of(row["metric"], spec),
+            slice={row["dimension"]: row["group"], "fold": str(as_count(row["fold"]))},
+            source="audit.by_fold, from the saved predictions and the groups' shares",
+        )
+        for row in table.to_dict("records")
+        if row["metric"] in spec.limits and (row["dimension"], row["group"]) not in secret
+    )

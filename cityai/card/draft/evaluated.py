@@ -1,0 +1,274 @@
+"""How well it works: the evaluation's figures, rounded and named."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cityai.card.draft import sentences
+from cityai.card.draft.facts import RunFacts
+from cityai.card.draft.rounding import round_figure, round_total
+from cityai.card.record.measured import Comparison, EvalPart, FoldPart, PlaceResult, SeriesPoint
+from cityai.card.record.part import Number, StatusWord
+from cityai.card.words import describe_metric, name_baseline
+from cityai.columns import BASELINE, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    from cityai.assessment.evaluate import Evaluation
+    from cityai.modeling.predictions import Predictions
+    from cityai.modeling.split import Folds
+
+FORECAST = "forecast"
+CITY_RULE = "city_rule"
+SOURCE = "evaluation.metrics, from the saved predictions"
+BY_FOLD_OR_STEP = ("wape", "bias", "under_forecast_share", "coverage")
+BY_PLACE = ("wape", "under_forecast_share", "bias", "coverage")
+
+
+def draft_eval(
+    facts: RunFacts,
+    spec: ProjectSpec,
+    predictions: Predictions,
+    evaluation: Evaluation,
+    folds: Folds | None,
+    hidden: frozenset[str],
+) -> EvalPart:
+    """Draft the section on how well the forecast works.
+
+    Parameters
+    ----------
+    hidden : frozenset of str
+        Entities (or areas) that the audit suppressed; their figures stay out of here too.
+    """
+    metrics = _list_metrics(evaluation.metrics, spec)
+    practice = pick_practice(metrics)
+    label = name_baseline(practice, spec.question.period) if practice else ""
+    series = _sum_city(predictions.table, practice, spec)
+    places = _list_places(facts, spec, predictions.table, evaluation.metrics, hidden)
+    areas = spec.areas
+    outlines = areas.boundaries if areas else None
+    return EvalPart(
+        design=sentences.describe_design(spec, folds),
+        folds=_list_folds(folds),
+        metrics=metrics,
+        comparisons=_list_comparisons(evaluation.comparisons, spec),
+        practice=practice,
+        practice_label=label,
+        nominal_coverage=predictions.coverage,
+        coverage_tolerance=spec.policy.coverage_tolerance,
+        confidence=spec.policy.confidence,
+        series=series,
+        series_note=sentences.describe_series(series, spec),
+        places=places,
+        places_label=spec.question.entity.label_plural,
+        places_note=sentences.describe_places(places, spec),
+        boundaries=outlines.path if outlines else "",
+        boundaries_key=outlines.key if outlines else "",
+        metric_reason=spec.words.model.metric_reason,
+        in_words=sentences.describe_accuracy(metrics, practice, label, spec),
+    )
+
+
+def pick_practice(metrics: tuple[Number, ...]) -> str:
+    """Return the baseline that stands for today's practice.
+
+    The city's own rule where its forecasts are in the data, else the baseline with the least
+    average error: the hardest one to beat.
+    """
+    errors = {
+        m.slice["model"].removeprefix(BASELINE): m.value
+        for m in metrics
+        if m.metric == "wape"
+        and len(m.slice) == 1
+        and m.slice["model"].startswith(BASELINE)
+        and m.value is not None
+    }
+    if CITY_RULE in errors:
+        return CITY_RULE
+    return min(errors, key=lambda name: (errors[name], name)) if errors else ""
+
+
+def unit_of(metric: str, spec: ProjectSpec) -> str:
+    """Return a metric's unit, the target's own where it is measured in it."""
+    unit = describe_metric(metric).unit
+    return spec.question.unit if unit == "target" else unit
+
+
+def as_number(value: Any) -> float | None:
+    """Return a float, nothing for a missing or infinite one."""
+    if value is None or value is pd.NA:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def as_count(value: Any) -> int | None:
+    """Return a whole number, nothing for a missing one."""
+    number = as_number(value)
+    return None if number is None else round(number)
+
+
+def as_text(value: Any) -> str:
+    """Return a text, empty for a missing one."""
+    return value if isinstance(value, str) else "" if as_number(value) is None else str(value)
+
+
+def _list_metrics(table: pd.DataFrame, spec: ProjectSpec) -> tuple[Number, ...]:
+    kept = []
+    for row in table.to_dict("records"):
+        kind = row["slice_kind"]
+        if kind in {"fold", "step"}:
+            if row["metric"] not in BY_FOLD_OR_STEP or row["model"].startswith("candidate."):
+                continue
+        elif kind != EVERYWHERE:
+            continue
+        slices = {"model": row["model"]}
+        if kind != EVERYWHERE:
+            slices[kind] = str(as_count(row["slice"]))
+        kept.append(_make_number(row, slices, spec))
+    return tuple(kept)
+
+
+def _make_number(row: dict[str, Any], slices: dict[str, str], spec: ProjectSpec) -> Number:
+    unit = unit_of(row["metric"], spec)
+    n = as_count(row["n"])
+    return Number(
+        metric=row["metric"],
+        value=round_figure(row["value"], unit, n),
+        unit=unit,
+        slice=slices,
+        low=round_figure(row.get("low"), unit, n),
+        high=round_figure(row.get("high"), unit, n),
+        n=n,
+        source=SOURCE,
+        reason=as_text(row.get("reason")),
+    )
+
+
+def _list_comparisons(table: pd.DataFrame, spec: ProjectSpec) -> tuple[Comparison, ...]:
+    kept = []
+    for row in table.to_dict("records"):
+        unit = unit_of(row["metric"], spec)
+        name = str(row["baseline"]).removeprefix(BASELINE)
+        kept.append(
+            Comparison(
+                baseline=name,
+                label=name_baseline(name, spec.question.period),
+                metric=row["metric"],
+                unit=unit,
+                difference=round_figure(row["difference"], unit, math.inf),
+                low=round_figure(row["low"], unit, math.inf),
+                high=round_figure(row["high"], unit, math.inf),
+                blocks=as_count(row.get("n_blocks")),
+                status=read_status(row["verdict"]),
+                sentence=as_text(row.get("sentence")),
+                source="evaluation.comparisons, from the saved predictions",
+            )
+        )
+    return tuple(kept)
+
+
+def read_status(word: Any) -> StatusWord:
+    """Return a status's word, also of a comparison's own words."""
+    text = str(word)
+    return {"better": "pass", "worse": "fail", "no difference": "not enough evidence"}.get(text, text)  # type: ignore[return-value]
+
+
+def _list_folds(folds: Folds | None) -> tuple[FoldPart, ...]:
+    if folds is None:
+        return ()
+    start = folds.periods.start
+
+    def day(index: int) -> date:
+        return start(index).date()
+
+    return tuple(
+        FoldPart(
+            number=fold.number,
+            role=fold.role,
+            as_of=fold.as_of.date(),
+            train_before=day(fold.train_until),
+            test_first=day(fold.test_first),
+            test_last=day(fold.test_last + 1) - timedelta(days=1),
+        )
+        for fold in folds.folds
+    )
+
+
+def _sum_city(
+    table: pd.DataFrame, practice: str, spec: ProjectSpec
+) -> tuple[SeriesPoint, ...]:
+    columns = [Y_TRUE, Y_PRED, Y_LOW, Y_HIGH]
+    if practice:
+        columns.append(f"{BASELINE}{practice}")
+    rows = table[np.isfinite(table[Y_TRUE])]
+    rows = rows.sort_values([PERIOD_START, ENTITY, STEP], kind="stable")
+    latest = rows.drop_duplicates([PERIOD_START, ENTITY])
+    sums = latest.groupby(PERIOD_START, sort=True)[columns].sum(min_count=1, skipna=False)
+    points = []
+    for start, row in sums.iterrows():
+        few = spec.question.measure == "count" and row[Y_TRUE] < spec.policy.small_cell
+        shown = dict.fromkeys(columns) if few else {c: round_total(row[c]) for c in columns}
+        points.append(
+            SeriesPoint(
+                period_start=pd.Timestamp(start).date(),  # type: ignore[arg-type]
+                actual=shown[Y_TRUE],
+                forecast=shown[Y_PRED],
+                low=shown[Y_LOW],
+                high=shown[Y_HIGH],
+                practice=shown[columns[4]] if practice else None,
+            )
+        )
+    return tuple(points)
+
+
+def _list_places(
+    facts: RunFacts,
+    spec: ProjectSpec,
+    table: pd.DataFrame,
+    metrics: pd.DataFrame,
+    hidden: frozenset[str],
+) -> tuple[PlaceResult, ...]:
+    own = metrics[(metrics["model"] == FORECAST) & metrics["metric"].isin(BY_PLACE)]
+    kind = "area" if (own["slice_kind"] == "area").any() else "entity"
+    own = own[own["slice_kind"] == kind]
+    names = _name_places(facts, kind)
+    few = _find_small(table, spec) if kind == "entity" else set()
+    places = []
+    for place, rows in own.groupby("slice", sort=True):
+        place_id = str(place)
+        figures = [_make_number(row, {"model": FORECAST, kind: place_id}, spec) for row in rows.to_dict("records")]
+        if place_id in hidden or place_id in few:
+            figures = [_hide_number(figure) for figure in figures]
+        figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
+        places.append(PlaceResult(id=place_id, name=names.get(place_id, place_id), figures=tuple(figures)))
+    return tuple(places)
+
+
+def _hide_number(number: Number) -> Number:
+    return number.model_copy(
+        update={"value": None, "low": None, "high": None, "n": None, "reason": "too few to show"}
+    )
+
+
+def _find_small(table: pd.DataFrame, spec: ProjectSpec) -> set[str]:
+    """Entities with fewer events in the whole test than the policy's small cell."""
+    if spec.question.measure != "count":
+        return set()
+    totals = table.groupby(table[ENTITY].astype(str), sort=False)[Y_TRUE].sum()
+    return set(totals.index[totals < spec.policy.small_cell])
+
+
+def _name_places(facts: RunFacts, kind: str) -> dict[str, str]:
+    known = facts.entities
+    key = ENTITY if kind == "entity" else "area_id"
+    column = "name" if kind == "entity" else "area_name"
+    if known is None or key not in known or column not in known:
+        return {}
+    named = known.dropna(subset=[key, column])
+    return dict(zip(named[key].astype(str), named[column].astype(str), strict=True))

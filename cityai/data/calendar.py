@@ -1,0 +1,132 @@
+"""What a calendar on the wall says about each period, past and future."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+import holidays
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.data.periods import Periods
+from cityai.errors import SpecError
+from cityai.spec.project import Period
+
+CALENDAR: Final[dict[Period, dict[str, str]]] = {
+    "day": {
+        "month": "month of the year",
+        "week": "week of the year",
+        "month_day": "day of the month",
+        "weekday": "day of the week (0 is Monday)",
+        "working_days": "a working day (1) or not (0)",
+        "holidays": "a public holiday (1) or not (0)",
+        "days_to_holiday": "days to the nearest public holiday (negative: after it)",
+    },
+    "week": {
+        "month": "month of the year",
+        "week": "week of the year",
+        "working_days": "working days in the week",
+        "holidays": "public holidays in the week",
+        "days_to_holiday": "days to the nearest public holiday (negative: after it)",
+    },
+    "month": {
+        "month": "month of the year",
+        "days": "days in the month",
+        "working_days": "working days in the month",
+        "holidays": "public holidays in the month",
+    },
+}
+"""By length of period: the columns that vary, each in a reader's words."""
+
+
+def build_calendar(
+    periods: Periods, n_periods: int, country: str, subdivision: str = ""
+) -> pd.DataFrame:
+    """Describe periods ``0 .. n_periods - 1`` by the calendar alone.
+
+    Parameters
+    ----------
+    periods : Periods
+        The time axis.
+    n_periods : int
+        Number of periods to describe, past and future.
+    country : str
+        ISO 3166 code of the country whose public holidays count.
+    subdivision : str, optional
+        The part of an ISO 3166-2 code after the country, for regional holidays.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per period (the index), int64 columns: `month` (1-12) and `week` (ISO, 1-53) of the
+        period's first day, `month_day` (1-31), `weekday` (0 Monday - 6), `days` in the period,
+        `working_days` (neither weekend nor public holiday, by the country's own weekend),
+        `holidays`, and `days_to_holiday`: 0 with a holiday inside, else days from the period's
+        edge to the nearest holiday, negative when it lies before (ties count as ahead).
+
+    Raises
+    ------
+    SpecError
+        When the holidays of the country or subdivision are not known.
+    """
+    starts = periods.starts(n_periods)
+    edges = periods.starts(n_periods + 1).to_numpy().astype("datetime64[D]")
+    # A margin of a year on both sides, so that the nearest holiday is always inside.
+    first, last = edges[0] - 400, edges[-1] + 400
+    days = np.arange(first, last)
+    dates: list[dt.date] = days.astype("datetime64[D]").tolist()
+    known = _open_holidays(range(dates[0].year, dates[-1].year + 1), country, subdivision)
+    free = np.array([day in known for day in dates], dtype=np.bool_)
+    working = np.array([known.is_working_day(day) for day in dates], dtype=np.bool_)
+    low, high = (edges[:-1] - first).astype(np.int64), (edges[1:] - first).astype(np.int64)
+    iso = starts.isocalendar()
+    inside = _count_between(free, low, high)
+    return pd.DataFrame(
+        {
+            "month": starts.month.to_numpy(np.int64),
+            "week": iso["week"].to_numpy(np.int64),
+            "month_day": starts.day.to_numpy(np.int64),
+            "weekday": starts.weekday.to_numpy(np.int64),
+            "days": high - low,
+            "working_days": _count_between(working, low, high),
+            "holidays": inside,
+            "days_to_holiday": np.where(inside > 0, 0, _find_distance(free, low, high)),
+        },
+        index=pd.RangeIndex(n_periods, name="period"),
+    )
+
+
+def _open_holidays(years: range, country: str, subdivision: str) -> holidays.HolidayBase:
+    try:
+        return holidays.country_holidays(country, subdiv=subdivision or None, years=years)
+    except NotImplementedError as error:
+        raise SpecError(
+            f"the public holidays of {country} {subdivision}".rstrip() + " are not known",
+            where="city: country, subdivision",
+            expected=f"ISO 3166 codes known to the library `holidays` ({error})",
+            next_step="correct the codes, leave `subdivision` out, or set `features.calendar: "
+            "false` and give the holidays as a covariate that is known ahead",
+        ) from None
+
+
+def _count_between(
+    marked: npt.NDArray[np.bool_], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    total = np.concatenate([[0], np.cumsum(marked, dtype=np.int64)])
+    counted: npt.NDArray[np.int64] = total[high] - total[low]
+    return counted
+
+
+def _find_distance(
+    free: npt.NDArray[np.bool_], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Signed days from each period's edge to the nearest holiday outside it."""
+    where = np.flatnonzero(free)
+    if where.size == 0:
+        raise SpecError("the country has no public holiday in these years", where="city: country")
+    after = where[np.minimum(np.searchsorted(where, high), where.size - 1)] - (high - 1)
+    before = low - where[np.maximum(np.searchsorted(where, low) - 1, 0)]
+    nearest: npt.NDArray[np.int64] = np.where(after <= before, after, -before)
+    return nearest

@@ -1,0 +1,152 @@
+"""The rules of the house, held by machine."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "cityai"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+RANKS = [
+    {"columns", "errors", "findings", "progress"},
+    {"spec"},
+    {"data"},
+    {"modeling"},
+    {"assessment"},
+    {"card"},
+    {"kinds"},
+    {"store", "track"},
+    {"run"},
+    {"doctor"},
+    {"cli", "__main__", "__init__"},
+]
+"""A module may import from its own rank or an earlier one, never from a later one."""
+
+DOORS = {
+    "duckdb": {"data/source.py"},
+    "ibis": {"data/source.py", "data/snapshot.py", "data/contract.py"},
+    "pandera": {"data/contract.py"},
+    "holidays": {"data/calendar.py"},
+    "lightgbm": {"modeling/estimators.py"},
+    "sklearn": {"modeling/estimators.py"},
+    "fairlearn": {"assessment/audit.py"},
+    "shap": {"assessment/explain.py"},
+    "matplotlib": {"card/figures.py"},
+    "jinja2": {"card/render.py"},
+    "mlflow": {"track.py", "pyfunc_model.py"},
+    "typer": {"cli.py"},
+    "rich": {"cli.py"},
+    "ruamel": {"spec/yaml.py"},
+}
+"""Which files may import a heavy library."""
+
+FORBIDDEN = {"pickle", "cloudpickle", "joblib", "statsforecast", "requests", "urllib.request"}
+
+
+def find_imports(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text())
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append(node.module or "")
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def rank_of(part: str) -> int:
+    return next(i for i, names in enumerate(RANKS) if part in names)
+
+
+def in_door(name: str, doors: set[str]) -> bool:
+    """Whether a file is a door, or lies in the folder that a door has grown into."""
+    return any(name == door or name.startswith(door.removesuffix(".py") + "/") for door in doors)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_run_one_way(path):
+    own = name_of(path).split("/")[0].removesuffix(".py")
+    for name in find_imports(path):
+        parts = name.split(".")
+        if parts[0] == "cityai" and len(parts) > 1:
+            assert rank_of(parts[1]) <= rank_of(own), f"{name_of(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_one_heavy_library_one_door(path):
+    name = name_of(path)
+    for imported in find_imports(path):
+        root = imported.split(".")[0]
+        assert in_door(name, DOORS.get(root, {name})), f"{name} imports {imported}"
+        assert imported not in FORBIDDEN, f"{name} imports {imported}"
+        assert root not in FORBIDDEN, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_fits_in_the_head(path):
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 400, "a module over 400 lines becomes a folder of the same name"
+    assert lines, "no empty files"
+
+
+def test_the_map_is_one_page():
+    assert len((PACKAGE / "run.py").read_text().splitlines()) <= 160
+
+
+def test_no_room_for_leftovers():
+    for path in MODULES:
+        assert path.stem not in {"utils", "helpers", "common", "base", "manager"}, path
+
+
+HEAVY = [
+    "pandas",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "lightgbm",
+    "mlflow",
+    "shap",
+    "fairlearn",
+    "matplotlib",
+    "duckdb",
+    "ibis",
+    "pandera",
+    "jinja2",
+    "holidays",
+]
+
+
+@pytest.mark.parametrize(
+    "command", [["-c", "import cityai"], ["-m", "cityai", "--help"]], ids=["import", "help"]
+)
+def test_starting_is_light(command):
+    """Importing the package, and asking for help, load nothing heavy."""
+    probe = subprocess.run(
+        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
+    )
+    loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in probe.stderr.splitlines()}
+    assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
+
+
+def test_chapters_know_nothing_of_the_store():
+    for path in MODULES:
+        if name_of(path).split("/")[0] in {
+            "spec",
+            "data",
+            "modeling",
+            "assessment",
+            "card",
+            "kinds",
+        }:
+            for name in find_imports(path):
+                assert name not in {"cityai.store", "cityai.track"}, path
