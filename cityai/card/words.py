@@ -187,7 +187,9 @@ def name_one(unit: str) -> str:
 
 def clean_text(text: str) -> str:
     """Drop what no page can show: control characters and unpaired surrogates."""
-    kept = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069]", "", text)
+    kept = re.sub(
+        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069]", "", text
+    )
     return kept.encode("utf-8", "ignore").decode("utf-8")
 
 

@@ -110,14 +110,13 @@ class Periods:
         )
 
     def _start_days(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
-        days: npt.NDArray[np.datetime64]
+        first = self.first.to_datetime64()
         if self.freq == "month":
-            months = np.asarray(self.first.to_datetime64(), dtype="datetime64[M]") + steps
-            days = months.astype("datetime64[D]")
-        else:
-            stride = np.timedelta64(7 if self.freq == "week" else 1, "D")
-            days = np.asarray(self.first.to_datetime64(), dtype="datetime64[D]") + steps * stride
-        return days
+            months = first.astype("datetime64[M]").astype(np.int64) + steps
+            return np.asarray(months.astype("datetime64[M]"), dtype="datetime64[D]")
+        stride = 7 if self.freq == "week" else 1
+        days = first.astype("datetime64[D]").astype(np.int64) + steps * stride
+        return np.asarray(days, dtype="datetime64[D]")
 
 
 def build_periods(freq: Period, earliest: pd.Timestamp, latest: pd.Timestamp) -> Periods:

@@ -47,7 +47,9 @@ def find_hidden(audit: Audit, spec: ProjectSpec) -> frozenset[str]:
         if dimension.attribute in {"entity", "area"}
     ]
     table = audit.table
-    hidden = table[(table["status"].astype(str) == Status.SUPPRESSED) & table["dimension"].isin(own)]
+    hidden = table[
+        (table["status"].astype(str) == Status.SUPPRESSED) & table["dimension"].isin(own)
+    ]
     return frozenset(hidden["group"].astype(str))
 
 
@@ -71,7 +73,11 @@ def _make_result(
     hide = str(row["status"]) == Status.SUPPRESSED
     n = None if hide else as_number(row["n"])
     reference = as_text(row["reference"])
-    size = math.inf if reference == EVERYWHERE else sizes.get((row["dimension"], reference, row["metric"]))
+    size = (
+        math.inf
+        if reference == EVERYWHERE
+        else sizes.get((row["dimension"], reference, row["metric"]))
+    )
 
     def figure(name: str, count: float | None = n) -> float | None:
         return None if hide else round_figure(row.get(name), unit, count)
@@ -109,8 +115,12 @@ def _list_dimensions(
         shown = [
             GroupPart(
                 name=group,
-                residents_share=None if (row["dimension"], group) in secret else _share_of(row, "residents", group),
-                data_share=None if (row["dimension"], group) in secret else _share_of(row, "data", group),
+                residents_share=None
+                if (row["dimension"], group) in secret
+                else _share_of(row, "residents", group),
+                data_share=None
+                if (row["dimension"], group) in secret
+                else _share_of(row, "data", group),
             )
             for group in row["groups"]
         ]
@@ -132,7 +142,9 @@ def _list_dimensions(
 
 def _share_of(row: Mapping[str, Any], what: str, group: str) -> float | None:
     shares = row.get(f"{what}_share")
-    return round_figure(shares.get(group), "share", math.inf) if isinstance(shares, Mapping) else None
+    return (
+        round_figure(shares.get(group), "share", math.inf) if isinstance(shares, Mapping) else None
+    )
 
 
 def _list_folds(

@@ -15,7 +15,17 @@ from cityai.card.draft.rounding import round_figure, round_total
 from cityai.card.record.measured import Comparison, EvalPart, FoldPart, PlaceResult, SeriesPoint
 from cityai.card.record.part import Number, StatusWord
 from cityai.card.words import describe_metric, name_baseline
-from cityai.columns import BASELINE, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
+from cityai.columns import (
+    BASELINE,
+    ENTITY,
+    EVERYWHERE,
+    PERIOD_START,
+    STEP,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+    Y_TRUE,
+)
 from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
@@ -176,7 +186,9 @@ def _list_comparisons(table: pd.DataFrame, spec: ProjectSpec) -> tuple[Compariso
 def read_status(word: Any) -> StatusWord:
     """Return a status's word, also of a comparison's own words."""
     text = str(word)
-    return {"better": "pass", "worse": "fail", "no difference": "not enough evidence"}.get(text, text)  # type: ignore[return-value]
+    return {"better": "pass", "worse": "fail", "no difference": "not enough evidence"}.get(
+        text, text
+    )  # type: ignore[return-value]
 
 
 def _list_folds(folds: Folds | None) -> tuple[FoldPart, ...]:
@@ -200,9 +212,7 @@ def _list_folds(folds: Folds | None) -> tuple[FoldPart, ...]:
     )
 
 
-def _sum_city(
-    table: pd.DataFrame, practice: str, spec: ProjectSpec
-) -> tuple[SeriesPoint, ...]:
+def _sum_city(table: pd.DataFrame, practice: str, spec: ProjectSpec) -> tuple[SeriesPoint, ...]:
     columns = [Y_TRUE, Y_PRED, Y_LOW, Y_HIGH]
     if practice:
         columns.append(f"{BASELINE}{practice}")
@@ -242,11 +252,16 @@ def _list_places(
     places = []
     for place, rows in own.groupby("slice", sort=True):
         place_id = str(place)
-        figures = [_make_number(row, {"model": FORECAST, kind: place_id}, spec) for row in rows.to_dict("records")]
+        figures = [
+            _make_number(row, {"model": FORECAST, kind: place_id}, spec)
+            for row in rows.to_dict("records")
+        ]
         if place_id in hidden or place_id in few:
             figures = [_hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
-        places.append(PlaceResult(id=place_id, name=names.get(place_id, place_id), figures=tuple(figures)))
+        places.append(
+            PlaceResult(id=place_id, name=names.get(place_id, place_id), figures=tuple(figures))
+        )
     return tuple(places)
 
 

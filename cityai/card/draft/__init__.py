@@ -1,0 +1,114 @@
+"""From the run's records to the card's record. Nothing is computed after this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cityai.card.draft import described
+from cityai.card.draft.audited import draft_fairness, find_hidden, list_suppressed
+from cityai.card.draft.evaluated import draft_eval
+from cityai.card.draft.facts import RunFacts
+from cityai.card.draft.gaps import list_gaps
+from cityai.card.draft.modelled import draft_model
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.record.described import EnvironmentPart, ProvenancePart
+from cityai.columns import ENTITY
+from cityai.findings import Finding, sort_findings
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.evaluate import Evaluation
+    from cityai.assessment.explain import Explanation
+    from cityai.data.quality import QualityReport
+    from cityai.modeling.backtest import Backtest
+    from cityai.modeling.predictions import Predictions
+
+
+def draft_card(
+    facts: RunFacts,
+    spec: ProjectSpec,
+    predictions: Predictions,
+    evaluation: Evaluation,
+    audit: Audit,
+    *,
+    quality: QualityReport | None = None,
+    backtest: Backtest | None = None,
+    explanation: Explanation | None = None,
+) -> CardRecord:
+    """Draft the card's record, sealed with its own digest.
+
+    Parameters
+    ----------
+    facts : RunFacts
+        What the run knows about itself.
+    spec : ProjectSpec
+        The resolved project; its `words` are the human part.
+    predictions, evaluation, audit
+        What was predicted and how it was judged.
+    quality, backtest, explanation : optional
+        Absent when someone else's predictions are carded; the page then says nothing of them.
+
+    Returns
+    -------
+    CardRecord
+        Figures rounded for publication, small cells left out.
+    """
+    findings = _gather_findings(facts, evaluation, audit, quality, backtest, explanation)
+    fairness = draft_fairness(audit, spec)
+    hidden = find_hidden(audit, spec)
+    secret = list_suppressed(fairness.results)
+    words = spec.words
+    folds = backtest.folds if backtest else None
+    return seal_record(
+        CardRecord(
+            record=described.draft_record(facts, spec),
+            system=described.draft_system(spec),
+            owner=described.draft_owner(spec),
+            decision=described.draft_decision(spec, predictions.table[ENTITY].nunique()),
+            legal=words.legal,
+            use=described.draft_use(spec, findings),
+            data=described.draft_data(facts, spec, quality),
+            model=draft_model(facts, spec, predictions, backtest, explanation, secret),
+            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden),
+            fairness=fairness,
+            risks=words.risks,
+            oversight=words.oversight,
+            monitoring=described.draft_monitoring(spec),
+            security=words.security,
+            environment=EnvironmentPart(
+                compute_seconds={k: round(v, 1) for k, v in sorted(facts.seconds.items())}
+            ),
+            publication=described.draft_publication(spec),
+            checklist=words.checklist,
+            findings=described.draft_findings(findings),
+            gaps=list_gaps(words),
+            provenance=ProvenancePart(
+                run_digest=facts.run_digest,
+                data_digest=facts.data_digest,
+                spec_digest=facts.spec_digest,
+                predictions_digest=facts.predictions_digest,
+                git_commit=facts.git_commit,
+                git_dirty=facts.git_dirty,
+                versions=dict(sorted(facts.versions.items())),
+            ),
+        )
+    )
+
+
+def _gather_findings(
+    facts: RunFacts,
+    evaluation: Evaluation,
+    audit: Audit,
+    quality: QualityReport | None,
+    backtest: Backtest | None,
+    explanation: Explanation | None,
+) -> tuple[Finding, ...]:
+    gathered = [*facts.findings, *evaluation.findings, *audit.findings]
+    for record in (quality, backtest, explanation):
+        if record is not None:
+            gathered.extend(record.findings)
+    return sort_findings(dict.fromkeys(gathered))
+
+
+__all__ = ["RunFacts", "draft_card"]

@@ -1,0 +1,202 @@
+"""The parts that people wrote, and the data that the run measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pydantic import BaseModel
+
+from cityai.card.draft import sentences
+from cityai.card.draft.evaluated import as_count, as_number, as_text
+from cityai.card.draft.facts import RunFacts
+from cityai.card.draft.rounding import round_figure
+from cityai.card.record.described import (
+    Contact,
+    DecisionPart,
+    FindingPart,
+    MonitoringPart,
+    OwnerPart,
+    PublicationPart,
+    RecordPart,
+    SystemPart,
+    UsePart,
+)
+from cityai.card.record.measured import DataPart, QualityMeasure, QualityPoint, Rejected
+from cityai.columns import AS_OF, ENTITY, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
+from cityai.findings import Finding
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    from cityai.data.quality import QualityReport
+
+KINDS = {"demand": "Demand forecast: how much of something, where, in the coming periods"}
+
+
+def copy_words(words: BaseModel) -> dict[str, Any]:
+    """Return the fields of a human part as they are, for the record's part of the same fields."""
+    return {name: getattr(words, name) for name in type(words).model_fields}
+
+
+def draft_record(facts: RunFacts, spec: ProjectSpec) -> RecordPart:
+    """Draft the record about itself."""
+    return RecordPart(
+        id=spec.name,
+        title=spec.title,
+        language="en",
+        words_language=spec.words.language,
+        created=facts.created,
+        updated=facts.created,
+        review_due=spec.words.review_due,
+    )
+
+
+def draft_system(spec: ProjectSpec) -> SystemPart:
+    """Draft what the system is."""
+    return SystemPart(
+        **copy_words(spec.words.system),
+        kind=KINDS[spec.kind],
+        city=spec.city.name,
+        synthetic=spec.city.synthetic,
+    )
+
+
+def draft_owner(spec: ProjectSpec) -> OwnerPart:
+    """Draft who answers."""
+    contact = spec.city.contact
+    return OwnerPart(
+        **copy_words(spec.words.owner),
+        city_contact=Contact(unit=contact.unit, email=contact.email, url=contact.url),
+    )
+
+
+def draft_decision(spec: ProjectSpec, n_entities: int) -> DecisionPart:
+    """Draft what is decided, on which scale."""
+    scale = sentences.describe_scale(n_entities, spec)
+    return DecisionPart(**copy_words(spec.words.decision), scale=scale)
+
+
+def draft_use(spec: ProjectSpec, findings: Iterable[Finding]) -> UsePart:
+    """Draft what it is for, and the limits that the tests found."""
+    return UsePart(**copy_words(spec.words.use), found_limits=sentences.describe_limits(findings))
+
+
+def draft_monitoring(spec: ProjectSpec) -> MonitoringPart:
+    """Draft what happens after release."""
+    return MonitoringPart(**copy_words(spec.words.monitoring))
+
+
+def draft_publication(spec: ProjectSpec) -> PublicationPart:
+    """Draft how predictions are published."""
+    unit = spec.question.unit
+    schema = {
+        ENTITY: spec.question.entity.label,
+        AS_OF: "moment at which the forecast was made",
+        STEP: f"{spec.question.period}s ahead, from 1",
+        PERIOD_START: f"first day of the {spec.question.period} that is forecast",
+        Y_PRED: f"forecast, in {unit}",
+        Y_LOW: f"low end of the range, in {unit}",
+        Y_HIGH: f"high end of the range, in {unit}",
+    }
+    return PublicationPart(**copy_words(spec.words.publication), table_schema=schema)
+
+
+def draft_data(
+    facts: RunFacts, spec: ProjectSpec, quality: QualityReport | None
+) -> tuple[DataPart, ...]:
+    """Draft the section on the data and their quality."""
+    counts = quality.counts if quality else None
+    measures = _list_measures(quality.measures) if quality else ()
+    rows = (
+        (counts.read, counts.out_of_scope, counts.rejected, counts.accepted)
+        if counts
+        else (0, 0, 0, 0)
+    )
+    question = spec.question
+    part = DataPart(
+        **copy_words(spec.words.data),
+        name=spec.data.source.table or spec.data.source.path.rsplit("/", 1)[-1],
+        sha256=facts.data_digest,
+        roles=("learning", "testing", "operation"),
+        first=facts.first.date(),
+        last=facts.last.date(),
+        grain=f"one row per {'event' if spec.data.layout == 'events' else f'{question.entity.label} and period'}",
+        rows_read=rows[0],
+        rows_out_of_scope=rows[1],
+        rows_rejected=rows[2],
+        rows_accepted=rows[3],
+        columns=tuple(spec.data.columns),
+        known_rule=sentences.describe_known(spec),
+        cleaning=sentences.describe_cleaning(spec),
+        quality=measures,
+        rejected=_count_rejects(quality.rejects) if quality else (),
+        by_period=_list_periods(quality.by_period, spec) if quality else (),
+        in_words=sentences.describe_data(*rows, measures) if quality else (),
+    )
+    return (part,)
+
+
+def draft_findings(findings: Sequence[Finding]) -> tuple[FindingPart, ...]:
+    """Copy the run's findings, figures rounded."""
+    return tuple(
+        FindingPart(
+            code=f.code,
+            status=f.status.value,
+            title=f.title,
+            reason=f.reason,
+            observed=_round_four(f.observed),
+            limit=as_number(f.limit),
+            unit=f.unit,
+            subject=f.subject,
+        )
+        for f in findings
+    )
+
+
+def _round_four(value: float | None) -> float | None:
+    number = as_number(value)
+    return None if number is None else float(f"{number:.4g}")
+
+
+def _list_measures(table: pd.DataFrame) -> tuple[QualityMeasure, ...]:
+    return tuple(
+        QualityMeasure(
+            dimension=row["dimension"],
+            measure=row["measure"],
+            slice=as_text(row["slice"]),
+            value=round_figure(row["value"], "share", as_number(row["n"])),
+            n=as_count(row["n"]),
+            limit=as_number(row["limit"]),
+            status=str(row["status"]),  # type: ignore[arg-type]
+            source="quality.measures",
+        )
+        for row in table.to_dict("records")
+    )
+
+
+def _count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
+    if table.empty:
+        return ()
+    counted = table.groupby(["column", "reason"], sort=True).size()
+    return tuple(
+        Rejected(column=str(column), reason=str(reason), rows=int(rows))
+        for (column, reason), rows in counted.items()  # type: ignore[misc]
+    )
+
+
+def _list_periods(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityPoint, ...]:
+    few = spec.policy.small_cell if spec.data.layout == "events" else 0
+    points = []
+    for row in table.to_dict("records"):
+        rows = as_count(row["rows"])
+        hide = rows is not None and 0 < rows < few
+        points.append(
+            QualityPoint(
+                period_start=pd.Timestamp(row["period_start"]).date(),
+                rows=None if hide else rows,
+                reporting=None if hide else as_count(row["entities_reporting"]),
+                median_delay_days=round_figure(row["median_delay_days"], "days", None),
+            )
+        )
+    return tuple(points)

@@ -1,0 +1,210 @@
+"""Which features a project has: chosen once, then the same at every origin and on every cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.columns import AREA, ENTITY, NOT_RECORDED, PERIOD
+from cityai.data.panel import Panel
+from cityai.data.snapshot import Snapshot
+from cityai.errors import SpecError
+from cityai.spec.project import FeaturesSpec, Period, ProjectSpec
+
+KNOWN: Final = "known"
+"""Column of a snapshot's tables: the first origin at which a row could be seen."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Sensible choices for one length of period, settled on public data (see `docs/decisions`).
+
+    Attributes
+    ----------
+    lags, windows : tuple of int
+        Periods back, and lengths of rolling windows.
+    level : int
+        Length of the window whose mean is an entity's recent level.
+    year : int
+        Periods in a year that keep the weekday (364 days, 52 weeks, 12 months).
+    seasons : int
+        How many past seasons the seasonal mean takes.
+    blur : int
+        Periods on each side over which the value of a year before is smoothed.
+    """
+
+    lags: tuple[int, ...]
+    windows: tuple[int, ...]
+    level: int
+    year: int
+    seasons: int
+    blur: int
+
+
+DEFAULTS: Final[dict[Period, Defaults]] = {
+    "day": Defaults((1, 2, 3, 4, 5, 6, 7, 14, 21, 28), (7, 14, 28, 91, 364), 28, 364, 4, 3),
+    "week": Defaults((1, 2, 3, 4, 8, 13, 26, 52), (4, 13, 26, 52), 26, 52, 3, 1),
+    "month": Defaults((1, 2, 3, 6, 12, 24), (3, 6, 12), 12, 12, 3, 0),
+}
+"""By length of period."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feature:
+    """One feature for every (origin, entity, step).
+
+    Attributes
+    ----------
+    name : str
+        Stable name; `label` says it in a reader's words.
+    label : str
+        What it is, for readers.
+    values : numpy.ndarray
+        Broadcastable to (origins, entities, steps): float, or codes into `categories`.
+    categories : tuple of str or None
+        The texts that codes stand for; None for a number.
+    """
+
+    name: str
+    label: str
+    values: npt.NDArray[np.float64] | npt.NDArray[np.int64]
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """Everything about the features that must not depend on the origin.
+
+    Attributes
+    ----------
+    period, unit : str
+        Length of a period, unit of the target.
+    lead, horizon : int
+        Periods skipped, and periods predicted.
+    blind : int
+        Latest periods before an origin of which nothing was ever visible: their value is unknown
+        (NaN), not zero.
+    gaps : bool
+        Whether a period without a row is a missing measurement rather than a zero.
+    floor : float or None
+        Least recent level; None takes a hundredth of the entities' mean level at the origin.
+    season : int
+        Periods in a season.
+    choice : Defaults
+        Lags and windows in force.
+    levels : tuple of str
+        Of entity, area, city: those at which windows are taken. A level is left out when each of
+        its groups holds a single entity, for it would repeat the entity's own figures.
+    categories : Mapping of str to tuple of str
+        Texts of each categorical attribute, sorted, `not recorded` last.
+    """
+
+    period: Period
+    unit: str
+    lead: int
+    horizon: int
+    blind: int
+    gaps: bool
+    floor: float | None
+    season: int
+    choice: Defaults
+    levels: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+
+    def targets(self, origin: int) -> npt.NDArray[np.int64]:
+        """Return the target periods of an origin, int64, one per step."""
+        return origin + self.lead + np.arange(self.horizon, dtype=np.int64)
+
+
+def plan_features(panel: Panel, snapshot: Snapshot, spec: ProjectSpec) -> FeaturePlan:
+    """Settle the set of features from the specification and the shape of the data.
+
+    Parameters
+    ----------
+    panel : Panel
+        The cohort and the time axis.
+    snapshot : Snapshot
+        The whole data; only their shape is looked at (delays, which area holds which entity, the
+        texts of attributes), never the course of the target.
+    spec : ProjectSpec
+        The project.
+
+    Raises
+    ------
+    SpecError
+        When a declared lag or window can never be known.
+    """
+    question = spec.question
+    cells = snapshot.cells
+    blind = int((cells[KNOWN] - cells[PERIOD]).min()) - 1 if len(cells) else 0
+    choice = _choose(spec.features, DEFAULTS[question.period], blind, panel.periods.count)
+    texts = snapshot.attributes.drop(columns=[ENTITY, KNOWN]).select_dtypes(exclude="number")
+    return FeaturePlan(
+        period=question.period,
+        unit=question.unit,
+        lead=question.lead,
+        horizon=question.horizon,
+        blind=blind,
+        gaps=question.missing_periods == "missing",
+        floor=0.25 if question.measure == "count" else None,
+        season=panel.periods.season,
+        choice=choice,
+        levels=_find_levels(spec.features.levels, panel.entity_ids, snapshot.attributes),
+        categories={str(name): _list_texts(texts[name]) for name in texts.columns},
+    )
+
+
+def _choose(features: FeaturesSpec, usual: Defaults, blind: int, count: int) -> Defaults:
+    if features.lags is None:
+        lags = {blind + 1, *(lag for lag in usual.lags if blind < lag < count)}
+    else:
+        lags = set(features.lags)
+        _refuse_unknowable("lags", sorted(lag for lag in lags if lag <= blind), blind)
+    if features.windows is None:
+        windows = {w for w in usual.windows if blind + 1 < w <= count} or {blind + usual.windows[0]}
+    else:
+        windows = set(features.windows)
+        _refuse_unknowable("windows", sorted(w for w in windows if w <= blind), blind)
+    return Defaults(
+        tuple(sorted(lags)),
+        tuple(sorted(windows)),
+        max(usual.level, blind + usual.level // 2),
+        usual.year,
+        usual.seasons,
+        usual.blur,
+    )
+
+
+def _refuse_unknowable(what: str, given: Sequence[int], blind: int) -> None:
+    if given:
+        raise SpecError(
+            f"of {', '.join(map(str, given))} periods back nothing is ever known in time",
+            where=f"features.{what}",
+            expected=f"numbers above {blind}: the first rows of a period are seen {blind} "
+            "whole periods after its end",
+            next_step="remove them, or correct `data.known`",
+        )
+
+
+def _find_levels(
+    wanted: Sequence[str], entity_ids: Sequence[str], attributes: pd.DataFrame
+) -> tuple[str, ...]:
+    levels = [level for level in ("entity", "area", "city") if level in wanted]
+    mine = attributes[attributes[ENTITY].isin(entity_ids)]
+    crowded = AREA in mine and bool((mine.groupby(AREA)[ENTITY].nunique() > 1).any())
+    if "area" in levels and not crowded:
+        levels.remove("area")
+    if "city" in levels and len(entity_ids) < 2:
+        levels.remove("city")
+    return tuple(levels)
+
+
+def _list_texts(column: pd.Series) -> tuple[str, ...]:
+    return (*sorted({str(text) for text in column.dropna()} - {NOT_RECORDED}), NOT_RECORDED)

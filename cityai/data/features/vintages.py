@@ -1,0 +1,142 @@
+"""The past as it looked at each origin: every table is replayed in the order it became visible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.columns import ENTITY, PERIOD, VALUE
+from cityai.data.features.plan import KNOWN, Floats
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vintage:
+    """The target's past, as visible just before an origin.
+
+    Attributes
+    ----------
+    origin : int
+        Index of the origin.
+    values : numpy.ndarray
+        (origin, entities) float64; NaN before an entity's first visible row, in the blind periods
+        and, for measurements, where nothing was reported.
+    first : numpy.ndarray
+        (entities,) int64, period of the first visible row; -1 when there is none.
+    """
+
+    origin: int
+    values: Floats
+    first: Ints
+
+
+def replay_vintages(
+    cells: pd.DataFrame,
+    entity_ids: Sequence[str],
+    n_periods: int,
+    origins: Sequence[int],
+    *,
+    gaps: bool,
+    blind: int,
+) -> Iterator[Vintage]:
+    """Yield what was visible at each origin, the oldest first.
+
+    Parts of a period's total are added in the order in which they became visible, so the total at
+    an origin is the same to the last bit whatever came later, and whichever origins are asked for.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        A snapshot's cells.
+    entity_ids : sequence of str
+        The cohort, in the order of the columns.
+    n_periods : int
+        Periods on the time axis.
+    origins : sequence of int
+        Ascending.
+    gaps : bool
+        Whether a period without a row is missing rather than zero.
+    blind : int
+        Latest periods of which nothing was ever visible.
+    """
+    entity = find_positions(cells[ENTITY], entity_ids)
+    kept = np.flatnonzero(entity >= 0)
+    known = cells[KNOWN].to_numpy(np.int64)[kept]
+    period = cells[PERIOD].to_numpy(np.int64)[kept]
+    order = np.lexsort((period, entity[kept], known))
+    entity, known, period = entity[kept][order], known[order], period[order]
+    part = cells[VALUE].to_numpy(np.float64)[kept][order]
+
+    total = np.zeros((n_periods, len(entity_ids)))
+    seen = np.zeros(total.shape, dtype=np.bool_)
+    first = np.full(len(entity_ids), n_periods, dtype=np.int64)
+    numbers = np.arange(n_periods)[:, None]
+    start = 0
+    for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
+        new = slice(start, int(stop))
+        np.add.at(total, (period[new], entity[new]), part[new])
+        seen[period[new], entity[new]] = True
+        np.minimum.at(first, entity[new], period[new])
+        start = int(stop)
+        values = total[:origin].copy()
+        values[~seen[:origin] if gaps else numbers[:origin] < first] = np.nan
+        values[max(origin - blind, 0) :] = np.nan
+        yield Vintage(origin, values, np.where(first < n_periods, first, -1))
+
+
+def find_positions(names: pd.Series, known: Sequence[str]) -> Ints:
+    """Return each name's position in `known`, -1 when it is not there; int64."""
+    found = pd.Index(known).get_indexer(pd.Index(names))
+    return np.asarray(found, dtype=np.int64)
+
+
+def find_states(attributes: pd.DataFrame, entity_ids: Sequence[str], origins: Sequence[int]) -> Ints:
+    """Find the row of `attributes` that is in force for each entity at each origin.
+
+    Parameters
+    ----------
+    attributes : pandas.DataFrame
+        One row per change; a row holds from its `known` on, until the entity's next one.
+    entity_ids : sequence of str
+        The cohort.
+    origins : sequence of int
+        Any order.
+
+    Returns
+    -------
+    numpy.ndarray
+        (origins, entities) int64 positions in `attributes`; -1 when nothing was known yet.
+    """
+    entity = find_positions(attributes[ENTITY], entity_ids)
+    known = attributes[KNOWN].to_numpy(np.int64)
+    order = np.lexsort((np.arange(len(entity)), known, entity))
+    # One sorted key for (entity, moment), so that all look-ups are one binary search.
+    span = int(max(known.max(initial=0), *origins, 0)) + 2
+    key = entity[order] * span + known[order]
+    wanted = np.arange(len(entity_ids)) * span + np.asarray(origins, dtype=np.int64)[:, None]
+    found = np.searchsorted(key, wanted, side="right") - 1
+    own = (found >= 0) & (entity[order][found] == np.arange(len(entity_ids)))
+    return np.where(own, order[found], -1) if len(order) else np.full(wanted.shape, -1)
+
+
+def replay_table(
+    key: Ints, period: Ints, known: Ints, value: Floats, shape: tuple[int, int], origins: Ints
+) -> Iterator[Floats]:
+    """Yield another table's values (periods before the origin, keys) as visible at each origin.
+
+    A later row for the same key and period takes the earlier one's place.
+    """
+    order = np.lexsort((key, period, known))
+    key, period, known, value = key[order], period[order], known[order], value[order]
+    state = np.full(shape, np.nan)
+    start = 0
+    for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
+        new = slice(start, int(stop))
+        state[period[new], key[new]] = value[new]
+        start = int(stop)
+        yield state[:origin]

@@ -1,0 +1,100 @@
+"""What a saved record was made from, in one SHA-256: its inputs, the code, the libraries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+CHAPTERS = ("spec", "data", "modeling", "assessment", "card")
+"""The chapters by rank: each may use those before it."""
+
+STAGES = {
+    "snapshot": "data",
+    "quality": "data",
+    "panel": "data",
+    "rows": "data",
+    "memberships": "data",
+    "truncation": "data",
+    "folds": "modeling",
+    "predictions": "modeling",
+    "backtest": "modeling",
+    "evaluation": "assessment",
+    "audit": "assessment",
+    "explanation": "assessment",
+    "card": "card",
+}
+"""The chapter that makes each stage's record."""
+
+LIBRARIES = {
+    "data": ("numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "pandera", "holidays"),
+    "modeling": ("scipy", "lightgbm", "scikit-learn", "statsforecast"),
+}
+"""Libraries whose version may change a figure."""
+
+SHARED = ("columns.py", "errors.py", "findings.py", "kinds")
+PACKAGE = Path(__file__).parent.parent
+
+
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_stage(stage: str, *inputs: str) -> str:
+    """Return the digest under which a stage's record is kept.
+
+    Parameters
+    ----------
+    stage : str
+        A name of `STAGES`.
+    *inputs : str
+        Digests of the records and texts that it is made from.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits; another whenever an input, the sources of the stage's chapter or
+        of one before it, or a library's version is another.
+
+    Raises
+    ------
+    ValueError
+        If the stage is not known.
+    """
+    if stage not in STAGES:
+        raise ValueError(f"the stage '{stage}' is not in cityai.store.digests.STAGES")
+    chapter = STAGES[stage]
+    parts = [stage, digest_sources(chapter), *list_versions(chapter), *inputs]
+    return digest_text(json.dumps(parts))
+
+
+@cache
+def digest_sources(chapter: str, package: Path = PACKAGE) -> str:
+    """Return the digest of the sources that a chapter's results depend on."""
+    ranked = CHAPTERS[: CHAPTERS.index(chapter) + 1]
+    found = hashlib.sha256()
+    for part in (*SHARED, *ranked):
+        root = package / part
+        for path in [root] if root.is_file() else sorted(root.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                content = path.read_bytes()
+                found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode())
+                found.update(content)
+    return found.hexdigest()
+
+
+@cache
+def list_versions(chapter: str) -> tuple[str, ...]:
+    """Return ``library==version`` for what a chapter's results depend on, Python first."""
+    ranked = CHAPTERS[: CHAPTERS.index(chapter) + 1]
+    found = [f"python=={platform.python_version()}"]
+    for library in (name for part in ranked for name in LIBRARIES.get(part, ())):
+        try:
+            found.append(f"{library}=={version(library)}")
+        except PackageNotFoundError:
+            found.append(f"{library}==none")
+    return tuple(found)

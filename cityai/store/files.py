@@ -1,0 +1,102 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cityai.errors import StoreError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+PUBLIC_FOLDER_MODE = 0o755
+PUBLIC_FILE_MODE = 0o644
+TEMPORARY = ".tmp-"
+"""Prefix of a folder that is still being written (or was left by a killed process)."""
+
+_NEXT_STEPS = {
+    errno.ENOSPC: "free some space on that disk and run again; earlier results are untouched",
+    errno.EDQUOT: "free some space in your quota and run again; earlier results are untouched",
+    errno.EFBIG: "raise the limit on file sizes and run again; earlier results are untouched",
+    errno.EROFS: "the disk is read-only: set CITYAI_STATE to a folder that can be written",
+}
+_REFUSED = "make the folder writable for you, or set CITYAI_STATE to one that is"
+
+
+@contextmanager
+def guard_files(where: Path, doing: str) -> Iterator[None]:
+    """Turn the operating system's refusal into an error that says what to do.
+
+    Raises
+    ------
+    StoreError
+        In place of any OSError inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        at = Path(error.filename) if isinstance(error.filename, str) else where
+        raise StoreError(
+            f"{doing}: {(error.strerror or str(error)).lower()}",
+            where=str(at),
+            expected="a folder that can be read and written, with space left",
+            next_step=_NEXT_STEPS.get(error.errno or 0, _REFUSED),
+        ) from error
+
+
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
+    """Make a folder and those above it; each that is made gets `mode`, whatever the umask."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def write_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Write a new file through to the disk."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def make_temporary(beside: Path, mode: int = FOLDER_MODE) -> Iterator[Path]:
+    """Yield a new folder on the same disk as `beside`; remove what is left of it at the end."""
+    temporary = beside.parent / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
+    temporary.mkdir()
+    try:
+        temporary.chmod(mode)
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put_folder(temporary: Path, target: Path) -> None:
+    """Give a finished folder its name; an older one of that name goes away."""
+    sync_folder(temporary)
+    if target.exists():
+        with make_temporary(target) as trash:
+            target.rename(trash / "old")
+            temporary.rename(target)
+    else:
+        temporary.rename(target)
+    sync_folder(target.parent)

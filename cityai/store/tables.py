@@ -1,0 +1,212 @@
+"""Data frames as Parquet bytes and a description, so that what comes back equals what went in.
+
+Parquet alone forgets unused categories, second-wide dates, the kind of missing value and the
+frequency of an index; the description remembers them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Json = Any
+_INDEX = "__index_{}__"
+
+
+def write_table(frame: pd.DataFrame) -> tuple[bytes, Json]:
+    """Return a frame as Parquet bytes and a JSON description.
+
+    Raises
+    ------
+    TypeError
+        For columns that hold objects other than texts, numbers, booleans and missing values.
+    """
+    if isinstance(frame.columns, pd.MultiIndex) or not frame.columns.is_unique:
+        raise TypeError("a table's columns need one unique name each")
+    arrays: dict[str, Any] = {}
+    kinds: list[Json] = []
+    names = [str(label) for label in frame.columns]
+    if len(set(names)) < len(names) or any(n.startswith("__index_") for n in names):
+        names = [str(i) for i in range(len(names))]
+    for i, name in enumerate(names):
+        try:
+            arrays[name], kind = _write_column(frame.iloc[:, i])
+        except (TypeError, pa.ArrowException) as error:
+            raise TypeError(f"the column '{frame.columns[i]}' cannot be saved: {error}") from error
+        kinds.append(kind)
+    index = _write_index(frame.index, arrays)
+    description = {
+        "rows": len(frame),
+        "labels": _write_labels(frame.columns),
+        "columns": [{"name": n, **k} for n, k in zip(names, kinds, strict=True)],
+        "index": index,
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(arrays), buffer, compression="zstd")
+    return buffer.getvalue(), description
+
+
+def read_table(content: bytes, description: Json) -> pd.DataFrame:
+    """Return the frame that `write_table` was given."""
+    table = pq.read_table(io.BytesIO(content))
+    index = _read_index(description["index"], table)
+    columns = {
+        i: pd.Series(_read_column(table.column(kind["name"]), kind), index=index)
+        for i, kind in enumerate(description["columns"])
+    }
+    frame = pd.DataFrame(columns, index=index)
+    frame.columns = _read_labels(description["labels"])
+    return frame
+
+
+def _write_column(values: pd.Series[Any] | pd.Index[Any]) -> tuple[Any, dict[str, Json]]:
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes = np.asarray(pd.Series(values).cat.codes, dtype=np.int32)
+        kept, kind = _write_column(dtype.categories)
+        array = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), kept)
+        listed = _list_values(dtype.categories)
+        described = {"values": listed, **kind}
+        return array, {"kind": "category", "ordered": dtype.ordered, "categories": described}
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        naive = values.dt if isinstance(values, pd.Series) else values
+        array, _ = _write_column(naive.tz_convert("UTC").tz_localize(None))
+        return array, {"kind": "zoned", "unit": dtype.unit, "zone": str(dtype.tz)}
+    if isinstance(dtype, pd.StringDtype):
+        array = pa.array(values.to_numpy(dtype=object, na_value=None), type=pa.large_string())
+        missing = "nan" if dtype.na_value is np.nan else "NA"
+        return array, {"kind": "text", "storage": dtype.storage, "missing": missing}
+    if dtype == object:
+        return _write_objects(list(values))
+    if isinstance(dtype, np.dtype):
+        content = values.to_numpy()
+        if dtype.kind == "M":
+            return pa.array(content, from_pandas=True), {"kind": "moment", "dtype": str(dtype)}
+        if dtype.kind == "m":
+            return pa.array(content.view(np.int64)), {"kind": "span", "dtype": str(dtype)}
+        if dtype.kind in "biuf":
+            return pa.array(content), {"kind": "plain", "dtype": str(dtype)}
+    if isinstance(dtype, pd.api.extensions.ExtensionDtype) and hasattr(dtype, "numpy_dtype"):
+        return pa.array(values), {"kind": "nullable", "dtype": str(dtype)}
+    raise TypeError(f"the type {dtype} is not kept")
+
+
+def _read_column(column: Any, kind: Json) -> Any:
+    match kind["kind"]:
+        case "category":
+            categories = _read_labels(kind["categories"])
+            dtype = pd.CategoricalDtype(categories, ordered=kind["ordered"])
+            flat = column.combine_chunks()
+            if isinstance(flat, pa.ChunkedArray):
+                flat = pa.concat_arrays([c.dictionary_decode() for c in flat.chunks])
+            elif isinstance(flat, pa.DictionaryArray):
+                flat = flat.dictionary_decode()
+            known = {value: code for code, value in enumerate(_list_values(categories))}
+            listed = flat.dictionary_encode()
+            table = [known[_plain(value)] for value in listed.dictionary.to_pylist()]
+            codes = listed.indices.fill_null(len(table)).to_numpy(zero_copy_only=False)
+            return pd.Categorical.from_codes(np.array([*table, -1])[codes], dtype=dtype)
+        case "zoned":
+            naive = column.to_numpy().astype(f"datetime64[{kind['unit']}]")
+            return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(kind["zone"])
+        case "text":
+            missing = np.nan if kind["missing"] == "nan" else pd.NA
+            dtype = pd.StringDtype(kind["storage"], na_value=missing)
+            return pd.array(column.to_pylist(), dtype=dtype)
+        case "texts":
+            return _fill(column.to_pylist())
+        case "mixed":
+            return _fill([json.loads(cell) for cell in column.to_pylist()])
+        case "span":
+            return column.to_numpy().view(kind["dtype"].replace("timedelta64", "m8"))
+        case "nullable":
+            return pd.array(column.to_pylist(), dtype=kind["dtype"])
+    content = column.to_numpy()
+    return content.astype(np.dtype(kind["dtype"]), copy=not content.flags.writeable)
+
+
+def _write_objects(values: list[object]) -> tuple[Any, dict[str, Json]]:
+    if all(value is None or type(value) is str for value in values):
+        return pa.array(values, type=pa.large_string()), {"kind": "texts"}
+    plain = [_plain(value) for value in values]
+    for value in plain:
+        if not (value is None or isinstance(value, str | int | float | bool)):
+            raise TypeError(f"it holds an object of type {type(value).__name__}")
+    return pa.array([json.dumps(v) for v in plain], type=pa.large_string()), {"kind": "mixed"}
+
+
+def _fill(values: list[object]) -> np.ndarray[Any, Any]:
+    filled = np.empty(len(values), dtype=object)
+    filled[:] = values
+    return filled
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _list_values(values: pd.Index[Any]) -> list[Json]:
+    if isinstance(values, pd.DatetimeIndex | pd.TimedeltaIndex):
+        return list(values.asi8.tolist())
+    listed = [_plain(value) for value in values]
+    if not all(isinstance(v, str | int | float | bool) for v in listed):
+        raise TypeError(f"names of type {values.dtype} are not kept")
+    return listed
+
+
+def _write_labels(labels: pd.Index[Any]) -> Json:
+    kind = _write_column(labels)[1]
+    return {"values": _list_values(labels), "label": _plain(labels.name), **kind}
+
+
+def _read_labels(description: Json) -> pd.Index[Any]:
+    values, name = description["values"], description.get("label")
+    match description["kind"]:
+        case "category":
+            kept = _read_labels(description["categories"])
+            return pd.CategoricalIndex(
+                values, categories=kept, ordered=description["ordered"], name=name
+            )
+        case "moment":
+            return pd.DatetimeIndex(np.array(values, "i8").view(description["dtype"]), name=name)
+        case "text":
+            missing = np.nan if description["missing"] == "nan" else pd.NA
+            dtype = pd.StringDtype(description["storage"], na_value=missing)
+            return pd.Index(values, dtype=dtype, name=name)
+        case "plain":
+            return pd.Index(values, dtype=description["dtype"], name=name)
+        case "texts" | "mixed":
+            return pd.Index(values, dtype=object, name=name)
+    raise TypeError(f"labels of kind {description['kind']} are not kept")
+
+
+def _write_index(index: pd.Index[Any], arrays: dict[str, Any]) -> Json:
+    if isinstance(index, pd.RangeIndex):
+        steps = [index.start, index.stop, index.step]
+        return {"range": steps, "names": [_plain(index.name)]}
+    kinds = []
+    for i in range(index.nlevels):
+        name = _INDEX.format(i)
+        arrays[name], kind = _write_column(index.get_level_values(i))
+        kinds.append({"name": name, **kind})
+    frequency = getattr(index, "freqstr", None)
+    names = [_plain(name) for name in index.names]
+    return {"levels": kinds, "names": names, "frequency": frequency}
+
+
+def _read_index(description: Json, table: Any) -> pd.Index[Any]:
+    names = description["names"]
+    if "range" in description:
+        return pd.RangeIndex(*description["range"], name=names[0])
+    levels = [_read_column(table.column(kind["name"]), kind) for kind in description["levels"]]
+    if len(levels) > 1:
+        return pd.MultiIndex.from_arrays(levels, names=names)
+    if description["frequency"] is not None:
+        return pd.DatetimeIndex(levels[0], freq=description["frequency"], name=names[0])
+    return pd.Index(levels[0], name=names[0])

@@ -1,0 +1,126 @@
+"""Fixtures shared by all tests: real data where they are, and a small city of our own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+CITY = """\
+name: Testville
+country: US
+time_zone: America/New_York
+contact: {unit: Data office, email: data@testville.example}
+synthetic: true
+areas:
+  districts:
+    path: areas.csv
+    key: id
+    name: name
+    population: residents
+"""
+PROJECT = """\
+name: requests
+title: Requests by district
+question:
+  unit: requests
+  period: week
+  horizon: 2
+  entity:
+    columns: [district]
+    label: district
+    label_plural: districts
+    area: district
+    areas: districts
+data:
+  source: {path: data.csv}
+  time: opened
+  known: {column: seen}
+  reporting_delay_days: 7
+  key: [id]
+  columns:
+    id: {type: text, required: true}
+    opened: {type: date, required: true}
+    seen: {type: date, required: true}
+    district: {type: text, required: true}
+    topic: {type: text, allowed: [noise, waste, heat]}
+backtest: {folds: 7, calibration: 4}
+audit:
+  dimensions:
+    income: {label: Districts by income, bands: income, band_names: [lower, higher]}
+    origin: {label: Origin of residents, shares: {here: [born_here], abroad: [born_abroad]}}
+"""
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real city data; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no real city data: set CITYAI_DATA to the folder that holds them")
+    return folder.resolve()
+
+
+def draw_requests(weeks: int = 130, districts: int = 6, seed: int = 3) -> pd.DataFrame:
+    """Draw events of a small city: yearly season, weekly pattern, a few days until they are seen."""
+    rng = np.random.default_rng(seed)
+    days = pd.date_range("2021-01-04", periods=weeks * 7)
+    season = 1 + 0.3 * np.sin(2 * np.pi * np.asarray(days.dayofyear) / 365.25)
+    parts = []
+    for district in range(districts):
+        counts = rng.poisson((1 + district) * season)
+        parts.append(pd.DataFrame({"opened": days.repeat(counts), "district": f"D{district}"}))
+    events = pd.concat(parts, ignore_index=True)
+    delay = pd.to_timedelta(rng.integers(0, 4, len(events)), unit="D")
+    events["seen"] = events["opened"] + delay
+    events["topic"] = rng.choice(["noise", "waste", "heat"], len(events))
+    events.insert(0, "id", [f"R{i:06d}" for i in range(len(events))])
+    for column in ("opened", "seen"):
+        events[column] = events[column].dt.strftime("%Y-%m-%d")
+    return events
+
+
+@pytest.fixture(scope="session")
+def requests_table() -> pd.DataFrame:
+    """Events of the small city, as its CSV file holds them."""
+    return draw_requests()
+
+
+@pytest.fixture
+def make_workspace(tmp_path: Path, requests_table: pd.DataFrame) -> Callable[..., Path]:
+    """Write the small city's workspace and return its project's folder."""
+
+    def make(
+        project: str = PROJECT, data: pd.DataFrame | bytes | None = None, city: str = CITY
+    ) -> Path:
+        (tmp_path / "configs").mkdir(exist_ok=True)
+        (tmp_path / "configs" / "city.yaml").write_text(city)
+        (tmp_path / "configs" / "policy.yaml").write_text("small_cell: 11\n")
+        folder = tmp_path / "projects" / "requests"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "project.yaml").write_text(project)
+        table = requests_table if data is None else data
+        if isinstance(table, bytes):
+            (folder / "data.csv").write_bytes(table)
+        else:
+            table.to_csv(folder / "data.csv", index=False)
+        areas = pd.DataFrame(
+            {
+                "id": [f"D{i}" for i in range(6)],
+                "name": [f"District {i}" for i in range(6)],
+                "residents": [1000 * (1 + i) for i in range(6)],
+                "income": [20, 60, 30, 70, 40, 50],
+                "born_here": [600 * (1 + i) for i in range(6)],
+                "born_abroad": [400 * (1 + i) for i in range(6)],
+            }
+        )
+        areas.to_csv(tmp_path / "areas.csv", index=False)
+        return folder
+
+    return make
