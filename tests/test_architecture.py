@@ -20,8 +20,9 @@ RANKS = [
     {"assessment"},
     {"card"},
     {"kinds"},
-    {"store", "track"},
-    {"run"},
+    {"store"},
+    {"track"},
+    {"result", "stages", "check", "publish", "run"},
     {"doctor"},
     {"cli", "__main__", "__init__"},
 ]
@@ -100,7 +101,7 @@ def test_a_module_fits_in_the_head(path):
 
 
 def test_the_map_is_one_page():
-    assert len((PACKAGE / "run.py").read_text().splitlines()) <= 160
+    assert len((PACKAGE / "run.py").read_text().splitlines()) <= 120
 
 
 def test_no_room_for_leftovers():

@@ -194,9 +194,7 @@ def check_limits(limits: dict[str, float], metrics: Iterable[Metric]) -> None:
             )
 
 
-def build_sums(
-    table: pd.DataFrame, column: str = Y_PRED, baselines: Iterable[str] = ()
-) -> Sums:
+def build_sums(table: pd.DataFrame, column: str = Y_PRED, baselines: Iterable[str] = ()) -> Sums:
     """Turn each row of a table of predictions into its K sums.
 
     Parameters
@@ -229,9 +227,6 @@ def build_sums(
     n_scaled, scaled = _scale_errors(table, scored, np.abs(error))
     n_interval, inside, width = _judge_intervals(table, column, scored, y)
     allocated = _allocate(table, scored, y, p)
-    served = np.isfinite(allocated)
-    # Where no forecast is above zero nothing can be shared in proportion: all need is unmet.
-    allocated = np.where(served, allocated, 0.0)
     columns = [
         n,
         y,
@@ -284,13 +279,13 @@ def _judge_intervals(
     return usable.astype(np.float64), inside.astype(np.float64), width
 
 
-def _allocate(
-    table: pd.DataFrame, scored: np.ndarray, y: np.ndarray, p: np.ndarray
-) -> np.ndarray:
+def _allocate(table: pd.DataFrame, scored: np.ndarray, y: np.ndarray, p: np.ndarray) -> np.ndarray:
     fold = table[FOLD].to_numpy() if FOLD in table else np.zeros(len(y), dtype=np.int64)
     step = table[STEP].to_numpy() if STEP in table else np.zeros(len(y), dtype=np.int64)
     moment = pd.MultiIndex.from_arrays([fold, step]).factorize()[0]
     wanted = np.where(scored, np.maximum(p, 0.0), 0.0)
     capacity = np.bincount(moment, weights=y, minlength=1)[moment]
     asked = np.bincount(moment, weights=wanted, minlength=1)[moment]
-    return np.divide(capacity * wanted, asked, out=np.full(len(y), np.nan), where=asked > 0)
+    # Where no forecast is above zero nothing can be shared in proportion: all need is unmet.
+    shared: np.ndarray = np.divide(capacity * wanted, asked, out=np.zeros(len(y)), where=asked > 0)
+    return shared

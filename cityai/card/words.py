@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -43,6 +44,16 @@ METRICS: Final[dict[str, MetricWords]] = {
     ),
     "over_forecast_share": MetricWords(
         "Foreseen in vain", "what was forecast beyond what happened, as a share of it", "share"
+    ),
+    "unmet_need": MetricWords(
+        "Need not met",
+        "if capacity were shared in proportion to the forecast, as a share of the need",
+        "share",
+    ),
+    "idle_capacity": MetricWords(
+        "Capacity left idle",
+        "if capacity were shared in proportion to the forecast, as a share of it",
+        "share",
     ),
     "coverage": MetricWords(
         "Inside the range", "share of predictions whose range held the actual value", "share"
@@ -98,12 +109,27 @@ LIFE_PHASES: Final[dict[str, str]] = {
     "retired": "Retired",
 }
 
+AUTONOMIES: Final[dict[str, str]] = {
+    "human decides": "A person decides",
+    "human executes": "The system decides, a person carries it out",
+    "autonomous": "The system decides",
+}
+
 MISSING: Final = "–"
 
 
 def describe_metric(name: str) -> MetricWords:
     """Return the words of a metric, its bare name where none were written."""
+    if name.startswith("error_against_"):
+        other = name.removeprefix("error_against_").replace("_", " ")
+        return MetricWords(f"Error against {other}", "below 1 the forecast errs less", "ratio")
     return METRICS.get(name) or MetricWords(name.replace("_", " "), "", "ratio")
+
+
+def order_metrics(names: Iterable[str]) -> list[str]:
+    """Put metrics in the order in which people ask: what was missed comes first."""
+    first = ("under_forecast_share", "bias", "coverage", *METRICS)
+    return sorted(names, key=lambda n: (first.index(n) if n in first else len(first), n))
 
 
 def write_number(value: float | None, unit: str) -> str:
@@ -117,6 +143,12 @@ def write_number(value: float | None, unit: str) -> str:
         return f"{_trim(value * 100, 2)} %"
     text = _trim(value, 4)
     return text if unit in {"ratio", ""} else f"{text} {unit}"
+
+
+def brief(value: float | None, unit: str) -> str:
+    """Write a figure for a reader in a hurry: shares to a tenth of a percent."""
+    short = round(value, 3) if value is not None and unit == "share" else value
+    return write_number(short, unit)
 
 
 def write_gap(value: float | None, unit: str) -> str:
@@ -153,7 +185,7 @@ def write_day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def say_share(share: float, one: str, *, positive: bool = True) -> str:
+def say_share(share: float, one: str, *, coarse: bool = False) -> str:
     """Say a share in small whole numbers: ``about 1 ton in 13``.
 
     Parameters
@@ -162,17 +194,23 @@ def say_share(share: float, one: str, *, positive: bool = True) -> str:
         Between 0 and 1.
     one : str
         What is counted, in the singular.
-    positive : bool
-        Whether to begin with ``about``.
+    coarse : bool
+        The share is known to whole percents only: say it out of a hundred.
     """
-    about = "about " if positive else ""
     if share >= 0.95:
-        return "nearly all"
+        return f"nearly every {one}"
     if share >= 0.4:
-        return f"{about}{round(share * 10)} in every 10 {_plural(one)}"
+        return f"about {round(share * 10)} in every 10 {_plural(one)}"
     if share < 0.0005:
         return f"fewer than 1 {one} in 2,000"
-    return f"{about}1 {one} in {1 / share:,.0f}" if share < 0.285 else f"{about}1 {one} in 3"
+    if coarse:
+        hundredths = round(share * 100)
+        return (
+            f"about {hundredths} in every 100 {_plural(one)}"
+            if hundredths
+            else f"fewer than 1 {one} in 100"
+        )
+    return f"about 1 {one} in {1 / share:,.0f}" if share < 0.285 else f"about 1 {one} in 3"
 
 
 def name_one(unit: str) -> str:
@@ -244,5 +282,6 @@ def name_candidate(name: str) -> str:
         "blend": "Weighted mean of the models below",
         "lightgbm": "Gradient-boosted trees (LightGBM)",
         "theta": "Theta (trend and season)",
-        "ets": "Exponential smoothing",
+        "smoothing": "Exponential smoothing",
+        "trees": "Gradient-boosted trees (LightGBM)",
     }.get(name, name.replace("_", " "))

@@ -88,7 +88,7 @@ def build_calendar(
             "month": starts.month.to_numpy(np.int64),
             "week": iso["week"].to_numpy(np.int64),
             "month_day": starts.day.to_numpy(np.int64),
-            "weekday": starts.weekday.to_numpy(np.int64),
+            "weekday": starts.day_of_week.to_numpy(np.int64),
             "days": high - low,
             "working_days": _count_between(working, low, high),
             "holidays": inside,

@@ -70,6 +70,10 @@ class Project:
         """Where the project's own feature functions are, if it has any."""
         return self.folder / "features.py"
 
+    def read_own_features(self) -> str:
+        """Return the text of the project's own features, empty when it has none."""
+        return self.own_features.read_text("utf-8") if self.own_features.exists() else ""
+
     @property
     def state(self) -> Path:
         """The workspace's private folder for saved stages, the store and the sample city."""

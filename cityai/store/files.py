@@ -96,7 +96,11 @@ def put_folder(temporary: Path, target: Path) -> None:
     if target.exists():
         with make_temporary(target) as trash:
             target.rename(trash / "old")
-            temporary.rename(target)
+            try:
+                temporary.rename(target)
+            except OSError:
+                (trash / "old").rename(target)
+                raise
     else:
         temporary.rename(target)
     sync_folder(target.parent)

@@ -25,7 +25,8 @@ def write_table(frame: pd.DataFrame) -> tuple[bytes, Json]:
     Raises
     ------
     TypeError
-        For columns that hold objects other than texts, numbers, booleans and missing values.
+        For columns that hold objects other than texts, numbers, booleans, missing values, and
+        lists, tuples and dicts of these.
     """
     if isinstance(frame.columns, pd.MultiIndex) or not frame.columns.is_unique:
         raise TypeError("a table's columns need one unique name each")
@@ -66,7 +67,7 @@ def read_table(content: bytes, description: Json) -> pd.DataFrame:
 
 
 def _write_column(values: pd.Series[Any] | pd.Index[Any]) -> tuple[Any, dict[str, Json]]:
-    dtype = values.dtype
+    dtype: Any = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         codes = np.asarray(pd.Series(values).cat.codes, dtype=np.int32)
         kept, kind = _write_column(dtype.categories)
@@ -75,14 +76,14 @@ def _write_column(values: pd.Series[Any] | pd.Index[Any]) -> tuple[Any, dict[str
         described = {"values": listed, **kind}
         return array, {"kind": "category", "ordered": dtype.ordered, "categories": described}
     if isinstance(dtype, pd.DatetimeTZDtype):
-        naive = values.dt if isinstance(values, pd.Series) else values
-        array, _ = _write_column(naive.tz_convert("UTC").tz_localize(None))
+        array, _ = _write_column(pd.DatetimeIndex(values).tz_convert("UTC").tz_localize(None))
         return array, {"kind": "zoned", "unit": dtype.unit, "zone": str(dtype.tz)}
     if isinstance(dtype, pd.StringDtype):
-        array = pa.array(values.to_numpy(dtype=object, na_value=None), type=pa.large_string())
+        cells = [None if pd.isna(cell) else cell for cell in values]
+        array = pa.array(cells, type=pa.large_string())
         missing = "nan" if dtype.na_value is np.nan else "NA"
         return array, {"kind": "text", "storage": dtype.storage, "missing": missing}
-    if dtype == object:
+    if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return _write_objects(list(values))
     if isinstance(dtype, np.dtype):
         content = values.to_numpy()
@@ -101,28 +102,20 @@ def _read_column(column: Any, kind: Json) -> Any:
     match kind["kind"]:
         case "category":
             categories = _read_labels(kind["categories"])
-            dtype = pd.CategoricalDtype(categories, ordered=kind["ordered"])
-            flat = column.combine_chunks()
-            if isinstance(flat, pa.ChunkedArray):
-                flat = pa.concat_arrays([c.dictionary_decode() for c in flat.chunks])
-            elif isinstance(flat, pa.DictionaryArray):
-                flat = flat.dictionary_decode()
-            known = {value: code for code, value in enumerate(_list_values(categories))}
-            listed = flat.dictionary_encode()
-            table = [known[_plain(value)] for value in listed.dictionary.to_pylist()]
-            codes = listed.indices.fill_null(len(table)).to_numpy(zero_copy_only=False)
-            return pd.Categorical.from_codes(np.array([*table, -1])[codes], dtype=dtype)
+            found = pa.table({"values": column.unify_dictionaries()}).to_pandas()["values"].cat
+            codes = np.append(categories.get_indexer(found.categories), -1)[found.codes]
+            return pd.Categorical.from_codes(codes, categories, ordered=kind["ordered"])
         case "zoned":
             naive = column.to_numpy().astype(f"datetime64[{kind['unit']}]")
             return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(kind["zone"])
         case "text":
             missing = np.nan if kind["missing"] == "nan" else pd.NA
-            dtype = pd.StringDtype(kind["storage"], na_value=missing)
-            return pd.array(column.to_pylist(), dtype=dtype)
+            text = pd.StringDtype(kind["storage"], na_value=missing)
+            return pd.array(column.to_pylist(), dtype=text)
         case "texts":
             return _fill(column.to_pylist())
-        case "mixed":
-            return _fill([json.loads(cell) for cell in column.to_pylist()])
+        case "cells":
+            return _fill([_read_cell(json.loads(cell)) for cell in column.to_pylist()])
         case "span":
             return column.to_numpy().view(kind["dtype"].replace("timedelta64", "m8"))
         case "nullable":
@@ -134,16 +127,38 @@ def _read_column(column: Any, kind: Json) -> Any:
 def _write_objects(values: list[object]) -> tuple[Any, dict[str, Json]]:
     if all(value is None or type(value) is str for value in values):
         return pa.array(values, type=pa.large_string()), {"kind": "texts"}
-    plain = [_plain(value) for value in values]
-    for value in plain:
-        if not (value is None or isinstance(value, str | int | float | bool)):
-            raise TypeError(f"it holds an object of type {type(value).__name__}")
-    return pa.array([json.dumps(v) for v in plain], type=pa.large_string()), {"kind": "mixed"}
+    cells = [json.dumps(_write_cell(value)) for value in values]
+    return pa.array(cells, type=pa.large_string()), {"kind": "cells"}
+
+
+def _write_cell(value: object) -> Json:
+    """Return a cell as JSON: lists as they are, tuples and dicts marked."""
+    value = _plain(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if type(value) is list:
+        return [_write_cell(v) for v in value]
+    if type(value) is tuple:
+        return {"tuple": [_write_cell(v) for v in value]}
+    if type(value) is dict:
+        return {"dict": [[_write_cell(k), _write_cell(v)] for k, v in value.items()]}
+    raise TypeError(f"it holds an object of type {type(value).__name__}")
+
+
+def _read_cell(cell: Json) -> object:
+    if isinstance(cell, list):
+        return [_read_cell(v) for v in cell]
+    if isinstance(cell, dict) and "tuple" in cell:
+        return tuple(_read_cell(v) for v in cell["tuple"])
+    if isinstance(cell, dict):
+        return {_read_cell(k): _read_cell(v) for k, v in cell["dict"]}
+    return cell
 
 
 def _fill(values: list[object]) -> np.ndarray[Any, Any]:
     filled = np.empty(len(values), dtype=object)
-    filled[:] = values
+    for i, value in enumerate(values):
+        filled[i] = value
     return filled
 
 
@@ -165,7 +180,7 @@ def _write_labels(labels: pd.Index[Any]) -> Json:
     return {"values": _list_values(labels), "label": _plain(labels.name), **kind}
 
 
-def _read_labels(description: Json) -> pd.Index[Any]:
+def _read_labels(description: Json) -> Any:
     values, name = description["values"], description.get("label")
     match description["kind"]:
         case "category":
@@ -181,7 +196,7 @@ def _read_labels(description: Json) -> pd.Index[Any]:
             return pd.Index(values, dtype=dtype, name=name)
         case "plain":
             return pd.Index(values, dtype=description["dtype"], name=name)
-        case "texts" | "mixed":
+        case "texts" | "cells":
             return pd.Index(values, dtype=object, name=name)
     raise TypeError(f"labels of kind {description['kind']} are not kept")
 
@@ -200,10 +215,11 @@ def _write_index(index: pd.Index[Any], arrays: dict[str, Any]) -> Json:
     return {"levels": kinds, "names": names, "frequency": frequency}
 
 
-def _read_index(description: Json, table: Any) -> pd.Index[Any]:
+def _read_index(description: Json, table: Any) -> Any:
     names = description["names"]
     if "range" in description:
-        return pd.RangeIndex(*description["range"], name=names[0])
+        start, stop, step = description["range"]
+        return pd.RangeIndex(start, stop, step, name=names[0])
     levels = [_read_column(table.column(kind["name"]), kind) for kind in description["levels"]]
     if len(levels) > 1:
         return pd.MultiIndex.from_arrays(levels, names=names)

@@ -34,9 +34,7 @@ def encode_value(value: Any, hint: Any, name: str, files: Files) -> Json:
     origin = get_origin(hint) or hint
     if origin in (Union, UnionType):
         return _encode_union(value, hint, name, files)
-    if origin is NoneType or (value is None and origin is Any):
-        return None
-    if isinstance(origin, type) and origin is not float and not _is_instance(value, origin):
+    if origin is not Any and isinstance(origin, type) and not _is_instance(value, origin):
         raise TypeError(f"{name}: a {type(value).__name__} where {hint} is declared")
     if origin is pd.DataFrame:
         file = f"{name}.parquet"
@@ -74,8 +72,6 @@ def decode_value(content: Json, hint: Any, files: Files) -> Any:
     origin = get_origin(hint) or hint
     if origin in (Union, UnionType):
         return _decode_union(content, hint, files)
-    if origin is NoneType or (content is None and origin is Any):
-        return None
     if origin is pd.DataFrame:
         return read_table(files[content["file"]], content)
     if origin is np.ndarray:
@@ -101,7 +97,8 @@ def decode_value(content: Json, hint: Any, files: Files) -> Any:
 
 
 def _encode_fields(record: Any, name: str, files: Files) -> Json:
-    hints = _get_hints(type(record))
+    kind: Any = type(record)
+    hints = _get_hints(kind)
     inside = f"{name}." if name else ""
     return {
         field.name: encode_value(
@@ -140,7 +137,7 @@ def _list_members(hint: Any) -> list[Any]:
 
 def _may_hold(member: Any, value: Any, *, exact: bool) -> bool:
     origin = get_origin(_strip_annotation(member)) or member
-    if isinstance(origin, type):
+    if origin is not Any and isinstance(origin, type):
         return type(value) is origin if exact else _is_instance(value, origin)
     try:
         _get_adapter(member, "").validate_python(value, strict=True)
@@ -150,12 +147,13 @@ def _may_hold(member: Any, value: Any, *, exact: bool) -> bool:
 
 
 def _is_instance(value: Any, kind: type) -> bool:
-    if kind is pd.Timestamp and value is pd.NaT:
-        return True
-    numpy_kinds = {int: np.integer, float: np.floating, bool: np.bool_, str: np.str_}
-    return isinstance(value, kind) or (
-        isinstance(value, np.generic) and isinstance(value, numpy_kinds.get(kind, kind))
-    )
+    also: dict[type, Any] = {
+        pd.Timestamp: type(pd.NaT),
+        int: np.integer,
+        float: (int, np.integer, np.floating),
+        bool: np.bool_,
+    }
+    return isinstance(value, (kind, also.get(kind, kind)))
 
 
 def _list_hints(hint: Any, length: int) -> list[Any]:
@@ -172,7 +170,7 @@ def _strip_annotation(hint: Any) -> Any:
 
 
 @cache
-def _get_hints(kind: type) -> dict[str, Any]:
+def _get_hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cityai.card.draft import sentences
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
-from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
@@ -25,7 +25,10 @@ SOURCE = "audit.table, from the saved predictions and the groups' shares"
 
 def draft_fairness(audit: Audit, spec: ProjectSpec) -> FairnessPart:
     """Draft the section on results by group."""
-    results = _list_results(audit.table, spec)
+    singles = frozenset(spec.audit.dimensions)
+    table = audit.table[audit.table["dimension"] != EVERYWHERE]
+    kept = table["dimension"].isin(singles) | table["metric"].isin(list(spec.limits))
+    results = _list_results(table[kept], spec)
     words = spec.words.fairness
     return FairnessPart(
         **{name: getattr(words, name) for name in type(words).model_fields},
@@ -60,7 +63,9 @@ def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]
 
 def _list_results(table: pd.DataFrame, spec: ProjectSpec) -> tuple[GroupResult, ...]:
     sizes = {
-        (row["dimension"], row["group"], row["metric"]): as_number(row["n"])
+        (row["dimension"], row["group"], row["metric"]): find_size(
+            row["metric"], as_number(row["n"]), as_number(row["amount"])
+        )
         for row in table.to_dict("records")
     }
     return tuple(_make_result(row, sizes, spec) for row in table.to_dict("records"))
@@ -72,6 +77,7 @@ def _make_result(
     unit = unit_of(row["metric"], spec)
     hide = str(row["status"]) == Status.SUPPRESSED
     n = None if hide else as_number(row["n"])
+    own = sizes[row["dimension"], row["group"], row["metric"]]
     reference = as_text(row["reference"])
     size = (
         math.inf
@@ -79,7 +85,7 @@ def _make_result(
         else sizes.get((row["dimension"], reference, row["metric"]))
     )
 
-    def figure(name: str, count: float | None = n) -> float | None:
+    def figure(name: str, count: float | None = own) -> float | None:
         return None if hide else round_figure(row.get(name), unit, count)
 
     return GroupResult(
@@ -99,7 +105,7 @@ def _make_result(
         n=None if n is None else round(n),
         blocks=as_count(row.get("blocks")),
         status=str(row["status"]),  # type: ignore[arg-type]
-        sentence=as_text(row.get("sentence")) or as_text(row.get("reason")),
+        sentence=as_text(row["reason"]),
         more_blocks=as_count(row.get("more_blocks")),
         source=SOURCE,
     )
@@ -112,27 +118,24 @@ def _list_dimensions(
     parts = []
     for row in table.to_dict("records"):
         own = [r for r in results if r.dimension == row["dimension"]]
+        shares = zip(row["groups"], row["residents_share"], row["data_share"], strict=True)
         shown = [
             GroupPart(
                 name=group,
-                residents_share=None
-                if (row["dimension"], group) in secret
-                else _share_of(row, "residents", group),
-                data_share=None
-                if (row["dimension"], group) in secret
-                else _share_of(row, "data", group),
+                residents_share=None if (row["dimension"], group) in secret else _round(people),
+                data_share=None if (row["dimension"], group) in secret else _round(amount),
             )
-            for group in row["groups"]
+            for group, people, amount in shares
         ]
         parts.append(
             DimensionPart(
                 name=row["dimension"],
                 label=row["label"],
                 kind=row["kind"],
-                infers=as_text(row.get("infers")),
-                block=as_text(row.get("block")),
-                caveat=as_text(row.get("caveat")),
-                cuts=tuple(float(f"{cut:.4g}") for cut in row.get("cuts", ())),
+                infers=as_text(row["infers"]),
+                block=as_text(row["block"]),
+                caveat=as_text(row["caveat"]),
+                cuts=tuple(float(f"{cut:.4g}") for cut in row["cuts"]),
                 groups=tuple(shown),
                 in_words=sentences.describe_dimension(row["kind"], own, spec),
             )
@@ -140,11 +143,8 @@ def _list_dimensions(
     return tuple(parts)
 
 
-def _share_of(row: Mapping[str, Any], what: str, group: str) -> float | None:
-    shares = row.get(f"{what}_share")
-    return (
-        round_figure(shares.get(group), "share", math.inf) if isinstance(shares, Mapping) else None
-    )
+def _round(share: Any) -> float | None:
+    return round_figure(share, "share", SMALL_GROUP)
 
 
 def _list_folds(
@@ -160,5 +160,7 @@ def _list_folds(
             source="audit.by_fold, from the saved predictions and the groups' shares",
         )
         for row in table.to_dict("records")
-        if row["metric"] in spec.limits and (row["dimension"], row["group"]) not in secret
+        if row["metric"] in spec.limits
+        and row["dimension"] != EVERYWHERE
+        and (row["dimension"], row["group"]) not in secret
     )

@@ -137,7 +137,7 @@ def draft_data(
     return (part,)
 
 
-def draft_findings(findings: Sequence[Finding]) -> tuple[FindingPart, ...]:
+def draft_findings(findings: Sequence[Finding], spec: ProjectSpec) -> tuple[FindingPart, ...]:
     """Copy the run's findings, figures rounded."""
     return tuple(
         FindingPart(
@@ -147,7 +147,7 @@ def draft_findings(findings: Sequence[Finding]) -> tuple[FindingPart, ...]:
             reason=f.reason,
             observed=_round_four(f.observed),
             limit=as_number(f.limit),
-            unit=f.unit,
+            unit=spec.question.unit if f.unit == "target" else f.unit,
             subject=f.subject,
         )
         for f in findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,16 @@ import pandas as pd
 
 from cityai.card.draft import sentences
 from cityai.card.draft.facts import RunFacts
-from cityai.card.draft.rounding import round_figure, round_total
+from cityai.card.draft.rounding import find_size, round_figure, round_total
 from cityai.card.record.measured import Comparison, EvalPart, FoldPart, PlaceResult, SeriesPoint
 from cityai.card.record.part import Number, StatusWord
 from cityai.card.words import describe_metric, name_baseline
 from cityai.columns import (
+    AREA,
     BASELINE,
     ENTITY,
     EVERYWHERE,
+    FOLD,
     PERIOD_START,
     STEP,
     Y_HIGH,
@@ -55,11 +58,12 @@ def draft_eval(
     hidden : frozenset of str
         Entities (or areas) that the audit suppressed; their figures stay out of here too.
     """
-    metrics = _list_metrics(evaluation.metrics, spec)
+    amounts = sum_amounts(predictions.table)
+    metrics = _list_metrics(evaluation.metrics, amounts, spec)
     practice = pick_practice(metrics)
     label = name_baseline(practice, spec.question.period) if practice else ""
     series = _sum_city(predictions.table, practice, spec)
-    places = _list_places(facts, spec, predictions.table, evaluation.metrics, hidden)
+    places = _list_places(facts, spec, amounts, evaluation.metrics, hidden)
     areas = spec.areas
     outlines = areas.boundaries if areas else None
     return EvalPart(
@@ -128,7 +132,21 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if as_number(value) is None else str(value)
 
 
-def _list_metrics(table: pd.DataFrame, spec: ProjectSpec) -> tuple[Number, ...]:
+Amounts = Mapping[tuple[str, str], float]
+"""What happened, by kind of slice and slice."""
+
+
+def sum_amounts(table: pd.DataFrame) -> Amounts:
+    """Sum what happened, in each slice that a figure may be about."""
+    amounts = {(EVERYWHERE, EVERYWHERE): float(table[Y_TRUE].sum())}
+    for kind, column in (("fold", FOLD), ("step", STEP), ("entity", ENTITY), ("area", AREA)):
+        if column in table:
+            sums = table.groupby(table[column].astype(str), sort=True)[Y_TRUE].sum()
+            amounts |= {(kind, str(name)): float(total) for name, total in sums.items()}
+    return amounts
+
+
+def _list_metrics(table: pd.DataFrame, amounts: Amounts, spec: ProjectSpec) -> tuple[Number, ...]:
     kept = []
     for row in table.to_dict("records"):
         kind = row["slice_kind"]
@@ -139,21 +157,24 @@ def _list_metrics(table: pd.DataFrame, spec: ProjectSpec) -> tuple[Number, ...]:
             continue
         slices = {"model": row["model"]}
         if kind != EVERYWHERE:
-            slices[kind] = str(as_count(row["slice"]))
-        kept.append(_make_number(row, slices, spec))
+            slices[kind] = str(row["slice"])
+        kept.append(_make_number(row, slices, amounts, spec))
     return tuple(kept)
 
 
-def _make_number(row: dict[str, Any], slices: dict[str, str], spec: ProjectSpec) -> Number:
+def _make_number(
+    row: dict[str, Any], slices: dict[str, str], amounts: Amounts, spec: ProjectSpec
+) -> Number:
     unit = unit_of(row["metric"], spec)
     n = as_count(row["n"])
+    size = find_size(row["metric"], n, amounts.get((row["slice_kind"], str(row["slice"]))))
     return Number(
         metric=row["metric"],
-        value=round_figure(row["value"], unit, n),
+        value=round_figure(row["value"], unit, size),
         unit=unit,
         slice=slices,
-        low=round_figure(row.get("low"), unit, n),
-        high=round_figure(row.get("high"), unit, n),
+        low=round_figure(row.get("low"), unit, size),
+        high=round_figure(row.get("high"), unit, size),
         n=n,
         source=SOURCE,
         reason=as_text(row.get("reason")),
@@ -240,7 +261,7 @@ def _sum_city(table: pd.DataFrame, practice: str, spec: ProjectSpec) -> tuple[Se
 def _list_places(
     facts: RunFacts,
     spec: ProjectSpec,
-    table: pd.DataFrame,
+    amounts: Amounts,
     metrics: pd.DataFrame,
     hidden: frozenset[str],
 ) -> tuple[PlaceResult, ...]:
@@ -248,35 +269,21 @@ def _list_places(
     kind = "area" if (own["slice_kind"] == "area").any() else "entity"
     own = own[own["slice_kind"] == kind]
     names = _name_places(facts, kind)
-    few = _find_small(table, spec) if kind == "entity" else set()
     places = []
     for place, rows in own.groupby("slice", sort=True):
-        place_id = str(place)
-        figures = [
-            _make_number(row, {"model": FORECAST, kind: place_id}, spec)
-            for row in rows.to_dict("records")
-        ]
-        if place_id in hidden or place_id in few:
+        slices = {"model": FORECAST, kind: str(place)}
+        figures = [_make_number(row, slices, amounts, spec) for row in rows.to_dict("records")]
+        if str(place) in hidden:
             figures = [_hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
-        places.append(
-            PlaceResult(id=place_id, name=names.get(place_id, place_id), figures=tuple(figures))
-        )
+        name = names.get(str(place), str(place))
+        places.append(PlaceResult(id=str(place), name=name, figures=tuple(figures)))
     return tuple(places)
 
 
 def _hide_number(number: Number) -> Number:
-    return number.model_copy(
-        update={"value": None, "low": None, "high": None, "n": None, "reason": "too few to show"}
-    )
-
-
-def _find_small(table: pd.DataFrame, spec: ProjectSpec) -> set[str]:
-    """Entities with fewer events in the whole test than the policy's small cell."""
-    if spec.question.measure != "count":
-        return set()
-    totals = table.groupby(table[ENTITY].astype(str), sort=False)[Y_TRUE].sum()
-    return set(totals.index[totals < spec.policy.small_cell])
+    nothing = dict.fromkeys(("value", "low", "high", "n"))
+    return number.model_copy(update={**nothing, "reason": "Not shown: too few."})
 
 
 def _name_places(facts: RunFacts, kind: str) -> dict[str, str]:

@@ -113,6 +113,7 @@ def _draft_explanation(
         Driver(
             feature=as_text(row["feature"]),
             label=as_text(row["label"]) or as_text(row["feature"]),
+            members=tuple(row["members"]),
             importance=round_figure(row["importance"], unit, None),
             share=round_figure(row["share"], "share", 10**6),
             stability=round_figure(row["stability"], "share", 10**6),
@@ -124,6 +125,7 @@ def _draft_explanation(
     error = as_number(explanation.additivity_error)
     return ExplanationPart(
         method=explanation.method,
+        caveat=explanation.caveat,
         weight=weight,
         additivity_error=None if error is None else float(f"{error:.2g}"),
         unit=unit,
@@ -138,7 +140,7 @@ def _list_groups(
 ) -> tuple[GroupDriver, ...]:
     kept = []
     for (dimension, group), rows in table.groupby(["dimension", "group"], sort=True):
-        if (dimension, group) in secret:
+        if (dimension, group) in secret or rows["importance"].isna().all():
             continue
         top = rows.sort_values(["importance", "feature"], ascending=[False, True], kind="stable")
         kept += [

@@ -16,8 +16,18 @@ DIGITS: Final = 4
 SMALL_DIGITS: Final = 3
 
 
+OVER_ROWS: Final = {"coverage", "mase", "mae", "rmse", "interval_width"}
+"""Metrics whose denominator counts predictions; the others' is the amount itself."""
+
+
+def find_size(metric: str, n: object, amount: object) -> float | None:
+    """Return the denominator of a figure: predictions, or the amount that happened."""
+    size = n if metric in OVER_ROWS or amount is None else amount
+    return None if size is None else float(size)  # type: ignore[arg-type]
+
+
 def count_decimals(value: float, unit: str, n: float | None) -> int:
-    """Return the decimals that a figure of `n` predictions is published with (may be negative).
+    """Return the decimals that a figure is published with (may be negative).
 
     Parameters
     ----------
@@ -26,9 +36,9 @@ def count_decimals(value: float, unit: str, n: float | None) -> int:
     unit : str
         ``share`` and ``ratio`` are rates; other units get significant digits.
     n : float or None
-        Predictions (or weighted predictions) behind it; unknown counts as few.
+        Its denominator (`find_size`); unknown counts as few.
     """
-    few = n is None or not math.isfinite(n) or n < SMALL_GROUP
+    few = n is None or math.isnan(n) or n < SMALL_GROUP
     if unit in {"share", "ratio"}:
         if few:
             return SMALL_RATE_DECIMALS

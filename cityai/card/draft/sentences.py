@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from cityai.card.draft.rounding import SMALL_GROUP
 from cityai.card.record.measured import (
     Driver,
     GroupResult,
@@ -14,7 +15,7 @@ from cityai.card.record.measured import (
     SeriesPoint,
 )
 from cityai.card.record.part import Number
-from cityai.card.words import describe_metric, name_one, say_share, write_count, write_number
+from cityai.card.words import brief, describe_metric, name_one, say_share, write_count
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
 from cityai.spec.project import ProjectSpec
@@ -33,7 +34,7 @@ def describe_accuracy(
     error = overall.get(("forecast", "wape"))
     if error is not None:
         said.append(
-            f"Added up, the forecasts were off by {write_number(error, 'share')} of what happened: "
+            f"Added up, the forecasts were off by {brief(error, 'share')} of what happened: "
             f"{say_share(error, one)}."
         )
     other = overall.get((f"{BASELINE}{practice}", "wape"))
@@ -41,17 +42,17 @@ def describe_accuracy(
         word = "less" if error < other else "more" if error > other else "the same"
         than = "as" if word == "the same" else "than"
         said.append(
-            f"That is {word} {than} taking {label}, which was off by {write_number(other, 'share')}: "
+            f"That is {word} {than} taking {label}, which was off by {brief(other, 'share')}: "
             f"{say_share(other, one)}."
         )
     missed = overall.get(("forecast", "under_forecast_share"))
     if missed is not None:
-        said.append(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
+        said.append(f"Not foreseen was {say_share(missed, one)} ({brief(missed, 'share')}).")
     held = overall.get(("forecast", "coverage"))
     if held is not None:
         said.append(
-            f"The actual value lay inside the stated range {write_number(held, 'share')} of the time; "
-            f"the range is meant to hold {write_number(spec.models.coverage, 'share')} of the time."
+            f"The actual value lay inside the stated range {brief(held, 'share')} of the time; "
+            f"the range is meant to hold {brief(spec.models.coverage, 'share')} of the time."
         )
     return tuple(said)
 
@@ -111,7 +112,7 @@ def describe_places(places: Sequence[PlaceResult], spec: ProjectSpec) -> str:
 
 def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     """Say what the audit found over all dimensions."""
-    judged = [r for r in results if r.limit is not None]
+    judged = [r for r in results if r.limit is not None and r.status != "not applicable"]
     if not judged:
         return ("No group was held against a limit.",)
     counts = Counter(r.status for r in judged)
@@ -142,10 +143,15 @@ def describe_dimension(
     if not missed:
         return ()
     shown = missed if len(missed) <= 3 else [missed[0], missed[-1]] if kind == "bands" else []
-    said = [f"{say_share(r.value, one)} in “{r.group}”" for r in shown if r.value is not None]
+    coarse = any((r.n or 0) < SMALL_GROUP for r in shown)
+    said = [
+        f"{say_share(r.value, one, coarse=coarse)} in “{r.group}”"
+        for r in shown
+        if r.value is not None
+    ]
     reference = missed[0].reference_value
     if reference is not None and missed[0].reference == "overall":
-        said.append(f"{say_share(reference, one)} in the whole city")
+        said.append(f"{say_share(reference, one, coarse=coarse)} in the whole city")
     if not shown or not said:
         return ()
     return (f"Not foreseen: {', '.join(said)}.",)
@@ -167,21 +173,18 @@ def describe_data(
 
 
 def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[str, ...]:
-    """Say what moves the forecasts most, and that this is not a cause."""
+    """Say what moves the forecasts most."""
     known = [d for d in drivers if d.share is not None]
     if not known:
         return ()
     top = known[:3]
-    named = ", ".join(f"{d.label} ({write_number(d.share, 'share')})" for d in top)
+    named = ", ".join(f"{d.label} ({brief(d.share, 'share')})" for d in top)
     said = [f"What moves the forecasts most: {named}."]
     if weight is not None and weight < 0.999:
         said.append(
-            f"This explains the part of the forecast made by trees ({write_number(weight, 'share')} "
+            f"This explains the part of the forecast made by trees ({brief(weight, 'share')} "
             "of it); the rest continues each series' own level, trend and season."
         )
-    said.append(
-        "A large share means that the forecast leans on it, not that it causes what is forecast."
-    )
     return tuple(said)
 
 

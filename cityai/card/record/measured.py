@@ -85,6 +85,8 @@ class Driver(Part):
 
     feature: str
     label: str
+    members: tuple[str, ...]
+    """Features that move together and are taken as one."""
     importance: float | None
     share: float | None
     stability: float | None
@@ -106,6 +108,7 @@ class ExplanationPart(Part):
     """What drives the forecasts, over all predictions together."""
 
     method: str
+    caveat: str
     weight: float | None
     """Share of the forecast that is explained this way."""
     additivity_error: float | None

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, NOT_RECORDED, PERIOD
-from cityai.data.panel import Panel
-from cityai.data.snapshot import Snapshot
+from cityai.data.side_tables import KNOWN
 from cityai.errors import SpecError
 from cityai.spec.project import FeaturesSpec, Period, ProjectSpec
 
-KNOWN: Final = "known"
-"""Column of a snapshot's tables: the first origin at which a row could be seen."""
+if TYPE_CHECKING:
+    from cityai.data.panel import Panel
+    from cityai.data.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, PERIOD, VALUE
-from cityai.data.features.plan import KNOWN, Floats
+from cityai.data.features.plan import Floats
+from cityai.data.side_tables import KNOWN
 
 Ints = npt.NDArray[np.int64]
 
@@ -73,18 +74,22 @@ def replay_vintages(
     part = cells[VALUE].to_numpy(np.float64)[kept][order]
 
     total = np.zeros((n_periods, len(entity_ids)))
-    seen = np.zeros(total.shape, dtype=np.bool_)
+    # A cell without a value says that something happened, and not how much.
+    seen, valued = np.zeros((2, *total.shape), dtype=np.bool_)
+    has_value = ~np.isnan(part)
     first = np.full(len(entity_ids), n_periods, dtype=np.int64)
     numbers = np.arange(n_periods)[:, None]
     start = 0
     for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
         new = slice(start, int(stop))
-        np.add.at(total, (period[new], entity[new]), part[new])
+        np.add.at(total, (period[new], entity[new]), np.where(has_value[new], part[new], 0.0))
         seen[period[new], entity[new]] = True
+        np.logical_or.at(valued, (period[new], entity[new]), has_value[new])
         np.minimum.at(first, entity[new], period[new])
         start = int(stop)
         values = total[:origin].copy()
-        values[~seen[:origin] if gaps else numbers[:origin] < first] = np.nan
+        unknown = seen[:origin] & ~valued[:origin]
+        values[unknown | (~seen[:origin] if gaps else numbers[:origin] < first)] = np.nan
         values[max(origin - blind, 0) :] = np.nan
         yield Vintage(origin, values, np.where(first < n_periods, first, -1))
 
@@ -95,7 +100,9 @@ def find_positions(names: pd.Series, known: Sequence[str]) -> Ints:
     return np.asarray(found, dtype=np.int64)
 
 
-def find_states(attributes: pd.DataFrame, entity_ids: Sequence[str], origins: Sequence[int]) -> Ints:
+def find_states(
+    attributes: pd.DataFrame, entity_ids: Sequence[str], origins: Sequence[int]
+) -> Ints:
     """Find the row of `attributes` that is in force for each entity at each origin.
 
     Parameters

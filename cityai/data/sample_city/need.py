@@ -2,8 +2,8 @@
 
 Need is drawn first and kept apart. A resident reports it with a probability that rises with the
 income of the neighbourhood, so requests measure reporting, not need. From `SHIFT_WEEK` on, need in
-the lowest third of income grows week after week (the planted gap, with the paper forms of
-`requests.py`): a forecast made from the past comes too low there, and nowhere else.
+the lowest third of income grows week after week and becomes erratic (the planted gap, with the
+paper forms of `requests.py`): a forecast made from the past comes too low there, nowhere else.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ EXPORTED_AT: Final = FIRST_DAY + DAYS
 
 SHIFT_WEEK: Final = 140
 """Week from which the planted gap opens: 2024-09-09."""
-WEEKLY_GROWTH: Final = 0.015
+WEEKLY_GROWTH: Final = 0.016
 """Growth of need a week from then on, in the lowest third of income."""
+CALM: Final = 90.0
+"""Shape of the gamma factor of a neighbourhood's week: a coefficient of variation of 0.11."""
+ERRATIC: Final = 10.0
+"""The same from the shift on, in the lowest third of income: 0.32."""
 STEADY_GROWTH: Final = 0.001
 """Growth a week in four neighbourhoods of the middle third, all four years: easily followed."""
 
@@ -41,6 +45,8 @@ WORKS_AHEAD: Final = 8
 _PER_RESIDENT = 95 / 14_000  # needs a week
 _WEEKDAY = np.array([1.22, 1.12, 1.07, 1.05, 1.04, 0.80, 0.70])
 _HOLIDAY = 0.45
+_WORKS = 1.07  # for each street work in the week
+_SEASONS = ((100, 128, 1.32), (298, 326, 1.28), (355, 367, 0.72))  # first and last day of the year
 _HOLIDAYS = np.array(
     [
         f"{year}-{day}"
@@ -98,7 +104,7 @@ def draw_need(places: Places, rng: np.random.Generator, planted_gap: bool) -> Ne
     works = rng.poisson(0.5, (WEEKS + WORKS_AHEAD, PLACES))
     per_day = _PER_RESIDENT / 7 * places.areas["residents"].to_numpy()
     per_day = per_day * np.choose(THIRD, [1.2, 1.0, 0.95])
-    by_week = _draw_pace(rng, planted_gap) * 1.04 ** works[:WEEKS]
+    by_week = _draw_pace(rng, planted_gap) * _WORKS ** works[:WEEKS]
     by_day = _follow_days(weather)
     mean = by_day[:, None] * np.repeat(by_week, 7, axis=0) * per_day[None, :]
     happened = rng.poisson(mean)
@@ -161,22 +167,30 @@ def _draw_pace(rng: np.random.Generator, planted_gap: bool) -> np.ndarray:
     week = np.arange(WEEKS)
     season = 1 + 0.13 * np.sin(2 * np.pi * (week - 15) / 52.18)
     shared = np.exp(np.convolve(rng.normal(0, 0.04, WEEKS + 3), np.full(4, 0.25), "valid"))
-    own = rng.gamma(90, 1 / 90, (WEEKS, PLACES))
+    own = rng.gamma(CALM, 1 / CALM, (WEEKS, PLACES))
+    wild = rng.gamma(ERRATIC, 1 / ERRATIC, (WEEKS, PLACES))
     steady = np.where((THIRD == 1) & (PAIR == 1), STEADY_GROWTH, 0.0)
     growth = week[:, None] * steady[None, :]
     if planted_gap:
         since = np.maximum(week - SHIFT_WEEK, 0)
+        own = np.where((week[:, None] >= SHIFT_WEEK) & (THIRD[None, :] == 0), wild, own)
         growth = growth + since[:, None] * np.where(THIRD == 0, WEEKLY_GROWTH, 0.0)[None, :]
-    return (season * shared)[:, None] * own * np.exp(growth)
+    pace: np.ndarray = (season * shared)[:, None] * own * np.exp(growth)
+    return pace
 
 
 def _follow_days(weather: pd.DataFrame) -> np.ndarray:
     days = weather["day"].to_numpy().astype("datetime64[D]")
     weekday = _WEEKDAY[(days - FIRST_DAY).astype(np.int64) % 7]
     holiday = np.where(np.isin(days, _HOLIDAYS), _HOLIDAY, 1.0)
+    day_of_year = (days - days.astype("datetime64[Y]")).astype(np.int64) + 1
+    season = np.ones(len(days))
+    for first, last, busy in _SEASONS:  # spring cleaning, leaves, the end of the year
+        season[(day_of_year >= first) & (day_of_year < last)] = busy
     rain = 1 + 0.006 * np.minimum(weather["rain"].to_numpy(), 30)
     heat = 1 + 0.015 * np.maximum(weather["temperature"].to_numpy() - 24, 0)
-    return weekday * holiday * rain * heat
+    factor: np.ndarray = weekday * holiday * season * rain * heat
+    return factor
 
 
 def _tabulate_works(works: np.ndarray, places: Places) -> pd.DataFrame:

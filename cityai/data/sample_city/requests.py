@@ -1,8 +1,8 @@
 """The request system's export: one row a request, as text, with everything that real exports do.
 
-From `SHIFT_WEEK` on, more and more requests of the lowest third of income come on paper forms, which
-are typed in days or weeks later. So the latest weeks, as they are known when the question is asked,
-are less complete there than elsewhere: the other half of the planted gap.
+From `SHIFT_WEEK` on, more and more requests of the lowest third of income come on paper forms,
+which are typed in days or weeks later. So the latest weeks, as they are known when the question is
+asked, are less complete there than elsewhere: the other half of the planted gap.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from cityai.data.sample_city.places import PLACES, THIRD, Places
 
 PAPER_SHARE: Final = 0.06
 """Share of requests on paper forms, everywhere, before the shift."""
-PAPER_SHARE_LATE: Final = 0.66
+PAPER_SHARE_LATE: Final = 0.30
 """The same in the lowest third of income, `PAPER_RAMP` weeks after the shift."""
-PAPER_RAMP: Final = 60
-PAPER_DAYS: Final = 15.0
+PAPER_RAMP: Final = 20
+PAPER_DAYS: Final = 12.0
 """Mean days until a paper form is typed in (gamma, shape 2)."""
 OUT_OF_SCOPE_SHARE: Final = 0.07
 """General questions per request: not the depots' work, left out by the project."""
@@ -149,19 +149,22 @@ def draw_requests(
 
 def _share_on_paper(week: np.ndarray, place: np.ndarray, planted_gap: bool) -> np.ndarray:
     ramp = np.clip((week - SHIFT_WEEK) / PAPER_RAMP, 0, 1) * (THIRD[place] == 0) * planted_gap
-    return PAPER_SHARE + ramp * (PAPER_SHARE_LATE - PAPER_SHARE)
+    share: np.ndarray = PAPER_SHARE + ramp * (PAPER_SHARE_LATE - PAPER_SHARE)
+    return share
 
 
 def _draw_moments(day: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     second = np.clip(rng.normal(13.5, 3.8, len(day)) * 3600, 0, 86_399).astype(np.int64)
-    return (FIRST_DAY + day).astype("datetime64[s]") + second
+    moments: np.ndarray = (FIRST_DAY + day).astype("datetime64[s]") + second
+    return moments
 
 
 def _draw_delays(paper: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Seconds from opening to recording: hours for most, a gamma of days for paper forms."""
     quick = rng.exponential(0.35, len(paper))
     slow = rng.gamma(2.0, PAPER_DAYS / 2, len(paper))
-    return np.rint(np.where(paper, slow, quick) * 86_400).astype(np.int64)
+    seconds: np.ndarray = np.rint(np.where(paper, slow, quick) * 86_400).astype(np.int64)
+    return seconds
 
 
 def _name_rows(count: int) -> pd.Series:

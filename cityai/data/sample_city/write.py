@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.data.sample_city.dirt import DirtyRequests, spoil_requests
+from cityai.data.sample_city.dirt import DirtyRequests, Fate, spoil_requests
 from cityai.data.sample_city.need import (
     CITY_OUTAGE,
     DISTRICT_OUTAGE,
@@ -30,10 +30,12 @@ from cityai.data.sample_city.need import (
 )
 from cityai.data.sample_city.places import PLACES, SMALL_GROUP, THIRD, Places, draw_places
 from cityai.data.sample_city.requests import Requests, draw_requests
+from cityai.errors import StoreError
 
 VERSION: Final = 1
 """Raised whenever the same seed gives another city."""
 NAME: Final = "Port Ellery"
+_TRUTHS: Final = "truth/planted.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,15 @@ class PlantedTruths:
         Whether the gap by income and the dirty rows were planted.
     rows : int
         Rows of the table of requests.
-    out_of_scope : int
-        Rows that the project leaves out: general questions, and rows before 2022-01-03.
+    out_of_scope : dict of str to int
+        Rows that the project leaves out: general questions, rows before 2022-01-03, and dates in
+        the future.
     rejected : dict of str to int
-        Rows that cannot be counted, by kind of dirt.
-    padded : int
-        Rows whose neighbourhood has blanks around it: accepted when trimmed, rejected otherwise.
+        Rows that break the contract or repeat another, by kind of dirt.
     accepted : int
-        Rows that remain, the padded ones among them.
+        Rows that remain.
+    accepted_with_a_fault : dict of str to int
+        Rows among them that the quality report must count, by kind of dirt.
     not_yet_recorded : int
         Reported requests that come after the export.
     city_outage, district_outage : tuple of str
@@ -77,10 +80,10 @@ class PlantedTruths:
     planted_gap: bool
     dirty: bool
     rows: int
-    out_of_scope: int
+    out_of_scope: dict[str, int]
     rejected: dict[str, int]
-    padded: int
     accepted: int
+    accepted_with_a_fault: dict[str, int]
     not_yet_recorded: int
     city_outage: tuple[str, str]
     district_outage: tuple[str, str]
@@ -155,21 +158,27 @@ def write_sample_city(
     Parameters
     ----------
     folder : Path
-        Folder to make; one that exists is replaced whole.
+        Folder to make; an earlier sample city there is replaced whole.
     seed : int
         Seed of everything random.
     planted_gap : bool
         Whether forecasts shall come too low where income is lowest.
     dirty : bool
         Whether rows are spoilt and repeated.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds something else.
     """
+    folder = Path(folder)
+    _check_folder(folder)
     places = draw_places(np.random.default_rng([seed, 1]))
     need = draw_need(places, np.random.default_rng([seed, 2]), planted_gap)
     requests = draw_requests(places, need, np.random.default_rng([seed, 3]), planted_gap)
     export = spoil_requests(requests, np.random.default_rng([seed, 4]), dirty)
     truths = _state_truths(places, requests, export, seed, planted_gap, dirty)
 
-    folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".sample_city_") as scratch:
         made = SampleCity(Path(scratch) / "city", truths)
@@ -210,6 +219,17 @@ def ensure_sample_city(folder: Path, seed: int = 7) -> SampleCity:
     return write_sample_city(folder, seed)
 
 
+def _check_folder(folder: Path) -> None:
+    """Refuse to replace what is not a sample city."""
+    if folder.exists() and not (folder / _TRUTHS).exists() and any(folder.iterdir()):
+        raise StoreError(
+            "the folder is not empty and holds no sample city",
+            where=str(folder),
+            expected="a folder that is absent, empty, or an earlier sample city",
+            next_step="name another folder, or empty this one yourself",
+        )
+
+
 def _list_files(city: SampleCity) -> tuple[Path, ...]:
     read = (city.requests, city.neighbourhoods, city.boundaries, city.weather, city.works)
     return (*read, city.need, city.dirt, city.leak)
@@ -223,9 +243,12 @@ def _state_truths(
     planted_gap: bool,
     dirty: bool,
 ) -> PlantedTruths:
-    kinds = export.dirt["kind"].value_counts().sort_index()
-    rejected = {str(k): int(n) for k, n in kinds.items() if k != "padded neighbourhood"}
-    in_scope = requests.in_scope[export.source]
+    left_out = ~requests.in_scope[export.source]
+    early = requests.week[export.source] < 0
+    out_of_scope = {
+        "general question": int((left_out & ~early).sum()),
+        "before the first day": int((left_out & early).sum()),
+    }
     monday = np.datetime_as_string(list_weeks())
     poorest = tuple(code for code, third in zip(places.codes, THIRD, strict=True) if third == 0)
     reporting = share_reporting(places)
@@ -235,10 +258,10 @@ def _state_truths(
         planted_gap=planted_gap,
         dirty=dirty,
         rows=len(export.table),
-        out_of_scope=int((~in_scope).sum()),
-        rejected=rejected,
-        padded=int(kinds.get("padded neighbourhood", 0)),
-        accepted=int((in_scope & export.kept).sum()),
+        out_of_scope=out_of_scope | _count_kinds(export, "out of scope"),
+        rejected=_count_kinds(export, "rejected"),
+        accepted=int((~left_out & (export.fate == "accepted")).sum()),
+        accepted_with_a_fault=_count_kinds(export, "accepted"),
         not_yet_recorded=int(requests.not_yet_recorded.sum()),
         city_outage=(str(monday[CITY_OUTAGE[0]]), str(monday[CITY_OUTAGE[1]])),
         district_outage=(str(monday[DISTRICT_OUTAGE[0]]), str(monday[DISTRICT_OUTAGE[1]])),
@@ -252,32 +275,40 @@ def _state_truths(
     )
 
 
+def _count_kinds(export: DirtyRequests, fate: Fate) -> dict[str, int]:
+    kinds = export.dirt.loc[export.dirt["fate"] == fate, "kind"].value_counts().sort_index()
+    return {str(kind): int(rows) for kind, rows in kinds.items()}
+
+
 def _count_weeks(
     places: Places, need: Need, requests: Requests, export: DirtyRequests
 ) -> pd.DataFrame:
     accepted = np.zeros((WEEKS, PLACES), dtype=np.int64)
-    counted = export.source[export.kept & requests.in_scope[export.source]]
+    counted = export.source[(export.fate == "accepted") & requests.in_scope[export.source]]
     np.add.at(accepted, (requests.week[counted], requests.place[counted]), 1)
-
-    def by_week(days: np.ndarray) -> np.ndarray:
-        return days.reshape(WEEKS, 7, PLACES).sum(axis=1).ravel()
 
     return pd.DataFrame(
         {
             "neighbourhood": np.tile(places.codes, WEEKS),
             "week_start": np.repeat(np.datetime_as_string(list_weeks()), PLACES),
-            "need": by_week(need.happened),
-            "reported": by_week(need.reported + need.lost),
-            "lost_in_outage": by_week(need.lost),
+            "need": _sum_weeks(need.happened),
+            "reported": _sum_weeks(need.reported + need.lost),
+            "lost_in_outage": _sum_weeks(need.lost),
             "not_yet_recorded": requests.not_yet_recorded.ravel(),
             "accepted": accepted.ravel(),
         }
     )
 
 
+def _sum_weeks(days: np.ndarray) -> np.ndarray:
+    """Sum days to weeks: (1456, 24) to (208 * 24,), the neighbourhood running fastest."""
+    weeks: np.ndarray = days.reshape(WEEKS, 7, PLACES).sum(axis=1)
+    return weeks.ravel()
+
+
 def _count_handled(need: Path, rng: np.random.Generator) -> pd.DataFrame:
     weeks = pd.read_csv(need, dtype={"neighbourhood": "str"}, keep_default_na=False)
-    handled = rng.binomial(weeks["accepted"].to_numpy(), 0.995)
+    handled = rng.binomial(weeks["accepted"].to_numpy(), 0.999)
     return weeks[["neighbourhood", "week_start"]].assign(handled_in_week=handled)
 
 
@@ -287,13 +318,13 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
 
 def _write_truths(truths: PlantedTruths, folder: Path) -> None:
     text = json.dumps(asdict(truths), indent=2, ensure_ascii=False) + "\n"
-    (folder / "truth" / "planted.json").write_text(text, encoding="utf-8", newline="")
+    (folder / _TRUTHS).write_text(text, encoding="utf-8", newline="")
 
 
 def _read_truths(folder: Path) -> PlantedTruths | None:
     """Read what is recorded in a folder; None when nothing readable is."""
     try:
-        content = json.loads((folder / "truth" / "planted.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / _TRUTHS).read_text(encoding="utf-8"))
         content |= {
             name: tuple(content[name])
             for name in ("city_outage", "district_outage", "gap_neighbourhoods")

@@ -1,0 +1,368 @@
+"""The audit: for whom the forecast holds, with intervals, verdicts, and small cells hidden."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as say
+from cityai.assessment.gaps import OVERALL, Measures, describe_design, measure_groups
+from cityai.assessment.metrics import Metric, check_limits, find_metrics
+from cityai.assessment.statistics import (
+    compute_ratio,
+    count_more_blocks,
+    judge_gap,
+    weigh_cells,
+)
+from cityai.assessment.views import (
+    Facts,
+    View,
+    gather_facts,
+    view_dimension,
+    view_everything,
+    view_pairs,
+)
+from cityai.columns import ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
+from cityai.data.groups import Membership
+from cityai.errors import UserError
+from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.modeling.predictions import Predictions
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    from fairlearn.metrics import MetricFrame
+
+FEW_FOR_DECIMALS = 200
+"""Below this amount a share is said in whole percent: decimals would give the count away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """For whom the forecast holds.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a dimension, group and metric: `dimension`, `group`, `metric`, `value`, `low`,
+        `high` (its own interval), `reference`, `reference_value`, `gap`, `gap_low`, `gap_high`
+        (simultaneous over the dimension's groups), `limit`, `n` (rows, weighted), `amount` (sum of
+        the outcomes, in the target's unit), `blocks`, `status`, `reason` (a sentence),
+        `more_blocks`. Figures are NaN where suppressed, undefined, or without an interval; the
+        reason says which. The dimension "overall" holds every row.
+    dimensions : pandas.DataFrame
+        One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
+        (words), `groups`, `cuts`, `residents_share`, `data_share` (lists; shares of residents and
+        of the amount, by group).
+    by_fold : pandas.DataFrame
+        `dimension`, `group`, `metric`, `fold`, `value`, `reason` (why there is none).
+    findings : tuple of Finding
+        One a limit and group, one a limit and pair of dimensions; the gravest first.
+    """
+
+    table: pd.DataFrame
+    dimensions: pd.DataFrame
+    by_fold: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+    def to_metric_frame(self, predictions: Predictions, membership: Membership) -> MetricFrame:
+        """Hand the point values of one dimension to those who know fairlearn.
+
+        Parameters
+        ----------
+        predictions : Predictions
+            Those that were audited.
+        membership : Membership
+            A dimension of hard groups or bands.
+
+        Returns
+        -------
+        fairlearn.metrics.MetricFrame
+            With the shared metrics: `mae`, `rmse`, `wape`, `bias`, `under_forecast_share`,
+            `over_forecast_share`. It holds unsuppressed figures: it is not for publication.
+
+        Raises
+        ------
+        UserError
+            For soft groups, which a MetricFrame cannot hold.
+        """
+        from fairlearn.metrics import MetricFrame
+
+        if membership.kind == "soft":
+            raise UserError(
+                f"'{membership.dimension}' divides residents, not rows",
+                expected="a dimension with `attribute` or `bands`",
+            )
+        weights = membership.weights
+        group = pd.Series(weights.columns[weights.to_numpy().argmax(axis=1)], index=weights.index)
+        table = predictions.table
+        return MetricFrame(
+            metrics=_find_frame_metrics(),
+            y_true=table[Y_TRUE].to_numpy(),
+            y_pred=table[Y_PRED].to_numpy(),
+            sensitive_features=pd.Series(
+                table[ENTITY].map(group).to_numpy(), name=membership.dimension
+            ),
+        )
+
+
+def _find_frame_metrics() -> dict[str, Any]:
+    def share(part: Any) -> Any:
+        def compute(y: Any, p: Any) -> float:
+            y, p = np.asarray(y), np.asarray(p)
+            return float(part(y, p).sum() / y.sum()) if y.sum() > 0 else math.nan
+
+        return compute
+
+    return {
+        "mae": lambda y, p: float(np.abs(np.asarray(p) - np.asarray(y)).mean()),
+        "rmse": lambda y, p: float(np.sqrt(((np.asarray(p) - np.asarray(y)) ** 2).mean())),
+        "wape": share(lambda y, p: np.abs(p - y)),
+        "bias": share(lambda y, p: p - y),
+        "under_forecast_share": share(lambda y, p: np.maximum(y - p, 0)),
+        "over_forecast_share": share(lambda y, p: np.maximum(p - y, 0)),
+    }
+
+
+def audit_predictions(
+    predictions: Predictions, memberships: Sequence[Membership], spec: ProjectSpec
+) -> Audit:
+    """Audit a forecast for every group of every dimension.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Test folds.
+    memberships : sequence of Membership
+        The dimensions.
+    spec : ProjectSpec
+        Its `limits`, `policy` and `audit.infers`.
+
+    Raises
+    ------
+    SpecError
+        When a limit names a metric that is not audited.
+    """
+    metrics = find_metrics(predictions.baselines)
+    check_limits(spec.limits, metrics)
+    facts = gather_facts(predictions, spec)
+    least = spec.policy.small_cell
+    single = [view_dimension(m, facts, least) for m in memberships]
+    pairs = view_pairs(single, facts, least)
+    views = [view_everything(facts, least), *single, *pairs]
+    rows = [row for v in views for m in metrics for row in _audit_metric(v, m, facts, spec)]
+    table = pd.DataFrame(rows)
+    return Audit(
+        table,
+        pd.DataFrame([_describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
+        pd.concat(
+            [_follow_folds(v, metrics, facts, least) for v in views[: len(single) + 1]],
+            ignore_index=True,
+        ),
+        _find_findings(table, single, pairs, metrics, spec),
+    )
+
+
+DIMENSION_COLUMNS = [
+    "dimension",
+    "label",
+    "kind",
+    "caveat",
+    "infers",
+    "block",
+    "groups",
+    "cuts",
+    "residents_share",
+    "data_share",
+]
+
+
+def _audit_metric(
+    view: View, metric: Metric, facts: Facts, spec: ProjectSpec
+) -> list[dict[str, object]]:
+    shown = ~view.hidden & (view.n > 0)
+    measured = measure_groups(
+        facts.cells, view.weights, metric, facts.design, view.reference, shown
+    )
+    limit = spec.limits.get(metric.name, math.nan)
+    return [
+        _judge_group(view, metric, facts, measured, g, limit, spec.policy.small_cell)
+        for g in range(len(view.groups))
+    ]
+
+
+def _judge_group(
+    view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float, least: int
+) -> dict[str, object]:
+    at = int(found.reference[g])
+    row: dict[str, object] = {
+        "dimension": view.dimension,
+        "group": view.groups[g],
+        "metric": metric.name,
+        **dict.fromkeys(("value", "low", "high"), math.nan),
+        "reference": EVERYWHERE if at == OVERALL else view.groups[at],
+        **dict.fromkeys(("reference_value", "gap", "gap_low", "gap_high"), math.nan),
+        "limit": limit,
+        **dict.fromkeys(("n", "amount", "blocks"), math.nan),
+        "status": Status.NOT_APPLICABLE.value,
+        "reason": say.EMPTY,
+        "more_blocks": math.nan,
+    }
+    if view.hidden[g]:
+        return row | {
+            "status": Status.SUPPRESSED.value,
+            "reason": say.SUPPRESSED.format(least=least),
+        }
+    row |= {"n": float(view.n[g]), "amount": float(view.amount[g])}
+    if view.n[g] <= 0:
+        return row
+    if not math.isfinite(found.value[g]):
+        return row | {"reason": f"No value: {metric.undefined}."}
+    row |= {key: float(getattr(found, key)[g]) for key in ("value", "low", "high", "blocks")}
+    return row | _compare_group(view, metric, facts, found, g, limit)
+
+
+def _compare_group(
+    view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float
+) -> dict[str, object]:
+    at, value, gap = int(found.reference[g]), float(found.value[g]), float(found.gap[g])
+    margin, blocks = float(found.gap_margin[g]), float(found.blocks[g])
+    digits = 1 if not facts.counts or view.amount[g] >= FEW_FOR_DECIMALS else 0
+    hidden = at != OVERALL and bool(view.hidden[at])
+    beside = math.nan if hidden else float(found.reference_value[g])
+    itself = at == g or bool((view.weights[:, g] == 1).all())
+    place = view.groups[g] if view.dimension == EVERYWHERE else f"{view.label}, {view.groups[g]}"
+    whole = "the city as a whole" if at == OVERALL else view.groups[at]
+    told = say.tell_group(
+        metric, place, value, whole, math.nan if itself else beside, facts.unit, digits
+    )
+    compared: dict[str, object] = {"reference_value": beside, "reason": told}
+    if itself:
+        return compared | {"gap": 0.0, "reason": f"{told} {say.IS_REFERENCE}"}
+    if not math.isfinite(beside):
+        return compared | {"reason": f"{told} {say.NO_REFERENCE.format(reference=whole)}"}
+    compared |= {"gap": gap, "gap_low": gap - margin, "gap_high": gap + margin}
+    if not math.isfinite(limit):
+        return compared | {"reason": f"{told} {say.NO_LIMIT}"}
+    status = judge_gap(gap, margin, limit)
+    more = count_more_blocks(gap, margin, limit, blocks)
+    why = say.UNVARYING.format(word=facts.design.word)
+    if blocks < facts.design.min_blocks:
+        why = say.TOO_FEW.format(
+            blocks=f"{blocks:.3g}", word=facts.design.word, least=facts.design.min_blocks
+        )
+        more = math.ceil(facts.design.min_blocks - blocks)
+    verdict = say.tell_verdict(
+        status, metric, gap, margin, limit, more, facts.design.word, facts.unit, why
+    )
+    return compared | {
+        "status": status.value,
+        "more_blocks": more if status is Status.NOT_ENOUGH else 0.0,
+        "reason": f"{told} {verdict}",
+    }
+
+
+def _describe_view(view: View, facts: Facts) -> dict[str, object]:
+    people = np.array([view.residents.get(g, math.nan) for g in view.groups])
+    known = float(np.nansum(people))
+    amount = np.where(view.hidden, math.nan, view.amount)
+    total = float(view.amount.sum())
+    return {
+        "dimension": view.dimension,
+        "label": view.label,
+        "kind": view.kind,
+        "caveat": view.caveat,
+        "infers": facts.design.infers,
+        "block": describe_design(facts.design, facts.cells.values.shape[0]),
+        "groups": list(view.groups),
+        "cuts": list(view.cuts),
+        "residents_share": (people / known if known > 0 else people * math.nan).tolist(),
+        "data_share": (amount / total if total > 0 else amount * math.nan).tolist(),
+    }
+
+
+def _follow_folds(view: View, metrics: Sequence[Metric], facts: Facts, least: int) -> pd.DataFrame:
+    tensor = weigh_cells(facts.fold_cells.values, view.weights)
+    names = facts.fold_cells.names
+    amount, n = tensor[..., names.index("y")], tensor[..., names.index("n")]
+    hidden = view.hidden | ((amount < least) & (n > 0) & facts.counts)
+    frames = []
+    for metric in metrics:
+        value = compute_ratio(tensor, names, metric)
+        reason = np.where(np.isfinite(value), "", f"No value: {metric.undefined}.")
+        frames.append(
+            pd.DataFrame(
+                {
+                    "dimension": view.dimension,
+                    "group": np.tile(np.array(view.groups, dtype=object), len(value)),
+                    "metric": metric.name,
+                    "fold": np.repeat(np.array(facts.folds), len(view.groups)),
+                    "value": np.where(hidden, math.nan, value).ravel(),
+                    "reason": np.where(hidden, say.SUPPRESSED.format(least=least), reason).ravel(),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _find_findings(
+    table: pd.DataFrame,
+    single: Sequence[View],
+    pairs: Sequence[View],
+    metrics: Sequence[Metric],
+    spec: ProjectSpec,
+) -> tuple[Finding, ...]:
+    if not single:
+        reason = "The project declares no groups, so nothing is known about who bears the errors."
+        return (Finding("audit.dimensions", Status.NOT_APPLICABLE, "Groups", reason),)
+    views = {v.dimension: v for v in (*single, *pairs)}
+    known = {m.name: m for m in metrics}
+    limited = table[table["limit"].notna() & table["dimension"].isin(list(views))]
+    limited = limited[~limited["reason"].str.endswith(say.IS_REFERENCE)]
+    paired = limited["dimension"].isin([v.dimension for v in pairs])
+    findings = [
+        _find_group(row, known[row["metric"]], views[row["dimension"]])
+        for row in limited[~paired].to_dict("records")
+    ]
+    for view in pairs:
+        for name in spec.limits:
+            part = limited[(limited["dimension"] == view.dimension) & (limited["metric"] == name)]
+            findings.append(_find_pair(part, known[name], view, spec.limits[name]))
+    return sort_findings(findings)
+
+
+def _title(metric: Metric, view: View) -> str:
+    return f"{metric.label[:1].upper()}{metric.label[1:]}: {view.label}"
+
+
+def _find_group(row: dict[Hashable, Any], metric: Metric, view: View) -> Finding:
+    return Finding(
+        f"audit.{metric.name}",
+        Status(row["status"]),
+        _title(metric, view),
+        row["reason"],
+        float(row["gap"]) if math.isfinite(row["gap"]) else None,
+        float(row["limit"]),
+        metric.unit,
+        f"{view.dimension}={row['group']}",
+    )
+
+
+def _find_pair(part: pd.DataFrame, metric: Metric, view: View, limit: float) -> Finding:
+    counted = Counter(part["status"])
+    found = [s for s in SEVERITY if counted.get(s.value)]
+    told = ", ".join(f"{counted[s.value]} {s.value}" for s in found)
+    return Finding(
+        f"audit.{metric.name}",
+        found[0],
+        _title(metric, view),
+        f"Of {len(part)} combinations of groups: {told}.",
+        limit=limit,
+        unit=metric.unit,
+        subject=view.dimension,
+    )

@@ -1,0 +1,86 @@
+"""Small cells: which are hidden, and which others must be so that none can be worked out."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linprog
+
+
+def hide_cells(amounts: np.ndarray, small: np.ndarray, least: float) -> np.ndarray:
+    """Extend the hidden cells of a table whose totals are known.
+
+    Parameters
+    ----------
+    amounts : numpy.ndarray
+        (G,) or (G1, G2) amounts, not negative; totals of every line are taken as published.
+    small : numpy.ndarray
+        Same shape, bool: cells that may not be shown.
+    least : float
+        The policy's threshold.
+
+    Returns
+    -------
+    numpy.ndarray
+        Same shape, bool. In each line no hidden cell stands alone and the hidden ones add up to
+        `least` or more. In two dimensions, if what is shown still pins a hidden cell down to a
+        range narrower than `least` (by linear programming), the whole table is hidden.
+    """
+    hidden = small.copy()
+    if amounts.ndim == 1:
+        _hide_in_line(amounts, hidden, least)
+        return hidden
+    before = -1
+    while hidden.sum() != before:
+        before = int(hidden.sum())
+        for row in range(len(amounts)):
+            _hide_in_line(amounts[row], hidden[row], least)
+        for column in range(amounts.shape[1]):
+            _hide_in_line(amounts[:, column], hidden[:, column], least)
+    if hidden.any() and find_narrowest(amounts, hidden) < least:
+        hidden[:] = True
+    return hidden
+
+
+def _hide_in_line(amounts: np.ndarray, hidden: np.ndarray, least: float) -> None:
+    # `hidden` is a view of the table: marking here marks there.
+    while hidden.any() and not hidden.all():
+        if hidden.sum() > 1 and amounts[hidden].sum() >= least:
+            return
+        open_cells = np.flatnonzero(~hidden)
+        filled = open_cells[amounts[open_cells] > 0]
+        if not len(filled):
+            return
+        hidden[filled[np.argmin(amounts[filled])]] = True
+
+
+def find_narrowest(amounts: np.ndarray, hidden: np.ndarray) -> float:
+    """Find the narrowest range that line totals leave for a hidden cell (linear programming).
+
+    Parameters
+    ----------
+    amounts, hidden : numpy.ndarray
+        (G1, G2) table and what of it is hidden.
+
+    Returns
+    -------
+    float
+        Largest minus smallest feasible amount, of the cell where that is least; infinity when
+        nothing is hidden.
+    """
+    rows, columns = np.nonzero(hidden)
+    if not len(rows):
+        return float("inf")
+    lines = [rows == i for i in range(len(amounts))]
+    lines += [columns == j for j in range(amounts.shape[1])]
+    held = amounts[rows, columns]
+    matrix = np.array([line for line in lines if line.any()], dtype=np.float64)
+    narrowest = float("inf")
+    for cell in range(len(rows)):
+        aim = np.zeros(len(rows))
+        aim[cell] = 1.0
+        ends = [
+            linprog(sign * aim, A_eq=matrix, b_eq=matrix @ held, bounds=(0, None)).x[cell]
+            for sign in (1.0, -1.0)
+        ]
+        narrowest = min(narrowest, float(ends[1] - ends[0]))
+    return narrowest

@@ -1,0 +1,315 @@
+"""The evaluation: how good the forecast is, where, and beside what the city could do without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as say
+from cityai.assessment.disclosure import hide_cells
+from cityai.assessment.metrics import METRICS, Metric, Sums, build_sums
+from cityai.assessment.statistics import (
+    compute_influence,
+    compute_margin,
+    compute_ratio,
+    count_more_blocks,
+    spread_level,
+    spread_periods,
+    sum_cells,
+)
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    BASELINE,
+    CANDIDATE,
+    ENTITY,
+    EVERYWHERE,
+    FOLD,
+    STEP,
+    Y_PRED,
+    Y_TRUE,
+)
+from cityai.findings import Finding, Status, sort_findings
+from cityai.modeling.predictions import Predictions
+from cityai.spec.project import ProjectSpec
+
+FORECAST = "forecast"
+"""The model that is judged; others are `baseline.<name>` and `candidate.<name>`."""
+COMPARED = ("mae", "wape", "rmse", "mase")
+"""Metrics in which the forecast is compared with each baseline; the first decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How good the forecast is.
+
+    Attributes
+    ----------
+    metrics : pandas.DataFrame
+        One row a `model` ("forecast", "baseline.x", "candidate.y"), `metric`, `slice_kind`
+        ("overall", "fold", "step", "area", "entity") and `slice`: `value`, its interval `low` to
+        `high` (NaN where there is none), `n` (rows behind it), `left_out` (rows of the slice that
+        it could not use), `reason` (why there is no value or no interval).
+    comparisons : pandas.DataFrame
+        One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
+        `difference` (below zero: the forecast is better), `low`, `high`, `n`, `n_blocks`,
+        `verdict`, `more_blocks`, `sentence`.
+    findings : tuple of Finding
+        `evaluate.better_than_baselines.<name>` and `evaluate.coverage`.
+    """
+
+    metrics: pd.DataFrame
+    comparisons: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def evaluate_predictions(predictions: Predictions, spec: ProjectSpec) -> Evaluation:
+    """Evaluate a forecast, its candidates and its baselines, whole and by slice.
+
+    Intervals are about this city at other times: blocks are the `as_of` periods.
+    """
+    table = predictions.table
+    models = {FORECAST: Y_PRED}
+    models |= {c: c for c in table.columns if c.startswith((BASELINE, CANDIDATE))}
+    slices = list(_find_slices(table, spec.policy.small_cell))
+    metrics = pd.DataFrame(
+        [
+            row
+            for model, column in models.items()
+            for row in _measure_model(model, build_sums(table, column), table, slices, spec)
+        ]
+    )
+    comparisons = _compare_baselines(predictions, spec)
+    findings = [_find_better(name, comparisons, spec) for name in predictions.baselines]
+    findings.append(_find_coverage(metrics, predictions, spec))
+    return Evaluation(metrics, comparisons, sort_findings(findings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Slices:
+    kind: str
+    labels: tuple[str, ...]
+    code: np.ndarray
+    hidden: np.ndarray
+
+
+def _find_slices(table: pd.DataFrame, least: int) -> Iterator[_Slices]:
+    yield _Slices(EVERYWHERE, (EVERYWHERE,), np.zeros(len(table), np.int64), np.zeros(1, bool))
+    outcome = table[Y_TRUE].to_numpy(np.float64)
+    counts = bool((outcome == np.floor(outcome)).all())
+    for kind, column in (("fold", FOLD), ("step", STEP), ("area", AREA), ("entity", ENTITY)):
+        if column not in table:
+            continue
+        labels, code = np.unique(table[column].to_numpy(object).astype(str), return_inverse=True)
+        if kind in ("fold", "step"):
+            labels, code = np.unique(table[column].to_numpy(), return_inverse=True)
+        amount = np.bincount(code, weights=outcome, minlength=len(labels))
+        small = (amount < least) if counts else np.zeros(len(labels), bool)
+        yield _Slices(kind, tuple(map(str, labels)), code, hide_cells(amount, small, least))
+
+
+def _measure_model(
+    model: str, sums: Sums, table: pd.DataFrame, slices: Sequence[_Slices], spec: ProjectSpec
+) -> Iterator[dict[str, object]]:
+    moments, moment = np.unique(table[AS_OF].to_numpy(), return_inverse=True)
+    for part in slices:
+        tensor = sum_cells(sums.values, moment, part.code, len(moments), len(part.labels))
+        size = np.bincount(part.code, minlength=len(part.labels))
+        for metric in METRICS:
+            if model != FORECAST and "n_interval" in (metric.denominator, metric.numerator):
+                continue
+            yield from _measure_slices(model, metric, part, tensor, sums.names, size, spec)
+
+
+def _measure_slices(
+    model: str,
+    metric: Metric,
+    part: _Slices,
+    tensor: np.ndarray,
+    names: tuple[str, ...],
+    size: np.ndarray,
+    spec: ProjectSpec,
+) -> Iterator[dict[str, object]]:
+    totals = tensor.sum(axis=0)
+    value = compute_ratio(totals, names, metric)
+    used = totals[:, names.index(_find_counter(metric))]
+    present = (tensor[..., names.index(metric.denominator)] > 0).sum(axis=0).astype(np.float64)
+    least = spec.policy.min_blocks
+    margin = np.full(len(value), math.nan)
+    if part.kind != "fold" and len(tensor) > 1:
+        spread = spread_level(compute_influence(tensor, names, metric), present)
+        margin = compute_margin(spread, spec.policy.confidence, least)
+    floor = -math.inf if metric.better == "zero" else 0.0
+    ceiling = 1.0 if metric.name == "coverage" else math.inf
+    for i, label in enumerate(part.labels):
+        row: dict[str, object] = {
+            "model": model,
+            "metric": metric.name,
+            "slice_kind": part.kind,
+            "slice": label,
+            **dict.fromkeys(("value", "low", "high", "n", "left_out"), math.nan),
+        }
+        if part.hidden[i]:
+            yield row | {"reason": say.SUPPRESSED.format(least=spec.policy.small_cell)}
+            continue
+        reason = ""
+        if not math.isfinite(value[i]):
+            reason = f"No value: {metric.undefined}."
+        elif not math.isfinite(margin[i]):
+            few = say.TOO_FEW.format(blocks=f"{present[i]:.0f}", word="test periods", least=least)
+            told = few if present[i] < least else say.UNVARYING.format(word="test periods")
+            reason = f"{told[:1].upper()}{told[1:]}."
+        low, high = max(value[i] - margin[i], floor), min(value[i] + margin[i], ceiling)
+        yield row | {
+            "value": float(value[i]),
+            "low": low if math.isfinite(margin[i]) else math.nan,
+            "high": high if math.isfinite(margin[i]) else math.nan,
+            "n": float(used[i]),
+            "left_out": float(size[i] - used[i]),
+            "reason": reason,
+        }
+
+
+def _find_counter(metric: Metric) -> str:
+    return metric.denominator if metric.denominator in ("n_scaled", "n_interval") else "n"
+
+
+def _compare_baselines(predictions: Predictions, spec: ProjectSpec) -> pd.DataFrame:
+    rows = []
+    compared = [m for name in COMPARED for m in METRICS if m.name == name]
+    for name in predictions.baselines:
+        column = f"{BASELINE}{name}"
+        table = predictions.table
+        table = table[np.isfinite(table[column].to_numpy(np.float64))]
+        rows += [_compare(name, metric, table, predictions.unit, spec) for metric in compared]
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+
+
+COMPARISON_COLUMNS = [
+    "baseline",
+    "metric",
+    "value",
+    "baseline_value",
+    "difference",
+    "low",
+    "high",
+    "n",
+    "n_blocks",
+    "verdict",
+    "more_blocks",
+    "sentence",
+]
+
+
+def _compare(
+    name: str, metric: Metric, table: pd.DataFrame, unit: str, spec: ProjectSpec
+) -> dict[str, object]:
+    ours, theirs = build_sums(table, Y_PRED), build_sums(table, f"{BASELINE}{name}")
+    moments, moment = np.unique(table[AS_OF].to_numpy(), return_inverse=True)
+    # The two forecasts stand where two groups stand in the audit: the same rows, paired.
+    tensor = np.concatenate(
+        [
+            sum_cells(s.values, moment, np.zeros_like(moment), len(moments), 1)
+            for s in (ours, theirs)
+        ],
+        axis=1,
+    )
+    value = compute_ratio(tensor.sum(axis=0), ours.names, metric)
+    present = (tensor[:, 0, ours.names.index(metric.denominator)] > 0).sum(keepdims=True)
+    margin = math.nan
+    if len(moments) > 1 and np.isfinite(value).all():
+        influence = compute_influence(tensor, ours.names, metric)
+        spread = spread_periods(influence[:, :1] - influence[:, 1:], present.astype(np.float64))
+        margin = float(compute_margin(spread, spec.policy.confidence, spec.policy.min_blocks)[0])
+    difference = float(value[0] - value[1])
+    status, sentence = _judge(name, metric, value, difference, margin, len(table), unit)
+    return {
+        "baseline": name,
+        "metric": metric.name,
+        "value": float(value[0]),
+        "baseline_value": float(value[1]),
+        "difference": difference,
+        "low": difference - margin,
+        "high": difference + margin,
+        "n": float(tensor[:, 0, 0].sum()),
+        "n_blocks": int(present[0]),
+        "verdict": status.value,
+        "more_blocks": count_more_blocks(difference, margin, 0.0, float(present[0]))
+        if status is Status.NOT_ENOUGH
+        else 0.0,
+        "sentence": sentence,
+    }
+
+
+def _judge(
+    name: str,
+    metric: Metric,
+    value: np.ndarray,
+    difference: float,
+    margin: float,
+    rows: int,
+    unit: str,
+) -> tuple[Status, str]:
+    if not rows:
+        return Status.NOT_APPLICABLE, f"{name.replace('_', ' ')} made no forecast of these rows."
+    if not np.isfinite(value).all():
+        return Status.NOT_APPLICABLE, f"No value: {metric.undefined}."
+    status = Status.NOT_ENOUGH
+    if math.isfinite(margin) and abs(difference) > margin:
+        status = Status.PASS if difference < 0 else Status.FAIL
+    ours, theirs = float(value[0]), float(value[1])
+    return status, say.tell_comparison(name, metric, ours, theirs, status, unit)
+
+
+def _find_better(name: str, comparisons: pd.DataFrame, spec: ProjectSpec) -> Finding:
+    row = comparisons[
+        (comparisons["baseline"] == name) & (comparisons["metric"] == COMPARED[0])
+    ].iloc[0]
+    status = Status(str(row["verdict"]))
+    reason = str(row["sentence"])
+    if status is Status.FAIL and not spec.policy.better_than_baselines:
+        status, reason = Status.NOT_APPLICABLE, f"{reason} The policy does not ask it to be better."
+    difference = float(row["difference"])
+    return Finding(
+        f"evaluate.better_than_baselines.{name}",
+        status,
+        f"Better than {name.replace('_', ' ')}",
+        reason,
+        difference if math.isfinite(difference) else None,
+        0.0,
+        "target",
+        name,
+    )
+
+
+def _find_coverage(metrics: pd.DataFrame, predictions: Predictions, spec: ProjectSpec) -> Finding:
+    row = metrics[
+        (metrics["model"] == FORECAST)
+        & (metrics["metric"] == "coverage")
+        & (metrics["slice_kind"] == EVERYWHERE)
+    ].iloc[0]
+    value, low, high = (float(row[key]) for key in ("value", "low", "high"))
+    tolerance, nominal = spec.policy.coverage_tolerance, predictions.coverage
+    told = say.COVERAGE.format(nominal=f"{nominal:.0%}", value=f"{value:.1%}")
+    if not math.isfinite(value):
+        status, told = Status.NOT_APPLICABLE, str(row["reason"])
+    elif not math.isfinite(low):
+        status = Status.NOT_ENOUGH
+        told += f" {row['reason']}"
+    elif nominal - tolerance <= low and high <= nominal + tolerance:
+        status = Status.PASS
+    elif high < nominal - tolerance or low > nominal + tolerance:
+        status = Status.FAIL
+    else:
+        status = Status.NOT_ENOUGH
+    if math.isfinite(low):
+        template = say.COVERAGE_VERDICTS[status]
+        told += " " + template.format(low=f"{low:.1%}", high=f"{high:.1%}", by=f"{tolerance:.0%}")
+    observed = value if math.isfinite(value) else None
+    return Finding(
+        "evaluate.coverage", status, "Coverage of the interval", told, observed, nominal, "share"
+    )

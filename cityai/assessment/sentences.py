@@ -1,0 +1,160 @@
+"""English sentences of the assessment: every template in one place."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from cityai.assessment.metrics import Metric
+from cityai.findings import Status
+
+TOLD: Final[dict[str, str]] = {
+    "under_forecast_share": "{value} of the {unit} was not foreseen",
+    "over_forecast_share": "the forecast exceeded the outcome by {value} of the {unit}",
+    "bias": "the forecast was {value}",
+    "coverage": "{value} of the outcomes fell inside the interval",
+    "wape": "the error was {value} of the {unit}",
+    "mae": "the forecast was off by {value} on average",
+    "rmse": "the root mean squared error was {value}",
+    "mase": "the error was {value} times that of a naive seasonal step",
+    "interval_width": "the interval was {value} wide on average",
+    "unmet_need": "{value} of the need would go unmet if capacity followed the forecast",
+    "idle_capacity": "{value} of the capacity would lie idle if it followed the forecast",
+}
+BASELINE_TOLD: Final = "the error was {value} times that of the baseline {baseline}"
+
+VERDICTS: Final[dict[Status, str]] = {
+    Status.PASS: "The gap of {gap} stays within the limit of {limit} ({low} to {high}).",
+    Status.FAIL: "The gap of {gap} is beyond the limit of {limit} ({low} to {high}).",
+    Status.NOT_ENOUGH: (
+        "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
+        " {limit} ({low} to {high}). {more}"
+    ),
+}
+NO_INTERVAL: Final = (
+    "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
+    " {limit}: {reason}."
+)
+MORE: Final = "About {more} more {blocks} like these would decide it."
+NEVER: Final = "It lies so near the limit that more {blocks} alone will hardly decide it."
+TOO_FEW: Final = "no interval from {blocks} {word}; at least {least} are needed"
+UNVARYING: Final = "no interval, because nothing varied between {word}"
+SUPPRESSED: Final = (
+    "Not shown: fewer than {least} people or events, or a cell that would reveal one."
+)
+NO_LIMIT: Final = "No limit is declared for this metric."
+IS_REFERENCE: Final = "This is what the others are compared with."
+NO_REFERENCE: Final = "There is nothing to compare it with: {reference} has no figure to show."
+EMPTY: Final = "No row belongs to this group."
+
+
+def say_share(share: float, digits: int = 1) -> str:
+    """Say a share as people say it, with the figure beside: `about 1 in 8 (12.4%)`."""
+    exact = f"{share:.{digits}%}"
+    if not 0 < share < 1:
+        return {0.0: "none (0%)", 1.0: "all (100%)"}.get(share, exact)
+    if share >= 0.95:
+        return f"nearly all ({exact})"
+    if share <= 0.29:
+        return f"about 1 in {round(1 / share):,} ({exact})"
+    for bottom in (2, 3, 4, 5, 10):
+        top = round(share * bottom)
+        if 0 < top < bottom and abs(top / bottom - share) <= 0.035:
+            return f"about {top} in {bottom} ({exact})"
+    return exact
+
+
+def say_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
+    """Say a metric's value in its unit."""
+    if metric.name == "bias":
+        return f"{abs(value):.{digits}%} too {'high' if value > 0 else 'low'}" if value else "level"
+    if metric.unit == "share":
+        return say_share(value, digits)
+    return f"{value:,.3g} {unit}" if metric.unit == "target" else f"{value:.2f}"
+
+
+def say_gap(metric: Metric, gap: float, unit: str) -> str:
+    """Say a difference: in percentage points for shares."""
+    if metric.unit == "share":
+        return f"{round(gap * 100, 1) or 0.0:+.1f} points".replace("+0.0", "0.0")
+    return f"{gap:+,.3g} {unit}" if metric.unit == "target" else f"{gap:+.2f}"
+
+
+def tell_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
+    """Say a value as a clause: `about 1 in 8 (12.4%) of the tons was not foreseen`."""
+    said = say_value(metric, value, unit, digits)
+    if metric.name in TOLD:
+        return TOLD[metric.name].format(value=said, unit=unit)
+    baseline = metric.name.removeprefix("error_against_").replace("_", " ")
+    return BASELINE_TOLD.format(value=said, baseline=baseline)
+
+
+def tell_group(
+    metric: Metric,
+    place: str,
+    value: float,
+    reference: str,
+    reference_value: float,
+    unit: str,
+    digits: int,
+) -> str:
+    """Say a group's value and what it is compared with."""
+    told = f"{place}: {tell_value(metric, value, unit, digits)}"
+    if not math.isfinite(reference_value):
+        return f"{told}."
+    return f"{told}; {reference}: {say_value(metric, reference_value, unit, digits)}."
+
+
+def tell_verdict(
+    status: Status,
+    metric: Metric,
+    gap: float,
+    margin: float,
+    limit: float,
+    more: float,
+    blocks: str,
+    unit: str,
+    reason: str,
+) -> str:
+    """Say a verdict on a gap."""
+    words = {
+        "gap": say_gap(metric, gap, unit),
+        "limit": say_gap(metric, limit, unit).removeprefix("+"),
+    }
+    if not math.isfinite(margin):
+        return NO_INTERVAL.format(reason=reason, **words)
+    words["low"] = say_gap(metric, gap - margin, unit)
+    words["high"] = say_gap(metric, gap + margin, unit)
+    words["more"] = ""
+    if status is Status.NOT_ENOUGH:
+        template = MORE if math.isfinite(more) else NEVER
+        words["more"] = template.format(more=f"{more:,.0f}", blocks=blocks)
+    return VERDICTS[status].format(**words)
+
+
+def tell_comparison(
+    baseline: str, metric: Metric, ours: float, theirs: float, status: Status, unit: str
+) -> str:
+    """Say how the forecast compares with a baseline."""
+    name = baseline.replace("_", " ")
+    told = (
+        f"{metric.label}: {say_value(metric, ours, unit)}, "
+        f"against {say_value(metric, theirs, unit)} for {name}"
+    )
+    verdict = {
+        Status.PASS: "The forecast is better.",
+        Status.FAIL: "The forecast is worse.",
+        Status.NOT_ENOUGH: "There is not enough evidence to say which is better.",
+    }[status]
+    return f"{told[0].upper()}{told[1:]}. {verdict}"
+
+
+COVERAGE: Final = "Of intervals meant to hold {nominal} of outcomes, {value} did."
+COVERAGE_VERDICTS: Final[dict[Status, str]] = {
+    Status.PASS: "At other times it would be {low} to {high}: within {by} of what was meant.",
+    Status.FAIL: "At other times it would be {low} to {high}: more than {by} off.",
+    Status.NOT_ENOUGH: (
+        "At other times it would be {low} to {high}: not enough evidence to say whether it stays"
+        " within {by}."
+    ),
+}

@@ -1,0 +1,42 @@
+"""The card's pictures, made from the record alone (and the outlines of areas, for the map)."""
+
+from __future__ import annotations
+
+from cityai.card.figures.accuracy import draw_coverage, draw_folds, draw_series
+from cityai.card.figures.canvas import Figure, Table, drawing
+from cityai.card.figures.evidence import draw_drivers, draw_quality
+from cityai.card.figures.people import Outlines, draw_groups, draw_map, draw_places, read_outlines
+from cityai.card.record import CardRecord
+
+
+def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[Figure, ...]:
+    """Draw every picture that the record has figures for.
+
+    Parameters
+    ----------
+    record : CardRecord
+        The facts.
+    outlines : mapping of area to rings, optional
+        From `read_outlines`; without them there is no map.
+
+    Returns
+    -------
+    tuple of Figure
+        Named ``series``, ``groups-1`` ... (one per dimension), ``map``, ``places``, ``coverage``,
+        ``drivers``, ``folds``, ``quality``. The same record gives the same bytes.
+    """
+    with drawing():
+        drawn = [
+            draw_series(record),
+            *(draw_groups(record, d, i) for i, d in enumerate(record.fairness.dimensions, 1)),
+            draw_map(record, outlines) if outlines else None,
+            draw_places(record),
+            draw_coverage(record),
+            draw_drivers(record),
+            draw_folds(record),
+            draw_quality(record),
+        ]
+    return tuple(figure for figure in drawn if figure is not None)
+
+
+__all__ = ["Figure", "Outlines", "Table", "draw_figures", "read_outlines"]

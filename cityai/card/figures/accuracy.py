@@ -1,0 +1,263 @@
+"""Pictures of how well it works: over time, by step, by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import matplotlib.dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Sheet
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from cityai.card.figures.canvas import (
+    BAND,
+    FIRST,
+    INK,
+    LINE,
+    NARROW,
+    SECOND,
+    WIDE,
+    Figure,
+    Table,
+    open_sheet,
+    shorten,
+    write_svg,
+)
+from cityai.card.record import CardRecord
+from cityai.card.record.measured import SeriesPoint
+from cityai.card.record.part import Number
+from cityai.card.words import MISSING, write_count, write_day, write_interval, write_number
+from cityai.columns import BASELINE
+
+PERCENT = FuncFormatter(lambda value, _: f"{round(value * 100, 1):g} %")
+THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.10g}")
+
+
+def draw_series(record: CardRecord) -> Figure | None:
+    """Draw the whole city's forecast beside what happened, with the range."""
+    points = [p for p in record.eval.series if p.actual is not None and p.forecast is not None]
+    if len(points) < 2:
+        return None
+    unit, label = record.model.unit, record.eval.practice_label
+
+    def draw(width: float) -> Sheet:
+        sheet, (axes,) = open_sheet(width, 3.1)
+        _plot_series(axes, points, label, width)
+        sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 2, fontsize=9)
+        return sheet
+
+    actual = [p.actual or 0.0 for p in points]
+    ranged = [p for p in points if p.low is not None and p.high is not None]
+    inside = sum(p.low <= p.actual <= p.high for p in ranged)  # type: ignore[operator]
+    far = max(points, key=lambda p: abs((p.forecast or 0) - (p.actual or 0)))
+    alternative = (
+        f"Line chart of the whole city from {_month(points[0].period_start)} to "
+        f"{_month(points[-1].period_start)}. What happened ranged from {write_number(min(actual), unit)} "
+        f"to {write_number(max(actual), unit)}. It lay inside the forecast's band in {inside} of "
+        f"{len(ranged)} {record.model.period}s. The largest miss was in {_month(far.period_start)}: "
+        f"{write_number(far.forecast, unit)} forecast, {write_number(far.actual, unit)} happened."
+    )
+    rows = tuple(
+        (
+            write_day(p.period_start),
+            write_count(p.actual),
+            write_count(p.forecast),
+            write_interval(p.low, p.high, ""),
+            write_count(p.practice),
+        )
+        for p in record.eval.series
+    )
+    columns = (
+        f"{record.model.period.title()} from",
+        "Happened",
+        "Forecast",
+        "Range",
+        label or "Baseline",
+    )
+    return Figure(
+        "series",
+        "Forecast and what happened, whole city",
+        record.eval.series_note,
+        alternative,
+        write_svg(draw(WIDE), "series"),
+        write_svg(draw(NARROW), "series-n"),
+        Table(columns, rows),
+    )
+
+
+def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: float) -> None:
+    x = mdates.date2num([p.period_start for p in points])
+    ranged = [i for i, p in enumerate(points) if p.low is not None and p.high is not None]
+    axes.fill_between(
+        x[ranged], [points[i].low for i in ranged], [points[i].high for i in ranged],  # type: ignore[misc]
+        color=BAND, linewidth=0, label="range",
+    )  # fmt: skip
+    few = len(points) <= 60
+    if any(p.practice is not None for p in points):
+        axes.plot(
+            x, [float("nan") if p.practice is None else p.practice for p in points],
+            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=shorten(label, 34),
+        )  # fmt: skip
+    axes.plot(x, [p.forecast or 0.0 for p in points], color=FIRST, linewidth=2, label="forecast")
+    axes.plot(
+        x, [p.actual or 0.0 for p in points], color=INK, linewidth=0 if few else 1,
+        marker="o" if few else None, markersize=4.5, label="what happened",
+    )  # fmt: skip
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(THOUSANDS)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=8 if width > 5 else 5)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+    axes.margins(x=0.02)
+
+
+def draw_coverage(record: CardRecord) -> Figure | None:
+    """Draw how often the range held, by step, beside how often it should."""
+    points = _pick(record.eval.metrics, "coverage", "step")
+    if len(points) < 2:
+        return None
+    nominal, slack = record.eval.nominal_coverage, record.eval.coverage_tolerance
+    steps = [int(n.slice["step"]) for n in points]
+    held = [n.value or 0.0 for n in points]
+
+    def draw(width: float) -> Sheet:
+        sheet, (axes,) = open_sheet(width, 2.4)
+        axes.axhspan(nominal - slack, nominal + slack, color=BAND, linewidth=0)
+        axes.axhline(nominal, color=FIRST, linewidth=1.2, linestyle=(0, (4, 2)))
+        axes.plot(steps, held, color=LINE, linewidth=1)
+        axes.plot(steps, held, linewidth=0, marker="o", markersize=6, color=INK)
+        axes.set_ylim(
+            min(*held, nominal - slack) - 0.06, min(max(*held, nominal + slack) + 0.06, 1.02)
+        )
+        axes.set_xlim(min(steps) - 0.5, max(steps) + 0.5)
+        axes.yaxis.set_major_formatter(PERCENT)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.set_xlabel(f"{record.model.period}s ahead")
+        axes.grid(axis="y")
+        return sheet
+
+    worst = min(points, key=lambda n: n.value or 0.0)
+    alternative = (
+        f"Dot chart. The range is meant to hold {write_number(nominal, 'share')} of the time. It held "
+        f"between {write_number(min(held), 'share')} and {write_number(max(held), 'share')} of the "
+        f"time, least often {worst.slice['step']} {record.model.period}s ahead."
+    )
+    rows = tuple((n.slice["step"], write_number(n.value, n.unit), write_count(n.n)) for n in points)
+    return Figure(
+        "coverage",
+        "How often the range held",
+        f"Dashed line: how often it should. Shaded: within {write_number(slack, 'share')} of it.",
+        alternative,
+        write_svg(draw(WIDE), "coverage"),
+        write_svg(draw(NARROW), "coverage-n"),
+        Table((f"{record.model.period.title()}s ahead", "Inside the range", "Predictions"), rows),
+    )
+
+
+def draw_folds(record: CardRecord) -> Figure | None:
+    """Draw the average error of each replay, beside the baselines'."""
+    folds = [f for f in record.eval.folds if f.role == "test"]
+    points = _pick(record.eval.metrics, "wape", "fold")
+    if len(points) < 2:
+        return None
+    starts = {str(f.number): f.test_first for f in folds}
+    others = [b.name for b in record.model.baselines]
+    labels = {b.name: b.label for b in record.model.baselines}
+    lines = {
+        name: _pick(record.eval.metrics, "wape", "fold", f"{BASELINE}{name}") for name in others
+    }
+    x = list(range(len(points)))
+
+    def draw(width: float) -> Sheet:
+        sheet, (axes,) = open_sheet(width, 2.7)
+        styles = [(0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)), (0, (2, 3))]
+        for i, (name, line) in enumerate(lines.items()):
+            if len(line) == len(points):
+                axes.plot(
+                    x, [n.value or 0.0 for n in line], color=SECOND, linewidth=1.3,
+                    linestyle=styles[i % len(styles)], label=shorten(labels[name], 34),
+                )  # fmt: skip
+        axes.plot(
+            x,
+            [n.value or 0.0 for n in points],
+            color=FIRST,
+            linewidth=2,
+            marker="o",
+            markersize=5,
+            label="forecast",
+        )
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(PERCENT)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        every = max(1, -(-len(points) // (8 if width > 5 else 4)))
+        axes.set_xticks(
+            x[::every], [_short(starts.get(n.slice["fold"]), n) for n in points[::every]]
+        )
+        axes.grid(axis="y")
+        sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
+        return sheet
+
+    values = [n.value or 0.0 for n in points]
+    rival = lines.get(record.eval.practice, [])
+    wins = sum((a.value or 0) < (b.value or 0) for a, b in zip(points, rival, strict=False))
+    alternative = (
+        f"Line chart of the average error in {len(points)} replays of the past, from "
+        f"{write_number(min(values), 'share')} to {write_number(max(values), 'share')}."
+    )
+    if rival:
+        alternative += (
+            f" It was less than that of {record.eval.practice_label} in {wins} of {len(rival)}."
+        )
+    columns = ("Replay", "First period", "Forecast", *(labels[name] for name in others))
+    rows = tuple(
+        (
+            n.slice["fold"],
+            write_day(starts[n.slice["fold"]]) if n.slice["fold"] in starts else MISSING,
+            write_number(n.value, n.unit),
+            *(
+                write_number(lines[o][i].value, "share") if i < len(lines[o]) else MISSING
+                for o in others
+            ),
+        )
+        for i, n in enumerate(points)
+    )
+    return Figure(
+        "folds",
+        "Average error in each replay of the past",
+        "Each point is one replay, named by the first period that it forecast.",
+        alternative,
+        write_svg(draw(WIDE), "folds"),
+        write_svg(draw(NARROW), "folds-n"),
+        Table(columns, rows),
+    )
+
+
+def _pick(
+    metrics: Sequence[Number], metric: str, kind: str, model: str = "forecast"
+) -> list[Number]:
+    picked = [
+        n
+        for n in metrics
+        if n.metric == metric
+        and n.slice["model"] == model
+        and kind in n.slice
+        and n.value is not None
+    ]
+    return sorted(picked, key=lambda n: int(n.slice[kind]))
+
+
+def _month(day: date) -> str:
+    return f"{day:%B %Y}" if day.day == 1 else write_day(day)
+
+
+def _short(day: date | None, number: Number) -> str:
+    return (
+        number.slice["fold"]
+        if day is None
+        else f"{day:%b}\n{day.year}"
+        if day.day == 1
+        else f"{day.day} {day:%b}\n{day.year}"
+    )

@@ -1,0 +1,217 @@
+"""Drawing with matplotlib, and SVG that a page can carry: small, safe, the page's own colours."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Sheet
+
+from cityai.card.words import clean_text
+
+INK: Final = "#010101"
+MUTED: Final = "#020202"
+LINE: Final = "#030303"
+FIRST: Final = "#040404"
+SECOND: Final = "#050505"
+PANEL: Final = "#060606"
+BAND: Final = "#070707"
+SCALE: Final = ("#0a0a0a", "#0b0b0b", "#0c0c0c", "#0d0d0d", "#0e0e0e")
+_COLOURS: Final = {
+    INK: "var(--ink,#1a1d21)",
+    MUTED: "var(--muted,#5b6470)",
+    LINE: "var(--line,#d5dae1)",
+    FIRST: "var(--first,#0b5cad)",
+    SECOND: "var(--second,#a8480f)",
+    PANEL: "var(--panel,#ffffff)",
+    BAND: "var(--band,#c9def4)",
+    **{
+        c: f"var(--scale{i},{f})"
+        for i, (c, f) in enumerate(
+            zip(SCALE, ("#dbe9f6", "#a6cbe6", "#61a2d0", "#2a72b0", "#0a3d78"), strict=True), 1
+        )
+    },
+}
+"""Marks that matplotlib draws in, and the colours of the page that they stand for."""
+
+WIDE: Final = 7.6
+NARROW: Final = 3.75
+SVG: Final = "http://www.w3.org/2000/svg"
+_XLINK: Final = "{http://www.w3.org/1999/xlink}href"
+_STYLE: Final = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cityai",
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.unicode_minus": True,
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "lines.solid_capstyle": "round",
+    "path.simplify_threshold": 0.2,
+}
+_TAGS: Final = {
+    "svg",
+    "g",
+    "path",
+    "use",
+    "text",
+    "tspan",
+    "defs",
+    "clipPath",
+    "rect",
+    "polygon",
+    "circle",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The figures behind a picture: a header and rows of texts."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture with its words.
+
+    Attributes
+    ----------
+    name : str
+        Stable name, also the picture's id on the page.
+    title, caption : str
+        What stands above and below it.
+    alternative : str
+        What the picture says, for who cannot see it.
+    wide, narrow : str
+        SVG for a page and for a phone.
+    table : Table
+        The figures behind it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alternative: str
+    wide: str
+    narrow: str
+    table: Table
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw in the house style; labels in any script are left to the reader's fonts."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
+        warnings.filterwarnings("ignore", message=r".*[Tt]ight.?layout.*", category=UserWarning)
+        warnings.filterwarnings(
+            "ignore", message=r"constrained_layout not applied", category=UserWarning
+        )
+        yield
+
+
+def open_sheet(
+    width: float, height: float, rows: int = 1, columns: int = 1
+) -> tuple[Sheet, list[Axes]]:
+    """Open a sheet of `width` x `height` inches with a grid of axes, row by row."""
+    sheet = Sheet(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(sheet)
+    axes = sheet.subplots(rows, columns, squeeze=False)
+    return sheet, list(axes.ravel())
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut a label that would push the picture aside, and drop what no picture can show."""
+    one_line = " ".join(clean_text(text).split())
+    return one_line if len(one_line) <= length else f"{one_line[: length - 1].rstrip()}…"
+
+
+def write_svg(sheet: Sheet, name: str) -> str:
+    """Return the sheet as SVG for a page.
+
+    Ids begin with `name`, colours are the page's, fonts the reader's, and nothing remains but
+    shapes and texts: no metadata, no style sheet, no link, no comment.
+    """
+    buffer = io.StringIO()
+    sheet.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
+    _clean(root, name)
+    root.set("class", "fig")
+    root.set("aria-hidden", "true")
+    root.set("focusable", "false")
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    ElementTree.register_namespace("", SVG)
+    return ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
+
+
+def _clean(element: ElementTree.Element, name: str) -> None:
+    for child in list(element):
+        if child.tag.removeprefix(f"{{{SVG}}}") not in _TAGS:
+            element.remove(child)
+        else:
+            _clean(child, name)
+    if element.tag != f"{{{SVG}}}text" and element.tag != f"{{{SVG}}}tspan":
+        element.text = None
+    element.tail = None
+    for key in list(element.attrib):
+        value = element.attrib[key]
+        if key == "id":
+            if element.tag == f"{{{SVG}}}g":
+                del element.attrib[key]
+            else:
+                element.set(key, f"{name}-{value}")
+        elif key == _XLINK:
+            del element.attrib[key]
+            element.set("href", f"#{name}-{value.removeprefix('#')}")
+        elif key == "clip-path":
+            element.set(key, value.replace("url(#", f"url(#{name}-"))
+        elif key == "style":
+            element.set(key, _restyle(value))
+        elif key in {"d", "transform", "x", "y", "width", "height", "viewBox"}:
+            element.set(key, re.sub(r"-?\d+\.\d+", _shorten_number, value))
+
+
+def _restyle(style: str) -> str:
+    for mark, colour in _COLOURS.items():
+        style = style.replace(mark, colour)
+    style = re.sub(r"font-family:[^;]*;?\s*", "", style)
+    return re.sub(r"-?\d+\.\d{3,}", _shorten_number, style)
+
+
+def _shorten_number(match: re.Match[str]) -> str:
+    text = f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text

@@ -1,0 +1,148 @@
+"""Pictures of what the forecast rests on: its drivers and its data."""
+
+from __future__ import annotations
+
+import matplotlib.dates as mdates
+from matplotlib.figure import Figure as Sheet
+from matplotlib.ticker import MaxNLocator
+
+from cityai.card.figures.accuracy import PERCENT, THOUSANDS
+from cityai.card.figures.canvas import (
+    FIRST,
+    INK,
+    NARROW,
+    SECOND,
+    WIDE,
+    Figure,
+    Table,
+    open_sheet,
+    shorten,
+    write_svg,
+)
+from cityai.card.record import CardRecord
+from cityai.card.words import write_count, write_day, write_number
+
+MOST_DRIVERS = 10
+
+
+def draw_drivers(record: CardRecord) -> Figure | None:
+    """Draw what the forecast leans on, with how much it varied over the replays."""
+    explanation = record.model.explanation
+    known = [d for d in explanation.drivers if d.share is not None] if explanation else []
+    if explanation is None or not known:
+        return None
+    shown = known[:MOST_DRIVERS]
+
+    def draw(width: float) -> Sheet:
+        sheet, (axes,) = open_sheet(width, 0.3 * len(shown) + 0.6)
+        rows = range(len(shown))
+        axes.barh(rows, [d.share or 0.0 for d in shown], height=0.62, color=FIRST)
+        for row, driver in enumerate(shown):
+            if driver.stability:
+                low, high = (
+                    (driver.share or 0) - driver.stability,
+                    (driver.share or 0) + driver.stability,
+                )
+                axes.plot([max(low, 0), high], [row, row], color=INK, linewidth=1.4)
+        axes.set_yticks(rows, [shorten(d.label, 44 if width > 5 else 24) for d in shown])
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(PERCENT)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(axis="x")
+        return sheet
+
+    named = ", ".join(f"{d.label} {write_number(d.share, 'share')}" for d in shown[:5])
+    columns = (
+        "What",
+        "Share",
+        "Mean effect",
+        "Spread over replays",
+        "Replays in which it was among the first",
+    )
+    rows = tuple(
+        (
+            d.label,
+            write_number(d.share, "share"),
+            write_number(d.importance, explanation.unit),
+            write_number(d.stability, "share"),
+            write_count(d.folds_in_top),
+        )
+        for d in known
+    )
+    return Figure(
+        "drivers",
+        "What the forecast leans on",
+        "Share of the movement of all forecasts together. Black lines: how much it varied over the replays.",
+        f"Bar chart, the longest bar first: {named}.",
+        write_svg(draw(WIDE), "drivers"),
+        write_svg(draw(NARROW), "drivers-n"),
+        Table(columns, rows),
+    )
+
+
+def draw_quality(record: CardRecord) -> Figure | None:
+    """Draw how many rows came in, and how late, period by period."""
+    data = record.data[0]
+    points = [p for p in data.by_period if p.rows is not None]
+    if len(points) < 2:
+        return None
+    x = mdates.date2num([p.period_start for p in points])
+    late = [p.median_delay_days for p in points]
+    delays = any(d is not None for d in late)
+
+    def draw(width: float) -> Sheet:
+        sheet, panels = open_sheet(width, 3.6 if delays else 2.0, 2 if delays else 1, 1)
+        panels[0].plot(x, [p.rows or 0 for p in points], color=FIRST, linewidth=1.5)
+        panels[0].set_title("Rows")
+        panels[0].set_ylim(bottom=0)
+        panels[0].yaxis.set_major_formatter(THOUSANDS)
+        if delays:
+            panels[1].plot(
+                x, [float("nan") if d is None else d for d in late], color=SECOND, linewidth=1.5
+            )
+            panels[1].set_title("Days until half of the rows were known")
+            panels[1].set_ylim(bottom=0)
+        for axes in panels:
+            locator = mdates.AutoDateLocator(minticks=3, maxticks=8 if width > 5 else 5)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+            axes.margins(x=0.01)
+            axes.grid(axis="y")
+        return sheet
+
+    fewest = min(points, key=lambda p: p.rows or 0)
+    most = max(points, key=lambda p: p.rows or 0)
+    alternative = (
+        f"Line chart from {write_day(points[0].period_start)} to {write_day(points[-1].period_start)}. "
+        f"Rows per {record.model.period}: fewest {write_count(fewest.rows)} "
+        f"({write_day(fewest.period_start)}), most {write_count(most.rows)} ({write_day(most.period_start)})."
+    )
+    slow = [p for p in points if p.median_delay_days is not None]
+    if slow:
+        last = max(slow, key=lambda p: p.median_delay_days or 0)
+        alternative += (
+            f" The longest median delay was {write_number(last.median_delay_days, 'days')} "
+            f"({write_day(last.period_start)})."
+        )
+    rows = tuple(
+        (
+            write_day(p.period_start),
+            write_count(p.rows),
+            write_count(p.reporting),
+            write_number(p.median_delay_days, ""),
+        )
+        for p in data.by_period
+    )
+    return Figure(
+        "quality",
+        "The data over time",
+        "A sudden drop is more often a gap in reporting than in what happened.",
+        alternative,
+        write_svg(draw(WIDE), "quality"),
+        write_svg(draw(NARROW), "quality-n"),
+        Table(
+            (f"{record.model.period.title()} from", "Rows", "Reporting", "Median delay, days"), rows
+        ),
+    )

@@ -1,0 +1,103 @@
+"""The card as compact Markdown, every text through one escaping function."""
+
+from __future__ import annotations
+
+import re
+
+from cityai.card.record import CardRecord
+from cityai.card.render import tables
+from cityai.card.words import STATUS_WORDS, SYMBOLS, clean_text, write_day
+from cityai.spec.words import NotApplicable
+
+
+def escape_markdown(text: object) -> str:
+    r"""Make a text harmless in Markdown and in the HTML made from it.
+
+    One line, no tag, no entity, no link, no emphasis, no table bar:
+    ``<b>`` becomes ``&lt;b&gt;``, ``[x](y)`` becomes ``\[x\](y)``, ``://`` no longer links.
+    """
+    line = " ".join(clean_text(str(text)).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*_\[\]#!|~$])", r"\\\1", line)
+    line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+    line = re.sub(r"^([-+=:])", r"\\\1", line)
+    line = line.replace("://", ":&#47;&#47;").replace("@", "&#64;")
+    return re.sub(r"(?i)\b(www)\.", r"\1&#46;", line)
+
+
+def render_markdown(record: CardRecord) -> str:
+    """Render the card's main facts as Markdown (a few kilobytes)."""
+    e = escape_markdown
+    lines = [f"# {e(record.system.name or record.record.title)}", ""]
+    if record.system.synthetic:
+        lines += [
+            f"**{e(record.system.city)} is an invented city: nothing here is about a real one.**",
+            "",
+        ]
+    lines += [e(record.system.summary_plain), ""] if record.system.summary_plain else []
+    contact = record.owner.city_contact
+    lines += [f"Questions: {e(contact.unit)}, {e(contact.email)}", ""]
+    lines += _list_attention(record)
+    lines += ["## How well it works", "", *(f"- {e(s)}" for s in record.eval.in_words), ""]
+    lines += [*_write_grid(tables.arrange_practice(record)), "## For whom it works", ""]
+    lines += [*(f"- {e(s)}" for s in record.fairness.in_words), ""]
+    for dimension in record.fairness.dimensions:
+        if " * " in dimension.name:
+            continue
+        lines += _write_grid(tables.arrange_groups(record, dimension))
+        lines += [f"{e(dimension.caveat)}", ""] if dimension.caveat else []
+    lines += _list_human(record)
+    head = record.record
+    required = sum(g.required for g in record.gaps)
+    lines += [
+        f"Open questions: {len(record.gaps)}, {required} of them needed for release.",
+        "",
+        f"Made {write_day(head.created)}; record `{head.content_digest}`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _list_attention(record: CardRecord) -> list[str]:
+    loud = [f for f in record.findings if f.status in {"error", "fail", "not enough evidence"}]
+    if not loud:
+        return []
+    e = escape_markdown
+    said = [
+        f"- {SYMBOLS[f.status]} **{STATUS_WORDS[f.status]}** · {e(f.title)}: {e(f.reason)}"
+        for f in loud
+    ]
+    return ["## First to know", "", *said, ""]
+
+
+def _list_human(record: CardRecord) -> list[str]:
+    e = escape_markdown
+    answers = [
+        ("Decision", record.decision.supported_decision),
+        ("Who decides", record.decision.autonomy),
+        ("Not to be used for", record.use.out_of_scope),
+        ("How to object", record.oversight.appeal),
+    ]
+    lines = ["## Use", ""]
+    for label, answer in answers:
+        if answer is None:
+            lines.append(f"- **{label}:** not yet answered")
+        elif isinstance(answer, NotApplicable):
+            lines.append(f"- **{label}:** does not apply ({e(answer.not_applicable)})")
+        else:
+            text = "; ".join(answer) if isinstance(answer, tuple) else answer
+            lines.append(f"- **{label}:** {e(text)}")
+    return [*lines, ""]
+
+
+def _write_grid(grid: tables.Grid) -> list[str]:
+    e = escape_markdown
+    mark = [":--" if i not in grid.numeric else "--:" for i in range(len(grid.columns))]
+    rows = [
+        "| "
+        + " | ".join(f"{SYMBOLS[c.status]} {e(c.text)}" if c.status else e(c.text) for c in row)
+        + " |"
+        for row in grid.rows
+    ]
+    head = "| " + " | ".join(e(c) for c in grid.columns) + " |"
+    return [f"**{e(grid.caption)}**", "", head, "| " + " | ".join(mark) + " |", *rows, ""]

@@ -1,0 +1,158 @@
+"""What the quality report needs to know of the rows, counted where the table is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
+from cityai.data.judged import ACCEPTED, OUT_OF_SCOPE, add_days, index_period
+from cityai.data.periods import Periods
+from cityai.data.source.engine import fetch_frame
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
+
+
+def collect_facts(
+    rows: ir.Table,
+    contract: Contract,
+    periods: Periods,
+    spec: ProjectSpec,
+    area_ids: Sequence[str] | None,
+) -> pd.DataFrame:
+    """Count what the quality report shows, in total and by area.
+
+    Parameters
+    ----------
+    rows : ibis.expr.types.Table
+        What `judge_rows` made, final status; `repeats` is true for a repeated key.
+    contract : Contract
+        The contract.
+    periods : Periods
+        The time axis.
+    spec : ProjectSpec
+        The project.
+    area_ids : sequence of str, optional
+        Ids of the area table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        fact (``filled``, ``valid``, ``in_range``, ``one_spelling`` per column; ``contract``,
+        ``unique``, ``known_after``, ``area_known``, ``on_time``, ``median_delay_days`` per row),
+        column, slice_kind (``overall``, ``area``, ``period``), slice, good (int64), total (int64),
+        figure (float64, NaN where good / total says it).
+    """
+    in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
+    pairs = {
+        **_pair_columns(in_scope, contract, spec),
+        **_pair_rows(in_scope, contract, periods, spec, area_ids),
+    }
+    sums: dict[str, Any] = {}
+    for place, (good, total) in enumerate(pairs.values()):
+        sums[f"g{place}"] = (good & total).cast("int64").sum()
+        sums[f"t{place}"] = total.cast("int64").sum()
+    by_area = in_scope.group_by(slice=in_scope["a"].fill_null(NOT_RECORDED))
+    wide = fetch_frame(by_area.agg(**sums)).sort_values("slice", ignore_index=True)
+    overall = wide.drop(columns="slice").sum()
+    facts = []
+    for place, (fact, column) in enumerate(pairs):
+        good, total = wide[f"g{place}"], wide[f"t{place}"]
+        facts.append(
+            (fact, column, "overall", EVERYWHERE, overall[f"g{place}"], overall[f"t{place}"])
+        )
+        if spec.question.entity.area is not None:
+            facts += [
+                (fact, column, "area", area, g, t)
+                for area, g, t in zip(wide["slice"], good, total, strict=True)
+            ]
+    shares = pd.DataFrame(facts, columns=list(FACT_COLUMNS[:-1])).assign(figure=float("nan"))
+    parts = [shares, *_collect_delays(rows, periods, spec)]
+    return pd.concat(parts, ignore_index=True).astype(
+        {"good": "int64", "total": "int64", "figure": "float64"}
+    )
+
+
+def _pair_columns(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> dict[Any, Any]:
+    pairs: dict[tuple[str, str], tuple[Any, Any]] = {}
+    everything = rows["n"].notnull()
+    for i, (name, column) in enumerate(contract.columns.items()):
+        reason = rows[f"r{i}"]
+        is_filled = (rows[f"v{i}"].notnull() | reason.notnull()) & (
+            reason.isnull() | (reason != MISSING)
+        )
+        if column.required or name == spec.question.value:
+            pairs["filled", name] = (is_filled, everything)
+        pairs["valid", name] = (reason.isnull(), is_filled)
+        if any(x is not None for x in (column.min, column.max, column.allowed, column.pattern)):
+            is_out = reason.isin(OUT_OF_RANGE).fill_null(False)
+            pairs["in_range", name] = (~is_out, is_filled)
+        if column.type == "text":
+            pairs["one_spelling", name] = (~rows[f"s{i}"], is_filled)
+    return pairs
+
+
+def _pair_rows(
+    rows: ir.Table,
+    contract: Contract,
+    periods: Periods,
+    spec: ProjectSpec,
+    area_ids: Sequence[str] | None,
+) -> dict[Any, Any]:
+    everything = rows["n"].notnull()
+    keeps = everything
+    for i in range(len(contract.columns)):
+        reason = rows[f"r{i}"]
+        keeps = keeps & (reason.isnull() | (reason == MISSING))
+    pairs: dict[tuple[str, str], tuple[Any, Any]] = {("contract", ""): (keeps, everything)}
+    accepted = rows["status"] == ACCEPTED
+    if spec.data.key:
+        pairs["unique", ""] = (~rows["repeats"], accepted | rows["repeats"])
+    if area_ids is not None:
+        pairs["area_known", ""] = (rows["a"].isin(list(area_ids)), rows["a"].notnull())
+    if spec.data.known.column is not None:
+        pairs["known_after", ""] = (rows["k"] >= rows["o"], accepted)
+        limit = add_days(_find_end(rows["o"], periods), spec.data.reporting_delay_days)
+        pairs["on_time", ""] = (rows["k"] < limit, accepted)
+    return pairs
+
+
+def _find_end(moment: Any, periods: Periods) -> Any:
+    """Return the start of the next period."""
+    if periods.freq == "month":
+        return add_days(moment.truncate("M"), 31).truncate("M")
+    if periods.freq == "week":
+        return add_days(moment.truncate("W"), 7)
+    return add_days(moment.truncate("D"), 1)
+
+
+def _collect_delays(rows: ir.Table, periods: Periods, spec: ProjectSpec) -> list[pd.DataFrame]:
+    """Return the median days from event to record, where that is a column of the data."""
+    if spec.data.known.column is None:
+        return []
+    accepted = rows.filter(rows["status"] == ACCEPTED)
+    accepted = accepted.mutate(
+        delay=accepted["k"].delta(accepted["o"], unit="day").cast("float64"),
+        p=index_period(accepted["o"], periods),
+    )
+    parts = []
+    for kind, by in (("overall", None), ("area", "a"), ("period", "p")):
+        if kind == "area" and spec.question.entity.area is None:
+            continue
+        grouped = accepted if by is None else accepted.group_by(slice=accepted[by].cast("string"))
+        found = fetch_frame(
+            grouped.agg(figure=accepted["delay"].quantile(0.5), total=accepted.count())
+        )
+        if by is None:
+            found["slice"] = EVERYWHERE
+        found["slice"] = found["slice"].fillna(NOT_RECORDED)
+        found = found.assign(fact="median_delay_days", column="", slice_kind=kind, good=0)
+        parts.append(found.sort_values("slice", ignore_index=True)[list(FACT_COLUMNS)])
+    return parts

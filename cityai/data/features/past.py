@@ -1,0 +1,270 @@
+"""Features of the target's own past, at one origin: levels, lags, windows, seasons.
+
+Figures in the unit of the target are given as a share of the entity's recent level, so that a model
+learns one rule for large and small entities alike; sums keep the size. Sums run over the rows of an
+array in the order of time, so the same past gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cityai.data.features.plan import FeaturePlan, Floats
+from cityai.data.features.vintages import Ints, Vintage
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """Features of one origin.
+
+    Attributes
+    ----------
+    level : numpy.ndarray
+        (entities,) float64, the recent level, always positive.
+    flat : dict of str to numpy.ndarray
+        (entities,) features that are the same for every step.
+    stepped : dict of str to numpy.ndarray
+        (entities, steps) features that depend on the step.
+    """
+
+    level: Floats
+    flat: dict[str, Floats]
+    stepped: dict[str, Floats]
+
+
+def describe_past(vintage: Vintage, area: Ints, plan: FeaturePlan) -> Past:
+    """Describe what was visible of the target at one origin.
+
+    Parameters
+    ----------
+    vintage : Vintage
+        The visible past.
+    area : numpy.ndarray
+        (entities,) int64 code of each entity's area at the origin; -1 when not recorded.
+    plan : FeaturePlan
+        Which features there are.
+    """
+    level = find_level(vintage.values, plan)
+    flat = {
+        **_describe_lags(vintage, level, plan),
+        **_describe_windows(vintage.values, area, level, plan),
+        **_describe_activity(vintage, level, plan),
+    }
+    return Past(level, flat, _describe_seasons(vintage, level, plan))
+
+
+def find_level(values: Floats, plan: FeaturePlan) -> Floats:
+    """Return each entity's recent level: the unit in which its target is measured.
+
+    It is the mean of the last 28 days, 26 weeks or 12 months that are visible, fewer when there are
+    fewer; without a visible value among them, the mean of the entity's whole past. It is never
+    below the floor: 0.25 for counts, for sums a hundredth of the entities' mean level at the
+    origin (1 when that is not positive either).
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (origin, entities) visible past.
+    plan : FeaturePlan
+        Window and floor.
+    """
+    level = _mean(_last(values, plan.choice.level))
+    level = np.where(np.isnan(level), _mean(values), level)
+    level = np.where(np.isnan(level), 0.0, level)
+    floor = plan.floor
+    if floor is None:
+        positive = level[level > 0]
+        floor = float(positive.mean()) / 100 if positive.size else 1.0
+    return np.maximum(level, floor)
+
+
+def label_past(plan: FeaturePlan) -> dict[str, str]:
+    """Return the words for readers of every feature that `describe_past` may give."""
+    unit, period, choice = plan.unit, plan.period, plan.choice
+    against = "as a share of the recent level"
+    short = choice.windows[0]
+    labels = {
+        **{f"lag_{n}": f"{unit} {_count(n, period)} ago, {against}" for n in choice.lags},
+        "change": f"{unit} in the last {_count(short, period)} against the {short} before",
+        "zero_share": f"share of the last {_count(choice.windows[-1], period)} with no {unit}",
+        "gap_share": f"share of the last {_count(choice.windows[-1], period)} not reported",
+        "latest": f"{unit} when last reported, {against}",
+        "age": f"{period}s since the first record",
+        "log_level": f"recent level of {unit} (logarithm)",
+        **_label_seasons(plan, against),
+    }
+    places = {"": "", "area_": " in the area", "city_": " in the whole city"}
+    for window in choice.windows:
+        span = f"the last {_count(window, period)}"
+        labels[f"sum_{window}"] = f"{unit} in {span}"
+        for prefix, place in places.items():
+            labels[f"{prefix}mean_{window}"] = f"mean {unit}{place} in {span}, {against}"
+            labels[f"{prefix}trend_{window}"] = f"trend of {unit}{place} over {span}"
+    return labels
+
+
+def _label_seasons(plan: FeaturePlan, against: str) -> dict[str, str]:
+    unit, n = plan.unit, plan.choice.seasons
+    same = {"day": "weekday", "week": "week of the year", "month": "month of the year"}[plan.period]
+    before = {"day": "52 weeks earlier", "week": "52 weeks earlier", "month": "12 months earlier"}
+    return {
+        "season_1": f"{unit} on the latest known same {same}, {against}",
+        "season_2": f"{unit} on the same {same} before that, {against}",
+        "season_mean": f"mean {unit} on the last {n} known same {same}s, {against}",
+        "year_1": f"{unit} {before[plan.period]}, {against}",
+        "year_index": f"{unit} at this time of the year a year earlier, against the level then",
+    }
+
+
+def _describe_lags(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dict[str, Floats]:
+    rows = vintage.origin - np.array(plan.choice.lags, dtype=np.int64)
+    found = _take(vintage.values, rows) / level
+    return {f"lag_{n}": found[i] for i, n in enumerate(plan.choice.lags)}
+
+
+def _describe_windows(
+    values: Floats, area: Ints, level: Floats, plan: FeaturePlan
+) -> dict[str, Floats]:
+    """Sums, means and trends of each window, at each level.
+
+    Sums, which tell large from small, are the entity's alone: those of the area or the city would
+    only tell one year from another. An area's or the city's figure is the sum of its entities' own
+    means or trends, so an entity that did not report for a while does not look like a fall; it is
+    set against the sum of their means over the level window.
+    """
+    usual = _mean(_last(values, plan.choice.level))
+    columns: dict[str, Floats] = {}
+    for window in plan.choice.windows:
+        recent = _last(values, window)
+        mean, trend = _mean(recent), _slope(recent) * window
+        # Over the level window every mean is 1 by construction.
+        has_mean = window != plan.choice.level
+        if "entity" in plan.levels:
+            columns[f"sum_{window}"] = np.where(np.isnan(mean), np.nan, np.nansum(recent, axis=0))
+            columns[f"trend_{window}"] = trend / level
+            if has_mean:
+                columns[f"mean_{window}"] = mean / level
+        for place, codes in (("area", area), ("city", np.zeros_like(area))):
+            if place in plan.levels:
+                base = _add_up(usual, codes)
+                columns[f"{place}_trend_{window}"] = _divide(_add_up(trend, codes), base)
+                if has_mean:
+                    columns[f"{place}_mean_{window}"] = _divide(_add_up(mean, codes), base)
+    return columns
+
+
+def _describe_activity(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dict[str, Floats]:
+    values, windows = vintage.values, plan.choice.windows
+    long = _last(values, windows[-1])
+    reported = ~np.isnan(long)
+    columns = {
+        "change": (_mean(_last(values, windows[0])) - _mean(_last(values, windows[0], windows[0])))
+        / level,
+        "zero_share": _divide((long == 0).sum(axis=0), reported.sum(axis=0)),
+        "age": np.where(vintage.first >= 0, vintage.origin - vintage.first, np.nan),
+        "log_level": np.log1p(level),
+    }
+    if plan.gaps:
+        begun = vintage.origin - plan.blind - np.maximum(vintage.first, 0)
+        asked = np.where(vintage.first >= 0, np.minimum(begun, len(long) - plan.blind), 0)
+        columns["gap_share"] = 1 - _divide(reported.sum(axis=0), asked)
+        columns["latest"] = find_latest(values) / level
+    return columns
+
+
+def _describe_seasons(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dict[str, Floats]:
+    """Values of periods that stand where the target stands in its season or year."""
+    values, choice = vintage.values, plan.choice
+    targets = plan.targets(vintage.origin)
+    newest = vintage.origin - plan.blind - 1
+    latest = _step_back(targets, newest, plan.season)
+    same = [_take(values, latest - k * plan.season) for k in range(max(choice.seasons, 2))]
+    year = _step_back(targets, newest - choice.blur, choice.year)
+    around = [_take(values, year + k) for k in range(-choice.blur, choice.blur + 1)]
+    # The level of a year before is taken over the window that ended as far before `year` as the
+    # origin lies before the target.
+    back = np.unique(targets - year)
+    then = np.stack([_mean(_last(values, choice.level, int(n))) for n in back])
+    base = then[np.searchsorted(back, targets - year)]
+    stepped = {
+        "season_1": same[0] / level,
+        "season_2": same[1] / level,
+        "season_mean": _mean(np.stack(same[: choice.seasons])) / level,
+        "year_index": _divide(_mean(np.stack(around)), base),
+    }
+    if choice.year != plan.season:
+        stepped["year_1"] = _take(values, _step_back(targets, newest, choice.year)) / level
+    return {name: found.T for name, found in stepped.items()}
+
+
+def find_latest(values: Floats) -> Floats:
+    """Return the latest value of each column that is not missing; NaN when all are."""
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    newest = len(values) - 1 - np.argmax(~np.isnan(values)[::-1], axis=0)
+    latest: Floats = values[newest, np.arange(values.shape[1])]
+    return latest
+
+
+def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
+    """Go back from each target by whole strides, at least one, to a period that is known."""
+    strides = np.maximum(-((newest - targets) // stride), 1)
+    back: Ints = targets - strides * stride
+    return back
+
+
+def _take(values: Floats, rows: Ints) -> Floats:
+    """Return rows of `values`; NaN where a row lies before the first period."""
+    if not len(values):
+        return np.full((len(rows), values.shape[1]), np.nan)
+    return np.where((rows >= 0)[:, None], values[np.maximum(rows, 0)], np.nan)
+
+
+def _last(values: Floats, window: int, skip: int = 0) -> Floats:
+    stop = max(len(values) - skip, 0)
+    return values[max(stop - window, 0) : stop]
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over the first axis of what is not missing; NaN when nothing is left."""
+    present = ~np.isnan(values)
+    return _divide(np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0))
+
+
+def _slope(values: Floats) -> Floats:
+    """Least-squares slope per period over the first axis; NaN with fewer than three values."""
+    present = ~np.isnan(values)
+    count = present.sum(axis=0)
+    time = np.arange(len(values), dtype=np.float64)[:, None]
+    filled = np.where(present, values, 0.0)
+    middle = _divide((time * present).sum(axis=0), count)
+    centred = np.where(present, time - middle, 0.0)
+    slope = _divide((centred * filled).sum(axis=0), (centred**2).sum(axis=0))
+    return np.where(count >= 3, slope, np.nan)
+
+
+def _add_up(values: Floats, codes: Ints) -> Floats:
+    """Sum over the entities with the same code, given back to each; NaN without one (-1)."""
+    shifted = codes + 1
+    size = int(shifted.max(initial=0)) + 1
+    present = ~np.isnan(values)
+    total = np.bincount(shifted, np.where(present, values, 0.0), size)
+    counted = np.bincount(shifted, present, size)
+    usable = (shifted > 0) & (counted[shifted] > 0)
+    return np.where(usable, total[shifted], np.nan)
+
+
+def _divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Floats:
+    """Divide; NaN where the divisor is zero or missing, never infinite."""
+    over, under = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
+    result = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
+    return np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
+
+
+def _count(n: int, period: str) -> str:
+    return f"{n} {period}" if n == 1 else f"{n} {period}s"

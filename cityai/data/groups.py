@@ -1,0 +1,344 @@
+"""Groups: how much of each entity belongs to which group of residents or places."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AREA, ENTITY, NOT_RECORDED
+from cityai.errors import DataError, SpecError, suggest_name
+from cityai.spec.project import DimensionSpec, ProjectSpec
+
+if TYPE_CHECKING:
+    from cityai.data.snapshot import Snapshot
+
+CAVEAT = (
+    "Shares of the residents of whole areas: the figure is what the average resident of the group "
+    "experiences if all residents of an area fare alike; it says nothing about single persons."
+)
+TOLERANCE = 0.005
+"""Shares may exceed one by rounding this far; they are then scaled to one."""
+
+Kind = Literal["hard", "soft", "bands"]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One dimension: the part of each entity in each group.
+
+    Attributes
+    ----------
+    dimension, label : str
+        Its name in the project, and for readers.
+    kind : {"hard", "soft", "bands"}
+        Categories of entities, shares of an area's residents, or quantile bands of areas.
+    groups : tuple of str
+        In the order shown; "not recorded" last, when some entity is (partly) unknown.
+    weights : pandas.DataFrame
+        Index `entity_id` (sorted), columns `groups`, float64 in [0, 1]; each row adds up to 1.
+    residents : dict of str to float
+        Residents of the whole area table by group, where known.
+    reference : str
+        "overall", "best", or one of `groups`.
+    cuts : tuple of float
+        Upper bounds of the bands but the last: a value at a cut lies below it.
+    caveat : str
+        What a reader must know, for soft groups.
+    """
+
+    dimension: str
+    label: str
+    kind: Kind
+    groups: tuple[str, ...]
+    weights: pd.DataFrame
+    residents: dict[str, float]
+    reference: str
+    cuts: tuple[float, ...]
+    caveat: str
+
+
+def build_memberships(snapshot: Snapshot, spec: ProjectSpec) -> tuple[Membership, ...]:
+    """Build the membership of every dimension that the project declares.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        Its `cells` name the entities, `attributes` describe them (the value known last counts),
+        `areas` describe where they lie.
+    spec : ProjectSpec
+        The project.
+
+    Returns
+    -------
+    tuple of Membership
+        In the order declared.
+
+    Raises
+    ------
+    SpecError
+        When a dimension names a column, an attribute or a reference group that does not exist.
+    DataError
+        When shares do not add up, or bands cannot be cut.
+    """
+    entities = pd.Index(sorted(snapshot.cells[ENTITY].astype(str).unique()), name=ENTITY)
+    latest = _find_latest(snapshot.attributes, entities)
+    return tuple(
+        _build_membership(name, dimension, entities, latest, snapshot.areas, spec)
+        for name, dimension in spec.audit.dimensions.items()
+    )
+
+
+def _find_latest(attributes: pd.DataFrame, entities: pd.Index) -> pd.DataFrame:
+    if ENTITY not in attributes:
+        return pd.DataFrame(index=entities)
+    ordered = attributes.sort_values([ENTITY, "known"], kind="stable")
+    latest = ordered.drop_duplicates(ENTITY, keep="last").drop(columns="known")
+    latest[ENTITY] = latest[ENTITY].astype(str)
+    return latest.set_index(ENTITY).reindex(entities)
+
+
+def _build_membership(
+    name: str,
+    dimension: DimensionSpec,
+    entities: pd.Index,
+    latest: pd.DataFrame,
+    areas: pd.DataFrame | None,
+    spec: ProjectSpec,
+) -> Membership:
+    where = f"audit.dimensions.{name}"
+    kind: Kind
+    cuts: tuple[float, ...] = ()
+    if dimension.attribute is not None:
+        kind = "hard"
+        weights, residents = _divide_by_attribute(
+            dimension.attribute, entities, latest, areas, spec, where
+        )
+    else:
+        table = _need_areas(areas, where)
+        place = _find_places(latest, entities, table, where)
+        if dimension.shares is not None:
+            kind = "soft"
+            of_area = _share_residents(dimension, table, where)
+        else:
+            kind = "bands"
+            of_area, cuts = _cut_bands(dimension, table, place, where)
+        weights = _spread_areas(of_area, place)
+        residents = _count_residents(of_area, table)
+    groups = tuple(str(c) for c in weights.columns)
+    _check_reference(dimension.reference, groups, where)
+    caveat = CAVEAT if kind == "soft" else ""
+    return Membership(
+        name, dimension.label, kind, groups, weights, residents, dimension.reference, cuts, caveat
+    )
+
+
+def _check_reference(reference: str, groups: tuple[str, ...], where: str) -> None:
+    known = ("overall", "best", *groups)
+    if reference not in known:
+        raise SpecError(
+            f"there is no group '{reference}' to compare with",
+            where=f"{where}.reference",
+            expected=f"one of {', '.join(known)}",
+            next_step=suggest_name(reference, known),
+        )
+
+
+def _need_areas(areas: pd.DataFrame | None, where: str) -> pd.DataFrame:
+    if areas is None:
+        raise SpecError(
+            "groups of residents need an area table, and the entities have none",
+            where=where,
+            expected="`question.entity.area` and `question.entity.areas`",
+            next_step="name the column with the area and the city's area table, or use `attribute`",
+        )
+    return areas
+
+
+def _find_places(
+    latest: pd.DataFrame, entities: pd.Index, areas: pd.DataFrame, where: str
+) -> pd.Series:
+    if AREA not in latest:
+        raise DataError("the entities have no area", where=where, expected=f"a column {AREA}")
+    place = latest[AREA].astype(object)
+    return place.where(place.isin(areas.index), None).reindex(entities)
+
+
+def _divide_by_attribute(
+    attribute: str,
+    entities: pd.Index,
+    latest: pd.DataFrame,
+    areas: pd.DataFrame | None,
+    spec: ProjectSpec,
+    where: str,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    if attribute == "entity":
+        labels = pd.Series(list(entities), index=entities, dtype=object)
+    elif attribute in ("area", spec.question.entity.area):
+        labels = latest[AREA].astype(object) if AREA in latest else pd.Series(None, index=entities)
+    elif attribute in latest:
+        labels = latest[attribute].astype(object)
+    else:
+        known = ["area", "entity", *(str(c) for c in latest.columns if c != AREA)]
+        raise SpecError(
+            f"the entities have no attribute '{attribute}'",
+            where=f"{where}.attribute",
+            expected=f"one of {', '.join(known)}",
+            next_step=suggest_name(attribute, known),
+        )
+    names = {} if attribute == "entity" or areas is None else _name_areas(areas)
+    residents: dict[str, float] = {}
+    if attribute in ("area", spec.question.entity.area):
+        labels = labels.map(lambda key: names.get(key, key))
+        residents = {} if areas is None else _count_named(areas, names)
+    return _mark_groups(labels), residents
+
+
+def _name_areas(areas: pd.DataFrame) -> dict[object, str]:
+    if "area_name" not in areas:
+        return {}
+    named = areas["area_name"].map(_clean_label)
+    # A name that two areas share would merge them.
+    named = named.where(named.notna() & ~named.duplicated(keep=False))
+    return {key: name for key, name in named.items() if isinstance(name, str)}
+
+
+def _count_named(areas: pd.DataFrame, names: dict[object, str]) -> dict[str, float]:
+    if "population" not in areas:
+        return {}
+    people = pd.to_numeric(areas["population"], errors="coerce")
+    return {names.get(k, str(k)): float(n) for k, n in people.items() if np.isfinite(n)}
+
+
+def _clean_label(value: object) -> str | None:
+    # One group, however its name was typed: composed or not, with or without blanks.
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return unicodedata.normalize("NFC", str(value)).strip() or None
+
+
+def _mark_groups(labels: pd.Series) -> pd.DataFrame:
+    cleaned = [_clean_label(v) for v in labels]
+    found = sorted({v for v in cleaned if v is not None and v != NOT_RECORDED})
+    groups = found + (
+        [NOT_RECORDED] if len(found) < len({v or NOT_RECORDED for v in cleaned}) else []
+    )
+    code = {group: i for i, group in enumerate(groups)}
+    matrix = np.zeros((len(cleaned), len(groups)))
+    matrix[np.arange(len(cleaned)), [code[v or NOT_RECORDED] for v in cleaned]] = 1.0
+    return pd.DataFrame(matrix, index=labels.index, columns=groups)
+
+
+def _share_residents(dimension: DimensionSpec, areas: pd.DataFrame, where: str) -> pd.DataFrame:
+    shares = dimension.shares or {}
+    amounts = pd.DataFrame(
+        {
+            group: sum(_read_number(areas, column, f"{where}.shares.{group}") for column in columns)
+            for group, columns in shares.items()
+        },
+        index=areas.index,
+    )
+    if dimension.per == "percent":
+        amounts = amounts / 100
+    elif dimension.per == "count":
+        # Where a remainder is to be named, the whole must be known; else the groups are the whole.
+        whole = amounts.sum(axis=1)
+        if dimension.rest is not None:
+            whole = _read_number(areas, "population", f"{where}.rest")
+        amounts = amounts.div(whole.where(whole > 0), axis=0)
+    total = amounts.sum(axis=1, skipna=False)
+    _check_totals(amounts, total, where)
+    amounts = amounts.div(total.where(total > 1, 1.0), axis=0)
+    rest = (1 - amounts.sum(axis=1)).where(total.notna())
+    if dimension.rest is not None:
+        return amounts.assign(**{dimension.rest: rest.clip(lower=0)})
+    if (rest > TOLERANCE).any():
+        return amounts.assign(**{NOT_RECORDED: rest.clip(lower=0)})
+    return amounts.div(amounts.sum(axis=1).where(total > 0), axis=0)
+
+
+def _check_totals(amounts: pd.DataFrame, total: pd.Series, where: str) -> None:
+    wrong = (total > 1 + TOLERANCE) | (amounts < 0).any(axis=1)
+    if wrong.any():
+        area = wrong.index[wrong.to_numpy()][0]
+        raise DataError(
+            f"the groups of area '{area}' add up to {total[area]:.1%} of its residents",
+            where=f"{where}.shares",
+            expected="shares from 0 to 100% that add up to at most 100%",
+            next_step="look at `per` (count, percent or share) and at columns named twice",
+        )
+
+
+def _read_number(areas: pd.DataFrame, column: str, where: str) -> pd.Series:
+    if column not in areas:
+        known = [str(c) for c in areas.columns]
+        raise SpecError(
+            f"the area table has no column '{column}'",
+            where=where,
+            next_step=suggest_name(column, known),
+        )
+    numbers = pd.to_numeric(areas[column], errors="coerce").astype(np.float64)
+    if not np.isfinite(numbers).any():
+        raise SpecError(
+            f"the column '{column}' of the area table holds no number",
+            where=where,
+            expected="a numeric column",
+            next_step="for `population`, name the column in the city's area table",
+        )
+    return numbers
+
+
+def _cut_bands(
+    dimension: DimensionSpec, areas: pd.DataFrame, place: pd.Series, where: str
+) -> tuple[pd.DataFrame, tuple[float, ...]]:
+    column = str(dimension.bands)
+    value = _read_number(areas, column, f"{where}.bands")
+    used = value[value.index.isin(place.dropna().unique()) & np.isfinite(value)]
+    n = len(dimension.band_names)
+    cuts = np.quantile(used, np.arange(1, n) / n) if len(used) else np.array([])
+    if len(used) < n or (np.diff([-np.inf, *cuts, float(used.max())]) <= 0).any():
+        raise DataError(
+            f"'{column}' of {len(used)} areas cannot be cut into {n} bands",
+            where=f"{where}.bands",
+            expected="enough areas with different values",
+            next_step="give fewer `band_names`",
+        )
+    code = np.searchsorted(cuts, value.to_numpy(), side="left")
+    names = [
+        dimension.band_names[i] if np.isfinite(v) else None
+        for i, v in zip(code, value, strict=True)
+    ]
+    marked = _mark_groups(pd.Series(names, index=areas.index, dtype=object))
+    ordered = [*dimension.band_names, *([NOT_RECORDED] if NOT_RECORDED in marked else [])]
+    return marked[ordered], tuple(float(c) for c in cuts)
+
+
+def _spread_areas(of_area: pd.DataFrame, place: pd.Series) -> pd.DataFrame:
+    weights = of_area.reindex(place).set_axis(place.index, axis=0)
+    unknown = weights.isna().any(axis=1).to_numpy()
+    weights[unknown] = 0.0
+    if unknown.any() and NOT_RECORDED not in weights:
+        weights[NOT_RECORDED] = 0.0
+    if unknown.any():
+        weights.loc[unknown, NOT_RECORDED] = 1.0
+    elif NOT_RECORDED in weights and not (weights[NOT_RECORDED] > 0).any():
+        weights = weights.drop(columns=NOT_RECORDED)
+    return weights
+
+
+def _count_residents(of_area: pd.DataFrame, areas: pd.DataFrame) -> dict[str, float]:
+    people = pd.to_numeric(areas.get("population", pd.Series(dtype=float)), errors="coerce")
+    if not np.isfinite(people).any():
+        return {}
+    people = people.fillna(0.0)
+    counted = of_area.mul(people, axis=0).sum()
+    unknown = float(people[of_area.isna().any(axis=1)].sum())
+    residents = {str(group): float(n) for group, n in counted.items()}
+    if unknown:
+        residents[NOT_RECORDED] = residents.get(NOT_RECORDED, 0.0) + unknown
+    return residents

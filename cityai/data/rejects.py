@@ -1,0 +1,131 @@
+"""Rows that do not count: counted, listed with their numbers, and never lost from sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from cityai.columns import ROW_NUMBER
+from cityai.data.contract import Contract
+from cityai.data.judged import ACCEPTED, REJECTED
+from cityai.data.source import REJECT_COLUMNS, SourceTable
+from cityai.data.source.engine import fetch_frame
+from cityai.errors import DataError
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+SHOWN_REJECTS: Final = 3
+LISTED_REJECTS: Final = 1_000_000
+
+
+def count_status(rows: ir.Table) -> dict[int, int]:
+    """Count rows by status."""
+    found = fetch_frame(rows.group_by("status").agg(rows=rows.count()))
+    return dict(zip(found["status"].tolist(), found["rows"].tolist(), strict=True))
+
+
+def refuse_hopeless(rows: ir.Table, opened: SourceTable, contract: Contract) -> None:
+    """Refuse a table of which most rows break the contract, showing the first of them."""
+    found = count_status(rows)
+    accepted, rejected = int(found.get(ACCEPTED, 0)), int(found.get(REJECTED, 0))
+    rejected += len(opened.cut_rows)
+    if accepted and rejected <= accepted:
+        return
+    if not accepted and not rejected:
+        raise DataError(
+            f"none of the {sum(found.values()):,} rows is in scope",
+            where=opened.where,
+            next_step="correct `data.where`, `data.since` or `data.until`",
+        )
+    first = list_rejects(rows, opened, contract, pd.DataFrame(), limit=SHOWN_REJECTS)
+    shown = "; ".join(
+        f"row {row.row_number:,}, column '{row.column}': {row.value!r} is {row.reason}"
+        if row.column
+        else f"row {row.row_number:,}: {row.reason}"
+        for row in first.itertuples()
+    )
+    raise DataError(
+        f"{rejected:,} of {rejected + accepted:,} rows in scope break the contract ({shown})",
+        where=opened.where,
+        expected="most rows to keep it",
+        next_step="correct the types and formats under `data.columns`, or the file",
+    )
+
+
+def find_repeats(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
+    """Find all but one row of each repeated key: n, key, kept.
+
+    The one that was known first is kept; ties are broken by the cells, then by the row number, so
+    another order of the file keeps the same content.
+    """
+    columns = [f"v{contract.place(name)}" for name in spec.data.key]
+    if not columns:
+        return pd.DataFrame({"n": pd.Series(dtype="int64")})
+    good = rows.filter(rows["status"] == ACCEPTED)
+    for column in columns:
+        good = good.filter(good[column].notnull())
+    several = good.group_by(columns).having(good.count() > 1).agg(times=good.count())
+    cells = [f"v{i}" for i in range(len(contract.columns))]
+    rows_of = fetch_frame(good.semi_join(several, columns).select("n", "k", *cells))
+    rows_of = rows_of.sort_values(["k", *cells, "n"], na_position="last")
+    grouped = rows_of.groupby(columns, sort=False)["n"]
+    rows_of["kept"] = grouped.transform("first")
+    rows_of["key"] = rows_of[columns].astype("str").agg(", ".join, axis=1)
+    return rows_of[rows_of["n"] != rows_of["kept"]][["n", "key", "kept"]].sort_values("n")
+
+
+def mark_repeats(rows: ir.Table, repeats: pd.DataFrame, opened: SourceTable) -> ir.Table:
+    if repeats.empty:
+        return rows.mutate(repeats=rows["n"].isnull())
+    marked = opened.put("repeats", repeats[["n"]].assign(repeats=True).astype({"n": "int64"}))
+    joined = rows.left_join(marked, "n")
+    is_repeat = joined["repeats"].fill_null(False)
+    columns = {name: joined[name] for name in rows.columns if name != "status"}
+    return joined.select(
+        **columns,
+        status=is_repeat.ifelse(REJECTED, joined["status"]).cast("int8"),
+        repeats=is_repeat,
+    )
+
+
+def list_rejects(
+    rows: ir.Table,
+    opened: SourceTable,
+    contract: Contract,
+    repeats: pd.DataFrame,
+    *,
+    limit: int = LISTED_REJECTS,
+) -> pd.DataFrame:
+    parts = [opened.cut_rows]
+    rejected = rows.filter(rows["status"] == REJECTED)
+    has = fetch_frame(
+        rejected.agg(**{f"r{i}": rejected[f"r{i}"].count() for i in range(len(contract.columns))})
+    )
+    for i, name in enumerate(contract.columns):
+        if not has[f"r{i}"].iloc[0]:
+            continue
+        cells = rejected.filter(rejected[f"r{i}"].notnull())
+        found = cells.select(
+            **{ROW_NUMBER: cells["n"], "value": cells[f"x{i}"], "reason": cells[f"r{i}"]}
+        )
+        found = fetch_frame(found.order_by(ROW_NUMBER).limit(limit))
+        parts.append(found.assign(column=name)[list(REJECT_COLUMNS)])
+    if len(repeats):
+        parts.append(
+            pd.DataFrame(
+                {
+                    ROW_NUMBER: repeats["n"],
+                    "column": "",
+                    "value": repeats["key"],
+                    "reason": [f"repeats the key of row {kept}" for kept in repeats["kept"]],
+                }
+            )
+        )
+    listed = pd.concat([part for part in parts if len(part)] or [opened.cut_rows])
+    listed = listed.sort_values([ROW_NUMBER, "column", "reason"], ignore_index=True)
+    return listed.head(limit).astype(
+        {ROW_NUMBER: "int64", "column": "str", "value": "str", "reason": "str"}
+    )

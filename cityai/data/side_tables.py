@@ -1,0 +1,217 @@
+"""The tables beside the main one: the city's areas, and covariates with values in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AREA, ENTITY, PERIOD, ROW_NUMBER
+from cityai.data.contract import (
+    NUMBER,
+    Contract,
+    build_contract,
+    convert_cells,
+    judge_values,
+)
+from cityai.data.periods import Periods
+from cityai.data.source import SourceTable, open_source
+from cityai.data.source.engine import fetch_frame
+from cityai.errors import DataError
+from cityai.spec.city import AreasSpec
+from cityai.spec.load import Project
+from cityai.spec.project import ColumnSpec, CovariateSpec, SourceSpec
+
+AREA_NAME: Final = "area_name"
+POPULATION: Final = "population"
+KNOWN: Final = "known"
+_LIMIT: Final = 5_000_000
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """One table beside the main one.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        See `read_areas` and `read_covariate`.
+    read, rejected : int
+        Rows of the source, and those that do not keep the contract.
+    digest : str
+        SHA-256 of the file.
+    """
+
+    table: pd.DataFrame
+    read: int
+    rejected: int
+    digest: str
+
+
+def read_areas(project: Project, areas: AreasSpec) -> SideTable:
+    """Read the city's areas, indexed by their id.
+
+    A column of a CSV file whose every filled cell is a number is a number; the id is always text.
+
+    Returns
+    -------
+    SideTable
+        Its table is indexed by `area_id` (str, sorted) and has the source's columns, `area_name`
+        (str) and `population` (float64, NaN when not declared).
+
+    Raises
+    ------
+    DataError
+        If an id is missing or appears twice, or a population is not a number.
+    """
+    path = project.find_path(areas.path)
+    contract = build_contract(
+        {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
+    )
+    with open_source(SourceSpec(path=areas.path), path, None, max_rows=_LIMIT) as opened:
+        keys = fetch_frame(convert_cells(opened, contract).order_by("n"))
+        table = fetch_frame(opened.table.order_by("n"))
+        table = table.rename(columns={new: old for old, new in opened.names.items()})
+        table = table.drop(columns="n")
+        if opened.is_text:
+            table = table.apply(_read_numbers)
+        digest = opened.digest
+    ids = keys["v0"]
+    for at, problem in ((ids.isna(), "has no id"), (ids.duplicated(), "repeats an id")):
+        if at.any():
+            raise DataError(
+                f"row {int(keys['n'][at].iloc[0])} of the area table {problem}",
+                where=f"{path}, column '{areas.key}'",
+                expected="one row per area, each with its own id",
+            )
+    table = table.assign(
+        **{
+            AREA_NAME: table[areas.name].astype("str") if areas.name else ids.to_numpy(),
+            POPULATION: np.nan,
+        }
+        if areas.population is None
+        else {
+            AREA_NAME: table[areas.name].astype("str") if areas.name else ids.to_numpy(),
+            POPULATION: _read_population(table, areas, str(path)),
+        }
+    )
+    table.index = pd.Index(ids.astype("str"), name=AREA)
+    return SideTable(table.sort_index(), len(table), 0, digest)
+
+
+def _read_numbers(column: pd.Series) -> pd.Series:
+    text = column.astype("str").str.strip()
+    filled = text[text.notna() & (text != "")]
+    is_number = filled.str.fullmatch(NUMBER["."]) & ~filled.str.fullmatch(r"[+-]?0[0-9]+")
+    if len(filled) and bool(is_number.all()):
+        return text.where(text != "").astype("float64")
+    return text
+
+
+def _read_population(table: pd.DataFrame, areas: AreasSpec, where: str) -> pd.Series:
+    try:
+        people = table[areas.population].astype("float64")
+    except ValueError:
+        people = pd.Series([-1.0])
+    if (people < 0).any():
+        raise DataError(
+            f"the column '{areas.population}' does not hold numbers of residents", where=where
+        )
+    return people
+
+
+def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Periods) -> SideTable:
+    """Read one covariate, combined to the project's periods.
+
+    Returns
+    -------
+    SideTable
+        Its table has the key (`entity_id` or `area_id`; `""` in `entity_id` for the city), period
+        (int64), known (int64: first origin at which the period's value is complete; 0 for what is
+        known ahead) and the declared columns (float64, NaN when missing), sorted.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read or most rows break the contract.
+    SpecError
+        If a key is missing for `by: area` or `by: entity`.
+    """
+    path = project.find_path(spec.source.path)
+    columns = {spec.time: ColumnSpec(type="date"), **spec.columns}
+    required = [spec.time]
+    if spec.key is not None and spec.by != "city":
+        columns[spec.key] = ColumnSpec(type="text")
+        required.append(spec.key)
+    known = None if spec.known == "ahead" else spec.known
+    if known is not None and known.column is not None:
+        columns.setdefault(known.column, ColumnSpec(type="datetime"))
+        required.append(known.column)
+    contract = build_contract(
+        columns,
+        required,
+        zone=project.spec.city.time_zone,
+        decimal=spec.source.decimal,
+        missing=spec.source.missing,
+    )
+    with open_source(spec.source, path, list(columns), max_rows=_LIMIT) as opened:
+        frame, read = _read_frame(opened, contract)
+        digest, cut = opened.digest, len(opened.cut_rows)
+    is_good = ~frame.filter(regex=r"^r\d+$").notna().any(axis=1)
+    rejected = int((~is_good).sum()) + cut
+    if rejected * 2 > read + cut:
+        raise DataError(
+            f"{rejected:,} of {read + cut:,} rows of the covariate '{name}' break its contract",
+            where=str(path),
+            expected=_describe_first(frame, contract),
+            next_step="correct the contract under `covariates`, or the file",
+        )
+    good = frame[is_good].rename(columns={f"v{i}": c for i, c in enumerate(contract.columns)})
+    table = _combine(good, spec, periods)
+    return SideTable(table, read + cut, rejected, digest)
+
+
+def _read_frame(opened: SourceTable, contract: Contract) -> tuple[pd.DataFrame, int]:
+    converted = convert_cells(opened, contract)
+    judge_values(converted, contract, opened.where)
+    frame = fetch_frame(converted.order_by("n"))
+    return frame, len(frame)
+
+
+def _describe_first(frame: pd.DataFrame, contract: Contract) -> str:
+    for i, name in enumerate(contract.columns):
+        bad = frame[frame[f"r{i}"].notna()]
+        if len(bad):
+            row = bad.iloc[0]
+            return f"row {row['n']}: '{name}' is {row[f'x{i}']!r} ({row[f'r{i}']})"
+    return "rows with as many cells as the header"
+
+
+def _combine(good: pd.DataFrame, spec: CovariateSpec, periods: Periods) -> pd.DataFrame:
+    key = AREA if spec.by == "area" else ENTITY
+    names = [name for name in spec.columns if name not in (spec.time, spec.key)]
+    period = periods.index(good[spec.time])
+    table = good[names].astype("float64").assign(**{PERIOD: period})
+    table[key] = good[spec.key].astype("str") if spec.by != "city" and spec.key else ""
+    table[ROW_NUMBER] = good["n"]
+    table["day"] = good[spec.time]
+    if spec.known == "ahead":
+        table[KNOWN] = 0
+    else:
+        column, lag = spec.known.column, pd.Timedelta(days=spec.known.lag_days or 0)
+        moments = good[column] if column else good[spec.time] + lag
+        table[KNOWN] = np.maximum(periods.index(moments), period) + 1
+    # Sorted by day and value, so the rows' order in the file changes nothing.
+    table = table[table[PERIOD] >= 0].sort_values([key, PERIOD, "day", *names])
+    grouped = table.groupby([key, PERIOD], sort=True)
+    combined = (
+        grouped[names].sum(min_count=1)
+        if spec.combine == "sum"
+        else grouped[names].agg(spec.combine)
+    )
+    combined.insert(0, KNOWN, grouped[KNOWN].max())
+    return combined.reset_index()[[key, PERIOD, KNOWN, *names]].astype(
+        {PERIOD: "int64", KNOWN: "int64"}
+    )

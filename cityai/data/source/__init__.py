@@ -1,0 +1,163 @@
+"""The door to a city's tables: CSV and Parquet files, DuckDB and SQLite databases, through Ibis.
+
+Every table is read by an engine of its own that may see that one file and nothing else, cannot
+load extensions, spills into a private folder that is removed afterwards, and is locked before the
+first row is read. Columns get neutral names inside, so a hostile header never reaches a query.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
+from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room, translate_error
+from cityai.data.source.files import open_csv, open_parquet
+from cityai.data.source.plain_text import write_plain_csv
+from cityai.errors import DataError, suggest_name
+from cityai.spec.project import SourceSpec, UnpivotSpec
+
+FORMATS: Final = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".duckdb": "database",
+    ".ddb": "database",
+    ".db": "database",
+    ".sqlite": "database",
+    ".sqlite3": "database",
+}
+
+
+@contextmanager
+def open_source(
+    source: SourceSpec,
+    path: Path,
+    columns: Sequence[str] | None,
+    *,
+    max_rows: int,
+    unpivot: UnpivotSpec | None = None,
+) -> Iterator[SourceTable]:
+    """Open one table behind a locked door.
+
+    Parameters
+    ----------
+    source : SourceSpec
+        How the table is written.
+    path : Path
+        The file.
+    columns : sequence of str, optional
+        Columns to read, as the source names them (after `unpivot`); all when None.
+    max_rows : int
+        Larger tables are refused before they are read.
+    unpivot : UnpivotSpec, optional
+        Columns to turn into rows.
+
+    Yields
+    ------
+    SourceTable
+        Valid inside the ``with`` block alone.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, damaged, too large, or lacks a column.
+    """
+    kind = find_format(path)
+    wanted = _list_wanted(columns, unpivot)
+    with warnings.catch_warnings(), open_room() as room:
+        # Ibis calls the engine by a name that the engine has since replaced.
+        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
+        try:
+            opened = _open(kind, source, path, wanted, max_rows, room)
+            yield opened if unpivot is None else _unpivot(opened, unpivot)
+        except duckdb.Error as error:
+            raise translate_error(error, path) from error
+
+
+def _open(
+    kind: str, source: SourceSpec, path: Path, wanted: list[str] | None, max_rows: int, room: Room
+) -> SourceTable:
+    if kind == "csv":
+        plain = write_plain_csv(path, source, room.folder)
+        return open_csv(room.open_engine(plain.path), plain, source, path, wanted, max_rows)
+    if kind == "parquet":
+        return open_parquet(room.open_engine(path), path, wanted, max_rows)
+    if is_sqlite(path):
+        return open_sqlite(room.open_engine(None), path, source, wanted, max_rows)
+    return open_database(room.open_engine(path, attach=True), path, source, wanted, max_rows)
+
+
+def find_format(path: Path) -> str:
+    """Return ``csv``, ``parquet`` or ``database``, or refuse the path.
+
+    Raises
+    ------
+    DataError
+        If nothing is there, it is a folder, it is empty, or its ending is not known.
+    """
+    if not path.exists():
+        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            "there is no such file",
+            where=str(path),
+            expected=suggest_name(path.name, near) if near else "a folder that exists",
+            next_step="correct `path` of the source",
+        )
+    if path.is_dir():
+        raise DataError(
+            "this is a folder", where=str(path), next_step="name one file in it as `path`"
+        )
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(
+            f"files ending in '{path.suffix}' are not read",
+            where=str(path),
+            expected=", ".join(sorted(FORMATS)),
+            next_step="export the table as CSV (UTF-8) or Parquet, unpacked",
+        )
+    if path.stat().st_size == 0:
+        raise DataError("the file is empty", where=str(path), next_step="export it again")
+    return kind
+
+
+def _list_wanted(columns: Sequence[str] | None, unpivot: UnpivotSpec | None) -> list[str] | None:
+    if columns is None or unpivot is None:
+        return None if columns is None else list(dict.fromkeys(columns))
+    made = (unpivot.into, unpivot.value)
+    return list(dict.fromkeys([*(c for c in columns if c not in made), *unpivot.columns]))
+
+
+def _unpivot(opened: SourceTable, unpivot: UnpivotSpec) -> SourceTable:
+    turned = {opened.names[name]: name for name in unpivot.columns}
+    kept = [c for name, c in opened.names.items() if name not in unpivot.columns]
+    types = [opened.table[c].type() for c in turned]
+    if all(t.is_integer() for t in types):
+        common = "int64"
+    else:
+        common = "float64" if all(t.is_numeric() for t in types) else "string"
+    wide = opened.table.mutate(**{c: opened.table[c].cast(common) for c in turned})
+    long = wide.pivot_longer(
+        list(turned), names_to="into", values_to="value", names_transform=turned.__getitem__
+    )
+    names = {name: c for name, c in opened.names.items() if c in kept}
+    names |= {unpivot.into: "into", unpivot.value: "value"}
+    return SourceTable(
+        long,
+        names,
+        opened.cut_rows,
+        opened.digest,
+        opened.where,
+        opened.is_text,
+        opened.engine,
+    )
+
+
+__all__ = ["FORMATS", "REJECT_COLUMNS", "SourceTable", "find_format", "open_source"]

@@ -1,0 +1,127 @@
+"""CSV and Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from cityai.columns import ROW_NUMBER
+from cityai.data.source.engine import (
+    REJECT_COLUMNS,
+    SourceTable,
+    check_columns,
+    check_size,
+    digest_file,
+    list_none,
+    quote_text,
+)
+from cityai.data.source.plain_text import PlainFile
+from cityai.errors import DataError
+from cityai.spec.project import SourceSpec
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+_LOST: Final = ("LINE SIZE OVER MAXIMUM", "INVALID STATE", "INVALID ENCODING")
+_CUT_ROW: Final = {
+    "TOO MANY COLUMNS": "more cells than the header",
+    "MISSING COLUMNS": "fewer cells than the header",
+    "UNQUOTED VALUE": "text outside the quotes of a quoted cell",
+}
+
+
+def open_csv(
+    engine: Any,
+    plain: PlainFile,
+    source: SourceSpec,
+    path: Path,
+    wanted: list[str] | None,
+    max_rows: int,
+) -> SourceTable:
+    """Divide a plain CSV file into cells of text; rows that cannot be divided are listed."""
+    wanted = check_columns(wanted, plain.header, path)
+    check_size(plain.records, max_rows, path)
+    cells = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(plain.header)))
+    place = {name: f"c{plain.header.index(name)}" for name in wanted}
+    kept = ", ".join(place[name] for name in wanted)
+    # Every option is written out: the engine's guesses may fold a file into one column.
+    engine.con.execute(
+        f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n FROM read_csv("
+        f"{quote_text(plain.path)}, auto_detect=false, header=true, "
+        f"delim={quote_text(source.delimiter)}, quote='\"', escape='\"', comment='', strict_mode=true, "
+        f"null_padding=false, ignore_errors=false, store_rejects=true, rejects_limit=0, columns={{{cells}}})"
+    )
+    cut_rows = _list_cut_rows(engine, path)
+    read = int(engine.con.execute("SELECT count(*) FROM raw").fetchone()[0]) + len(cut_rows)
+    if read != plain.records:
+        raise DataError(
+            f"the file has {plain.records:,} rows by its line ends and {read:,} by its quotes",
+            where=str(path),
+            expected='a cell with a quote in it is quoted, and that quote doubled: "5"" pipe"',
+            next_step="export the file again as standard CSV, or as Parquet",
+        )
+    if read == 0:
+        raise DataError("the file has a header and no rows", where=str(path))
+    table = engine.table("raw")
+    if len(cut_rows):
+        table = _renumber(engine, cut_rows)
+    return SourceTable(table, place, cut_rows, plain.digest, str(path), True, engine)
+
+
+def _list_cut_rows(engine: Any, path: Path) -> pd.DataFrame:
+    # The engine's line counts rows with the header, not the line ends inside quotes.
+    found = engine.con.execute(
+        "SELECT line - 1, error_type::VARCHAR, csv_line FROM reject_errors "
+        "QUALIFY row_number() OVER (PARTITION BY line ORDER BY byte_position, error_type) = 1 "
+        "ORDER BY line"
+    ).fetchall()
+    for row, kind, text in found:
+        if kind in _LOST or "\n" in text.rstrip("\n"):
+            raise DataError(
+                f"row {row:,} cannot be told from the rows after it ({text[:80]!r})",
+                where=str(path),
+                expected="every quote that opens a cell is closed in it",
+                next_step=f"look at row {row:,} for a quote that is not closed",
+            )
+    rows = [
+        (int(row), "", text[:200], _CUT_ROW.get(kind, "not a row of this table"))
+        for row, kind, text in found
+    ]
+    return pd.DataFrame(rows, columns=list(REJECT_COLUMNS)).astype({ROW_NUMBER: "int64"})
+
+
+def _renumber(engine: Any, cut_rows: pd.DataFrame) -> ir.Table:
+    """Give every row its number in the file, those that were cut counted."""
+    before = cut_rows[ROW_NUMBER].to_numpy() - pd.RangeIndex(len(cut_rows)).to_numpy()
+    engine.con.register("cut_frame", pd.DataFrame({"at": before, "skip": 1}))
+    engine.con.execute(
+        "CREATE TABLE cut AS SELECT at, sum(sum(skip)) OVER (ORDER BY at)::BIGINT AS skip "
+        "FROM cut_frame GROUP BY at"
+    )
+    engine.con.execute(
+        "CREATE TABLE numbered AS SELECT raw.* REPLACE (raw.n + coalesce(cut.skip, 0) AS n) "
+        "FROM raw ASOF LEFT JOIN cut ON raw.n >= cut.at"
+    )
+    return engine.table("numbered")
+
+
+def open_parquet(engine: Any, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
+    """Open a Parquet file where it is; its row count is looked at first."""
+    quoted = quote_text(path)
+    rows = engine.con.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchone()
+    check_size(int(rows[0]), max_rows, path)
+    engine.con.execute(
+        f"CREATE VIEW raw AS SELECT * FROM read_parquet({quoted}, file_row_number=true)"
+    )
+    table = engine.table("raw")
+    wanted = check_columns(wanted, [c for c in table.columns if c != "file_row_number"], path)
+    if not rows[0]:
+        raise DataError("the file has no rows", where=str(path))
+    place = {name: f"c{i}" for i, name in enumerate(wanted)}
+    chosen = table.select(
+        n=table["file_row_number"].cast("int64") + 1,
+        **{neutral: table[name] for name, neutral in place.items()},
+    )
+    return SourceTable(chosen, place, list_none(), digest_file(path), str(path), False, engine)

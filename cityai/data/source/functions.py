@@ -1,0 +1,44 @@
+"""The engine's own functions that Ibis has no name for, and the types of moments and sums."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import ibis
+import ibis.expr.datatypes as dt
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")
+def parse_local(text: str, pattern: str) -> dt.timestamp:  # type: ignore[valid-type,empty-body]
+    """Read a moment by a strptime pattern; NULL when it does not fit."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")
+def parse_zoned(text: str, pattern: str) -> dt.Timestamp("UTC"):  # type: ignore
+    """Read a moment with an offset by a strptime pattern; NULL when it does not fit."""
+
+
+@ibis.udf.scalar.builtin(name="timezone")
+def to_local(zone: str, moment: dt.Timestamp("UTC")) -> dt.timestamp:  # type: ignore
+    """Turn an absolute moment into the wall clock of a zone."""
+
+
+@ibis.udf.scalar.builtin(name="regexp_full_match")
+def match_whole(text: str, pattern: str) -> bool:  # type: ignore[empty-body]
+    """Tell whether a regular expression matches the whole text."""
+
+
+@ibis.udf.scalar.builtin(name="nfc_normalize")
+def compose_text(text: str) -> str:  # type: ignore[empty-body]
+    """Compose a text by Unicode's NFC."""
+
+
+@ibis.udf.scalar.builtin(name="trim")
+def trim_text(text: str, blanks: str) -> str:  # type: ignore[empty-body]
+    """Strip characters from both ends."""
+
+
+ABSOLUTE: Final = dt.Timestamp("UTC")
+"""Type of a moment that knows its zone."""
+EXACT: Final = dt.Decimal(38, 9)
+"""Sums in this type do not depend on the order of the rows."""

@@ -1,0 +1,239 @@
+"""Proof that features do not see the future, and a search for those that seem to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP
+from cityai.data.features.plan import FeaturePlan, Floats, plan_features
+from cityai.data.rows import LEVEL, MATURE_AT, Rows, build_rows
+from cityai.data.snapshot import Snapshot, cut_snapshot
+from cityai.findings import Finding, Status
+from cityai.spec.load import Project
+from cityai.spec.policy import PolicySpec
+
+if TYPE_CHECKING:
+    from cityai.data.panel import Panel
+
+TRUNCATION: Final = "time.truncation"
+NEAR_PERFECT: Final = "time.near_perfect"
+LEAST_ROWS: Final = 20
+"""Fewer mature rows of an entity say nothing about a perfect relation."""
+_NOTHING_LEFT: Final = 1e-9
+"""Share of the variance under which what is left of a column is rounding, not information."""
+
+
+def check_truncation(
+    panel: Panel, snapshot: Snapshot, project: Project, n_origins: int = 6
+) -> Finding:
+    """Compare features from all data with features from data cut at the moment of the question.
+
+    At sampled origins, every column of the rows is built twice: from the whole snapshot, and from
+    one without whatever became known later. The two must be equal to the last bit. The project's
+    own functions are loaded afresh for the second, so they cannot remember.
+
+    Parameters
+    ----------
+    panel : Panel
+        The cohort, with final values; it is emptied of the future for the second building.
+    snapshot : Snapshot
+        Everything.
+    project : Project
+        The question.
+    n_origins : int, optional
+        How many origins to sample, evenly from those with rows; the last is always among them.
+
+    Returns
+    -------
+    Finding
+        ``time.truncation``: pass, or fail with the feature, entity and moment that differ first
+        and the number of features that differ; not enough evidence when there are no rows.
+    """
+    title = "Features at a moment use only what was known then"
+    asked = np.flatnonzero(panel.active.any(axis=1))
+    if not asked.size:
+        return Finding(TRUNCATION, Status.NOT_ENOUGH, title, "No entity is ever asked about.")
+    plan = plan_features(panel, snapshot, project.spec)
+    sample = np.unique(asked[np.linspace(0, asked.size - 1, min(n_origins, asked.size), dtype=int)])
+    whole = build_rows(panel, snapshot, project, sample.tolist(), plan)
+    differing: dict[str, str] = {}
+    for origin in sample.tolist():
+        cut = _rebuild(panel, snapshot, project, origin, plan)
+        expected = whole.table[whole.table[ORIGIN] == origin].reset_index(drop=True)
+        for name, where in _find_differences(expected, cut.table).items():
+            differing.setdefault(name, f"{where} on {panel.periods.start(origin):%Y-%m-%d}")
+    count = f"{len(whole.features)} features at {sample.size} moments ({len(whole.table):,} rows)"
+    if not differing:
+        reason = f"{count} are the same, to the last bit, when everything known later is removed."
+        return Finding(TRUNCATION, Status.PASS, title, reason, 0.0, 0.0, "features")
+    name, where = next(iter(differing.items()))
+    said = whole.labels.get(name, name)
+    reason = (
+        f"{len(differing)} of {count} change when everything known later is removed; the first is "
+        f"'{name}' ({said}) for {where}. It looks into the future."
+    )
+    observed = float(len(differing))
+    return Finding(TRUNCATION, Status.FAIL, title, reason, observed, 0.0, "features", name)
+
+
+def _rebuild(
+    panel: Panel, snapshot: Snapshot, project: Project, origin: int, plan: FeaturePlan
+) -> Rows:
+    """Build the rows of one origin from what was known just before it."""
+    blind = np.full_like(panel.final, np.nan)
+    past = replace(panel, final=blind, late=panel.late.iloc[:0])
+    return build_rows(past, cut_snapshot(snapshot, origin), project, [origin], plan)
+
+
+def _find_differences(whole: pd.DataFrame, cut: pd.DataFrame) -> dict[str, str]:
+    """Return the columns that differ in any bit, each with the first entity concerned."""
+    if len(whole) != len(cut):
+        return {"rows": f"{len(cut)} rows in place of {len(whole)}"}
+    found: dict[str, str] = {}
+    for name in whole.columns:
+        differs = _read_bits(whole[name]) != _read_bits(cut[name])
+        if differs.any():
+            found[str(name)] = f"'{whole[ENTITY].iloc[int(np.argmax(differs))]}'"
+    return found
+
+
+def _read_bits(column: pd.Series) -> npt.NDArray[np.generic]:
+    """Return a column as integers or texts: equal when, and only when, the bits are equal."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype("object").to_numpy()
+    values = np.ascontiguousarray(column.to_numpy())
+    return values.view(f"i{values.dtype.itemsize}")
+
+
+def check_leaks(rows: Rows, panel: Panel, policy: PolicySpec) -> Finding:
+    """Look for a single feature that tells the target almost perfectly.
+
+    Entities differ in size and their figures persist, so a plain correlation is near one for honest
+    features too. What is measured is what a feature adds: within each entity, the part of feature
+    and target that a straight line through the recent level and the latest known value does not
+    explain, correlated; then the median over entities. A feature that equals the target, or is a
+    straight line of it, has a correlation of one.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of several origins, features included.
+    panel : Panel
+        The final targets; only rows whose label is mature are used.
+    policy : PolicySpec
+        ``near_perfect`` is the limit.
+
+    Returns
+    -------
+    Finding
+        ``time.near_perfect``: fail with the features beyond the limit, pass with the largest, not
+        enough evidence when no entity has twenty mature rows at one step.
+    """
+    title = "No single feature tells the target almost perfectly"
+    limit = policy.near_perfect
+    found: dict[str, float] = {}
+    for step in sorted({1, int(rows.table[STEP].max())} if len(rows.table) else ()):
+        for name, figure in _measure_step(rows, panel, step).items():
+            found[name] = float(np.fmax(found.get(name, np.nan), figure))
+    known = {name: figure for name, figure in found.items() if not np.isnan(figure)}
+    if not known:
+        reason = f"No entity has {LEAST_ROWS} rows with a final label to look at."
+        return Finding(NEAR_PERFECT, Status.NOT_ENOUGH, title, reason, None, limit, "correlation")
+    ranked = sorted(known, key=lambda name: (-known[name], name))
+    worst = ranked[0]
+    leaks = [name for name in ranked if known[name] > limit]
+    said = f"'{worst}' ({rows.labels[worst]})"
+    if leaks:
+        status, others = Status.FAIL, f" and {len(leaks) - 1} more" if len(leaks) > 1 else ""
+        reason = (
+            f"{said}{others} tells the target almost perfectly (correlation {known[worst]:.4f}, "
+            f"limit {limit}): it is likely to hold the answer itself."
+        )
+    else:
+        status = Status.PASS
+        reason = (
+            f"The nearest is {said}, with a correlation of {known[worst]:.3f} beyond what the "
+            f"recent level and the latest value tell (limit {limit})."
+        )
+    return Finding(
+        NEAR_PERFECT, status, title, reason, known[worst], limit, "correlation", ", ".join(leaks)
+    )
+
+
+def _measure_step(rows: Rows, panel: Panel, step: int) -> dict[str, float]:
+    """Measure what each numeric feature adds at one step: the median over entities."""
+    table = rows.table
+    mature = (table[STEP] == step) & (table[MATURE_AT] <= panel.periods.count)
+    table = table[mature & (table[ORIGIN] > 0)]
+    entity = table[ENTITY].cat.codes.to_numpy()
+    origin, level = table[ORIGIN].to_numpy(), table[LEVEL].to_numpy()
+    target = panel.final[table[PERIOD].to_numpy(), entity]
+    latest = pd.DataFrame(panel.final).ffill().to_numpy()[origin - 1, entity]
+    names = [name for name in rows.features if name not in rows.categorical]
+    features = table[names].to_numpy(np.float64)
+    usable = ~np.isnan(target) & ~np.isnan(latest)
+    figures = []
+    for one in np.unique(entity[usable]):
+        mine = usable & (entity == one)
+        size, last, y, x = level[mine], latest[mine], target[mine], features[mine]
+        whole = _correlate(y, x, np.column_stack([size, last]))
+        scaled = _correlate(y / size, x, (last / size)[:, None])
+        figures.append(np.fmax(whole, scaled))
+    if not figures:
+        return {}
+    return dict(zip(names, _find_medians(np.stack(figures)).tolist(), strict=True))
+
+
+def _find_medians(figures: Floats) -> Floats:
+    """Median of each column without missing values; NaN where nothing is left."""
+    medians = np.full(figures.shape[1], np.nan)
+    some = ~np.isnan(figures).all(axis=0)
+    medians[some] = np.nanmedian(figures[:, some], axis=0)
+    return medians
+
+
+def _correlate(target: Floats, features: Floats, controls: Floats) -> Floats:
+    """Absolute partial correlation of each feature with the target, given the controls.
+
+    Columns with missing values are measured on the rows that they have; NaN where fewer than
+    `LEAST_ROWS` are left, or where the controls explain all of either side.
+    """
+    result = np.full(features.shape[1], np.nan)
+    missing = np.isnan(features)
+    for pattern in np.unique(missing, axis=1).T:
+        kept = ~pattern
+        if kept.sum() < LEAST_ROWS:
+            continue
+        columns = np.flatnonzero((missing == pattern[:, None]).all(axis=0))
+        base = _find_span(controls[kept])
+        y = _remove(target[kept][:, None], base)
+        x = _remove(features[np.ix_(kept, columns)], base)
+        with np.errstate(invalid="ignore"):
+            result[columns] = np.abs((x * y).sum(axis=0))
+    return result
+
+
+def _find_span(controls: Floats) -> Floats:
+    """Return an orthonormal basis of a constant and the controls."""
+    centred = controls - controls.mean(axis=0)
+    spread = np.sqrt((centred**2).mean(axis=0))
+    scaled = centred[:, spread > 0] / spread[spread > 0]
+    columns = np.column_stack([np.ones(len(controls)), scaled])
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    basis: Floats = left[:, size > size[0] * 1e-9]
+    return basis
+
+
+def _remove(columns: Floats, basis: Floats) -> Floats:
+    """Remove what the basis explains and scale what is left to length one; NaN when nothing is."""
+    left = columns - basis @ (basis.T @ columns)
+    centred = columns - columns.mean(axis=0)
+    length, before = (left**2).sum(axis=0), (centred**2).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled: Floats = np.where(length > _NOTHING_LEFT * before, left / np.sqrt(length), np.nan)
+    return scaled

@@ -1,0 +1,1 @@
+"""Predictions: folds, baselines, candidates, their blend, and intervals."""

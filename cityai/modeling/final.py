@@ -1,0 +1,195 @@
+"""The final model: all that is needed to forecast the next periods, as text and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import CANDIDATE, ENTITY, STEP, Y_HIGH, Y_LOW, Y_PRED
+from cityai.errors import DataError
+from cityai.modeling.blend import mix_forecasts
+from cityai.modeling.estimators import Trees, predict_trees
+from cityai.modeling.intervals import Intervals, place_bounds
+
+RATIO = "ratio"
+LOW = "low"
+HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FinalModel:
+    """What is registered after approval. No code and no pickle: text, tables and figures.
+
+    Attributes
+    ----------
+    origin : int
+        Moment that it was fitted at: the end of what is known.
+    booster : str or None
+        The trees, as LightGBM's text; None when no candidate is made of trees.
+    trees : str
+        Name of the candidate that the trees are; empty without one.
+    feature_names : tuple of str
+        Features of the trees, in order.
+    categories : dict of str to tuple of str
+        Known values of the categorical ones.
+    blend : dict of str to float
+        Weight of each candidate, sum 1.
+    intervals : pandas.DataFrame
+        ``step`` (from 1), ``low``, ``high``: quantiles of the scaled error.
+    entities : pandas.DataFrame
+        ``entity_id``, ``ratio``: each entity's own error relative to its level's.
+    spread : dict of str to float
+        ``factor``, ``exponent`` and ``floor`` of the scale of errors.
+    nonnegative : bool
+        Whether the target cannot be below 0.
+    coverage : float
+        Nominal coverage of the intervals.
+    seed : int
+        Seed of the training.
+    training_rows : int
+        Rows that the trees learnt from.
+    """
+
+    origin: int
+    booster: str | None
+    trees: str
+    feature_names: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+    blend: dict[str, float]
+    intervals: pd.DataFrame
+    entities: pd.DataFrame
+    spread: dict[str, float]
+    nonnegative: bool
+    coverage: float
+    seed: int
+    training_rows: int
+
+
+def build_final(
+    *,
+    origin: int,
+    trees: Mapping[str, Trees],
+    blend: dict[str, float],
+    intervals: Intervals,
+    entity_ids: tuple[str, ...],
+    coverage: float,
+    seed: int,
+) -> FinalModel:
+    """Make the record from its parts.
+
+    Parameters
+    ----------
+    origin : int
+        Moment that it was fitted at.
+    trees : mapping of str to Trees
+        The trees of the candidate of that name; one at most.
+    blend : dict of str to float
+        Weights by candidate.
+    intervals : Intervals
+        Fitted on all mature labels.
+    entity_ids : tuple of str
+        The panel's entities, in the order of ``intervals.ratio``.
+    coverage, seed : float, int
+        As in `FinalModel`.
+    """
+    name, trained = next(iter(trees.items()), ("", None))
+    return FinalModel(
+        origin=origin,
+        booster=None if trained is None else trained.booster,
+        trees=name,
+        feature_names=() if trained is None else trained.features,
+        categories={} if trained is None else trained.categories,
+        blend=blend,
+        intervals=pd.DataFrame(
+            {
+                STEP: np.arange(1, len(intervals.low) + 1),
+                LOW: intervals.low,
+                HIGH: intervals.high,
+            }
+        ),
+        entities=pd.DataFrame({ENTITY: list(entity_ids), RATIO: intervals.ratio}),
+        spread={
+            "factor": intervals.factor,
+            "exponent": intervals.exponent,
+            "floor": intervals.floor,
+        },
+        nonnegative=intervals.nonnegative,
+        coverage=coverage,
+        seed=seed,
+        training_rows=0 if trained is None else trained.rows,
+    )
+
+
+def predict_rows(model: FinalModel, frame: pd.DataFrame) -> pd.DataFrame:
+    """Forecast rows.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The registered model.
+    frame : pandas.DataFrame
+        ``entity_id``, ``step``, the trees' features and ``level`` when there are trees, and
+        ``candidate.<name>`` for every other candidate of the blend.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index of `frame`; ``y_pred``, ``y_low``, ``y_high`` and every ``candidate.<name>``, in the
+        target's unit.
+
+    Raises
+    ------
+    DataError
+        When a column is missing, or a step lies beyond the model's horizon.
+    """
+    horizon = len(model.intervals)
+    step = frame[STEP].to_numpy(np.int64)
+    if len(step) and (step.min() < 1 or step.max() > horizon):
+        raise DataError(
+            f"the model forecasts steps 1 to {horizon}",
+            where=f"column '{STEP}'",
+            expected=f"no step below 1 or above {horizon}",
+        )
+    parts = pd.DataFrame(index=frame.index)
+    for name in model.blend:
+        if name == model.trees and model.booster is not None:
+            trees = Trees(model.booster, model.feature_names, model.categories, model.training_rows)
+            values = predict_trees(trees, frame)
+            parts[CANDIDATE + name] = np.maximum(values, 0.0) if model.nonnegative else values
+        else:
+            parts[CANDIDATE + name] = _read_candidate(frame, name)
+    weights = np.array(list(model.blend.values()))
+    forecast = mix_forecasts(parts.to_numpy(np.float64), weights)
+    positions = pd.Index(model.entities[ENTITY]).get_indexer(frame[ENTITY].astype("str"))
+    bounds = place_bounds(_read_intervals(model), positions.astype(np.int64), step, forecast)
+    return parts.assign(**{Y_PRED: forecast, Y_LOW: bounds.low, Y_HIGH: bounds.high})[
+        [Y_PRED, Y_LOW, Y_HIGH, *parts.columns]
+    ]
+
+
+def _read_candidate(frame: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    column = CANDIDATE + name
+    if column not in frame.columns:
+        raise DataError(
+            f"the forecast of the candidate '{name}' is missing",
+            where="rows to predict",
+            expected=f"a column '{column}'",
+            next_step="compute it with the same method from the history known at the moment",
+        )
+    values: np.ndarray[tuple[int], np.dtype[np.float64]] = frame[column].to_numpy(np.float64)
+    return values
+
+
+def _read_intervals(model: FinalModel) -> Intervals:
+    return Intervals(
+        low=model.intervals[LOW].to_numpy(np.float64),
+        high=model.intervals[HIGH].to_numpy(np.float64),
+        factor=model.spread["factor"],
+        exponent=model.spread["exponent"],
+        floor=model.spread["floor"],
+        ratio=model.entities[RATIO].to_numpy(np.float64),
+        nonnegative=model.nonnegative,
+    )

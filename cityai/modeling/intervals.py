@@ -1,0 +1,222 @@
+"""Intervals around a forecast: conformal, from the signed errors of earlier origins.
+
+Errors are divided by a scale that grows with the forecast's level (a power law, fitted) and with
+the entity's own record, then pooled over entities and neighbouring steps. The share of errors left
+out on each side follows the coverage measured so far (adaptive conformal inference: Gibbs & Candes
+2021, arXiv:2106.00170). No coverage is promised on a time series: it is measured and reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cityai.modeling.forecasters import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+RATE: Final = 0.3
+"""How fast the tails follow the measured coverage."""
+
+LEAST_ERRORS: Final = 200
+"""Errors behind a quantile; neighbouring steps are pooled until there are as many."""
+
+PRIOR_ROWS: Final = 8.0
+"""Rows that an entity's own record must outweigh before it counts for half."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastErrors:
+    """Forecasts of earlier origins beside what came to pass; all arrays have shape (R,).
+
+    Attributes
+    ----------
+    entity : numpy.ndarray
+        int64, position of the entity.
+    step : numpy.ndarray
+        int64, from 1.
+    forecast, truth : numpy.ndarray
+        float64, in the target's unit.
+    """
+
+    entity: IntArray
+    step: IntArray
+    forecast: FloatArray
+    truth: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """Shares of errors left out below and above, each in (0, 0.5)."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How to put an interval around a forecast.
+
+    Attributes
+    ----------
+    low, high : numpy.ndarray
+        Shape (H,): quantiles of the scaled error, by step.
+    factor, exponent, floor : float
+        The scale of a forecast p is ``factor * max(p, floor) ** exponent * ratio``; `floor` and
+        the scale are in the target's unit.
+    ratio : numpy.ndarray
+        Shape (E,), the entity's own error relative to its level's.
+    nonnegative : bool
+        Whether bounds are cut at 0.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    factor: float
+    exponent: float
+    floor: float
+    ratio: FloatArray
+    nonnegative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Lower and upper ends of intervals, shape (R,) each, in the target's unit."""
+
+    low: FloatArray
+    high: FloatArray
+
+
+def fit_intervals(
+    past: PastErrors, tails: Tails, *, entities: int, steps: int, nonnegative: bool
+) -> Intervals:
+    """Fit scales and quantiles to the errors of earlier origins.
+
+    Parameters
+    ----------
+    past : PastErrors
+        Errors of origins before the one that the intervals are for, labels mature at it.
+    tails : Tails
+        Shares left out.
+    entities, steps : int
+        Number of entities (E) and of steps (H).
+    nonnegative : bool
+        Whether the target cannot be below 0.
+    """
+    plain = Intervals(
+        np.zeros(steps), np.zeros(steps), 1.0, 0.0, 0.0, np.ones(entities), nonnegative
+    )
+    if len(past.forecast) == 0:
+        return plain
+    scaled = _fit_scale(past, plain)
+    scale = find_scale(scaled, past.entity, past.forecast)
+    relative = (past.truth - past.forecast) / scale
+    low, high = np.empty(steps), np.empty(steps)
+    for place in range(steps):
+        pool = np.sort(_pool_steps(relative, past.step, place + 1))
+        count = len(pool)
+        low[place] = pool[max(int(np.floor((count + 1) * tails.low)) - 1, 0)]
+        high[place] = pool[min(int(np.ceil((count + 1) * (1 - tails.high))) - 1, count - 1)]
+    return Intervals(
+        low, high, scaled.factor, scaled.exponent, scaled.floor, scaled.ratio, nonnegative
+    )
+
+
+def place_bounds(
+    intervals: Intervals, entity: IntArray, step: IntArray, forecast: FloatArray
+) -> Bounds:
+    """Put intervals around forecasts; the forecast always lies inside.
+
+    Parameters
+    ----------
+    intervals : Intervals
+        Scales and quantiles.
+    entity : numpy.ndarray
+        Shape (R,), positions of the entities; -1 for one that is not known.
+    step : numpy.ndarray
+        Shape (R,), from 1.
+    forecast : numpy.ndarray
+        Shape (R,), in the target's unit.
+    """
+    scale = find_scale(intervals, entity, forecast)
+    low = forecast + intervals.low[step - 1] * scale
+    high = forecast + intervals.high[step - 1] * scale
+    if intervals.nonnegative:
+        low, high = np.maximum(low, 0.0), np.maximum(high, 0.0)
+    return Bounds(np.minimum(low, forecast), np.maximum(high, forecast))
+
+
+def find_scale(intervals: Intervals, entity: IntArray, forecast: FloatArray) -> FloatArray:
+    """Return the size of error to expect of each forecast, shape (R,), in the target's unit."""
+    ratio = np.where(entity >= 0, intervals.ratio[entity], 1.0)
+    level = np.maximum(np.abs(forecast), intervals.floor)
+    scale: FloatArray = intervals.factor * level**intervals.exponent * ratio
+    return np.maximum(scale, 1e-12)
+
+
+def adapt_tails(tails: Tails, bounds: Bounds, truth: FloatArray, coverage: float) -> Tails:
+    """Move each tail by how far its misses lay from their nominal share at one origin.
+
+    Parameters
+    ----------
+    tails : Tails
+        Shares so far.
+    bounds : Bounds
+        Intervals given at that origin, shape (R,).
+    truth : numpy.ndarray
+        Shape (R,), what came to pass.
+    coverage : float
+        Nominal coverage.
+    """
+    if len(truth) == 0:
+        return tails
+    nominal = (1.0 - coverage) / 2.0
+    return Tails(
+        _move_tail(tails.low, nominal, float((truth < bounds.low).mean())),
+        _move_tail(tails.high, nominal, float((truth > bounds.high).mean())),
+    )
+
+
+def start_tails(coverage: float) -> Tails:
+    """Return equal tails of a nominal coverage."""
+    return Tails((1.0 - coverage) / 2.0, (1.0 - coverage) / 2.0)
+
+
+def _move_tail(share: float, nominal: float, missed: float) -> float:
+    return float(np.clip(share + RATE * (nominal - missed), nominal / 25.0, 0.4))
+
+
+def _fit_scale(past: PastErrors, plain: Intervals) -> Intervals:
+    """Fit the power law of error over level across entities, and each entity's ratio to it."""
+    entities = len(plain.ratio)
+    counts = np.bincount(past.entity, minlength=entities)
+    safe = np.maximum(counts, 1)
+    size = np.bincount(past.entity, np.abs(past.truth - past.forecast), entities) / safe
+    level = np.bincount(past.entity, np.abs(past.forecast), entities) / safe
+    usable = (size > 0) & (level > 0)
+    if not usable.any():
+        return plain
+    x, y = np.log(level[usable]), np.log(size[usable])
+    spread = ((x - x.mean()) ** 2).sum()
+    wide = usable.sum() >= 8 and x.std() > 0.1
+    exponent = float(np.clip((x - x.mean()) @ y / spread, 0.0, 1.0)) if wide else 0.5
+    factor = float(np.exp((y - exponent * x).mean()))
+    expected = factor * np.maximum(level, 1e-12) ** exponent
+    steps = int(past.step.max())
+    rows = counts / (1.0 + (steps - 1) * 0.5)
+    ratio = np.where(counts > 0, (rows * size / expected + PRIOR_ROWS) / (rows + PRIOR_ROWS), 1.0)
+    heights = np.abs(past.forecast)
+    floor = float(max(np.quantile(heights, 0.02), 0.01 * heights.mean()))
+    return Intervals(plain.low, plain.high, factor, exponent, floor, ratio, plain.nonnegative)
+
+
+def _pool_steps(relative: FloatArray, step: IntArray, centre: int) -> FloatArray:
+    """Return the errors of a step and its neighbours, widened until there are enough."""
+    far = np.abs(step - centre)
+    reach = 1
+    while (far <= reach).sum() < min(LEAST_ERRORS, len(step)):
+        reach += 1
+    return np.asarray(relative[far <= reach])

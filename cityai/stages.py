@@ -1,0 +1,70 @@
+"""A stage of a run: made once, saved under the digest of what it was made from, timed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cityai.progress import Progress
+from cityai.spec.project import ProjectSpec
+from cityai.store.digests import digest_stage
+from cityai.store.records import has_record, keep_record
+from cityai.store.stages import Store
+
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of one project's run.
+
+    Attributes
+    ----------
+    store : Store
+        Where records are kept.
+    project : str
+        Name of the project.
+    progress : Progress
+        Told what is being done.
+    seconds : dict of str to float
+        Wall-clock seconds of each stage that was made (reading a saved one is not counted).
+    """
+
+    store: Store
+    project: str
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def keep(
+        self, name: str, kind: type[RecordT], make: Callable[[], RecordT], *inputs: str
+    ) -> tuple[RecordT, str]:
+        """Return a stage's record, made or as it was saved, and its digest.
+
+        Parameters
+        ----------
+        name : str
+            A name of `cityai.store.digests.STAGES`.
+        kind : type
+            The record's class.
+        make : callable
+            Makes it.
+        *inputs : str
+            Digests and texts of everything that it is made from.
+        """
+        digest = digest_stage(name, *inputs)
+        folder = self.store.find_folder(self.project, name, digest)
+        saved = has_record(folder)
+        with self.progress.stage(f"{name} (as saved)" if saved else name):
+            begun = time.perf_counter()
+            record = keep_record(kind, folder, make)
+            if not saved:
+                self.seconds[name] = time.perf_counter() - begun
+        return record, digest
+
+
+def write_part(spec: ProjectSpec, *fields: str) -> str:
+    """Return parts of a specification as canonical text, for a stage's digest."""
+    return json.dumps(spec.model_dump(mode="json", include=set(fields)), sort_keys=True)

@@ -1,0 +1,71 @@
+"""Names that MLflow takes, one for each thing, whatever a city calls its groups."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+MARK = "--"
+"""Stands only in names that were changed, before their digest."""
+
+LONGEST = 80
+"""Of the 250 characters that MLflow takes, the metric and the dimension need some."""
+
+RESERVED = ("baseline", "candidate")
+"""Second parts of a metric's name that a dimension may not be called."""
+
+_PLAIN = re.compile(r"\w(?:[\w \-]*\w)?", re.ASCII)
+_TAKEN_OUT = re.compile(r"[^\w ]+", re.ASCII)
+
+
+def name_groups(labels: Iterable[str]) -> dict[str, str]:
+    """Return a name for each label, such that no two are alike even to a store that ignores case.
+
+    A label of ASCII letters, digits, blanks, underscores and single hyphens is its own name. Any
+    other, and any that differs from another in case only, has what MLflow refuses replaced and
+    ten digits of its SHA-256 added: ``Black / other`` is ``Black _ other--3f1c...``.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        The groups of one dimension.
+    """
+    kept = list(dict.fromkeys(labels))
+    folded = Counter(_fold(label) for label in kept)
+    return {
+        label: label if _is_plain(label) and folded[_fold(label)] == 1 else _rename(label)
+        for label in kept
+    }
+
+
+def name_dimension(dimension: str) -> str:
+    """Return a dimension's part of a metric's name."""
+    return _rename(dimension) if dimension in RESERVED else name_groups([dimension])[dimension]
+
+
+def name_metric(metric: str, coverage: float) -> str:
+    """Return a metric's own part: the coverage of an interval says which it should be."""
+    return f"coverage_{coverage * 100:g}".replace(".", "_") if metric == "coverage" else metric
+
+
+def name_count(status: str) -> str:
+    """Return the metric that counts the findings of a status."""
+    return f"findings.{status.replace(' ', '_')}"
+
+
+def _is_plain(label: str) -> bool:
+    return len(label) <= LONGEST and MARK not in label and bool(_PLAIN.fullmatch(label))
+
+
+def _rename(label: str) -> str:
+    digest = hashlib.sha256(label.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    letters = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
+    readable = _TAKEN_OUT.sub("_", letters).strip()[:LONGEST].strip()
+    return f"{readable or 'group'}{MARK}{digest}"
+
+
+def _fold(label: str) -> str:
+    return label.casefold()

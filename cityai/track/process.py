@@ -1,0 +1,112 @@
+"""Which process wrote a run, and whether it is still alive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+PID = "cityai.process.pid"
+HOST = "cityai.process.host"
+BOOT = "cityai.process.boot"
+STARTED = "cityai.process.started"
+HEARTBEAT = "cityai.heartbeat"
+
+BEAT_SECONDS = 30.0
+SILENT_FOR = timedelta(minutes=15)
+"""A run of another machine that has been silent for this long is taken for dead."""
+
+
+def describe_process(pid: int | None = None) -> dict[str, str]:
+    """Return the tags that tell a process from any other, here or elsewhere.
+
+    The host's name is published as a digest only.
+    """
+    pid = os.getpid() if pid is None else pid
+    return {
+        PID: str(pid),
+        HOST: _shorten(platform.node() + _read_link("/proc/self/ns/pid")),
+        BOOT: _shorten(_read("/proc/sys/kernel/random/boot_id")),
+        STARTED: read_start(pid),
+        HEARTBEAT: format_now(),
+    }
+
+
+def is_dead(tags: Mapping[str, str], now: datetime | None = None) -> bool:
+    """Tell from a run's tags whether the process that wrote it has ended.
+
+    On the same machine this is exact (a process of the same number that started at another time
+    is another one); for other machines the age of the heartbeat decides. Runs without our tags
+    are never dead: they are not ours.
+    """
+    if PID not in tags:
+        return False
+    here = describe_process()
+    if tags.get(HOST) == here[HOST]:
+        if tags.get(BOOT) != here[BOOT]:
+            return True
+        return read_start(int(tags[PID])) != tags.get(STARTED)
+    try:
+        last = datetime.fromisoformat(tags[HEARTBEAT])
+    except (KeyError, ValueError):
+        return False
+    return (now or datetime.now(UTC)) - last > SILENT_FOR
+
+
+def read_start(pid: int) -> str:
+    """Return when a process started (in the system's ticks since it was booted); "" if none."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if fields[:1] in (["Z"], ["X"]):
+        return ""
+    return fields[19] if len(fields) > 19 else "alive"
+
+
+@contextmanager
+def keep_beating(beat: Callable[[], object], seconds: float = BEAT_SECONDS) -> Iterator[None]:
+    """Call `beat` now and then, beside the block. A beat that fails is not the block's trouble."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(seconds):
+            with suppress(Exception):
+                beat()
+
+    thread = threading.Thread(target=go_on, name="cityai-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=seconds)
+
+
+def format_now() -> str:
+    """Return the moment as UTC text to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _read(path: str) -> str:
+    with suppress(OSError):
+        return Path(path).read_text()
+    return ""
+
+
+def _read_link(path: str) -> str:
+    with suppress(OSError):
+        return os.readlink(path)
+    return ""
+
+
+def _shorten(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

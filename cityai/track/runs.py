@@ -1,0 +1,224 @@
+"""A run that is visible from its first second and never left RUNNING."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from cityai.track.door import call_mlflow, keep_quiet
+from cityai.track.process import (
+    HEARTBEAT,
+    describe_process,
+    format_now,
+    is_dead,
+    keep_beating,
+)
+from cityai.track.server import Tracking, connect_tracking
+
+PROJECT = "cityai.project"
+FAILURE = "cityai.failure"
+NOTE = "mlflow.note.content"
+USER = "mlflow.user"
+NAME = "mlflow.runName"
+PARENT = "mlflow.parentRunId"
+SOURCE = "mlflow.source.name"
+
+STOPPED = "the process ended without a word (killed, or the machine was switched off)"
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class ProcessStopped(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM, SIGHUP); treated as Ctrl-C is."""
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A run that is being written.
+
+    Attributes
+    ----------
+    tracking : Tracking
+        The store.
+    experiment_id, run_id : str
+        MLflow's own names for the experiment and the run.
+    project : str
+        The project's name.
+    """
+
+    tracking: Tracking
+    experiment_id: str
+    run_id: str
+    project: str
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags at once, before the final log."""
+        with call_mlflow("the run could not be tagged", self.tracking.where):
+            for name, value in tags.items():
+                self.tracking.client.set_tag(self.run_id, name, value)
+
+
+@contextmanager
+def open_run(
+    state: Path, project: str, *, name: str = "", tags: Mapping[str, str] | None = None
+) -> Iterator[TrackedRun]:
+    """Open the project's run; close it as FINISHED, or as FAILED with the reason.
+
+    Runs of this project that a killed process left RUNNING are closed first. Under `mlflow run`
+    the run that it opened is taken over.
+
+    Parameters
+    ----------
+    state : Path
+        The workspace's private folder.
+    project : str
+        Name of the project, and of its experiment.
+    name : str
+        Name of the run.
+    tags : mapping of str to str, optional
+        Tags that are already known.
+
+    Raises
+    ------
+    TrackingError, StoreError
+        If the tracking store cannot be used.
+    """
+    tracking = connect_tracking(state)
+    run = _start_run(tracking, project, {**(tags or {}), **_own_tags(project, name or project)})
+    client = tracking.client
+    with _hear_signals(), keep_beating(lambda: client.set_tag(run.run_id, HEARTBEAT, format_now())):
+        try:
+            yield run
+            with call_mlflow("the run could not be closed", tracking.where):
+                client.set_terminated(run.run_id, "FINISHED")
+        except BaseException as error:
+            with suppress(Exception):  # the reason itself matters more
+                fail_run(client, run.run_id, describe_failure(error, state))
+            raise
+
+
+def repair_runs(tracking: Tracking, project: str | None = None) -> tuple[str, ...]:
+    """Close as FAILED the runs whose process is dead, and return their ids.
+
+    Parameters
+    ----------
+    tracking : Tracking
+        The store.
+    project : str, optional
+        Look at this project's runs only.
+    """
+    client = tracking.client
+    with call_mlflow("the runs could not be looked through", tracking.where):
+        if project is None:
+            experiments = client.search_experiments()
+        else:
+            experiments = [e for e in [client.get_experiment_by_name(project)] if e is not None]
+        ids = [experiment.experiment_id for experiment in experiments]
+        running = client.search_runs(ids, "attributes.status = 'RUNNING'", max_results=1000)
+        dead = [run.info.run_id for run in running if is_dead(run.data.tags)]
+        for run_id in dead:
+            fail_run(client, run_id, STOPPED)
+    return tuple(dead)
+
+
+def fail_run(client: Any, run_id: str, reason: str) -> None:
+    """Close a run as FAILED, its reason in a tag and in its description."""
+    with keep_quiet():
+        client.set_tag(run_id, FAILURE, reason)
+        client.set_tag(run_id, NOTE, f"**This run failed.** {reason}")
+        client.set_terminated(run_id, "FAILED")
+
+
+def describe_failure(error: BaseException, state: Path) -> str:
+    """Return the reason of a failure in one line, without this machine's folders."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"stopped: {error}" if str(error) else "stopped by the user (Ctrl-C)"
+    said = " ".join(str(error).split()) or "no message"
+    places = {str(state.parent.resolve()), str(state), os.getcwd(), str(Path.home())}
+    for place in sorted(places - {"/", "."}, key=len, reverse=True):
+        said = said.replace(place, "~")
+    return f"{type(error).__name__}: {said}"[:1000]
+
+
+def get_user() -> str:
+    """Return the pseudonym that runs are written under, never the system's user name."""
+    return os.environ.get("CITYAI_USER") or "cityai"
+
+
+def _own_tags(project: str, name: str) -> dict[str, str]:
+    return {
+        **describe_process(),
+        PROJECT: project,
+        NAME: name,
+        USER: get_user(),
+        SOURCE: "cityai",
+        "mlflow.source.type": "LOCAL",
+    }
+
+
+def _start_run(tracking: Tracking, project: str, tags: dict[str, str]) -> TrackedRun:
+    client = tracking.client
+    repair_runs(tracking, project)
+    with call_mlflow("the run could not be opened", tracking.where):
+        adopted = _adopt_run(client)
+        if adopted is not None:
+            for name, value in tags.items():
+                client.set_tag(adopted.info.run_id, name, value)
+            info = adopted.info
+        else:
+            experiment = _find_experiment(tracking, project)
+            info = client.create_run(experiment, tags=tags, run_name=tags[NAME]).info
+    return TrackedRun(tracking, info.experiment_id, info.run_id, project)
+
+
+def _adopt_run(client: Any) -> Any:
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if not run_id:
+        return None
+    with suppress(Exception):  # a run of another store
+        run = client.get_run(run_id)
+        return run if run.info.status == "RUNNING" else None
+    return None
+
+
+def _find_experiment(tracking: Tracking, project: str) -> str:
+    """Return the project's experiment, made or brought back when needed."""
+    client = tracking.client
+    found = client.get_experiment_by_name(project)
+    if found is None:
+        root = tracking.artifacts
+        try:
+            return str(client.create_experiment(project, root and f"{root}/{project}"))
+        except Exception:
+            found = client.get_experiment_by_name(project)
+            if found is None:  # not that another process was faster
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+@contextmanager
+def _hear_signals() -> Iterator[None]:
+    """Let a request to end reach the block as an exception, where nobody else listens."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise ProcessStopped(f"the process was asked to end ({signal.Signals(number).name})")
+
+    heard = [s for s in SIGNALS if signal.getsignal(s) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)

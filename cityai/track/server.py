@@ -1,0 +1,179 @@
+"""The tracking store: the workspace's own SQLite file, or the one of MLFLOW_TRACKING_URI."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cityai.errors import TrackingError
+from cityai.store.files import FILE_MODE, guard_files, make_folder
+from cityai.store.locks import hold_lock
+from cityai.track.door import call_mlflow, import_mlflow
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
+SQLITE = "sqlite:///"
+PROBE_SECONDS = 5.0
+CREATE_SECONDS = 120.0
+"""Eight first starts in a row on a slow disk end within this."""
+
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+NETWORK_DISKS = ("nfs", "cifs", "smb", "9p", "fuse.", "afs", "lustre", "gpfs", "ceph")
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """A tracking store that answers.
+
+    Attributes
+    ----------
+    uri : str
+        Its address, as MLflow takes it.
+    where : str
+        The same for people, without credentials.
+    artifacts : str or None
+        Where a new experiment's files go; None leaves it to the server.
+    client : mlflow.MlflowClient
+        The door to it.
+    """
+
+    uri: str
+    where: str
+    artifacts: str | None
+    client: Any
+
+
+def find_uri(state: Path) -> str:
+    """Return MLFLOW_TRACKING_URI, or the address of the workspace's own store."""
+    return os.environ.get(VARIABLE) or f"{SQLITE}{(state / DATABASE).resolve()}"
+
+
+def find_database(uri: str) -> Path | None:
+    """Return the file of an SQLite store, None for any other."""
+    return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def describe_uri(uri: str) -> str:
+    """Return an address without user names and passwords."""
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def connect_tracking(state: Path) -> Tracking:
+    """Open the tracking store; create the workspace's own when it is missing.
+
+    Parameters
+    ----------
+    state : Path
+        The workspace's private folder.
+
+    Raises
+    ------
+    TrackingError
+        Within seconds, if the store does not answer.
+    StoreError
+        If the workspace's own store cannot be written.
+    """
+    uri = find_uri(state)
+    where, database = describe_uri(uri), find_database(uri)
+    own = VARIABLE not in os.environ or not os.environ[VARIABLE]
+    artifacts = (state / ARTIFACTS).resolve().as_uri() if own else None
+    if database is None:
+        check_host(uri)
+        return _open_client(uri, where, artifacts)
+    import_mlflow()  # before the lock, so that nobody waits for it
+    with (
+        guard_files(database, "the tracking store cannot be used"),
+        hold_lock(
+            database.parent, database.stem, doing="creating the store", seconds=CREATE_SECONDS
+        ),
+    ):
+        prepare_database(database)
+        if own:
+            make_folder(state / ARTIFACTS)
+        return _open_client(uri, where, artifacts)
+
+
+def check_host(uri: str) -> None:
+    """Knock at the store's port.
+
+    Raises
+    ------
+    TrackingError
+        If nobody opens within `PROBE_SECONDS`.
+    """
+    parts = urlsplit(uri)
+    scheme = parts.scheme.partition("+")[0]
+    proxies = {f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY"}
+    if parts.hostname is None or proxies & set(os.environ):
+        return  # there is nobody to knock at: MLflow's own time-outs must do
+    address = (parts.hostname, parts.port or PORTS.get(scheme, 0))
+    try:
+        socket.create_connection(address, timeout=PROBE_SECONDS).close()
+    except OSError as error:
+        raise TrackingError(
+            f"the MLflow server does not answer: {error.strerror or error}",
+            where=describe_uri(uri),
+            expected="a server that takes connections at this address",
+            next_step=f"start it, correct {VARIABLE}, or unset it to use the workspace's own store",
+        ) from error
+
+
+def prepare_database(database: Path) -> None:
+    """Make an SQLite file private, and let it be read while it is written (on a local disk).
+
+    Raises
+    ------
+    TrackingError
+        If the file is damaged or cannot be written.
+    """
+    make_folder(database.parent)
+    new = not database.exists()
+    try:
+        with closing(sqlite3.connect(database, timeout=20)) as connection:
+            if not is_network_disk(database.parent):
+                connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise TrackingError(
+            f"the tracking store cannot be opened: {error}",
+            where=str(database),
+            expected="an SQLite file that can be written",
+            next_step="make it writable, or move it away: the next run makes a new one",
+        ) from error
+    if new:
+        database.chmod(FILE_MODE)
+
+
+def is_network_disk(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """Tell whether a folder is on a network file system, where SQLite's WAL is not safe."""
+    if not mounts.exists():
+        return False
+    found, kind = "", ""
+    for line in mounts.read_text().splitlines():
+        _, point, of_kind, *_ = line.split()
+        point = point.replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(found):
+            found, kind = point, of_kind
+    return kind.startswith(NETWORK_DISKS)
+
+
+def build_ui_command(state: Path, port: int) -> list[str]:
+    """Return the command of MLflow's pages on the workspace's own store, for this machine only."""
+    artifacts = (state / ARTIFACTS).resolve().as_uri()
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    store = ["--backend-store-uri", find_uri(state), "--default-artifact-root", artifacts]
+    return [sys.executable, "-m", "mlflow", "server", *address, *store, "--workers", "1"]
+
+
+def _open_client(uri: str, where: str, artifacts: str | None) -> Tracking:
+    with call_mlflow("the MLflow store does not answer", where):
+        client = import_mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+    return Tracking(uri, where, artifacts, client)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+
+from cityai.assessment.metrics import METRICS, build_sums, check_limits, find_metrics
+from cityai.assessment.statistics import compute_ratio
+from cityai.errors import SpecError
+
+BY_NAME = {m.name: m for m in METRICS}
+values = st.floats(0, 1e6, allow_nan=False).map(lambda x: round(x, 3))
+
+
+def build_table(y: list[float], p: list[float], **more: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"y_true": y, "y_pred": p, "fold": 1, "step": 1, **more})
+
+
+def measure(table: pd.DataFrame, name: str, column: str = "y_pred") -> float:
+    sums = build_sums(table, column)
+    return float(compute_ratio(sums.values.sum(axis=0), sums.names, BY_NAME[name]))
+
+
+def test_by_hand() -> None:
+    table = build_table(
+        [4.0, 0.0, 6.0],
+        [2.0, 1.0, 7.0],
+        y_low=[3.0, 0.0, 7.0],
+        y_high=[5.0, 2.0, 9.0],
+        scale=[2.0, math.nan, 1.0],
+    )
+    wanted = {
+        "wape": 4 / 10,
+        "mae": 4 / 3,
+        "rmse": math.sqrt(6 / 3),
+        "bias": 0.0,
+        "mase": (1.0 + 1.0) / 2,
+        "under_forecast_share": 2 / 10,
+        "over_forecast_share": 2 / 10,
+        "coverage": 2 / 3,
+        "interval_width": 2.0,
+        "unmet_need": 2 / 10,
+        "idle_capacity": 2 / 10,
+    }
+    assert {name: measure(table, name) for name in BY_NAME} == pytest.approx(wanted)
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(st.lists(st.tuples(values, values), min_size=1, max_size=40))
+def test_equal_scikit_learn(pairs: list[tuple[float, float]]) -> None:
+    y, p = [a for a, _ in pairs], [b for _, b in pairs]
+    table = build_table(y, p)
+    assert measure(table, "mae") == pytest.approx(mean_absolute_error(y, p), rel=1e-12)
+    assert measure(table, "rmse") == pytest.approx(root_mean_squared_error(y, p), rel=1e-12)
+
+
+def test_nothing_counted_is_undefined_never_zero() -> None:
+    table = build_table([0.0, 0.0], [1.0, 2.0])
+    for name in ("wape", "bias", "under_forecast_share", "over_forecast_share", "unmet_need"):
+        assert math.isnan(measure(table, name)), name
+    assert math.isnan(measure(table, "coverage"))
+    assert math.isnan(measure(table, "mase"))
+    assert measure(table, "mae") == 1.5
+
+
+def test_rows_without_outcome_or_forecast_are_left_out_and_counted() -> None:
+    table = build_table([1.0, math.nan, 3.0], [2.0, 2.0, math.nan])
+    sums = build_sums(table)
+    assert sums.left_out == 2
+    assert measure(table, "mae") == 1.0
+
+
+def test_series_without_scale_are_left_out_of_mase_and_counted() -> None:
+    table = build_table([1.0, 2.0, 3.0], [2.0, 3.0, 4.0], scale=[0.0, math.nan, 2.0])
+    sums = build_sums(table)
+    assert sums.values[:, sums.names.index("n_scaled")].tolist() == [0.0, 0.0, 1.0]
+    assert measure(table, "mase") == 0.5
+
+
+def test_capacity_is_shared_within_a_moment_and_adds_up() -> None:
+    rng = np.random.default_rng(0)
+    y, p = rng.poisson(5, 60).astype(float), rng.uniform(0, 10, 60)
+    table = build_table(list(y), list(p)).assign(fold=np.repeat([1, 2, 3], 20))
+    sums = build_sums(table)
+    allocated = pd.Series(sums.values[:, sums.names.index("allocated")])
+    assert allocated.groupby(table["fold"]).sum().to_numpy() == pytest.approx(
+        table.groupby("fold")["y_true"].sum().to_numpy()
+    )
+    assert measure(table, "unmet_need") == pytest.approx(measure(table, "idle_capacity"))
+
+
+def test_without_any_forecast_all_need_is_unmet() -> None:
+    assert measure(build_table([3.0, 4.0], [0.0, 0.0]), "unmet_need") == 1.0
+
+
+def test_error_against_a_baseline_uses_rows_where_both_exist() -> None:
+    table = build_table([1.0, 2.0, 3.0], [2.0, 2.0, 9.0])
+    table["baseline.naive"] = [3.0, 4.0, math.nan]
+    sums = build_sums(table, baselines=("naive",))
+    metric = find_metrics(("naive",))[-1]
+    assert metric.name == "error_against_naive"
+    assert compute_ratio(sums.values.sum(axis=0), sums.names, metric) == pytest.approx(1 / 4)
+
+
+def test_unknown_limit_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SpecError, match="Did you mean 'under_forecast_share'"):
+        check_limits({"underforecast_share": 0.05}, METRICS)
+    with pytest.raises(SpecError, match="no audited metric 'mae'"):
+        check_limits({"mae": 0.05}, METRICS)
+    check_limits({"bias": 0.05, "error_against_naive": 0.1}, find_metrics(("naive",)))

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from cityai.assessment.metrics import METRICS, build_sums
+from cityai.assessment.statistics import (
+    adjust_confidence,
+    compute_influence,
+    compute_margin,
+    compute_ratio,
+    count_effective,
+    count_more_blocks,
+    judge_gap,
+    resample_sums,
+    spread_entities,
+    spread_level,
+    spread_periods,
+    sum_cells,
+    weigh_cells,
+)
+from cityai.findings import Status
+
+WAPE = METRICS[0]
+RMSE = next(m for m in METRICS if m.name == "rmse")
+
+SQL = """
+select "group",
+  case when sum(y_true) > 0 then sum(abs(y_pred - y_true)) / sum(y_true) end as wape,
+  avg(abs(y_pred - y_true)) as mae,
+  sqrt(avg((y_pred - y_true) ** 2)) as rmse,
+  case when sum(y_true) > 0 then sum(y_pred - y_true) / sum(y_true) end as bias,
+  case when count(*) filter (scale > 0) > 0
+    then sum(abs(y_pred - y_true) / scale) filter (scale > 0) / count(*) filter (scale > 0)
+    end as mase,
+  case when sum(y_true) > 0 then sum(greatest(y_true - y_pred, 0)) / sum(y_true) end
+    as under_forecast_share,
+  case when sum(y_true) > 0 then sum(greatest(y_pred - y_true, 0)) / sum(y_true) end
+    as over_forecast_share,
+  avg((y_true between y_low and y_high)::double) as coverage,
+  avg(y_high - y_low) as interval_width
+from rows group by "group" order by "group"
+"""
+
+cases = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.integers(0, 3),
+        st.one_of(st.just(0.0), st.integers(0, 50).map(float)),
+        st.floats(0, 50).map(lambda x: round(x, 2)),
+        st.sampled_from([math.nan, 0.0, 0.5, 3.0]),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(cases)
+def test_equal_a_second_implementation_in_sql(
+    case: list[tuple[int, int, float, float, float]],
+) -> None:
+    rows = pd.DataFrame(case, columns=["group", "block", "y_true", "y_pred", "scale"])
+    rows = rows.assign(y_low=rows.y_pred - 1, y_high=rows.y_pred + 2, fold=1, step=1)
+    with duckdb.connect() as connection:
+        connection.register("rows", rows.assign(scale=rows.scale.fillna(0.0)))
+        wanted = connection.sql(SQL).fetchdf().set_index("group").astype(float)
+    sums = build_sums(rows)
+    tensor = sum_cells(sums.values, rows.block.to_numpy(), rows.group.to_numpy(), 4, 5)
+    for metric in METRICS[:9]:
+        got = compute_ratio(tensor.sum(axis=0), sums.names, metric)
+        column = wanted[metric.name].reindex(range(5)).to_numpy()
+        assert np.array_equal(np.isnan(got), np.isnan(column)), metric.name
+        assert got == pytest.approx(column, rel=1e-12, abs=1e-12, nan_ok=True), metric.name
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(cases, st.randoms(use_true_random=False))
+def test_groups_add_up_and_row_order_does_not_matter(
+    case: list[tuple[int, int, float, float, float]], random: object
+) -> None:
+    rows = pd.DataFrame(case, columns=["group", "block", "y_true", "y_pred", "scale"])
+    sums = build_sums(rows)
+    tensor = sum_cells(sums.values, rows.block.to_numpy(), rows.group.to_numpy(), 4, 5)
+    assert tensor.sum(axis=(0, 1)) == pytest.approx(sums.values.sum(axis=0), rel=1e-12)
+    order = list(range(len(rows)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    other = sum_cells(
+        sums.values[order], rows.block.to_numpy()[order], rows.group.to_numpy()[order], 4, 5
+    )
+    assert other == pytest.approx(tensor, rel=1e-12, abs=1e-9)
+
+
+def test_soft_sums_equal_brute_force() -> None:
+    rng = np.random.default_rng(1)
+    cells, weights = rng.uniform(size=(4, 6, 3)), rng.dirichlet([1, 1, 1], 6)
+    wanted = np.zeros((4, 3, 3))
+    for b, e, g, k in itertools.product(range(4), range(6), range(3), range(3)):
+        wanted[b, g, k] += weights[e, g] * cells[b, e, k]
+    assert weigh_cells(cells, weights) == pytest.approx(wanted, rel=1e-14)
+
+
+def test_influence_is_the_derivative() -> None:
+    rng = np.random.default_rng(2)
+    names = ("abs_error", "y", "squared_error", "n")
+    tensor = rng.uniform(1, 2, (7, 3, 4))
+    for metric in (WAPE, RMSE):
+        influence = compute_influence(tensor, names, metric)
+        assert influence.sum(axis=0) == pytest.approx(np.zeros(3), abs=1e-12)
+        for b in range(7):
+            weight = np.ones(7)
+            weight[b] += 1e-6
+            moved = compute_ratio(np.einsum("b,bgk->gk", weight, tensor), names, metric)
+            still = compute_ratio(tensor.sum(axis=0), names, metric)
+            assert (moved - still) / 1e-6 == pytest.approx(influence[b], rel=1e-4, abs=1e-8)
+
+
+def test_bootstrap_is_resampling_the_rows_of_whole_blocks() -> None:
+    rng = np.random.default_rng(3)
+    values, block, group = rng.uniform(size=(50, 2)), rng.integers(0, 5, 50), rng.integers(0, 2, 50)
+    tensor = sum_cells(values, block, group, 5, 2)
+    drawn = np.array([0, 0, 3, 4, 1])
+    rows = np.concatenate([np.flatnonzero(block == b) for b in drawn])
+    wanted = [values[rows][group[rows] == g].sum(axis=0) for g in range(2)]
+    counts = np.bincount(drawn, minlength=5)[None].astype(float)
+    assert resample_sums(tensor, counts)[0] == pytest.approx(np.array(wanted), rel=1e-12)
+
+
+def test_bootstrap_equals_exact_enumeration() -> None:
+    tensor = np.array([[[1.0, 4.0]], [[2.0, 5.0]], [[6.0, 9.0]], [[1.0, 2.0]]])
+    every = list(itertools.product(range(4), repeat=4))
+    counts = np.array([np.bincount(d, minlength=4) for d in every], dtype=float)
+    sums = resample_sums(tensor, counts)
+    ratios = (sums[..., 0] / sums[..., 1]).ravel()
+    wanted = [sum(tensor[b, 0, 0] for b in d) / sum(tensor[b, 0, 1] for b in d) for d in every]
+    assert ratios == pytest.approx(wanted, rel=1e-14)
+    rng = np.random.default_rng(0)
+    some = resample_sums(tensor, rng.multinomial(4, [0.25] * 4, 200_000).astype(float))
+    drawn = (some[..., 0] / some[..., 1]).ravel()
+    assert drawn.mean() == pytest.approx(ratios.mean(), abs=0.002)
+    assert drawn.std() == pytest.approx(ratios.std(), rel=0.01)
+
+
+def test_closed_form_equals_bootstrap_of_the_same_blocks() -> None:
+    rng = np.random.default_rng(4)
+    blocks = 40
+    tensor = np.empty((blocks, 2, 2))
+    tensor[..., 1] = rng.uniform(90, 110, (blocks, 2))
+    tensor[..., 0] = tensor[..., 1] * rng.normal([0.2, 0.25], 0.03, (blocks, 2))
+    names = ("abs_error", "y")
+    influence = compute_influence(tensor, names, WAPE)
+    closed = math.sqrt(((influence[:, 0] - influence[:, 1]) ** 2).sum())
+    draws = rng.multinomial(blocks, np.full(blocks, 1 / blocks), 20_000).astype(float)
+    ratio = compute_ratio(resample_sums(tensor, draws), names, WAPE)
+    assert closed == pytest.approx((ratio[:, 0] - ratio[:, 1]).std(), rel=0.03)
+
+
+def test_independent_periods_give_the_plain_t_interval() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(40, 1))
+    x[1::2] = -x[::2]  # neighbours are opposite: nothing to inflate
+    influence = (x - x.mean(axis=0)) / len(x)
+    spread = spread_periods(influence, np.array([40.0]))
+    assert spread.error[0] == pytest.approx(x.std(ddof=1) / math.sqrt(40), rel=1e-12)
+    margin = compute_margin(spread, 0.95, 6)[0]
+    assert margin == pytest.approx(stats.t.ppf(0.975, 39) * spread.error[0])
+
+
+def test_periods_that_resemble_each_other_widen_gaps_and_levels() -> None:
+    x = np.sin(np.linspace(0, 3 * np.pi, 26))[:, None]
+    influence = (x - x.mean()) / 26
+    plain = x.std(ddof=1) / math.sqrt(26)
+    for spread in (
+        spread_periods(influence, np.array([26.0])),
+        spread_level(influence, np.array([26.0])),
+    ):
+        assert spread.error[0] > 1.5 * plain
+        assert spread.freedom[0] < 25
+
+
+def test_too_few_blocks_and_no_variation_give_no_interval() -> None:
+    influence = np.array([[0.1, 0.0], [-0.2, 0.0], [0.1, 0.0], [0.05, 0.0], [-0.05, 0.0]])
+    few = spread_periods(influence, np.array([5.0, 5.0]))
+    assert np.isnan(compute_margin(few, 0.95, 6)).all()
+    assert np.isfinite(compute_margin(few, 0.95, 5)).tolist() == [True, False]
+
+
+def test_a_few_giants_leave_few_degrees_of_freedom() -> None:
+    size = np.array([[100.0], [100.0], *[[1.0]] * 50])
+    worth = count_effective(size)
+    assert 2 < worth[0] < 3.2
+    influence = np.random.default_rng(0).normal(size=(52, 1))
+    spread = spread_entities(influence, np.array([52.0]), worth)
+    assert spread.freedom[0] < 2.2
+    assert count_effective(np.ones((8, 1)))[0] == pytest.approx(8)
+
+
+def test_simultaneous_confidence_lies_between_one_and_independent() -> None:
+    same, apart = np.full((6, 6), 0.9999), np.eye(6)
+    np.fill_diagonal(same, 1.0)
+    assert adjust_confidence(same, 0.95) == pytest.approx(0.95, abs=0.01)
+    assert adjust_confidence(apart, 0.95) == pytest.approx(0.95 ** (1 / 6), abs=0.002)
+    assert adjust_confidence(np.eye(1), 0.95) == 0.95
+    assert adjust_confidence(apart, 0.95, pairs=True) > adjust_confidence(apart, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("gap", "margin", "status"),
+    [
+        (0.01, 0.03, Status.PASS),
+        (-0.01, 0.03, Status.PASS),
+        (0.10, 0.03, Status.FAIL),
+        (-0.10, 0.03, Status.FAIL),
+        (0.04, 0.03, Status.NOT_ENOUGH),
+        (0.00, 0.06, Status.NOT_ENOUGH),
+        (0.00, math.nan, Status.NOT_ENOUGH),
+        (math.nan, 0.01, Status.NOT_ENOUGH),
+    ],
+)
+def test_a_verdict_is_an_equivalence_test(gap: float, margin: float, status: Status) -> None:
+    assert judge_gap(gap, margin, 0.05) is status
+
+
+def test_more_blocks_are_those_that_shrink_the_interval_enough() -> None:
+    more = count_more_blocks(0.0, 0.10, 0.05, 10)
+    total = 10 + more
+    shrunk = 0.10 * stats.t.ppf(0.975, total - 1) / stats.t.ppf(0.975, 9) * math.sqrt(10 / total)
+    assert shrunk <= 0.05 < shrunk * 1.06
+    assert math.isinf(count_more_blocks(0.05, 0.10, 0.05, 10))
+    assert math.isnan(count_more_blocks(0.0, math.nan, 0.05, 10))

@@ -1,0 +1,190 @@
+"""A small invented city as a snapshot and a panel, with everything that can go late or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.data.panel import Panel
+from cityai.data.periods import Periods, find_start
+from cityai.data.snapshot import RowCounts, Snapshot
+from cityai.spec.load import Project
+from cityai.spec.project import ProjectSpec
+
+CITY = {
+    "name": "Testville",
+    "country": "US",
+    "subdivision": "NY",
+    "time_zone": "America/New_York",
+    "contact": {"unit": "Data office", "email": "data@testville.example"},
+    "areas": {"districts": {"path": "areas.csv", "key": "id"}},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A panel, a snapshot and a project that belong together."""
+
+    panel: Panel
+    snapshot: Snapshot
+    project: Project
+
+    @property
+    def parts(self) -> tuple[Panel, Snapshot, Project]:
+        """The first arguments of `build_rows`."""
+        return self.panel, self.snapshot, self.project
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Callable[..., World]:
+    """Build an invented city."""
+
+    def make(**choices: Any) -> World:
+        return build_world(tmp_path, **choices)
+
+    return make
+
+
+def build_world(
+    folder: Path,
+    *,
+    period: str = "week",
+    n_periods: int = 70,
+    n_entities: int = 5,
+    horizon: int = 3,
+    lead: int = 0,
+    gaps: bool = False,
+    blind: int = 0,
+    latest: int = 3,
+    seed: int = 0,
+    values: np.ndarray | None = None,
+    covariates: dict[str, Any] | None = None,
+    tables: dict[str, pd.DataFrame] | None = None,
+    **features: Any,
+) -> World:
+    """Build a city whose totals arrive in up to three parts, up to `latest` origins late."""
+    rng = np.random.default_rng(seed)
+    periods = Periods(period, find_start(period, pd.Timestamp("2019-06-05")), n_periods)
+    entity_ids = tuple(f"E{i}" for i in range(n_entities))
+    cells = draw_cells(rng, entity_ids, n_periods, gaps, blind, latest, values)
+    first = np.full(n_entities, n_periods)
+    np.minimum.at(first, cells["entity_id"].str[1:].astype(int), cells["known"].to_numpy())
+    active = np.arange(n_periods + 1)[:, None] >= first + 4
+    spec = ProjectSpec.model_validate(
+        {
+            "name": "city_test",
+            "title": "Test",
+            "question": {
+                "measure": "sum",
+                "value": "amount",
+                "unit": "tons",
+                "missing_periods": "missing" if gaps else "zero",
+                "period": period,
+                "horizon": horizon,
+                "lead": lead,
+                "entity": {
+                    "columns": ["place"],
+                    "label": "place",
+                    "area": "district",
+                    "areas": "districts",
+                    "attributes": ["kind", "size"],
+                },
+            },
+            "data": {
+                "source": {"path": "data.csv"},
+                "time": "day",
+                "known": {"lag_days": 0},
+                "columns": {
+                    "place": {"type": "text"},
+                    "kind": {"type": "text", "label": "kind of place"},
+                    "size": {"type": "number"},
+                    "amount": {"type": "number"},
+                },
+            },
+            "covariates": covariates or {},
+            "features": features,
+            "city": CITY,
+        }
+    )
+    final = add_up(cells, entity_ids, n_periods, n_periods + latest + blind + 9, gaps)
+    panel = Panel(
+        periods=periods,
+        entity_ids=entity_ids,
+        final=final,
+        late=pd.DataFrame({"period": [], "entity": [], "known": [], "value": []}),
+        active=active,
+        delay=blind + 1,
+    )
+    snapshot = Snapshot(
+        periods=periods,
+        cells=cells,
+        attributes=draw_attributes(rng, cells, n_periods),
+        areas=None,
+        covariates=tables or {},
+        city_rule=None,
+        counts=RowCounts(0, 0, 0, 0),
+        rejects=pd.DataFrame(),
+        quality_facts=pd.DataFrame(),
+        digest="",
+    )
+    return World(panel, snapshot, Project(spec, folder, folder, ""))
+
+
+def draw_cells(
+    rng: np.random.Generator,
+    entity_ids: tuple[str, ...],
+    n_periods: int,
+    gaps: bool,
+    blind: int,
+    latest: int,
+    values: np.ndarray | None,
+) -> pd.DataFrame:
+    rows = []
+    for i, entity in enumerate(entity_ids):
+        start = 0 if i < 2 else int(rng.integers(0, n_periods // 2))
+        for p in range(start, n_periods):
+            total = rng.gamma(2.0, 1.5 + i) if values is None else values[p, i]
+            if values is None and rng.random() < 0.15:
+                continue
+            for part in rng.dirichlet(np.ones(3)) * total if values is None else [total]:
+                delay = 0 if values is not None else int(rng.integers(0, latest + 1))
+                rows.append((entity, p, p + 1 + blind + delay, part))
+    cells = pd.DataFrame(rows, columns=["entity_id", "period", "known", "value"])
+    grouped = cells.groupby(["entity_id", "period", "known"], as_index=False)
+    cells = grouped.agg(value=("value", "sum"), n=("value", "size"))
+    return cells.astype({"entity_id": "str"})
+
+
+def draw_attributes(rng: np.random.Generator, cells: pd.DataFrame, n_periods: int) -> pd.DataFrame:
+    rows = []
+    for entity, first in cells.groupby("entity_id")["known"].min().items():
+        changes = rng.integers(first, n_periods + 2, 2)
+        for known in sorted({int(first), *changes.tolist()}):
+            kind = rng.choice(["park", "school", ""])
+            area = rng.choice(["D1", "D2", ""], p=[0.5, 0.4, 0.1])
+            size = np.nan if rng.random() < 0.2 else float(rng.integers(1, 100))
+            rows.append((entity, known, kind or None, size, area or None))
+    columns = ["entity_id", "known", "kind", "size", "area_id"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"entity_id": "str", "kind": "str", "area_id": "str"})
+
+
+def add_up(
+    cells: pd.DataFrame, entity_ids: tuple[str, ...], n_periods: int, origin: int, gaps: bool
+) -> np.ndarray:
+    """Add up what is known at an origin, one cell at a time: (periods, entities)."""
+    values = np.full((n_periods, len(entity_ids)), np.nan)
+    for e, entity in enumerate(entity_ids):
+        seen = cells[(cells["entity_id"] == entity) & (cells["known"] <= origin)]
+        if not gaps and len(seen):
+            values[seen["period"].min() :, e] = 0.0
+        for row in seen.sort_values("known").itertuples():
+            before = values[row.period, e]
+            values[row.period, e] = row.value if np.isnan(before) else before + row.value
+    return values

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cityai.data import rows as rows_module
+from cityai.data.rows import build_rows
+from cityai.data.truncation import check_leaks, check_truncation
+from cityai.findings import Status
+from cityai.spec.policy import PolicySpec
+
+POLICY = PolicySpec()
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["day", "week", "month"]),
+    st.booleans(),
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
+def test_features_do_not_see_the_future(make_world, seed, period, gaps, blind, lead):
+    world = make_world(
+        seed=seed, period=period, n_periods=60, gaps=gaps, blind=blind, lead=lead, latest=6
+    )
+    finding = check_truncation(*world.parts)
+    assert finding.status is Status.PASS, finding.reason
+    assert finding.code == "time.truncation"
+    assert (finding.observed, finding.limit) == (0.0, 0.0)
+
+
+def test_covariates_and_own_functions_are_held_to_it_too(make_world, tmp_path):
+    (tmp_path / "features.py").write_text(
+        "def spread(history):\n    return history.values.iloc[-8:].std()\n"
+    )
+    rng = np.random.default_rng(0)
+    sky = pd.DataFrame({"entity_id": "", "period": np.arange(75), "heat": rng.normal(size=75)})
+    covariate = {
+        "source": {"path": "x.csv"},
+        "time": "day",
+        "columns": {"heat": {"type": "number"}},
+    }
+    world = make_world(
+        own=["spread"],
+        covariates={
+            "ahead": {**covariate, "known": "ahead"},
+            "behind": {**covariate, "known": {"lag_days": 9}},
+        },
+        tables={"ahead": sky.assign(known=0), "behind": sky.assign(known=sky["period"] + 2)},
+    )
+    assert check_truncation(*world.parts).status is Status.PASS
+
+
+# --- tripwires ----------------------------------------------------------------------------------
+
+
+def test_a_function_that_remembers_the_future_is_found(make_world, tmp_path):
+    """It sees the last origin of an earlier building, kept in a table of the interpreter."""
+    (tmp_path / "features.py").write_text(
+        "import math\n"
+        "KEPT = math.__dict__.setdefault('_kept', {})\n"
+        "def peek(history):\n"
+        "    KEPT[len(history.values)] = history.values.iloc[-1]\n"
+        "    now = len(history.values)\n"
+        "    return KEPT[max(KEPT)] if now < 60 else KEPT.pop(now) * 0\n"
+    )
+    world = make_world(own=["peek"])
+    finding = check_truncation(*world.parts)
+    assert finding.status is Status.FAIL
+    assert finding.subject == "peek"
+    assert "'E0' on 20" in finding.reason
+    assert "looks into the future" in finding.reason
+
+
+def test_a_feature_that_uses_final_values_is_found(make_world, monkeypatch):
+    """As if lags were read from the final table, with what was reported late."""
+    world = make_world(latest=6)
+    honest = rows_module.replay_vintages
+
+    def hindsight(cells, *arguments, **choices):
+        return honest(cells.assign(known=cells["period"] + 1), *arguments, **choices)
+
+    monkeypatch.setattr(rows_module, "replay_vintages", hindsight)
+    finding = check_truncation(*world.parts)
+    assert finding.status is Status.FAIL
+    assert finding.observed is not None
+    assert finding.observed > 5
+
+
+def test_a_difference_of_one_bit_is_found(make_world, monkeypatch):
+    world = make_world()
+    honest, calls = rows_module.find_areas, []
+
+    def shift(rows):
+        table = rows.table.copy()
+        table["lag_1"] = np.nextafter(table["lag_1"], np.float32(9e9), dtype=np.float32)
+        return replace(rows, table=table)
+
+    monkeypatch.setattr(
+        "cityai.data.truncation._rebuild",
+        lambda panel, snapshot, project, origin, plan: shift(
+            build_rows(panel, snapshot, project, [origin], plan)
+        ),
+    )
+    finding = check_truncation(*world.parts)
+    assert finding.status is Status.FAIL
+    assert finding.subject == "lag_1"
+    assert finding.observed == 1
+    assert honest is rows_module.find_areas
+    assert not calls
+
+
+def test_nobody_asked_about_is_no_evidence(make_world):
+    world = make_world()
+    panel = replace(world.panel, active=np.zeros_like(world.panel.active))
+    finding = check_truncation(panel, world.snapshot, world.project)
+    assert finding.status is Status.NOT_ENOUGH
+
+
+# --- near-perfect features ----------------------------------------------------------------------
+
+
+def make_leaky(make_world, leak, seed=0, noise=0.0):
+    """Plant a covariate that is known ahead and made from the target."""
+    plain = make_world(seed=seed, n_periods=80, gaps=True)
+    final = plain.panel.final
+    rng = np.random.default_rng(seed)
+    rows = [
+        (entity, p, 0, leak(final[p, e], e, p) + noise * rng.normal())
+        for e, entity in enumerate(plain.panel.entity_ids)
+        for p in range(80)
+    ]
+    table = pd.DataFrame(rows, columns=["entity_id", "period", "known", "trips"])
+    covariate = {
+        "source": {"path": "x.csv"},
+        "time": "day",
+        "by": "entity",
+        "key": "place",
+        "known": "ahead",
+        "columns": {"trips": {"type": "number"}},
+    }
+    world = make_world(
+        seed=seed,
+        n_periods=80,
+        gaps=True,
+        covariates={"trucks": covariate},
+        tables={"trucks": table},
+    )
+    return build_rows(*world.parts, range(20, 81)), world.panel
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        lambda y, e, p: y,
+        lambda y, e, p: 100.0 - y / 7,
+        lambda y, e, p: y / (3 + e),
+    ],
+    ids=["the target itself", "a straight line of it", "per head of the entity"],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_planted_leak_is_found(make_world, leak, seed):
+    rows, panel = make_leaky(make_world, leak, seed)
+    finding = check_leaks(rows, panel, POLICY)
+    assert finding.status is Status.FAIL
+    assert finding.subject == "trucks.trips"
+    assert finding.observed == pytest.approx(1, abs=1e-4)
+    assert finding.limit == 0.999
+
+
+def test_a_good_forecast_is_not_a_leak(make_world):
+    rows, panel = make_leaky(make_world, lambda y, e, p: y, noise=1.0)
+    finding = check_leaks(rows, panel, POLICY)
+    assert finding.status is Status.PASS, finding.reason
+    assert "trucks.trips" in finding.reason
+
+
+PERSISTENT = {
+    "walks of different size": lambda rng, t, e: np.cumsum(rng.normal(0, 0.3, t)) + 20 * 3.0**e,
+    "full shelters": lambda rng, t, e: 50.0 * (e + 1) - (rng.random(t) < 0.03),
+    "never changing": lambda rng, t, e: np.full(t, 9.0 * (e + 1)),
+    "a straight line": lambda rng, t, e: 10.0 * (e + 1) + 2.0 * np.arange(t),
+    "growth": lambda rng, t, e: 10.0 * (e + 1) * 1.03 ** np.arange(t) + rng.normal(0, 0.1, t),
+    "a noisy week": lambda rng, t, e: (
+        100.0 * (e + 1) * (1 + 0.5 * np.sin(np.arange(t) * 2 * np.pi / 7)) + rng.normal(0, 3, t)
+    ),
+    "rare events": lambda rng, t, e: rng.poisson(0.08, t).astype(float),
+}
+
+
+@pytest.mark.parametrize("name", PERSISTENT)
+def test_persistence_is_not_a_leak(make_world, name):
+    rng = np.random.default_rng(1)
+    values = np.column_stack([PERSISTENT[name](rng, 150, e) for e in range(5)])
+    world = make_world(period="day", n_periods=150, values=values, horizon=7)
+    rows = build_rows(*world.parts, range(30, 150, 2))
+    finding = check_leaks(rows, world.panel, POLICY)
+    assert finding.status in (Status.PASS, Status.NOT_ENOUGH), finding.reason
+    assert "plain correlation" not in finding.reason
+
+
+def test_too_few_rows_are_no_evidence(make_world):
+    world = make_world()
+    finding = check_leaks(build_rows(*world.parts, [30, 31, 32]), world.panel, POLICY)
+    assert finding.status is Status.NOT_ENOUGH
+    assert check_leaks(build_rows(*world.parts, [0]), world.panel, POLICY).status is (
+        Status.NOT_ENOUGH
+    )

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cityai.errors import DataError, StoreError, TrackingError
+from cityai.track.results import LONGEST_NOTE, build_params, cut_note, cut_text
+from cityai.track.runs import FAILURE, NOTE, STOPPED, ProcessStopped, open_run, repair_runs
+from cityai.track.server import (
+    Tracking,
+    build_ui_command,
+    check_host,
+    connect_tracking,
+    describe_uri,
+    find_uri,
+    is_network_disk,
+)
+from tests.track.conftest import fork, make_outcome, make_spec
+
+
+def test_a_run_is_visible_from_its_first_second(logged: SimpleNamespace) -> None:
+    assert logged.opened.info.status == "RUNNING"
+    assert logged.opened.data.tags["cityai.project"] == "waste"
+    assert logged.opened.data.tags["cityai.git_commit"] == "x"
+    assert logged.closed.info.status == "FINISHED"
+
+
+def test_metrics_and_tags_have_their_names(logged: SimpleNamespace, tracking: Tracking) -> None:
+    metrics, tags = logged.closed.data.metrics, logged.closed.data.tags
+    assert metrics["wape"] == 0.058
+    assert metrics["coverage_90"] == 0.896
+    assert metrics["wape.baseline.seasonal_naive"] == 0.084
+    assert metrics["wape.income.lowest"] == 0.072
+    assert metrics["findings.fail"] == 2
+    assert metrics["seconds.snapshot"] == 1.5
+    assert "mase" not in metrics
+    assert "mase" in tags["cityai.metrics.undefined"]
+    assert tags["cityai.run_digest"] == "1" * 64
+    assert tags["cityai.data_digest"] == "2" * 64
+    assert tags["cityai.spec_digest"] == "3" * 64
+    assert tags["cityai.git_commit"] == "4" * 40
+    assert tags["cityai.findings.failed"] == "2"
+    history = tracking.client.get_metric_history(logged.run.run_id, "wape.fold")
+    assert [m.step for m in history] == [1, 2, 3]
+
+
+def test_nobody_is_named_and_no_place(logged: SimpleNamespace, tracking: Tracking) -> None:
+    assert logged.closed.data.tags["mlflow.user"] == "cityai"
+    said = [str(run.data.tags) for run in [logged.closed, *logged.children]]
+    said += [str(logged.closed.data.params), str(logged.closed.inputs.dataset_inputs)]
+    assert not any("/secret" in text or str(Path.cwd()) in text for text in said)
+
+
+def test_every_model_has_a_child_run(logged: SimpleNamespace) -> None:
+    children = {c.data.tags["mlflow.runName"]: c for c in logged.children}
+    assert set(children) == {"baseline.recent_mean", "baseline.seasonal_naive", "candidate.trees"}
+    assert {c.info.status for c in logged.children} == {"FINISHED"}
+    assert children["baseline.seasonal_naive"].data.metrics == {"wape": 0.084, "mase": 1.0}
+    assert children["candidate.trees"].data.tags["cityai.role"] == "candidate"
+    assert children["candidate.trees"].data.tags["cityai.metrics.undefined"] == "mase"
+
+
+def test_the_data_are_named_and_not_shown(logged: SimpleNamespace) -> None:
+    (used,) = logged.closed.inputs.dataset_inputs
+    assert used.dataset.name == "waste"
+    assert used.dataset.digest == "2" * 32
+    assert '"district"' in used.dataset.schema
+
+
+def test_the_card_is_there_as_page_and_description(
+    logged: SimpleNamespace, tracking: Tracking, tmp_path: Path
+) -> None:
+    folder = Path(tracking.client.download_artifacts(logged.run.run_id, "card", str(tmp_path)))
+    assert sorted(p.name for p in folder.iterdir()) == ["card.html", "card.json", "card.md"]
+    assert (folder / "card.html").read_text() == "<p>card"
+    note = logged.closed.data.tags[NOTE]
+    assert note.startswith("# Card")
+    assert note.rstrip().endswith("`card/card.html`.*")
+    assert len(note) <= LONGEST_NOTE
+
+
+def test_the_store_is_private_and_can_be_read_while_written(
+    tracking: Tracking, state: Path
+) -> None:
+    assert oct((state / "mlflow.db").stat().st_mode & 0o777) == "0o600"
+    assert oct((state / "artifacts").stat().st_mode & 0o777) == "0o700"
+    connection = sqlite3.connect(state / "mlflow.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_nothing_is_said_on_the_terminal(
+    tracking: Tracking, state: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_run(state, "quiet"):
+        pass
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DataError("no column 't'", where="/x/a.csv"), "DataError: /x/a.csv: no column 't'"),
+        (KeyboardInterrupt(), "stopped by the user (Ctrl-C)"),
+        (SystemExit(3), "SystemExit: 3"),
+    ],
+)
+def test_a_failed_run_says_why(
+    tracking: Tracking, state: Path, error: BaseException, reason: str
+) -> None:
+    with pytest.raises(type(error)), open_run(state, "failing") as run:
+        raise error
+    closed = tracking.client.get_run(run.run_id)
+    assert closed.info.status == "FAILED"
+    assert closed.data.tags[FAILURE] == reason
+    assert reason in closed.data.tags[NOTE]
+
+
+def test_a_reason_does_not_tell_where_the_workspace_is(tracking: Tracking, state: Path) -> None:
+    error = DataError("cannot be read", where=str(state.parent / "data.csv"))
+    with pytest.raises(DataError), open_run(state, "failing") as run:
+        raise error
+    reason = tracking.client.get_run(run.run_id).data.tags[FAILURE]
+    assert reason == "DataError: ~/data.csv: cannot be read"
+
+
+def wait_for_run(tracking: Tracking, project: str) -> str:
+    for _ in range(200):
+        experiment = tracking.client.get_experiment_by_name(project)
+        if experiment is not None:
+            runs = tracking.client.search_runs([experiment.experiment_id])
+            if runs:
+                return str(runs[0].info.run_id)
+        time.sleep(0.05)
+    raise AssertionError("the run did not appear")
+
+
+def sleep_in_run(state: Path, project: str) -> None:
+    with open_run(state, project):
+        time.sleep(60)
+
+
+def test_a_killed_run_is_closed_by_the_next_command(tracking: Tracking, state: Path) -> None:
+    pid = fork(lambda: sleep_in_run(state, "killed"))
+    run_id = wait_for_run(tracking, "killed")
+    assert repair_runs(tracking) == ()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert tracking.client.get_run(run_id).info.status == "RUNNING"
+    with open_run(state, "killed") as run:
+        repaired = tracking.client.get_run(run_id)
+        assert repaired.info.status == "FAILED"
+        assert repaired.data.tags[FAILURE] == STOPPED
+        assert tracking.client.get_run(run.run_id).info.status == "RUNNING"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_asked_to_end_says_so(tracking: Tracking, state: Path, number: int) -> None:
+    project = f"asked_{number}"
+    pid = fork(lambda: sleep_in_run(state, project))
+    run_id = wait_for_run(tracking, project)
+    time.sleep(0.2)
+    os.kill(pid, number)
+    os.waitpid(pid, 0)
+    closed = tracking.client.get_run(run_id)
+    assert closed.info.status == "FAILED"
+    assert closed.data.tags[FAILURE].startswith("stopped")
+
+
+def test_signals_are_given_back(tracking: Tracking, state: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with open_run(state, "signals") as run, pytest.raises(ProcessStopped, match="SIGTERM"):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert tracking.client.get_run(run.run_id).info.status == "FINISHED"
+
+
+def test_a_run_beside_the_main_thread(tracking: Tracking, state: Path) -> None:
+    ids: list[str] = []
+
+    def work() -> None:
+        with open_run(state, "thread") as run:
+            ids.append(run.run_id)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert tracking.client.get_run(ids[0]).info.status == "FINISHED"
+
+
+def test_the_run_of_mlflow_run_is_taken_over(
+    tracking: Tracking, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tracking.client.create_run("0", tags={"mlflow.user": "real name"})
+    monkeypatch.setenv("MLFLOW_RUN_ID", given.info.run_id)
+    with open_run(state, "waste") as run:
+        assert run.run_id == given.info.run_id
+    tags = tracking.client.get_run(run.run_id).data.tags
+    assert (tags["mlflow.user"], tags["cityai.project"]) == ("cityai", "waste")
+    with open_run(state, "waste") as another:
+        assert another.run_id != given.info.run_id
+
+
+def test_eight_first_starts_at_once(tracking: Tracking, tmp_path: Path) -> None:
+    state = tmp_path / ".cityai"
+
+    def start() -> None:
+        with open_run(state, "waste"):
+            pass
+
+    pids = [fork(start) for _ in range(8)]
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 8
+    connected = connect_tracking(state)
+    experiment = connected.client.get_experiment_by_name("waste").experiment_id
+    runs = connected.client.search_runs([experiment])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 8
+
+
+def test_a_server_that_is_not_there_is_said_at_once(
+    tracking: Tracking, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scheme in ("http", "postgresql"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://me:secret@127.0.0.1:9/x")
+        began = time.monotonic()
+        with pytest.raises(TrackingError) as caught, open_run(state, "waste"):
+            pass
+        assert time.monotonic() - began < 5
+        assert "MLFLOW_TRACKING_URI" in caught.value.next_step
+        assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_given_seconds(
+    tracking: Tracking, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{mute.getsockname()[1]}")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        began = time.monotonic()
+        with pytest.raises(TrackingError, match="does not answer"):
+            connect_tracking(state)
+        assert time.monotonic() - began < 8
+
+
+def test_a_store_that_cannot_be_written_is_said(tracking: Tracking, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="not a directory"):
+        connect_tracking(tmp_path / "file" / ".cityai")
+    (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(TrackingError, match="not a database"):
+        connect_tracking(tmp_path)
+
+
+def test_the_address_can_be_moved(
+    tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://x:5000")
+    assert find_uri(tmp_path) == "http://x:5000"
+    assert describe_uri("postgresql://u:p@h:5432/db") == "postgresql://h:5432/db"
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    check_host("http://no.such.host.invalid:5000")  # behind a proxy there is nobody to knock at
+
+
+def test_network_disks_are_known(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path}/far\\040away nfs4 rw 0 0\n")
+    assert not is_network_disk(tmp_path, mounts)
+    assert is_network_disk(tmp_path / "far away" / "x", mounts)
+    assert not is_network_disk(tmp_path, tmp_path / "none")
+
+
+def test_the_pages_are_for_this_machine_only(tmp_path: Path) -> None:
+    command = build_ui_command(tmp_path, 5123)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--port") + 1] == "5123"
+
+
+def test_params_are_flat_and_short() -> None:
+    params = build_params(make_spec())
+    assert params["period"] == "month"
+    assert params["horizon"] == "3"
+    assert params["entity.columns"] == "district"
+    assert params["folds"] == "8"
+    assert all(len(value) <= 250 for value in params.values())
+    assert not any("/secret" in value for value in params.values())
+    assert cut_text("x" * 300, 250) == "x" * 249 + "…"
+
+
+def test_a_short_description_is_left_alone() -> None:
+    assert cut_note("# A\n\nb") == "# A\n\nb"
+    assert len(cut_note("x" * 9000)) <= LONGEST_NOTE
+    assert make_outcome().markdown not in cut_note(make_outcome().markdown)
