@@ -17,7 +17,8 @@ import numpy as np
 
 from cityai.assessment.gaps import Design, choose_design, measure_groups
 from cityai.assessment.metrics import METRICS, Metric
-from cityai.assessment.statistics import Cells, judge_gap
+from cityai.assessment.statistics import Cells
+from cityai.assessment.verdicts import judge_gap
 from cityai.findings import Status
 
 UNDER = next(m for m in METRICS if m.name == "under_forecast_share")
@@ -106,7 +107,7 @@ def simulate(
     if not fixed:
         worlds = [find_truth_of(rng, shocks) for _ in range(40)]
         truth = np.full(GROUPS + 1, np.mean(worlds))
-    for c in range(cities):
+    for _ in range(cities):
         city = draw_city(rng, areas, shocks)
         weights = np.eye(GROUPS)[city.group]
         if fixed:

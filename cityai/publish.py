@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cityai.columns import AREA, CANDIDATE, ENTITY, STEP
+from cityai.columns import AREA, ENTITY
 from cityai.findings import sort_findings
 from cityai.result import Result
 from cityai.spec.load import Project
@@ -64,7 +64,6 @@ def publish_result(
     from cityai.card.figures import draw_figures, read_outlines
     from cityai.card.render import render_html, render_json, render_markdown
     from cityai.store.cards import publish_card
-    from cityai.track.model import ModelPackage
     from cityai.track.results import Outcome, log_outcome
 
     spec = project.spec
@@ -111,7 +110,7 @@ def publish_result(
             html=html,
             markdown=markdown,
             json=json,
-            model=ModelPackage(backtest.final, describe_inputs(backtest, explanation)),
+            final=backtest.final,
             rows=known.snapshot.counts.accepted,
             seconds=stages.seconds,
         ),
@@ -206,14 +205,6 @@ def name_entities(snapshot: Snapshot) -> pd.DataFrame:
     one_each = entities[AREA].nunique() == len(entities)
     name = known.where(known.notna() & one_each, entities[ENTITY])
     return named.assign(name=name, **{AREA: entities[AREA]}).reset_index(drop=True)
-
-
-def describe_inputs(backtest: Backtest, explanation: Explanation) -> pd.DataFrame:
-    """Return a frame with the columns that the registered model takes; its values are not used."""
-    rows = explanation.rows[[ENTITY, STEP, "level"]].reset_index(drop=True)
-    parts = [n for n in backtest.final.blend if n != backtest.final.trees]
-    forecasts = pd.DataFrame({f"{CANDIDATE}{n}": 0.0 for n in parts}, index=rows.index)
-    return pd.concat([rows, explanation.data.reset_index(drop=True), forecasts], axis=1)
 
 
 def _find_version(name: str) -> str:

@@ -16,10 +16,9 @@ from cityai.assessment.gaps import OVERALL, Measures, describe_design, measure_g
 from cityai.assessment.metrics import Metric, check_limits, find_metrics
 from cityai.assessment.statistics import (
     compute_ratio,
-    count_more_blocks,
-    judge_gap,
     weigh_cells,
 )
+from cityai.assessment.verdicts import count_more_blocks, judge_gap
 from cityai.assessment.views import (
     Facts,
     View,

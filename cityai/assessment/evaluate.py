@@ -16,11 +16,11 @@ from cityai.assessment.statistics import (
     compute_influence,
     compute_margin,
     compute_ratio,
-    count_more_blocks,
     spread_level,
     spread_periods,
     sum_cells,
 )
+from cityai.assessment.verdicts import count_more_blocks
 from cityai.columns import (
     AREA,
     AS_OF,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -99,7 +100,10 @@ class Explanation:
 
     def to_shap(self) -> shap.Explanation:
         """Hand the parts of the raw score to those who know shap and its plots."""
-        import shap
+        with warnings.catch_warnings():
+            # shap's colour maps call what matplotlib will rename.
+            warnings.filterwarnings("ignore", "The set_", PendingDeprecationWarning)
+            import shap
 
         return shap.Explanation(
             values=self.values.to_numpy(np.float64),
@@ -309,12 +313,14 @@ def _explain_entities(
     shown = {e for e, h in zip(facts.entities, hidden, strict=True) if not h}
     means = joint.groupby(entity.to_numpy(), sort=True).mean()
     means = means.where(pd.Series(means.index.isin(shown), index=means.index), math.nan, axis=0)
-    return (
-        means.rename_axis(ENTITY)
-        .reset_index()
-        .melt(id_vars=ENTITY, var_name="feature", value_name="mean_shap")
-        .sort_values([ENTITY, "feature"], kind="stable", ignore_index=True)
+    table = pd.DataFrame(
+        {
+            ENTITY: np.repeat(means.index.to_numpy(), means.shape[1]),
+            "feature": np.tile(means.columns.to_numpy(), len(means)),
+            "mean_shap": means.to_numpy().ravel(),
+        }
     )
+    return table.sort_values([ENTITY, "feature"], kind="stable", ignore_index=True)
 
 
 def _find_weight(backtest: Backtest) -> float:

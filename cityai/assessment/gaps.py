@@ -228,4 +228,5 @@ class _Engine:
 
 
 def _fewest(present: np.ndarray, contrast: np.ndarray) -> np.ndarray:
-    return np.array([present[column != 0].min(initial=np.inf) for column in contrast.T])
+    # The reference's gap to itself rests on nothing.
+    return np.array([present[c != 0].min() if c.any() else 0.0 for c in contrast.T])

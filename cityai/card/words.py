@@ -115,6 +115,19 @@ AUTONOMIES: Final[dict[str, str]] = {
     "autonomous": "The system decides",
 }
 
+COMPARED: Final[dict[str, str]] = {
+    "pass": "The forecast errs less",
+    "fail": "The forecast errs more",
+    "not enough evidence": "We cannot tell",
+    "suppressed": "Too few to show",
+    "not applicable": "Does not apply",
+    "error": "Could not be checked",
+}
+"""Outcomes of a comparison with a baseline."""
+
+PAIR: Final = " * "
+"""Between the names of two dimensions whose groups are combined."""
+
 MISSING: Final = "–"
 
 
@@ -140,15 +153,9 @@ def write_number(value: float | None, unit: str) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
     if unit == "share":
-        return f"{_trim(value * 100, 2)} %"
+        return f"{_trim(value * 100, 2)}%"
     text = _trim(value, 4)
     return text if unit in {"ratio", ""} else f"{text} {unit}"
-
-
-def brief(value: float | None, unit: str) -> str:
-    """Write a figure for a reader in a hurry: shares to a tenth of a percent."""
-    short = round(value, 3) if value is not None and unit == "share" else value
-    return write_number(short, unit)
 
 
 def write_gap(value: float | None, unit: str) -> str:
@@ -168,7 +175,7 @@ def write_interval(low: float | None, high: float | None, unit: str, *, gap: boo
         return MISSING
     write = write_gap if gap else write_number
     left, right = write(low, unit), write(high, unit)
-    for tail in (" points", " %", f" {unit}" if unit else ""):
+    for tail in (" points", "%", f" {unit}" if unit else ""):
         if tail and left.endswith(tail) and right.endswith(tail):
             left = left[: -len(tail)]
             break

@@ -22,6 +22,7 @@ COUNT: Final = "n"
 
 
 def check_names(placed: ir.Table, contract: Contract, spec: ProjectSpec, where: str) -> None:
+    """Refuse names of several columns that would join into one."""
     names = [f"v{contract.place(name)}" for name in spec.question.entity.columns]
     if len(names) == 1:
         return
@@ -37,6 +38,7 @@ def check_names(placed: ir.Table, contract: Contract, spec: ProjectSpec, where: 
 
 
 def count_cells(placed: ir.Table, spec: ProjectSpec) -> pd.DataFrame:
+    """Count one cell per entity, period and origin at which that part was first visible."""
     counted: dict[str, Any] = {COUNT: placed.count()}
     if spec.question.measure == "sum":
         counted[VALUE] = placed["y"].cast(EXACT).sum().cast("float64")

@@ -42,10 +42,10 @@ def refuse_hopeless(rows: ir.Table, opened: SourceTable, contract: Contract) -> 
         )
     first = list_rejects(rows, opened, contract, pd.DataFrame(), limit=SHOWN_REJECTS)
     shown = "; ".join(
-        f"row {row.row_number:,}, column '{row.column}': {row.value!r} is {row.reason}"
-        if row.column
-        else f"row {row.row_number:,}: {row.reason}"
-        for row in first.itertuples()
+        f"row {row[ROW_NUMBER]:,}, column '{row['column']}': {row['value']!r} is {row['reason']}"
+        if row["column"]
+        else f"row {row[ROW_NUMBER]:,}: {row['reason']}"
+        for row in first.to_dict("records")
     )
     raise DataError(
         f"{rejected:,} of {rejected + accepted:,} rows in scope break the contract ({shown})",
@@ -63,25 +63,26 @@ def find_repeats(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> pd.Da
     """
     columns = [f"v{contract.place(name)}" for name in spec.data.key]
     if not columns:
-        return pd.DataFrame({"n": pd.Series(dtype="int64")})
+        return pd.DataFrame({"n": pd.Series(dtype="int64"), "e": pd.Series(dtype="str")})
     good = rows.filter(rows["status"] == ACCEPTED)
     for column in columns:
         good = good.filter(good[column].notnull())
     several = good.group_by(columns).having(good.count() > 1).agg(times=good.count())
     cells = [f"v{i}" for i in range(len(contract.columns))]
-    rows_of = fetch_frame(good.semi_join(several, columns).select("n", "k", *cells))
-    rows_of = rows_of.sort_values(["k", *cells, "n"], na_position="last")
-    grouped = rows_of.groupby(columns, sort=False)["n"]
-    rows_of["kept"] = grouped.transform("first")
+    rows_of = fetch_frame(good.semi_join(several, columns).select("n", "e", "k", *cells))
+    rows_of = rows_of.sort_values(["k", *cells, "n", "e"], na_position="last")
+    rows_of["place"] = rows_of.groupby(columns, sort=False).cumcount()
+    rows_of["kept"] = rows_of.groupby(columns, sort=False)["n"].transform("first")
     rows_of["key"] = rows_of[columns].astype("str").agg(", ".join, axis=1)
-    return rows_of[rows_of["n"] != rows_of["kept"]][["n", "key", "kept"]].sort_values("n")
+    return rows_of[rows_of["place"] > 0][["n", "e", "key", "kept"]].sort_values(["n", "e"])
 
 
 def mark_repeats(rows: ir.Table, repeats: pd.DataFrame, opened: SourceTable) -> ir.Table:
+    """Reject the repeats; a row is told by its number and entity, since `unpivot` repeats both."""
     if repeats.empty:
         return rows.mutate(repeats=rows["n"].isnull())
-    marked = opened.put("repeats", repeats[["n"]].assign(repeats=True).astype({"n": "int64"}))
-    joined = rows.left_join(marked, "n")
+    marked = opened.put("repeats", repeats[["n", "e"]].assign(repeats=True))
+    joined = rows.left_join(marked, ["n", "e"])
     is_repeat = joined["repeats"].fill_null(False)
     columns = {name: joined[name] for name in rows.columns if name != "status"}
     return joined.select(
@@ -99,6 +100,7 @@ def list_rejects(
     *,
     limit: int = LISTED_REJECTS,
 ) -> pd.DataFrame:
+    """List every refused cell: row_number, column, value as written, reason."""
     parts = [opened.cut_rows]
     rejected = rows.filter(rows["status"] == REJECTED)
     has = fetch_frame(

@@ -18,7 +18,7 @@ from cityai.data.contract import (
 )
 from cityai.data.periods import Periods
 from cityai.data.source import SourceTable, open_source
-from cityai.data.source.engine import fetch_frame
+from cityai.data.source.engine import check_columns, fetch_frame
 from cityai.errors import DataError
 from cityai.spec.city import AreasSpec
 from cityai.spec.load import Project
@@ -71,6 +71,7 @@ def read_areas(project: Project, areas: AreasSpec) -> SideTable:
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
     )
     with open_source(SourceSpec(path=areas.path), path, None, max_rows=_LIMIT) as opened:
+        check_columns([c for c in (areas.name, areas.population) if c], list(opened.names), path)
         keys = fetch_frame(convert_cells(opened, contract).order_by("n"))
         table = fetch_frame(opened.table.order_by("n"))
         table = table.rename(columns={new: old for old, new in opened.names.items()})
@@ -174,7 +175,7 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
 
 
 def _read_frame(opened: SourceTable, contract: Contract) -> tuple[pd.DataFrame, int]:
-    converted = convert_cells(opened, contract)
+    converted = opened.save("converted", convert_cells(opened, contract))
     judge_values(converted, contract, opened.where)
     frame = fetch_frame(converted.order_by("n"))
     return frame, len(frame)

@@ -220,7 +220,8 @@ def _read_main(
 def _find_periods(rows: ir.Table, spec: ProjectSpec, where: str) -> Periods:
     """Find the axis: from the first row to the last complete period.
 
-    A panel's row says that its period is complete; the last day with an event is taken for over.
+    A panel's row says that its period is complete, and so does `until`. Else the last day with an
+    event is taken for over, and a period that ends after it is left out.
     """
     freq, data = spec.question.period, spec.data
     good = rows.filter(rows["status"] == ACCEPTED)
@@ -231,7 +232,7 @@ def _find_periods(rows: ir.Table, spec: ProjectSpec, where: str) -> Periods:
     axis = Periods(freq, first, 0)
     over = pd.Timestamp(ends["high"]).normalize() + pd.Timedelta(days=1)
     count = int(axis.index(pd.DatetimeIndex([over]))[0])
-    if data.layout == "panel":
+    if data.layout == "panel" or data.until is not None:
         count = int(axis.index(pd.DatetimeIndex([ends["high"]]))[0]) + 1
     if data.until is not None:
         count = min(count, int(axis.index(pd.DatetimeIndex([pd.Timestamp(data.until)]))[0]))

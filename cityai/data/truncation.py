@@ -24,8 +24,10 @@ TRUNCATION: Final = "time.truncation"
 NEAR_PERFECT: Final = "time.near_perfect"
 LEAST_ROWS: Final = 20
 """Fewer mature rows of an entity say nothing about a perfect relation."""
-_NOTHING_LEFT: Final = 1e-9
-"""Share of the variance under which what is left of a column is rounding, not information."""
+_NOTHING_LEFT: Final = 1e-12
+"""Share of a column's squares under which what is left of it is rounding, not information."""
+_LEAST_SPREAD: Final = 3
+"""Least number of rows (effectively) that what is left of a target must be spread over."""
 
 
 def check_truncation(
@@ -86,7 +88,7 @@ def _rebuild(
 ) -> Rows:
     """Build the rows of one origin from what was known just before it."""
     blind = np.full_like(panel.final, np.nan)
-    past = replace(panel, final=blind, late=panel.late.iloc[:0])
+    past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None)
     return build_rows(past, cut_snapshot(snapshot, origin), project, [origin], plan)
 
 
@@ -115,9 +117,10 @@ def check_leaks(rows: Rows, panel: Panel, policy: PolicySpec) -> Finding:
 
     Entities differ in size and their figures persist, so a plain correlation is near one for honest
     features too. What is measured is what a feature adds: within each entity, the part of feature
-    and target that a straight line through the recent level and the latest known value does not
-    explain, correlated; then the median over entities. A feature that equals the target, or is a
-    straight line of it, has a correlation of one.
+    and target that the recent level, the latest value and the value one season before do not
+    explain (least squares), correlated; then the median over entities. It is measured in the unit
+    of the target and as a share of the level, and the larger counts. A feature that equals the
+    target, or is a straight line of it, has a correlation of one.
 
     Parameters
     ----------
@@ -157,8 +160,8 @@ def check_leaks(rows: Rows, panel: Panel, policy: PolicySpec) -> Finding:
     else:
         status = Status.PASS
         reason = (
-            f"The nearest is {said}, with a correlation of {known[worst]:.3f} beyond what the "
-            f"recent level and the latest value tell (limit {limit})."
+            f"The nearest is {said}, with a correlation of {known[worst]:.3f} beyond what recent "
+            f"values and the season tell (limit {limit})."
         )
     return Finding(
         NEAR_PERFECT, status, title, reason, known[worst], limit, "correlation", ", ".join(leaks)
@@ -172,18 +175,24 @@ def _measure_step(rows: Rows, panel: Panel, step: int) -> dict[str, float]:
     table = table[mature & (table[ORIGIN] > 0)]
     entity = table[ENTITY].cat.codes.to_numpy()
     origin, level = table[ORIGIN].to_numpy(), table[LEVEL].to_numpy()
-    target = panel.final[table[PERIOD].to_numpy(), entity]
-    latest = pd.DataFrame(panel.final).ffill().to_numpy()[origin - 1, entity]
+    period = table[PERIOD].to_numpy()
+    final, filled = panel.final, pd.DataFrame(panel.final).ffill().to_numpy()
+    target, latest = final[period, entity], filled[origin - 1, entity]
+    season = panel.periods.season
+    same = period + (origin - 1 - period) // season * season
+    before = np.where(same >= 0, filled[np.maximum(same, 0), entity], np.nan)
+    before = np.where(np.isnan(before), latest, before)
     names = [name for name in rows.features if name not in rows.categorical]
     features = table[names].to_numpy(np.float64)
     usable = ~np.isnan(target) & ~np.isnan(latest)
     figures = []
     for one in np.unique(entity[usable]):
         mine = usable & (entity == one)
-        size, last, y, x = level[mine], latest[mine], target[mine], features[mine]
-        whole = _correlate(y, x, np.column_stack([size, last]))
-        scaled = _correlate(y / size, x, (last / size)[:, None])
-        figures.append(np.fmax(whole, scaled))
+        size, y, x = level[mine], target[mine], features[mine]
+        recent = np.column_stack([latest[mine], before[mine]])
+        whole = _correlate(y, x, np.column_stack([recent, size]))
+        share = _correlate(y / size, x, np.column_stack([recent / size[:, None], 1 / size]))
+        figures.append(np.fmax(whole, share))
     if not figures:
         return {}
     return dict(zip(names, _find_medians(np.stack(figures)).tolist(), strict=True))
@@ -201,7 +210,8 @@ def _correlate(target: Floats, features: Floats, controls: Floats) -> Floats:
     """Absolute partial correlation of each feature with the target, given the controls.
 
     Columns with missing values are measured on the rows that they have; NaN where fewer than
-    `LEAST_ROWS` are left, or where the controls explain all of either side.
+    `LEAST_ROWS` are left, where the controls explain all of either side, or where what they leave
+    of the target is two or three single rows, which anything may fit by chance.
     """
     result = np.full(features.shape[1], np.nan)
     missing = np.isnan(features)
@@ -212,6 +222,8 @@ def _correlate(target: Floats, features: Floats, controls: Floats) -> Floats:
         columns = np.flatnonzero((missing == pattern[:, None]).all(axis=0))
         base = _find_span(controls[kept])
         y = _remove(target[kept][:, None], base)
+        if not (y**4).sum() * _LEAST_SPREAD <= 1:
+            continue
         x = _remove(features[np.ix_(kept, columns)], base)
         with np.errstate(invalid="ignore"):
             result[columns] = np.abs((x * y).sum(axis=0))
@@ -232,8 +244,7 @@ def _find_span(controls: Floats) -> Floats:
 def _remove(columns: Floats, basis: Floats) -> Floats:
     """Remove what the basis explains and scale what is left to length one; NaN when nothing is."""
     left = columns - basis @ (basis.T @ columns)
-    centred = columns - columns.mean(axis=0)
-    length, before = (left**2).sum(axis=0), (centred**2).sum(axis=0)
+    length, before = (left**2).sum(axis=0), (columns**2).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         scaled: Floats = np.where(length > _NOTHING_LEFT * before, left / np.sqrt(length), np.nan)
     return scaled

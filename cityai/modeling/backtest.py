@@ -199,6 +199,13 @@ def run_backtest(
             where="backtest",
             expected="entities that are asked about (`question.entity.cohort`) and have labels",
         )
+    if measured[Y_LOW].isna().any():
+        raise TimeError(
+            "no labels were mature before the first test fold, so no interval can be measured",
+            where="backtest",
+            expected=f"{LEAST_RIPE} earlier origins at which entities were asked about",
+            next_step="lower `backtest.folds` or the cohort's `min_history`",
+        )
     return Backtest(
         predictions=build_predictions(
             measured, coverage=spec.models.coverage, unit=spec.question.unit, chosen=BLEND

@@ -197,8 +197,9 @@ def _forecast_smoothing(asked: Asked) -> FloatArray:
     ahead = np.arange(1, asked.reach + 1)[:, None]
     damped = np.cumsum(grid.damping[best] ** ahead, axis=0)[asked.skip :]
     phases = (length + np.arange(asked.skip, asked.reach)) % season
-    found: FloatArray = level[rows, best] + damped * trend[rows, best]
-    return (found + states[phases][:, rows, best]) * size
+    trended = level[rows, best] + damped * trend[rows, best]
+    found: FloatArray = (trended + states[phases][:, rows, best]) * size
+    return found
 
 
 def _gather_head(values: FloatArray, first: npt.NDArray[np.int64], count: int) -> FloatArray:

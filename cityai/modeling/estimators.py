@@ -1,7 +1,8 @@
 """Boosted trees over all entities together. The only door to LightGBM.
 
 The target is divided by the row's ``level`` and every row weighs as its level, so that entities of
-different size teach each other and errors count in the target's unit.
+different size teach each other and errors count in the target's unit. Every fit takes one thread:
+origins are fitted side by side instead, which is faster on few rows and steady on a busy machine.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def fit_trees(
     features: Sequence[str],
     categories: Mapping[str, tuple[str, ...]],
     seed: int,
-    threads: int,
+    threads: int = 1,
 ) -> Trees:
     """Train trees on rows whose labels were mature.
 
@@ -158,7 +159,7 @@ def predict_trees(trees: Trees, table: pd.DataFrame) -> FloatArray:
         return np.empty(0)
     booster = _read_booster(trees.booster, trees.features)
     matrix = _encode(table, trees.features, trees.categories)
-    relative = np.asarray(booster.predict(matrix), dtype=np.float64)
+    relative = np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
     forecast: FloatArray = relative * _read_level(table)
     return forecast
 
@@ -192,8 +193,8 @@ def compute_contributions(
         else categories
     )
     matrix = _encode(frame, features, known)
-    parts = np.asarray(booster.predict(matrix, pred_contrib=True), dtype=np.float64)
-    raw = np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64)
+    parts = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
+    raw = np.asarray(booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
     link: Link = "log" if "objective=tweedie" in booster_text else "identity"
     values = pd.DataFrame(parts[:, :-1], columns=list(features), index=frame.index)
     return Contributions(values, parts[:, -1], raw, link)

@@ -98,10 +98,10 @@ class TreesModel:
 
     name: str
     label: str
-    rounds: int = 200
+    rounds: int = 120
     leaves: int = 31
     least_rows: int = 30
-    learning_rate: float = 0.05
+    learning_rate: float = 0.08
     feature_share: float = 0.7
     row_share: float = 0.8
     ridge: float = 1.0

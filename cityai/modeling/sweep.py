@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,24 @@ class _Clock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - self._since
 
 
+class _Task:
+    """What all models are asked about; the arrays follow the rows."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        spec: ProjectSpec,
+        rows: Rows,
+        entity: IntArray,
+        learning: frozenset[int],
+    ) -> None:
+        self.panel, self.spec, self.rows, self.entity = panel, spec, rows, entity
+        self.origin: IntArray = rows.table[ORIGIN].to_numpy(np.int64)
+        self.period: IntArray = rows.table[PERIOD].to_numpy(np.int64)
+        self.step: IntArray = rows.table[STEP].to_numpy(np.int64)
+        self.learning = np.isin(self.origin, list(learning))
+
+
 def sweep_origins(
     panel: Panel,
     rows_for: RowsFor,
@@ -119,42 +138,32 @@ def sweep_origins(
         Told in a sentence what is being done.
     """
     clock = _Clock()
-    trees_models = [c for c in candidates if isinstance(c, TreesModel)]
-    learning = plan_training(panel, spec, origins[-1], trees_models)
-    clock.start()
+    learners = [c for c in candidates if isinstance(c, TreesModel)]
+    learning = plan_training(panel, spec, origins[-1], learners)
+    tell = progress or (lambda _: None)
+    tell(f"rows of {len({*origins, *learning})} moments")
     rows = rows_for(sorted({*origins, *learning}))
     clock.stop("rows")
-    categories = list_categories(rows.table, rows.categorical)
-    entity = _find_entities(rows.table, panel)
-    origin_of = rows.table[ORIGIN].to_numpy(np.int64)
-    trees: dict[tuple[str, int], Trees] = {}
+    task = _Task(panel, spec, rows, _find_entities(rows.table, panel), frozenset(learning))
+    asked_rows = np.flatnonzero(np.isin(task.origin, list(origins)))
     columns: dict[str, FloatArray] = {}
-    for place, origin in enumerate(origins, start=1):
-        if progress is not None:
-            progress(f"origin {place} of {len(origins)}, {panel.periods.start(origin):%Y-%m-%d}")
-        here = np.flatnonzero(origin_of == origin)
-        asked = ask_panel(panel, origin, horizon=spec.question.horizon, lead=spec.question.lead)
-        steps = rows.table[STEP].to_numpy(np.int64)[here] - 1
-        for model, prefix in _name_columns(baselines, candidates):
-            clock.start()
-            if isinstance(model, SeriesModel):
-                values = model.forecast(asked)[steps, entity[here]]
-            else:
-                trained = _train(model, rows, entity, categories, panel, origin, learning, spec)
-                values = np.full(len(here), np.nan)
-                if trained is not None:
-                    trees[model.name, origin] = trained
-                    values = predict_trees(trained, rows.table.iloc[here])
-                    values = np.maximum(values, 0.0) if is_nonnegative(asked.history) else values
-            clock.stop(model.name)
-            column = prefix + model.name
-            columns.setdefault(column, np.full(len(rows.table), np.nan))[here] = values
-    asked_rows = np.flatnonzero(np.isin(origin_of, list(origins)))
-    table = rows.table[list(KEPT)].assign(**columns).iloc[asked_rows].reset_index(drop=True)
+    trees: dict[tuple[str, int], Trees] = {}
+    for model, prefix in _name_columns(baselines, candidates):
+        tell(f"{model.label}, at {len(origins)} moments")
+        clock.start()
+        if isinstance(model, SeriesModel):
+            values = _ask_series(model, task, origins)
+        else:
+            trained = _train_origins(model, task, origins)
+            trees |= {(model.name, origin): found for origin, found in trained.items()}
+            values = _ask_trees(trained, task)
+        columns[prefix + model.name] = values[asked_rows]
+        clock.stop(model.name)
+    table = rows.table[list(KEPT)].iloc[asked_rows].reset_index(drop=True).assign(**columns)
     table[ENTITY] = table[ENTITY].astype("str")
     if city_rule is not None:
         table = _join_rule(table, city_rule, len(baselines))
-    return Sweep(table, entity[asked_rows], trees, clock.seconds)
+    return Sweep(table, task.entity[asked_rows], trees, clock.seconds)
 
 
 def plan_training(
@@ -194,38 +203,54 @@ def is_nonnegative(history: FloatArray) -> bool:
     return not bool((history < 0).any())
 
 
+def _ask_series(model: SeriesModel, task: _Task, origins: Sequence[int]) -> FloatArray:
+    """Ask a series model at each origin; NaN in the rows of other origins."""
+    question = task.spec.question
+    values = np.full(len(task.origin), np.nan)
+    for origin in origins:
+        here = np.flatnonzero(task.origin == origin)
+        asked = ask_panel(task.panel, origin, horizon=question.horizon, lead=question.lead)
+        values[here] = model.forecast(asked)[task.step[here] - 1, task.entity[here]]
+    return values
+
+
+def _ask_trees(trained: dict[int, Trees], task: _Task) -> FloatArray:
+    """Ask the trees of each origin; NaN where there are none."""
+    values = np.full(len(task.origin), np.nan)
+    for origin, trees in trained.items():
+        here = np.flatnonzero(task.origin == origin)
+        found = predict_trees(trees, task.rows.table.iloc[here])
+        known = task.panel.known_at(origin)
+        values[here] = np.maximum(found, 0.0) if is_nonnegative(known) else found
+    return values
+
+
+def _train_origins(model: TreesModel, task: _Task, origins: Sequence[int]) -> dict[int, Trees]:
+    """Train at each origin; side by side, since the fits have nothing to do with each other."""
+    categories = list_categories(task.rows.table, task.rows.categorical)
+    with ThreadPoolExecutor(task.spec.models.threads) as pool:
+        fits = pool.map(lambda origin: _train(model, task, categories, origin), origins)
+        return {o: fit for o, fit in zip(origins, fits, strict=True) if fit is not None}
+
+
 def _train(
-    model: TreesModel,
-    rows: Rows,
-    entity: IntArray,
-    categories: dict[str, tuple[str, ...]],
-    panel: Panel,
-    origin: int,
-    learning: Sequence[int],
-    spec: ProjectSpec,
+    model: TreesModel, task: _Task, categories: dict[str, tuple[str, ...]], origin: int
 ) -> Trees | None:
-    """Train on the rows of earlier origins whose labels are mature; None without any."""
-    origin_of = rows.table[ORIGIN].to_numpy(np.int64)
-    period = rows.table[PERIOD].to_numpy(np.int64)
-    usable = np.isin(origin_of, list(learning)) & (period < panel.mature_until(origin))
-    chosen = np.flatnonzero(usable & (origin_of < origin))
-    labels = read_labels(panel, origin, period[chosen], entity[chosen])
+    """Train on rows of earlier origins whose labels are mature; None when they are too few."""
+    mature = task.period < task.panel.mature_until(origin)
+    chosen = np.flatnonzero(task.learning & mature & (task.origin < origin))
+    labels = read_labels(task.panel, origin, task.period[chosen], task.entity[chosen])
     chosen, labels = chosen[~np.isnan(labels)], labels[~np.isnan(labels)]
+    seed = task.spec.models.seed
     if len(chosen) > model.most_rows:
-        generator = np.random.default_rng(spec.models.seed)
-        kept = np.sort(generator.choice(len(chosen), model.most_rows, replace=False))
+        kept = np.random.default_rng(seed).choice(len(chosen), model.most_rows, replace=False)
+        kept.sort()
         chosen, labels = chosen[kept], labels[kept]
     if len(chosen) < 2 * model.least_rows:
         return None
-    return fit_trees(
-        model,
-        rows.table.iloc[chosen],
-        labels,
-        features=rows.features,
-        categories=categories,
-        seed=spec.models.seed,
-        threads=spec.models.threads,
-    )
+    table = task.rows.table.iloc[chosen]
+    features = task.rows.features
+    return fit_trees(model, table, labels, features=features, categories=categories, seed=seed)
 
 
 def _name_columns(
@@ -236,7 +261,7 @@ def _name_columns(
 
 def _find_entities(table: pd.DataFrame, panel: Panel) -> IntArray:
     index = pd.Index(panel.entity_ids)
-    return np.asarray(index.get_indexer(table[ENTITY].astype("str")), dtype=np.int64)
+    return np.asarray(index.get_indexer(pd.Index(table[ENTITY].astype("str"))), dtype=np.int64)
 
 
 def _join_rule(table: pd.DataFrame, city_rule: pd.DataFrame, after: int) -> pd.DataFrame:

@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 YEAR = 52
 
 
-def level_against_last_year(history: History) -> pd.Series:
-    """The last four weeks against the same four weeks a year ago: 1 is as many, 2 twice as many."""
-    values = history.values
-    if len(values) < YEAR + 4:
-        return pd.Series(np.nan, index=values.columns)
-    now = values.iloc[-4:].sum()
-    before = values.iloc[-YEAR - 4 : -YEAR].sum()
-    return now / before.where(before > 0)
+def level_against_the_year(history: History) -> pd.Series:
+    """The last four weeks against the weeks of the past year: 1 is the same, 2 twice as many."""
+    recent = history.values.iloc[-YEAR:]
+    usual = recent.mean()
+    return recent.iloc[-4:].mean() / usual.where(usual > 0)
 
 
 def weeks_since_a_quiet_week(history: History) -> pd.Series:

@@ -281,29 +281,38 @@ def make_explanation(memberships):
     )
 
 
-def make_facts(ids: list[str]) -> RunFacts:
+def make_facts(ids: list[str], names: list[str] | None = None) -> RunFacts:
     return RunFacts(
         run_digest="ab" * 32, data_digest="cd" * 32, spec_digest="ef" * 32, predictions_digest="12" * 32,
         git_commit="654b187", git_dirty=True, created=datetime(2026, 11, 22, 12, 0, tzinfo=UTC),
         versions={"lightgbm": "4.7.0", "cityai": "0.1.0"}, seconds={"backtest": 12.34, "audit": 0.2},
-        first=datetime(2019, 1, 1), last=datetime(2024, 12, 31),
-        entities=pd.DataFrame({"entity_id": ids, "name": [f"District {i}" for i in ids]}),
+        first=datetime(2019, 1, 1), last=datetime(2025, 1, 1),
+        entities=pd.DataFrame({"entity_id": ids, "area_id": ids, "name": names or [f"District {i}" for i in ids]}),
         feature_labels={"lag_1": "tons 1 month ago", "lag_12": "tons 12 months ago"},
     )  # fmt: skip
 
 
-def make_city(words=WORDS, ids=None, groups=None, suppressed=frozenset(), facts=None):
+_KEPT = {}
+
+
+def make_city(words=None, ids=None, groups=None, suppressed=frozenset(), names=None, reuse=False):
     """Everything that a card is drafted from, and the card's record."""
-    spec = make_spec(**words)
-    predictions = make_predictions(ids)
-    ids = sorted(predictions.table["entity_id"].unique())
-    memberships = make_memberships(ids, groups)
-    evaluation = evaluate_predictions(predictions, spec)
-    audit = audit_predictions(predictions, memberships, spec)
+    spec = make_spec(**(WORDS if words is None else words))
+    if not (reuse and _KEPT):
+        predictions = make_predictions(ids)
+        ids = sorted(predictions.table["entity_id"].unique())
+        memberships = make_memberships(ids, groups)
+        evaluation = evaluate_predictions(predictions, spec)
+        audit = audit_predictions(predictions, memberships, spec)
+        parts = (predictions, ids, memberships, evaluation, audit)
+        if reuse:
+            _KEPT["parts"] = parts
+    predictions, ids, memberships, evaluation, audit = _KEPT["parts"] if reuse else parts
     if suppressed:
         audit = hide_groups(audit, suppressed)
+    facts = make_facts(ids, names)
     record = draft_card(
-        facts or make_facts(ids), spec, predictions, evaluation, audit,
+        facts, spec, predictions, evaluation, audit,
         quality=make_quality(ids), backtest=make_backtest(predictions), explanation=make_explanation(memberships),
     )  # fmt: skip
     return SimpleNamespace(
@@ -313,6 +322,7 @@ def make_city(words=WORDS, ids=None, groups=None, suppressed=frozenset(), facts=
         evaluation=evaluation,
         audit=audit,
         record=record,
+        facts=facts,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.data.panel import Panel
+from cityai.data.panel import Panel, build_panel
 from cityai.data.periods import Periods, find_start
 from cityai.data.snapshot import RowCounts, Snapshot
 from cityai.spec.load import Project
@@ -73,9 +73,6 @@ def build_world(
     periods = Periods(period, find_start(period, pd.Timestamp("2019-06-05")), n_periods)
     entity_ids = tuple(f"E{i}" for i in range(n_entities))
     cells = draw_cells(rng, entity_ids, n_periods, gaps, blind, latest, values)
-    first = np.full(n_entities, n_periods)
-    np.minimum.at(first, cells["entity_id"].str[1:].astype(int), cells["known"].to_numpy())
-    active = np.arange(n_periods + 1)[:, None] >= first + 4
     spec = ProjectSpec.model_validate(
         {
             "name": "city_test",
@@ -94,12 +91,14 @@ def build_world(
                     "area": "district",
                     "areas": "districts",
                     "attributes": ["kind", "size"],
+                    "cohort": {"min_history": 4},
                 },
             },
             "data": {
                 "source": {"path": "data.csv"},
                 "time": "day",
                 "known": {"lag_days": 0},
+                "reporting_delay_days": 1,
                 "columns": {
                     "place": {"type": "text"},
                     "kind": {"type": "text", "label": "kind of place"},
@@ -111,15 +110,6 @@ def build_world(
             "features": features,
             "city": CITY,
         }
-    )
-    final = add_up(cells, entity_ids, n_periods, n_periods + latest + blind + 9, gaps)
-    panel = Panel(
-        periods=periods,
-        entity_ids=entity_ids,
-        final=final,
-        late=pd.DataFrame({"period": [], "entity": [], "known": [], "value": []}),
-        active=active,
-        delay=blind + 1,
     )
     snapshot = Snapshot(
         periods=periods,
@@ -133,7 +123,7 @@ def build_world(
         quality_facts=pd.DataFrame(),
         digest="",
     )
-    return World(panel, snapshot, Project(spec, folder, folder, ""))
+    return World(build_panel(snapshot, spec), snapshot, Project(spec, folder, folder, ""))
 
 
 def draw_cells(
@@ -175,16 +165,49 @@ def draw_attributes(rng: np.random.Generator, cells: pd.DataFrame, n_periods: in
     return table.astype({"entity_id": "str", "kind": "str", "area_id": "str"})
 
 
-def add_up(
-    cells: pd.DataFrame, entity_ids: tuple[str, ...], n_periods: int, origin: int, gaps: bool
-) -> np.ndarray:
-    """Add up what is known at an origin, one cell at a time: (periods, entities)."""
-    values = np.full((n_periods, len(entity_ids)), np.nan)
-    for e, entity in enumerate(entity_ids):
-        seen = cells[(cells["entity_id"] == entity) & (cells["known"] <= origin)]
-        if not gaps and len(seen):
-            values[seen["period"].min() :, e] = 0.0
-        for row in seen.sort_values("known").itertuples():
-            before = values[row.period, e]
-            values[row.period, e] = row.value if np.isnan(before) else before + row.value
-    return values
+PROJECT = {
+    "name": "calls",
+    "title": "Calls",
+    "question": {
+        "unit": "calls",
+        "period": "week",
+        "horizon": 2,
+        "entity": {"columns": ["place"]},
+    },
+    "data": {
+        "source": {"path": "data.csv"},
+        "time": "day",
+        "known": {"lag_days": 0},
+        "columns": {"place": {"type": "text"}, "day": {"type": "date"}},
+    },
+    "city": {**CITY, "areas": {"districts": {"path": "areas.csv", "key": "id"}}},
+}
+
+
+def merge_choices(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with nested `changes`; a None takes the key away."""
+    merged = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict) and key != "columns":
+            merged[key] = merge_choices(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[..., Project]:
+    """Write tables into a folder and make the project that reads them."""
+
+    def make(table: bytes | str | pd.DataFrame | None = None, /, **changes: Any) -> Project:
+        if isinstance(table, pd.DataFrame):
+            table = table.to_csv(index=False)
+        if table is not None:
+            content = table.encode() if isinstance(table, str) else table
+            (tmp_path / "data.csv").write_bytes(content)
+        spec = ProjectSpec.model_validate(merge_choices(PROJECT, changes))
+        return Project(spec, tmp_path, tmp_path, "")
+
+    return make

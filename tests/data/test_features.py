@@ -118,14 +118,14 @@ def test_features_of_the_past_agree_with_brute_force(make_world, period, gaps, b
     assert plan.blind == blind
     rows = build_rows(*world.parts, [9, n // 2, n - 1, n])
     seen, checked = Seen(world, plan.choice.windows), 0
-    for row in rows.table.iloc[::3].itertuples():
+    for row in rows.table.iloc[::7].itertuples():
         want = describe(seen, row, period, blind, gaps, row.level)
         have = rows.table.loc[row.Index]
         for name, value in want.items():
             if name in rows.features:
                 np.testing.assert_allclose(have[name], value, rtol=2e-5, atol=1e-5, err_msg=name)
                 checked += 1
-    assert checked > 200
+    assert checked > 80
 
 
 def test_sums_agree_with_a_database(make_world):

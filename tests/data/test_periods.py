@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from cityai.data.periods import Periods, build_periods, find_start
 
 FREQS = ("day", "week", "month")
-moments = st.datetimes(dt.datetime(1890, 1, 1), dt.datetime(2160, 1, 1))
+moments = st.datetimes(pd.Timestamp("1890-01-01"), pd.Timestamp("2160-01-01"))
 
 
 @pytest.mark.parametrize(

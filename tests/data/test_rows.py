@@ -13,7 +13,7 @@ from cityai.errors import SpecError
 
 KEYS = ["origin", "entity_id", "step"]
 few = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -68,7 +68,7 @@ def test_missing_attributes_are_a_group_of_their_own(make_world):
 @pytest.mark.parametrize("where", ["exclude", "labels"])
 def test_an_unknown_feature_is_refused_with_the_nearest_name(make_world, where):
     given = {"exclude": ["lag_11"], "labels": {"lag_11": "x"}}[where]
-    with pytest.raises(SpecError, match="'lag_1'|'lag_13'") as caught:
+    with pytest.raises(SpecError, match=r"'lag_1'|'lag_13'") as caught:
         build_rows(*make_world(**{where: given}).parts, [30])
     assert caught.value.where == f"features.{where}"
 

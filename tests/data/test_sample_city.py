@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.data.panel import build_panel
+from cityai.data.rows import build_rows
 from cityai.data.sample_city import (
     SampleCity,
     ensure_sample_city,
@@ -19,9 +21,13 @@ from cityai.data.sample_city import (
 )
 from cityai.data.sample_city.dirt import SPOILS
 from cityai.data.sample_city.requests import IN_SCOPE, OUT_OF_SCOPE
+from cityai.data.side_tables import read_covariate
 from cityai.data.snapshot import RowCounts, Snapshot, read_snapshot
+from cityai.data.truncation import check_leaks, check_truncation
 from cityai.errors import StoreError
+from cityai.findings import Status
 from cityai.spec.load import Project, load_project
+from cityai.spec.project import CovariateSpec, KnownSpec
 
 ROOT = Path(__file__).parents[2]
 FIRST = np.datetime64("2022-01-03", "D")
@@ -312,6 +318,7 @@ def snapshot(project: Project) -> Snapshot:
     return read_snapshot(project)
 
 
+@pytest.mark.slow
 class TestSnapshot:
     def test_every_row_is_accounted_for(self, city: SampleCity, snapshot: Snapshot) -> None:
         truths = city.truths
@@ -342,6 +349,51 @@ class TestSnapshot:
         counted = snapshot.cells.groupby("period")["n"].sum().reindex(range(WEEKS), fill_value=0)
         silent = [str(day.date()) for day in axis[counted.to_numpy() == 0]]
         assert silent == ["2023-03-06", "2023-03-13"]
+        reporting = snapshot.cells.groupby("period")["entity_id"].nunique()
+        assert list(reporting.index[reporting < PLACES]) == [91, 92, 93, 94]
+        assert (reporting.loc[91:94] == PLACES - 6).all()
+
+
+LEAK = CovariateSpec.model_validate(
+    {
+        "source": {"path": "${CITYAI_SAMPLE}/truth/handled_in_week.csv"},
+        "time": "week_start",
+        "by": "area",
+        "key": "neighbourhood",
+        "known": "ahead",
+        "combine": "sum",
+        "columns": {"handled_in_week": {"type": "number"}},
+    }
+)
+"""As the page shows it: taken for known ahead, which it is not."""
+
+
+@pytest.mark.slow
+class TestTime:
+    def test_features_do_not_see_the_future(self, project: Project, snapshot: Snapshot) -> None:
+        panel = build_panel(snapshot, project.spec)
+        found = check_truncation(panel, snapshot, project, n_origins=3)
+        assert found.status == Status.PASS, found.reason
+
+    @pytest.mark.parametrize("known", ["ahead", "later"])
+    def test_the_leak_is_found_unless_declared_honestly(
+        self, project: Project, snapshot: Snapshot, known: str
+    ) -> None:
+        leak = LEAK
+        if known == "later":
+            leak = LEAK.model_copy(update={"known": KnownSpec(lag_days=7)})
+        spec = project.spec.model_copy(update={"covariates": {"handled": leak}})
+        leaky = replace(project, spec=spec)
+        read = read_covariate(leaky, "handled", leak, snapshot.periods).table
+        seen = replace(snapshot, covariates={"handled": read})
+        panel = build_panel(seen, spec)
+        rows = build_rows(panel, seen, leaky, range(60, WEEKS, 6))
+        found = check_leaks(rows, panel, spec.policy)
+        if known == "ahead":
+            assert found.status == Status.FAIL
+            assert "handled_in_week" in found.subject
+        else:
+            assert found.status == Status.PASS, found.reason
 
 
 def test_the_page_tells_the_truth(city: SampleCity) -> None:

@@ -155,3 +155,9 @@ def logged(tracking: Tracking, state: Path) -> SimpleNamespace:
     )
     closed = tracking.client.get_run(run.run_id)
     return SimpleNamespace(run=run, opened=opened, closed=closed, children=children)
+
+
+@pytest.fixture(scope="session")
+def requests_table() -> pd.DataFrame:
+    """No data are read in these tests: one row is enough for a workspace."""
+    return pd.DataFrame({"id": ["R1"], "opened": ["2024-01-01"]})

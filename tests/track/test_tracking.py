@@ -6,12 +6,14 @@ import socket
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cityai.errors import DataError, StoreError, TrackingError
+from cityai.track.door import import_mlflow, keep_quiet
 from cityai.track.results import LONGEST_NOTE, build_params, cut_note, cut_text
 from cityai.track.runs import FAILURE, NOTE, STOPPED, ProcessStopped, open_run, repair_runs
 from cityai.track.server import (
@@ -24,6 +26,8 @@ from cityai.track.server import (
     is_network_disk,
 )
 from tests.track.conftest import fork, make_outcome, make_spec
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_is_visible_from_its_first_second(logged: SimpleNamespace) -> None:
@@ -299,3 +303,22 @@ def test_a_short_description_is_left_alone() -> None:
     assert cut_note("# A\n\nb") == "# A\n\nb"
     assert len(cut_note("x" * 9000)) <= LONGEST_NOTE
     assert make_outcome().markdown not in cut_note(make_outcome().markdown)
+
+
+def test_mlflow_can_run_the_project(
+    tracking: Tracking,
+    make_workspace: Callable[..., Path],
+    state: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    mlflow = import_mlflow()
+    with keep_quiet():
+        mlflow.set_tracking_uri(tracking.uri)
+        done = mlflow.projects.run(
+            str(ROOT),
+            entry_point="show",
+            parameters={"project": str(make_workspace())},
+            env_manager="local",
+        )
+    assert done.get_status() == "FINISHED"
+    assert 'name: "requests"' in capfd.readouterr().out

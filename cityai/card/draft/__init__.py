@@ -70,7 +70,7 @@ def draft_card(
             use=described.draft_use(spec, findings),
             data=described.draft_data(facts, spec, quality),
             model=draft_model(facts, spec, predictions, backtest, explanation, secret),
-            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden),
+            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings),
             fairness=fairness,
             risks=words.risks,
             oversight=words.oversight,

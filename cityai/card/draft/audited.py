@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -58,7 +58,7 @@ def find_hidden(audit: Audit, spec: ProjectSpec) -> frozenset[str]:
 
 def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
     """Return the (dimension, group) pairs that may not be shown anywhere."""
-    return frozenset((r.dimension, r.group) for r in results if r.status == Status.SUPPRESSED)
+    return frozenset((r.dimension, r.group) for r in results if r.status == "suppressed")
 
 
 def _list_results(table: pd.DataFrame, spec: ProjectSpec) -> tuple[GroupResult, ...]:
@@ -72,7 +72,9 @@ def _list_results(table: pd.DataFrame, spec: ProjectSpec) -> tuple[GroupResult, 
 
 
 def _make_result(
-    row: dict[str, Any], sizes: Mapping[tuple[str, str, str], float | None], spec: ProjectSpec
+    row: Mapping[Hashable, Any],
+    sizes: Mapping[tuple[str, str, str], float | None],
+    spec: ProjectSpec,
 ) -> GroupResult:
     unit = unit_of(row["metric"], spec)
     hide = str(row["status"]) == Status.SUPPRESSED

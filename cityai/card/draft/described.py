@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ from cityai.card.record.described import (
     UsePart,
 )
 from cityai.card.record.measured import DataPart, QualityMeasure, QualityPoint, Rejected
-from cityai.columns import AS_OF, ENTITY, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
+from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.findings import Finding
 from cityai.spec.project import ProjectSpec
 
@@ -107,7 +108,7 @@ def draft_data(
 ) -> tuple[DataPart, ...]:
     """Draft the section on the data and their quality."""
     counts = quality.counts if quality else None
-    measures = _list_measures(quality.measures) if quality else ()
+    measures = _list_measures(quality.measures, spec) if quality else ()
     rows = (
         (counts.read, counts.out_of_scope, counts.rejected, counts.accepted)
         if counts
@@ -120,8 +121,10 @@ def draft_data(
         sha256=facts.data_digest,
         roles=("learning", "testing", "operation"),
         first=facts.first.date(),
-        last=facts.last.date(),
-        grain=f"one row per {'event' if spec.data.layout == 'events' else f'{question.entity.label} and period'}",
+        last=facts.last.date() - timedelta(days=1),
+        grain="one row an event"
+        if spec.data.layout == "events"
+        else f"one row a {question.entity.label} and {question.period}",
         rows_read=rows[0],
         rows_out_of_scope=rows[1],
         rows_rejected=rows[2],
@@ -154,34 +157,49 @@ def draft_findings(findings: Sequence[Finding], spec: ProjectSpec) -> tuple[Find
     )
 
 
+def _round_quality(value: object) -> float | None:
+    """Round to a hundredth of a percent; what is not whole is never printed as 100 %."""
+    number = as_number(value)
+    if number is None:
+        return None
+    return min(round(number, 4), 0.9999) if number < 1 else round(number, 4)
+
+
 def _round_four(value: float | None) -> float | None:
     number = as_number(value)
     return None if number is None else float(f"{number:.4g}")
 
 
-def _list_measures(table: pd.DataFrame) -> tuple[QualityMeasure, ...]:
-    return tuple(
-        QualityMeasure(
-            dimension=row["dimension"],
-            measure=row["measure"],
-            slice=as_text(row["slice"]),
-            value=round_figure(row["value"], "share", as_number(row["n"])),
-            n=as_count(row["n"]),
-            limit=as_number(row["limit"]),
-            status=str(row["status"]),  # type: ignore[arg-type]
-            source="quality.measures",
-        )
-        for row in table.to_dict("records")
+def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasure, ...]:
+    least = spec.policy.small_cell if spec.data.layout == "events" else 0
+    return tuple(_make_measure(row, least) for row in table.to_dict("records"))
+
+
+def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:
+    days = str(row["measure"]).startswith("median days")
+    place = as_text(row["slice"])
+    hide = place != EVERYWHERE and row["n"] < least
+    value = round_figure(row["value"], "days", None) if days else _round_quality(row["value"])
+    return QualityMeasure(
+        dimension=row["dimension"],
+        measure=row["measure"],
+        slice=place,
+        value=None if hide else value,
+        unit="days" if days else "share",
+        n=None if hide else as_count(row["n"]),
+        limit=as_number(row["limit"]),
+        status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
+        source="quality.measures",
     )
 
 
 def _count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     if table.empty:
         return ()
-    counted = table.groupby(["column", "reason"], sort=True).size()
+    counted = table.groupby(["column", "reason"], sort=True).size().reset_index(name="rows")
     return tuple(
-        Rejected(column=str(column), reason=str(reason), rows=int(rows))
-        for (column, reason), rows in counted.items()  # type: ignore[misc]
+        Rejected(column=str(row["column"]), reason=str(row["reason"]), rows=int(row["rows"]))
+        for row in counted.to_dict("records")
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.findings import Finding
 from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def draft_eval(
     evaluation: Evaluation,
     folds: Folds | None,
     hidden: frozenset[str],
+    findings: Iterable[Finding],
 ) -> EvalPart:
     """Draft the section on how well the forecast works.
 
@@ -57,6 +59,8 @@ def draft_eval(
     ----------
     hidden : frozenset of str
         Entities (or areas) that the audit suppressed; their figures stay out of here too.
+    findings : iterable of Finding
+        The run's; what is said of the design follows from them.
     """
     amounts = sum_amounts(predictions.table)
     metrics = _list_metrics(evaluation.metrics, amounts, spec)
@@ -67,7 +71,7 @@ def draft_eval(
     areas = spec.areas
     outlines = areas.boundaries if areas else None
     return EvalPart(
-        design=sentences.describe_design(spec, folds),
+        design=sentences.describe_design(spec, folds, findings),
         folds=_list_folds(folds),
         metrics=metrics,
         comparisons=_list_comparisons(evaluation.comparisons, spec),
@@ -163,7 +167,7 @@ def _list_metrics(table: pd.DataFrame, amounts: Amounts, spec: ProjectSpec) -> t
 
 
 def _make_number(
-    row: dict[str, Any], slices: dict[str, str], amounts: Amounts, spec: ProjectSpec
+    row: Mapping[Hashable, Any], slices: dict[str, str], amounts: Amounts, spec: ProjectSpec
 ) -> Number:
     unit = unit_of(row["metric"], spec)
     n = as_count(row["n"])
@@ -247,7 +251,7 @@ def _sum_city(table: pd.DataFrame, practice: str, spec: ProjectSpec) -> tuple[Se
         shown = dict.fromkeys(columns) if few else {c: round_total(row[c]) for c in columns}
         points.append(
             SeriesPoint(
-                period_start=pd.Timestamp(start).date(),  # type: ignore[arg-type]
+                period_start=pd.Timestamp(start).date(),
                 actual=shown[Y_TRUE],
                 forecast=shown[Y_PRED],
                 low=shown[Y_LOW],
@@ -269,6 +273,7 @@ def _list_places(
     kind = "area" if (own["slice_kind"] == "area").any() else "entity"
     own = own[own["slice_kind"] == kind]
     names = _name_places(facts, kind)
+    areas = _find_areas(facts)
     places = []
     for place, rows in own.groupby("slice", sort=True):
         slices = {"model": FORECAST, kind: str(place)}
@@ -277,7 +282,8 @@ def _list_places(
             figures = [_hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
         name = names.get(str(place), str(place))
-        places.append(PlaceResult(id=str(place), name=name, figures=tuple(figures)))
+        area = str(place) if kind == "area" else areas.get(str(place), "")
+        places.append(PlaceResult(id=str(place), name=name, area=area, figures=tuple(figures)))
     return tuple(places)
 
 
@@ -288,9 +294,18 @@ def _hide_number(number: Number) -> Number:
 
 def _name_places(facts: RunFacts, kind: str) -> dict[str, str]:
     known = facts.entities
-    key = ENTITY if kind == "entity" else "area_id"
+    key = ENTITY if kind == "entity" else AREA
     column = "name" if kind == "entity" else "area_name"
     if known is None or key not in known or column not in known:
         return {}
     named = known.dropna(subset=[key, column])
     return dict(zip(named[key].astype(str), named[column].astype(str), strict=True))
+
+
+def _find_areas(facts: RunFacts) -> dict[str, str]:
+    """Return each entity's area, where no two share one."""
+    known = facts.entities
+    if known is None or AREA not in known:
+        return {}
+    own = known.dropna(subset=[AREA]).drop_duplicates(AREA, keep=False)
+    return dict(zip(own[ENTITY].astype(str), own[AREA].astype(str), strict=True))

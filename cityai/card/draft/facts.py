@@ -29,7 +29,7 @@ class RunFacts:
     seconds : dict of str to float
         Wall-clock seconds of each stage.
     first, last : datetime
-        First and last day that the data cover.
+        First day that the data cover, and the first day that they no longer cover.
     entities : DataFrame or None
         ``entity_id`` with ``name`` (for readers) and ``area_id`` where known. Without it entities
         are shown by their ids.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from cityai.card.record.described import Gap
 from cityai.spec.words import WordsSpec
@@ -80,9 +80,9 @@ QUESTIONS: Final[dict[str, tuple[str, bool]]] = {
 def list_gaps(words: WordsSpec) -> tuple[Gap, ...]:
     """List the human fields that hold nothing, those that release waits for first."""
     answers = words.model_dump(mode="python")
-    gaps = []
+    gaps: list[Gap] = []
     for path, (what, required) in QUESTIONS.items():
-        answer = answers
+        answer: Any = answers
         for key in path.split("."):
             answer = answer[key]
         if answer is None:

@@ -49,8 +49,12 @@ def draft_model(
     """
     question = spec.question
     weights: Mapping[str, float] = backtest.final.blend if backtest else {}
-    names = [c.removeprefix(CANDIDATE) for c in predictions.table if c.startswith(CANDIDATE)]
-    rivals = [c.removeprefix(BASELINE) for c in predictions.table if c.startswith(BASELINE)]
+    names = [
+        c.removeprefix(CANDIDATE) for c in map(str, predictions.table) if c.startswith(CANDIDATE)
+    ]
+    rivals = [
+        c.removeprefix(BASELINE) for c in map(str, predictions.table) if c.startswith(BASELINE)
+    ]
     features = backtest.final.feature_names if backtest else ()
     return ModelPart(
         name=predictions.chosen,

@@ -1,7 +1,8 @@
 """How finely a figure is published.
 
 A rate of a small group with many decimals gives its counts away: for fifty people or fewer, four
-decimals name the exact fraction. So groups of fewer than 200 get two.
+decimals name the exact fraction. So groups of fewer than 200 get two,
+larger ones three: a tenth of a percent, as the sentences say it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from typing import Final
 
 SMALL_GROUP: Final = 200
-RATE_DECIMALS: Final = 4
+RATE_DECIMALS: Final = 3
 SMALL_RATE_DECIMALS: Final = 2
 DIGITS: Final = 4
 SMALL_DIGITS: Final = 3

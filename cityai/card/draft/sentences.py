@@ -15,7 +15,7 @@ from cityai.card.record.measured import (
     SeriesPoint,
 )
 from cityai.card.record.part import Number
-from cityai.card.words import brief, describe_metric, name_one, say_share, write_count
+from cityai.card.words import PAIR, describe_metric, name_one, say_share, write_count, write_number
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
 from cityai.spec.project import ProjectSpec
@@ -34,7 +34,7 @@ def describe_accuracy(
     error = overall.get(("forecast", "wape"))
     if error is not None:
         said.append(
-            f"Added up, the forecasts were off by {brief(error, 'share')} of what happened: "
+            f"Added up, the forecasts were off by {write_number(error, 'share')} of what happened: "
             f"{say_share(error, one)}."
         )
     other = overall.get((f"{BASELINE}{practice}", "wape"))
@@ -42,32 +42,37 @@ def describe_accuracy(
         word = "less" if error < other else "more" if error > other else "the same"
         than = "as" if word == "the same" else "than"
         said.append(
-            f"That is {word} {than} taking {label}, which was off by {brief(other, 'share')}: "
-            f"{say_share(other, one)}."
+            f"That is {word} {than} taking {label}, which was off by "
+            f"{write_number(other, 'share')}: {say_share(other, one)}."
         )
     missed = overall.get(("forecast", "under_forecast_share"))
     if missed is not None:
-        said.append(f"Not foreseen was {say_share(missed, one)} ({brief(missed, 'share')}).")
+        said.append(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
     held = overall.get(("forecast", "coverage"))
     if held is not None:
         said.append(
-            f"The actual value lay inside the stated range {brief(held, 'share')} of the time; "
-            f"the range is meant to hold {brief(spec.models.coverage, 'share')} of the time."
+            f"The actual value lay inside the stated range {write_number(held, 'share')} of the "
+            f"time; it is meant to be {write_number(spec.models.coverage, 'share')}."
         )
     return tuple(said)
 
 
-def describe_design(spec: ProjectSpec, folds: Folds | None) -> tuple[str, ...]:
+def describe_design(
+    spec: ProjectSpec, folds: Folds | None, findings: Iterable[Finding]
+) -> tuple[str, ...]:
     """Say how the past was replayed."""
     question = spec.question
     tests = spec.backtest.folds if folds is None else sum(f.role == "test" for f in folds.folds)
     said = [
         f"The past was replayed {tests} times. Each time the forecast used only what the city's "
-        f"systems held at that moment, looked {_count(question.horizon, question.period)} ahead, and "
-        "was then held against what happened.",
-        "Nothing that became known later was used, late corrections included; a test repeats this "
-        "on data cut at that moment and compares the results bit for bit.",
+        f"systems held at that moment, looked {_count(question.horizon, question.period)} ahead, "
+        "and was then held against what happened.",
     ]
+    if any(f.code == "time.truncation" and f.status is Status.PASS for f in findings):
+        said.append(
+            "Nothing that became known later was used, late corrections included: the inputs were "
+            "made again from data cut at those moments, and were the same to the last bit."
+        )
     weighing = 0 if folds is None else sum(f.role != "test" for f in folds.folds)
     if weighing:
         said.append(
@@ -92,8 +97,8 @@ def describe_series(series: Sequence[SeriesPoint], spec: ProjectSpec) -> str:
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     return (
-        f"The band adds up the ranges of all {spec.question.entity.label_plural}; it is wider than a "
-        f"range for the total would be. The actual total lay inside it in {inside} of "
+        f"The band adds up the ranges of all {spec.question.entity.label_plural}; it is wider than "
+        f"a range for the total would be. The actual total lay inside it in {inside} of "
         f"{_count(len(known), spec.question.period)}."
     )
 
@@ -101,7 +106,8 @@ def describe_series(series: Sequence[SeriesPoint], spec: ProjectSpec) -> str:
 def describe_places(places: Sequence[PlaceResult], spec: ProjectSpec) -> str:
     """Say how many places there are and how many are left out."""
     hidden = sum(all(f.value is None for f in p.figures) for p in places)
-    text = f"{_count_named(len(places), spec.question.entity.label, spec.question.entity.label_plural)}"
+    entity = spec.question.entity
+    text = _count_named(len(places), entity.label, entity.label_plural)
     if hidden:
         text += f", {hidden} of them with too few {spec.question.unit} to show"
     return (
@@ -113,25 +119,27 @@ def describe_places(places: Sequence[PlaceResult], spec: ProjectSpec) -> str:
 def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     """Say what the audit found over all dimensions."""
     judged = [r for r in results if r.limit is not None and r.status != "not applicable"]
-    if not judged:
+    alone = [r for r in judged if PAIR not in r.dimension]
+    paired = [r for r in judged if PAIR in r.dimension]
+    if not alone:
         return ("No group was held against a limit.",)
-    counts = Counter(r.status for r in judged)
-    decided = counts["pass"] + counts["fail"]
-    said = [
-        f"{_count_named(len(judged), 'comparison', 'comparisons')} of a group with its reference: "
-        f"{counts['pass']} within the limit, {counts['fail']} beyond it, "
-        f"{len(judged) - decided} that cannot be told or shown."
-    ]
-    if counts["fail"]:
-        named = sorted(
-            {
-                f"{r.group} ({describe_metric(r.metric).label.lower()})"
-                for r in judged
-                if r.status == "fail"
-            }
-        )
+    said = [f"{_tally(alone, 'comparison of a group', 'comparisons of a group')}."]
+    if paired:
+        said.append(f"{_tally(paired, 'of two groups combined', 'of two groups combined')}.")
+    beyond = [r for r in judged if r.status == "fail"]
+    named = sorted({f"{r.group} ({describe_metric(r.metric).label.lower()})" for r in beyond})
+    if named:
         said.append(f"Beyond the limit: {'; '.join(named)}.")
     return tuple(said)
+
+
+def _tally(results: Sequence[GroupResult], one: str, several: str) -> str:
+    counts = Counter(r.status for r in results)
+    decided = counts["pass"] + counts["fail"]
+    return (
+        f"{_count_named(len(results), one, several)} with its reference: {counts['pass']} within "
+        f"the limit, {counts['fail']} beyond it, {len(results) - decided} not known or not shown"
+    )
 
 
 def describe_dimension(
@@ -178,12 +186,12 @@ def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[s
     if not known:
         return ()
     top = known[:3]
-    named = ", ".join(f"{d.label} ({brief(d.share, 'share')})" for d in top)
+    named = ", ".join(f"{d.label} ({write_number(d.share, 'share')})" for d in top)
     said = [f"What moves the forecasts most: {named}."]
     if weight is not None and weight < 0.999:
         said.append(
-            f"This explains the part of the forecast made by trees ({brief(weight, 'share')} "
-            "of it); the rest continues each series' own level, trend and season."
+            f"This explains {write_number(weight, 'share')} of the forecast, the part made by trees"
+            "; the rest continues each series' own level, trend and season."
         )
     return tuple(said)
 

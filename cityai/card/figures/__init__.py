@@ -5,7 +5,8 @@ from __future__ import annotations
 from cityai.card.figures.accuracy import draw_coverage, draw_folds, draw_series
 from cityai.card.figures.canvas import Figure, Table, drawing
 from cityai.card.figures.evidence import draw_drivers, draw_quality
-from cityai.card.figures.people import Outlines, draw_groups, draw_map, draw_places, read_outlines
+from cityai.card.figures.maps import Outlines, draw_map, read_outlines
+from cityai.card.figures.people import draw_groups, draw_places
 from cityai.card.record import CardRecord
 
 

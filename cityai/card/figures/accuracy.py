@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-import matplotlib.dates as mdates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -20,8 +19,10 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    number_days,
     open_sheet,
     shorten,
+    write_days,
     write_svg,
 )
 from cityai.card.record import CardRecord
@@ -30,7 +31,7 @@ from cityai.card.record.part import Number
 from cityai.card.words import MISSING, write_count, write_day, write_interval, write_number
 from cityai.columns import BASELINE
 
-PERCENT = FuncFormatter(lambda value, _: f"{round(value * 100, 1):g} %")
+PERCENT = FuncFormatter(lambda value, _: f"{round(value * 100, 1):g}%")
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.10g}")
 
 
@@ -53,9 +54,11 @@ def draw_series(record: CardRecord) -> Figure | None:
     far = max(points, key=lambda p: abs((p.forecast or 0) - (p.actual or 0)))
     alternative = (
         f"Line chart of the whole city from {_month(points[0].period_start)} to "
-        f"{_month(points[-1].period_start)}. What happened ranged from {write_number(min(actual), unit)} "
+        f"{_month(points[-1].period_start)}. "
+        f"What happened ranged from {write_number(min(actual), unit)} "
         f"to {write_number(max(actual), unit)}. It lay inside the forecast's band in {inside} of "
-        f"{len(ranged)} {record.model.period}s. The largest miss was in {_month(far.period_start)}: "
+        f"{len(ranged)} {record.model.period}s. "
+        f"The largest miss was in {_month(far.period_start)}: "
         f"{write_number(far.forecast, unit)} forecast, {write_number(far.actual, unit)} happened."
     )
     rows = tuple(
@@ -87,10 +90,10 @@ def draw_series(record: CardRecord) -> Figure | None:
 
 
 def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: float) -> None:
-    x = mdates.date2num([p.period_start for p in points])
-    ranged = [i for i, p in enumerate(points) if p.low is not None and p.high is not None]
+    x = number_days([p.period_start for p in points])
+    ranged = [p.low is not None and p.high is not None for p in points]
     axes.fill_between(
-        x[ranged], [points[i].low for i in ranged], [points[i].high for i in ranged],  # type: ignore[misc]
+        x, [p.low or 0.0 for p in points], [p.high or 0.0 for p in points], where=ranged,
         color=BAND, linewidth=0, label="range",
     )  # fmt: skip
     few = len(points) <= 60
@@ -107,9 +110,7 @@ def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: f
     axes.grid(axis="y")
     axes.yaxis.set_major_formatter(THOUSANDS)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    locator = mdates.AutoDateLocator(minticks=3, maxticks=8 if width > 5 else 5)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+    write_days(axes, width)
     axes.margins(x=0.02)
 
 
@@ -141,9 +142,10 @@ def draw_coverage(record: CardRecord) -> Figure | None:
 
     worst = min(points, key=lambda n: n.value or 0.0)
     alternative = (
-        f"Dot chart. The range is meant to hold {write_number(nominal, 'share')} of the time. It held "
-        f"between {write_number(min(held), 'share')} and {write_number(max(held), 'share')} of the "
-        f"time, least often {worst.slice['step']} {record.model.period}s ahead."
+        f"Dot chart. The range is meant to hold {write_number(nominal, 'share')} of the time. "
+        f"It held between {write_number(min(held), 'share')} and "
+        f"{write_number(max(held), 'share')} of the time, "
+        f"least often {worst.slice['step']} {record.model.period}s ahead."
     )
     rows = tuple((n.slice["step"], write_number(n.value, n.unit), write_count(n.n)) for n in points)
     return Figure(

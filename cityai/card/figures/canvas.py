@@ -6,12 +6,16 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 import matplotlib as mpl
+import matplotlib.dates as mdates
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
@@ -47,7 +51,8 @@ WIDE: Final = 7.6
 NARROW: Final = 3.75
 SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "{http://www.w3.org/1999/xlink}href"
-_STYLE: Final = {
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cityai",
     "text.parse_math": False,
@@ -91,6 +96,7 @@ _TAGS: Final = {
     "rect",
     "polygon",
     "circle",
+    "pattern",
 }
 
 
@@ -153,6 +159,19 @@ def open_sheet(
     return sheet, list(axes.ravel())
 
 
+def number_days(days: Sequence[date]) -> npt.NDArray[np.float64]:
+    """Place days on an axis."""
+    return np.array([day.toordinal() - _EPOCH for day in days], dtype=np.float64)
+
+
+def write_days(axes: Axes, width: float) -> None:
+    """Write an axis of days, briefly."""
+    dates: Any = mdates
+    locator = dates.AutoDateLocator(minticks=3, maxticks=8 if width > 5 else 5)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=False))
+
+
 def shorten(text: str, length: int) -> str:
     """Cut a label that would push the picture aside, and drop what no picture can show."""
     one_line = " ".join(clean_text(text).split())
@@ -200,7 +219,7 @@ def _clean(element: ElementTree.Element, name: str) -> None:
         elif key == "clip-path":
             element.set(key, value.replace("url(#", f"url(#{name}-"))
         elif key == "style":
-            element.set(key, _restyle(value))
+            element.set(key, _restyle(value).replace("url(#", f"url(#{name}-"))
         elif key in {"d", "transform", "x", "y", "width", "height", "viewBox"}:
             element.set(key, re.sub(r"-?\d+\.\d+", _shorten_number, value))
 

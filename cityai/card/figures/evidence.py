@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.dates as mdates
 from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import MaxNLocator
 
@@ -15,8 +14,10 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    number_days,
     open_sheet,
     shorten,
+    write_days,
     write_svg,
 )
 from cityai.card.record import CardRecord
@@ -73,7 +74,8 @@ def draw_drivers(record: CardRecord) -> Figure | None:
     return Figure(
         "drivers",
         "What the forecast leans on",
-        "Share of the movement of all forecasts together. Black lines: how much it varied over the replays.",
+        "Share of the movement of all forecasts together. "
+        "Black lines: how much it varied over the replays.",
         f"Bar chart, the longest bar first: {named}.",
         write_svg(draw(WIDE), "drivers"),
         write_svg(draw(NARROW), "drivers-n"),
@@ -87,7 +89,7 @@ def draw_quality(record: CardRecord) -> Figure | None:
     points = [p for p in data.by_period if p.rows is not None]
     if len(points) < 2:
         return None
-    x = mdates.date2num([p.period_start for p in points])
+    x = number_days([p.period_start for p in points])
     late = [p.median_delay_days for p in points]
     delays = any(d is not None for d in late)
 
@@ -104,9 +106,7 @@ def draw_quality(record: CardRecord) -> Figure | None:
             panels[1].set_title("Days until half of the rows were known")
             panels[1].set_ylim(bottom=0)
         for axes in panels:
-            locator = mdates.AutoDateLocator(minticks=3, maxticks=8 if width > 5 else 5)
-            axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+            write_days(axes, width)
             axes.yaxis.set_major_locator(MaxNLocator(4))
             axes.margins(x=0.01)
             axes.grid(axis="y")
@@ -115,9 +115,11 @@ def draw_quality(record: CardRecord) -> Figure | None:
     fewest = min(points, key=lambda p: p.rows or 0)
     most = max(points, key=lambda p: p.rows or 0)
     alternative = (
-        f"Line chart from {write_day(points[0].period_start)} to {write_day(points[-1].period_start)}. "
+        f"Line chart from {write_day(points[0].period_start)} "
+        f"to {write_day(points[-1].period_start)}. "
         f"Rows per {record.model.period}: fewest {write_count(fewest.rows)} "
-        f"({write_day(fewest.period_start)}), most {write_count(most.rows)} ({write_day(most.period_start)})."
+        f"({write_day(fewest.period_start)}), most {write_count(most.rows)} "
+        f"({write_day(most.period_start)})."
     )
     slow = [p for p in points if p.median_delay_days is not None]
     if slow:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
-from matplotlib.patches import Patch, PathPatch
-from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cityai.card.figures.accuracy import PERCENT
@@ -22,7 +17,6 @@ from cityai.card.figures.canvas import (
     MUTED,
     NARROW,
     PANEL,
-    SCALE,
     SECOND,
     WIDE,
     Figure,
@@ -35,6 +29,7 @@ from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult, PlaceResult
 from cityai.card.words import (
     MISSING,
+    PAIR,
     VERDICTS,
     describe_metric,
     order_metrics,
@@ -43,11 +38,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.errors import DataError
-
-Ring = tuple[tuple[float, float], ...]
-Outlines = Mapping[str, tuple[Ring, ...]]
-"""For each area, the rings of its polygons: (longitude, latitude) pairs."""
+from cityai.columns import EVERYWHERE
 
 POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
 MOST_PLACES = 30
@@ -62,7 +53,7 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
         m for m in order_metrics(record.fairness.limits) if any(r.metric == m for r in results)
     ]
     groups = [g.name for g in dimension.groups]
-    pair = " * " in dimension.name
+    pair = PAIR in dimension.name
     if pair or not metrics or all(r.gap is None for r in results):
         return None
     by_key = {(r.metric, r.group): r for r in results}
@@ -113,12 +104,14 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
         "Predictions",
         "Verdict",
     )
-    share = f"{record.fairness.confidence:.0%}".replace("%", " %")
+    share = write_number(record.fairness.confidence, "share")
+    whole = "whole city" if results[0].reference == EVERYWHERE else "reference"
     return Figure(
         name,
-        f"Gap to the {'whole city' if results[0].reference == 'overall' else 'reference'}: {dimension.label}",
-        f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for all groups "
-        "together. Filled dot: within the limit; hollow: cannot be told yet; cross: beyond it.",
+        f"Gap to the {whole}: {dimension.label}",
+        f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for all "
+        "groups together. Filled dot: within the limit; hollow: cannot be told yet; "
+        "cross: beyond it.",
         alternative,
         write_svg(draw(WIDE), name),
         write_svg(draw(NARROW), f"{name}-n"),
@@ -135,7 +128,8 @@ def _find_reach(results: Sequence[GroupResult]) -> float:
 
 
 def _name(result: GroupResult) -> str:
-    return f"{result.group} ({describe_metric(result.metric).label.lower()}, {write_gap(result.gap, result.unit)})"
+    label = describe_metric(result.metric).label.lower()
+    return f"{result.group} ({label}, {write_gap(result.gap, result.unit)})"
 
 
 def _plot_gaps(
@@ -158,11 +152,12 @@ def _plot_gaps(
             axes.text(-reach * 1.08, row, "not shown", va="center", fontsize=8.5, color=MUTED)
             continue
         fail = result.status == "fail"
+        colour = SECOND if fail else FIRST
         if result.gap_low is not None and result.gap_high is not None:
             axes.plot([result.gap_low, result.gap_high], [row, row], color=INK, linewidth=1.5)
         axes.plot(
             [result.gap], [row], marker="X" if fail else "o", markersize=8 if fail else 6.5,
-            color=SECOND if fail else FIRST, markeredgecolor=SECOND if fail else FIRST, markeredgewidth=1.5,
+            color=colour, markeredgecolor=colour, markeredgewidth=1.5,
             markerfacecolor=PANEL if result.status == "not enough evidence" else None, linewidth=0,
         )  # fmt: skip
     axes.set_xlim(-reach * 1.12, reach * 1.12)
@@ -174,18 +169,20 @@ def _plot_gaps(
     axes.set_title(describe_metric(metric).label)
 
 
-def _error_of(place: PlaceResult) -> float | None:
+def error_of(place: PlaceResult) -> float | None:
+    """Return a place's average error, nothing where it is not shown."""
     return next((f.value for f in place.figures if f.metric == "wape"), None)
 
 
-def _rank(places: Sequence[PlaceResult]) -> list[PlaceResult]:
-    known = [p for p in places if _error_of(p) is not None]
-    return sorted(known, key=lambda p: (-(_error_of(p) or 0.0), p.name, p.id))
+def rank_places(places: Sequence[PlaceResult]) -> list[PlaceResult]:
+    """Order the places that may be shown, the largest error first."""
+    known = [p for p in places if error_of(p) is not None]
+    return sorted(known, key=lambda p: (-(error_of(p) or 0.0), p.name, p.id))
 
 
 def draw_places(record: CardRecord) -> Figure | None:
     """Draw the places in the order of their average error, the whole city beside them."""
-    ranked = _rank(record.eval.places)
+    ranked = rank_places(record.eval.places)
     if len(ranked) < 2:
         return None
     half = MOST_PLACES // 2
@@ -213,7 +210,7 @@ def draw_places(record: CardRecord) -> Figure | None:
                     color=MUTED,
                 )
                 continue
-            value = _error_of(place) or 0.0
+            value = error_of(place) or 0.0
             axes.plot([0, value], [row, row], color=LINE, linewidth=1)
             axes.plot([value], [row], marker="o", markersize=5.5, color=FIRST, linewidth=0)
         if whole is not None:
@@ -234,8 +231,8 @@ def draw_places(record: CardRecord) -> Figure | None:
     first, last = ranked[0], ranked[-1]
     alternative = (
         f"Dot chart of the average error of {len(ranked)} {record.eval.places_label}, from "
-        f"{write_number(_error_of(first), 'share')} ({first.name}) to "
-        f"{write_number(_error_of(last), 'share')} ({last.name}); "
+        f"{write_number(error_of(first), 'share')} ({first.name}) to "
+        f"{write_number(error_of(last), 'share')} ({last.name}); "
         f"the whole city has {write_number(whole, 'share')}."
     )
     return Figure(
@@ -252,7 +249,7 @@ def draw_places(record: CardRecord) -> Figure | None:
 def tabulate_places(record: CardRecord) -> Table:
     """Return all places with their figures, those with the largest error first."""
     metrics = list(dict.fromkeys(f.metric for p in record.eval.places for f in p.figures))
-    ranked = _rank(record.eval.places)
+    ranked = rank_places(record.eval.places)
     rest = [p for p in record.eval.places if p not in ranked]
     rows = []
     for place in [*ranked, *rest]:
@@ -263,125 +260,3 @@ def tabulate_places(record: CardRecord) -> Table:
     return Table(
         ("Place", *(describe_metric(m).label for m in metrics), "Predictions"), tuple(rows)
     )
-
-
-def read_outlines(path: Path, key: str) -> Outlines:
-    """Read the outlines of areas from a GeoJSON file in WGS 84.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read, or a feature has no such property.
-    """
-    try:
-        features = json.loads(path.read_text(encoding="utf-8"))["features"]
-        return {
-            str(f["properties"][key]): tuple(
-                tuple((float(x), float(y)) for x, y, *_ in ring)
-                for ring in _find_rings(f["geometry"])
-            )
-            for f in features
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"the outlines cannot be read ({error})",
-            where=str(path),
-            expected=f"a GeoJSON FeatureCollection of polygons with the property '{key}'",
-            next_step="correct `boundaries` of the area table in the city's file",
-        ) from error
-
-
-def _find_rings(geometry: Mapping[str, object]) -> list[Sequence[Sequence[float]]]:
-    parts = geometry["coordinates"]
-    polygons = parts if geometry["type"] == "MultiPolygon" else [parts]
-    return [ring for polygon in polygons for ring in polygon]  # type: ignore[attr-defined]
-
-
-def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
-    """Draw the areas, the darker the larger their average error."""
-    errors = {p.id: _error_of(p) for p in record.eval.places}
-    known = sorted(v for k, v in errors.items() if v is not None and k in outlines)
-    if len(known) < 2:
-        return None
-    cuts = sorted({known[len(known) * i // len(SCALE)] for i in range(1, len(SCALE))} - {known[0]})
-    points = [xy for k in errors if k in outlines for ring in outlines[k] for xy in ring]
-    west, east = min(x for x, _ in points), max(x for x, _ in points)
-    south, north = min(y for _, y in points), max(y for _, y in points)
-    squeeze = math.cos(math.radians((south + north) / 2))
-    ratio = (north - south) / max((east - west) * squeeze, 1e-9)
-
-    def draw(width: float) -> Sheet:
-        size = min(width, 5.6)
-        sheet, (axes,) = open_sheet(size, min(size * ratio, 6.5) + 0.3)
-        grain = (east - west) / (size * 72) * 0.8
-        for area in sorted(outlines):
-            if area not in errors:
-                continue
-            value = errors[area]
-            colour = PANEL if value is None else SCALE[sum(value >= c for c in cuts)]
-            axes.add_patch(
-                PathPatch(
-                    _trace(outlines[area], grain),
-                    facecolor=colour,
-                    edgecolor=INK,
-                    linewidth=0.35,
-                    hatch="////" if value is None else None,
-                )  # fmt: skip
-            )
-        axes.set_xlim(west, east)
-        axes.set_ylim(south, north)
-        axes.set_aspect(1 / squeeze)
-        axes.set_axis_off()
-        edges = [known[0], *cuts, known[-1]]
-        swatches = [
-            Patch(
-                facecolor=SCALE[i],
-                edgecolor=INK,
-                linewidth=0.35,
-                label=f"{write_number(edges[i], 'share')} to {write_number(edges[i + 1], 'share')}",
-            )
-            for i in range(len(cuts) + 1)
-        ]
-        if any(v is None for v in errors.values()):
-            swatches.append(
-                Patch(
-                    facecolor=PANEL,
-                    edgecolor=INK,
-                    linewidth=0.35,
-                    hatch="////",
-                    label="too few to show",
-                )
-            )
-        axes.legend(handles=swatches, loc="upper left", fontsize=8.5, handlelength=1.4)
-        return sheet
-
-    worst = _rank([p for p in record.eval.places if p.id in outlines])[:3]
-    named = ", ".join(f"{p.name} ({write_number(_error_of(p), 'share')})" for p in worst)
-    alternative = (
-        f"Map of {len(known)} {record.eval.places_label}, darker where the average error is larger: "
-        f"from {write_number(known[0], 'share')} to {write_number(known[-1], 'share')}. Largest in {named}."
-    )
-    return Figure(
-        "map",
-        "Average error on the map",
-        f"Darker: larger error. Outlines from {record.eval.boundaries}. The same figures stand in the table of places.",
-        alternative,
-        write_svg(draw(WIDE), "map"),
-        write_svg(draw(NARROW), "map-n"),
-        tabulate_places(record),
-    )
-
-
-def _trace(rings: Sequence[Ring], grain: float) -> Outline:
-    corners: list[tuple[float, float]] = []
-    codes: list[int] = []
-    for ring in rings:
-        kept = [ring[0]]
-        for x, y in ring[1:]:
-            if math.hypot(x - kept[-1][0], y - kept[-1][1]) >= grain:
-                kept.append((x, y))
-        if len(kept) < 3:
-            continue
-        corners += [*kept, kept[0]]
-        codes += [Outline.MOVETO, *[Outline.LINETO] * (len(kept) - 1), Outline.CLOSEPOLY]  # type: ignore[list-item]
-    return Outline(corners, codes) if corners else Outline([rings[0][0]])

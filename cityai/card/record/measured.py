@@ -16,6 +16,7 @@ class QualityMeasure(Part):
     measure: str
     slice: str
     value: float | None
+    unit: Unit
     n: int | None
     limit: float | None
     status: StatusWord
@@ -183,6 +184,8 @@ class PlaceResult(Part):
 
     id: str
     name: str
+    area: str
+    """Its area on the map; empty where several share one."""
     figures: tuple[Number, ...]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,19 @@ def render_html(record: CardRecord, figures: Sequence[Figure] = ()) -> str:
     str
         The same record and figures give the same bytes.
     """
-    environment = _open_environment(record)
-    page = environment.get_template("card.html.j2").render(
-        record=record,
-        figures={f.name: f for f in figures},
-        tables=tables,
-        failed=[f for f in record.findings if f.status in {"error", "fail"}],
-        unsure=[f for f in record.findings if f.status == "not enough evidence"],
-        required=[g for g in record.gaps if g.required],
-        optional=[g for g in record.gaps if not g.required],
+    head = record.record
+    page = (
+        _open_environment()
+        .get_template("card.html.j2")
+        .render(
+            record=record,
+            figures={f.name: f for f in figures},
+            tables=tables,
+            own_language="" if head.words_language == head.language else head.words_language,
+            failed=[f for f in record.findings if f.status in {"error", "fail"}],
+            unsure=tables.arrange_unsure(record),
+            required=[g for g in record.gaps if g.required],
+        )
     )
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
 
@@ -53,7 +58,8 @@ def render_json(record: CardRecord) -> str:
     return write_canonical(record)
 
 
-def _open_environment(record: CardRecord) -> Environment:
+@cache
+def _open_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -62,12 +68,10 @@ def _open_environment(record: CardRecord) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        clean=lambda value: words.clean_text(str(value)),
         count=words.write_count,
         day=_write_moment,
         figure=words.write_number,
         gap=words.write_gap,
-        interval=words.write_interval,
         link=lambda value: words.check_link(str(value)),
         mail=lambda value: words.check_link(f"mailto:{value}"),
     )
@@ -75,16 +79,12 @@ def _open_environment(record: CardRecord) -> Environment:
     environment.globals.update(
         picture=_show_picture,
         grid_of=_grid_of,
-        own_language=""
-        if record.record.words_language == record.record.language
-        else record.record.words_language,
         verdicts=words.VERDICTS,
         status_words=words.STATUS_WORDS,
         symbols=words.SYMBOLS,
         phases=words.LIFE_PHASES,
         autonomies=words.AUTONOMIES,
         metric_words=words.describe_metric,
-        method_name=lambda model: tables.name_model(record, model),
     )
     environment.finalize = _clean_value
     return environment

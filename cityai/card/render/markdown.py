@@ -6,7 +6,7 @@ import re
 
 from cityai.card.record import CardRecord
 from cityai.card.render import tables
-from cityai.card.words import STATUS_WORDS, SYMBOLS, clean_text, write_day
+from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS, clean_text, write_day
 from cityai.spec.words import NotApplicable
 
 
@@ -42,7 +42,7 @@ def render_markdown(record: CardRecord) -> str:
     lines += [*_write_grid(tables.arrange_practice(record)), "## For whom it works", ""]
     lines += [*(f"- {e(s)}" for s in record.fairness.in_words), ""]
     for dimension in record.fairness.dimensions:
-        if " * " in dimension.name:
+        if PAIR in dimension.name:
             continue
         lines += _write_grid(tables.arrange_groups(record, dimension))
         lines += [f"{e(dimension.caveat)}", ""] if dimension.caveat else []

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult
 from cityai.card.words import (
+    COMPARED,
     MISSING,
+    PAIR,
     QUALITY_DIMENSIONS,
     STATUS_WORDS,
     VERDICTS,
-    brief,
     describe_metric,
     name_baseline,
     name_candidate,
@@ -57,34 +58,29 @@ def make_grid(
 
 def name_model(record: CardRecord, model: str) -> str:
     """Return what a model is called on the page."""
+    name = "the forecast"
     if model.startswith(BASELINE):
-        return name_baseline(model.removeprefix(BASELINE), record.model.period)
-    return (
-        name_candidate(model.removeprefix(CANDIDATE))
-        if model.startswith(CANDIDATE)
-        else "The forecast"
-    )
+        name = name_baseline(model.removeprefix(BASELINE), record.model.period)
+    elif model.startswith(CANDIDATE):
+        name = name_candidate(model.removeprefix(CANDIDATE))
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def arrange_practice(record: CardRecord) -> Grid:
     """Arrange the forecast beside the baselines: the first table that a reader meets."""
-    metrics = ("wape", "under_forecast_share", "bias", "mase")
+    metrics = ("wape", "under_forecast_share", "bias")
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
-    models = ["forecast", *(f"{BASELINE}{b.name}" for b in record.model.baselines)]
-    rows = []
-    for model in models:
+    judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == "wape"}
+    rows: list[list[str | Cell]] = []
+    for model in ("forecast", *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
         found = [overall.get((model, m)) for m in metrics]
-        rows.append(
-            [
-                name_model(record, model),
-                *(
-                    MISSING if n is None else brief(n.value, n.unit)
-                    for n in found
-                ),
-            ]
-        )  # fmt: skip
-    columns = ("Taken from", *(describe_metric(m).label for m in metrics))
-    return make_grid("The forecast beside simpler ways", columns, rows, range(1, len(columns)))
+        written = [MISSING if n is None else write_number(n.value, n.unit) for n in found]
+        verdict = (
+            Cell(COMPARED[judged[model].status], judged[model].status) if model in judged else ""
+        )
+        rows.append([name_model(record, model), *written, verdict])
+    columns = ("Taken from", *(describe_metric(m).label for m in metrics), "Which errs less")
+    return make_grid("The forecast beside simpler ways", columns, rows, range(1, len(metrics) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +101,27 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
         own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
         if own is not None:
             beside = (
-                f"{brief(other.value, other.unit)} with {record.eval.practice_label}"
+                f"{write_number(other.value, other.unit)} with {record.eval.practice_label}"
                 if other
                 else ""
             )
-            keys.append(Key(describe_metric(metric).label, brief(own.value, own.unit), beside))
+            keys.append(
+                Key(describe_metric(metric).label, write_number(own.value, own.unit), beside)
+            )
     held = overall.get(("forecast", "coverage"))
     if held is not None:
-        meant = f"meant to be {brief(record.eval.nominal_coverage, 'share')}"
-        keys.append(Key(describe_metric("coverage").label, brief(held.value, "share"), meant))
+        meant = f"meant to be {write_number(record.eval.nominal_coverage, 'share')}"
+        keys.append(
+            Key(describe_metric("coverage").label, write_number(held.value, "share"), meant)
+        )
     judged = [
         r.status
         for r in record.fairness.results
-        if r.limit is not None and r.status != "not applicable"
+        if r.limit is not None and r.status != "not applicable" and PAIR not in r.dimension
     ]
     if judged:
-        beside = f"{judged.count('pass')} within it, {len(judged) - judged.count('pass') - judged.count('fail')} not known"
+        decided = judged.count("pass") + judged.count("fail")
+        beside = f"{judged.count('pass')} within it, {len(judged) - decided} not known"
         keys.append(
             Key(
                 "Groups' figures beyond a limit", f"{judged.count('fail')} of {len(judged)}", beside
@@ -149,23 +150,33 @@ def arrange_comparisons(record: CardRecord) -> Grid:
 
 def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange one row a group: who, what was not foreseen, and the verdicts."""
-    results = {
-        (r.group, r.metric): r for r in record.fairness.results if r.dimension == dimension.name
-    }
-    metrics = [
-        m for m in order_metrics(record.fairness.limits) if any(key[1] == m for key in results)
-    ]
-    rows = [
+    own = [r for r in record.fairness.results if r.dimension == dimension.name]
+    results = {(r.group, r.metric): r for r in own}
+    metrics = [m for m in order_metrics(record.fairness.limits) if any(r.metric == m for r in own)]
+    people = any(g.residents_share is not None for g in dimension.groups)
+    rows: list[list[str | Cell]] = [
         [
             group.name,
-            write_number(group.residents_share, "share"),
-            write_number(group.data_share, "share"),
             *(_judge(results.get((group.name, m))) for m in metrics),
+            *([write_number(group.residents_share, "share")] if people else []),
+            write_number(group.data_share, "share"),
         ]
         for group in dimension.groups
     ]
-    columns = ("Group", "Residents", "In the data", *(describe_metric(m).label for m in metrics))
-    return make_grid(f"{dimension.label}: verdict by group", columns, rows, (1, 2))
+    tail = ("Residents", "In the data") if people else ("In the data",)
+    columns = ("Group", *(describe_metric(m).label for m in metrics), *tail)
+    numeric = range(len(metrics) + 1, len(columns))
+    return make_grid(f"{dimension.label}: verdict by group", columns, rows, numeric)
+
+
+def arrange_unsure(record: CardRecord) -> tuple[tuple[str, str], ...]:
+    """Arrange what cannot be told yet: a check, and whom it is about or why."""
+    told: dict[str, list[str]] = {}
+    for finding in record.findings:
+        if finding.status == "not enough evidence":
+            group = finding.subject.partition("=")[2]
+            told.setdefault(finding.title, []).append(group or finding.reason)
+    return tuple((title, ", ".join(about)) for title, about in told.items())
 
 
 def _judge(result: GroupResult | None) -> Cell:
@@ -173,7 +184,9 @@ def _judge(result: GroupResult | None) -> Cell:
         return Cell(MISSING)
     if result.value is None:
         return Cell(VERDICTS[result.status], result.status)
-    return Cell(f"{brief(result.value, result.unit)} · {VERDICTS[result.status]}", result.status)
+    return Cell(
+        f"{write_number(result.value, result.unit)} · {VERDICTS[result.status]}", result.status
+    )
 
 
 def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -250,14 +263,14 @@ def arrange_quality(record: CardRecord) -> Grid:
         (
             m.measure,
             QUALITY_DIMENSIONS.get(m.dimension, m.dimension),
-            write_number(m.value, "share"),
-            write_number(m.limit, "share"),
+            write_number(m.value, m.unit),
+            write_number(m.limit, m.unit),
             write_count(m.n),
             Cell(STATUS_WORDS[m.status], m.status),
         )
         for m in measures
     ]
-    columns = ("Measure", "Question", "Share", "At least", "Of", "Outcome")
+    columns = ("Measure", "Question", "Value", "At least", "Of", "Outcome")
     return make_grid("Quality of the data", columns, rows, (2, 3, 4))
 
 
@@ -269,8 +282,8 @@ def arrange_quality_by_place(record: CardRecord) -> Grid:
             names.get(m.slice, m.slice),
             m.dimension,
             m.measure,
-            write_number(m.value, "share"),
-            write_number(m.limit, "share"),
+            write_number(m.value, m.unit),
+            write_number(m.limit, m.unit),
             write_count(m.n),
             Cell(STATUS_WORDS[m.status], m.status),
         )
@@ -278,7 +291,7 @@ def arrange_quality_by_place(record: CardRecord) -> Grid:
         for m in d.quality
         if m.slice != "overall"
     ]
-    columns = ("Place", "Dimension", "Measure", "Share", "At least", "Of", "Outcome")
+    columns = ("Place", "Dimension", "Measure", "Value", "At least", "Of", "Outcome")
     return make_grid("Quality of the data by place", columns, rows, (3, 4, 5))
 
 

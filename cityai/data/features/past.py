@@ -263,7 +263,8 @@ def _divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Fl
     """Divide; NaN where the divisor is zero or missing, never infinite."""
     over, under = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
     result = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
-    return np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
+    np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
+    return result
 
 
 def _count(n: int, period: str) -> str:

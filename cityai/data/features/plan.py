@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, NOT_RECORDED, PERIOD
+from cityai.columns import AREA, ENTITY, NOT_RECORDED
 from cityai.data.side_tables import KNOWN
 from cityai.errors import SpecError
 from cityai.spec.project import FeaturesSpec, Period, ProjectSpec
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Sensible choices for one length of period, settled on public data (see `docs/decisions`).
+    """Sensible choices for one length of period, settled on five public data sets.
 
     Attributes
     ----------
@@ -129,10 +129,10 @@ def plan_features(panel: Panel, snapshot: Snapshot, spec: ProjectSpec) -> Featur
     Parameters
     ----------
     panel : Panel
-        The cohort and the time axis.
+        The cohort, the time axis and the blind periods.
     snapshot : Snapshot
-        The whole data; only their shape is looked at (delays, which area holds which entity, the
-        texts of attributes), never the course of the target.
+        The whole data; only the attributes are looked at (which area holds which entity, which
+        texts there are), never the target.
     spec : ProjectSpec
         The project.
 
@@ -142,16 +142,14 @@ def plan_features(panel: Panel, snapshot: Snapshot, spec: ProjectSpec) -> Featur
         When a declared lag or window can never be known.
     """
     question = spec.question
-    cells = snapshot.cells
-    blind = int((cells[KNOWN] - cells[PERIOD]).min()) - 1 if len(cells) else 0
-    choice = _choose(spec.features, DEFAULTS[question.period], blind, panel.periods.count)
+    choice = _choose(spec.features, DEFAULTS[question.period], panel.blind, panel.periods.count)
     texts = snapshot.attributes.drop(columns=[ENTITY, KNOWN]).select_dtypes(exclude="number")
     return FeaturePlan(
         period=question.period,
         unit=question.unit,
         lead=question.lead,
         horizon=question.horizon,
-        blind=blind,
+        blind=panel.blind,
         gaps=question.missing_periods == "missing",
         floor=0.25 if question.measure == "count" else None,
         season=panel.periods.season,

@@ -79,7 +79,7 @@ def open_source(
             opened = _open(kind, source, path, wanted, max_rows, room)
             yield opened if unpivot is None else _unpivot(opened, unpivot)
         except duckdb.Error as error:
-            raise translate_error(error, path) from error
+            raise translate_error(error, path) from None
 
 
 def _open(

@@ -37,7 +37,7 @@ def open_database(
     schema = {table: schema for schema, table in known}
     _check_table(source, list(schema), path)
     named = f"city.{quote_name(schema[source.table])}.{quote_name(source.table)}"  # type: ignore
-    rows = int(engine.con.execute(f"SELECT count(*) FROM {named}").fetchone()[0])
+    rows = int(engine.con.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])
     check_size(rows, max_rows, path)
     engine.con.execute(f"CREATE VIEW raw AS SELECT *, row_number() OVER () AS row_n_ FROM {named}")
     table = engine.table("raw")
@@ -67,7 +67,7 @@ def open_sqlite(
             header = [row[0] for row in store.execute(f"SELECT * FROM {named} LIMIT 0").description]
             wanted = check_columns(wanted, header, path)
             place = {name: f"c{i}" for i, name in enumerate(wanted)}
-            rows = int(store.execute(f"SELECT count(*) FROM {named}").fetchone()[0])
+            rows = int(store.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])
             check_size(rows, max_rows, path)
             if not rows:
                 raise DataError(f"the table '{source.table}' has no rows", where=str(path))

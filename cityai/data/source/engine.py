@@ -174,8 +174,10 @@ def check_size(rows: int, max_rows: int, path: Path) -> None:
         )
 
 
-def translate_error(error: duckdb.Error, path: Path) -> DataError:
-    """Say what the engine met in words for the one who gave the file."""
+def translate_error(error: duckdb.Error, path: Path) -> Exception:
+    """Say what the engine met in words for the one who gave the file; a fault of ours stays one."""
+    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
+        return error
     said = str(error).strip().splitlines()[0]
     if isinstance(error, duckdb.OutOfMemoryException):
         return DataError(

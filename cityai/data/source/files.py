@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
@@ -22,7 +24,7 @@ from cityai.errors import DataError
 from cityai.spec.project import SourceSpec
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    pass
 
 _LOST: Final = ("LINE SIZE OVER MAXIMUM", "INVALID STATE", "INVALID ENCODING")
 _CUT_ROW: Final = {
@@ -47,14 +49,17 @@ def open_csv(
     place = {name: f"c{plain.header.index(name)}" for name in wanted}
     kept = ", ".join(place[name] for name in wanted)
     # Every option is written out: the engine's guesses may fold a file into one column.
+    options = (
+        f"auto_detect=false, header=true, delim={quote_text(source.delimiter)}, quote='\"', "
+        "escape='\"', comment='', strict_mode=true, null_padding=false, "
+        f"store_rejects=true, rejects_limit=0, columns={{{cells}}}"
+    )
     engine.con.execute(
-        f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n FROM read_csv("
-        f"{quote_text(plain.path)}, auto_detect=false, header=true, "
-        f"delim={quote_text(source.delimiter)}, quote='\"', escape='\"', comment='', strict_mode=true, "
-        f"null_padding=false, ignore_errors=false, store_rejects=true, rejects_limit=0, columns={{{cells}}})"
+        f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n "
+        f"FROM read_csv({quote_text(plain.path)}, {options})"
     )
     cut_rows = _list_cut_rows(engine, path)
-    read = int(engine.con.execute("SELECT count(*) FROM raw").fetchone()[0]) + len(cut_rows)
+    read = int(engine.con.execute("SELECT count(*) FROM raw").fetchall()[0][0]) + len(cut_rows)
     if read != plain.records:
         raise DataError(
             f"the file has {plain.records:,} rows by its line ends and {read:,} by its quotes",
@@ -64,10 +69,10 @@ def open_csv(
         )
     if read == 0:
         raise DataError("the file has a header and no rows", where=str(path))
-    table = engine.table("raw")
-    if len(cut_rows):
-        table = _renumber(engine, cut_rows)
-    return SourceTable(table, place, cut_rows, plain.digest, str(path), True, engine)
+    opened = SourceTable(
+        engine.table("raw"), place, cut_rows, plain.digest, str(path), True, engine
+    )
+    return _renumber(opened) if len(cut_rows) else opened
 
 
 def _list_cut_rows(engine: Any, path: Path) -> pd.DataFrame:
@@ -92,25 +97,23 @@ def _list_cut_rows(engine: Any, path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(REJECT_COLUMNS)).astype({ROW_NUMBER: "int64"})
 
 
-def _renumber(engine: Any, cut_rows: pd.DataFrame) -> ir.Table:
+def _renumber(opened: SourceTable) -> SourceTable:
     """Give every row its number in the file, those that were cut counted."""
-    before = cut_rows[ROW_NUMBER].to_numpy() - pd.RangeIndex(len(cut_rows)).to_numpy()
-    engine.con.register("cut_frame", pd.DataFrame({"at": before, "skip": 1}))
-    engine.con.execute(
-        "CREATE TABLE cut AS SELECT at, sum(sum(skip)) OVER (ORDER BY at)::BIGINT AS skip "
-        "FROM cut_frame GROUP BY at"
-    )
-    engine.con.execute(
+    order = np.arange(len(opened.cut_rows), dtype=np.int64)
+    place = opened.cut_rows[ROW_NUMBER].to_numpy(np.int64) - order
+    skips = pd.DataFrame({"place": place, "skip": order + 1}).groupby("place").max()
+    opened.put("cut", skips.reset_index())
+    opened.engine.con.execute(
         "CREATE TABLE numbered AS SELECT raw.* REPLACE (raw.n + coalesce(cut.skip, 0) AS n) "
-        "FROM raw ASOF LEFT JOIN cut ON raw.n >= cut.at"
+        "FROM raw ASOF LEFT JOIN cut ON raw.n >= cut.place"
     )
-    return engine.table("numbered")
+    return replace(opened, table=opened.engine.table("numbered"))
 
 
 def open_parquet(engine: Any, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
     """Open a Parquet file where it is; its row count is looked at first."""
     quoted = quote_text(path)
-    rows = engine.con.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchone()
+    rows = engine.con.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchall()[0]
     check_size(int(rows[0]), max_rows, path)
     engine.con.execute(
         f"CREATE VIEW raw AS SELECT * FROM read_parquet({quoted}, file_row_number=true)"

@@ -1,4 +1,4 @@
-"""Check a card against the saved predictions: every figure counted again, one row at a time.
+"""Every figure of a card, counted again from the predictions, one row at a time.
 
 Nothing here is shared with the assessment: no sums, no tensor, only masks, weights and plain
 arithmetic on the table of predictions. What is shared is how finely a figure is published.
@@ -6,22 +6,20 @@ arithmetic on the table of predictions. What is shared is how finely a figure is
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from pydantic import ValidationError
 
 from cityai.card.draft.rounding import count_decimals, find_size, round_total
-from cityai.card.record import CardRecord, digest_record, write_canonical
+from cityai.card.record import CardRecord
 from cityai.card.record.part import Number
 from cityai.columns import (
+    AREA,
     BASELINE,
     CANDIDATE,
     ENTITY,
@@ -37,10 +35,10 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.data.groups import Membership
-from cityai.errors import DataError
-from cityai.findings import Finding, Status
 from cityai.modeling.predictions import Predictions
-from cityai.spec.project import ProjectSpec
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,134 +73,10 @@ class Claim:
         return abs(self.counted - self.printed) <= half * (1 + 1e-6) + 1e-12 * abs(self.counted)
 
 
-def verify_card(
-    card: CardRecord | Path,
-    predictions: Predictions,
-    memberships: Sequence[Membership],
-    spec: ProjectSpec,
-) -> tuple[Finding, ...]:
-    """Verify a card: its own digest, the pages beside it, and every figure from the predictions.
-
-    Parameters
-    ----------
-    card : CardRecord or Path
-        The record, or ``card.json``, or the folder that holds it; pages beside it are checked too.
-    predictions : Predictions
-        The saved predictions.
-    memberships : sequence of Membership
-        Groups of the audit.
-    spec : ProjectSpec
-        The project.
-
-    Returns
-    -------
-    tuple of Finding
-        ``card.digest``, ``card.pages`` (for a path) and ``card.figures``; the last names the first
-        figure that differs, with what is printed and what was counted.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read as a card.
-    """
-    if isinstance(card, CardRecord):
-        return _check_digest(card), _check_figures(card, predictions, memberships, spec)
-    path = card / "card.json" if card.is_dir() else card
-    text = _read_text(path)
-    record = read_record(text, where=str(path))
-    own = _check_digest(record, text)
-    pages = _check_pages(path.parent, record)
-    return own, pages, _check_figures(record, predictions, memberships, spec)
-
-
-def read_record(text: str, *, where: str = "card.json") -> CardRecord:
-    """Read a record from its JSON.
-
-    Raises
-    ------
-    DataError
-        When it is not a card of this version.
-    """
-    try:
-        return CardRecord.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(
-            f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}",
-            where=where,
-            expected="a card of this version, as `cityai run` writes it",
-            next_step="run `cityai run` again, or use the version that wrote it",
-        ) from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the card cannot be read ({error})",
-            where=str(path),
-            next_step="give the folder of a published card",
-        ) from error
-
-
-def _check_digest(record: CardRecord, text: str = "") -> Finding:
-    title, code = "The record is as it was sealed", "card.digest"
-    printed, counted = record.record.content_digest, digest_record(record)
-    if printed != counted:
-        reason = f"The record says {printed[:12] or 'nothing'}, its content gives {counted[:12]}."
-        return Finding(code, Status.FAIL, title, reason)
-    if text and _digest_text(text) != _digest_text(write_canonical(record)):
-        return Finding(code, Status.FAIL, title, "The file is not the record's canonical JSON.")
-    return Finding(code, Status.PASS, title, f"The content gives {counted[:12]}, as it says.")
-
-
-def _digest_text(text: str) -> str:
-    return hashlib.sha256(json.dumps(json.loads(text), sort_keys=True).encode()).hexdigest()
-
-
-def _check_pages(folder: Path, record: CardRecord) -> Finding:
-    title, code = "The pages were made from this record", "card.pages"
-    digest, found = record.record.content_digest, []
-    for name, mark in (
-        ("card.html", f'<meta name="cityai-record" content="{digest}">'),
-        ("card.md", f"record `{digest}`"),
-    ):
-        if (folder / name).is_file():
-            if mark not in _read_text(folder / name):
-                reason = f"{name} was made from another record than card.json."
-                return Finding(code, Status.FAIL, title, reason, subject=name)
-            found.append(name)
-    if not found:
-        return Finding(code, Status.NOT_APPLICABLE, title, "There is no page beside the record.")
-    return Finding(code, Status.PASS, title, f"{' and '.join(found)} carry its digest.")
-
-
-def _check_figures(
-    record: CardRecord,
-    predictions: Predictions,
-    memberships: Sequence[Membership],
-    spec: ProjectSpec,
-) -> Finding:
-    title, code = "Every figure follows from the predictions", "card.figures"
-    checked = 0
-    for claim in list_claims(record, predictions, memberships, spec):
-        if not claim.holds:
-            counted = f"{claim.counted:.10g}" if math.isfinite(claim.counted) else "nothing"
-            reason = f"{claim.path} is printed as {claim.printed}, the predictions give {counted}."
-            observed = claim.counted if math.isfinite(claim.counted) else None
-            return Finding(
-                code, Status.FAIL, title, reason, observed, claim.printed, "", claim.path
-            )
-        checked += 1
-    return Finding(code, Status.PASS, title, f"{checked:,} figures were counted again and agree.")
-
-
 def list_claims(
     record: CardRecord,
     predictions: Predictions,
     memberships: Sequence[Membership],
-    spec: ProjectSpec,
 ) -> Iterator[Claim]:
     """List every figure that follows from the predictions, each counted again."""
     table = _prepare(predictions.table)
@@ -232,7 +106,7 @@ def list_claims(
 def _prepare(table: pd.DataFrame) -> pd.DataFrame:
     """Add, for each forecast, the row's part of a capacity shared in proportion to it."""
     table = table.reset_index(drop=True)
-    forecasts = [c for c in table if c == Y_PRED or c.startswith((BASELINE, CANDIDATE))]
+    forecasts = [c for c in map(str, table) if c == Y_PRED or c.startswith((BASELINE, CANDIDATE))]
     given = {f"given.{c}": np.full(len(table), np.nan) for c in forecasts}
     for _, rows in table.groupby([FOLD, STEP], sort=False):
         for column in forecasts:
@@ -251,7 +125,7 @@ def _claim_metrics(numbers: Sequence[Number], path: str, table: pd.DataFrame) ->
         mask = np.ones(len(table))
         for kind, value in number.slice.items():
             if kind != "model":
-                column = {"entity": ENTITY, "area": "area_id", "fold": FOLD, "step": STEP}[kind]
+                column = {"entity": ENTITY, "area": AREA, "fold": FOLD, "step": STEP}[kind]
                 mask *= (table[column].astype(str) == value).to_numpy()
         model = number.slice["model"]
         column = Y_PRED if model == "forecast" else model
@@ -282,10 +156,10 @@ def _claim_series(record: CardRecord, table: pd.DataFrame) -> Iterator[Claim]:
 
 def _weigh_groups(
     memberships: Sequence[Membership], table: pd.DataFrame
-) -> dict[str, dict[str, np.ndarray]]:
+) -> dict[str, dict[str, Floats]]:
     """Give each row's part in each group, and in each pair of groups."""
     entities = table[ENTITY].astype(str)
-    single: dict[str, dict[str, np.ndarray]] = {}
+    single: dict[str, dict[str, Floats]] = {}
     for membership in memberships:
         unknown = ~entities.isin(membership.weights.index.astype(str)).to_numpy()
         groups = {}
@@ -309,7 +183,7 @@ def _weigh_groups(
 
 
 def _claim_groups(
-    record: CardRecord, table: pd.DataFrame, weights: Mapping[str, Mapping[str, np.ndarray]]
+    record: CardRecord, table: pd.DataFrame, weights: Mapping[str, Mapping[str, Floats]]
 ) -> Iterator[Claim]:
     whole = np.ones(len(table))
     for i, result in enumerate(record.fairness.results):
@@ -352,7 +226,7 @@ def _claim(
     metric: str,
     unit: str,
     table: pd.DataFrame,
-    weight: np.ndarray,
+    weight: Floats,
     column: str = Y_PRED,
     *,
     coarse: bool = False,
@@ -363,21 +237,21 @@ def _claim(
     return Claim(path, printed, counted, decimals)
 
 
-def _size(metric: str, table: pd.DataFrame, weight: np.ndarray, column: str) -> float | None:
+def _size(metric: str, table: pd.DataFrame, weight: Floats, column: str) -> float | None:
     n = float((weight * _usable(metric, table, column)).sum())
     return find_size(metric, n, float((weight * table[Y_TRUE].fillna(0.0)).sum()))
 
 
-def _usable(metric: str, table: pd.DataFrame, column: str) -> np.ndarray:
+def _usable(metric: str, table: pd.DataFrame, column: str) -> Bools:
     rows = np.isfinite(table[Y_TRUE]) & np.isfinite(table[column])
     if metric in {"coverage", "interval_width"}:
         rows &= np.isfinite(table[Y_LOW]) & np.isfinite(table[Y_HIGH])
     elif metric == "mase":
         rows &= np.isfinite(table[SCALE]) & (table[SCALE] > 0)
-    return rows.to_numpy()
+    return np.asarray(rows, dtype=np.bool_)
 
 
-def _count(metric: str, table: pd.DataFrame, weight: np.ndarray, column: str) -> float:
+def _count(metric: str, table: pd.DataFrame, weight: Floats, column: str) -> float:
     """Count one metric over weighted rows, as its definition says it."""
     kept = _usable(metric, table, column) & (weight > 0)
     rows, w = table[kept], weight[kept]
@@ -395,7 +269,7 @@ def _count(metric: str, table: pd.DataFrame, weight: np.ndarray, column: str) ->
         "mase": (abs(p - y) / rows[SCALE].to_numpy(), None),
         "under_forecast_share": (np.where(y > p, y - p, 0.0), y),
         "over_forecast_share": (np.where(p > y, p - y, 0.0), y),
-        "coverage": ((rows[Y_LOW] <= y).to_numpy() & (y <= rows[Y_HIGH]).to_numpy(), None),
+        "coverage": ((rows[Y_LOW].to_numpy() <= y) & (y <= rows[Y_HIGH].to_numpy()), None),
         "interval_width": ((rows[Y_HIGH] - rows[Y_LOW]).to_numpy(), None),
         "unmet_need": (np.where(y > given, y - given, 0.0), y),
         "idle_capacity": (np.where(given > y, given - y, 0.0), given),
@@ -405,6 +279,6 @@ def _count(metric: str, table: pd.DataFrame, weight: np.ndarray, column: str) ->
     return math.sqrt(value) if metric == "rmse" else value
 
 
-def _divide(above: np.ndarray, below: np.ndarray) -> float:
+def _divide(above: Floats, below: Floats) -> float:
     bottom = math.fsum(below)
     return math.fsum(above) / bottom if bottom > 0 else math.nan

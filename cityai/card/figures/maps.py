@@ -1,0 +1,161 @@
+"""The map of areas, drawn from their outlines."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure as Sheet
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path as Outline
+
+from cityai.card.figures.canvas import (
+    INK,
+    NARROW,
+    PANEL,
+    SCALE,
+    WIDE,
+    Figure,
+    open_sheet,
+    write_svg,
+)
+from cityai.card.figures.people import error_of, rank_places, tabulate_places
+from cityai.card.record import CardRecord
+from cityai.card.words import write_number
+from cityai.errors import DataError
+
+Ring = tuple[tuple[float, float], ...]
+Outlines = Mapping[str, tuple[Ring, ...]]
+"""For each area, the rings of its polygons: (longitude, latitude) pairs."""
+
+
+def read_outlines(path: Path, key: str) -> Outlines:
+    """Read the outlines of areas from a GeoJSON file in WGS 84.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, or a feature has no such property.
+    """
+    try:
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        return {
+            _write_id(f["properties"][key]): tuple(
+                tuple((float(x), float(y)) for x, y, *_ in ring)
+                for ring in _find_rings(f["geometry"])
+            )
+            for f in features
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"the outlines cannot be read ({error})",
+            where=str(path),
+            expected=f"a GeoJSON FeatureCollection of polygons with the property '{key}'",
+            next_step="correct `boundaries` of the area table in the city's file",
+        ) from error
+
+
+def _write_id(value: object) -> str:
+    """Write an id as a table has it: 101, also where the outlines say 101.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _find_rings(geometry: Mapping[str, object]) -> list[Sequence[Sequence[float]]]:
+    parts = geometry["coordinates"]
+    polygons = parts if geometry["type"] == "MultiPolygon" else [parts]
+    return [ring for polygon in polygons for ring in polygon]  # type: ignore[attr-defined]
+
+
+def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
+    """Draw the areas, the darker the larger their average error."""
+    errors = {p.area: error_of(p) for p in record.eval.places if p.area}
+    known = sorted(v for k, v in errors.items() if v is not None and k in outlines)
+    if len(known) < 2:
+        return None
+    cuts = sorted({known[len(known) * i // len(SCALE)] for i in range(1, len(SCALE))} - {known[0]})
+    points = [xy for k in errors if k in outlines for ring in outlines[k] for xy in ring]
+    west, east = min(x for x, _ in points), max(x for x, _ in points)
+    south, north = min(y for _, y in points), max(y for _, y in points)
+    squeeze = math.cos(math.radians((south + north) / 2))
+    ratio = (north - south) / max((east - west) * squeeze, 1e-9)
+
+    def draw(width: float) -> Sheet:
+        size = min(width, 5.6)
+        sheet, (axes,) = open_sheet(size, min(size * ratio, 6.5) + 0.3)
+        grain = (east - west) / (size * 72) * 0.8
+        for area in sorted(outlines):
+            if area not in errors:
+                continue
+            value = errors[area]
+            colour = PANEL if value is None else SCALE[sum(value >= c for c in cuts)]
+            axes.add_patch(
+                PathPatch(
+                    _trace(outlines[area], grain),
+                    facecolor=colour,
+                    edgecolor=INK,
+                    linewidth=0.35,
+                    hatch="////" if value is None else None,
+                )
+            )
+        axes.set_xlim(west, east)
+        axes.set_ylim(south, north)
+        axes.set_aspect(1 / squeeze)
+        axes.set_axis_off()
+        edges = [known[0], *cuts, known[-1]]
+        swatches = [
+            Patch(
+                facecolor=SCALE[i],
+                edgecolor=INK,
+                linewidth=0.35,
+                label=f"{write_number(edges[i], 'share')} to {write_number(edges[i + 1], 'share')}",
+            )
+            for i in range(len(cuts) + 1)
+        ]
+        if any(v is None for v in errors.values()):
+            swatches.append(
+                Patch(
+                    facecolor=PANEL,
+                    edgecolor=INK,
+                    linewidth=0.35,
+                    hatch="////",
+                    label="too few to show",
+                )
+            )
+        axes.legend(handles=swatches, loc="upper left", fontsize=8.5, handlelength=1.4)
+        return sheet
+
+    worst = rank_places([p for p in record.eval.places if p.area in outlines])[:3]
+    named = ", ".join(f"{p.name} ({write_number(error_of(p), 'share')})" for p in worst)
+    alternative = (
+        f"Map of {len(known)} {record.eval.places_label}, darker where the average error is "
+        f"larger: from {write_number(known[0], 'share')} to {write_number(known[-1], 'share')}. "
+        f"Largest in {named}."
+    )
+    return Figure(
+        "map",
+        "Average error on the map",
+        f"Darker: larger error. Outlines from {record.eval.boundaries}. "
+        "The same figures stand in the table of places.",
+        alternative,
+        write_svg(draw(WIDE), "map"),
+        write_svg(draw(NARROW), "map-n"),
+        tabulate_places(record),
+    )
+
+
+def _trace(rings: Sequence[Ring], grain: float) -> Outline:
+    corners: list[tuple[float, float]] = []
+    codes: list[np.uint8] = []
+    for ring in rings:
+        kept = [ring[0]]
+        for x, y in ring[1:]:
+            if math.hypot(x - kept[-1][0], y - kept[-1][1]) >= grain:
+                kept.append((x, y))
+        if len(kept) < 3:
+            continue
+        corners += [*kept, kept[0]]
+        codes += [Outline.MOVETO, *[Outline.LINETO] * (len(kept) - 1), Outline.CLOSEPOLY]
+    return Outline(corners, codes) if corners else Outline([rings[0][0]])

@@ -1,0 +1,224 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
+ProjectPath = Annotated[
+    Path, typer.Argument(metavar="PROJECT", help="Folder of the project, or its project.yaml.")
+]
+
+app = typer.Typer(
+    name="cityai",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+card = typer.Typer(
+    name="card", help="Look after published cards.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(card)
+
+
+class Layout(StrEnum):
+    """How `show` writes."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+class File(StrEnum):
+    """What `schema` describes."""
+
+    PROJECT = "project"
+    CARD = "card"
+    CITY = "city"
+    POLICY = "policy"
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from cityai import __version__
+
+        typer.echo(f"cityai {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def begin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Predict what a city's services will need, show for whom it holds, publish a model card."""
+
+
+@app.command()
+def run(project: ProjectPath) -> None:
+    """Run a project, from its data to its card."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress:
+        from cityai.run import run_project
+
+        result = run_project(loaded, progress)
+    from cityai.cli.summary import write_summary
+
+    typer.echo(write_summary(result, Path.cwd(), measure_width()))
+
+
+@app.command()
+def check(project: ProjectPath) -> None:
+    """Check specification, data and time; fit nothing."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress:
+        from cityai.check import check_project
+
+        checked = check_project(loaded, progress)
+    from cityai.cli.summary import write_check
+
+    typer.echo(write_check(checked, measure_width()))
+
+
+@app.command()
+def folds(project: ProjectPath) -> None:
+    """Show when the backtest asks, as dates and a picture."""
+    from cityai.cli.console import can_draw, measure_width, tell_progress
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress, progress.stage("reading the data"):
+        from cityai.check import plan_project
+
+        planned = plan_project(loaded)
+    from cityai.cli.windows import draw_folds
+
+    typer.echo(draw_folds(planned, measure_width(), fine=can_draw()))
+
+
+@app.command()
+def show(
+    project: ProjectPath,
+    layout: Annotated[Layout, typer.Option("--format", help="How it is written.")] = Layout.YAML,
+) -> None:
+    """Show the specification with everything filled in."""
+    from cityai.cli.windows import write_yaml
+    from cityai.spec.load import load_project
+
+    content = load_project(project).spec.model_dump(mode="json", exclude_none=True)
+    as_json = json.dumps(content, indent=2, ensure_ascii=False)
+    typer.echo(as_json if layout is Layout.JSON else write_yaml(content))
+
+
+@app.command()
+def schema(
+    name: Annotated[File, typer.Argument(help="Which file.")] = File.PROJECT,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write all of them to configs/schemas/.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema for editors."""
+    from cityai.spec.schema import write_schema
+
+    if not write:
+        typer.echo(write_schema(name.value), nl=False)
+        return
+    from cityai.cli.places import CONFIGS
+    from cityai.spec.load import find_workspace
+    from cityai.store.files import guard_files
+
+    folder = find_workspace(Path.cwd()) / CONFIGS / "schemas"
+    with guard_files(folder, "the schemas cannot be written"):
+        folder.mkdir(exist_ok=True)
+        for file in File:
+            path = folder / f"{file.value}.schema.json"
+            path.write_text(write_schema(file.value), encoding="utf-8")
+            typer.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1024, max=65000, help="Wanted port.")] = 5000,
+) -> None:
+    """Open MLflow's pages, for this machine only."""
+    import subprocess
+
+    from cityai.cli.places import find_port, find_state
+    from cityai.track.door import set_environment
+    from cityai.track.server import build_ui_command, find_uri
+
+    state = find_state(Path.cwd())
+    if find_uri(state).startswith(("http:", "https:")):
+        typer.echo(f"MLflow's pages are at {find_uri(state)}")
+        return
+    free = find_port(port)
+    typer.echo(f"MLflow's pages: http://127.0.0.1:{free}   (end with Ctrl-C)")
+    set_environment()
+    raise typer.Exit(subprocess.run(build_ui_command(state, free), check=False).returncode)
+
+
+@app.command()
+def doctor() -> None:
+    """See whether everything is in place."""
+    from cityai.cli.places import find_workspace
+    from cityai.cli.summary import write_checkup
+    from cityai.doctor import MISSING, examine_machine
+
+    checkup = examine_machine(find_workspace(Path.cwd()))
+    typer.echo(write_checkup(checkup))
+    raise typer.Exit(1 if any(part.state == MISSING for part in checkup) else 0)
+
+
+@app.command("sample-city")
+def sample_city(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to; the workspace's private folder without it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 7,
+) -> None:
+    """Write the data of an invented city."""
+    from cityai.cli.console import tell_progress
+    from cityai.cli.places import find_state
+    from cityai.store.files import guard_files
+
+    place = folder or find_state(Path.cwd()) / "sample_city"
+    with tell_progress() as progress, progress.stage("inventing the city"):
+        from cityai.data.sample_city.write import write_sample_city
+
+        with guard_files(place, "the sample city cannot be written"):
+            write_sample_city(place, seed)
+    typer.echo(f"An invented city is in {place}")
+
+
+@card.command("verify")
+def verify(project: ProjectPath) -> None:
+    """Compute every figure of the card again."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.findings import Status
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress, progress.stage("computing the card's figures again"):
+        from cityai.run import verify_project
+
+        found = verify_project(loaded)
+    from cityai.cli.summary import write_findings
+
+    typer.echo(write_findings(found, measure_width()))
+    wrong = any(finding.status in (Status.FAIL, Status.ERROR) for finding in found)
+    raise typer.Exit(1 if wrong else 0)

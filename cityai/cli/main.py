@@ -1,0 +1,90 @@
+"""From the command line to an exit code: nobody sees a traceback who did not ask for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from cityai.cli.commands import app
+from cityai.cli.places import find_logs
+from cityai.errors import CityaiError
+
+DONE, FAILED, MISTAKE = 0, 1, 2
+DEBUG = "--debug"
+"""Hidden: shows the traceback of any error."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in given
+    sys.exit(run_command([argument for argument in given if argument != DEBUG], debug=debug))
+
+
+def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The command line without the program's name.
+    debug : bool
+        Let errors through, with their traceback.
+    """
+    try:
+        code = app(args=list(arguments), prog_name="cityai", standalone_mode=False)
+    except typer.TyperException as error:
+        _say_usage(error)
+        return MISTAKE
+    except CityaiError as error:
+        if debug:
+            raise
+        _say(f"cityai: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"cityai: something unexpected went wrong ({type(error).__name__}: {error})")
+        _say(f"  next: send this file to the maintainers: {write_log(error)}")
+        return FAILED
+    if code == 130:
+        _say("cityai: stopped; finished stages are kept, run again to go on")
+        return FAILED
+    return code if isinstance(code, int) else DONE
+
+
+def write_log(error: BaseException) -> Path:
+    """Write the traceback of an error to a private file and return its path."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
+    text = "".join(traceback.format_exception(error))
+    for folder in (find_logs(Path.cwd()), Path(tempfile.gettempdir()) / f"cityai-{os.getuid()}"):
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = folder / name
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
+            return path
+    return Path(os.devnull)
+
+
+def _say_usage(error: typer.TyperException) -> None:
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    else:
+        _say(f"cityai: {error.format_message()}")
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,210 @@
+"""What a command says at the end: calm, aligned, in 80 columns, without colour."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cityai.columns import BASELINE, EVERYWHERE
+from cityai.findings import Finding, Status, count_findings, sort_findings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cityai.doctor import Part
+    from cityai.result import Checked, Result
+
+LABEL = 11
+SHOWN = 6
+"""Findings that are listed one by one."""
+
+
+def write_summary(result: Result, here: Path, width: int) -> str:
+    """Return the closing words of a run.
+
+    Parameters
+    ----------
+    result : Result
+        What the run left.
+    here : Path
+        Folder that paths are shown from.
+    width : int
+        Columns of the terminal.
+    """
+    metrics = result.evaluation.metrics
+    overall = metrics[metrics["slice_kind"] == EVERYWHERE]
+    findings = sort_findings(result.findings)
+    spec = result.project.spec
+    blocks = [
+        ("How good", _tell_accuracy(overall, result)),
+        ("Against", _tell_baselines(overall, result.evaluation.comparisons)),
+        ("For whom", _tell_groups(result)),
+        ("Missing", _tell_missing(findings, len(result.card.gaps))),
+        ("Card", [_show_path(result.card_path, here)]),
+        ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
+        ("Time", [_tell_time(result.seconds)]),
+    ]
+    head = f"{spec.title}, {spec.city.name}"
+    return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
+
+
+def write_check(checked: Checked, width: int) -> str:
+    """Return the closing words of a check."""
+    tests = [fold for fold in checked.folds.folds if fold.role == "test"]
+    asked = f"{len(tests)} moments, {tests[0].as_of:%Y-%m-%d} to {tests[-1].as_of:%Y-%m-%d}"
+    counts = checked.quality.counts
+    rows = f"{counts.accepted:,} of {counts.read:,} used, {counts.rejected:,} rejected, "
+    blocks = [
+        ("Rows", [f"{rows}{counts.out_of_scope:,} out of scope"]),
+        ("Asked", [asked]),
+    ]
+    return "\n".join(["", *_align(blocks, width), "", write_findings(checked.findings, width)])
+
+
+def write_findings(findings: Iterable[Finding], width: int) -> str:
+    """Return all findings that are not passed, each with its reason, and the count of all."""
+    ordered = sort_findings(findings)
+    open_ones = [f for f in ordered if f.status is not Status.PASS]
+    lines = [line for finding in open_ones for line in _tell_finding(finding, width)]
+    counts = [f"{n} {name}" for name, n in count_findings(ordered).items() if n]
+    return "\n".join([*lines, ", ".join(counts) if counts else "no findings"])
+
+
+def write_checkup(parts: Sequence[Part]) -> str:
+    """Return what the doctor found, a line a part, and how to mend what is missing."""
+    lines: list[str] = []
+    for part in parts:
+        lines.append(f"{part.state:<9}{part.name:<18}{part.detail}".rstrip())
+        if part.remedy:
+            lines.append(f"{'':<9}{'':<18}-> {part.remedy}")
+    return "\n".join(lines)
+
+
+def _tell_accuracy(overall: pd.DataFrame, result: Result) -> list[str]:
+    unit, nominal = result.predictions.unit, result.predictions.coverage
+    wape, bias, mase, coverage = (
+        _pick(overall, "forecast", name) for name in ("wape", "bias", "mase", "coverage")
+    )
+    lines = [f"off by {_say_share(wape)} of the {unit} (WAPE)"]
+    if math.isfinite(mase):
+        lines[0] += f", {mase:.2f} of a naive step (MASE)"
+    if math.isfinite(bias):
+        side = "too high" if bias > 0 else "too low"
+        lines.append(f"{_say_share(abs(bias))} {side} on the whole")
+    held = f"{nominal:.0%} intervals held {_say_share(coverage)} of the outcomes"
+    table = result.predictions.table
+    folds, entities = table["fold"].nunique(), table["entity_id"].nunique()
+    label = result.project.spec.question.entity
+    word = label.label if entities == 1 else label.label_plural
+    return [*lines, held, f"on {folds} moments of the past, {entities:,} {word}"]
+
+
+def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    names = sorted(
+        str(model).removeprefix(BASELINE)
+        for model in set(overall["model"])
+        if str(model).startswith(BASELINE)
+    )
+    longest = max((len(name) for name in names), default=0)
+    lines = []
+    for name in names:
+        error = _say_share(_pick(overall, f"{BASELINE}{name}", "wape"))
+        verdict = _find_verdict(comparisons, name)
+        lines.append(f"{name.replace('_', ' '):<{longest}}  {error:>7}  {verdict}".rstrip())
+    return lines or ["no baseline could be computed"]
+
+
+def _find_verdict(comparisons: pd.DataFrame, name: str) -> str:
+    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == "wape")]
+    if rows.empty:
+        return ""
+    words = {
+        Status.PASS.value: "the forecast is better",
+        Status.FAIL.value: "the forecast is not better",
+        Status.NOT_ENOUGH.value: "not enough evidence that the forecast is better",
+    }
+    verdict = str(rows.iloc[0]["verdict"])
+    return words.get(verdict, verdict)
+
+
+def _tell_groups(result: Result) -> list[str]:
+    dimensions = result.audit.dimensions
+    table = result.audit.table
+    lines = []
+    for row in dimensions.itertuples():
+        of_it = table[table["dimension"] == row.dimension]
+        counts = [
+            (int((of_it["status"].astype("str") == status.value).sum()), word)
+            for status, word in (
+                (Status.FAIL, "beyond a limit"),
+                (Status.NOT_ENOUGH, "not enough evidence"),
+                (Status.PASS, "within"),
+                (Status.SUPPRESSED, "not shown"),
+            )
+        ]
+        told = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to judge"
+        lines.append(f"{row.label}: {told}")
+    return lines or ["no dimension is declared: nobody knows for whom it holds"]
+
+
+def _tell_missing(findings: Sequence[Finding], gaps: int) -> list[str]:
+    counts = count_findings(findings)
+    lines = [
+        f"{counts[Status.FAIL]} findings failed, {counts[Status.ERROR]} could not be checked, "
+        f"{counts[Status.NOT_ENOUGH]} lack evidence; {gaps} gaps in the card"
+    ]
+    grave = [f for f in findings if f.status in (Status.ERROR, Status.FAIL)]
+    lines += [f"- {f.title}{f' ({f.subject})' if f.subject else ''}" for f in grave[:SHOWN]]
+    if len(grave) > SHOWN:
+        lines.append(f"- and {len(grave) - SHOWN} more, all in the card")
+    return lines
+
+
+def _tell_time(seconds: dict[str, float]) -> str:
+    parts = [f"{name} {s:.0f}" for name, s in seconds.items() if s >= 0.5]
+    made = f": {', '.join(parts)}" if parts else ""
+    return f"{sum(seconds.values()):.0f} s{made}"
+
+
+def _tell_finding(finding: Finding, width: int) -> list[str]:
+    subject = f" ({finding.subject})" if finding.subject else ""
+    head = f"{finding.status.value.upper()}  {finding.title}{subject}"
+    return [
+        *textwrap.wrap(head, width, subsequent_indent="  "),
+        *textwrap.wrap(finding.reason, width, initial_indent="  ", subsequent_indent="  "),
+        "",
+    ]
+
+
+def _align(blocks: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:
+    lines = []
+    for label, texts in blocks:
+        for i, text in enumerate(texts):
+            head = f"{label if i == 0 else '':<{LABEL}}"
+            lines += textwrap.wrap(
+                text,
+                width,
+                initial_indent=head,
+                subsequent_indent=" " * (LABEL + 2),
+                break_long_words=False,
+                break_on_hyphens=False,
+                drop_whitespace=True,
+            ) or [head.rstrip()]
+    return lines
+
+
+def _pick(overall: pd.DataFrame, model: str, metric: str) -> float:
+    rows = overall[(overall["model"] == model) & (overall["metric"] == metric)]
+    value: Any = rows["value"].iloc[0] if len(rows) else math.nan
+    return float(value)
+
+
+def _say_share(value: float) -> str:
+    return f"{value:.1%}" if math.isfinite(value) else "not known"
+
+
+def _show_path(path: Path, here: Path) -> str:
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

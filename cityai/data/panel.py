@@ -1,0 +1,258 @@
+"""The target as a dense table: what was known of every period, of every entity, at every origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.columns import ENTITY, PERIOD, VALUE
+from cityai.data.periods import Periods
+from cityai.data.side_tables import KNOWN
+from cityai.data.snapshot import Snapshot
+from cityai.errors import DataError, TimeError
+from cityai.spec.project import CohortSpec, ProjectSpec
+
+MAX_CELLS: Final = 50_000_000
+"""Periods times entities; more would need 400 MB for every copy."""
+SHORTEST_MONTH: Final = 28
+POSITION: Final = "entity"
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Dense what-was-known-when.
+
+    Attributes
+    ----------
+    periods : Periods
+        The time axis, P periods.
+    entity_ids : tuple[str, ...]
+        The cohort, sorted, E entities.
+    final : numpy.ndarray
+        (P, E) float64: the total as it stands now. NaN before an entity's first row, where every
+        amount is missing and, for measurements, where nothing was reported.
+    late : pandas.DataFrame
+        period, entity (int64 position), known (int64), value: the parts of `final` that became
+        visible after origin period + 1.
+    active : numpy.ndarray
+        (P + 1, E) bool: whether the entity is asked about at this origin.
+    delay : int
+        Whole periods from a period's end until its total is mature.
+    parts : pandas.DataFrame or None
+        All parts, prompt and late, in the order in which they became visible; with it `known_at`
+        is exact to the last bit.
+    gaps : bool
+        Whether a period without a row is missing rather than zero.
+    blind : int
+        Latest periods of which nothing is ever visible, since every row is seen later.
+    """
+
+    periods: Periods
+    entity_ids: tuple[str, ...]
+    final: Floats
+    late: pd.DataFrame
+    active: Flags
+    delay: int
+    parts: pd.DataFrame | None = None
+    gaps: bool = False
+    blind: int = 0
+
+    def known_at(self, origin: int) -> Floats:
+        """Return the past as it was visible just before an origin.
+
+        Parameters
+        ----------
+        origin : int
+            From 0 to P.
+
+        Returns
+        -------
+        numpy.ndarray
+            (origin, E) float64, NaN before the first visible row, in the blind periods and where
+            `final` is. Without `parts`, late parts are subtracted, which rounds.
+        """
+        if self.parts is not None:
+            seen = self.parts[self.parts[KNOWN] <= origin]
+            shape = (self.periods.count, len(self.entity_ids))
+            values = _add_parts(seen, shape, self.gaps)[:origin]
+        else:
+            values = self.final[:origin].copy()
+            hidden = self.late[(self.late[KNOWN] > origin) & (self.late[PERIOD] < origin)]
+            at = (hidden[PERIOD].to_numpy(np.int64), hidden[POSITION].to_numpy(np.int64))
+            np.subtract.at(values, at, hidden[VALUE].to_numpy(np.float64))
+        values[max(origin - self.blind, 0) :] = np.nan
+        return values
+
+    def mature_until(self, origin: int) -> int:
+        """Return the first period whose total is not yet mature at an origin."""
+        return origin - self.delay
+
+
+def build_panel(snapshot: Snapshot, spec: ProjectSpec) -> Panel:
+    """Build the dense panel of the cohort.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What the city knew.
+    spec : ProjectSpec
+        The project.
+
+    Returns
+    -------
+    Panel
+        P periods, E entities.
+
+    Raises
+    ------
+    DataError
+        If the panel would be too large, or no entity passes the cohort's rules.
+    TimeError
+        If there is one period alone, or the target never changes.
+    """
+    count = snapshot.periods.count
+    if count < 2:
+        raise TimeError(
+            f"the data hold one complete {snapshot.periods.freq} alone",
+            where=f"{snapshot.periods.first:%Y-%m-%d}",
+            expected="a history to learn from",
+            next_step="give more data, or choose a shorter `question.period`",
+        )
+    gaps = spec.question.missing_periods == "missing"
+    cells = snapshot.cells
+    entity_ids = _choose_cohort(cells, snapshot.periods, spec.question.entity.cohort)
+    if count * len(entity_ids) > MAX_CELLS:
+        raise DataError(
+            f"{len(entity_ids):,} {spec.question.entity.label_plural} times {count:,} periods are "
+            "too many",
+            where="question.entity",
+            expected=f"at most {MAX_CELLS:,} cells",
+            next_step="choose fewer `entity.columns`, a longer `period`, or a stricter `cohort`",
+        )
+    parts = _place_parts(cells, entity_ids)
+    final = _add_parts(parts, (count, len(entity_ids)), gaps)
+    _refuse_constant(final, spec)
+    blind = max(int((cells[KNOWN] - cells[PERIOD]).min()) - 1, 0)
+    is_late = parts[KNOWN] > parts[PERIOD] + 1
+    return Panel(
+        periods=snapshot.periods,
+        entity_ids=entity_ids,
+        final=final,
+        late=parts[is_late].reset_index(drop=True),
+        active=_find_active(parts, final.shape, spec.question.entity.cohort, blind),
+        delay=count_delay(spec),
+        parts=parts,
+        gaps=gaps,
+        blind=blind,
+    )
+
+
+def count_delay(spec: ProjectSpec) -> int:
+    """Return the whole periods from a period's end until its total is mature.
+
+    The declared reporting delay, or the lag of every row where that is longer; months are taken
+    as 28 days, so a label is never called mature too early.
+    """
+    days = max(spec.data.reporting_delay_days, spec.data.known.lag_days or 0)
+    length = {"day": 1, "week": 7, "month": SHORTEST_MONTH}[spec.question.period]
+    return -(-days // length)
+
+
+def _choose_cohort(cells: pd.DataFrame, periods: Periods, rules: CohortSpec) -> tuple[str, ...]:
+    grouped = cells.groupby(ENTITY, sort=True)[PERIOD]
+    first, last = grouped.min(), grouped.max()
+    starts = periods.starts(periods.count + 1)
+    kept = pd.Series(True, index=first.index)
+    if rules.first_before is not None:
+        kept &= starts[first] < pd.Timestamp(rules.first_before)
+    if rules.last_from is not None:
+        kept &= starts[last + 1] > pd.Timestamp(rules.last_from)
+    if rules.min_rows is not None:
+        counted = cells
+        if rules.min_rows_since is not None:
+            counted = cells[starts[cells[PERIOD]] >= pd.Timestamp(rules.min_rows_since)]
+        rows = counted.groupby(ENTITY)["n"].sum().reindex(first.index, fill_value=0)
+        kept &= rows >= rules.min_rows
+    if not kept.any():
+        raise DataError(
+            f"none of {len(kept):,} entities passes the cohort's rules",
+            where="question.entity.cohort",
+            next_step="loosen `first_before`, `last_from` or `min_rows`",
+        )
+    return tuple(str(name) for name in kept.index[kept])
+
+
+def _place_parts(cells: pd.DataFrame, entity_ids: tuple[str, ...]) -> pd.DataFrame:
+    position = pd.Index(entity_ids).get_indexer(pd.Index(cells[ENTITY]))
+    parts = pd.DataFrame(
+        {
+            PERIOD: cells[PERIOD].to_numpy(np.int64),
+            POSITION: position.astype(np.int64),
+            KNOWN: cells[KNOWN].to_numpy(np.int64),
+            VALUE: cells[VALUE].to_numpy(np.float64),
+        }
+    )
+    parts = parts[parts[POSITION] >= 0]
+    return parts.sort_values([KNOWN, POSITION, PERIOD], ignore_index=True)
+
+
+def _add_parts(parts: pd.DataFrame, shape: tuple[int, int], gaps: bool) -> Floats:
+    """Add parts in the order given; a part without a value says that the amount is not known."""
+    at = (parts[PERIOD].to_numpy(np.int64), parts[POSITION].to_numpy(np.int64))
+    part = parts[VALUE].to_numpy(np.float64)
+    has_value = ~np.isnan(part)
+    total = np.zeros(shape)
+    np.add.at(total, at, np.where(has_value, part, 0.0))
+    seen, valued = np.zeros((2, *shape), dtype=np.bool_)
+    seen[at] = True
+    np.logical_or.at(valued, at, has_value)
+    first = np.full(shape[1], shape[0], dtype=np.int64)
+    np.minimum.at(first, at[1], at[0])
+    nothing = ~seen if gaps else np.arange(shape[0])[:, None] < first
+    total[nothing | (seen & ~valued)] = np.nan
+    return total
+
+
+def _find_active(
+    parts: pd.DataFrame, shape: tuple[int, ...], rules: CohortSpec, blind: int
+) -> Flags:
+    """Find who is asked about at each origin, from rows visible then alone: (P + 1, E)."""
+    n_periods, n_entities = shape
+    first = np.full((n_periods + 1, n_entities), n_periods + 1, dtype=np.int64)
+    last = np.full((n_periods + 1, n_entities), -1, dtype=np.int64)
+    visible = parts[parts[KNOWN] <= n_periods]
+    at = (visible[KNOWN].to_numpy(np.int64), visible[POSITION].to_numpy(np.int64))
+    np.minimum.at(first, at, visible[PERIOD].to_numpy(np.int64))
+    np.maximum.at(last, at, visible[PERIOD].to_numpy(np.int64))
+    first, last = np.minimum.accumulate(first), np.maximum.accumulate(last)
+    origin = np.arange(n_periods + 1)[:, None]
+    active: Flags = origin - first >= rules.min_history
+    if rules.idle_after is not None:
+        active &= origin - 1 - blind - last < rules.idle_after
+    return active
+
+
+def _refuse_constant(final: Floats, spec: ProjectSpec) -> None:
+    filled = final[~np.isnan(final)]
+    if filled.size and filled.min() == filled.max():
+        raise TimeError(
+            f"the target is {filled[0]:g} {spec.question.unit} in every period of every "
+            f"{spec.question.entity.label}",
+            where=spec.question.value or "the count of rows",
+            expected="a quantity that changes",
+            next_step="check `question.measure`, `question.value` and `data.where`",
+        )
+    if not filled.size:
+        raise DataError(
+            "the target has no value in any period",
+            where=spec.question.value or "the count of rows",
+            next_step="check `question.value`",
+        )

@@ -1,0 +1,337 @@
+"""The quality of the data in four dimensions, in total and by area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AREA, ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
+from cityai.data.side_tables import KNOWN
+from cityai.data.snapshot import RowCounts, Snapshot
+from cityai.findings import Finding, Status, sort_findings
+from cityai.spec.policy import QualityLimits
+from cityai.spec.project import ProjectSpec
+
+Dimension = Literal["completeness", "accuracy", "consistency", "timeliness"]
+DIMENSIONS: Final[tuple[Dimension, ...]] = (
+    "completeness",
+    "accuracy",
+    "consistency",
+    "timeliness",
+)
+FACTS: Final[dict[str, tuple[Dimension, str]]] = {
+    "filled": ("completeness", "cells filled"),
+    "contract": ("accuracy", "rows that keep the contract"),
+    "valid": ("accuracy", "cells of the declared type and range"),
+    "in_range": ("accuracy", "values within the allowed range"),
+    "covariate": ("accuracy", "rows that keep the contract of the covariate"),
+    "unique": ("consistency", "rows without a repeated key"),
+    "one_spelling": ("consistency", "texts in one spelling"),
+    "known_after": ("consistency", "rows known after they happened"),
+    "area_known": ("consistency", "rows whose area is in the area table"),
+    "on_time": ("timeliness", "rows known within the reporting delay"),
+}
+"""Dimension and words of each fact."""
+PRESENT: Final = "periods with a row"
+DELAY: Final = "median_delay_days"
+MEASURES: Final = ("dimension", "measure", "slice", "value", "n", "limit", "status")
+LEAST_PERIODS: Final = 8
+"""An entity with fewer periods has no habit to fall silent from."""
+SILENCE: Final = 4
+"""Shorter silences are not reported."""
+SURE: Final = 3.0
+"""Standard errors by which an area must differ from the city."""
+_NAMED: Final = 10
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """The quality of the data.
+
+    Attributes
+    ----------
+    measures : pandas.DataFrame
+        dimension, measure (words, with the column), slice (``overall`` or an area's id), value
+        (share in [0, 1], NaN when nothing could be measured), n (int64 cells or rows), limit,
+        status. The median delay is in days and has no limit.
+    counts : RowCounts
+        Rows in and out.
+    rejects : pandas.DataFrame
+        row_number, column, value, reason.
+    findings : tuple[Finding, ...]
+        Gravest first.
+    by_period : pandas.DataFrame
+        period_start, rows (int64), entities_reporting (int64), median_delay_days (NaN when the
+        data do not say when a row was known).
+    """
+
+    measures: pd.DataFrame
+    counts: RowCounts
+    rejects: pd.DataFrame
+    findings: tuple[Finding, ...]
+    by_period: pd.DataFrame
+
+
+def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
+    """Report on the quality of the data against the policy's limits.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What was read.
+    spec : ProjectSpec
+        The project, with its policy.
+
+    Returns
+    -------
+    QualityReport
+        Findings have the codes ``quality.<dimension>``, ``quality.area_gap``,
+        ``quality.unknown_area``, ``quality.silent_entity`` and ``quality.empty_period``.
+    """
+    limits = spec.policy.quality
+    facts = pd.concat([snapshot.quality_facts, _measure_presence(snapshot, spec)])
+    measures = _measure(facts, limits)
+    by_period = _count_periods(snapshot)
+    findings = [
+        *_judge_dimensions(measures, limits, spec),
+        *_judge_areas(measures, limits, spec),
+        *_find_unknown_areas(snapshot, spec),
+        _find_silent(snapshot, spec),
+        _find_empty(by_period, spec),
+    ]
+    return QualityReport(
+        measures=measures,
+        counts=snapshot.counts,
+        rejects=snapshot.rejects,
+        findings=sort_findings(findings),
+        by_period=by_period,
+    )
+
+
+def _measure(facts: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
+    rows = []
+    for fact in facts[facts["slice_kind"] != "period"].to_dict("records"):
+        name, column, total = fact["fact"], fact["column"], fact["total"]
+        if name == DELAY:
+            dimension, words = "timeliness", "median days until known"
+            value, limit, status = fact["figure"], np.nan, Status.NOT_APPLICABLE
+        else:
+            dimension, words = FACTS.get(name, ("completeness", name))
+            limit = float(getattr(limits, dimension))
+            value = fact["good"] / total if total else np.nan
+            status = Status.PASS if value >= limit else Status.FAIL
+            status = status if total else Status.NOT_APPLICABLE
+        measure = f"{words}: {column}" if column else words
+        rows.append((dimension, measure, fact["slice"], value, total, limit, status.value))
+    table = pd.DataFrame(rows, columns=list(MEASURES))
+    order = pd.Categorical(table["dimension"], DIMENSIONS, ordered=True)
+    is_area = table["slice"] != EVERYWHERE
+    table = table.assign(order=order, is_area=is_area)
+    table = table.sort_values(["order", "measure", "is_area", "slice"], ignore_index=True)
+    return table[list(MEASURES)].astype({"value": "float64", "n": "int64", "limit": "float64"})
+
+
+def _measure_presence(snapshot: Snapshot, spec: ProjectSpec) -> pd.DataFrame:
+    """Count periods with a row: of the city, and of every entity where each must report."""
+    cells, count = snapshot.cells, snapshot.periods.count
+    rows = [(PRESENT, "", "overall", EVERYWHERE, cells[PERIOD].nunique(), count)]
+    if spec.question.missing_periods == "missing" or spec.data.layout == "panel":
+        first = cells.groupby(ENTITY)[PERIOD].min()
+        table = pd.DataFrame(
+            {
+                "good": cells.groupby(ENTITY)[PERIOD].nunique(),
+                "total": count - first,
+                "area": _find_areas(snapshot).reindex(first.index).fillna(NOT_RECORDED),
+            }
+        )
+        words = f"{spec.question.entity.label} and period pairs with a row"
+        total = table[["good", "total"]].sum()
+        rows.append((words, "", "overall", EVERYWHERE, total["good"], total["total"]))
+        if spec.question.entity.area is not None:
+            sums = table.groupby("area")[["good", "total"]].sum()
+            rows += [(words, "", "area", str(a), g, t) for a, g, t in sums.itertuples()]
+    names = ["fact", "column", "slice_kind", "slice", "good", "total"]
+    return pd.DataFrame(rows, columns=names).assign(figure=np.nan)
+
+
+def _find_areas(snapshot: Snapshot) -> pd.Series:
+    """Return each entity's latest area, by entity."""
+    if AREA not in snapshot.attributes.columns:
+        return pd.Series(dtype="str")
+    ordered = snapshot.attributes.sort_values([ENTITY, KNOWN])
+    return ordered.dropna(subset=AREA).groupby(ENTITY)[AREA].last()
+
+
+def _count_periods(snapshot: Snapshot) -> pd.DataFrame:
+    cells, periods = snapshot.cells, snapshot.periods
+    grouped = cells.groupby(PERIOD)
+    index = range(periods.count)
+    facts = snapshot.quality_facts
+    delays = facts[(facts["fact"] == DELAY) & (facts["slice_kind"] == "period")]
+    by_period = pd.Series(delays["figure"].to_numpy(), index=delays["slice"].astype("int64"))
+    return pd.DataFrame(
+        {
+            PERIOD_START: periods.starts(),
+            "rows": grouped["n"].sum().reindex(index, fill_value=0).to_numpy(np.int64),
+            "entities_reporting": grouped[ENTITY]
+            .nunique()
+            .reindex(index, fill_value=0)
+            .to_numpy(np.int64),
+            "median_delay_days": by_period.reindex(index).to_numpy(np.float64),
+        }
+    )
+
+
+def _judge_dimensions(
+    measures: pd.DataFrame, limits: QualityLimits, spec: ProjectSpec
+) -> Iterator[Finding]:
+    """Say for each dimension which figures of the whole lie under the limit."""
+    overall = measures[(measures["slice"] == EVERYWHERE) & measures["limit"].notna()]
+    for dimension in DIMENSIONS:
+        rows = overall[(overall["dimension"] == dimension) & overall["value"].notna()]
+        limit = float(getattr(limits, dimension))
+        title = f"{dimension.capitalize()} of the data"
+        if rows.empty:
+            reason = "Nothing in the data lets it be measured."
+            if dimension == "timeliness":
+                reason = (
+                    "When a row was known is declared as a fixed lag, not recorded, so it cannot "
+                    "be measured."
+                )
+            code = f"quality.{dimension}"
+            yield Finding(code, Status.NOT_APPLICABLE, title, reason, limit=limit, unit="share")
+            continue
+        worst = rows.sort_values(["value", "measure"]).to_dict("records")[0]
+        failed = rows[rows["value"] < limit]
+        for row in failed.to_dict("records"):
+            yield Finding(
+                f"quality.{dimension}",
+                Status.FAIL,
+                title,
+                f"{_share(row['value'])} of {row['n']:,}: {row['measure']}; at least {limit:.0%} is "
+                "asked.",
+                float(row["value"]),
+                limit,
+                "share",
+                row["measure"],
+            )
+        if failed.empty:
+            yield Finding(
+                f"quality.{dimension}",
+                Status.PASS,
+                title,
+                f"The least figure is {_share(worst['value'])} ({worst['measure']}); at least "
+                f"{limit:.0%} is asked.",
+                float(worst["value"]),
+                limit,
+                "share",
+            )
+
+
+def _judge_areas(
+    measures: pd.DataFrame, limits: QualityLimits, spec: ProjectSpec
+) -> Iterator[Finding]:
+    """Name areas whose figures are clearly worse than the city's."""
+    if spec.question.entity.area is None:
+        return
+    keys = ["dimension", "measure"]
+    city = measures[measures["slice"] == EVERYWHERE].set_index(keys)["value"].rename("city")
+    areas = measures[(measures["slice"] != EVERYWHERE) & measures["limit"].notna()]
+    areas = areas.join(city, on=keys)
+    areas = areas.assign(gap=areas["city"] - areas["value"])
+    # The city's share stands in for the area's own, so that an area of 0 % has an error too.
+    error = np.sqrt((areas["city"] * (1 - areas["city"])).clip(lower=0) / areas["n"].clip(lower=1))
+    is_sure = (areas["gap"] > SURE * error) & (areas["n"] >= spec.policy.small_cell)
+    bad = areas[(areas["gap"] > limits.area_gap) & is_sure]
+    title = "Data of areas compared with the city's"
+    for row in bad.to_dict("records"):
+        yield Finding(
+            "quality.area_gap",
+            Status.FAIL,
+            title,
+            f"{_share(row['value'])} of {row['n']:,} in area {row['slice']}, "
+            f"{_share(row['city'])} in the city: {row['measure']}.",
+            float(row["gap"]),
+            limits.area_gap,
+            "share",
+            f"{AREA}={row['slice']}",
+        )
+    if bad.empty:
+        yield Finding(
+            "quality.area_gap",
+            Status.PASS,
+            title,
+            f"No area's figure lies clearly more than {limits.area_gap:.0%} under the city's.",
+            max(float(areas["gap"].max()), 0.0) if len(areas) else None,
+            limits.area_gap,
+            "share",
+        )
+
+
+def _find_unknown_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Finding]:
+    if snapshot.areas is None:
+        return
+    used = set(snapshot.attributes[AREA].dropna())
+    unknown = sorted(used - set(snapshot.areas.index))
+    title = "Areas of the data in the area table"
+    if unknown:
+        reason = f"{len(unknown)} of {len(used)} areas are not in the area table: {_name(unknown)}."
+    else:
+        reason = f"All {len(used)} areas are in the area table."
+    status = Status.FAIL if unknown else Status.PASS
+    yield Finding("quality.unknown_area", status, title, reason, float(len(unknown)), 0.0, "areas")
+
+
+def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
+    """Name entities silent at the end for more than twice their longest silence before."""
+    cells = snapshot.cells[[ENTITY, PERIOD]].drop_duplicates()
+    cells = cells.sort_values([ENTITY, PERIOD])
+    gap = cells.groupby(ENTITY)[PERIOD].diff().fillna(1) - 1
+    grouped = cells.assign(gap=gap).groupby(ENTITY)
+    longest, last, size = grouped["gap"].max(), grouped[PERIOD].max(), grouped[PERIOD].size()
+    silence = snapshot.periods.count - 1 - last
+    is_silent = (silence >= SILENCE) & (silence > 2 * longest) & (size >= LEAST_PERIODS)
+    names = sorted(silence.index[is_silent])
+    what = spec.question.entity.label_plural
+    title = "Silent sources"
+    freq = snapshot.periods.freq
+    if not names:
+        reason = f"None of {len(size):,} {what} stopped sending rows before the end."
+        return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
+    reason = (
+        f"{len(names):,} of {len(size):,} {what} sent no row in the last {SILENCE} {freq}s or "
+        f"more, longer than they ever did before: {_name(names)}."
+    )
+    observed = float(len(names))
+    return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
+
+
+def _find_empty(by_period: pd.DataFrame, spec: ProjectSpec) -> Finding:
+    freq = spec.question.period
+    empty = by_period[by_period["rows"] == 0]
+    title = f"{freq.capitalize()}s without any row"
+    unit = f"{freq}s"
+    if empty.empty:
+        reason = f"Every one of {len(by_period):,} {freq}s has a row."
+        return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
+    days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
+    reason = (
+        f"{len(empty):,} of {len(by_period):,} {freq}s have no row at all, beginning {_name(days)}."
+        " If the last date of the data is a typing error, set `data.until`."
+    )
+    observed = float(len(empty))
+    return Finding("quality.empty_period", Status.FAIL, title, reason, observed, 0.0, unit)
+
+
+def _name(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _share(value: float) -> str:
+    # A share that is not whole must not be rounded to 100 %.
+    return f"{np.floor(value * 1000) / 10:.1f} %"

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cityai.assessment.audit import Audit, audit_predictions
+from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.errors import DataError, SpecError, UserError
+from cityai.findings import Status
+from cityai.modeling.predictions import Predictions
+
+Make = Callable[..., object]
+SHARED = ("mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share")
+
+
+def zones(n: int = 20, cut: int = 6) -> dict[str, str]:
+    return {f"a{e:02}": "north" if e < cut else "south" for e in range(n)}
+
+
+def pick(audit: Audit, dimension: str, group: str, metric: str) -> pd.Series:
+    table = audit.table
+    mask = (table.dimension == dimension) & (table.group == group) & (table.metric == metric)
+    assert mask.sum() == 1
+    return table[mask].iloc[0]
+
+
+def biased(make: Make, factor: float, folds: int = 8, steps: int = 2) -> Predictions:
+    """The first six of twenty entities are forecast too low."""
+    found = make(folds=folds, steps=steps)
+    first = found.table.entity_id < "a06"
+    table = found.table.assign(y_pred=found.table.y_pred * np.where(first, factor, 1.0))
+    return replace(found, table=table)
+
+
+def test_a_planted_gap_is_found_and_said(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    audit = audit_predictions(
+        biased(make_predictions, 0.7), [make_membership(zones())], make_spec()
+    )
+    row = pick(audit, "zone", "north", "under_forecast_share")
+    assert row.status == Status.FAIL
+    assert row.gap_low > 0.05
+    assert "north" in row.reason
+    assert "not foreseen" in row.reason
+    assert "beyond the limit of 5.0 points" in row.reason
+    finding = audit.findings[0]
+    assert finding.status is Status.FAIL
+    assert finding.subject in ("zone=north", "zone=south")
+    assert {f.code for f in audit.findings} == {
+        "audit.under_forecast_share",
+        "audit.bias",
+        "audit.coverage",
+    }
+
+
+def test_an_even_forecast_passes(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = make_predictions(folds=26, entities=20)
+    # South mirrors north: the groups are equal by construction.
+    table = found.table
+    half = table[table.entity_id < "a10"]
+    twin = half.assign(entity_id=[f"a{int(e[1:]) + 10:02}" for e in half.entity_id])
+    even = replace(found, table=pd.concat([half, twin], ignore_index=True))
+    wobble = np.random.default_rng(0).normal(1, 0.01, len(even.table))
+    even = replace(even, table=even.table.assign(y_pred=even.table.y_pred * wobble))
+    audit = audit_predictions(even, [make_membership(zones(20, 10))], make_spec())
+    row = pick(audit, "zone", "north", "under_forecast_share")
+    assert row.status == Status.PASS
+    assert row.more_blocks == 0
+
+
+def test_few_blocks_give_no_interval_and_why(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    audit = audit_predictions(
+        biased(make_predictions, 0.7, folds=5), [make_membership(zones())], make_spec()
+    )
+    row = pick(audit, "zone", "north", "under_forecast_share")
+    assert row.status == Status.NOT_ENOUGH
+    assert math.isfinite(row.value)
+    assert math.isnan(row.gap_low)
+    assert "no interval from 5 test periods; at least 6 are needed" in row.reason
+    assert row.more_blocks == 1
+
+
+def test_a_forecast_that_never_varies_claims_no_certainty(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = make_predictions()
+    found = replace(found, table=found.table.assign(y_low=-1.0, y_high=1e9))
+    audit = audit_predictions(found, [make_membership(zones())], make_spec())
+    row = pick(audit, "zone", "north", "coverage")
+    assert row.value == 1.0
+    assert row.status == Status.NOT_ENOUGH
+    assert math.isnan(row.low)
+    assert "nothing varied" in row.reason
+
+
+def test_group_counts_add_up_with_not_recorded(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    groups = zones()
+    del groups["a19"], groups["a03"]
+    audit = audit_predictions(make_predictions(), [make_membership(groups)], make_spec())
+    part = audit.table[(audit.table.dimension == "zone") & (audit.table.metric == "mae")]
+    assert set(part.group) == {"north", "south", NOT_RECORDED}
+    whole = pick(audit, EVERYWHERE, EVERYWHERE, "mae")
+    assert part.n.sum() == whole.n == 320
+    assert part.amount.sum() == pytest.approx(whole.amount)
+
+
+def test_small_cell_is_suppressed_with_a_second_one(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = make_predictions()
+    table = found.table
+    rare = table.entity_id == "a07"
+    table = table.assign(y_true=table.y_true.where(~rare, (table.fold == 1).astype(float)))
+    groups = {f"a{e:02}": "rare" if e == 7 else "few" if e == 8 else "many" for e in range(20)}
+    audit = audit_predictions(replace(found, table=table), [make_membership(groups)], make_spec())
+    part = audit.table[audit.table.dimension == "zone"].set_index("group")
+    assert set(part.loc[["rare", "few"]].status) == {Status.SUPPRESSED.value}
+    assert part.loc[["rare", "few"], ["value", "low", "gap", "n", "amount"]].isna().all(axis=None)
+    assert part.loc["many", "value"].notna().all()
+    folds = audit.by_fold
+    assert folds[folds.group.isin(["rare", "few"])].value.isna().all()
+    shares = audit.dimensions.set_index("dimension").loc["zone"]
+    shown = dict(zip(shares.groups, shares.data_share, strict=True))
+    assert math.isnan(shown["rare"])
+    assert math.isnan(shown["few"])
+
+
+def test_a_group_with_few_residents_is_suppressed(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    membership = make_membership(zones(), residents={"north": 8.0, "south": 9000.0})
+    audit = audit_predictions(make_predictions(), [membership], make_spec())
+    assert pick(audit, "zone", "north", "mae").status == Status.SUPPRESSED
+
+
+def test_undefined_is_not_applicable_with_its_reason(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = make_predictions()
+    table = found.table
+    idle = table.entity_id < "a06"
+    # Halves: amounts that do not count people, so nothing is suppressed.
+    table = table.assign(y_true=np.where(idle, 0.0, table.y_true + 0.5))
+    audit = audit_predictions(replace(found, table=table), [make_membership(zones())], make_spec())
+    row = pick(audit, "zone", "north", "under_forecast_share")
+    assert row.status == Status.NOT_APPLICABLE
+    assert math.isnan(row.value)
+    assert "undefined" in row.reason
+    assert math.isfinite(pick(audit, "zone", "north", "mae").value)
+
+
+def test_soft_groups_weigh_entities_by_shares(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = make_predictions()
+    rng = np.random.default_rng(0)
+    entities = sorted(found.table.entity_id.unique())
+    weights = pd.DataFrame(rng.dirichlet([2, 3], 20), index=entities, columns=["x", "y"])
+    audit = audit_predictions(
+        found, [make_membership(weights=weights, dimension="origin")], make_spec()
+    )
+    table = found.table
+    w = weights.x.reindex(table.entity_id).to_numpy()
+    under = np.maximum(table.y_true - table.y_pred, 0).to_numpy()
+    row = pick(audit, "origin", "x", "under_forecast_share")
+    assert row.value == pytest.approx((w * under).sum() / (w * table.y_true).sum(), rel=1e-12)
+    assert row.n == pytest.approx(w.sum())
+
+
+def test_reference_is_the_declared_one(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = biased(make_predictions, 0.7)
+    named = make_membership(zones(), reference="north")
+    row = pick(audit_predictions(found, [named], make_spec()), "zone", "south", "wape")
+    assert row.reference == "north"
+    assert row.gap == pytest.approx(row.value - row.reference_value)
+    best = make_membership(zones(), reference="best")
+    audit = audit_predictions(found, [best], make_spec())
+    own = pick(audit, "zone", "south", "under_forecast_share")
+    assert own.reference == "south"
+    assert own.status == Status.NOT_APPLICABLE
+    other = pick(audit, "zone", "north", "under_forecast_share")
+    assert other.gap == pytest.approx(other.value - own.value)
+    assert other.status == Status.FAIL
+
+
+def test_intersections_add_up_and_hide_small_cells(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    side = {f"a{e:02}": "east" if e % 2 else "west" for e in range(20)}
+    audit = audit_predictions(
+        biased(make_predictions, 0.7),
+        [make_membership(zones()), make_membership(side, dimension="side")],
+        make_spec(),
+    )
+    pair = audit.table[(audit.table.dimension == "zone * side") & (audit.table.metric == "mae")]
+    assert len(pair) == 4
+    assert pair.n.sum() == 320
+    assert [f for f in audit.findings if f.subject == "zone * side"]
+
+
+def test_others_like_these_uses_places_too(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = biased(make_predictions, 0.7)
+    city = audit_predictions(found, [make_membership(zones())], make_spec())
+    others = audit_predictions(
+        found, [make_membership(zones())], make_spec(infers="others like these")
+    )
+    narrow = pick(city, "zone", "north", "under_forecast_share")
+    wide = pick(others, "zone", "north", "under_forecast_share")
+    assert wide.gap == narrow.gap
+    assert wide.gap_high - wide.gap > narrow.gap_high - narrow.gap
+    assert others.dimensions.block[0].startswith("other places like these at other times")
+
+
+def test_names_of_groups_do_not_matter(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = biased(make_predictions, 0.8)
+    renamed = {e: {"north": "ärea 2", "south": "1"}[g] for e, g in zones().items()}
+    one = audit_predictions(found, [make_membership(zones())], make_spec())
+    two = audit_predictions(found, [make_membership(renamed)], make_spec())
+    for group, other in (("north", "ärea 2"), ("south", "1")):
+        for metric in ("under_forecast_share", "coverage"):
+            a, b = pick(one, "zone", group, metric), pick(two, "zone", other, metric)
+            assert (a.value, a.status) == (b.value, b.status)
+            assert a.gap_low == pytest.approx(b.gap_low, rel=0.02)
+
+
+def test_order_of_rows_does_not_matter(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    found = make_predictions()
+    mixed = replace(found, table=found.table.sample(frac=1, random_state=1, ignore_index=True))
+    one = audit_predictions(found, [make_membership(zones())], make_spec())
+    two = audit_predictions(mixed, [make_membership(zones())], make_spec())
+    pd.testing.assert_frame_equal(one.table, two.table, rtol=1e-12)
+
+
+def test_unknown_limit_stops_the_audit(make_predictions: Make, make_spec: Make) -> None:
+    with pytest.raises(SpecError, match="no audited metric 'biass'"):
+        audit_predictions(make_predictions(), [], make_spec(limits={"biass": 0.1}))
+
+
+def test_no_groups_is_said(make_predictions: Make, make_spec: Make) -> None:
+    audit = audit_predictions(make_predictions(), [], make_spec())
+    assert [f.status for f in audit.findings] == [Status.NOT_APPLICABLE]
+    assert set(audit.table.dimension) == {EVERYWHERE}
+
+
+def test_weights_that_do_not_add_up_are_refused(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    entities = [f"a{e:02}" for e in range(20)]
+    weights = pd.DataFrame({"x": 0.5, "y": 0.4}, index=entities)
+    with pytest.raises(DataError, match="do not add up to one"):
+        audit_predictions(make_predictions(), [make_membership(weights=weights)], make_spec())
+    audit = audit_predictions(make_predictions(), [], make_spec())
+    with pytest.raises(UserError, match="divides residents"):
+        audit.to_metric_frame(make_predictions(), make_membership(weights=weights))
+
+
+@settings(derandomize=True, max_examples=8, deadline=None)
+@given(
+    st.lists(st.integers(0, 60), min_size=36, max_size=36),
+    st.lists(st.integers(0, 60), min_size=36, max_size=36),
+    st.lists(st.sampled_from("abc"), min_size=6, max_size=6),
+)
+def test_points_equal_fairlearn(
+    make_predictions: Make,
+    make_membership: Make,
+    make_spec: Make,
+    y: list[int],
+    p: list[int],
+    labels: list[str],
+) -> None:
+    found = make_predictions(
+        folds=6, entities=6, steps=1, y=np.array(y) + 0.5, p=np.array(p) + 0.25
+    )
+    membership = make_membership({f"a{e:02}": g for e, g in enumerate(labels)})
+    audit = audit_predictions(found, [membership], make_spec())
+    frame = audit.to_metric_frame(found, membership)
+    for metric in SHARED:
+        for group in membership.groups:
+            row = pick(audit, "zone", group, metric)
+            assert row.value == pytest.approx(frame.by_group[metric][group], rel=1e-12, abs=1e-12)
+        whole = pick(audit, EVERYWHERE, EVERYWHERE, metric)
+        assert whole.value == pytest.approx(frame.overall[metric], rel=1e-12, abs=1e-12)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.assessment.evaluate import Evaluation, evaluate_predictions
+from cityai.findings import Status
+
+Make = Callable[..., object]
+
+
+def pick(found: Evaluation, model: str, metric: str, kind: str, label: str) -> pd.Series:
+    table = found.metrics
+    mask = (table.model == model) & (table.metric == metric)
+    mask &= (table.slice_kind == kind) & (table.slice == label)
+    assert mask.sum() == 1
+    return table[mask].iloc[0]
+
+
+def test_every_slice_equals_direct_computation(make_predictions: Make, make_spec: Make) -> None:
+    predictions = make_predictions()
+    found = evaluate_predictions(predictions, make_spec())
+    table = predictions.table
+    for kind, column in (("fold", "fold"), ("step", "step"), ("entity", "entity_id")):
+        for label, part in table.groupby(column):
+            error = (part.y_pred - part.y_true).abs()
+            row = pick(found, "forecast", "wape", kind, str(label))
+            assert row.value == pytest.approx(error.sum() / part.y_true.sum(), rel=1e-12)
+            assert row.n == len(part)
+    naive = (table["baseline.naive"] - table.y_true).abs().mean()
+    row = pick(found, "baseline.naive", "mae", "overall", "overall")
+    assert row.value == pytest.approx(naive)
+    assert set(found.metrics.model) == {"forecast", "baseline.naive", "candidate.other"}
+    other = found.metrics[found.metrics.model != "forecast"]
+    assert not set(other.metric) & {"coverage", "interval_width"}
+
+
+def test_rows_without_scale_are_left_out_of_mase_and_counted(
+    make_predictions: Make, make_spec: Make
+) -> None:
+    predictions = make_predictions()
+    found = evaluate_predictions(predictions, make_spec())
+    row = pick(found, "forecast", "mase", "overall", "overall")
+    table = predictions.table
+    usable = table.scale.notna()
+    scaled = (table.y_pred - table.y_true).abs() / table.scale
+    assert row.value == pytest.approx(scaled[usable].mean(), rel=1e-12)
+    assert row.left_out == (~usable).sum() == 16
+    first = pick(found, "forecast", "mase", "entity", "a00")
+    assert math.isnan(first.value)
+    assert "scale" in first.reason
+
+
+def test_one_fold_has_no_interval_and_says_why(make_predictions: Make, make_spec: Make) -> None:
+    found = evaluate_predictions(make_predictions(), make_spec())
+    row = pick(found, "forecast", "mae", "fold", "3")
+    assert math.isnan(row.low)
+    assert "No interval from 1 test periods" in row.reason
+    assert pick(found, "forecast", "mae", "overall", "overall").reason == ""
+
+
+def test_a_better_forecast_is_better_and_a_worse_one_worse(
+    make_predictions: Make, make_spec: Make
+) -> None:
+    predictions = make_predictions(folds=12)
+    table = predictions.table
+    awful = replace(
+        predictions, table=table.assign(**{"baseline.naive": table.y_true + 100.0 + table.fold % 3})
+    )
+    found = evaluate_predictions(awful, make_spec())
+    assert found.comparisons.verdict.tolist() == [Status.PASS.value] * 4
+    assert (found.comparisons.high < 0).all()
+    finding = next(f for f in found.findings if f.subject == "naive")
+    assert finding.code == "evaluate.better_than_baselines.naive"
+    assert finding.status is Status.PASS
+    assert finding.reason.endswith("The forecast is better.")
+    perfect = replace(predictions, table=table.assign(**{"baseline.naive": table.y_true}))
+    found = evaluate_predictions(perfect, make_spec())
+    assert next(f for f in found.findings if f.subject == "naive").status is Status.FAIL
+    lenient = evaluate_predictions(perfect, make_spec(better_than_baselines=False))
+    finding = next(f for f in lenient.findings if f.subject == "naive")
+    assert finding.status is Status.NOT_APPLICABLE
+
+
+def test_comparison_pairs_rows_where_the_baseline_exists(
+    make_predictions: Make, make_spec: Make
+) -> None:
+    predictions = make_predictions()
+    table = predictions.table
+    naive = table["baseline.naive"].where(table.fold > 1)
+    found = evaluate_predictions(
+        replace(predictions, table=table.assign(**{"baseline.naive": naive})), make_spec()
+    )
+    row = found.comparisons.iloc[0]
+    part = table[table.fold > 1]
+    assert row.n == len(part)
+    assert row.n_blocks == 7
+    assert row.value == pytest.approx((part.y_pred - part.y_true).abs().mean())
+    absent = replace(predictions, table=table.assign(**{"baseline.naive": np.nan}))
+    row = evaluate_predictions(absent, make_spec()).comparisons.iloc[0]
+    assert row.verdict == Status.NOT_APPLICABLE
+    assert "made no forecast" in row.sentence
+
+
+def test_coverage_is_judged_with_its_interval(make_predictions: Make, make_spec: Make) -> None:
+    predictions = make_predictions(folds=26, entities=90, steps=4)
+    table = predictions.table
+    rng = np.random.default_rng(0)
+    hit = rng.uniform(size=len(table)) < 0.9
+    low = np.where(hit, table.y_true - 1, table.y_true + 1)
+    good = replace(predictions, table=table.assign(y_low=low, y_high=table.y_true + 2))
+    found = evaluate_predictions(good, make_spec())
+    finding = next(f for f in found.findings if f.code == "evaluate.coverage")
+    assert finding.status is Status.PASS
+    low = np.where(rng.uniform(size=len(table)) < 0.6, table.y_true - 1, table.y_true + 1)
+    bad = replace(predictions, table=table.assign(y_low=low, y_high=table.y_true + 2))
+    finding = next(
+        f for f in evaluate_predictions(bad, make_spec()).findings if f.code == "evaluate.coverage"
+    )
+    assert finding.status is Status.FAIL
+    assert "more than 3% off" in finding.reason
+
+
+def test_small_entities_are_not_shown(make_predictions: Make, make_spec: Make) -> None:
+    predictions = make_predictions()
+    table = predictions.table
+    rare = table.entity_id == "a05"
+    found = evaluate_predictions(
+        replace(predictions, table=table.assign(y_true=table.y_true.where(~rare, 0.0))),
+        make_spec(),
+    )
+    row = pick(found, "forecast", "mae", "entity", "a05")
+    assert math.isnan(row.value)
+    assert math.isnan(row.n)
+    assert "Not shown" in row.reason
+    part = found.metrics.query("model == 'forecast' and metric == 'mae' and slice_kind == 'entity'")
+    assert part.value.isna().sum() == 2

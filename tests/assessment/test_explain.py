@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.assessment.explain import explain_models, find_families
+from cityai.findings import Status
+from cityai.modeling.estimators import fit_trees, list_categories
+from cityai.modeling.forecasters import TreesModel
+
+Make = Callable[..., object]
+FEATURES = ("last", "last_twin", "noise", "place")
+
+
+@pytest.fixture(scope="module")
+def case(make_predictions: Make) -> SimpleNamespace:
+    predictions = make_predictions(folds=3, entities=20, steps=2)
+    rng = np.random.default_rng(0)
+    table = predictions.table[["fold", "entity_id", "step"]].assign(origin=lambda t: t.fold + 9)
+    n = len(table)
+    table["level"] = rng.uniform(5, 20, n)
+    table["last"] = rng.uniform(0, 2, n).astype("float32")
+    table["last_twin"] = (table["last"] * 3 + rng.normal(0, 0.01, n)).astype("float32")
+    table["noise"] = rng.normal(size=n).astype("float32")
+    table["place"] = table.entity_id.str[-1].astype("category")
+    table["entity_id"] = table.entity_id.astype("category")
+    rows = SimpleNamespace(
+        table=table, features=FEATURES, categorical=("place",), labels={"last": "last month"}
+    )
+    model = TreesModel("trees", "Trees", rounds=30, least_rows=5)
+    categories = list_categories(table, ["place"])
+    models = []
+    for fold in (1, 2, 3):
+        y = (table.level * np.exp(table["last"] + rng.normal(0, 0.1, n))).to_numpy(float)
+        trees = fit_trees(model, table, y, features=FEATURES, categories=categories, seed=fold)
+        models.append(
+            SimpleNamespace(
+                fold=fold,
+                origin=fold + 9,
+                candidate="trees",
+                booster=trees.booster,
+                features=FEATURES,
+                categories=categories,
+            )
+        )
+    weights = pd.DataFrame(
+        {
+            "fold": [1, 2, 3] * 2,
+            "candidate": ["trees"] * 3 + ["naive"] * 3,
+            "weight": [0.6, 0.5, 0.4, 0.4, 0.5, 0.6],
+        }
+    )
+    backtest = SimpleNamespace(predictions=predictions, models=tuple(models), weights=weights)
+    return SimpleNamespace(backtest=backtest, rows=rows)
+
+
+def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: Make) -> None:
+    found = explain_models(case.backtest, case.rows, [], make_spec())
+    first = found.drivers.iloc[0]
+    assert first.feature in ("last", "last_twin")
+    assert sorted(first.members) == ["last", "last_twin"]
+    assert "that move with it" in first.label
+    assert found.drivers["share"].sum() == pytest.approx(1)
+    assert found.drivers["rank"].tolist() == [1, 2, 3]
+    assert first.folds_in_top == 3
+    assert first.stability >= 0
+    assert found.weight == pytest.approx(0.5)
+    assert "50% of the forecast" in found.method
+    assert "120 of 120 test rows" in found.method
+    assert "not what causes" in found.caveat
+    assert found.additivity_error <= 1e-6
+    assert [f.status for f in found.findings] == [Status.PASS]
+
+
+def test_parts_in_units_add_up_to_the_forecast(case: SimpleNamespace, make_spec: Make) -> None:
+    found = explain_models(case.backtest, case.rows, [], make_spec())
+    entity = found.by_area.groupby("entity_id").mean_shap.sum()
+    rows = found.rows
+    distance = rows.level * (np.exp(rows.raw) - np.exp(rows.base))
+    assert entity.to_numpy() == pytest.approx(
+        distance.groupby(rows.entity_id).mean().to_numpy(), rel=1e-9
+    )
+
+
+def test_equal_to_shap_itself(case: SimpleNamespace, make_spec: Make) -> None:
+    found = explain_models(case.backtest, case.rows, [], make_spec())
+    handed = found.to_shap()
+    import shap
+
+    assert handed.feature_names[0] == "last month"
+    rows = case.rows.table
+    codes = rows.place.astype(str).map({v: i for i, v in enumerate(sorted(set(rows.place)))})
+    matrix = rows.assign(place=codes.astype(float))[list(FEATURES)].to_numpy(np.float64)
+    for model in case.backtest.models:
+        here = (rows.origin == model.origin).to_numpy()
+        explainer = shap.TreeExplainer(lgb.Booster(model_str=model.booster))
+        wanted = explainer.shap_values(matrix[here])
+        got = handed.values[(found.rows.fold == model.fold).to_numpy()]
+        scale = np.abs(wanted).max()
+        assert np.abs(got - wanted).max() <= 1e-10 * scale
+
+
+def test_groups_are_weighted_means_and_small_ones_hidden(
+    case: SimpleNamespace, make_membership: Make, make_spec: Make
+) -> None:
+    entities = [f"a{e:02}" for e in range(20)]
+    weights = pd.DataFrame(
+        np.random.default_rng(1).dirichlet([1, 2], 20), index=entities, columns=["x", "y"]
+    )
+    membership = make_membership(weights=weights, dimension="origin")
+    found = explain_models(case.backtest, case.rows, [membership], make_spec())
+    area = found.by_area.pivot(index="entity_id", columns="feature", values="mean_shap")
+    wanted = (area.mul(weights.x, axis=0).sum() / weights.x.sum()).to_dict()
+    got = found.by_group[found.by_group.group == "x"].set_index("feature").mean_shap.to_dict()
+    assert got == pytest.approx(wanted)
+    hidden = make_membership(weights=weights, dimension="origin", residents={"x": 3.0})
+    found = explain_models(case.backtest, case.rows, [hidden], make_spec())
+    assert found.by_group.mean_shap.isna().all()
+
+
+def test_without_trees_it_says_so(case: SimpleNamespace, make_spec: Make) -> None:
+    backtest = SimpleNamespace(
+        predictions=case.backtest.predictions, models=(), weights=case.backtest.weights
+    )
+    found = explain_models(backtest, case.rows, [], make_spec())
+    assert found.findings[0].status is Status.NOT_APPLICABLE
+    assert found.weight == 0
+    assert found.drivers.empty
+    assert math.isnan(found.additivity_error)
+
+
+def test_same_twice(case: SimpleNamespace, make_spec: Make) -> None:
+    one = explain_models(case.backtest, case.rows, [], make_spec())
+    two = explain_models(case.backtest, case.rows, [], make_spec())
+    pd.testing.assert_frame_equal(one.drivers, two.drivers)
+
+
+def test_families_follow_absolute_rank_correlation() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    data = pd.DataFrame({"a": x, "b": -np.exp(x), "c": rng.normal(size=200), "d": "t", "e": 1.0})
+    importance = pd.Series({"a": 1.0, "b": 2.0, "c": 0.5, "d": 0.1, "e": 0.0})
+    assert find_families(data, importance) == {
+        "b": ("b", "a"),
+        "c": ("c",),
+        "d": ("d",),
+        "e": ("e",),
+    }

@@ -1,0 +1,126 @@
+"""Verification: agrees with an honest card, names what was changed in another."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from cityai.card.figures import draw_figures
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.render import render_html, render_json, render_markdown
+from cityai.card.verify import read_record, verify_card
+from cityai.card.verify.claims import list_claims
+from cityai.errors import DataError
+from cityai.findings import Status
+
+
+def check(card, city):
+    return {f.code: f for f in verify_card(card, city.predictions, city.memberships, city.spec)}
+
+
+def edit(record: CardRecord, path: str, value) -> CardRecord:
+    """Set one value of the record's JSON, and seal it again as a forger would."""
+    facts = json.loads(render_json(record))
+    node = facts
+    *steps, last = [int(s) if s.isdigit() else s for s in path.split(".")]
+    for step in steps:
+        node = node[step]
+    node[last] = value
+    return seal_record(CardRecord.model_validate(facts))
+
+
+def test_an_honest_card_verifies(city):
+    found = check(city.record, city)
+    assert found["card.digest"].status is Status.PASS
+    assert found["card.figures"].status is Status.PASS
+    claims = list(list_claims(city.record, city.predictions, city.memberships))
+    assert len(claims) > 500
+    assert {c.path.split("[")[0] for c in claims} == {
+        "eval.metrics", "eval.places", "eval.series", "fairness.results", "fairness.by_fold",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "eval.metrics.0.value",
+        "eval.metrics.0.n",
+        "eval.metrics.40.value",
+        "eval.places.3.figures.0.value",
+        "eval.series.2.actual",
+        "eval.series.5.practice",
+        "fairness.results.0.value",
+        "fairness.results.2.gap",
+        "fairness.results.7.reference_value",
+        "fairness.by_fold.11.value",
+    ],
+)
+def test_one_changed_figure_is_named(path, city):
+    node = json.loads(render_json(city.record))
+    for step in path.split("."):
+        node = node[int(step) if step.isdigit() else step]
+    forged = edit(city.record, path, node * 1.1 + 0.02 if isinstance(node, float) else node + 3)
+    finding = check(forged, city)["card.figures"]
+    assert finding.status is Status.FAIL
+    dotted = path.split(".")
+    assert finding.subject.startswith(f"{dotted[0]}.{dotted[1]}[{dotted[2]}]")
+    assert str(finding.limit) in finding.reason
+
+
+def test_a_changed_file_is_found_without_predictions(city, tmp_path):
+    text = render_json(city.record).replace("Refuse by district", "Refuse by District")
+    (tmp_path / "card.json").write_text(text)
+    finding = check(tmp_path, city)["card.digest"]
+    assert finding.status is Status.FAIL
+
+
+def test_pages_must_carry_the_records_digest(city, tmp_path):
+    (tmp_path / "card.json").write_text(render_json(city.record))
+    assert check(tmp_path, city)["card.pages"].status is Status.NOT_APPLICABLE
+    (tmp_path / "card.html").write_text(render_html(city.record))
+    (tmp_path / "card.md").write_text(render_markdown(city.record))
+    assert all(f.status is Status.PASS for f in check(tmp_path / "card.json", city).values())
+    (tmp_path / "card.html").write_text(render_html(edit(city.record, "record.title", "Another")))
+    assert check(tmp_path, city)["card.pages"].subject == "card.html"
+
+
+def test_changed_predictions_are_found(city):
+    from dataclasses import replace
+
+    table = city.predictions.table.assign(y_pred=city.predictions.table["y_pred"] * 1.02)
+    other = replace(city.predictions, table=table)
+    found = verify_card(city.record, other, city.memberships, city.spec)
+    assert found[1].status is Status.FAIL
+
+
+def test_missing_scale_is_left_out_not_counted_as_zero(city):
+    table = city.predictions.table
+    known = table[table["scale"].notna()]
+    mase = np.mean(np.abs(known["y_pred"] - known["y_true"]) / known["scale"])
+    printed = next(
+        n
+        for n in city.record.eval.metrics
+        if n.metric == "mase" and n.slice == {"model": "forecast"}
+    )
+    assert math.isclose(printed.value, mase, abs_tol=5e-4)
+    assert printed.n == len(known)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"record": 1}'])
+def test_what_is_no_card_is_refused_plainly(text):
+    with pytest.raises(DataError, match="expected: a card"):
+        read_record(text)
+
+
+def test_a_missing_file_is_refused_plainly(tmp_path, city):
+    with pytest.raises(DataError, match="cannot be read"):
+        check(tmp_path, city)
+
+
+def test_pictures_hold_no_figure_that_the_record_does_not(city):
+    """A picture's table is written from the record alone."""
+    again = CardRecord.model_validate_json(render_json(city.record))
+    assert [f.table for f in draw_figures(again)] == [f.table for f in draw_figures(city.record)]

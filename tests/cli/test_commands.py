@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cityai.cli.main import run_command
+from cityai.cli.places import find_port
+from cityai.cli.windows import draw_folds, write_yaml
+from cityai.data.periods import Periods
+from cityai.doctor import GOOD, MISSING, examine_machine
+from cityai.errors import DataError, StoreError
+from cityai.findings import Finding, Status
+from cityai.modeling.split import Fold, Folds
+
+NAN = float("nan")
+
+
+def make_folds() -> Folds:
+    periods = Periods("month", pd.Timestamp("2020-01-01"), 36)
+    folds = [Fold(0, 20, periods.start(20), 19, 20, 22, "calibration")]
+    folds += [
+        Fold(i, 24 + 3 * i, periods.start(24 + 3 * i), 23 + 3 * i, 24 + 3 * i, 26 + 3 * i, "test")
+        for i in (1, 2)
+    ]
+    return Folds(periods, tuple(folds))
+
+
+def make_findings() -> tuple[Finding, ...]:
+    failed = [
+        Finding("audit.x", Status.FAIL, f"Under-forecast {i}", "Reason.", subject=f"income=g{i}")
+        for i in range(8)
+    ]
+    return (
+        Finding("time.truncation", Status.PASS, "No look into the future", "Bit for bit equal."),
+        Finding("audit.y", Status.NOT_ENOUGH, "Bias", "Too few blocks."),
+        *failed,
+    )
+
+
+def make_result(folder: Path) -> SimpleNamespace:
+    rows = [
+        ("forecast", "wape", "overall", 0.0582),
+        ("forecast", "bias", "overall", -0.004),
+        ("forecast", "mase", "overall", NAN),
+        ("forecast", "coverage", "overall", 0.896),
+        ("baseline.seasonal_naive", "wape", "overall", 0.0841),
+        ("baseline.recent_mean", "wape", "overall", NAN),
+        ("candidate.trees", "wape", "overall", 0.06),
+    ]
+    metrics = pd.DataFrame(rows, columns=["model", "metric", "slice_kind", "value"])
+    comparisons = pd.DataFrame(
+        [("seasonal_naive", "wape", "pass"), ("recent_mean", "wape", "not enough evidence")],
+        columns=["baseline", "metric", "verdict"],
+    )
+    audit = pd.DataFrame(
+        [
+            ("income", "lowest", "fail"),
+            ("income", "highest", "pass"),
+            ("income", "x", "suppressed"),
+        ],
+        columns=["dimension", "group", "status"],
+    )
+    dimensions = pd.DataFrame([("income", "Income of residents")], columns=["dimension", "label"])
+    table = pd.DataFrame({"fold": [1, 2], "entity_id": ["a", "b"]})
+    entity = SimpleNamespace(label="district", label_plural="community districts")
+    spec = SimpleNamespace(
+        title="Waste tonnage by community district",
+        city=SimpleNamespace(name="New York City"),
+        question=SimpleNamespace(entity=entity),
+    )
+    return SimpleNamespace(
+        project=SimpleNamespace(spec=spec),
+        quality=SimpleNamespace(
+            counts=SimpleNamespace(read=1000, accepted=990, rejected=4, out_of_scope=6)
+        ),
+        predictions=SimpleNamespace(unit="tons", coverage=0.9, table=table),
+        evaluation=SimpleNamespace(metrics=metrics, comparisons=comparisons),
+        audit=SimpleNamespace(table=audit, dimensions=dimensions),
+        card=SimpleNamespace(gaps=(1, 2)),
+        findings=make_findings(),
+        folds=make_folds(),
+        seconds={"snapshot": 3.2, "backtest": 60.7, "quality": 0.1},
+        card_path=folder / "model_cards" / "waste" / "card.html",
+        mlflow_run_id="abc123",
+    )
+
+
+@pytest.fixture
+def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """Stand in for `cityai.run` and `cityai.check`."""
+    module: Any = ModuleType("cityai.run")
+
+    def do(project: Any, progress: Any = None) -> SimpleNamespace:
+        with progress.stage("reading the data"):
+            progress.say("halfway")
+            progress.advance(1, 2)
+        return make_result(tmp_path)
+
+    module.run_project = module.check_project = do
+    module.plan_project = lambda project: make_folds()
+    module.verify_project = lambda project: (make_findings()[0],)
+    monkeypatch.setitem(sys.modules, "cityai.run", module)
+    monkeypatch.setitem(sys.modules, "cityai.check", module)
+    monkeypatch.chdir(tmp_path)
+    return module
+
+
+@pytest.fixture
+def project(make_workspace: Callable[..., Path]) -> str:
+    return str(make_workspace())
+
+
+def read_lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def test_a_run_ends_with_a_calm_summary(
+    fake_run: ModuleType, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["run", project]) == 0
+    out, err = capsys.readouterr()
+    assert "reading the data" in err
+    assert read_lines(out) == [
+        "",
+        "Waste tonnage by community district, New York City",
+        "",
+        "How good   off by 5.8% of the tons (WAPE)",
+        "           0.4% too low on the whole",
+        "           90% intervals held 89.6% of the outcomes",
+        "           on 2 moments of the past, 2 community districts",
+        "Against    recent mean     not known  not enough evidence that the forecast is",
+        "             better",
+        "           seasonal naive     8.4%  the forecast is better",
+        "For whom   Income of residents: 1 beyond a limit, 1 within, 1 not shown",
+        "Missing    8 findings failed, 0 could not be checked, 1 lack evidence; 2 gaps in",
+        "             the card",
+        *[f"           - Under-forecast {i} (income=g{i})" for i in range(6)],
+        "           - and 2 more, all in the card",
+        "Card       model_cards/waste/card.html",
+        "MLflow     run abc123 (`cityai ui` shows it)",
+        "Time       64 s: snapshot 3, backtest 61",
+    ]
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "\x1b" not in out + err
+
+
+def test_a_check_gives_reasons(
+    fake_run: ModuleType, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["check", project]) == 0
+    out = capsys.readouterr().out
+    assert "Rows       990 of 1,000 used, 4 rejected, 6 out of scope" in out
+    assert "Asked      2 moments, 2022-04-01 to 2022-07-01" in out
+    assert "NOT ENOUGH EVIDENCE  Bias\n  Too few blocks." in out
+    assert read_lines(out)[-1] == "8 fail, 1 not enough evidence, 1 pass"
+    assert "No look into the future" not in out
+
+
+def test_the_windows_are_drawn(
+    fake_run: ModuleType, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["folds", project]) == 0
+    lines = read_lines(capsys.readouterr().out)
+    assert lines[2].startswith("test 1       2022-04-01  < 2022-03-01  2022-04-01  ")
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("fine", [True, False])
+def test_a_picture_shows_what_each_period_is(fine: bool) -> None:
+    learn, wait, tested, rest = ("█", "░", "▓", "·") if fine else ("#", "-", "T", ".")
+    lines = draw_folds(make_folds(), 51 + 33, fine=fine).splitlines()
+    assert lines[1][51:] == learn * 3 + wait + tested * 3 + rest * 10
+    assert lines[3][51:] == learn * 13 + wait + tested * 3
+    assert lines[-1].startswith(f"{learn} learnt from")
+    narrow = draw_folds(make_folds(), 70, fine=fine).splitlines()
+    assert all(tested in line and learn in line for line in narrow[1:4])
+
+
+def test_verify_ends_by_what_it_found(
+    fake_run: ModuleType, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["card", "verify", project]) == 0
+    assert capsys.readouterr().out == "1 pass\n"
+    fake_run.verify_project = lambda project: make_findings()  # type: ignore[attr-defined]
+    assert run_command(["card", "verify", project]) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DataError("no column 't'", where="a.csv", next_step="add it"), 2),
+        (StoreError("the disk is full"), 1),
+        (KeyboardInterrupt(), 1),
+        (ZeroDivisionError("secret"), 1),
+    ],
+)
+def test_an_error_is_a_message_and_a_code(
+    fake_run: ModuleType,
+    project: str,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(project: Any, progress: Any) -> None:
+        raise error
+
+    fake_run.run_project = fail  # type: ignore[attr-defined]
+    assert run_command(["run", project]) == code
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    assert "cityai: " in err
+    if isinstance(error, ZeroDivisionError):
+        log = Path(err.strip().rpartition(": ")[2])
+        assert "ZeroDivisionError" in log.read_text()
+        assert "Traceback" in log.read_text()
+        assert oct(log.stat().st_mode & 0o777) == "0o600"
+        assert log.is_relative_to(Path.cwd() / ".cityai" / "logs")
+    if not isinstance(error, KeyboardInterrupt):
+        with pytest.raises(type(error)):
+            run_command(["run", project], debug=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["runn"], ["run"], ["run", "nowhere"], ["run", "x", "y"], ["show", "--format", "xml", "x"]],
+)
+def test_a_mistake_of_the_user_is_two(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_show_gives_the_resolved_specification(
+    project: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run_command(["show", project, "--format", "json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["policy"]["small_cell"] == 11
+    assert content["backtest"]["folds"] == 7
+    assert run_command(["show", project]) == 0
+    from cityai.spec.yaml import read_yaml
+
+    path = tmp_path / "shown.yaml"
+    path.write_text(capsys.readouterr().out)
+    assert read_yaml(path).content == content
+
+
+def test_yaml_texts_are_never_guessed() -> None:
+    content = {"country": "NO", "zip": "02134", "list": [1, "a"], "deep": [{"x": []}], "e": {}}
+    assert write_yaml(content) == (
+        'country: "NO"\nzip: "02134"\nlist: [1, "a"]\ndeep:\n  -\n    x: []\ne: {}'
+    )
+
+
+def test_schema_is_printed_and_written(
+    project: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["properties"]["question"]
+    assert run_command(["schema", "--write"]) == 0
+    written = sorted(p.name for p in (tmp_path / "configs" / "schemas").iterdir())
+    assert written == [f"{n}.schema.json" for n in ("card", "city", "policy", "project")]
+
+
+def test_the_doctor_says_how_to_mend(
+    project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CITYAI_DATA", str(tmp_path / "none"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert run_command(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^note +CITYAI_DATA", out, re.MULTILINE)
+    assert "-> set CITYAI_DATA" in out
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CITYAI_STATE", str(tmp_path / "file" / "x"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    parts = {part.name: part for part in examine_machine(tmp_path)}
+    assert parts["MLflow store"].state == MISSING
+    assert parts["OpenMP"].state == GOOD
+    assert all(part.remedy for part in parts.values() if part.state == MISSING)
+
+
+def test_the_sample_city_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    module: Any = ModuleType("cityai.data.sample_city.write")
+    called: list[tuple[Path, int]] = []
+    module.write_sample_city = lambda folder, seed: called.append((folder, seed))
+    monkeypatch.setitem(sys.modules, "cityai.data.sample_city.write", module)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CITYAI_STATE", raising=False)
+    assert run_command(["sample-city"]) == 0
+    assert run_command(["sample-city", str(tmp_path / "x"), "--seed", "3"]) == 0
+    assert called == [(tmp_path / ".cityai" / "sample_city", 7), (tmp_path / "x", 3)]
+
+
+def test_ui_is_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    started: list[list[str]] = []
+
+    def start(command: list[str], check: bool) -> SimpleNamespace:
+        started.append(command)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    port = str(find_port(5000))
+    assert run_command(["ui"]) == 0
+    assert f"http://127.0.0.1:{port}" in capsys.readouterr().out
+    assert "127.0.0.1" in started[0]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.city:5000")
+    assert run_command(["ui"]) == 0
+    assert "http://mlflow.city:5000" in capsys.readouterr().out
+    assert len(started) == 1
+
+
+HEAVY = "pandas numpy mlflow lightgbm sklearn shap matplotlib duckdb ibis rich jinja2"
+PROBE = f"""
+import sys
+from cityai.cli.main import run_command
+code = run_command(sys.argv[1:])
+assert code == 0, code
+loaded = sorted(set({HEAVY!r}.split()) & set(sys.modules))
+assert not loaded, loaded
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    command = [sys.executable, "-c", PROBE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_is_there_at_once() -> None:
+    command = [sys.executable, "-m", "cityai", "--help"]
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.5  # of the processor, so that a busy machine does not matter
+
+
+LIVE = """
+from cityai.cli.console import tell_progress
+with tell_progress() as progress:
+    with progress.stage("reading [the] data"):
+        progress.say("half")
+        progress.advance(1, 2)
+"""
+
+
+def test_progress_is_live_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-c", LIVE], stderr=theirs, stdout=theirs, check=True, timeout=60
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert b"reading [the] data" in said
+    assert re.search(rb"0\.\d s", said)

@@ -1,0 +1,329 @@
+"""The contract: what is accepted, what is refused and why; two independent readings agree."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+import unicodedata
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cityai.data.contract import (
+    ABOVE,
+    BELOW,
+    BLANKS,
+    MISSING,
+    NO_MATCH,
+    NOT_ALLOWED,
+    NOT_OF_TYPE,
+    OUT_OF_YEARS,
+    build_contract,
+    build_schema,
+    convert_cells,
+    judge_values,
+)
+from cityai.data.source import open_source
+from cityai.data.source.engine import fetch_frame
+from cityai.errors import DataError, SpecError
+from cityai.spec.project import ColumnSpec, SourceSpec
+
+ZONE = "America/New_York"
+
+
+def moment(*parts):
+    """Give a wall-clock moment without a zone."""
+    return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)
+
+
+def convert(folder, frame, columns, *, parquet=False, **choices):
+    """Convert a table and return (frame of cells, contract)."""
+    path = folder / ("t.parquet" if parquet else "t.csv")
+    if parquet:
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    contract = build_contract(columns, choices.pop("required", ()), zone=ZONE, **choices)
+    with open_source(SourceSpec(path=str(path)), path, list(columns), max_rows=10**6) as opened:
+        converted = opened.save("converted", convert_cells(opened, contract))
+        judge_values(converted, contract, "t")
+        return fetch_frame(converted.order_by("n"))
+
+
+def convert_one(folder, text, column, **choices):
+    found = convert(folder, pd.DataFrame({"x": [text], "y": ["y"]}), {"x": column}, **choices)
+    row = found.iloc[0]
+    return (None if pd.isna(row["v0"]) else row["v0"], None if pd.isna(row["r0"]) else row["r0"])
+
+
+CASES = [
+    ({"type": "integer"}, "12", 12, None),
+    ({"type": "integer"}, "+7", 7, None),
+    ({"type": "integer"}, "9007199254740993", 9007199254740993, None),
+    ({"type": "integer"}, "5.0", None, NOT_OF_TYPE["integer"]),
+    ({"type": "integer"}, "1e3", None, NOT_OF_TYPE["integer"]),
+    ({"type": "integer"}, "99999999999999999999", None, NOT_OF_TYPE["integer"]),
+    ({"type": "number"}, "1.5", 1.5, None),
+    ({"type": "number"}, "-.5e2", -50.0, None),
+    ({"type": "number"}, "1,5", None, NOT_OF_TYPE["number"]),
+    ({"type": "number"}, "1,234.5", None, NOT_OF_TYPE["number"]),
+    ({"type": "number"}, "inf", None, NOT_OF_TYPE["number"]),
+    ({"type": "number"}, "nan", None, NOT_OF_TYPE["number"]),
+    ({"type": "number"}, "1e999", None, NOT_OF_TYPE["number"]),
+    ({"type": "number", "min": 0}, "-1", -1.0, BELOW),
+    ({"type": "number", "max": 9}, "10", 10.0, ABOVE),
+    ({"type": "boolean"}, "Yes", True, None),
+    ({"type": "boolean"}, "0", False, None),
+    ({"type": "boolean"}, "maybe", None, NOT_OF_TYPE["boolean"]),
+    ({"type": "text", "allowed": ["A", "B"]}, "A", "A", None),
+    ({"type": "text", "allowed": ["A", "B"]}, "a", "a", NOT_ALLOWED),
+    ({"type": "text", "pattern": r"\d{5}"}, "02134", "02134", None),
+    ({"type": "text", "pattern": r"\d{5}"}, "02134x", "02134x", NO_MATCH),
+    ({"type": "text"}, " A\u00a0", "A", None),
+    ({"type": "text"}, "e\u0301", "é", None),
+    ({"type": "text"}, "NA", "NA", None),
+    ({"type": "date"}, "2024-02-29", moment(2024, 2, 29), None),
+    ({"type": "date"}, "2023-02-29", None, NOT_OF_TYPE["date"]),
+    ({"type": "date"}, "03/04/2024", None, NOT_OF_TYPE["date"]),
+    ({"type": "date"}, "2024-1-5", None, NOT_OF_TYPE["date"]),
+    ({"type": "date"}, "2024-01-05 13:00", None, NOT_OF_TYPE["date"]),
+    ({"type": "date", "format": "%d/%m/%Y"}, "03/04/2024", moment(2024, 4, 3), None),
+    ({"type": "date", "format": "%Y/%m"}, "2024/04", moment(2024, 4, 1), None),
+    ({"type": "date", "format": "%d/%m/%Y"}, "03/14/2024", None, NOT_OF_TYPE["date"]),
+    ({"type": "date"}, "0001-01-01", moment(1, 1, 1), OUT_OF_YEARS),
+    ({"type": "datetime"}, "2024-03-10 06:59:00", moment(2024, 3, 10, 6, 59), None),
+    ({"type": "datetime"}, "2024-03-10T06:59:00Z", moment(2024, 3, 10, 1, 59), None),
+    ({"type": "datetime"}, "2024-03-10T07:00:00Z", moment(2024, 3, 10, 3, 0), None),
+    ({"type": "datetime"}, "2024-03-10T09:00:00+02:00", moment(2024, 3, 10, 3, 0), None),
+    ({"type": "datetime"}, "2024-03-10 25:00", None, NOT_OF_TYPE["datetime"]),
+    (
+        {"type": "datetime", "format": "%m/%d/%Y %I:%M:%S %p"},
+        "03/04/2024 01:02:03 PM",
+        moment(2024, 3, 4, 13, 2, 3),
+        None,
+    ),
+    (
+        {"type": "datetime", "format": "%Y-%m-%dT%H:%M:%S%z"},
+        "2024-07-01T03:00:00+0000",
+        moment(2024, 6, 30, 23),
+        None,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def converted_cases(tmp_path_factory):
+    """All cases as one row of one table, a column each."""
+    frame = pd.DataFrame([{f"c{i}": case[1] for i, case in enumerate(CASES)}])
+    columns = {f"c{i}": ColumnSpec(**case[0]) for i, case in enumerate(CASES)}
+    return convert(tmp_path_factory.mktemp("cases"), frame, columns).iloc[0]
+
+
+@pytest.mark.parametrize(
+    "i", range(len(CASES)), ids=lambda i: f"{CASES[i][0]['type']}-{CASES[i][1]}"
+)
+def test_cells(converted_cases, i):
+    value, reason = converted_cases[f"v{i}"], converted_cases[f"r{i}"]
+    assert (None if pd.isna(value) else value) == CASES[i][2]
+    assert (None if pd.isna(reason) else reason) == CASES[i][3]
+
+
+def test_missing_values_and_decimal_comma(tmp_path):
+    number = ColumnSpec(type="number")
+    choices = {"decimal": ",", "missing": ("", "NULL", "-")}
+    assert convert_one(tmp_path, "1,5", number, **choices) == (1.5, None)
+    assert convert_one(tmp_path, "1.5", number, **choices) == (None, NOT_OF_TYPE["number"])
+    assert convert_one(tmp_path, " NULL ", number, **choices) == (None, None)
+    assert convert_one(tmp_path, "-", number, required=["x"], **choices) == (None, MISSING)
+
+
+def test_spellings_are_counted(tmp_path):
+    frame = pd.DataFrame({"x": ["A", "A ", "\ufeffA", "é", "e\u0301", " "], "y": "y"})
+    found = convert(tmp_path, frame, {"x": ColumnSpec(type="text")})
+    assert found["v0"].tolist()[:5] == ["A", "A", "A", "é", "é"]
+    assert found["s0"].tolist() == [False, True, True, False, True, False]
+
+
+def test_stored_types_are_kept_exactly(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "code": [101.0, None, 1.5],
+            "id": [9007199254740993, 2, 3],
+            "amount": [0.1, float("nan"), float("inf")],
+            "day": pd.to_datetime(["2024-01-05 13:00", None, "2024-01-06 00:00"]),
+            "moment": pd.to_datetime(["2024-07-01 03:00", None, "2024-01-01 00:00"], utc=True),
+        }
+    )
+    columns = {
+        "code": ColumnSpec(type="text"),
+        "id": ColumnSpec(type="text"),
+        "amount": ColumnSpec(type="number"),
+        "day": ColumnSpec(type="date"),
+        "moment": ColumnSpec(type="datetime"),
+    }
+    found = convert(tmp_path, frame, columns, parquet=True)
+    assert found["v0"].tolist()[::2] == ["101", "1.5"]
+    assert found["v1"].tolist() == ["9007199254740993", "2", "3"]
+    assert found["v2"].iloc[0] == 0.1
+    assert found["r2"].isna().tolist() == [True, True, False]
+    assert found["v3"].iloc[0] == pd.Timestamp("2024-01-05")
+    assert found["v4"].tolist()[::2] == [
+        pd.Timestamp("2024-06-30 23:00"),
+        pd.Timestamp("2023-12-31 19:00"),
+    ]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Madrid", "Australia/Lord_Howe"])
+def test_utc_moments_become_local_days(tmp_path, zone):
+    hours = pd.date_range("2024-01-01", "2025-01-01", freq="7h", tz="UTC")
+    frame = pd.DataFrame({"x": hours.strftime("%Y-%m-%d %H:%M:%S"), "y": "y"})
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    contract = build_contract({"x": ColumnSpec(type="datetime")}, (), zone=zone, is_utc=True)
+    with open_source(SourceSpec(path="t.csv"), path, ["x"], max_rows=10**6) as opened:
+        found = fetch_frame(convert_cells(opened, contract).order_by("n"))["v0"]
+    expected = [h.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for h in hours.to_pydatetime()]
+    assert list(found) == expected
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"type": "text", "min": 1},
+        {"type": "number", "allowed": ["1"]},
+        {"type": "number", "format": "%Y"},
+        {"type": "text", "pattern": "("},
+        {"type": "date", "format": "%d %H"},
+        {"type": "date", "format": "day"},
+    ],
+)
+def test_contracts_that_cannot_be_kept(column):
+    with pytest.raises(SpecError, match=r"for|regular expression|date format"):
+        build_contract({"x": ColumnSpec(**column)}, (), zone=ZONE)
+
+
+def test_two_readings_of_a_pattern_must_agree(tmp_path):
+    # The engine's \w is ASCII and so is ours; a case flag inside is the same in both.
+    assert convert_one(tmp_path, "AB", ColumnSpec(type="text", pattern="(?i)ab")) == ("AB", None)
+    with pytest.raises(DataError, match=r"disagree|cannot be read"):
+        convert_one(tmp_path, "ab", ColumnSpec(type="text", pattern="(?=a)ab"))
+
+
+# An independent reading of the same contract, one cell at a time, in plain Python.
+COLUMNS = {
+    "whole": ColumnSpec(type="integer", min=-5, max=50),
+    "number": ColumnSpec(type="number", min=0, required=True),
+    "choice": ColumnSpec(type="text", allowed=("A", "B b", "é")),
+    "code": ColumnSpec(type="text", pattern=r"[A-Z]{2}\d*", required=True),
+    "day": ColumnSpec(type="date", format="%d/%m/%Y"),
+    "flag": ColumnSpec(type="boolean"),
+}
+
+
+def read_plainly(text, column):
+    """Return (value, reason)."""
+    text = unicodedata.normalize("NFC", text.strip(BLANKS))
+    if text == "":
+        return None, MISSING if column.required else None
+    value = None
+    if column.type == "integer" and re.fullmatch("[+-]?[0-9]+", text):
+        value = int(text) if abs(int(text)) < 2**63 else None
+    elif column.type == "number" and re.fullmatch(
+        r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text
+    ):
+        value = float(text)
+        value = value if math.isfinite(value) and abs(value) <= 1e18 else None
+    elif column.type == "boolean":
+        value = {**dict.fromkeys(("true", "t", "yes", "y", "1"), True)}.get(text.lower())
+        value = False if text.lower() in ("false", "f", "no", "n", "0") else value
+    elif column.type == "date":
+        try:
+            value = moment(*time.strptime(text, column.format)[:3])
+        except ValueError:
+            value = None
+    elif column.type == "text":
+        value = text
+    if value is None:
+        return None, NOT_OF_TYPE[column.type]
+    if column.min is not None and value < column.min:
+        return value, BELOW
+    if column.max is not None and value > column.max:
+        return value, ABOVE
+    if column.allowed is not None and value not in column.allowed:
+        return value, NOT_ALLOWED
+    if column.pattern is not None and not re.fullmatch(column.pattern, value, re.ASCII):
+        return value, NO_MATCH
+    return value, None
+
+
+texts = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                "A",
+                "A ",
+                "B b",
+                "é",
+                "e\u0301",
+                "AB1",
+                "ab",
+                "12",
+                "-3",
+                "60",
+                "1.5",
+                "-0.5",
+                "1e2",
+            ),
+            *("", " ", "05/03/2024", "31/02/2024", "2024-03-05", "yes", "NO", "1", "inf", "NaN"),
+            *('x"y', "x,y", "=1+1", "9" * 25, ".5", "5.", "+4", "١٢", "AB٣"),
+        ]
+    ),
+    st.text(st.characters(exclude_characters="\x00\r", exclude_categories=["Cs"]), max_size=8),
+)
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(rows=st.lists(st.tuples(*[texts] * len(COLUMNS)), min_size=1, max_size=40))
+def test_pushed_down_contract_agrees_with_a_plain_reading(tmp_path, rows):
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(filled="x")
+    found = convert(tmp_path, frame, COLUMNS, required=["number", "code"])
+    for i, (name, column) in enumerate(COLUMNS.items()):
+        for text, value, reason in zip(frame[name], found[f"v{i}"], found[f"r{i}"], strict=True):
+            expected, why = read_plainly(text, column)
+            if why == NOT_OF_TYPE["date"] and reason == OUT_OF_YEARS:
+                continue
+            assert (None if pd.isna(reason) else reason) == why, (name, text)
+            assert (None if pd.isna(value) else value) == expected, (name, text)
+
+
+def test_pandera_schema_is_built_from_the_declared_columns(tmp_path):
+    schema = build_schema(COLUMNS)
+    good = pd.DataFrame(
+        {
+            "whole": pd.Series([1, None], dtype="Int64"),
+            "number": [0.5, 1.0],
+            "choice": pd.Series(["A", None], dtype="str"),
+            "code": pd.Series(["AB1", "CD"], dtype="str"),
+            "day": pd.to_datetime(["2024-01-01", None]).as_unit("us"),
+            "flag": pd.Series([True, None], dtype="boolean"),
+        }
+    )
+    schema.validate(good)
+    for name, bad in (("whole", 51), ("number", -1.0), ("choice", "C"), ("code", "x")):
+        broken = good.copy()
+        broken.loc[0, name] = bad
+        with pytest.raises(pa.errors.SchemaErrors):
+            schema.validate(broken, lazy=True)
+    with pytest.raises(pa.errors.SchemaErrors):
+        schema.validate(good.assign(number=[0.5, float("nan")]), lazy=True)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.columns import NOT_RECORDED
+from cityai.data.groups import Membership, build_memberships
+from cityai.errors import DataError, SpecError
+from cityai.spec.project import AuditSpec, DimensionSpec
+
+AREAS = pd.DataFrame(
+    {
+        "area_name": ["North", "South", "East", "Park"],
+        "population": [100.0, 300.0, 600.0, np.nan],
+        "born_here": [60, 150, 300, None],
+        "born_abroad": [30, 150, 300, None],
+        "percent_rent": [10.0, 50.0, 90.0, None],
+        "income": [10.0, 20.0, 30.0, None],
+    },
+    index=pd.Index(["1", "2", "3", "9"], name="area_id"),
+)
+
+
+def build(
+    areas: pd.DataFrame | None = AREAS, attributes: pd.DataFrame | None = None, **dimension: object
+) -> Membership:
+    if attributes is None:
+        attributes = pd.DataFrame(
+            {
+                "entity_id": ["a", "a", "b", "c", "d"],
+                "known": [0, 5, 0, 0, 0],
+                "type": ["old", "Café ", "Cafe\u0301", None, "bar"],
+                "area_id": ["2", "1", "2", "3", None],
+            }
+        )
+    cells = pd.DataFrame({"entity_id": ["d", "c", "b", "a", "a"], "period": range(5)})
+    spec = SimpleNamespace(
+        audit=AuditSpec(dimensions={"x": DimensionSpec(label="X", **dimension)}),
+        question=SimpleNamespace(entity=SimpleNamespace(area="district")),
+    )
+    snapshot = SimpleNamespace(cells=cells, attributes=attributes, areas=areas)
+    (found,) = build_memberships(snapshot, spec)
+    weights = found.weights
+    assert list(weights.index) == ["a", "b", "c", "d"]
+    assert weights.sum(axis=1).to_numpy() == pytest.approx(np.ones(4))
+    assert tuple(weights.columns) == found.groups
+    return found
+
+
+def test_hard_groups_take_the_value_known_last_one_group_however_typed() -> None:
+    found = build(attribute="type")
+    assert found.kind == "hard"
+    assert found.groups == ("Café", "bar", NOT_RECORDED)
+    assert found.weights.idxmax(axis=1).to_dict() == {
+        "a": "Café",
+        "b": "Café",
+        "c": NOT_RECORDED,
+        "d": "bar",
+    }
+    assert found.residents == {}
+
+
+def test_areas_and_entities_are_groups_by_name() -> None:
+    found = build(attribute="area")
+    assert found.groups == ("East", "North", "South", NOT_RECORDED)
+    assert found.residents["East"] == 600
+    assert build(attribute="district").groups == found.groups
+    assert build(attribute="entity").groups == ("a", "b", "c", "d")
+
+
+def test_whole_numbers_are_written_without_a_point() -> None:
+    attributes = pd.DataFrame(
+        {"entity_id": list("abcd"), "known": 0, "class": [1.0, 2.5, np.nan, 1.0]}
+    )
+    assert build(attributes=attributes, attribute="class").groups == ("1", "2.5", NOT_RECORDED)
+
+
+def test_soft_groups_are_shares_of_residents_with_a_rest() -> None:
+    found = build(shares={"here": ["born_here"], "abroad": ["born_abroad"]}, rest="unknown origin")
+    assert found.kind == "soft"
+    assert found.groups == ("here", "abroad", "unknown origin", NOT_RECORDED)
+    assert found.weights.loc["a"].tolist() == pytest.approx([0.6, 0.3, 0.1, 0])
+    assert found.weights.loc["d"].tolist() == [0, 0, 0, 1]
+    assert found.residents["here"] == pytest.approx(60 + 150 + 300)
+    assert "says nothing about single persons" in found.caveat
+
+
+def test_counts_without_a_rest_are_the_whole() -> None:
+    found = build(shares={"here": ["born_here"], "abroad": ["born_abroad"]})
+    assert found.weights.loc["a"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
+
+
+def test_percentages_leave_a_remainder_that_is_not_recorded() -> None:
+    found = build(shares={"renters": ["percent_rent"]}, per="percent")
+    assert found.weights.loc["a"].tolist() == pytest.approx([0.1, 0.9])
+    assert found.groups == ("renters", NOT_RECORDED)
+
+
+def test_shares_above_the_whole_are_refused() -> None:
+    with pytest.raises(DataError, match="add up to"):
+        build(shares={"x": ["percent_rent"]}, per="share")
+    with pytest.raises(SpecError, match="no column 'born_her'") as error:
+        build(shares={"x": ["born_her"]})
+    assert "born_here" in str(error.value)
+
+
+def test_a_rest_needs_a_known_population() -> None:
+    areas = AREAS.assign(population=np.nan)
+    with pytest.raises(SpecError, match="population"):
+        build(areas=areas, shares={"here": ["born_here"]}, rest="others")
+    assert build(areas=areas, bands="income", band_names=["low", "high"]).residents == {}
+
+
+def test_bands_cut_the_areas_that_are_used() -> None:
+    found = build(bands="income", band_names=["low", "high"])
+    assert found.groups == ("low", "high", NOT_RECORDED)
+    assert found.cuts == (20.0,)
+    assert found.weights.idxmax(axis=1).to_dict() == {
+        "a": "low",
+        "b": "low",
+        "c": "high",
+        "d": NOT_RECORDED,
+    }
+    assert found.residents["low"] == 400
+    with pytest.raises(DataError, match="cannot be cut into 4 bands"):
+        build(bands="income")
+
+
+def test_unknown_attribute_reference_and_area_table() -> None:
+    with pytest.raises(SpecError, match="no attribute 'typ'") as error:
+        build(attribute="typ")
+    assert "Did you mean 'type'?" in str(error.value)
+    with pytest.raises(SpecError, match="no group 'Norht'"):
+        build(attribute="area", reference="Norht")
+    assert build(attribute="area", reference="North").reference == "North"
+    with pytest.raises(SpecError, match="need an area table"):
+        build(areas=None, bands="income")

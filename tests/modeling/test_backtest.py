@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.errors import DataError, SpecError, TimeError
+from cityai.findings import Status
+from cityai.modeling.backtest import find_scales, run_backtest
+from cityai.modeling.baselines import choose_baselines
+from cityai.modeling.classical import SMOOTHING, THETA
+from cityai.modeling.final import predict_rows
+from cityai.modeling.forecasters import TreesModel, ask_panel
+from cityai.modeling.split import plan_folds
+from cityai.modeling.sweep import plan_training, read_labels
+from tests.modeling.conftest import build_panel, build_spec, draw_values, make_rows_for
+
+TREES = TreesModel("trees", "trees", rounds=25, leaves=7)
+CANDIDATES = (TREES, THETA, SMOOTHING)
+
+
+def run(panel, spec, **choices):
+    return run_backtest(
+        panel,
+        make_rows_for(panel, spec),
+        plan_folds(panel, spec),
+        spec,
+        baselines=choose_baselines(spec.question.period),
+        candidates=choices.pop("candidates", CANDIDATES),
+        **choices,
+    )
+
+
+@pytest.fixture(scope="module")
+def backtest():
+    return run(build_panel(), build_spec())
+
+
+def test_every_fold_entity_and_step_is_there_once(backtest):
+    table = backtest.predictions.table
+    assert len(table) == 4 * 12 * 3
+    assert table["fold"].unique().tolist() == [1, 2, 3, 4]
+    panel = build_panel()
+    entity = table["entity_id"].str[1:].astype(int)
+    np.testing.assert_array_equal(table["y_true"], panel.final[table["period"], entity])
+    assert (table["period_start"] >= table["as_of"]).all()
+    assert backtest.predictions.baselines == ("seasonal_naive", "recent_mean")
+    assert backtest.predictions.candidates == ("trees", "theta", "smoothing")
+
+
+def test_the_forecast_is_the_blend_and_good(backtest):
+    table = backtest.predictions.table
+    weights = backtest.weights.pivot(index="fold", columns="candidate", values="weight")
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    mixed = sum(
+        table[f"candidate.{name}"] * table["fold"].map(weights[name]) for name in weights.columns
+    )
+    np.testing.assert_allclose(mixed, table["y_pred"], rtol=1e-9)
+
+    def error(column):
+        return (table[column] - table["y_true"]).abs().sum()
+
+    assert error("y_pred") < error("baseline.seasonal_naive")
+    assert error("y_pred") < error("baseline.recent_mean")
+    inside = (table["y_true"] >= table["y_low"]) & (table["y_true"] <= table["y_high"])
+    assert 0.75 < inside.mean() <= 1
+
+
+def test_the_same_input_gives_the_same_bytes_for_any_number_of_threads():
+    panel = build_panel()
+    tables = [
+        run(panel, build_spec(models={"threads": threads})).predictions.table for threads in (1, 3)
+    ]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_tripwire_the_future_changes_no_earlier_forecast():
+    """Shuffle all values from a fold's origin on: its forecasts stay, bit for bit."""
+    spec, values = build_spec(), draw_values()
+    cut = plan_folds(build_panel(values), spec).test[1].origin
+    shuffled = values.copy()
+    shuffled[cut:] = np.random.default_rng(1).permutation(shuffled[cut:].ravel()).reshape(-1, 12)
+    before, after = (run(build_panel(v), spec).predictions.table for v in (values, shuffled))
+    columns = [c for c in before if c not in ("y_true", "fold")]
+    early = before["fold"] <= 2
+    pd.testing.assert_frame_equal(
+        before.loc[early, columns], after.loc[early, columns], check_exact=True
+    )
+    assert not before.loc[~early, "y_pred"].equals(after.loc[~early, "y_pred"])
+
+
+def test_immature_labels_are_never_learnt_from():
+    """With a delay, the newest totals at an origin may hold anything."""
+    spec = build_spec(backtest={"folds": 3, "calibration": 4})
+    values = draw_values()
+    panel = build_panel(values, delay=2)
+    fold = plan_folds(panel, spec).test[-1]
+    spoilt = values.copy()
+    spoilt[fold.train_until :] *= 50
+    before, after = (run(p, spec).predictions.table for p in (panel, build_panel(spoilt, delay=2)))
+    columns = ["y_pred", "y_low", "y_high", "candidate.trees", "candidate.theta"]
+    last = before["fold"] == 3
+    pd.testing.assert_frame_equal(
+        before.loc[last, columns], after.loc[last, columns], check_exact=True
+    )
+
+
+def test_labels_are_those_seen_at_the_origin():
+    late = pd.DataFrame({"period": [10], "entity": [0], "known": [40], "value": [3.0]})
+    panel = build_panel(late=late)
+    at = (np.array([10, 10]), np.array([0, 1]))
+    early, final = read_labels(panel, 30, *at), read_labels(panel, 40, *at)
+    assert early[0] == final[0] - 3
+    assert early[1] == final[1]
+    assert np.isnan(read_labels(panel, 30, np.array([30]), np.array([0]))[0])
+
+
+def test_the_final_model_forecasts_the_next_periods(backtest):
+    panel, spec = build_panel(), build_spec()
+    rows = make_rows_for(panel, spec)([72]).table
+    asked = ask_panel(panel, 72, horizon=3, lead=0)
+    entity = rows["entity_id"].cat.codes.to_numpy()
+    frame = rows.assign(
+        **{
+            f"candidate.{m.name}": m.forecast(asked)[rows["step"] - 1, entity]
+            for m in (THETA, SMOOTHING)
+        }
+    )
+    found = predict_rows(backtest.final, frame)
+    assert sum(backtest.final.blend.values()) == pytest.approx(1)
+    mixed = sum(found[f"candidate.{n}"] * w for n, w in backtest.final.blend.items())
+    np.testing.assert_allclose(found["y_pred"], mixed, rtol=1e-9)
+    assert ((found["y_low"] <= found["y_pred"]) & (found["y_pred"] <= found["y_high"])).all()
+    usual = panel.final[-12:].mean(axis=0)[entity]
+    assert np.abs(found["y_pred"] - usual).sum() / usual.sum() < 0.5
+    for broken in (frame.drop(columns="candidate.theta"), frame.assign(step=9)):
+        with pytest.raises(DataError):
+            predict_rows(backtest.final, broken)
+
+
+def test_a_new_entity_an_idle_one_and_a_gap():
+    values = draw_values()
+    values[:58, 3] = np.nan
+    values[40:, 5] = 0.0
+    values[65, 7] = np.nan
+    table = run(build_panel(values), build_spec()).predictions.table
+    assert "E03" in set(table["entity_id"])
+    assert not ((table["entity_id"] == "E07") & (table["period"] == 65)).any()
+    figures = table[["y_pred", "y_low", "y_high"]]
+    assert np.isfinite(figures.to_numpy()).all()
+    idle = table[table["entity_id"] == "E05"]
+    assert idle["scale"].isna().sum() == 0
+    assert idle["y_pred"].max() < 2
+
+
+def test_rows_left_out_are_counted():
+    values = draw_values()
+    values[65, 7] = np.nan
+    found = {f.code: f for f in run(build_panel(values), build_spec()).findings}
+    assert found["backtest.rows"].observed == 1
+    assert "144 rows of 12 entities" in found["backtest.rows"].reason
+    assert found["backtest.calibration"].status is Status.PASS
+
+
+def test_the_city_rule_is_one_more_baseline():
+    rule = pd.DataFrame({"entity_id": ["E00"], "period": [60], "value": [42.0]})
+    table = run(build_panel(), build_spec(), city_rule=rule).predictions.table
+    told = table.loc[table["baseline.city_rule"].notna()]
+    assert told[["entity_id", "period", "baseline.city_rule"]].values.tolist() == [
+        ["E00", 60, 42.0]
+    ]
+
+
+def test_series_alone_need_no_trees():
+    found = run(build_panel(), build_spec(models={"candidates": ["theta"]}))
+    assert found.models == ()
+    assert found.final.booster is None
+    np.testing.assert_array_equal(
+        found.predictions.table["y_pred"], found.predictions.table["candidate.theta"]
+    )
+
+
+def test_each_test_fold_keeps_its_trees(backtest):
+    assert [m.fold for m in backtest.models] == [1, 2, 3, 4]
+    assert {m.candidate for m in backtest.models} == {"trees"}
+    assert len({m.booster for m in backtest.models}) == 4
+
+
+def test_two_kinds_of_trees_are_refused():
+    with pytest.raises(SpecError, match="several candidates are made of trees"):
+        run(build_panel(), build_spec(), candidates=(TREES, replace(TREES, name="more")))
+
+
+def test_nobody_asked_about_is_said():
+    panel = build_panel()
+    silent = replace(panel, active=np.zeros_like(panel.active))
+    spec = build_spec(models={"candidates": ["theta"]})
+    rows = make_rows_for(panel, spec)
+
+    def rows_for(origins):
+        made = rows(origins)
+        return replace(made, table=made.table.iloc[:0])
+
+    with pytest.raises(TimeError, match="nothing that was asked about"):
+        run_backtest(
+            silent, rows_for, plan_folds(panel, spec), spec, baselines=(), candidates=CANDIDATES
+        )
+
+
+def test_scales_equal_a_loop():
+    panel = build_panel()
+    found = find_scales(panel, 60)
+    for e in range(12):
+        series = panel.final[:60, e]
+        assert found[e] == pytest.approx(np.mean(np.abs(series[12:] - series[:-12])))
+    assert np.isnan(find_scales(build_panel(np.full((72, 2), 4.0)), 60)).all()
+
+
+def test_an_interval_is_never_invented():
+    panel = build_panel()
+    spec = build_spec(models={"candidates": ["theta"]})
+    active = panel.active.copy()
+    active[: plan_folds(panel, spec).test[0].origin] = False
+    with pytest.raises(TimeError, match="no labels were mature"):
+        run(replace(panel, active=active), spec)
+
+
+@pytest.mark.parametrize(("period", "season"), [("day", 7), ("week", 52), ("month", 12)])
+def test_training_leaves_out_no_phase_of_the_season(period, season):
+    panel = build_panel(draw_values(400, 12), period=period)
+    spec = build_spec(period=period, horizon=2)
+    few = replace(TREES, most_rows=1000)
+    learning = plan_training(panel, spec, 400, [few])
+    assert len(learning) * 12 * 2 <= 2000
+    stride = learning[1] - learning[0]
+    assert np.gcd(stride, season) == 1
+    assert learning[-1] == 399
+    assert plan_training(panel, spec, 400, []) == ()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cityai.errors import SpecError
+from cityai.modeling.baselines import (
+    average_recent,
+    choose_baselines,
+    find_last_known,
+    repeat_season,
+    repeat_year,
+)
+from cityai.modeling.classical import SMOOTHING, THETA
+from cityai.modeling.forecasters import Asked, choose_candidates
+
+
+def ask(values, steps=3, skip=0, season=7, year=364) -> Asked:
+    return Asked(np.asarray(values, dtype=float), skip, steps, season, year)
+
+
+def test_last_week_is_repeated_day_by_day():
+    days = np.arange(21.0)[:, None]
+    assert repeat_season(ask(days, steps=9))[:, 0].tolist() == [*range(14, 21), 14, 15]
+
+
+def test_a_delay_reaches_further_back():
+    days = np.arange(21.0)[:, None]
+    # The first target is period 26; the same weekday known last is period 19.
+    assert repeat_season(ask(days, steps=2, skip=5))[:, 0].tolist() == [19.0, 20.0]
+
+
+def test_the_same_weekday_a_year_ago():
+    days = np.arange(400.0)[:, None]
+    assert repeat_year(ask(days, steps=2))[:, 0].tolist() == [36.0, 37.0]
+
+
+def test_a_gap_is_filled_from_the_season_before_then_from_the_mean():
+    days = np.arange(21.0)[:, None]
+    days[14] = np.nan
+    assert repeat_season(ask(days, steps=1))[0, 0] == 7.0
+    young = np.full((21, 1), np.nan)
+    young[-2:] = 5.0
+    assert repeat_season(ask(young, steps=3))[:, 0].tolist() == [5.0, 5.0, 5.0]
+
+
+def test_recent_mean_takes_what_is_known():
+    days = np.full((40, 2), 2.0)
+    days[:12] = 100.0
+    days[-1, 1] = np.nan
+    assert average_recent(ask(days)).tolist() == [[2.0, 2.0]] * 3
+    gone = np.full((60, 1), np.nan)
+    gone[3] = 8.0
+    assert average_recent(ask(gone))[0, 0] == 8.0
+
+
+def test_no_history_gives_nan_and_no_warning():
+    empty = np.full((5, 2), np.nan)
+    assert np.isnan(repeat_season(ask(empty))).all()
+    assert np.isnan(find_last_known(np.empty((0, 2)))).all()
+
+
+def test_only_days_have_a_year_beside_the_season():
+    names = {freq: [b.name for b in choose_baselines(freq)] for freq in ("day", "week", "month")}
+    assert names["day"] == ["seasonal_naive", "recent_mean", "same_period_last_year"]
+    assert names["week"] == names["month"] == ["seasonal_naive", "recent_mean"]
+
+
+def test_candidates_are_chosen_by_name():
+    known = (THETA, SMOOTHING)
+    assert choose_candidates(known, None) == known
+    assert choose_candidates(known, ["smoothing"]) == (SMOOTHING,)
+    with pytest.raises(SpecError, match="Did you mean 'theta'"):
+        choose_candidates(known, ["thetta"])
+    with pytest.raises(SpecError, match="no candidate is left"):
+        choose_candidates(known, [])

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cityai.modeling.intervals import (
+    Bounds,
+    PastErrors,
+    Tails,
+    adapt_tails,
+    find_scale,
+    fit_intervals,
+    place_bounds,
+    start_tails,
+)
+
+
+def draw_past(draw, origins=20, entities=30, steps=4, seed=0) -> PastErrors:
+    """Forecasts at the true mean of each entity, and outcomes from `draw(rng, mean)`."""
+    rng = np.random.default_rng(seed)
+    mean = np.exp(np.linspace(-0.5, 6, entities))
+    entity = np.tile(np.repeat(np.arange(entities), steps), origins)
+    step = np.tile(np.arange(1, steps + 1), origins * entities)
+    forecast = mean[entity]
+    return PastErrors(entity, step, forecast, draw(rng, forecast))
+
+
+def measure_coverage(draw, **sizes) -> np.ndarray:
+    """Share inside, by entity, over fresh draws."""
+    past = draw_past(draw, seed=1, **sizes)
+    entities = int(past.entity.max()) + 1
+    intervals = fit_intervals(
+        past, start_tails(0.9), entities=entities, steps=int(past.step.max()), nonnegative=True
+    )
+    fresh = draw_past(draw, seed=2, origins=100)
+    bounds = place_bounds(intervals, fresh.entity, fresh.step, fresh.forecast)
+    inside = (fresh.truth >= bounds.low) & (fresh.truth <= bounds.high)
+    return np.bincount(fresh.entity, inside) / np.bincount(fresh.entity)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, m: rng.poisson(m).astype(float),
+        lambda rng, m: rng.poisson(m * rng.gamma(2, 0.5, len(m))).astype(float),
+        lambda rng, m: m * np.exp(rng.normal(0, 0.2, len(m))),
+        lambda rng, m: np.maximum(m + rng.normal(0, 5, len(m)), 0),
+    ],
+    ids=["poisson", "bursts", "relative", "absolute"],
+)
+def test_coverage_is_near_nominal_for_small_and_large_entities(draw):
+    covered = measure_coverage(draw)
+    assert covered.mean() == pytest.approx(0.9, abs=0.03)
+    assert covered[:10].mean() == pytest.approx(0.9, abs=0.07)
+    assert covered[-10:].mean() == pytest.approx(0.9, abs=0.07)
+
+
+def test_both_sides_are_missed_alike():
+    def draw(rng, mean):
+        return mean * rng.lognormal(0, 0.6, len(mean))
+
+    past = draw_past(draw)
+    intervals = fit_intervals(past, start_tails(0.9), entities=30, steps=4, nonnegative=True)
+    fresh = draw_past(draw, seed=5, origins=100)
+    bounds = place_bounds(intervals, fresh.entity, fresh.step, fresh.forecast)
+    assert (fresh.truth < bounds.low).mean() == pytest.approx(0.05, abs=0.015)
+    assert (fresh.truth > bounds.high).mean() == pytest.approx(0.05, abs=0.015)
+
+
+def test_an_erratic_entity_gets_wider_intervals():
+    def draw(rng, mean):
+        wide = np.where(np.arange(len(mean)) // 4 % 30 == 15, 5.0, 1.0)
+        return mean + rng.normal(0, wide * np.sqrt(mean))
+
+    past = draw_past(draw)
+    intervals = fit_intervals(past, start_tails(0.9), entities=30, steps=4, nonnegative=False)
+    assert intervals.ratio[15] > 2.5
+    assert np.delete(intervals.ratio, 15).max() < 1.6
+
+
+def test_a_drift_in_spread_is_followed():
+    """Doubling the spread drops plain conformal coverage; the adapted tails bring it back."""
+    rng = np.random.default_rng(0)
+    tails, inside = start_tails(0.9), []
+    errors: list[np.ndarray] = []
+    for origin in range(60):
+        error = rng.normal(0, 1.0 if origin < 20 else 1.0 + (origin - 20) * 0.1, 100)
+        if origin >= 5:
+            past = np.concatenate(errors)
+            known = PastErrors(
+                np.zeros(len(past), int),
+                np.ones(len(past), int),
+                np.full(len(past), 50.0),
+                50.0 + past,
+            )
+            fitted = fit_intervals(known, tails, entities=1, steps=1, nonnegative=False)
+            bounds = place_bounds(fitted, np.zeros(100, int), np.ones(100, int), np.full(100, 50.0))
+            truth = 50.0 + error
+            inside.append(((truth >= bounds.low) & (truth <= bounds.high)).mean())
+            tails = adapt_tails(tails, bounds, truth, 0.9)
+        errors.append(error)
+    assert np.mean(inside[15:]) > 0.86
+
+
+def test_tails_move_against_the_misses_and_stay_inside():
+    bounds = Bounds(np.zeros(100), np.ones(100))
+    moved = adapt_tails(Tails(0.05, 0.05), bounds, np.full(100, 0.5), 0.9)
+    assert moved.low > 0.05
+    assert moved.high > 0.05
+    tails = Tails(0.05, 0.05)
+    for _ in range(50):
+        tails = adapt_tails(tails, bounds, np.full(100, 2.0), 0.9)
+    assert 0 < tails.high < 0.05 < tails.low <= 0.4
+    assert adapt_tails(tails, Bounds(np.empty(0), np.empty(0)), np.empty(0), 0.9) == tails
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 500), rows=st.integers(0, 60), below=st.booleans())
+def test_the_forecast_lies_inside_and_nothing_is_infinite(seed, rows, below):
+    rng = np.random.default_rng(seed)
+    entity, step = rng.integers(0, 5, rows), rng.integers(1, 4, rows)
+    forecast = rng.gamma(0.3, 10, rows) - (20 if below else 0)
+    truth = np.round(rng.gamma(0.3, 10, rows)) - (20 if below else 0)
+    intervals = fit_intervals(
+        PastErrors(entity, step, forecast, truth),
+        start_tails(0.8),
+        entities=5,
+        steps=3,
+        nonnegative=not below,
+    )
+    asked = rng.gamma(1, 10, 30)
+    bounds = place_bounds(intervals, rng.integers(-1, 5, 30), rng.integers(1, 4, 30), asked)
+    assert (bounds.low <= asked).all()
+    assert (asked <= bounds.high).all()
+    assert np.isfinite(bounds.low).all()
+    assert np.isfinite(bounds.high).all()
+    if not below:
+        assert (bounds.low >= 0).all()
+
+
+def test_the_unit_does_not_matter_and_a_stranger_has_no_record_of_its_own():
+    past = draw_past(lambda rng, m: rng.poisson(m).astype(float))
+    scaled = PastErrors(past.entity, past.step, past.forecast * 1000, past.truth * 1000)
+    ends = []
+    for known, factor in ((past, 1.0), (scaled, 1000.0)):
+        fitted = fit_intervals(known, start_tails(0.9), entities=30, steps=4, nonnegative=True)
+        bounds = place_bounds(
+            fitted, np.array([3, -1]), np.array([1, 2]), np.array([5.0, 5.0]) * factor
+        )
+        ends.append(np.array([bounds.low, bounds.high]) / factor)
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-9)
+    assert find_scale(fitted, np.array([-1]), np.array([5.0]))[0] > 0
