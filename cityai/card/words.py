@@ -261,6 +261,8 @@ def _plural(one: str) -> str:
 
 
 def _trim(value: float, decimals: int) -> str:
+    if value and abs(value) < 0.5 * 10.0**-decimals:
+        return f"{value:.1g}"
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text.replace("-", "−")

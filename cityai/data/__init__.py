@@ -1,0 +1,1 @@
+"""What the city knew, and when."""

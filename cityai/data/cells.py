@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, PERIOD, VALUE
 from cityai.data.contract import Contract
 from cityai.data.side_tables import KNOWN
-from cityai.data.source.engine import fetch_frame
+from cityai.data.source.engine import Table, fetch_frame
 from cityai.data.source.functions import EXACT
 from cityai.errors import DataError
 from cityai.spec.project import ProjectSpec
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
 COUNT: Final = "n"
 
 
-def check_names(placed: ir.Table, contract: Contract, spec: ProjectSpec, where: str) -> None:
+def check_names(placed: Table, contract: Contract, spec: ProjectSpec, where: str) -> None:
     """Refuse names of several columns that would join into one."""
     names = [f"v{contract.place(name)}" for name in spec.question.entity.columns]
     if len(names) == 1:
@@ -37,7 +34,7 @@ def check_names(placed: ir.Table, contract: Contract, spec: ProjectSpec, where: 
         )
 
 
-def count_cells(placed: ir.Table, spec: ProjectSpec) -> pd.DataFrame:
+def count_cells(placed: Table, spec: ProjectSpec) -> pd.DataFrame:
     """Count one cell per entity, period and origin at which that part was first visible."""
     counted: dict[str, Any] = {COUNT: placed.count()}
     if spec.question.measure == "sum":
@@ -54,7 +51,7 @@ def count_cells(placed: ir.Table, spec: ProjectSpec) -> pd.DataFrame:
     )
 
 
-def read_attributes(placed: ir.Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
+def read_attributes(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
     """Read each attribute's history: the value of the latest event among those already seen."""
     entity = spec.question.entity
     sources: dict[str, Any] = {}
@@ -82,7 +79,7 @@ def read_attributes(placed: ir.Table, contract: Contract, spec: ProjectSpec) -> 
     return joined
 
 
-def _read_history(placed: ir.Table, name: str, cell: Any) -> pd.DataFrame:
+def _read_history(placed: Table, name: str, cell: Any) -> pd.DataFrame:
     filled = placed.mutate(cell=cell).filter(cell.notnull())
     grouped = filled.group_by(**{ENTITY: filled["e"], KNOWN: filled["i"], "cell": filled["cell"]})
     found = fetch_frame(grouped.agg(last=filled["o"].max()))
@@ -92,7 +89,7 @@ def _read_history(placed: ir.Table, name: str, cell: Any) -> pd.DataFrame:
     return found.rename(columns={"cell": name})[[ENTITY, KNOWN, name]]
 
 
-def read_city_rule(placed: ir.Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame | None:
+def read_city_rule(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame | None:
     """Read the city's own forecast: a panel's parts add up, events repeat that of their period."""
     name = spec.models.city_rule
     if name is None:

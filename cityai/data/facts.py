@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -11,17 +11,14 @@ from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.judged import ACCEPTED, OUT_OF_SCOPE, add_days, index_period
 from cityai.data.periods import Periods
-from cityai.data.source.engine import fetch_frame
+from cityai.data.source.engine import Table, fetch_frame
 from cityai.spec.project import ProjectSpec
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
 
 
 def collect_facts(
-    rows: ir.Table,
+    rows: Table,
     contract: Contract,
     periods: Periods,
     spec: ProjectSpec,
@@ -80,7 +77,7 @@ def collect_facts(
     )
 
 
-def _pair_columns(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> dict[Any, Any]:
+def _pair_columns(rows: Table, contract: Contract, spec: ProjectSpec) -> dict[Any, Any]:
     pairs: dict[tuple[str, str], tuple[Any, Any]] = {}
     everything = rows["n"].notnull()
     for i, (name, column) in enumerate(contract.columns.items()):
@@ -100,7 +97,7 @@ def _pair_columns(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> dict
 
 
 def _pair_rows(
-    rows: ir.Table,
+    rows: Table,
     contract: Contract,
     periods: Periods,
     spec: ProjectSpec,
@@ -133,7 +130,7 @@ def _find_end(moment: Any, periods: Periods) -> Any:
     return add_days(moment.truncate("D"), 1)
 
 
-def _collect_delays(rows: ir.Table, periods: Periods, spec: ProjectSpec) -> list[pd.DataFrame]:
+def _collect_delays(rows: Table, periods: Periods, spec: ProjectSpec) -> list[pd.DataFrame]:
     """Return the median days from event to record, where that is a column of the data."""
     if spec.data.known.column is None:
         return []

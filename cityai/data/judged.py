@@ -6,17 +6,15 @@ All of it is expressions on the table behind the door: nothing is read here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods
+from cityai.data.source.engine import Table
 from cityai.errors import SpecError
 from cityai.spec.project import ColumnSpec, KnownSpec, ProjectSpec
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 ACCEPTED: Final = 0
 REJECTED: Final = 1
@@ -44,7 +42,7 @@ def list_required(spec: ProjectSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def judge_rows(converted: ir.Table, contract: Contract, spec: ProjectSpec) -> ir.Table:
+def judge_rows(converted: Table, contract: Contract, spec: ProjectSpec) -> Table:
     """Give every row its entity, area, moments, amount and status.
 
     Parameters
@@ -94,7 +92,7 @@ def judge_rows(converted: ir.Table, contract: Contract, spec: ProjectSpec) -> ir
     return converted.mutate(**columns)
 
 
-def _is_outside(converted: ir.Table, contract: Contract, spec: ProjectSpec) -> Any:
+def _is_outside(converted: Table, contract: Contract, spec: ProjectSpec) -> Any:
     data = spec.data
     outside = []
     for name, allowed in data.where.items():
@@ -111,7 +109,8 @@ def _is_outside(converted: ir.Table, contract: Contract, spec: ProjectSpec) -> A
 
 
 def _read_values(name: str, column: ColumnSpec, allowed: Iterable[str | bool | int]) -> list[Any]:
-    values = list(allowed)
+    values: list[str | bool | int] = list(allowed)
+    wrong: list[str | bool | int]
     if column.type == "text":
         wrong = [v for v in values if isinstance(v, bool)]
         values = [str(v) for v in values]
@@ -169,7 +168,7 @@ def index_period(moment: Any, periods: Periods) -> Any:
     return (days // 7).cast("int64") if periods.freq == "week" else days.cast("int64")
 
 
-def place_rows(accepted: ir.Table, periods: Periods) -> ir.Table:
+def place_rows(accepted: Table, periods: Periods) -> Table:
     """Add the period `p` and the first origin `i` at which a row could be seen.
 
     A row counts only once its period is over, and is seen strictly before the question is asked.

@@ -212,8 +212,8 @@ def _judge_dimensions(
                 f"quality.{dimension}",
                 Status.FAIL,
                 title,
-                f"{_share(row['value'])} of {row['n']:,}: {row['measure']}; at least {limit:.0%} is "
-                "asked.",
+                f"{_share(row['value'])} of {row['n']:,}: {row['measure']}; at least {limit:.0%} "
+                "is asked.",
                 float(row["value"]),
                 limit,
                 "share",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
@@ -10,24 +10,21 @@ from cityai.columns import ROW_NUMBER
 from cityai.data.contract import Contract
 from cityai.data.judged import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
-from cityai.data.source.engine import fetch_frame
+from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError
 from cityai.spec.project import ProjectSpec
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 SHOWN_REJECTS: Final = 3
 LISTED_REJECTS: Final = 1_000_000
 
 
-def count_status(rows: ir.Table) -> dict[int, int]:
+def count_status(rows: Table) -> dict[int, int]:
     """Count rows by status."""
     found = fetch_frame(rows.group_by("status").agg(rows=rows.count()))
     return dict(zip(found["status"].tolist(), found["rows"].tolist(), strict=True))
 
 
-def refuse_hopeless(rows: ir.Table, opened: SourceTable, contract: Contract) -> None:
+def refuse_hopeless(rows: Table, opened: SourceTable, contract: Contract) -> None:
     """Refuse a table of which most rows break the contract, showing the first of them."""
     found = count_status(rows)
     accepted, rejected = int(found.get(ACCEPTED, 0)), int(found.get(REJECTED, 0))
@@ -55,7 +52,7 @@ def refuse_hopeless(rows: ir.Table, opened: SourceTable, contract: Contract) -> 
     )
 
 
-def find_repeats(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
+def find_repeats(rows: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
     """Find all but one row of each repeated key: n, key, kept.
 
     The one that was known first is kept; ties are broken by the cells, then by the row number, so
@@ -77,7 +74,7 @@ def find_repeats(rows: ir.Table, contract: Contract, spec: ProjectSpec) -> pd.Da
     return rows_of[rows_of["place"] > 0][["n", "e", "key", "kept"]].sort_values(["n", "e"])
 
 
-def mark_repeats(rows: ir.Table, repeats: pd.DataFrame, opened: SourceTable) -> ir.Table:
+def mark_repeats(rows: Table, repeats: pd.DataFrame, opened: SourceTable) -> Table:
     """Reject the repeats; a row is told by its number and entity, since `unpivot` repeats both."""
     if repeats.empty:
         return rows.mutate(repeats=rows["n"].isnull())
@@ -93,7 +90,7 @@ def mark_repeats(rows: ir.Table, repeats: pd.DataFrame, opened: SourceTable) -> 
 
 
 def list_rejects(
-    rows: ir.Table,
+    rows: Table,
     opened: SourceTable,
     contract: Contract,
     repeats: pd.DataFrame,

@@ -9,13 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, PERIOD, ROW_NUMBER
-from cityai.data.contract import (
-    NUMBER,
-    Contract,
-    build_contract,
-    convert_cells,
-    judge_values,
-)
+from cityai.data.contract import Contract, build_contract, judge_values
+from cityai.data.conversion import NUMBER, convert_cells
 from cityai.data.periods import Periods
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame

@@ -11,14 +11,14 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cityai.columns import PERIOD
 from cityai.data.cells import check_names, count_cells, read_attributes, read_city_rule
-from cityai.data.contract import Contract, build_contract, convert_cells, judge_values
+from cityai.data.contract import Contract, build_contract, judge_values
+from cityai.data.conversion import convert_cells
 from cityai.data.facts import collect_facts
 from cityai.data.judged import (
     ACCEPTED,
@@ -39,13 +39,10 @@ from cityai.data.rejects import (
 )
 from cityai.data.side_tables import KNOWN, SideTable, read_areas, read_covariate
 from cityai.data.source import SourceTable, open_source
-from cityai.data.source.engine import fetch_frame
+from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import RunError, TimeError
 from cityai.spec.load import Project
 from cityai.spec.project import ProjectSpec
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +214,7 @@ def _read_main(
     )
 
 
-def _find_periods(rows: ir.Table, spec: ProjectSpec, where: str) -> Periods:
+def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
     """Find the axis: from the first row to the last complete period.
 
     A panel's row says that its period is complete, and so does `until`. Else the last day with an
@@ -246,13 +243,13 @@ def _find_periods(rows: ir.Table, spec: ProjectSpec, where: str) -> Periods:
     return Periods(freq, first, count)
 
 
-def _close_axis(rows: ir.Table, periods: Periods) -> ir.Table:
+def _close_axis(rows: Table, periods: Periods) -> Table:
     first, end = periods.first, periods.start(periods.count)
     is_off = (rows["status"] == ACCEPTED) & ((rows["o"] < first) | (rows["o"] >= end))
     return rows.mutate(status=is_off.ifelse(OUT_OF_SCOPE, rows["status"]).cast("int8"))
 
 
-def _count_rows(rows: ir.Table, opened: SourceTable) -> RowCounts:
+def _count_rows(rows: Table, opened: SourceTable) -> RowCounts:
     found = count_status(rows)
     cut = len(opened.cut_rows)
     return RowCounts(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -44,8 +44,11 @@ if TYPE_CHECKING:
 
 KEPT = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START)
 CITY_RULE = "city_rule"
-LEAST_ORIGINS = 24
-"""Training origins at least, however many rows one of them has."""
+LEAST_ORIGINS: Final = 64
+"""Training origins, when one alone has many rows: many moments teach more than all entities of a
+few. Rows beyond a model's most are drawn at random."""
+MOST_BUILT: Final = 1_500_000
+"""Rows built for training at most, to stay within an ordinary machine's memory."""
 
 RowsFor = Callable[[Sequence[int]], "Rows"]
 Progress = Callable[[str], None]
@@ -182,7 +185,8 @@ def plan_training(
     if newest < first:
         return ()
     each = max(len(panel.entity_ids) * spec.question.horizon, 1)
-    count = max(max(m.most_rows for m in models) // each, LEAST_ORIGINS)
+    many = min(LEAST_ORIGINS, MOST_BUILT // each)
+    count = max(max(m.most_rows for m in models) // each, many, 2)
     stride = max(math.ceil((newest - first + 1) / count), 1)
     while math.gcd(stride, panel.periods.season) > 1:
         stride += 1

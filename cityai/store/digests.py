@@ -31,7 +31,7 @@ STAGES = {
 
 LIBRARIES = {
     "data": ("numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "pandera", "holidays"),
-    "modeling": ("scipy", "lightgbm", "scikit-learn", "statsforecast"),
+    "modeling": ("scipy", "lightgbm", "scikit-learn"),
 }
 """Libraries whose version may change a figure."""
 

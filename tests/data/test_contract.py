@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from cityai.data.contract import (
     ABOVE,
     BELOW,
-    BLANKS,
     MISSING,
     NO_MATCH,
     NOT_ALLOWED,
@@ -26,9 +25,9 @@ from cityai.data.contract import (
     OUT_OF_YEARS,
     build_contract,
     build_schema,
-    convert_cells,
     judge_values,
 )
+from cityai.data.conversion import BLANKS, convert_cells
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, SpecError

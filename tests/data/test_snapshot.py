@@ -118,7 +118,7 @@ def test_vintage_cells_equal_a_plain_count(make_project, period, zone):
 
 
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

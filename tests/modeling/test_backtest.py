@@ -238,3 +238,9 @@ def test_training_leaves_out_no_phase_of_the_season(period, season):
     assert np.gcd(stride, season) == 1
     assert learning[-1] == 399
     assert plan_training(panel, spec, 400, []) == ()
+
+
+def test_training_stays_within_memory_for_many_entities():
+    panel = build_panel(np.ones((60, 4000)))
+    learning = plan_training(panel, build_spec(horizon=40), 60, [TREES])
+    assert 2 <= len(learning) <= 1_500_000 // (4000 * 40)

@@ -81,7 +81,7 @@ def draft_card(
             ),
             publication=described.draft_publication(spec),
             checklist=words.checklist,
-            findings=described.draft_findings(findings, spec),
+            findings=described.draft_findings(findings, fairness.results, spec),
             gaps=list_gaps(words),
             provenance=ProvenancePart(
                 run_digest=facts.run_digest,

@@ -24,7 +24,13 @@ from cityai.card.record.described import (
     SystemPart,
     UsePart,
 )
-from cityai.card.record.measured import DataPart, QualityMeasure, QualityPoint, Rejected
+from cityai.card.record.measured import (
+    DataPart,
+    GroupResult,
+    QualityMeasure,
+    QualityPoint,
+    Rejected,
+)
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.findings import Finding
 from cityai.spec.project import ProjectSpec
@@ -140,21 +146,33 @@ def draft_data(
     return (part,)
 
 
-def draft_findings(findings: Sequence[Finding], spec: ProjectSpec) -> tuple[FindingPart, ...]:
-    """Copy the run's findings, figures rounded."""
+def draft_findings(
+    findings: Sequence[Finding], results: Iterable[GroupResult], spec: ProjectSpec
+) -> tuple[FindingPart, ...]:
+    """Copy the run's findings; a group's figure is the one that its result prints."""
+    gaps = {(f"audit.{r.metric}", f"{r.dimension}={r.group}"): r.gap for r in results}
     return tuple(
         FindingPart(
             code=f.code,
             status=f.status.value,
             title=f.title,
             reason=f.reason,
-            observed=_round_four(f.observed),
+            observed=gaps.get((f.code, f.subject), _round_observed(f)),
             limit=as_number(f.limit),
             unit=spec.question.unit if f.unit == "target" else f.unit,
             subject=f.subject,
         )
         for f in findings
     )
+
+
+def _round_observed(finding: Finding) -> float | None:
+    value = as_number(finding.observed)
+    if value is None:
+        return None
+    if finding.unit == "share" and abs(value) >= 0.001:
+        return round(value, 3)
+    return float(f"{value:.2g}" if finding.unit == "share" else f"{value:.4g}")
 
 
 def _round_quality(value: object) -> float | None:
@@ -165,14 +183,18 @@ def _round_quality(value: object) -> float | None:
     return min(round(number, 4), 0.9999) if number < 1 else round(number, 4)
 
 
-def _round_four(value: float | None) -> float | None:
-    number = as_number(value)
-    return None if number is None else float(f"{number:.4g}")
-
-
 def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasure, ...]:
     least = spec.policy.small_cell if spec.data.layout == "events" else 0
-    return tuple(_make_measure(row, least) for row in table.to_dict("records"))
+    whole = table[table["slice"] == EVERYWHERE]
+    places = table[(table["slice"] != EVERYWHERE) & table["limit"].notna()]
+    # One row a place and dimension: the least figure that may be shown, else that none may.
+    places = places.assign(few=places["n"] < least).sort_values(
+        ["slice", "dimension", "few", "value", "measure"], kind="stable"
+    )
+    worst = places.drop_duplicates(["slice", "dimension"])
+    return tuple(
+        _make_measure(row, least) for part in (whole, worst) for row in part.to_dict("records")
+    )
 
 
 def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:

@@ -66,6 +66,7 @@ def draft_eval(
     metrics = _list_metrics(evaluation.metrics, amounts, spec)
     practice = pick_practice(metrics)
     label = name_baseline(practice, spec.question.period) if practice else ""
+    comparisons = _list_comparisons(evaluation.comparisons, spec)
     series = _sum_city(predictions.table, practice, spec)
     places = _list_places(facts, spec, amounts, evaluation.metrics, hidden)
     areas = spec.areas
@@ -74,7 +75,7 @@ def draft_eval(
         design=sentences.describe_design(spec, folds, findings),
         folds=_list_folds(folds),
         metrics=metrics,
-        comparisons=_list_comparisons(evaluation.comparisons, spec),
+        comparisons=comparisons,
         practice=practice,
         practice_label=label,
         nominal_coverage=predictions.coverage,
@@ -88,7 +89,7 @@ def draft_eval(
         boundaries=outlines.path if outlines else "",
         boundaries_key=outlines.key if outlines else "",
         metric_reason=spec.words.model.metric_reason,
-        in_words=sentences.describe_accuracy(metrics, practice, label, spec),
+        in_words=sentences.describe_accuracy(metrics, comparisons, practice, label, spec),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cityai.card.draft.rounding import SMALL_GROUP
 from cityai.card.record.measured import (
+    Comparison,
     Driver,
     GroupResult,
     PlaceResult,
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def describe_accuracy(
-    metrics: Sequence[Number], practice: str, label: str, spec: ProjectSpec
+    metrics: Sequence[Number],
+    comparisons: Sequence[Comparison],
+    practice: str,
+    label: str,
+    spec: ProjectSpec,
 ) -> tuple[str, ...]:
     """Say how far off the forecast is, beside today's practice, and how its ranges held."""
     overall = {(m.slice["model"], m.metric): m.value for m in metrics if len(m.slice) == 1}
@@ -41,10 +46,14 @@ def describe_accuracy(
     if error is not None and other is not None:
         word = "less" if error < other else "more" if error > other else "the same"
         than = "as" if word == "the same" else "than"
-        said.append(
-            f"That is {word} {than} taking {label}, which was off by "
-            f"{write_number(other, 'share')}: {say_share(other, one)}."
+        told = (
+            f"That is {word} {than} {label}, which was off by {write_number(other, 'share')}: "
+            f"{say_share(other, one)}."
         )
+        status = {c.baseline: c.status for c in comparisons if c.metric == "wape"}.get(practice)
+        if status not in {"pass", "fail"} and word != "the same":
+            told += " The test is too short to say whether this holds at other times."
+        said.append(told)
     missed = overall.get(("forecast", "under_forecast_share"))
     if missed is not None:
         said.append(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
@@ -123,9 +132,9 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     paired = [r for r in judged if PAIR in r.dimension]
     if not alone:
         return ("No group was held against a limit.",)
-    said = [f"{_tally(alone, 'comparison of a group', 'comparisons of a group')}."]
+    said = [f"{_tally(alone, 'groups')}."]
     if paired:
-        said.append(f"{_tally(paired, 'of two groups combined', 'of two groups combined')}.")
+        said.append(f"{_tally(paired, 'two groups combined')}.")
     beyond = [r for r in judged if r.status == "fail"]
     named = sorted({f"{r.group} ({describe_metric(r.metric).label.lower()})" for r in beyond})
     if named:
@@ -133,12 +142,13 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _tally(results: Sequence[GroupResult], one: str, several: str) -> str:
+def _tally(results: Sequence[GroupResult], several: str) -> str:
     counts = Counter(r.status for r in results)
     decided = counts["pass"] + counts["fail"]
+    comparisons = _count_named(len(results), "comparison", "comparisons")
     return (
-        f"{_count_named(len(results), one, several)} with its reference: {counts['pass']} within "
-        f"the limit, {counts['fail']} beyond it, {len(results) - decided} not known or not shown"
+        f"{comparisons} of {several} with their reference: {counts['pass']} within the limit, "
+        f"{counts['fail']} beyond it, {len(results) - decided} not known or not shown"
     )
 
 

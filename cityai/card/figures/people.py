@@ -111,7 +111,7 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
         f"Gap to the {whole}: {dimension.label}",
         f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for all "
         "groups together. Filled dot: within the limit; hollow: cannot be told yet; "
-        "cross: beyond it.",
+        "cross: beyond it; diamond: the reference.",
         alternative,
         write_svg(draw(WIDE), name),
         write_svg(draw(NARROW), f"{name}-n"),
@@ -156,7 +156,7 @@ def _plot_gaps(
         if result.gap_low is not None and result.gap_high is not None:
             axes.plot([result.gap_low, result.gap_high], [row, row], color=INK, linewidth=1.5)
         axes.plot(
-            [result.gap], [row], marker="X" if fail else "o", markersize=8 if fail else 6.5,
+            [result.gap], [row], marker="X" if fail else "D" if result.group == result.reference else "o", markersize=8 if fail else 6.5,
             color=colour, markeredgecolor=colour, markeredgewidth=1.5,
             markerfacecolor=PANEL if result.status == "not enough evidence" else None, linewidth=0,
         )  # fmt: skip

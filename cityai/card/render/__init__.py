@@ -45,7 +45,7 @@ def render_html(record: CardRecord, figures: Sequence[Figure] = ()) -> str:
             figures={f.name: f for f in figures},
             tables=tables,
             own_language="" if head.words_language == head.language else head.words_language,
-            failed=[f for f in record.findings if f.status in {"error", "fail"}],
+            failed=tables.arrange_failed(record),
             unsure=tables.arrange_unsure(record),
             required=[g for g in record.gaps if g.required],
         )

@@ -27,6 +27,10 @@ from cityai.card.words import (
 from cityai.columns import BASELINE, CANDIDATE
 
 
+SHOWN = 2
+"""Findings of one title that stand at the top; more are one click away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A text, marked with a status where it is a verdict."""
@@ -169,19 +173,39 @@ def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
     return make_grid(f"{dimension.label}: verdict by group", columns, rows, numeric)
 
 
-def arrange_unsure(record: CardRecord) -> tuple[tuple[str, str], ...]:
-    """Arrange what cannot be told yet: a check, and whom it is about or why."""
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Findings of one title: what each says, the first ones apart."""
+
+    title: str
+    first: tuple[str, ...]
+    rest: tuple[str, ...]
+
+
+def arrange_failed(record: CardRecord) -> tuple[Notice, ...]:
+    """Arrange what failed, one notice a check."""
     told: dict[str, list[str]] = {}
     for finding in record.findings:
-        if finding.status == "not enough evidence":
+        if finding.status in {"error", "fail"}:
+            told.setdefault(finding.title, []).append(finding.reason)
+    return tuple(Notice(t, tuple(said[:SHOWN]), tuple(said[SHOWN:])) for t, said in told.items())
+
+
+def arrange_unsure(record: CardRecord) -> tuple[Notice, ...]:
+    """Arrange what cannot be told yet: whom each check is about, or why; pairs are in the annex."""
+    told: dict[str, list[str]] = {}
+    for finding in record.findings:
+        if finding.status == "not enough evidence" and PAIR not in finding.subject:
             group = finding.subject.partition("=")[2]
             told.setdefault(finding.title, []).append(group or finding.reason)
-    return tuple((title, ", ".join(about)) for title, about in told.items())
+    return tuple(Notice(title, (", ".join(about),), ()) for title, about in told.items())
 
 
 def _judge(result: GroupResult | None) -> Cell:
     if result is None:
         return Cell(MISSING)
+    if result.group == result.reference and result.value is not None:
+        return Cell(f"{write_number(result.value, result.unit)}, the reference")
     if result.value is None:
         return Cell(VERDICTS[result.status], result.status)
     return Cell(
@@ -292,7 +316,7 @@ def arrange_quality_by_place(record: CardRecord) -> Grid:
         if m.slice != "overall"
     ]
     columns = ("Place", "Dimension", "Measure", "Value", "At least", "Of", "Outcome")
-    return make_grid("Quality of the data by place", columns, rows, (3, 4, 5))
+    return make_grid("The least figure of each place and dimension", columns, rows, (3, 4, 5))
 
 
 def arrange_folds(record: CardRecord) -> Grid:
@@ -372,6 +396,12 @@ def arrange_rejects(record: CardRecord) -> Grid:
     return make_grid("Rows refused", ("Column", "Reason", "Rows"), rows, (2,))
 
 
-def arrange_pairs(caption: str, columns: tuple[str, str], pairs: Iterable[tuple[str, str]]) -> Grid:
+def arrange_pairs(
+    caption: str, columns: tuple[str, str], pairs: Iterable[tuple[str, object]]
+) -> Grid:
     """Arrange names and values."""
-    return make_grid(caption, columns, pairs)
+    written = [
+        (name, write_number(value, "") if isinstance(value, float) else str(value))
+        for name, value in pairs
+    ]
+    return make_grid(caption, columns, written)

@@ -90,7 +90,7 @@ def list_claims(
         if number.value is None:
             continue
         (dimension, group), fold = _split_fold(number)
-        part = (table[FOLD].astype(str) == fold).to_numpy()
+        part = (table[f"text.{FOLD}"] == fold).to_numpy()
         weight = weights[dimension][group] * part
         yield _claim(
             f"fairness.by_fold[{i}].value",
@@ -115,7 +115,8 @@ def _prepare(table: pd.DataFrame) -> pd.DataFrame:
             if wanted.sum() > 0:
                 capacity = rows[Y_TRUE].where(scored, 0.0).sum()
                 given[f"given.{column}"][rows.index] = capacity * wanted / wanted.sum()
-    return table.assign(**given)
+    texts = {f"text.{c}": table[c].astype(str) for c in (ENTITY, AREA, FOLD, STEP) if c in table}
+    return table.assign(**given, **texts)
 
 
 def _claim_metrics(numbers: Sequence[Number], path: str, table: pd.DataFrame) -> Iterator[Claim]:
@@ -126,7 +127,7 @@ def _claim_metrics(numbers: Sequence[Number], path: str, table: pd.DataFrame) ->
         for kind, value in number.slice.items():
             if kind != "model":
                 column = {"entity": ENTITY, "area": AREA, "fold": FOLD, "step": STEP}[kind]
-                mask *= (table[column].astype(str) == value).to_numpy()
+                mask *= (table[f"text.{column}"] == value).to_numpy()
         model = number.slice["model"]
         column = Y_PRED if model == "forecast" else model
         yield _claim(

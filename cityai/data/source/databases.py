@@ -36,10 +36,10 @@ def open_database(
     ).fetchall()
     schema = {table: schema for schema, table in known}
     _check_table(source, list(schema), path)
-    named = f"city.{quote_name(schema[source.table])}.{quote_name(source.table)}"  # type: ignore
-    rows = int(engine.con.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])
+    named = f"city.{quote_name(schema[source.table])}.{quote_name(source.table)}"
+    rows = int(engine.con.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])  # noqa: S608
     check_size(rows, max_rows, path)
-    engine.con.execute(f"CREATE VIEW raw AS SELECT *, row_number() OVER () AS row_n_ FROM {named}")
+    engine.con.execute(f"CREATE VIEW raw AS SELECT *, row_number() OVER () AS row_n_ FROM {named}")  # noqa: S608
     table = engine.table("raw")
     wanted = check_columns(wanted, [c for c in table.columns if c != "row_n_"], path)
     if not rows:
@@ -64,17 +64,17 @@ def open_sqlite(
             ]
             _check_table(source, known, path)
             named = quote_name(source.table)
-            header = [row[0] for row in store.execute(f"SELECT * FROM {named} LIMIT 0").description]
+            header = [row[0] for row in store.execute(f"SELECT * FROM {named} LIMIT 0").description]  # noqa: S608
             wanted = check_columns(wanted, header, path)
             place = {name: f"c{i}" for i, name in enumerate(wanted)}
-            rows = int(store.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])
+            rows = int(store.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])  # noqa: S608
             check_size(rows, max_rows, path)
             if not rows:
                 raise DataError(f"the table '{source.table}' has no rows", where=str(path))
             cells = ", ".join(f"{neutral} VARCHAR" for neutral in place.values())
             engine.con.execute(f"CREATE TABLE raw (n BIGINT, {cells})")
             # An unknown quoted name would be read as a text: the header was checked above.
-            cursor = store.execute(f"SELECT {', '.join(map(quote_name, wanted))} FROM {named}")
+            cursor = store.execute(f"SELECT {', '.join(map(quote_name, wanted))} FROM {named}")  # noqa: S608
             done = 0
             while chunk := list(islice(cursor, _CHUNK)):
                 frame = pd.DataFrame(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 import duckdb
 import ibis
@@ -18,12 +18,11 @@ import pandas as pd
 from cityai.columns import ROW_NUMBER
 from cityai.errors import DataError, suggest_name
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
 MEMORY_LIMIT: Final = "4GB"
 THREADS: Final = 2
 MAX_COLUMNS: Final = 10_000
+Table: TypeAlias = Any
+"""An Ibis table expression: a table behind the door, not yet read."""
 REJECT_COLUMNS: Final = (ROW_NUMBER, "column", "value", "reason")
 
 
@@ -47,7 +46,7 @@ class SourceTable:
         Whether cells are text that was never typed (CSV, SQLite).
     """
 
-    table: ir.Table
+    table: Table
     names: dict[str, str]
     cut_rows: pd.DataFrame
     digest: str
@@ -59,20 +58,20 @@ class SourceTable:
         """Count the rows that were divided into cells."""
         return int(fetch_frame(self.table.agg(rows=self.table.count()))["rows"].iloc[0])
 
-    def save(self, name: str, expression: ir.Table) -> ir.Table:
+    def save(self, name: str, expression: Table) -> Table:
         """Keep the rows of an expression in the engine's private store, and read on from there."""
         self.engine.con.execute(f"CREATE OR REPLACE TABLE {name} AS {expression.compile()}")
         return self.engine.table(name)
 
-    def put(self, name: str, frame: pd.DataFrame) -> ir.Table:
+    def put(self, name: str, frame: pd.DataFrame) -> Table:
         """Put a table of ours beside the source's."""
         self.engine.con.register(f"{name}_frame", frame)
-        self.engine.con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_frame")
+        self.engine.con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_frame")  # noqa: S608
         self.engine.con.unregister(f"{name}_frame")
         return self.engine.table(name)
 
 
-def fetch_frame(expression: ir.Table) -> pd.DataFrame:
+def fetch_frame(expression: Table) -> pd.DataFrame:
     """Bring the rows of an expression here; texts as `str`, moments in microseconds."""
     frame: pd.DataFrame = expression.get_backend().con.execute(expression.compile()).df()
     # A column without a single text comes as objects.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,6 @@ from cityai.data.source.engine import (
 from cityai.data.source.plain_text import PlainFile
 from cityai.errors import DataError
 from cityai.spec.project import SourceSpec
-
-if TYPE_CHECKING:
-    pass
 
 _LOST: Final = ("LINE SIZE OVER MAXIMUM", "INVALID STATE", "INVALID ENCODING")
 _CUT_ROW: Final = {
@@ -55,7 +52,7 @@ def open_csv(
         f"store_rejects=true, rejects_limit=0, columns={{{cells}}}"
     )
     engine.con.execute(
-        f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n "
+        f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n "  # noqa: S608
         f"FROM read_csv({quote_text(plain.path)}, {options})"
     )
     cut_rows = _list_cut_rows(engine, path)
@@ -113,10 +110,10 @@ def _renumber(opened: SourceTable) -> SourceTable:
 def open_parquet(engine: Any, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
     """Open a Parquet file where it is; its row count is looked at first."""
     quoted = quote_text(path)
-    rows = engine.con.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchall()[0]
+    rows = engine.con.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchall()[0]  # noqa: S608
     check_size(int(rows[0]), max_rows, path)
     engine.con.execute(
-        f"CREATE VIEW raw AS SELECT * FROM read_parquet({quoted}, file_row_number=true)"
+        f"CREATE VIEW raw AS SELECT * FROM read_parquet({quoted}, file_row_number=true)"  # noqa: S608
     )
     table = engine.table("raw")
     wanted = check_columns(wanted, [c for c in table.columns if c != "file_row_number"], path)

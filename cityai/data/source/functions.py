@@ -8,32 +8,32 @@ import ibis
 import ibis.expr.datatypes as dt
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
-def parse_local(text: str, pattern: str) -> dt.timestamp:  # type: ignore[valid-type,empty-body]
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
+def parse_local(text: str, pattern: str) -> dt.timestamp:
     """Read a moment by a strptime pattern; NULL when it does not fit."""
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
 def parse_zoned(text: str, pattern: str) -> dt.Timestamp("UTC"):  # type: ignore
     """Read a moment with an offset by a strptime pattern; NULL when it does not fit."""
 
 
-@ibis.udf.scalar.builtin(name="timezone")
+@ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
 def to_local(zone: str, moment: dt.Timestamp("UTC")) -> dt.timestamp:  # type: ignore
     """Turn an absolute moment into the wall clock of a zone."""
 
 
-@ibis.udf.scalar.builtin(name="regexp_full_match")
+@ibis.udf.scalar.builtin(name="regexp_full_match")  # type: ignore[untyped-decorator]
 def match_whole(text: str, pattern: str) -> bool:  # type: ignore[empty-body]
     """Tell whether a regular expression matches the whole text."""
 
 
-@ibis.udf.scalar.builtin(name="nfc_normalize")
+@ibis.udf.scalar.builtin(name="nfc_normalize")  # type: ignore[untyped-decorator]
 def compose_text(text: str) -> str:  # type: ignore[empty-body]
     """Compose a text by Unicode's NFC."""
 
 
-@ibis.udf.scalar.builtin(name="trim")
+@ibis.udf.scalar.builtin(name="trim")  # type: ignore[untyped-decorator]
 def trim_text(text: str, blanks: str) -> str:  # type: ignore[empty-body]
     """Strip characters from both ends."""
 

@@ -1,0 +1,210 @@
+"""Cells converted to their declared types where the table is, or refused with a reason.
+
+Nothing is guessed: a date is ISO 8601 or of the declared format, a number has the declared decimal
+mark, and an empty cell stays empty.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from cityai.data.contract import (
+    ABOVE,
+    BELOW,
+    MISSING,
+    NO_MATCH,
+    NOT_ALLOWED,
+    NOT_OF_TYPE,
+    OUT_OF_YEARS,
+    Contract,
+)
+from cityai.data.source.engine import SourceTable, Table
+from cityai.data.source.functions import (
+    ABSOLUTE,
+    compose_text,
+    match_whole,
+    parse_local,
+    parse_zoned,
+    to_local,
+    trim_text,
+)
+from cityai.spec.project import ColumnSpec
+
+BLANKS: Final = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""Outer characters that are not part of a text: blanks, line ends, invisible marks."""
+EARLIEST: Final = "1900-01-01"
+LATEST: Final = "2200-01-01"
+LARGEST: Final = 1e18
+TRUE: Final = ("true", "t", "yes", "y", "1")
+FALSE: Final = ("false", "f", "no", "n", "0")
+ISO_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]00:00(:00([.]0+)?)?)?"
+ISO_MOMENT: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}(:[0-9]{2})?)?)?"
+)
+ISO_OFFSET: Final = r".*[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}(:[0-9]{2})?)"
+WHOLE: Final = r"[+-]?[0-9]+"
+NUMBER: Final = {
+    ".": r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?",
+    ",": r"[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?",
+}
+
+
+def convert_cells(opened: SourceTable, contract: Contract) -> Table:
+    """Convert every cell to its declared type, or say why it cannot be.
+
+    Parameters
+    ----------
+    opened : SourceTable
+        The table.
+    contract : Contract
+        What its columns must hold.
+
+    Returns
+    -------
+    ibis.expr.types.Table
+        One row per row: `n`; and for the contract's i-th column `v<i>` (the value, NULL when
+        missing or not of the type), `r<i>` (why it is refused, NULL when it is not), `x<i>` (the
+        cell as written, when refused) and, for a text, `s<i>` (whether it was written differently).
+    """
+    table = opened.table
+    read: dict[str, Any] = {"n": table["n"]}
+    for i, name in enumerate(contract.columns):
+        cell = table[opened.names[name]]
+        read[f"t{i}"] = cell if _is_ready(cell, contract.columns[name]) else _read_text(cell)
+        read[f"x{i}"] = cell
+    table = table.select(**read)
+    cleaned: dict[str, Any] = {}
+    for i, column in enumerate(contract.columns.values()):
+        cell = table[f"t{i}"]
+        if cell.type().is_string():
+            text = compose_text(trim_text(cell, BLANKS))
+            is_missing = text.isin({"", *contract.missing})
+            cleaned[f"t{i}"] = is_missing.ifelse(None, text)
+            if column.type == "text":
+                cleaned[f"s{i}"] = ((text != cell) & ~is_missing).fill_null(False)
+        elif cell.type().is_floating():
+            cleaned[f"t{i}"] = cell.isnan().ifelse(None, cell)
+    table = table.mutate(**cleaned)
+    table = table.mutate(
+        **{
+            f"v{i}": _convert(table[f"t{i}"], column, contract)
+            for i, column in enumerate(contract.columns.values())
+        }
+    )
+    table = table.mutate(
+        **{
+            f"r{i}": _find_reason(table[f"t{i}"], table[f"v{i}"], column)
+            for i, column in enumerate(contract.columns.values())
+        }
+    )
+    result: dict[str, Any] = {"n": table["n"]}
+    for i in range(len(contract.columns)):
+        refused = table[f"r{i}"].notnull()
+        result[f"v{i}"] = table[f"v{i}"]
+        result[f"r{i}"] = table[f"r{i}"]
+        result[f"x{i}"] = refused.ifelse(table[f"x{i}"].cast("string"), None)
+        if f"s{i}" in table.columns:
+            result[f"s{i}"] = table[f"s{i}"]
+    return table.select(**result)
+
+
+def _is_ready(cell: Any, column: ColumnSpec) -> bool:
+    native = cell.type()
+    if column.type == "integer":
+        return bool(native.is_integer())
+    if column.type == "number":
+        return bool(native.is_numeric()) and not native.is_boolean()
+    if column.type == "boolean":
+        return bool(native.is_boolean())
+    if column.type in ("date", "datetime"):
+        return bool(native.is_date() or native.is_timestamp())
+    return bool(native.is_string())
+
+
+def _read_text(cell: Any) -> Any:
+    native = cell.type()
+    if native.is_floating():
+        # An identifier that once had a gap is stored as 101.0; it is 101.
+        return cell.isnan().ifelse(None, cell.cast("string").re_replace(r"[.]0$", ""))
+    if native.is_decimal():
+        return cell.cast("string").re_replace(r"[.]0+$", "")
+    if native.is_timestamp():
+        return cell.cast("string").re_replace(r" 00:00:00$", "")
+    return cell.cast("string")
+
+
+def _convert(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
+    native = cell.type()
+    if column.type == "text":
+        return cell
+    if column.type == "integer":
+        if native.is_string():
+            cell = match_whole(cell, WHOLE).ifelse(cell, None)
+        return cell.try_cast("int64")
+    if column.type == "number":
+        if native.is_string():
+            shaped = match_whole(cell, NUMBER[contract.decimal]).ifelse(cell, None)
+            cell = shaped.replace(",", ".") if contract.decimal == "," else shaped
+        value = cell.try_cast("float64")
+        return (value.abs() <= LARGEST).ifelse(value, None)
+    if column.type == "boolean":
+        if not native.is_string():
+            return cell
+        lower = cell.lower()
+        return lower.isin(TRUE).ifelse(True, lower.isin(FALSE).ifelse(False, None))
+    return _convert_moment(cell, column, contract)
+
+
+def _convert_moment(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
+    native = cell.type()
+    has_day_only = column.type == "date"
+    if native.is_date():
+        return cell.cast("timestamp(6)")
+    if native.is_timestamp():
+        moment = cell
+    elif column.format is not None:
+        is_zoned = "%z" in column.format
+        moment = (parse_zoned if is_zoned else parse_local)(cell, column.format)
+    elif has_day_only:
+        moment = match_whole(cell, ISO_DATE).ifelse(cell, None).try_cast("timestamp(6)")
+    else:
+        shaped = match_whole(cell, ISO_MOMENT).ifelse(cell, None)
+        absolute = to_local(contract.zone, shaped.try_cast(ABSOLUTE))
+        if contract.is_utc:
+            return absolute
+        return match_whole(shaped, ISO_OFFSET).ifelse(absolute, shaped.try_cast("timestamp(6)"))
+    if moment.type().timezone is not None:
+        moment = to_local(contract.zone, moment)
+    elif contract.is_utc and not has_day_only:
+        moment = to_local(contract.zone, moment.cast(ABSOLUTE))
+    moment = moment.cast("timestamp(6)")
+    return moment.truncate("D") if has_day_only else moment
+
+
+def _find_reason(cell: Any, value: Any, column: ColumnSpec) -> Any:
+    """Return the first reason against a cell, NULL when there is none."""
+    # Written from the last to the first, since each earlier reason covers the later ones.
+    reason = value.isnull().ifelse(NOT_OF_TYPE[column.type], None)
+    if column.pattern is not None:
+        reason = match_whole(value, column.pattern).ifelse(reason, NO_MATCH)
+    if column.allowed is not None:
+        reason = value.isin(column.allowed).ifelse(reason, NOT_ALLOWED)
+    if column.max is not None:
+        reason = (value > column.max).ifelse(ABOVE, reason)
+    if column.min is not None:
+        reason = (value < column.min).ifelse(BELOW, reason)
+    if column.type in ("date", "datetime"):
+        within = (value >= _moment(EARLIEST)) & (value < _moment(LATEST))
+        reason = within.ifelse(reason, OUT_OF_YEARS)
+    reason = value.isnull().ifelse(NOT_OF_TYPE[column.type], reason)
+    return cell.isnull().ifelse(MISSING if column.required else None, reason).cast("string")
+
+
+def _moment(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text)
