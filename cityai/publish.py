@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY
-from cityai.findings import sort_findings
+from cityai.errors import StoreError
+from cityai.findings import Finding, sort_findings
 from cityai.result import Result
 from cityai.spec.load import Project
 
@@ -129,6 +130,39 @@ def publish_result(
         card_path=path,
         mlflow_run_id=run.run_id,
     )
+
+
+def verify_project(project: Project) -> tuple[Finding, ...]:
+    """Recompute every figure of the published card from the predictions that it was made from.
+
+    Raises
+    ------
+    StoreError
+        When no card is published, or its predictions are no longer kept.
+    """
+    from cityai.card.verify import read_record, verify_card
+    from cityai.modeling.backtest import Backtest
+    from cityai.result import Groups
+    from cityai.stages import GROUPED, write_part
+    from cityai.store.digests import digest_stage
+    from cityai.store.records import load_record
+    from cityai.store.stages import open_store
+
+    spec, folder = project.spec, find_card(project).parent
+    written = folder / "card.json"
+    if not written.is_file():
+        raise StoreError(
+            "no card is published",
+            where=str(folder),
+            next_step=f"cityai run {project.folder}",
+        )
+    card = read_record(written.read_text("utf-8"), where=str(written))
+    store = open_store(project.state)
+    made_from = card.provenance.predictions_digest
+    grouped = digest_stage("memberships", made_from, write_part(spec, *GROUPED))
+    backtest = load_record(Backtest, store.find_folder(spec.name, "backtest", made_from))
+    groups = load_record(Groups, store.find_folder(spec.name, "memberships", grouped))
+    return verify_card(folder, backtest.predictions, groups.memberships, spec)
 
 
 def gather_facts(

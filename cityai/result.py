@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cityai.data.groups import Membership
 from cityai.findings import Finding
 from cityai.spec.load import Project
 
@@ -27,6 +28,13 @@ class TimeChecks:
     """What the features' own checks found."""
 
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How much of each entity belongs to which group."""
+
+    memberships: tuple[Membership, ...]
 
 
 @dataclass(frozen=True)

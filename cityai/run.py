@@ -32,7 +32,8 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
     from cityai.kinds import KINDS
     from cityai.modeling.backtest import Backtest, run_backtest
     from cityai.publish import publish_result
-    from cityai.stages import Stages, write_part
+    from cityai.result import Groups
+    from cityai.stages import GROUPED, Stages, write_part
     from cityai.store.stages import clean_stages, open_store
     from cityai.track.runs import open_run
 
@@ -61,7 +62,14 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
             project.read_own_features(),
         )
         predictions = backtest.predictions
-        memberships = build_memberships(known.snapshot, spec)
+        groups, _ = stages.keep(
+            "memberships",
+            Groups,
+            lambda: Groups(build_memberships(known.snapshot, spec)),
+            backtest_digest,
+            write_part(spec, *GROUPED),
+        )
+        memberships = groups.memberships
         judged = (backtest_digest, write_part(spec, "audit", "policy", "question", "models"))
         evaluation, _ = stages.keep(
             "evaluation", Evaluation, lambda: evaluate_predictions(predictions, spec), *judged

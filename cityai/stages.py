@@ -16,6 +16,9 @@ from cityai.store.stages import Store
 
 RecordT = TypeVar("RecordT")
 
+GROUPED = ("audit", "question", "city")
+"""Parts of a specification that groups are made from."""
+
 
 @dataclass(frozen=True)
 class Stages:

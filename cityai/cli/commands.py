@@ -214,7 +214,7 @@ def verify(project: ProjectPath) -> None:
 
     loaded = load_project(project)
     with tell_progress() as progress, progress.stage("computing the card's figures again"):
-        from cityai.run import verify_project
+        from cityai.publish import verify_project
 
         found = verify_project(loaded)
     from cityai.cli.summary import write_findings

@@ -52,7 +52,7 @@ def describe_accuracy(
         )
         status = {c.baseline: c.status for c in comparisons if c.metric == "wape"}.get(practice)
         if status not in {"pass", "fail"} and word != "the same":
-            told += " The test is too short to say whether this holds at other times."
+            told += " The test cannot say whether this would hold at other times."
         said.append(told)
     missed = overall.get(("forecast", "under_forecast_share"))
     if missed is not None:

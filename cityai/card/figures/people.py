@@ -119,6 +119,12 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
     )
 
 
+def _choose_marker(result: GroupResult) -> str:
+    if result.status == "fail":
+        return "X"
+    return "D" if result.group == result.reference else "o"
+
+
 def _find_reach(results: Sequence[GroupResult]) -> float:
     """Return the largest gap, interval end or limit, so that panels share a scale."""
     ends = [
@@ -156,7 +162,7 @@ def _plot_gaps(
         if result.gap_low is not None and result.gap_high is not None:
             axes.plot([result.gap_low, result.gap_high], [row, row], color=INK, linewidth=1.5)
         axes.plot(
-            [result.gap], [row], marker="X" if fail else "D" if result.group == result.reference else "o", markersize=8 if fail else 6.5,
+            [result.gap], [row], marker=_choose_marker(result), markersize=8 if fail else 6.5,
             color=colour, markeredgecolor=colour, markeredgewidth=1.5,
             markerfacecolor=PANEL if result.status == "not enough evidence" else None, linewidth=0,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cityai.card import words
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord, write_canonical
-from cityai.card.render import tables
+from cityai.card.render import head, tables
 from cityai.card.render.markdown import render_markdown
 from cityai.spec.words import NotApplicable
 
@@ -36,7 +36,7 @@ def render_html(record: CardRecord, figures: Sequence[Figure] = ()) -> str:
     str
         The same record and figures give the same bytes.
     """
-    head = record.record
+    own = record.record
     page = (
         _open_environment()
         .get_template("card.html.j2")
@@ -44,9 +44,10 @@ def render_html(record: CardRecord, figures: Sequence[Figure] = ()) -> str:
             record=record,
             figures={f.name: f for f in figures},
             tables=tables,
-            own_language="" if head.words_language == head.language else head.words_language,
-            failed=tables.arrange_failed(record),
-            unsure=tables.arrange_unsure(record),
+            keys=head.arrange_keys(record),
+            own_language="" if own.words_language == own.language else own.words_language,
+            failed=head.arrange_failed(record),
+            unsure=head.arrange_unsure(record),
             required=[g for g in record.gaps if g.required],
         )
     )

@@ -1,0 +1,87 @@
+"""The head of the page: the first figures, what failed, what cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cityai.card.record import CardRecord
+from cityai.card.words import PAIR, describe_metric, write_number
+from cityai.columns import BASELINE
+
+SHOWN = 2
+"""Findings of one title that stand at the top; more are one click away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One figure for the head of the page, and what stands beside it."""
+
+    label: str
+    value: str
+    beside: str
+
+
+def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
+    """Arrange the figures that a reader meets first."""
+    overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
+    practice = f"{BASELINE}{record.eval.practice}"
+    keys = []
+    for metric in ("wape", "under_forecast_share"):
+        own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
+        if own is not None:
+            beside = (
+                f"{write_number(other.value, other.unit)} with {record.eval.practice_label}"
+                if other
+                else ""
+            )
+            keys.append(
+                Key(describe_metric(metric).label, write_number(own.value, own.unit), beside)
+            )
+    held = overall.get(("forecast", "coverage"))
+    if held is not None:
+        meant = f"meant to be {write_number(record.eval.nominal_coverage, 'share')}"
+        keys.append(
+            Key(describe_metric("coverage").label, write_number(held.value, "share"), meant)
+        )
+    judged = [
+        r.status
+        for r in record.fairness.results
+        if r.limit is not None and r.status != "not applicable" and PAIR not in r.dimension
+    ]
+    if judged:
+        decided = judged.count("pass") + judged.count("fail")
+        beside = f"{judged.count('pass')} within it, {len(judged) - decided} not known"
+        keys.append(
+            Key(
+                "Groups' figures beyond a limit", f"{judged.count('fail')} of {len(judged)}", beside
+            )
+        )
+    return tuple(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Findings of one title: what each says, the first ones apart."""
+
+    title: str
+    first: tuple[str, ...]
+    rest: tuple[str, ...]
+
+
+def arrange_failed(record: CardRecord) -> tuple[Notice, ...]:
+    """Arrange what failed, one notice a check."""
+    told: dict[str, list[str]] = {}
+    for finding in record.findings:
+        if finding.status in {"error", "fail"}:
+            told.setdefault(finding.title, []).append(finding.reason)
+    return tuple(Notice(t, tuple(said[:SHOWN]), tuple(said[SHOWN:])) for t, said in told.items())
+
+
+def arrange_unsure(record: CardRecord) -> tuple[Notice, ...]:
+    """Arrange what cannot be told yet: whom each check is about, or why; pairs are in the annex."""
+    told: dict[str, list[str]] = {}
+    for finding in record.findings:
+        if finding.status == "not enough evidence" and PAIR not in finding.subject:
+            group = finding.subject.partition("=")[2]
+            told.setdefault(finding.title, []).append(group or finding.reason)
+    return tuple(Notice(title, (", ".join(about),), ()) for title, about in told.items())
