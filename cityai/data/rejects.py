@@ -24,7 +24,9 @@ def count_status(rows: Table) -> dict[int, int]:
     return dict(zip(found["status"].tolist(), found["rows"].tolist(), strict=True))
 
 
-def refuse_hopeless(rows: Table, opened: SourceTable, contract: Contract) -> None:
+def refuse_hopeless(
+    rows: Table, refused: Table, opened: SourceTable, contract: Contract
+) -> None:
     """Refuse a table of which most rows break the contract, showing the first of them."""
     found = count_status(rows)
     accepted, rejected = int(found.get(ACCEPTED, 0)), int(found.get(REJECTED, 0))
@@ -37,7 +39,7 @@ def refuse_hopeless(rows: Table, opened: SourceTable, contract: Contract) -> Non
             where=opened.where,
             next_step="correct `data.where`, `data.since` or `data.until`",
         )
-    first = list_rejects(rows, opened, contract, pd.DataFrame(), limit=SHOWN_REJECTS)
+    first = list_rejects(refused, opened, contract, pd.DataFrame(), limit=SHOWN_REJECTS)
     shown = "; ".join(
         f"row {row[ROW_NUMBER]:,}, column '{row['column']}': {row['value']!r} is {row['reason']}"
         if row["column"]
@@ -90,7 +92,7 @@ def mark_repeats(rows: Table, repeats: pd.DataFrame, opened: SourceTable) -> Tab
 
 
 def list_rejects(
-    rows: Table,
+    rejected: Table,
     opened: SourceTable,
     contract: Contract,
     repeats: pd.DataFrame,
@@ -99,7 +101,6 @@ def list_rejects(
 ) -> pd.DataFrame:
     """List every refused cell: row_number, column, value as written, reason."""
     parts = [opened.cut_rows]
-    rejected = rows.filter(rows["status"] == REJECTED)
     has = fetch_frame(
         rejected.agg(**{f"r{i}": rejected[f"r{i}"].count() for i in range(len(contract.columns))})
     )

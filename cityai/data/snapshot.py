@@ -185,12 +185,13 @@ def _read_main(
     tell: Callable[[str], None],
 ) -> Snapshot:
     judged = judge_rows(convert_cells(opened, contract), contract, spec)
-    # Judged once and kept; the cells as written are looked up again for the few that are refused.
+    # Judged once and kept; the cells as written are kept for the few that are refused.
     rows = opened.save("judged", judged.drop(*(f"x{i}" for i in range(len(contract.columns)))))
+    refused = opened.save("refused", judged.filter(judged["status"] == REJECTED))
     in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
     tell("checking the contract")
     judge_values(in_scope, contract, opened.where)
-    refuse_hopeless(judged, opened, contract)
+    refuse_hopeless(rows, refused, opened, contract)
     periods = _find_periods(rows, spec, opened.where)
     rows = _close_axis(rows, periods)
     repeats = find_repeats(rows, contract, spec)
@@ -208,7 +209,7 @@ def _read_main(
         covariates={},
         city_rule=read_city_rule(placed, contract, spec),
         counts=counts,
-        rejects=list_rejects(judged, opened, contract, repeats),
+        rejects=list_rejects(refused, opened, contract, repeats),
         quality_facts=collect_facts(rows, contract, periods, spec, area_ids),
         digest="",
     )

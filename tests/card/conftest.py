@@ -1,5 +1,7 @@
 """A small city with predictions, judged by brute force, so that cards can be drafted from it."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Sixty hostile texts in every place that people or data can write to."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import importlib.util

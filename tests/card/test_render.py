@@ -1,10 +1,13 @@
 """The page: every fact on it, nothing active in it, no request from it, the same bytes twice."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from pydantic import BaseModel
@@ -149,7 +152,7 @@ def test_landmarks_headings_and_tables_are_sound(html):
     for landmark in ("header", "nav", "main", "footer", "h1"):
         assert tags.count(landmark) == 1
     levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert tags.count("table") == tags.count("caption")
     assert all(a.get("scope") in {"row", "col"} for tag, a in page.tags if tag == "th")
     assert dict(page.tags)["html"]["lang"] == "en"
