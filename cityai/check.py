@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cityai.data.rows import Rows
     from cityai.data.snapshot import Snapshot
     from cityai.modeling.split import Folds
+    from cityai.spec.project import ProjectSpec
     from cityai.stages import Stages
 
 
@@ -36,6 +37,7 @@ def know_city(project: Project, stages: Stages) -> Known:
     from cityai.stages import write_part
 
     spec = project.spec
+    check_choices(spec)
     snapshot, digest = stages.keep(
         "snapshot",
         Snapshot,
@@ -63,6 +65,26 @@ def know_city(project: Project, stages: Stages) -> Known:
     findings = (*checks.findings, check_folds(folds, panel))
     _refuse_future(findings)
     return Known(snapshot, digest, quality, panel, folds, findings)
+
+
+def check_choices(spec: ProjectSpec) -> None:
+    """Refuse names that the kind of question does not know, before any work is done.
+
+    Raises
+    ------
+    SpecError
+        For a candidate or a limit's metric that does not exist.
+    """
+    from cityai.assessment.metrics import check_limits, find_metrics
+    from cityai.kinds import KINDS
+    from cityai.modeling.baselines import CITY_RULE
+    from cityai.modeling.forecasters import choose_candidates
+
+    kind = KINDS[spec.kind]
+    choose_candidates(kind.candidates, spec.models.candidates)
+    baselines = [baseline.name for baseline in kind.baselines(spec.question.period)]
+    rule = [] if spec.models.city_rule is None else [CITY_RULE]
+    check_limits(spec.limits, find_metrics([*baselines, *rule]))
 
 
 def check_project(project: Project, progress: Progress = SILENT) -> Checked:

@@ -88,10 +88,15 @@ class SetupError(RunError):
     """Something that the machine needs is missing."""
 
 
+MOST_NAMES = 12
+"""Known names that a message lists in full."""
+
+
 def suggest_name(name: str, known: Iterable[str]) -> str:
-    """Return a sentence naming the nearest known name, or all of them when none is near."""
+    """Return a sentence naming the nearest known name, or the known ones when none is near."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{near[0]}'?"
-    return f"Known: {', '.join(names)}." if names else "None is known here."
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"Known: {', '.join(names[:MOST_NAMES])}{more}." if names else "None is known here."

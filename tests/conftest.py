@@ -92,6 +92,34 @@ def requests_table() -> pd.DataFrame:
     return draw_requests()
 
 
+def write_workspace(
+    place: Path, data: pd.DataFrame | bytes, project: str = PROJECT, city: str = CITY
+) -> Path:
+    """Write the small city's workspace and return its project's folder."""
+    (place / "configs").mkdir(exist_ok=True)
+    (place / "configs" / "city.yaml").write_text(city)
+    (place / "configs" / "policy.yaml").write_text("small_cell: 11\n")
+    folder = place / "projects" / "requests"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "project.yaml").write_text(project)
+    if isinstance(data, bytes):
+        (folder / "data.csv").write_bytes(data)
+    else:
+        data.to_csv(folder / "data.csv", index=False)
+    areas = pd.DataFrame(
+        {
+            "id": [f"D{i}" for i in range(6)],
+            "name": [f"District {i}" for i in range(6)],
+            "residents": [1000 * (1 + i) for i in range(6)],
+            "income": [20, 60, 30, 70, 40, 50],
+            "born_here": [600 * (1 + i) for i in range(6)],
+            "born_abroad": [400 * (1 + i) for i in range(6)],
+        }
+    )
+    areas.to_csv(place / "areas.csv", index=False)
+    return folder
+
+
 @pytest.fixture
 def make_workspace(tmp_path: Path, requests_table: pd.DataFrame) -> Callable[..., Path]:
     """Write the small city's workspace and return its project's folder."""
@@ -99,28 +127,19 @@ def make_workspace(tmp_path: Path, requests_table: pd.DataFrame) -> Callable[...
     def make(
         project: str = PROJECT, data: pd.DataFrame | bytes | None = None, city: str = CITY
     ) -> Path:
-        (tmp_path / "configs").mkdir(exist_ok=True)
-        (tmp_path / "configs" / "city.yaml").write_text(city)
-        (tmp_path / "configs" / "policy.yaml").write_text("small_cell: 11\n")
-        folder = tmp_path / "projects" / "requests"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "project.yaml").write_text(project)
-        table = requests_table if data is None else data
-        if isinstance(table, bytes):
-            (folder / "data.csv").write_bytes(table)
-        else:
-            table.to_csv(folder / "data.csv", index=False)
-        areas = pd.DataFrame(
-            {
-                "id": [f"D{i}" for i in range(6)],
-                "name": [f"District {i}" for i in range(6)],
-                "residents": [1000 * (1 + i) for i in range(6)],
-                "income": [20, 60, 30, 70, 40, 50],
-                "born_here": [600 * (1 + i) for i in range(6)],
-                "born_abroad": [400 * (1 + i) for i in range(6)],
-            }
-        )
-        areas.to_csv(tmp_path / "areas.csv", index=False)
-        return folder
+        return write_workspace(tmp_path, requests_table if data is None else data, project, city)
 
     return make
+
+
+@pytest.fixture
+def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep runs in their own workspace, whatever this machine's variables say."""
+    for name in (
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_RUN_ID",
+        "CITYAI_STATE",
+        "CITYAI_USER",
+        "SOURCE_DATE_EPOCH",
+    ):
+        monkeypatch.delenv(name, raising=False)

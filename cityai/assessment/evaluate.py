@@ -16,8 +16,8 @@ from cityai.assessment.statistics import (
     compute_influence,
     compute_margin,
     compute_ratio,
+    spread_entities,
     spread_level,
-    spread_periods,
     sum_cells,
 )
 from cityai.assessment.verdicts import count_more_blocks
@@ -223,7 +223,10 @@ def _compare(
     margin = math.nan
     if len(moments) > 1 and np.isfinite(value).all():
         influence = compute_influence(tensor, ours.names, metric)
-        spread = spread_periods(influence[:, :1] - influence[:, 1:], present.astype(np.float64))
+        # Shocks that both forecasts share cancel; what is left of windows that do not overlap is
+        # taken as independent (Diebold and Mariano 1995, J. Bus. Econ. Stat. 13(3)).
+        blocks = present.astype(np.float64)
+        spread = spread_entities(influence[:, :1] - influence[:, 1:], blocks, blocks)
         margin = float(compute_margin(spread, spec.policy.confidence, spec.policy.min_blocks)[0])
     difference = float(value[0] - value[1])
     status, sentence = _judge(name, metric, value, difference, margin, len(table), unit)

@@ -188,7 +188,7 @@ def check_limits(limits: dict[str, float], metrics: Iterable[Metric]) -> None:
         if name not in known:
             raise SpecError(
                 f"there is no audited metric '{name}'",
-                where=f"audit.limits.{name}",
+                where=f"limits.{name}, of `audit` or of the policy",
                 expected=f"one of {', '.join(sorted(known))}",
                 next_step=suggest_name(name, known),
             )

@@ -296,8 +296,11 @@ def _read_number(areas: pd.DataFrame, column: str, where: str) -> pd.Series:
 def _cut_bands(
     dimension: DimensionSpec, areas: pd.DataFrame, place: pd.Series, where: str
 ) -> tuple[pd.DataFrame, tuple[float, ...]]:
-    column = str(dimension.bands)
-    value = _read_number(areas, column, f"{where}.bands")
+    bands = dimension.bands or ()
+    columns = (bands,) if isinstance(bands, str) else bands
+    column = " + ".join(columns)
+    parts = [_read_number(areas, name, f"{where}.bands") for name in columns]
+    value = pd.concat(parts, axis=1).sum(axis=1, skipna=False)
     used = value[value.index.isin(place.dropna().unique()) & np.isfinite(value)]
     n = len(dimension.band_names)
     cuts = np.quantile(used, np.arange(1, n) / n) if len(used) else np.array([])

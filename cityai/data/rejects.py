@@ -24,9 +24,7 @@ def count_status(rows: Table) -> dict[int, int]:
     return dict(zip(found["status"].tolist(), found["rows"].tolist(), strict=True))
 
 
-def refuse_hopeless(
-    rows: Table, refused: Table, opened: SourceTable, contract: Contract
-) -> None:
+def refuse_hopeless(rows: Table, refused: Table, opened: SourceTable, contract: Contract) -> None:
     """Refuse a table of which most rows break the contract, showing the first of them."""
     found = count_status(rows)
     accepted, rejected = int(found.get(ACCEPTED, 0)), int(found.get(REJECTED, 0))
@@ -72,7 +70,9 @@ def find_repeats(rows: Table, contract: Contract, spec: ProjectSpec) -> pd.DataF
     rows_of = rows_of.sort_values(["k", *cells, "n", "e"], na_position="last")
     rows_of["place"] = rows_of.groupby(columns, sort=False).cumcount()
     rows_of["kept"] = rows_of.groupby(columns, sort=False)["n"].transform("first")
-    rows_of["key"] = rows_of[columns].astype("str").agg(", ".join, axis=1)
+    rows_of["key"] = [
+        ", ".join(map(str, key)) for key in zip(*(rows_of[c] for c in columns), strict=True)
+    ]
     return rows_of[rows_of["place"] > 0][["n", "e", "key", "kept"]].sort_values(["n", "e"])
 
 

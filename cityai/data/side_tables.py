@@ -66,7 +66,8 @@ def read_areas(project: Project, areas: AreasSpec) -> SideTable:
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
     )
     with open_source(SourceSpec(path=areas.path), path, None, max_rows=_LIMIT) as opened:
-        check_columns([c for c in (areas.name, areas.population) if c], list(opened.names), path)
+        named = [c for c in (areas.key, areas.name, areas.population) if c]
+        check_columns(named, list(opened.names), path)
         keys = fetch_frame(convert_cells(opened, contract).order_by("n"))
         table = fetch_frame(opened.table.order_by("n"))
         table = table.rename(columns={new: old for old, new in opened.names.items()})

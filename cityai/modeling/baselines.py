@@ -10,6 +10,9 @@ from cityai.data.periods import SEASON
 from cityai.modeling.forecasters import Asked, FloatArray, SeriesModel
 from cityai.spec.project import Period
 
+CITY_RULE: Final = "city_rule"
+"""Name of the city's own forecast among the baselines, where its data hold one."""
+
 RECENT: Final[dict[int, int]] = {7: 28, 52: 8, 12: 3}
 """Periods in the recent mean, by season: four weeks, eight weeks, three months."""
 

@@ -12,12 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from cityai.errors import DataError, RunError
+from cityai.errors import DataError, RunError, SetupError
 from cityai.modeling.forecasters import FloatArray, TreesModel
+
+try:
+    import lightgbm as lgb
+except OSError as error:  # its own library loads another, which pip does not bring
+    raise SetupError(
+        f"LightGBM cannot be loaded: {error}",
+        where="lightgbm",
+        expected="OpenMP's run-time library on this machine",
+        next_step="install it: apt-get install libgomp1, dnf install libgomp, brew install libomp",
+    ) from error
 
 LEVEL = "level"
 Link = Literal["log", "identity"]

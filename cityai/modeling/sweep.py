@@ -27,6 +27,7 @@ from cityai.columns import (
     STEP,
     VALUE,
 )
+from cityai.modeling.baselines import CITY_RULE
 from cityai.modeling.estimators import Trees, fit_trees, list_categories, predict_trees
 from cityai.modeling.forecasters import (
     Candidate,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from cityai.spec.project import ProjectSpec
 
 KEPT = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START)
-CITY_RULE = "city_rule"
 LEAST_ORIGINS: Final = 64
 """Training origins, when one alone has many rows: many moments teach more than all entities of a
 few. Rows beyond a model's most are drawn at random."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -83,7 +84,8 @@ class Project:
         """Turn a path of a specification into one of the machine.
 
         ``${CITYAI_DATA}`` and ``${CITYAI_SAMPLE}`` are expanded; a relative path is looked for in
-        the project's folder, then in the workspace.
+        the project's folder, then in the workspace. Of a file that is in neither, the place with
+        a name like it is meant, so that the message about it shows that name.
 
         Raises
         ------
@@ -93,8 +95,9 @@ class Project:
         path = Path(expand_path(written, self.workspace))
         if path.is_absolute():
             return path
-        inside = self.folder / path
-        return inside if inside.exists() else self.workspace / path
+        inside, above = self.folder / path, self.workspace / path
+        meant = inside.exists() or (not above.exists() and _has_near(inside))
+        return inside if meant else above
 
 
 def find_state(workspace: Path) -> Path:
@@ -119,6 +122,11 @@ def expand_path(written: str, workspace: Path) -> str:
         return known[match[1]]
 
     return _VARIABLE.sub(replace, written)
+
+
+def _has_near(missing: Path) -> bool:
+    beside = [path.name for path in missing.parent.glob(f"*{missing.suffix}")]
+    return bool(difflib.get_close_matches(missing.name, beside, n=1))
 
 
 def load_project(path: str | Path) -> Project:

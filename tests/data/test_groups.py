@@ -138,3 +138,12 @@ def test_unknown_attribute_reference_and_area_table() -> None:
     assert build(attribute="area", reference="North").reference == "North"
     with pytest.raises(SpecError, match="need an area table"):
         build(areas=None, bands="income")
+
+
+def test_bands_of_several_columns_are_those_of_their_sum():
+    swapped = AREAS.assign(income=[300.0, 20.0, 10.0, np.nan])  # sums 310, 70, 100, unknown
+    both = build(swapped, bands=("percent_rent", "income"), band_names=("few", "many"))
+    total = swapped.assign(total=[310.0, 70.0, 100.0, np.nan])
+    alone = build(total, bands="total", band_names=("few", "many"))
+    assert both.cuts == alone.cuts == (100.0,)
+    pd.testing.assert_frame_equal(both.weights, alone.weights)

@@ -167,7 +167,9 @@ def number_days(days: Sequence[date]) -> npt.NDArray[np.float64]:
 def write_days(axes: Axes, width: float) -> None:
     """Write an axis of days, briefly."""
     dates: Any = mdates
-    locator = dates.AutoDateLocator(minticks=3, maxticks=8 if width > 5 else 5)
+    # Three ticks at least and five at most cannot be had for every span of time.
+    fewest, most = (3, 8) if width > 5 else (2, 5)
+    locator = dates.AutoDateLocator(minticks=fewest, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=False))
 

@@ -136,6 +136,7 @@ def _run_file(path: Path) -> ModuleType:
         raise SpecError(
             f"the file cannot be run: {type(error).__name__}: {error}",
             where=_find_line(error, str(path)),
+            expected="a file that Python can run, with functions and nothing else to do",
         ) from error
     return module
 
@@ -170,7 +171,9 @@ def _check_result(given: object, history: History, where: str, name: str) -> Flo
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(
-            f"the function {name} gave something other than numbers", where=where
+            f"the function {name} gave something other than numbers",
+            where=where,
+            expected="one number, or NaN, for each entity",
         ) from None
     if values.shape != (len(entities),):
         raise DataError(

@@ -65,7 +65,9 @@ def open_csv(
             next_step="export the file again as standard CSV, or as Parquet",
         )
     if read == 0:
-        raise DataError("the file has a header and no rows", where=str(path))
+        raise DataError(
+            "the file has a header and no rows", where=str(path), next_step="export it again"
+        )
     opened = SourceTable(
         engine.table("raw"), place, cut_rows, plain.digest, str(path), True, engine
     )
@@ -118,7 +120,7 @@ def open_parquet(engine: Any, path: Path, wanted: list[str] | None, max_rows: in
     table = engine.table("raw")
     wanted = check_columns(wanted, [c for c in table.columns if c != "file_row_number"], path)
     if not rows[0]:
-        raise DataError("the file has no rows", where=str(path))
+        raise DataError("the file has no rows", where=str(path), next_step="export it again")
     place = {name: f"c{i}" for i, name in enumerate(wanted)}
     chosen = table.select(
         n=table["file_row_number"].cast("int64") + 1,
