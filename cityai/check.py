@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cityai.spec.project import ProjectSpec
     from cityai.stages import Stages
 
+LEAK_MOMENTS = 48
+"""Moments, spread over the history, at which features are held against the target."""
+
 
 def know_city(project: Project, stages: Stages) -> Known:
     """Read what the city knew, report its quality, and prove that time flows one way.
@@ -130,13 +133,21 @@ def cache_rows(
 def _check_time(project: Project, snapshot: Snapshot, panel: Panel, folds: Folds) -> TimeChecks:
     from cityai.data.truncation import check_leaks, check_truncation
 
-    rows = cache_rows(project, panel, snapshot)([f.origin for f in folds.folds])
+    rows = cache_rows(project, panel, snapshot)(_choose_moments(panel, folds))
     return TimeChecks(
         (
             check_truncation(panel, snapshot, project),
             check_leaks(rows, panel, project.spec.policy),
         )
     )
+
+
+def _choose_moments(panel: Panel, folds: Folds) -> list[int]:
+    """Choose moments to look for leaks at: a few folds alone are too few to tell one by."""
+    last = folds.test[-1].origin
+    asked = [origin for origin in range(last, 0, -1) if panel.active[origin].any()]
+    spread = asked[:: max(len(asked) // LEAK_MOMENTS, 1)]
+    return sorted({*spread, *(fold.origin for fold in folds.folds)})
 
 
 def _refuse_future(findings: Sequence[Finding]) -> None:

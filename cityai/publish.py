@@ -188,7 +188,7 @@ def gather_facts(
         git_dirty=dirty,
         created=read_clock(),
         versions={name: _find_version(name) for name in LIBRARIES},
-        seconds=dict(stages.seconds),
+        seconds=dict(stages.spent),
         first=periods.start(0).to_pydatetime(),
         last=periods.start(periods.count).to_pydatetime(),
         entities=name_entities(known.snapshot),

@@ -11,13 +11,20 @@ from typing import TypeVar
 from cityai.progress import Progress
 from cityai.spec.project import ProjectSpec
 from cityai.store.digests import digest_stage
-from cityai.store.records import has_record, keep_record
+from cityai.store.records import has_record, keep_record, load_record, save_record
 from cityai.store.stages import Store
 
 RecordT = TypeVar("RecordT")
 
 GROUPED = ("audit", "question", "city")
 """Parts of a specification that groups are made from."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """How long a stage took, kept beside its record: a card made again says the same."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,15 @@ class Stages:
         Told what is being done.
     seconds : dict of str to float
         Wall-clock seconds of each stage that was made (reading a saved one is not counted).
+    spent : dict of str to float
+        The same of all stages, of the saved ones when they were made.
     """
 
     store: Store
     project: str
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
 
     def keep(
         self, name: str, kind: type[RecordT], make: Callable[[], RecordT], *inputs: str
@@ -59,12 +69,16 @@ class Stages:
         """
         digest = digest_stage(name, *inputs)
         folder = self.store.find_folder(self.project, name, digest)
+        clock = self.store.find_folder(self.project, f"{name}.time", digest)
         saved = has_record(folder)
         with self.progress.stage(f"{name} (as saved)" if saved else name):
             begun = time.perf_counter()
             record = keep_record(kind, folder, make)
             if not saved:
                 self.seconds[name] = time.perf_counter() - begun
+                save_record(Spent(self.seconds[name]), clock)
+            if has_record(clock):
+                self.spent[name] = load_record(Spent, clock).seconds
         return record, digest
 
 

@@ -68,7 +68,7 @@ def data_folder() -> Path:
 
 
 def draw_requests(weeks: int = 130, districts: int = 6, seed: int = 3) -> pd.DataFrame:
-    """Draw events of a small city: yearly season, weekly pattern, a few days until they are seen."""
+    """Draw events of a small city: yearly season, weekly pattern, days until they are seen."""
     rng = np.random.default_rng(seed)
     days = pd.date_range("2021-01-04", periods=weeks * 7)
     season = 1 + 0.3 * np.sin(2 * np.pi * np.asarray(days.day_of_year) / 365.25)

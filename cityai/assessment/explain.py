@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cityai.data.rows import Rows
     from cityai.modeling.backtest import Backtest, FoldModel
 
-MOST_ROWS: Final = 1000
+MOST_ROWS: Final = 400
 """Rows explained in each fold; more are sampled, the same ones every time."""
 ALIKE: Final = 0.9
 """Features whose ranks correlate more strongly than this are shown as one."""

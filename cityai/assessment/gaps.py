@@ -26,6 +26,8 @@ from cityai.assessment.statistics import (
 
 OVERALL = -1
 """Index of the reference that holds every row."""
+ROUNDING = 1e-12
+"""Share of a figure that the order of its sums may change; a gap below it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ def measure_groups(
     level = engine.spread(np.eye(len(value))[:, :-1], design, level=True)
     apart = engine.spread(contrast, design, level=False)
     gap = value[:-1] - value[lookup]
+    gap = np.where(np.abs(gap) <= ROUNDING * np.abs(value[:-1]), 0.0, gap)
     margin = _find_margin(apart, gap, design, shown & (chosen != np.arange(len(chosen))), reference)
     width = compute_margin(level, design.confidence, design.min_blocks)
     low, high = value[:-1] - width, value[:-1] + width

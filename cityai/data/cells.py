@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, PERIOD, VALUE
+from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, VALUE
 from cityai.data.contract import Contract
-from cityai.data.side_tables import KNOWN
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.data.source.functions import EXACT
 from cityai.errors import DataError

@@ -207,16 +207,22 @@ def judge_values(converted: Table, contract: Contract, where: str) -> None:
     DataError
         If the two disagree about a value; neither is then to be trusted.
     """
-    for i, (name, column) in enumerate(contract.columns.items()):
-        if not _build_checks(column):
-            continue
+    checked = {
+        i: name
+        for i, (name, column) in enumerate(contract.columns.items())
+        if _build_checks(column)
+    }
+    if not checked:
+        return
+    ends = fetch_frame(_find_ends(converted, list(checked)))
+    for i, name in checked.items():
+        column = contract.columns[name]
         schema = build_schema({name: column})
-        cells = converted.select(value=converted[f"v{i}"], reason=converted[f"r{i}"])
-        accepted = cells.filter(cells["reason"].isnull() & cells["value"].notnull())
-        refused = cells.filter(cells["reason"].isin(OUT_OF_RANGE))
-        wrong = _find_refused(schema, name, column, _list_values(accepted))
-        judged = _list_values(refused)
-        missed = judged[~judged.isin(_find_refused(schema, name, column, judged))]
+        accepted, refused = (
+            _list_values(converted, i, is_accepted, ends) for is_accepted in (True, False)
+        )
+        wrong = _find_refused(schema, name, column, accepted)
+        missed = refused[~refused.isin(_find_refused(schema, name, column, refused))]
         for value in [*wrong, *missed]:
             raise DataError(
                 f"two readings of the contract of '{name}' disagree about {value!r}",
@@ -225,11 +231,30 @@ def judge_values(converted: Table, contract: Contract, where: str) -> None:
             )
 
 
-def _list_values(cells: Table) -> pd.Series:
-    ends = fetch_frame(cells.agg(low=cells["value"].min(), high=cells["value"].max()))
-    found = fetch_frame(cells.select("value").distinct().limit(_JUDGED))["value"]
-    both = [*ends.iloc[0].dropna().tolist(), *found.tolist()]
-    return pd.Series(list(dict.fromkeys(both)), dtype=found.dtype)
+def _select_values(converted: Table, i: int, is_accepted: bool) -> Any:
+    """Tell which cells of a column were accepted, or refused for a reason that pandera knows."""
+    value, reason = converted[f"v{i}"], converted[f"r{i}"]
+    return reason.isnull() & value.notnull() if is_accepted else reason.isin(OUT_OF_RANGE)
+
+
+def _find_ends(converted: Table, places: Iterable[int]) -> Table:
+    """Find the smallest and largest value of each column, accepted and refused apart."""
+    ends: dict[str, Any] = {}
+    for i in places:
+        for is_accepted in (True, False):
+            chosen = _select_values(converted, i, is_accepted)
+            ends[f"low{i}{is_accepted}"] = converted[f"v{i}"].min(where=chosen)
+            ends[f"high{i}{is_accepted}"] = converted[f"v{i}"].max(where=chosen)
+    return converted.agg(**ends)
+
+
+def _list_values(converted: Table, i: int, is_accepted: bool, ends: pd.DataFrame) -> pd.Series:
+    outer = ends[[f"low{i}{is_accepted}", f"high{i}{is_accepted}"]].iloc[0].dropna().tolist()
+    if not outer:
+        return ends[f"low{i}{is_accepted}"].iloc[:0]
+    cells = converted.filter(_select_values(converted, i, is_accepted))
+    found = fetch_frame(cells.select(value=cells[f"v{i}"]).distinct().limit(_JUDGED))["value"]
+    return pd.Series(list(dict.fromkeys([*outer, *found.tolist()])), dtype=found.dtype)
 
 
 def _find_refused(

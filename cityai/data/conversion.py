@@ -37,6 +37,8 @@ BLANKS: Final = (
     "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 """Outer characters that are not part of a text: blanks, line ends, invisible marks."""
+PLAIN: Final = r"[!-~]([ -~]*[!-~])?"
+"""ASCII without outer blanks or marks: already trimmed and composed."""
 EARLIEST: Final = "1900-01-01"
 LATEST: Final = "2200-01-01"
 LARGEST: Final = 1e18
@@ -83,7 +85,9 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
     for i, column in enumerate(contract.columns.values()):
         cell = table[f"t{i}"]
         if cell.type().is_string():
-            text = compose_text(trim_text(cell, BLANKS))
+            # Trimming and composing are slow, and change nothing of most texts.
+            is_plain = match_whole(cell, PLAIN)
+            text = is_plain.ifelse(cell, compose_text(trim_text(cell, BLANKS)))
             is_missing = text.isin({"", *contract.missing})
             cleaned[f"t{i}"] = is_missing.ifelse(None, text)
             if column.type == "text":

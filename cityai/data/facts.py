@@ -14,7 +14,9 @@ from cityai.data.periods import Periods
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.spec.project import ProjectSpec
 
+UNKNOWN_AREA: Final = "unknown_area"
 FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
+_LISTED_CODES: Final = 100
 
 
 def collect_facts(
@@ -44,8 +46,10 @@ def collect_facts(
     pandas.DataFrame
         fact (``filled``, ``valid``, ``in_range``, ``one_spelling`` per column; ``contract``,
         ``unique``, ``known_after``, ``area_known``, ``on_time``, ``median_delay_days`` per row),
-        column, slice_kind (``overall``, ``area``, ``period``), slice, good (int64), total (int64),
-        figure (float64, NaN where good / total says it).
+        column, slice_kind (``overall``, ``area``, ``period``, ``code``), slice, good (int64), total
+        (int64), figure (float64, NaN where good / total says it). Areas are those of the area
+        table, and ``not recorded``. ``unknown_area`` counts accepted rows and rows in scope with
+        another code: all (figure: the number of codes) and, of the most frequent, each.
     """
     in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
     pairs = {
@@ -56,9 +60,10 @@ def collect_facts(
     for place, (good, total) in enumerate(pairs.values()):
         sums[f"g{place}"] = (good & total).cast("int64").sum()
         sums[f"t{place}"] = total.cast("int64").sum()
-    by_area = in_scope.group_by(slice=in_scope["a"].fill_null(NOT_RECORDED))
+    by_area = in_scope.group_by(slice=_find_slice(in_scope, area_ids))
     wide = fetch_frame(by_area.agg(**sums)).sort_values("slice", ignore_index=True)
     overall = wide.drop(columns="slice").sum()
+    wide = wide.dropna(subset="slice")
     facts = []
     for place, (fact, column) in enumerate(pairs):
         good, total = wide[f"g{place}"], wide[f"t{place}"]
@@ -71,10 +76,47 @@ def collect_facts(
                 for area, g, t in zip(wide["slice"], good, total, strict=True)
             ]
     shares = pd.DataFrame(facts, columns=list(FACT_COLUMNS[:-1])).assign(figure=float("nan"))
-    parts = [shares, *_collect_delays(rows, periods, spec)]
+    parts = [
+        shares,
+        *_count_unknown(in_scope, area_ids),
+        *_collect_delays(rows, periods, spec, area_ids),
+    ]
     return pd.concat(parts, ignore_index=True).astype(
         {"good": "int64", "total": "int64", "figure": "float64"}
     )
+
+
+def _find_slice(rows: Table, area_ids: Sequence[str] | None) -> Any:
+    """Return each row's area, `not recorded` without one, NULL when it is in no area table."""
+    area = rows["a"]
+    known = area if area_ids is None else area.isin(list(area_ids)).ifelse(area, None)
+    return area.isnull().ifelse(NOT_RECORDED, known)
+
+
+def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.DataFrame]:
+    """Count rows by each code that is in no area table, the most frequent first."""
+    if area_ids is None:
+        return []
+    others = in_scope.filter(_find_slice(in_scope, area_ids).isnull())
+    is_accepted = (others["status"] == ACCEPTED).cast("int64")
+    found = fetch_frame(
+        others.group_by(slice=others["a"]).agg(good=is_accepted.sum(), total=others.count())
+    )
+    found = found.sort_values(["total", "slice"], ascending=[False, True], ignore_index=True)
+    whole = pd.DataFrame(
+        {
+            "slice": [EVERYWHERE],
+            "good": [found["good"].sum()],
+            "total": [found["total"].sum()],
+            "figure": [float(len(found))],
+        }
+    ).assign(slice_kind="overall")
+    listed = found.head(_LISTED_CODES).assign(slice_kind="code", figure=float("nan"))
+    return [
+        part.assign(fact=UNKNOWN_AREA, column="")[list(FACT_COLUMNS)]
+        for part in (whole, listed)
+        if len(part)
+    ]
 
 
 def _pair_columns(rows: Table, contract: Contract, spec: ProjectSpec) -> dict[Any, Any]:
@@ -130,26 +172,30 @@ def _find_end(moment: Any, periods: Periods) -> Any:
     return add_days(moment.truncate("D"), 1)
 
 
-def _collect_delays(rows: Table, periods: Periods, spec: ProjectSpec) -> list[pd.DataFrame]:
+def _collect_delays(
+    rows: Table, periods: Periods, spec: ProjectSpec, area_ids: Sequence[str] | None
+) -> list[pd.DataFrame]:
     """Return the median days from event to record, where that is a column of the data."""
     if spec.data.known.column is None:
         return []
     accepted = rows.filter(rows["status"] == ACCEPTED)
     accepted = accepted.mutate(
         delay=accepted["k"].delta(accepted["o"], unit="day").cast("float64"),
-        p=index_period(accepted["o"], periods),
+        p=index_period(accepted["o"], periods).cast("string"),
+        a=_find_slice(accepted, area_ids),
     )
     parts = []
     for kind, by in (("overall", None), ("area", "a"), ("period", "p")):
         if kind == "area" and spec.question.entity.area is None:
             continue
-        grouped = accepted if by is None else accepted.group_by(slice=accepted[by].cast("string"))
+        grouped = accepted if by is None else accepted.group_by(slice=accepted[by])
         found = fetch_frame(
             grouped.agg(figure=accepted["delay"].quantile(0.5), total=accepted.count())
         )
         if by is None:
             found["slice"] = EVERYWHERE
-        found["slice"] = found["slice"].fillna(NOT_RECORDED)
-        found = found.assign(fact="median_delay_days", column="", slice_kind=kind, good=0)
+        found = found.dropna(subset="slice").assign(
+            fact="median_delay_days", column="", slice_kind=kind, good=0
+        )
         parts.append(found.sort_values("slice", ignore_index=True)[list(FACT_COLUMNS)])
     return parts

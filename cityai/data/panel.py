@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import ENTITY, PERIOD, VALUE
+from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.data.periods import Periods
-from cityai.data.side_tables import KNOWN
 from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError, TimeError
 from cityai.spec.project import CohortSpec, ProjectSpec

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
-from cityai.data.side_tables import KNOWN
+from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
+from cityai.data.area_quality import judge_areas
+from cityai.data.facts import UNKNOWN_AREA
+from cityai.data.phrases import list_names, write_share
+from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.data.snapshot import RowCounts, Snapshot
 from cityai.findings import Finding, Status, sort_findings
 from cityai.spec.policy import QualityLimits
@@ -39,13 +42,8 @@ FACTS: Final[dict[str, tuple[Dimension, str]]] = {
 PRESENT: Final = "periods with a row"
 DELAY: Final = "median_delay_days"
 MEASURES: Final = ("dimension", "measure", "slice", "value", "n", "limit", "status")
-LEAST_PERIODS: Final = 8
-"""An entity with fewer periods has no habit to fall silent from."""
 SILENCE: Final = 4
 """Shorter silences are not reported."""
-SURE: Final = 3.0
-"""Standard errors by which an area must differ from the city."""
-_NAMED: Final = 10
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,9 @@ class QualityReport:
     measures : pandas.DataFrame
         dimension, measure (words, with the column), slice (``overall`` or an area's id), value
         (share in [0, 1], NaN when nothing could be measured), n (int64 cells or rows), limit,
-        status. The median delay is in days and has no limit.
+        status. A figure of an area counts when it is of enough rows (the policy's `small_cell`),
+        and that of ``not recorded`` is shown alone. The median delay, in days, has no limit, nor
+        has the share of an area's periods with a row: there each is held to its own habit.
     counts : RowCounts
         Rows in and out.
     rejects : pandas.DataFrame
@@ -90,16 +90,16 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     -------
     QualityReport
         Findings have the codes ``quality.<dimension>``, ``quality.area_gap``,
-        ``quality.unknown_area``, ``quality.silent_entity`` and ``quality.empty_period``.
+        ``quality.unknown_area``, ``quality.silent_area``, ``quality.silent_entity`` and
+        ``quality.empty_period``.
     """
     limits = spec.policy.quality
     facts = pd.concat([snapshot.quality_facts, _measure_presence(snapshot, spec)])
-    measures = _measure(facts, limits)
+    measures = _measure(facts, limits, spec.policy.small_cell)
     by_period = _count_periods(snapshot)
     findings = [
         *_judge_dimensions(measures, limits, spec),
-        *_judge_areas(measures, limits, spec),
-        *_find_unknown_areas(snapshot, spec),
+        *judge_areas(measures, snapshot, spec),
         _find_silent(snapshot, spec),
         _find_empty(by_period, spec),
     ]
@@ -112,9 +112,10 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     )
 
 
-def _measure(facts: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
+def _measure(facts: pd.DataFrame, limits: QualityLimits, least: int) -> pd.DataFrame:
     rows = []
-    for fact in facts[facts["slice_kind"] != "period"].to_dict("records"):
+    facts = facts[facts["slice_kind"].isin(["overall", "area"]) & (facts["fact"] != UNKNOWN_AREA)]
+    for fact in facts.to_dict("records"):
         name, column, total = fact["fact"], fact["column"], fact["total"]
         if name == DELAY:
             dimension, words = "timeliness", "median days until known"
@@ -123,8 +124,9 @@ def _measure(facts: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
             dimension, words = FACTS.get(name, ("completeness", name))
             limit = float(getattr(limits, dimension))
             value = fact["good"] / total if total else np.nan
-            status = Status.PASS if value >= limit else Status.FAIL
-            status = status if total else Status.NOT_APPLICABLE
+            if name == PRESENT and fact["slice_kind"] == "area":
+                limit = np.nan
+            status = _judge_share(value, limit, fact, least)
         measure = f"{words}: {column}" if column else words
         rows.append((dimension, measure, fact["slice"], value, total, limit, status.value))
     table = pd.DataFrame(rows, columns=list(MEASURES))
@@ -135,17 +137,30 @@ def _measure(facts: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
     return table[list(MEASURES)].astype({"value": "float64", "n": "int64", "limit": "float64"})
 
 
+def _judge_share(value: float, limit: float, fact: Mapping[Hashable, Any], least: int) -> Status:
+    if np.isnan(value) or np.isnan(limit) or fact["slice"] == NOT_RECORDED:
+        return Status.NOT_APPLICABLE
+    if fact["slice_kind"] == "area" and fact["total"] < least:
+        return Status.NOT_ENOUGH
+    return Status.PASS if value >= limit else Status.FAIL
+
+
 def _measure_presence(snapshot: Snapshot, spec: ProjectSpec) -> pd.DataFrame:
-    """Count periods with a row: of the city, and of every entity where each must report."""
-    cells, count = snapshot.cells, snapshot.periods.count
+    """Count periods with a row: of the city, of areas, of entities where each must report."""
+    # A declared outage leaves cells without rows.
+    cells, count = snapshot.cells[snapshot.cells["n"] > 0], snapshot.periods.count
     rows = [(PRESENT, "", "overall", EVERYWHERE, cells[PERIOD].nunique(), count)]
+    reports = mark_reports(replace(snapshot, cells=cells))
+    firsts = reports.to_numpy().argmax(axis=1) if count else ()
+    for area, first, good in zip(reports.index, firsts, reports.sum(axis=1), strict=True):
+        rows.append((PRESENT, "", "area", str(area), int(good), count - int(first)))
     if spec.question.missing_periods == "missing" or spec.data.layout == "panel":
         first = cells.groupby(ENTITY)[PERIOD].min()
         table = pd.DataFrame(
             {
                 "good": cells.groupby(ENTITY)[PERIOD].nunique(),
                 "total": count - first,
-                "area": _find_areas(snapshot).reindex(first.index).fillna(NOT_RECORDED),
+                "area": _list_slices(snapshot, first.index),
             }
         )
         words = f"{spec.question.entity.label} and period pairs with a row"
@@ -158,12 +173,11 @@ def _measure_presence(snapshot: Snapshot, spec: ProjectSpec) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).assign(figure=np.nan)
 
 
-def _find_areas(snapshot: Snapshot) -> pd.Series:
-    """Return each entity's latest area, by entity."""
-    if AREA not in snapshot.attributes.columns:
-        return pd.Series(dtype="str")
-    ordered = snapshot.attributes.sort_values([ENTITY, KNOWN])
-    return ordered.dropna(subset=AREA).groupby(ENTITY)[AREA].last()
+def _list_slices(snapshot: Snapshot, entities: pd.Index) -> pd.Series:
+    """Return each entity's area, `not recorded` without one, missing when it is in no table."""
+    areas = find_areas(snapshot).reindex(entities)
+    known = areas if snapshot.areas is None else areas.where(areas.isin(snapshot.areas.index))
+    return known.where(areas.notna(), NOT_RECORDED)
 
 
 def _count_periods(snapshot: Snapshot) -> pd.DataFrame:
@@ -212,8 +226,8 @@ def _judge_dimensions(
                 f"quality.{dimension}",
                 Status.FAIL,
                 title,
-                f"{_share(row['value'])} of {row['n']:,}: {row['measure']}; at least {limit:.0%} "
-                "is asked.",
+                f"{write_share(row['value'])} of {row['n']:,}: {row['measure']}; at least "
+                f"{limit:.0%} is asked.",
                 float(row["value"]),
                 limit,
                 "share",
@@ -224,7 +238,7 @@ def _judge_dimensions(
                 f"quality.{dimension}",
                 Status.PASS,
                 title,
-                f"The least figure is {_share(worst['value'])} ({worst['measure']}); at least "
+                f"The least figure is {write_share(worst['value'])} ({worst['measure']}); at least "
                 f"{limit:.0%} is asked.",
                 float(worst["value"]),
                 limit,
@@ -232,63 +246,9 @@ def _judge_dimensions(
             )
 
 
-def _judge_areas(
-    measures: pd.DataFrame, limits: QualityLimits, spec: ProjectSpec
-) -> Iterator[Finding]:
-    """Name areas whose figures are clearly worse than the city's."""
-    if spec.question.entity.area is None:
-        return
-    keys = ["dimension", "measure"]
-    city = measures[measures["slice"] == EVERYWHERE].set_index(keys)["value"].rename("city")
-    areas = measures[(measures["slice"] != EVERYWHERE) & measures["limit"].notna()]
-    areas = areas.join(city, on=keys)
-    areas = areas.assign(gap=areas["city"] - areas["value"])
-    # The city's share stands in for the area's own, so that an area of 0 % has an error too.
-    error = np.sqrt((areas["city"] * (1 - areas["city"])).clip(lower=0) / areas["n"].clip(lower=1))
-    is_sure = (areas["gap"] > SURE * error) & (areas["n"] >= spec.policy.small_cell)
-    bad = areas[(areas["gap"] > limits.area_gap) & is_sure]
-    title = "Data of areas compared with the city's"
-    for row in bad.to_dict("records"):
-        yield Finding(
-            "quality.area_gap",
-            Status.FAIL,
-            title,
-            f"{_share(row['value'])} of {row['n']:,} in area {row['slice']}, "
-            f"{_share(row['city'])} in the city: {row['measure']}.",
-            float(row["gap"]),
-            limits.area_gap,
-            "share",
-            f"{AREA}={row['slice']}",
-        )
-    if bad.empty:
-        yield Finding(
-            "quality.area_gap",
-            Status.PASS,
-            title,
-            f"No area's figure lies clearly more than {limits.area_gap:.0%} under the city's.",
-            max(float(areas["gap"].max()), 0.0) if len(areas) else None,
-            limits.area_gap,
-            "share",
-        )
-
-
-def _find_unknown_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Finding]:
-    if snapshot.areas is None:
-        return
-    used = set(snapshot.attributes[AREA].dropna())
-    unknown = sorted(used - set(snapshot.areas.index))
-    title = "Areas of the data in the area table"
-    if unknown:
-        reason = f"{len(unknown)} of {len(used)} areas are not in the area table: {_name(unknown)}."
-    else:
-        reason = f"All {len(used)} areas are in the area table."
-    status = Status.FAIL if unknown else Status.PASS
-    yield Finding("quality.unknown_area", status, title, reason, float(len(unknown)), 0.0, "areas")
-
-
 def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
     """Name entities silent at the end for more than twice their longest silence before."""
-    cells = snapshot.cells[[ENTITY, PERIOD]].drop_duplicates()
+    cells = snapshot.cells.loc[snapshot.cells["n"] > 0, [ENTITY, PERIOD]].drop_duplicates()
     cells = cells.sort_values([ENTITY, PERIOD])
     gap = cells.groupby(ENTITY)[PERIOD].diff().fillna(1) - 1
     grouped = cells.assign(gap=gap).groupby(ENTITY)
@@ -304,7 +264,7 @@ def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
         return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
     reason = (
         f"{len(names):,} of {len(size):,} {what} sent no row in the last {SILENCE} {freq}s or "
-        f"more, longer than they ever did before: {_name(names)}."
+        f"more, longer than they ever did before: {list_names(names)}."
     )
     observed = float(len(names))
     return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
@@ -320,18 +280,8 @@ def _find_empty(by_period: pd.DataFrame, spec: ProjectSpec) -> Finding:
         return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
     days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
     reason = (
-        f"{len(empty):,} of {len(by_period):,} {freq}s have no row at all, beginning {_name(days)}."
-        " If the last date of the data is a typing error, set `data.until`."
+        f"{len(empty):,} of {len(by_period):,} {freq}s have no row at all, beginning "
+        f"{list_names(days)}. If the last date of the data is a typing error, set `data.until`."
     )
     observed = float(len(empty))
     return Finding("quality.empty_period", Status.FAIL, title, reason, observed, 0.0, unit)
-
-
-def _name(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _share(value: float) -> str:
-    # A share that is not whole must not be rounded to 100 %.
-    return f"{np.floor(value * 1000) / 10:.1f} %"

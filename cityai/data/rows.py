@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import AREA, AS_OF, ENTITY, ORIGIN, PERIOD, PERIOD_START, STEP
+from cityai.columns import AREA, AS_OF, ENTITY, KNOWN, ORIGIN, PERIOD, PERIOD_START, STEP
 from cityai.data.features.context import (
     Grid,
     describe_attributes,
@@ -22,7 +22,6 @@ from cityai.data.features.own import History, call_function, collect_feature, lo
 from cityai.data.features.past import describe_past, label_past
 from cityai.data.features.plan import Feature, FeaturePlan, Floats, plan_features
 from cityai.data.features.vintages import Vintage, find_states, replay_vintages
-from cityai.data.side_tables import KNOWN
 from cityai.errors import SpecError, suggest_name
 from cityai.spec.load import Project
 from cityai.spec.project import ProjectSpec

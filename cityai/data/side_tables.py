@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, PERIOD, ROW_NUMBER
+from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, ROW_NUMBER
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import NUMBER, convert_cells
 from cityai.data.periods import Periods
-from cityai.data.source import SourceTable, open_source
-from cityai.data.source.engine import check_columns, fetch_frame
+from cityai.data.source import REJECT_COLUMNS, SourceTable, open_source
+from cityai.data.source.engine import check_columns, fetch_frame, list_none
 from cityai.errors import DataError
 from cityai.spec.city import AreasSpec
 from cityai.spec.load import Project
@@ -21,7 +22,6 @@ from cityai.spec.project import ColumnSpec, CovariateSpec, SourceSpec
 
 AREA_NAME: Final = "area_name"
 POPULATION: Final = "population"
-KNOWN: Final = "known"
 _LIMIT: Final = 5_000_000
 
 
@@ -35,6 +35,8 @@ class SideTable:
         See `read_areas` and `read_covariate`.
     read, rejected : int
         Rows of the source, and those that do not keep the contract.
+    rejects : pandas.DataFrame
+        row_number, column (`covariate.column`), value, reason: one row per refused cell.
     digest : str
         SHA-256 of the file.
     """
@@ -42,6 +44,7 @@ class SideTable:
     table: pd.DataFrame
     read: int
     rejected: int
+    rejects: pd.DataFrame
     digest: str
 
 
@@ -59,9 +62,23 @@ def read_areas(project: Project, areas: AreasSpec) -> SideTable:
     Raises
     ------
     DataError
-        If an id is missing or appears twice, or a population is not a number.
+        If it is no CSV in UTF-8 with commas and no Parquet file, a column is absent, an id is
+        missing or appears twice, or a population is not a number.
     """
     path = project.find_path(areas.path)
+    try:
+        return _read_areas(project, areas, path)
+    except DataError as error:
+        raise DataError(
+            f"the area table: {error.what}",
+            where=error.where or str(path),
+            expected=error.expected,
+            next_step="correct the table, or `areas` in the city's file; a table is CSV (UTF-8, "
+            "commas between cells, a point in decimals) or Parquet",
+        ) from None
+
+
+def _read_areas(project: Project, areas: AreasSpec, path: Path) -> SideTable:
     contract = build_contract(
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
     )
@@ -79,7 +96,7 @@ def read_areas(project: Project, areas: AreasSpec) -> SideTable:
     for at, problem in ((ids.isna(), "has no id"), (ids.duplicated(), "repeats an id")):
         if at.any():
             raise DataError(
-                f"row {int(keys['n'][at].iloc[0])} of the area table {problem}",
+                f"row {int(keys['n'][at].iloc[0])} {problem}",
                 where=f"{path}, column '{areas.key}'",
                 expected="one row per area, each with its own id",
             )
@@ -95,7 +112,7 @@ def read_areas(project: Project, areas: AreasSpec) -> SideTable:
         }
     )
     table.index = pd.Index(ids.astype("str"), name=AREA)
-    return SideTable(table.sort_index(), len(table), 0, digest)
+    return SideTable(table.sort_index(), len(table), 0, list_none(), digest)
 
 
 def _read_numbers(column: pd.Series) -> pd.Series:
@@ -108,13 +125,17 @@ def _read_numbers(column: pd.Series) -> pd.Series:
 
 
 def _read_population(table: pd.DataFrame, areas: AreasSpec, where: str) -> pd.Series:
-    try:
-        people = table[areas.population].astype("float64")
-    except ValueError:
-        people = pd.Series([-1.0])
-    if (people < 0).any():
+    written = table[areas.population]
+    filled = written.notna() & (written.astype("str").str.strip() != "")
+    people = pd.to_numeric(written.where(filled), errors="coerce").astype("float64")
+    wrong = filled & ~(people >= 0)
+    if wrong.any():
+        row = int(np.argmax(wrong.to_numpy()))
         raise DataError(
-            f"the column '{areas.population}' does not hold numbers of residents", where=where
+            f"the column '{areas.population}' does not hold numbers of residents: row {row + 1} "
+            f"has '{written.iloc[row]}'",
+            where=where,
+            expected="numbers such as 12034, or nothing where they are not known",
         )
     return people
 
@@ -156,6 +177,7 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
     with open_source(spec.source, path, list(columns), max_rows=_LIMIT) as opened:
         frame, read = _read_frame(opened, contract)
         digest, cut = opened.digest, len(opened.cut_rows)
+        rejects = _list_rejects(frame, contract, name, opened.cut_rows)
     is_good = ~frame.filter(regex=r"^r\d+$").notna().any(axis=1)
     rejected = int((~is_good).sum()) + cut
     if rejected * 2 > read + cut:
@@ -167,7 +189,7 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
         )
     good = frame[is_good].rename(columns={f"v{i}": c for i, c in enumerate(contract.columns)})
     table = _combine(good, spec, periods)
-    return SideTable(table, read + cut, rejected, digest)
+    return SideTable(table, read + cut, rejected, rejects, digest)
 
 
 def _read_frame(opened: SourceTable, contract: Contract) -> tuple[pd.DataFrame, int]:
@@ -175,6 +197,20 @@ def _read_frame(opened: SourceTable, contract: Contract) -> tuple[pd.DataFrame, 
     judge_values(converted, contract, opened.where)
     frame = fetch_frame(converted.order_by("n"))
     return frame, len(frame)
+
+
+def _list_rejects(
+    frame: pd.DataFrame, contract: Contract, name: str, cut_rows: pd.DataFrame
+) -> pd.DataFrame:
+    """List every refused cell, its column after the name of the covariate."""
+    parts = [cut_rows.assign(column=name)]
+    for i, column in enumerate(contract.columns):
+        bad = frame[frame[f"r{i}"].notna()]
+        cells = {ROW_NUMBER: bad["n"], "value": bad[f"x{i}"], "reason": bad[f"r{i}"]}
+        parts.append(pd.DataFrame(cells).assign(column=f"{name}.{column}"))
+    listed = pd.concat([part for part in parts if len(part)] or [cut_rows])
+    listed = listed.sort_values([ROW_NUMBER, "column"], ignore_index=True)
+    return listed[list(REJECT_COLUMNS)].astype(list_none().dtypes.to_dict())
 
 
 def _describe_first(frame: pd.DataFrame, contract: Contract) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cityai.columns import PERIOD
+from cityai.columns import KNOWN, PERIOD
 from cityai.data.cells import check_names, count_cells, read_attributes, read_city_rule
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
@@ -29,6 +29,7 @@ from cityai.data.judged import (
     list_required,
     place_rows,
 )
+from cityai.data.outages import mark_outages
 from cityai.data.periods import Periods, find_start
 from cityai.data.rejects import (
     count_status,
@@ -37,7 +38,7 @@ from cityai.data.rejects import (
     mark_repeats,
     refuse_hopeless,
 )
-from cityai.data.side_tables import KNOWN, SideTable, read_areas, read_covariate
+from cityai.data.side_tables import SideTable, read_areas, read_covariate
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import RunError, TimeError
@@ -98,7 +99,8 @@ class Snapshot:
     counts : RowCounts
         Rows of the main table.
     rejects : pandas.DataFrame
-        row_number (int64), column, value (as written), reason: one row per refused cell.
+        row_number (int64), column, value (as written), reason: one row per refused cell; those of
+        a covariate follow, their column after its name (`weather.rain`).
     quality_facts : pandas.DataFrame
         See `collect_facts`.
     digest : str
@@ -172,6 +174,7 @@ def read_snapshot(project: Project, progress: Callable[[str], None] | None = Non
     return replace(
         snapshot,
         covariates={name: side.table for name, side in covariates.items()},
+        rejects=_join_rejects(snapshot.rejects, covariates),
         quality_facts=_add_covariates(snapshot.quality_facts, covariates),
         digest=_digest(spec, [digest, *(side.digest for side in sides)]),
     )
@@ -184,10 +187,9 @@ def _read_main(
     areas: SideTable | None,
     tell: Callable[[str], None],
 ) -> Snapshot:
-    judged = judge_rows(convert_cells(opened, contract), contract, spec)
-    # Judged once and kept; the cells as written are kept for the few that are refused.
-    rows = opened.save("judged", judged.drop(*(f"x{i}" for i in range(len(contract.columns)))))
-    refused = opened.save("refused", judged.filter(judged["status"] == REJECTED))
+    # Judged once and kept, with the cells as written where they are refused.
+    rows = opened.save("judged", judge_rows(convert_cells(opened, contract), contract, spec))
+    refused = rows.filter(rows["status"] == REJECTED)
     in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
     tell("checking the contract")
     judge_values(in_scope, contract, opened.where)
@@ -195,16 +197,17 @@ def _read_main(
     periods = _find_periods(rows, spec, opened.where)
     rows = _close_axis(rows, periods)
     repeats = find_repeats(rows, contract, spec)
-    rows = mark_repeats(rows, repeats, opened)
+    rows = opened.name("marked", mark_repeats(rows, repeats, opened))
     tell("counting")
     counts = _count_rows(rows, opened)
     placed = place_rows(rows.filter(rows["status"] == ACCEPTED), periods)
     check_names(placed, contract, spec, opened.where)
     area_ids = None if areas is None else list(areas.table.index)
+    attributes = read_attributes(placed, contract, spec)
     return Snapshot(
         periods=periods,
-        cells=count_cells(placed, spec),
-        attributes=read_attributes(placed, contract, spec),
+        cells=mark_outages(count_cells(placed, spec), attributes, periods, spec.data.outages),
+        attributes=attributes,
         areas=None if areas is None else areas.table,
         covariates={},
         city_rule=read_city_rule(placed, contract, spec),
@@ -218,8 +221,9 @@ def _read_main(
 def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
     """Find the axis: from the first row to the last complete period.
 
-    A panel's row says that its period is complete, and so does `until`. Else the last day with an
-    event is taken for over, and a period that ends after it is left out.
+    `until` says that every period before it is over, also one in which nothing happened, and a
+    panel's row says so of its own period. Else the last day with an event is taken for over, and a
+    period that ends after it is left out.
     """
     freq, data = spec.question.period, spec.data
     good = rows.filter(rows["status"] == ACCEPTED)
@@ -227,13 +231,12 @@ def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
     first = find_start(freq, pd.Timestamp(ends["low"]))
     if data.since is not None and first < pd.Timestamp(data.since):
         first = Periods(freq, first, 0).start(1)
-    axis = Periods(freq, first, 0)
-    over = pd.Timestamp(ends["high"]).normalize() + pd.Timedelta(days=1)
-    count = int(axis.index(pd.DatetimeIndex([over]))[0])
-    if data.layout == "panel" or data.until is not None:
-        count = int(axis.index(pd.DatetimeIndex([ends["high"]]))[0]) + 1
-    if data.until is not None:
-        count = min(count, int(axis.index(pd.DatetimeIndex([pd.Timestamp(data.until)]))[0]))
+    day_after = pd.Timestamp(ends["high"]).normalize() + pd.Timedelta(days=1)
+    until = day_after if data.until is None else pd.Timestamp(data.until)
+    last, over = Periods(freq, first, 0).index(pd.DatetimeIndex([ends["high"], until])).tolist()
+    count = over
+    if data.layout == "panel":
+        count = last + 1 if data.until is None else min(last + 1, over)
     if count < 1:
         raise TimeError(
             f"the data hold no complete {freq} ({ends['low']:%Y-%m-%d} to {ends['high']:%Y-%m-%d})",
@@ -259,6 +262,11 @@ def _count_rows(rows: Table, opened: SourceTable) -> RowCounts:
         rejected=int(found.get(REJECTED, 0)) + cut,
         accepted=int(found.get(ACCEPTED, 0)),
     )
+
+
+def _join_rejects(rejects: pd.DataFrame, covariates: dict[str, SideTable]) -> pd.DataFrame:
+    parts = [rejects, *(side.rejects for side in covariates.values())]
+    return pd.concat([part for part in parts if len(part)] or [rejects], ignore_index=True)
 
 
 def _add_covariates(facts: pd.DataFrame, covariates: dict[str, SideTable]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP
 from cityai.data.features.plan import FeaturePlan, Floats, plan_features
 from cityai.data.rows import LEVEL, MATURE_AT, Rows, build_rows
 from cityai.data.snapshot import Snapshot, cut_snapshot
+from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.spec.load import Project
 from cityai.spec.policy import PolicySpec
@@ -55,6 +56,11 @@ def check_truncation(
     Finding
         ``time.truncation``: pass, or fail with the feature, entity and moment that differ first
         and the number of features that differ; not enough evidence when there are no rows.
+
+    Raises
+    ------
+    DataError
+        When one of the project's own functions gives no number at any origin.
     """
     title = "Features at a moment use only what was known then"
     asked = np.flatnonzero(panel.active.any(axis=1))
@@ -63,6 +69,7 @@ def check_truncation(
     plan = plan_features(panel, snapshot, project.spec)
     sample = np.unique(asked[np.linspace(0, asked.size - 1, min(n_origins, asked.size), dtype=int)])
     whole = build_rows(panel, snapshot, project, sample.tolist(), plan)
+    _refuse_undefined(panel, snapshot, project, plan, _list_undefined(whole, project))
     differing: dict[str, str] = {}
     for origin in sample.tolist():
         cut = _rebuild(panel, snapshot, project, origin, plan)
@@ -81,6 +88,31 @@ def check_truncation(
     )
     observed = float(len(differing))
     return Finding(TRUNCATION, Status.FAIL, title, reason, observed, 0.0, "features", name)
+
+
+def _list_undefined(rows: Rows, project: Project) -> set[str]:
+    """Return the project's own functions that are NaN in every row."""
+    names = set(project.spec.features.own).intersection(rows.features)
+    return {name for name in names if bool(rows.table[name].isna().all())}
+
+
+def _refuse_undefined(
+    panel: Panel, snapshot: Snapshot, project: Project, plan: FeaturePlan, suspects: set[str]
+) -> None:
+    """Refuse functions, NaN at the sampled origins, that are so at every other one too."""
+    asked = np.flatnonzero(panel.active.any(axis=1))
+    for origin in asked[::-1].tolist():
+        if not suspects:
+            return
+        suspects &= _list_undefined(build_rows(panel, snapshot, project, [origin], plan), project)
+    for function in sorted(suspects):
+        raise DataError(
+            f"the function {function} gave no number for any entity at any of {asked.size:,} "
+            "moments",
+            where=f"{project.own_features}, {function}()",
+            expected="at least one number, and NaN where there is none",
+            next_step="correct the function, or take its name out of `features.own`",
+        )
 
 
 def _rebuild(

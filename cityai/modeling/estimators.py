@@ -10,7 +10,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,15 +20,8 @@ import pandas as pd
 from cityai.errors import DataError, RunError, SetupError
 from cityai.modeling.forecasters import FloatArray, TreesModel
 
-try:
+if TYPE_CHECKING:
     import lightgbm as lgb
-except OSError as error:  # its own library loads another, which pip does not bring
-    raise SetupError(
-        f"LightGBM cannot be loaded: {error}",
-        where="lightgbm",
-        expected="OpenMP's run-time library on this machine",
-        next_step="install it: apt-get install libgomp1, dnf install libgomp, brew install libomp",
-    ) from error
 
 LEVEL = "level"
 Link = Literal["log", "identity"]
@@ -98,6 +93,29 @@ class Contributions:
         return self.values.mul(level * rate, axis=0)
 
 
+@cache
+def load_lightgbm() -> ModuleType:
+    """Load LightGBM when it is first needed: saved results need none of it.
+
+    Raises
+    ------
+    SetupError
+        When the machine lacks the system library that LightGBM loads and pip does not bring.
+    """
+    try:
+        import lightgbm
+    except OSError as error:
+        raise SetupError(
+            f"LightGBM cannot be loaded: {error}",
+            where="lightgbm",
+            expected="OpenMP's run-time library on this machine",
+            next_step="install it: apt-get install libgomp1, dnf install libgomp, "
+            "brew install libomp",
+        ) from error
+    loaded: ModuleType = lightgbm
+    return loaded
+
+
 def list_categories(table: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the known values of categorical columns, sorted: codes do not depend on rows."""
     return {name: tuple(sorted(str(v) for v in table[name].dropna().unique())) for name in names}
@@ -145,14 +163,15 @@ def fit_trees(
     matrix = _encode(table, features, categories)
     skewed = bool(labels.min() >= 0 and labels.max() > 0)
     parameters = _translate(model, skewed=skewed, seed=seed, threads=threads)
-    data = lgb.Dataset(
+    lightgbm = load_lightgbm()
+    data = lightgbm.Dataset(
         matrix,
         label=labels / level,
         weight=level / level.mean(),
         feature_name=[_name_feature(i, name) for i, name in enumerate(features)],
         params={"verbosity": -1},
     )
-    booster = lgb.train(parameters, data, num_boost_round=model.rounds)
+    booster = lightgbm.train(parameters, data, num_boost_round=model.rounds)
     return Trees(booster.model_to_string(), tuple(features), dict(categories), len(labels))
 
 
@@ -236,7 +255,7 @@ def _name_feature(place: int, name: str) -> str:
 
 
 def _read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
-    booster = lgb.Booster(model_str=text)
+    booster = load_lightgbm().Booster(model_str=text)
     wanted = booster.feature_name()
     given = [_name_feature(i, name) for i, name in enumerate(features)]
     if wanted != given:

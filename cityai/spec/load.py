@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from cityai.errors import SpecError, suggest_name
 from cityai.spec.city import CitySpec
+from cityai.spec.names import check_names, check_types
 from cityai.spec.policy import PolicySpec
 from cityai.spec.project import ProjectSpec
 from cityai.spec.record import SpecRecord
@@ -73,7 +74,7 @@ class Project:
 
     def read_own_features(self) -> str:
         """Return the text of the project's own features, empty when it has none."""
-        return self.own_features.read_text("utf-8") if self.own_features.exists() else ""
+        return _read_own(self.folder).decode()
 
     @property
     def state(self) -> Path:
@@ -85,7 +86,7 @@ class Project:
 
         ``${CITYAI_DATA}`` and ``${CITYAI_SAMPLE}`` are expanded; a relative path is looked for in
         the project's folder, then in the workspace. Of a file that is in neither, the place with
-        a name like it is meant, so that the message about it shows that name.
+        the name most like it is meant, so that the message about it shows that name.
 
         Raises
         ------
@@ -96,8 +97,9 @@ class Project:
         if path.is_absolute():
             return path
         inside, above = self.folder / path, self.workspace / path
-        meant = inside.exists() or (not above.exists() and _has_near(inside))
-        return inside if meant else above
+        if inside.exists() or above.exists():
+            return inside if inside.exists() else above
+        return inside if _measure_likeness(inside) > _measure_likeness(above) else above
 
 
 def find_state(workspace: Path) -> Path:
@@ -124,9 +126,10 @@ def expand_path(written: str, workspace: Path) -> str:
     return _VARIABLE.sub(replace, written)
 
 
-def _has_near(missing: Path) -> bool:
+def _measure_likeness(missing: Path) -> float:
+    """Return how like a missing file's name the nearest name in its folder is, from 0 to 1."""
     beside = [path.name for path in missing.parent.glob(f"*{missing.suffix}")]
-    return bool(difflib.get_close_matches(missing.name, beside, n=1))
+    return max((SequenceMatcher(None, missing.name, name).ratio() for name in beside), default=0.0)
 
 
 def load_project(path: str | Path) -> Project:
@@ -173,7 +176,8 @@ def load_project(path: str | Path) -> Project:
         "words": _read_words(words),
     }
     spec = _validate(ProjectSpec, resolved, document, sources)
-    _check_names(spec, document, folder)
+    check_names(spec, document, folder)
+    check_types(spec, document)
     return Project(spec, folder, workspace, _digest(spec, folder))
 
 
@@ -295,71 +299,20 @@ def _nested_models(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
-def _check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
-    if spec.name != folder.name:
-        raise SpecError(
-            f"the project is called '{spec.name}' and its folder '{folder.name}'",
-            where=document.locate(("name",)),
-            expected="the same name",
-        )
-    areas = spec.question.entity.areas
-    if areas is not None and areas not in spec.city.areas:
-        raise SpecError(
-            f"the city has no area table '{areas}'",
-            where=document.locate(("question", "entity", "areas")),
-            expected=suggest_name(areas, spec.city.areas),
-        )
-    unpivot = spec.data.unpivot
-    made = () if unpivot is None else (unpivot.into, unpivot.value)
-    declared = {*spec.data.columns, *made}
-    for location, column in _named_columns(spec):
-        if column not in declared:
-            raise SpecError(
-                f"`{'.'.join(location)}` names the column '{column}', which has no contract",
-                where=document.locate(location),
-                expected=suggest_name(column, declared),
-                next_step=f"add it under `data.columns`, for example `{column}: {{type: text}}`",
-            )
-    for name, dimension in spec.audit.dimensions.items():
-        attribute = dimension.attribute
-        known = {*spec.question.entity.attributes, "area", "entity"}
-        if attribute is not None and attribute not in known:
-            raise SpecError(
-                f"the audit's dimension '{name}' names the attribute '{attribute}'",
-                where=document.locate(("audit", "dimensions", name, "attribute")),
-                expected=suggest_name(attribute, known),
-            )
-        if (dimension.shares or dimension.bands) and areas is None:
-            raise SpecError(
-                f"the audit's dimension '{name}' needs an area table",
-                where=document.locate(("audit", "dimensions", name)),
-                expected="`question.entity.area` and `question.entity.areas`",
-            )
-
-
-def _named_columns(spec: ProjectSpec) -> list[tuple[tuple[str, ...], str]]:
-    entity, data = spec.question.entity, spec.data
-    named: list[tuple[tuple[str, ...], str]] = [
-        (("question", "entity", "columns"), column) for column in entity.columns
-    ]
-    named += [(("question", "entity", "attributes"), column) for column in entity.attributes]
-    named += [(("data", "key"), column) for column in data.key]
-    named += [(("data", "where"), column) for column in data.where]
-    named.append((("data", "time"), data.time))
-    for location, column in (
-        (("question", "value"), spec.question.value),
-        (("question", "entity", "area"), entity.area),
-        (("data", "known", "column"), data.known.column),
-        (("models", "city_rule"), spec.models.city_rule),
-    ):
-        if column is not None:
-            named.append((location, column))
-    return named
-
-
 def _digest(spec: ProjectSpec, folder: Path) -> str:
     content = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(content.encode())
-    own = folder / "features.py"
-    digest.update(own.read_bytes() if own.exists() else b"")
+    digest.update(_read_own(folder))
     return digest.hexdigest()
+
+
+def _read_own(folder: Path) -> bytes:
+    path = folder / "features.py"
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"cannot be read: {error}", where=str(path), expected="a file of UTF-8 text"
+        ) from None
+    return content

@@ -81,6 +81,25 @@ class KnownSpec(SpecRecord):
         return self
 
 
+class OutageSpec(SpecRecord):
+    """Days on which nobody measured: the system was down, a district was not visited."""
+
+    since: date
+    """First day."""
+    until: date
+    """First day no longer in it (half-open). A period that it touches is missing, not zero."""
+    areas: tuple[Text, ...] | None = None
+    """Ids of the areas concerned; the whole city when omitted."""
+    reason: Text
+    """What happened, for the card."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.until <= self.since:
+            raise ValueError("`until` must be after `since`")
+        return self
+
+
 class DataSpec(SpecRecord):
     """The table that is counted, summed or measured."""
 
@@ -108,6 +127,8 @@ class DataSpec(SpecRecord):
     """The contract. Columns not listed are not read."""
     where: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
     """Rows in scope: a column and its values. Others are counted as out of scope."""
+    outages: tuple[OutageSpec, ...] = ()
+    """Days on which nobody measured. What is not declared here counts as it stands."""
     max_rows: Annotated[int, Field(ge=1)] = 50_000_000
     """Larger tables are refused."""
 
@@ -293,15 +314,25 @@ class ProjectSpec(SpecRecord):
     kind: Literal["demand"] = "demand"
     """Kind of question."""
     question: QuestionSpec
+    """What is asked."""
     data: DataSpec
+    """The table that answers it, and its contract."""
     covariates: dict[Slug, CovariateSpec] = Field(default_factory=dict)
+    """Other tables with values in time, by name."""
     features: FeaturesSpec = FeaturesSpec()
+    """What the model may look at."""
     backtest: BacktestSpec = BacktestSpec()
+    """How the past is replayed."""
     models: ModelsSpec = ModelsSpec()
+    """What may predict."""
     audit: AuditSpec = AuditSpec()
+    """For whom the answer must hold."""
     city: CitySpec
+    """The city, from `configs/`."""
     policy: PolicySpec = PolicySpec()
+    """The policy, from `configs/`."""
     words: WordsSpec = WordsSpec()
+    """The human part of the card, from `card.yaml`."""
 
     @property
     def areas(self) -> AreasSpec | None:

@@ -113,6 +113,7 @@ def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     module.verify_project = lambda project: (make_findings()[0],)
     monkeypatch.setitem(sys.modules, "cityai.run", module)
     monkeypatch.setitem(sys.modules, "cityai.check", module)
+    monkeypatch.setitem(sys.modules, "cityai.publish", module)
     monkeypatch.chdir(tmp_path)
     return module
 

@@ -361,7 +361,6 @@ BAD = {
         "    return history.values.iloc[-1].rename(str.lower)",
         "whose index is not the entities",
     ),
-    "nothing": ("    return history.values.iloc[-1] * float('nan')", "no value for any entity"),
     "file": ("    return open('data.csv').read()", "may only use the history"),
     "database": ("    import sqlite3; sqlite3.connect('x.db')", "may only use the history"),
 }
@@ -375,6 +374,17 @@ def test_a_bad_function_is_named_with_its_line(make_world, tmp_path, name):
         build_rows(*make_world(own=["own"]).parts, [30])
     assert message in str(caught.value)
     assert "features.py" in caught.value.where
+
+
+def test_a_function_may_be_undefined_at_a_moment(make_world, tmp_path):
+    (tmp_path / "features.py").write_text(
+        "def year_before(history):\n    return history.values.shift(51).iloc[-1]\n"
+    )
+    world = make_world(own=["year_before"])
+    early, late = (build_rows(*world.parts, [origin]).table["year_before"] for origin in (30, 70))
+    assert early.isna().all()
+    assert late.notna().any()
+    assert "year_before" in build_rows(*world.parts, [30]).features
 
 
 def test_a_file_that_cannot_be_used_is_a_mistake_in_the_project(make_world, tmp_path):

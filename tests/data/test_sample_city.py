@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from cityai.data.panel import build_panel
+from cityai.data.quality import report_quality
 from cityai.data.rows import build_rows
 from cityai.data.sample_city import (
     SampleCity,
@@ -41,7 +43,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> SampleCity:
 
 @pytest.fixture(scope="module")
 def even_city(tmp_path_factory: pytest.TempPathFactory) -> SampleCity:
-    folder = tmp_path_factory.mktemp("even") / "city"
+    folder = tmp_path_factory.mktemp("even") / "sample_city"
     return write_sample_city(folder, planted_gap=False, dirty=False)
 
 
@@ -80,8 +82,11 @@ class TestWriting:
         assert even_city.truths.gap_neighbourhoods == ()
         assert even_city.truths.rejected == {}
 
-    def test_a_current_city_is_kept_and_another_is_replaced(self, tmp_path: Path) -> None:
-        first = ensure_sample_city(tmp_path / "city")
+    def test_a_current_city_is_kept_and_another_is_replaced(
+        self, city: SampleCity, tmp_path: Path
+    ) -> None:
+        first = replace(city, folder=tmp_path / "city")
+        shutil.copytree(city.folder, first.folder)
         before = first.requests.stat().st_mtime_ns
         assert ensure_sample_city(tmp_path / "city") == first
         assert first.requests.stat().st_mtime_ns == before
@@ -91,10 +96,16 @@ class TestWriting:
         assert [p.name for p in tmp_path.iterdir()] == ["city"]
 
     @pytest.mark.parametrize("damage", ["{", '{"version": 1}'])
-    def test_an_unreadable_truth_is_written_again(self, tmp_path: Path, damage: str) -> None:
+    def test_an_unreadable_truth_is_written_again(
+        self, city: SampleCity, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (tmp_path / "truth").mkdir()
         (tmp_path / "truth" / "planted.json").write_text(damage)
-        assert ensure_sample_city(tmp_path).requests.exists()
+        written = []
+        module = "cityai.data.sample_city.write.write_sample_city"
+        monkeypatch.setattr(module, lambda *given: written.append(given) or city)
+        assert ensure_sample_city(tmp_path) == city
+        assert written == [(tmp_path, 7)]
 
     def test_a_folder_with_other_files_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("years of work")
@@ -352,6 +363,42 @@ class TestSnapshot:
         reporting = snapshot.cells.groupby("period")["entity_id"].nunique()
         assert list(reporting.index[reporting < PLACES]) == [91, 92, 93, 94]
         assert (reporting.loc[91:94] == PLACES - 6).all()
+
+
+@pytest.mark.slow
+class TestQuality:
+    """The report names what was planted, and nothing else."""
+
+    def test_findings_of_the_dirty_city(
+        self, city: SampleCity, project: Project, snapshot: Snapshot
+    ) -> None:
+        found = report_quality(snapshot, project.spec)
+        failed = [f for f in found.findings if f.status is Status.FAIL]
+        assert [f.code for f in failed] == [
+            "quality.empty_period",
+            "quality.silent_area",
+            "quality.unknown_area",
+        ]
+        empty, silent, unknown = failed
+        assert "2 of 208 weeks" in empty.reason
+        assert "beginning 2023-03-06, 2023-03-13." in empty.reason
+        assert city.truths.district_outage == ("2023-10-02", "2023-10-30")
+        assert silent.subject == "2023-10-02 to 2023-10-29"
+        assert silent.reason.endswith(": S1, S2, S3, S4, S5, S6.")
+        strange = ("unknown neighbourhood", "other case", "odd unicode")
+        assert unknown.observed == sum(city.truths.rejected[kind] for kind in strange)
+        assert "N7 (20), Old Harbour (20), X9 (20)" in unknown.reason
+        assert len(set(found.measures["slice"])) == PLACES + 2  # the city, and "not recorded"
+
+    def test_findings_of_the_clean_city(self, even_city: SampleCity) -> None:
+        """Without dirt the two outages remain."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CITYAI_STATE", str(even_city.folder.parent))
+            even = load_project(ROOT / "projects" / "sample_requests")
+            found = report_quality(read_snapshot(even), even.spec)
+        failed = [f.code for f in found.findings if f.status is not Status.PASS]
+        assert failed == ["quality.empty_period", "quality.silent_area"]
+        assert len(set(found.measures["slice"])) == PLACES + 1
 
 
 LEAK = CovariateSpec.model_validate(

@@ -118,7 +118,7 @@ def test_vintage_cells_equal_a_plain_count(make_project, period, zone):
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -288,11 +288,32 @@ def test_areas(make_project, tmp_path):
     for areas, words in (
         (AREAS + "01;Again;5\n", "repeats an id"),
         (AREAS + ";Nowhere;5\n", "has no id"),
-        (AREAS.replace("1000", "many"), "numbers of residents"),
+        (AREAS.replace("1000", "many"), "numbers of residents: row 1 has 'many'"),
+        (AREAS.replace("1000", "-4"), "numbers of residents: row 1 has '-4.0'"),
         (AREAS.replace("people", "residents"), "no column 'people'"),
     ):
-        with pytest.raises(DataError, match=words):
+        with pytest.raises(DataError, match=words) as caught:
             read_snapshot(make_areas(make_project, tmp_path, areas))
+        assert "areas.csv" in caught.value.where
+        assert "`areas` in the city's file" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (AREAS.encode(), "no column 'id'"),  # cells parted by semicolons
+        (AREAS.replace(";", ",").replace("North", "Nörd").encode("latin-1"), "not in utf-8"),
+        (AREAS.replace(";", ",").encode("utf-16"), "written in UTF-16"),
+    ],
+)
+def test_an_area_table_that_is_written_otherwise(make_project, tmp_path, content, words):
+    project = make_areas(make_project, tmp_path, AREAS)
+    (tmp_path / "areas.csv").write_bytes(content)
+    with pytest.raises(DataError, match=words) as caught:
+        read_snapshot(project)
+    assert caught.value.what.startswith("the area table: ")
+    assert "CSV (UTF-8, commas" in caught.value.next_step
+    assert "encoding" not in caught.value.next_step  # there is none to set
 
 
 def test_covariates_and_the_city_rule(make_project, tmp_path):
@@ -323,6 +344,11 @@ def test_covariates_and_the_city_rule(make_project, tmp_path):
     assert snapshot.city_rule["value"].tolist() == [2.0] * 4
     fact = snapshot.quality_facts.set_index(["fact", "column"]).loc[("covariate", "weather")]
     assert (int(fact["good"]), int(fact["total"])) == (27, 28)
+    assert snapshot.rejects.to_dict("records") == [
+        {"row_number": 4, "column": f"{name}.rain", "value": "wet", "reason": "not a number"}
+        for name in ("weather", "plan")
+    ]
+    assert snapshot.counts.rejected == 0
     cut = cut_snapshot(snapshot, 2)
     assert len(cut.cells) == 2
     assert cut.cells["known"].max() == 2
@@ -342,6 +368,26 @@ def test_covariates_and_the_city_rule(make_project, tmp_path):
 def test_data_that_cannot_be_used(make_project, data, words):
     with pytest.raises(DataError, match=words):
         read_snapshot(make_project(data))
+
+
+@pytest.mark.parametrize("layout", ["events", "panel"])
+@pytest.mark.parametrize(
+    ("last", "until", "weeks"),
+    [
+        ("2024-01-26", "2024-01-29", {"events": 4, "panel": 4}),  # a Friday, the week declared over
+        ("2024-01-12", "2024-01-29", {"events": 4, "panel": 2}),  # two weeks without an event
+        ("2024-01-26", "2024-01-28", {"events": 3, "panel": 3}),  # the week not declared over
+        ("2024-01-26", None, {"events": 3, "panel": 4}),  # nothing declared
+    ],
+)
+def test_the_last_complete_period(make_project, layout, last, until, weeks):
+    days = pd.date_range("2024-01-01", last).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"place": "A", "day": days})
+    project = make_project(frame, data={"layout": layout, **({"until": until} if until else {})})
+    snapshot = read_snapshot(project)
+    assert snapshot.periods.count == weeks[layout]
+    within = days < str(snapshot.periods.start(weeks[layout]).date())
+    assert snapshot.counts.accepted == snapshot.cells["n"].sum() == within.sum()
 
 
 def test_no_complete_period_is_a_matter_of_time(make_project):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cityai.data import rows as rows_module
 from cityai.data.rows import build_rows
 from cityai.data.truncation import check_leaks, check_truncation
+from cityai.errors import DataError
 from cityai.findings import Status
 from cityai.spec.policy import PolicySpec
 
@@ -93,6 +94,37 @@ def test_a_feature_that_uses_final_values_is_found(make_world, monkeypatch):
     assert finding.status is Status.FAIL
     assert finding.observed is not None
     assert finding.observed > 5
+
+
+def test_nothing_of_the_future_comes_through_the_panel(make_world, monkeypatch):
+    """As if a feature asked the panel, which holds all parts, in place of the snapshot."""
+    world = make_world(latest=6)
+    honest = rows_module._assemble
+
+    def ask_panel(grid, panel, level, features, spec):
+        latest = np.stack([panel.known_at(panel.periods.count)[-1] for _ in grid.origins])
+        peek = rows_module.Feature("peek", "peek", latest[:, :, None])
+        return honest(grid, panel, level, (*features, peek), spec)
+
+    monkeypatch.setattr(rows_module, "_assemble", ask_panel)
+    finding = check_truncation(*world.parts)
+    assert finding.status is Status.FAIL
+    assert finding.subject == "peek"
+
+
+def test_a_function_that_is_never_defined_is_refused(make_world, tmp_path):
+    path = tmp_path / "features.py"
+    path.write_text("def nothing(history):\n    return history.values.iloc[-1] * float('nan')\n")
+    with pytest.raises(DataError, match=r"features\.py, nothing\(\).*no number.* 67 moments"):
+        check_truncation(*make_world(own=["nothing"]).parts)
+
+
+def test_a_function_that_is_defined_once_is_kept(make_world, tmp_path):
+    (tmp_path / "features.py").write_text(
+        "def once(history):\n"
+        "    return history.values.iloc[-1] * (1 if len(history.values) == 31 else float('nan'))\n"
+    )
+    assert check_truncation(*make_world(own=["once"]).parts).status is Status.PASS
 
 
 def test_a_difference_of_one_bit_is_found(make_world, monkeypatch):

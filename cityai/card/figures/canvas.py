@@ -187,7 +187,11 @@ def write_svg(sheet: Sheet, name: str) -> str:
     shapes and texts: no metadata, no style sheet, no link, no comment.
     """
     buffer = io.StringIO()
-    sheet.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    for patch in (sheet.patch, *(axes.patch for axes in sheet.axes)):
+        patch.set_visible(False)
+    # `savefig` would draw everything twice, once to find the layout.
+    canvas: Any = FigureCanvasSVG(sheet)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
     _clean(root, name)
     root.set("class", "fig")

@@ -50,8 +50,9 @@ def read_outlines(path: Path, key: str) -> Outlines:
             for f in features
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
+        said = f"{error} is not there" if isinstance(error, KeyError) else error
         raise DataError(
-            f"the outlines cannot be read ({error})",
+            f"the outlines cannot be read ({said})",
             where=str(path),
             expected=f"a GeoJSON FeatureCollection of polygons with the property '{key}'",
             next_step="correct `boundaries` of the area table in the city's file",

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,9 @@ from cityai.modeling.predictions import Predictions
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+ROUNDING: Final = 1e-12
+"""Share of a figure that the order of its sums may change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -69,8 +73,10 @@ class Claim:
             return not math.isfinite(self.counted)
         if not math.isfinite(self.counted):
             return False
+        if self.counted == 0:
+            return abs(self.printed) <= ROUNDING
         half = 0.5 * 10.0**-self.decimals
-        return abs(self.counted - self.printed) <= half * (1 + 1e-6) + 1e-12 * abs(self.counted)
+        return abs(self.counted - self.printed) <= half * (1 + 1e-6) + ROUNDING * abs(self.counted)
 
 
 def list_claims(
@@ -210,6 +216,8 @@ def _claim_groups(
             )
         if result.gap is not None:
             counted = claim.counted - _count(result.metric, table, beside, Y_PRED)
+            if abs(counted) <= ROUNDING * abs(claim.counted):
+                counted = 0.0
             size = _size(result.metric, table, own, Y_PRED)
             yield Claim(
                 f"{path}.gap", result.gap, counted, count_decimals(counted, result.unit, size)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, NOT_RECORDED, PERIOD
+from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED, PERIOD
 from cityai.data.calendar import CALENDAR, build_calendar
 from cityai.data.features.past import find_latest
 from cityai.data.features.plan import Feature, FeaturePlan, Floats
 from cityai.data.features.vintages import Ints, find_positions, replay_table
 from cityai.data.periods import Periods
-from cityai.data.side_tables import KNOWN
 from cityai.errors import DataError
 from cityai.spec.project import CovariateSpec, ProjectSpec
 

@@ -93,7 +93,7 @@ def call_function(function: OwnFunction, history: History) -> Floats:
             given = function.call(history)
     except CityaiError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(
             f"the function {function.name} failed: {type(error).__name__}: {error}",
             where=_find_line(error, function.where),
@@ -105,21 +105,11 @@ def call_function(function: OwnFunction, history: History) -> Floats:
 
 
 def collect_feature(function: OwnFunction, results: Sequence[Floats]) -> Feature:
-    """Join a function's results at all origins into one feature.
+    """Join a function's results at all origins, (entities,) each, into one feature.
 
-    Raises
-    ------
-    DataError
-        When no value at any origin is known.
+    It may be undefined (NaN) at any of them: early on, for one, when it looks back a year.
     """
-    values = np.stack(list(results))
-    if np.isnan(values).all():
-        raise DataError(
-            f"the function {function.name} gave no value for any entity at any moment",
-            where=function.where,
-            expected="at least one number",
-        )
-    return Feature(function.name, function.label, values[:, :, None])
+    return Feature(function.name, function.label, np.stack(list(results))[:, :, None])
 
 
 def _run_file(path: Path) -> ModuleType:
@@ -132,7 +122,7 @@ def _run_file(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except CityaiError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError(
             f"the file cannot be run: {type(error).__name__}: {error}",
             where=_find_line(error, str(path)),

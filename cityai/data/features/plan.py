@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, NOT_RECORDED
-from cityai.data.side_tables import KNOWN
+from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED
 from cityai.errors import SpecError
 from cityai.spec.project import FeaturesSpec, Period, ProjectSpec
 

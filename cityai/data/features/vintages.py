@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import ENTITY, PERIOD, VALUE
+from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.data.features.plan import Floats
-from cityai.data.side_tables import KNOWN
 
 Ints = npt.NDArray[np.int64]
 

@@ -63,6 +63,11 @@ class SourceTable:
         self.engine.con.execute(f"CREATE OR REPLACE TABLE {name} AS {expression.compile()}")
         return self.engine.table(name)
 
+    def name(self, name: str, expression: Table) -> Table:
+        """Give an expression a name, so that what is built on it is not written out each time."""
+        self.engine.con.execute(f"CREATE OR REPLACE VIEW {name} AS {expression.compile()}")
+        return self.engine.table(name)
+
     def put(self, name: str, frame: pd.DataFrame) -> Table:
         """Put a table of ours beside the source's."""
         self.engine.con.register(f"{name}_frame", frame)

@@ -1,0 +1,157 @@
+"""The quality of the data of areas: worse than the city's, of no known area, or silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.data.facts import UNKNOWN_AREA
+from cityai.data.phrases import list_names, write_share
+from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
+from cityai.data.snapshot import Snapshot
+from cityai.findings import Finding, Status
+from cityai.spec.project import ProjectSpec
+
+SURE: Final = 3.0
+"""Standard errors by which an area must differ from the city."""
+_APART: Final = 5
+"""Silences with a finding of their own; those of fewer areas share one."""
+
+
+def judge_areas(
+    measures: pd.DataFrame, snapshot: Snapshot, spec: ProjectSpec
+) -> tuple[Finding, ...]:
+    """Judge what the data of single areas are like; nothing when the project has no areas.
+
+    Parameters
+    ----------
+    measures : pandas.DataFrame
+        See `QualityReport`.
+    snapshot : Snapshot
+        What was read.
+    spec : ProjectSpec
+        The project, with its policy.
+
+    Returns
+    -------
+    tuple[Finding, ...]
+        Codes ``quality.area_gap``, ``quality.unknown_area`` and ``quality.silent_area``.
+    """
+    if snapshot.areas is None:
+        return ()
+    return (
+        *_compare_areas(measures, spec),
+        _count_unknown(snapshot),
+        *_find_silent_areas(snapshot, spec),
+    )
+
+
+def _compare_areas(measures: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
+    """Say for each measure which areas' figures are clearly worse than the city's."""
+    limit = spec.policy.quality.area_gap
+    keys = ["dimension", "measure"]
+    city = measures[measures["slice"] == EVERYWHERE].set_index(keys)["value"].rename("city")
+    is_area = ~measures["slice"].isin([EVERYWHERE, NOT_RECORDED]) & measures["limit"].notna()
+    areas = measures[is_area & (measures["n"] >= spec.policy.small_cell)].join(city, on=keys)
+    areas = areas.assign(gap=areas["city"] - areas["value"])
+    # The city's share stands in for the area's own, so that an area of 0 % has an error too.
+    error = np.sqrt((areas["city"] * (1 - areas["city"])).clip(lower=0) / areas["n"])
+    bad = areas[(areas["gap"] > limit) & (areas["gap"] > SURE * error)]
+    title = "Data of areas compared with the city's"
+    for (_, measure), rows in bad.groupby(keys, sort=False):
+        ranked = rows.sort_values(["gap", "slice"], ascending=[False, True]).to_dict("records")
+        named = [f"{r['slice']} ({write_share(r['value'])} of {r['n']:,})" for r in ranked]
+        yield Finding(
+            "quality.area_gap",
+            Status.FAIL,
+            title,
+            f"Clearly more than {limit:.0%} under the {write_share(ranked[0]['city'])} of the "
+            f"city, {measure}: {list_names(named)}.",
+            float(ranked[0]["gap"]),
+            limit,
+            "share",
+            str(measure),
+        )
+    if bad.empty:
+        yield Finding(
+            "quality.area_gap",
+            Status.PASS,
+            title,
+            f"No area's figure lies clearly more than {limit:.0%} under the city's.",
+            max(float(areas["gap"].max()), 0.0) if len(areas) else None,
+            limit,
+            "share",
+        )
+
+
+def _count_unknown(snapshot: Snapshot) -> Finding:
+    """Count the rows that name an area which is in no area table."""
+    facts = snapshot.quality_facts
+    facts = facts[facts["fact"] == UNKNOWN_AREA]
+    whole = facts[facts["slice_kind"] == "overall"].iloc[0]
+    codes, rows, kept = int(whole["figure"]), int(whole["total"]), int(whole["good"])
+    title = "Areas of the data in the area table"
+    if not rows:
+        reason = "Every area that a row names is in the area table."
+        return Finding("quality.unknown_area", Status.PASS, title, reason, 0.0, 0.0, "rows")
+    single = facts[facts["slice_kind"] == "code"]
+    named = [f"{code} ({n:,})" for code, n in zip(single["slice"], single["total"], strict=True)]
+    what = "area that is" if codes == 1 else "areas that are"
+    reason = (
+        f"{rows:,} {'row names' if rows == 1 else 'rows name'} {codes:,} {what} not in the area "
+        f"table ({kept:,} of them accepted): {list_names(named, codes)}."
+    )
+    return Finding("quality.unknown_area", Status.FAIL, title, reason, float(rows), 0.0, "rows")
+
+
+def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Finding]:
+    """Name the areas that sent no row for much longer than is their way, and when."""
+    reports = mark_reports(snapshot)
+    count, freq = snapshot.periods.count, spec.question.period
+    # An area of one entity that is silent at the end is a silent entity, and said to be one.
+    alone = find_areas(snapshot).value_counts().eq(1)
+    silences = [
+        s
+        for s in find_silences(reports)
+        if s.end < count or not all(bool(alone[area]) for area in s.areas)
+    ]
+    silences.sort(key=lambda s: (-len(s.areas), s.first, s.end))
+    code, title = "quality.silent_area", "Areas without a row for long"
+    if not silences:
+        reason = f"None of {len(reports):,} areas was silent for much longer than is its way."
+        yield Finding(code, Status.PASS, title, reason, 0.0, 0.0, "areas")
+        return
+    for silence in silences[:_APART]:
+        yield Finding(
+            code,
+            Status.FAIL,
+            title,
+            f"{len(silence.areas):,} of {len(reports):,} areas sent no row from "
+            f"{_write_span(silence, snapshot)} ({silence.end - silence.first:,} {freq}s), more "
+            f"than twice as long as ever else: {list_names(silence.areas)}.",
+            float(len(silence.areas)),
+            0.0,
+            "areas",
+            _write_span(silence, snapshot),
+        )
+    if others := silences[_APART:]:
+        yield _sum_up(others, snapshot, code, title)
+
+
+def _sum_up(others: Sequence[Silence], snapshot: Snapshot, code: str, title: str) -> Finding:
+    named = [
+        f"{list_names(s.areas)} ({_write_span(s, snapshot)})"
+        for s in sorted(others, key=lambda s: (s.first - s.end, s.first))
+    ]
+    areas = {area for s in others for area in s.areas}
+    reason = f"{len(others):,} other silences of {len(areas):,} areas: {list_names(named)}."
+    return Finding(code, Status.FAIL, title, reason, float(len(areas)), 0.0, "areas", "others")
+
+
+def _write_span(silence: Silence, snapshot: Snapshot) -> str:
+    last = snapshot.periods.start(silence.end) - pd.Timedelta(days=1)
+    return f"{snapshot.periods.start(silence.first):%Y-%m-%d} to {last:%Y-%m-%d}"

@@ -1,0 +1,23 @@
+"""Figures and names as a reader of a finding sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+MOST_NAMED: Final = 10
+
+
+def list_names(names: Sequence[str], count: int | None = None) -> str:
+    """Name the first ten, and count the others; `count` when not all names are given."""
+    others = (len(names) if count is None else count) - MOST_NAMED
+    more = f" and {others:,} more" if others > 0 else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def write_share(value: float) -> str:
+    """Write a share in percent, to a tenth."""
+    # A share that is not whole must not be rounded to 100 %.
+    return f"{np.floor(value * 1000) / 10:.1f} %"

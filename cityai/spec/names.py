@@ -1,0 +1,107 @@
+"""What the parts of a project call each other: every name must be there, and fit its use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cityai.errors import SpecError, suggest_name
+from cityai.spec.project import ProjectSpec
+from cityai.spec.yaml import Document
+
+
+def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
+    """Refuse a name that nothing in the project has.
+
+    Raises
+    ------
+    SpecError
+        With the file, line and column of the name, and the nearest that is known.
+    """
+    if spec.name != folder.name:
+        raise SpecError(
+            f"the project is called '{spec.name}' and its folder '{folder.name}'",
+            where=document.locate(("name",)),
+            expected="the same name",
+        )
+    areas = spec.question.entity.areas
+    if areas is not None and areas not in spec.city.areas:
+        raise SpecError(
+            f"the city has no area table '{areas}'",
+            where=document.locate(("question", "entity", "areas")),
+            expected=suggest_name(areas, spec.city.areas),
+        )
+    unpivot = spec.data.unpivot
+    made = () if unpivot is None else (unpivot.into, unpivot.value)
+    declared = {*spec.data.columns, *made}
+    for location, column in _named_columns(spec):
+        if column not in declared:
+            raise SpecError(
+                f"`{'.'.join(location)}` names the column '{column}', which has no contract",
+                where=document.locate(location),
+                expected=suggest_name(column, declared),
+                next_step=f"add it under `data.columns`, for example `{column}: {{type: text}}`",
+            )
+    for name, dimension in spec.audit.dimensions.items():
+        attribute = dimension.attribute
+        known = {*spec.question.entity.attributes, "area", "entity"}
+        if attribute is not None and attribute not in known:
+            raise SpecError(
+                f"the audit's dimension '{name}' names the attribute '{attribute}'",
+                where=document.locate(("audit", "dimensions", name, "attribute")),
+                expected=suggest_name(attribute, known),
+            )
+        if (dimension.shares or dimension.bands) and areas is None:
+            raise SpecError(
+                f"the audit's dimension '{name}' needs an area table",
+                where=document.locate(("audit", "dimensions", name)),
+                expected="`question.entity.area` and `question.entity.areas`",
+            )
+
+
+def check_types(spec: ProjectSpec, document: Document) -> None:
+    """Refuse a column whose declared type cannot be what it is used for.
+
+    Raises
+    ------
+    SpecError
+        With the file, line and column of the type.
+    """
+    moment, amount = ("date", "datetime"), ("integer", "number", "boolean")
+    for location, column in _named_columns(spec):
+        declared = spec.data.columns.get(column)
+        wanted = {"time": moment, "known": moment, "value": amount, "city_rule": amount}
+        fitting = wanted.get(location[1])
+        if declared is not None and fitting is not None and declared.type not in fitting:
+            raise SpecError(
+                f"`{'.'.join(location)}` names the column '{column}', whose type is "
+                f"{declared.type}",
+                where=document.locate(("data", "columns", column, "type")),
+                expected=" or ".join(fitting),
+            )
+    for name, covariate in spec.covariates.items():
+        if covariate.by != "city" and covariate.key is None:
+            raise SpecError(
+                f"the covariate '{name}' is by {covariate.by} and names no `key`",
+                where=document.locate(("covariates", name)),
+                expected=f"`key`, the column with the {covariate.by}'s id",
+            )
+
+
+def _named_columns(spec: ProjectSpec) -> list[tuple[tuple[str, ...], str]]:
+    entity, data = spec.question.entity, spec.data
+    named: list[tuple[tuple[str, ...], str]] = [
+        (("question", "entity", "columns"), column) for column in entity.columns
+    ]
+    named += [(("question", "entity", "attributes"), column) for column in entity.attributes]
+    named += [(("data", "key"), column) for column in data.key]
+    named += [(("data", "where"), column) for column in data.where]
+    named.append((("data", "time"), data.time))
+    for location, column in (
+        (("question", "value"), spec.question.value),
+        (("question", "entity", "area"), entity.area),
+        (("data", "known", "column"), data.known.column),
+        (("models", "city_rule"), spec.models.city_rule),
+    ):
+        if column is not None:
+            named.append((location, column))
+    return named

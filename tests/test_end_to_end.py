@@ -1,0 +1,362 @@
+"""The small city from its specification to its card: what is kept, redone, tracked and verified."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import cityai
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.render import render_json
+from cityai.check import cache_rows, check_project
+from cityai.cli.main import run_command
+from cityai.columns import CANDIDATE
+from cityai.data.panel import build_panel
+from cityai.data.snapshot import read_snapshot
+from cityai.errors import TimeError
+from cityai.findings import Status
+from cityai.modeling.final import predict_rows
+from cityai.result import Result
+from cityai.track.door import import_mlflow, keep_quiet
+from cityai.track.model import list_inputs
+from cityai.track.server import connect_tracking
+from tests.conftest import PROJECT, write_workspace
+
+EPOCH = "1767225600"
+STAGES = [
+    "snapshot",
+    "quality",
+    "truncation",
+    "backtest",
+    "memberships",
+    "evaluation",
+    "audit",
+    "explanation",
+]
+WORDS = "owner: {unit: Department of requests}\n"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A run, and the card that it left."""
+
+    result: Result
+    card: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Story:
+    """One workspace, run again and again."""
+
+    place: Path
+    folder: Path
+    first: Step
+    again: Step
+    reworded: Step
+    judged: Step
+
+    @property
+    def cards(self) -> Path:
+        return self.place / "model_cards" / "requests"
+
+    @property
+    def state(self) -> Path:
+        return self.place / ".cityai"
+
+
+def run(folder: Path) -> Step:
+    result = cityai.run_project(cityai.load_project(folder))
+    card = {path.name: path.read_bytes() for path in sorted(result.card_path.parent.iterdir())}
+    return Step(result, card)
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "CITYAI_STATE", "CITYAI_USER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
+
+
+@pytest.fixture(autouse=True)
+def _environment(own_store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_environment(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, requests_table: pd.DataFrame) -> Story:
+    place = tmp_path_factory.mktemp("city")
+    folder = write_workspace(place, requests_table)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        set_environment(monkeypatch)
+        first, again = run(folder), run(folder)
+        (folder / "card.yaml").write_text(WORDS)
+        reworded = run(folder)
+        policy = "small_cell: 11\nlimits: {bias: 0.2, wape: 0.5}\n"
+        (place / "configs" / "policy.yaml").write_text(policy)
+        judged = run(folder)
+    return Story(place, folder, first, again, reworded, judged)
+
+
+def test_a_result_is_whole_and_frozen(story: Story) -> None:
+    result = story.first.result
+    for field in dataclasses.fields(Result):
+        assert getattr(result, field.name) is not None
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(result, field.name, None)
+    assert list(result.seconds) == STAGES
+    assert result.card_path == story.cards / "card.html"
+    assert set(story.first.card) == {"card.html", "card.json", "card.md"}
+    assert result.predictions.candidates == ("lightgbm", "theta", "smoothing")
+    assert {f.code for f in result.findings} >= {"time.truncation", "time.folds"}
+
+
+def test_a_second_run_reuses_everything(story: Story) -> None:
+    assert story.again.result.seconds == {}
+    assert story.again.card == story.first.card
+    assert story.again.result.mlflow_run_id != story.first.result.mlflow_run_id
+
+
+def test_words_change_the_card_alone(story: Story) -> None:
+    assert story.reworded.result.seconds == {}
+    assert story.reworded.card["card.json"] != story.again.card["card.json"]
+    assert b"Department of requests" in story.reworded.card["card.html"]
+    before, after = (json.loads(step.card["card.json"]) for step in (story.again, story.reworded))
+    for part in ("eval", "fairness", "data"):
+        assert before[part] == after[part]
+
+
+def test_a_policy_is_judged_again_and_nothing_is_fitted(story: Story) -> None:
+    result = story.judged.result
+    assert "audit" in result.seconds
+    assert not {"snapshot", "backtest", "memberships"} & set(result.seconds)
+    limits = result.audit.table.set_index("metric")["limit"].dropna()
+    assert set(limits["wape"]) == {0.5}
+    pd.testing.assert_frame_equal(result.predictions.table, story.first.result.predictions.table)
+
+
+def set_figure(text: str) -> str:
+    facts = json.loads(text)
+    figure = facts["eval"]["metrics"][0]
+    figure["value"] = round(figure["value"] + 0.1, 3)
+    return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def test_a_card_verifies_until_it_is_changed(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["card", "verify", str(story.folder)]
+    assert run_command(arguments) == 0
+    path = story.cards / "card.json"
+    honest = path.read_text("utf-8")
+    try:
+        changed = set_figure(honest)
+        path.write_text(changed, encoding="utf-8")
+        capsys.readouterr()
+        assert run_command(arguments) == 1
+        out = capsys.readouterr().out
+        assert "The record is as it was sealed" in out
+        assert "eval.metrics[0].value" in out
+        forged = seal_record(CardRecord.model_validate_json(changed))
+        path.write_text(render_json(forged), encoding="utf-8")
+        assert run_command(arguments) == 1
+        out = capsys.readouterr().out
+        assert "eval.metrics[0].value" in out
+        assert "card.html was made from another record" in out
+    finally:
+        path.write_text(honest, encoding="utf-8")
+    assert run_command(arguments) == 0
+
+
+def test_changed_predictions_are_not_believed(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = (story.state / "requests" / "backtest").iterdir()
+    path = next(p for p in folder.iterdir() if p.name.startswith("predictions"))
+    honest = path.read_bytes()
+    try:
+        path.write_bytes(honest[:-1] + bytes([honest[-1] ^ 1]))
+        assert run_command(["card", "verify", str(story.folder)]) == 1
+        err = capsys.readouterr().err
+        assert path.name in err
+        assert "Traceback" not in err
+        assert run_command(["run", str(story.folder)]) == 1
+        assert path.name in capsys.readouterr().err
+    finally:
+        path.write_bytes(honest)
+    assert run_command(["card", "verify", str(story.folder)]) == 0
+
+
+def read_facts(card: dict[str, bytes]) -> dict[str, Any]:
+    """Return all of a card but how long it took."""
+    facts: dict[str, Any] = json.loads(card["card.json"])
+    del facts["environment"]["compute_seconds"], facts["record"]["content_digest"]
+    return facts
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_inputs_give_the_same_bits(
+    story: Story, tmp_path: Path, requests_table: pd.DataFrame, threads: int
+) -> None:
+    project = f"{PROJECT}models: {{threads: {threads}}}\n"
+    step = run(write_workspace(tmp_path, requests_table, project))
+    other, ours = step.result, story.first.result
+    pd.testing.assert_frame_equal(other.predictions.table, ours.predictions.table, check_exact=True)
+    assert other.backtest.final.booster == ours.backtest.final.booster
+    assert [m.booster for m in other.backtest.models] == [m.booster for m in ours.backtest.models]
+    pd.testing.assert_frame_equal(other.audit.table, ours.audit.table, check_exact=True)
+    pd.testing.assert_frame_equal(
+        other.explanation.drivers, ours.explanation.drivers, check_exact=True
+    )
+    if project_is_the_same := other.project.digest == ours.project.digest:
+        assert read_facts(step.card) == read_facts(story.first.card)
+    assert project_is_the_same == (threads == 2)
+
+
+@pytest.fixture(scope="module")
+def client(story: Story) -> Any:
+    return connect_tracking(story.state).client
+
+
+def test_the_run_is_in_mlflow(story: Story, client: Any) -> None:
+    result = story.first.result
+    experiment = client.get_experiment_by_name("requests")
+    tracked = client.get_run(result.mlflow_run_id)
+    assert tracked.info.experiment_id == experiment.experiment_id
+    assert tracked.info.status == "FINISHED"
+    metrics, tags = tracked.data.metrics, tracked.data.tags
+    for name in ("wape", "mase", "bias", "coverage_90"):
+        overall = result.evaluation.metrics.query(
+            "model == 'forecast' and slice_kind == 'overall' and metric == @name.split('_')[0]"
+        )
+        assert metrics[name] == overall["value"].item()
+    shown = result.audit.table[result.audit.table["status"] != Status.SUPPRESSED.value]
+    shown = shown.set_index(["metric", "dimension", "group"])["value"]
+    for metric in ("wape", "bias"):
+        for baseline in result.predictions.baselines:
+            assert f"{metric}.baseline.{baseline}" in metrics
+        for group in ("lower", "higher"):
+            assert metrics[f"{metric}.income.{group}"] == shown[metric, "income", group]
+        for group in ("here", "abroad"):
+            assert metrics[f"{metric}.origin.{group}"] == shown[metric, "origin", group]
+    failed = [f for f in result.findings if f.status is Status.FAIL]
+    provenance = result.card.provenance
+    assert tags["cityai.project"] == "requests"
+    assert tags["cityai.run_digest"] == provenance.run_digest
+    assert tags["cityai.data_digest"] == provenance.data_digest
+    assert tags["cityai.spec_digest"] == provenance.spec_digest == result.project.digest
+    assert tags["cityai.git_commit"] == ""
+    assert tags["cityai.findings.failed"] == str(len(failed))
+    (used,) = tracked.inputs.dataset_inputs
+    assert used.dataset.digest == provenance.data_digest[:32]
+
+
+def test_every_model_is_a_child_run(story: Story, client: Any) -> None:
+    result = story.first.result
+    experiment = client.get_experiment_by_name("requests")
+    children = client.search_runs(
+        [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{result.mlflow_run_id}'"
+    )
+    expected = {f"candidate.{name}" for name in result.predictions.candidates}
+    expected |= {f"baseline.{name}" for name in result.predictions.baselines}
+    assert {child.info.run_name for child in children} == expected
+    assert {child.info.status for child in children} == {"FINISHED"}
+    assert all("wape" in child.data.metrics for child in children)
+
+
+def test_the_card_is_an_artifact(story: Story, client: Any, tmp_path: Path) -> None:
+    run_id = story.first.result.mlflow_run_id
+    names = {file.path for file in client.list_artifacts(run_id, "card")}
+    assert names == {"card/card.html", "card/card.json", "card/card.md"}
+    page = Path(client.download_artifacts(run_id, "card/card.html", str(tmp_path)))
+    assert page.read_bytes() == story.first.card["card.html"]
+
+
+def test_the_logged_model_predicts_the_same(story: Story, client: Any) -> None:
+    result = story.first.result
+    project, final = result.project, result.backtest.final
+    snapshot = read_snapshot(project)
+    panel = build_panel(snapshot, project.spec)
+    rows = cache_rows(project, panel, snapshot)([panel.periods.count]).table
+    others = [name for name in final.blend if name != final.trees]
+    frame = rows.assign(**{f"{CANDIDATE}{name}": rows["level"] for name in others})
+    frame = frame[list(list_inputs(final))]
+    texts = {name: "str" for name, kind in list_inputs(final).items() if kind == "string"}
+    (output,) = client.get_run(result.mlflow_run_id).outputs.model_outputs
+    mlflow = import_mlflow()
+    before = mlflow.get_tracking_uri()
+    try:
+        mlflow.set_tracking_uri(connect_tracking(story.state).uri)
+        with keep_quiet():
+            model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+            predicted = model.predict(frame.astype(texts))
+    finally:
+        mlflow.set_tracking_uri(before)
+    expected = predict_rows(final, frame)
+    pd.testing.assert_frame_equal(predicted, expected, check_exact=True)
+    assert len(predicted) == 12
+
+
+def test_the_private_folder_is_private(story: Story) -> None:
+    assert story.state.stat().st_mode & 0o777 == 0o700
+    kept = list((story.state / "requests").rglob("*"))
+    assert {p.stat().st_mode & 0o777 for p in kept if p.is_dir()} == {0o700}
+    assert {p.stat().st_mode & 0o777 for p in kept if p.is_file()} == {0o600}
+    assert (story.state / "mlflow.db").stat().st_mode & 0o777 == 0o600
+    assert not [p for p in story.state.rglob("*") if p.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+AHEAD = """\
+covariates:
+  plan:
+    source: {path: plan.csv}
+    time: week
+    by: area
+    key: district
+    known: ahead
+    columns: {planned: {type: number}}
+"""
+
+
+def test_a_planted_leak_is_found(tmp_path: Path, requests_table: pd.DataFrame) -> None:
+    """The `plan` that was known ahead is what was counted afterwards."""
+    folder = write_workspace(tmp_path, requests_table, PROJECT + AHEAD)
+    week = pd.to_datetime(requests_table["opened"]).dt.to_period("W").dt.start_time
+    counts = requests_table.groupby([week.rename("week"), "district"]).size()
+    counts.rename("planned").reset_index().to_csv(folder / "plan.csv", index=False)
+    found = check_project(cityai.load_project(folder)).findings
+    (leak,) = [f for f in found if f.code == "time.near_perfect"]
+    assert leak.status is Status.FAIL
+    assert "planned" in leak.subject
+    assert "likely to hold the answer" in leak.reason
+
+
+REMEMBERS = """\
+FIRST = []
+
+
+def recent(history):
+    FIRST.append(history.values.mean())
+    return FIRST[0]
+"""
+
+
+def test_a_feature_that_remembers_other_moments_stops_the_run(
+    tmp_path: Path, requests_table: pd.DataFrame
+) -> None:
+    project = PROJECT + "features: {own: [recent]}\nmodels: {candidates: [theta]}\n"
+    folder = write_workspace(tmp_path, requests_table, project)
+    (folder / "features.py").write_text(REMEMBERS)
+    with pytest.raises(TimeError, match="'recent'") as stopped:
+        cityai.run_project(cityai.load_project(folder))
+    assert stopped.value.where == "time.truncation"
+    assert not (tmp_path / "model_cards").exists()
+    client = connect_tracking(tmp_path / ".cityai").client
+    experiment = client.get_experiment_by_name("requests")
+    (tracked,) = client.search_runs([experiment.experiment_id])
+    assert tracked.info.status == "FAILED"
+    assert "'recent'" in tracked.data.tags["cityai.failure"]
