@@ -12,6 +12,8 @@ import pandas as pd
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
 from cityai.data.area_quality import judge_areas
 from cityai.data.facts import UNKNOWN_AREA
+from cityai.data.outages import find_touched
+from cityai.data.periods import Periods
 from cityai.data.phrases import list_names, write_share
 from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.data.snapshot import RowCounts, Snapshot
@@ -101,7 +103,7 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
         *_judge_dimensions(measures, limits, spec),
         *judge_areas(measures, snapshot, spec),
         _find_silent(snapshot, spec),
-        _find_empty(by_period, spec),
+        _find_empty(by_period, snapshot.periods, spec),
     ]
     return QualityReport(
         measures=measures,
@@ -270,18 +272,27 @@ def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
     return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
 
 
-def _find_empty(by_period: pd.DataFrame, spec: ProjectSpec) -> Finding:
+def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) -> Finding:
     freq = spec.question.period
     empty = by_period[by_period["rows"] == 0]
+    whole = [outage for outage in spec.data.outages if outage.areas is None]
+    declared = [find_touched(outage, periods) for outage in whole]
+    touched = np.unique(np.concatenate([np.empty(0, np.int64), *declared]))
+    is_declared = empty[PERIOD_START].isin(periods.starts()[touched])
+    known = int(is_declared.sum())
+    empty = empty[~is_declared]
     title = f"{freq.capitalize()}s without any row"
     unit = f"{freq}s"
     if empty.empty:
-        reason = f"Every one of {len(by_period):,} {freq}s has a row."
+        reason = f"Every one of {len(by_period) - known:,} {freq}s has a row."
+        if known:
+            reason += f" {known} more lie in declared outages and count as missing, not as zero."
         return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
     days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
     reason = (
         f"{len(empty):,} of {len(by_period):,} {freq}s have no row at all, beginning "
-        f"{list_names(days)}. If the last date of the data is a typing error, set `data.until`."
+        f"{list_names(days)}. They count as they are. If nobody measured, declare `data.outages`; "
+        "if the last date of the data is a typing error, set `data.until`."
     )
     observed = float(len(empty))
     return Finding("quality.empty_period", Status.FAIL, title, reason, observed, 0.0, unit)

@@ -100,7 +100,7 @@ def _read_areas(project: Project, areas: AreasSpec, path: Path) -> SideTable:
                 where=f"{path}, column '{areas.key}'",
                 expected="one row per area, each with its own id",
             )
-    table = table.assign(
+    table = table.copy().assign(
         **{
             AREA_NAME: table[areas.name].astype("str") if areas.name else ids.to_numpy(),
             POPULATION: np.nan,

@@ -321,7 +321,13 @@ def project(city: SampleCity) -> Iterator[Project]:
     """The demonstration project, reading the city of these tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CITYAI_STATE", str(city.folder.parent))
-        yield load_project(ROOT / "projects" / "sample_requests")
+        yield forget_outages(load_project(ROOT / "projects" / "sample_requests"))
+
+
+def forget_outages(project: Project) -> Project:
+    """Take back what the project declares, so that the checks must find it."""
+    data = project.spec.data.model_copy(update={"outages": ()})
+    return replace(project, spec=project.spec.model_copy(update={"data": data}))
 
 
 @pytest.fixture(scope="module")
@@ -394,11 +400,25 @@ class TestQuality:
         """Without dirt the two outages remain."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CITYAI_STATE", str(even_city.folder.parent))
-            even = load_project(ROOT / "projects" / "sample_requests")
+            even = forget_outages(load_project(ROOT / "projects" / "sample_requests"))
             found = report_quality(read_snapshot(even), even.spec)
         failed = [f.code for f in found.findings if f.status is not Status.PASS]
         assert failed == ["quality.empty_period", "quality.silent_area"]
         assert len(set(found.measures["slice"])) == PLACES + 1
+
+    def test_declared_outages_are_missing_and_no_longer_found(self, city: SampleCity) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CITYAI_STATE", str(city.folder.parent))
+            told = load_project(ROOT / "projects" / "sample_requests")
+            seen = read_snapshot(told)
+            found = report_quality(seen, told.spec)
+        failed = [f.code for f in found.findings if f.status is Status.FAIL]
+        assert failed == ["quality.unknown_area"]
+        (empty,) = [f for f in found.findings if f.code == "quality.empty_period"]
+        assert "2 more lie in declared outages" in empty.reason
+        assert seen.cells["n"].sum() == seen.counts.accepted
+        missing = seen.cells[seen.cells["value"].isna()].groupby("period")["entity_id"].nunique()
+        assert missing.to_dict() == {61: PLACES, 62: PLACES, 91: 6, 92: 6, 93: 6, 94: 6}
 
 
 LEAK = CovariateSpec.model_validate(
