@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def draft_eval(
         places=places,
         places_label=spec.question.entity.label_plural,
         places_note=sentences.describe_places(places, spec),
-        boundaries=outlines.path if outlines else "",
+        boundaries=PurePosixPath(outlines.path).name if outlines else "",
         boundaries_key=outlines.key if outlines else "",
         metric_reason=spec.words.model.metric_reason,
         in_words=sentences.describe_accuracy(metrics, comparisons, practice, label, spec),
