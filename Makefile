@@ -27,6 +27,7 @@ demo: $(DONE)  ## write the synthetic city, run its project, print where the car
 	@$(BIN)/cityai sample-city
 	@echo "==> Running projects/sample_requests"
 	@$(BIN)/cityai run projects/sample_requests
+	@echo "==> The card: model_cards/sample_requests/card.html"
 
 test: $(DONE)  ## lint, types and all tests, as CI does
 	@echo "==> Lint"

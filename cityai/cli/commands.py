@@ -198,10 +198,10 @@ def sample_city(
 
     place = folder or find_state(Path.cwd()) / "sample_city"
     with tell_progress() as progress, progress.stage("inventing the city"):
-        from cityai.data.sample_city.write import write_sample_city
+        from cityai.data.sample_city.write import ensure_sample_city
 
         with guard_files(place, "the sample city cannot be written"):
-            write_sample_city(place, seed)
+            ensure_sample_city(place, seed)
     typer.echo(f"An invented city is in {place}")
 
 

@@ -15,7 +15,13 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    PydanticSchemaGenerationError,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 
 from cityai.store.tables import Json, read_table, write_table
 
@@ -176,7 +182,10 @@ def _get_hints(kind: Any) -> dict[str, Any]:
 
 @cache
 def _make_adapter(hint: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(hint)
+    try:  # infinities stay what they are; pydantic would make them None
+        return TypeAdapter(hint, config=ConfigDict(ser_json_inf_nan="constants"))
+    except PydanticUserError:  # a type that has a configuration of its own
+        return TypeAdapter(hint)
 
 
 def _get_adapter(hint: Any, name: str) -> TypeAdapter[Any]:

@@ -306,7 +306,7 @@ def test_the_sample_city_is_written(
 ) -> None:
     module: Any = ModuleType("cityai.data.sample_city.write")
     called: list[tuple[Path, int]] = []
-    module.write_sample_city = lambda folder, seed: called.append((folder, seed))
+    module.ensure_sample_city = lambda folder, seed: called.append((folder, seed))
     monkeypatch.setitem(sys.modules, "cityai.data.sample_city.write", module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CITYAI_STATE", raising=False)

@@ -18,10 +18,12 @@ from cityai.spec.project import ProjectSpec
 from cityai.track.results import Outcome
 from cityai.track.server import Tracking, connect_tracking
 
+ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "CITYAI_USER")
+
 
 @pytest.fixture(autouse=True)
 def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "CITYAI_USER"):
+    for name in ADDRESSES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -32,7 +34,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tracking(state: Path) -> Tracking:
-    return connect_tracking(state)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ADDRESSES:
+            patch.delenv(name, raising=False)
+        return connect_tracking(state)
 
 
 def fork(function: Callable[[], object]) -> int:
