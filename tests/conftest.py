@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,19 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "CITYAI_STATE", "CITYAI_USER"):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(autouse=True)
+def _same_environment() -> Iterator[None]:
+    """Take back what a test leaves in the environment; MLflow writes its address there."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
 
 CITY = """\
 name: Testville
