@@ -78,6 +78,7 @@ def check_choices(spec: ProjectSpec) -> None:
     SpecError
         For a candidate or a limit's metric that does not exist.
     """
+    from cityai.assessment.decision import require_plan
     from cityai.assessment.metrics import check_limits, find_metrics
     from cityai.kinds import KINDS
     from cityai.modeling.baselines import CITY_RULE
@@ -88,6 +89,8 @@ def check_choices(spec: ProjectSpec) -> None:
     baselines = [baseline.name for baseline in kind.baselines(spec.question.period)]
     rule = [] if spec.models.city_rule is None else [CITY_RULE]
     check_limits(spec.limits, find_metrics([*baselines, *rule]))
+    if spec.mitigation is not None:
+        require_plan(spec)
 
 
 def check_project(project: Project, progress: Progress = SILENT) -> Checked:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
     from cityai.card.draft import RunFacts
     from cityai.data.snapshot import Snapshot
     from cityai.modeling.backtest import Backtest
@@ -59,6 +60,7 @@ def publish_result(
     audit: Audit,
     explanation: Explanation,
     predictions_digest: str,
+    mitigation: Mitigation | None = None,
 ) -> Result:
     """Draft, render and publish the card; log everything; return the result."""
     from cityai.card.draft import draft_card
@@ -78,6 +80,7 @@ def publish_result(
         quality=known.quality,
         backtest=backtest,
         explanation=explanation,
+        mitigation=mitigation,
     )
     places = spec.areas.boundaries if spec.areas else None
     outlines = None
@@ -93,6 +96,7 @@ def publish_result(
             *evaluation.findings,
             *audit.findings,
             *explanation.findings,
+            *(mitigation.findings if mitigation else ()),
         )
     )
     path = find_card(project)
@@ -129,6 +133,7 @@ def publish_result(
         seconds=dict(stages.seconds),
         card_path=path,
         mlflow_run_id=run.run_id,
+        mitigation=mitigation,
     )
 
 
@@ -140,7 +145,9 @@ def verify_project(project: Project) -> tuple[Finding, ...]:
     StoreError
         When no card is published, or its predictions are no longer kept.
     """
+    from cityai.assessment.mitigation import Mitigation
     from cityai.card.verify import read_record, verify_card
+    from cityai.forecast import TRIED
     from cityai.modeling.backtest import Backtest
     from cityai.result import Groups
     from cityai.stages import GROUPED, write_part
@@ -162,7 +169,12 @@ def verify_project(project: Project) -> tuple[Finding, ...]:
     grouped = digest_stage("memberships", made_from, write_part(spec, *GROUPED))
     backtest = load_record(Backtest, store.find_folder(spec.name, "backtest", made_from))
     groups = load_record(Groups, store.find_folder(spec.name, "memberships", grouped))
-    return verify_card(folder, backtest.predictions, groups.memberships, spec)
+    predictions = backtest.predictions
+    if spec.mitigation is not None:
+        tried = digest_stage("mitigation", made_from, write_part(spec, *TRIED))
+        found = load_record(Mitigation, store.find_folder(spec.name, "mitigation", tried))
+        predictions = found.predictions
+    return verify_card(folder, predictions, groups.memberships, spec)
 
 
 def gather_facts(
@@ -187,7 +199,7 @@ def gather_facts(
         git_commit=commit,
         git_dirty=dirty,
         created=read_clock(),
-        versions={name: _find_version(name) for name in LIBRARIES},
+        versions={name: find_version(name) for name in LIBRARIES},
         seconds=dict(stages.spent),
         first=periods.start(0).to_pydatetime(),
         last=periods.start(periods.count).to_pydatetime(),
@@ -241,7 +253,8 @@ def name_entities(snapshot: Snapshot) -> pd.DataFrame:
     return named.assign(name=name, **{AREA: entities[AREA]}).reset_index(drop=True)
 
 
-def _find_version(name: str) -> str:
+def find_version(name: str) -> str:
+    """Return an installed library's version."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
     from cityai.card.record import CardRecord
     from cityai.data.panel import Panel
     from cityai.data.quality import QualityReport
@@ -67,6 +68,8 @@ class Result:
         The published page.
     mlflow_run_id : str
         The run in MLflow.
+    mitigation : Mitigation or None
+        What was tried to close a gap, where the project names one.
     """
 
     project: Project
@@ -81,6 +84,7 @@ class Result:
     seconds: dict[str, float]
     card_path: Path
     mlflow_run_id: str
+    mitigation: Mitigation | None = None
 
 
 @dataclass(frozen=True)

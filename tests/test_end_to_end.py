@@ -105,7 +105,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, requests_table: pd.DataFrame
 def test_a_result_is_whole_and_frozen(story: Story) -> None:
     result = story.first.result
     for field in dataclasses.fields(Result):
-        assert getattr(result, field.name) is not None
+        if field.name != "mitigation":  # there is none without a plan
+            assert getattr(result, field.name) is not None
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(result, field.name, None)
     assert list(result.seconds) == STAGES

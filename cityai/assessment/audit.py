@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.gaps import OVERALL, Measures, describe_design, measure_groups
-from cityai.assessment.metrics import Metric, check_limits, find_metrics
-from cityai.assessment.statistics import (
-    compute_ratio,
-    weigh_cells,
-)
+from cityai.assessment.gaps import OVERALL, Measures, measure_groups
+from cityai.assessment.metrics import Metric, check_limits
+from cityai.assessment.protection import list_places, protect_views
+from cityai.assessment.scored import Scored, score_predictions
+from cityai.assessment.trend import find_trends, follow_folds
 from cityai.assessment.verdicts import count_more_blocks, judge_gap
 from cityai.assessment.views import (
+    DIMENSION_COLUMNS,
     Facts,
     View,
+    count_under,
+    describe_view,
     gather_facts,
     view_dimension,
     view_everything,
     view_pairs,
 )
-from cityai.columns import ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
+from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
 from cityai.data.groups import Membership
 from cityai.errors import UserError
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
 from cityai.modeling.predictions import Predictions
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
@@ -51,15 +54,19 @@ class Audit:
         One row a dimension, group and metric: `dimension`, `group`, `metric`, `value`, `low`,
         `high` (its own interval), `reference`, `reference_value`, `gap`, `gap_low`, `gap_high`
         (simultaneous over the dimension's groups), `limit`, `n` (rows, weighted), `amount` (sum of
-        the outcomes, in the target's unit), `blocks`, `status`, `reason` (a sentence),
-        `more_blocks`. Figures are NaN where suppressed, undefined, or without an interval; the
-        reason says which. The dimension "overall" holds every row.
+        the outcomes, in the target's unit), `size` (what the figure is a share of), `blocks`,
+        `status`, `reason` (a sentence), `more_blocks`. Figures are NaN where suppressed, undefined,
+        or without an interval; the reason says which. The dimension "overall" holds every row.
     dimensions : pandas.DataFrame
         One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
         (words), `groups`, `cuts`, `residents_share`, `data_share` (lists; shares of residents and
         of the amount, by group).
     by_fold : pandas.DataFrame
         `dimension`, `group`, `metric`, `fold`, `value`, `reason` (why there is none).
+    trends : pandas.DataFrame
+        Whether each figure rises or falls over the folds (see `find_trends`).
+    withheld : pandas.DataFrame
+        `table`, `slice`: figures of places and folds that may not be shown beside these.
     findings : tuple of Finding
         One a limit and group, one a limit and pair of dimensions; the gravest first.
     """
@@ -67,6 +74,8 @@ class Audit:
     table: pd.DataFrame
     dimensions: pd.DataFrame
     by_fold: pd.DataFrame
+    trends: pd.DataFrame
+    withheld: pd.DataFrame
     findings: tuple[Finding, ...]
 
     def to_metric_frame(self, predictions: Predictions, membership: Membership) -> MetricFrame:
@@ -129,7 +138,7 @@ def _find_frame_metrics() -> dict[str, Any]:
 
 
 def audit_predictions(
-    predictions: Predictions, memberships: Sequence[Membership], spec: ProjectSpec
+    predictions: Predictions, memberships: Sequence[Membership], spec: JudgedSpec
 ) -> Audit:
     """Audit a forecast for every group of every dimension.
 
@@ -139,7 +148,7 @@ def audit_predictions(
         Test folds.
     memberships : sequence of Membership
         The dimensions.
-    spec : ProjectSpec
+    spec : JudgedSpec
         Its `limits`, `policy` and `audit.infers`.
 
     Raises
@@ -147,56 +156,89 @@ def audit_predictions(
     SpecError
         When a limit names a metric that is not audited.
     """
-    metrics = find_metrics(predictions.baselines)
+    scored = score_predictions(predictions)
+    places = list_places(predictions.table, np.unique(scored.unit).tolist(), AREA)
+    return audit_scored(scored, memberships, spec, places)
+
+
+def audit_scored(
+    scored: Scored,
+    memberships: Sequence[Membership],
+    spec: JudgedSpec,
+    places: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> Audit:
+    """Audit rows of any origin and kind for every group of every dimension.
+
+    Parameters
+    ----------
+    scored : Scored
+        The rows' sums and keys, and what is made of them.
+    memberships, spec
+        As for `audit_predictions`.
+    places : mapping of str to numpy.ndarray, optional
+        (E,) labels of the sorted entities, for tables of places that are shown beside the audit.
+
+    Raises
+    ------
+    SpecError
+        When a limit names a metric that is not audited.
+    """
+    metrics = scored.metrics
     check_limits(spec.limits, metrics)
-    facts = gather_facts(predictions, spec)
+    facts = gather_facts(scored, spec)
     least = spec.policy.small_cell
     single = [view_dimension(m, facts, least) for m in memberships]
     pairs = view_pairs(single, facts, least)
-    views = [view_everything(facts, least), *single, *pairs]
+    everyone = view_everything(facts, least)
+    safe = protect_views(everyone, single, pairs, facts, places, least)
+    single, pairs = list(safe.single), safe.pairs
+    views = [everyone, *single, *pairs]
     rows = [row for v in views for m in metrics for row in _audit_metric(v, m, facts, spec)]
     table = pd.DataFrame(rows)
+    followed = [follow_folds(v, metrics, facts, safe, least) for v in (everyone, *single)]
+    by_fold = pd.concat(followed, ignore_index=True)
     return Audit(
         table,
-        pd.DataFrame([_describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
-        pd.concat(
-            [_follow_folds(v, metrics, facts, least) for v in views[: len(single) + 1]],
-            ignore_index=True,
-        ),
+        pd.DataFrame([describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
+        by_fold,
+        find_trends(by_fold, spec.policy.confidence),
+        safe.withheld,
         _find_findings(table, single, pairs, metrics, spec),
     )
 
 
-DIMENSION_COLUMNS = [
-    "dimension",
-    "label",
-    "kind",
-    "caveat",
-    "infers",
-    "block",
-    "groups",
-    "cuts",
-    "residents_share",
-    "data_share",
-]
-
-
 def _audit_metric(
-    view: View, metric: Metric, facts: Facts, spec: ProjectSpec
+    view: View, metric: Metric, facts: Facts, spec: JudgedSpec
 ) -> list[dict[str, object]]:
     shown = ~view.hidden & (view.n > 0)
     measured = measure_groups(
-        facts.cells, view.weights, metric, facts.design, view.reference, shown
+        facts.cells,
+        view.weights,
+        metric,
+        facts.design,
+        view.reference,
+        shown,
+        facts.clusters,
     )
     limit = spec.limits.get(metric.name, math.nan)
+    sizes = count_under(view, facts, metric.denominator)
     return [
-        _judge_group(view, metric, facts, measured, g, limit, spec.policy.small_cell)
+        _judge_group(
+            view, metric, facts, measured, g, limit, spec.policy.small_cell, float(sizes[g])
+        )
         for g in range(len(view.groups))
     ]
 
 
 def _judge_group(
-    view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float, least: int
+    view: View,
+    metric: Metric,
+    facts: Facts,
+    found: Measures,
+    g: int,
+    limit: float,
+    least: int,
+    size: float,
 ) -> dict[str, object]:
     at = int(found.reference[g])
     row: dict[str, object] = {
@@ -207,7 +249,7 @@ def _judge_group(
         "reference": EVERYWHERE if at == OVERALL else view.groups[at],
         **dict.fromkeys(("reference_value", "gap", "gap_low", "gap_high"), math.nan),
         "limit": limit,
-        **dict.fromkeys(("n", "amount", "blocks"), math.nan),
+        **dict.fromkeys(("n", "amount", "size", "blocks"), math.nan),
         "status": Status.NOT_APPLICABLE.value,
         "reason": say.EMPTY,
         "more_blocks": math.nan,
@@ -217,21 +259,21 @@ def _judge_group(
             "status": Status.SUPPRESSED.value,
             "reason": say.SUPPRESSED.format(least=least),
         }
-    row |= {"n": float(view.n[g]), "amount": float(view.amount[g])}
+    row |= {"n": float(view.n[g]), "amount": float(view.amount[g]), "size": size}
     if view.n[g] <= 0:
         return row
     if not math.isfinite(found.value[g]):
         return row | {"reason": f"No value: {metric.undefined}."}
     row |= {key: float(getattr(found, key)[g]) for key in ("value", "low", "high", "blocks")}
-    return row | _compare_group(view, metric, facts, found, g, limit)
+    return row | _compare_group(view, metric, facts, found, g, limit, size)
 
 
 def _compare_group(
-    view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float
+    view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float, size: float
 ) -> dict[str, object]:
     at, value, gap = int(found.reference[g]), float(found.value[g]), float(found.gap[g])
     margin, blocks = float(found.gap_margin[g]), float(found.blocks[g])
-    digits = 1 if not facts.counts or view.amount[g] >= FEW_FOR_DECIMALS else 0
+    digits = 1 if not facts.counts or size >= FEW_FOR_DECIMALS else 0
     hidden = at != OVERALL and bool(view.hidden[at])
     beside = math.nan if hidden else float(found.reference_value[g])
     itself = at == g or bool((view.weights[:, g] == 1).all())
@@ -250,14 +292,15 @@ def _compare_group(
         return compared | {"reason": f"{told} {say.NO_LIMIT}"}
     status = judge_gap(gap, margin, limit)
     more = count_more_blocks(gap, margin, limit, blocks)
-    why = say.UNVARYING.format(word=facts.design.word)
+    unsure = say.UNVARYING if found.usable[g] else say.UNSURE
+    why = unsure.format(word=facts.design.word)
     if blocks < facts.design.min_blocks:
         why = say.TOO_FEW.format(
             blocks=f"{blocks:.3g}", word=facts.design.word, least=facts.design.min_blocks
         )
         more = math.ceil(facts.design.min_blocks - blocks)
     verdict = say.tell_verdict(
-        status, metric, gap, margin, limit, more, facts.design.word, facts.unit, why
+        status, metric, gap, margin, limit, more, facts.design.word, facts.unit, why, digits
     )
     return compared | {
         "status": status.value,
@@ -266,55 +309,12 @@ def _compare_group(
     }
 
 
-def _describe_view(view: View, facts: Facts) -> dict[str, object]:
-    people = np.array([view.residents.get(g, math.nan) for g in view.groups])
-    known = float(np.nansum(people))
-    amount = np.where(view.hidden, math.nan, view.amount)
-    total = float(view.amount.sum())
-    return {
-        "dimension": view.dimension,
-        "label": view.label,
-        "kind": view.kind,
-        "caveat": view.caveat,
-        "infers": facts.design.infers,
-        "block": describe_design(facts.design, facts.cells.values.shape[0]),
-        "groups": list(view.groups),
-        "cuts": list(view.cuts),
-        "residents_share": (people / known if known > 0 else people * math.nan).tolist(),
-        "data_share": (amount / total if total > 0 else amount * math.nan).tolist(),
-    }
-
-
-def _follow_folds(view: View, metrics: Sequence[Metric], facts: Facts, least: int) -> pd.DataFrame:
-    tensor = weigh_cells(facts.fold_cells.values, view.weights)
-    names = facts.fold_cells.names
-    amount, n = tensor[..., names.index("y")], tensor[..., names.index("n")]
-    hidden = view.hidden | ((amount < least) & (n > 0) & facts.counts)
-    frames = []
-    for metric in metrics:
-        value = compute_ratio(tensor, names, metric)
-        reason = np.where(np.isfinite(value), "", f"No value: {metric.undefined}.")
-        frames.append(
-            pd.DataFrame(
-                {
-                    "dimension": view.dimension,
-                    "group": np.tile(np.array(view.groups, dtype=object), len(value)),
-                    "metric": metric.name,
-                    "fold": np.repeat(np.array(facts.folds), len(view.groups)),
-                    "value": np.where(hidden, math.nan, value).ravel(),
-                    "reason": np.where(hidden, say.SUPPRESSED.format(least=least), reason).ravel(),
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
-
-
 def _find_findings(
     table: pd.DataFrame,
     single: Sequence[View],
     pairs: Sequence[View],
     metrics: Sequence[Metric],
-    spec: ProjectSpec,
+    spec: JudgedSpec,
 ) -> tuple[Finding, ...]:
     if not single:
         reason = "The project declares no groups, so nothing is known about who bears the errors."

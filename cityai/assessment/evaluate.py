@@ -12,14 +12,9 @@ import pandas as pd
 from cityai.assessment import sentences as say
 from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.metrics import METRICS, Metric, Sums, build_sums
-from cityai.assessment.statistics import (
-    compute_influence,
-    compute_margin,
-    compute_ratio,
-    spread_entities,
-    spread_level,
-    sum_cells,
-)
+from cityai.assessment.serial import spread_serial
+from cityai.assessment.spread import compute_margin
+from cityai.assessment.statistics import compute_influence, compute_ratio, sum_cells
 from cityai.assessment.verdicts import count_more_blocks
 from cityai.columns import (
     AREA,
@@ -139,10 +134,11 @@ def _measure_slices(
     used = totals[:, names.index(_find_counter(metric))]
     present = (tensor[..., names.index(metric.denominator)] > 0).sum(axis=0).astype(np.float64)
     least = spec.policy.min_blocks
-    margin = np.full(len(value), math.nan)
+    margin, usable = np.full(len(value), math.nan), np.ones(len(value), bool)
     if part.kind != "fold" and len(tensor) > 1:
-        spread = spread_level(compute_influence(tensor, names, metric), present)
+        spread = spread_serial(compute_influence(tensor, names, metric), present, level=True)
         margin = compute_margin(spread, spec.policy.confidence, least)
+        usable = spread.usable
     floor = -math.inf if metric.better == "zero" else 0.0
     ceiling = 1.0 if metric.name == "coverage" else math.inf
     for i, label in enumerate(part.labels):
@@ -161,7 +157,8 @@ def _measure_slices(
             reason = f"No value: {metric.undefined}."
         elif not math.isfinite(margin[i]):
             few = say.TOO_FEW.format(blocks=f"{present[i]:.0f}", word="test periods", least=least)
-            told = few if present[i] < least else say.UNVARYING.format(word="test periods")
+            unsure = say.UNVARYING if usable[i] else say.UNSURE
+            told = few if present[i] < least else unsure.format(word="test periods")
             reason = f"{told[:1].upper()}{told[1:]}."
         low, high = max(value[i] - margin[i], floor), min(value[i] + margin[i], ceiling)
         yield row | {
@@ -223,10 +220,10 @@ def _compare(
     margin = math.nan
     if len(moments) > 1 and np.isfinite(value).all():
         influence = compute_influence(tensor, ours.names, metric)
-        # Shocks that both forecasts share cancel; what is left of windows that do not overlap is
-        # taken as independent (Diebold and Mariano 1995, J. Bus. Econ. Stat. 13(3)).
+        # Shocks that both forecasts share cancel in the paired difference (Diebold and Mariano
+        # 1995, J. Bus. Econ. Stat. 13(3)).
         blocks = present.astype(np.float64)
-        spread = spread_entities(influence[:, :1] - influence[:, 1:], blocks, blocks)
+        spread = spread_serial(influence[:, :1] - influence[:, 1:], blocks)
         margin = float(compute_margin(spread, spec.policy.confidence, spec.policy.min_blocks)[0])
     difference = float(value[0] - value[1])
     status, sentence = _judge(name, metric, value, difference, margin, len(table), unit)

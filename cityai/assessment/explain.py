@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.disclosure import hide_cells
+from cityai.assessment.scored import score_predictions
 from cityai.assessment.views import Facts, gather_facts, view_dimension
 from cityai.columns import ENTITY, FOLD, ORIGIN, STEP
 from cityai.data.groups import Membership
@@ -146,7 +147,7 @@ def explain_models(
     joint = pd.DataFrame({lead: units[list(m)].sum(axis=1) for lead, m in families.items()})
     total = explained["base"] + values.sum(axis=1)
     error = float(((total - explained["raw"]).abs() / explained["raw"].abs().clip(lower=1.0)).max())
-    facts = gather_facts(backtest.predictions, spec)
+    facts = gather_facts(score_predictions(backtest.predictions), spec)
     weight = _find_weight(backtest)
     method = METHOD.format(
         rows=len(explained),

@@ -8,21 +8,18 @@ from typing import Literal
 import numpy as np
 
 from cityai.assessment.metrics import Metric
-from cityai.assessment.statistics import (
+from cityai.assessment.serial import spread_serial
+from cityai.assessment.spread import (
     Blocks,
-    Cells,
     Spread,
     adjust_confidence,
-    compute_influence,
     compute_margin,
-    compute_ratio,
-    count_effective,
+    count_freedom,
+    mend_leverage,
     spread_both,
     spread_entities,
-    spread_level,
-    spread_periods,
-    weigh_cells,
 )
+from cityai.assessment.statistics import Cells, compute_influence, compute_ratio, weigh_cells
 
 OVERALL = -1
 """Index of the reference that holds every row."""
@@ -44,17 +41,20 @@ class Design:
         Of an interval; for gaps, of all intervals of a dimension together.
     min_blocks : int
         Fewer give no interval.
+    called : str
+        What several entities are called.
     """
 
     infers: Literal["this city", "others like these"]
     blocks: Blocks
     confidence: float
     min_blocks: int
+    called: str = "places"
 
     @property
     def word(self) -> str:
         """What one more block is called."""
-        return "test periods" if self.blocks == "periods" else "places"
+        return "test periods" if self.blocks == "periods" else self.called
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class Measures:
         where undefined or unknown.
     blocks : numpy.ndarray
         (G,) blocks behind the gap.
+    usable : numpy.ndarray
+        (G,) bool: the blocks can tell how wide the gap's interval must be.
     """
 
     value: np.ndarray
@@ -82,6 +84,7 @@ class Measures:
     gap: np.ndarray
     gap_margin: np.ndarray
     blocks: np.ndarray
+    usable: np.ndarray
 
 
 def choose_design(
@@ -89,6 +92,7 @@ def choose_design(
     n_periods: int,
     confidence: float,
     min_blocks: int,
+    called: str = "places",
 ) -> Design:
     """Choose the blocks from what is to be inferred.
 
@@ -98,16 +102,19 @@ def choose_design(
     blocks: Blocks = "periods"
     if infers == "others like these":
         blocks = "both" if n_periods >= min_blocks else "entities"
-    return Design(infers, blocks, confidence, min_blocks)
+    return Design(infers, blocks, confidence, min_blocks, called)
 
 
 def describe_design(design: Design, n_periods: int) -> str:
     """Say in words what the intervals allow for."""
     if design.blocks == "periods":
         return f"this city at other times: the {n_periods} test periods vary, the places are fixed"
+    others = f"other {design.called} like these"
+    if n_periods == 1:
+        return f"{others}, in the same period"
     if design.blocks == "entities":
-        return f"other places like these, in the same {n_periods} test periods"
-    return f"other places like these at other times: places and {n_periods} test periods vary"
+        return f"{others}, in the same {n_periods} test periods"
+    return f"{others} at other times: {design.called} and {n_periods} test periods vary"
 
 
 def measure_groups(
@@ -117,6 +124,7 @@ def measure_groups(
     design: Design,
     reference: Literal["overall", "best"] | int,
     shown: np.ndarray,
+    clusters: np.ndarray | None = None,
 ) -> Measures:
     """Measure a metric for every group and its gap to the reference.
 
@@ -135,6 +143,9 @@ def measure_groups(
     shown : numpy.ndarray
         (G,) bool: groups that may be shown; only these can be best, and only these count among
         the chances to be wrong.
+    clusters : numpy.ndarray, optional
+        (E,) int64 codes from 0: parts of one entity, such as a person whose group differs between
+        rows, share a code. Without it each is an entity of its own.
     """
     pair = cells.values[
         ..., [cells.names.index(metric.numerator), cells.names.index(metric.denominator)]
@@ -147,7 +158,7 @@ def measure_groups(
     lookup = np.where(chosen == OVERALL, len(value) - 1, chosen)
     contrast = np.eye(len(value))[:, :-1]
     np.subtract.at(contrast, (lookup, np.arange(len(chosen))), 1.0)
-    engine = _Engine(pair, everyone, names, metric, totals)
+    engine = _Engine(pair, everyone, names, metric, totals, clusters)
     level = engine.spread(np.eye(len(value))[:, :-1], design, level=True)
     apart = engine.spread(contrast, design, level=False)
     gap = value[:-1] - value[lookup]
@@ -159,7 +170,9 @@ def measure_groups(
         low = np.maximum(low, 0.0)
     if metric.name == "coverage":
         high = np.minimum(high, 1.0)
-    return Measures(value[:-1], low, high, chosen, value[lookup], gap, margin, apart.blocks)
+    return Measures(
+        value[:-1], low, high, chosen, value[lookup], gap, margin, apart.blocks, apart.usable
+    )
 
 
 def _choose_reference(
@@ -185,7 +198,8 @@ def _find_margin(
     counted: np.ndarray,
     reference: Literal["overall", "best"] | int,
 ) -> np.ndarray:
-    live = counted & np.isfinite(gap) & (apart.error > 1e-12) & (apart.blocks >= design.min_blocks)
+    possible = np.isfinite(compute_margin(apart, design.confidence, design.min_blocks))
+    live = counted & np.isfinite(gap) & possible
     correlation = apart.correlation[np.ix_(live, live)]
     each = adjust_confidence(correlation, design.confidence, pairs=reference == "best")
     return np.where(live, compute_margin(apart, each, design.min_blocks), np.nan)
@@ -198,6 +212,7 @@ class _Engine:
     names: tuple[str, str]
     metric: Metric
     totals: np.ndarray
+    clusters: np.ndarray | None
 
     def spread(self, contrast: np.ndarray, design: Design, level: bool) -> Spread:
         """Spread of the contrasts (G + 1, C) of the groups' values."""
@@ -212,19 +227,29 @@ class _Engine:
         tensor = weigh_cells(self.pair, self.weights)
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
         influence = compute_influence(tensor, self.names, self.metric) @ contrast
-        return (spread_level if level else spread_periods)(influence, _fewest(present, contrast))
+        return spread_serial(influence, _fewest(present, contrast), level=level)
 
     def _by_entity(self, contrast: np.ndarray) -> Spread:
-        tensor = self.pair.sum(axis=0)[:, None, :] * self.weights[:, :, None]
+        tensor = self._gather(self.pair.sum(axis=0))
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
-        worth = count_effective(tensor[..., 1])
-        influence = compute_influence(tensor, self.names, self.metric) @ contrast
-        return spread_entities(influence, _fewest(present, contrast), _fewest(worth, contrast))
+        size = tensor[..., 1]
+        own = mend_leverage(compute_influence(tensor, self.names, self.metric), size)
+        freedom = _fewest(count_freedom(size), contrast)
+        return spread_entities(own @ contrast, _fewest(present, contrast), freedom)
+
+    def _gather(self, sums: np.ndarray) -> np.ndarray:
+        """Sums (E, 2) as (entities, G + 1, 2), the parts of an entity together."""
+        tensor: np.ndarray = sums[:, None, :] * self.weights[:, :, None]
+        if self.clusters is None:
+            return tensor
+        gathered = np.zeros((int(self.clusters.max()) + 1, *tensor.shape[1:]))
+        np.add.at(gathered, self.clusters, tensor)
+        return gathered
 
     def _squares(self, contrast: np.ndarray) -> np.ndarray:
         total = np.zeros(contrast.shape[1])
         for block in self.pair:
-            tensor = block[:, None, :] * self.weights[:, :, None]
+            tensor = self._gather(block)
             influence = compute_influence(tensor, self.names, self.metric, self.totals) @ contrast
             total += (influence**2).sum(axis=0)
         return total

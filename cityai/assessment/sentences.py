@@ -20,6 +20,18 @@ TOLD: Final[dict[str, str]] = {
     "interval_width": "the interval was {value} wide on average",
     "unmet_need": "{value} of the need would go unmet if capacity followed the forecast",
     "idle_capacity": "{value} of the capacity would lie idle if it followed the forecast",
+    "selection_rate": "{value} of the {unit} were selected",
+    "false_positive_rate": "of those without the outcome, {value} were selected all the same",
+    "false_negative_rate": "of those with the outcome, {value} were not selected",
+    "true_positive_rate": "of those with the outcome, {value} were selected",
+    "precision": "of those selected, {value} had the outcome",
+    "false_discovery_rate": "of those selected, {value} did not have the outcome",
+    "false_omission_rate": "of those not selected, {value} had the outcome",
+    "accuracy": "{value} of the decisions were right",
+    "base_rate": "{value} of the {unit} had the outcome",
+    "calibration": "the scores added up to {value} times the outcomes",
+    "brier": "the mean squared error of the score was {value}",
+    "mean_score": "the mean score was {value}",
 }
 BASELINE_TOLD: Final = "the error was {value} times that of the baseline {baseline}"
 
@@ -39,6 +51,9 @@ MORE: Final = "About {more} more {blocks} like these would decide it."
 NEVER: Final = "It lies so near the limit that more {blocks} alone will hardly decide it."
 TOO_FEW: Final = "no interval from {blocks} {word}; at least {least} are needed"
 UNVARYING: Final = "no interval, because nothing varied between {word}"
+UNSURE: Final = (
+    "no interval, because so few {word}, or so few that count, do not show how far it may vary"
+)
 SUPPRESSED: Final = (
     "Not shown: fewer than {least} people or events, or a cell that would reveal one."
 )
@@ -73,10 +88,11 @@ def say_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
     return f"{value:,.3g} {unit}" if metric.unit == "target" else f"{value:.2f}"
 
 
-def say_gap(metric: Metric, gap: float, unit: str) -> str:
+def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1) -> str:
     """Say a difference: in percentage points for shares."""
     if metric.unit == "share":
-        return f"{round(gap * 100, 1) or 0.0:+.1f} points".replace("+0.0", "0.0")
+        points = f"{round(gap * 100, digits) or 0.0:+.{digits}f}"
+        return f"{points if float(points) else points.lstrip('+-')} points"
     return f"{gap:+,.3g} {unit}" if metric.unit == "target" else f"{gap:+.2f}"
 
 
@@ -115,16 +131,17 @@ def tell_verdict(
     blocks: str,
     unit: str,
     reason: str,
+    digits: int = 1,
 ) -> str:
-    """Say a verdict on a gap."""
+    """Say a verdict on a gap, as finely as the group's own figure."""
     words = {
-        "gap": say_gap(metric, gap, unit),
+        "gap": say_gap(metric, gap, unit, digits),
         "limit": say_gap(metric, limit, unit).removeprefix("+"),
     }
     if not math.isfinite(margin):
         return NO_INTERVAL.format(reason=reason, **words)
-    words["low"] = say_gap(metric, gap - margin, unit)
-    words["high"] = say_gap(metric, gap + margin, unit)
+    words["low"] = say_gap(metric, gap - margin, unit, digits)
+    words["high"] = say_gap(metric, gap + margin, unit, digits)
     words["more"] = ""
     if status is Status.NOT_ENOUGH:
         template = MORE if math.isfinite(more) else NEVER

@@ -10,17 +10,31 @@ from typing import Literal
 import numpy as np
 
 from cityai.assessment.disclosure import hide_cells
-from cityai.assessment.gaps import Design, choose_design
-from cityai.assessment.metrics import build_sums
+from cityai.assessment.gaps import Design, choose_design, describe_design
+from cityai.assessment.scored import Scored
 from cityai.assessment.statistics import Cells, sum_cells, weigh_cells
-from cityai.columns import AS_OF, ENTITY, EVERYWHERE, FOLD, NOT_RECORDED, Y_TRUE
+from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.data.groups import Membership
 from cityai.errors import DataError
-from cityai.modeling.predictions import Predictions
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec
 
 MOST_CELLS = 36
 """A pair of dimensions with more intersections than this is not audited."""
+
+
+DIMENSION_COLUMNS = [
+    "dimension",
+    "label",
+    "kind",
+    "caveat",
+    "infers",
+    "block",
+    "groups",
+    "cuts",
+    "residents_share",
+    "data_share",
+]
+"""Columns of `Audit.dimensions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,12 @@ class Facts:
         What the intervals are about.
     unit : str
         Unit of the target.
+    amount : str
+        The sum that says how much of the whole a group is.
+    events : tuple of str
+        Sums that count people; a group with few of them, but some, is not shown.
+    clusters : numpy.ndarray or None
+        Which entities are parts of one (see `measure_groups`).
     """
 
     cells: Cells
@@ -50,6 +70,9 @@ class Facts:
     counts: bool
     design: Design
     unit: str
+    amount: str = "y"
+    events: tuple[str, ...] = ()
+    clusters: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +116,29 @@ class View:
     cuts: tuple[float, ...]
 
 
-def gather_facts(predictions: Predictions, spec: ProjectSpec) -> Facts:
-    """Sum the predictions by moment and entity, and by fold and entity."""
-    table = predictions.table
-    sums = build_sums(table, baselines=predictions.baselines)
-    entities, entity = np.unique(table[ENTITY].to_numpy(object).astype(str), return_inverse=True)
-    moments, moment = np.unique(table[AS_OF].to_numpy(), return_inverse=True)
-    folds, fold = np.unique(table[FOLD].to_numpy(), return_inverse=True)
+def gather_facts(scored: Scored, spec: JudgedSpec) -> Facts:
+    """Sum the rows by moment and entity, and by fold and entity."""
+    sums = scored.sums
+    entities, entity = np.unique(scored.unit, return_inverse=True)
+    moments, moment = np.unique(scored.moment, return_inverse=True)
+    folds, fold = np.unique(scored.fold, return_inverse=True)
     by_moment = sum_cells(sums.values, moment, entity, len(moments), len(entities))
     by_fold = sum_cells(sums.values, fold, entity, len(folds), len(entities))
-    outcome = table[Y_TRUE].to_numpy(np.float64)
     policy = spec.policy
-    design = choose_design(spec.audit.infers, len(moments), policy.confidence, policy.min_blocks)
+    design = choose_design(
+        spec.audit.infers, len(moments), policy.confidence, policy.min_blocks, scored.called
+    )
     return Facts(
         Cells(by_moment, sums.names),
         Cells(by_fold, sums.names),
         tuple(str(e) for e in entities),
         tuple(int(f) for f in folds),
-        bool((outcome == np.floor(outcome)).all()),
+        scored.counts,
         design,
-        predictions.unit,
+        scored.unit_name,
+        scored.amount,
+        scored.events,
+        scored.clusters,
     )
 
 
@@ -130,7 +156,7 @@ def view_everything(facts: Facts, least: float) -> View:
         "overall",
         amount,
         n,
-        _find_small(facts, amount, n, np.full(1, np.nan), least),
+        _find_small(facts, weights, amount, n, np.full(1, np.nan), least),
         (1,),
         {},
         (),
@@ -142,7 +168,7 @@ def view_dimension(membership: Membership, facts: Facts, least: float) -> View:
     weights, groups = _align_weights(membership, facts.entities)
     amount, n = _count_amounts(facts, weights)
     residents = np.array([membership.residents.get(g, np.nan) for g in groups])
-    small = _find_small(facts, amount, n, residents, least)
+    small = _find_small(facts, weights, amount, n, residents, least)
     reference: Literal["overall", "best"] | int = "overall"
     if membership.reference == "best":
         reference = "best"
@@ -172,7 +198,7 @@ def view_pairs(views: Sequence[View], facts: Facts, least: float) -> tuple[View,
     the caveat says. A pair is left out when it has too many cells, when there are too few periods
     for any interval, or when fewer than two of its cells may be shown.
     """
-    if facts.cells.values.shape[0] < facts.design.min_blocks:
+    if facts.cells.values.shape[0] < facts.design.min_blocks and facts.design.blocks == "periods":
         return ()
     pairs = [
         _cross(first, second, facts, least)
@@ -189,7 +215,7 @@ def _cross(first: View, second: View, facts: Facts, least: float) -> View:
         -1, shape[0] * shape[1]
     )
     amount, n = _count_amounts(facts, weights)
-    small = _find_small(facts, amount, n, np.full(len(amount), np.nan), least)
+    small = _find_small(facts, weights, amount, n, np.full(len(amount), np.nan), least)
     small |= (n > 0) & (n < least)
     small |= ((first.hidden[:, None] | second.hidden[None, :]).ravel()) & (n > 0)
     soft = "soft" in (first.kind, second.kind)
@@ -211,6 +237,41 @@ def _cross(first: View, second: View, facts: Facts, least: float) -> View:
         {},
         (),
     )
+
+
+def count_under(view: View, facts: Facts, denominator: str) -> np.ndarray:
+    """Count what a figure is a share of: of a yes or no, those in its own denominator.
+
+    Returns
+    -------
+    numpy.ndarray
+        (G,) float64.
+    """
+    if not facts.events:
+        return view.amount
+    under = facts.cells.values[..., facts.cells.names.index(denominator)].sum(axis=0)
+    total: np.ndarray = under @ view.weights
+    return total
+
+
+def describe_view(view: View, facts: Facts) -> dict[str, object]:
+    """Describe a dimension or pair: one row of `Audit.dimensions`."""
+    people = np.array([view.residents.get(g, np.nan) for g in view.groups])
+    known = float(np.nansum(people))
+    amount = np.where(view.hidden, np.nan, view.amount)
+    total = float(view.amount.sum())
+    return {
+        "dimension": view.dimension,
+        "label": view.label,
+        "kind": view.kind,
+        "caveat": view.caveat,
+        "infers": facts.design.infers,
+        "block": describe_design(facts.design, facts.cells.values.shape[0]),
+        "groups": list(view.groups),
+        "cuts": list(view.cuts),
+        "residents_share": (people / known if known > 0 else people * np.nan).tolist(),
+        "data_share": (amount / total if total > 0 else amount * np.nan).tolist(),
+    }
 
 
 def _align_weights(
@@ -235,14 +296,22 @@ def _align_weights(
 
 def _count_amounts(facts: Facts, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     names = facts.cells.names
-    pair = facts.cells.values[..., [names.index("y"), names.index("n")]].sum(axis=0)
+    pair = facts.cells.values[..., [names.index(facts.amount), names.index("n")]].sum(axis=0)
     totals = weigh_cells(pair[None], weights)[0]
     return totals[:, 0], totals[:, 1]
 
 
 def _find_small(
-    facts: Facts, amount: np.ndarray, n: np.ndarray, residents: np.ndarray, least: float
+    facts: Facts,
+    weights: np.ndarray,
+    amount: np.ndarray,
+    n: np.ndarray,
+    residents: np.ndarray,
+    least: float,
 ) -> np.ndarray:
     # An amount in tons counts nobody; then only the number of residents can be too small.
     few = amount < least if facts.counts else np.zeros(len(amount), dtype=bool)
+    for name in facts.events:
+        counted = facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
+        few |= (counted > 0) & (counted < least)
     return (n > 0) & (few | (residents < least))

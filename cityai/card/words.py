@@ -59,6 +59,32 @@ METRICS: Final[dict[str, MetricWords]] = {
         "Inside the range", "share of predictions whose range held the actual value", "share"
     ),
     "interval_width": MetricWords("Width of the range", "high end minus low end", "target"),
+    "selection_rate": MetricWords("Selected", "share of all who were selected", "share"),
+    "false_positive_rate": MetricWords(
+        "False alarms", "of those without the outcome, the share selected", "share"
+    ),
+    "false_negative_rate": MetricWords(
+        "Missed", "of those with the outcome, the share not selected", "share"
+    ),
+    "true_positive_rate": MetricWords(
+        "Found", "of those with the outcome, the share selected", "share"
+    ),
+    "precision": MetricWords(
+        "Selected rightly", "of those selected, the share with the outcome", "share"
+    ),
+    "false_discovery_rate": MetricWords(
+        "Selected wrongly", "of those selected, the share without the outcome", "share"
+    ),
+    "false_omission_rate": MetricWords(
+        "Passed over wrongly", "of those not selected, the share with the outcome", "share"
+    ),
+    "accuracy": MetricWords("Right decisions", "share of decisions that were right", "share"),
+    "base_rate": MetricWords("Had the outcome", "share of all with the outcome", "share"),
+    "calibration": MetricWords(
+        "Scores against outcomes", "sum of the scores over the number of outcomes", "ratio"
+    ),
+    "brier": MetricWords("Brier score", "mean squared error of the score; low is good", "ratio"),
+    "mean_score": MetricWords("Mean score", "average of the score", "ratio"),
 }
 """Metrics that have words. Another metric is shown under its own name."""
 
@@ -141,7 +167,7 @@ def describe_metric(name: str) -> MetricWords:
 
 def order_metrics(names: Iterable[str]) -> list[str]:
     """Put metrics in the order in which people ask: what was missed comes first."""
-    first = ("under_forecast_share", "bias", "coverage", *METRICS)
+    first = ("under_forecast_share", "bias", "coverage", "false_negative_rate", *METRICS)
     return sorted(names, key=lambda n: (first.index(n) if n in first else len(first), n))
 
 
@@ -279,7 +305,7 @@ def name_baseline(name: str, period: str) -> str:
     """Return what a baseline is called: ``the same month last year``."""
     return {
         "city_rule": "the city's present rule",
-        "seasonal_naive": _SAME_SEASON[period],
+        "seasonal_naive": _SAME_SEASON.get(period, "the same season before"),
         "same_period_last_year": f"the same {period} last year",
         "recent_mean": f"the average of the last {period}s",
     }.get(name, name.replace("_", " "))
@@ -293,4 +319,8 @@ def name_candidate(name: str) -> str:
         "theta": "Theta (trend and season)",
         "smoothing": "Exponential smoothing",
         "trees": "Gradient-boosted trees (LightGBM)",
+        "unmitigated": "The forecast before mitigation",
+        "recalibrate": "Weighted mean of the models below, each group's level corrected",
+        "equalize": "Weighted mean of the models below, raised for groups that were missed",
+        "bounded_loss": "Weighted mean of the models below, corrected by each place's own record",
     }.get(name, name.replace("_", " "))

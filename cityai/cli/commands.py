@@ -41,6 +41,7 @@ class File(StrEnum):
 
     PROJECT = "project"
     CARD = "card"
+    AUDIT = "audit"
     CITY = "city"
     POLICY = "policy"
 
@@ -77,6 +78,49 @@ def run(project: ProjectPath) -> None:
     from cityai.cli.summary import write_summary
 
     typer.echo(write_summary(result, Path.cwd(), measure_width()))
+
+
+@app.command()
+def audit(
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="CSV or Parquet file, or a database.")
+    ],
+    spec: Annotated[Path, typer.Option("--spec", help="The audit file (audit.yaml).")],
+    tables: Annotated[
+        Path | None,
+        typer.Option("--tables", help="Also write every figure and count as CSV to this folder."),
+    ] = None,
+) -> None:
+    """Audit and card predictions that somebody else made."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.spec.load_audit import load_audit
+
+    order = load_audit(spec)
+    with tell_progress() as progress:
+        from cityai.outside import audit_given, write_tables
+
+        audited = audit_given(order, predictions, progress)
+        if tables is not None:
+            write_tables(audited.judged, tables)
+    from cityai.cli.summary import write_audited
+
+    typer.echo(write_audited(audited, Path.cwd(), measure_width()))
+
+
+@app.command()
+def mitigate(project: ProjectPath) -> None:
+    """Try what could close a gap between groups, and draw what each way costs."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress:
+        from cityai.mitigate import mitigate_project
+
+        tried = mitigate_project(loaded, progress)
+    from cityai.cli.options import write_options
+
+    typer.echo(write_options(tried, Path.cwd(), measure_width()))
 
 
 @app.command()

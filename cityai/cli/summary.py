@@ -14,10 +14,15 @@ from cityai.findings import Finding, Status, count_findings, sort_findings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cityai.assessment.audit import Audit
+    from cityai.card.record import CardRecord
     from cityai.doctor import Part
+    from cityai.outside import Audited, Judged
     from cityai.result import Checked, Result
 
 LABEL = 11
+LARGEST = 3
+"""Groups of a dimension whose shares are told."""
 SHOWN = 6
 """Findings that are listed one by one."""
 
@@ -41,11 +46,29 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     blocks = [
         ("How good", _tell_accuracy(overall, result)),
         ("Against", _tell_baselines(overall, result.evaluation.comparisons)),
-        ("For whom", _tell_groups(result)),
+        ("For whom", _tell_groups(result.audit)),
         ("Missing", _tell_missing(findings, len(result.card.gaps))),
         ("Card", [_show_path(result.card_path, here)]),
         ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(result.seconds)]),
+    ]
+    head = f"{spec.title}, {spec.city.name}"
+    return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
+
+
+def write_audited(audited: Audited, here: Path, width: int) -> str:
+    """Return the closing words of an audit of given predictions."""
+    judged = audited.judged
+    spec = judged.order.spec
+    blocks = [
+        ("Rows", [_tell_rows(judged)]),
+        ("How good", _tell_figures(audited.card)),
+        ("For whom", _tell_groups(judged.audit)),
+        ("Shares", _tell_shares(judged)),
+        ("Missing", _tell_missing(judged.findings, len(audited.card.gaps))),
+        ("Card", [_show_path(audited.card_path, here)]),
+        ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
+        ("Time", [_tell_time(audited.seconds)]),
     ]
     head = f"{spec.title}, {spec.city.name}"
     return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
@@ -130,9 +153,39 @@ def _find_verdict(comparisons: pd.DataFrame, name: str) -> str:
     return words.get(verdict, verdict)
 
 
-def _tell_groups(result: Result) -> list[str]:
-    dimensions = result.audit.dimensions
-    table = result.audit.table
+def _tell_rows(judged: Judged) -> str:
+    given = judged.given
+    known = int(given.table["y_true"].notna().sum())
+    return (
+        f"{len(given.table):,} of {given.read:,} used, {given.rejected:,} rejected, "
+        f"{known:,} with a known outcome"
+    )
+
+
+def _tell_figures(card: CardRecord) -> list[str]:
+    return list(card.eval.in_words)
+
+
+def _tell_shares(judged: Judged) -> list[str]:
+    table, lines = judged.shares.table, []
+    got = "selected" if judged.order.spec.predictions.kind == "yes/no" else "forecast"
+    for dimension in judged.audit.dimensions.to_dict("records"):
+        own = table[(table["dimension"] == dimension["dimension"]) & table["rows_share"].notna()]
+        for row in own.nlargest(LARGEST, "received_share").to_dict("records"):
+            shares = (
+                ("population_share", "population"),
+                ("rows_share", "rows"),
+                ("received_share", got),
+            )
+            known = [(row[key], what) for key, what in shares if math.isfinite(row[key])]
+            parts = [f"{share:.0%} of the {what}" for share, what in known]
+            lines.append(f"{dimension['label']}, {row['group']}: {', '.join(parts)}")
+    return lines or ["no dimension is declared"]
+
+
+def _tell_groups(audit: Audit) -> list[str]:
+    dimensions = audit.dimensions
+    table = audit.table
     lines = []
     for row in dimensions.itertuples():
         of_it = table[table["dimension"] == row.dimension]

@@ -23,6 +23,9 @@ CAVEAT = (
 TOLERANCE = 0.005
 """Shares may exceed one by rounding this far; they are then scaled to one."""
 
+MOST_GROUPS = 200
+"""A column with more values than this holds no categories."""
+
 Kind = Literal["hard", "soft", "bands"]
 
 
@@ -86,8 +89,9 @@ def build_memberships(snapshot: Snapshot, spec: ProjectSpec) -> tuple[Membership
     """
     entities = pd.Index(sorted(snapshot.cells[ENTITY].astype(str).unique()), name=ENTITY)
     latest = _find_latest(snapshot.attributes, entities)
+    area_column = spec.question.entity.area
     return tuple(
-        _build_membership(name, dimension, entities, latest, snapshot.areas, spec)
+        build_membership(name, dimension, entities, latest, snapshot.areas, area_column)
         for name, dimension in spec.audit.dimensions.items()
     )
 
@@ -101,21 +105,43 @@ def _find_latest(attributes: pd.DataFrame, entities: pd.Index) -> pd.DataFrame:
     return latest.set_index(ENTITY).reindex(entities)
 
 
-def _build_membership(
+def build_membership(
     name: str,
     dimension: DimensionSpec,
     entities: pd.Index,
     latest: pd.DataFrame,
     areas: pd.DataFrame | None,
-    spec: ProjectSpec,
+    area_column: str | None = None,
 ) -> Membership:
+    """Build the membership of one dimension.
+
+    Parameters
+    ----------
+    name : str
+        The dimension.
+    dimension : DimensionSpec
+        How it divides.
+    entities : pandas.Index
+        What is divided: entities, or parts of them where a row's own column says the group.
+    latest : pandas.DataFrame
+        Indexed by `entities`: their attributes, and `area_id` where they lie in areas.
+    areas : pandas.DataFrame or None
+        The area table.
+    area_column : str, optional
+        What the project calls the area; an attribute of that name is the area.
+
+    Raises
+    ------
+    SpecError, DataError
+        As `build_memberships`.
+    """
     where = f"audit.dimensions.{name}"
     kind: Kind
     cuts: tuple[float, ...] = ()
     if dimension.attribute is not None:
         kind = "hard"
         weights, residents = _divide_by_attribute(
-            dimension.attribute, entities, latest, areas, spec, where
+            dimension.attribute, entities, latest, areas, area_column, where
         )
     else:
         table = _need_areas(areas, where)
@@ -128,6 +154,8 @@ def _build_membership(
             of_area, cuts = _cut_bands(dimension, table, place, where)
         weights = _spread_areas(of_area, place)
         residents = _count_residents(of_area, table)
+    if dimension.population is not None:
+        residents = {_clean_label(g) or NOT_RECORDED: n for g, n in dimension.population.items()}
     groups = tuple(str(c) for c in weights.columns)
     _check_reference(dimension.reference, groups, where)
     caveat = CAVEAT if kind == "soft" else ""
@@ -172,15 +200,16 @@ def _divide_by_attribute(
     entities: pd.Index,
     latest: pd.DataFrame,
     areas: pd.DataFrame | None,
-    spec: ProjectSpec,
+    area_column: str | None,
     where: str,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     if attribute == "entity":
         labels = pd.Series(list(entities), index=entities, dtype=object)
-    elif attribute in ("area", spec.question.entity.area):
+    elif attribute in ("area", area_column):
         labels = latest[AREA].astype(object) if AREA in latest else pd.Series(None, index=entities)
     elif attribute in latest:
         labels = latest[attribute].astype(object)
+        _check_number(labels, attribute, where)
     else:
         known = ["area", "entity", *(str(c) for c in latest.columns if c != AREA)]
         raise SpecError(
@@ -191,10 +220,21 @@ def _divide_by_attribute(
         )
     names = {} if attribute == "entity" or areas is None else _name_areas(areas)
     residents: dict[str, float] = {}
-    if attribute in ("area", spec.question.entity.area):
+    if attribute in ("area", area_column):
         labels = labels.map(lambda key: names.get(key, key))
         residents = {} if areas is None else _count_named(areas, names)
     return _mark_groups(labels), residents
+
+
+def _check_number(labels: pd.Series, attribute: str, where: str) -> None:
+    found = labels.nunique()
+    if found > MOST_GROUPS:
+        raise DataError(
+            f"the column '{attribute}' would make {found:,} groups",
+            where=f"{where}.attribute",
+            expected=f"at most {MOST_GROUPS}: categories, not ids or amounts",
+            next_step="name a column with categories, or put the values into wider ones",
+        )
 
 
 def _name_areas(areas: pd.DataFrame) -> dict[object, str]:

@@ -18,6 +18,7 @@ from cityai.data.source.engine import check_columns, fetch_frame, list_none
 from cityai.errors import DataError
 from cityai.spec.city import AreasSpec
 from cityai.spec.load import Project
+from cityai.spec.load_audit import AuditOrder
 from cityai.spec.project import ColumnSpec, CovariateSpec, SourceSpec
 
 AREA_NAME: Final = "area_name"
@@ -48,7 +49,7 @@ class SideTable:
     digest: str
 
 
-def read_areas(project: Project, areas: AreasSpec) -> SideTable:
+def read_areas(project: Project | AuditOrder, areas: AreasSpec) -> SideTable:
     """Read the city's areas, indexed by their id.
 
     A column of a CSV file whose every filled cell is a number is a number; the id is always text.
@@ -78,7 +79,7 @@ def read_areas(project: Project, areas: AreasSpec) -> SideTable:
         ) from None
 
 
-def _read_areas(project: Project, areas: AreasSpec, path: Path) -> SideTable:
+def _read_areas(project: Project | AuditOrder, areas: AreasSpec, path: Path) -> SideTable:
     contract = build_contract(
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
     )

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from cityai.spec.project import ProjectSpec
 
 BLEND: Final = "blend"
+REPLAYED: Final = (ORIGIN, ENTITY, STEP, PERIOD, Y_PRED, Y_LOW, Y_HIGH)
+"""Columns of `Backtest.replayed`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +102,9 @@ class Backtest:
         All origins.
     weights : pandas.DataFrame
         ``fold``, ``candidate``, ``weight``: the blend of each test fold.
+    replayed : pandas.DataFrame
+        Every origin's out-of-sample forecasts, the calibration origins' too: `REPLAYED`, sorted by
+        origin, entity and step. No outcome is in it: what was known when is the panel's to say.
     models : tuple of FoldModel
         Trees of each test fold.
     final : FinalModel
@@ -113,6 +118,7 @@ class Backtest:
     predictions: Predictions
     folds: Folds
     weights: pd.DataFrame
+    replayed: pd.DataFrame
     models: tuple[FoldModel, ...]
     final: FinalModel
     seconds: dict[str, float]
@@ -212,6 +218,7 @@ def run_backtest(
         ),
         folds=folds,
         weights=_list_weights(replay, folds, names),
+        replayed=_list_replayed(sweep, replay, last),
         models=_list_models(sweep, folds),
         final=build_final(
             origin=last,
@@ -300,6 +307,13 @@ def _collect_tests(sweep: Sweep, replay: _Replay, panel: Panel, folds: Folds) ->
         SCALE: scales[entity],
     }
     return table.drop(columns=ORIGIN).assign(**columns)
+
+
+def _list_replayed(sweep: Sweep, replay: _Replay, last: int) -> pd.DataFrame:
+    """Return the blended forecasts of all origins but the last, which has no outcome yet."""
+    found = sweep.table.assign(**{Y_PRED: replay.forecast, Y_LOW: replay.low, Y_HIGH: replay.high})
+    kept = found[(found[ORIGIN] < last) & np.isfinite(found[Y_PRED])]
+    return pd.DataFrame(kept[list(REPLAYED)].reset_index(drop=True))
 
 
 def _list_weights(replay: _Replay, folds: Folds, names: Sequence[str]) -> pd.DataFrame:

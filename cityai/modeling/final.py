@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,8 @@ class FinalModel:
         Seed of the training.
     training_rows : int
         Rows that the trees learnt from.
+    corrections : dict of str to float
+        Factor on the forecast and interval of each entity, where a mitigation was chosen.
     """
 
     origin: int
@@ -66,6 +68,7 @@ class FinalModel:
     coverage: float
     seed: int
     training_rows: int
+    corrections: dict[str, float] = field(default_factory=dict)
 
 
 def build_final(
@@ -165,7 +168,9 @@ def predict_rows(model: FinalModel, frame: pd.DataFrame) -> pd.DataFrame:
     forecast = mix_forecasts(parts.to_numpy(np.float64), weights)
     positions = pd.Index(model.entities[ENTITY]).get_indexer(frame[ENTITY].astype("str"))
     bounds = place_bounds(_read_intervals(model), positions.astype(np.int64), step, forecast)
-    return parts.assign(**{Y_PRED: forecast, Y_LOW: bounds.low, Y_HIGH: bounds.high})[
+    factor = frame[ENTITY].astype("str").map(model.corrections).fillna(1.0).to_numpy(np.float64)
+    found = {Y_PRED: forecast, Y_LOW: bounds.low, Y_HIGH: bounds.high}
+    return parts.assign(**{name: values * factor for name, values in found.items()})[
         [Y_PRED, Y_LOW, Y_HIGH, *parts.columns]
     ]
 

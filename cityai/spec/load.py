@@ -158,24 +158,24 @@ def load_project(path: str | Path) -> Project:
     folder, workspace = file.parent, find_workspace(file.parent)
     document = read_yaml(file)
     own = {k: v for k, v in document.content.items() if k in ProjectFile.model_fields}
-    written = _validate(ProjectFile, own, document)
+    written = validate_spec(ProjectFile, own, document)
     sections = {k: v for k, v in document.content.items() if k not in ProjectFile.model_fields}
     sources = dict.fromkeys(sections, document)
     if written.use is not None:
-        preset = _read_config(workspace, f"presets/{written.use}", document, "use")
+        preset = read_config(workspace, f"presets/{written.use}", document, "use")
         for key, value in preset.content.items():
             sections.setdefault(key, value)
             sources.setdefault(key, preset)
-    city = _read_config(workspace, written.city, document, "city")
-    policy = _read_config(workspace, written.policy, document, "policy")
+    city = read_config(workspace, written.city, document, "city")
+    policy = read_config(workspace, written.policy, document, "policy")
     words = folder / written.card
     resolved: dict[str, object] = {
         **sections,
-        "city": _validate(CitySpec, city.content, city),
-        "policy": _validate(PolicySpec, policy.content, policy),
-        "words": _read_words(words),
+        "city": validate_spec(CitySpec, city.content, city),
+        "policy": validate_spec(PolicySpec, policy.content, policy),
+        "words": read_words(words),
     }
-    spec = _validate(ProjectSpec, resolved, document, sources)
+    spec = validate_spec(ProjectSpec, resolved, document, sources)
     check_names(spec, document, folder)
     check_types(spec, document)
     return Project(spec, folder, workspace, _digest(spec, folder))
@@ -200,7 +200,8 @@ def _list_projects(given: Path) -> str:
     return suggest_name(given.name, found) if found else "go to a workspace with `projects/`"
 
 
-def _read_config(workspace: Path, name: str, document: Document, key: str) -> Document:
+def read_config(workspace: Path, name: str, document: Document, key: str) -> Document:
+    """Read a file of ``configs`` that a key of a document names."""
     path = workspace / CONFIGS / f"{name}.yaml"
     if not path.exists():
         shelf = path.parent
@@ -213,19 +214,27 @@ def _read_config(workspace: Path, name: str, document: Document, key: str) -> Do
     return read_yaml(path)
 
 
-def _read_words(path: Path) -> WordsSpec:
+def read_words(path: Path) -> WordsSpec:
+    """Read the human part of a card; nothing is answered where there is no file."""
     if not path.exists():
         return WordsSpec()
     document = read_yaml(path)
-    return _validate(WordsSpec, document.content, document)
+    return validate_spec(WordsSpec, document.content, document)
 
 
-def _validate(
+def validate_spec(
     model: type[RecordT],
     content: Mapping[str, object],
     document: Document,
     sources: Mapping[str, Document] | None = None,
 ) -> RecordT:
+    """Make a record of what was written, or say at which line it cannot be one.
+
+    Raises
+    ------
+    SpecError
+        Naming every key that is unknown, missing or wrong.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -41,6 +41,14 @@ def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
                 expected=suggest_name(column, declared),
                 next_step=f"add it under `data.columns`, for example `{column}: {{type: text}}`",
             )
+    plan = spec.mitigation
+    if plan is not None and plan.dimension not in spec.audit.dimensions:
+        raise SpecError(
+            f"the audit has no dimension '{plan.dimension}'",
+            where=document.locate(("mitigation", "dimension")),
+            expected="a dimension that `audit.dimensions` declares",
+            next_step=suggest_name(plan.dimension, spec.audit.dimensions),
+        )
     for name, dimension in spec.audit.dimensions.items():
         attribute = dimension.attribute
         known = {*spec.question.entity.attributes, "area", "entity"}

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cityai.spec.city import AreasSpec, CitySpec
+from cityai.spec.mitigation import MitigationSpec
 from cityai.spec.policy import PolicySpec
 from cityai.spec.record import Share, Slug, SpecRecord, Text
 from cityai.spec.words import WordsSpec
@@ -283,8 +284,12 @@ class DimensionSpec(SpecRecord):
     """Quantile bands of a numeric column of the area table, or of the sum of several."""
     band_names: tuple[Text, ...] = ("lowest", "lower middle", "upper middle", "highest")
     """Names of the bands, from low to high; their number is the number of bands."""
+    population: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    """People (or shares of them) in each group, where no area table tells."""
     reference: Text = "overall"
     """Group that each is compared with: `overall`, `best`, or a group's name."""
+    protected: bool = False
+    """Whether the law protects it (race, ethnicity, sex ...): deciding with it needs review."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -304,13 +309,42 @@ class AuditSpec(SpecRecord):
     """Limits of this project, in place of the policy's of the same name."""
 
 
-class ProjectSpec(SpecRecord):
-    """A whole project, resolved: nothing is looked up after this."""
+class JudgedSpec(SpecRecord):
+    """What is declared of every audited system, whoever made its predictions."""
 
     name: Slug
     """Name of the project and of its folder."""
     title: Text
     """Title for readers."""
+    audit: AuditSpec = AuditSpec()
+    city: CitySpec
+    policy: PolicySpec = PolicySpec()
+    words: WordsSpec = WordsSpec()
+
+    @property
+    def unit(self) -> str:
+        """Unit of what is predicted."""
+        raise NotImplementedError
+
+    @property
+    def coverage(self) -> float:
+        """What share of outcomes an interval is meant to hold."""
+        raise NotImplementedError
+
+    @property
+    def contract(self) -> dict[str, ColumnSpec]:
+        """The columns of the data, each with what it must hold."""
+        raise NotImplementedError
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Limits of the audit: the policy's, its own in their place."""
+        return {**self.policy.limits, **self.audit.limits}
+
+
+class ProjectSpec(JudgedSpec):
+    """A whole project, resolved: nothing is looked up after this."""
+
     kind: Literal["demand"] = "demand"
     """Kind of question."""
     question: QuestionSpec
@@ -325,14 +359,8 @@ class ProjectSpec(SpecRecord):
     """How the past is replayed."""
     models: ModelsSpec = ModelsSpec()
     """What may predict."""
-    audit: AuditSpec = AuditSpec()
-    """For whom the answer must hold."""
-    city: CitySpec
-    """The city, from `configs/`."""
-    policy: PolicySpec = PolicySpec()
-    """The policy, from `configs/`."""
-    words: WordsSpec = WordsSpec()
-    """The human part of the card, from `card.yaml`."""
+    mitigation: MitigationSpec | None = None
+    """What was done about a gap between groups, and who chose it."""
 
     @property
     def areas(self) -> AreasSpec | None:
@@ -341,9 +369,19 @@ class ProjectSpec(SpecRecord):
         return None if name is None else self.city.areas[name]
 
     @property
-    def limits(self) -> dict[str, float]:
-        """Limits of the audit: the policy's, the project's own in their place."""
-        return {**self.policy.limits, **self.audit.limits}
+    def unit(self) -> str:
+        """Unit of the target."""
+        return self.question.unit
+
+    @property
+    def coverage(self) -> float:
+        """Nominal coverage of the interval."""
+        return self.models.coverage
+
+    @property
+    def contract(self) -> dict[str, ColumnSpec]:
+        """The contract of the data."""
+        return self.data.columns
 
 
-__all__ = ["ProjectSpec", "Share"]
+__all__ = ["JudgedSpec", "ProjectSpec", "Share"]

@@ -7,14 +7,16 @@ from typing import Any, Literal, cast
 
 from pydantic import create_model
 
+from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.city import CitySpec
 from cityai.spec.load import ProjectFile
+from cityai.spec.load_audit import AuditHead
 from cityai.spec.policy import PolicySpec
 from cityai.spec.project import ProjectSpec
 from cityai.spec.record import SpecRecord
 from cityai.spec.words import WordsSpec
 
-SchemaName = Literal["project", "card", "city", "policy"]
+SchemaName = Literal["project", "audit", "card", "city", "policy"]
 RESOLVED = ("city", "policy", "words")
 
 
@@ -23,11 +25,12 @@ def build_schema(name: SchemaName) -> dict[str, Any]:
 
     Parameters
     ----------
-    name : {"project", "card", "city", "policy"}
-        ``project.yaml``, ``card.yaml``, a city's file or a policy's.
+    name : {"project", "audit", "card", "city", "policy"}
+        ``project.yaml``, ``audit.yaml``, ``card.yaml``, a city's file or a policy's.
     """
     models: dict[SchemaName, type[SpecRecord]] = {
-        "project": _model_project_file(),
+        "project": _join_models("Project", ProjectSpec, ProjectFile),
+        "audit": _join_models("Audit", AuditFileSpec, AuditHead),
         "card": WordsSpec,
         "city": CitySpec,
         "policy": PolicySpec,
@@ -44,12 +47,12 @@ def write_schema(name: SchemaName) -> str:
     return json.dumps(build_schema(name), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _model_project_file() -> type[SpecRecord]:
-    """Join `ProjectFile` and the sections of `ProjectSpec` as one model of the written file."""
+def _join_models(name: str, resolved: type[SpecRecord], head: type[SpecRecord]) -> type[SpecRecord]:
+    """Join the head of a file and the sections of its resolved record as the written file."""
     fields: dict[str, Any] = {}
-    for model in (ProjectSpec, ProjectFile):
+    for model in (resolved, head):
         for key, field in model.model_fields.items():
-            if model is ProjectSpec and key in RESOLVED:
+            if model is resolved and key in RESOLVED:
                 continue
             fields[key] = (field.annotation, field)
-    return cast("type[SpecRecord]", create_model("Project", __base__=SpecRecord, **fields))
+    return cast("type[SpecRecord]", create_model(name, __base__=SpecRecord, **fields))

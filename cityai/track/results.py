@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cityai.modeling.final import FinalModel
-    from cityai.spec.project import ProjectSpec
+    from cityai.spec.project import JudgedSpec
 
 RUN_DIGEST = "cityai.run_digest"
 DATA_DIGEST = "cityai.data_digest"
@@ -40,7 +40,7 @@ LONGEST_NOTE = 5000
 LONGEST_TAG = 5000
 LONGEST_PARAM = 250
 MOST_METRICS, MOST_TAGS, MOST_PARAMS = 900, 100, 100
-SECTIONS = ("question", "features", "backtest", "models")
+SECTIONS = ("question", "features", "backtest", "models", "predictions", "maturity")
 TYPES = {
     "text": "string",
     "integer": "long",
@@ -59,7 +59,7 @@ class Outcome:
 
     Attributes
     ----------
-    spec : ProjectSpec
+    spec : JudgedSpec
         The resolved specification.
     metrics : pandas.DataFrame
         `Evaluation.metrics`.
@@ -81,7 +81,7 @@ class Outcome:
         More tags.
     """
 
-    spec: ProjectSpec
+    spec: JudgedSpec
     metrics: pd.DataFrame
     audit: pd.DataFrame
     findings: tuple[Finding, ...]
@@ -106,8 +106,9 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
     TrackingError
         If the store does not answer.
     """
-    coverage = outcome.spec.models.coverage
-    measures = measure_forecast(outcome.metrics, outcome.audit, outcome.findings, coverage)
+    measures = measure_forecast(
+        outcome.metrics, outcome.audit, outcome.findings, outcome.spec.coverage
+    )
     with call_mlflow("the run could not be logged", run.tracking.where):
         _log_batches(
             run,
@@ -143,7 +144,7 @@ def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
     }
 
 
-def build_params(spec: ProjectSpec) -> dict[str, str]:
+def build_params(spec: JudgedSpec) -> dict[str, str]:
     """Return the specification's choices as flat, short parameters."""
     sections = spec.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
     flat = dict(_flatten(sections))
@@ -200,7 +201,7 @@ def _log_batches(
 
 def _log_children(run: TrackedRun, outcome: Outcome) -> None:
     """Write one child run for each candidate and baseline."""
-    client, coverage = run.tracking.client, outcome.spec.models.coverage
+    client, coverage = run.tracking.client, outcome.spec.coverage
     for model in list_models(outcome.metrics):
         role, _, name = model.partition(".")
         tags = {
@@ -227,7 +228,7 @@ def _log_dataset(run: TrackedRun, outcome: Outcome) -> None:
 
     columns = [
         {"type": TYPES[column.type], "name": name, "required": column.required}
-        for name, column in outcome.spec.data.columns.items()
+        for name, column in outcome.spec.contract.items()
     ]
     dataset = Dataset(
         name=outcome.spec.name,

@@ -222,6 +222,15 @@ def test_others_like_these_uses_places_too(
     others = audit_predictions(
         found, [make_membership(zones())], make_spec(infers="others like these")
     )
+    assert "few that count" in pick(others, "zone", "north", "under_forecast_share").reason
+    found = make_predictions(entities=80)
+    own = np.random.default_rng(0).uniform(0.5, 1.1, 80)
+    factor = own[found.table.entity_id.str[1:].astype(int)]
+    found = replace(found, table=found.table.assign(y_pred=found.table.y_pred * factor))
+    city = audit_predictions(found, [make_membership(zones(80, 40))], make_spec())
+    others = audit_predictions(
+        found, [make_membership(zones(80, 40))], make_spec(infers="others like these")
+    )
     narrow = pick(city, "zone", "north", "under_forecast_share")
     wide = pick(others, "zone", "north", "under_forecast_share")
     assert wide.gap == narrow.gap

@@ -14,16 +14,19 @@ from scipy import stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from cityai.assessment.metrics import METRICS, build_sums
-from cityai.assessment.statistics import (
+from cityai.assessment.serial import LEAST_FOR_LEVEL, count_series, spread_serial
+from cityai.assessment.spread import (
     adjust_confidence,
-    compute_influence,
     compute_margin,
-    compute_ratio,
     count_effective,
-    resample_sums,
+    count_freedom,
+    mend_leverage,
     spread_entities,
-    spread_level,
-    spread_periods,
+)
+from cityai.assessment.statistics import (
+    compute_influence,
+    compute_ratio,
+    resample_sums,
     sum_cells,
     weigh_cells,
 )
@@ -195,44 +198,72 @@ def test_closed_form_equals_bootstrap_of_the_same_blocks() -> None:
     assert closed == pytest.approx((ratio[:, 0] - ratio[:, 1]).std(), rel=0.03)
 
 
-def test_independent_periods_give_the_plain_t_interval() -> None:
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=(40, 1))
-    x[1::2] = -x[::2]  # neighbours are opposite: nothing to inflate
+def test_many_independent_periods_give_the_plain_t_interval() -> None:
+    x = np.random.default_rng(5).normal(size=(400, 4))
     influence = (x - x.mean(axis=0)) / len(x)
-    spread = spread_periods(influence, np.array([40.0]))
-    assert spread.error[0] == pytest.approx(x.std(ddof=1) / math.sqrt(40), rel=1e-12)
-    margin = compute_margin(spread, 0.95, 6)[0]
-    assert margin == pytest.approx(stats.t.ppf(0.975, 39) * spread.error[0])
+    margin = compute_margin(spread_serial(influence, np.full(4, 400.0)), 0.95, 6)
+    plain = stats.t.ppf(0.975, 399) * x.std(ddof=1, axis=0) / 20
+    assert margin == pytest.approx(plain, rel=0.3)
 
 
-def test_periods_that_resemble_each_other_widen_gaps_and_levels() -> None:
+def test_the_closed_forms_of_an_autoregression_are_those_of_its_matrix() -> None:
+    from cityai.assessment.serial import GRID, _weigh_grid
+
+    n, x = 9, np.random.default_rng(0).normal(size=(9, 2))
+    scale, fit = _weigh_grid(x, GRID)
+    apart, ones = np.abs(np.subtract.outer(np.arange(n), np.arange(n))), np.ones(n)
+    for k, rho in enumerate(GRID):
+        alike = rho ** apart.astype(float) if rho else np.eye(n)
+        inverse = np.linalg.inv(alike)
+        inner = ones @ inverse @ ones
+        middle = inverse - np.outer(inverse @ ones, inverse @ ones) / inner
+        left = np.einsum("ic,ij,jc->c", x, middle, x)
+        assert scale[k] == pytest.approx(np.sqrt(left / (n - 1) * alike.sum()))
+        log_det = np.linalg.slogdet(alike)[1] + np.log(inner)
+        assert fit[k] == pytest.approx(-0.5 * log_det - (n - 1) / 2 * np.log(left))
+
+
+def test_periods_that_resemble_each_other_widen_the_interval() -> None:
     x = np.sin(np.linspace(0, 3 * np.pi, 26))[:, None]
     influence = (x - x.mean()) / 26
-    plain = x.std(ddof=1) / math.sqrt(26)
-    for spread in (
-        spread_periods(influence, np.array([26.0])),
-        spread_level(influence, np.array([26.0])),
-    ):
-        assert spread.error[0] > 1.5 * plain
-        assert spread.freedom[0] < 25
+    margin = compute_margin(spread_serial(influence, np.array([26.0])), 0.95, 6)
+    assert margin[0] > 1.5 * stats.t.ppf(0.975, 25) * x.std(ddof=1) / math.sqrt(26)
+
+
+def test_a_level_of_few_or_drifting_periods_has_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    short, long = rng.normal(size=(26, 1)), rng.normal(size=(int(LEAST_FOR_LEVEL), 1))
+    for x, usable in ((short, False), (long, True), (np.cumsum(long, axis=0), False)):
+        influence = (x - x.mean()) / len(x)
+        spread = spread_serial(influence, np.array([float(len(x))]), level=True)
+        assert spread.usable.tolist() == [usable]
+        assert spread_serial(influence, np.array([float(len(x))])).usable.all()
+
+
+def test_columns_that_vary_together_count_as_fewer() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    assert count_series(x) == pytest.approx(4, abs=0.4)
+    assert count_series(x[:, [0, 0, 0]]) == pytest.approx(1)
 
 
 def test_too_few_blocks_and_no_variation_give_no_interval() -> None:
-    influence = np.array([[0.1, 0.0], [-0.2, 0.0], [0.1, 0.0], [0.05, 0.0], [-0.05, 0.0]])
-    few = spread_periods(influence, np.array([5.0, 5.0]))
-    assert np.isnan(compute_margin(few, 0.95, 6)).all()
-    assert np.isfinite(compute_margin(few, 0.95, 5)).tolist() == [True, False]
+    x = np.random.default_rng(0).normal(size=(9, 1))
+    influence = np.column_stack([x - x.mean(), np.zeros(9)])
+    few = spread_serial(influence, np.array([9.0, 9.0]))
+    assert np.isnan(compute_margin(few, 0.95, 10)).all()
+    assert np.isfinite(compute_margin(few, 0.95, 9)).tolist() == [True, False]
+    assert np.isnan(compute_margin(spread_serial(influence[:7], np.full(2, 7.0)), 0.95, 6)).all()
 
 
 def test_a_few_giants_leave_few_degrees_of_freedom() -> None:
     size = np.array([[100.0], [100.0], *[[1.0]] * 50])
-    worth = count_effective(size)
-    assert 2 < worth[0] < 3.2
+    assert 2 < count_effective(size)[0] < 3.2
     influence = np.random.default_rng(0).normal(size=(52, 1))
-    spread = spread_entities(influence, np.array([52.0]), worth)
-    assert spread.freedom[0] < 2.2
-    assert count_effective(np.ones((8, 1)))[0] == pytest.approx(8)
+    spread = spread_entities(influence, np.array([52.0]), count_freedom(size))
+    assert not spread.usable[0]
+    assert count_freedom(np.ones((8, 1)))[0] == pytest.approx(7)
+    assert mend_leverage(influence, size)[2] == pytest.approx(influence[2], rel=0.01)
+    assert abs(mend_leverage(influence, size)[0]) > abs(influence[0])
 
 
 def test_simultaneous_confidence_lies_between_one_and_independent() -> None:

@@ -279,7 +279,7 @@ def test_schema_is_printed_and_written(
     assert json.loads(capsys.readouterr().out)["properties"]["question"]
     assert run_command(["schema", "--write"]) == 0
     written = sorted(p.name for p in (tmp_path / "configs" / "schemas").iterdir())
-    assert written == [f"{n}.schema.json" for n in ("card", "city", "policy", "project")]
+    assert written == [f"{n}.schema.json" for n in ("audit", "card", "city", "policy", "project")]
 
 
 def test_the_doctor_says_how_to_mend(

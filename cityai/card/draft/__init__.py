@@ -10,6 +10,7 @@ from cityai.card.draft.evaluated import draft_eval
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.modelled import draft_model
+from cityai.card.draft.options import draft_options
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.record.described import EnvironmentPart, ProvenancePart
 from cityai.columns import ENTITY
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
     from cityai.data.quality import QualityReport
     from cityai.modeling.backtest import Backtest
     from cityai.modeling.predictions import Predictions
@@ -35,6 +37,7 @@ def draft_card(
     quality: QualityReport | None = None,
     backtest: Backtest | None = None,
     explanation: Explanation | None = None,
+    mitigation: Mitigation | None = None,
 ) -> CardRecord:
     """Draft the card's record, sealed with its own digest.
 
@@ -46,7 +49,7 @@ def draft_card(
         The resolved project; its `words` are the human part.
     predictions, evaluation, audit
         What was predicted and how it was judged.
-    quality, backtest, explanation : optional
+    quality, backtest, explanation, mitigation : optional
         Absent when someone else's predictions are carded; the page then says nothing of them.
 
     Returns
@@ -54,8 +57,12 @@ def draft_card(
     CardRecord
         Figures rounded for publication, small cells left out.
     """
-    findings = _gather_findings(facts, evaluation, audit, quality, backtest, explanation)
+    findings = _gather_findings(
+        facts, evaluation, audit, quality, backtest, explanation, mitigation
+    )
     fairness = draft_fairness(audit, spec)
+    if mitigation is not None:
+        fairness = fairness.model_copy(update={"options": draft_options(mitigation, spec)})
     hidden = find_hidden(audit, spec)
     secret = list_suppressed(fairness.results)
     words = spec.words
@@ -63,7 +70,7 @@ def draft_card(
     return seal_record(
         CardRecord(
             record=described.draft_record(facts, spec),
-            system=described.draft_system(spec),
+            system=described.draft_system(spec, spec.kind),
             owner=described.draft_owner(spec),
             decision=described.draft_decision(spec, predictions.table[ENTITY].nunique()),
             legal=words.legal,
@@ -103,9 +110,10 @@ def _gather_findings(
     quality: QualityReport | None,
     backtest: Backtest | None,
     explanation: Explanation | None,
+    mitigation: Mitigation | None,
 ) -> tuple[Finding, ...]:
     gathered = [*facts.findings, *evaluation.findings, *audit.findings]
-    for record in (quality, backtest, explanation):
+    for record in (quality, backtest, explanation, mitigation):
         if record is not None:
             gathered.extend(record.findings)
     return sort_findings(dict.fromkeys(gathered))

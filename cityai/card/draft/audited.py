@@ -15,7 +15,7 @@ from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, 
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SOURCE = "audit.table, from the saved predictions and the groups' shares"
 
 
-def draft_fairness(audit: Audit, spec: ProjectSpec) -> FairnessPart:
+def draft_fairness(audit: Audit, spec: JudgedSpec) -> FairnessPart:
     """Draft the section on results by group."""
     singles = frozenset(spec.audit.dimensions)
     table = audit.table[audit.table["dimension"] != EVERYWHERE]
@@ -42,7 +42,7 @@ def draft_fairness(audit: Audit, spec: ProjectSpec) -> FairnessPart:
     )
 
 
-def find_hidden(audit: Audit, spec: ProjectSpec) -> frozenset[str]:
+def find_hidden(audit: Audit, spec: JudgedSpec) -> frozenset[str]:
     """Return the entities and areas that the audit suppressed as groups of their own."""
     own = [
         name
@@ -53,7 +53,8 @@ def find_hidden(audit: Audit, spec: ProjectSpec) -> frozenset[str]:
     hidden = table[
         (table["status"].astype(str) == Status.SUPPRESSED) & table["dimension"].isin(own)
     ]
-    return frozenset(hidden["group"].astype(str))
+    beside = audit.withheld
+    return frozenset(hidden["group"].astype(str)) | frozenset(beside["slice"].astype(str))
 
 
 def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
@@ -61,10 +62,10 @@ def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]
     return frozenset((r.dimension, r.group) for r in results if r.status == "suppressed")
 
 
-def _list_results(table: pd.DataFrame, spec: ProjectSpec) -> tuple[GroupResult, ...]:
+def _list_results(table: pd.DataFrame, spec: JudgedSpec) -> tuple[GroupResult, ...]:
     sizes = {
         (row["dimension"], row["group"], row["metric"]): find_size(
-            row["metric"], as_number(row["n"]), as_number(row["amount"])
+            row["metric"], as_number(row["n"]), as_number(row["size"])
         )
         for row in table.to_dict("records")
     }
@@ -74,7 +75,7 @@ def _list_results(table: pd.DataFrame, spec: ProjectSpec) -> tuple[GroupResult, 
 def _make_result(
     row: Mapping[Hashable, Any],
     sizes: Mapping[tuple[str, str, str], float | None],
-    spec: ProjectSpec,
+    spec: JudgedSpec,
 ) -> GroupResult:
     unit = unit_of(row["metric"], spec)
     hide = str(row["status"]) == Status.SUPPRESSED
@@ -114,7 +115,7 @@ def _make_result(
 
 
 def _list_dimensions(
-    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: ProjectSpec
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: JudgedSpec
 ) -> tuple[DimensionPart, ...]:
     secret = list_suppressed(results)
     parts = []
@@ -150,7 +151,7 @@ def _round(share: Any) -> float | None:
 
 
 def _list_folds(
-    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: ProjectSpec
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: JudgedSpec
 ) -> tuple[Number, ...]:
     secret = list_suppressed(results)
     return tuple(

@@ -33,12 +33,16 @@ from cityai.card.record.measured import (
 )
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.findings import Finding
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
 
-KINDS = {"demand": "Demand forecast: how much of something, where, in the coming periods"}
+KINDS = {
+    "demand": "Demand forecast: how much of something, where, in the coming periods",
+    "amount": "Predictions made by somebody else: how much of something, where",
+    "yes/no": "Predictions made by somebody else: whether something happens, and who is selected",
+}
 
 
 def copy_words(words: BaseModel) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def copy_words(words: BaseModel) -> dict[str, Any]:
     return {name: getattr(words, name) for name in type(words).model_fields}
 
 
-def draft_record(facts: RunFacts, spec: ProjectSpec) -> RecordPart:
+def draft_record(facts: RunFacts, spec: JudgedSpec) -> RecordPart:
     """Draft the record about itself."""
     return RecordPart(
         id=spec.name,
@@ -59,17 +63,17 @@ def draft_record(facts: RunFacts, spec: ProjectSpec) -> RecordPart:
     )
 
 
-def draft_system(spec: ProjectSpec) -> SystemPart:
-    """Draft what the system is."""
+def draft_system(spec: JudgedSpec, kind: str) -> SystemPart:
+    """Draft what the system is, of a kind of `KINDS`."""
     return SystemPart(
         **copy_words(spec.words.system),
-        kind=KINDS[spec.kind],
+        kind=KINDS[kind],
         city=spec.city.name,
         synthetic=spec.city.synthetic,
     )
 
 
-def draft_owner(spec: ProjectSpec) -> OwnerPart:
+def draft_owner(spec: JudgedSpec) -> OwnerPart:
     """Draft who answers."""
     contact = spec.city.contact
     return OwnerPart(
@@ -84,12 +88,12 @@ def draft_decision(spec: ProjectSpec, n_entities: int) -> DecisionPart:
     return DecisionPart(**copy_words(spec.words.decision), scale=scale)
 
 
-def draft_use(spec: ProjectSpec, findings: Iterable[Finding]) -> UsePart:
+def draft_use(spec: JudgedSpec, findings: Iterable[Finding]) -> UsePart:
     """Draft what it is for, and the limits that the tests found."""
     return UsePart(**copy_words(spec.words.use), found_limits=sentences.describe_limits(findings))
 
 
-def draft_monitoring(spec: ProjectSpec) -> MonitoringPart:
+def draft_monitoring(spec: JudgedSpec) -> MonitoringPart:
     """Draft what happens after release."""
     return MonitoringPart(**copy_words(spec.words.monitoring))
 
@@ -139,7 +143,7 @@ def draft_data(
         known_rule=sentences.describe_known(spec),
         cleaning=sentences.describe_cleaning(spec),
         quality=measures,
-        rejected=_count_rejects(quality.rejects) if quality else (),
+        rejected=count_rejects(quality.rejects) if quality else (),
         by_period=_list_periods(quality.by_period, spec) if quality else (),
         in_words=sentences.describe_data(*rows, measures) if quality else (),
     )
@@ -147,7 +151,7 @@ def draft_data(
 
 
 def draft_findings(
-    findings: Sequence[Finding], results: Iterable[GroupResult], spec: ProjectSpec
+    findings: Sequence[Finding], results: Iterable[GroupResult], spec: JudgedSpec
 ) -> tuple[FindingPart, ...]:
     """Copy the run's findings; a group's figure is the one that its result prints."""
     gaps = {(f"audit.{r.metric}", f"{r.dimension}={r.group}"): r.gap for r in results}
@@ -159,7 +163,7 @@ def draft_findings(
             reason=f.reason,
             observed=gaps.get((f.code, f.subject), _round_observed(f)),
             limit=as_number(f.limit),
-            unit=spec.question.unit if f.unit == "target" else f.unit,
+            unit=spec.unit if f.unit == "target" else f.unit,
             subject=f.subject,
         )
         for f in findings
@@ -215,7 +219,8 @@ def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:
     )
 
 
-def _count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
+def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
+    """Count why rows were refused, by column and reason."""
     if table.empty:
         return ()
     counted = table.groupby(["column", "reason"], sort=True).size().reset_index(name="rows")

@@ -31,7 +31,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.findings import Finding
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
@@ -113,10 +113,10 @@ def pick_practice(metrics: tuple[Number, ...]) -> str:
     return min(errors, key=lambda name: (errors[name], name)) if errors else ""
 
 
-def unit_of(metric: str, spec: ProjectSpec) -> str:
+def unit_of(metric: str, spec: JudgedSpec) -> str:
     """Return a metric's unit, the target's own where it is measured in it."""
     unit = describe_metric(metric).unit
-    return spec.question.unit if unit == "target" else unit
+    return spec.unit if unit == "target" else unit
 
 
 def as_number(value: Any) -> float | None:

@@ -19,7 +19,7 @@ from cityai.card.record.part import Number
 from cityai.card.words import PAIR, describe_metric, name_one, say_share, write_count, write_number
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.modeling.split import Folds
@@ -153,10 +153,10 @@ def _tally(results: Sequence[GroupResult], several: str) -> str:
 
 
 def describe_dimension(
-    kind: str, results: Sequence[GroupResult], spec: ProjectSpec
+    kind: str, results: Sequence[GroupResult], spec: JudgedSpec
 ) -> tuple[str, ...]:
     """Say how often a ton (a request) was not foreseen in the outer bands and in the city."""
-    one = name_one(spec.question.unit)
+    one = name_one(spec.unit)
     missed = [r for r in results if r.metric == "under_forecast_share" and r.value is not None]
     if not missed:
         return ()

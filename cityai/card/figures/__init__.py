@@ -7,6 +7,7 @@ from cityai.card.figures.canvas import Figure, Table, drawing
 from cityai.card.figures.evidence import draw_drivers, draw_quality
 from cityai.card.figures.maps import Outlines, draw_map, read_outlines
 from cityai.card.figures.people import draw_groups, draw_places
+from cityai.card.figures.plane import draw_plane
 from cityai.card.record import CardRecord
 
 
@@ -23,13 +24,14 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
     Returns
     -------
     tuple of Figure
-        Named ``series``, ``groups-1`` ... (one per dimension), ``map``, ``places``, ``coverage``,
-        ``drivers``, ``folds``, ``quality``. The same record gives the same bytes.
+        Named ``series``, ``groups-1`` ... (one per dimension), ``plane``, ``map``, ``places``,
+        ``coverage``, ``drivers``, ``folds``, ``quality``. The same record gives the same bytes.
     """
     with drawing():
         drawn = [
             draw_series(record),
             *(draw_groups(record, d, i) for i, d in enumerate(record.fairness.dimensions, 1)),
+            draw_plane(record.fairness.options),
             draw_map(record, outlines) if outlines else None,
             draw_places(record),
             draw_coverage(record),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from cityai.card.record.options import OptionsPart
 from cityai.card.record.part import Number, Part, StatusWord, Unit
 from cityai.spec.words import DataWords, FairnessWords, NotApplicable
 
@@ -47,9 +48,9 @@ class DataPart(DataWords):
     name: str
     sha256: str
     roles: tuple[str, ...]
-    first: date
-    last: date
-    """Last day covered."""
+    first: date | None
+    last: date | None
+    """Last day covered; nothing where the rows have no day."""
     grain: str
     rows_read: int
     rows_out_of_scope: int
@@ -270,3 +271,5 @@ class FairnessPart(FairnessWords):
     results: tuple[GroupResult, ...]
     by_fold: tuple[Number, ...]
     in_words: tuple[str, ...]
+    options: OptionsPart | None = None
+    """What could be done about a gap; nothing where the project names none."""

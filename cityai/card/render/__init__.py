@@ -16,6 +16,7 @@ from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord, write_canonical
 from cityai.card.render import head, tables
 from cityai.card.render.markdown import render_markdown
+from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.spec.words import NotApplicable
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -86,6 +87,8 @@ def _open_environment() -> Environment:
         phases=words.LIFE_PHASES,
         autonomies=words.AUTONOMIES,
         metric_words=words.describe_metric,
+        arrange_options=arrange_options,
+        arrange_option_groups=arrange_option_groups,
     )
     environment.finalize = _clean_value
     return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cityai.card.record import CardRecord
+from cityai.card.render.tables import choose_headline
 from cityai.card.words import PAIR, describe_metric, write_number
 from cityai.columns import BASELINE
 
@@ -26,7 +27,7 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
     practice = f"{BASELINE}{record.eval.practice}"
     keys = []
-    for metric in ("wape", "under_forecast_share"):
+    for metric in choose_headline(record)[:2]:
         own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
         if own is not None:
             beside = (

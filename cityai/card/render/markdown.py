@@ -6,6 +6,7 @@ import re
 
 from cityai.card.record import CardRecord
 from cityai.card.render import tables
+from cityai.card.render.options import arrange_options
 from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS, clean_text, write_day
 from cityai.spec.words import NotApplicable
 
@@ -46,6 +47,10 @@ def render_markdown(record: CardRecord) -> str:
             continue
         lines += _write_grid(tables.arrange_groups(record, dimension))
         lines += [f"{e(dimension.caveat)}", ""] if dimension.caveat else []
+    options = record.fairness.options
+    if options is not None:
+        lines += ["### What could be done about it", "", *(f"- {e(s)}" for s in options.in_words)]
+        lines += ["", *_write_grid(arrange_options(options))]
     lines += _list_human(record)
     head = record.record
     required = sum(g.required for g in record.gaps)

@@ -65,9 +65,17 @@ def name_model(record: CardRecord, model: str) -> str:
     return f"{name[:1].upper()}{name[1:]}"
 
 
+def choose_headline(record: CardRecord) -> tuple[str, ...]:
+    """Return the figures that a reader meets first: those of amounts, or of yes and no."""
+    known = {n.metric for n in record.eval.metrics}
+    if "selection_rate" in known:
+        return ("selection_rate", "false_negative_rate", "false_positive_rate")
+    return ("wape", "under_forecast_share", "bias")
+
+
 def arrange_practice(record: CardRecord) -> Grid:
     """Arrange the forecast beside the baselines: the first table that a reader meets."""
-    metrics = ("wape", "under_forecast_share", "bias")
+    metrics = choose_headline(record)
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
     judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == "wape"}
     rows: list[list[str | Cell]] = []
@@ -79,7 +87,9 @@ def arrange_practice(record: CardRecord) -> Grid:
         )
         rows.append([name_model(record, model), *written, verdict])
     columns = ("Taken from", *(describe_metric(m).label for m in metrics), "Which errs less")
-    return make_grid("The forecast beside simpler ways", columns, rows, range(1, len(metrics) + 1))
+    beside = record.model.baselines or record.eval.folds
+    caption = "The forecast beside simpler ways" if beside else "All rows together"
+    return make_grid(caption, columns, rows, range(1, len(metrics) + 1))
 
 
 def arrange_comparisons(record: CardRecord) -> Grid:

@@ -1,0 +1,156 @@
+"""Rows as the audit sees them: their sums, and the keys that they are added up by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment.answers import EVENTS, build_answer_sums, find_answer_metrics
+from cityai.assessment.metrics import Metric, Sums, build_sums, find_metrics
+from cityai.columns import AS_OF, BASELINE, ENTITY, FOLD, Y_TRUE
+from cityai.data.given import Given
+from cityai.data.given_groups import GivenGroups
+from cityai.errors import DataError
+from cityai.modeling.predictions import Predictions
+from cityai.spec.audit_file import AuditFileSpec
+
+MOST_CELLS = 150_000_000
+"""Moments x units x sums that are held at once."""
+REPRESENTATION = "representation"
+"""The limit on the shares of the rows against the population."""
+NOT_YET = "no outcome is known yet, so nothing can be said about it"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Rows with their sums.
+
+    Attributes
+    ----------
+    sums : Sums
+        (rows, K).
+    metrics : tuple of Metric
+        What is made of the sums.
+    unit : numpy.ndarray
+        (rows,) str: the key that memberships are indexed by.
+    moment : numpy.ndarray
+        (rows,) datetime64: when it was asked.
+    fold : numpy.ndarray
+        (rows,) int64.
+    unit_name : str
+        Unit of the target.
+    counts : bool
+        Whether amounts count people or events.
+    amount : str
+        The sum that says how much of the whole a group is.
+    events : tuple of str
+        Sums that count people; a group with few of them, but some, is not shown.
+    clusters : numpy.ndarray or None
+        Which units are parts of one entity (see `GivenGroups`).
+    called : str
+        What several entities are called.
+    """
+
+    sums: Sums
+    metrics: tuple[Metric, ...]
+    unit: np.ndarray
+    moment: np.ndarray
+    fold: np.ndarray
+    unit_name: str
+    counts: bool
+    amount: str = "y"
+    events: tuple[str, ...] = ()
+    clusters: np.ndarray | None = None
+    called: str = "places"
+
+
+def score_predictions(predictions: Predictions) -> Scored:
+    """Score forecasts of demand, whose outcomes are all known."""
+    table = predictions.table
+    outcome = table[Y_TRUE].to_numpy(np.float64)
+    return Scored(
+        build_sums(table, baselines=predictions.baselines),
+        find_metrics(predictions.baselines),
+        table[ENTITY].to_numpy(object).astype(str),
+        table[AS_OF].to_numpy(),
+        table[FOLD].to_numpy(),
+        predictions.unit,
+        bool((outcome == np.floor(outcome)).all()),
+    )
+
+
+def score_given(given: Given, groups: GivenGroups, spec: AuditFileSpec) -> Scored:
+    """Score predictions that somebody else made.
+
+    Raises
+    ------
+    DataError
+        When moments times entities are more than can be held.
+    """
+    table = given.table
+    amounts = spec.predictions.kind == "amount"
+    sums, metrics = _score_amounts(table) if amounts else _score_answers(table)
+    moments = table[AS_OF].to_numpy()
+    cells = len(np.unique(moments)) * len(np.unique(groups.units)) * len(sums.names)
+    if cells > MOST_CELLS:
+        raise DataError(
+            f"{len(np.unique(moments)):,} moments of {len(np.unique(groups.units)):,} "
+            f"{spec.predictions.label_plural} are too many to hold at once",
+            where="predictions.columns.as_of",
+            expected=f"at most {MOST_CELLS:,} figures",
+            next_step="leave `as_of` out where each is asked about once; name the day as "
+            "`maturity.asked`",
+        )
+    outcome = table[Y_TRUE].to_numpy(np.float64)
+    known = outcome[np.isfinite(outcome)]
+    return Scored(
+        sums,
+        metrics,
+        groups.units,
+        moments,
+        table[FOLD].to_numpy(),
+        spec.unit,
+        not amounts or bool(len(known) and (known == np.floor(known)).all()),
+        ("y" if len(known) else "forecast") if amounts else "n",
+        () if amounts else EVENTS,
+        groups.clusters,
+        spec.predictions.label_plural,
+    )
+
+
+def _score_answers(table: pd.DataFrame) -> tuple[Sums, tuple[Metric, ...]]:
+    return build_answer_sums(table), find_answer_metrics(table)
+
+
+def _score_amounts(table: pd.DataFrame) -> tuple[Sums, tuple[Metric, ...]]:
+    names = [c.removeprefix(BASELINE) for c in map(str, table) if c.startswith(BASELINE)]
+    sums, metrics = build_sums(table, baselines=names), find_metrics(names)
+    if table[Y_TRUE].notna().any():
+        return sums, metrics
+    # Without outcomes no row is scored, yet each still sends capacity somewhere.
+    forecast = np.nan_to_num(table["y_pred"].to_numpy(np.float64))
+    values = np.column_stack([sums.values, forecast, np.zeros(len(table))])
+    values[:, sums.names.index("n")] = 1.0
+    return (
+        Sums((*sums.names, "forecast", "nothing"), values),
+        tuple(replace(m, denominator="nothing", undefined=NOT_YET) for m in metrics),
+    )
+
+
+def fit_limits(spec: AuditFileSpec, metrics: tuple[Metric, ...]) -> AuditFileSpec:
+    """Leave out the policy's limits on figures of another kind, and those of no metric.
+
+    The audit file's own limits stay, so that a name that nobody knows is refused; its limit on
+    `representation`, which is counted and no metric, goes.
+    """
+    names = {metric.name for metric in metrics}
+    policy = {name: limit for name, limit in spec.policy.limits.items() if name in names}
+    own = {name: limit for name, limit in spec.audit.limits.items() if name != REPRESENTATION}
+    return spec.model_copy(
+        update={
+            "policy": spec.policy.model_copy(update={"limits": policy}),
+            "audit": spec.audit.model_copy(update={"limits": own}),
+        }
+    )

@@ -1,0 +1,148 @@
+"""Who is in the rows, who receives, and who lives in the city: shares that need no outcome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as say
+from cityai.assessment.answers import COUNTS
+from cityai.assessment.scored import Scored
+from cityai.assessment.views import Facts, View, gather_facts, view_dimension, view_everything
+from cityai.columns import NOT_RECORDED
+from cityai.data.groups import Membership
+from cityai.findings import Finding, Status
+from cityai.spec.audit_file import AuditFileSpec
+
+CODE = "audit.representation"
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares and counts by group.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a dimension and group: `rows` (weighted), `rows_share`, `population_share` (of the
+        residents, NaN where they are not known), `received_share` (of all who were selected, or of
+        the whole forecast) and `reason` (why a row is empty).
+    counts : pandas.DataFrame
+        For a yes or no, one row a dimension and group: `n`, `decided`, `selected`, `known`,
+        `outcomes`, `tp`, `fp`, `tn`, `fn`. Empty for amounts. It is not for publication.
+    findings : tuple of Finding
+        `audit.representation`, one a dimension.
+    """
+
+    table: pd.DataFrame
+    counts: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def count_shares(
+    scored: Scored,
+    memberships: Sequence[Membership],
+    spec: AuditFileSpec,
+    limit: float | None = None,
+) -> Shares:
+    """Count who is in the rows and who receives; groups that are too small stay hidden.
+
+    Parameters
+    ----------
+    scored, memberships, spec
+        As for `audit_scored`.
+    limit : float, optional
+        Largest difference of a group's share of the rows to its share of the population.
+    """
+    facts = gather_facts(scored, spec)
+    least = spec.policy.small_cell
+    views = [view_everything(facts, least)]
+    views += [view_dimension(m, facts, least) for m in memberships]
+    table = pd.concat([_share_view(v, facts, least) for v in views], ignore_index=True)
+    counts = [_count_view(v, facts) for v in views if "tp" in facts.cells.names]
+    persons = spec.predictions.kind == "yes/no"
+    findings = [_find_representation(v, table, limit, persons=persons) for v in views[1:]]
+    return Shares(
+        table,
+        pd.concat(counts, ignore_index=True) if counts else pd.DataFrame(),
+        tuple(findings),
+    )
+
+
+def _sum(view: View, facts: Facts, name: str) -> np.ndarray:
+    column = facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0)
+    total: np.ndarray = column @ view.weights
+    return total
+
+
+def _share_view(view: View, facts: Facts, least: float) -> pd.DataFrame:
+    received = next(n for n in ("selected", "forecast", "p") if n in facts.cells.names)
+    people = np.array([view.residents.get(g, math.nan) for g in view.groups])
+    columns = {
+        "rows": view.n,
+        "rows_share": _divide(view.n),
+        "population_share": people / _total_population(view),
+        "received_share": _divide(_sum(view, facts, received)),
+    }
+    shown = {name: np.where(view.hidden, math.nan, column) for name, column in columns.items()}
+    reason = np.where(view.hidden, say.SUPPRESSED.format(least=least), "")
+    return pd.DataFrame(
+        {"dimension": view.dimension, "group": list(view.groups), **shown, "reason": reason}
+    )
+
+
+def _total_population(view: View) -> float:
+    total = sum(n for n in view.residents.values() if math.isfinite(n))
+    return total if total > 0 else math.nan
+
+
+def _divide(amounts: np.ndarray) -> np.ndarray:
+    total = float(amounts.sum())
+    return amounts / total if total > 0 else amounts * math.nan
+
+
+def _count_view(view: View, facts: Facts) -> pd.DataFrame:
+    counted = {name: np.where(view.hidden, math.nan, _sum(view, facts, name)) for name in COUNTS}
+    return pd.DataFrame({"dimension": view.dimension, "group": list(view.groups), **counted})
+
+
+def _find_representation(
+    view: View, table: pd.DataFrame, limit: float | None, *, persons: bool
+) -> Finding:
+    # A row of a yes or no is somebody; a row of an amount is a place, so what it gets is compared.
+    share, what = ("rows_share", "rows") if persons else ("received_share", "forecast")
+    title = f"Shares of the {what} against the population: {view.label}"
+    subject = view.dimension
+    if not math.isfinite(_total_population(view)):
+        reason = "The population of these groups is not known (an area table, or `population`)."
+        return Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
+    own = table[(table["dimension"] == view.dimension) & (table["group"] != NOT_RECORDED)]
+    known = own.dropna(subset=[share, "population_share"])
+    absent = [g for g in view.residents if g not in view.groups and view.residents[g] > 0]
+    told = f" Not a single row belongs to {', '.join(absent)}." if absent else ""
+    if known.empty:
+        reason = f"No group that may be shown has a known population.{told}"
+        return Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
+    gap = known[share] - known["population_share"]
+    at = int(np.argmax(gap.abs().to_numpy()))
+    worst, most = known.iloc[at], float(gap.iloc[at])
+    reason = (
+        f"{worst['group']}: {worst[share]:.1%} of the {what}, "
+        f"{worst['population_share']:.1%} of the population, the largest difference.{told}"
+    )
+    if limit is None:
+        return Finding(
+            CODE,
+            Status.NOT_APPLICABLE,
+            title,
+            f"{reason} No limit is declared (`audit.limits.representation`).",
+            most,
+            subject=subject,
+            unit="share",
+        )
+    status = Status.FAIL if abs(most) > limit or absent else Status.PASS
+    return Finding(CODE, status, title, reason, most, limit, "share", subject)

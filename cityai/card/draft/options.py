@@ -1,0 +1,110 @@
+"""What could be done about a gap: every option's figures, rounded, and what was chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cityai.card.draft.evaluated import as_number
+from cityai.card.draft.rounding import round_figure
+from cityai.card.record.options import OptionGroup, OptionResult, OptionsPart
+from cityai.findings import Status
+
+if TYPE_CHECKING:
+    from cityai.assessment.mitigation import Mitigation
+    from cityai.spec.project import ProjectSpec
+
+SOURCE = "mitigation, from the saved predictions and the corrections learnt before each replay"
+ENDS = ("", "_low", "_high")
+UNDECIDED = "No choice has been written down yet; the forecast on this page is the unchanged one."
+
+
+def draft_options(mitigation: Mitigation, spec: ProjectSpec) -> OptionsPart:
+    """Draft the section on the options.
+
+    Raises
+    ------
+    ValueError
+        When the project names no gap.
+    """
+    plan = spec.mitigation
+    if plan is None:
+        raise ValueError("nothing was tried without `mitigation` in the specification")
+    options = tuple(_make_option(row) for row in mitigation.options.to_dict("records"))
+    return OptionsPart(
+        dimension=mitigation.dimension,
+        label=mitigation.label,
+        metric=mitigation.metric,
+        reference=mitigation.reference,
+        protected=spec.audit.dimensions[plan.dimension].protected,
+        choice=plan.choice,
+        reason=plan.reason,
+        decided_by=plan.decided_by,
+        confidence=spec.policy.confidence,
+        options=options,
+        groups=tuple(_make_group(row) for row in mitigation.groups.to_dict("records")),
+        in_words=_describe(options, plan.choice, plan.reason, plan.decided_by),
+        source=SOURCE,
+    )
+
+
+def _make_option(row: Mapping[Any, Any]) -> OptionResult:
+    figures = {
+        f"{name}{end}": round_figure(
+            row[f"{name}{end}"], "share", math.inf if name == "lost" else as_number(row["amount"])
+        )
+        for name in ("before", "after", "closed", "lost")
+        for end in ENDS
+    }
+    return OptionResult(
+        name=row["option"],
+        label=row["label"],
+        told=row["told"],
+        chosen=bool(row["chosen"]),
+        uses_groups=bool(row["uses_groups"]),
+        metric=row["metric"],
+        cost_metric=row["cost_metric"],
+        unit="share",
+        group=row["group"],
+        status=str(row["status"]),  # type: ignore[arg-type]
+        outcome=row["outcome"],
+        sentence=row["reason"],
+        **figures,
+    )
+
+
+def _make_group(row: Mapping[Any, Any]) -> OptionGroup:
+    amount = as_number(row["amount"])
+    figures = {
+        name: round_figure(row[name], "share", amount)
+        for name in (
+            "value_before",
+            "value_after",
+            *(f"{figure}{end}" for figure in ("after", "closed") for end in ENDS),
+        )
+    }
+    return OptionGroup(
+        option=row["option"],
+        metric=row["metric"],
+        group=row["group"],
+        reference=str(row["reference"]),
+        unit="share",
+        suppressed=row["status"] == Status.SUPPRESSED.value,
+        **figures,
+    )
+
+
+def _describe(
+    options: tuple[OptionResult, ...], choice: str, reason: str, decided_by: str
+) -> tuple[str, ...]:
+    tried = list(dict.fromkeys(o.name for o in options if o.name != "none"))
+    own = [o for o in options if o.name == choice]
+    said = [f"{len(tried)} ways to close the gap were tried on the same replays."]
+    decided = f"Decided by: {decided_by or 'not said'}. The reason given: {reason}"
+    if choice == "none":
+        said.append(f"None of them was chosen. {decided}" if reason else UNDECIDED)
+    else:
+        said.append(f"Chosen: {own[0].label}. {decided}")
+    said += [o.sentence for o in own if choice != "none" or o is own[0]]
+    return tuple(said)

@@ -1,0 +1,136 @@
+"""The plane of what could be done about a gap: how much is closed, and what is lost."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Sheet
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from cityai.card.figures.canvas import (
+    FIRST,
+    INK,
+    LINE,
+    MUTED,
+    NARROW,
+    PANEL,
+    SVG,
+    WIDE,
+    Figure,
+    Table,
+    drawing,
+    open_sheet,
+    shorten,
+    write_svg,
+)
+from cityai.card.record.options import OptionResult, OptionsPart
+from cityai.card.words import describe_metric, write_gap, write_interval, write_number
+
+POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
+
+
+def draw_plane(part: OptionsPart | None) -> Figure | None:
+    """Draw every option as a point with its two intervals: gap closed, and accuracy lost."""
+    if part is None:
+        return None
+    metrics = list(dict.fromkeys(o.metric for o in part.options))
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(o.name for o in part.options), 1)}
+
+    def draw(width: float) -> Sheet:
+        wide = width > 5
+        shape = (1, len(metrics)) if wide else (len(metrics), 1)
+        sheet, panels = open_sheet(width, 3.4 if wide else 3.1 * len(metrics), *shape)
+        for axes, metric in zip(panels, metrics, strict=True):
+            _plot_options(axes, [o for o in part.options if o.metric == metric], numbers)
+        return sheet
+
+    with drawing():
+        wide, narrow = write_svg(draw(WIDE), "plane"), write_svg(draw(NARROW), "plane-n")
+    named = {o.name: o.label for o in part.options}
+    legend = "; ".join(f"{number} {named[name]}" for name, number in numbers.items())
+    chosen = next(o for o in part.options if o.chosen)
+    share = write_number(part.confidence, "share")
+    return Figure(
+        "plane",
+        f"What could be done about it: {part.label}",
+        f"{legend}. Filled: what was chosen. Farther right closes more of the gap, higher costs "
+        f"more. Lines: intervals of {share} confidence; an option whose line crosses 0 has not "
+        "been shown to close anything.",
+        "Scatter chart with intervals, one point an option. "
+        f"Chosen: {chosen.label}. "
+        + " ".join(_tell(o) for o in part.options if o.metric == part.metric),
+        wide,
+        narrow,
+        Table(
+            (
+                "Option",
+                "Figure",
+                "Gap closed",
+                "Interval",
+                "Cost in",
+                "Lost",
+                "Interval of the loss",
+            ),
+            tuple(
+                (
+                    f"{numbers[o.name]} {o.label}",
+                    describe_metric(o.metric).label,
+                    write_gap(o.closed, o.unit),
+                    write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
+                    describe_metric(o.cost_metric).label,
+                    write_gap(o.lost, o.unit),
+                    write_interval(o.lost_low, o.lost_high, o.unit, gap=True),
+                )
+                for o in part.options
+            ),
+        ),
+    )
+
+
+def write_plane(figure: Figure | None) -> str:
+    """Return the plane as an SVG file that stands by itself."""
+    if figure is None:
+        return ""
+    return figure.wide.replace("<svg ", f'<svg xmlns="{SVG}" ', 1) + "\n"
+
+
+def _tell(option: OptionResult) -> str:
+    if option.closed is None:
+        return f"{option.label}: not possible here."
+    return (
+        f"{option.label}: closes {write_gap(option.closed, option.unit)}, "
+        f"costs {write_gap(option.lost, option.unit)}."
+    )
+
+
+def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, int]) -> None:
+    axes.axhline(0, color=LINE, linewidth=1)
+    axes.axvline(0, color=LINE, linewidth=1)
+    seen: dict[tuple[float, float], int] = {}
+    for option in options:
+        if option.closed is None or option.lost is None:
+            continue
+        x, y, colour = option.closed, option.lost, FIRST if option.chosen else INK
+        if option.closed_low is not None and option.closed_high is not None:
+            axes.plot([option.closed_low, option.closed_high], [y, y], color=MUTED, linewidth=1.2)
+        if option.lost_low is not None and option.lost_high is not None:
+            axes.plot([x, x], [option.lost_low, option.lost_high], color=MUTED, linewidth=1.2)
+        face = FIRST if option.chosen else PANEL
+        axes.plot([x], [y], marker="o", markersize=8, color=colour, markerfacecolor=face)
+        place = (round(x, 3), round(y, 3))
+        seen[place] = seen.get(place, 0) + 1
+        axes.annotate(
+            str(numbers[option.name]),
+            (x, y),
+            xytext=(-4 + 11 * seen[place], 6),
+            textcoords="offset points",
+            color=colour,
+        )
+    first = options[0]
+    axes.set_title(shorten(f"{describe_metric(first.metric).label}: {first.group}", 44))
+    axes.set_xlabel("Points of the gap closed")
+    axes.set_ylabel(f"Points of {describe_metric(first.cost_metric).label.lower()} lost")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(POINTS)
+        axis.set_major_locator(MaxNLocator(5))
+    axes.margins(0.12)
+    axes.grid(True)

@@ -1,0 +1,73 @@
+"""The table of what could be done about a gap."""
+
+from __future__ import annotations
+
+from cityai.card.record.options import OptionsPart
+from cityai.card.render.tables import Cell, Grid, make_grid
+from cityai.card.words import (
+    MISSING,
+    VERDICTS,
+    describe_metric,
+    write_gap,
+    write_interval,
+    write_number,
+)
+
+OUTCOMES = {
+    "as it is": "As it is",
+    "closed": "Closed, as far as can be told",
+    "narrowed": "Narrowed",
+    "not shown": "Not shown to close anything",
+    "widened": "Widened",
+    "no interval": "Cannot be told",
+}
+
+
+def arrange_options(part: OptionsPart) -> Grid:
+    """Arrange one row an option and figure: what it closes, what it costs, what remains."""
+    rows = [
+        (
+            f"{o.label}, chosen" if o.chosen else o.label,
+            describe_metric(o.metric).label,
+            o.group,
+            write_gap(o.after, o.unit),
+            write_interval(o.after_low, o.after_high, o.unit, gap=True),
+            write_gap(o.closed, o.unit),
+            write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
+            f"{describe_metric(o.cost_metric).label} {write_gap(o.lost, o.unit)}",
+            write_interval(o.lost_low, o.lost_high, o.unit, gap=True),
+            OUTCOMES[o.outcome] if o.closed is not None else "Not possible here",
+            Cell(VERDICTS[o.status], o.status),
+        )
+        for o in part.options
+    ]
+    columns = (
+        "Option", "Figure", "Farthest behind", "Gap that remains", "Interval", "Closed",
+        "Interval of it", "Cost", "Interval of the cost", "Outcome", "Against the limit",
+    )  # fmt: skip
+    return make_grid(f"{part.label}: what was tried", columns, rows, (3, 4, 5, 6, 8))
+
+
+def arrange_option_groups(part: OptionsPart) -> Grid:
+    """Arrange every group under every option."""
+    labels = {o.name: o.label for o in part.options}
+    rows = [
+        (
+            labels[g.option],
+            describe_metric(g.metric).label,
+            g.group,
+            MISSING if g.suppressed else write_number(g.value_before, g.unit),
+            MISSING if g.suppressed else write_number(g.value_after, g.unit),
+            write_gap(g.after, g.unit),
+            write_interval(g.after_low, g.after_high, g.unit, gap=True),
+            write_gap(g.closed, g.unit),
+            write_interval(g.closed_low, g.closed_high, g.unit, gap=True),
+        )
+        for g in part.groups
+        if g.option != "none"
+    ]
+    columns = (
+        "Option", "Figure", "Group", "Before", "After", "Gap that remains", "Interval", "Closed",
+        "Interval of it",
+    )  # fmt: skip
+    return make_grid(f"{part.label}: every group under every option", columns, rows, range(3, 9))

@@ -1,0 +1,293 @@
+"""Predictions from outside, in order: read, divided, judged, carded. No model, no refit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cityai.columns import EVERYWHERE, FOLD, Y_TRUE
+from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.progress import SILENT, Progress
+from cityai.publish import CARDS, LIBRARIES, find_version, read_clock, read_git
+from cityai.spec.load_audit import AuditOrder
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.scored import Scored
+    from cityai.assessment.shares import Shares
+    from cityai.card.draft.facts import RunFacts
+    from cityai.card.record import CardRecord
+    from cityai.data.given import Given
+    from cityai.data.given_groups import GivenGroups
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found out about given predictions, before anything is published.
+
+    Attributes
+    ----------
+    order : AuditOrder
+        What was asked.
+    given, groups, scored, audit, shares
+        The rows, who belongs where, their sums, and what follows; each class documents its tables.
+    findings : tuple of Finding
+        All findings, the gravest first.
+    """
+
+    order: AuditOrder
+    given: Given
+    groups: GivenGroups
+    scored: Scored
+    audit: Audit
+    shares: Shares
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit of given predictions leaves.
+
+    Attributes
+    ----------
+    judged : Judged
+        What was found out.
+    card : CardRecord
+        The record of the card.
+    card_path : Path
+        The published page.
+    mlflow_run_id : str
+        The run in MLflow.
+    seconds : dict of str to float
+        Wall-clock seconds of each step.
+    """
+
+    judged: Judged
+    card: CardRecord
+    card_path: Path
+    mlflow_run_id: str
+    seconds: dict[str, float]
+
+
+def judge_given(order: AuditOrder, path: Path) -> Judged:
+    """Read given predictions and judge them; publish nothing.
+
+    Parameters
+    ----------
+    order : AuditOrder
+        From `load_audit`.
+    path : Path
+        The predictions: CSV, Parquet, or a database.
+
+    Raises
+    ------
+    UserError
+        For a mistake in the audit file or in the predictions.
+    """
+    from cityai.assessment.audit import audit_scored
+    from cityai.assessment.maturity import check_maturity
+    from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
+    from cityai.assessment.shares import count_shares
+    from cityai.data.given import read_given
+    from cityai.data.given_groups import divide_given
+    from cityai.data.side_tables import read_areas
+
+    spec = order.spec
+    given = read_given(path, spec)
+    areas = None if spec.areas is None else read_areas(order, spec.areas).table
+    groups = divide_given(given, areas, spec)
+    scored = score_given(given, groups, spec)
+    fitted = fit_limits(spec, scored.metrics)
+    audit = audit_scored(scored, groups.memberships, fitted)
+    shares = count_shares(scored, groups.memberships, fitted, spec.audit.limits.get(REPRESENTATION))
+    whole = (
+        check_maturity(given, spec),
+        _find_rejected(given),
+        _find_outcomes(given),
+        *_find_limits(fitted.limits),
+        *groups.findings,
+    )
+    findings = _put_first(whole, (*shares.findings, *audit.findings))
+    kept = AuditOrder(fitted, order.path, order.workspace, order.digest)
+    return Judged(kept, given, groups, scored, audit, shares, findings)
+
+
+def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> Audited:
+    """Audit given predictions: judge them, publish the card, log the run.
+
+    Parameters
+    ----------
+    order : AuditOrder
+        From `load_audit`.
+    path : Path
+        The predictions.
+    progress : Progress, optional
+        Told what is being done; silent by default.
+
+    Raises
+    ------
+    UserError
+        For a mistake in the audit file or in the predictions.
+    RunError
+        When the audit could not be completed. Earlier results are untouched.
+    """
+    from cityai.card.draft.given import GivenFacts, draft_given_card
+    from cityai.card.figures import draw_figures
+    from cityai.card.render import render_html, render_json, render_markdown
+    from cityai.store.cards import publish_card
+    from cityai.store.stages import open_store
+    from cityai.track.results import Outcome, log_outcome
+    from cityai.track.runs import open_run
+
+    seconds: dict[str, float] = {}
+    name = order.spec.name
+    with open_store(order.state).lock_project(name), open_run(order.state, name) as run:
+        with _time(progress, "audit", seconds):
+            judged = judge_given(order, path)
+        with _time(progress, "card and tracking", seconds):
+            spec, facts = judged.order.spec, _gather_facts(judged, seconds)
+            handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
+            card = draft_given_card(facts, spec, handed, judged.audit, judged.findings)
+            html = render_html(card, draw_figures(card))
+            markdown, json = render_markdown(card), render_json(card)
+            folder = order.workspace / CARDS / name
+            publish_card(folder, html, markdown, json)
+            log_outcome(
+                run,
+                Outcome(
+                    spec=spec,
+                    metrics=tabulate_metrics(judged.audit),
+                    audit=judged.audit.table,
+                    findings=judged.findings,
+                    run_digest=facts.run_digest,
+                    data_digest=facts.data_digest,
+                    spec_digest=facts.spec_digest,
+                    git_commit=facts.git_commit,
+                    html=html,
+                    markdown=markdown,
+                    json=json,
+                    rows=len(judged.given.table),
+                    seconds=seconds,
+                ),
+            )
+    return Audited(judged, card, folder / "card.html", run.run_id, seconds)
+
+
+def tabulate_metrics(audit: Audit) -> pd.DataFrame:
+    """Return the figures over all rows, whole and by fold, as `Evaluation.metrics` has them."""
+    whole = audit.table[audit.table["dimension"] == EVERYWHERE]
+    folds = audit.by_fold[audit.by_fold["dimension"] == EVERYWHERE]
+    kept = ["metric", "value", "low", "high", "n", "reason"]
+    return pd.concat(
+        [
+            whole[kept].assign(slice_kind=EVERYWHERE, slice=EVERYWHERE),
+            folds[["metric", "value", "reason"]].assign(
+                slice_kind=FOLD, slice=folds["fold"].astype(str)
+            ),
+        ],
+        ignore_index=True,
+    ).assign(model="forecast")
+
+
+def write_tables(judged: Judged, folder: Path) -> tuple[Path, ...]:
+    """Write the tidy tables as CSV: every figure by group, shares, and for a yes or no the counts.
+
+    They hold counts that a card does not: they are for reviewers, not for publication.
+
+    Raises
+    ------
+    StoreError
+        If the folder refuses.
+    """
+    from cityai.store.files import guard_files
+
+    tables = {
+        "audit.csv": judged.audit.table,
+        "shares.csv": judged.shares.table,
+        "counts.csv": judged.shares.counts,
+    }
+    with guard_files(folder, "the tables cannot be written"):
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [(folder / n, table) for n, table in tables.items() if not table.empty]
+        for path, table in written:
+            table.to_csv(path, index=False)
+    return tuple(path for path, _ in written)
+
+
+@contextmanager
+def _time(progress: Progress, name: str, seconds: dict[str, float]) -> Iterator[None]:
+    begun = time.perf_counter()
+    with progress.stage(name):
+        yield
+    seconds[name] = time.perf_counter() - begun
+
+
+def _gather_facts(judged: Judged, seconds: dict[str, float]) -> RunFacts:
+    from cityai.card.draft.facts import RunFacts
+    from cityai.store.digests import digest_text
+
+    order, given = judged.order, judged.given
+    commit, dirty = read_git(order.workspace)
+    now = read_clock()
+    return RunFacts(
+        run_digest=digest_text(f"{order.digest} {given.digest}"),
+        data_digest=given.digest,
+        spec_digest=order.digest,
+        predictions_digest=given.digest,
+        git_commit=commit,
+        git_dirty=dirty,
+        created=now,
+        versions={name: find_version(name) for name in LIBRARIES},
+        seconds=dict(seconds),
+        first=now,
+        last=now,
+    )
+
+
+def _put_first(whole: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Order findings gravest first; among equals, what spoils all figures before single ones."""
+    ordered = (*sort_findings(whole), *sort_findings(more))
+    return tuple(sorted(ordered, key=lambda finding: SEVERITY.index(finding.status)))
+
+
+def _find_rejected(given: Given) -> Finding:
+    code, title = "audit.rejected_rows", "Every row could be used"
+    if not given.rejected:
+        return Finding(code, Status.PASS, title, f"All {given.read:,} rows were used.")
+    first = given.rejects.iloc[0]
+    reason = (
+        f"{given.rejected:,} of {given.read:,} rows could not be used; the first is row "
+        f"{first['row_number']}, column '{first['column']}': {first['reason']}."
+    )
+    return Finding(code, Status.FAIL, title, reason, float(given.rejected), 0.0, "rows")
+
+
+def _find_outcomes(given: Given) -> Finding:
+    code, title = "audit.outcomes", "What came to pass is known"
+    known, total = int(given.table[Y_TRUE].notna().sum()), len(given.table)
+    if known == total:
+        return Finding(code, Status.PASS, title, f"All {total:,} rows have an outcome.")
+    if known == 0:
+        reason = (
+            "No outcome is known yet. Who is in the rows and who receives is said; errors, and "
+            "whether they differ between groups, cannot be."
+        )
+        return Finding(code, Status.NOT_APPLICABLE, title, reason)
+    reason = (
+        f"{total - known:,} of {total:,} rows have no outcome. Figures rest on the others; they do "
+        "not hold for those without one if these differ."
+    )
+    return Finding(code, Status.NOT_ENOUGH, title, reason, float(total - known), 0.0, "rows")
+
+
+def _find_limits(limits: dict[str, float]) -> tuple[Finding, ...]:
+    if limits:
+        return ()
+    reason = "Neither the audit file nor the policy sets a limit, so no group is judged."
+    return (Finding("audit.limits", Status.NOT_APPLICABLE, "Limits", reason),)
