@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
+from cityai.assessment.alike import Varied, vary_metrics
 from cityai.assessment.gaps import OVERALL, Measures, measure_groups
 from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
@@ -193,7 +194,13 @@ def audit_scored(
     safe = protect_views(everyone, single, pairs, facts, places, least)
     single, pairs = list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]
-    rows = [row for v in views for m in metrics for row in _audit_metric(v, m, facts, spec)]
+    varied = vary_metrics(scored, metrics)
+    rows = [
+        row
+        for v in views
+        for m in metrics
+        for row in _audit_metric(v, m, facts, spec, varied.get(m.name))
+    ]
     table = pd.DataFrame(rows)
     followed = [follow_folds(v, metrics, facts, safe, least) for v in (everyone, *single)]
     by_fold = pd.concat(followed, ignore_index=True)
@@ -208,7 +215,7 @@ def audit_scored(
 
 
 def _audit_metric(
-    view: View, metric: Metric, facts: Facts, spec: JudgedSpec
+    view: View, metric: Metric, facts: Facts, spec: JudgedSpec, varied: Varied | None
 ) -> list[dict[str, object]]:
     shown = ~view.hidden & (view.n > 0)
     measured = measure_groups(
@@ -218,7 +225,7 @@ def _audit_metric(
         facts.design,
         view.reference,
         shown,
-        facts.clusters,
+        varied,
     )
     limit = spec.limits.get(metric.name, math.nan)
     sizes = count_under(view, facts, metric.denominator)

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from cityai.assessment.alike import Alike, Varied, vary_units
 from cityai.assessment.metrics import Metric
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import (
@@ -23,6 +24,8 @@ from cityai.assessment.statistics import Cells, compute_influence, compute_ratio
 
 OVERALL = -1
 """Index of the reference that holds every row."""
+MOST_ROWS = 50_000
+"""Sums of entities at single moments that are held at once by group."""
 ROUNDING = 1e-12
 """Share of a figure that the order of its sums may change; a gap below it is none."""
 
@@ -124,7 +127,7 @@ def measure_groups(
     design: Design,
     reference: Literal["overall", "best"] | int,
     shown: np.ndarray,
-    clusters: np.ndarray | None = None,
+    varied: Varied | None = None,
 ) -> Measures:
     """Measure a metric for every group and its gap to the reference.
 
@@ -143,9 +146,9 @@ def measure_groups(
     shown : numpy.ndarray
         (G,) bool: groups that may be shown; only these can be best, and only these count among
         the chances to be wrong.
-    clusters : numpy.ndarray, optional
-        (E,) int64 codes from 0: parts of one entity, such as a person whose group differs between
-        rows, share a code. Without it each is an entity of its own.
+    varied : Varied, optional
+        The entities that make up E, where each of E is not an entity of its own: persons in groups
+        of the same kind, or one whose group differs between rows.
     """
     pair = cells.values[
         ..., [cells.names.index(metric.numerator), cells.names.index(metric.denominator)]
@@ -158,7 +161,7 @@ def measure_groups(
     lookup = np.where(chosen == OVERALL, len(value) - 1, chosen)
     contrast = np.eye(len(value))[:, :-1]
     np.subtract.at(contrast, (lookup, np.arange(len(chosen))), 1.0)
-    engine = _Engine(pair, everyone, names, metric, totals, clusters)
+    engine = _Engine(pair, everyone, names, metric, totals, varied or vary_units(cells, names))
     level = engine.spread(np.eye(len(value))[:, :-1], design, level=True)
     apart = engine.spread(contrast, design, level=False)
     gap = value[:-1] - value[lookup]
@@ -212,7 +215,7 @@ class _Engine:
     names: tuple[str, str]
     metric: Metric
     totals: np.ndarray
-    clusters: np.ndarray | None
+    varied: Varied
 
     def spread(self, contrast: np.ndarray, design: Design, level: bool) -> Spread:
         """Spread of the contrasts (G + 1, C) of the groups' values."""
@@ -230,28 +233,24 @@ class _Engine:
         return spread_serial(influence, _fewest(present, contrast), level=level)
 
     def _by_entity(self, contrast: np.ndarray) -> Spread:
-        tensor = self._gather(self.pair.sum(axis=0))
-        present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
-        size = tensor[..., 1]
-        own = mend_leverage(compute_influence(tensor, self.names, self.metric), size)
-        freedom = _fewest(count_freedom(size), contrast)
-        return spread_entities(own @ contrast, _fewest(present, contrast), freedom)
+        entities = self.varied.entities
+        size = entities.weigh_sizes(self.weights)
+        influence = self._influence(entities)
+        own = mend_leverage(influence, size, entities.copies)
+        present = entities.copies @ (size > 0)
+        freedom = _fewest(count_freedom(size, entities.copies), contrast)
+        return spread_entities(
+            own @ contrast, _fewest(present, contrast), freedom, entities.count
+        )
 
-    def _gather(self, sums: np.ndarray) -> np.ndarray:
-        """Sums (E, 2) as (entities, G + 1, 2), the parts of an entity together."""
-        tensor: np.ndarray = sums[:, None, :] * self.weights[:, :, None]
-        if self.clusters is None:
-            return tensor
-        gathered = np.zeros((int(self.clusters.max()) + 1, *tensor.shape[1:]))
-        np.add.at(gathered, self.clusters, tensor)
-        return gathered
+    def _influence(self, alike: Alike) -> np.ndarray:
+        tensor = alike.weigh_pairs(self.weights)
+        return compute_influence(tensor, self.names, self.metric, self.totals)
 
     def _squares(self, contrast: np.ndarray) -> np.ndarray:
         total = np.zeros(contrast.shape[1])
-        for block in self.pair:
-            tensor = self._gather(block)
-            influence = compute_influence(tensor, self.names, self.metric, self.totals) @ contrast
-            total += (influence**2).sum(axis=0)
+        for part in self.varied.crossed.split(MOST_ROWS):
+            total += ((self._influence(part) @ contrast) ** 2).sum(axis=0)
         return total
 
 

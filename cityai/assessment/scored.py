@@ -47,8 +47,8 @@ class Scored:
         The sum that says how much of the whole a group is.
     events : tuple of str
         Sums that count people; a group with few of them, but some, is not shown.
-    clusters : numpy.ndarray or None
-        Which units are parts of one entity (see `GivenGroups`).
+    entity : numpy.ndarray or None
+        (rows,) int64 whom each row is about, where units are not the entities themselves.
     called : str
         What several entities are called.
     """
@@ -62,7 +62,7 @@ class Scored:
     counts: bool
     amount: str = "y"
     events: tuple[str, ...] = ()
-    clusters: np.ndarray | None = None
+    entity: np.ndarray | None = None
     called: str = "places"
 
 
@@ -87,17 +87,16 @@ def score_given(given: Given, groups: GivenGroups, spec: AuditFileSpec) -> Score
     Raises
     ------
     DataError
-        When moments times entities are more than can be held.
+        When moments times combinations of groups are more than can be held.
     """
     table = given.table
     amounts = spec.predictions.kind == "amount"
     sums, metrics = _score_amounts(table) if amounts else _score_answers(table)
     moments = table[AS_OF].to_numpy()
-    cells = len(np.unique(moments)) * len(np.unique(groups.units)) * len(sums.names)
-    if cells > MOST_CELLS:
+    times, units = len(pd.unique(table[AS_OF])), len(pd.unique(groups.units))
+    if times * units * len(sums.names) > MOST_CELLS:
         raise DataError(
-            f"{len(np.unique(moments)):,} moments of {len(np.unique(groups.units)):,} "
-            f"{spec.predictions.label_plural} are too many to hold at once",
+            f"{times:,} moments of {units:,} combinations of groups are too many to hold at once",
             where="predictions.columns.as_of",
             expected=f"at most {MOST_CELLS:,} figures",
             next_step="leave `as_of` out where each is asked about once; name the day as "
@@ -115,7 +114,7 @@ def score_given(given: Given, groups: GivenGroups, spec: AuditFileSpec) -> Score
         not amounts or bool(len(known) and (known == np.floor(known)).all()),
         ("y" if len(known) else "forecast") if amounts else "n",
         () if amounts else EVENTS,
-        groups.clusters,
+        pd.factorize(table[ENTITY])[0],
         spec.predictions.label_plural,
     )
 

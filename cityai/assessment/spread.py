@@ -45,7 +45,9 @@ class Spread:
     level: bool = False
 
 
-def spread_entities(influence: np.ndarray, blocks: np.ndarray, freedom: np.ndarray) -> Spread:
+def spread_entities(
+    influence: np.ndarray, blocks: np.ndarray, freedom: np.ndarray, entities: int | None = None
+) -> Spread:
     """Spread when blocks are entities.
 
     Parameters
@@ -57,20 +59,27 @@ def spread_entities(influence: np.ndarray, blocks: np.ndarray, freedom: np.ndarr
     freedom : numpy.ndarray
         (C,) degrees of freedom (`count_freedom`): a few large entities leave few, however many
         small ones there are.
+    entities : int, optional
+        E, where the influences of those alike are taken together in fewer rows.
     """
     error = np.sqrt((influence**2).sum(axis=0))
-    matrix = correlate(influence.T @ influence, len(influence))
+    count = len(influence) if entities is None else entities
+    matrix = correlate(influence.T @ influence, count)
     usable = freedom >= LEAST_FREEDOM
     return Spread(error, np.maximum(freedom, 1.0), blocks, matrix, usable)
 
 
-def mend_leverage(influence: np.ndarray, size: np.ndarray) -> np.ndarray:
+def mend_leverage(
+    influence: np.ndarray, size: np.ndarray, copies: np.ndarray | None = None
+) -> np.ndarray:
     """Make good what an entity hides of its own deviation by pulling the ratio towards itself.
 
     Parameters
     ----------
     influence, size : numpy.ndarray
         (E, G) influences, and denominators.
+    copies : numpy.ndarray, optional
+        (E,) entities that each row stands for; one without it.
 
     Returns
     -------
@@ -78,26 +87,28 @@ def mend_leverage(influence: np.ndarray, size: np.ndarray) -> np.ndarray:
         (E, G) each influence over ``sqrt(1 - h)``, h the entity's part of the denominator, at most
         nine tenths (Bell and McCaffrey 2002, Survey Methodology 28(2)).
     """
-    total = size.sum(axis=0)
+    total = size.sum(axis=0) if copies is None else copies @ size
     part = np.divide(size, total, out=np.zeros_like(size), where=total > 0)
     mended: np.ndarray = influence / np.sqrt(1 - np.minimum(part, 0.9))
     return mended
 
 
-def count_freedom(size: np.ndarray) -> np.ndarray:
+def count_freedom(size: np.ndarray, copies: np.ndarray | None = None) -> np.ndarray:
     """Count degrees of freedom of a ratio over unequal entities.
 
     Parameters
     ----------
     size : numpy.ndarray
         (E, G) denominators.
+    copies : numpy.ndarray, optional
+        (E,) entities that each row stands for; one without it.
 
     Returns
     -------
     numpy.ndarray
         (G,) as many as equal entities would leave that are worth as much (`count_effective`).
     """
-    freedom: np.ndarray = count_effective(size) - 1
+    freedom: np.ndarray = count_effective(size, copies) - 1
     return freedom
 
 
@@ -130,10 +141,13 @@ def spread_both(by_period: Spread, by_entity: Spread, cell_squares: np.ndarray) 
     )
 
 
-def count_effective(size: np.ndarray) -> np.ndarray:
-    """Count unequal blocks as equal ones: ``(sum s)^2 / sum s^2`` per column (Kish 1965)."""
-    squares = (size**2).sum(axis=0)
-    square: np.ndarray = size.sum(axis=0) ** 2
+def count_effective(size: np.ndarray, copies: np.ndarray | None = None) -> np.ndarray:
+    """Count unequal blocks as equal ones: ``(sum s)^2 / sum s^2`` per column (Kish 1965).
+
+    With `copies`, each line of `size` stands for so many blocks.
+    """
+    squares = (size**2).sum(axis=0) if copies is None else copies @ size**2
+    square: np.ndarray = (size.sum(axis=0) if copies is None else copies @ size) ** 2
     count: np.ndarray = np.divide(square, squares, out=np.zeros_like(squares), where=squares > 0)
     return count
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.gaps import Design, choose_design, describe_design
@@ -46,7 +47,7 @@ class Facts:
     cells, fold_cells : Cells
         Sums by moment (`as_of`, in order of time), or by fold, and entity.
     entities : tuple of str
-        Sorted; the second axis of both.
+        Sorted keys of units; the second axis of both.
     folds : tuple of int
         First axis of `fold_cells`.
     counts : bool
@@ -59,8 +60,6 @@ class Facts:
         The sum that says how much of the whole a group is.
     events : tuple of str
         Sums that count people; a group with few of them, but some, is not shown.
-    clusters : numpy.ndarray or None
-        Which entities are parts of one (see `measure_groups`).
     """
 
     cells: Cells
@@ -72,7 +71,6 @@ class Facts:
     unit: str
     amount: str = "y"
     events: tuple[str, ...] = ()
-    clusters: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +117,9 @@ class View:
 def gather_facts(scored: Scored, spec: JudgedSpec) -> Facts:
     """Sum the rows by moment and entity, and by fold and entity."""
     sums = scored.sums
-    entities, entity = np.unique(scored.unit, return_inverse=True)
-    moments, moment = np.unique(scored.moment, return_inverse=True)
-    folds, fold = np.unique(scored.fold, return_inverse=True)
+    entity, entities = pd.factorize(scored.unit, sort=True)
+    moment, moments = pd.factorize(scored.moment, sort=True)
+    fold, folds = pd.factorize(scored.fold, sort=True)
     by_moment = sum_cells(sums.values, moment, entity, len(moments), len(entities))
     by_fold = sum_cells(sums.values, fold, entity, len(folds), len(entities))
     policy = spec.policy
@@ -138,7 +136,6 @@ def gather_facts(scored: Scored, spec: JudgedSpec) -> Facts:
         scored.unit_name,
         scored.amount,
         scored.events,
-        scored.clusters,
     )
 
 

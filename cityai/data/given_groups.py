@@ -13,10 +13,6 @@ from cityai.data.groups import Membership, build_membership
 from cityai.findings import Finding, Status
 from cityai.spec.audit_file import AuditFileSpec
 
-PART = " # "
-"""Between an entity and the number of its part, where its group differs between rows."""
-
-
 @dataclass(frozen=True)
 class GivenGroups:
     """Who belongs where.
@@ -26,18 +22,14 @@ class GivenGroups:
     memberships : tuple of Membership
         Their weights are indexed by the keys of `units`.
     units : numpy.ndarray
-        (rows,) str: the key of each row. It is the entity, or a part of it: a person who is 24 in
-        one row and 25 in the next is two parts of one entity.
-    clusters : numpy.ndarray or None
-        (distinct units, in order,) int64 code of the entity that each is a part of; None when
-        every unit is an entity.
+        (rows,) object, str: the key of each row. Rows in the same groups share one, whoever they
+        are about; a person who is 24 in one row and 25 in the next has rows in two.
     findings : tuple of Finding
         Areas that the area table does not know.
     """
 
     memberships: tuple[Membership, ...]
     units: np.ndarray
-    clusters: np.ndarray | None
     findings: tuple[Finding, ...]
 
 
@@ -59,25 +51,25 @@ def divide_given(given: Given, areas: pd.DataFrame | None, spec: AuditFileSpec) 
         As `cityai.data.groups.build_memberships`.
     """
     described = given.groups.assign(**{AREA: given.table[AREA]})
-    entity = given.table[ENTITY].to_numpy(object).astype(str)
-    marked = described.astype(object).where(described.notna(), "\0")
-    pattern = pd.MultiIndex.from_frame(marked).factorize()[0]
-    pairs = pd.DataFrame({"entity": entity, "pattern": pattern}).drop_duplicates()
-    clusters = None
-    units = entity
-    if pairs["entity"].duplicated().any():
-        part = pd.Series(pattern).groupby(entity).transform(lambda p: p.factorize()[0])
-        units = np.array([f"{e}{PART}{n}" for e, n in zip(entity, part, strict=True)])
-        owner = pd.Series(entity, index=units)
-        owner = owner[~owner.index.duplicated()].sort_index()
-        clusters = owner.factorize()[0].astype(np.int64)
-    latest = described.set_axis(pd.Index(units, name=ENTITY), axis=0)
-    latest = latest[~latest.index.duplicated()].sort_index()
+    if any(d.attribute == "entity" for d in spec.audit.dimensions.values()):
+        described[ENTITY] = given.table[ENTITY]
+    pattern, found = _find_patterns(described)
+    keys = np.array([f"{i:06d}" for i in range(len(found))], dtype=object)
+    latest = described.iloc[found].set_axis(pd.Index(keys, name=ENTITY), axis=0)
     memberships = tuple(
         build_membership(name, dimension, latest.index, latest, areas)
         for name, dimension in spec.audit.dimensions.items()
     )
-    return GivenGroups(memberships, units, clusters, _find_unknown(given, areas))
+    return GivenGroups(memberships, keys[pattern], _find_unknown(given, areas))
+
+
+def _find_patterns(described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Code of each row's values, in their order, and the first row that has them."""
+    code = np.zeros(len(described), dtype=np.int64)
+    for name in described:
+        values, known = pd.factorize(described[name], sort=True)
+        code = pd.factorize(code * (len(known) + 1) + values + 1, sort=True)[0]
+    return code, np.unique(code, return_index=True)[1]
 
 
 def _find_unknown(given: Given, areas: pd.DataFrame | None) -> tuple[Finding, ...]:

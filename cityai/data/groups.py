@@ -205,6 +205,7 @@ def _divide_by_attribute(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     if attribute == "entity":
         labels = pd.Series(list(entities), index=entities, dtype=object)
+        labels = latest[ENTITY].astype(object) if ENTITY in latest else labels
     elif attribute in ("area", area_column):
         labels = latest[AREA].astype(object) if AREA in latest else pd.Series(None, index=entities)
     elif attribute in latest:

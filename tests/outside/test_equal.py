@@ -263,8 +263,8 @@ def test_a_person_whose_group_changes_stays_one_block():
         groups = divide_given(given_rows, None, SPEC)
         scored = score_given(given_rows, groups, SPEC)
         told.append(audit_scored(scored, groups.memberships, SPEC).table)
-    assert groups.clusters is not None
-    assert groups.clusters.max() + 1 == len(set(people))
+    assert len(set(groups.units)) == 2
+    assert scored.entity.max() + 1 == len(set(people))
     whole = [t[t["dimension"] == "overall"].set_index("metric") for t in told]
     assert whole[1].loc["selection_rate", "n"] == 200
     for name in ("value", "low", "high", "blocks"):

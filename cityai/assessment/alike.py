@@ -1,0 +1,237 @@
+"""Entities that are alike, taken together: a million persons become a few hundred rows.
+
+An interval over entities needs sums of squares of their influences. An entity's influence on a
+ratio is linear in its numerator, so entities with the same part in every group and the same
+denominator are, for every sum of squares, as many copies of their mean and one row for how far they
+lie apart. Nothing is rounded or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment.metrics import Metric
+from cityai.assessment.scored import Scored
+from cityai.assessment.statistics import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The pair of sums of one metric by entity, those alike taken together.
+
+    Attributes
+    ----------
+    unit : numpy.ndarray
+        (P,) int64, for each part of a row the line of weights that it has.
+    row : numpy.ndarray
+        (P,) int64 from 0 to R - 1: the row that it is a part of. A person whose group differs
+        between moments has several parts.
+    pair : numpy.ndarray
+        (P, 2) float64 numerator and denominator, times the root of the number of copies.
+    size : numpy.ndarray
+        (P,) float64 denominator of one entity.
+    copies : numpy.ndarray
+        (R,) float64 entities that a row stands for; 0 for a row of how far they lie apart.
+    """
+
+    unit: np.ndarray
+    row: np.ndarray
+    pair: np.ndarray
+    size: np.ndarray
+    copies: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Entities behind the rows."""
+        return round(float(self.copies.sum()))
+
+    def weigh_pairs(self, weights: np.ndarray) -> np.ndarray:
+        """Sums by row and group: weights (units, G) give (R, G, 2)."""
+        return self._add_parts(weights[self.unit][:, :, None] * self.pair[:, None, :])
+
+    def weigh_sizes(self, weights: np.ndarray) -> np.ndarray:
+        """Denominators of one entity of each row by group: weights (units, G) give (R, G)."""
+        return self._add_parts(weights[self.unit] * self.size[:, None])
+
+    def split(self, most: int) -> Iterator[Alike]:
+        """Split into pieces of about so many rows, none of them torn."""
+        order = np.argsort(self.row, kind="stable")
+        row = self.row[order]
+        for start in range(0, len(self.copies), most):
+            low, high = np.searchsorted(row, [start, start + most])
+            held = order[low:high]
+            yield Alike(
+                self.unit[held],
+                self.row[held] - start,
+                self.pair[held],
+                self.size[held],
+                self.copies[start : start + most],
+            )
+
+    def _add_parts(self, parts: np.ndarray) -> np.ndarray:
+        if len(self.copies) == len(self.row):
+            return parts
+        added = np.zeros((len(self.copies), *parts.shape[1:]))
+        np.add.at(added, self.row, parts)
+        return added
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Whom rows are about.
+
+    Attributes
+    ----------
+    part : numpy.ndarray
+        (rows,) int64 part of an entity that each row is about, counted in order of appearance.
+    unit : numpy.ndarray
+        (P,) int64 line of weights of each part.
+    several : numpy.ndarray
+        (P,) bool: the entity has other parts too.
+    row : numpy.ndarray
+        For each of these parts, int64 code of its entity.
+    """
+
+    part: np.ndarray
+    unit: np.ndarray
+    several: np.ndarray
+    row: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """What varies from draw to draw, for one metric.
+
+    Attributes
+    ----------
+    entities : Alike
+        Sums of entities over all moments.
+    crossed : Alike
+        Sums of entities at single moments.
+    """
+
+    entities: Alike
+    crossed: Alike
+
+
+def vary_metrics(scored: Scored, metrics: Sequence[Metric]) -> dict[str, Varied]:
+    """Take entities together that are alike, over all moments and at each, for every metric.
+
+    Returns
+    -------
+    dict of str to Varied
+        By metric; empty where each unit is an entity of its own.
+    """
+    if scored.entity is None:
+        return {}
+    unit = pd.factorize(scored.unit, sort=True)[0].astype(np.int64)
+    moment = pd.factorize(scored.moment)[0].astype(np.int64)
+    whole = find_parts(unit, scored.entity)
+    at_once = whole
+    if moment.any():
+        at_once = find_parts(unit, moment * (int(scored.entity.max()) + 1) + scored.entity)
+    names = scored.sums.names
+    found = {}
+    for metric in metrics:
+        columns = [names.index(metric.numerator), names.index(metric.denominator)]
+        pair = scored.sums.values[:, columns]
+        entities = take_together(pair, whole)
+        crossed = entities if at_once is whole else take_together(pair, at_once)
+        found[metric.name] = Varied(entities, crossed)
+    return found
+
+
+def find_parts(unit: np.ndarray, entity: np.ndarray) -> Parts:
+    """Find the parts of entities: the rows of one entity in one unit are one part.
+
+    Parameters
+    ----------
+    unit, entity : numpy.ndarray
+        (rows,) int64 codes from 0: the line of weights of each row, and whom it is about.
+    """
+    part, found = pd.factorize(entity * (int(unit.max()) + 1) + unit)
+    of_entity, of_unit = np.divmod(np.asarray(found, np.int64), int(unit.max()) + 1)
+    whom = pd.factorize(of_entity)[0]
+    several = np.bincount(whom)[whom] > 1
+    return Parts(part, of_unit, several, np.unique(whom[several], return_inverse=True)[1])
+
+
+def take_together(pair: np.ndarray, parts: Parts) -> Alike:
+    """Take together what is alike.
+
+    Parameters
+    ----------
+    pair : numpy.ndarray
+        (rows, 2) float64 numerator and denominator.
+    parts : Parts
+        Whom the rows are about.
+    """
+    if len(parts.unit) < len(parts.part):
+        size = len(parts.unit)
+        added = [np.bincount(parts.part, weights=pair[:, k], minlength=size) for k in range(2)]
+        pair = np.column_stack(added)
+    if not parts.several.any():
+        return _join_singles(pair, parts.unit)
+    several = parts.several
+    alike = _join_singles(pair[~several], parts.unit[~several])
+    return Alike(
+        np.concatenate([alike.unit, parts.unit[several]]),
+        np.concatenate([alike.row, len(alike.copies) + parts.row]),
+        np.concatenate([alike.pair, pair[several]]),
+        np.concatenate([alike.size, pair[several, 1]]),
+        np.concatenate([alike.copies, np.ones(int(parts.row.max()) + 1)]),
+    )
+
+
+def vary_units(cells: Cells, names: tuple[str, str]) -> Varied:
+    """Take every unit of the cells for an entity of its own.
+
+    Parameters
+    ----------
+    cells : Cells
+        (B, E, K) sums.
+    names : tuple of str
+        Numerator and denominator.
+    """
+    pair = cells.values[..., [cells.names.index(n) for n in names]]
+    blocks, units = pair.shape[:2]
+    unit = np.arange(units)
+    every = np.arange(blocks * units)
+    return Varied(
+        _keep_apart(pair.sum(axis=0), unit, unit),
+        _keep_apart(pair.reshape(-1, 2), np.tile(unit, blocks), every),
+    )
+
+
+def _keep_apart(pair: np.ndarray, unit: np.ndarray, row: np.ndarray) -> Alike:
+    return Alike(unit, row, pair, pair[:, 1], np.ones(len(row)))
+
+
+def _join_singles(pair: np.ndarray, unit: np.ndarray) -> Alike:
+    top, bottom = pair[:, 0], pair[:, 1]
+    sizes, size = pd.factorize(bottom)
+    code, found = pd.factorize(unit.astype(np.int64) * max(len(size), 1) + sizes)
+    copies = np.bincount(code, minlength=len(found)).astype(np.float64)
+    mean = np.bincount(code, weights=top, minlength=len(found)) / np.maximum(copies, 1.0)
+    apart = np.sqrt(np.bincount(code, weights=(top - mean[code]) ** 2, minlength=len(found)))
+    of_unit, of_size = np.divmod(np.asarray(found, np.int64), max(len(size), 1))
+    held = np.asarray(size, np.float64)[of_size]
+    spread = apart > 0
+    root = np.sqrt(copies)
+    rows = len(found) + int(spread.sum())
+    return Alike(
+        np.concatenate([of_unit, of_unit[spread]]),
+        np.arange(rows),
+        np.column_stack(
+            [
+                np.concatenate([root * mean, apart[spread]]),
+                np.concatenate([root * held, np.zeros(int(spread.sum()))]),
+            ]
+        ),
+        np.concatenate([held, held[spread]]),
+        np.concatenate([copies, np.zeros(int(spread.sum()))]),
+    )
