@@ -17,6 +17,7 @@ from cityai.assessment.alike import Varied, vary_metrics
 from cityai.assessment.gaps import OVERALL, Measures, measure_groups
 from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
+from cityai.assessment.ranking import rank_groups
 from cityai.assessment.scored import Scored, score_predictions
 from cityai.assessment.trend import find_trends, follow_folds
 from cityai.assessment.verdicts import count_more_blocks, judge_gap
@@ -40,9 +41,6 @@ from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
-
-FEW_FOR_DECIMALS = 200
-"""Below this amount a share is said in whole percent: decimals would give the count away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,8 @@ def audit_scored(
         for m in metrics
         for row in _audit_metric(v, m, facts, spec, varied.get(m.name))
     ]
-    table = pd.DataFrame(rows)
+    ranked = rank_groups(scored, views, spec.policy.confidence, least)
+    table = pd.concat([pd.DataFrame(rows), ranked], ignore_index=True)
     followed = [follow_folds(v, metrics, facts, safe, least) for v in (everyone, *single)]
     by_fold = pd.concat(followed, ignore_index=True)
     return Audit(
@@ -280,7 +279,7 @@ def _compare_group(
 ) -> dict[str, object]:
     at, value, gap = int(found.reference[g]), float(found.value[g]), float(found.gap[g])
     margin, blocks = float(found.gap_margin[g]), float(found.blocks[g])
-    digits = 1 if not facts.counts or size >= FEW_FOR_DECIMALS else 0
+    digits = 1 if not facts.counts or size >= say.FEW_FOR_DECIMALS else 0
     hidden = at != OVERALL and bool(view.hidden[at])
     beside = math.nan if hidden else float(found.reference_value[g])
     itself = at == g or bool((view.weights[:, g] == 1).all())

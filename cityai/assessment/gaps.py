@@ -239,9 +239,7 @@ class _Engine:
         own = mend_leverage(influence, size, entities.copies)
         present = entities.copies @ (size > 0)
         freedom = _fewest(count_freedom(size, entities.copies), contrast)
-        return spread_entities(
-            own @ contrast, _fewest(present, contrast), freedom, entities.count
-        )
+        return spread_entities(own @ contrast, _fewest(present, contrast), freedom, entities.count)
 
     def _influence(self, alike: Alike) -> np.ndarray:
         tensor = alike.weigh_pairs(self.weights)

@@ -57,6 +57,16 @@ UNSURE: Final = (
 SUPPRESSED: Final = (
     "Not shown: fewer than {least} people or events, or a cell that would reveal one."
 )
+FEW_FOR_DECIMALS: Final = 200
+"""Below this amount a share is said in whole percent: decimals would give the count away."""
+RANKED: Final = (
+    "{place}: of one with the outcome and one without, the score was higher for the first in "
+    "{value} of all pairs. It is a figure without a limit."
+)
+NO_RANKING: Final = "No value: {reason}."
+NO_RANKING_OF_SHARES: Final = (
+    "No value: these are shares of residents, and single rows cannot be told apart by them."
+)
 NO_LIMIT: Final = "No limit is declared for this metric."
 IS_REFERENCE: Final = "This is what the others are compared with."
 NO_REFERENCE: Final = "There is nothing to compare it with: {reference} has no figure to show."

@@ -84,6 +84,9 @@ METRICS: Final[dict[str, MetricWords]] = {
         "Scores against outcomes", "sum of the scores over the number of outcomes", "ratio"
     ),
     "brier": MetricWords("Brier score", "mean squared error of the score; low is good", "ratio"),
+    "auc": MetricWords(
+        "Ranking (AUC)", "pairs in which the score was higher for the one with the outcome", "ratio"
+    ),
     "mean_score": MetricWords("Mean score", "average of the score", "ratio"),
 }
 """Metrics that have words. Another metric is shown under its own name."""

@@ -13,6 +13,7 @@ from cityai.data.groups import Membership, build_membership
 from cityai.findings import Finding, Status
 from cityai.spec.audit_file import AuditFileSpec
 
+
 @dataclass(frozen=True)
 class GivenGroups:
     """Who belongs where.

@@ -64,7 +64,6 @@ def draw_weights(rng: np.random.Generator, units: int, *, soft: bool) -> np.ndar
     return np.eye(4)[rng.integers(0, 4, units)]
 
 
-
 @pytest.mark.parametrize("kind", ["alone", "repeated", "moving"])
 @pytest.mark.parametrize("metric", [RATE, ROOT])
 @settings(max_examples=25, deadline=None)

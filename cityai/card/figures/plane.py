@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -25,7 +26,13 @@ from cityai.card.figures.canvas import (
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_gap, write_interval, write_number
 
-POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
+NEAR = 0.05
+"""Part of an axis within which two points share a label."""
+LEAST = 0.01
+"""Half of the least range of the costs that is drawn: differences of less are none to a reader."""
+POINTS = FuncFormatter(
+    lambda value, _: f"{round(value * 100, 2):+g}".replace("-", "\N{MINUS SIGN}") if value else "0"
+)
 
 
 def draw_plane(part: OptionsPart | None) -> Figure | None:
@@ -105,32 +112,60 @@ def _tell(option: OptionResult) -> str:
 def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, int]) -> None:
     axes.axhline(0, color=LINE, linewidth=1)
     axes.axvline(0, color=LINE, linewidth=1)
-    seen: dict[tuple[float, float], int] = {}
-    for option in options:
-        if option.closed is None or option.lost is None:
-            continue
-        x, y, colour = option.closed, option.lost, FIRST if option.chosen else INK
+    drawn = [o for o in options if o.closed is not None and o.lost is not None]
+    # The chosen one lies on top, so that another at the same place does not hide it.
+    for option in sorted(drawn, key=lambda o: o.chosen):
+        x, y = option.closed, option.lost
         if option.closed_low is not None and option.closed_high is not None:
             axes.plot([option.closed_low, option.closed_high], [y, y], color=MUTED, linewidth=1.2)
         if option.lost_low is not None and option.lost_high is not None:
             axes.plot([x, x], [option.lost_low, option.lost_high], color=MUTED, linewidth=1.2)
-        face = FIRST if option.chosen else PANEL
-        axes.plot([x], [y], marker="o", markersize=8, color=colour, markerfacecolor=face)
-        place = (round(x, 3), round(y, 3))
-        seen[place] = seen.get(place, 0) + 1
-        axes.annotate(
-            str(numbers[option.name]),
-            (x, y),
-            xytext=(-4 + 11 * seen[place], 6),
-            textcoords="offset points",
-            color=colour,
-        )
+        colour, face = (FIRST, FIRST) if option.chosen else (INK, PANEL)
+        axes.plot([x], [y], marker="o", markersize=8, color=colour, markerfacecolor=face, zorder=3)
     first = options[0]
     axes.set_title(shorten(f"{describe_metric(first.metric).label}: {first.group}", 44))
     axes.set_xlabel("Points of the gap closed")
-    axes.set_ylabel(f"Points of {describe_metric(first.cost_metric).label.lower()} lost")
+    axes.set_ylabel(f"Points of {describe_metric(first.cost_metric).label.lower()} added")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(POINTS)
         axis.set_major_locator(MaxNLocator(5))
     axes.margins(0.12)
+    low, high = axes.get_ylim()
+    ends = [v for o in drawn for v in (o.lost, o.lost_low, o.lost_high) if v is not None]
+    if max(map(abs, ends), default=0.0) < LEAST:
+        low, high = -LEAST, LEAST
+    axes.set_ylim(low, high)
     axes.grid(True)
+    _write_numbers(axes, drawn, numbers)
+
+
+def _write_numbers(axes: Axes, options: list[OptionResult], numbers: dict[str, int]) -> None:
+    """Write each option's number beside its point; those that lie close share one place."""
+    wide, high = np.ptp(axes.get_xlim()) * NEAR, np.ptp(axes.get_ylim()) * NEAR
+    groups: list[list[OptionResult]] = []
+    for option in options:
+        x, y = _place(option)
+        near = (
+            g
+            for g in groups
+            if any(abs(x - a) < wide and abs(y - b) < high for a, b in map(_place, g))
+        )
+        found = next(near, None)
+        groups.append([option]) if found is None else found.append(option)
+    spots = [(max(_place(o)[0] for o in g), max(_place(o)[1] for o in g)) for g in groups]
+    for group, (x, y) in zip(groups, spots, strict=True):
+        crowded = any(0 < a - x < 5 * wide and abs(b - y) < high for a, b in spots)
+        axes.annotate(
+            ", ".join(str(numbers[o.name]) for o in group),
+            (x, y),
+            xytext=(-7, -13) if crowded else (7, 6),
+            ha="right" if crowded else "left",
+            textcoords="offset points",
+            color=FIRST if any(o.chosen for o in group) else INK,
+            zorder=4,
+        )
+
+
+def _place(option: OptionResult) -> tuple[float, float]:
+    assert option.closed is not None and option.lost is not None  # noqa: S101, PT018
+    return option.closed, option.lost
