@@ -1,9 +1,10 @@
-"""How long the audit's arithmetic takes, beside fairlearn's bootstrap and beside reading the rows.
+"""How long the audit's arithmetic takes, and how its intervals cover, beside fairlearn's.
 
 Run: python benchmarks/audit_speed.py [folder for the plot]
 
 fairlearn is timed on a few replicates of six metrics and scaled to 1,000, on the same rows. The
 floor is one `numpy.bincount` of the codes: nothing that looks at every row once can be faster.
+Coverage is counted on the same simulated panels for both, fairlearn with few replicates.
 """
 
 from __future__ import annotations
@@ -12,20 +13,30 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from audit_coverage import NAMES as CELL_NAMES
+from audit_coverage import UNDER, Shape, draw_cells, draw_city, find_truth
 from matplotlib.figure import Figure
 
+from cityai.assessment.alike import Varied, find_parts, take_together
+from cityai.assessment.answers import ANSWER_METRICS, build_answer_sums
 from cityai.assessment.gaps import choose_design, measure_groups
 from cityai.assessment.metrics import METRICS
-from cityai.assessment.statistics import Cells, resample_sums, sum_cells
+from cityai.assessment.statistics import Cells, compute_ratio, resample_sums, sum_cells
+from cityai.columns import Y_PRED, Y_TRUE
+from cityai.data.given import DECISION
 
 REPLICATES = 1_000
 TIMED = 3
 SIX = ("wape", "mae", "rmse", "bias", "under_forecast_share", "over_forecast_share")
 NAMES = ("n", "y", "excess", "abs_error", "squared_error", "under", "over", "spare")
 BLOCKS = 26
+PANELS, RESAMPLES = 60, 60
+"""Panels on which coverage is counted, and fairlearn's replicates on each."""
 
 
 def draw_rows(rows: int, groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -115,6 +126,88 @@ def time_all(rows: int, groups: int, replicates: int = REPLICATES) -> dict[str, 
     }
 
 
+def clock_persons(rows: int, groups: int) -> dict[str, float]:
+    """Seconds for the rates of a yes or no when every row is a person: sums, then intervals."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, groups, rows)
+    table = pd.DataFrame(
+        {
+            Y_TRUE: (rng.random(rows) < 0.2).astype(float),
+            DECISION: (rng.random(rows) < 0.3).astype(float),
+            Y_PRED: rng.random(rows).round(4),
+        }
+    )
+    sums = build_answer_sums(table)
+    person = np.arange(rows)
+    design = choose_design("others like these", 1, 0.95, 6)
+    shown = np.ones(groups, bool)
+
+    def judge() -> None:
+        parts = find_parts(group, person)
+        cells = Cells(sum_cells(sums.values, group * 0, group, 1, groups), sums.names)
+        for metric in ANSWER_METRICS:
+            columns = [sums.names.index(n) for n in (metric.numerator, metric.denominator)]
+            alike = take_together(sums.values[:, columns], parts)
+            varied = Varied(alike, alike)
+            measure_groups(cells, np.eye(groups), metric, design, "overall", shown, varied)
+
+    return {
+        "persons: sums of the rows": clock(lambda: build_answer_sums(table), 2),
+        f"persons: intervals, {len(ANSWER_METRICS)} rates": clock(judge, 3),
+    }
+
+
+def cover_both(shape: Shape, periods: int) -> str:
+    """Count how often each interval of the groups' gaps holds the truth, on the same panels."""
+    from fairlearn.metrics import MetricFrame
+
+    rng = np.random.default_rng(11)
+    design = choose_design(shape.infers, periods, 0.95, 6)  # type: ignore[arg-type]
+    held = {"ours": 0, "fairlearn": 0}
+    asked = shown = 0
+
+    def gap(y: np.ndarray, p: np.ndarray, *, group: np.ndarray, of: int) -> float:
+        y, short = np.asarray(y), np.maximum(np.asarray(y) - np.asarray(p), 0)
+        own = np.asarray(group) == of
+        return float(short[own].sum() / y[own].sum() - short.sum() / y.sum())
+
+    for _ in range(PANELS):
+        city = draw_city(rng, shape)
+        equal = shape.infers != "this city"
+        true = np.zeros(shape.groups)
+        if not equal:
+            level = compute_ratio(find_truth(rng, city, shape), CELL_NAMES, UNDER)
+            true = level[:-1] - level[-1]
+        cells = draw_cells(rng, city, periods, shape)
+        weights = np.eye(shape.groups)[city.group]
+        for g in range(shape.groups):
+            one = np.arange(shape.groups) == g
+            found = measure_groups(cells, weights, UNDER, design, "overall", one)
+            shown += bool(np.isfinite(found.gap_margin[g]))
+            held["ours"] += bool(abs(found.gap[g] - true[g]) <= found.gap_margin[g])
+        y = cells.values[..., CELL_NAMES.index("y")].ravel()
+        p = y - cells.values[..., CELL_NAMES.index("under")].ravel()
+        group = np.tile(city.group, periods)
+        frame = MetricFrame(
+            metrics={f"g{g}": partial(gap, of=g) for g in range(shape.groups)},
+            y_true=y,
+            y_pred=p,
+            sensitive_features=np.zeros(len(y)),
+            sample_params={f"g{g}": {"group": group} for g in range(shape.groups)},
+            n_boot=RESAMPLES,
+            ci_quantiles=[0.025, 0.975],
+            random_state=1,
+        )
+        low, high = (q.to_numpy(float) for q in frame.overall_ci)
+        held["fairlearn"] += int(((low <= true) & (true <= high)).sum())
+        asked += shape.groups
+    ours = 100 * held["ours"] / shown if shown else float("nan")
+    return (
+        f"ours {ours:5.1f} % (shown {100 * shown / asked:.0f} %), "
+        f"fairlearn's rows {100 * held['fairlearn'] / asked:5.1f} %"
+    )
+
+
 def draw_growth(folder: Path) -> None:
     """Growth over rows, groups and replicates, as a plot."""
     figure = Figure(figsize=(10, 3), layout="constrained")
@@ -151,6 +244,17 @@ def main() -> None:
     print("1,000,000 rows, 100 groups")
     for name, seconds in time_all(1_000_000, 100).items():
         print(f"  {name:40}{seconds:10.5f} s")
+    for name, seconds in clock_persons(1_000_000, 100).items():
+        print(f"  {name:40}{seconds:10.5f} s")
+    print(
+        f"coverage of the gap's 95% interval, 13 periods, {PANELS} panels x 5 groups "
+        f"(fairlearn: {RESAMPLES} replicates each)"
+    )
+    for label, shape in (
+        ("this city, places fixed", Shape(shared=0.5)),
+        ("others like these, 60 equal areas", Shape(infers="others like these", skew=0.3)),
+    ):
+        print(f"  {label:40}{cover_both(shape, 13)}")
     draw_growth(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
 
 

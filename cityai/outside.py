@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cityai.card.record import CardRecord
     from cityai.data.given import Given
     from cityai.data.given_groups import GivenGroups
+    from cityai.spec.audit_file import AuditFileSpec
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Audited:
     seconds: dict[str, float]
 
 
-def judge_given(order: AuditOrder, path: Path) -> Judged:
+def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> Judged:
     """Read given predictions and judge them; publish nothing.
 
     Parameters
@@ -84,6 +85,8 @@ def judge_given(order: AuditOrder, path: Path) -> Judged:
         From `load_audit`.
     path : Path
         The predictions: CSV, Parquet, or a database.
+    progress : Progress, optional
+        Told what is being done; silent by default.
 
     Raises
     ------
@@ -99,18 +102,25 @@ def judge_given(order: AuditOrder, path: Path) -> Judged:
     from cityai.data.side_tables import read_areas
 
     spec = order.spec
-    given = read_given(path, spec)
-    areas = None if spec.areas is None else read_areas(order, spec.areas).table
-    groups = divide_given(given, areas, spec)
-    scored = score_given(given, groups, spec)
-    fitted = fit_limits(spec, scored.metrics)
-    audit = audit_scored(scored, groups.memberships, fitted)
-    shares = count_shares(scored, groups.memberships, fitted, spec.audit.limits.get(REPRESENTATION))
+    with progress.stage("reading"):
+        given = read_given(path, spec)
+        areas = None if spec.areas is None else read_areas(order, spec.areas).table
+    with progress.stage("groups and sums"):
+        progress.advance(1, 4)
+        groups = divide_given(given, areas, spec)
+        scored = score_given(given, groups, spec)
+        fitted = fit_limits(spec, scored.metrics)
+    with progress.stage("figures by group"):
+        progress.advance(2, 4)
+        audit = audit_scored(scored, groups.memberships, fitted)
+        progress.advance(3, 4)
+        limit = spec.audit.limits.get(REPRESENTATION)
+        shares = count_shares(scored, groups.memberships, fitted, limit)
     whole = (
         check_maturity(given, spec),
         _find_rejected(given),
         _find_outcomes(given),
-        *_find_limits(fitted.limits),
+        *_find_limits(spec, fitted),
         *groups.findings,
     )
     findings = _put_first(whole, (*shares.findings, *audit.findings))
@@ -149,7 +159,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
     name = order.spec.name
     with open_store(order.state).lock_project(name), open_run(order.state, name) as run:
         with _time(progress, "audit", seconds):
-            judged = judge_given(order, path)
+            judged = judge_given(order, path, progress)
         with _time(progress, "card and tracking", seconds):
             spec, facts = judged.order.spec, _gather_facts(judged, seconds)
             handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
@@ -286,8 +296,18 @@ def _find_outcomes(given: Given) -> Finding:
     return Finding(code, Status.NOT_ENOUGH, title, reason, float(total - known), 0.0, "rows")
 
 
-def _find_limits(limits: dict[str, float]) -> tuple[Finding, ...]:
-    if limits:
+def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, ...]:
+    """Say which of the policy's limits do not apply, and whether any does."""
+    code, title = "audit.limits", "Limits"
+    left = sorted(set(spec.policy.limits) - set(fitted.policy.limits) - set(spec.audit.limits))
+    kind = f"predictions of {spec.predictions.kind}"
+    told = f"The policy's limits on {', '.join(left)} do not apply." if left else ""
+    if not fitted.limits:
+        reason = (
+            f"Neither the audit file nor the policy sets a limit for {kind}: no group is judged."
+        )
+        return (Finding(code, Status.NOT_APPLICABLE, title, f"{reason} {told}".rstrip()),)
+    if not left:
         return ()
-    reason = "Neither the audit file nor the policy sets a limit, so no group is judged."
-    return (Finding("audit.limits", Status.NOT_APPLICABLE, "Limits", reason),)
+    judged = f"Judged by {', '.join(sorted(fitted.limits))}."
+    return (Finding(code, Status.PASS, title, f"{judged} {told}"),)

@@ -18,6 +18,9 @@ from cityai.assessment.metrics import Metric
 from cityai.assessment.scored import Scored
 from cityai.assessment.statistics import Cells
 
+MOST_SIZES = 64
+"""Whole denominators below this are their own codes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alike:
@@ -213,16 +216,20 @@ def _keep_apart(pair: np.ndarray, unit: np.ndarray, row: np.ndarray) -> Alike:
 
 def _join_singles(pair: np.ndarray, unit: np.ndarray) -> Alike:
     top, bottom = pair[:, 0], pair[:, 1]
-    sizes, size = pd.factorize(bottom)
-    code, found = pd.factorize(unit.astype(np.int64) * max(len(size), 1) + sizes)
+    sizes, size = _code_sizes(bottom)
+    code, found = unit * len(size) + sizes, np.arange((int(unit.max(initial=0)) + 1) * len(size))
+    if len(found) > len(code):
+        code, found = pd.factorize(code)
     copies = np.bincount(code, minlength=len(found)).astype(np.float64)
     mean = np.bincount(code, weights=top, minlength=len(found)) / np.maximum(copies, 1.0)
     apart = np.sqrt(np.bincount(code, weights=(top - mean[code]) ** 2, minlength=len(found)))
-    of_unit, of_size = np.divmod(np.asarray(found, np.int64), max(len(size), 1))
+    kept = copies > 0
+    copies, mean, apart = copies[kept], mean[kept], apart[kept]
+    of_unit, of_size = np.divmod(np.asarray(found, np.int64)[kept], max(len(size), 1))
     held = np.asarray(size, np.float64)[of_size]
     spread = apart > 0
     root = np.sqrt(copies)
-    rows = len(found) + int(spread.sum())
+    rows = len(copies) + int(spread.sum())
     return Alike(
         np.concatenate([of_unit, of_unit[spread]]),
         np.arange(rows),
@@ -235,3 +242,10 @@ def _join_singles(pair: np.ndarray, unit: np.ndarray) -> Alike:
         np.concatenate([held, held[spread]]),
         np.concatenate([copies, np.zeros(int(spread.sum()))]),
     )
+
+
+def _code_sizes(bottom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    whole = bottom.astype(np.int64)
+    if len(whole) and whole.min() >= 0 and whole.max() < MOST_SIZES and (whole == bottom).all():
+        return whole, np.arange(int(whole.max()) + 1, dtype=np.float64)
+    return pd.factorize(bottom)

@@ -180,7 +180,8 @@ def _tell_shares(judged: Judged) -> list[str]:
             known = [(row[key], what) for key, what in shares if math.isfinite(row[key])]
             parts = [f"{share:.0%} of the {what}" for share, what in known]
             lines.append(f"{dimension['label']}, {row['group']}: {', '.join(parts)}")
-    return lines or ["no dimension is declared"]
+    declared = not judged.audit.dimensions.empty
+    return lines or ["too few rows to show" if declared else "no dimension is declared"]
 
 
 def _tell_groups(audit: Audit) -> list[str]:

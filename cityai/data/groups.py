@@ -304,7 +304,17 @@ def _share_residents(dimension: DimensionSpec, areas: pd.DataFrame, where: str) 
 
 
 def _check_totals(amounts: pd.DataFrame, total: pd.Series, where: str) -> None:
-    wrong = (total > 1 + TOLERANCE) | (amounts < 0).any(axis=1)
+    below = amounts < 0
+    if below.any(axis=None):
+        group = str(below.any().idxmax())
+        area = below.index[below[group].to_numpy()][0]
+        raise DataError(
+            f"the share of '{group}' in area '{area}' is below 0: {amounts.loc[area, group]:.1%}",
+            where=f"{where}.shares",
+            expected="shares from 0 to 100%",
+            next_step="correct the column in the area table",
+        )
+    wrong = total > 1 + TOLERANCE
     if wrong.any():
         area = wrong.index[wrong.to_numpy()][0]
         raise DataError(

@@ -223,3 +223,26 @@ def test_exit_codes(order, answers_text, tmp_path, own_store, capsys, monkeypatc
     said = capsys.readouterr()
     assert "400 of 400 used" in said.out
     assert "Traceback" not in said.err
+
+
+def test_a_share_below_zero_is_named(order, amounts_text, tmp_path):
+    text = amounts_text.replace("[born_abroad]}}", "[loss]}, per: share}")
+    written = order(text.replace("[born_here]", "[part]"))
+    areas = pd.read_csv(tmp_path / "areas.csv").assign(part=0.6, loss=-0.1)
+    areas.to_csv(tmp_path / "areas.csv", index=False)
+    make_tons().to_csv(tmp_path / "tons.csv", index=False)
+    with pytest.raises(DataError, match=r"the share of 'abroad' in area 'D0' is below 0: -10\.0%"):
+        judge_given(written, tmp_path / "tons.csv")
+
+
+def test_limits_of_another_kind_are_left_out_with_a_word(judge, answers_text):
+    [told] = find(judge(make_people(), answers_text), "audit.limits")
+    assert told.status == "pass"
+    assert told.reason == (
+        "Judged by selection_rate. The policy's limits on bias, coverage, under_forecast_share "
+        "do not apply."
+    )
+    without = answers_text.replace("  limits: {selection_rate: 0.1}\n", "")
+    [told] = find(judge(make_people(), without), "audit.limits")
+    assert told.status == "not applicable"
+    assert "no group is judged" in told.reason

@@ -225,8 +225,14 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
         boundaries="",
         boundaries_key="",
         metric_reason=spec.words.model.metric_reason,
-        in_words=told or ("No outcome is known yet, so nobody can say how good they are.",),
+        in_words=told or (_excuse_silence(handed.given),),
     )
+
+
+def _excuse_silence(given: Given) -> str:
+    if given.table[Y_TRUE].isna().all():
+        return "No outcome is known yet, so nobody can say how good they are."
+    return "There are too few rows to show how good they are."
 
 
 def _describe_design(spec: AuditFileSpec, given: Given) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
     drawn = [o for o in options if o.closed is not None and o.lost is not None]
     # The chosen one lies on top, so that another at the same place does not hide it.
     for option in sorted(drawn, key=lambda o: o.chosen):
-        x, y = option.closed, option.lost
+        x, y = _place(option)
         if option.closed_low is not None and option.closed_high is not None:
             axes.plot([option.closed_low, option.closed_high], [y, y], color=MUTED, linewidth=1.2)
         if option.lost_low is not None and option.lost_high is not None:
