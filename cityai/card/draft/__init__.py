@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cityai.card.draft import described
-from cityai.card.draft.audited import draft_fairness, find_hidden, list_suppressed
-from cityai.card.draft.evaluated import draft_eval
+from cityai.card.draft.audited import draft_fairness, find_withheld, list_suppressed
+from cityai.card.draft.evaluated import draft_eval, hides_periods
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.modelled import draft_model
@@ -61,10 +61,10 @@ def draft_card(
         facts, evaluation, audit, quality, backtest, explanation, mitigation
     )
     fairness = draft_fairness(audit, spec)
+    hidden, secret = find_withheld(audit, spec), list_suppressed(fairness.results)
+    coarse = hides_periods(predictions.table, hidden, quality, spec)
     if mitigation is not None:
-        fairness = fairness.model_copy(update={"options": draft_options(mitigation, spec)})
-    hidden = find_hidden(audit, spec)
-    secret = list_suppressed(fairness.results)
+        fairness = fairness.model_copy(update={"options": draft_options(mitigation, spec, secret)})
     words = spec.words
     folds = backtest.folds if backtest else None
     return seal_record(
@@ -75,9 +75,9 @@ def draft_card(
             decision=described.draft_decision(spec, predictions.table[ENTITY].nunique()),
             legal=words.legal,
             use=described.draft_use(spec, findings),
-            data=described.draft_data(facts, spec, quality),
+            data=described.draft_data(facts, spec, quality, coarse),
             model=draft_model(facts, spec, predictions, backtest, explanation, secret),
-            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings),
+            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings, coarse),
             fairness=fairness,
             risks=words.risks,
             oversight=words.oversight,

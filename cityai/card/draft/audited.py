@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cityai.assessment.coarsening import coarsen_figures, round_number
+from cityai.assessment.published import FIGURES
 from cityai.card.draft import sentences
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
 from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure
@@ -42,19 +44,19 @@ def draft_fairness(audit: Audit, spec: JudgedSpec) -> FairnessPart:
     )
 
 
-def find_hidden(audit: Audit, spec: JudgedSpec) -> frozenset[str]:
-    """Return the entities and areas that the audit suppressed as groups of their own."""
-    own = [
-        name
-        for name, dimension in spec.audit.dimensions.items()
-        if dimension.attribute in {"entity", "area"}
-    ]
-    table = audit.table
-    hidden = table[
-        (table["status"].astype(str) == Status.SUPPRESSED) & table["dimension"].isin(own)
-    ]
-    beside = audit.withheld
-    return frozenset(hidden["group"].astype(str)) | frozenset(beside["slice"].astype(str))
+def find_withheld(audit: Audit, spec: JudgedSpec) -> frozenset[tuple[str, str]]:
+    """Return what the audit keeps out of the evaluation: kind of slice, and slice.
+
+    Kinds are "overall", "fold", "area" and "entity"; places that are suppressed as groups of their
+    own are among them.
+    """
+    found = set(zip(audit.withheld["kind"], audit.withheld["slice"].astype(str), strict=True))
+    table = audit.table[audit.table["status"].astype(str) == Status.SUPPRESSED]
+    for name, dimension in spec.audit.dimensions.items():
+        if dimension.attribute in {"entity", "area"}:
+            groups = table.loc[table["dimension"] == name, "group"].astype(str)
+            found |= {(str(dimension.attribute), group) for group in groups}
+    return frozenset(found)
 
 
 def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
@@ -88,8 +90,15 @@ def _make_result(
         else sizes.get((row["dimension"], reference, row["metric"]))
     )
 
+    step = as_number(row.get("step")) or 0.0
+    figures = {name: row.get(name) for name in FIGURES}
+    if step or as_number(row.get("reference_step")):
+        exact = {name: float(value) for name, value in figures.items()}  # type: ignore[arg-type]
+        figures = coarsen_figures(exact, step, as_number(row["reference_step"]) or 0.0)
+    people = n is not None and math.isfinite(row.get("step", math.nan))
+
     def figure(name: str, count: float | None = own) -> float | None:
-        return None if hide else round_figure(row.get(name), unit, count)
+        return None if hide else round_figure(figures[name], unit, count)
 
     return GroupResult(
         dimension=row["dimension"],
@@ -105,7 +114,7 @@ def _make_result(
         gap_low=figure("gap_low"),
         gap_high=figure("gap_high"),
         limit=as_number(row.get("limit")),
-        n=None if n is None else round(n),
+        n=None if n is None else round_number(n) if people else round(n),
         blocks=as_count(row.get("blocks")),
         status=str(row["status"]),  # type: ignore[arg-type]
         sentence=as_text(row["reason"]),

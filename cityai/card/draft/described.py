@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from cityai.card.draft import sentences
 from cityai.card.draft.evaluated import as_count, as_number, as_text
 from cityai.card.draft.facts import RunFacts
-from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.rounding import PERIOD_STEP, round_figure
 from cityai.card.record.described import (
     Contact,
     DecisionPart,
@@ -114,9 +114,9 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
 
 
 def draft_data(
-    facts: RunFacts, spec: ProjectSpec, quality: QualityReport | None
+    facts: RunFacts, spec: ProjectSpec, quality: QualityReport | None, coarse: bool = False
 ) -> tuple[DataPart, ...]:
-    """Draft the section on the data and their quality."""
+    """Draft the section on the data and their quality; rows of a period rounded if `coarse`."""
     counts = quality.counts if quality else None
     measures = _list_measures(quality.measures, spec) if quality else ()
     rows = (
@@ -144,7 +144,7 @@ def draft_data(
         cleaning=sentences.describe_cleaning(spec),
         quality=measures,
         rejected=count_rejects(quality.rejects) if quality else (),
-        by_period=_list_periods(quality.by_period, spec) if quality else (),
+        by_period=_list_periods(quality.by_period, spec, coarse) if quality else (),
         in_words=sentences.describe_data(*rows, measures) if quality else (),
     )
     return (part,)
@@ -197,11 +197,17 @@ def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasu
     )
     worst = places.drop_duplicates(["slice", "dimension"])
     return tuple(
-        _make_measure(row, least) for part in (whole, worst) for row in part.to_dict("records")
+        _make_measure(row, least, bool(places["few"].any()))
+        for part in (whole, worst)
+        for row in part.to_dict("records")
     )
 
 
-def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:
+def _round_rows(rows: int | None, *, coarse: bool) -> int | None:
+    return round(rows / PERIOD_STEP) * PERIOD_STEP if coarse and rows is not None else rows
+
+
+def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> QualityMeasure:
     days = str(row["measure"]).startswith("median days")
     place = as_text(row["slice"])
     hide = place != EVERYWHERE and row["n"] < least
@@ -212,7 +218,7 @@ def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:
         slice=place,
         value=None if hide else value,
         unit="days" if days else "share",
-        n=None if hide else as_count(row["n"]),
+        n=None if hide else _round_rows(as_count(row["n"]), coarse=coarse and place != EVERYWHERE),
         limit=as_number(row["limit"]),
         status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
         source="quality.measures",
@@ -230,7 +236,9 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     )
 
 
-def _list_periods(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityPoint, ...]:
+def _list_periods(
+    table: pd.DataFrame, spec: ProjectSpec, coarse: bool
+) -> tuple[QualityPoint, ...]:
     few = spec.policy.small_cell if spec.data.layout == "events" else 0
     points = []
     for row in table.to_dict("records"):
@@ -239,7 +247,7 @@ def _list_periods(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityPoint,
         points.append(
             QualityPoint(
                 period_start=pd.Timestamp(row["period_start"]).date(),
-                rows=None if hide else rows,
+                rows=None if hide else _round_rows(rows, coarse=coarse and few > 0),
                 reporting=None if hide else as_count(row["entities_reporting"]),
                 median_delay_days=round_figure(row["median_delay_days"], "days", None),
             )

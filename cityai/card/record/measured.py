@@ -205,6 +205,8 @@ class EvalPart(Part):
     confidence: float
     series: tuple[SeriesPoint, ...]
     series_note: str
+    series_step: int = 0
+    """Totals of periods are multiples of it, where one is hidden; 0 where none is."""
     places: tuple[PlaceResult, ...]
     places_label: str
     places_note: str
