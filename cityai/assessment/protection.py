@@ -93,18 +93,28 @@ def protect_views(
     if not facts.counts:
         return safe
     for name in (facts.amount, *facts.events):
-        amount = facts.fold_cells.values[..., facts.fold_cells.names.index(name)]
-        safe = _protect_amount(safe, facts, amount, places, least)
+        safe = _protect_amount(safe, facts, _split_amount(facts, name), places, least)
     return safe
+
+
+def _split_amount(facts: Facts, name: str) -> np.ndarray:
+    """Split (P, F, E) what happened into what was not foreseen and what was: rates tell both."""
+    names, values = facts.fold_cells.names, facts.fold_cells.values
+    amount = values[..., names.index(name)]
+    if name != "y" or "under" not in names:
+        return amount[None]
+    missed = np.clip(values[..., names.index("under")], 0.0, amount)
+    return np.stack([missed, amount - missed])
 
 
 def _protect_amount(
     safe: Protection,
     facts: Facts,
-    amount: np.ndarray,
+    parts: np.ndarray,
     places: Mapping[str, np.ndarray],
     least: float,
 ) -> Protection:
+    amount = parts.sum(axis=0)
     release = _list_lines(safe, amount, places, least, by_fold=True)
     if not release.secret.any():
         return safe
@@ -120,8 +130,9 @@ def _protect_amount(
         lost = [(kind, str(p)) for kind, labels in places.items() for p in np.unique(labels)]
         safe = replace(safe, withheld=_withhold((*_pair(safe.withheld), *lost)))
         release = _list_lines(safe, whole, {}, least, by_fold=False)
-    atoms = amount if len(release.lines[0].parts) == amount.size else whole
-    hidden = protect_release(release.lines, atoms.ravel(), release.hidden, release.secret, least)
+    by_fold = len(release.lines[0].parts) == amount.size
+    atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
+    hidden = protect_release(release.lines, atoms, release.hidden, release.secret, least)
     return _apply(safe, facts, release.lines, hidden)
 
 

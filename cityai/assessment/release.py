@@ -3,7 +3,8 @@
 A card shows several tables of the same amounts: dimensions, pairs of them, folds, areas, single
 entities, the whole. Each is a line of sums over the same atoms (entities, or what is left of them),
 so whoever reads the card can solve for what is left out. Here the reader is taken to know every
-shown sum exactly; what is printed, rates and rounded shares, tells less.
+shown sum exactly, and of each its parts that a shown rate tells apart (what was foreseen, and what
+was not); what is printed, rates and rounded shares, tells less.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def protect_release(
     lines : sequence of Line
         L cells of all tables.
     amounts : numpy.ndarray
-        (A,) amount of each atom, not negative.
+        (A,) amount of each atom, not negative; or (P, A) parts that add up to it.
     hidden : numpy.ndarray
         (L,) bool: lines that are not shown already.
     secret : numpy.ndarray
@@ -121,7 +122,10 @@ def find_ranges(lines: Sequence[Line], amounts: np.ndarray, hidden: np.ndarray) 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """(L, A) parts of the atoms; (P, L) what each line holds of each part; (L,) all together."""
+
     matrix: np.ndarray
+    shares: np.ndarray
     held: np.ndarray
 
 
@@ -129,16 +133,26 @@ def _gather(lines: Sequence[Line], amounts: np.ndarray) -> _Known:
     """Take atoms together that no line tells apart."""
     whole = np.array([line.parts for line in lines], dtype=np.float64)
     matrix, code = np.unique(whole, axis=1, return_inverse=True)
-    summed = np.bincount(code.ravel(), weights=amounts, minlength=matrix.shape[1])
-    return _Known(matrix, matrix @ summed)
+    summed = np.array(
+        [np.bincount(code.ravel(), part, matrix.shape[1]) for part in np.atleast_2d(amounts)]
+    )
+    shares = summed @ matrix.T
+    return _Known(matrix, shares, shares.sum(axis=0))
 
 
 def _find_range(known: _Known, hidden: np.ndarray, line: int) -> Range:
+    """Each part is known for itself, so what is left open of their sum is the sum."""
+    found = [_find_part(known, share, hidden, line) for share in known.shares]
+    low, high = sum(f.low for f in found), sum(f.high for f in found)
+    return Range(low, high, np.sum([f.prices for f in found], axis=0))
+
+
+def _find_part(known: _Known, held: np.ndarray, hidden: np.ndarray, line: int) -> Range:
     prices = np.zeros(len(hidden))
     shown = np.flatnonzero(~hidden)
     if not len(shown):
         return Range(0.0, np.inf, prices)
-    rows, totals = csr_array(known.matrix[shown]), known.held[shown]
+    rows, totals = csr_array(known.matrix[shown]), held[shown]
     ends = []
     for sign in (1.0, -1.0):
         aim = sign * known.matrix[line]
@@ -147,7 +161,7 @@ def _find_range(known: _Known, hidden: np.ndarray, line: int) -> Range:
             ends.append(-sign * np.inf)
         elif solved.x is None:
             # Not solved: taken as given away, so more is hidden.
-            ends.append(float(known.held[line]))
+            ends.append(float(held[line]))
             prices[shown] = 1.0
         else:
             ends.append(float(known.matrix[line] @ solved.x))

@@ -75,7 +75,7 @@ def draft_card(
             decision=described.draft_decision(spec, predictions.table[ENTITY].nunique()),
             legal=words.legal,
             use=described.draft_use(spec, findings),
-            data=described.draft_data(facts, spec, quality, coarse),
+            data=described.draft_data(facts, spec, quality, hidden, coarse),
             model=draft_model(facts, spec, predictions, backtest, explanation, secret),
             eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings, coarse),
             fairness=fairness,

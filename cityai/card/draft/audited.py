@@ -90,12 +90,7 @@ def _make_result(
         else sizes.get((row["dimension"], reference, row["metric"]))
     )
 
-    step = as_number(row.get("step")) or 0.0
-    figures = {name: row.get(name) for name in FIGURES}
-    if step or as_number(row.get("reference_step")):
-        exact = {name: float(value) for name, value in figures.items()}  # type: ignore[arg-type]
-        figures = coarsen_figures(exact, step, as_number(row["reference_step"]) or 0.0)
-    people = n is not None and math.isfinite(row.get("step", math.nan))
+    figures = say_figures(row)
 
     def figure(name: str, count: float | None = own) -> float | None:
         return None if hide else round_figure(figures[name], unit, count)
@@ -114,13 +109,27 @@ def _make_result(
         gap_low=figure("gap_low"),
         gap_high=figure("gap_high"),
         limit=as_number(row.get("limit")),
-        n=None if n is None else round_number(n) if people else round(n),
+        n=None if n is None else say_number(row),
         blocks=as_count(row.get("blocks")),
         status=str(row["status"]),  # type: ignore[arg-type]
         sentence=as_text(row["reason"]),
         more_blocks=as_count(row.get("more_blocks")),
+        step=as_number(row.get("step")) or None,
         source=SOURCE,
     )
+
+
+def say_figures(row: Mapping[Hashable, Any]) -> dict[str, float]:
+    """Return a row's figures as finely as they may be said: rates that count people in steps."""
+    figures = {name: float(row.get(name, math.nan)) for name in FIGURES}
+    step, beside = (as_number(row.get(name)) or 0.0 for name in ("step", "reference_step"))
+    return coarsen_figures(figures, step, beside) if step or beside else figures
+
+
+def say_number(row: Mapping[Hashable, Any]) -> int:
+    """Return the predictions behind a row; where each is a person, few are rounded to tens."""
+    people = math.isfinite(row.get("step", math.nan))
+    return round_number(row["n"]) if people else round(row["n"])
 
 
 def _list_dimensions(

@@ -114,11 +114,15 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
 
 
 def draft_data(
-    facts: RunFacts, spec: ProjectSpec, quality: QualityReport | None, coarse: bool = False
+    facts: RunFacts,
+    spec: ProjectSpec,
+    quality: QualityReport | None,
+    hidden: frozenset[tuple[str, str]] = frozenset(),
+    coarse: bool = False,
 ) -> tuple[DataPart, ...]:
     """Draft the section on the data and their quality; rows of a period rounded if `coarse`."""
     counts = quality.counts if quality else None
-    measures = _list_measures(quality.measures, spec) if quality else ()
+    measures = _list_measures(quality.measures, spec, hidden) if quality else ()
     rows = (
         (counts.read, counts.out_of_scope, counts.rejected, counts.accepted)
         if counts
@@ -187,7 +191,9 @@ def _round_quality(value: object) -> float | None:
     return min(round(number, 4), 0.9999) if number < 1 else round(number, 4)
 
 
-def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasure, ...]:
+def _list_measures(
+    table: pd.DataFrame, spec: ProjectSpec, hidden: frozenset[tuple[str, str]]
+) -> tuple[QualityMeasure, ...]:
     least = spec.policy.small_cell if spec.data.layout == "events" else 0
     whole = table[table["slice"] == EVERYWHERE]
     places = table[(table["slice"] != EVERYWHERE) & table["limit"].notna()]
@@ -196,8 +202,10 @@ def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasu
         ["slice", "dimension", "few", "value", "measure"], kind="stable"
     )
     worst = places.drop_duplicates(["slice", "dimension"])
+    # Rows of the other places would give away those of one that is hidden.
+    coarse = bool(places["few"].any()) or any(kind in {"area", "entity"} for kind, _ in hidden)
     return tuple(
-        _make_measure(row, least, bool(places["few"].any()))
+        _make_measure(row, least, coarse and least > 0 and part is worst)
         for part in (whole, worst)
         for row in part.to_dict("records")
     )
@@ -205,6 +213,10 @@ def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasu
 
 def _round_rows(rows: int | None, *, coarse: bool) -> int | None:
     return round(rows / PERIOD_STEP) * PERIOD_STEP if coarse and rows is not None else rows
+
+
+def _round_coarsely(share: float | None) -> float | None:
+    return None if share is None else min(round(share, 2), 0.99) if share < 1 else share
 
 
 def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> QualityMeasure:
@@ -216,9 +228,9 @@ def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> Qual
         dimension=row["dimension"],
         measure=row["measure"],
         slice=place,
-        value=None if hide else value,
+        value=None if hide else _round_coarsely(value) if coarse and not days else value,
         unit="days" if days else "share",
-        n=None if hide else _round_rows(as_count(row["n"]), coarse=coarse and place != EVERYWHERE),
+        n=None if hide or (coarse and place != EVERYWHERE) else as_count(row["n"]),
         limit=as_number(row["limit"]),
         status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
         source="quality.measures",

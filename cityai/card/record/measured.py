@@ -261,6 +261,8 @@ class GroupResult(Part):
     sentence: str
     more_blocks: int | None
     source: str
+    step: float | None = None
+    """Rates of few people are said in multiples of it, `n` in tens; nothing where they are not."""
 
 
 class FairnessPart(FairnessWords):
