@@ -105,7 +105,14 @@ def judge_given(order: AuditOrder, path: Path) -> Judged:
     scored = score_given(given, groups, spec)
     fitted = fit_limits(spec, scored.metrics)
     audit = audit_scored(scored, groups.memberships, fitted)
-    shares = count_shares(scored, groups.memberships, fitted, spec.audit.limits.get(REPRESENTATION))
+    hidden = audit.table[audit.table["status"] == Status.SUPPRESSED.value]
+    shares = count_shares(
+        scored,
+        groups.memberships,
+        fitted,
+        spec.audit.limits.get(REPRESENTATION),
+        frozenset(zip(hidden["dimension"], hidden["group"], strict=True)),
+    )
     whole = (
         check_maturity(given, spec),
         _find_rejected(given),

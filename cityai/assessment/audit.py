@@ -19,6 +19,7 @@ from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
 from cityai.assessment.published import Published, hide_coarse_folds
 from cityai.assessment.scored import Scored, score_predictions
+from cityai.assessment.shares import compare_shares
 from cityai.assessment.trend import find_trends, follow_folds
 from cityai.assessment.verdicts import count_more_blocks, judge_gap
 from cityai.assessment.views import (
@@ -70,8 +71,8 @@ class Audit:
     trends : pandas.DataFrame
         Whether each figure rises or falls over the folds (see `find_trends`).
     withheld : pandas.DataFrame
-        `kind` ("overall", "fold", "area", "entity"), `slice`: figures of the evaluation that may not
-        be shown beside these.
+        `kind` ("overall", "fold", "area", "entity"), `slice`: figures of the evaluation that may
+        not be shown beside these.
     findings : tuple of Finding
         One a limit and group, one a limit and pair of dimensions; the gravest first.
     """
@@ -163,7 +164,9 @@ def audit_predictions(
     """
     scored = score_predictions(predictions)
     places = list_places(predictions.table, np.unique(scored.unit).tolist(), AREA)
-    return audit_scored(scored, memberships, spec, places)
+    audit = audit_scored(scored, memberships, spec, places)
+    findings = sort_findings((*audit.findings, *compare_shares(audit.dimensions)))
+    return replace(audit, findings=findings)
 
 
 def audit_scored(

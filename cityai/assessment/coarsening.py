@@ -75,7 +75,7 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
     return {
         key: (*STEPS, UNSAID)[level - 1]
         for key, level in zip(said.keys, said.level.tolist(), strict=True)
-        if 0 < level and key in open_to
+        if level > 0 and key in open_to
     }
 
 

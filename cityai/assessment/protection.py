@@ -220,9 +220,7 @@ def _list_lines(
     return _Release(tuple(lines), np.array(hidden), np.array(secret))
 
 
-def _apply(
-    safe: Protection, facts: Facts, lines: Sequence[Line], hidden: np.ndarray
-) -> Protection:
+def _apply(safe: Protection, facts: Facts, lines: Sequence[Line], hidden: np.ndarray) -> Protection:
     found = {(lines[i].table, lines[i].group) for i in np.flatnonzero(hidden).tolist()}
 
     def extend(view: View) -> View:

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from cityai.assessment import sentences as say
 from cityai.assessment.coarsening import UNSAID, coarsen_figures
 from cityai.assessment.gaps import OVERALL, Measures
 from cityai.assessment.metrics import Metric

@@ -5,6 +5,8 @@ and each suppressed count is then made as small and as large as they allow. The 
 cities is set by ``CITYAI_ATTACKS`` (``CITYAI_ATTACKS=1000 pytest tests/card/test_attack.py``).
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json
@@ -29,7 +31,7 @@ from cityai.spec.project import ProjectSpec
 from .conftest import make_backtest, make_facts, make_spec
 
 K = 11
-ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "40"))
+ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "15"))
 PARTS = {"wape": (1, 1), "under_forecast_share": (1, 0), "over_forecast_share": (0, 1), "bias": (-1, 1)}  # fmt: skip
 
 

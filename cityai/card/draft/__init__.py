@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
     from cityai.assessment.mitigation import Mitigation
+    from cityai.assessment.proxies import Proxies
     from cityai.data.quality import QualityReport
     from cityai.modeling.backtest import Backtest
     from cityai.modeling.predictions import Predictions
@@ -38,6 +39,7 @@ def draft_card(
     backtest: Backtest | None = None,
     explanation: Explanation | None = None,
     mitigation: Mitigation | None = None,
+    proxies: Proxies | None = None,
 ) -> CardRecord:
     """Draft the card's record, sealed with its own digest.
 
@@ -49,7 +51,7 @@ def draft_card(
         The resolved project; its `words` are the human part.
     predictions, evaluation, audit
         What was predicted and how it was judged.
-    quality, backtest, explanation, mitigation : optional
+    quality, backtest, explanation, mitigation, proxies : optional
         Absent when someone else's predictions are carded; the page then says nothing of them.
 
     Returns
@@ -58,9 +60,9 @@ def draft_card(
         Figures rounded for publication, small cells left out.
     """
     findings = _gather_findings(
-        facts, evaluation, audit, quality, backtest, explanation, mitigation
+        facts, evaluation, audit, quality, backtest, explanation, mitigation, proxies
     )
-    fairness = draft_fairness(audit, spec)
+    fairness = draft_fairness(audit, spec, proxies)
     hidden, secret = find_withheld(audit, spec), list_suppressed(fairness.results)
     coarse = hides_periods(predictions.table, hidden, quality, spec)
     if mitigation is not None:
@@ -111,9 +113,10 @@ def _gather_findings(
     backtest: Backtest | None,
     explanation: Explanation | None,
     mitigation: Mitigation | None,
+    proxies: Proxies | None,
 ) -> tuple[Finding, ...]:
     gathered = [*facts.findings, *evaluation.findings, *audit.findings]
-    for record in (quality, backtest, explanation, mitigation):
+    for record in (quality, backtest, explanation, mitigation, proxies):
         if record is not None:
             gathered.extend(record.findings)
     return sort_findings(dict.fromkeys(gathered))

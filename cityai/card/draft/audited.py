@@ -11,6 +11,7 @@ import pandas as pd
 from cityai.assessment.coarsening import coarsen_figures, round_number
 from cityai.assessment.published import FIGURES
 from cityai.card.draft import sentences
+from cityai.card.draft.annexed import draft_annex
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
 from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
@@ -21,11 +22,12 @@ from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
+    from cityai.assessment.proxies import Proxies
 
 SOURCE = "audit.table, from the saved predictions and the groups' shares"
 
 
-def draft_fairness(audit: Audit, spec: JudgedSpec) -> FairnessPart:
+def draft_fairness(audit: Audit, spec: JudgedSpec, proxies: Proxies | None = None) -> FairnessPart:
     """Draft the section on results by group."""
     singles = frozenset(spec.audit.dimensions)
     table = audit.table[audit.table["dimension"] != EVERYWHERE]
@@ -41,6 +43,7 @@ def draft_fairness(audit: Audit, spec: JudgedSpec) -> FairnessPart:
         results=results,
         by_fold=_list_folds(audit.by_fold, results, spec),
         in_words=sentences.describe_fairness(results),
+        **draft_annex(audit, proxies, list_suppressed(results), spec),
     )
 
 

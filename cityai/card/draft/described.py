@@ -248,9 +248,7 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     )
 
 
-def _list_periods(
-    table: pd.DataFrame, spec: ProjectSpec, coarse: bool
-) -> tuple[QualityPoint, ...]:
+def _list_periods(table: pd.DataFrame, spec: ProjectSpec, coarse: bool) -> tuple[QualityPoint, ...]:
     few = spec.policy.small_cell if spec.data.layout == "events" else 0
     points = []
     for row in table.to_dict("records"):

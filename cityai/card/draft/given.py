@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cityai.assessment.metrics import Metric
 from cityai.assessment.sentences import tell_value
+from cityai.assessment.shares import CODE as REPRESENTATION
 from cityai.card.draft import described
 from cityai.card.draft.audited import draft_fairness, say_figures, say_number
 from cityai.card.draft.evaluated import as_text, unit_of
@@ -83,6 +84,8 @@ def draft_given_card(
         Figures rounded for publication, small cells left out.
     """
     fairness, words = draft_fairness(audit, spec), spec.words
+    told = tuple(f"{f.title}. {f.reason}" for f in findings if f.code == REPRESENTATION)
+    fairness = fairness.model_copy(update={"representation": told})
     table = handed.given.table
     scale = (
         f"{len(table):,} predictions about {table[ENTITY].nunique():,} "
