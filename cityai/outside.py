@@ -114,8 +114,14 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
         progress.advance(2, 4)
         audit = audit_scored(scored, groups.memberships, fitted)
         progress.advance(3, 4)
-        limit = spec.audit.limits.get(REPRESENTATION)
-        shares = count_shares(scored, groups.memberships, fitted, limit)
+        hidden = audit.table[audit.table["status"] == Status.SUPPRESSED.value]
+        shares = count_shares(
+            scored,
+            groups.memberships,
+            fitted,
+            spec.audit.limits.get(REPRESENTATION),
+            frozenset(zip(hidden["dimension"], hidden["group"], strict=True)),
+        )
     whole = (
         check_maturity(given, spec),
         _find_rejected(given),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
     from cityai.assessment.mitigation import Mitigation
+    from cityai.assessment.proxies import Proxies
     from cityai.card.draft import RunFacts
     from cityai.data.snapshot import Snapshot
     from cityai.modeling.backtest import Backtest
@@ -61,6 +62,7 @@ def publish_result(
     explanation: Explanation,
     predictions_digest: str,
     mitigation: Mitigation | None = None,
+    proxies: Proxies | None = None,
 ) -> Result:
     """Draft, render and publish the card; log everything; return the result."""
     from cityai.card.draft import draft_card
@@ -81,6 +83,7 @@ def publish_result(
         backtest=backtest,
         explanation=explanation,
         mitigation=mitigation,
+        proxies=proxies,
     )
     places = spec.areas.boundaries if spec.areas else None
     outlines = None
@@ -97,6 +100,7 @@ def publish_result(
             *audit.findings,
             *explanation.findings,
             *(mitigation.findings if mitigation else ()),
+            *(proxies.findings if proxies else ()),
         )
     )
     path = find_card(project)
@@ -134,6 +138,7 @@ def publish_result(
         card_path=path,
         mlflow_run_id=run.run_id,
         mitigation=mitigation,
+        proxies=proxies,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
     from cityai.assessment.mitigation import Mitigation
+    from cityai.assessment.proxies import Proxies
     from cityai.card.record import CardRecord
     from cityai.data.panel import Panel
     from cityai.data.quality import QualityReport
@@ -70,6 +71,8 @@ class Result:
         The run in MLflow.
     mitigation : Mitigation or None
         What was tried to close a gap, where the project names one.
+    proxies : Proxies or None
+        How well the inputs recover the groups.
     """
 
     project: Project
@@ -85,6 +88,7 @@ class Result:
     card_path: Path
     mlflow_run_id: str
     mitigation: Mitigation | None = None
+    proxies: Proxies | None = None
 
 
 @dataclass(frozen=True)

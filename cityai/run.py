@@ -27,6 +27,7 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
     from cityai.assessment.audit import Audit, audit_predictions
     from cityai.assessment.evaluate import Evaluation, evaluate_predictions
     from cityai.assessment.explain import Explanation, explain_models
+    from cityai.assessment.proxies import Proxies, find_proxies
     from cityai.forecast import TRIED, forecast_city
     from cityai.publish import publish_result
     from cityai.stages import Stages, write_part
@@ -41,6 +42,7 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
         known, backtest, memberships = found.known, found.backtest, found.memberships
         predictions = backtest.predictions
         judged = (found.digest, write_part(spec, *TRIED, "models"))
+        tested = [fold.origin for fold in known.folds.test]
         evaluation, _ = stages.keep(
             "evaluation", Evaluation, lambda: evaluate_predictions(predictions, spec), *judged
         )
@@ -50,9 +52,14 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
         explanation, _ = stages.keep(
             "explanation",
             Explanation,
-            lambda: explain_models(
-                backtest, found.rows_for([f.origin for f in known.folds.test]), memberships, spec
-            ),
+            lambda: explain_models(backtest, found.rows_for(tested), memberships, spec),
+            *judged,
+            write_part(spec, "features"),
+        )
+        proxies, _ = stages.keep(
+            "proxies",
+            Proxies,
+            lambda: find_proxies(found.rows_for(tested), memberships, spec.policy.confidence),
             *judged,
             write_part(spec, "features"),
         )
@@ -68,6 +75,7 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
                 explanation,
                 found.digest,
                 found.mitigation,
+                proxies,
             )
         clean_stages(store, spec.name)
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,14 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.alike import Varied, vary_metrics
+from cityai.assessment.coarsening import choose_steps
 from cityai.assessment.gaps import OVERALL, Measures, measure_groups
 from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
+from cityai.assessment.published import Published, hide_coarse_folds
 from cityai.assessment.ranking import rank_groups
 from cityai.assessment.scored import Scored, score_predictions
+from cityai.assessment.shares import compare_shares
 from cityai.assessment.trend import find_trends, follow_folds
 from cityai.assessment.verdicts import count_more_blocks, judge_gap
 from cityai.assessment.views import (
@@ -54,8 +57,10 @@ class Audit:
         `high` (its own interval), `reference`, `reference_value`, `gap`, `gap_low`, `gap_high`
         (simultaneous over the dimension's groups), `limit`, `n` (rows, weighted), `amount` (sum of
         the outcomes, in the target's unit), `size` (what the figure is a share of), `blocks`,
-        `status`, `reason` (a sentence), `more_blocks`. Figures are NaN where suppressed, undefined,
-        or without an interval; the reason says which. The dimension "overall" holds every row.
+        `status`, `reason` (a sentence), `more_blocks`, `step`, `reference_step` (of rates that
+        count people: both are said in multiples of it, 0 is exactly; the sentence and the verdict
+        follow from what is said). Figures are NaN where suppressed, undefined, or without an
+        interval; the reason says which. The dimension "overall" holds every row.
     dimensions : pandas.DataFrame
         One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
         (words), `groups`, `cuts`, `residents_share`, `data_share` (lists; shares of residents and
@@ -65,7 +70,8 @@ class Audit:
     trends : pandas.DataFrame
         Whether each figure rises or falls over the folds (see `find_trends`).
     withheld : pandas.DataFrame
-        `table`, `slice`: figures of places and folds that may not be shown beside these.
+        `kind` ("overall", "fold", "area", "entity"), `slice`: figures of the evaluation that may
+        not be shown beside these.
     findings : tuple of Finding
         One a limit and group, one a limit and pair of dimensions; the gravest first.
     """
@@ -157,7 +163,9 @@ def audit_predictions(
     """
     scored = score_predictions(predictions)
     places = list_places(predictions.table, np.unique(scored.unit).tolist(), AREA)
-    return audit_scored(scored, memberships, spec, places)
+    audit = audit_scored(scored, memberships, spec, places)
+    findings = sort_findings((*audit.findings, *compare_shares(audit.dimensions)))
+    return replace(audit, findings=findings)
 
 
 def audit_scored(
@@ -188,19 +196,21 @@ def audit_scored(
     least = spec.policy.small_cell
     single = [view_dimension(m, facts, least) for m in memberships]
     pairs = view_pairs(single, facts, least)
-    everyone = view_everything(facts, least)
-    safe = protect_views(everyone, single, pairs, facts, places, least)
-    single, pairs = list(safe.single), safe.pairs
+    safe = protect_views(view_everything(facts, least), single, pairs, facts, places, least)
+    everyone, single, pairs = safe.everyone, list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]
+    steps = choose_steps(views, facts, least)
+    published = Published(steps, bool(facts.events), not everyone.hidden[0])
     varied = vary_metrics(scored, metrics)
     rows = [
         row
         for v in views
         for m in metrics
-        for row in _audit_metric(v, m, facts, spec, varied.get(m.name))
+        for row in _audit_metric(v, m, facts, spec, published, varied.get(m.name))
     ]
     ranked = rank_groups(scored, views, spec.policy.confidence, least)
     table = pd.concat([pd.DataFrame(rows), ranked], ignore_index=True)
+    safe = replace(safe, folds=hide_coarse_folds(safe.folds, [everyone, *single], published))
     followed = [follow_folds(v, metrics, facts, safe, least) for v in (everyone, *single)]
     by_fold = pd.concat(followed, ignore_index=True)
     return Audit(
@@ -214,7 +224,12 @@ def audit_scored(
 
 
 def _audit_metric(
-    view: View, metric: Metric, facts: Facts, spec: JudgedSpec, varied: Varied | None
+    view: View,
+    metric: Metric,
+    facts: Facts,
+    spec: JudgedSpec,
+    published: Published,
+    varied: Varied | None,
 ) -> list[dict[str, object]]:
     shown = ~view.hidden & (view.n > 0)
     measured = measure_groups(
@@ -228,9 +243,15 @@ def _audit_metric(
     )
     limit = spec.limits.get(metric.name, math.nan)
     sizes = count_under(view, facts, metric.denominator)
+    least = spec.policy.small_cell
+    said = published.say_measures(measured, view)
     return [
-        _judge_group(
-            view, metric, facts, measured, g, limit, spec.policy.small_cell, float(sizes[g])
+        published.complete_row(
+            _judge_group(view, metric, facts, said, g, limit, least, float(sizes[g])),
+            measured,
+            view,
+            metric,
+            g,
         )
         for g in range(len(view.groups))
     ]

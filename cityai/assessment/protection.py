@@ -12,9 +12,12 @@ from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.release import Line, protect_release
 from cityai.assessment.statistics import weigh_cells
 from cityai.assessment.views import Facts, View
-from cityai.columns import ENTITY, EVERYWHERE, FOLD
+from cityai.columns import ENTITY, EVERYWHERE
 
 BY_FOLD = " by fold"
+PLACE = "place: "
+MOST_WORK = 60_000_000
+"""Secret cells x parts of all lines beyond which less is shown, so that it can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +26,35 @@ class Protection:
 
     Attributes
     ----------
+    everyone : View
+        The whole; hidden where it would give a small cell away.
     single, pairs : tuple of View
         As given, `hidden` extended.
     folds : dict of str to numpy.ndarray
         (F, G) bool by dimension: figures by fold that may not be shown.
     withheld : pandas.DataFrame
-        `table` ("area", "entity_id", "fold") and `slice`: figures of the evaluation that may not
-        be shown beside the audit's.
+        `kind` ("overall", "fold", "area", "entity") and `slice` (a fold's number, a place): figures
+        of the evaluation that may not be shown beside the audit's.
     """
 
+    everyone: View
     single: tuple[View, ...]
     pairs: tuple[View, ...]
     folds: dict[str, np.ndarray]
     withheld: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """All lines of a card, and what is hidden of them, and what is secret."""
+
+    lines: tuple[Line, ...]
+    hidden: np.ndarray
+    secret: np.ndarray
+
+    @property
+    def work(self) -> int:
+        return int(self.secret.sum()) * sum(np.count_nonzero(line.parts) for line in self.lines)
 
 
 def protect_views(
@@ -57,103 +76,189 @@ def protect_views(
     facts : Facts
         The sums.
     places : mapping of str to numpy.ndarray
-        (E,) labels of the entities, for tables beside the audit that list places.
+        (E,) labels of the entities by kind ("area", "entity"), for tables beside the audit that
+        list places.
     least : float
         The policy's threshold.
 
     Notes
     -----
-    Groups of residents (soft membership) are averages that anybody can work out from areas that
-    are shown: they count as known, and what is hidden of them is no secret of persons.
+    A small group of residents (soft membership) is a secret where few events are effectively behind
+    it (`count_behind`); a small part of many events is an average of areas that anybody can work
+    out: it is not shown, and no secret. Where there is too much to check, less is shown: first no
+    figures by fold of a group, then no pairs, then no places.
     """
-    folds = {v.dimension: _hide_folds(v, facts, least) for v in (everyone, *single)}
-    done = Protection(tuple(single), tuple(pairs), folds, pd.DataFrame(columns=["table", "slice"]))
-    amount = facts.fold_cells.values[..., facts.fold_cells.names.index(facts.amount)]
-    lines, secret, small = _list_lines((everyone, *single, *pairs), folds, amount, places, least)
-    if not facts.counts or not (small & secret).any():
-        return done
-    # A hidden group of residents is neither a secret nor known.
-    kept = secret | ~small
-    hidden = small.copy()
-    chosen = [line for line, keep in zip(lines, kept, strict=True) if keep]
-    hidden[kept] = protect_release(chosen, amount.ravel(), small[kept], least)
-    return _apply(done, everyone, lines, hidden)
+    folds = {v.dimension: _find_small_folds(v, facts, least) for v in (everyone, *single)}
+    safe = Protection(everyone, tuple(single), tuple(pairs), folds, _withhold(()))
+    if not facts.counts:
+        return safe
+    for name in (facts.amount, *facts.events):
+        safe = _protect_amount(safe, facts, _split_amount(facts, name), places, least)
+    return safe
 
 
-def _hide_folds(view: View, facts: Facts, least: float) -> np.ndarray:
-    names = facts.fold_cells.names
-    tensor = weigh_cells(facts.fold_cells.values, view.weights)
-    amount, n = tensor[..., names.index(facts.amount)], tensor[..., names.index("n")]
-    small = (view.hidden & (n > 0)) | ((amount < least) & (n > 0) & facts.counts)
-    return hide_cells(amount, small, least) if facts.counts else small
+def _split_amount(facts: Facts, name: str) -> np.ndarray:
+    """Split (P, F, E) what happened into what was not foreseen and what was: rates tell both."""
+    names, values = facts.fold_cells.names, facts.fold_cells.values
+    amount = values[..., names.index(name)]
+    if name != "y" or "under" not in names:
+        return amount[None]
+    missed = np.clip(values[..., names.index("under")], 0.0, amount)
+    return np.stack([missed, amount - missed])
+
+
+def _protect_amount(
+    safe: Protection,
+    facts: Facts,
+    parts: np.ndarray,
+    places: Mapping[str, np.ndarray],
+    least: float,
+) -> Protection:
+    amount = parts.sum(axis=0)
+    release = _list_lines(safe, amount, places, least, by_fold=True)
+    if not release.secret.any():
+        return safe
+    whole = amount.sum(axis=0)[None]
+    if release.work > MOST_WORK:
+        safe = _drop_folds(safe, amount, least)
+        release = _list_lines(safe, whole, places, least, by_fold=False)
+    if release.work > MOST_WORK:
+        gone = tuple(replace(v, hidden=v.hidden | (v.n > 0)) for v in safe.pairs)
+        safe = replace(safe, pairs=gone)
+        release = _list_lines(safe, whole, places, least, by_fold=False)
+    if release.work > MOST_WORK:
+        lost = [(kind, str(p)) for kind, labels in places.items() for p in np.unique(labels)]
+        safe = replace(safe, withheld=_withhold((*_pair(safe.withheld), *lost)))
+        release = _list_lines(safe, whole, {}, least, by_fold=False)
+    by_fold = len(release.lines[0].parts) == amount.size
+    atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
+    hidden = protect_release(release.lines, atoms, release.hidden, release.secret, least)
+    return _apply(safe, facts, release.lines, hidden)
+
+
+def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Count how many events are effectively behind a weighted sum.
+
+    Parameters
+    ----------
+    amounts : numpy.ndarray
+        (E,) events of each entity.
+    weights : numpy.ndarray
+        (E, G) parts.
+
+    Returns
+    -------
+    numpy.ndarray
+        (G,) ``(sum w y)^2 / sum w^2 y`` (Kish 1965, Survey Sampling, 11.7): for hard groups the
+        events themselves, for a small part of many events nearly all of them; 0 where none.
+    """
+    top, bottom = amounts @ weights, amounts @ weights**2
+    behind: np.ndarray = np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return behind
+
+
+def _find_small_folds(view: View, facts: Facts, least: float) -> np.ndarray:
+    cells = facts.fold_cells
+    n = weigh_cells(cells.values[..., [cells.names.index("n")]], view.weights)[..., 0]
+    small = view.hidden & (n > 0)
+    for name in (facts.amount, *facts.events) if facts.counts else ():
+        held = weigh_cells(cells.values[..., [cells.names.index(name)]], view.weights)[..., 0]
+        few = (held < least) if name == facts.amount else (held > 0) & (held < least)
+        small |= few & (n > 0)
+    return small
+
+
+def _drop_folds(safe: Protection, amount: np.ndarray, least: float) -> Protection:
+    """Show no group by fold; the whole by fold then tells nothing of any group."""
+    folds = {name: np.ones_like(marks) for name, marks in safe.folds.items()}
+    total = amount.sum(axis=1)
+    marked = safe.folds[EVERYWHERE][:, 0] | ((total > 0) & (total < least))
+    folds[EVERYWHERE] = hide_cells(total, marked, least)[:, None]
+    lost = [("fold", str(f)) for f in np.flatnonzero(folds[EVERYWHERE][:, 0])]
+    return replace(safe, folds=folds, withheld=_withhold((*_pair(safe.withheld), *lost)))
 
 
 def _list_lines(
-    views: Sequence[View],
-    folds: Mapping[str, np.ndarray],
+    safe: Protection,
     amount: np.ndarray,
     places: Mapping[str, np.ndarray],
     least: float,
-) -> tuple[list[Line], np.ndarray, np.ndarray]:
-    """Every line, whether it is about whole entities, and whether it is hidden already."""
-    n_folds = len(amount)
+    *,
+    by_fold: bool,
+) -> _Release:
+    """List every line of every table; atoms are folds x entities, or entities alone."""
     lines: list[Line] = []
+    hidden: list[bool] = []
     secret: list[bool] = []
-    small: list[bool] = []
 
-    def add(table: str, group: str, parts: np.ndarray, hard: bool, hide: bool) -> None:
+    def add(table: str, group: str, parts: np.ndarray, hide: bool, own: bool) -> None:
         lines.append(Line(table, group, parts.ravel()))
-        secret.append(hard)
-        small.append(hide)
+        hidden.append(hide)
+        secret.append(own)
 
-    for view in views:
-        hard = view.kind != "soft"
+    for view in (safe.everyone, *safe.single, *safe.pairs):
+        behind = count_behind(amount.sum(axis=0), view.weights)
         for g, group in enumerate(view.groups):
             parts = np.broadcast_to(view.weights[:, g], amount.shape)
-            add(view.dimension, group, parts, hard, bool(view.hidden[g]))
-            for f in range(n_folds if view.dimension in folds else 0):
+            few = 0 < behind[g] < least or view.residents.get(group, np.inf) < least
+            add(view.dimension, group, parts, bool(view.hidden[g]), bool(view.hidden[g] and few))
+        if not by_fold or view.dimension not in safe.folds:
+            continue
+        for f, marks in enumerate(safe.folds[view.dimension]):
+            behind = count_behind(amount[f], view.weights)
+            for g, group in enumerate(view.groups):
                 only = np.zeros(amount.shape)
                 only[f] = view.weights[:, g]
-                hide = bool(folds[view.dimension][f, g])
-                add(f"{view.dimension}{BY_FOLD}", f"{f}:{group}", only, hard, hide)
-    for table, labels in places.items():
+                own = bool(marks[g] and 0 < behind[g] < least)
+                add(f"{view.dimension}{BY_FOLD}", f"{f}:{group}", only, bool(marks[g]), own)
+    gone = set(_pair(safe.withheld))
+    for kind, labels in places.items():
         for label in np.unique(labels):
             parts = np.broadcast_to((labels == label).astype(float), amount.shape)
-            held = float((parts * amount).sum())
-            add(f"place:{table}", str(label), parts, True, 0 < held < least)
-    return lines, np.array(secret), np.array(small)
+            own = bool(0 < (parts * amount).sum() < least)
+            add(f"{PLACE}{kind}", str(label), parts, own or (kind, str(label)) in gone, own)
+    return _Release(tuple(lines), np.array(hidden), np.array(secret))
 
 
-def _apply(
-    done: Protection, everyone: View, lines: Sequence[Line], hidden: np.ndarray
-) -> Protection:
+def _apply(safe: Protection, facts: Facts, lines: Sequence[Line], hidden: np.ndarray) -> Protection:
     found = {(lines[i].table, lines[i].group) for i in np.flatnonzero(hidden).tolist()}
 
     def extend(view: View) -> View:
         more = np.array([(view.dimension, group) in found for group in view.groups])
         return replace(view, hidden=view.hidden | more)
 
+    everyone = extend(safe.everyone)
     folds = {}
-    for view in (everyone, *done.single):
-        marks = done.folds[view.dimension].copy()
+    for view in (everyone, *safe.single):
+        marks = safe.folds[view.dimension].copy()
         for f in range(marks.shape[0]):
             for g, group in enumerate(view.groups):
                 marks[f, g] |= (f"{view.dimension}{BY_FOLD}", f"{f}:{group}") in found
         folds[view.dimension] = marks
-    rows = [(t.removeprefix("place:"), g) for t, g in sorted(found) if t.startswith("place:")]
-    rows += [(FOLD, g.split(":", 1)[0]) for t, g in sorted(found) if t == f"{EVERYWHERE}{BY_FOLD}"]
+    lost = [(t.removeprefix(PLACE), g) for t, g in sorted(found) if t.startswith(PLACE)]
+    lost += [("fold", str(facts.folds[f])) for f in np.flatnonzero(folds[EVERYWHERE][:, 0])]
+    if everyone.hidden[0]:
+        lost.append((EVERYWHERE, EVERYWHERE))
     return Protection(
-        tuple(extend(v) for v in done.single),
-        tuple(extend(v) for v in done.pairs),
+        everyone,
+        tuple(extend(v) for v in safe.single),
+        tuple(extend(v) for v in safe.pairs),
         folds,
-        pd.DataFrame(rows, columns=["table", "slice"]),
+        _withhold((*_pair(safe.withheld), *lost)),
     )
 
 
+def _withhold(pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(list(dict.fromkeys(pairs)), columns=["kind", "slice"])
+
+
+def _pair(withheld: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(withheld["kind"], withheld["slice"], strict=True))
+
+
 def list_places(table: pd.DataFrame, entities: Sequence[str], area: str) -> dict[str, np.ndarray]:
-    """List the places that the evaluation shows beside the audit: entities, and their areas."""
-    places = {ENTITY: np.array(entities, dtype=object)}
-    if area in table:
+    """List the places that the evaluation shows beside the audit: areas, or else entities."""
+    if area in table and table[area].notna().any():
         known = table.drop_duplicates(ENTITY).set_index(table[ENTITY].drop_duplicates().astype(str))
-        places[area] = known[area].astype(str).reindex(list(entities)).to_numpy(object)
-    return places
+        return {"area": known[area].astype(str).reindex(list(entities)).to_numpy(object)}
+    return {"entity": np.array(entities, dtype=object)}

@@ -1,15 +1,18 @@
-"""Proxies: how well what the model looks at recovers who belongs to which group.
+"""Proxies: whether the model could guess the groups from its inputs.
 
 A model that is never told a group may still know it. Membership is predicted from the features by
 ridge regression, every entity by a fit that never saw it; what is reported is the share of the
-differences between entities that is recovered.
+differences between entities that is recovered. Whether that is more than chance is judged against
+the same with the groups dealt out anew among the entities, all features together, so that many
+features of few entities do not find a proxy by luck.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -19,20 +22,46 @@ from cityai.columns import ENTITY
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status, sort_findings
 
+if TYPE_CHECKING:
+    from cityai.data.rows import Rows
+
 CODE = "audit.proxy"
 TOGETHER = "all together"
 FOLDS = 5
+DEALS = 199
+"""How often the groups are dealt out anew."""
+FEWEST_DEALS = 99
+MOST_CELLS = 20_000_000
 SEED = 20260101
 LEAST_ENTITIES = 30
 """Fewer entities with a known group give no figure."""
-COLUMNS = ["dimension", "feature", "recovered", "low", "high", "entities", "reason"]
-FEW = "{n} entities with a known group; at least {least} are needed."
+MOST_LEVELS = 30
+"""A category with more values than this, or with one for each entity, is left out."""
+COLUMNS: Final = [
+    "dimension",
+    "feature",
+    "label",
+    "recovered",
+    "low",
+    "high",
+    "chance",
+    "verdict",
+    "entities",
+    "reason",
+]
+FOUND, NOT_SHOWN, UNKNOWN = "found", "not shown", "unknown"
+FEW = "{n} entities have a known group; at least {least} are needed to say so."
 ALIKE = "All entities belong to the groups alike, so there is nothing to recover."
-TOLD = (
-    "{label}: the features together recover {value:.0%} of the differences between {n} entities"
-    " ({low:.0%} to {high:.0%}); the most telling one is {feature} ({best:.0%})."
-    " No limit is declared."
+TOLD_FOUND = (
+    "The inputs tell the groups apart. Together they recover {value:.0%} of the differences between"
+    " {n} entities ({low:.0%} to {high:.0%}); the most telling one is {feature} ({best:.0%})."
 )
+TOLD_NOT = (
+    "There is not enough evidence that the inputs tell the groups apart: together they recover"
+    " {value:.0%} of the differences between {n} entities (up to {high:.0%}), and by chance"
+    " {chance:.0%} would not be rare."
+)
+NAMED = " The model also sees which entity it is asked about, and so whatever is true of that one."
 
 
 @dataclass(frozen=True)
@@ -42,8 +71,10 @@ class Proxies:
     Attributes
     ----------
     table : pandas.DataFrame
-        One row a dimension and feature, and one for all together: `recovered` (1 for perfectly, 0
-        for no better than the average), `low`, `high`, `entities`, `reason` (why there is none).
+        One row a dimension and feature, and one for all together: `feature`, `label`, `recovered`
+        (1 for perfectly, 0 for no better than the average), `low`, `high`, `chance` (what the most
+        telling of all features exceeds by chance once in twenty), `verdict` ("found", "not shown",
+        "unknown"), `entities`, `reason` (why there is none).
     findings : tuple of Finding
         `audit.proxy`, one a dimension.
     """
@@ -52,69 +83,111 @@ class Proxies:
     findings: tuple[Finding, ...]
 
 
-def find_proxies(
-    rows: pd.DataFrame,
-    features: Sequence[str],
-    memberships: Sequence[Membership],
-    confidence: float,
-) -> Proxies:
+def find_proxies(rows: Rows, memberships: Sequence[Membership], confidence: float) -> Proxies:
     """Find how well features recover the groups of each dimension.
 
     Parameters
     ----------
-    rows : pandas.DataFrame
-        `entity_id` and the features; rows of an entity are averaged, so that entities count once.
-    features : sequence of str
-        Those to look at; what is not a number is left out.
+    rows : Rows
+        What the model looks at. Rows of an entity are averaged, so that entities count once; a
+        category counts as one feature, the name of the entity is left out.
     memberships : sequence of Membership
         The dimensions.
     confidence : float
-        Of each interval.
+        Of each interval, and of the verdicts of a dimension taken together.
+
+    Notes
+    -----
+    The verdicts of a dimension hold together: each is held against the largest figure of any
+    feature under permutation (Westfall and Young 1993, Resampling-Based Multiple Testing).
     """
-    usable = [f for f in features if pd.api.types.is_numeric_dtype(rows[f])]
-    means = rows[usable].astype(np.float64).groupby(rows[ENTITY].astype(str), sort=True).mean()
-    parts = [_judge_dimension(means, m, confidence) for m in memberships]
+    blocks = _average_entities(rows.table, rows.features)
+    named = ENTITY in rows.features
+    parts = [_judge_dimension(blocks, m, confidence, rows.labels, named) for m in memberships]
     table = pd.concat([p[0] for p in parts]) if parts else pd.DataFrame(columns=COLUMNS)
     return Proxies(table.reset_index(drop=True), sort_findings(p[1] for p in parts))
 
 
+def _average_entities(rows: pd.DataFrame, features: Sequence[str]) -> dict[str, pd.DataFrame]:
+    entity = rows[ENTITY].astype(str)
+    n, blocks = entity.nunique(), {}
+    for feature in features:
+        column = rows[feature]
+        if feature == ENTITY:
+            continue
+        if pd.api.types.is_numeric_dtype(column):
+            block = column.astype(np.float64).to_frame()
+        else:
+            if column.nunique() > min(MOST_LEVELS, n - 1):
+                continue
+            block = pd.get_dummies(column.astype(str), dtype=np.float64)
+        blocks[feature] = block.groupby(entity, sort=True).mean()
+    if not blocks:
+        blocks[""] = pd.DataFrame(index=pd.Index(sorted(entity.unique())))
+    return blocks
+
+
 def _judge_dimension(
-    means: pd.DataFrame, membership: Membership, confidence: float
+    blocks: dict[str, pd.DataFrame],
+    membership: Membership,
+    confidence: float,
+    labels: Mapping[str, str],
+    named: bool,
 ) -> tuple[pd.DataFrame, Finding]:
-    weights = membership.weights
-    shared = [e for e in means.index if e in weights.index]
-    inside, groups = means.loc[shared].to_numpy(), weights.loc[shared].to_numpy(np.float64)
-    found = [(f, inside[:, [i]]) for i, f in enumerate(means.columns)] + [(TOGETHER, inside)]
+    weights, index = membership.weights, next(iter(blocks.values())).index
+    shared = [e for e in index if e in weights.index]
+    groups = weights.loc[shared].to_numpy(np.float64)
+    inside = {f: block.loc[shared].to_numpy() for f, block in blocks.items() if f}
+    inside[TOGETHER] = np.column_stack([np.zeros((len(shared), 0)), *inside.values()])
+    n, reason = len(shared), ""
+    if n < LEAST_ENTITIES or inside[TOGETHER].shape[1] == 0:
+        reason = FEW.format(n=n, least=LEAST_ENTITIES)
+    elif ((groups - groups.mean(axis=0)) ** 2).sum() < 1e-9:
+        reason = ALIKE
+    title = f"Could the groups be guessed from the inputs: {membership.label}"
+    subject = membership.dimension
+    if reason:
+        nothing = (math.nan,) * 4
+        rows = [(subject, f, labels.get(f, f), *nothing, UNKNOWN, n, reason) for f in inside]
+        status = Status.NOT_APPLICABLE if reason == ALIKE else Status.NOT_ENOUGH
+        return pd.DataFrame(rows, columns=COLUMNS), Finding(
+            CODE, status, title, reason, subject=subject
+        )
+    found = [recover_groups(part, groups, confidence) for part in inside.values()]
+    chance = _find_chance(list(inside.values()), groups, confidence)
     rows = [
-        (membership.dimension, feature, *recover_groups(part, groups, confidence))
-        for feature, part in found
+        (
+            *(subject, f, labels.get(f, f), *figures, chance),
+            *(FOUND if figures[0] > max(chance, 0.0) else NOT_SHOWN, n, ""),
+        )
+        for f, figures in zip(inside, found, strict=True)
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
+    return table, _tell_dimension(table, title, subject, named)
+
+
+def _tell_dimension(table: pd.DataFrame, title: str, subject: str, named: bool) -> Finding:
     whole, single = table.iloc[-1], table.iloc[:-1]
-    title = f"Groups in the features: {membership.label}"
-    if whole["reason"] or single.empty:
-        status = Status.NOT_APPLICABLE if whole["reason"] == ALIKE else Status.NOT_ENOUGH
-        return table, Finding(CODE, status, title, whole["reason"], subject=membership.dimension)
     best = single.iloc[int(np.nanargmax(single["recovered"].to_numpy(np.float64)))]
-    told = TOLD.format(
-        label=membership.label,
+    found = bool((table["verdict"] == FOUND).any())
+    told = (TOLD_FOUND if found else TOLD_NOT).format(
         value=max(whole["recovered"], 0.0),
-        low=max(whole["low"], 0.0),
+        low=min(max(whole["low"], 0.0), 1.0),
         high=min(max(whole["high"], 0.0), 1.0),
         n=int(whole["entities"]),
-        feature=best["feature"],
+        feature=best["label"],
         best=max(best["recovered"], 0.0),
+        chance=max(whole["chance"], 0.0),
     )
+    status = Status.NOT_APPLICABLE if found else Status.NOT_ENOUGH
     observed = float(whole["recovered"])
-    subject = membership.dimension
-    return table, Finding(
-        CODE, Status.NOT_APPLICABLE, title, told, observed, None, "share", subject
-    )
+    reason = f"{told}{NAMED if named else ''}{' No limit is declared.' if found else ''}"
+    return Finding(CODE, status, title, reason, observed, None, "share", subject)
 
 
 def recover_groups(
     features: np.ndarray, groups: np.ndarray, confidence: float
-) -> tuple[float, float, float, int, str]:
+) -> tuple[float, float, float]:
     """Recover membership by cross-fitted ridge regression.
 
     Parameters
@@ -128,46 +201,60 @@ def recover_groups(
 
     Returns
     -------
-    tuple
+    tuple of float
         Share recovered (one minus squared error over that of the average, both on entities that
-        the fit did not see), its interval (entities vary), entities, and why there is none.
+        the fit did not see), and its interval (entities vary).
     """
     n = len(groups)
-    nothing = (math.nan, math.nan, math.nan, n)
-    if n < LEAST_ENTITIES or features.shape[1] == 0:
-        return *nothing, FEW.format(n=n, least=LEAST_ENTITIES)
-    fold = np.random.default_rng(SEED).permutation(n) % FOLDS
-    missed, spread = np.zeros(n), np.zeros(n)
-    for k in range(FOLDS):
-        test = fold == k
-        guess, mean = _fit_ridge(features[~test], groups[~test], features[test])
-        missed[test] = ((groups[test] - guess) ** 2).sum(axis=1)
-        spread[test] = ((groups[test] - mean) ** 2).sum(axis=1)
-    if spread.sum() < 1e-9:
-        return *nothing, ALIKE
+    missed, spread = (part[:, 0] for part in _cross_fit(features, groups[None]))
     ratio = missed.sum() / spread.sum()
     influence = ((missed - ratio * spread) / spread.sum())[:, None]
     freedom = count_effective(spread[:, None]) - 1
     margin = compute_margin(
         spread_entities(influence, np.array([float(n)]), freedom), confidence, LEAST_ENTITIES
     )[0]
-    recovered = 1 - ratio
-    return float(recovered), float(recovered - margin), float(recovered + margin), n, ""
+    return float(1 - ratio), float(1 - ratio - margin), float(1 - ratio + margin)
 
 
-def _fit_ridge(
-    train: np.ndarray, groups: np.ndarray, test: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _find_chance(parts: Sequence[np.ndarray], groups: np.ndarray, confidence: float) -> float:
+    """Find the share that the most telling features seldom recover of groups dealt out anew."""
+    deals = int(np.clip(MOST_CELLS // max(groups.size, 1), FEWEST_DEALS, DEALS))
+    rng = np.random.default_rng(SEED + 1)
+    dealt = np.stack([groups[rng.permutation(len(groups))] for _ in range(deals)])
+    most = np.full(deals, -np.inf)
+    for part in parts:
+        missed, spread = _cross_fit(part, dealt)
+        most = np.maximum(most, 1 - missed.sum(axis=0) / spread.sum(axis=0))
+    # With the real deal among them, so many may be larger that chance alone stays within bounds.
+    allowed = math.floor((1 - confidence) * (deals + 1))
+    return float(np.sort(most)[::-1][max(allowed - 1, 0)])
+
+
+def _cross_fit(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Predict (P, E, G) groups from (E, F) features: squared errors (E, P) of fit and average."""
+    n = groups.shape[1]
+    fold = np.random.default_rng(SEED).permutation(n) % FOLDS
+    missed, spread = np.zeros((n, len(groups))), np.zeros((n, len(groups)))
+    for k in range(FOLDS):
+        test = fold == k
+        train, ahead = _scale_features(features[~test], features[test])
+        mean = groups[:, ~test].mean(axis=1, keepdims=True)
+        # As strong a pull to zero as one more row for every feature.
+        inner = train.T @ train + max(train.shape[1], 1) * np.eye(train.shape[1])
+        slope = np.linalg.solve(inner, train.T)
+        apart = groups - mean
+        # One product for all deals: entities x (deals, groups).
+        flat = apart.transpose(1, 0, 2).reshape(n, -1)
+        left = flat[test] - ahead @ (slope @ flat[~test])
+        missed[test] = (left**2).reshape(test.sum(), len(groups), -1).sum(axis=2)
+        spread[test] = (flat[test] ** 2).reshape(test.sum(), len(groups), -1).sum(axis=2)
+    return missed, spread
+
+
+def _scale_features(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = np.isfinite(train)
-    count = np.maximum(known.sum(axis=0), 1)
-    center = np.where(known, train, 0.0).sum(axis=0) / count
+    center = np.where(known, train, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     filled = np.where(known, train, center) - center
     scale = np.sqrt((filled**2).mean(axis=0))
     scale = np.where(scale > 1e-12, scale, 1.0)
-    filled /= scale
-    mean = groups.mean(axis=0)
-    # As strong a pull to zero as one more row for every feature.
-    inner = filled.T @ filled + filled.shape[1] * np.eye(filled.shape[1])
-    slope = np.linalg.solve(inner, filled.T @ (groups - mean))
-    ahead = (np.where(np.isfinite(test), test, center) - center) / scale
-    return mean + ahead @ slope, mean
+    return filled / scale, (np.where(np.isfinite(test), test, center) - center) / scale

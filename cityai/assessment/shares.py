@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,7 @@ def count_shares(
     memberships: Sequence[Membership],
     spec: AuditFileSpec,
     limit: float | None = None,
+    hidden: frozenset[tuple[str, str]] = frozenset(),
 ) -> Shares:
     """Count who is in the rows and who receives; groups that are too small stay hidden.
 
@@ -57,11 +58,17 @@ def count_shares(
         As for `audit_scored`.
     limit : float, optional
         Largest difference of a group's share of the rows to its share of the population.
+    hidden : frozenset of tuple of str
+        Dimension and group of those that the audit hides beside these.
     """
     facts = gather_facts(scored, spec)
     least = spec.policy.small_cell
     views = [view_everything(facts, least)]
     views += [view_dimension(m, facts, least) for m in memberships]
+    views = [
+        replace(v, hidden=v.hidden | np.array([(v.dimension, g) in hidden for g in v.groups]))
+        for v in views
+    ]
     table = pd.concat([_share_view(v, facts, least) for v in views], ignore_index=True)
     counts = [_count_view(v, facts) for v in views if "tp" in facts.cells.names]
     persons = spec.predictions.kind == "yes/no"
@@ -146,3 +153,54 @@ def _find_representation(
         )
     status = Status.FAIL if abs(most) > limit or absent else Status.PASS
     return Finding(CODE, status, title, reason, most, limit, "share", subject)
+
+
+NOT_NEED = (
+    "{group}: {share:.1%} of what was counted, {people:.1%} of the residents, the largest"
+    " difference. Being counted more often is not having more need, nor the other way round: it may"
+    " also say who asks. No limit is declared."
+)
+UNKNOWN_PEOPLE = "How many residents belong to these groups is not known."
+
+
+def compare_shares(dimensions: pd.DataFrame) -> tuple[Finding, ...]:
+    """Compare each group's share of what was counted with its share of the residents.
+
+    Parameters
+    ----------
+    dimensions : pandas.DataFrame
+        `Audit.dimensions`; shares of groups that may not be shown are NaN.
+
+    Returns
+    -------
+    tuple of Finding
+        `audit.representation`, a description of each dimension, without a verdict: demand is not
+        population.
+    """
+    found = []
+    for row in dimensions.to_dict("records"):
+        if " * " in row["dimension"]:
+            continue
+        share, people = (
+            np.array(row[k], dtype=np.float64) for k in ("data_share", "residents_share")
+        )
+        gap = share - people
+        title = f"Shares of the data against the residents: {row['label']}"
+        reason, observed = UNKNOWN_PEOPLE, None
+        if np.isfinite(gap).any():
+            at = int(np.nanargmax(np.abs(gap)))
+            reason = NOT_NEED.format(group=row["groups"][at], share=share[at], people=people[at])
+            observed = float(gap[at])
+        found.append(
+            Finding(
+                CODE,
+                Status.NOT_APPLICABLE,
+                title,
+                reason,
+                observed,
+                None,
+                "share",
+                row["dimension"],
+            )
+        )
+    return tuple(found)

@@ -24,6 +24,7 @@ STAGES = {
     "backtest": "modeling",
     "evaluation": "assessment",
     "audit": "assessment",
+    "proxies": "assessment",
     "mitigation": "assessment",
     "explanation": "assessment",
     "card": "card",

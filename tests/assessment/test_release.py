@@ -29,11 +29,11 @@ def attack(seeds: range) -> tuple[int, int, int]:
     opened = kept = attacked = 0
     for seed in seeds:
         lines, amounts, small = build_lines(np.random.default_rng(seed))
-        hidden = protect_release(lines, amounts, small, K)
+        hidden = protect_release(lines, amounts, np.zeros_like(small), small, K)
         assert hidden[small].all()
-        ranges = find_ranges(lines, amounts, hidden)[hidden]
+        ranges = find_ranges(lines, amounts, hidden)[small]
         opened += int((ranges < K - 1e-4).sum())
-        attacked += int(hidden.sum())
+        attacked += int(small.sum())
         kept += int((~hidden).sum())
     return opened, kept, attacked
 
@@ -41,7 +41,7 @@ def attack(seeds: range) -> tuple[int, int, int]:
 def test_no_hidden_cell_can_be_worked_out_from_all_tables_together() -> None:
     opened, kept, attacked = attack(range(50))
     assert opened == 0
-    assert attacked > 100
+    assert attacked > 50
     assert kept > 100
 
 
@@ -57,11 +57,12 @@ def test_hiding_table_by_table_would_fail() -> None:
     amounts = np.array([4.0, 60.0, 70.0, 80.0])
     small = np.array([False, True, True, False, False])
     assert find_ranges(lines, amounts, small)[1] == pytest.approx(0.0, abs=1e-6)
-    hidden = protect_release(lines, amounts, small, K)
-    assert np.nanmin(find_ranges(lines, amounts, hidden)) >= K - 1e-4
+    hidden = protect_release(lines, amounts, np.zeros_like(small), small, K)
+    assert find_ranges(lines, amounts, hidden)[small].min() >= K - 1e-4
     assert not hidden[0]
 
 
 def test_nothing_small_hides_nothing() -> None:
     lines, amounts, small = build_lines(np.random.default_rng(0))
-    assert not protect_release(lines, amounts + 100, np.zeros_like(small), K).any()
+    nothing = np.zeros_like(small)
+    assert not protect_release(lines, amounts + 100, nothing, nothing, K).any()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cityai.card.draft import described
-from cityai.card.draft.audited import draft_fairness, find_hidden, list_suppressed
-from cityai.card.draft.evaluated import draft_eval
+from cityai.card.draft.audited import draft_fairness, find_withheld, list_suppressed
+from cityai.card.draft.evaluated import draft_eval, hides_periods
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.modelled import draft_model
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
     from cityai.assessment.mitigation import Mitigation
+    from cityai.assessment.proxies import Proxies
     from cityai.data.quality import QualityReport
     from cityai.modeling.backtest import Backtest
     from cityai.modeling.predictions import Predictions
@@ -38,6 +39,7 @@ def draft_card(
     backtest: Backtest | None = None,
     explanation: Explanation | None = None,
     mitigation: Mitigation | None = None,
+    proxies: Proxies | None = None,
 ) -> CardRecord:
     """Draft the card's record, sealed with its own digest.
 
@@ -49,7 +51,7 @@ def draft_card(
         The resolved project; its `words` are the human part.
     predictions, evaluation, audit
         What was predicted and how it was judged.
-    quality, backtest, explanation, mitigation : optional
+    quality, backtest, explanation, mitigation, proxies : optional
         Absent when someone else's predictions are carded; the page then says nothing of them.
 
     Returns
@@ -58,13 +60,13 @@ def draft_card(
         Figures rounded for publication, small cells left out.
     """
     findings = _gather_findings(
-        facts, evaluation, audit, quality, backtest, explanation, mitigation
+        facts, evaluation, audit, quality, backtest, explanation, mitigation, proxies
     )
-    fairness = draft_fairness(audit, spec)
+    fairness = draft_fairness(audit, spec, proxies)
+    hidden, secret = find_withheld(audit, spec), list_suppressed(fairness.results)
+    coarse = hides_periods(predictions.table, hidden, quality, spec)
     if mitigation is not None:
-        fairness = fairness.model_copy(update={"options": draft_options(mitigation, spec)})
-    hidden = find_hidden(audit, spec)
-    secret = list_suppressed(fairness.results)
+        fairness = fairness.model_copy(update={"options": draft_options(mitigation, spec, secret)})
     words = spec.words
     folds = backtest.folds if backtest else None
     return seal_record(
@@ -75,9 +77,9 @@ def draft_card(
             decision=described.draft_decision(spec, predictions.table[ENTITY].nunique()),
             legal=words.legal,
             use=described.draft_use(spec, findings),
-            data=described.draft_data(facts, spec, quality),
+            data=described.draft_data(facts, spec, quality, hidden, coarse),
             model=draft_model(facts, spec, predictions, backtest, explanation, secret),
-            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings),
+            eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings, coarse),
             fairness=fairness,
             risks=words.risks,
             oversight=words.oversight,
@@ -111,9 +113,10 @@ def _gather_findings(
     backtest: Backtest | None,
     explanation: Explanation | None,
     mitigation: Mitigation | None,
+    proxies: Proxies | None,
 ) -> tuple[Finding, ...]:
     gathered = [*facts.findings, *evaluation.findings, *audit.findings]
-    for record in (quality, backtest, explanation, mitigation):
+    for record in (quality, backtest, explanation, mitigation, proxies):
         if record is not None:
             gathered.extend(record.findings)
     return sort_findings(dict.fromkeys(gathered))

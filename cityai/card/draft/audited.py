@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cityai.assessment.coarsening import coarsen_figures, round_number
+from cityai.assessment.published import FIGURES
 from cityai.card.draft import sentences
+from cityai.card.draft.annexed import draft_annex
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
 from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
@@ -19,11 +22,12 @@ from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
+    from cityai.assessment.proxies import Proxies
 
 SOURCE = "audit.table, from the saved predictions and the groups' shares"
 
 
-def draft_fairness(audit: Audit, spec: JudgedSpec) -> FairnessPart:
+def draft_fairness(audit: Audit, spec: JudgedSpec, proxies: Proxies | None = None) -> FairnessPart:
     """Draft the section on results by group."""
     singles = frozenset(spec.audit.dimensions)
     table = audit.table[audit.table["dimension"] != EVERYWHERE]
@@ -39,22 +43,23 @@ def draft_fairness(audit: Audit, spec: JudgedSpec) -> FairnessPart:
         results=results,
         by_fold=_list_folds(audit.by_fold, results, spec),
         in_words=sentences.describe_fairness(results),
+        **draft_annex(audit, proxies, list_suppressed(results), spec),
     )
 
 
-def find_hidden(audit: Audit, spec: JudgedSpec) -> frozenset[str]:
-    """Return the entities and areas that the audit suppressed as groups of their own."""
-    own = [
-        name
-        for name, dimension in spec.audit.dimensions.items()
-        if dimension.attribute in {"entity", "area"}
-    ]
-    table = audit.table
-    hidden = table[
-        (table["status"].astype(str) == Status.SUPPRESSED) & table["dimension"].isin(own)
-    ]
-    beside = audit.withheld
-    return frozenset(hidden["group"].astype(str)) | frozenset(beside["slice"].astype(str))
+def find_withheld(audit: Audit, spec: JudgedSpec) -> frozenset[tuple[str, str]]:
+    """Return what the audit keeps out of the evaluation: kind of slice, and slice.
+
+    Kinds are "overall", "fold", "area" and "entity"; places that are suppressed as groups of their
+    own are among them.
+    """
+    found = set(zip(audit.withheld["kind"], audit.withheld["slice"].astype(str), strict=True))
+    table = audit.table[audit.table["status"].astype(str) == Status.SUPPRESSED]
+    for name, dimension in spec.audit.dimensions.items():
+        if dimension.attribute in {"entity", "area"}:
+            groups = table.loc[table["dimension"] == name, "group"].astype(str)
+            found |= {(str(dimension.attribute), group) for group in groups}
+    return frozenset(found)
 
 
 def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
@@ -88,8 +93,10 @@ def _make_result(
         else sizes.get((row["dimension"], reference, row["metric"]))
     )
 
+    figures = say_figures(row)
+
     def figure(name: str, count: float | None = own) -> float | None:
-        return None if hide else round_figure(row.get(name), unit, count)
+        return None if hide else round_figure(figures[name], unit, count)
 
     return GroupResult(
         dimension=row["dimension"],
@@ -105,13 +112,27 @@ def _make_result(
         gap_low=figure("gap_low"),
         gap_high=figure("gap_high"),
         limit=as_number(row.get("limit")),
-        n=None if n is None else round(n),
+        n=None if n is None else say_number(row),
         blocks=as_count(row.get("blocks")),
         status=str(row["status"]),  # type: ignore[arg-type]
         sentence=as_text(row["reason"]),
         more_blocks=as_count(row.get("more_blocks")),
+        step=as_number(row.get("step")) or None,
         source=SOURCE,
     )
+
+
+def say_figures(row: Mapping[Hashable, Any]) -> dict[str, float]:
+    """Return a row's figures as finely as they may be said: rates that count people in steps."""
+    figures = {name: float(row.get(name, math.nan)) for name in FIGURES}
+    step, beside = (as_number(row.get(name)) or 0.0 for name in ("step", "reference_step"))
+    return coarsen_figures(figures, step, beside) if step or beside else figures
+
+
+def say_number(row: Mapping[Hashable, Any]) -> int:
+    """Return the predictions behind a row; where each is a person, few are rounded to tens."""
+    people = math.isfinite(row.get("step", math.nan))
+    return round_number(row["n"]) if people else round(row["n"])
 
 
 def _list_dimensions(

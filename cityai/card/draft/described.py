@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from cityai.card.draft import sentences
 from cityai.card.draft.evaluated import as_count, as_number, as_text
 from cityai.card.draft.facts import RunFacts
-from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.rounding import PERIOD_STEP, round_figure
 from cityai.card.record.described import (
     Contact,
     DecisionPart,
@@ -114,11 +114,15 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
 
 
 def draft_data(
-    facts: RunFacts, spec: ProjectSpec, quality: QualityReport | None
+    facts: RunFacts,
+    spec: ProjectSpec,
+    quality: QualityReport | None,
+    hidden: frozenset[tuple[str, str]] = frozenset(),
+    coarse: bool = False,
 ) -> tuple[DataPart, ...]:
-    """Draft the section on the data and their quality."""
+    """Draft the section on the data and their quality; rows of a period rounded if `coarse`."""
     counts = quality.counts if quality else None
-    measures = _list_measures(quality.measures, spec) if quality else ()
+    measures = _list_measures(quality.measures, spec, hidden) if quality else ()
     rows = (
         (counts.read, counts.out_of_scope, counts.rejected, counts.accepted)
         if counts
@@ -144,7 +148,7 @@ def draft_data(
         cleaning=sentences.describe_cleaning(spec),
         quality=measures,
         rejected=count_rejects(quality.rejects) if quality else (),
-        by_period=_list_periods(quality.by_period, spec) if quality else (),
+        by_period=_list_periods(quality.by_period, spec, coarse) if quality else (),
         in_words=sentences.describe_data(*rows, measures) if quality else (),
     )
     return (part,)
@@ -187,7 +191,9 @@ def _round_quality(value: object) -> float | None:
     return min(round(number, 4), 0.9999) if number < 1 else round(number, 4)
 
 
-def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasure, ...]:
+def _list_measures(
+    table: pd.DataFrame, spec: ProjectSpec, hidden: frozenset[tuple[str, str]]
+) -> tuple[QualityMeasure, ...]:
     least = spec.policy.small_cell if spec.data.layout == "events" else 0
     whole = table[table["slice"] == EVERYWHERE]
     places = table[(table["slice"] != EVERYWHERE) & table["limit"].notna()]
@@ -196,12 +202,24 @@ def _list_measures(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityMeasu
         ["slice", "dimension", "few", "value", "measure"], kind="stable"
     )
     worst = places.drop_duplicates(["slice", "dimension"])
+    # Rows of the other places would give away those of one that is hidden.
+    coarse = bool(places["few"].any()) or any(kind in {"area", "entity"} for kind, _ in hidden)
     return tuple(
-        _make_measure(row, least) for part in (whole, worst) for row in part.to_dict("records")
+        _make_measure(row, least, coarse and least > 0 and part is worst)
+        for part in (whole, worst)
+        for row in part.to_dict("records")
     )
 
 
-def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:
+def _round_rows(rows: int | None, *, coarse: bool) -> int | None:
+    return round(rows / PERIOD_STEP) * PERIOD_STEP if coarse and rows is not None else rows
+
+
+def _round_coarsely(share: float | None) -> float | None:
+    return None if share is None else min(round(share, 2), 0.99) if share < 1 else share
+
+
+def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> QualityMeasure:
     days = str(row["measure"]).startswith("median days")
     place = as_text(row["slice"])
     hide = place != EVERYWHERE and row["n"] < least
@@ -210,9 +228,9 @@ def _make_measure(row: Mapping[Hashable, Any], least: int) -> QualityMeasure:
         dimension=row["dimension"],
         measure=row["measure"],
         slice=place,
-        value=None if hide else value,
+        value=None if hide else _round_coarsely(value) if coarse and not days else value,
         unit="days" if days else "share",
-        n=None if hide else as_count(row["n"]),
+        n=None if hide or (coarse and place != EVERYWHERE) else as_count(row["n"]),
         limit=as_number(row["limit"]),
         status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
         source="quality.measures",
@@ -230,7 +248,7 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     )
 
 
-def _list_periods(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityPoint, ...]:
+def _list_periods(table: pd.DataFrame, spec: ProjectSpec, coarse: bool) -> tuple[QualityPoint, ...]:
     few = spec.policy.small_cell if spec.data.layout == "events" else 0
     points = []
     for row in table.to_dict("records"):
@@ -239,7 +257,7 @@ def _list_periods(table: pd.DataFrame, spec: ProjectSpec) -> tuple[QualityPoint,
         points.append(
             QualityPoint(
                 period_start=pd.Timestamp(row["period_start"]).date(),
-                rows=None if hide else rows,
+                rows=None if hide else _round_rows(rows, coarse=coarse and few > 0),
                 reporting=None if hide else as_count(row["entities_reporting"]),
                 median_delay_days=round_figure(row["median_delay_days"], "days", None),
             )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cityai.card.draft import sentences
 from cityai.card.draft.facts import RunFacts
-from cityai.card.draft.rounding import find_size, round_figure, round_total
+from cityai.card.draft.rounding import PERIOD_STEP, find_size, round_figure, round_total
 from cityai.card.record.measured import Comparison, EvalPart, FoldPart, PlaceResult, SeriesPoint
 from cityai.card.record.part import Number, StatusWord
 from cityai.card.words import describe_metric, name_baseline
@@ -35,6 +35,7 @@ from cityai.spec.project import JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
+    from cityai.data.quality import QualityReport
     from cityai.modeling.predictions import Predictions
     from cityai.modeling.split import Folds
 
@@ -51,24 +52,29 @@ def draft_eval(
     predictions: Predictions,
     evaluation: Evaluation,
     folds: Folds | None,
-    hidden: frozenset[str],
+    hidden: Withheld,
     findings: Iterable[Finding],
+    coarse: bool = False,
 ) -> EvalPart:
     """Draft the section on how well the forecast works.
 
     Parameters
     ----------
-    hidden : frozenset of str
-        Entities (or areas) that the audit suppressed; their figures stay out of here too.
+    hidden : frozenset of tuple of str
+        Kind and slice of the figures that the audit keeps out of here (`find_withheld`).
     findings : iterable of Finding
         The run's; what is said of the design follows from them.
+    coarse : bool
+        Whether totals of periods are rounded so that a hidden one does not follow from the others.
     """
     amounts = sum_amounts(predictions.table)
-    metrics = _list_metrics(evaluation.metrics, amounts, spec)
+    metrics = _list_metrics(evaluation.metrics, amounts, hidden, spec)
     practice = pick_practice(metrics)
     label = name_baseline(practice, spec.question.period) if practice else ""
-    comparisons = _list_comparisons(evaluation.comparisons, spec)
-    series = _sum_city(predictions.table, practice, spec)
+    whole = (EVERYWHERE, EVERYWHERE) not in hidden
+    comparisons = _list_comparisons(evaluation.comparisons, spec) if whole else ()
+    step = PERIOD_STEP if coarse else 0
+    series = _sum_city(predictions.table, practice, hidden, step, spec)
     places = _list_places(facts, spec, amounts, evaluation.metrics, hidden)
     areas = spec.areas
     outlines = areas.boundaries if areas else None
@@ -83,6 +89,7 @@ def draft_eval(
         coverage_tolerance=spec.policy.coverage_tolerance,
         confidence=spec.policy.confidence,
         series=series,
+        series_step=step,
         series_note=sentences.describe_series(series, spec),
         places=places,
         places_label=spec.question.entity.label_plural,
@@ -138,6 +145,8 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if as_number(value) is None else str(value)
 
 
+Withheld = frozenset[tuple[str, str]]
+"""Kind ("overall", "fold", "area", "entity") and slice of what may not be shown."""
 Amounts = Mapping[tuple[str, str], float]
 """What happened, by kind of slice and slice."""
 
@@ -152,8 +161,11 @@ def sum_amounts(table: pd.DataFrame) -> Amounts:
     return amounts
 
 
-def _list_metrics(table: pd.DataFrame, amounts: Amounts, spec: ProjectSpec) -> tuple[Number, ...]:
+def _list_metrics(
+    table: pd.DataFrame, amounts: Amounts, hidden: Withheld, spec: ProjectSpec
+) -> tuple[Number, ...]:
     kept = []
+    nothing = (EVERYWHERE, EVERYWHERE) in hidden
     for row in table.to_dict("records"):
         kind = row["slice_kind"]
         if kind in {"fold", "step"}:
@@ -164,7 +176,9 @@ def _list_metrics(table: pd.DataFrame, amounts: Amounts, spec: ProjectSpec) -> t
         slices = {"model": row["model"]}
         if kind != EVERYWHERE:
             slices[kind] = str(row["slice"])
-        kept.append(_make_number(row, slices, amounts, spec))
+        number = _make_number(row, slices, amounts, spec)
+        hide = nothing or (kind, str(row["slice"])) in hidden
+        kept.append(_hide_number(number) if hide else number)
     return tuple(kept)
 
 
@@ -239,18 +253,43 @@ def _list_folds(folds: Folds | None) -> tuple[FoldPart, ...]:
     )
 
 
-def _sum_city(table: pd.DataFrame, practice: str, spec: ProjectSpec) -> tuple[SeriesPoint, ...]:
+def hides_periods(
+    table: pd.DataFrame, hidden: Withheld, quality: QualityReport | None, spec: ProjectSpec
+) -> bool:
+    """Say whether the total of some period may not be shown, so that all are rounded."""
+    if any(kind in {EVERYWHERE, "fold"} for kind, _ in hidden):
+        return True
+    least = spec.policy.small_cell
+    found = []
+    if spec.question.measure == "count":
+        found.append(_take_latest(table).groupby(PERIOD_START)[Y_TRUE].sum())
+    if quality is not None and spec.data.layout == "events":
+        found.append(quality.by_period["rows"])
+    return any(bool(((totals > 0) & (totals < least)).any()) for totals in found)
+
+
+def _take_latest(table: pd.DataFrame) -> pd.DataFrame:
+    rows = table[np.isfinite(table[Y_TRUE])]
+    rows = rows.sort_values([PERIOD_START, ENTITY, STEP], kind="stable")
+    return rows.drop_duplicates([PERIOD_START, ENTITY])
+
+
+def _sum_city(
+    table: pd.DataFrame, practice: str, hidden: Withheld, step: int, spec: ProjectSpec
+) -> tuple[SeriesPoint, ...]:
     columns = [Y_TRUE, Y_PRED, Y_LOW, Y_HIGH]
     if practice:
         columns.append(f"{BASELINE}{practice}")
-    rows = table[np.isfinite(table[Y_TRUE])]
-    rows = rows.sort_values([PERIOD_START, ENTITY, STEP], kind="stable")
-    latest = rows.drop_duplicates([PERIOD_START, ENTITY])
+    latest = _take_latest(table)
+    gone = {fold for kind, fold in hidden if kind == "fold"}
+    lost = set(latest.loc[latest[FOLD].astype(str).isin(gone), PERIOD_START])
+    nothing = (EVERYWHERE, EVERYWHERE) in hidden
     sums = latest.groupby(PERIOD_START, sort=True)[columns].sum(min_count=1, skipna=False)
     points = []
     for start, row in sums.iterrows():
         few = spec.question.measure == "count" and row[Y_TRUE] < spec.policy.small_cell
-        shown = dict.fromkeys(columns) if few else {c: round_total(row[c]) for c in columns}
+        few |= nothing or start in lost
+        shown = dict.fromkeys(columns) if few else {c: round_total(row[c], step) for c in columns}
         points.append(
             SeriesPoint(
                 period_start=pd.Timestamp(start).date(),
@@ -269,7 +308,7 @@ def _list_places(
     spec: ProjectSpec,
     amounts: Amounts,
     metrics: pd.DataFrame,
-    hidden: frozenset[str],
+    hidden: Withheld,
 ) -> tuple[PlaceResult, ...]:
     own = metrics[(metrics["model"] == FORECAST) & metrics["metric"].isin(BY_PLACE)]
     kind = "area" if (own["slice_kind"] == "area").any() else "entity"
@@ -280,7 +319,7 @@ def _list_places(
     for place, rows in own.groupby("slice", sort=True):
         slices = {"model": FORECAST, kind: str(place)}
         figures = [_make_number(row, slices, amounts, spec) for row in rows.to_dict("records")]
-        if str(place) in hidden:
+        if (kind, str(place)) in hidden or (EVERYWHERE, EVERYWHERE) in hidden:
             figures = [_hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
         name = names.get(str(place), str(place))

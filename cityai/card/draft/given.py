@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from cityai.assessment.metrics import Metric
 from cityai.assessment.sentences import tell_value
+from cityai.assessment.shares import CODE as REPRESENTATION
 from cityai.card.draft import described
-from cityai.card.draft.audited import draft_fairness
-from cityai.card.draft.evaluated import as_count, as_text, unit_of
+from cityai.card.draft.audited import draft_fairness, say_figures, say_number
+from cityai.card.draft.evaluated import as_text, unit_of
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.rounding import find_size, round_figure
@@ -83,6 +84,8 @@ def draft_given_card(
         Figures rounded for publication, small cells left out.
     """
     fairness, words = draft_fairness(audit, spec), spec.words
+    told = tuple(f"{f.title}. {f.reason}" for f in findings if f.code == REPRESENTATION)
+    fairness = fairness.model_copy(update={"representation": told})
     table = handed.given.table
     scale = (
         f"{len(table):,} predictions about {table[ENTITY].nunique():,} "
@@ -188,17 +191,18 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
     metrics = tuple(
         Number(
             metric=row["metric"],
-            value=round_figure(row["value"], unit_of(row["metric"], spec), size),
+            value=round_figure(figures["value"], unit_of(row["metric"], spec), size),
             unit=unit_of(row["metric"], spec),
             slice={"model": "forecast"},
-            low=round_figure(row["low"], unit_of(row["metric"], spec), size),
-            high=round_figure(row["high"], unit_of(row["metric"], spec), size),
-            n=as_count(row["n"]),
+            low=round_figure(figures["low"], unit_of(row["metric"], spec), size),
+            high=round_figure(figures["high"], unit_of(row["metric"], spec), size),
+            n=None if math.isnan(row["n"]) else say_number(row),
             source=SOURCE,
             reason="" if math.isfinite(row["value"]) else as_text(row["reason"]),
         )
         for row in overall.to_dict("records")
         for size in [find_size(row["metric"], row["n"], row["size"])]
+        for figures in [say_figures(row)]
     )
     known = {m.name: m for m in handed.metrics}
     told = tuple(

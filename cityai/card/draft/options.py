@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cityai.card.draft.evaluated import as_number
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from cityai.spec.project import ProjectSpec
 
 SOURCE = "mitigation, from the saved predictions and the corrections learnt before each replay"
+HIDDEN = "Not shown: too few are behind the group that is farthest behind."
 ENDS = ("", "_low", "_high")
 UNDECIDED = "No choice has been written down yet; the forecast on this page is the unchanged one."
 
 
-def draft_options(mitigation: Mitigation, spec: ProjectSpec) -> OptionsPart:
-    """Draft the section on the options.
+def draft_options(
+    mitigation: Mitigation, spec: ProjectSpec, secret: frozenset[tuple[str, str]] = frozenset()
+) -> OptionsPart:
+    """Draft the section on the options; what the audit hides of a group stays hidden here.
 
     Raises
     ------
@@ -31,7 +34,8 @@ def draft_options(mitigation: Mitigation, spec: ProjectSpec) -> OptionsPart:
     plan = spec.mitigation
     if plan is None:
         raise ValueError("nothing was tried without `mitigation` in the specification")
-    options = tuple(_make_option(row) for row in mitigation.options.to_dict("records"))
+    hidden = {group for dimension, group in secret if dimension == mitigation.dimension}
+    options = tuple(_make_option(row, hidden) for row in mitigation.options.to_dict("records"))
     return OptionsPart(
         dimension=mitigation.dimension,
         label=mitigation.label,
@@ -43,13 +47,14 @@ def draft_options(mitigation: Mitigation, spec: ProjectSpec) -> OptionsPart:
         decided_by=plan.decided_by,
         confidence=spec.policy.confidence,
         options=options,
-        groups=tuple(_make_group(row) for row in mitigation.groups.to_dict("records")),
+        groups=tuple(_make_group(row, hidden) for row in mitigation.groups.to_dict("records")),
         in_words=_describe(options, plan.choice, plan.reason, plan.decided_by),
         source=SOURCE,
     )
 
 
-def _make_option(row: Mapping[Any, Any]) -> OptionResult:
+def _make_option(row: Mapping[Any, Any], hidden: Collection[str]) -> OptionResult:
+    gone = row["group"] in hidden
     figures = {
         f"{name}{end}": round_figure(
             row[f"{name}{end}"], "share", math.inf if name == "lost" else as_number(row["amount"])
@@ -67,14 +72,15 @@ def _make_option(row: Mapping[Any, Any]) -> OptionResult:
         cost_metric=row["cost_metric"],
         unit="share",
         group=row["group"],
-        status=str(row["status"]),  # type: ignore[arg-type]
-        outcome=row["outcome"],
-        sentence=row["reason"],
-        **figures,
+        status=Status.SUPPRESSED.value if gone else str(row["status"]),  # type: ignore[arg-type]
+        outcome="no interval" if gone else row["outcome"],
+        sentence=HIDDEN if gone else row["reason"],
+        **(dict.fromkeys(figures) if gone else figures),
     )
 
 
-def _make_group(row: Mapping[Any, Any]) -> OptionGroup:
+def _make_group(row: Mapping[Any, Any], hidden: Collection[str]) -> OptionGroup:
+    gone = row["group"] in hidden or row["status"] == Status.SUPPRESSED.value
     amount = as_number(row["amount"])
     figures = {
         name: round_figure(row[name], "share", amount)
@@ -90,8 +96,8 @@ def _make_group(row: Mapping[Any, Any]) -> OptionGroup:
         group=row["group"],
         reference=str(row["reference"]),
         unit="share",
-        suppressed=row["status"] == Status.SUPPRESSED.value,
-        **figures,
+        suppressed=gone,
+        **(dict.fromkeys(figures) if gone else figures),
     )
 
 

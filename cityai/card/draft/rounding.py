@@ -15,6 +15,8 @@ RATE_DECIMALS: Final = 3
 SMALL_RATE_DECIMALS: Final = 2
 DIGITS: Final = 4
 SMALL_DIGITS: Final = 3
+PERIOD_STEP: Final = 20
+"""Totals of periods are rounded to this where one of them is hidden."""
 
 
 OVER_ROWS: Final = {"coverage", "mase", "mae", "rmse", "interval_width"}
@@ -62,13 +64,19 @@ def round_figure(value: object, unit: str, n: float | None) -> float | None:
     return 0.0 if rounded == 0 else rounded
 
 
-def round_total(value: object) -> float | None:
-    """Round a city-wide total to four significant digits, whole numbers below 10,000 kept."""
+def round_total(value: object, step: int = 0) -> float | None:
+    """Round a city-wide total to four significant digits, whole numbers below 10,000 kept.
+
+    With a `step`, to multiples of it: where the total of one period is hidden, the others together
+    would give it away.
+    """
     if value is None:
         return None
     number = float(value)  # type: ignore[arg-type]
     if not math.isfinite(number):
         return None
+    if step:
+        return float(round(number / step) * step)
     if abs(number) < 10_000:
         return round(number, 1 if abs(number) < 1_000 else 0)
     return round_figure(number, "total", SMALL_GROUP)
@@ -100,8 +108,3 @@ def find_fractions(rate: float, decimals: int, most: int) -> list[tuple[int, int
             shared = math.gcd(top, bottom)
             found.add((top // shared, bottom // shared))
     return sorted(found)
-
-
-def round_count(n: float, few: int = SMALL_GROUP) -> int:
-    """Round a published count of a small group to tens: beside its rate it would name the rest."""
-    return round(n) if n >= few else round(n / 10) * 10

@@ -205,6 +205,8 @@ class EvalPart(Part):
     confidence: float
     series: tuple[SeriesPoint, ...]
     series_note: str
+    series_step: int = 0
+    """Totals of periods are multiples of it, where one is hidden; 0 where none is."""
     places: tuple[PlaceResult, ...]
     places_label: str
     places_note: str
@@ -259,6 +261,42 @@ class GroupResult(Part):
     sentence: str
     more_blocks: int | None
     source: str
+    step: float | None = None
+    """Rates of few people are said in multiples of it, `n` in tens; nothing where they are not."""
+
+
+class TrendPart(Part):
+    """Whether a figure of a group rises or falls from replay to replay."""
+
+    dimension: str
+    group: str
+    metric: str
+    unit: Unit
+    folds: int
+    slope: float | None
+    """Change from one replay to the next."""
+    low: float | None
+    high: float | None
+    sentence: str
+
+
+class ProxyPart(Part):
+    """How well an input, or all together, tells the groups of a dimension apart."""
+
+    dimension: str
+    feature: str
+    """``all together``, or the input."""
+    label: str
+    recovered: float | None
+    """Share of the differences between entities; 0 is no better than the average."""
+    low: float | None
+    high: float | None
+    chance: float | None
+    """What the most telling input exceeds by chance once in twenty."""
+    verdict: str
+    """found, not shown or unknown."""
+    entities: int
+    reason: str
 
 
 class FairnessPart(FairnessWords):
@@ -271,5 +309,12 @@ class FairnessPart(FairnessWords):
     results: tuple[GroupResult, ...]
     by_fold: tuple[Number, ...]
     in_words: tuple[str, ...]
+    trends: tuple[TrendPart, ...] = ()
+    """Those that can be told."""
+    trends_note: str = ""
+    representation: tuple[str, ...] = ()
+    """A sentence a dimension: who is in the data, beside who lives in the city."""
+    proxies: tuple[ProxyPart, ...] = ()
+    proxies_in_words: tuple[str, ...] = ()
     options: OptionsPart | None = None
     """What could be done about a gap; nothing where the project names none."""

@@ -15,6 +15,7 @@ from cityai.card import words
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord, write_canonical
 from cityai.card.render import head, tables
+from cityai.card.render.annex import arrange_proxies, arrange_trends
 from cityai.card.render.markdown import render_markdown
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.spec.words import NotApplicable
@@ -88,6 +89,8 @@ def _open_environment() -> Environment:
         autonomies=words.AUTONOMIES,
         metric_words=words.describe_metric,
         arrange_options=arrange_options,
+        arrange_proxies=arrange_proxies,
+        arrange_trends=arrange_trends,
         arrange_option_groups=arrange_option_groups,
     )
     environment.finalize = _clean_value

@@ -47,6 +47,8 @@ def render_markdown(record: CardRecord) -> str:
             continue
         lines += _write_grid(tables.arrange_groups(record, dimension))
         lines += [f"{e(dimension.caveat)}", ""] if dimension.caveat else []
+    told = (*record.fairness.representation, *record.fairness.proxies_in_words)
+    lines += [*(f"- {e(s)}" for s in told), ""] if told else []
     options = record.fairness.options
     if options is not None:
         lines += ["### What could be done about it", "", *(f"- {e(s)}" for s in options.in_words)]

@@ -155,7 +155,7 @@ def _claim_series(record: CardRecord, table: pd.DataFrame) -> Iterator[Claim]:
         for field, column in columns.items():
             printed = getattr(point, field)
             if printed is not None:
-                total = round_total(math.fsum(rows[column]))
+                total = round_total(math.fsum(rows[column]), record.eval.series_step)
                 yield Claim(
                     f"eval.series[{i}].{field}", printed, math.nan if total is None else total, 3
                 )

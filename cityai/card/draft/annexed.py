@@ -1,0 +1,112 @@
+"""What the audit adds for reviewers: trends, who is in the data, and what the inputs give away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from cityai.assessment.proxies import CODE as PROXY
+from cityai.assessment.proxies import TOGETHER
+from cityai.assessment.shares import CODE as REPRESENTATION
+from cityai.card.draft.evaluated import as_number, as_text, unit_of
+from cityai.card.draft.rounding import round_figure
+from cityai.card.record.measured import ProxyPart, TrendPart
+from cityai.columns import EVERYWHERE
+from cityai.spec.project import JudgedSpec
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.proxies import Proxies
+    from cityai.findings import Finding
+
+MOST_PROXIES: Final = 5
+"""Inputs shown for each dimension, the most telling first."""
+
+
+def draft_annex(
+    audit: Audit,
+    proxies: Proxies | None,
+    secret: frozenset[tuple[str, str]],
+    spec: JudgedSpec,
+) -> dict[str, Any]:
+    """Draft the fields of the section on groups that only reviewers need.
+
+    Returns
+    -------
+    dict
+        `trends`, `trends_note`, `representation`, `proxies` and `proxies_in_words`.
+    """
+    followed = audit.trends[audit.trends["metric"].isin(list(spec.limits))]
+    trends = tuple(
+        _make_trend(row, spec)
+        for row in followed.to_dict("records")
+        if as_number(row["low"]) is not None
+        and row["dimension"] != EVERYWHERE
+        and (row["dimension"], row["group"]) not in secret
+    )
+    return {
+        "trends": trends,
+        "trends_note": _note_trends(trends, followed),
+        "representation": _tell(audit.findings, REPRESENTATION),
+        "proxies": _list_proxies(proxies) if proxies else (),
+        "proxies_in_words": _tell(proxies.findings, PROXY) if proxies else (),
+    }
+
+
+def _tell(findings: Sequence[Finding], code: str) -> tuple[str, ...]:
+    return tuple(f"{f.title}. {f.reason}" for f in findings if f.code == code)
+
+
+def _note_trends(trends: Sequence[TrendPart], followed: Any) -> str:
+    told = sum(t.low is not None and (t.low > 0 or (t.high or 0.0) < 0) for t in trends)
+    if not len(followed):
+        return ""
+    if not trends:
+        return as_text(followed["reason"].iloc[0])
+    return (
+        f"{len(trends)} figures of groups were followed over the replays; {told} rise or fall by "
+        "more than chance explains, each taken alone."
+    )
+
+
+def _make_trend(row: dict[str, Any], spec: JudgedSpec) -> TrendPart:
+    unit = unit_of(row["metric"], spec)
+    figures = {name: round_figure(row[name], unit, None) for name in ("slope", "low", "high")}
+    return TrendPart(
+        dimension=row["dimension"],
+        group=row["group"],
+        metric=row["metric"],
+        unit=unit,
+        folds=int(row["folds"]),
+        sentence=as_text(row["reason"]),
+        **figures,
+    )
+
+
+def _list_proxies(proxies: Proxies) -> tuple[ProxyPart, ...]:
+    kept = []
+    for dimension, part in proxies.table.groupby("dimension", sort=False):
+        single = part[(part["feature"] != TOGETHER) & part["recovered"].notna()]
+        best = single.sort_values(["recovered", "feature"], ascending=[False, True]).head(
+            MOST_PROXIES
+        )
+        for row in (
+            *part[part["feature"] == TOGETHER].to_dict("records"),
+            *best.to_dict("records"),
+        ):
+            shown = {
+                name: round_figure(row[name], "share", None)
+                for name in ("recovered", "low", "high", "chance")
+            }
+            kept.append(
+                ProxyPart(
+                    dimension=str(dimension),
+                    feature=row["feature"],
+                    label=row["label"],
+                    verdict=row["verdict"],
+                    entities=int(row["entities"]),
+                    reason=row["reason"],
+                    **shown,
+                )
+            )
+    return tuple(kept)

@@ -1,0 +1,65 @@
+"""Tables for reviewers: trends over the replays, and what the inputs give away."""
+
+from __future__ import annotations
+
+from cityai.card.record import CardRecord
+from cityai.card.render.tables import Grid, make_grid
+from cityai.card.words import (
+    describe_metric,
+    write_count,
+    write_gap,
+    write_interval,
+    write_number,
+)
+
+TOGETHER = "all together"
+PROXY_VERDICTS = {
+    "found": "Yes, more than by chance",
+    "not shown": "Not shown",
+    "unknown": "Not enough evidence",
+}
+
+
+def arrange_trends(record: CardRecord) -> Grid:
+    """Arrange one row a group and figure that can be followed over the replays."""
+    labels = {d.name: d.label for d in record.fairness.dimensions}
+    rows = [
+        (
+            f"{labels.get(t.dimension, t.dimension)}: {t.group}",
+            describe_metric(t.metric).label,
+            write_gap(t.slope, t.unit),
+            write_interval(t.low, t.high, t.unit, gap=True),
+            write_count(t.folds),
+            t.sentence,
+        )
+        for t in record.fairness.trends
+    ]
+    columns = ("Group", "Figure", "From one replay to the next", "Interval", "Replays", "In words")
+    return make_grid("Does it rise or fall?", columns, rows, (2, 3, 4))
+
+
+def arrange_proxies(record: CardRecord) -> Grid:
+    """Arrange one row a dimension and input, the most telling first, and all inputs together."""
+    labels = {d.name: d.label for d in record.fairness.dimensions}
+    rows = [
+        (
+            labels.get(p.dimension, p.dimension),
+            "All inputs together" if p.feature == TOGETHER else p.label,
+            write_number(p.recovered, "share"),
+            write_interval(p.low, p.high, "share"),
+            write_number(p.chance, "share"),
+            write_count(p.entities),
+            PROXY_VERDICTS.get(p.verdict, p.verdict),
+        )
+        for p in record.fairness.proxies
+    ]
+    columns = (
+        "Groups",
+        "From what",
+        "Recovered",
+        "Interval",
+        "By chance, once in twenty",
+        "Of",
+        "Could it guess?",
+    )
+    return make_grid("Could the model guess the group from its inputs?", columns, rows, range(2, 6))
