@@ -226,15 +226,15 @@ class _Engine:
     def _by_period(self, contrast: np.ndarray, level: bool) -> Spread:
         tensor = weigh_cells(self.pair, self.weights)
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
-        influence = compute_influence(tensor, self.names, self.metric) @ contrast
-        return spread_serial(influence, _fewest(present, contrast), level=level)
+        own = compute_influence(tensor, self.names, self.metric)
+        return spread_serial(contrast_groups(own, contrast), _fewest(present, contrast), level=level)
 
     def _by_entity(self, contrast: np.ndarray) -> Spread:
         tensor = self._gather(self.pair.sum(axis=0))
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
         size = tensor[..., 1]
         own = mend_leverage(compute_influence(tensor, self.names, self.metric), size)
-        freedom = _fewest(count_freedom(size), contrast)
+        freedom = _fewest(count_freedom(size, own), contrast)
         return spread_entities(own @ contrast, _fewest(present, contrast), freedom)
 
     def _gather(self, sums: np.ndarray) -> np.ndarray:
@@ -253,6 +253,18 @@ class _Engine:
             influence = compute_influence(tensor, self.names, self.metric, self.totals) @ contrast
             total += (influence**2).sum(axis=0)
         return total
+
+
+def contrast_groups(influence: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+    """Turn influences of groups (B, G) into those of contrasts (G, C) of them.
+
+    A contrast with a group that did not vary at all is zero: the rest would lend it a certainty
+    that it has not.
+    """
+    still = np.abs(influence).max(axis=0) <= 1e-12
+    varies = ~(contrast[still] != 0).any(axis=0)
+    apart: np.ndarray = (influence @ contrast) * varies
+    return apart
 
 
 def _fewest(present: np.ndarray, contrast: np.ndarray) -> np.ndarray:
