@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -40,10 +42,10 @@ NAMES = ("under", "y", "abs_error", "inside", "n_interval")
 SHARES = np.array([0.4, 0.25, 0.15, 0.12, 0.08])
 SHARED, OWN, NOISE, REACH = 0.15, 0.10, 0.2, 0.42
 CONFIDENCE, MIN_BLOCKS, LIMIT = 0.95, 6, 0.01
-SEED = 4711
+SEED = 20261122
 CHUNK = 100
 CITY, OTHERS = "this city", "others like these"
-COLUMNS = "gap family in-gap level whole inside better closed trend".split()
+COLUMNS = ["gap", "family", "in-gap", "level", "whole", "inside", "better", "closed", "trend"]
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,14 @@ class World:
         return np.stack([under, every, 2 * under - mean + bias, within / n, np.ones_like(bias)], -1)
 
 
-def make_world(shape: Shape, n: int = 1_000_000) -> World:
-    """Draw the long run of a shape: it is the same for every autocorrelation."""
+@lru_cache
+def make_world(tail: str, still: bool, n: int = 1_000_000) -> World:
+    """Draw the long run: it is the same for every autocorrelation."""
     rng = np.random.default_rng(1)
     even = (np.arange(n) + 0.5) / n
-    shocks = 0.0 if shape.still else np.hypot(SHARED, OWN)
+    shocks = 0.0 if still else np.hypot(SHARED, OWN)
     ratio = np.sort(
-        np.exp(shocks * stats.norm.ppf(even) + rng.permutation(_shape_noise(even, shape.tail)))
+        np.exp(shocks * stats.norm.ppf(even) + rng.permutation(_shape_noise(even, tail)))
     )
     return World(ratio, np.append(np.cumsum(ratio[::-1])[::-1], 0.0))
 
@@ -177,7 +180,7 @@ def draw_panels(
     rng: np.random.Generator, periods: int, panels: int, shape: Shape
 ) -> Iterator[Panel]:
     """Draw cities and what happens in them; the truth of each has the whole last: (G + 1, K)."""
-    world, p, areas, groups = make_world(shape), panels, shape.areas, shape.groups
+    world, p, areas, groups = make_world(shape.tail, shape.still), panels, shape.areas, shape.groups
     size = 50 * np.exp(rng.normal(0, shape.skew, (p, areas)))
     chance = SHARES / SHARES.sum() if groups == len(SHARES) else np.full(groups, 1 / groups)
     group = rng.choice(groups, (p, areas), p=chance)
@@ -201,7 +204,9 @@ def draw_panels(
         long_run[..., :3] *= size[..., None]
         truth = everyone.transpose(0, 2, 1) @ long_run
         if not fixed:
-            population = world.expect(np.exp(spread * stats.norm.ppf((np.arange(4000) + 0.5) / 4e3)))
+            population = world.expect(
+                np.exp(spread * stats.norm.ppf((np.arange(4000) + 0.5) / 4e3))
+            )
             truth[:] = population.mean(axis=0)
         truths.append(truth)
     for i in range(p):
@@ -246,9 +251,7 @@ def _judge_gaps(panel: Panel, design: Design, one: np.ndarray, count: Count) -> 
         told = [judge_gap(g, m, LIMIT) is Status.FAIL for g, m in zip(gap, margin, strict=True)]
         count.fails += bool((np.array(told) & (np.abs(true[:-1] - true[-1]) <= LIMIT)).any())
     if design.infers == CITY:
-        before, after = (
-            compute_ratio(t, NAMES, UNDER) for t in (panel.truth, panel.other_truth)
-        )
+        before, after = (compute_ratio(t, NAMES, UNDER) for t in (panel.truth, panel.other_truth))
         change = measure_change(
             panel.cells, panel.other, panel.weights, UNDER, design, "overall", shown
         )
@@ -265,9 +268,7 @@ def _judge_whole(panel: Panel, design: Design, count: Count) -> None:
         _add_levels(count, column, found, true)
     if design.infers != CITY:
         return
-    true, theirs = (
-        compute_ratio(t, NAMES, WAPE)[-1] for t in (panel.truth, panel.other_truth)
-    )
+    true, theirs = (compute_ratio(t, NAMES, WAPE)[-1] for t in (panel.truth, panel.other_truth))
     change = measure_change(panel.cells, panel.other, whole, WAPE, design, "overall", shown)
     count.add("better", change.whole - (theirs - true), change.whole_margin)
     tensor = panel.cells.values.sum(axis=1)
@@ -293,7 +294,9 @@ def simulate_persons(kind: Persons, panels: int, *, seed: int = SEED) -> Count:
     """Count as `simulate` does, in one period; entities are people."""
     rng = np.random.default_rng([seed, kind.people])
     design = choose_design(OTHERS, 1, CONFIDENCE, MIN_BLOCKS, "people")
-    group = rng.choice(kind.groups, kind.people, p=SHARES[: kind.groups] / SHARES[: kind.groups].sum())
+    group = rng.choice(
+        kind.groups, kind.people, p=SHARES[: kind.groups] / SHARES[: kind.groups].sum()
+    )
     weights, shown, count = np.eye(kind.groups)[group], np.ones(kind.groups, bool), Count()
     for _ in range(panels):
         outcome = rng.random(kind.people) < kind.outcome
@@ -316,11 +319,10 @@ def _add_levels(count: Count, column: str, found: Measures, true: np.ndarray) ->
 
 
 CITY_PERIODS = (6, 8, 13, 26, 52, 104)
-NORMAL = Shape()
 DRAWN = Shape(areas=40, icc=0.3, skew=0.3, infers=OTHERS)
 ROWS: tuple[tuple[str, Shape, tuple[int, ...]], ...] = (
     ("city: no autocorrelation", Shape(shared=0.0), CITY_PERIODS),
-    ("city: shared AR 0.5", NORMAL, CITY_PERIODS),
+    ("city: shared AR 0.5", Shape(), CITY_PERIODS),
     ("city: shared AR 0.8", Shape(shared=0.8), CITY_PERIODS),
     ("city: own AR 0.5 too", Shape(own=0.5), CITY_PERIODS),
     ("city: own AR 0.8 too", Shape(shared=0.8, own=0.8), CITY_PERIODS),
@@ -330,16 +332,63 @@ ROWS: tuple[tuple[str, Shape, tuple[int, ...]], ...] = (
     ("city: very unequal areas", Shape(skew=2.0), (8, 26)),
     ("city: tails of t3", Shape(tail="t3"), (8, 26)),
     ("city: tails lognormal", Shape(tail="lognormal"), (8, 26)),
-    ("others: 40 areas", DRAWN, (1, 8, 13, 26)),
-    ("others: 15 areas", replace(DRAWN, areas=15, groups=2), (1, 13, 26)),
-    ("others: 8 areas", replace(DRAWN, areas=8, groups=2), (1, 13, 26)),
+    ("city: fair, 2 groups", Shape(groups=2, bias=0.0), (13,)),
+    ("city: fair, 5 groups", Shape(bias=0.0), (13,)),
+    ("city: fair, 20 groups", Shape(groups=20, bias=0.0), (13,)),
+    ("others: 8 areas", replace(DRAWN, areas=8, groups=2), (1, 13)),
+    ("others: 15 areas", replace(DRAWN, areas=15, groups=2), (1, 13)),
+    ("others: 40 areas", DRAWN, (1, 8, 26)),
     ("others: 200 areas", replace(DRAWN, areas=200), (1, 13)),
-    ("others: 200 unequal areas", replace(DRAWN, areas=200, skew=1.0), (13,)),
-    ("others: 60 very unequal", replace(DRAWN, areas=60, skew=2.0), (13,)),
-    ("others: tails of t3", replace(DRAWN, areas=60, tail="t3"), (13,)),
+    ("others: 200 unequal areas", replace(DRAWN, areas=200, skew=1.0), (1, 13)),
+    ("others: tails of t3", replace(DRAWN, areas=60, tail="t3"), (1, 13)),
     ("others: tails lognormal", replace(DRAWN, areas=60, tail="lognormal"), (1, 13)),
-    ("others: own AR 0.8 too", replace(DRAWN, areas=60, own=0.8, shared=0.8), (13, 26)),
+    ("others: own AR 0.8 too", replace(DRAWN, areas=60, own=0.8, shared=0.8), (13,)),
 )
+PEOPLE: tuple[tuple[str, Persons], ...] = (
+    ("people: 1,500 events", Persons(5000, 0.3, 0.3)),
+    ("people: 200 events", Persons(2000, 0.1, 0.3)),
+    ("people: 200, few missed", Persons(2000, 0.1, 0.1)),
+    ("people: 50 events", Persons(500, 0.1, 0.3)),
+)
+
+
+def accuse(
+    groups: int, simulations: int, limits: Sequence[float], *, gap: float = 0.0, seed: int = SEED
+) -> list[float]:
+    """Percent of data sets with a `fail` by limit: 1,000 people a group, rate 0.2, the last higher.
+
+    With a limit of 0, an interval that leaves out 0 is one. A gap is looked for against the first
+    group; a fair system is compared with the whole.
+    """
+    rng = np.random.default_rng([seed, groups])
+    design = choose_design(OTHERS, 1, CONFIDENCE, MIN_BLOCKS, "people")
+    metric = Metric("rate", "rate", "yes", "n", "share", "low")
+    group = np.repeat(np.arange(groups), 1000)
+    weights, shown = np.eye(groups)[group], np.ones(groups, bool)
+    chance = np.where(group == groups - 1, 0.2 + gap, 0.2)
+    reference: Literal["overall"] | int = 0 if gap else "overall"
+    told = np.zeros(len(limits))
+    for _ in range(simulations):
+        yes = (rng.random(len(group)) < chance).astype(float)
+        cells = Cells(np.stack([yes, np.ones_like(yes)], axis=-1)[None], ("yes", "n"))
+        found = measure_groups(cells, weights, metric, design, reference, shown)
+        asked = list(zip(found.gap, found.gap_margin, strict=True))[-1 if gap else 0 :]
+        told += [any(judge_gap(g, m, x) is Status.FAIL for g, m in asked) for x in limits]
+    return [float(x) for x in 100 * told / simulations]
+
+
+def print_verdicts(simulations: int) -> None:
+    """Print how often a fair system is accused, and how often a true gap is found."""
+    print(f"\npeople, 1,000 a group, rate 0.2, {simulations} data sets; percent told `fail`")
+    fair, true = (0.0, 0.01), (0.0, 0.02, 0.03, 0.05)
+    print(f"{'limit':26}" + "".join(f"{x:8.2f}" for x in true))
+    for groups in (2, 5, 10, 20):
+        told = dict(zip(fair, accuse(groups, simulations, fair), strict=True))
+        cells = "".join(f"{told[x]:8.1f}" if x in told else f"{'':8}" for x in true)
+        print(f"{f'fair, {groups} groups':26}{cells}".rstrip(), flush=True)
+    for groups in (2, 5):
+        cells = "".join(f"{x:8.1f}" for x in accuse(groups, simulations, true, gap=0.1))
+        print(f"{f'true gap 0.1, {groups} groups':26}{cells}", flush=True)
 
 
 def main() -> None:
@@ -349,15 +398,21 @@ def main() -> None:
     start = time.perf_counter()
     print(f"nominal {CONFIDENCE:.0%}, {panels} panels a row, seed {SEED}; - : no interval shown")
     head = "".join(f"{name:>11}" for name in COLUMNS)
-    print(f"{'simulated city':26}{'periods':>8}{head}{'told fail':>10}{'seconds':>8}")
+    print(f"{'simulated city':26}{'periods':>8}{head}{'told fail':>10}")
     for name, shape, lengths in ROWS:
         for periods in lengths if wanted in name else ():
-            begun = time.perf_counter()
-            got = simulate(periods, panels, shape)
-            cells = "".join(f"{_say_cover(got, c):>11}" for c in COLUMNS)
-            seconds = time.perf_counter() - begun
-            print(f"{name:26}{periods:8}{cells}{got.told_fail:10.1f}{seconds:8.1f}", flush=True)
+            print(_say_row(name, periods, simulate(periods, panels, shape)), flush=True)
+    for name, kind in PEOPLE:
+        if wanted in name:
+            print(_say_row(name, 1, simulate_persons(kind, panels)), flush=True)
+    if wanted in "verdicts":
+        print_verdicts(panels)
     print(f"{time.perf_counter() - start:.0f} seconds")
+
+
+def _say_row(name: str, periods: int, got: Count) -> str:
+    cells = "".join(f"{_say_cover(got, c):>11}" for c in COLUMNS)
+    return f"{name:26}{periods:8}{cells}{got.told_fail:10.1f}"
 
 
 def _say_cover(got: Count, column: str) -> str:

@@ -227,7 +227,9 @@ class _Engine:
         tensor = weigh_cells(self.pair, self.weights)
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
         own = compute_influence(tensor, self.names, self.metric)
-        return spread_serial(contrast_groups(own, contrast), _fewest(present, contrast), level=level)
+        return spread_serial(
+            contrast_groups(own, contrast), _fewest(present, contrast), level=level
+        )
 
     def _by_entity(self, contrast: np.ndarray) -> Spread:
         tensor = self._gather(self.pair.sum(axis=0))

@@ -200,8 +200,9 @@ def adjust_confidence(correlation: np.ndarray, confidence: float, pairs: bool = 
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     root /= np.sqrt((root**2).sum(axis=1, keepdims=True))
-    largest = np.sort(np.abs(root @ _draw_normal(n)).max(axis=0))
-    each = 2 * float(ndtr(largest[math.ceil(confidence * DRAWS) - 1])) - 1
+    at = math.ceil(confidence * DRAWS) - 1
+    largest = np.partition(np.abs(root @ _draw_normal(n)).max(axis=0), at)[at]
+    each = 2 * float(ndtr(largest)) - 1
     return float(min(max(each, confidence), confidence ** (1 / n)))
 
 

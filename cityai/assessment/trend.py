@@ -16,7 +16,7 @@ from cityai.assessment.serial import BATCHES, find_widest, list_kinds
 from cityai.assessment.statistics import compute_ratio, weigh_cells
 from cityai.assessment.views import Facts, View
 
-LEAST_FOLDS = 16
+LEAST_FOLDS = 8
 """Fewer folds with a figure give no interval of a slope."""
 COLUMNS = ["dimension", "group", "metric", "folds", "slope", "low", "high", "reason"]
 FEW = (
