@@ -4,49 +4,57 @@ Run: python benchmarks/audit_coverage.py [panels a row, default 1000] [rows name
 
 Areas of unequal size lie in groups of unequal number, each with a persistent bias of its own;
 shocks shared by all areas and shocks of a group follow AR(1). "This city": areas stay, the truth is
-the city's own long-run figure. "Others like these": areas and periods are drawn anew.
+each city's own long-run figure. "Others like these": areas and periods are drawn anew. Sums by
+period are drawn for many panels at once; every interval is the product's own.
 
-Columns, in percent of the intervals shown (their share in brackets): `gap` one group's gap with
-nothing else compared; `family` all gaps of the dimension at once, as the page prints them; `level`
-a group's figure; `whole` the city's figure; `inside` the city's share of outcomes inside the
-forecast's interval, and `in-gap` its gaps by group, all at once; `better` the difference to a
-baseline. `told fail`: dimensions in which a group within its limit is told `fail`.
+Columns, in percent of the intervals shown (their share in brackets, where not all are): `gap` one
+group's gap with nothing else compared; `family` all gaps of the dimension at once, as the page
+prints them; `in-gap` the same for the share of outcomes inside the forecast's interval; `level` a
+group's figure; `whole` and `inside` the city's figures; `better` the difference to another
+forecast's error; `closed` what another forecast closes of the gaps, all at once; `trend` the slope
+over the periods. `told fail`: dimensions in which a group within its limit is told `fail`.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
+from scipy import stats
 
-from cityai.assessment.gaps import Design, choose_design, measure_groups
+from cityai.assessment.gaps import Design, Measures, choose_design, measure_groups
 from cityai.assessment.metrics import METRICS, Metric
-from cityai.assessment.serial import spread_serial
-from cityai.assessment.spread import compute_margin
-from cityai.assessment.statistics import Cells, compute_influence, compute_ratio
+from cityai.assessment.paired import measure_change
+from cityai.assessment.statistics import Cells, compute_ratio
+from cityai.assessment.trend import fit_line
 from cityai.assessment.verdicts import judge_gap
 from cityai.findings import Status
 
 UNDER = next(m for m in METRICS if m.name == "under_forecast_share")
 WAPE = next(m for m in METRICS if m.name == "wape")
 INSIDE = next(m for m in METRICS if m.name == "coverage")
-NAMES = ("under", "y", "abs_error", "other_error", "inside", "n_interval")
-OTHER = Metric("other", "the baseline's", "other_error", "y", "share", "low")
-SHARES = (0.4, 0.25, 0.15, 0.12, 0.08)
-LONG = 10_000
-CITIES = 25
-CONFIDENCE = 0.95
-COLUMNS = ("gap", "family", "level", "whole", "inside", "in-gap", "better")
+NAMES = ("under", "y", "abs_error", "inside", "n_interval")
+SHARES = np.array([0.4, 0.25, 0.15, 0.12, 0.08])
+SHARED, OWN, NOISE, REACH = 0.15, 0.10, 0.2, 0.42
+CONFIDENCE, MIN_BLOCKS, LIMIT = 0.95, 6, 0.01
+SEED = 20261122
+CHUNK = 100
+CITY, OTHERS = "this city", "others like these"
+COLUMNS = ["gap", "family", "in-gap", "level", "whole", "inside", "better", "closed", "trend"]
 
 
 @dataclass(frozen=True)
 class Shape:
     """A kind of city.
 
-    `tail` is the degrees of freedom of the noise (0: normal), `skew` the spread of the areas' sizes
-    on the log scale; `still` a city without shocks, whose one period is like any other.
+    `shared` and `own` are autocorrelations; `bias` the spread of the areas' persistent errors on
+    the log scale, or `icc` their part of all variance; `skew` the spread of the areas' sizes;
+    `tail` what each area's noise is like; `still` a city without shocks, its periods all alike.
     """
 
     areas: int = 60
@@ -54,269 +62,364 @@ class Shape:
     shared: float = 0.5
     own: float = 0.0
     bias: float = 0.15
+    icc: float = 0.0
     skew: float = 1.0
-    tail: int = 0
-    infers: str = "this city"
+    tail: str = "normal"
+    infers: str = CITY
     still: bool = False
 
-
-@dataclass(frozen=True)
-class City:
-    size: np.ndarray
-    group: np.ndarray
-    bias: np.ndarray
-    other: np.ndarray
+    @property
+    def spread(self) -> float:
+        """Of the areas' persistent errors."""
+        varies = NOISE**2 + (0 if self.still else SHARED**2 + OWN**2)
+        return float(np.sqrt(self.icc / (1 - self.icc) * varies)) if self.icc else self.bias
 
 
 @dataclass
 class Count:
     """Hits and shown intervals by column, and dimensions wrongly told `fail`."""
 
-    hits: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0.0))
-    shown: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0.0))
-    asked: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0.0))
-    told_fail: float = 0.0
-    panels: int = 0
+    hits: dict[str, float] = field(default_factory=dict)
+    shown: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
+    fails: float = 0.0
 
-    def add(self, column: str, hit: np.ndarray, shown: np.ndarray) -> None:
-        self.hits[column] += float((hit & shown).sum())
-        self.shown[column] += float(shown.sum())
-        self.asked[column] += float(shown.size)
+    def add(self, column: str, miss: np.ndarray | float, margin: np.ndarray | float) -> None:
+        """Count each interval."""
+        has = np.isfinite(margin)
+        self._add(column, (np.abs(miss) <= margin) & has, has)
+
+    def add_family(self, column: str, miss: np.ndarray, margin: np.ndarray) -> None:
+        """Count all intervals of a dimension as one."""
+        has = np.isfinite(margin)
+        self._add(column, (np.abs(miss) <= margin)[has].all() & has.any(), has.any())
+
+    def _add(self, column: str, hit: np.ndarray | np.bool_, has: np.ndarray | np.bool_) -> None:
+        for store, what in ((self.hits, hit), (self.shown, has), (self.asked, np.ones_like(has))):
+            store[column] = store.get(column, 0.0) + float(np.sum(what))
 
     def cover(self, column: str) -> float:
-        return 100 * self.hits[column] / self.shown[column] if self.shown[column] else np.nan
+        """Percent of the shown intervals that hold the truth; NaN where none is shown."""
+        shown = self.shown.get(column, 0.0)
+        return 100 * self.hits[column] / shown if shown else np.nan
 
     def share(self, column: str) -> float:
-        return 100 * self.shown[column] / max(self.asked[column], 1)
+        """Percent of the intervals asked for that are shown."""
+        return 100 * self.shown.get(column, 0.0) / max(self.asked.get(column, 0.0), 1)
 
     @property
-    def fails(self) -> float:
-        return 100 * self.told_fail / self.panels
+    def told_fail(self) -> float:
+        """Percent of the dimensions."""
+        return 100 * self.fails / self.asked["family"]
 
 
-def draw_city(rng: np.random.Generator, shape: Shape) -> City:
-    chance = np.array(SHARES[: shape.groups]) / sum(SHARES[: shape.groups])
-    extra = rng.choice(shape.groups, shape.areas - shape.groups, p=chance)
-    return City(
-        50 * np.exp(rng.normal(0, shape.skew, shape.areas)),
-        np.concatenate([np.arange(shape.groups), extra]),
-        np.exp(rng.normal(0, shape.bias, shape.areas)),
-        np.exp(rng.normal(0, shape.bias + 0.05, shape.areas)),
+@dataclass(frozen=True)
+class World:
+    """What an outcome is over its expectation, drawn often: the long run, without time."""
+
+    ratio: np.ndarray
+    beyond: np.ndarray
+
+    def expect(self, bias: np.ndarray) -> np.ndarray:
+        """Long-run sums (..., K) of an area of size 1 whose forecast is `bias`."""
+        ratio, n = self.ratio, len(self.ratio)
+        at = np.searchsorted(ratio, bias)
+        mean = self.beyond[0] / n
+        under = (self.beyond[at] - bias * (n - at)) / n
+        within = np.searchsorted(ratio, bias * np.exp(REACH)) - np.searchsorted(
+            ratio, bias * np.exp(-REACH)
+        )
+        every = np.full(bias.shape, mean)
+        return np.stack([under, every, 2 * under - mean + bias, within / n, np.ones_like(bias)], -1)
+
+
+@lru_cache
+def make_world(tail: str, still: bool, n: int = 1_000_000) -> World:
+    """Draw the long run: it is the same for every autocorrelation."""
+    rng = np.random.default_rng(1)
+    even = (np.arange(n) + 0.5) / n
+    shocks = 0.0 if still else np.hypot(SHARED, OWN)
+    ratio = np.sort(
+        np.exp(shocks * stats.norm.ppf(even) + rng.permutation(_shape_noise(even, tail)))
     )
+    return World(ratio, np.append(np.cumsum(ratio[::-1])[::-1], 0.0))
 
 
-def _draw_ar(rng: np.random.Generator, periods: int, n: int, rho: float, sd: float) -> np.ndarray:
-    out = rng.normal(size=(periods, n))
-    if rho:
-        out[1:] *= np.sqrt(1 - rho**2)
-        for t in range(1, periods):
-            out[t] += rho * out[t - 1]
+def _shape_noise(even: np.ndarray, tail: str) -> np.ndarray:
+    if tail == "t3":
+        return np.clip(NOISE * stats.t.ppf(even, 3) / np.sqrt(3), -3, 3)
+    return (0.8 if tail == "lognormal" else NOISE) * stats.norm.ppf(even)
+
+
+def _draw_noise(rng: np.random.Generator, size: tuple[int, ...], tail: str) -> np.ndarray:
+    if tail == "t3":
+        return np.clip(NOISE * rng.standard_t(3, size) / np.sqrt(3), -3, 3)
+    return (0.8 if tail == "lognormal" else NOISE) * rng.standard_normal(size)
+
+
+def _draw_ar(rng: np.random.Generator, size: tuple[int, ...], rho: float, sd: float) -> np.ndarray:
+    out = rng.standard_normal(size)
+    out[:, 1:] *= np.sqrt(1 - rho**2)
+    for t in range(1, size[1] if rho else 0):
+        out[:, t] += rho * out[:, t - 1]
     return sd * out
 
 
-def draw_cells(rng: np.random.Generator, city: City, periods: int, shape: Shape) -> Cells:
-    """Sums by period and area."""
-    common = _draw_ar(rng, periods, 1, shape.shared, 0.15)
-    own = _draw_ar(rng, periods, shape.groups, shape.own, 0.10)[:, city.group]
-    noise = rng.normal(0, 0.2, (periods, len(city.size)))
-    if shape.tail:
-        draws = rng.standard_t(shape.tail, noise.shape)
-        noise = np.clip(0.2 * draws / np.sqrt(shape.tail / (shape.tail - 2)), -3, 3)
-    y = city.size * np.exp(noise + (0 if shape.still else common + own))
-    p, q = city.size * city.bias, city.size * city.other
-    inside = (np.abs(np.log(y / p)) < 0.42).astype(float)
-    sums = [np.maximum(y - p, 0), y, np.abs(y - p), np.abs(y - q), inside, np.ones_like(y)]
-    return Cells(np.stack(sums, axis=-1), NAMES)
+@dataclass(frozen=True)
+class Panel:
+    """One draw: sums by period and area (or group), for two forecasts, and the long run of both."""
+
+    cells: Cells
+    other: Cells
+    weights: np.ndarray
+    truth: np.ndarray
+    other_truth: np.ndarray
 
 
-def find_truth(
-    rng: np.random.Generator, city: City, shape: Shape, equal: bool = False
-) -> np.ndarray:
-    """Long-run sums of each group, the whole last: (G + 1, K)."""
-    total = np.zeros((len(city.size), len(NAMES)))
-    periods = 400 if equal else LONG
-    for _ in range(10):
-        total += draw_cells(rng, city, periods // 10, shape).values.sum(axis=0)
-    if equal:
-        # The population figure must not hang on a few giants: areas of equal size.
-        total[:, :4] /= city.size[:, None]
-    weights = np.column_stack([np.eye(shape.groups)[city.group], np.ones(len(city.size))])
-    truth: np.ndarray = weights.T @ total
-    return np.tile(truth[-1:], (shape.groups + 1, 1)) if equal else truth
+def draw_panels(
+    rng: np.random.Generator, periods: int, panels: int, shape: Shape
+) -> Iterator[Panel]:
+    """Draw cities and what happens in them; the truth of each has the whole last: (G + 1, K)."""
+    world, p, areas, groups = make_world(shape.tail, shape.still), panels, shape.areas, shape.groups
+    size = 50 * np.exp(rng.normal(0, shape.skew, (p, areas)))
+    chance = SHARES / SHARES.sum() if groups == len(SHARES) else np.full(groups, 1 / groups)
+    group = rng.choice(groups, (p, areas), p=chance)
+    group[:, :groups] = np.arange(groups)
+    member = np.eye(groups)[group]
+    biases = np.exp(rng.normal(0, [[[shape.spread]], [[shape.spread + 0.05]]], (2, p, areas)))
+    common = _draw_ar(rng, (p, periods, 1), shape.shared, SHARED)
+    own = _draw_ar(rng, (p, periods, groups), shape.own, OWN) @ member.transpose(0, 2, 1)
+    noise = _draw_noise(rng, (p, periods, areas), shape.tail)
+    y = size[:, None, :] * np.exp(noise if shape.still else noise + common + own)
+    fixed = shape.infers == CITY
+    everyone = np.concatenate([member, np.ones((p, areas, 1))], axis=2)
+    sums, truths = [], []
+    for bias, spread in zip(biases, (shape.spread, shape.spread + 0.05), strict=True):
+        forecast = (size * bias)[:, None, :]
+        inside = (np.abs(np.log(y / forecast)) < REACH).astype(float)
+        columns = [np.maximum(y - forecast, 0), y, np.abs(y - forecast), inside, np.ones_like(y)]
+        # Where areas are fixed only the groups' sums count; where they are drawn, each area's do.
+        sums.append(np.stack([c @ member if fixed else c for c in columns], axis=-1))
+        long_run = world.expect(bias)
+        long_run[..., :3] *= size[..., None]
+        truth = everyone.transpose(0, 2, 1) @ long_run
+        if not fixed:
+            population = world.expect(
+                np.exp(spread * stats.norm.ppf((np.arange(4000) + 0.5) / 4e3))
+            )
+            truth[:] = population.mean(axis=0)
+        truths.append(truth)
+    for i in range(p):
+        yield Panel(
+            Cells(sums[0][i], NAMES),
+            Cells(sums[1][i], NAMES),
+            np.eye(groups) if fixed else member[i],
+            truths[0][i],
+            truths[1][i],
+        )
 
 
-def simulate(
-    periods: int, panels: int, shape: Shape, *, limit: float = 0.01, seed: int = 7
-) -> Count:
+def simulate(periods: int, panels: int, shape: Shape, *, seed: int = SEED) -> Count:
     """Count how often intervals hold the truth."""
-    rng = np.random.default_rng(seed)
-    design = choose_design(shape.infers, periods, CONFIDENCE, 6)  # type: ignore[arg-type]
-    fixed = shape.infers == "this city"
+    rng = np.random.default_rng([seed, periods])
+    design = choose_design(shape.infers, periods, CONFIDENCE, MIN_BLOCKS)  # type: ignore[arg-type]
     count = Count()
-    if not fixed:
-        wide = Shape(**{**_fields(shape), "areas": 2000})
-        truth = sum(find_truth(rng, draw_city(rng, wide), wide, equal=True) for _ in range(20))[
-            : shape.groups + 1
-        ]
-    for i in range(panels):
-        if not fixed or i % max(panels // CITIES, 1) == 0:
-            city = draw_city(rng, shape)
-            if fixed:
-                truth = find_truth(rng, city, shape)
-        _judge(rng, draw_cells(rng, city, periods, shape), city, truth, design, limit, count)
+    if periods == 1:
+        # Then the statement is about other areas in this same period.
+        shape = replace(shape, still=True)
+    for start in range(0, panels, CHUNK):
+        for panel in draw_panels(rng, periods, min(CHUNK, panels - start), shape):
+            one = np.arange(shape.groups) == rng.integers(shape.groups)
+            _judge_gaps(panel, design, one, count)
+            _judge_whole(panel, design, count)
     return count
 
 
-def _fields(shape: Shape) -> dict[str, object]:
-    return {name: getattr(shape, name) for name in Shape.__dataclass_fields__}
+def _judge_gaps(panel: Panel, design: Design, one: np.ndarray, count: Count) -> None:
+    shown = np.ones(len(one), bool)
+    for metric, column in ((UNDER, "family"), (INSIDE, "in-gap")):
+        true = compute_ratio(panel.truth, NAMES, metric)
+        found = measure_groups(panel.cells, panel.weights, metric, design, "overall", shown)
+        miss = found.gap - (true[:-1] - true[-1])
+        count.add_family(column, miss, found.gap_margin)
+        if metric is INSIDE:
+            continue
+        single = measure_groups(panel.cells, panel.weights, metric, design, "overall", one)
+        count.add("gap", miss[one], single.gap_margin[one])
+        _add_levels(count, "level", found, true[:-1])
+        gap, margin = found.gap, found.gap_margin
+        told = [judge_gap(g, m, LIMIT) is Status.FAIL for g, m in zip(gap, margin, strict=True)]
+        count.fails += bool((np.array(told) & (np.abs(true[:-1] - true[-1]) <= LIMIT)).any())
+    if design.infers == CITY:
+        before, after = (compute_ratio(t, NAMES, UNDER) for t in (panel.truth, panel.other_truth))
+        change = measure_change(
+            panel.cells, panel.other, panel.weights, UNDER, design, "overall", shown
+        )
+        closed = (before - before[-1]) - (after - after[-1])
+        side = np.where(change.before < 0, -1.0, 1.0)
+        count.add_family("closed", change.closed - side * closed[:-1], change.closed_margin)
 
 
-def _judge(
-    rng: np.random.Generator,
-    cells: Cells,
-    city: City,
-    truth: np.ndarray,
-    design: Design,
-    limit: float,
-    count: Count,
-) -> None:
-    groups = len(truth) - 1
-    weights = np.eye(groups)[city.group]
-    under = compute_ratio(truth, NAMES, UNDER)
-    gap = under[:-1] - under[-1]
-    everyone = np.ones(groups, bool)
-    found = measure_groups(cells, weights, UNDER, design, "overall", everyone)
-    one = np.arange(groups) == rng.integers(groups)
-    single = measure_groups(cells, weights, UNDER, design, "overall", one)
-    miss = np.abs(found.gap - gap)
-    count.add("gap", (miss <= single.gap_margin)[one], np.isfinite(single.gap_margin)[one])
-    _add_family(count, "family", miss, found.gap_margin)
-    count.add(
-        "level", (found.low <= under[:-1]) & (under[:-1] <= found.high), np.isfinite(found.low)
+def _judge_whole(panel: Panel, design: Design, count: Count) -> None:
+    whole, shown = np.ones((len(panel.weights), 1)), np.ones(1, bool)
+    for metric, column in ((UNDER, "whole"), (INSIDE, "inside")):
+        true = compute_ratio(panel.truth, NAMES, metric)[-1:]
+        found = measure_groups(panel.cells, whole, metric, design, "overall", shown)
+        _add_levels(count, column, found, true)
+    if design.infers != CITY:
+        return
+    true, theirs = (compute_ratio(t, NAMES, WAPE)[-1] for t in (panel.truth, panel.other_truth))
+    change = measure_change(panel.cells, panel.other, whole, WAPE, design, "overall", shown)
+    count.add("better", change.whole - (theirs - true), change.whole_margin)
+    tensor = panel.cells.values.sum(axis=1)
+    value = compute_ratio(tensor, NAMES, UNDER)
+    slope, margin, _ = fit_line(np.arange(len(value), dtype=float), value, CONFIDENCE)
+    count.add("trend", slope, margin)
+
+
+@dataclass(frozen=True)
+class Persons:
+    """People in unequal groups, some with the outcome; the figure is the share of those missed."""
+
+    people: int
+    outcome: float
+    missed: float
+    groups: int = 5
+
+
+RATE = Metric("false_negative_rate", "missed", "missed", "outcome", "share", "low")
+
+
+def simulate_persons(kind: Persons, panels: int, *, seed: int = SEED) -> Count:
+    """Count as `simulate` does, in one period; entities are people."""
+    rng = np.random.default_rng([seed, kind.people])
+    design = choose_design(OTHERS, 1, CONFIDENCE, MIN_BLOCKS, "people")
+    group = rng.choice(
+        kind.groups, kind.people, p=SHARES[: kind.groups] / SHARES[: kind.groups].sum()
     )
-    share = compute_ratio(truth, NAMES, INSIDE)
-    held = measure_groups(cells, weights, INSIDE, design, "overall", everyone)
-    _add_family(count, "in-gap", np.abs(held.gap - (share[:-1] - share[-1])), held.gap_margin)
-    whole = np.ones((len(weights), 1))
-    for column, metric, true in (("whole", UNDER, under), ("inside", INSIDE, share)):
-        got = measure_groups(cells, whole, metric, design, "overall", np.ones(1, bool))
-        hit = (got.low <= true[-1]) & (true[-1] <= got.high)
-        count.add(column, hit, np.isfinite(got.low))
-    if design.infers == "this city":
-        _add_better(cells, truth, count)
-    wrong = [
-        judge_gap(found.gap[g], found.gap_margin[g], limit) is Status.FAIL and abs(gap[g]) <= limit
-        for g in range(groups)
-    ]
-    count.told_fail += any(wrong)
-    count.panels += 1
+    weights, shown, count = np.eye(kind.groups)[group], np.ones(kind.groups, bool), Count()
+    for _ in range(panels):
+        outcome = rng.random(kind.people) < kind.outcome
+        missed = outcome & (rng.random(kind.people) < kind.missed)
+        cells = Cells(np.stack([missed, outcome], -1)[None].astype(float), ("missed", "outcome"))
+        one = np.arange(kind.groups) == rng.integers(kind.groups)
+        found = measure_groups(cells, weights, RATE, design, "overall", shown)
+        single = measure_groups(cells, weights, RATE, design, "overall", one)
+        count.add("gap", found.gap[one], single.gap_margin[one])
+        count.add_family("family", found.gap, found.gap_margin)
+        _add_levels(count, "level", found, np.full(kind.groups, kind.missed))
+    return count
 
 
-def _add_family(count: Count, column: str, miss: np.ndarray, margin: np.ndarray) -> None:
-    has = np.isfinite(margin)
-    hit = np.array([bool((miss <= margin)[has].all())])
-    count.add(column, hit, np.array([bool(has.any())]))
+def _add_levels(count: Count, column: str, found: Measures, true: np.ndarray) -> None:
+    # An interval may be cut off where the figure must end, so it need not be symmetric.
+    hit = (found.low <= true) & (true <= found.high)
+    shown = np.where(np.isfinite(found.low), 0.0, np.nan)
+    count.add(column, np.where(hit, 0.0, np.inf), shown)
 
 
-def _add_better(cells: Cells, truth: np.ndarray, count: Count) -> None:
-    tensor = cells.values.sum(axis=1, keepdims=True)
-    apart = compute_influence(tensor, NAMES, WAPE) - compute_influence(tensor, NAMES, OTHER)
-    blocks = np.array([float(len(tensor))])
-    margin = compute_margin(spread_serial(apart, blocks), CONFIDENCE, 6)
-    totals = tensor.sum(axis=0)
-    got, true = (
-        compute_ratio(x, NAMES, WAPE) - compute_ratio(x, NAMES, OTHER) for x in (totals, truth[-1:])
-    )
-    count.add("better", np.abs(got - true) <= margin, np.isfinite(margin))
-
-
-CITY = "this city"
-OTHERS = "others like these"
+CITY_PERIODS = (6, 8, 13, 26, 52, 104)
+DRAWN = Shape(areas=40, icc=0.3, skew=0.3, infers=OTHERS)
 ROWS: tuple[tuple[str, Shape, tuple[int, ...]], ...] = (
-    ("city: shared AR 0.5", Shape(), (8, 13, 26, 104)),
-    ("city: no autocorrelation", Shape(shared=0.0), (8, 26)),
-    ("city: shared AR 0.8", Shape(shared=0.8), (13, 104)),
-    ("city: own AR 0.5 too", Shape(own=0.5), (8, 13, 26)),
-    ("city: own AR 0.8 too", Shape(shared=0.8, own=0.8), (13, 26)),
-    ("city: two groups", Shape(groups=2), (8, 13)),
-    ("city: few areas (8)", Shape(areas=8, groups=3), (13,)),
-    ("city: very unequal", Shape(skew=2.0), (13,)),
-    ("city: heavy tails (t3)", Shape(tail=3), (13,)),
-    ("city: fair", Shape(bias=0.0), (13,)),
-    ("others: 200 areas", Shape(areas=200, infers=OTHERS), (8, 13, 26)),
-    ("others: 60 areas", Shape(infers=OTHERS), (13,)),
-    ("others: 60 equal areas", Shape(skew=0.3, infers=OTHERS), (13,)),
-    ("others: one period", Shape(areas=1000, skew=0.3, still=True, infers=OTHERS), (1,)),
-    ("others: few areas (16)", Shape(areas=16, groups=2, infers=OTHERS), (13,)),
-    ("others: very unequal", Shape(areas=200, skew=2.0, infers=OTHERS), (13,)),
-    ("others: heavy tails (t3)", Shape(areas=200, tail=3, infers=OTHERS), (13,)),
-    ("others: own AR 0.5 too", Shape(areas=200, own=0.5, infers=OTHERS), (13,)),
+    ("city: no autocorrelation", Shape(shared=0.0), CITY_PERIODS),
+    ("city: shared AR 0.5", Shape(), CITY_PERIODS),
+    ("city: shared AR 0.8", Shape(shared=0.8), CITY_PERIODS),
+    ("city: own AR 0.5 too", Shape(own=0.5), CITY_PERIODS),
+    ("city: own AR 0.8 too", Shape(shared=0.8, own=0.8), CITY_PERIODS),
+    ("city: two groups", Shape(groups=2), (8, 26)),
+    ("city: 6 areas, 3 groups", Shape(areas=6, groups=3), (8, 26)),
+    ("city: 8 areas, own AR 0.8", Shape(areas=8, groups=3, own=0.8), (8, 26)),
+    ("city: very unequal areas", Shape(skew=2.0), (8, 26)),
+    ("city: tails of t3", Shape(tail="t3"), (8, 26)),
+    ("city: tails lognormal", Shape(tail="lognormal"), (8, 26)),
+    ("city: fair, 2 groups", Shape(groups=2, bias=0.0), (13,)),
+    ("city: fair, 5 groups", Shape(bias=0.0), (13,)),
+    ("city: fair, 20 groups", Shape(groups=20, bias=0.0), (13,)),
+    ("others: 8 areas", replace(DRAWN, areas=8, groups=2), (1, 13)),
+    ("others: 15 areas", replace(DRAWN, areas=15, groups=2), (1, 13)),
+    ("others: 40 areas", DRAWN, (1, 8, 26)),
+    ("others: 200 areas", replace(DRAWN, areas=200), (1, 13)),
+    ("others: 200 unequal areas", replace(DRAWN, areas=200, skew=1.0), (1, 13)),
+    ("others: tails of t3", replace(DRAWN, areas=60, tail="t3"), (1, 13)),
+    ("others: tails lognormal", replace(DRAWN, areas=60, tail="lognormal"), (1, 13)),
+    ("others: own AR 0.8 too", replace(DRAWN, areas=60, own=0.8, shared=0.8), (13,)),
+)
+PEOPLE: tuple[tuple[str, Persons], ...] = (
+    ("people: 1,500 events", Persons(5000, 0.3, 0.3)),
+    ("people: 200 events", Persons(2000, 0.1, 0.3)),
+    ("people: 200, few missed", Persons(2000, 0.1, 0.1)),
+    ("people: 50 events", Persons(500, 0.1, 0.3)),
 )
 
 
 def accuse(
-    groups: int, simulations: int, *, gap: float = 0.0, limit: float = 1e-9, seed: int = 3
-) -> float:
-    """Share of dimensions with a `fail`: 1,000 persons a group, rate 0.2, one group `gap` higher.
+    groups: int, simulations: int, limits: Sequence[float], *, gap: float = 0.0, seed: int = SEED
+) -> list[float]:
+    """Percent of data sets with a `fail` by limit: 1,000 people a group, rate 0.2, the last higher.
 
-    With a limit of next to nothing, any interval that leaves zero out is a `fail`.
+    With a limit of 0, an interval that leaves out 0 is one. A gap is looked for against the first
+    group; a fair system is compared with the whole.
     """
-    rng = np.random.default_rng(seed)
-    design = choose_design("others like these", 1, CONFIDENCE, 6)
-    rate = Metric("rate", "rate", "yes", "n", "share", "low")
+    rng = np.random.default_rng([seed, groups])
+    design = choose_design(OTHERS, 1, CONFIDENCE, MIN_BLOCKS, "people")
+    metric = Metric("rate", "rate", "yes", "n", "share", "low")
     group = np.repeat(np.arange(groups), 1000)
-    weights = np.eye(groups)[group]
+    weights, shown = np.eye(groups)[group], np.ones(groups, bool)
     chance = np.where(group == groups - 1, 0.2 + gap, 0.2)
-    # A gap is found against the first group; a fair system is compared with the whole.
-    reference = 0 if gap else "overall"
-    told = 0
+    reference: Literal["overall"] | int = 0 if gap else "overall"
+    told = np.zeros(len(limits))
     for _ in range(simulations):
         yes = (rng.random(len(group)) < chance).astype(float)
         cells = Cells(np.stack([yes, np.ones_like(yes)], axis=-1)[None], ("yes", "n"))
-        found = measure_groups(
-            cells,
-            weights,
-            rate,
-            design,
-            reference,
-            np.ones(groups, bool),  # type: ignore[arg-type]
-        )
-        fails = [
-            judge_gap(g, m, limit) is Status.FAIL
-            for g, m in zip(found.gap, found.gap_margin, strict=True)
-        ]
-        told += fails[-1] if gap else any(fails)
-    return 100 * told / simulations
+        found = measure_groups(cells, weights, metric, design, reference, shown)
+        asked = list(zip(found.gap, found.gap_margin, strict=True))[-1 if gap else 0 :]
+        told += [any(judge_gap(g, m, x) is Status.FAIL for g, m in asked) for x in limits]
+    return [float(x) for x in 100 * told / simulations]
 
 
 def print_verdicts(simulations: int) -> None:
-    print(f"\npersons, 1,000 a group, rate 0.2, {simulations} data sets; percent told `fail`")
+    """Print how often a fair system is accused, and how often a true gap is found."""
+    print(f"\npeople, 1,000 a group, rate 0.2, {simulations} data sets; percent told `fail`")
+    fair, true = (0.0, 0.01), (0.0, 0.02, 0.03, 0.05)
+    print(f"{'limit':26}" + "".join(f"{x:8.2f}" for x in true))
     for groups in (2, 5, 10, 20):
-        print(f"  fair, {groups} groups: {accuse(groups, simulations):.1f}", flush=True)
+        told = dict(zip(fair, accuse(groups, simulations, fair), strict=True))
+        cells = "".join(f"{told[x]:8.1f}" if x in told else f"{'':8}" for x in true)
+        print(f"{f'fair, {groups} groups':26}{cells}".rstrip(), flush=True)
     for groups in (2, 5):
-        for limit in (0.02, 0.03, 0.05):
-            found = accuse(groups, simulations, gap=0.1, limit=limit)
-            print(f"  true gap 0.1, limit {limit}, {groups} groups: {found:.1f}", flush=True)
+        cells = "".join(f"{x:8.1f}" for x in accuse(groups, simulations, true, gap=0.1))
+        print(f"{f'true gap 0.1, {groups} groups':26}{cells}", flush=True)
 
 
 def main() -> None:
+    """Print every row."""
     panels = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
-    print(f"nominal {CONFIDENCE:.0%}, {panels} panels a row, {UNDER.name}; - : no interval shown")
-    head = "".join(f"{name:>12}" for name in COLUMNS)
-    print(f"{'simulated city':26}{'periods':>8}{head}{'told fail':>10}{'seconds':>8}")
+    start = time.perf_counter()
+    print(f"nominal {CONFIDENCE:.0%}, {panels} panels a row, seed {SEED}; - : no interval shown")
+    head = "".join(f"{name:>11}" for name in COLUMNS)
+    print(f"{'simulated city':26}{'periods':>8}{head}{'told fail':>10}")
     for name, shape, lengths in ROWS:
         for periods in lengths if wanted in name else ():
-            start = time.perf_counter()
-            got = simulate(periods, panels, shape)
-            cells = "".join(
-                f"{got.cover(c):6.1f} ({got.share(c):3.0f})" if got.shown[c] else f"{'-':>12}"
-                for c in COLUMNS
-            )
-            seconds = time.perf_counter() - start
-            print(f"{name:26}{periods:8}{cells}{got.fails:10.1f}{seconds:8.1f}", flush=True)
-    if not wanted or wanted in "verdicts":
+            print(_say_row(name, periods, simulate(periods, panels, shape)), flush=True)
+    for name, kind in PEOPLE:
+        if wanted in name:
+            print(_say_row(name, 1, simulate_persons(kind, panels)), flush=True)
+    if wanted in "verdicts":
         print_verdicts(panels)
+    print(f"{time.perf_counter() - start:.0f} seconds")
+
+
+def _say_row(name: str, periods: int, got: Count) -> str:
+    cells = "".join(f"{_say_cover(got, c):>11}" for c in COLUMNS)
+    return f"{name:26}{periods:8}{cells}{got.told_fail:10.1f}"
+
+
+def _say_cover(got: Count, column: str) -> str:
+    if not got.shown.get(column):
+        return "-"
+    share = got.share(column)
+    return f"{got.cover(column):.1f}" + (f" ({share:.0f})" if share < 99.5 else "")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from cityai.assessment.statistics import Cells
 
 MOST_SIZES = 64
 """Whole denominators below this are their own codes."""
+_NO_ROWS = np.empty(0, np.int64)
+_NO_SKEW = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class Alike:
         (P,) float64 denominator of one entity.
     copies : numpy.ndarray
         (R,) float64 entities that a row stands for; 0 for a row of how far they lie apart.
+    middle : numpy.ndarray
+        (S,) int64, for each of the rows with no copies, the row of their mean.
+    skew : numpy.ndarray
+        (S,) float64, the sum of cubes of how far they lie apart, over that of squares to 3/2.
     """
 
     unit: np.ndarray
@@ -46,6 +52,8 @@ class Alike:
     pair: np.ndarray
     size: np.ndarray
     copies: np.ndarray
+    middle: np.ndarray
+    skew: np.ndarray
 
     @property
     def count(self) -> int:
@@ -60,8 +68,21 @@ class Alike:
         """Denominators of one entity of each row by group: weights (units, G) give (R, G)."""
         return self._add_parts(weights[self.unit] * self.size[:, None])
 
+    def sum_cubes(self, influence: np.ndarray) -> np.ndarray:
+        """Sum the cubes of the influences of all entities, from the rows' (R, C), as (C,).
+
+        With their mean ``m`` and how far each lies from it, ``d``: the sum over c entities of
+        ``(m + d)**3`` is ``c m**3 + 3 m sum(d**2) + sum(d**3)``.
+        """
+        apart = self.copies == 0
+        mean = influence / np.sqrt(np.where(apart, 1.0, self.copies))[:, None]
+        cubes: np.ndarray = (influence**2 * mean)[~apart].sum(axis=0)
+        own = influence[apart]
+        cubes += (3 * mean[self.middle] * own**2 + self.skew[:, None] * own**3).sum(axis=0)
+        return cubes
+
     def split(self, most: int) -> Iterator[Alike]:
-        """Split into pieces of about so many rows, none of them torn."""
+        """Split into pieces of about so many rows, none of them torn, for sums of squares."""
         order = np.argsort(self.row, kind="stable")
         row = self.row[order]
         for start in range(0, len(self.copies), most):
@@ -73,6 +94,8 @@ class Alike:
                 self.pair[held],
                 self.size[held],
                 self.copies[start : start + most],
+                _NO_ROWS,
+                _NO_SKEW,
             )
 
     def _add_parts(self, parts: np.ndarray) -> np.ndarray:
@@ -187,6 +210,8 @@ def take_together(pair: np.ndarray, parts: Parts) -> Alike:
         np.concatenate([alike.pair, pair[several]]),
         np.concatenate([alike.size, pair[several, 1]]),
         np.concatenate([alike.copies, np.ones(int(parts.row.max()) + 1)]),
+        alike.middle,
+        alike.skew,
     )
 
 
@@ -211,7 +236,7 @@ def vary_units(cells: Cells, names: tuple[str, str]) -> Varied:
 
 
 def _keep_apart(pair: np.ndarray, unit: np.ndarray, row: np.ndarray) -> Alike:
-    return Alike(unit, row, pair, pair[:, 1], np.ones(len(row)))
+    return Alike(unit, row, pair, pair[:, 1], np.ones(len(row)), _NO_ROWS, _NO_SKEW)
 
 
 def _join_singles(pair: np.ndarray, unit: np.ndarray) -> Alike:
@@ -222,9 +247,11 @@ def _join_singles(pair: np.ndarray, unit: np.ndarray) -> Alike:
         code, found = pd.factorize(code)
     copies = np.bincount(code, minlength=len(found)).astype(np.float64)
     mean = np.bincount(code, weights=top, minlength=len(found)) / np.maximum(copies, 1.0)
-    apart = np.sqrt(np.bincount(code, weights=(top - mean[code]) ** 2, minlength=len(found)))
+    far = top - mean[code]
+    apart = np.sqrt(np.bincount(code, weights=far**2, minlength=len(found)))
+    cubes = np.bincount(code, weights=far**3, minlength=len(found))
     kept = copies > 0
-    copies, mean, apart = copies[kept], mean[kept], apart[kept]
+    copies, mean, apart, cubes = copies[kept], mean[kept], apart[kept], cubes[kept]
     of_unit, of_size = np.divmod(np.asarray(found, np.int64)[kept], max(len(size), 1))
     held = np.asarray(size, np.float64)[of_size]
     spread = apart > 0
@@ -241,6 +268,8 @@ def _join_singles(pair: np.ndarray, unit: np.ndarray) -> Alike:
         ),
         np.concatenate([held, held[spread]]),
         np.concatenate([copies, np.zeros(int(spread.sum()))]),
+        np.flatnonzero(spread),
+        cubes[spread] / apart[spread] ** 3,
     )
 
 

@@ -229,17 +229,18 @@ class _Engine:
     def _by_period(self, contrast: np.ndarray, level: bool) -> Spread:
         tensor = weigh_cells(self.pair, self.weights)
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
-        influence = compute_influence(tensor, self.names, self.metric) @ contrast
-        return spread_serial(influence, _fewest(present, contrast), level=level)
+        own = compute_influence(tensor, self.names, self.metric)
+        return spread_serial(
+            contrast_groups(own, contrast), _fewest(present, contrast), level=level
+        )
 
     def _by_entity(self, contrast: np.ndarray) -> Spread:
         entities = self.varied.entities
         size = entities.weigh_sizes(self.weights)
-        influence = self._influence(entities)
-        own = mend_leverage(influence, size, entities.copies)
+        own = mend_leverage(self._influence(entities), size, entities.copies)
         present = entities.copies @ (size > 0)
-        freedom = _fewest(count_freedom(size, entities.copies), contrast)
-        return spread_entities(own @ contrast, _fewest(present, contrast), freedom, entities.count)
+        freedom = _fewest(count_freedom(size, own, entities), contrast)
+        return spread_entities(own @ contrast, _fewest(present, contrast), freedom, entities)
 
     def _influence(self, alike: Alike) -> np.ndarray:
         tensor = alike.weigh_pairs(self.weights)
@@ -250,6 +251,18 @@ class _Engine:
         for part in self.varied.crossed.split(MOST_ROWS):
             total += ((self._influence(part) @ contrast) ** 2).sum(axis=0)
         return total
+
+
+def contrast_groups(influence: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+    """Turn influences of groups (B, G) into those of contrasts (G, C) of them.
+
+    A contrast with a group that did not vary at all is zero: the rest would lend it a certainty
+    that it has not.
+    """
+    still = np.abs(influence).max(axis=0) <= 1e-12
+    varies = ~(contrast[still] != 0).any(axis=0)
+    apart: np.ndarray = (influence @ contrast) * varies
+    return apart
 
 
 def _fewest(present: np.ndarray, contrast: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from cityai.assessment.gaps import Design
+from cityai.assessment.gaps import Design, contrast_groups
 from cityai.assessment.metrics import Metric
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import (
@@ -163,6 +163,9 @@ class _Pair:
         self.weights, self.metric = weights, metric
         self.totals = tuple(weigh_cells(s.sum(axis=0)[None], weights)[0] for s in self.sums)
         self.values = tuple(compute_ratio(t, self.names, metric) for t in self.totals)
+        tensors = [weigh_cells(s, weights) for s in self.sums]
+        self.present = np.hstack([(t[..., 1] > 0).sum(axis=0) for t in tensors])
+        self.influence = np.hstack([compute_influence(t, self.names, metric) for t in tensors])
 
     def spread(self, contrast: np.ndarray, design: Design) -> Spread:
         """Spread of contrasts (2 (G + 1), C) of the values: the first forecast's, then the other's.
@@ -178,10 +181,8 @@ class _Pair:
         )
 
     def _by_period(self, contrast: np.ndarray) -> Spread:
-        tensors = [weigh_cells(s, self.weights) for s in self.sums]
-        size = np.hstack([t[..., 1] for t in tensors])
-        influence = np.hstack([compute_influence(t, self.names, self.metric) for t in tensors])
-        return spread_serial(influence @ contrast, _fewest((size > 0).sum(axis=0), contrast))
+        influence = contrast_groups(self.influence, contrast)
+        return spread_serial(influence, _fewest(self.present, contrast))
 
     def _by_entity(self, contrast: np.ndarray) -> Spread:
         tensors = [s.sum(axis=0)[:, None, :] * self.weights[:, :, None] for s in self.sums]
@@ -190,7 +191,7 @@ class _Pair:
         return spread_entities(
             mend_leverage(influence, size) @ contrast,
             _fewest((size > 0).sum(axis=0), contrast),
-            _fewest(count_freedom(size), contrast),
+            _fewest(count_freedom(size, influence), contrast),
         )
 
     def _squares(self, contrast: np.ndarray) -> np.ndarray:

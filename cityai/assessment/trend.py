@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from cityai.assessment import sentences as say
 from cityai.assessment.metrics import Metric
 from cityai.assessment.protection import Protection
-from cityai.assessment.serial import CAUTIOUS, GRID, fit_student
+from cityai.assessment.serial import BATCHES, find_widest, list_kinds
 from cityai.assessment.statistics import compute_ratio, weigh_cells
 from cityai.assessment.views import Facts, View
 
-LEAST_FOLDS = 16
+LEAST_FOLDS = 8
 """Fewer folds with a figure give no interval of a slope."""
 COLUMNS = ["dimension", "group", "metric", "folds", "slope", "low", "high", "reason"]
 FEW = (
@@ -85,7 +84,7 @@ def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
         value = ordered["value"].to_numpy(np.float64)
         fold = ordered["fold"].to_numpy(np.float64)
         known = np.isfinite(value)
-        slope, margin, reason = _fit_line(fold[known], value[known], confidence)
+        slope, margin, reason = fit_line(fold[known], value[known], confidence)
         rows.append(
             (
                 *(dimension, group, metric, int(known.sum())),
@@ -95,43 +94,33 @@ def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[float, float, str]:
+def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[float, float, str]:
+    """Fit a line through a figure by fold.
+
+    Parameters
+    ----------
+    fold, value : numpy.ndarray
+        (n,) when, in rising order, and the figure, none missing.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    tuple of float, float and str
+        Slope, half-width of its interval (`serial.find_widest`), and a sentence.
+    """
     if len(value) < LEAST_FOLDS:
         return math.nan, math.nan, FEW.format(folds=len(value), least=LEAST_FOLDS)
-    weights, residual, stretch, log_det = _design_line(tuple(fold.tolist()))
-    slope = float(weights @ value)
+    if len(value) >= 2 * BATCHES:
+        fold, value = (
+            np.array([part.mean() for part in np.array_split(x, BATCHES)]) for x in (fold, value)
+        )
+    kinds = list_kinds(tuple(fold.tolist()), line=True)
+    slope = float(kinds.weights @ value)
     if np.ptp(value - np.polyval(np.polyfit(fold, value, 1), fold)) < 1e-9:
         return slope, math.nan, UNVARYING
-    quadratic = np.einsum("i,kij,j->k", value, residual, value)
-    freedom = len(value) - 2.0
-    fit = log_det - freedom / 2 * np.log(quadratic)
-    weight = np.exp(fit - fit.max())
-    scale = np.sqrt(quadratic / freedom * stretch)[:, None]
-    error, worth = fit_student(scale, (weight / weight.sum())[:, None], freedom)
-    margin = float(error[0] * stats.t.ppf((1 + confidence) / 2, worth[0]))
+    error = float(find_widest(kinds, value[:, None])[0])
+    margin = error * float(stdtrit(kinds.freedom, (1 + confidence) / 2))
     if abs(slope) <= margin:
         return slope, margin, LEVEL
     return slope, margin, MOVES.format(moves="rises" if slope > 0 else "falls")
-
-
-@lru_cache(maxsize=64)
-def _design_line(
-    folds: tuple[float, ...],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of the least-squares slope, and for each rho of an AR(1): what is left of a series.
-
-    The restricted likelihood of a line with AR(1) errors (Harville 1974, Biometrika 61(2)).
-    """
-    moment = np.asarray(folds)
-    line = np.column_stack([np.ones(len(moment)), moment - moment.mean()])
-    weights = line[:, 1] / (line[:, 1] ** 2).sum()
-    apart = np.abs(np.subtract.outer(moment, moment))
-    residual, stretch, log_det = [], [], []
-    for rho in GRID[(GRID >= -0.5) & (GRID <= CAUTIOUS)]:
-        alike = np.sign(rho) ** apart * np.abs(rho) ** apart if rho else np.eye(len(moment))
-        inverse = np.linalg.inv(alike)
-        inner = line.T @ inverse @ line
-        residual.append(inverse - inverse @ line @ np.linalg.inv(inner) @ line.T @ inverse)
-        stretch.append(weights @ alike @ weights)
-        log_det.append(-0.5 * (np.linalg.slogdet(alike)[1] + np.linalg.slogdet(inner)[1]))
-    return weights, np.array(residual), np.array(stretch), np.array(log_det)

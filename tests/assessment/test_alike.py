@@ -55,7 +55,7 @@ def spread_every(
     def fewest(count: np.ndarray) -> np.ndarray:
         return np.array([count[c != 0].min() if c.any() else 0.0 for c in contrast.T])
 
-    return spread_entities(own @ contrast, fewest(present), fewest(count_freedom(size)))
+    return spread_entities(own @ contrast, fewest(present), fewest(count_freedom(size, own)))
 
 
 def draw_weights(rng: np.random.Generator, units: int, *, soft: bool) -> np.ndarray:

