@@ -126,6 +126,7 @@ def draft_given_card(
                 git_dirty=facts.git_dirty,
                 versions=dict(sorted(facts.versions.items())),
             ),
+            registers=words.registers,
         )
     )
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import Any
 
+from cityai.card.record.changes import ChangesPart
 from cityai.card.record.described import (
     DecisionPart,
     EnvironmentPart,
@@ -58,6 +59,10 @@ class CardRecord(Part):
     findings: tuple[FindingPart, ...]
     gaps: tuple[Gap, ...]
     provenance: ProvenancePart
+    registers: dict[str, dict[str, str]] = {}
+    """What single registers ask beside all this, as people answered it: by register and field."""
+    changes: ChangesPart | None = None
+    """What is otherwise than on the last card; nothing where there is none."""
 
 
 def write_canonical(record: CardRecord) -> str:
