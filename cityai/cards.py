@@ -156,7 +156,7 @@ def publish_record(record: CardRecord, place: CardPlace, drafted: Drafted) -> Pu
     card = add_changes(record, earlier)
     pages = make_pages(card, drafted.read_outlines())
     save_record(drafted, find_drafted(place, card))
-    publish_card(place.folder, pages.html, pages.markdown, pages.json, earlier)
+    publish_card(place.folder, pages.files, earlier)
     publish_portfolio(place.workspace)
     return Published(card, pages)
 

@@ -1,4 +1,4 @@
-"""`cityai card verify`: a published card beside what it was drafted from, recounted and redrafted."""
+"""`cityai card verify`: a published card beside what it was drafted from, made a second time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from cityai.card.verify import (
     check_claims,
     check_digest,
     check_pages,
-    list_claims,
     read_bytes,
     read_record,
 )
 from cityai.card.verify.again import check_again
 from cityai.card.verify.answers import list_answer_claims
-from cityai.card.verify.claims import Claim
+from cityai.card.verify.claims import Claim, list_claims
 from cityai.card.verify.options import list_option_claims
 from cityai.cards import CardPlace, Drafted, find_drafted, find_place
 from cityai.columns import ENTITY

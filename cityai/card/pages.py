@@ -1,4 +1,4 @@
-"""A record's three forms, made in one place: what is published is what verification makes again."""
+"""A record's files, made in one place: what is published is what verification makes again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,39 @@ from cityai.card.figures import Outlines, draw_figures
 from cityai.card.record import CardRecord
 from cityai.card.render import render_html, render_json, render_markdown
 
+HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """A card for people, for repositories, and for machines."""
+    """A card for people, for repositories, and for machines.
 
-    html: str
-    markdown: str
-    json: str
+    Attributes
+    ----------
+    files : dict of str to str
+        Text by name of the file.
+    """
+
+    files: dict[str, str]
+
+    @property
+    def html(self) -> str:
+        """The page."""
+        return self.files[HTML]
+
+    @property
+    def markdown(self) -> str:
+        """The card for repositories."""
+        return self.files[MARKDOWN]
+
+    @property
+    def json(self) -> str:
+        """The record."""
+        return self.files[JSON]
 
 
 def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
-    """Make the pages of a record as its file holds it: the same file gives the same bytes.
+    """Make the files of a record as its own file holds it: the same record gives the same bytes.
 
     Parameters
     ----------
@@ -30,5 +51,5 @@ def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
     """
     written = render_json(record)
     read = CardRecord.model_validate_json(written)
-    html = render_html(read, draw_figures(read, outlines))
-    return Pages(html, render_markdown(read), written)
+    page = render_html(read, draw_figures(read, outlines))
+    return Pages({HTML: page, MARKDOWN: render_markdown(read), JSON: written})

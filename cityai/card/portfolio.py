@@ -1,4 +1,4 @@
-"""A city's systems in one list: what each is for, how it stands, when it must be looked at again."""
+"""A city's systems in one list: what each is for, how it stands, when it is to be reviewed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import Literal
+
+from pydantic import Field
 
 from cityai.card.record import CardRecord
 from cityai.card.record.part import Part
@@ -37,7 +39,7 @@ class Entry(Part):
     review_due: date | None = None
     overdue: bool | None = None
     """Whether `review_due` is past, on the day that the list was made; nothing without a day."""
-    verdicts: dict[str, int] = {}
+    verdicts: dict[str, int] = Field(default_factory=dict)
     """How many of the groups' figures that have a limit are within it, beyond it, or not known."""
     failed: int = 0
     """Checks that failed or could not be made."""

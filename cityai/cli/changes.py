@@ -56,6 +56,8 @@ def write_completeness(exported: Exported, width: int) -> str:
     for field in export.fields:
         if field.state in {"missing", "invalid"}:
             lines += _hang("  ", f"{field.name}: {field.say()}", width)
+    if empty := [field.name for field in export.fields if field.state == "empty"]:
+        lines += _hang("  ", f"Left empty, not required: {', '.join(empty)}", width)
     return "\n".join(lines)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-import json as json_text
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from cityai.store.files import (
@@ -17,14 +18,14 @@ from cityai.store.files import (
     write_file,
 )
 
-HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+JSON = "card.json"
 EARLIER = "earlier.json"
 """The last published card of another run: what the present one is compared with."""
 PENDING = ".publishing"
 
 
-def publish_card(folder: Path, html: str, markdown: str, json: str, earlier: str = "") -> None:
-    """Publish a card's three files, and beside them the record of the run before.
+def publish_card(folder: Path, files: Mapping[str, str], earlier: str = "") -> None:
+    """Publish a card's files, and beside them the record of the run before.
 
     They are written in full beside the old ones, the folder `PENDING` takes its name (from then
     on the card counts as published), and each file is moved to its place. A process killed
@@ -34,8 +35,8 @@ def publish_card(folder: Path, html: str, markdown: str, json: str, earlier: str
     ----------
     folder : Path
         ``model_cards/<project>``; other files in it are left alone.
-    html, markdown, json : str
-        The card, three times.
+    files : mapping of str to str
+        Text by name (`cityai.card.pages.Pages.files`).
     earlier : str, optional
         From `read_earlier`, with the digest of this card's run.
 
@@ -45,9 +46,7 @@ def publish_card(folder: Path, html: str, markdown: str, json: str, earlier: str
         If the disk is full or refuses; the card published before is untouched.
     """
     finish_card(folder)
-    contents = {HTML: html, MARKDOWN: markdown, JSON: json}
-    if earlier:
-        contents[EARLIER] = earlier
+    contents = {**files, EARLIER: earlier} if earlier else dict(files)
     with guard_files(folder, "the card cannot be published"):
         make_folder(folder, PUBLIC_FOLDER_MODE)
         for name in contents:
@@ -80,7 +79,7 @@ def read_earlier(folder: Path, run_digest: str) -> str:
     for name in (JSON, EARLIER):
         try:
             text = (folder / name).read_text("utf-8")
-            made_by = json_text.loads(text)["provenance"]["run_digest"]
+            made_by = json.loads(text)["provenance"]["run_digest"]
         except (OSError, ValueError, LookupError, TypeError):
             continue
         if made_by != run_digest:

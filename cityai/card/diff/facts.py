@@ -59,10 +59,10 @@ def _cut(text: str) -> str:
 
 
 def _list_verdicts(card: CardRecord) -> Facts:
-    labels = {d.name: d.label for d in card.fairness.dimensions}
+    labels = {d.name: f"({d.label})" for d in card.fairness.dimensions}
     judged = {
         f"fairness.results {r.dimension}={r.group} {r.metric}": (
-            f"{describe_metric(r.metric).label}, {r.group} ({labels.get(r.dimension, r.dimension)})",
+            f"{describe_metric(r.metric).label}, {r.group} {labels.get(r.dimension, '')}".strip(),
             VERDICTS[r.status],
         )
         for r in card.fairness.results
@@ -157,7 +157,10 @@ def _list_specification(card: CardRecord) -> Facts:
     for dimension in card.fairness.dimensions:
         if PAIR not in dimension.name:
             groups = ", ".join(g.name for g in dimension.groups)
-            facts[f"fairness.dimensions {dimension.name}"] = (f"Groups of {dimension.label}", groups)
+            facts[f"fairness.dimensions {dimension.name}"] = (
+                f"Groups of {dimension.label}",
+                groups,
+            )
     tests = [f for f in card.eval.folds if f.role == "test"]
     if tests:
         span = f"{len(tests)} replays, {tests[0].as_of} to {tests[-1].as_of}"

@@ -64,8 +64,11 @@ def have_same_rows(before: CardRecord, after: CardRecord) -> bool:
         {m.metric: m.n for m in card.eval.metrics if m.slice == {"model": FORECAST}}
         for card in (before, after)
     ]
-    return bool(tests[0]) and tests[0] == tests[1] and happened[0] == happened[1] and (
-        all(scored[0].get(name) == n for name, n in scored[1].items())
+    return (
+        bool(tests[0])
+        and tests[0] == tests[1]
+        and happened[0] == happened[1]
+        and (all(scored[0].get(name) == n for name, n in scored[1].items()))
     )
 
 
@@ -73,7 +76,10 @@ def compare_figures(
     before: CardRecord, after: CardRecord, *, same_rows: bool
 ) -> tuple[Change, ...]:
     """Compare the figures of the whole, and every group's gap."""
-    changes = [*_compare_whole(before, after, same_rows), *_compare_groups(before, after, same_rows)]
+    changes = [
+        *_compare_whole(before, after, same_rows),
+        *_compare_groups(before, after, same_rows),
+    ]
     return tuple(sorted(changes, key=lambda c: ORDER.index(c.weight)))
 
 
@@ -195,9 +201,7 @@ def _follow_gap(card: CardRecord, result: GroupResult) -> Folds:
     beside = (
         _follow_whole(card, FORECAST, result.metric)
         if result.reference == EVERYWHERE
-        else _follow_group(
-            card.fairness.by_fold, result.dimension, result.reference, result.metric
-        )
+        else _follow_group(card.fairness.by_fold, result.dimension, result.reference, result.metric)
     )
     return {fold: own[fold] - beside[fold] for fold in own if fold in beside}
 

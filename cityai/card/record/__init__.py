@@ -10,6 +10,8 @@ import hashlib
 import json
 from typing import Any
 
+from pydantic import Field
+
 from cityai.card.record.changes import ChangesPart
 from cityai.card.record.described import (
     DecisionPart,
@@ -59,7 +61,7 @@ class CardRecord(Part):
     findings: tuple[FindingPart, ...]
     gaps: tuple[Gap, ...]
     provenance: ProvenancePart
-    registers: dict[str, dict[str, str]] = {}
+    registers: dict[str, dict[str, str]] = Field(default_factory=dict)
     """What single registers ask beside all this, as people answered it: by register and field."""
     changes: ChangesPart | None = None
     """What is otherwise than on the last card; nothing where there is none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cityai.card.pages import Pages
+from cityai.card.pages import JSON, Pages
 from cityai.card.record import CardRecord, digest_record, write_canonical
 from cityai.card.verify.claims import Claim, list_claims
 from cityai.data.groups import Membership
@@ -51,7 +51,7 @@ def verify_card(
     if isinstance(card, CardRecord):
         figures = check_claims(list_claims(card, predictions, memberships))
         return check_digest(card), figures
-    path = card / "card.json" if card.is_dir() else card
+    path = card / JSON if card.is_dir() else card
     content = read_bytes(path)
     record = read_record(content, where=str(path))
     return (
@@ -115,18 +115,24 @@ def check_pages(folder: Path, record: CardRecord, pages: Pages | None = None) ->
     """Hold the pages beside a record against it."""
     title, code = "The pages were made from this record", "card.pages"
     digest, found = record.record.content_digest, []
-    for name, mark, again in (
-        ("card.html", f'<meta name="cityai-record" content="{digest}">', pages and pages.html),
-        ("card.md", f"record `{digest}`", pages and pages.markdown),
-    ):
+    marks = {
+        ".html": f'<meta name="cityai-record" content="{digest}">',
+        ".md": f"record `{digest}`",
+    }
+    names = {path.name for path in folder.glob("card*") if path.suffix in marks}
+    for name in sorted(names | (set(pages.files) - {JSON} if pages else set())):
         if not (folder / name).is_file():
-            continue
+            return Finding(code, Status.FAIL, title, f"{name} is missing.", subject=name)
         content = read_bytes(folder / name)
-        if mark.encode() not in content:
+        if marks[Path(name).suffix].encode() not in content:
             reason = f"{name} was made from another record than card.json."
             return Finding(code, Status.FAIL, title, reason, subject=name)
-        if again is not None and content != again.encode():
-            return Finding(code, Status.FAIL, title, _locate(name, content, again), subject=name)
+        if pages is not None and name not in pages.files:
+            reason = f"{name} is no page of this card."
+            return Finding(code, Status.FAIL, title, reason, subject=name)
+        if pages is not None and content != pages.files[name].encode():
+            reason = _locate(name, content, pages.files[name])
+            return Finding(code, Status.FAIL, title, reason, subject=name)
         found.append(name)
     if not found:
         return Finding(code, Status.NOT_APPLICABLE, title, "There is no page beside the record.")

@@ -48,7 +48,9 @@ def check_again(record: CardRecord, again: CardRecord) -> Finding:
         del facts["record"]["content_digest"]
     first = next(list_differences(printed, counted), None)
     if first is not None:
-        reason = f"{first.path} is printed as {first.printed}, what was saved gives {first.counted}."
+        reason = (
+            f"{first.path} is printed as {first.printed}, what was saved gives {first.counted}."
+        )
         return Finding(code, Status.FAIL, title, reason, subject=first.path)
     values = list(_list_values(printed))
     numbers = sum(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
@@ -67,8 +69,8 @@ def list_differences(printed: Any, counted: Any, path: str = "") -> Iterator[Dif
                 yield Difference(where, _show(printed.get(key)), _show(counted.get(key)))
     elif isinstance(printed, list) and isinstance(counted, list):
         for i in range(max(len(printed), len(counted))):
-            pair = [side[i] if i < len(side) else None for side in (printed, counted)]
-            yield from list_differences(*pair, f"{path}[{i}]")
+            old, new = (side[i] if i < len(side) else None for side in (printed, counted))
+            yield from list_differences(old, new, f"{path}[{i}]")
     elif printed != counted or type(printed) is not type(counted):
         yield Difference(path, _show(printed), _show(counted))
 
