@@ -42,6 +42,8 @@ class Drafted:
         The digest under which each stage's record is kept; empty for given predictions.
     file : str
         The predictions that were given; empty for a run.
+    file_digest : str
+        SHA-256 of that file's bytes.
     order : str
         The audit file of given predictions; empty for a run.
     outlines, outlines_key : str
@@ -52,6 +54,7 @@ class Drafted:
     facts: RunFacts
     stages: dict[str, str]
     file: str = ""
+    file_digest: str = ""
     order: str = ""
     outlines: str = ""
     outlines_key: str = ""

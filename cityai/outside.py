@@ -139,6 +139,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
     """
     from cityai.card.draft.given import GivenFacts, draft_given_card
     from cityai.cards import CARDS, CardPlace, Drafted, publish_record
+    from cityai.data.source.engine import digest_file
     from cityai.store.stages import open_store
     from cityai.track.results import Outcome, log_outcome
     from cityai.track.runs import open_run
@@ -159,6 +160,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
                     facts,
                     {},
                     file=str(path.resolve()),
+                    file_digest=digest_file(path),
                     order=str(order.path),
                 ),
             )

@@ -16,7 +16,7 @@ from cityai.card.verify import (
     read_bytes,
     read_record,
 )
-from cityai.card.verify.again import check_again
+from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.answers import list_answer_claims
 from cityai.card.verify.claims import Claim, list_claims
 from cityai.card.verify.options import list_option_claims
@@ -65,9 +65,10 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``card.digest`` (the record is sealed), ``card.predictions`` (what it was drafted from is
-        there, unchanged), ``card.figures`` (counted independently), ``card.record`` (drafted
-        again) and ``card.pages`` (made again, byte by byte). The first that differs is named.
+        ``card.digest`` (the record is sealed), ``card.earlier`` (so is the one that it was
+        compared with), ``card.predictions`` (what it was drafted from is there, unchanged),
+        ``card.figures`` (counted independently), ``card.record`` (drafted again) and
+        ``card.pages`` (made again, byte by byte). The first that differs is named.
 
     Raises
     ------
@@ -77,7 +78,8 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
     place = find_place(path)
     content = read_bytes(place.json)
     record = read_record(content, where=str(place.json))
-    sealed = check_digest(record, content)
+    beside = read_beside(place)
+    sealed = (check_digest(record, content), check_earlier(record, beside))
     try:
         drafted = read_drafted(place, record)
         recount: Callable[..., Recount] = recount_given if drafted.file else recount_run
@@ -85,12 +87,12 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
         pages = make_pages(record, drafted.read_outlines())
     except CityaiError as error:
         lost = Finding("card.predictions", Status.ERROR, TITLE, " ".join(str(error).split()))
-        return sealed, lost, check_pages(place.folder, record)
+        return *sealed, lost, check_pages(place.folder, record)
     return (
-        sealed,
+        *sealed,
         Finding("card.predictions", Status.PASS, TITLE, again.told),
         check_claims(again.claims),
-        check_again(record, add_changes(again.record, read_beside(place))),
+        check_again(record, add_changes(again.record, beside.decode("utf-8", "replace"))),
         check_pages(place.folder, record, pages),
     )
 
@@ -114,10 +116,10 @@ def read_drafted(place: CardPlace, record: CardRecord) -> Drafted:
     return load_record(Drafted, folder)
 
 
-def read_beside(place: CardPlace) -> str:
+def read_beside(place: CardPlace) -> bytes:
     """Return the record of the run before, as it lies beside the card; empty without one."""
     beside = place.folder / EARLIER
-    return read_bytes(beside).decode("utf-8", "replace") if beside.is_file() else ""
+    return read_bytes(beside) if beside.is_file() else b""
 
 
 def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
@@ -170,6 +172,7 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
         When the file is gone, or is not the one that was audited.
     """
     from cityai.card.draft.given import GivenFacts, draft_given_card
+    from cityai.data.source.engine import digest_file
     from cityai.outside import judge_given
 
     spec = AuditFileSpec.model_validate_json(drafted.spec)
@@ -180,16 +183,16 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
             where=drafted.file,
             next_step="put them back, or audit them again where they are now",
         )
-    order = AuditOrder(spec, Path(drafted.order), place.workspace, drafted.facts.spec_digest)
-    judged = judge_given(order, path)
-    given, groups = judged.given, judged.groups
-    if given.digest != record.provenance.predictions_digest:
+    if digest_file(path) != drafted.file_digest:
         raise StoreError(
             "the predictions are not those that were audited",
             where=drafted.file,
-            expected=f"a file with the SHA-256 {record.provenance.predictions_digest}",
+            expected=f"a file with the SHA-256 {drafted.file_digest}",
             next_step="put the file back, or audit this one",
         )
+    order = AuditOrder(spec, Path(drafted.order), place.workspace, drafted.facts.spec_digest)
+    judged = judge_given(order, path)
+    given, groups = judged.given, judged.groups
     keyed = given.table.assign(**{ENTITY: groups.units})
     if spec.predictions.kind == "amount":
         rows = Predictions(keyed, spec.coverage, spec.unit, "given")

@@ -94,13 +94,15 @@ def _count(n: int, word: str) -> str:
 
 
 def _refuse(earlier: str) -> ChangesPart:
-    facts = json.loads(earlier)
-    head = facts.get("record") if isinstance(facts, dict) else None
-    own = head if isinstance(head, dict) else {}
-    version = str(own.get("schema_version", "unknown"))
+    try:
+        facts = json.loads(earlier)
+        own, made_by = facts["record"], str(facts["provenance"]["run_digest"])
+        version = str(own["schema_version"])
+    except (ValueError, LookupError, TypeError):
+        own, made_by, version = {}, "", "unknown"
     return ChangesPart(
         since=None,
-        run_digest=str(facts["provenance"]["run_digest"]),
+        run_digest=made_by,
         content_digest=str(own.get("content_digest", "")),
         same_rows=False,
         note=UNREADABLE.format(version=version),

@@ -69,14 +69,24 @@ class CardRecord(Part):
 
 def write_canonical(record: CardRecord) -> str:
     """Return the record's canonical JSON: keys sorted, two spaces, no NaN, one final newline."""
-    return _dump(record.model_dump(mode="json"))
+    return dump_facts(record.model_dump(mode="json"))
 
 
 def digest_record(record: CardRecord) -> str:
     """Return the SHA-256 of the canonical JSON without ``record.content_digest``."""
-    facts = record.model_dump(mode="json")
-    del facts["record"]["content_digest"]
-    return hashlib.sha256(_dump(facts).encode()).hexdigest()
+    return digest_facts(record.model_dump(mode="json"))
+
+
+def digest_facts(facts: dict[str, Any]) -> str:
+    """Return the same of a record of any version, as read from its JSON.
+
+    Raises
+    ------
+    LookupError, TypeError
+        When it has no ``record`` with a ``content_digest``.
+    """
+    head = {k: v for k, v in facts["record"].items() if k != "content_digest"}
+    return hashlib.sha256(dump_facts({**facts, "record": head}).encode()).hexdigest()
 
 
 def seal_record(record: CardRecord) -> CardRecord:
@@ -88,8 +98,9 @@ def seal_record(record: CardRecord) -> CardRecord:
 def write_schema() -> str:
     """Return the JSON Schema of the record (draft 2020-12)."""
     schema = CardRecord.model_json_schema(mode="serialization")
-    return _dump({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    return dump_facts({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
-def _dump(facts: dict[str, Any]) -> str:
+def dump_facts(facts: dict[str, Any]) -> str:
+    """Return facts as canonical JSON."""
     return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -75,12 +75,16 @@ def open_environment() -> Environment:
         day=_write_moment,
         figure=words.write_number,
         gap=words.write_gap,
+        t=str,
+        own=str,
+        plain=str,
         verbatim=lambda text: Markup(text),  # noqa: S704 - our own script, never a record's text
         link=lambda value: words.check_link(str(value)),
         mail=lambda value: words.check_link(f"mailto:{value}"),
     )
     environment.tests["not_applicable"] = lambda value: isinstance(value, NotApplicable)
     environment.globals.update(
+        _=_fill_places,
         picture=_show_picture,
         grid_of=_grid_of,
         verdicts=words.VERDICTS,
@@ -94,6 +98,10 @@ def open_environment() -> Environment:
     )
     environment.finalize = _clean_value
     return environment
+
+
+def _fill_places(text: str, **places: object) -> str:
+    return text.format(**places) if places else text
 
 
 def _clean_value(value: Any) -> Any:

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 
 from cityai.card.portfolio import Entry, Portfolio
 from cityai.card.render import TEMPLATES, open_environment
-from cityai.card.words import AUTONOMIES, LIFE_PHASES, VERDICTS
+from cityai.card.words import AUTONOMIES, LIFE_PHASES
 
 SCRIPT = TEMPLATES / "portfolio.js"
+COUNTED = {
+    "pass": "within the limit",
+    "fail": "beyond the limit",
+    "not enough evidence": "not yet known",
+    "error": "could not be checked",
+}
+"""Verdicts that are counted, in words that follow a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,9 @@ def render_portfolio(portfolio: Portfolio) -> str:
 def arrange_row(entry: Entry) -> Row:
     """Arrange one system."""
     told = [
-        (status, f"{entry.verdicts[status]} {VERDICTS[status].lower()}")
-        for status in VERDICTS
-        if entry.verdicts.get(status) and status in {"pass", "fail", "not enough evidence", "error"}
+        (status, f"{entry.verdicts[status]} {words}")
+        for status, words in COUNTED.items()
+        if entry.verdicts.get(status)
     ]
     marks = {
         "overdue": bool(entry.overdue),

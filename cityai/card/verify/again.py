@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cityai.card.record import CardRecord
+from cityai.card.record import CardRecord, digest_facts, dump_facts
 from cityai.findings import Finding, Status
 
 NOTHING = "nothing"
@@ -56,6 +57,34 @@ def check_again(record: CardRecord, again: CardRecord) -> Finding:
     numbers = sum(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     reason = f"{numbers:,} numbers and {len(values) - numbers:,} other values came out the same."
     return Finding(code, Status.PASS, title, reason)
+
+
+def check_earlier(record: CardRecord, content: bytes) -> Finding:
+    """Hold the record of the run before against what the card says of it.
+
+    Parameters
+    ----------
+    record : CardRecord
+        As published.
+    content : bytes
+        ``earlier.json``, of any version; empty where there is none.
+    """
+    title, code = "The card before is the one that this was compared with", "card.earlier"
+    if not content and record.changes is None:
+        return Finding(code, Status.NOT_APPLICABLE, title, "This is the first card.")
+    if not content or record.changes is None:
+        where = "beside the card" if record.changes else "on the card"
+        return Finding(code, Status.FAIL, title, f"It is missing {where}.")
+    try:
+        facts = json.loads(content)
+        told = (facts["record"]["content_digest"], dump_facts(facts).encode())
+        held = (digest_facts(facts), content)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Finding(code, Status.FAIL, title, "earlier.json is damaged.")
+    if told != held or told[0] != record.changes.content_digest:
+        reason = "earlier.json was changed, or is another card's."
+        return Finding(code, Status.FAIL, title, reason)
+    return Finding(code, Status.PASS, title, f"Its content gives {told[0][:12]}, as the card says.")
 
 
 def list_differences(printed: Any, counted: Any, path: str = "") -> Iterator[Difference]:
