@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cityai.card.diff import add_changes
@@ -21,7 +21,7 @@ from cityai.card.verify.answers import list_answer_claims
 from cityai.card.verify.claims import Claim, list_claims
 from cityai.card.verify.options import list_option_claims
 from cityai.cards import CardPlace, Drafted, find_drafted, find_place
-from cityai.columns import ENTITY
+from cityai.columns import ENTITY, Y_PRED, Y_TRUE
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status
 from cityai.modeling.predictions import Predictions
@@ -196,10 +196,18 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     keyed = given.table.assign(**{ENTITY: groups.units})
     if spec.predictions.kind == "amount":
         rows = Predictions(keyed, spec.coverage, spec.unit, "given")
-        claims = list_claims(record, rows, groups.memberships)
+        scored = float(keyed[[Y_TRUE, Y_PRED]].notna().all(axis=1).sum())
+        claims = _count_rows(list_claims(record, rows, groups.memberships), scored)
     else:
         claims = list_answer_claims(record, keyed, groups.memberships)
     handed = GivenFacts(given, path.name, judged.scored.metrics)
     kept = judged.order.spec
     again = draft_given_card(drafted.facts, kept, handed, judged.audit, judged.findings)
     return Recount(again, tuple(claims), f"{len(given.table):,} predictions were read, unchanged.")
+
+
+def _count_rows(claims: Iterable[Claim], scored: float) -> Iterator[Claim]:
+    """Count, as cards of given predictions do, the rows that are judged, whatever the metric."""
+    for claim in claims:
+        whole = claim.path.startswith("eval.metrics") and claim.path.endswith(".n")
+        yield replace(claim, counted=scored) if whole else claim

@@ -30,6 +30,7 @@ RANKS = [
         "portfolio",
         "publish",
         "run",
+        "export",
         "forecast",
         "mitigate",
         "outside",

@@ -1,4 +1,4 @@
-"""Registers: the document a schema accepts, the columns a dictionary asks for, and what is missing."""
+"""Registers: what a schema accepts, what a dictionary asks for, and what is missing."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
             slice={"model": "forecast"},
             low=round_figure(row["low"], unit_of(row["metric"], spec), size),
             high=round_figure(row["high"], unit_of(row["metric"], spec), size),
-            n=as_count(row["n"]),
+            n=as_count(row["n"]) if math.isfinite(row["value"]) else None,
             source=SOURCE,
             reason="" if math.isfinite(row["value"]) else as_text(row["reason"]),
         )
