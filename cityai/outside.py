@@ -14,7 +14,7 @@ import pandas as pd
 from cityai.columns import EVERYWHERE, FOLD, Y_TRUE
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
 from cityai.progress import SILENT, Progress
-from cityai.publish import CARDS, LIBRARIES, find_version, read_clock, read_git
+from cityai.publish import LIBRARIES, find_version, read_clock, read_git
 from cityai.spec.load_audit import AuditOrder
 
 if TYPE_CHECKING:
@@ -154,9 +154,8 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
         When the audit could not be completed. Earlier results are untouched.
     """
     from cityai.card.draft.given import GivenFacts, draft_given_card
-    from cityai.card.figures import draw_figures
-    from cityai.card.render import render_html, render_json, render_markdown
-    from cityai.store.cards import publish_card
+    from cityai.cards import CARDS, CardPlace, Drafted, publish_record
+    from cityai.data.source.engine import digest_file
     from cityai.store.stages import open_store
     from cityai.track.results import Outcome, log_outcome
     from cityai.track.runs import open_run
@@ -169,11 +168,19 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
         with _time(progress, "card and tracking", seconds):
             spec, facts = judged.order.spec, _gather_facts(judged, seconds)
             handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
-            card = draft_given_card(facts, spec, handed, judged.audit, judged.findings)
-            html = render_html(card, draw_figures(card))
-            markdown, json = render_markdown(card), render_json(card)
-            folder = order.workspace / CARDS / name
-            publish_card(folder, html, markdown, json)
+            published = publish_record(
+                draft_given_card(facts, spec, handed, judged.audit, judged.findings),
+                CardPlace(order.workspace / CARDS / name, order.workspace),
+                Drafted(
+                    order.spec.model_dump_json(),
+                    facts,
+                    {},
+                    file=str(path.resolve()),
+                    file_digest=digest_file(path),
+                    order=str(order.path),
+                ),
+            )
+            card, pages = published.record, published.pages
             log_outcome(
                 run,
                 Outcome(
@@ -185,14 +192,14 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
                     data_digest=facts.data_digest,
                     spec_digest=facts.spec_digest,
                     git_commit=facts.git_commit,
-                    html=html,
-                    markdown=markdown,
-                    json=json,
+                    html=pages.html,
+                    markdown=pages.markdown,
+                    json=pages.json,
                     rows=len(judged.given.table),
                     seconds=seconds,
                 ),
             )
-    return Audited(judged, card, folder / "card.html", run.run_id, seconds)
+    return Audited(judged, card, order.workspace / CARDS / name / "card.html", run.run_id, seconds)
 
 
 def tabulate_metrics(audit: Audit) -> pd.DataFrame:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY
-from cityai.errors import StoreError
-from cityai.findings import Finding, sort_findings
+from cityai.findings import sort_findings
 from cityai.result import Result
 from cityai.spec.load import Project
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from cityai.stages import Stages
     from cityai.track.runs import TrackedRun
 
-CARDS = "model_cards"
 LIBRARIES = (
     "cityai",
     "duckdb",
@@ -48,6 +46,8 @@ LIBRARIES = (
 
 def find_card(project: Project) -> Path:
     """Return where a project's card is published."""
+    from cityai.cards import CARDS
+
     return project.workspace / CARDS / project.spec.name / "card.html"
 
 
@@ -66,14 +66,12 @@ def publish_result(
 ) -> Result:
     """Draft, render and publish the card; log everything; return the result."""
     from cityai.card.draft import draft_card
-    from cityai.card.figures import draw_figures, read_outlines
-    from cityai.card.render import render_html, render_json, render_markdown
-    from cityai.store.cards import publish_card
+    from cityai.cards import CardPlace, describe_run, publish_record
     from cityai.track.results import Outcome, log_outcome
 
     spec = project.spec
     facts = gather_facts(project, stages, known, explanation, predictions_digest)
-    card = draft_card(
+    drafted = draft_card(
         facts,
         spec,
         backtest.predictions,
@@ -85,12 +83,6 @@ def publish_result(
         mitigation=mitigation,
         proxies=proxies,
     )
-    places = spec.areas.boundaries if spec.areas else None
-    outlines = None
-    if places is not None:
-        outlines = read_outlines(project.find_path(places.path), places.key)
-    html = render_html(card, draw_figures(card, outlines))
-    markdown, json = render_markdown(card), render_json(card)
     findings = sort_findings(
         (
             *facts.findings,
@@ -104,7 +96,12 @@ def publish_result(
         )
     )
     path = find_card(project)
-    publish_card(path.parent, html, markdown, json)
+    published = publish_record(
+        drafted,
+        CardPlace(path.parent, project.workspace),
+        describe_run(project, facts, stages.digests),
+    )
+    card, pages = published.record, published.pages
     log_outcome(
         run,
         Outcome(
@@ -116,9 +113,9 @@ def publish_result(
             data_digest=facts.data_digest,
             spec_digest=facts.spec_digest,
             git_commit=facts.git_commit,
-            html=html,
-            markdown=markdown,
-            json=json,
+            html=pages.html,
+            markdown=pages.markdown,
+            json=pages.json,
             final=backtest.final,
             rows=known.snapshot.counts.accepted,
             seconds=stages.seconds,
@@ -140,46 +137,6 @@ def publish_result(
         mitigation=mitigation,
         proxies=proxies,
     )
-
-
-def verify_project(project: Project) -> tuple[Finding, ...]:
-    """Recompute every figure of the published card from the predictions that it was made from.
-
-    Raises
-    ------
-    StoreError
-        When no card is published, or its predictions are no longer kept.
-    """
-    from cityai.assessment.mitigation import Mitigation
-    from cityai.card.verify import read_record, verify_card
-    from cityai.forecast import TRIED
-    from cityai.modeling.backtest import Backtest
-    from cityai.result import Groups
-    from cityai.stages import GROUPED, write_part
-    from cityai.store.digests import digest_stage
-    from cityai.store.records import load_record
-    from cityai.store.stages import open_store
-
-    spec, folder = project.spec, find_card(project).parent
-    written = folder / "card.json"
-    if not written.is_file():
-        raise StoreError(
-            "no card is published",
-            where=str(folder),
-            next_step=f"cityai run {project.folder}",
-        )
-    card = read_record(written.read_text("utf-8"), where=str(written))
-    store = open_store(project.state)
-    made_from = card.provenance.predictions_digest
-    grouped = digest_stage("memberships", made_from, write_part(spec, *GROUPED))
-    backtest = load_record(Backtest, store.find_folder(spec.name, "backtest", made_from))
-    groups = load_record(Groups, store.find_folder(spec.name, "memberships", grouped))
-    predictions = backtest.predictions
-    if spec.mitigation is not None:
-        tried = digest_stage("mitigation", made_from, write_part(spec, *TRIED))
-        found = load_record(Mitigation, store.find_folder(spec.name, "mitigation", tried))
-        predictions = found.predictions
-    return verify_card(folder, predictions, groups.memberships, spec)
 
 
 def gather_facts(

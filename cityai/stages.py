@@ -43,6 +43,8 @@ class Stages:
         Wall-clock seconds of each stage that was made (reading a saved one is not counted).
     spent : dict of str to float
         The same of all stages, of the saved ones when they were made.
+    digests : dict of str to str
+        The digest under which each stage's record is kept.
     """
 
     store: Store
@@ -50,6 +52,7 @@ class Stages:
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
     def keep(
         self, name: str, kind: type[RecordT], make: Callable[[], RecordT], *inputs: str
@@ -67,7 +70,7 @@ class Stages:
         *inputs : str
             Digests and texts of everything that it is made from.
         """
-        digest = digest_stage(name, *inputs)
+        digest = self.digests[name] = digest_stage(name, *inputs)
         folder = self.store.find_folder(self.project, name, digest)
         clock = self.store.find_folder(self.project, f"{name}.time", digest)
         saved = has_record(folder)

@@ -27,7 +27,9 @@ def test_every_finding_is_documented():
 
 def test_every_command_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
-    commands = (ROOT / "cityai/cli/commands.py").read_text()
+    commands = "".join(
+        (ROOT / f"cityai/cli/{name}.py").read_text() for name in ("commands", "cards")
+    )
     named = re.findall(
         r'@\w+\.command\((?:name=)?"([a-z-]+)"|@\w+\.command\(\)\s+def (\w+)', commands
     )

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from cityai.cli.cards import card
+
 HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
 ProjectPath = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="Folder of the project, or its project.yaml.")
@@ -22,9 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-)
-card = typer.Typer(
-    name="card", help="Look after published cards.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(card)
 
@@ -247,22 +246,3 @@ def sample_city(
         with guard_files(place, "the sample city cannot be written"):
             ensure_sample_city(place, seed)
     typer.echo(f"An invented city is in {place}")
-
-
-@card.command("verify")
-def verify(project: ProjectPath) -> None:
-    """Compute every figure of the card again."""
-    from cityai.cli.console import measure_width, tell_progress
-    from cityai.findings import Status
-    from cityai.spec.load import load_project
-
-    loaded = load_project(project)
-    with tell_progress() as progress, progress.stage("computing the card's figures again"):
-        from cityai.publish import verify_project
-
-        found = verify_project(loaded)
-    from cityai.cli.summary import write_findings
-
-    typer.echo(write_findings(found, measure_width()))
-    wrong = any(finding.status in (Status.FAIL, Status.ERROR) for finding in found)
-    raise typer.Exit(1 if wrong else 0)

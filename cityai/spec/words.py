@@ -221,3 +221,5 @@ class WordsSpec(SpecRecord):
     security: SecurityWords = SecurityWords()
     publication: PublicationWords = PublicationWords()
     checklist: tuple[ChecklistLine, ...] | NotApplicable | None = None
+    registers: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Answers that single registers ask for: by register (``omb``), then by its field."""

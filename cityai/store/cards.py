@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from cityai.store.files import (
@@ -16,12 +18,14 @@ from cityai.store.files import (
     write_file,
 )
 
-HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+JSON = "card.json"
+EARLIER = "earlier.json"
+"""The last published card of another run: what the present one is compared with."""
 PENDING = ".publishing"
 
 
-def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
-    """Publish a card's three files.
+def publish_card(folder: Path, files: Mapping[str, str], earlier: str = "") -> None:
+    """Publish a card's files, and beside them the record of the run before.
 
     They are written in full beside the old ones, the folder `PENDING` takes its name (from then
     on the card counts as published), and each file is moved to its place. A process killed
@@ -31,8 +35,10 @@ def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
     ----------
     folder : Path
         ``model_cards/<project>``; other files in it are left alone.
-    html, markdown, json : str
-        The card, three times.
+    files : mapping of str to str
+        Text by name (`cityai.card.pages.Pages.files`).
+    earlier : str, optional
+        From `read_earlier`, with the digest of this card's run.
 
     Raises
     ------
@@ -40,7 +46,7 @@ def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
         If the disk is full or refuses; the card published before is untouched.
     """
     finish_card(folder)
-    contents = {HTML: html, MARKDOWN: markdown, JSON: json}
+    contents = {**files, EARLIER: earlier} if earlier else dict(files)
     with guard_files(folder, "the card cannot be published"):
         make_folder(folder, PUBLIC_FOLDER_MODE)
         for name in contents:
@@ -54,6 +60,31 @@ def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
             sync_folder(temporary)
             temporary.rename(folder / PENDING)
     finish_card(folder)
+
+
+def read_earlier(folder: Path, run_digest: str) -> str:
+    """Return the record of the last published card that another run made; empty without one.
+
+    A run repeated with the same inputs finds its own card, and so the same earlier one: the same
+    inputs give the same card.
+
+    Parameters
+    ----------
+    folder : Path
+        ``model_cards/<project>``.
+    run_digest : str
+        Digest of the run that is about to be published.
+    """
+    finish_card(folder)
+    for name in (JSON, EARLIER):
+        try:
+            text = (folder / name).read_text("utf-8")
+            made_by = json.loads(text)["provenance"]["run_digest"]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        if made_by != run_digest:
+            return text
+    return ""
 
 
 def finish_card(folder: Path) -> None:

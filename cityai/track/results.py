@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cityai.card.pages import HTML, JSON, MARKDOWN
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
-from cityai.store.cards import HTML, JSON, MARKDOWN
 from cityai.track.door import call_mlflow
 from cityai.track.measures import Measures, list_models, measure_forecast, measure_model
 from cityai.track.model import log_model

@@ -18,7 +18,7 @@ from cityai.findings import Status
 
 
 def check(card, city):
-    return {f.code: f for f in verify_card(card, city.predictions, city.memberships, city.spec)}
+    return {f.code: f for f in verify_card(card, city.predictions, city.memberships)}
 
 
 def edit(record: CardRecord, path: str, value) -> CardRecord:
@@ -92,7 +92,7 @@ def test_changed_predictions_are_found(city):
 
     table = city.predictions.table.assign(y_pred=city.predictions.table["y_pred"] * 1.02)
     other = replace(city.predictions, table=table)
-    found = verify_card(city.record, other, city.memberships, city.spec)
+    found = verify_card(city.record, other, city.memberships)
     assert found[1].status is Status.FAIL
 
 

@@ -110,10 +110,10 @@ def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
     module.run_project = module.check_project = do
     module.plan_project = lambda project: make_folds()
-    module.verify_project = lambda project: (make_findings()[0],)
+    module.verify_published = lambda path: (make_findings()[0],)
     monkeypatch.setitem(sys.modules, "cityai.run", module)
     monkeypatch.setitem(sys.modules, "cityai.check", module)
-    monkeypatch.setitem(sys.modules, "cityai.publish", module)
+    monkeypatch.setitem(sys.modules, "cityai.verify", module)
     monkeypatch.chdir(tmp_path)
     return module
 
@@ -194,7 +194,7 @@ def test_verify_ends_by_what_it_found(
 ) -> None:
     assert run_command(["card", "verify", project]) == 0
     assert capsys.readouterr().out == "1 pass\n"
-    fake_run.verify_project = lambda project: make_findings()  # type: ignore[attr-defined]
+    fake_run.verify_published = lambda path: make_findings()  # type: ignore[attr-defined]
     assert run_command(["card", "verify", project]) == 1
 
 

@@ -17,6 +17,10 @@ from cityai.store.locks import hold_lock
 from cityai.store.stages import clean_stages, open_store
 
 
+def name_files(html: str, markdown: str, json: str) -> dict[str, str]:
+    return {"card.html": html, "card.md": markdown, "card.json": json}
+
+
 def test_the_state_is_private_and_never_committed(tmp_path: Path) -> None:
     store = open_store(tmp_path / "new" / ".cityai")
     assert oct(store.state.stat().st_mode & 0o777) == "0o700"
@@ -135,9 +139,9 @@ def read_all(folder: Path) -> dict[str, str]:
 
 def test_a_card_is_published_for_all_to_read(tmp_path: Path) -> None:
     folder = tmp_path / "model_cards" / "waste"
-    publish_card(folder, "<p>", "# é", "{}")
+    publish_card(folder, name_files("<p>", "# é", "{}"))
     (folder / "register.json").write_text("kept")
-    publish_card(folder, "<p>2", "# 2", '{"2": 2}')
+    publish_card(folder, name_files("<p>2", "# 2", '{"2": 2}'))
     assert read_all(folder) == {
         "card.html": "<p>2",
         "card.json": '{"2": 2}',
@@ -151,11 +155,11 @@ def test_a_card_is_published_for_all_to_read(tmp_path: Path) -> None:
 def test_a_card_that_cannot_be_published_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_card(tmp_path, "old", "old", "old")
+    publish_card(tmp_path, name_files("old", "old", "old"))
     (tmp_path / "card.md").unlink()
     (tmp_path / "card.md").mkdir()
     with pytest.raises(StoreError, match="cannot be published"):
-        publish_card(tmp_path, "new", "new", "new")
+        publish_card(tmp_path, name_files("new", "new", "new"))
     assert (tmp_path / "card.html").read_text() == "old"
     assert not (tmp_path / PENDING).exists()
 
@@ -163,7 +167,7 @@ def test_a_card_that_cannot_be_published_leaves_the_old_one(
 def test_a_publication_cut_short_is_finished_by_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_card(tmp_path, "old", "old", "old")
+    publish_card(tmp_path, name_files("old", "old", "old"))
     real, moves = os.replace, iter([True, False])
 
     def die(*paths: Path) -> None:
@@ -173,7 +177,7 @@ def test_a_publication_cut_short_is_finished_by_the_next_command(
 
     monkeypatch.setattr(cards.os, "replace", die)
     with pytest.raises(KeyboardInterrupt):
-        publish_card(tmp_path, "new", "new", "new")
+        publish_card(tmp_path, name_files("new", "new", "new"))
     monkeypatch.undo()
     finish_card(tmp_path)
     assert set(read_all(tmp_path).values()) == {"new"}

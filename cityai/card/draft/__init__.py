@@ -101,6 +101,7 @@ def draft_card(
                 git_dirty=facts.git_dirty,
                 versions=dict(sorted(facts.versions.items())),
             ),
+            registers=words.registers,
         )
     )
 

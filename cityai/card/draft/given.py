@@ -129,6 +129,7 @@ def draft_given_card(
                 git_dirty=facts.git_dirty,
                 versions=dict(sorted(facts.versions.items())),
             ),
+            registers=words.registers,
         )
     )
 
@@ -196,7 +197,7 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
             slice={"model": "forecast"},
             low=round_figure(figures["low"], unit_of(row["metric"], spec), size),
             high=round_figure(figures["high"], unit_of(row["metric"], spec), size),
-            n=None if math.isnan(row["n"]) else say_number(row),
+            n=say_number(row) if math.isfinite(row["value"]) else None,
             source=SOURCE,
             reason="" if math.isfinite(row["value"]) else as_text(row["reason"]),
         )

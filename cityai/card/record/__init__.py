@@ -10,6 +10,9 @@ import hashlib
 import json
 from typing import Any
 
+from pydantic import Field
+
+from cityai.card.record.changes import ChangesPart
 from cityai.card.record.described import (
     DecisionPart,
     EnvironmentPart,
@@ -58,18 +61,32 @@ class CardRecord(Part):
     findings: tuple[FindingPart, ...]
     gaps: tuple[Gap, ...]
     provenance: ProvenancePart
+    registers: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """What single registers ask beside all this, as people answered it: by register and field."""
+    changes: ChangesPart | None = None
+    """What is otherwise than on the last card; nothing where there is none."""
 
 
 def write_canonical(record: CardRecord) -> str:
     """Return the record's canonical JSON: keys sorted, two spaces, no NaN, one final newline."""
-    return _dump(record.model_dump(mode="json"))
+    return dump_facts(record.model_dump(mode="json"))
 
 
 def digest_record(record: CardRecord) -> str:
     """Return the SHA-256 of the canonical JSON without ``record.content_digest``."""
-    facts = record.model_dump(mode="json")
-    del facts["record"]["content_digest"]
-    return hashlib.sha256(_dump(facts).encode()).hexdigest()
+    return digest_facts(record.model_dump(mode="json"))
+
+
+def digest_facts(facts: dict[str, Any]) -> str:
+    """Return the same of a record of any version, as read from its JSON.
+
+    Raises
+    ------
+    LookupError, TypeError
+        When it has no ``record`` with a ``content_digest``.
+    """
+    head = {k: v for k, v in facts["record"].items() if k != "content_digest"}
+    return hashlib.sha256(dump_facts({**facts, "record": head}).encode()).hexdigest()
 
 
 def seal_record(record: CardRecord) -> CardRecord:
@@ -81,8 +98,9 @@ def seal_record(record: CardRecord) -> CardRecord:
 def write_schema() -> str:
     """Return the JSON Schema of the record (draft 2020-12)."""
     schema = CardRecord.model_json_schema(mode="serialization")
-    return _dump({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    return dump_facts({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
-def _dump(facts: dict[str, Any]) -> str:
+def dump_facts(facts: dict[str, Any]) -> str:
+    """Return facts as canonical JSON."""
     return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -15,7 +15,7 @@ from cityai.spec.words import (
     UseWords,
 )
 
-SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
+SCHEMA_VERSION: Literal["1.1.0"] = "1.1.0"
 
 
 class Approval(Part):
@@ -29,7 +29,7 @@ class Approval(Part):
 class RecordPart(Part):
     """The record about itself."""
 
-    schema_version: Literal["1.0.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.1.0"] = SCHEMA_VERSION
     id: str
     """Name of the project."""
     title: str

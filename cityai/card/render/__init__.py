@@ -40,7 +40,7 @@ def render_html(record: CardRecord, figures: Sequence[Figure] = ()) -> str:
     """
     own = record.record
     page = (
-        _open_environment()
+        open_environment()
         .get_template("card.html.j2")
         .render(
             record=record,
@@ -62,7 +62,8 @@ def render_json(record: CardRecord) -> str:
 
 
 @cache
-def _open_environment() -> Environment:
+def open_environment() -> Environment:
+    """Open the templates, with everything escaped and nothing undefined let through."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -75,11 +76,16 @@ def _open_environment() -> Environment:
         day=_write_moment,
         figure=words.write_number,
         gap=words.write_gap,
+        t=str,
+        own=str,
+        plain=str,
+        verbatim=lambda text: Markup(text),  # noqa: S704 - our own script, never a record's text
         link=lambda value: words.check_link(str(value)),
         mail=lambda value: words.check_link(f"mailto:{value}"),
     )
     environment.tests["not_applicable"] = lambda value: isinstance(value, NotApplicable)
     environment.globals.update(
+        _=_fill_places,
         picture=_show_picture,
         grid_of=_grid_of,
         verdicts=words.VERDICTS,
@@ -95,6 +101,10 @@ def _open_environment() -> Environment:
     )
     environment.finalize = _clean_value
     return environment
+
+
+def _fill_places(text: str, **places: object) -> str:
+    return text.format(**places) if places else text
 
 
 def _clean_value(value: Any) -> Any:

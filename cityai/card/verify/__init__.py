@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from cityai.card.pages import JSON, Pages
 from cityai.card.record import CardRecord, digest_record, write_canonical
-from cityai.card.verify.claims import list_claims
+from cityai.card.verify.claims import Claim, list_claims
 from cityai.data.groups import Membership
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.modeling.predictions import Predictions
-from cityai.spec.project import ProjectSpec
 
 
 def verify_card(
     card: CardRecord | Path,
     predictions: Predictions,
     memberships: Sequence[Membership],
-    spec: ProjectSpec,
+    pages: Pages | None = None,
 ) -> tuple[Finding, ...]:
     """Verify a card: its own digest, the pages beside it, and every figure from the predictions.
 
@@ -34,8 +33,9 @@ def verify_card(
         The saved predictions.
     memberships : sequence of Membership
         Groups of the audit.
-    spec : ProjectSpec
-        The project.
+    pages : Pages, optional
+        The record's pages, made again: those beside it must be the same, byte by byte. Without
+        them a page must carry the record's digest.
 
     Returns
     -------
@@ -49,16 +49,19 @@ def verify_card(
         When the file cannot be read as a card.
     """
     if isinstance(card, CardRecord):
-        return _check_digest(card), _check_figures(card, predictions, memberships)
-    path = card / "card.json" if card.is_dir() else card
-    text = _read_text(path)
-    record = read_record(text, where=str(path))
-    own = _check_digest(record, text)
-    pages = _check_pages(path.parent, record)
-    return own, pages, _check_figures(record, predictions, memberships)
+        figures = check_claims(list_claims(card, predictions, memberships))
+        return check_digest(card), figures
+    path = card / JSON if card.is_dir() else card
+    content = read_bytes(path)
+    record = read_record(content, where=str(path))
+    return (
+        check_digest(record, content),
+        check_pages(path.parent, record, pages),
+        check_claims(list_claims(record, predictions, memberships)),
+    )
 
 
-def read_record(text: str, *, where: str = "card.json") -> CardRecord:
+def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
     """Read a record from its JSON.
 
     Raises
@@ -78,10 +81,17 @@ def read_record(text: str, *, where: str = "card.json") -> CardRecord:
         ) from error
 
 
-def _read_text(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a card as it lies there, line ends and all.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise DataError(
             f"the card cannot be read ({error})",
             where=str(path),
@@ -89,40 +99,52 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _check_digest(record: CardRecord, text: str = "") -> Finding:
+def check_digest(record: CardRecord, content: bytes = b"") -> Finding:
+    """Hold a record against the digest that it carries, and its file against its canonical form."""
     title, code = "The record is as it was sealed", "card.digest"
     printed, counted = record.record.content_digest, digest_record(record)
     if printed != counted:
         reason = f"The record says {printed[:12] or 'nothing'}, its content gives {counted[:12]}."
         return Finding(code, Status.FAIL, title, reason)
-    if text and json.loads(text) != json.loads(write_canonical(record)):
+    if content and content != write_canonical(record).encode():
         return Finding(code, Status.FAIL, title, "The file is not the record's canonical JSON.")
     return Finding(code, Status.PASS, title, f"The content gives {counted[:12]}, as it says.")
 
 
-def _check_pages(folder: Path, record: CardRecord) -> Finding:
+def check_pages(folder: Path, record: CardRecord, pages: Pages | None = None) -> Finding:
+    """Hold the pages beside a record against it."""
     title, code = "The pages were made from this record", "card.pages"
     digest, found = record.record.content_digest, []
-    for name, mark in (
-        ("card.html", f'<meta name="cityai-record" content="{digest}">'),
-        ("card.md", f"record `{digest}`"),
-    ):
-        if (folder / name).is_file():
-            if mark not in _read_text(folder / name):
-                reason = f"{name} was made from another record than card.json."
-                return Finding(code, Status.FAIL, title, reason, subject=name)
-            found.append(name)
+    marks = {
+        ".html": f'<meta name="cityai-record" content="{digest}">',
+        ".md": f"record `{digest}`",
+    }
+    names = {path.name for path in folder.glob("card*") if path.suffix in marks}
+    for name in sorted(names | (set(pages.files) - {JSON} if pages else set())):
+        if not (folder / name).is_file():
+            return Finding(code, Status.FAIL, title, f"{name} is missing.", subject=name)
+        content = read_bytes(folder / name)
+        if marks[Path(name).suffix].encode() not in content:
+            reason = f"{name} was made from another record than card.json."
+            return Finding(code, Status.FAIL, title, reason, subject=name)
+        if pages is not None and name not in pages.files:
+            reason = f"{name} is no page of this card."
+            return Finding(code, Status.FAIL, title, reason, subject=name)
+        if pages is not None and content != pages.files[name].encode():
+            reason = _locate(name, content, pages.files[name])
+            return Finding(code, Status.FAIL, title, reason, subject=name)
+        found.append(name)
     if not found:
         return Finding(code, Status.NOT_APPLICABLE, title, "There is no page beside the record.")
-    return Finding(code, Status.PASS, title, f"{' and '.join(found)} carry its digest.")
+    said = "carry its digest" if pages is None else "are, byte by byte, what it gives"
+    return Finding(code, Status.PASS, title, f"{' and '.join(found)} {said}.")
 
 
-def _check_figures(
-    record: CardRecord, predictions: Predictions, memberships: Sequence[Membership]
-) -> Finding:
+def check_claims(claims: Iterable[Claim]) -> Finding:
+    """Hold printed figures against those that were counted; name the first that differs."""
     title, code = "Every figure follows from the predictions", "card.figures"
     checked = 0
-    for claim in list_claims(record, predictions, memberships):
+    for claim in claims:
         if not claim.holds:
             counted = f"{claim.counted:.10g}" if math.isfinite(claim.counted) else "nothing"
             reason = f"{claim.path} is printed as {claim.printed}, the predictions give {counted}."
@@ -132,3 +154,15 @@ def _check_figures(
             )
         checked += 1
     return Finding(code, Status.PASS, title, f"{checked:,} figures were counted again and agree.")
+
+
+def _locate(name: str, content: bytes, again: str) -> str:
+    """Say where a page begins to differ from the one that its record gives."""
+    wanted = again.encode()
+    shared = min(len(content), len(wanted))
+    at = next((i for i in range(shared) if content[i] != wanted[i]), shared)
+    line = wanted[:at].count(b"\n") + 1
+    return (
+        f"{name} is not what card.json gives: they differ from line {line} on (byte {at:,}). "
+        "It was changed, or made with other versions of the libraries."
+    )

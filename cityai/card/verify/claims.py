@@ -85,12 +85,12 @@ def list_claims(
     memberships: Sequence[Membership],
 ) -> Iterator[Claim]:
     """List every figure that follows from the predictions, each counted again."""
-    table = _prepare(predictions.table)
+    table = prepare_table(predictions.table)
     yield from _claim_metrics(record.eval.metrics, "eval.metrics", table)
     for i, place in enumerate(record.eval.places):
         yield from _claim_metrics(place.figures, f"eval.places[{i}].figures", table)
     yield from _claim_series(record, table)
-    weights = _weigh_groups(memberships, table)
+    weights = weigh_groups(memberships, table)
     yield from _claim_groups(record, table, weights)
     for i, number in enumerate(record.fairness.by_fold):
         if number.value is None:
@@ -98,7 +98,7 @@ def list_claims(
         (dimension, group), fold = _split_fold(number)
         part = (table[f"text.{FOLD}"] == fold).to_numpy()
         weight = weights[dimension][group] * part
-        yield _claim(
+        yield count_group(
             f"fairness.by_fold[{i}].value",
             number.value,
             number.metric,
@@ -109,7 +109,7 @@ def list_claims(
         )
 
 
-def _prepare(table: pd.DataFrame) -> pd.DataFrame:
+def prepare_table(table: pd.DataFrame) -> pd.DataFrame:
     """Add, for each forecast, the row's part of a capacity shared in proportion to it."""
     table = table.reset_index(drop=True)
     forecasts = [c for c in map(str, table) if c == Y_PRED or c.startswith((BASELINE, CANDIDATE))]
@@ -136,7 +136,7 @@ def _claim_metrics(numbers: Sequence[Number], path: str, table: pd.DataFrame) ->
                 mask *= (table[f"text.{column}"] == value).to_numpy()
         model = number.slice["model"]
         column = Y_PRED if model == "forecast" else model
-        yield _claim(
+        yield count_group(
             f"{path}[{i}].value", number.value, number.metric, number.unit, table, mask, column
         )
         counted = float((mask * _usable(number.metric, table, column)).sum())
@@ -161,10 +161,16 @@ def _claim_series(record: CardRecord, table: pd.DataFrame) -> Iterator[Claim]:
                 )
 
 
-def _weigh_groups(
+def weigh_groups(
     memberships: Sequence[Membership], table: pd.DataFrame
 ) -> dict[str, dict[str, Floats]]:
-    """Give each row's part in each group, and in each pair of groups."""
+    """Give each row's part in each group, and in each pair of groups.
+
+    Returns
+    -------
+    dict
+        By dimension (``"a * b"`` for a pair) and group: (rows,) weights in [0, 1].
+    """
     entities = table[ENTITY].astype(str)
     single: dict[str, dict[str, Floats]] = {}
     for membership in memberships:
@@ -198,7 +204,7 @@ def _claim_groups(
             continue
         path = f"fairness.results[{i}]"
         own = weights[result.dimension][result.group]
-        claim = _claim(f"{path}.value", result.value, result.metric, result.unit, table, own)
+        claim = count_group(f"{path}.value", result.value, result.metric, result.unit, table, own)
         yield claim
         n = float((own * _usable("wape", table, Y_PRED)).sum())
         yield Claim(f"{path}.n", result.n, n, 0)
@@ -206,7 +212,7 @@ def _claim_groups(
             whole if result.reference == EVERYWHERE else weights[result.dimension][result.reference]
         )
         if result.reference_value is not None:
-            yield _claim(
+            yield count_group(
                 f"{path}.reference_value",
                 result.reference_value,
                 result.metric,
@@ -229,7 +235,7 @@ def _split_fold(number: Number) -> tuple[tuple[str, str], str]:
     return pair, number.slice[FOLD]
 
 
-def _claim(
+def count_group(
     path: str,
     printed: float | None,
     metric: str,
@@ -240,6 +246,21 @@ def _claim(
     *,
     coarse: bool = False,
 ) -> Claim:
+    """Count a figure again, to the decimals that it is published with.
+
+    Parameters
+    ----------
+    path, printed, metric, unit
+        The figure, and where it stands.
+    table : pandas.DataFrame
+        From `prepare_table`.
+    weight : numpy.ndarray
+        (rows,) each row's part.
+    column : str
+        The forecast that is judged.
+    coarse : bool
+        The figure is published as those of small groups are.
+    """
     counted = _count(metric, table, weight, column)
     size = None if coarse else _size(metric, table, weight, column)
     decimals = count_decimals(counted, unit, size) if math.isfinite(counted) else 0

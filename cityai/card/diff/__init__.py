@@ -1,0 +1,114 @@
+"""Two cards of one system, side by side: what is otherwise, and whether it is more than noise."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from pydantic import ValidationError
+
+from cityai.card.diff.facts import compare_facts
+from cityai.card.diff.figures import compare_figures, have_same_rows
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.record.changes import Change, ChangesPart
+
+PAIRED = (
+    "Both cards were tested on the same rows. A figure's change is judged by its change in every "
+    "replay, with intervals that hold for all groups of a dimension together."
+)
+APART = (
+    "The cards were tested on different rows. A figure's change counts as more than noise only "
+    "where the two intervals do not overlap; for gaps between groups these hold for all groups "
+    "of a dimension together."
+)
+UNREADABLE = "The card before this one cannot be compared: it is of another version ({version})."
+
+
+def compare_cards(before: CardRecord, after: CardRecord) -> ChangesPart:
+    """Compare two cards.
+
+    Parameters
+    ----------
+    before, after : CardRecord
+        Of the same system, or of two that answer one question.
+
+    Returns
+    -------
+    ChangesPart
+        Figures first (those beyond chance before the others), then verdicts, findings, gaps, data,
+        model, specification and what people wrote. The same cards give the same list.
+    """
+    same = have_same_rows(before, after)
+    items = (*compare_figures(before, after, same_rows=same), *compare_facts(before, after))
+    return ChangesPart(
+        since=before.record.created,
+        run_digest=before.provenance.run_digest,
+        content_digest=before.record.content_digest,
+        same_rows=same,
+        note=PAIRED if same else APART,
+        items=items,
+        in_words=count_changes(items),
+    )
+
+
+def add_changes(record: CardRecord, earlier: str) -> CardRecord:
+    """Return a record with what changed since an earlier one, sealed again.
+
+    Parameters
+    ----------
+    record : CardRecord
+        As drafted.
+    earlier : str
+        JSON of the earlier record (`cityai.store.cards.read_earlier`); empty without one.
+    """
+    if not earlier:
+        return seal_record(record.model_copy(update={"changes": None}))
+    try:
+        part = compare_cards(CardRecord.model_validate_json(earlier), record)
+    except ValidationError:
+        part = _refuse(earlier)
+    return seal_record(record.model_copy(update={"changes": part}))
+
+
+def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
+    """Say how much changed, and how much of it is more than noise."""
+    if not items:
+        return ("Nothing that the card says has changed.",)
+    weights = Counter(item.weight for item in items if item.kind == "figure")
+    said = []
+    if total := sum(weights.values()):
+        said.append(
+            f"{_count(total, 'figure')} changed: {weights['beyond chance']} by more than chance "
+            f"explains, {weights['may be chance']} by no more than chance may, "
+            f"{weights['cannot be told']} of which this cannot be told."
+        )
+    kinds = Counter(item.kind for item in items if item.kind != "figure")
+    if kinds:
+        named = ", ".join(f"{kind} {n}" for kind, n in kinds.items())
+        said.append(f"Other changes: {named}.")
+    return tuple(said)
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
+def _refuse(earlier: str) -> ChangesPart:
+    try:
+        facts = json.loads(earlier)
+        own, made_by = facts["record"], str(facts["provenance"]["run_digest"])
+        version = str(own["schema_version"])
+    except (ValueError, LookupError, TypeError):
+        own, made_by, version = {}, "", "unknown"
+    return ChangesPart(
+        since=None,
+        run_digest=made_by,
+        content_digest=str(own.get("content_digest", "")),
+        same_rows=False,
+        note=UNREADABLE.format(version=version),
+        items=(),
+        in_words=(UNREADABLE.format(version=version),),
+    )
+
+
+__all__ = ["add_changes", "compare_cards", "count_changes"]

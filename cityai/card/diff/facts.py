@@ -1,0 +1,196 @@
+"""What is no figure: verdicts, findings, open questions, data, model, specification, words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from cityai.card.draft.gaps import QUESTIONS
+from cityai.card.record import CardRecord
+from cityai.card.record.changes import Change, ChangeKind
+from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
+
+LONGEST: Final = 90
+"""Characters of a person's text that a list of changes repeats."""
+NOTHING: Final = "nothing"
+
+
+def compare_facts(before: CardRecord, after: CardRecord) -> tuple[Change, ...]:
+    """Compare all that is no figure of a test."""
+    return (
+        *_compare("verdict", _list_verdicts(before), _list_verdicts(after)),
+        *_compare("finding", _list_findings(before), _list_findings(after)),
+        *_compare_gaps(before, after),
+        *_compare("data", _list_data(before), _list_data(after)),
+        *_compare("model", _list_model(before), _list_model(after)),
+        *_compare("specification", _list_specification(before), _list_specification(after)),
+        *_compare("words", _list_words(before), _list_words(after)),
+    )
+
+
+Facts = Mapping[str, tuple[str, str]]
+"""By place in the record: what it is, and what it says."""
+
+
+def _compare(kind: ChangeKind, before: Facts, after: Facts) -> Iterator[Change]:
+    for path in dict.fromkeys((*after, *before)):
+        old, new = before.get(path), after.get(path)
+        if old is not None and new is not None and old[1] == new[1]:
+            continue
+        subject = (new or old or ("", ""))[0]
+        yield _tell(kind, subject, path, old[1] if old else "", new[1] if new else "")
+
+
+def _tell(kind: ChangeKind, subject: str, path: str, before: str, after: str) -> Change:
+    if not before:
+        sentence = f"{subject}: now {_cut(after)}."
+    elif not after:
+        sentence = f"{subject}: no longer there (it was {_cut(before)})."
+    else:
+        sentence = f"{subject}: {_cut(before)} before, {_cut(after)} now."
+    return Change(
+        kind=kind, subject=subject, path=path, before=before, after=after, sentence=sentence
+    )
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def _list_verdicts(card: CardRecord) -> Facts:
+    labels = {d.name: f"({d.label})" for d in card.fairness.dimensions}
+    judged = {
+        f"fairness.results {r.dimension}={r.group} {r.metric}": (
+            f"{describe_metric(r.metric).label}, {r.group} {labels.get(r.dimension, '')}".strip(),
+            VERDICTS[r.status],
+        )
+        for r in card.fairness.results
+        if r.limit is not None and PAIR not in r.dimension
+    }
+    compared = {
+        f"eval.comparisons {c.baseline} {c.metric}": (
+            f"{describe_metric(c.metric).label} beside {c.label}",
+            STATUS_WORDS[c.status],
+        )
+        for c in card.eval.comparisons
+    }
+    return {**judged, **compared}
+
+
+def _list_findings(card: CardRecord) -> Facts:
+    """List findings that no verdict of a group tells already."""
+    counted: dict[str, int] = {}
+    found = {}
+    for finding in card.findings:
+        if "=" in finding.subject:
+            continue
+        key = f"findings {finding.code} {finding.title} {finding.subject}".strip()
+        counted[key] = counted.get(key, 0) + 1
+        name = key if counted[key] == 1 else f"{key} {counted[key]}"
+        about = f" ({finding.subject})" if finding.subject and PAIR not in finding.subject else ""
+        found[name] = (f"{finding.title}{about}", STATUS_WORDS[finding.status])
+    return found
+
+
+def _compare_gaps(before: CardRecord, after: CardRecord) -> Iterator[Change]:
+    old, new = ({g.path: g for g in card.gaps} for card in (before, after))
+    for path, gap in new.items():
+        if path not in old:
+            text = f"Open again: {gap.what}."
+            yield Change(
+                kind="gap", subject=gap.what, path=path, before="", after="open", sentence=text
+            )
+    for path, gap in old.items():
+        if path not in new:
+            text = f"Answered: {gap.what}."
+            yield Change(
+                kind="gap", subject=gap.what, path=path, before="open", after="", sentence=text
+            )
+
+
+def _list_data(card: CardRecord) -> Facts:
+    facts: dict[str, tuple[str, str]] = {}
+    for part in card.data:
+        at = f"data {part.name}"
+        facts[f"{at} sha256"] = (f"Content of {part.name}", part.sha256[:12])
+        for field, words in (("rows_accepted", "Rows used"), ("rows_rejected", "Rows refused")):
+            facts[f"{at} {field}"] = (f"{words}, {part.name}", write_count(getattr(part, field)))
+        if part.last is not None:
+            facts[f"{at} last"] = (f"Last day of {part.name}", part.last.isoformat())
+        facts[f"{at} columns"] = (f"Columns of {part.name}", ", ".join(part.columns))
+        for m in part.quality:
+            if m.slice == "overall":
+                facts[f"{at} quality {m.dimension} {m.measure}"] = (
+                    f"{m.dimension.capitalize()}: {m.measure}",
+                    STATUS_WORDS[m.status],
+                )
+    return facts
+
+
+def _list_model(card: CardRecord) -> Facts:
+    model = card.model
+    facts = {
+        "model.type": ("Kind of model", f"{model.type} ({model.name})"),
+        "model.inputs": ("Inputs", ", ".join(i.name for i in model.inputs)),
+    }
+    for name, value in model.parameters.items():
+        facts[f"model.parameters.{name}"] = (f"Parameter {name}", value)
+    for method in model.candidates:
+        weight = "not weighed" if method.weight is None else f"{method.weight:.3f}"
+        facts[f"model.candidates {method.name}"] = (f"Weight of {method.label}", weight)
+    for name, number in card.provenance.versions.items():
+        facts[f"provenance.versions.{name}"] = (f"Version of {name}", number)
+    return facts
+
+
+def _list_specification(card: CardRecord) -> Facts:
+    facts = {
+        "record.title": ("Title", card.record.title),
+        "eval.nominal_coverage": ("Coverage that is meant", f"{card.eval.nominal_coverage:g}"),
+        "eval.confidence": ("Confidence of intervals", f"{card.eval.confidence:g}"),
+        "fairness.min_group_size": ("Smallest group shown", str(card.fairness.min_group_size)),
+        "model.horizon": ("Periods ahead", f"{card.model.horizon} {card.model.period}s"),
+    }
+    for name, limit in card.fairness.limits.items():
+        facts[f"fairness.limits.{name}"] = (f"Limit on {describe_metric(name).label}", f"{limit:g}")
+    for dimension in card.fairness.dimensions:
+        if PAIR not in dimension.name:
+            groups = ", ".join(g.name for g in dimension.groups)
+            facts[f"fairness.dimensions {dimension.name}"] = (
+                f"Groups of {dimension.label}",
+                groups,
+            )
+    tests = [f for f in card.eval.folds if f.role == "test"]
+    if tests:
+        span = f"{len(tests)} replays, {tests[0].as_of} to {tests[-1].as_of}"
+        facts["eval.folds"] = ("Test", span)
+    options = card.fairness.options
+    if options is not None:
+        facts["fairness.options.choice"] = ("Choice about a gap", options.choice)
+    return facts
+
+
+def _list_words(card: CardRecord) -> Facts:
+    answers = card.model_dump(mode="json")
+    answers["data"] = answers["data"][0] if answers["data"] else {}
+    answers["review_due"] = answers["record"]["review_due"]
+    answers["model"]["metric_reason"] = answers["eval"]["metric_reason"]
+    facts = {}
+    for path, (what, _) in QUESTIONS.items():
+        answer: Any = answers
+        for key in path.split("."):
+            answer = answer.get(key) if isinstance(answer, dict) else None
+        if answer is not None:
+            facts[path] = (f"{what[:1].upper()}{what[1:]}", _write_answer(answer))
+    return facts
+
+
+def _write_answer(answer: Any) -> str:
+    if isinstance(answer, dict):
+        if set(answer) == {"not_applicable"}:
+            return f"does not apply: {answer['not_applicable']}"
+        return ", ".join(f"{k} {_write_answer(v)}" for k, v in answer.items() if v)
+    if isinstance(answer, list):
+        return "; ".join(_write_answer(part) for part in answer)
+    return str(answer)

@@ -1,0 +1,55 @@
+"""A record's files, made in one place: what is published is what verification makes again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cityai.card.figures import Outlines, draw_figures
+from cityai.card.record import CardRecord
+from cityai.card.render import render_html, render_json, render_markdown
+
+HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """A card for people, for repositories, and for machines.
+
+    Attributes
+    ----------
+    files : dict of str to str
+        Text by name of the file.
+    """
+
+    files: dict[str, str]
+
+    @property
+    def html(self) -> str:
+        """The page."""
+        return self.files[HTML]
+
+    @property
+    def markdown(self) -> str:
+        """The card for repositories."""
+        return self.files[MARKDOWN]
+
+    @property
+    def json(self) -> str:
+        """The record."""
+        return self.files[JSON]
+
+
+def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
+    """Make the files of a record as its own file holds it: the same record gives the same bytes.
+
+    Parameters
+    ----------
+    record : CardRecord
+        The facts.
+    outlines : mapping of area to rings, optional
+        From `cityai.card.figures.read_outlines`; without them there is no map.
+    """
+    written = render_json(record)
+    read = CardRecord.model_validate_json(written)
+    page = render_html(read, draw_figures(read, outlines))
+    return Pages({HTML: page, MARKDOWN: render_markdown(read), JSON: written})

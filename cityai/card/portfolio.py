@@ -1,0 +1,124 @@
+"""A city's systems in one list: what each is for, how it stands, when it is to be reviewed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from cityai.card.record import CardRecord
+from cityai.card.record.part import Part
+from cityai.card.words import PAIR
+from cityai.spec.words import NotApplicable
+
+SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
+
+
+class Entry(Part):
+    """One system."""
+
+    id: str
+    """Folder of its card."""
+    readable: bool
+    """False where the card is damaged or of another version; then little else is known."""
+    name: str
+    city: str = ""
+    synthetic: bool = False
+    summary: str = ""
+    purpose: str | NotApplicable | None = None
+    phase: str | None = None
+    autonomy: str | None = None
+    owner: str = ""
+    themes: tuple[str, ...] = ()
+    words_language: str = "en"
+    created: date | None = None
+    review_due: date | None = None
+    overdue: bool | None = None
+    """Whether `review_due` is past, on the day that the list was made; nothing without a day."""
+    verdicts: dict[str, int] = Field(default_factory=dict)
+    """How many of the groups' figures that have a limit are within it, beyond it, or not known."""
+    failed: int = 0
+    """Checks that failed or could not be made."""
+    gaps: int = 0
+    """Open questions."""
+    gaps_required: int = 0
+    """Open questions that release waits for."""
+    content_digest: str = ""
+
+
+class Portfolio(Part):
+    """All systems of a workspace."""
+
+    schema_version: Literal["1.0.0"] = SCHEMA_VERSION
+    city: str
+    """Name of the city; empty where the cards name several, or none."""
+    made: date
+    """The day that the list was made; reviews are overdue as of this day."""
+    systems: tuple[Entry, ...]
+
+
+def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
+    """Build a system's entry from its card.
+
+    Parameters
+    ----------
+    folder : str
+        Name of the card's folder.
+    record : CardRecord
+        Its card.
+    today : date
+        The day that reviews are held against.
+    """
+    system, due = record.system, record.record.review_due
+    judged = [r for r in record.fairness.results if r.limit is not None and PAIR not in r.dimension]
+    unit = record.owner.unit
+    themes = system.themes if isinstance(system.themes, tuple) else ()
+    return Entry(
+        id=folder,
+        readable=True,
+        name=system.name or record.record.title,
+        city=system.city,
+        synthetic=system.synthetic,
+        summary=system.summary_plain or "",
+        purpose=system.purpose,
+        phase=system.phase,
+        autonomy=record.decision.autonomy,
+        owner=unit if isinstance(unit, str) else record.owner.city_contact.unit,
+        themes=themes,
+        words_language=record.record.words_language,
+        created=record.record.created.date(),
+        review_due=due,
+        overdue=None if due is None else due < today,
+        verdicts=dict(sorted(Counter(r.status for r in judged).items())),
+        failed=sum(f.status in {"fail", "error"} for f in record.findings),
+        gaps=len(record.gaps),
+        gaps_required=sum(g.required for g in record.gaps),
+        content_digest=record.record.content_digest,
+    )
+
+
+def build_portfolio(entries: Iterable[Entry], today: date) -> Portfolio:
+    """Put entries in order: reviews that are overdue first, then by name.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        From `build_entry`.
+    today : date
+        The day that the list is made.
+    """
+    ordered = sorted(entries, key=lambda e: (not e.overdue, e.name.casefold(), e.id))
+    cities = {e.city for e in ordered if e.city}
+    return Portfolio(
+        city=cities.pop() if len(cities) == 1 else "", made=today, systems=tuple(ordered)
+    )
+
+
+def write_portfolio(portfolio: Portfolio) -> str:
+    """Return the portfolio's canonical JSON."""
+    facts = portfolio.model_dump(mode="json")
+    return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

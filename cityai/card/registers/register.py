@@ -1,0 +1,130 @@
+"""What a register is: a card goes in, files and a report of what is missing come out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from cityai.card.record import CardRecord
+from cityai.spec.words import NotApplicable
+
+State = Literal["filled", "missing", "invalid", "empty", "not applicable"]
+STATES: Final[tuple[State, ...]] = ("filled", "missing", "invalid", "empty", "not applicable")
+WRONG: Final = frozenset({"missing", "invalid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a register, as it came out.
+
+    Attributes
+    ----------
+    name : str
+        As the register calls it.
+    state : State
+        Filled; missing though required; invalid (not as the register asks); empty though not
+        required; or not applicable, because of another answer or because a person says why.
+    value : str
+        What was written.
+    source : str
+        Where in the card it comes from, or is to be written.
+    note : str
+        Why it does not apply, or what is wrong with it.
+    """
+
+    name: str
+    state: State
+    value: str = ""
+    source: str = ""
+    note: str = ""
+
+    def say(self) -> str:
+        """Return what is to be done about it."""
+        note = self.note or "it is required"
+        return f"{note}; write it at {self.source}" if self.source else note
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A card as a register asks for it.
+
+    Attributes
+    ----------
+    title : str
+        The register's name for readers.
+    files : dict of str to str
+        Text by name of the file.
+    fields : tuple of Field
+        The report: every field, in the register's order.
+    """
+
+    title: str
+    files: dict[str, str]
+    fields: tuple[Field, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no required field is missing and none is invalid."""
+        return not any(field.state in WRONG for field in self.fields)
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many fields are in each state, every state present."""
+        counted = Counter(field.state for field in self.fields)
+        return {state: counted.get(state, 0) for state in STATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register.
+
+    Attributes
+    ----------
+    name, title : str
+        For the command line, and for readers.
+    write : callable
+        From the card to its export.
+    """
+
+    name: str
+    title: str
+    write: Callable[[CardRecord], Export]
+
+
+def read_answer(answer: Any) -> tuple[str, str]:
+    """Return a human answer's text, and why it does not apply where it does not.
+
+    Parameters
+    ----------
+    answer : str, sequence of str, NotApplicable or None
+        A field of the record.
+    """
+    if isinstance(answer, NotApplicable):
+        return "", answer.not_applicable
+    if isinstance(answer, tuple):
+        return "; ".join(str(part) for part in answer), ""
+    return (str(answer) if answer is not None else ""), ""
+
+
+def fill_field(name: str, answer: Any, source: str, *, required: bool) -> Field:
+    """Make a field of a human answer.
+
+    Parameters
+    ----------
+    name : str
+        As the register calls it.
+    answer : str, sequence of str, NotApplicable or None
+        What a person wrote.
+    source : str
+        Where.
+    required : bool
+        Whether the register asks for it.
+    """
+    text, why = read_answer(answer)
+    if why:
+        return Field(name, "not applicable", "", source, why)
+    if not text.strip():
+        return Field(name, "missing" if required else "empty", "", source)
+    return Field(name, "filled", text, source)

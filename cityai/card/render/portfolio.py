@@ -1,0 +1,88 @@
+"""The portfolio's page: every system, searchable where scripts run, complete where they do not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+from cityai.card.portfolio import Entry, Portfolio
+from cityai.card.render import TEMPLATES, open_environment
+from cityai.card.words import AUTONOMIES, LIFE_PHASES
+
+SCRIPT = TEMPLATES / "portfolio.js"
+COUNTED = {
+    "pass": "within the limit",
+    "fail": "beyond the limit",
+    "not enough evidence": "not yet known",
+    "error": "could not be checked",
+}
+"""Verdicts that are counted, in words that follow a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system as the page shows it: what stands beside its name, and what is searched."""
+
+    entry: Entry
+    phase: str
+    autonomy: str
+    verdicts: tuple[tuple[str, str], ...]
+    marks: str
+    """Words that the filters know: ``overdue beyond open``."""
+    searched: str
+
+
+def render_portfolio(portfolio: Portfolio) -> str:
+    """Render the portfolio as one HTML file that asks nothing of any network.
+
+    The script that searches is in the page, and the page allows it alone, by its SHA-256.
+
+    Returns
+    -------
+    str
+        The same portfolio gives the same bytes.
+    """
+    script = SCRIPT.read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    rows = [arrange_row(entry) for entry in portfolio.systems]
+    page = (
+        open_environment()
+        .get_template("portfolio.html.j2")
+        .render(
+            portfolio=portfolio,
+            rows=rows,
+            phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],
+            script=script,
+            script_digest=digest,
+        )
+    )
+    # The script stays byte by byte what was hashed: blank lines go from the rest alone.
+    head, mark, tail = page.partition("<script>")
+    lines = [line.rstrip() for line in head.splitlines() if line.strip()]
+    return "\n".join(lines) + "\n" + mark + tail.rstrip() + "\n"
+
+
+def arrange_row(entry: Entry) -> Row:
+    """Arrange one system."""
+    told = [
+        (status, f"{entry.verdicts[status]} {words}")
+        for status, words in COUNTED.items()
+        if entry.verdicts.get(status)
+    ]
+    marks = {
+        "overdue": bool(entry.overdue),
+        "beyond": bool(entry.verdicts.get("fail")),
+        "open": entry.gaps_required > 0,
+        "unreadable": not entry.readable,
+    }
+    purpose = entry.purpose if isinstance(entry.purpose, str) else ""
+    texts = (entry.name, entry.summary, purpose, entry.owner, entry.id, *entry.themes)
+    return Row(
+        entry=entry,
+        phase=LIFE_PHASES.get(entry.phase or "", "Not yet said"),
+        autonomy=AUTONOMIES.get(entry.autonomy or "", "Not yet said"),
+        verdicts=tuple(told),
+        marks=" ".join(name for name, on in marks.items() if on),
+        searched=" ".join(" ".join(texts).casefold().split()),
+    )

@@ -1,0 +1,216 @@
+"""Published cards: where they are, what they were drafted from, and how they come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cityai.card.diff import add_changes, compare_cards
+from cityai.card.draft.facts import RunFacts
+from cityai.card.figures import Outlines, read_outlines
+from cityai.card.pages import Pages, make_pages
+from cityai.card.record import CardRecord
+from cityai.card.record.changes import ChangesPart
+from cityai.card.verify import read_bytes, read_record
+from cityai.errors import StoreError
+from cityai.spec.load import find_state, find_workspace, load_project
+from cityai.spec.load_audit import load_audit
+from cityai.store.cards import EARLIER, JSON, finish_card, publish_card, read_earlier
+from cityai.store.records import save_record
+from cityai.store.stages import Store
+
+if TYPE_CHECKING:
+    from cityai.spec.load import Project
+
+CARDS = "model_cards"
+PROJECT = "project.yaml"
+STAGE = "card"
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """From what a card was drafted, kept privately: enough to draft it again.
+
+    Attributes
+    ----------
+    spec : str
+        The resolved specification, as JSON.
+    facts : RunFacts
+        What the run knew about itself.
+    stages : dict of str to str
+        The digest under which each stage's record is kept; empty for given predictions.
+    file : str
+        The predictions that were given; empty for a run.
+    file_digest : str
+        SHA-256 of that file's bytes.
+    order : str
+        The audit file of given predictions; empty for a run.
+    outlines, outlines_key : str
+        The file with the outlines of areas, and its key; empty without a map.
+    """
+
+    spec: str
+    facts: RunFacts
+    stages: dict[str, str]
+    file: str = ""
+    file_digest: str = ""
+    order: str = ""
+    outlines: str = ""
+    outlines_key: str = ""
+
+    def read_outlines(self) -> Outlines | None:
+        """Read the outlines of areas, where the card has a map."""
+        return read_outlines(Path(self.outlines), self.outlines_key) if self.outlines else None
+
+
+@dataclass(frozen=True)
+class CardPlace:
+    """Where a card is published.
+
+    Attributes
+    ----------
+    folder : Path
+        ``model_cards/<name>``.
+    workspace : Path
+        The nearest folder above with a ``configs`` folder.
+    """
+
+    folder: Path
+    workspace: Path
+
+    @property
+    def state(self) -> Path:
+        """The workspace's private folder."""
+        return find_state(self.workspace)
+
+    @property
+    def json(self) -> Path:
+        """The record's file."""
+        return self.folder / JSON
+
+
+@dataclass(frozen=True)
+class Published:
+    """A card as it came out: its record and its pages."""
+
+    record: CardRecord
+    pages: Pages
+
+
+def find_place(path: Path) -> CardPlace:
+    """Find the card of a project, of an audit file, or in a folder of its own.
+
+    Parameters
+    ----------
+    path : Path
+        A project's folder or `project.yaml`, an audit file, a folder with a card, or `card.json`.
+
+    Raises
+    ------
+    StoreError
+        When no card is published there.
+    UserError
+        When a specification cannot be read.
+    """
+    given = path.resolve()
+    if given.is_file() and given.suffix not in {".yaml", ".yml"}:
+        given = given.parent
+    if (given / JSON).is_file() and not (given / PROJECT).is_file():
+        finish_card(given)
+        return CardPlace(given, find_workspace(given))
+    if given.is_dir() or given.name == PROJECT:
+        project = load_project(given)
+        name, workspace, again = project.spec.name, project.workspace, f"cityai run {path}"
+    else:
+        order = load_audit(given)
+        name, workspace = order.spec.name, order.workspace
+        again = f"cityai audit PREDICTIONS --spec {path}"
+    folder = workspace / CARDS / name
+    finish_card(folder)
+    if not (folder / JSON).is_file():
+        raise StoreError("no card is published", where=str(folder), next_step=again)
+    return CardPlace(folder, workspace)
+
+
+def publish_record(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:
+    """Publish a record: what changed since the last card is added, its pages made and kept.
+
+    What it was drafted from is kept privately first, then the card comes out, then the city's
+    portfolio names it.
+
+    Parameters
+    ----------
+    record : CardRecord
+        As drafted.
+    place : CardPlace
+        Where to.
+    drafted : Drafted
+        From what.
+
+    Raises
+    ------
+    StoreError
+        If the disk refuses; the card published before is untouched.
+    """
+    from cityai.portfolio import publish_portfolio
+
+    earlier = read_earlier(place.folder, record.provenance.run_digest)
+    card = add_changes(record, earlier)
+    pages = make_pages(card, drafted.read_outlines())
+    save_record(drafted, find_drafted(place, card))
+    publish_card(place.folder, pages.files, earlier)
+    publish_portfolio(place.workspace)
+    return Published(card, pages)
+
+
+def find_drafted(place: CardPlace, record: CardRecord) -> Path:
+    """Return where what a card was drafted from is kept."""
+    store = Store(place.state)
+    return store.find_folder(record.record.id, STAGE, record.provenance.run_digest)
+
+
+def describe_run(project: Project, facts: RunFacts, stages: dict[str, str]) -> Drafted:
+    """Describe from what a project's card was drafted."""
+    spec = project.spec
+    places = spec.areas.boundaries if spec.areas else None
+    return Drafted(
+        spec=spec.model_dump_json(),
+        facts=facts,
+        stages=dict(stages),
+        outlines=str(project.find_path(places.path)) if places else "",
+        outlines_key=places.key if places else "",
+    )
+
+
+def compare_published(before: Path, after: Path | None = None) -> ChangesPart:
+    """Compare two published cards, or one with the card before it.
+
+    Parameters
+    ----------
+    before, after : Path
+        As for `find_place`; a file is taken as the record itself (``earlier.json``). Without
+        `after`, `before` is compared with the last card of another run.
+
+    Raises
+    ------
+    StoreError, UserError
+        When there is no card, it is not one, or there is none before it.
+    """
+    if after is not None:
+        return compare_cards(_read_card(before), _read_card(after))
+    place = find_place(before)
+    earlier = place.folder / EARLIER
+    if not earlier.is_file():
+        raise StoreError(
+            "there is no card before this one",
+            where=str(place.folder),
+            expected="a card that another run published earlier",
+            next_step="name two cards",
+        )
+    return compare_cards(_read_card(earlier), _read_card(place.json))
+
+
+def _read_card(path: Path) -> CardRecord:
+    file = path if path.is_file() and path.suffix == ".json" else find_place(path).json
+    return read_record(read_bytes(file), where=str(file))

@@ -1,0 +1,84 @@
+"""`cityai card`: verified, compared, listed, exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+card = typer.Typer(
+    name="card", help="Look after published cards.", no_args_is_help=True, rich_markup_mode=None
+)
+CardPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CARD",
+        help="A project, an audit file, a folder with a card, or a card.json.",
+    ),
+]
+
+
+@card.command("verify")
+def verify(path: CardPath) -> None:
+    """Compute every figure of a card again, and make its pages again."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.findings import Status
+
+    with tell_progress() as progress, progress.stage("computing the card's figures again"):
+        from cityai.verify import verify_published
+
+        found = verify_published(path)
+    from cityai.cli.summary import write_findings
+
+    typer.echo(write_findings(found, measure_width()))
+    wrong = any(finding.status in (Status.FAIL, Status.ERROR) for finding in found)
+    raise typer.Exit(1 if wrong else 0)
+
+
+@card.command("diff")
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The earlier card, as for verify.")],
+    after: Annotated[
+        Path | None,
+        typer.Argument(metavar="B", help="The later one; A beside the card before it, without."),
+    ] = None,
+) -> None:
+    """Tell what changed from one card to another, and what of it may be chance."""
+    from cityai.cards import compare_published
+    from cityai.cli.changes import write_changes
+    from cityai.cli.console import measure_width
+
+    typer.echo(write_changes(compare_published(before, after), measure_width()))
+
+
+@card.command("index")
+def index(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder of the workspace; the present one without it.")
+    ] = None,
+) -> None:
+    """Make the list of all published cards again."""
+    from cityai.portfolio import publish_portfolio
+    from cityai.spec.load import find_workspace
+
+    typer.echo(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
+
+
+@card.command("export")
+def export(
+    path: CardPath,
+    to: Annotated[str, typer.Option("--to", help="The register: cyclonedx or inventory.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File (folder for several); the present folder without it."),
+    ] = None,
+) -> None:
+    """Write a card as a register asks for it, and tell what is missing."""
+    from cityai.cli.changes import write_completeness
+    from cityai.cli.console import measure_width
+    from cityai.export import export_card
+
+    exported = export_card(path, to, out or Path.cwd())
+    typer.echo(write_completeness(exported, measure_width()))
+    raise typer.Exit(0 if exported.export.complete else 1)

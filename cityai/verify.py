@@ -1,0 +1,213 @@
+"""`cityai card verify`: a published card beside what it was drafted from, made a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cityai.card.diff import add_changes
+from cityai.card.pages import make_pages
+from cityai.card.record import CardRecord
+from cityai.card.verify import (
+    check_claims,
+    check_digest,
+    check_pages,
+    read_bytes,
+    read_record,
+)
+from cityai.card.verify.again import check_again, check_earlier
+from cityai.card.verify.answers import list_answer_claims
+from cityai.card.verify.claims import Claim, list_claims
+from cityai.card.verify.options import list_option_claims
+from cityai.cards import CardPlace, Drafted, find_drafted, find_place
+from cityai.columns import ENTITY, Y_PRED, Y_TRUE
+from cityai.errors import CityaiError, StoreError
+from cityai.findings import Finding, Status
+from cityai.modeling.predictions import Predictions
+from cityai.spec.audit_file import AuditFileSpec
+from cityai.spec.load_audit import AuditOrder
+from cityai.spec.project import ProjectSpec
+from cityai.store.cards import EARLIER
+from cityai.store.records import has_record, load_record
+from cityai.store.stages import Store
+
+TITLE = "What the card was drafted from is as it was"
+
+
+@dataclass(frozen=True)
+class Recount:
+    """A card made a second time.
+
+    Attributes
+    ----------
+    record : CardRecord
+        Drafted again, before what changed since the last card is added.
+    claims : tuple of Claim
+        The published card's figures, counted independently.
+    told : str
+        What was read.
+    """
+
+    record: CardRecord
+    claims: tuple[Claim, ...]
+    told: str
+
+
+def verify_published(path: Path) -> tuple[Finding, ...]:
+    """Verify a published card: every figure, value and page, from what was saved.
+
+    Parameters
+    ----------
+    path : Path
+        As for `cityai.cards.find_place`.
+
+    Returns
+    -------
+    tuple of Finding
+        ``card.digest`` (the record is sealed), ``card.earlier`` (so is the one that it was
+        compared with), ``card.predictions`` (what it was drafted from is there, unchanged),
+        ``card.figures`` (counted independently), ``card.record`` (drafted again) and
+        ``card.pages`` (made again, byte by byte). The first that differs is named.
+
+    Raises
+    ------
+    StoreError, UserError
+        When there is no card, or it is not one.
+    """
+    place = find_place(path)
+    content = read_bytes(place.json)
+    record = read_record(content, where=str(place.json))
+    beside = read_beside(place)
+    sealed = (check_digest(record, content), check_earlier(record, beside))
+    try:
+        drafted = read_drafted(place, record)
+        recount: Callable[..., Recount] = recount_given if drafted.file else recount_run
+        again = recount(drafted, place, record)
+        pages = make_pages(record, drafted.read_outlines())
+    except CityaiError as error:
+        lost = Finding("card.predictions", Status.ERROR, TITLE, " ".join(str(error).split()))
+        return *sealed, lost, check_pages(place.folder, record)
+    return (
+        *sealed,
+        Finding("card.predictions", Status.PASS, TITLE, again.told),
+        check_claims(again.claims),
+        check_again(record, add_changes(again.record, beside.decode("utf-8", "replace"))),
+        check_pages(place.folder, record, pages),
+    )
+
+
+def read_drafted(place: CardPlace, record: CardRecord) -> Drafted:
+    """Read from what a card was drafted.
+
+    Raises
+    ------
+    StoreError
+        When it is no longer kept, or was changed.
+    """
+    folder = find_drafted(place, record)
+    if not has_record(folder):
+        raise StoreError(
+            "what the card was drafted from is not kept here",
+            where=str(folder),
+            expected="the private folder of the workspace that published the card",
+            next_step="verify it there, or publish it again",
+        )
+    return load_record(Drafted, folder)
+
+
+def read_beside(place: CardPlace) -> bytes:
+    """Return the record of the run before, as it lies beside the card; empty without one."""
+    beside = place.folder / EARLIER
+    return read_bytes(beside) if beside.is_file() else b""
+
+
+def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
+    """Judge a run's saved predictions again, draft its card again, and count its figures apart."""
+    from cityai.assessment.audit import audit_predictions
+    from cityai.assessment.evaluate import evaluate_predictions
+    from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
+    from cityai.card.draft import draft_card
+    from cityai.data.quality import QualityReport
+    from cityai.forecast import apply_mitigation
+    from cityai.modeling.backtest import Backtest
+    from cityai.result import Groups
+
+    spec = ProjectSpec.model_validate_json(drafted.spec)
+    store, name = Store(place.state), spec.name
+    where = {s: store.find_folder(name, s, digest) for s, digest in drafted.stages.items()}
+    backtest = unchanged = load_record(Backtest, where["backtest"])
+    memberships = load_record(Groups, where["memberships"]).memberships
+    mitigation = None
+    if spec.mitigation is not None:
+        mitigation = load_record(Mitigation, where["mitigation"])
+        backtest = apply_mitigation(backtest, mitigation, spec.mitigation.choice)
+    predictions = backtest.predictions
+    claims = [*list_claims(record, predictions, memberships)]
+    if mitigation is not None:
+        tried = (unchanged.predictions, mitigation.corrections, memberships)
+        claims += list_option_claims(record, *tried)
+    again = draft_card(
+        drafted.facts,
+        spec,
+        predictions,
+        evaluate_predictions(predictions, spec),
+        audit_predictions(predictions, memberships, spec),
+        quality=load_record(QualityReport, where["quality"]),
+        backtest=backtest,
+        explanation=load_record(Explanation, where["explanation"]),
+        mitigation=mitigation,
+    )
+    told = f"{len(predictions.table):,} predictions and {len(where)} results were read, unchanged."
+    return Recount(again, tuple(claims), told)
+
+
+def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
+    """Read given predictions again, judge them, draft their card, and count its figures apart.
+
+    Raises
+    ------
+    StoreError
+        When the file is gone, or is not the one that was audited.
+    """
+    from cityai.card.draft.given import GivenFacts, draft_given_card
+    from cityai.data.source.engine import digest_file
+    from cityai.outside import judge_given
+
+    spec = AuditFileSpec.model_validate_json(drafted.spec)
+    path = Path(drafted.file)
+    if not path.exists():
+        raise StoreError(
+            "the predictions are no longer there",
+            where=drafted.file,
+            next_step="put them back, or audit them again where they are now",
+        )
+    if digest_file(path) != drafted.file_digest:
+        raise StoreError(
+            "the predictions are not those that were audited",
+            where=drafted.file,
+            expected=f"a file with the SHA-256 {drafted.file_digest}",
+            next_step="put the file back, or audit this one",
+        )
+    order = AuditOrder(spec, Path(drafted.order), place.workspace, drafted.facts.spec_digest)
+    judged = judge_given(order, path)
+    given, groups = judged.given, judged.groups
+    keyed = given.table.assign(**{ENTITY: groups.units})
+    if spec.predictions.kind == "amount":
+        rows = Predictions(keyed, spec.coverage, spec.unit, "given")
+        scored = float(keyed[[Y_TRUE, Y_PRED]].notna().all(axis=1).sum())
+        claims = _count_rows(list_claims(record, rows, groups.memberships), scored)
+    else:
+        claims = list_answer_claims(record, keyed, groups.memberships)
+    handed = GivenFacts(given, path.name, judged.scored.metrics)
+    kept = judged.order.spec
+    again = draft_given_card(drafted.facts, kept, handed, judged.audit, judged.findings)
+    return Recount(again, tuple(claims), f"{len(given.table):,} predictions were read, unchanged.")
+
+
+def _count_rows(claims: Iterable[Claim], scored: float) -> Iterator[Claim]:
+    """Count, as cards of given predictions do, the rows that are judged, whatever the metric."""
+    for claim in claims:
+        whole = claim.path.startswith("eval.metrics") and claim.path.endswith(".n")
+        yield replace(claim, counted=scored) if whole else claim

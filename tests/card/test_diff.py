@@ -1,0 +1,145 @@
+"""Two cards side by side: what changed is told, and noise is told apart from it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cityai.card.diff import add_changes, compare_cards
+from cityai.card.diff.figures import have_same_rows, judge_apart, judge_paired
+from cityai.card.record import CardRecord, digest_record, seal_record
+from cityai.card.render import render_html, render_json
+
+
+def edit(record: CardRecord, change) -> CardRecord:
+    facts = json.loads(render_json(record))
+    change(facts)
+    return seal_record(CardRecord.model_validate(facts))
+
+
+def test_the_same_card_has_no_changes(city):
+    changes = compare_cards(city.record, city.record)
+    assert changes.items == ()
+    assert changes.same_rows
+    assert changes.in_words == ("Nothing that the card says has changed.",)
+
+
+def shift_wape(size: float, noise: float):
+    def change(facts):
+        rng = np.random.default_rng(3)
+        for m in facts["eval"]["metrics"]:
+            if m["metric"] == "wape" and m["slice"]["model"] == "forecast":
+                step = rng.normal(0, noise) if "fold" in m["slice"] else 0.0
+                m["value"] = round(m["value"] + size + step, 4)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("size", "noise", "weight"),
+    [(0.02, 0.001, "beyond chance"), (0.002, 0.02, "may be chance")],
+)
+def test_a_paired_change_is_told_from_noise(size, noise, weight, city):
+    after = edit(city.record, shift_wape(size, noise))
+    changes = compare_cards(city.record, after)
+    (own,) = [c for c in changes.items if c.subject == "Average error"]
+    assert changes.same_rows
+    assert (own.weight, own.basis) == (weight, "paired by replay")
+    assert own.change_low < own.value_after - own.value_before < own.change_high
+    assert own.before.rstrip("%") in own.sentence
+
+
+def test_the_paired_interval_is_students():
+    before = {str(i): v for i, v in enumerate([0.1, 0.2, 0.15, 0.3, 0.25, 0.12, 0.18])}
+    moved = np.array([0.01, 0.03, -0.02, 0.04, 0.02, 0.01, 0.0])
+    after = {k: v + m for (k, v), m in zip(before.items(), moved, strict=True)}
+    found = judge_paired(float(moved.mean()), before, after, 0.9)
+    low, high = stats.ttest_1samp(moved, 0).confidence_interval(0.9)
+    assert found.low == pytest.approx(low, abs=1e-4)
+    assert found.high == pytest.approx(high, abs=1e-4)
+
+
+def test_few_replays_tell_nothing():
+    few = {"1": 0.1, "2": 0.2, "3": 0.3}
+    assert judge_paired(0.5, few, {k: v + 0.5 for k, v in few.items()}, 0.9).weight == (
+        "cannot be told"
+    )
+
+
+def test_chance_is_rarely_taken_for_a_change():
+    """Of cards that differ by noise alone, about one in ten is told apart at 90 %."""
+    rng = np.random.default_rng(12)
+    wrong = 0
+    for _ in range(400):
+        before = {str(i): float(v) for i, v in enumerate(rng.normal(0.2, 0.05, 9))}
+        after = {k: v + float(rng.normal(0, 0.02)) for k, v in before.items()}
+        change = float(np.mean([after[k] - before[k] for k in before]))
+        wrong += judge_paired(change, before, after, 0.9).weight == "beyond chance"
+    assert 20 <= wrong <= 62  # binomial(400, 0.1), six sigma at the top
+
+
+def test_other_rows_are_judged_by_intervals_that_overlap_or_do_not(city):
+    def later(facts):
+        shift_wape(0.02, 0.0)(facts)
+        facts["eval"]["series"][0]["actual"] += 50
+
+    after = edit(city.record, later)
+    assert not have_same_rows(city.record, after)
+    changes = compare_cards(city.record, after)
+    (own,) = [c for c in changes.items if c.subject == "Average error"]
+    assert own.basis in {"simultaneous intervals", "no interval"}
+    assert own.change_low is None
+    assert "different rows" in changes.note
+    assert judge_apart((0.1, 0.2), (0.19, 0.3)).weight == "may be chance"
+    assert judge_apart((0.1, 0.2), (0.21, 0.3)).weight == "beyond chance"
+    assert judge_apart((0.1, None), (0.21, 0.3)).weight == "cannot be told"
+
+
+def test_every_other_kind_of_change_is_listed(city):
+    def change(facts):
+        result = next(r for r in facts["fairness"]["results"] if r["limit"] is not None)
+        result["status"] = "fail" if result["status"] != "fail" else "pass"
+        facts["findings"][0]["status"] = "error"
+        facts["gaps"] = facts["gaps"][1:]
+        facts["data"][0]["rows_accepted"] += 7
+        facts["model"]["parameters"]["depth"] = "9"
+        facts["provenance"]["versions"]["lightgbm"] = "5.0.0"
+        facts["fairness"]["limits"]["wape"] = 0.42
+        facts["oversight"]["appeal"] = "Write to us."
+
+    changes = compare_cards(city.record, edit(city.record, change))
+    kinds = {c.kind for c in changes.items}
+    assert kinds >= {"finding", "gap", "data", "model", "specification", "words"}
+    said = " ".join(c.sentence for c in changes.items)
+    assert "Call 311. before, Write to us. now" in said
+    assert "Answered:" in said
+    assert "4.7.0 before, 5.0.0 now" in said
+    back = compare_cards(edit(city.record, change), city.record)
+    assert any(c.sentence.startswith("Open again:") for c in back.items)
+    assert len(back.items) == len(changes.items)
+
+
+def test_changes_are_part_of_the_sealed_record(city):
+    earlier = render_json(city.record)
+    after = add_changes(edit(city.record, shift_wape(0.02, 0.001)), earlier)
+    assert after.changes.content_digest == city.record.record.content_digest
+    assert after.record.content_digest == digest_record(after)
+    assert add_changes(after, earlier) == after
+    page = render_html(after)
+    assert all(c.sentence[:20] in page for c in after.changes.items)
+    assert add_changes(after, "").changes is None
+    assert "This is the first card." in render_html(city.record)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"record": 1, "provenance": {"run_digest": "x"}}',
+     '{"record": {"schema_version": "0.9"}, "provenance": {"run_digest": "x"}}'],
+)  # fmt: skip
+def test_an_earlier_card_of_another_kind_is_not_compared(text, city):
+    changes = add_changes(city.record, text).changes
+    assert changes.items == ()
+    assert "cannot be compared" in changes.note

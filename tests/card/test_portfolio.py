@@ -1,0 +1,169 @@
+"""The portfolio: every system, the same with and without its script, and no text that acts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from datetime import date
+from html.parser import HTMLParser
+
+import pytest
+
+from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.render import render_json
+from cityai.card.render.portfolio import SCRIPT, render_portfolio
+from cityai.portfolio import publish_portfolio
+
+TODAY = date(2026, 11, 22)
+HOSTILE = [
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onfocus=alert(1) x='",
+    "</script><script>alert(1)</script>", "javascript:alert(1)", "{{ 7*7 }}", "<!--", "]]>",
+    "\u202ex", "</style><style>*{display:none}</style>", "&lt;b&gt;", "`${alert(1)}`",
+]  # fmt: skip
+
+
+class Nodes(HTMLParser):
+    """Every tag with its attributes, and the text of scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.scripts: list[str] = []
+        self._inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag == "script"
+
+    def handle_endtag(self, tag):
+        self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            self.scripts.append(data)
+
+
+def make_entry(name: str = "A", **more) -> Entry:
+    return Entry.model_validate({"id": "a", "readable": True, "name": name, **more})
+
+
+def test_an_entry_says_what_the_card_says(city):
+    entry = build_entry("waste", city.record, TODAY)
+    assert (entry.name, entry.phase) == ("Refuse forecast", "pilot")
+    assert entry.review_due == date(2027, 5, 31)
+    assert entry.overdue is False
+    assert build_entry("waste", city.record, date(2027, 6, 1)).overdue is True
+    judged = [r for r in city.record.fairness.results if r.limit is not None]
+    single = [r for r in judged if " * " not in r.dimension]
+    assert sum(entry.verdicts.values()) == len(single)
+    assert entry.gaps == len(city.record.gaps)
+    assert entry.gaps_required == sum(g.required for g in city.record.gaps)
+
+
+def test_overdue_comes_first_then_the_name():
+    entries = [make_entry("b"), make_entry("C", overdue=True), make_entry("a", overdue=False)]
+    portfolio = build_portfolio(entries, TODAY)
+    assert [e.name for e in portfolio.systems] == ["C", "a", "b"]
+    assert Portfolio.model_validate_json(write_portfolio(portfolio)) == portfolio
+
+
+def test_the_page_allows_its_own_script_alone(city):
+    page = render_portfolio(build_portfolio([build_entry("waste", city.record, TODAY)], TODAY))
+    nodes = Nodes(page)
+    (policy,) = [
+        a["content"] for t, a in nodes.tags if a.get("http-equiv") == "Content-Security-Policy"
+    ]
+    (script,) = nodes.scripts
+    assert script == SCRIPT.read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none'")
+    assert not [t for t, a in nodes.tags if t in {"img", "link", "iframe"} or "src" in a]
+    assert len(page.encode()) < 60_000
+
+
+def test_without_script_nothing_is_missing(city):
+    """What filters is hidden until the script shows it; every fact is in the page as it comes."""
+    entry = build_entry("waste", city.record, date(2028, 1, 1))
+    page = render_portfolio(build_portfolio([entry], date(2028, 1, 1)))
+    nodes = Nodes(page)
+    (form,) = [a for t, a in nodes.tags if t == "form"]
+    assert "hidden" in form
+    assert not [a for t, a in nodes.tags if t == "li" and "hidden" in a]
+    text = re.sub(r"<[^>]+>", " ", page.partition("<script>")[0])
+    for said in (entry.name, "Pilot", "overdue since 31 May 2027", f"{entry.gaps}",
+                 f"{entry.gaps_required} needed for release", "Plan shifts."):  # fmt: skip
+        assert said in text
+    for status, n in entry.verdicts.items():
+        if status == "fail":
+            assert f"{n} beyond the limit" in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_words_stay_words(text, city):
+    facts = json.loads(render_json(city.record))
+    facts["system"].update(name=text, summary_plain=text, purpose=text, themes=[text])
+    facts["system"]["city"] = facts["owner"]["unit"] = text
+    record = seal_record(CardRecord.model_validate(facts))
+    entries = [
+        build_entry(text, record, TODAY),
+        make_entry(text, purpose={"not_applicable": text}, synthetic=True, city=text),
+        Entry(id=text, readable=False, name=text),
+    ]
+    page = render_portfolio(build_portfolio(entries, TODAY))
+    plain = render_portfolio(
+        build_portfolio([e.model_copy(update={"name": "x"}) for e in entries], TODAY)
+    )
+    nodes = Nodes(page)
+    assert len(nodes.scripts) == 1
+    assert sum(t == "style" for t, _ in nodes.tags) == 1
+    assert [t for t, _ in nodes.tags] == [t for t, _ in Nodes(plain).tags]
+    for _tag, attributes in nodes.tags:
+        assert not [a for a in attributes if a.startswith("on")]
+        address = attributes.get("href", "")
+        assert ":" not in address.partition("/")[0]
+
+
+def put_card(folder, record) -> None:
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text(render_json(record), encoding="utf-8")
+
+
+def test_a_damaged_card_is_listed_as_such(city, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    put_card(tmp_path / "model_cards" / "waste", city.record)
+    (tmp_path / "model_cards" / "old").mkdir()
+    (tmp_path / "model_cards" / "old" / "card.json").write_text("{}")
+    page = publish_portfolio(tmp_path)
+    listed = json.loads((page.parent / "index.json").read_text())
+    assert listed["made"] == "2026-01-01"
+    assert {s["id"]: s["readable"] for s in listed["systems"]} == {"old": False, "waste": True}
+    assert "This card cannot be read" in page.read_text("utf-8")
+    first = page.read_bytes()
+    assert publish_portfolio(tmp_path).read_bytes() == first
+    assert page.stat().st_mode & 0o777 == 0o644
+
+
+def test_several_at_once_leave_one_whole_list(city, tmp_path):
+    for i in range(4):
+        put_card(tmp_path / "model_cards" / f"c{i}", city.record)
+    workers = [threading.Thread(target=publish_portfolio, args=(tmp_path,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    folder = tmp_path / "model_cards"
+    assert len(json.loads((folder / "index.json").read_text())["systems"]) == 4
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "c0", "c1", "c2", "c3", "index.html", "index.json",
+    ]  # fmt: skip
+
+
+def test_an_empty_city_has_an_empty_list(tmp_path):
+    page = publish_portfolio(tmp_path)
+    assert "No card has been published yet." in page.read_text("utf-8")

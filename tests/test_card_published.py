@@ -1,0 +1,280 @@
+"""A published card from end to end: every kind of number, and every byte, is held by `verify`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cityai
+from cityai.assessment.explain import Explanation
+from cityai.assessment.mitigation import Mitigation
+from cityai.card.diff import add_changes
+from cityai.card.pages import Pages, make_pages
+from cityai.card.record import CardRecord, seal_record, write_canonical
+from cityai.card.verify import check_digest, check_pages, read_record
+from cityai.card.verify.again import check_again, check_earlier
+from cityai.cards import Drafted, compare_published, find_place
+from cityai.cli.main import run_command
+from cityai.data.quality import QualityReport
+from cityai.errors import CityaiError, StoreError
+from cityai.findings import Status
+from cityai.modeling.backtest import Backtest
+from cityai.result import Groups
+from cityai.store.records import load_record
+from cityai.verify import Recount, read_beside, read_drafted, recount_run, verify_published
+from tests.conftest import PROJECT, draw_requests, write_workspace
+
+pytestmark = pytest.mark.slow
+FAST = PROJECT.replace("folds: 7, calibration: 4", "folds: 8, calibration: 6") + (
+    "models: {candidates: [theta]}\n"
+    "mitigation: {dimension: income, metric: under_forecast_share, choice: recalibrate, "
+    "reason: It is fair., decided_by: head of planning}\n"
+)
+KINDS: dict[str, type] = {
+    "card": Drafted,
+    "backtest": Backtest,
+    "memberships": Groups,
+    "quality": QualityReport,
+    "explanation": Explanation,
+    "mitigation": Mitigation,
+}
+"""What verification reads, by the folder that it is kept in."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A workspace with a card, and the card made again once."""
+
+    place: Path
+    folder: Path
+    record: CardRecord
+    again: Recount
+    pages: Pages
+
+    @property
+    def cards(self) -> Path:
+        return self.place / "model_cards" / "requests"
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    place = tmp_path_factory.mktemp("city")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "CITYAI_STATE"):
+            monkeypatch.delenv(name, raising=False)
+        folder = write_workspace(place, draw_requests(), FAST)
+        policy = place / "configs" / "policy.yaml"
+        policy.write_text("small_cell: 11\nlimits: {bias: 0.1}\n")
+        cityai.run_project(cityai.load_project(folder))
+        policy.write_text("small_cell: 11\nlimits: {bias: 0.2, wape: 0.5}\n")
+        (folder / "card.yaml").write_text("system: {name: Requests ahead, phase: pilot}\n")
+        cityai.run_project(cityai.load_project(folder))
+        found = find_place(folder)
+        record = read_record(found.json.read_bytes())
+        drafted = read_drafted(found, record)
+        again = recount_run(drafted, found, record)
+    return Told(place, folder, record, again, make_pages(record))
+
+
+@pytest.fixture(autouse=True)
+def _environment(own_store: None) -> None:
+    """Use the workspace's own private folder."""
+
+
+def list_numbers(facts: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], float]]:
+    if isinstance(facts, dict | list):
+        items = facts.items() if isinstance(facts, dict) else enumerate(facts)
+        for key, value in items:
+            yield from list_numbers(value, (*path, key))
+    elif isinstance(facts, int | float) and not isinstance(facts, bool):
+        yield path, facts
+
+
+def name_path(path: tuple[Any, ...]) -> str:
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".")
+
+
+def forge(record: CardRecord, path: tuple[Any, ...], value: float) -> CardRecord:
+    """Change one number and seal the record again, as a forger would."""
+    facts = json.loads(write_canonical(record))
+    node = facts
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    return seal_record(CardRecord.model_validate(facts))
+
+
+def test_an_honest_card_verifies(told: Told) -> None:
+    found = {f.code: f for f in verify_published(told.folder)}
+    assert list(found) == [
+        "card.digest", "card.earlier", "card.predictions", "card.figures", "card.record",
+        "card.pages",
+    ]  # fmt: skip
+    assert {f.status for f in found.values()} == {Status.PASS}
+    assert found["card.digest"].status is Status.PASS
+    paths = {re.sub(r"\[.*", "", c.path) for c in told.again.claims}
+    assert paths == {
+        "eval.metrics", "eval.places", "eval.series", "fairness.results", "fairness.by_fold",
+        "fairness.options.groups",
+    }  # fmt: skip
+    options = {c.path for c in told.again.claims if "options" in c.path}
+    assert len(options) > 20
+
+
+def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
+    """One number of each place in the record, in each table of figures also of each metric."""
+    kinds: dict[str, list[tuple[tuple[Any, ...], float]]] = defaultdict(list)
+    facts = json.loads(write_canonical(told.record))
+    for path, value in list_numbers(facts):
+        node = facts
+        for key in path[:-1]:
+            node = node[key]
+        metric = node.get("metric", "") if isinstance(node, dict) else ""
+        kinds[f"{re.sub(r'[0-9]+', '#', name_path(path))} {metric}"].append((path, value))
+    assert len(kinds) > 150
+    rng = np.random.default_rng(4)
+    beside = read_beside(find_place(told.folder)).decode()
+    again = add_changes(told.again.record, beside)
+    for kind, numbers in kinds.items():
+        path, value = numbers[int(rng.integers(len(numbers)))]
+        changed = value + 1 if isinstance(value, int) else round(value * 1.1 + 0.001, 6)
+        forged = forge(told.record, path, changed)
+        finding = check_again(forged, again)
+        assert finding.status is Status.FAIL, kind
+        assert finding.subject == name_path(path), kind
+        assert str(changed) in finding.reason
+
+
+def test_a_forged_verdict_is_named_and_so_is_a_sentence(told: Told) -> None:
+    facts = json.loads(write_canonical(told.record))
+    at = next(i for i, r in enumerate(facts["fairness"]["results"]) if r["limit"] is not None)
+    old = facts["fairness"]["results"][at]["status"]
+    facts["fairness"]["results"][at]["status"] = "fail" if old == "pass" else "pass"
+    forged = seal_record(CardRecord.model_validate(facts))
+    again = add_changes(told.again.record, read_beside(find_place(told.folder)).decode())
+    finding = check_again(forged, again)
+    assert finding.subject == f"fairness.results[{at}].status"
+
+
+def test_the_whole_command_names_a_forged_interval(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = told.cards / "card.json"
+    honest = path.read_bytes()
+    facts = json.loads(honest)
+    at = next(i for i, r in enumerate(facts["fairness"]["results"]) if r["gap_low"] is not None)
+    facts["fairness"]["results"][at]["gap_low"] -= 0.01
+    forged = seal_record(CardRecord.model_validate(facts))
+    try:
+        path.write_text(write_canonical(forged))
+        assert run_command(["card", "verify", str(told.cards)]) == 1
+        out = " ".join(capsys.readouterr().out.split())
+        assert f"fairness.results[{at}].gap_low is printed as" in out
+        assert "was made from another record" in out
+    finally:
+        path.write_bytes(honest)
+
+
+def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
+    """In the record, the pages, the earlier record, and every file that the card was made from."""
+    place = find_place(told.folder)
+    drafted = read_drafted(place, told.record)
+    kept = [told.place / ".cityai" / "requests" / "card" / told.record.provenance.run_digest[:16]]
+    for stage in sorted(set(KINDS) - {"card"}):
+        kept.append(told.place / ".cityai" / "requests" / stage / drafted.stages[stage][:16])
+    saved = [p for folder in kept for p in sorted(folder.iterdir())]
+    assert sum(p.suffix == ".parquet" for p in saved) >= 5
+    public = [told.cards / n for n in ("card.json", "card.html", "card.md", "earlier.json")]
+    rng = np.random.default_rng(11)
+    files = [public[int(i)] for i in rng.integers(0, len(public), 120)]
+    files += [saved[int(i)] for i in rng.integers(0, len(saved), 80)]
+    for file in files:
+        honest = file.read_bytes()
+        at, new = int(rng.integers(len(honest))), int(rng.integers(1, 256))
+        try:
+            file.write_bytes(honest[:at] + bytes([honest[at] ^ new]) + honest[at + 1 :])
+            assert find_change(told, file), f"{file.name}, byte {at} xor {new}"
+        finally:
+            file.write_bytes(honest)
+    assert not any(find_change(told, file) for file in {*public, *saved})
+
+
+def find_change(told: Told, file: Path) -> bool:
+    """Do what `verify_published` does with a file, but judge and draw nothing a second time."""
+    place = find_place(told.folder)
+    try:
+        if file.parent.parent.name in KINDS:
+            load_record(KINDS[file.parent.parent.name], file.parent)
+            return False
+        content, beside = place.json.read_bytes(), read_beside(place)
+        record = read_record(content)
+        findings = (
+            check_digest(record, content),
+            check_earlier(record, beside),
+            check_pages(place.folder, record, told.pages),
+        )
+    except CityaiError:
+        return True
+    return any(f.status is not Status.PASS for f in findings)
+
+
+def test_what_changed_is_on_the_card_and_in_the_command(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = told.record.changes
+    assert changes is not None
+    said = [c.sentence for c in changes.items]
+    assert any(s.startswith("Answered: the name under which") for s in said)
+    assert changes == compare_published(told.folder)
+    assert changes == compare_published(told.cards / "earlier.json", told.cards)
+    assert run_command(["card", "diff", str(told.folder)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    html = (told.cards / "card.html").read_text("utf-8")
+    for sentence in said:
+        assert " ".join(sentence.split()) in out.replace(" - ", " ") or sentence[:30] in out
+        assert sentence[:25].replace("'", "&#39;") in html
+
+
+def test_a_run_again_keeps_the_card_before_it(told: Told) -> None:
+    before = {p.name: p.read_bytes() for p in told.cards.iterdir()}
+    card = cityai.run_project(cityai.load_project(told.folder)).card
+    assert card.changes is not None
+    assert told.record.changes is not None
+    assert card.changes.content_digest == told.record.changes.content_digest
+    assert (told.cards / "earlier.json").read_bytes() == before["earlier.json"]
+    assert all(f.status is Status.PASS for f in verify_published(told.folder))
+
+
+def test_without_what_it_was_drafted_from_nothing_is_claimed(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    copy = tmp_path / "model_cards" / "requests"
+    copy.mkdir(parents=True)
+    for file in told.cards.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    found = {f.code: f for f in verify_published(copy)}
+    assert found["card.predictions"].status is Status.ERROR
+    assert "not kept here" in found["card.predictions"].reason
+    assert "card.figures" not in found
+
+
+def test_no_card_is_told_plainly(tmp_path: Path) -> None:
+    folder = write_workspace(tmp_path, draw_requests(weeks=3))
+    with pytest.raises(StoreError, match="no card is published"):
+        verify_published(folder)
+
+
+def test_the_portfolio_lists_the_card(told: Told) -> None:
+    listed = json.loads((told.place / "model_cards" / "index.json").read_text())
+    (system,) = listed["systems"]
+    assert (system["id"], system["name"], system["phase"]) == (
+        "requests", "Requests ahead", "pilot",
+    )  # fmt: skip
