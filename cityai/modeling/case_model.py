@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from cityai.modeling.calibration import CalibrationMap
+from cityai.columns import CANDIDATE, Y_PRED
+from cityai.modeling.calibration import CalibrationMap, calibrate, to_log_odds, to_probability
+from cityai.modeling.estimators import Trees, predict_binary, predict_logistic, read_logistic
+from cityai.modeling.forecasters import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +20,7 @@ class CaseModel:
     Attributes
     ----------
     as_of : pandas.Timestamp
-        End of what was known when it was fitted: every outcome was known before it.
+        Every outcome that it learnt from was known before this moment.
     booster : str or None
         The trees, as LightGBM's text; None when no candidate is made of trees.
     trees : str
@@ -75,4 +79,14 @@ def predict_cases(model: CaseModel, frame: pd.DataFrame) -> pd.DataFrame:
     DataError
         When a column is missing or infinite.
     """
-    raise NotImplementedError
+    parts: dict[str, FloatArray] = {}
+    for name in model.blend:
+        if name == model.trees and model.booster is not None:
+            trees = Trees(model.booster, model.feature_names, model.categories, model.training_rows)
+            parts[CANDIDATE + name] = predict_binary(trees, frame)
+        elif name == model.linear and model.logistic is not None:
+            parts[CANDIDATE + name] = predict_logistic(read_logistic(model.logistic), frame)
+    odds = np.column_stack([to_log_odds(p) for p in parts.values()])
+    mixed = odds @ np.array(list(model.blend.values()))
+    chance = to_probability(calibrate(model.calibration, mixed))
+    return pd.DataFrame({Y_PRED: chance, **parts}, index=frame.index)

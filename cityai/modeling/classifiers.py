@@ -50,8 +50,10 @@ class LogisticClassifier:
 
 Classifier = BoostedClassifier | LogisticClassifier
 
+LOGISTIC_CANDIDATE: Final = LogisticClassifier("logistic", "logistic regression")
+
 CLASSIFIERS: Final[tuple[Classifier, ...]] = (
     BoostedClassifier("lightgbm", "boosted trees"),
-    LogisticClassifier("logistic", "logistic regression"),
+    LOGISTIC_CANDIDATE,
 )
 """Candidates of a yes/no question."""
