@@ -24,50 +24,40 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
     RunError
         When the run could not be completed. Earlier results are untouched.
     """
-    from cityai.assessment.audit import Audit, audit_predictions
-    from cityai.assessment.evaluate import Evaluation, evaluate_predictions
-    from cityai.assessment.explain import Explanation, explain_models
-    from cityai.forecast import TRIED, forecast_city
+    from cityai.assessment.audit import Audit
+    from cityai.forecast import forecast_city
+    from cityai.kinds import KINDS
+    from cityai.kinds.kind import Judged
     from cityai.publish import publish_result
-    from cityai.stages import Stages, write_part
+    from cityai.stages import TRIED, Stages, write_part
     from cityai.store.stages import clean_stages, open_store
     from cityai.track.runs import open_run
 
     spec = project.spec
+    kind = KINDS[spec.kind]
     store = open_store(project.state)
     with store.lock_project(spec.name), open_run(project.state, spec.name) as run:
         stages = Stages(store, spec.name, progress)
         found = forecast_city(project, stages)
-        known, backtest, memberships = found.known, found.backtest, found.memberships
+        backtest, groups = found.backtest, found.groups
         predictions = backtest.predictions
         judged = (found.digest, write_part(spec, *TRIED, "models"))
         evaluation, _ = stages.keep(
-            "evaluation", Evaluation, lambda: evaluate_predictions(predictions, spec), *judged
+            "evaluation", kind.evaluation_type, lambda: kind.evaluate(predictions, spec), *judged
         )
         audit, _ = stages.keep(
-            "audit", Audit, lambda: audit_predictions(predictions, memberships, spec), *judged
+            "audit", Audit, lambda: kind.judge(predictions, groups, spec), *judged
         )
         explanation, _ = stages.keep(
             "explanation",
-            Explanation,
-            lambda: explain_models(
-                backtest, found.rows_for([f.origin for f in known.folds.test]), memberships, spec
-            ),
+            kind.explanation_type,
+            lambda: kind.explain(project, backtest, found.known.asked, groups),
             *judged,
             write_part(spec, "features"),
         )
+        quality = found.known.quality
+        records = Judged(quality, backtest, evaluation, audit, explanation, found.mitigation)
         with progress.stage("card and tracking"):
-            result = publish_result(
-                project,
-                run,
-                stages,
-                known,
-                backtest,
-                evaluation,
-                audit,
-                explanation,
-                found.digest,
-                found.mitigation,
-            )
+            result = publish_result(project, run, stages, found.known, records, found.digest)
         clean_stages(store, spec.name)
     return result

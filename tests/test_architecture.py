@@ -23,6 +23,7 @@ RANKS = [
     {"store"},
     {"track"},
     {"result", "stages", "check", "publish", "run", "forecast", "mitigate", "outside"},
+    {"delivery"},
     {"doctor"},
     {"cli", "__main__", "__init__"},
 ]

@@ -48,12 +48,12 @@ def write_summary(result: Result, here: Path, width: int) -> str:
         ("Against", _tell_baselines(overall, result.evaluation.comparisons)),
         ("For whom", _tell_groups(result.audit)),
         ("Missing", _tell_missing(findings, len(result.card.gaps))),
-        ("Card", [_show_path(result.card_path, here)]),
+        ("Card", [show_path(result.card_path, here)]),
         ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(result.seconds)]),
     ]
     head = f"{spec.title}, {spec.city.name}"
-    return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
+    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(blocks, width)])
 
 
 def write_audited(audited: Audited, here: Path, width: int) -> str:
@@ -66,12 +66,12 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
         ("For whom", _tell_groups(judged.audit)),
         ("Shares", _tell_shares(judged)),
         ("Missing", _tell_missing(judged.findings, len(audited.card.gaps))),
-        ("Card", [_show_path(audited.card_path, here)]),
+        ("Card", [show_path(audited.card_path, here)]),
         ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(audited.seconds)]),
     ]
     head = f"{spec.title}, {spec.city.name}"
-    return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
+    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(blocks, width)])
 
 
 def write_check(checked: Checked, width: int) -> str:
@@ -84,7 +84,9 @@ def write_check(checked: Checked, width: int) -> str:
         ("Rows", [f"{rows}{counts.out_of_scope:,} out of scope"]),
         ("Asked", [asked]),
     ]
-    return "\n".join(["", *_align(blocks, width), "", write_findings(checked.findings, width)])
+    return "\n".join(
+        ["", *align_blocks(blocks, width), "", write_findings(checked.findings, width)]
+    )
 
 
 def write_findings(findings: Iterable[Finding], width: int) -> str:
@@ -232,7 +234,8 @@ def _tell_finding(finding: Finding, width: int) -> list[str]:
     ]
 
 
-def _align(blocks: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:
+def align_blocks(blocks: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:
+    """Return labelled blocks of text as lines, the labels in a column of their own."""
     lines = []
     for label, texts in blocks:
         for i, text in enumerate(texts):
@@ -259,5 +262,6 @@ def _say_share(value: float) -> str:
     return f"{value:.1%}" if math.isfinite(value) else "not known"
 
 
-def _show_path(path: Path, here: Path) -> str:
+def show_path(path: Path, here: Path) -> str:
+    """Return a path as seen from a folder, where it lies in it."""
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

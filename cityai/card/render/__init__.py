@@ -39,7 +39,7 @@ def render_html(record: CardRecord, figures: Sequence[Figure] = ()) -> str:
     """
     own = record.record
     page = (
-        _open_environment()
+        open_environment()
         .get_template("card.html.j2")
         .render(
             record=record,
@@ -61,7 +61,8 @@ def render_json(record: CardRecord) -> str:
 
 
 @cache
-def _open_environment() -> Environment:
+def open_environment() -> Environment:
+    """Return the one environment that escapes everything."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
