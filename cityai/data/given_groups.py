@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY
@@ -12,6 +14,7 @@ from cityai.data.given import Given
 from cityai.data.groups import Membership, build_membership
 from cityai.findings import Finding, Status
 from cityai.spec.audit_file import AuditFileSpec
+from cityai.spec.project import DimensionSpec
 
 PART = " # "
 """Between an entity and the number of its part, where its group differs between rows."""
@@ -60,13 +63,45 @@ def divide_given(given: Given, areas: pd.DataFrame | None, spec: AuditFileSpec) 
     """
     described = given.groups.assign(**{AREA: given.table[AREA]})
     entity = given.table[ENTITY].to_numpy(object).astype(str)
+    return divide_rows(entity, described, areas, spec.audit.dimensions)
+
+
+def divide_rows(
+    entity: npt.NDArray[np.str_],
+    described: pd.DataFrame,
+    areas: pd.DataFrame | None,
+    dimensions: Mapping[str, DimensionSpec],
+    area_column: str | None = None,
+) -> GivenGroups:
+    """Build the memberships of rows that say themselves which groups they are in.
+
+    Parameters
+    ----------
+    entity : numpy.ndarray
+        (rows,) str: whom each row is about.
+    described : pandas.DataFrame
+        (rows, columns): `area_id` and the columns that divide, None where missing.
+    areas : pandas.DataFrame or None
+        The area table.
+    dimensions : mapping of str to DimensionSpec
+        How to divide.
+    area_column : str, optional
+        What the project calls the area.
+
+    Raises
+    ------
+    SpecError, DataError
+        As `cityai.data.groups.build_memberships`.
+    """
     marked = described.astype(object).where(described.notna(), "\0")
     pattern = pd.MultiIndex.from_frame(marked).factorize()[0]
-    pairs = pd.DataFrame({"entity": entity, "pattern": pattern}).drop_duplicates()
+    pairs = pd.DataFrame({"entity": entity, "pattern": pattern})
+    distinct = pairs.drop_duplicates()
     clusters = None
     units = entity
-    if pairs["entity"].duplicated().any():
-        part = pd.Series(pattern).groupby(entity).transform(lambda p: p.factorize()[0])
+    if distinct["entity"].duplicated().any():
+        numbered = distinct.assign(part=distinct.groupby("entity", sort=False).cumcount())
+        part = pairs.merge(numbered, on=["entity", "pattern"], how="left")["part"]
         units = np.array([f"{e}{PART}{n}" for e, n in zip(entity, part, strict=True)])
         owner = pd.Series(entity, index=units)
         owner = owner[~owner.index.duplicated()].sort_index()
@@ -74,17 +109,16 @@ def divide_given(given: Given, areas: pd.DataFrame | None, spec: AuditFileSpec) 
     latest = described.set_axis(pd.Index(units, name=ENTITY), axis=0)
     latest = latest[~latest.index.duplicated()].sort_index()
     memberships = tuple(
-        build_membership(name, dimension, latest.index, latest, areas)
-        for name, dimension in spec.audit.dimensions.items()
+        build_membership(name, dimension, latest.index, latest, areas, area_column)
+        for name, dimension in dimensions.items()
     )
-    return GivenGroups(memberships, units, clusters, _find_unknown(given, areas))
+    return GivenGroups(memberships, units, clusters, _find_unknown(described[AREA], areas))
 
 
-def _find_unknown(given: Given, areas: pd.DataFrame | None) -> tuple[Finding, ...]:
+def _find_unknown(place: pd.Series, areas: pd.DataFrame | None) -> tuple[Finding, ...]:
     if areas is None:
         return ()
     title = "Every row lies in a known area"
-    place = given.table[AREA]
     unknown = place.notna() & ~place.isin(areas.index)
     count, total = int(unknown.sum()), len(place)
     if count:

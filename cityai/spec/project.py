@@ -284,6 +284,16 @@ class AskedSpec(JudgedSpec):
         return self.data.columns
 
     @property
+    def amount(self) -> str | None:
+        """Column that is added up, if any."""
+        return None
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """Columns that identify a row; a repeated key is rejected."""
+        return self.data.key
+
+    @property
     def named_columns(self) -> tuple[tuple[Location, str], ...]:
         """Every column of the data that is used, each with the place that names it."""
         entity, data = self.question.entity, self.data
@@ -319,6 +329,11 @@ class ProjectSpec(AskedSpec):
     def coverage(self) -> float:
         """Nominal coverage of the interval."""
         return self.models.coverage
+
+    @property
+    def amount(self) -> str | None:
+        """Column that is added up, if any."""
+        return self.question.value
 
     @property
     def named_columns(self) -> tuple[tuple[Location, str], ...]:

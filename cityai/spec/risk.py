@@ -228,7 +228,14 @@ class RiskSpec(AskedSpec):
         ):
             if is_given:
                 raise ValueError(f"`data.{key}` belongs to `kind: demand`")
+        if self.data.key not in ((), self.row_key):
+            raise ValueError("the key of a case is `question.case`; leave `data.key` out")
         return self
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The column that identifies a case."""
+        return (self.question.case,)
 
     @property
     def named_columns(self) -> tuple[tuple[Location, str], ...]:

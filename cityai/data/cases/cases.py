@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pandas as pd
 
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
 from cityai.data.snapshot import RowCounts
+
+REGISTERED_AT: Final = "registered_at"
+CITY_SCORE: Final = "city_score"
+KEY: Final = "key"
+DAY: Final = "day"
+CATEGORY: Final = "category"
 
 
 @dataclass(frozen=True)
