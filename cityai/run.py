@@ -24,7 +24,6 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
     RunError
         When the run could not be completed. Earlier results are untouched.
     """
-    from cityai.assessment.audit import Audit
     from cityai.forecast import forecast_city
     from cityai.kinds import KINDS
     from cityai.kinds.kind import Judged
@@ -46,7 +45,7 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
             "evaluation", kind.evaluation_type, lambda: kind.evaluate(predictions, spec), *judged
         )
         audit, _ = stages.keep(
-            "audit", Audit, lambda: kind.judge(predictions, groups, spec), *judged
+            "audit", kind.audit_type, lambda: kind.judge(predictions, groups, spec), *judged
         )
         explanation, _ = stages.keep(
             "explanation",

@@ -289,6 +289,7 @@ DEMAND: Final = Kind(
     backtest_type=Backtest,
     groups_type=Groups,
     evaluation_type=Evaluation,
+    audit_type=Audit,
     explanation_type=Explanation,
     final_type=FinalModel,
     read=read_snapshot,

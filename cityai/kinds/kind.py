@@ -115,8 +115,10 @@ class Kind:
         As in `project.yaml`.
     check : callable
         ``(spec)``: refuse names that the kind does not know.
-    source_type, backtest_type, groups_type, evaluation_type, explanation_type, final_type : type
+    source_type, backtest_type, groups_type, evaluation_type, audit_type, explanation_type : type
         Classes of the records that are saved.
+    final_type : type
+        Class of the model's record.
     read : callable
         ``(project, say) -> source``: what the city knew, and when.
     report : callable
@@ -160,6 +162,7 @@ class Kind:
     backtest_type: type
     groups_type: type
     evaluation_type: type
+    audit_type: type
     explanation_type: type
     final_type: type
     read: Callable[[Project, Say | None], Any]

@@ -58,6 +58,18 @@ class CaseModel:
     seed: int
     training_rows: int
 
+    def list_inputs(self) -> dict[str, str]:
+        """Return the columns that `predict` takes, with MLflow's names of their types."""
+        return {n: "string" if n in self.categories else "double" for n in self.feature_names}
+
+    def list_outputs(self) -> dict[str, str]:
+        """Return the columns that `predict` gives."""
+        return dict.fromkeys((Y_PRED, *(CANDIDATE + name for name in self.blend)), "double")
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predict cases, as `predict_cases` does."""
+        return predict_cases(self, frame)
+
 
 def predict_cases(model: CaseModel, frame: pd.DataFrame) -> pd.DataFrame:
     """Predict cases.
