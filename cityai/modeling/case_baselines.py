@@ -46,17 +46,18 @@ RISK_BASELINES: Final = (RANDOM_ORDER, ACTUAL_ORDER, PAST_RATE, LOGISTIC, CITY_S
 
 
 def draw_order(count: int, seed: int) -> FloatArray:
-    """Return a random order as ranks ``count .. 1``, shape (count,)."""
-    return np.random.default_rng(seed).permutation(count).astype(np.float64) + 1.0
+    """Return a random order as percentiles above 0 up to 100, shape (count,)."""
+    ranks = np.random.default_rng(seed).permutation(count).astype(np.float64) + 1.0
+    return 100.0 * ranks / max(count, 1)
 
 
 def rank_by_time(occurred_at: pd.Series) -> FloatArray:
-    """Return the order that really happened as scores: the earlier, the higher, from 1 up.
+    """Return the order that really happened as percentiles: the earlier, the higher, up to 100.
 
     Cases of one moment share a score.
     """
     ranks = occurred_at.rank(method="dense", ascending=False).to_numpy(np.float64)
-    return np.asarray(ranks)
+    return np.asarray(100.0 * ranks / max(ranks.max(initial=1.0), 1.0))
 
 
 def rate_past(cases: Cases, base_rate: float) -> FloatArray:
