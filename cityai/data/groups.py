@@ -159,7 +159,7 @@ def build_membership(
     if dimension.population is not None:
         residents = {_clean_label(g) or NOT_RECORDED: n for g, n in dimension.population.items()}
     if dimension.cuts is not None:
-        weights = weights[sorted(weights, key=[*dimension.band_names, NOT_RECORDED].index)]
+        weights = weights[[n for n in (*dimension.band_names, NOT_RECORDED) if n in weights]]
     groups = tuple(str(c) for c in weights.columns)
     _check_reference(dimension.reference, groups, where)
     caveat = CAVEAT if kind == "soft" else ""

@@ -150,8 +150,9 @@ def take_last(past: Past, seen: Seen, values: Floats) -> Floats:
 
 
 def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:
-    """Return the latest of other moments (when it happened) among what was known; the least
-    number there is where nothing was.
+    """Return the latest of other moments (when it happened) among what was known.
+
+    Where nothing was, it is the least number there is.
     """
     nothing = np.iinfo(np.int64).min
     if not past.order.size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, ENTITY, KNOWN_AT, SLOT
@@ -63,10 +64,12 @@ def build_case_rows(cases: Cases, project: Project[RiskSpec]) -> CaseRows:
     )
 
 
-def _write_column(feature: CaseFeature) -> np.ndarray | pd.Categorical:
+def _write_column(feature: CaseFeature) -> npt.NDArray[np.float32] | pd.Categorical:
     if feature.categories is None:
-        return feature.values.astype(np.float32)
-    return pd.Categorical.from_codes(feature.values.astype(np.int64), list(feature.categories))
+        numbers: npt.NDArray[np.float32] = feature.values.astype(np.float32)
+        return numbers
+    categories = pd.Index(list(feature.categories), dtype="str")
+    return pd.Categorical.from_codes(feature.values.astype(np.int64), categories=categories)
 
 
 def _choose(features: Iterable[CaseFeature], spec: RiskSpec) -> tuple[CaseFeature, ...]:

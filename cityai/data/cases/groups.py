@@ -34,7 +34,7 @@ def divide_cases(cases: Cases, spec: RiskSpec) -> GivenGroups:
     """
     table, dimensions = cases.table, spec.audit.dimensions
     described = pd.DataFrame(index=table.index)
-    described[AREA] = table[AREA] if AREA in table else None
+    described[AREA] = table.get(AREA)
     settled = {}
     for name, dimension in dimensions.items():
         attribute = dimension.attribute

@@ -61,7 +61,7 @@ def describe_own(cases: Cases, project: Project[RiskSpec]) -> Iterator[CaseFeatu
     known = known[[c for c in known.columns if not c.startswith(("slot", "baseline."))]]
     results = {function.name: np.full(len(table), np.nan) for function in functions}
     for day, rows in table.groupby(days, sort=True).indices.items():
-        moment = pd.Timestamp(day)
+        moment = pd.Timestamp(str(day))
         history = CaseHistory(
             moment,
             asked.iloc[rows],

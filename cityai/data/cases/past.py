@@ -198,7 +198,7 @@ def _describe_table(
     if event.categories is not None:
         allowed = {**event.columns, **(event.join.columns if event.join else {})}
         for category in allowed[event.categories].allowed or ():
-            is_it = (events[CATEGORY] == category).to_numpy(np.float64)
+            is_it = (events[CATEGORY] == category).to_numpy().astype(np.float64)
             for days in windows:
                 label = f"{what} ({category}) in {say_span(days)}"
                 yield feature(f"{category}_{days}d", label, trail.sum(is_it, days))

@@ -43,11 +43,7 @@ def report_case_quality(cases: Cases, spec: RiskSpec) -> QualityReport:
     measures = measure_facts(cases.quality_facts, limits, spec.policy.small_cell)
     findings = [
         *judge_dimensions(measures, limits, spec),
-        *(
-            []
-            if cases.areas is None
-            else [*compare_areas(measures, spec), count_unknown(cases.quality_facts)]
-        ),
+        *_judge_areas(measures, cases, spec),
         _find_repeated(cases, spec),
         _find_unknown(cases, spec),
         _find_ahead(cases, spec),
@@ -61,6 +57,12 @@ def report_case_quality(cases: Cases, spec: RiskSpec) -> QualityReport:
     )
 
 
+def _judge_areas(measures: pd.DataFrame, cases: Cases, spec: RiskSpec) -> tuple[Finding, ...]:
+    if cases.areas is None:
+        return ()
+    return (*compare_areas(measures, spec), count_unknown(cases.quality_facts))
+
+
 def _find_repeated(cases: Cases, spec: RiskSpec) -> Finding:
     """Say how many entities are asked about several times at one moment: allowed, and said."""
     title = f"One case of a {spec.question.entity.label} at a moment"
@@ -72,9 +74,9 @@ def _find_repeated(cases: Cases, spec: RiskSpec) -> Finding:
         return Finding(REPEATED, Status.PASS, title, reason, 0.0, None, "share")
     entities = cases.table.loc[twice, ENTITY].nunique()
     reason = (
-        f"{count:,} of {total:,} {spec.question.unit} are asked about at the same moment as another "
-        f"one of the same {spec.question.entity.label} ({entities:,} {many}). Each counts by "
-        "itself, and none sees the outcome of the others."
+        f"{count:,} of {total:,} {spec.question.unit} are asked about at the same moment as "
+        f"another one of the same {spec.question.entity.label} ({entities:,} {many}). Each counts "
+        "by itself, and none sees the outcome of the others."
     )
     return Finding(REPEATED, Status.NOT_APPLICABLE, title, reason, count / total, None, "share")
 

@@ -264,7 +264,7 @@ def _find_until(table: pd.DataFrame, spec: RiskSpec) -> pd.Timestamp:
         return pd.Timestamp(spec.data.until).as_unit("us")
     seen = table.loc[table[Y_TRUE].notna(), KNOWN_AT].dropna()
     last = seen.max() if len(seen) else table[AS_OF].max()
-    return (last.normalize() + DAY).as_unit("us")
+    return pd.Timestamp(last.normalize() + DAY).as_unit("us")
 
 
 def _lay_out(
@@ -287,14 +287,14 @@ def _lay_out(
 
 
 def _find_slots(occurred: pd.Series, per: str) -> pd.Series:
-    days = occurred.dt.normalize()
+    days: pd.Series = occurred.dt.normalize()
     if per == "fold":
         return pd.Series(days.min(), index=days.index)
-    if per == "day":
-        return days
     if per == "week":
-        return days - pd.to_timedelta(days.dt.dayofweek, unit="D")
-    return days - pd.to_timedelta(days.dt.day - 1, unit="D")
+        days = days - pd.to_timedelta(days.dt.dayofweek, unit="D")
+    if per == "month":
+        days = days - pd.to_timedelta(days.dt.day - 1, unit="D")
+    return days
 
 
 def _digest(spec: RiskSpec, digests: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from cityai.data.side_tables import SideTable, read_side, read_table
 from cityai.errors import DataError
 from cityai.spec.load import Project
 from cityai.spec.project import ColumnSpec, CovariateSpec, KnownSpec
-from cityai.spec.risk import EventSpec, RiskSpec
+from cityai.spec.risk import EventSpec, JoinSpec, RiskSpec
 
 AMOUNTS: Final = ("integer", "number", "boolean")
 _LAST_MOMENT: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
@@ -77,7 +77,8 @@ def read_events(project: Project[RiskSpec], name: str, spec: EventSpec) -> SideT
     good = side.table
     columns = dict(spec.columns)
     if spec.join is not None:
-        good, columns = _join(project, name, spec, good), {**columns, **spec.join.columns}
+        good = _join(project, name, spec.join, good)
+        columns |= spec.join.columns
     for column, values in spec.where.items():
         good = good[good[column].astype(object).isin(values)]
     if good.empty:
@@ -123,16 +124,15 @@ def _list_exact(good: pd.DataFrame, spec: EventSpec) -> tuple[str, ...]:
 
 
 def _join(
-    project: Project[RiskSpec], name: str, spec: EventSpec, good: pd.DataFrame
+    project: Project[RiskSpec], name: str, join: JoinSpec, good: pd.DataFrame
 ) -> pd.DataFrame:
-    join = spec.join
-    assert join is not None
     columns = {join.on: ColumnSpec(type="text"), **join.columns}
     other = read_table(project, name, join.source, columns, [join.on], "events").table
     repeated = other[join.on].duplicated()
     if repeated.any():
+        first = other.loc[repeated, join.on].iloc[0]
         raise DataError(
-            f"the table joined to the events '{name}' repeats '{other.loc[repeated, join.on].iloc[0]}'",
+            f"the table joined to the events '{name}' repeats '{first}'",
             where=str(project.find_path(join.source.path)),
             expected=f"one row for each {join.on}",
         )
