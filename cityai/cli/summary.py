@@ -43,9 +43,12 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     overall = metrics[metrics["slice_kind"] == EVERYWHERE]
     findings = sort_findings(result.findings)
     spec = result.project.spec
+    listed = "recall" in set(overall["metric"])
+    how_good = _tell_figures(result.card) if listed else _tell_accuracy(overall, result)
+    decides = "recall" if listed else "wape"
     blocks = [
-        ("How good", _tell_accuracy(overall, result)),
-        ("Against", _tell_baselines(overall, result.evaluation.comparisons)),
+        ("How good", how_good),
+        ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),
         ("For whom", _tell_groups(result.audit)),
         ("Missing", _tell_missing(findings, len(result.card.gaps))),
         ("Card", [show_path(result.card_path, here)]),
@@ -76,8 +79,10 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
 
 def write_check(checked: Checked, width: int) -> str:
     """Return the closing words of a check."""
-    tests = [fold for fold in checked.folds.folds if fold.role == "test"]
-    asked = f"{len(tests)} moments, {tests[0].as_of:%Y-%m-%d} to {tests[-1].as_of:%Y-%m-%d}"
+    windows = checked.folds.to_table()
+    asked_at = windows.loc[windows["role"] == "test", "as_of"]
+    first, last = asked_at.iloc[0], asked_at.iloc[-1]
+    asked = f"{len(asked_at)} moments, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     counts = checked.quality.counts
     rows = f"{counts.accepted:,} of {counts.read:,} used, {counts.rejected:,} rejected, "
     blocks = [
@@ -127,7 +132,9 @@ def _tell_accuracy(overall: pd.DataFrame, result: Result) -> list[str]:
     return [*lines, held, f"on {folds} moments of the past, {entities:,} {word}"]
 
 
-def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+def _tell_baselines(
+    overall: pd.DataFrame, comparisons: pd.DataFrame, decides: str
+) -> list[str]:
     names = sorted(
         str(model).removeprefix(BASELINE)
         for model in set(overall["model"])
@@ -136,14 +143,14 @@ def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame) -> list[st
     longest = max((len(name) for name in names), default=0)
     lines = []
     for name in names:
-        error = _say_share(_pick(overall, f"{BASELINE}{name}", "wape"))
-        verdict = _find_verdict(comparisons, name)
+        error = _say_share(_pick(overall, f"{BASELINE}{name}", decides))
+        verdict = _find_verdict(comparisons, name, decides)
         lines.append(f"{name.replace('_', ' '):<{longest}}  {error:>7}  {verdict}".rstrip())
     return lines or ["no baseline could be computed"]
 
 
-def _find_verdict(comparisons: pd.DataFrame, name: str) -> str:
-    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == "wape")]
+def _find_verdict(comparisons: pd.DataFrame, name: str, decides: str) -> str:
+    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == decides)]
     if rows.empty:
         return ""
     words = {

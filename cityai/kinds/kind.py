@@ -46,7 +46,7 @@ class Judged:
     Attributes
     ----------
     quality, backtest, evaluation, audit, explanation
-        Of the kind's own classes.
+        Of the kind's own classes; every audit is an `Audit`.
     mitigation : Any
         What was tried to close a gap; None where the project names none.
     """
@@ -54,7 +54,7 @@ class Judged:
     quality: QualityReport
     backtest: Any
     evaluation: Any
-    audit: Audit
+    audit: Any
     explanation: Any
     mitigation: Any = None
 
@@ -165,21 +165,21 @@ class Kind:
     audit_type: type
     explanation_type: type
     final_type: type
-    read: Callable[[Project, Say | None], Any]
+    read: Callable[[Project[Any], Say | None], Any]
     report: Callable[[Any, Any], QualityReport]
-    ask: Callable[[Project, Any], Any]
-    check_time: Callable[[Project, Any, Any], tuple[Finding, ...]]
+    ask: Callable[[Project[Any], Any], Any]
+    check_time: Callable[[Project[Any], Any, Any], tuple[Finding, ...]]
     check_folds: Callable[[Any, Any], tuple[Finding, ...]]
-    replay: Callable[[Project, Any, Any, Say], Any]
+    replay: Callable[[Project[Any], Any, Any, Say], Any]
     divide: Callable[[Any, Any], Any]
     evaluate: Callable[[Any, Any], Any]
     judge: Callable[[Any, Any, Any], Audit]
-    explain: Callable[[Project, Any, Any, Any], Any]
+    explain: Callable[[Project[Any], Any, Any, Any], Any]
     cover: Callable[[Any], Cover]
     draft: Callable[[RunFacts, Any, Judged], CardRecord]
     verify: Callable[[Path, Any, Any, Any], tuple[Finding, ...]]
-    foresee: Callable[[Project, Any, Any, datetime], Foreseen]
-    find_misses: Callable[[Project, Any, Any, Any, int], Foreseen]
+    foresee: Callable[[Project[Any], Any, Any, datetime], Foreseen]
+    find_misses: Callable[[Project[Any], Any, Any, Any, int], Foreseen]
     baselines: Callable[..., Sequence[Any]]
     candidates: Sequence[Any]
     mitigation_type: type | None = None

@@ -65,9 +65,13 @@ class Asked:
 
 def check_names(spec: RiskSpec) -> None:
     """Refuse names that the kind does not know, before any work is done."""
+    from cityai.assessment.answers import ANSWER_METRICS
+    from cityai.assessment.metrics import check_limits
+    from cityai.assessment.ranking_audit import LIST_METRICS
     from cityai.modeling.forecasters import choose_candidates
 
     choose_candidates(CLASSIFIERS, spec.models.candidates)
+    check_limits(spec.audit.limits, (*ANSWER_METRICS, *LIST_METRICS))
 
 
 def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
@@ -203,8 +207,8 @@ def _tell_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[str, ...], .
             f"{question.decision.action if row['decision'] == 1 else 'not selected'}."
         )
         chance = (
-            f"Of 100 such {question.unit}, {row['y_pred'] * 100:.0f} are expected to turn out so "
-            f"that {question.outcome.label}."
+            f"Expected in about {row['y_pred'] * 100:.0f} of 100 such {question.unit}: "
+            f"{question.outcome.label}."
         )
         told.append((place, chance))
     return tuple(told)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cityai.card import words
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord, write_canonical
-from cityai.card.render import head, tables
+from cityai.card.render import head, ranked, tables
 from cityai.card.render.markdown import render_markdown
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.spec.words import NotApplicable
@@ -90,6 +90,10 @@ def open_environment() -> Environment:
         metric_words=words.describe_metric,
         arrange_options=arrange_options,
         arrange_option_groups=arrange_option_groups,
+        arrange_capacity=ranked.arrange_capacity,
+        arrange_list_groups=ranked.arrange_list_groups,
+        arrange_slopes=ranked.arrange_slopes,
+        arrange_attention=ranked.arrange_attention,
     )
     environment.finalize = _clean_value
     return environment

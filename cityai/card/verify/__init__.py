@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from cityai.card.record import CardRecord, digest_record, write_canonical
-from cityai.card.verify.claims import list_claims
+from cityai.card.verify.claims import Claim, list_claims
 from cityai.data.groups import Membership
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
@@ -48,14 +48,21 @@ def verify_card(
     DataError
         When the file cannot be read as a card.
     """
+    return verify_claims(card, lambda record: list_claims(record, predictions, memberships))
+
+
+def verify_claims(
+    card: CardRecord | Path, claims: Callable[[CardRecord], Iterable[Claim]]
+) -> tuple[Finding, ...]:
+    """Verify a card by what its kind claims: from the record to figures, each counted again."""
     if isinstance(card, CardRecord):
-        return _check_digest(card), _check_figures(card, predictions, memberships)
+        return _check_digest(card), _check_figures(claims(card))
     path = card / "card.json" if card.is_dir() else card
     text = _read_text(path)
     record = read_record(text, where=str(path))
     own = _check_digest(record, text)
     pages = _check_pages(path.parent, record)
-    return own, pages, _check_figures(record, predictions, memberships)
+    return own, pages, _check_figures(claims(record))
 
 
 def read_record(text: str, *, where: str = "card.json") -> CardRecord:
@@ -117,12 +124,10 @@ def _check_pages(folder: Path, record: CardRecord) -> Finding:
     return Finding(code, Status.PASS, title, f"{' and '.join(found)} carry its digest.")
 
 
-def _check_figures(
-    record: CardRecord, predictions: Predictions, memberships: Sequence[Membership]
-) -> Finding:
+def _check_figures(claims: Iterable[Claim]) -> Finding:
     title, code = "Every figure follows from the predictions", "card.figures"
     checked = 0
-    for claim in list_claims(record, predictions, memberships):
+    for claim in claims:
         if not claim.holds:
             counted = f"{claim.counted:.10g}" if math.isfinite(claim.counted) else "nothing"
             reason = f"{claim.path} is printed as {claim.printed}, the predictions give {counted}."
