@@ -58,7 +58,9 @@ def count_attention(groups: CaseGroups, spec: RiskSpec) -> Attention:
     spec : RiskSpec
         Its policy, and its limit ``inspected_more``.
     """
-    facts = gather_facts(_count_cases(groups, spec), spec)
+    # Whatever the audit infers, who was looked at is about entities: there is one stretch of time.
+    about = spec.audit.model_copy(update={"infers": "others like these"})
+    facts = gather_facts(_count_cases(groups, spec), spec.model_copy(update={"audit": about}))
     views = [view_dimension(m, facts, spec.policy.small_cell) for m in groups.memberships]
     tables = [_count_view(view, facts, spec.policy.small_cell) for view in views]
     limit = spec.audit.limits.get(INSPECTED_MORE, LIMIT)

@@ -183,12 +183,13 @@ def _calibrate_groups(
     slopes: list[dict[str, object]] = []
     curves: list[pd.DataFrame] = []
     for dimension, group, weight in _list_parts(groups, scored):
-        named: dict[str, object] = {"dimension": dimension, "group": group}
+        named = {"dimension": dimension, "group": group}
         if (dimension, group) in withheld:
             reason = say.SUPPRESSED.format(least=spec.policy.small_cell)
-            slopes.append(named | dict.fromkeys(SLOPE_FIGURES, math.nan) | {"reason": reason})
+            nothing = dict.fromkeys(SLOPE_FIGURES, math.nan)
+            slopes.append({**named, **nothing, "reason": reason})
             continue
-        slopes.append(named | _calibrate(predictions, weight, spec))
+        slopes.append({**named, **_calibrate(predictions, weight, spec)})
         part = predictions.table
         curve = draw_curve(
             part[Y_TRUE].to_numpy(np.float64),

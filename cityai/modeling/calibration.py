@@ -99,8 +99,8 @@ def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray)
     Notes
     -----
     Platt 1999 (a line on the log-odds, fitted by maximum likelihood, its slope pulled towards 1 by
-    `RIDGE`); isotonic regression (Zadrozny and Elkan 2002, doi:10.1145/775047.775151) with its
-    steps joined by straight lines, so that cases keep their order.
+    `RIDGE`); isotonic regression (Zadrozny and Elkan 2002, doi:10.1145/775047.775151) with
+    steps that rise by a trifle and are joined by straight lines, so that cases keep their order.
     """
     rows, yes = len(truth), int(truth.sum())
     either = min(yes, rows - yes)
@@ -174,11 +174,11 @@ def _fit_steps(odds: FloatArray, truth: FloatArray) -> _Knots:
     fitted = isotonic_regression(truth[order])
     starts = np.asarray(fitted.blocks)
     sizes = np.diff(starts).astype(np.float64)
-    centre = np.add.reduceat(odds[order], starts[:-1]) / sizes
-    # One outcome of each kind beside every step keeps the ends away from 0 and 1.
-    rate = float(truth.mean())
-    level = (np.asarray(fitted.x)[starts[:-1]] * sizes + 2 * rate) / (sizes + 2)
-    target = np.maximum.accumulate(logit(np.clip(level, MOST_SURE, 1 - MOST_SURE)))
-    target = target + LEAST_RISE * np.arange(len(target))
-    kept = np.concatenate([[True], np.diff(centre) > 1e-9])
-    return tuple(centre[kept].tolist()), tuple(target[kept].tolist()), 1.0
+    ends = np.column_stack([odds[order][starts[:-1]], odds[order][starts[1:] - 1]]).ravel()
+    # Two outcomes at the mean rate beside every step keep the ends away from 0 and 1.
+    level = (np.asarray(fitted.x)[starts[:-1]] * sizes + 2 * float(truth.mean())) / (sizes + 2)
+    risen = np.asarray(isotonic_regression(level, weights=sizes + 2).x)
+    flat = np.repeat(to_log_odds(risen), 2)
+    target = flat + LEAST_RISE * np.arange(len(flat))
+    kept = np.concatenate([[True], np.diff(np.maximum.accumulate(ends)) > 1e-9])
+    return tuple(ends[kept].tolist()), tuple(target[kept].tolist()), 1.0

@@ -13,6 +13,7 @@ from cityai.spec.project import (
     AskedModelsSpec,
     AskedQuestionSpec,
     AskedSpec,
+    AuditSpec,
     Location,
 )
 from cityai.spec.record import Slug, SpecRecord, Text
@@ -203,6 +204,13 @@ class RiskModelsSpec(AskedModelsSpec):
     never learnt from."""
 
 
+class RiskAuditSpec(AuditSpec):
+    """For whom the list must hold."""
+
+    infers: Literal["this city", "others like these"] = "others like these"
+    """What the intervals are about: other entities like these, or this city at other times."""
+
+
 class RiskSpec(AskedSpec):
     """A ranking of cases by risk: a whole project, resolved; nothing is looked up after this."""
 
@@ -212,6 +220,8 @@ class RiskSpec(AskedSpec):
     """What is asked of each case."""
     events: dict[Slug, EventSpec] = Field(default_factory=dict)
     """Tables of what happened before, by name."""
+    audit: RiskAuditSpec = RiskAuditSpec()
+    """For whom the list must hold."""
     features: RiskFeaturesSpec = RiskFeaturesSpec()
     """What the model may look at."""
     backtest: RiskBacktestSpec = RiskBacktestSpec()

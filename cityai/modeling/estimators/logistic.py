@@ -49,7 +49,7 @@ class Logistic:
     levels : dict of str to tuple of str
         For each category, the values that have a coefficient.
     coefficients : tuple of float
-        Of the standardised numbers, then of the gaps, then of the levels, in log-odds.
+        Of the standardised numbers, of the gaps, then of the levels by name, in log-odds.
     intercept : float
         In log-odds.
     rows : int
@@ -141,7 +141,7 @@ def build_design(logistic: Logistic, table: pd.DataFrame) -> FloatArray:
     parts = [np.where(gap, 0.0, scaled)]
     where = {name: i for i, name in enumerate(logistic.numbers)}
     parts += [gap[:, [where[name]]].astype(np.float64) for name in logistic.gaps]
-    for name, levels in logistic.levels.items():
+    for name, levels in sorted(logistic.levels.items()):
         if name not in table.columns:
             raise DataError("a feature is missing", where=name, expected=", ".join(levels))
         text = table[name].astype("str").to_numpy(object)
