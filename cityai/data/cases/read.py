@@ -291,7 +291,7 @@ def _find_slots(occurred: pd.Series, per: str) -> pd.Series:
     if per == "fold":
         return pd.Series(days.min(), index=days.index)
     if per == "week":
-        days = days - pd.to_timedelta(days.dt.dayofweek, unit="D")
+        days = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
     if per == "month":
         days = days - pd.to_timedelta(days.dt.day - 1, unit="D")
     return days
