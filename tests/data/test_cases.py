@@ -465,8 +465,9 @@ def test_an_own_function_without_a_number_is_named(tmp_path, tables):
     (project / "features.py").write_text(
         "def nothing(history):\n    return [None] * len(history.asked)\n"
     )
+    loaded, cases, rows = build(project)
     with pytest.raises(DataError, match="nothing gave no number"):
-        build(project)
+        check_case_truncation(cases, rows, loaded)
 
 
 def test_names_of_no_feature_are_refused(tmp_path, tables):

@@ -131,7 +131,11 @@ def test_mistakes_are_named(workspace, old, new, words):
 
 def test_the_city_s_own_score_is_never_a_feature(workspace):
     with pytest.raises(SpecError, match="the city's own score"):
-        load(workspace, ("[age]", "[age, score]"), ("data:\n", "models: {city_score: score}\ndata:\n"))
+        load(
+            workspace,
+            ("[age]", "[age, score]"),
+            ("data:\n", "models: {city_score: score}\ndata:\n"),
+        )
 
 
 def test_keys_of_risk_are_refused_in_demand():

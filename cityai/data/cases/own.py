@@ -12,7 +12,6 @@ from cityai.columns import AS_OF, CASE, KNOWN_AT, Y_TRUE
 from cityai.data.cases.cases import Cases
 from cityai.data.cases.rows import OWN_FUNCTIONS, CaseFeature
 from cityai.data.features.own import OwnFunction, load_functions, run_function
-from cityai.errors import DataError
 from cityai.spec.load import Project
 from cityai.spec.risk import RiskSpec
 
@@ -49,7 +48,7 @@ def describe_own(cases: Cases, project: Project[RiskSpec]) -> Iterator[CaseFeatu
     SpecError
         When a function is not there.
     DataError
-        When one fails, gives something other than numbers, or gives none for any case.
+        When one fails, or gives something other than numbers.
     """
     functions = load_functions(project.own_features, project.spec.features.own)
     if not functions:
@@ -71,15 +70,7 @@ def describe_own(cases: Cases, project: Project[RiskSpec]) -> Iterator[CaseFeatu
         for function in functions:
             results[function.name][rows] = _call(function, history)
     for function in functions:
-        values = results[function.name]
-        if np.isnan(values).all():
-            raise DataError(
-                f"the function {function.name} gave no number for any of {len(table):,} cases",
-                where=function.where,
-                expected="at least one number, and NaN where there is none",
-                next_step="correct the function, or take its name out of `features.own`",
-            )
-        yield CaseFeature(function.name, function.label, OWN_FUNCTIONS, values)
+        yield CaseFeature(function.name, function.label, OWN_FUNCTIONS, results[function.name])
 
 
 def _is_later(column: str) -> bool:

@@ -14,6 +14,7 @@ from cityai.data.cases.cases import Cases, cut_cases
 from cityai.data.cases.features import build_case_rows
 from cityai.data.cases.rows import CaseRows
 from cityai.data.truncation import NEAR_PERFECT, TRUNCATION
+from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.spec.load import Project
 from cityai.spec.policy import PolicySpec
@@ -47,7 +48,13 @@ def check_case_truncation(
     Finding
         ``time.truncation``: pass, or fail with the feature, case and moment that differ first and
         the number of features that differ; not enough evidence when there are no cases.
+
+    Raises
+    ------
+    DataError
+        When one of the project's own functions gives no number for any case.
     """
+    _refuse_undefined(rows, project)
     title = "Features at a moment use only what was known then"
     asked = cases.table[AS_OF]
     moments = asked.drop_duplicates().reset_index(drop=True)
@@ -74,6 +81,17 @@ def check_case_truncation(
     )
     observed = float(len(differing))
     return Finding(TRUNCATION, Status.FAIL, title, reason, observed, 0.0, "features", name)
+
+
+def _refuse_undefined(rows: CaseRows, project: Project[RiskSpec]) -> None:
+    for name in project.spec.features.own:
+        if name in rows.features and bool(rows.table[name].isna().all()):
+            raise DataError(
+                f"the function {name} gave no number for any of {len(rows.table):,} cases",
+                where=f"{project.own_features}, {name}()",
+                expected="at least one number, and NaN where there is none",
+                next_step="correct the function, or take its name out of `features.own`",
+            )
 
 
 def _find_differences(
