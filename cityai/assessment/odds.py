@@ -24,6 +24,8 @@ BAND_EITHER: Final = 10
 """Cases of the rarer answer that a band has on average at least."""
 MOST_BANDS: Final = 10
 FEW_EITHER: Final = f"fewer than {LEAST_EITHER} cases of one of the answers"
+PARTED: Final = "the scores part the answers, so no slope can be told"
+WORST_CONDITION: Final = 1e12
 FEW_BANDS: Final = "too few cases of either answer for two bands"
 SMALL_BAND: Final = (
     "Not shown: fewer than {least} people or events, or a band that would reveal one."
@@ -106,12 +108,14 @@ def _fit_slope(truth: FloatArray, odds: FloatArray, part: FloatArray) -> Estimat
     for _ in range(100):
         share = expit(design @ found)
         hessian = (design * (part * share * (1 - share))[:, None]).T @ design
+        if np.linalg.cond(hessian) > WORST_CONDITION:
+            return refuse(len(truth), PARTED)
         step = np.linalg.solve(hessian, design.T @ (part * (truth - share)))
         found = found + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
             break
     else:
-        return refuse(len(truth), "the scores part the answers, so no slope can be told")
+        return refuse(len(truth), PARTED)
     scores = design * (part * (truth - expit(design @ found)))[:, None]
     return Estimate(float(found[1]), (scores @ np.linalg.inv(hessian))[:, 1])
 

@@ -33,6 +33,7 @@ class ListJudge:
         self.day = np.unique(table[OCCURRED_AT].dt.normalize(), return_inverse=True)[1]
         self.fold = pd.factorize(table[FOLD])[0].astype(np.int64)
         self.calendar = Calendar(table)
+        self.drawn: dict[str, FloatArray] = {}
         self.few = self.fewest()
 
     def fewest(self) -> str:
@@ -136,13 +137,18 @@ class ListJudge:
         told = say.UNSURE.format(word=plural)
         return f"{told[:1].upper()}{told[1:]}."
 
+    def resample(self, column: str) -> FloatArray:
+        """Mean days sooner in resamples of entities, drawn once for each score."""
+        if column not in self.drawn:
+            score = self.table[column].to_numpy(np.float64)
+            self.drawn[column] = self.calendar.resample(score)
+        return self.drawn[column]
+
     def bound_days(self, column: str, other: str = "") -> float:
         """Half-width for days sooner, or for its difference, from resamples of entities."""
         if self.calendar.entity.max(initial=-1) + 1 < self.spec.policy.min_blocks:
             return math.nan
-        means = self.calendar.resample(self.table[column].to_numpy(np.float64))
-        if other:
-            means = means - self.calendar.resample(self.table[other].to_numpy(np.float64))
+        means = self.resample(column) - (self.resample(other) if other else 0.0)
         kept = means[np.isfinite(means)]
         low, high = np.quantile(
             kept, [(1 - self.spec.policy.confidence) / 2, (1 + self.spec.policy.confidence) / 2]
