@@ -132,9 +132,7 @@ def _tell_accuracy(overall: pd.DataFrame, result: Result) -> list[str]:
     return [*lines, held, f"on {folds} moments of the past, {entities:,} {word}"]
 
 
-def _tell_baselines(
-    overall: pd.DataFrame, comparisons: pd.DataFrame, decides: str
-) -> list[str]:
+def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame, decides: str) -> list[str]:
     names = sorted(
         str(model).removeprefix(BASELINE)
         for model in set(overall["model"])

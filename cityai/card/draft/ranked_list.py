@@ -50,7 +50,8 @@ def draft_list(
     """
     least = spec.policy.small_cell
     points = tuple(_make_point(row, least) for row in evaluation.at_capacity.to_dict("records"))
-    curves = [evaluation.curve.assign(dimension=EVERYWHERE, group=EVERYWHERE), audit.curves]
+    by_group = audit.curves[audit.curves["dimension"] != EVERYWHERE]
+    curves = [evaluation.curve.assign(dimension=EVERYWHERE, group=EVERYWHERE), by_group]
     told = {
         finding.subject: finding.status.value
         for finding in audit.findings

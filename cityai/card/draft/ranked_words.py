@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cityai.card.record.measured import Comparison
 from cityai.card.record.part import Number
@@ -15,6 +15,9 @@ from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.modeling.case_split import CaseFolds
+
+NOTABLE: Final = 1.25
+"""Times as often as the average from which on it is said that a group was looked at more."""
 
 
 def describe_rule(spec: RiskSpec) -> str:
@@ -140,7 +143,7 @@ def describe_attention(results: Sequence[AttentionResult], spec: RiskSpec) -> tu
     more = [
         r
         for r in results
-        if r.ratio_low is not None and r.ratio_low > 1 and PAIR not in r.dimension
+        if r.ratio is not None and r.ratio > NOTABLE and PAIR not in r.dimension
     ]
     if not results:
         return ()
@@ -150,9 +153,13 @@ def describe_attention(results: Sequence[AttentionResult], spec: RiskSpec) -> tu
         f"{entities}, the more is found there, whether or not there is more to find."
     ]
     for r in sorted(more, key=lambda r: -(r.ratio or 0))[:3]:
+        sure = ""
+        if r.ratio_low is not None:
+            sure = f" ({write_interval(r.ratio_low, r.ratio_high, 'ratio')})"
         said.append(
             f"“{r.group}” was looked at {write_number(r.ratio, 'ratio')} times as often as the "
-            f"average ({write_interval(r.ratio_low, r.ratio_high, 'ratio')})."
+            f"average{sure}; there {write_number(r.base_rate, 'share')} of the {spec.unit} had the "
+            "outcome."
         )
     return tuple(said)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cityai.card.figures.ranked import CAPACITY_COLUMNS, write_point
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart
 from cityai.card.record.ranked import AttentionResult, RankedPart, SlopeResult
@@ -31,10 +30,31 @@ SHOWN = (
 
 def arrange_capacity(part: RankedPart) -> Grid:
     """Arrange what this list, and today's order, find at several capacities."""
-    shown = {"forecast", f"{BASELINE}{part.practice}", f"{BASELINE}city_score"}
-    rows = [write_point(p) for p in part.capacity if p.model in shown]
+    practice = {p.capacity: p for p in part.capacity if p.model == f"{BASELINE}{part.practice}"}
+    rows = []
+    for p in part.capacity:
+        if p.model != "forecast":
+            continue
+        other = practice.get(p.capacity)
+        rows.append(
+            (
+                f"{p.capacity:,}{', the city’s own' if p.declared else ''}",
+                write_number(p.share, "share"),
+                write_number(p.precision, "share"),
+                MISSING if other is None else write_number(other.precision, "share"),
+                write_number(p.recall, "share"),
+                write_interval(p.recall_low, p.recall_high, "share"),
+                MISSING if other is None else write_number(other.recall, "share"),
+                p.reason,
+            )
+        )
+    theirs = part.practice_label or "today's order"
+    columns = (
+        "Capacity", "Selected", "Selected rightly", f"The same, {theirs}", "Found of all",
+        "Interval", f"The same, {theirs}", "Note",
+    )  # fmt: skip
     caption = f"What would be found with more or less capacity, per {_name(part.per)}"
-    return make_grid(caption, CAPACITY_COLUMNS, rows, range(1, 8))
+    return make_grid(caption, columns, rows, range(1, 7))
 
 
 def arrange_list_groups(record: CardRecord, dimension: DimensionPart) -> Grid:

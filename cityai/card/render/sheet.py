@@ -1,4 +1,4 @@
-"""A page on one case, for the person who goes there. It is private, and asks nothing of a network."""
+"""A private page on one case, for the person who goes there."""
 
 from __future__ import annotations
 

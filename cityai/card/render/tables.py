@@ -68,7 +68,7 @@ def name_model(record: CardRecord, model: str) -> str:
     return f"{name[:1].upper()}{name[1:]}"
 
 
-LIST_HEADLINE = ("precision", "recall", "days_sooner", "auc")
+LIST_HEADLINE = ("precision", "recall", "days_sooner")
 """The figures of a ranked list that a reader meets first; the second decides who is better."""
 
 
@@ -76,7 +76,8 @@ def choose_headline(record: CardRecord) -> tuple[str, ...]:
     """Return the figures that a reader meets first: those of amounts, or of yes and no."""
     known = {n.metric for n in record.eval.metrics}
     if record.eval.ranked is not None:
-        return tuple(m for m in LIST_HEADLINE if m in known)
+        told = {n.metric for n in record.eval.metrics if n.value is not None}
+        return tuple(m for m in LIST_HEADLINE if m in told)
     if "selection_rate" in known:
         return ("selection_rate", "false_negative_rate", "false_positive_rate")
     return ("wape", "under_forecast_share", "bias")
