@@ -45,7 +45,7 @@ data:
     found: {type: text}
     kind: {type: text, label: kind of kitchen}
     seats: {type: integer, label: seats}
-features: {windows_days: [90], sensitive: {kind: kinds of kitchen differ by origin}}
+features: {windows_days: [90], sensitive: {seats: large kitchens stand in other districts}}
 backtest: {folds: 2, stride_days: 60, min_train: 300}
 audit:
   dimensions:

@@ -63,7 +63,7 @@ def test_a_list_is_ranked_and_holds_to_the_capacity(ranked: City, tmp_path: Path
     assert "Not causes." in page
     assert re.search(r"seats: \d+(\.0)?; (raises|lowers) the chance", page)
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
-    assert "kinds of kitchen differ by origin" in page
+    assert "large kitchens stand in other districts" in page
     _require_inert(page)
 
 
