@@ -509,3 +509,54 @@ def test_capacity_periods(tmp_path, tables):
         assert gone.between(0, length - 1).all()
         assert (table.groupby("slot")["slot_start"].nunique() == 1).all()
         assert table["slot"].nunique() == table["slot_start"].nunique()
+
+
+def test_a_joined_table_is_added_up(tmp_path, tables):
+    fines = tables["fines"].assign(number=[f"F{i}" for i in range(len(tables["fines"]))])
+    parts = pd.DataFrame({"number": fines["number"], "roof": 1, "floor": 2, "door": 5})
+    event = {
+        **PROJECT["events"]["fines"],
+        "categories": None,
+        "join": {
+            "source": {"path": "parts.csv"},
+            "on": "number",
+            "columns": {c: {"type": "integer"} for c in ("roof", "floor", "door")},
+        },
+        "totals": {"inside": ["roof", "floor"]},
+    }
+    project = write_workspace(
+        tmp_path, {**tables, "fines": fines, "parts": parts}, events__fines=event
+    )
+    _, cases, rows = build(project)
+    assert (cases.events["fines"]["inside"] == 3).all()
+    assert (cases.events["fines"]["door"] == 5).all()
+    assert "roof" not in cases.events["fines"]
+    count = rows.table["fines.count_365d"]
+    assert rows.table["fines.inside_365d"].tolist() == (3 * count).tolist()
+    twice = pd.concat([parts, parts.head(1)])
+    write_workspace(tmp_path, {**tables, "fines": fines, "parts": twice}, events__fines=event)
+    with pytest.raises(DataError, match="repeats 'F0'"):
+        build(project)
+
+
+def test_weather_known_on_the_day_before(tmp_path, tables):
+    days = pd.date_range("2023-12-20", "2024-05-01")
+    weather = pd.DataFrame({"day": days.strftime("%Y-%m-%d"), "rain": np.arange(len(days))})
+    covariate = {
+        "source": {"path": "weather.csv"},
+        "time": "day",
+        "known": {"lag_days": 0},
+        "columns": {"rain": {"type": "number"}},
+    }
+    planned = {**covariate, "known": "ahead"}
+    project = write_workspace(
+        tmp_path,
+        {**tables, "weather": weather},
+        covariates={"measured": covariate, "planned": planned},
+    )
+    loaded, cases, rows = build(project)
+    number = (cases.table["as_of"] - days[0]).dt.days
+    assert rows.table["planned.rain"].tolist() == number.tolist()
+    assert rows.table["measured.rain"].tolist() == (number - 1).tolist()
+    assert rows.table["measured.rain_3d"].tolist() == (number - 2).tolist()
+    assert check_case_truncation(cases, rows, loaded).status is Status.PASS

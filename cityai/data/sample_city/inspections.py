@@ -164,7 +164,7 @@ def _draw_complaints(
     times = number[day, kitchen]
     day, kitchen = np.repeat(day, times), np.repeat(kitchen, times)
     minutes = rng.integers(7 * 60, 22 * 60, len(day))
-    moments = (FIRST_DAY + day).astype("datetime64[m]") + minutes
+    moments = (FIRST_DAY + day).astype("datetime64[m]") + minutes.astype("timedelta64[m]")
     order = np.argsort(moments, kind="stable")
     offset = rng.normal(0, 60, (2, len(day))) / _METRES
     place = kitchens.iloc[kitchen]
