@@ -101,16 +101,14 @@ def predict_ahead(
     require_features(final, rows.features, rows.categorical, rows.table)
     table = rows.table.set_index(CASE)
     frame = table.loc[chosen[CASE]].reset_index()
-    asked = chosen.assign(**{FOLD: 1, Y_PRED: final.predict(frame)[Y_PRED].to_numpy()})
+    asked = chosen.copy()
+    asked[FOLD] = 1
+    asked[Y_PRED] = final.predict(frame)[Y_PRED].to_numpy()
     score = asked[Y_PRED].to_numpy(np.float64)
     selection = select_cases(asked, score, spec.question.decision)
-    asked = asked.assign(
-        **{
-            RANK: rank_cases(asked, score),
-            OF: asked.groupby(SLOT)[CASE].transform("size"),
-            DECISION: selection.decision.astype(np.int64),
-        }
-    )
+    asked[RANK] = rank_cases(asked, score)
+    asked[OF] = asked.groupby(SLOT)[CASE].transform("size")
+    asked[DECISION] = selection.decision.astype(np.int64)
     order = np.lexsort((asked[RANK].to_numpy(), asked[SLOT].to_numpy()))
     area = [AREA] if AREA in asked else []
     shown = [RANK, OF, CASE, ENTITY, *area, AS_OF, OCCURRED_AT, SLOT_START, Y_PRED, DECISION]
@@ -167,12 +165,9 @@ def worst_misses(predictions: Predictions, count: int) -> pd.DataFrame:
         The columns of the predictions, ``rank`` and ``of``.
     """
     table = predictions.table
-    ranked = table.assign(
-        **{
-            RANK: rank_cases(table, table[Y_PRED].to_numpy(np.float64)),
-            OF: table.groupby([FOLD, SLOT])[CASE].transform("size"),
-        }
-    )
+    ranked = table.copy()
+    ranked[RANK] = rank_cases(table, table[Y_PRED].to_numpy(np.float64))
+    ranked[OF] = table.groupby([FOLD, SLOT])[CASE].transform("size")
     passed = ranked[(ranked[Y_TRUE] == 1) & (ranked[DECISION] == 0)]
     vain = ranked[ranked[Y_TRUE] == 0]
     half = (count + 1) // 2

@@ -250,14 +250,15 @@ def _draft_eval(
 
 
 def _list_metrics(table: pd.DataFrame, cases: pd.DataFrame, spec: RiskSpec) -> tuple[Number, ...]:
-    yes = cases.groupby(cases[FOLD].astype(str))[Y_TRUE].agg(["sum", "size"])
+    outcomes = cases[Y_TRUE].groupby(cases[FOLD].astype(str))
+    yes, sizes = outcomes.sum().to_dict(), outcomes.size().to_dict()
     kept = []
     for row in table.to_dict("records"):
         kind, at = str(row["slice_kind"]), str(row["slice"])
         if kind == EVERYWHERE:
             kept.append(_make_number(row, {"model": str(row["model"])}, cases[Y_TRUE].sum(), spec))
-        elif kind == FOLD and row["metric"] in BY_FOLD and at in yes.index:
-            found, size = float(yes.loc[at, "sum"]), float(yes.loc[at, "size"])
+        elif kind == FOLD and row["metric"] in BY_FOLD and at in yes:
+            found, size = float(yes[at]), float(sizes[at])
             if str(row["model"]).startswith("candidate."):
                 continue
             slices = {"model": str(row["model"]), FOLD: at}

@@ -141,9 +141,7 @@ def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
 def describe_attention(results: Sequence[AttentionResult], spec: RiskSpec) -> tuple[str, ...]:
     """Say which groups were looked at more often, and what that means for what is found."""
     more = [
-        r
-        for r in results
-        if r.ratio is not None and r.ratio > NOTABLE and PAIR not in r.dimension
+        r for r in results if r.ratio is not None and r.ratio > NOTABLE and PAIR not in r.dimension
     ]
     if not results:
         return ()

@@ -160,14 +160,14 @@ def _decide(table: pd.DataFrame, model: str, spec: RiskSpec) -> Floats:
     return (_rank(table, _score(table, model)) <= rule.capacity).astype(np.float64)
 
 
-def _rank(table: pd.DataFrame, score: Floats) -> npt.NDArray[np.int64]:
+def _rank(table: pd.DataFrame, score: Floats) -> Floats:
     """Count, within fold and slot, who stands before each case; equal scores by case id."""
     frame = pd.DataFrame(
         {"fold": table[FOLD], "slot": table[SLOT], "case": table[CASE].astype(str), "score": score}
     )
     ordered = frame.sort_values(["score", "case"], ascending=[False, True], kind="stable")
     place = ordered.groupby(["fold", "slot"], sort=False).cumcount() + 1
-    return place.sort_index().to_numpy(np.int64)
+    return np.asarray(place.sort_index(), dtype=np.float64)
 
 
 def _precision(truth: Floats, score: Floats, decision: Floats, table: pd.DataFrame) -> float:
