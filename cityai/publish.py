@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,13 +143,13 @@ def verify_project(project: Project) -> tuple[Finding, ...]:
     store = open_store(project.state)
     made_from = card.provenance.predictions_digest
     grouped = digest_stage("memberships", made_from, write_part(spec, *GROUPED))
-    kind = KINDS[spec.kind]
-    backtest: Any = load_record(kind.backtest_type, store.find_folder(spec.name, "backtest", made_from))
-    groups: Any = load_record(kind.groups_type, store.find_folder(spec.name, "memberships", grouped))
+    kind, find = KINDS[spec.kind], partial(store.find_folder, spec.name)
+    backtest: Any = load_record(kind.backtest_type, find("backtest", made_from))
+    groups: Any = load_record(kind.groups_type, find("memberships", grouped))
     predictions = backtest.predictions
     if kind.mitigation_type is not None and getattr(spec, "mitigation", None) is not None:
         tried = digest_stage("mitigation", made_from, write_part(spec, *TRIED))
-        found: Any = load_record(kind.mitigation_type, store.find_folder(spec.name, "mitigation", tried))
+        found: Any = load_record(kind.mitigation_type, find("mitigation", tried))
         predictions = found.predictions
     return kind.verify(folder, predictions, groups, spec)
 
