@@ -19,6 +19,9 @@ from cityai.modeling.forecasters import FloatArray
 NO_YES: Final = "no case here was a yes"
 NO_NO: Final = "every case here was a yes"
 NONE_SELECTED: Final = "no case here was selected"
+NO_HALF: Final = "so many cases share the middle score that no half can be told"
+LEAST_HALF: Final = 0.45
+"""Share of the cases that lies above the middle score at least, for a half to be told."""
 NO_PROBABILITY: Final = "the score is an order and no probability"
 
 
@@ -164,6 +167,12 @@ def measure_log_loss(truth: FloatArray, chance: FloatArray) -> Estimate:
 
 
 def measure_first_half(truth: FloatArray, score: FloatArray, fold: np.ndarray) -> Estimate:
-    """Measure the share of true cases whose score lies above the median score of their fold."""
+    """Measure the share of true cases whose score lies above the median score of their fold.
+
+    Undefined where so many share that score that fewer than `LEAST_HALF` lie above it.
+    """
     middle = pd.Series(score).groupby(fold).transform("median").to_numpy(np.float64)
-    return measure_recall(truth, (score > middle).astype(np.float64))
+    above = (score > middle).astype(np.float64)
+    if above.mean() < LEAST_HALF:
+        return refuse(len(truth), NO_HALF)
+    return measure_recall(truth, above)

@@ -130,6 +130,7 @@ def test_no_figure_where_there_is_nothing_to_measure():
         measure_recall(1 - ones, ones),
         measure_precision(ones, 1 - ones),
         measure_lift(1 - ones, ones),
+        measure_first_half(ones, np.repeat([1.0, 2.0], [16, 4]), np.zeros(20, np.int64)),
         fit_outcomes(ones, ones / 2).slope,
     ):
         assert np.isnan(estimate.value)
