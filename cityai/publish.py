@@ -9,22 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from cityai.columns import AREA, ENTITY
 from cityai.findings import sort_findings
 from cityai.result import Result
 from cityai.spec.load import Project
 
 if TYPE_CHECKING:
-    from cityai.assessment.audit import Audit
-    from cityai.assessment.evaluate import Evaluation
-    from cityai.assessment.explain import Explanation
-    from cityai.assessment.mitigation import Mitigation
-    from cityai.assessment.proxies import Proxies
     from cityai.card.draft import RunFacts
-    from cityai.data.snapshot import Snapshot
-    from cityai.modeling.backtest import Backtest
+    from cityai.kinds.kind import Judged
     from cityai.result import Known
     from cityai.stages import Stages
     from cityai.track.runs import TrackedRun
@@ -56,45 +47,18 @@ def publish_result(
     run: TrackedRun,
     stages: Stages,
     known: Known,
-    backtest: Backtest,
-    evaluation: Evaluation,
-    audit: Audit,
-    explanation: Explanation,
+    judged: Judged,
     predictions_digest: str,
-    mitigation: Mitigation | None = None,
-    proxies: Proxies | None = None,
 ) -> Result:
     """Draft, render and publish the card; log everything; return the result."""
-    from cityai.card.draft import draft_card
     from cityai.cards import CardPlace, describe_run, publish_record
-    from cityai.track.results import Outcome, log_outcome
+    from cityai.kinds import KINDS
+    from cityai.track.results import ASKED_DIGEST, Outcome, log_outcome
 
-    spec = project.spec
-    facts = gather_facts(project, stages, known, explanation, predictions_digest)
-    drafted = draft_card(
-        facts,
-        spec,
-        backtest.predictions,
-        evaluation,
-        audit,
-        quality=known.quality,
-        backtest=backtest,
-        explanation=explanation,
-        mitigation=mitigation,
-        proxies=proxies,
-    )
-    findings = sort_findings(
-        (
-            *facts.findings,
-            *known.quality.findings,
-            *backtest.findings,
-            *evaluation.findings,
-            *audit.findings,
-            *explanation.findings,
-            *(mitigation.findings if mitigation else ()),
-            *(proxies.findings if proxies else ()),
-        )
-    )
+    spec, backtest = project.spec, judged.backtest
+    facts = gather_facts(project, stages, known, judged, predictions_digest)
+    drafted = KINDS[spec.kind].draft(facts, spec, judged)
+    findings = sort_findings((*facts.findings, *judged.findings))
     path = find_card(project)
     published = publish_record(
         drafted,
@@ -106,8 +70,8 @@ def publish_result(
         run,
         Outcome(
             spec=spec,
-            metrics=evaluation.metrics,
-            audit=audit.table,
+            metrics=judged.evaluation.metrics,
+            audit=judged.audit.table,
             findings=findings,
             run_digest=facts.run_digest,
             data_digest=facts.data_digest,
@@ -119,39 +83,50 @@ def publish_result(
             final=backtest.final,
             rows=known.snapshot.counts.accepted,
             seconds=stages.seconds,
+            tags={ASKED_DIGEST: digest_asked(project)},
         ),
     )
     return Result(
         project=project,
-        quality=known.quality,
+        quality=judged.quality,
         backtest=backtest,
         predictions=backtest.predictions,
-        evaluation=evaluation,
-        audit=audit,
-        explanation=explanation,
+        evaluation=judged.evaluation,
+        audit=judged.audit,
+        explanation=judged.explanation,
         card=card,
         findings=findings,
         seconds=dict(stages.seconds),
         card_path=path,
         mlflow_run_id=run.run_id,
-        mitigation=mitigation,
-        proxies=proxies,
+        mitigation=judged.mitigation,
+        proxies=judged.proxies,
     )
+
+
+def digest_asked(project: Project) -> str:
+    """Return the digest of all of a project that its model depends on; no word, no policy."""
+    from cityai.stages import READ, REPLAYED, write_part
+    from cityai.store.digests import digest_text
+
+    asked = write_part(project.spec, "kind", *READ, *REPLAYED, "mitigation")
+    return digest_text(f"{asked} {project.read_own_features()}")
 
 
 def gather_facts(
     project: Project,
     stages: Stages,
     known: Known,
-    explanation: Explanation,
+    judged: Judged,
     predictions_digest: str,
 ) -> RunFacts:
     """Gather what the run knows about itself, for the card."""
-    from cityai.card.draft import RunFacts
+    from cityai.card.draft.facts import RunFacts
+    from cityai.kinds import KINDS
     from cityai.store.digests import digest_text
 
     commit, dirty = read_git(project.workspace)
-    periods = known.snapshot.periods
+    cover = KINDS[project.spec.kind].cover(known.snapshot)
     digests = (project.digest, known.snapshot.digest, predictions_digest)
     return RunFacts(
         run_digest=digest_text(" ".join(digests)),
@@ -163,11 +138,11 @@ def gather_facts(
         created=read_clock(),
         versions={name: find_version(name) for name in LIBRARIES},
         seconds=dict(stages.spent),
-        first=periods.start(0).to_pydatetime(),
-        last=periods.start(periods.count).to_pydatetime(),
-        entities=name_entities(known.snapshot),
+        first=cover.first,
+        last=cover.last,
+        entities=cover.entities,
         findings=known.findings,
-        feature_labels=explanation.labels,
+        feature_labels=judged.explanation.labels,
     )
 
 
@@ -195,24 +170,6 @@ def read_git(workspace: Path) -> tuple[str, bool]:
     except (OSError, subprocess.SubprocessError):
         return "", False
     return commit, bool(status)
-
-
-def name_entities(snapshot: Snapshot) -> pd.DataFrame:
-    """Return each entity's area and its name for readers, as known last.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``entity_id``, ``name``, and ``area_id`` where entities lie in areas.
-    """
-    entities = snapshot.attributes.drop_duplicates(ENTITY, keep="last")
-    named = entities[[ENTITY]].assign(name=entities[ENTITY])
-    if snapshot.areas is None or AREA not in entities:
-        return named.reset_index(drop=True)
-    known = entities[AREA].map(snapshot.areas["area_name"].to_dict())
-    one_each = entities[AREA].nunique() == len(entities)
-    name = known.where(known.notna() & one_each, entities[ENTITY])
-    return named.assign(name=name, **{AREA: entities[AREA]}).reset_index(drop=True)
 
 
 def find_version(name: str) -> str:

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cityai.data.groups import Membership
 from cityai.findings import Finding
 from cityai.spec.load import Project
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
-    from cityai.assessment.evaluate import Evaluation
-    from cityai.assessment.explain import Explanation
-    from cityai.assessment.mitigation import Mitigation
     from cityai.assessment.proxies import Proxies
     from cityai.card.record import CardRecord
-    from cityai.data.panel import Panel
     from cityai.data.quality import QualityReport
-    from cityai.data.snapshot import Snapshot
-    from cityai.modeling.backtest import Backtest
-    from cityai.modeling.predictions import Predictions
-    from cityai.modeling.split import Folds
 
 
 @dataclass(frozen=True)
@@ -33,21 +24,25 @@ class TimeChecks:
 
 
 @dataclass(frozen=True)
-class Groups:
-    """How much of each entity belongs to which group."""
-
-    memberships: tuple[Membership, ...]
-
-
-@dataclass(frozen=True)
 class Known:
-    """What the city knew: the first half of a run, before anything is fitted."""
+    """What the city knew: the first half of a run, before anything is fitted.
 
-    snapshot: Snapshot
+    Attributes
+    ----------
+    snapshot, asked : Any
+        The kind's own records: what was read, and how it is asked about.
+    snapshot_digest : str
+        Of the first of them.
+    quality : QualityReport
+        How good the data are.
+    findings : tuple of Finding
+        What the checks of time found.
+    """
+
+    snapshot: Any
     snapshot_digest: str
     quality: QualityReport
-    panel: Panel
-    folds: Folds
+    asked: Any
     findings: tuple[Finding, ...]
 
 
@@ -60,7 +55,7 @@ class Result:
     project : Project
         What was asked.
     quality, backtest, predictions, evaluation, audit, explanation, card
-        The stages' records.
+        The stages' records; those typed ``Any`` are of the kind's own classes.
     findings : tuple of Finding
         All findings, the gravest first.
     seconds : dict of str to float
@@ -69,7 +64,7 @@ class Result:
         The published page.
     mlflow_run_id : str
         The run in MLflow.
-    mitigation : Mitigation or None
+    mitigation : Any
         What was tried to close a gap, where the project names one.
     proxies : Proxies or None
         How well the inputs recover the groups.
@@ -77,17 +72,17 @@ class Result:
 
     project: Project
     quality: QualityReport
-    backtest: Backtest
-    predictions: Predictions
-    evaluation: Evaluation
+    backtest: Any
+    predictions: Any
+    evaluation: Any
     audit: Audit
-    explanation: Explanation
+    explanation: Any
     card: CardRecord
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
     card_path: Path
     mlflow_run_id: str
-    mitigation: Mitigation | None = None
+    mitigation: Any = None
     proxies: Proxies | None = None
 
 
@@ -97,5 +92,5 @@ class Checked:
 
     project: Project
     quality: QualityReport
-    folds: Folds
+    folds: Any
     findings: tuple[Finding, ...]

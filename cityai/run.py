@@ -24,58 +24,49 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
     RunError
         When the run could not be completed. Earlier results are untouched.
     """
-    from cityai.assessment.audit import Audit, audit_predictions
-    from cityai.assessment.evaluate import Evaluation, evaluate_predictions
-    from cityai.assessment.explain import Explanation, explain_models
-    from cityai.assessment.proxies import Proxies, find_proxies
-    from cityai.forecast import TRIED, forecast_city
+    from cityai.assessment.proxies import Proxies
+    from cityai.forecast import forecast_city
+    from cityai.kinds import KINDS
+    from cityai.kinds.kind import Judged
     from cityai.publish import publish_result
-    from cityai.stages import Stages, write_part
+    from cityai.stages import TRIED, Stages, write_part
     from cityai.store.stages import clean_stages, open_store
     from cityai.track.runs import open_run
 
     spec = project.spec
+    kind = KINDS[spec.kind]
     store = open_store(project.state)
     with store.lock_project(spec.name), open_run(project.state, spec.name) as run:
         stages = Stages(store, spec.name, progress)
         found = forecast_city(project, stages)
-        known, backtest, memberships = found.known, found.backtest, found.memberships
+        backtest, groups, asked = found.backtest, found.groups, found.known.asked
         predictions = backtest.predictions
         judged = (found.digest, write_part(spec, *TRIED, "models"))
-        tested = [fold.origin for fold in known.folds.test]
         evaluation, _ = stages.keep(
-            "evaluation", Evaluation, lambda: evaluate_predictions(predictions, spec), *judged
+            "evaluation", kind.evaluation_type, lambda: kind.evaluate(predictions, spec), *judged
         )
         audit, _ = stages.keep(
-            "audit", Audit, lambda: audit_predictions(predictions, memberships, spec), *judged
+            "audit", kind.audit_type, lambda: kind.judge(predictions, groups, spec), *judged
         )
         explanation, _ = stages.keep(
             "explanation",
-            Explanation,
-            lambda: explain_models(backtest, found.rows_for(tested), memberships, spec),
+            kind.explanation_type,
+            lambda: kind.explain(project, backtest, asked, groups),
             *judged,
             write_part(spec, "features"),
         )
         proxies, _ = stages.keep(
             "proxies",
             Proxies,
-            lambda: find_proxies(found.rows_for(tested), memberships, spec.policy.confidence),
+            lambda: kind.recover(asked, groups, spec),
             *judged,
             write_part(spec, "features"),
         )
+        quality = found.known.quality
+        records = Judged(
+            quality, backtest, evaluation, audit, explanation, found.mitigation, proxies
+        )
         with progress.stage("card and tracking"):
-            result = publish_result(
-                project,
-                run,
-                stages,
-                known,
-                backtest,
-                evaluation,
-                audit,
-                explanation,
-                found.digest,
-                found.mitigation,
-                proxies,
-            )
+            result = publish_result(project, run, stages, found.known, records, found.digest)
         clean_stages(store, spec.name)
     return result

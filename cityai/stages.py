@@ -9,15 +9,21 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cityai.progress import Progress
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec
 from cityai.store.digests import digest_stage
 from cityai.store.records import has_record, keep_record, load_record, save_record
 from cityai.store.stages import Store
 
 RecordT = TypeVar("RecordT")
 
+READ = ("data", "question", "covariates", "events", "models", "city")
+"""Parts of a specification that reading depends on; those that a kind lacks are left out."""
+REPLAYED = ("question", "features", "events", "backtest", "city")
+"""Parts that what is asked about, and when, depends on."""
 GROUPED = ("audit", "question", "city")
-"""Parts of a specification that groups are made from."""
+"""Parts that groups are made from."""
+TRIED = ("mitigation", "audit", "policy", "question", "city")
+"""Parts that judging, and mitigation, depend on beside the backtest."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,6 @@ class Stages:
         return record, digest
 
 
-def write_part(spec: ProjectSpec, *fields: str) -> str:
+def write_part(spec: JudgedSpec, *fields: str) -> str:
     """Return parts of a specification as canonical text, for a stage's digest."""
     return json.dumps(spec.model_dump(mode="json", include=set(fields)), sort_keys=True)

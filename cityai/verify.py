@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cityai.card.diff import add_changes
 from cityai.card.pages import make_pages
@@ -19,7 +21,6 @@ from cityai.card.verify import (
 from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.answers import list_answer_claims
 from cityai.card.verify.claims import Claim, list_claims
-from cityai.card.verify.options import list_option_claims
 from cityai.cards import CardPlace, Drafted, find_drafted, find_place
 from cityai.columns import ENTITY, Y_PRED, Y_TRUE
 from cityai.errors import CityaiError, StoreError
@@ -27,7 +28,6 @@ from cityai.findings import Finding, Status
 from cityai.modeling.predictions import Predictions
 from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.load_audit import AuditOrder
-from cityai.spec.project import ProjectSpec
 from cityai.store.cards import EARLIER
 from cityai.store.records import has_record, load_record
 from cityai.store.stages import Store
@@ -124,41 +124,35 @@ def read_beside(place: CardPlace) -> bytes:
 
 def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
     """Judge a run's saved predictions again, draft its card again, and count its figures apart."""
-    from cityai.assessment.audit import audit_predictions
-    from cityai.assessment.evaluate import evaluate_predictions
-    from cityai.assessment.explain import Explanation
-    from cityai.assessment.mitigation import Mitigation
-    from cityai.card.draft import draft_card
+    from cityai.assessment.proxies import Proxies
     from cityai.data.quality import QualityReport
-    from cityai.forecast import apply_mitigation
-    from cityai.modeling.backtest import Backtest
-    from cityai.result import Groups
+    from cityai.kinds import KINDS
+    from cityai.kinds.kind import Judged, Replayed
+    from cityai.spec.load import SPECS
 
-    spec = ProjectSpec.model_validate_json(drafted.spec)
+    named = str(json.loads(drafted.spec)["kind"])
+    spec, kind = SPECS[named].model_validate_json(drafted.spec), KINDS[named]
     store, name = Store(place.state), spec.name
     where = {s: store.find_folder(name, s, digest) for s, digest in drafted.stages.items()}
-    backtest = unchanged = load_record(Backtest, where["backtest"])
-    memberships = load_record(Groups, where["memberships"]).memberships
-    mitigation = None
-    if spec.mitigation is not None:
-        mitigation = load_record(Mitigation, where["mitigation"])
-        backtest = apply_mitigation(backtest, mitigation, spec.mitigation.choice)
+    backtest: Any = load_record(kind.backtest_type, where["backtest"])
+    groups: Any = load_record(kind.groups_type, where["memberships"])
+    before = backtest.predictions
+    mitigation: Any = None
+    if "mitigation" in where and kind.mitigation_type is not None and kind.apply is not None:
+        mitigation = load_record(kind.mitigation_type, where["mitigation"])
+        backtest = kind.apply(backtest, mitigation, spec)
     predictions = backtest.predictions
-    claims = [*list_claims(record, predictions, memberships)]
-    if mitigation is not None:
-        tried = (unchanged.predictions, mitigation.corrections, memberships)
-        claims += list_option_claims(record, *tried)
-    again = draft_card(
-        drafted.facts,
-        spec,
-        predictions,
-        evaluate_predictions(predictions, spec),
-        audit_predictions(predictions, memberships, spec),
+    claims = kind.claims(record, Replayed(predictions, before, mitigation), groups, spec)
+    judged = Judged(
         quality=load_record(QualityReport, where["quality"]),
         backtest=backtest,
-        explanation=load_record(Explanation, where["explanation"]),
+        evaluation=kind.evaluate(predictions, spec),
+        audit=kind.judge(predictions, groups, spec),
+        explanation=load_record(kind.explanation_type, where["explanation"]),
         mitigation=mitigation,
+        proxies=load_record(Proxies, where["proxies"]),
     )
+    again = kind.draft(drafted.facts, spec, judged)
     told = f"{len(predictions.table):,} predictions and {len(where)} results were read, unchanged."
     return Recount(again, tuple(claims), told)
 

@@ -36,6 +36,7 @@ RANKS = [
         "outside",
         "verify",
     },
+    {"delivery"},
     {"doctor"},
     {"cli", "__main__", "__init__"},
 ]

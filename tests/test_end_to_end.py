@@ -14,17 +14,17 @@ import pytest
 import cityai
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_json
-from cityai.check import cache_rows, check_project
+from cityai.check import check_project
 from cityai.cli.main import run_command
 from cityai.columns import CANDIDATE
 from cityai.data.panel import build_panel
 from cityai.data.snapshot import read_snapshot
 from cityai.errors import TimeError
 from cityai.findings import Status
+from cityai.kinds.demand import cache_rows
 from cityai.modeling.final import predict_rows
 from cityai.result import Result
 from cityai.track.door import import_mlflow, keep_quiet
-from cityai.track.model import list_inputs
 from cityai.track.server import connect_tracking
 from tests.conftest import PROJECT, write_workspace
 
@@ -285,8 +285,8 @@ def test_the_logged_model_predicts_the_same(story: Story, client: Any) -> None:
     rows = cache_rows(project, panel, snapshot)([panel.periods.count]).table
     others = [name for name in final.blend if name != final.trees]
     frame = rows.assign(**{f"{CANDIDATE}{name}": rows["level"] for name in others})
-    frame = frame[list(list_inputs(final))]
-    texts = {name: "str" for name, kind in list_inputs(final).items() if kind == "string"}
+    frame = frame[list(final.list_inputs())]
+    texts = {name: "str" for name, kind in final.list_inputs().items() if kind == "string"}
     (output,) = client.get_run(result.mlflow_run_id).outputs.model_outputs
     mlflow = import_mlflow()
     before = mlflow.get_tracking_uri()

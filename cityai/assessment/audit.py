@@ -19,8 +19,8 @@ from cityai.assessment.gaps import OVERALL, Measures, measure_groups
 from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
 from cityai.assessment.published import Published, hide_coarse_folds
-from cityai.assessment.ranking import rank_groups
 from cityai.assessment.scored import Scored, score_predictions
+from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
 from cityai.assessment.trend import find_trends, follow_folds
 from cityai.assessment.verdicts import count_more_blocks, judge_gap

@@ -138,7 +138,7 @@ def explain_models(
     parts = [_explain_fold(model, rows, spec.models.seed) for model in backtest.models]
     parts = [p for p in parts if len(p.rows)]
     if not parts:
-        return _explain_nothing()
+        return explain_nothing()
     values = pd.concat([p.values for p in parts], ignore_index=True)
     units = pd.concat([p.units for p in parts], ignore_index=True)
     data = pd.concat([p.data for p in parts], ignore_index=True)
@@ -158,14 +158,14 @@ def explain_models(
         alike=ALIKE,
     )
     return Explanation(
-        _rank_drivers(joint, explained[FOLD], families, rows.labels),
+        rank_drivers(joint, explained[FOLD], families, rows.labels),
         _explain_groups(joint, explained[ENTITY], memberships, facts, spec),
         _explain_entities(joint, explained[ENTITY], facts, spec),
         method,
         CAVEAT,
         weight,
         error,
-        (_find_additivity(error, len(explained)),),
+        (judge_additivity(error, len(explained)),),
         explained,
         values,
         data,
@@ -241,12 +241,13 @@ def find_families(data: pd.DataFrame, importance: pd.Series) -> dict[str, tuple[
     return {m[0]: tuple(m) for m in members.values()}
 
 
-def _rank_drivers(
+def rank_drivers(
     joint: pd.DataFrame,
     fold: pd.Series,
     families: dict[str, tuple[str, ...]],
     labels: dict[str, str],
 ) -> pd.DataFrame:
+    """Rank families of features by what they moved, as `Explanation.drivers` holds them."""
     by_fold = joint.abs().groupby(fold.to_numpy()).mean()
     shares = by_fold.div(by_fold.sum(axis=1).replace(0.0, math.nan), axis=0)
     importance = joint.abs().mean()
@@ -332,7 +333,8 @@ def _find_weight(backtest: Backtest) -> float:
     return float(mine.groupby(FOLD)["weight"].sum().mean()) if len(mine) else math.nan
 
 
-def _find_additivity(error: float, rows: int) -> Finding:
+def judge_additivity(error: float, rows: int) -> Finding:
+    """Judge how well the parts of an explanation add up."""
     status = Status.PASS if error <= EXACT else Status.FAIL
     reason = (
         f"On {rows:,} rows the parts of the explanation add up to the model's score, "
@@ -342,7 +344,8 @@ def _find_additivity(error: float, rows: int) -> Finding:
     return Finding("explain.additivity", status, title, reason, error, EXACT, "share")
 
 
-def _explain_nothing() -> Explanation:
+def explain_nothing() -> Explanation:
+    """Return the explanation of a model that cannot be taken apart."""
     drivers = ["feature", "label", "members", "importance", "share", "rank", "stability"]
     finding = Finding(
         "explain.additivity",

@@ -23,6 +23,7 @@ from cityai.data.groups import Membership
 from cityai.findings import Finding, Status, sort_findings
 
 if TYPE_CHECKING:
+    from cityai.data.cases import CaseRows
     from cityai.data.rows import Rows
 
 CODE = "audit.proxy"
@@ -83,7 +84,9 @@ class Proxies:
     findings: tuple[Finding, ...]
 
 
-def find_proxies(rows: Rows, memberships: Sequence[Membership], confidence: float) -> Proxies:
+def find_proxies(
+    rows: Rows | CaseRows, memberships: Sequence[Membership], confidence: float
+) -> Proxies:
     """Find how well features recover the groups of each dimension.
 
     Parameters

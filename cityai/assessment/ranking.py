@@ -1,164 +1,178 @@
-"""How well a score ranks those with the outcome above those without (AUC): a figure, no verdict.
+"""Figures of a ranked list: what its top holds, how well it tells yes from no, what it costs.
 
-It is no ratio of sums, so it has an interval of its own for each group and no gap.
+Every figure comes with the influence of each case on it, so that its interval follows from sums of
+influences over whatever varies together (`clusters`), and that of a difference from differences.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.stats import rankdata
 
-from cityai.assessment import sentences as say
-from cityai.assessment.scored import Scored
-from cityai.assessment.views import View
-from cityai.columns import EVERYWHERE
-from cityai.findings import Status
+from cityai.modeling.calibration import compute_log_loss, to_log_odds
+from cityai.modeling.forecasters import FloatArray
 
-NAME = "auc"
-LEAST = 10
-"""Fewer with the outcome, or fewer without it, give no interval."""
+NO_YES: Final = "no case here was a yes"
+NO_NO: Final = "every case here was a yes"
+NONE_SELECTED: Final = "no case here was selected"
+NO_HALF: Final = "so many cases share the middle score that no half can be told"
+LEAST_HALF: Final = 0.45
+"""Share of the cases that lies above the middle score at least, for a half to be told."""
+NO_PROBABILITY: Final = "the score is an order and no probability"
 
 
-def rank_groups(
-    scored: Scored, views: Sequence[View], confidence: float, least: float
-) -> pd.DataFrame:
-    """Compute the area under the ROC curve by group.
+@dataclass(frozen=True, slots=True)
+class RankingMetric:
+    """One figure of a ranked list.
 
-    Parameters
+    Attributes
     ----------
-    scored : Scored
-        Rows of a yes or no; amounts give an empty frame.
-    views : sequence of View
-        What is looked at. Groups of residents hold no single rows, so they have no figure.
-    confidence : float
-        Of each interval.
-    least : float
-        The policy's threshold.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows as in `Audit.table`, without gap, limit or verdict.
+    name, label : str
+        Stable name, and what it is, in a reader's words.
+    unit : {"share", "ratio", "target"}
+        Of its values; the `target` of the one that has it are days.
+    better : {"low", "high", "one", "zero"}
+        Which value is best.
     """
-    names = scored.sums.names
-    if "with_score" not in names:
-        return pd.DataFrame()
-    score, usable, yes = (
-        scored.sums.values[:, names.index(n)] for n in ("any_score", "with_score", "outcomes")
-    )
-    known = (usable > 0) & (scored.sums.values[:, names.index("known")] > 0)
-    unit = pd.factorize(scored.unit, sort=True)[0][known]
-    repeated = scored.entity is not None and len(np.unique(scored.entity[known])) < len(unit)
-    rows = [
-        row
-        for view in views
-        for row in _rank_view(
-            view, unit, score[known], yes[known] > 0, confidence, least, repeated=repeated
-        )
-    ]
-    return pd.DataFrame(rows)
+
+    name: str
+    label: str
+    unit: Literal["share", "ratio", "target"]
+    better: Literal["low", "high", "one", "zero"]
 
 
-def compute_auc(score: np.ndarray, yes: np.ndarray) -> tuple[float, float]:
-    """Compute the area under the ROC curve and its standard error.
+RECALL: Final = RankingMetric("recall", "share of all true cases found", "share", "high")
+PRECISION: Final = RankingMetric(
+    "precision", "share of selected cases that are true", "share", "high"
+)
+LIFT: Final = RankingMetric(
+    "lift", "found per selected case, over picking at random", "ratio", "high"
+)
+AUC: Final = RankingMetric("auc", "chance that a true case ranks above another", "ratio", "high")
+FIRST_HALF: Final = RankingMetric(
+    "first_half_share", "share of all true cases in the first half", "share", "high"
+)
+FIRST_DAYS: Final = RankingMetric(
+    "first_half_share_by_days", "the same by whole days of the real calendar", "share", "high"
+)
+DAYS_SOONER: Final = RankingMetric(
+    "days_sooner", "days by which a true case is found sooner", "target", "high"
+)
+BRIER: Final = RankingMetric("brier", "mean squared error of the probability", "ratio", "low")
+LOG_LOSS: Final = RankingMetric("log_loss", "surprise at the outcomes", "ratio", "low")
+SLOPE: Final = RankingMetric("calibration_slope", "calibration slope", "ratio", "one")
+INTERCEPT: Final = RankingMetric("calibration_intercept", "calibration intercept", "ratio", "zero")
+CALIBRATION_ERROR: Final = RankingMetric(
+    "calibration_error", "mean distance of probability and outcome over bands", "share", "low"
+)
+CALIBRATION_CHANCE: Final = RankingMetric(
+    "calibration_chance", "the same if every probability held exactly", "share", "low"
+)
 
-    Parameters
+RANKING_METRICS: Final = (
+    RECALL, PRECISION, LIFT, AUC, FIRST_HALF, FIRST_DAYS, DAYS_SOONER, BRIER, LOG_LOSS, SLOPE,
+    INTERCEPT, CALIBRATION_ERROR, CALIBRATION_CHANCE,
+)  # fmt: skip
+"""Figures of a ranked list, in the order shown."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """A figure, and what each of n cases adds to it.
+
+    Attributes
     ----------
-    score : numpy.ndarray
-        (rows,) float64, higher is likelier; equal scores count half.
-    yes : numpy.ndarray
-        (rows,) bool.
+    value : float
+        NaN where undefined.
+    influence : numpy.ndarray
+        Shape (n,), adds up to 0: the figure's first-order change with the case.
+    reason : str
+        Why there is no value.
+    """
 
-    Returns
-    -------
-    tuple of float
-        NaN, NaN without both kinds; a NaN error with fewer than two of a kind.
+    value: float
+    influence: FloatArray
+    reason: str = ""
+
+
+def refuse(count: int, reason: str) -> Estimate:
+    """Return a figure that is undefined, with its reason."""
+    return Estimate(float("nan"), np.zeros(count), reason)
+
+
+def measure_ratio(top: FloatArray, bottom: FloatArray, undefined: str) -> Estimate:
+    """Measure ``sum(top) / sum(bottom)``."""
+    total = float(bottom.sum())
+    if total <= 0:
+        return refuse(len(top), undefined)
+    value = float(top.sum()) / total
+    return Estimate(value, (top - value * bottom) / total)
+
+
+def measure_precision(truth: FloatArray, decision: FloatArray) -> Estimate:
+    """Measure the share of selected cases that are true."""
+    return measure_ratio(truth * decision, decision, NONE_SELECTED)
+
+
+def measure_recall(truth: FloatArray, decision: FloatArray) -> Estimate:
+    """Measure the share of true cases that are selected."""
+    return measure_ratio(truth * decision, truth, NO_YES)
+
+
+def measure_lift(truth: FloatArray, decision: FloatArray) -> Estimate:
+    """Measure precision over the share of yes among all: what picking at random would find."""
+    precision = measure_precision(truth, decision)
+    base = measure_ratio(truth, np.ones(len(truth)), NO_YES)
+    if not np.isfinite(precision.value) or not base.value > 0:
+        return refuse(len(truth), precision.reason or NO_YES)
+    value = precision.value / base.value
+    return Estimate(value, (precision.influence - value * base.influence) / base.value)
+
+
+def measure_auc(truth: FloatArray, score: FloatArray) -> Estimate:
+    """Measure the chance that a true case ranks above another one, ties counting half.
 
     Notes
     -----
-    The error is that of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44(3)), by midranks
-    (Sun and Xu 2014, IEEE Signal Processing Letters 21(11)). Rows are taken as independent.
+    The influences are DeLong's placement values (DeLong, DeLong and Clarke-Pearson 1988, Biometrics
+    44(3)), by midranks (Sun and Xu 2014, doi:10.1109/LSP.2014.2337313).
     """
-    above, below = score[yes], score[~yes]
-    if not len(above) or not len(below):
-        return math.nan, math.nan
-    rank = stats.rankdata(score)
-    over_below = (rank[yes] - stats.rankdata(above)) / len(below)
-    under_above = 1 - (rank[~yes] - stats.rankdata(below)) / len(above)
-    area = float(over_below.mean())
-    if min(len(above), len(below)) < 2:
-        return area, math.nan
-    variance = over_below.var(ddof=1) / len(above) + under_above.var(ddof=1) / len(below)
-    return area, math.sqrt(variance)
+    yes = truth == 1
+    m, n = int(yes.sum()), int((~yes).sum())
+    if not m or not n:
+        return refuse(len(truth), NO_YES if not m else NO_NO)
+    everyone = rankdata(score)
+    placed = np.empty(len(truth))
+    placed[yes] = (everyone[yes] - rankdata(score[yes])) / n
+    placed[~yes] = 1 - (everyone[~yes] - rankdata(score[~yes])) / m
+    value = float(placed[yes].mean())
+    return Estimate(value, (placed - value) / np.where(yes, m, n))
 
 
-def _rank_view(
-    view: View,
-    unit: np.ndarray,
-    score: np.ndarray,
-    yes: np.ndarray,
-    confidence: float,
-    least: float,
-    *,
-    repeated: bool,
-) -> list[dict[str, object]]:
-    whole = bool(np.isin(view.weights, (0.0, 1.0)).all())
-    group = view.weights.argmax(axis=1)[unit] if whole else np.full(len(unit), -1)
-    order = np.argsort(group, kind="stable")
-    ends = np.searchsorted(group[order], np.arange(len(view.groups) + 1))
-    rows = []
-    for g, name in enumerate(view.groups):
-        held = order[ends[g] : ends[g + 1]]
-        row: dict[str, object] = {
-            "dimension": view.dimension,
-            "group": name,
-            "metric": NAME,
-            **dict.fromkeys(("value", "low", "high"), math.nan),
-            "reference": EVERYWHERE,
-            **dict.fromkeys(("reference_value", "gap", "gap_low", "gap_high"), math.nan),
-            "limit": math.nan,
-            **dict.fromkeys(("n", "amount", "size", "blocks"), math.nan),
-            "status": Status.NOT_APPLICABLE.value,
-            "reason": say.EMPTY,
-            "more_blocks": math.nan,
-        }
-        if view.hidden[g]:
-            hidden = say.SUPPRESSED.format(least=least)
-            rows.append(row | {"status": Status.SUPPRESSED.value, "reason": hidden})
-            continue
-        row |= {"n": float(view.n[g]), "amount": float(view.amount[g]), "size": float(len(held))}
-        if not whole:
-            row["reason"] = say.NO_RANKING_OF_SHARES
-        elif view.n[g] > 0:
-            place = name if view.dimension == EVERYWHERE else f"{view.label}, {name}"
-            row |= _rank_group(place, score[held], yes[held], confidence, repeated=repeated)
-        rows.append(row)
-    return rows
+def measure_brier(truth: FloatArray, chance: FloatArray) -> Estimate:
+    """Measure the mean squared error of a probability (Brier 1950)."""
+    return measure_ratio((chance - truth) ** 2, np.ones(len(truth)), "no case is here")
 
 
-def _rank_group(
-    place: str, score: np.ndarray, yes: np.ndarray, confidence: float, *, repeated: bool
-) -> dict[str, object]:
-    if not len(score):
-        return {"reason": say.NO_RANKING.format(reason="no score with a known outcome is here")}
-    if yes.all() or not yes.any():
-        nobody = "nobody here is without the outcome" if yes.all() else "nobody here had it"
-        return {"reason": say.NO_RANKING.format(reason=nobody)}
-    area, error = compute_auc(score, yes)
-    few = min(int(yes.sum()), int((~yes).sum())) < LEAST
-    reach = 0.0 if few or repeated else float(stats.norm.ppf((1 + confidence) / 2)) * error
-    margin = reach if reach > 0 else math.nan
-    return {
-        "value": area,
-        "low": max(area - margin, 0.0) if margin > 0 else math.nan,
-        "high": min(area + margin, 1.0) if margin > 0 else math.nan,
-        "blocks": float(len(score)),
-        "reason": say.RANKED.format(
-            place=place,
-            value=f"{area:.1%}" if len(score) >= say.FEW_FOR_DECIMALS else f"{area:.0%}",
-        ),
-    }
+def measure_log_loss(truth: FloatArray, chance: FloatArray) -> Estimate:
+    """Measure the mean negative log-likelihood of the outcomes, in nats."""
+    odds = to_log_odds(chance)
+    loss = np.logaddexp(0.0, np.where(truth == 1, -odds, odds))
+    value = compute_log_loss(odds, truth)
+    return Estimate(value, (loss - value) / max(len(truth), 1))
+
+
+def measure_first_half(truth: FloatArray, score: FloatArray, fold: np.ndarray) -> Estimate:
+    """Measure the share of true cases whose score lies above the median score of their fold.
+
+    Undefined where so many share that score that fewer than `LEAST_HALF` lie above it.
+    """
+    middle = pd.Series(score).groupby(fold).transform("median").to_numpy(np.float64)
+    above = (score > middle).astype(np.float64)
+    if above.mean() < LEAST_HALF:
+        return refuse(len(truth), NO_HALF)
+    return measure_recall(truth, above)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,18 @@ from cityai.data.given_groups import GivenGroups
 from cityai.errors import DataError
 from cityai.modeling.predictions import Predictions
 from cityai.spec.audit_file import AuditFileSpec
+from cityai.spec.project import JudgedSpec
 
 MOST_CELLS = 150_000_000
 """Moments x units x sums that are held at once."""
 REPRESENTATION = "representation"
 """The limit on the shares of the rows against the population."""
+INSPECTED_MORE = "inspected_more"
+"""The limit on how much more one looked at some than at everyone."""
+COUNTED = (REPRESENTATION, INSPECTED_MORE)
 NOT_YET = "no outcome is known yet, so nothing can be said about it"
+
+SpecT = TypeVar("SpecT", bound=JudgedSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +145,15 @@ def _score_amounts(table: pd.DataFrame) -> tuple[Sums, tuple[Metric, ...]]:
     )
 
 
-def fit_limits(spec: AuditFileSpec, metrics: tuple[Metric, ...]) -> AuditFileSpec:
+def fit_limits(spec: SpecT, metrics: tuple[Metric, ...]) -> SpecT:
     """Leave out the policy's limits on figures of another kind, and those of no metric.
 
-    The audit file's own limits stay, so that a name that nobody knows is refused; its limit on
-    `representation`, which is counted and no metric, goes.
+    The audit's own limits stay, so that a name that nobody knows is refused; those on what is
+    counted and no metric (`representation`, `inspected_more`) go.
     """
     names = {metric.name for metric in metrics}
     policy = {name: limit for name, limit in spec.policy.limits.items() if name in names}
-    own = {name: limit for name, limit in spec.audit.limits.items() if name != REPRESENTATION}
+    own = {name: limit for name, limit in spec.audit.limits.items() if name not in COUNTED}
     return spec.model_copy(
         update={
             "policy": spec.policy.model_copy(update={"limits": policy}),

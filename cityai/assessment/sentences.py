@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Protocol
 
 from cityai.assessment.metrics import Metric
 from cityai.findings import Status
@@ -32,6 +32,8 @@ TOLD: Final[dict[str, str]] = {
     "calibration": "the scores added up to {value} times the outcomes",
     "brier": "the mean squared error of the score was {value}",
     "mean_score": "the mean score was {value}",
+    "selection_for_need": "its share of those selected was {value} times its share of true need",
+    "exposure_for_need": "its share of attention by rank was {value} times its share of true need",
 }
 BASELINE_TOLD: Final = "the error was {value} times that of the baseline {baseline}"
 
@@ -89,7 +91,23 @@ def say_share(share: float, digits: int = 1) -> str:
     return exact
 
 
-def say_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
+class Called(Protocol):
+    """A figure with a name and a unit: a metric of any kind of question."""
+
+    @property
+    def name(self) -> str:
+        """Stable name."""
+
+    @property
+    def label(self) -> str:
+        """What it is, in a reader's words."""
+
+    @property
+    def unit(self) -> str:
+        """`share`, `ratio`, or `target`."""
+
+
+def say_value(metric: Called, value: float, unit: str, digits: int = 1) -> str:
     """Say a metric's value in its unit."""
     if metric.name == "bias":
         return f"{abs(value):.{digits}%} too {'high' if value > 0 else 'low'}" if value else "level"
@@ -98,7 +116,7 @@ def say_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
     return f"{value:,.3g} {unit}" if metric.unit == "target" else f"{value:.2f}"
 
 
-def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1) -> str:
+def say_gap(metric: Called, gap: float, unit: str, digits: int = 1) -> str:
     """Say a difference: in percentage points for shares."""
     if metric.unit == "share":
         points = f"{round(gap * 100, digits) or 0.0:+.{digits}f}"
@@ -160,7 +178,7 @@ def tell_verdict(
 
 
 def tell_comparison(
-    baseline: str, metric: Metric, ours: float, theirs: float, status: Status, unit: str
+    baseline: str, metric: Called, ours: float, theirs: float, status: Status, unit: str
 ) -> str:
     """Say how the forecast compares with a baseline."""
     name = baseline.replace("_", " ")

@@ -84,8 +84,42 @@ METRICS: Final[dict[str, MetricWords]] = {
         "Scores against outcomes", "sum of the scores over the number of outcomes", "ratio"
     ),
     "brier": MetricWords("Brier score", "mean squared error of the score; low is good", "ratio"),
+    "recall": MetricWords(
+        "Found at the capacity", "of all true cases, the share that is selected", "share"
+    ),
+    "lift": MetricWords(
+        "Found per selected case", "as a multiple of picking at random; 1 is no better", "ratio"
+    ),
     "auc": MetricWords(
-        "Ranking (AUC)", "pairs in which the score was higher for the one with the outcome", "ratio"
+        "Telling apart", "chance that a true case ranks above another; a coin gives 0.5", "ratio"
+    ),
+    "first_half_share": MetricWords(
+        "Found in the first half", "of all true cases, the share in the first half", "share"
+    ),
+    "first_half_share_by_days": MetricWords(
+        "Found in the first half of the days", "the same, by whole days", "share"
+    ),
+    "days_sooner": MetricWords(
+        "Days sooner", "by which a true case is reached, on average over the true cases", "days"
+    ),
+    "log_loss": MetricWords("Log loss", "surprise at the outcomes; low is good", "ratio"),
+    "calibration_slope": MetricWords(
+        "Slope of calibration", "1 is right; below 1 the probabilities are too extreme", "ratio"
+    ),
+    "calibration_intercept": MetricWords(
+        "Intercept of calibration", "0 is right; above 0 the probabilities are too low", "ratio"
+    ),
+    "calibration_error": MetricWords(
+        "Error of calibration", "mean distance of probability and outcome over bands", "share"
+    ),
+    "calibration_chance": MetricWords(
+        "The same by chance", "if every probability held exactly", "share"
+    ),
+    "selection_for_need": MetricWords(
+        "Selected for its need", "share of the selected over share of the true cases", "ratio"
+    ),
+    "exposure_for_need": MetricWords(
+        "Rank for its need", "share of the exposure by rank over share of the true cases", "ratio"
     ),
     "mean_score": MetricWords("Mean score", "average of the score", "ratio"),
 }
@@ -153,6 +187,13 @@ COMPARED: Final[dict[str, str]] = {
     "error": "Could not be checked",
 }
 """Outcomes of a comparison with a baseline."""
+
+FOUND: Final[dict[str, str]] = {
+    **COMPARED,
+    "pass": "This list finds more",
+    "fail": "This list finds less",
+}
+"""Outcomes of a comparison of lists."""
 
 PAIR: Final = " * "
 """Between the names of two dimensions whose groups are combined."""
@@ -311,6 +352,9 @@ def name_baseline(name: str, period: str) -> str:
         "seasonal_naive": _SAME_SEASON.get(period, "the same season before"),
         "same_period_last_year": f"the same {period} last year",
         "recent_mean": f"the average of the last {period}s",
+        "actual_order": "the order that really happened",
+        "past_rate": "each one's own past rate",
+        "city_score": "the city's own score",
     }.get(name, name.replace("_", " "))
 
 
@@ -319,6 +363,7 @@ def name_candidate(name: str) -> str:
     return {
         "blend": "Weighted mean of the models below",
         "lightgbm": "Gradient-boosted trees (LightGBM)",
+        "logistic": "Logistic regression",
         "theta": "Theta (trend and season)",
         "smoothing": "Exponential smoothing",
         "trees": "Gradient-boosted trees (LightGBM)",

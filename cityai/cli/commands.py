@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -104,6 +105,59 @@ def audit(
     from cityai.cli.summary import write_audited
 
     typer.echo(write_audited(audited, Path.cwd(), measure_width()))
+
+
+@app.command()
+def predict(
+    project: ProjectPath,
+    as_of: Annotated[
+        datetime,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day on which the question is asked."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where to; the workspace's private folder without it."),
+    ] = None,
+    run: Annotated[
+        str, typer.Option("--run", help="MLflow's id of a run; the latest finished one without it.")
+    ] = "",
+    sheets: Annotated[
+        int, typer.Option("--sheets", min=0, max=1000, help="Pages to write, from the first row.")
+    ] = 0,
+) -> None:
+    """Predict a moment with the model of a run: a list or a forecast, with reasons."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress:
+        from cityai.delivery.predict import predict_project
+
+        delivered = predict_project(
+            loaded, as_of, out=out, run_id=run, sheets=sheets, progress=progress
+        )
+    from cityai.cli.lists import write_delivered
+
+    typer.echo(write_delivered(delivered, Path.cwd(), measure_width()))
+
+
+@app.command()
+def misses(
+    project: ProjectPath,
+    count: Annotated[int, typer.Option("--count", min=1, max=200, help="Pages to write.")] = 10,
+) -> None:
+    """Write pages on the replay's worst misses, for a reviewer; private."""
+    from cityai.cli.console import measure_width, tell_progress
+    from cityai.spec.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress:
+        from cityai.delivery.misses import show_misses
+
+        missed = show_misses(loaded, count, progress)
+    from cityai.cli.lists import write_missed
+
+    typer.echo(write_missed(missed, Path.cwd(), measure_width()))
 
 
 @app.command()

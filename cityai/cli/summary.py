@@ -43,17 +43,20 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     overall = metrics[metrics["slice_kind"] == EVERYWHERE]
     findings = sort_findings(result.findings)
     spec = result.project.spec
+    listed = "recall" in set(overall["metric"])
+    how_good = _tell_figures(result.card) if listed else _tell_accuracy(overall, result)
+    decides = "recall" if listed else "wape"
     blocks = [
-        ("How good", _tell_accuracy(overall, result)),
-        ("Against", _tell_baselines(overall, result.evaluation.comparisons)),
+        ("How good", how_good),
+        ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),
         ("For whom", _tell_groups(result.audit)),
         ("Missing", _tell_missing(findings, len(result.card.gaps))),
-        ("Card", [_show_path(result.card_path, here)]),
+        ("Card", [show_path(result.card_path, here)]),
         ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(result.seconds)]),
     ]
     head = f"{spec.title}, {spec.city.name}"
-    return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
+    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(blocks, width)])
 
 
 def write_audited(audited: Audited, here: Path, width: int) -> str:
@@ -66,25 +69,29 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
         ("For whom", _tell_groups(judged.audit)),
         ("Shares", _tell_shares(judged)),
         ("Missing", _tell_missing(judged.findings, len(audited.card.gaps))),
-        ("Card", [_show_path(audited.card_path, here)]),
+        ("Card", [show_path(audited.card_path, here)]),
         ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(audited.seconds)]),
     ]
     head = f"{spec.title}, {spec.city.name}"
-    return "\n".join(["", *textwrap.wrap(head, width), "", *_align(blocks, width)])
+    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(blocks, width)])
 
 
 def write_check(checked: Checked, width: int) -> str:
     """Return the closing words of a check."""
-    tests = [fold for fold in checked.folds.folds if fold.role == "test"]
-    asked = f"{len(tests)} moments, {tests[0].as_of:%Y-%m-%d} to {tests[-1].as_of:%Y-%m-%d}"
+    windows = checked.folds.to_table()
+    asked_at = windows.loc[windows["role"] == "test", "as_of"]
+    first, last = asked_at.iloc[0], asked_at.iloc[-1]
+    asked = f"{len(asked_at)} moments, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     counts = checked.quality.counts
     rows = f"{counts.accepted:,} of {counts.read:,} used, {counts.rejected:,} rejected, "
     blocks = [
         ("Rows", [f"{rows}{counts.out_of_scope:,} out of scope"]),
         ("Asked", [asked]),
     ]
-    return "\n".join(["", *_align(blocks, width), "", write_findings(checked.findings, width)])
+    return "\n".join(
+        ["", *align_blocks(blocks, width), "", write_findings(checked.findings, width)]
+    )
 
 
 def write_findings(findings: Iterable[Finding], width: int) -> str:
@@ -125,7 +132,7 @@ def _tell_accuracy(overall: pd.DataFrame, result: Result) -> list[str]:
     return [*lines, held, f"on {folds} moments of the past, {entities:,} {word}"]
 
 
-def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame, decides: str) -> list[str]:
     names = sorted(
         str(model).removeprefix(BASELINE)
         for model in set(overall["model"])
@@ -134,14 +141,14 @@ def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame) -> list[st
     longest = max((len(name) for name in names), default=0)
     lines = []
     for name in names:
-        error = _say_share(_pick(overall, f"{BASELINE}{name}", "wape"))
-        verdict = _find_verdict(comparisons, name)
+        error = _say_share(_pick(overall, f"{BASELINE}{name}", decides))
+        verdict = _find_verdict(comparisons, name, decides)
         lines.append(f"{name.replace('_', ' '):<{longest}}  {error:>7}  {verdict}".rstrip())
     return lines or ["no baseline could be computed"]
 
 
-def _find_verdict(comparisons: pd.DataFrame, name: str) -> str:
-    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == "wape")]
+def _find_verdict(comparisons: pd.DataFrame, name: str, decides: str) -> str:
+    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == decides)]
     if rows.empty:
         return ""
     words = {
@@ -233,7 +240,8 @@ def _tell_finding(finding: Finding, width: int) -> list[str]:
     ]
 
 
-def _align(blocks: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:
+def align_blocks(blocks: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:
+    """Return labelled blocks of text as lines, the labels in a column of their own."""
     lines = []
     for label, texts in blocks:
         for i, text in enumerate(texts):
@@ -260,5 +268,6 @@ def _say_share(value: float) -> str:
     return f"{value:.1%}" if math.isfinite(value) else "not known"
 
 
-def _show_path(path: Path, here: Path) -> str:
+def show_path(path: Path, here: Path) -> str:
+    """Return a path as seen from a folder, where it lies in it."""
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

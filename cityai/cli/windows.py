@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable, Mapping
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from cityai.modeling.split import Folds
+    import pandas as pd
+
+
+class Windows(Protocol):
+    """The folds of any kind of question."""
+
+    def to_table(self) -> pd.DataFrame:
+        """Return them as dates, one row a fold."""
+
 
 FINE = {"learn": "█", "wait": "░", "test": "▓", "rest": "·"}
 COARSE = {"learn": "#", "wait": "-", "test": "T", "rest": "."}
@@ -15,43 +25,33 @@ MARGIN = 51
 """Columns of a line before its picture."""
 
 
-def draw_folds(folds: Folds, width: int, *, fine: bool) -> str:
+def draw_folds(folds: Windows, width: int, *, fine: bool) -> str:
     """Return the windows of a backtest as dates and as a picture, a line a fold.
 
     Parameters
     ----------
-    folds : Folds
-        The planned backtest.
+    folds : Windows
+        The planned backtest, of any kind of question.
     width : int
         Columns of the terminal.
     fine : bool
         Whether it knows block characters.
     """
     marks = FINE if fine else COARSE
-    last = max(fold.test_last for fold in folds.folds)
-    first = min(fold.test_first for fold in folds.folds)
-    begin = max(0, first - max(4, (last - first) // 4))  # before that all is learnt from
+    table = folds.to_table()
+    first, last = table["test_from"].min(), table["test_until"].max()
+    begin = first - max((last - first) / 4, timedelta(days=28))  # before that all is learnt from
     cells = max(width - MARGIN, 10)
+    edges = [begin + (last - begin) * i / cells for i in range(cells + 1)]
     lines = [f"{'fold':<13}{'asked at':<12}{'learns until':<14}{'tested on'}"]
-    for fold in folds.folds:
-        name = f"test {fold.number}" if fold.role == "test" else "calibration"
-        starts = folds.periods.starts(last + 2)
-        bar = "".join(
-            marks[_name_part(fold, first, past)]
-            for first, past in _cut_axis(begin, last + 1, cells)
-        )
-        dates = (
-            f"{fold.as_of:%Y-%m-%d}",
-            f"< {starts[fold.train_until]:%Y-%m-%d}",
-            f"{starts[fold.test_first]:%Y-%m-%d}",
-        )
-        lines.append(f"{name:<13}{dates[0]:<12}{dates[1]:<14}{dates[2]:<12}{bar}")
-    count = folds.folds[-1].test_last - folds.folds[-1].test_first + 1
-    legend = (
-        f"{marks['learn']} learnt from   {marks['wait']} not yet final   "
-        f"{marks['test']} tested on ({count} x {folds.periods.freq})"
-    )
-    return "\n".join([*lines, "", legend])
+    for row in table.to_dict("records"):
+        name = f"test {row['fold']}" if row["role"] == "test" else "calibration"
+        bar = "".join(marks[_name_part(row, a + (b - a) / 2)] for a, b in pairwise(edges))
+        asked, known, tested = (row[key] for key in ("as_of", "labels_until", "test_from"))
+        dates = f"{asked:%Y-%m-%d}  < {known:%Y-%m-%d}  {tested:%Y-%m-%d}"
+        lines.append(f"{name:<13}{dates}  {bar}")
+    legend = f"{marks['learn']} learnt from   {marks['wait']} not yet final   "
+    return "\n".join([*lines, "", f"{legend}{marks['test']} tested on"])
 
 
 def write_yaml(content: object, depth: int = 0) -> str:
@@ -74,17 +74,10 @@ def _write_inside(value: object, depth: int) -> str:
     return f"\n{write_yaml(value, depth + 1)}"
 
 
-def _cut_axis(begin: int, end: int, cells: int) -> list[tuple[int, int]]:
-    count = min(end - begin, cells)
-    edges = [begin + (end - begin) * i // count for i in range(count + 1)]
-    return list(pairwise(edges))
-
-
-def _name_part(fold: object, first: int, past: int) -> str:
-    """Name what most of the periods from `first` to before `past` are to a fold."""
-    test_first, test_last = getattr(fold, "test_first", 0), getattr(fold, "test_last", 0)
-    if first <= test_last and past > test_first:
+def _name_part(row: Mapping[Hashable, Any], moment: datetime) -> str:
+    """Name what a moment is to a fold."""
+    if row["test_from"] <= moment < row["test_until"]:
         return "test"
-    if past <= getattr(fold, "train_until", 0):
+    if moment < row["labels_until"]:
         return "learn"
-    return "wait" if first < test_first else "rest"
+    return "wait" if moment < row["test_from"] else "rest"

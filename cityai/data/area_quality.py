@@ -14,7 +14,7 @@ from cityai.data.phrases import list_names, write_share
 from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
 from cityai.data.snapshot import Snapshot
 from cityai.findings import Finding, Status
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec, ProjectSpec
 
 SURE: Final = 3.0
 """Standard errors by which an area must differ from the city."""
@@ -44,13 +44,13 @@ def judge_areas(
     if snapshot.areas is None:
         return ()
     return (
-        *_compare_areas(measures, spec),
-        _count_unknown(snapshot),
+        *compare_areas(measures, spec),
+        count_unknown(snapshot.quality_facts),
         *_find_silent_areas(snapshot, spec),
     )
 
 
-def _compare_areas(measures: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
+def compare_areas(measures: pd.DataFrame, spec: JudgedSpec) -> Iterator[Finding]:
     """Say for each measure which areas' figures are clearly worse than the city's."""
     limit = spec.policy.quality.area_gap
     keys = ["dimension", "measure"]
@@ -88,9 +88,8 @@ def _compare_areas(measures: pd.DataFrame, spec: ProjectSpec) -> Iterator[Findin
         )
 
 
-def _count_unknown(snapshot: Snapshot) -> Finding:
+def count_unknown(facts: pd.DataFrame) -> Finding:
     """Count the rows that name an area which is in no area table."""
-    facts = snapshot.quality_facts
     facts = facts[facts["fact"] == UNKNOWN_AREA]
     whole = facts[facts["slice_kind"] == "overall"].iloc[0]
     codes, rows, kept = int(whole["figure"]), int(whole["total"]), int(whole["good"])

@@ -12,12 +12,12 @@ from cityai.data.contract import Contract
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.data.source.functions import EXACT
 from cityai.errors import DataError
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import AskedSpec, ProjectSpec
 
 COUNT: Final = "n"
 
 
-def check_names(placed: Table, contract: Contract, spec: ProjectSpec, where: str) -> None:
+def check_names(placed: Table, contract: Contract, spec: AskedSpec, where: str) -> None:
     """Refuse names of several columns that would join into one."""
     names = [f"v{contract.place(name)}" for name in spec.question.entity.columns]
     if len(names) == 1:

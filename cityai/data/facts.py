@@ -12,7 +12,7 @@ from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.judged import ACCEPTED, OUT_OF_SCOPE, add_days, index_period
 from cityai.data.periods import Periods
 from cityai.data.source.engine import Table, fetch_frame
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import AskedSpec
 
 UNKNOWN_AREA: Final = "unknown_area"
 FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
@@ -23,7 +23,7 @@ def collect_facts(
     rows: Table,
     contract: Contract,
     periods: Periods,
-    spec: ProjectSpec,
+    spec: AskedSpec,
     area_ids: Sequence[str] | None,
 ) -> pd.DataFrame:
     """Count what the quality report shows, in total and by area.
@@ -119,7 +119,7 @@ def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.D
     ]
 
 
-def _pair_columns(rows: Table, contract: Contract, spec: ProjectSpec) -> dict[Any, Any]:
+def _pair_columns(rows: Table, contract: Contract, spec: AskedSpec) -> dict[Any, Any]:
     pairs: dict[tuple[str, str], tuple[Any, Any]] = {}
     everything = rows["n"].notnull()
     for i, (name, column) in enumerate(contract.columns.items()):
@@ -127,7 +127,7 @@ def _pair_columns(rows: Table, contract: Contract, spec: ProjectSpec) -> dict[An
         is_filled = (rows[f"v{i}"].notnull() | reason.notnull()) & (
             reason.isnull() | (reason != MISSING)
         )
-        if column.required or name == spec.question.value:
+        if column.required or name == spec.amount:
             pairs["filled", name] = (is_filled, everything)
         pairs["valid", name] = (reason.isnull(), is_filled)
         if any(x is not None for x in (column.min, column.max, column.allowed, column.pattern)):
@@ -142,7 +142,7 @@ def _pair_rows(
     rows: Table,
     contract: Contract,
     periods: Periods,
-    spec: ProjectSpec,
+    spec: AskedSpec,
     area_ids: Sequence[str] | None,
 ) -> dict[Any, Any]:
     everything = rows["n"].notnull()
@@ -152,7 +152,7 @@ def _pair_rows(
         keeps = keeps & (reason.isnull() | (reason == MISSING))
     pairs: dict[tuple[str, str], tuple[Any, Any]] = {("contract", ""): (keeps, everything)}
     accepted = rows["status"] == ACCEPTED
-    if spec.data.key:
+    if spec.row_key:
         pairs["unique", ""] = (~rows["repeats"], accepted | rows["repeats"])
     if area_ids is not None:
         pairs["area_known", ""] = (rows["a"].isin(list(area_ids)), rows["a"].notnull())
@@ -173,7 +173,7 @@ def _find_end(moment: Any, periods: Periods) -> Any:
 
 
 def _collect_delays(
-    rows: Table, periods: Periods, spec: ProjectSpec, area_ids: Sequence[str] | None
+    rows: Table, periods: Periods, spec: AskedSpec, area_ids: Sequence[str] | None
 ) -> list[pd.DataFrame]:
     """Return the median days from event to record, where that is a column of the data."""
     if spec.data.known.column is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY
@@ -12,6 +14,7 @@ from cityai.data.given import Given
 from cityai.data.groups import Membership, build_membership
 from cityai.findings import Finding, Status
 from cityai.spec.audit_file import AuditFileSpec
+from cityai.spec.project import DimensionSpec
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,47 @@ def divide_given(given: Given, areas: pd.DataFrame | None, spec: AuditFileSpec) 
         As `cityai.data.groups.build_memberships`.
     """
     described = given.groups.assign(**{AREA: given.table[AREA]})
-    if any(d.attribute == "entity" for d in spec.audit.dimensions.values()):
-        described[ENTITY] = given.table[ENTITY]
+    entity = given.table[ENTITY].to_numpy(object).astype(str)
+    return divide_rows(entity, described, areas, spec.audit.dimensions)
+
+
+def divide_rows(
+    entity: npt.NDArray[np.str_],
+    described: pd.DataFrame,
+    areas: pd.DataFrame | None,
+    dimensions: Mapping[str, DimensionSpec],
+    area_column: str | None = None,
+) -> GivenGroups:
+    """Build the memberships of rows that say themselves which groups they are in.
+
+    Parameters
+    ----------
+    entity : numpy.ndarray
+        (rows,) str: whom each row is about.
+    described : pandas.DataFrame
+        (rows, columns): `area_id` and the columns that divide, None where missing.
+    areas : pandas.DataFrame or None
+        The area table.
+    dimensions : mapping of str to DimensionSpec
+        How to divide.
+    area_column : str, optional
+        What the project calls the area.
+
+    Raises
+    ------
+    SpecError, DataError
+        As `cityai.data.groups.build_memberships`.
+    """
+    if any(d.attribute == "entity" for d in dimensions.values()):
+        described = described.assign(**{ENTITY: entity})
     pattern, found = _find_patterns(described)
     keys = np.array([f"{i:06d}" for i in range(len(found))], dtype=object)
     latest = described.iloc[found].set_axis(pd.Index(keys, name=ENTITY), axis=0)
     memberships = tuple(
-        build_membership(name, dimension, latest.index, latest, areas)
-        for name, dimension in spec.audit.dimensions.items()
+        build_membership(name, dimension, latest.index, latest, areas, area_column)
+        for name, dimension in dimensions.items()
     )
-    return GivenGroups(memberships, keys[pattern], _find_unknown(given, areas))
+    return GivenGroups(memberships, keys[pattern], _find_unknown(described[AREA], areas))
 
 
 def _find_patterns(described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -73,11 +107,10 @@ def _find_patterns(described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return code, np.unique(code, return_index=True)[1]
 
 
-def _find_unknown(given: Given, areas: pd.DataFrame | None) -> tuple[Finding, ...]:
+def _find_unknown(place: pd.Series, areas: pd.DataFrame | None) -> tuple[Finding, ...]:
     if areas is None:
         return ()
     title = "Every row lies in a known area"
-    place = given.table[AREA]
     unknown = place.notna() & ~place.isin(areas.index)
     count, total = int(unknown.sum()), len(place)
     if count:

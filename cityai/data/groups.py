@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, NOT_RECORDED
+from cityai.data.bands import cut_numbers
 from cityai.errors import DataError, SpecError, suggest_name
 from cityai.spec.project import DimensionSpec, ProjectSpec
 
@@ -140,6 +141,7 @@ def build_membership(
     cuts: tuple[float, ...] = ()
     if dimension.attribute is not None:
         kind = "hard"
+        latest = _cut_attribute(dimension, latest)
         weights, residents = _divide_by_attribute(
             dimension.attribute, entities, latest, areas, area_column, where
         )
@@ -156,12 +158,21 @@ def build_membership(
         residents = _count_residents(of_area, table)
     if dimension.population is not None:
         residents = {_clean_label(g) or NOT_RECORDED: n for g, n in dimension.population.items()}
+    if dimension.cuts is not None:
+        weights = weights[[n for n in (*dimension.band_names, NOT_RECORDED) if n in weights]]
     groups = tuple(str(c) for c in weights.columns)
     _check_reference(dimension.reference, groups, where)
     caveat = CAVEAT if kind == "soft" else ""
     return Membership(
         name, dimension.label, kind, groups, weights, residents, dimension.reference, cuts, caveat
     )
+
+
+def _cut_attribute(dimension: DimensionSpec, latest: pd.DataFrame) -> pd.DataFrame:
+    if dimension.cuts is None or dimension.attribute not in latest:
+        return latest
+    named = cut_numbers(latest[dimension.attribute], dimension.cuts, dimension.band_names)
+    return latest.assign(**{str(dimension.attribute): named})
 
 
 def _check_reference(reference: str, groups: tuple[str, ...], where: str) -> None:

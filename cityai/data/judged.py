@@ -14,7 +14,7 @@ from cityai.data.contract import Contract
 from cityai.data.periods import Periods
 from cityai.data.source.engine import Table
 from cityai.errors import SpecError
-from cityai.spec.project import ColumnSpec, KnownSpec, ProjectSpec
+from cityai.spec.project import AskedSpec, ColumnSpec, KnownSpec, ProjectSpec
 
 ACCEPTED: Final = 0
 REJECTED: Final = 1
@@ -42,7 +42,7 @@ def list_required(spec: ProjectSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def judge_rows(converted: Table, contract: Contract, spec: ProjectSpec) -> Table:
+def judge_rows(converted: Table, contract: Contract, spec: AskedSpec) -> Table:
     """Give every row its entity, area, moments, amount and status.
 
     Parameters
@@ -75,14 +75,16 @@ def judge_rows(converted: Table, contract: Contract, spec: ProjectSpec) -> Table
         "e": joined,
         "a": value(entity.area).cast("string") if entity.area else joined.nullif(joined),
         "o": occurred,
-        "y": value(spec.question.value).cast("float64")
-        if spec.question.value
+        "y": value(spec.amount).cast("float64")
+        if spec.amount
         else occurred.isnull().ifelse(None, None).cast("float64"),
     }
     if data.known.column is not None:
         columns["k"] = value(data.known.column)
     else:
-        ends = _find_last_day(occurred, spec) if data.layout == "panel" else occurred
+        ends = occurred
+        if data.layout == "panel" and isinstance(spec, ProjectSpec):
+            ends = _find_last_day(occurred, spec)
         columns["k"] = add_days(ends, data.known.lag_days or 0)
     refused = _any(converted[f"r{i}"].notnull() for i in range(len(contract.columns)))
     outside = _is_outside(converted, contract, spec)
@@ -92,7 +94,7 @@ def judge_rows(converted: Table, contract: Contract, spec: ProjectSpec) -> Table
     return converted.mutate(**columns)
 
 
-def _is_outside(converted: Table, contract: Contract, spec: ProjectSpec) -> Any:
+def _is_outside(converted: Table, contract: Contract, spec: AskedSpec) -> Any:
     data = spec.data
     outside = []
     for name, allowed in data.where.items():

@@ -19,7 +19,7 @@ from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.data.snapshot import RowCounts, Snapshot
 from cityai.findings import Finding, Status, sort_findings
 from cityai.spec.policy import QualityLimits
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import JudgedSpec, ProjectSpec
 
 Dimension = Literal["completeness", "accuracy", "consistency", "timeliness"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
@@ -97,10 +97,10 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     """
     limits = spec.policy.quality
     facts = pd.concat([snapshot.quality_facts, _measure_presence(snapshot, spec)])
-    measures = _measure(facts, limits, spec.policy.small_cell)
+    measures = measure_facts(facts, limits, spec.policy.small_cell)
     by_period = _count_periods(snapshot)
     findings = [
-        *_judge_dimensions(measures, limits, spec),
+        *judge_dimensions(measures, limits, spec),
         *judge_areas(measures, snapshot, spec),
         _find_silent(snapshot, spec),
         _find_empty(by_period, snapshot.periods, spec),
@@ -114,7 +114,8 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     )
 
 
-def _measure(facts: pd.DataFrame, limits: QualityLimits, least: int) -> pd.DataFrame:
+def measure_facts(facts: pd.DataFrame, limits: QualityLimits, least: int) -> pd.DataFrame:
+    """Turn facts into the measures of a `QualityReport`, each held to its limit."""
     rows = []
     facts = facts[facts["slice_kind"].isin(["overall", "area"]) & (facts["fact"] != UNKNOWN_AREA)]
     for fact in facts.to_dict("records"):
@@ -202,8 +203,8 @@ def _count_periods(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
-def _judge_dimensions(
-    measures: pd.DataFrame, limits: QualityLimits, spec: ProjectSpec
+def judge_dimensions(
+    measures: pd.DataFrame, limits: QualityLimits, spec: JudgedSpec
 ) -> Iterator[Finding]:
     """Say for each dimension which figures of the whole lie under the limit."""
     overall = measures[(measures["slice"] == EVERYWHERE) & measures["limit"].notna()]

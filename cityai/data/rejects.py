@@ -12,7 +12,7 @@ from cityai.data.judged import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import AskedSpec
 
 SHOWN_REJECTS: Final = 3
 LISTED_REJECTS: Final = 1_000_000
@@ -52,13 +52,13 @@ def refuse_hopeless(rows: Table, refused: Table, opened: SourceTable, contract: 
     )
 
 
-def find_repeats(rows: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
+def find_repeats(rows: Table, contract: Contract, spec: AskedSpec) -> pd.DataFrame:
     """Find all but one row of each repeated key: n, key, kept.
 
     The one that was known first is kept; ties are broken by the cells, then by the row number, so
     another order of the file keeps the same content.
     """
-    columns = [f"v{contract.place(name)}" for name in spec.data.key]
+    columns = [f"v{contract.place(name)}" for name in spec.row_key]
     if not columns:
         return pd.DataFrame({"n": pd.Series(dtype="int64"), "e": pd.Series(dtype="str")})
     good = rows.filter(rows["status"] == ACCEPTED)

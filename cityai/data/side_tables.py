@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,8 @@ from cityai.errors import DataError
 from cityai.spec.city import AreasSpec
 from cityai.spec.load import Project
 from cityai.spec.load_audit import AuditOrder
-from cityai.spec.project import ColumnSpec, CovariateSpec, SourceSpec
+from cityai.spec.project import AskedSpec, ColumnSpec, CovariateSpec, SourceSpec
+from cityai.spec.risk import EventSpec
 
 AREA_NAME: Final = "area_name"
 POPULATION: Final = "population"
@@ -49,7 +51,7 @@ class SideTable:
     digest: str
 
 
-def read_areas(project: Project | AuditOrder, areas: AreasSpec) -> SideTable:
+def read_areas(project: Project[AskedSpec] | AuditOrder, areas: AreasSpec) -> SideTable:
     """Read the city's areas, indexed by their id.
 
     A column of a CSV file whose every filled cell is a number is a number; the id is always text.
@@ -79,7 +81,9 @@ def read_areas(project: Project | AuditOrder, areas: AreasSpec) -> SideTable:
         ) from None
 
 
-def _read_areas(project: Project | AuditOrder, areas: AreasSpec, path: Path) -> SideTable:
+def _read_areas(
+    project: Project[AskedSpec] | AuditOrder, areas: AreasSpec, path: Path
+) -> SideTable:
     contract = build_contract(
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
     )
@@ -158,8 +162,30 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
     SpecError
         If a key is missing for `by: area` or `by: entity`.
     """
-    path = project.find_path(spec.source.path)
-    columns = {spec.time: ColumnSpec(type="date"), **spec.columns}
+    side = read_side(project, name, spec)
+    return replace(side, table=_combine(side.table, spec, periods))
+
+
+def read_side(
+    project: Project[AskedSpec],
+    name: str,
+    spec: CovariateSpec | EventSpec,
+    section: str = "covariates",
+) -> SideTable:
+    """Read a table with values in time, row by row.
+
+    Returns
+    -------
+    SideTable
+        Its table has the rows that keep the contract, in the order of the source: every declared
+        column under its own name, and `n`, the row's number.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read or most rows break the contract.
+    """
+    columns = {spec.time: _find_moment(spec), **spec.columns}
     required = [spec.time]
     if spec.key is not None and spec.by != "city":
         columns[spec.key] = ColumnSpec(type="text")
@@ -168,14 +194,37 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
     if known is not None and known.column is not None:
         columns.setdefault(known.column, ColumnSpec(type="datetime"))
         required.append(known.column)
+    if isinstance(spec, EventSpec):
+        points = [name for name in (spec.latitude, spec.longitude) if name]
+        columns |= {name: ColumnSpec(type="number") for name in points}
+        required += points
+        if spec.join is not None:
+            columns.setdefault(spec.join.on, ColumnSpec(type="text"))
+    return read_table(project, name, spec.source, columns, required, section)
+
+
+def _find_moment(spec: CovariateSpec | EventSpec) -> ColumnSpec:
+    return ColumnSpec(type="date" if isinstance(spec, CovariateSpec) else "datetime")
+
+
+def read_table(
+    project: Project[AskedSpec],
+    name: str,
+    source: SourceSpec,
+    columns: Mapping[str, ColumnSpec],
+    required: Sequence[str],
+    section: str,
+) -> SideTable:
+    """Read the rows of any table beside the main one, as `read_side`."""
+    path = project.find_path(source.path)
     contract = build_contract(
         columns,
         required,
         zone=project.spec.city.time_zone,
-        decimal=spec.source.decimal,
-        missing=spec.source.missing,
+        decimal=source.decimal,
+        missing=source.missing,
     )
-    with open_source(spec.source, path, list(columns), max_rows=_LIMIT) as opened:
+    with open_source(source, path, list(columns), max_rows=_LIMIT) as opened:
         frame, read = _read_frame(opened, contract)
         digest, cut = opened.digest, len(opened.cut_rows)
         rejects = _list_rejects(frame, contract, name, opened.cut_rows)
@@ -183,14 +232,14 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
     rejected = int((~is_good).sum()) + cut
     if rejected * 2 > read + cut:
         raise DataError(
-            f"{rejected:,} of {read + cut:,} rows of the covariate '{name}' break its contract",
+            f"{rejected:,} of {read + cut:,} rows of the {section.removesuffix('s')} '{name}' "
+            "break its contract",
             where=str(path),
             expected=_describe_first(frame, contract),
-            next_step="correct the contract under `covariates`, or the file",
+            next_step=f"correct the contract under `{section}`, or the file",
         )
     good = frame[is_good].rename(columns={f"v{i}": c for i, c in enumerate(contract.columns)})
-    table = _combine(good, spec, periods)
-    return SideTable(table, read + cut, rejected, rejects, digest)
+    return SideTable(good[[*contract.columns, "n"]], read + cut, rejected, rejects, digest)
 
 
 def _read_frame(opened: SourceTable, contract: Contract) -> tuple[pd.DataFrame, int]:

@@ -174,8 +174,8 @@ def read_snapshot(project: Project, progress: Callable[[str], None] | None = Non
     return replace(
         snapshot,
         covariates={name: side.table for name, side in covariates.items()},
-        rejects=_join_rejects(snapshot.rejects, covariates),
-        quality_facts=_add_covariates(snapshot.quality_facts, covariates),
+        rejects=join_rejects(snapshot.rejects, covariates),
+        quality_facts=add_sides(snapshot.quality_facts, covariates),
         digest=_digest(spec, [digest, *(side.digest for side in sides)]),
     )
 
@@ -199,7 +199,7 @@ def _read_main(
     repeats = find_repeats(rows, contract, spec)
     rows = opened.name("marked", mark_repeats(rows, repeats, opened))
     tell("counting")
-    counts = _count_rows(rows, opened)
+    counts = count_rows(rows, opened)
     placed = place_rows(rows.filter(rows["status"] == ACCEPTED), periods)
     check_names(placed, contract, spec, opened.where)
     area_ids = None if areas is None else list(areas.table.index)
@@ -253,7 +253,8 @@ def _close_axis(rows: Table, periods: Periods) -> Table:
     return rows.mutate(status=is_off.ifelse(OUT_OF_SCOPE, rows["status"]).cast("int8"))
 
 
-def _count_rows(rows: Table, opened: SourceTable) -> RowCounts:
+def count_rows(rows: Table, opened: SourceTable) -> RowCounts:
+    """Count rows by what became of them; those cut out before reading are rejected."""
     found = count_status(rows)
     cut = len(opened.cut_rows)
     return RowCounts(
@@ -264,12 +265,14 @@ def _count_rows(rows: Table, opened: SourceTable) -> RowCounts:
     )
 
 
-def _join_rejects(rejects: pd.DataFrame, covariates: dict[str, SideTable]) -> pd.DataFrame:
+def join_rejects(rejects: pd.DataFrame, covariates: dict[str, SideTable]) -> pd.DataFrame:
+    """List the refused cells of the main table and of those beside it."""
     parts = [rejects, *(side.rejects for side in covariates.values())]
     return pd.concat([part for part in parts if len(part)] or [rejects], ignore_index=True)
 
 
-def _add_covariates(facts: pd.DataFrame, covariates: dict[str, SideTable]) -> pd.DataFrame:
+def add_sides(facts: pd.DataFrame, covariates: dict[str, SideTable]) -> pd.DataFrame:
+    """Add how many rows of the tables beside the main one keep their contracts."""
     rows = [
         {
             "fact": "covariate",

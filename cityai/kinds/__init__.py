@@ -6,7 +6,8 @@ from typing import Final
 
 from cityai.kinds.demand import DEMAND
 from cityai.kinds.kind import Kind
+from cityai.kinds.risk import RISK
 
-KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (DEMAND,)}
+KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (DEMAND, RISK)}
 
 __all__ = ["KINDS", "Kind"]

@@ -2,15 +2,329 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from cityai.kinds.kind import Kind
-from cityai.modeling.baselines import choose_baselines
+import pandas as pd
+
+from cityai.assessment.audit import Audit, audit_predictions
+from cityai.assessment.evaluate import Evaluation, evaluate_predictions
+from cityai.assessment.explain import Explanation, explain_models
+from cityai.assessment.mitigation import Mitigation, evaluate_mitigation
+from cityai.assessment.proxies import Proxies, find_proxies
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    ENTITY,
+    FOLD,
+    PERIOD_START,
+    STEP,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+    Y_TRUE,
+)
+from cityai.data.groups import Membership, build_memberships
+from cityai.data.panel import Panel, build_panel
+from cityai.data.quality import report_quality
+from cityai.data.snapshot import Snapshot, read_snapshot
+from cityai.findings import Finding
+from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
+from cityai.modeling.backtest import Backtest, run_backtest
+from cityai.modeling.baselines import CITY_RULE, choose_baselines
 from cityai.modeling.classical import SMOOTHING, THETA
-from cityai.modeling.forecasters import TreesModel
+from cityai.modeling.final import FinalModel
+from cityai.modeling.forecasters import TreesModel, choose_candidates
+from cityai.modeling.split import Folds, check_folds, plan_folds
+from cityai.spec.load import Project
+from cityai.spec.project import ProjectSpec
+
+if TYPE_CHECKING:
+    from cityai.card.draft import RunFacts
+    from cityai.card.record import CardRecord
+    from cityai.card.verify.claims import Claim
+    from cityai.data.rows import Rows
+    from cityai.modeling.predictions import Predictions
+
+CANDIDATES: Final = (
+    TreesModel("lightgbm", "boosted trees over all entities"),
+    THETA,
+    SMOOTHING,
+)
+LEAK_MOMENTS: Final = 48
+"""Moments, spread over the history, at which features are held against the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The moments at which the past is asked, and what may be used to answer.
+
+    Attributes
+    ----------
+    panel : Panel
+        What was known when.
+    folds : Folds
+        The windows of the backtest.
+    rows_for : callable
+        From origins to their rows; the features are planned once.
+    """
+
+    panel: Panel
+    folds: Folds
+    rows_for: Callable[[Sequence[int]], Rows]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How much of each entity belongs to which group."""
+
+    memberships: tuple[Membership, ...]
+
+
+def check_names(spec: ProjectSpec) -> None:
+    """Refuse a candidate or a limit's metric that does not exist, before any work is done."""
+    from cityai.assessment.decision import require_plan
+    from cityai.assessment.metrics import check_limits, find_metrics
+
+    choose_candidates(CANDIDATES, spec.models.candidates)
+    baselines = [baseline.name for baseline in choose_baselines(spec.question.period)]
+    rule = [] if spec.models.city_rule is None else [CITY_RULE]
+    check_limits(spec.limits, find_metrics([*baselines, *rule]))
+    if spec.mitigation is not None:
+        require_plan(spec)
+
+
+def ask_panel(project: Project, snapshot: Snapshot) -> Asked:
+    """Lay the panel and the folds out."""
+    spec = project.spec
+    panel = build_panel(snapshot, spec)
+    return Asked(panel, plan_folds(panel, spec), cache_rows(project, panel, snapshot))
+
+
+def cache_rows(
+    project: Project, panel: Panel, snapshot: Snapshot
+) -> Callable[[Sequence[int]], Rows]:
+    """Return the function from origins to their rows; the features are planned once."""
+    from cityai.data.features.plan import plan_features
+    from cityai.data.rows import build_rows
+
+    plan = cache(lambda: plan_features(panel, snapshot, project.spec))
+    return lambda origins: build_rows(panel, snapshot, project, origins, plan())
+
+
+def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Finding, ...]:
+    """Prove that features see no future; look for one that is the target itself."""
+    from cityai.data.truncation import check_leaks, check_truncation
+
+    rows = asked.rows_for(_choose_moments(asked))
+    return (
+        check_truncation(asked.panel, snapshot, project),
+        check_leaks(rows, asked.panel, project.spec.policy),
+    )
+
+
+def replay(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
+    """Replay the past."""
+    return run_backtest(
+        asked.panel,
+        asked.rows_for,
+        asked.folds,
+        project.spec,
+        baselines=choose_baselines(project.spec.question.period),
+        candidates=CANDIDATES,
+        city_rule=snapshot.city_rule,
+        progress=say,
+    )
+
+
+def judge(predictions: Predictions, groups: Groups, spec: ProjectSpec) -> Audit:
+    """Audit the forecasts by group."""
+    return audit_predictions(predictions, groups.memberships, spec)
+
+
+def explain(project: Project, backtest: Backtest, asked: Asked, groups: Groups) -> Explanation:
+    """Explain the trees on the test folds' rows."""
+    rows = asked.rows_for([fold.origin for fold in asked.folds.test])
+    return explain_models(backtest, rows, groups.memberships, project.spec)
+
+
+def cover(snapshot: Snapshot) -> Cover:
+    """Tell what the snapshot covers."""
+    periods = snapshot.periods
+    first, last = periods.start(0), periods.start(periods.count)
+    return Cover(first.to_pydatetime(), last.to_pydatetime(), name_entities(snapshot))
+
+
+def name_entities(snapshot: Snapshot) -> pd.DataFrame:
+    """Return each entity's area and its name for readers, as known last.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``entity_id``, ``name``, and ``area_id`` where entities lie in areas.
+    """
+    entities = snapshot.attributes.drop_duplicates(ENTITY, keep="last")
+    named = entities[[ENTITY]].assign(name=entities[ENTITY])
+    if snapshot.areas is None or AREA not in entities:
+        return named.reset_index(drop=True)
+    known = entities[AREA].map(snapshot.areas["area_name"].to_dict())
+    one_each = entities[AREA].nunique() == len(entities)
+    name = known.where(known.notna() & one_each, entities[ENTITY])
+    return named.assign(name=name, **{AREA: entities[AREA]}).reset_index(drop=True)
+
+
+def draft(facts: RunFacts, spec: ProjectSpec, judged: Judged) -> CardRecord:
+    """Draft the card of a forecast."""
+    from cityai.card.draft import draft_card
+
+    return draft_card(
+        facts,
+        spec,
+        judged.backtest.predictions,
+        judged.evaluation,
+        judged.audit,
+        quality=judged.quality,
+        backtest=judged.backtest,
+        explanation=judged.explanation,
+        mitigation=judged.mitigation,
+        proxies=judged.proxies,
+    )
+
+
+def claims(
+    record: CardRecord, replayed: Replayed, groups: Groups, spec: ProjectSpec
+) -> Iterator[Claim]:
+    """Count the card's figures again, those of the options for a gap among them."""
+    from cityai.card.verify.claims import list_claims
+    from cityai.card.verify.options import list_option_claims
+
+    yield from list_claims(record, replayed.predictions, groups.memberships)
+    if replayed.mitigation is not None:
+        corrections = replayed.mitigation.corrections
+        yield from list_option_claims(record, replayed.before, corrections, groups.memberships)
+
+
+def recover(asked: Asked, groups: Groups, spec: ProjectSpec) -> Proxies:
+    """Find how well the inputs recover the groups, on the rows of the test folds."""
+    rows = asked.rows_for([fold.origin for fold in asked.folds.test])
+    return find_proxies(rows, groups.memberships, spec.policy.confidence)
+
+
+def apply_mitigation(backtest: Backtest, mitigation: Mitigation, spec: ProjectSpec) -> Backtest:
+    """Return the backtest with the chosen correction in its forecasts and its final model."""
+    assert spec.mitigation is not None  # noqa: S101 - something was tried only if it was planned
+    choice, own = spec.mitigation.choice, mitigation.corrections
+    ahead = own[(own["option"] == choice) & (own["fold"] == 0) & (own["boost"] == 0)]
+    factors = dict(zip(ahead["entity_id"], ahead["factor"].astype(float), strict=True))
+    final = replace(backtest.final, corrections=factors if choice != "reallocate" else {})
+    return replace(backtest, predictions=mitigation.predictions, final=final)
+
+
+def foresee(project: Project, snapshot: Snapshot, final: FinalModel, as_of: datetime) -> Foreseen:
+    """Forecast the periods that follow a moment, each with what moved it."""
+    from cityai.assessment.reasons import tell_amount, tell_reasons
+    from cityai.modeling.ahead import forecast_ahead
+
+    panel = build_panel(snapshot, project.spec)
+    rows_for = cache_rows(project, panel, snapshot)
+    ahead = forecast_ahead(panel, rows_for, final, project.spec, CANDIDATES, as_of)
+    names = name_entities(snapshot).set_index(ENTITY)["name"]
+    return Foreseen(
+        table=ahead.table,
+        heads=_head_rows(ahead.table, names),
+        tells=_tell_rows(ahead.table, project.spec),
+        reasons=tell_reasons(ahead.drivers, tell_amount(project.spec.question.unit)),
+        trained_until=panel.periods.start(final.origin).to_pydatetime(),
+    )
+
+
+def find_misses(
+    project: Project, snapshot: Snapshot, asked: Asked, backtest: Backtest, count: int
+) -> Foreseen:
+    """Return the forecasts of the test folds that were farthest off, with what moved them."""
+    from cityai.assessment.reasons import tell_amount, tell_reasons
+    from cityai.modeling.ahead import take_fold_apart
+
+    table = backtest.predictions.table
+    off = (table[Y_TRUE] - table[Y_PRED]).abs()
+    worst = table.loc[off.sort_values(ascending=False, kind="stable").index[:count]]
+    columns = [ENTITY, AS_OF, STEP, PERIOD_START, Y_TRUE, Y_PRED, Y_LOW, Y_HIGH, FOLD]
+    worst = worst[columns].reset_index(drop=True)
+    drivers = take_fold_apart(worst, backtest, asked.rows_for)
+    unit, names = project.spec.question.unit, name_entities(snapshot).set_index(ENTITY)["name"]
+    tells = tuple(
+        (f"It came to {true:,.1f} {unit}.", *said)
+        for true, said in zip(worst[Y_TRUE], _tell_rows(worst, project.spec), strict=True)
+    )
+    return Foreseen(
+        table=worst,
+        heads=_head_rows(worst, names),
+        tells=tells,
+        reasons=tell_reasons(drivers, tell_amount(unit)),
+        trained_until=max(worst[AS_OF]).to_pydatetime(),
+    )
+
+
+def _head_rows(table: pd.DataFrame, names: pd.Series) -> tuple[str, ...]:
+    known = table[ENTITY].map(names).fillna(table[ENTITY])
+    starts = table[PERIOD_START]
+    return tuple(f"{n}, {at:%Y-%m-%d}" for n, at in zip(known, starts, strict=True))
+
+
+def _tell_rows(table: pd.DataFrame, spec: ProjectSpec) -> tuple[tuple[str, ...], ...]:
+    unit, held = spec.question.unit, spec.models.coverage
+    return tuple(
+        (
+            f"Forecast for the {spec.question.period} from {row[PERIOD_START]:%Y-%m-%d}: "
+            f"{row[Y_PRED]:,.1f} {unit}; meant to lie between {row[Y_LOW]:,.1f} and "
+            f"{row[Y_HIGH]:,.1f} in {held:.0%} of cases.",
+        )
+        for row in table.to_dict("records")
+    )
+
+
+def _choose_moments(asked: Asked) -> list[int]:
+    """Choose moments to look for leaks at: a few folds alone are too few to tell one by."""
+    last = asked.folds.test[-1].origin
+    moments = [origin for origin in range(last, 0, -1) if asked.panel.active[origin].any()]
+    spread = moments[:: max(len(moments) // LEAK_MOMENTS, 1)]
+    return sorted({*spread, *(fold.origin for fold in asked.folds.folds)})
+
 
 DEMAND: Final = Kind(
     name="demand",
+    check=check_names,
+    source_type=Snapshot,
+    backtest_type=Backtest,
+    groups_type=Groups,
+    evaluation_type=Evaluation,
+    audit_type=Audit,
+    explanation_type=Explanation,
+    final_type=FinalModel,
+    read=read_snapshot,
+    report=report_quality,
+    ask=ask_panel,
+    check_time=check_time,
+    check_folds=lambda snapshot, asked: (check_folds(asked.folds, asked.panel),),
+    replay=replay,
+    divide=lambda snapshot, spec: Groups(build_memberships(snapshot, spec)),
+    evaluate=evaluate_predictions,
+    judge=judge,
+    explain=explain,
+    cover=cover,
+    draft=draft,
+    claims=claims,
+    recover=recover,
+    foresee=foresee,
+    find_misses=find_misses,
     baselines=choose_baselines,
-    candidates=(TreesModel("lightgbm", "boosted trees over all entities"), THETA, SMOOTHING),
+    candidates=CANDIDATES,
+    mitigation_type=Mitigation,
+    mitigate=lambda backtest, asked, groups, spec: evaluate_mitigation(
+        backtest, asked.panel, groups.memberships, spec
+    ),
+    apply=apply_mitigation,
 )

@@ -2,27 +2,215 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from cityai.modeling.forecasters import Candidate, SeriesModel
-from cityai.spec.project import Period
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.proxies import Proxies
+    from cityai.assessment.reasons import Reasons
+    from cityai.card.draft import RunFacts
+    from cityai.card.record import CardRecord
+    from cityai.card.verify.claims import Claim
+    from cityai.data.quality import QualityReport
+    from cityai.findings import Finding
+    from cityai.modeling.predictions import Predictions
+    from cityai.spec.load import Project
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What the source covers, for the card.
+
+    Attributes
+    ----------
+    first, last : datetime
+        First day that the data cover, and the first day that they no longer cover.
+    entities : pandas.DataFrame or None
+        ``entity_id``, ``name`` and, where known, ``area_id``; None where entities stay unnamed.
+    """
+
+    first: datetime
+    last: datetime
+    entities: pd.DataFrame | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The records that a card is drafted from; each one's class documents its tables.
+
+    Attributes
+    ----------
+    quality, backtest, evaluation, audit, explanation
+        Of the kind's own classes; every audit is an `Audit`.
+    mitigation : Any
+        What was tried to close a gap; None where the project names none.
+    proxies : Proxies or None
+        How well the inputs recover the groups.
+    """
+
+    quality: QualityReport
+    backtest: Any
+    evaluation: Any
+    audit: Any
+    explanation: Any
+    mitigation: Any = None
+    proxies: Proxies | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What every record found, in the order of the records."""
+        records = (
+            self.quality,
+            self.backtest,
+            self.evaluation,
+            self.audit,
+            self.explanation,
+            self.mitigation,
+            self.proxies,
+        )
+        return tuple(f for record in records if record is not None for f in record.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The predictions that a card was made from.
+
+    Attributes
+    ----------
+    predictions : Predictions
+        Those that were judged.
+    before : Predictions
+        The same before any mitigation.
+    mitigation : Any
+        What was tried to close a gap; None where the project names none.
+    """
+
+    predictions: Predictions
+    before: Predictions
+    mitigation: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a model says about some rows, and why, for people who work with them.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a prediction, in the order in which it is to be read: who, when, ``y_pred`` and
+        what surrounds it.
+    heads : tuple of str
+        What each row is about, for the head of a page.
+    tells : tuple of tuple of str
+        What is said of each row, in sentences.
+    reasons : Reasons
+        Why, for each row of `table`.
+    trained_until : datetime
+        The model learnt from what was known before this moment.
+    notes : tuple of str
+        What is to be known of all rows.
+    """
+
+    table: pd.DataFrame
+    heads: tuple[str, ...]
+    tells: tuple[tuple[str, ...], ...]
+    reasons: Reasons
+    trained_until: datetime
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a kind of question is made of. No stage asks which kind it is.
 
+    Records named ``source``, ``asked``, ``backtest``, ``groups``, ``evaluation`` and
+    ``explanation`` are of the kind's own classes: a stage hands them on and looks into none,
+    except at what all have (`findings`, `predictions`, `final`, `metrics`).
+
     Attributes
     ----------
     name : str
         As in `project.yaml`.
-    baselines : callable
-        From the length of a period to the baselines that always run.
-    candidates : tuple of Candidate
-        What may take part in the forecast.
+    check : callable
+        ``(spec)``: refuse names that the kind does not know.
+    source_type, backtest_type, groups_type, evaluation_type, audit_type, explanation_type : type
+        Classes of the records that are saved.
+    final_type : type
+        Class of the model's record.
+    read : callable
+        ``(project, say) -> source``: what the city knew, and when.
+    report : callable
+        ``(source, spec) -> QualityReport``.
+    ask : callable
+        ``(project, source) -> asked``: rows and ``folds``, laid out to be asked about.
+    check_time : callable
+        ``(project, source, asked) -> findings`` that take computing; they are saved.
+    check_folds : callable
+        ``(source, asked) -> findings`` that take none.
+    replay : callable
+        ``(project, source, asked, say) -> backtest``.
+    divide : callable
+        ``(source, spec) -> groups``: who belongs where.
+    evaluate, judge : callable
+        ``(predictions, spec) -> evaluation``; ``(predictions, groups, spec) -> Audit``.
+    explain : callable
+        ``(project, backtest, asked, groups) -> explanation``.
+    cover : callable
+        ``(source) -> Cover``.
+    draft : callable
+        ``(facts, spec, judged) -> CardRecord``.
+    claims : callable
+        ``(record, replayed, groups, spec) -> Claim, ...``: the published card's figures, counted
+        again from what was replayed (`Replayed`), apart from the assessment.
+    recover : callable
+        ``(asked, groups, spec) -> Proxies``: how well the inputs recover the groups.
+    foresee : callable
+        ``(project, source, final, as_of) -> Foreseen``.
+    find_misses : callable
+        ``(project, source, asked, backtest, count) -> Foreseen``: the replay's worst misses.
+    baselines, candidates : Any
+        What runs beside the forecast, and what may take part in it.
+    mitigation_type : type or None
+        Class of what was tried to close a gap; None where the kind knows no such thing.
+    mitigate, apply : callable or None
+        ``(backtest, asked, groups, spec) -> mitigation``; ``(backtest, mitigation, spec) ->
+        backtest`` with the option that was chosen.
     """
 
     name: str
-    baselines: Callable[[Period], tuple[SeriesModel, ...]]
-    candidates: tuple[Candidate, ...]
+    check: Callable[[Any], None]
+    source_type: type
+    backtest_type: type
+    groups_type: type
+    evaluation_type: type
+    audit_type: type
+    explanation_type: type
+    final_type: type
+    read: Callable[[Project[Any], Say | None], Any]
+    report: Callable[[Any, Any], QualityReport]
+    ask: Callable[[Project[Any], Any], Any]
+    check_time: Callable[[Project[Any], Any, Any], tuple[Finding, ...]]
+    check_folds: Callable[[Any, Any], tuple[Finding, ...]]
+    replay: Callable[[Project[Any], Any, Any, Say], Any]
+    divide: Callable[[Any, Any], Any]
+    evaluate: Callable[[Any, Any], Any]
+    judge: Callable[[Any, Any, Any], Audit]
+    explain: Callable[[Project[Any], Any, Any, Any], Any]
+    cover: Callable[[Any], Cover]
+    draft: Callable[[RunFacts, Any, Judged], CardRecord]
+    claims: Callable[[CardRecord, Replayed, Any, Any], Iterable[Claim]]
+    recover: Callable[[Any, Any, Any], Proxies]
+    foresee: Callable[[Project[Any], Any, Any, datetime], Foreseen]
+    find_misses: Callable[[Project[Any], Any, Any, Any, int], Foreseen]
+    baselines: Callable[..., Sequence[Any]]
+    candidates: Sequence[Any]
+    mitigation_type: type | None = None
+    mitigate: Callable[[Any, Any, Any, Any], Any] | None = None
+    apply: Callable[[Any, Any, Any], Any] | None = None

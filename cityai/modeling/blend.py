@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy.optimize import LinearConstraint, minimize
+from scipy.special import expit, log_expit
 
 from cityai.modeling.forecasters import FloatArray
 
@@ -13,6 +15,9 @@ SHRINKAGE: Final = 0.01
 
 STEPS: Final = 400
 """Steps of the descent; the best point seen is kept."""
+
+WORTH: Final = 2.0
+"""Log-likelihood, in nats, that equal weights of yes/no candidates are worth beforehand."""
 
 
 def learn_weights(forecasts: FloatArray, truth: FloatArray) -> FloatArray:
@@ -59,6 +64,52 @@ def learn_weights(forecasts: FloatArray, truth: FloatArray) -> FloatArray:
         moved = weights * np.exp(-slope / largest / np.sqrt(step))
         weights = moved / moved.sum()
     return best
+
+
+def learn_odds_weights(log_odds: FloatArray, truth: FloatArray) -> FloatArray:
+    """Find the weights of yes/no candidates with the least log loss, pulled towards equal ones.
+
+    Minimises ``-sum log p(y | L w) + WORTH K |w - 1/K|^2`` over ``w >= 0, sum(w) = 1``: a mix on
+    the log-odds (a logarithmic pool: Genest and Zidek 1986, doi:10.1214/ss/1177013825).
+
+    Parameters
+    ----------
+    log_odds : numpy.ndarray
+        Shape (R, K): out-of-sample predictions of earlier folds, in log-odds.
+    truth : numpy.ndarray
+        Shape (R,), 1 or 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (K,), not negative, sum 1; without rows, equal weights.
+    """
+    count = log_odds.shape[1]
+    equal = np.full(count, 1.0 / count)
+    if count == 1 or not len(truth):
+        return equal
+    pull = WORTH * count / len(truth)
+
+    def measure_loss(weights: FloatArray) -> float:
+        mixed, away = log_odds @ weights, weights - equal
+        loss = -np.mean(truth * log_expit(mixed) + (1 - truth) * log_expit(-mixed))
+        return float(loss + pull * away @ away)
+
+    def find_slope(weights: FloatArray) -> FloatArray:
+        error = expit(log_odds @ weights) - truth
+        return np.asarray(log_odds.T @ error / len(truth) + 2 * pull * (weights - equal))
+
+    found = minimize(
+        measure_loss,
+        equal,
+        jac=find_slope,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * count,
+        constraints=LinearConstraint(np.ones((1, count)), 1.0, 1.0),
+        options={"ftol": 1e-12, "maxiter": 200},
+    )
+    weights = np.clip(found.x, 0.0, None)
+    return np.asarray(weights / weights.sum())
 
 
 def mix_forecasts(forecasts: FloatArray, weights: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import pandas as pd
 from cityai.columns import CANDIDATE, ENTITY, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.errors import DataError
 from cityai.modeling.blend import mix_forecasts
-from cityai.modeling.estimators import Trees, predict_trees
+from cityai.modeling.estimators import LEVEL, Trees, predict_trees
 from cityai.modeling.intervals import Intervals, place_bounds
 
 RATIO = "ratio"
@@ -69,6 +69,22 @@ class FinalModel:
     seed: int
     training_rows: int
     corrections: dict[str, float] = field(default_factory=dict)
+
+    def list_inputs(self) -> dict[str, str]:
+        """Return the columns that `predict` takes, with MLflow's names of their types."""
+        trees = {LEVEL: "double"} if self.feature_names else {}
+        trees |= {n: "string" if n in self.categories else "double" for n in self.feature_names}
+        others = {CANDIDATE + n: "double" for n in self.blend if n != self.trees}
+        return {ENTITY: "string", STEP: "long", **trees, **others}
+
+    def list_outputs(self) -> dict[str, str]:
+        """Return the columns that `predict` gives."""
+        names = (Y_PRED, Y_LOW, Y_HIGH, *(CANDIDATE + name for name in self.blend))
+        return dict.fromkeys(names, "double")
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Forecast rows, as `predict_rows` does."""
+        return predict_rows(self, frame)
 
 
 def build_final(

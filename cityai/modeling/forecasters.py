@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -135,9 +135,18 @@ def ask_panel(panel: Panel, origin: int, *, horizon: int, lead: int) -> Asked:
     )
 
 
-def choose_candidates(
-    known: Sequence[Candidate], names: Iterable[str] | None
-) -> tuple[Candidate, ...]:
+class Named(Protocol):
+    """A candidate of any kind of question."""
+
+    @property
+    def name(self) -> str:
+        """Stable name."""
+
+
+NamedT = TypeVar("NamedT", bound=Named)
+
+
+def choose_candidates(known: Sequence[NamedT], names: Iterable[str] | None) -> tuple[NamedT, ...]:
     """Pick candidates by name, in the kind's order; all of them when no names are given.
 
     Raises

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Generic, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeVar
 
 from cityai.errors import SpecError, suggest_name
 from cityai.spec.city import CitySpec
 from cityai.spec.names import check_names, check_types
 from cityai.spec.policy import PolicySpec
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import AskedSpec, ProjectSpec
 from cityai.spec.record import SpecRecord
+from cityai.spec.risk import RiskSpec
+from cityai.spec.risk_names import check_risk
 from cityai.spec.words import WordsSpec
 from cityai.spec.yaml import Document, Location, read_yaml
 
@@ -31,6 +34,10 @@ _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
 _ABSENT = object()
 
 RecordT = TypeVar("RecordT", bound=SpecRecord)
+SpecT_co = TypeVar("SpecT_co", bound=AskedSpec, default=ProjectSpec, covariant=True)
+
+SPECS: Final[dict[str, type[AskedSpec]]] = {"demand": ProjectSpec, "risk": RiskSpec}
+"""The record of each kind of question; demand when none is named."""
 
 
 class ProjectFile(SpecRecord):
@@ -47,12 +54,12 @@ class ProjectFile(SpecRecord):
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project as the run sees it.
+class Project(Generic[SpecT_co]):
+    """A project as the run sees it: `Project` of demand, `Project[RiskSpec]` of risk.
 
     Attributes
     ----------
-    spec : ProjectSpec
+    spec : ProjectSpec or RiskSpec
         The resolved specification.
     folder : Path
         The project's folder.
@@ -62,7 +69,7 @@ class Project:
         SHA-256 of the resolved specification and of the bytes of ``features.py``.
     """
 
-    spec: ProjectSpec
+    spec: SpecT_co
     folder: Path
     workspace: Path
     digest: str
@@ -132,8 +139,8 @@ def _measure_likeness(missing: Path) -> float:
     return max((SequenceMatcher(None, missing.name, name).ratio() for name in beside), default=0.0)
 
 
-def load_project(path: str | Path) -> Project:
-    """Read and resolve a project.
+def load_project(path: str | Path) -> Project[Any]:
+    """Read and resolve a project; its `kind` says which record its specification is.
 
     Parameters
     ----------
@@ -175,9 +182,18 @@ def load_project(path: str | Path) -> Project:
         "policy": validate_spec(PolicySpec, policy.content, policy),
         "words": read_words(words),
     }
-    spec = validate_spec(ProjectSpec, resolved, document, sources)
-    check_names(spec, document, folder)
+    kind = sections.get("kind", "demand")
+    if kind not in SPECS:
+        raise SpecError(
+            f"the kind of question '{kind}' is not known",
+            where=sources["kind"].locate(("kind",)),
+            expected=suggest_name(str(kind), SPECS),
+        )
+    spec = validate_spec(SPECS[str(kind)], resolved, document, sources)
+    check_names(spec, document, file)
     check_types(spec, document)
+    if isinstance(spec, RiskSpec):
+        check_risk(spec, document)
     return Project(spec, folder, workspace, _digest(spec, folder))
 
 
@@ -308,7 +324,7 @@ def _nested_models(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
-def _digest(spec: ProjectSpec, folder: Path) -> str:
+def _digest(spec: AskedSpec, folder: Path) -> str:
     content = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(content.encode())
     digest.update(_read_own(folder))

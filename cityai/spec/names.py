@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cityai.errors import SpecError, suggest_name
-from cityai.spec.project import ProjectSpec
+from cityai.spec.project import AskedSpec, Location, ProjectSpec
 from cityai.spec.yaml import Document
 
 
-def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
+def check_names(spec: AskedSpec, document: Document, file: Path) -> None:
     """Refuse a name that nothing in the project has.
 
     Raises
@@ -17,11 +17,14 @@ def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
     SpecError
         With the file, line and column of the name, and the nearest that is known.
     """
-    if spec.name != folder.name:
+    folder = file.parent.name
+    is_main = file.name == "project.yaml"
+    if spec.name != (folder if is_main else f"{folder}_{file.stem}"):
         raise SpecError(
-            f"the project is called '{spec.name}' and its folder '{folder.name}'",
+            f"the project is called '{spec.name}' and its "
+            + (f"folder '{folder}'" if is_main else f"file '{folder}/{file.name}'"),
             where=document.locate(("name",)),
-            expected="the same name",
+            expected="the same name" if is_main else f"'{folder}_{file.stem}'",
         )
     areas = spec.question.entity.areas
     if areas is not None and areas not in spec.city.areas:
@@ -33,7 +36,7 @@ def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
     unpivot = spec.data.unpivot
     made = () if unpivot is None else (unpivot.into, unpivot.value)
     declared = {*spec.data.columns, *made}
-    for location, column in _named_columns(spec):
+    for location, column in spec.named_columns:
         if column not in declared:
             raise SpecError(
                 f"`{'.'.join(location)}` names the column '{column}', which has no contract",
@@ -41,7 +44,7 @@ def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
                 expected=suggest_name(column, declared),
                 next_step=f"add it under `data.columns`, for example `{column}: {{type: text}}`",
             )
-    plan = spec.mitigation
+    plan = spec.mitigation if isinstance(spec, ProjectSpec) else None
     if plan is not None and plan.dimension not in spec.audit.dimensions:
         raise SpecError(
             f"the audit has no dimension '{plan.dimension}'",
@@ -66,7 +69,7 @@ def check_names(spec: ProjectSpec, document: Document, folder: Path) -> None:
             )
 
 
-def check_types(spec: ProjectSpec, document: Document) -> None:
+def check_types(spec: AskedSpec, document: Document) -> None:
     """Refuse a column whose declared type cannot be what it is used for.
 
     Raises
@@ -75,10 +78,20 @@ def check_types(spec: ProjectSpec, document: Document) -> None:
         With the file, line and column of the type.
     """
     moment, amount = ("date", "datetime"), ("integer", "number", "boolean")
-    for location, column in _named_columns(spec):
+    wanted: dict[Location, tuple[str, ...]] = {
+        ("data", "time"): moment,
+        ("data", "known", "column"): moment,
+        ("question", "asked", "column"): moment,
+        ("question", "asked", "registered"): moment,
+        ("question", "value"): amount,
+        ("question", "entity", "latitude"): amount,
+        ("question", "entity", "longitude"): amount,
+        ("models", "city_rule"): amount,
+        ("models", "city_score"): amount,
+    }
+    for location, column in spec.named_columns:
         declared = spec.data.columns.get(column)
-        wanted = {"time": moment, "known": moment, "value": amount, "city_rule": amount}
-        fitting = wanted.get(location[1])
+        fitting = wanted.get(location)
         if declared is not None and fitting is not None and declared.type not in fitting:
             raise SpecError(
                 f"`{'.'.join(location)}` names the column '{column}', whose type is "
@@ -93,23 +106,3 @@ def check_types(spec: ProjectSpec, document: Document) -> None:
                 where=document.locate(("covariates", name)),
                 expected=f"`key`, the column with the {covariate.by}'s id",
             )
-
-
-def _named_columns(spec: ProjectSpec) -> list[tuple[tuple[str, ...], str]]:
-    entity, data = spec.question.entity, spec.data
-    named: list[tuple[tuple[str, ...], str]] = [
-        (("question", "entity", "columns"), column) for column in entity.columns
-    ]
-    named += [(("question", "entity", "attributes"), column) for column in entity.attributes]
-    named += [(("data", "key"), column) for column in data.key]
-    named += [(("data", "where"), column) for column in data.where]
-    named.append((("data", "time"), data.time))
-    for location, column in (
-        (("question", "value"), spec.question.value),
-        (("question", "entity", "area"), entity.area),
-        (("data", "known", "column"), data.known.column),
-        (("models", "city_rule"), spec.models.city_rule),
-    ):
-        if column is not None:
-            named.append((location, column))
-    return named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -11,127 +12,20 @@ from cityai.spec.city import AreasSpec, CitySpec
 from cityai.spec.mitigation import MitigationSpec
 from cityai.spec.policy import PolicySpec
 from cityai.spec.record import Share, Slug, SpecRecord, Text
+from cityai.spec.tables import (
+    ColumnSpec,
+    ColumnType,
+    CovariateSpec,
+    DataSpec,
+    KnownSpec,
+    OutageSpec,
+    SourceSpec,
+    UnpivotSpec,
+)
 from cityai.spec.words import WordsSpec
 
 Period = Literal["day", "week", "month"]
-ColumnType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
-
-
-class SourceSpec(SpecRecord):
-    """Where a table is."""
-
-    path: Text
-    """CSV or Parquet file, or DuckDB/SQLite database. Relative to the project's folder, or
-    `${CITYAI_DATA}/...`."""
-    table: Text | None = None
-    """Table or view, for a database."""
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
-    """Encoding of a CSV file."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Separator of a CSV file."""
-    decimal: Literal[".", ","] = "."
-    """Decimal mark of a CSV file."""
-    missing: tuple[str, ...] = ("",)
-    """Texts that stand for a missing value in a CSV file. `NA` is a text unless listed."""
-
-
-class ColumnSpec(SpecRecord):
-    """The contract of one source column."""
-
-    type: ColumnType
-    """Type that every filled cell must convert to."""
-    required: bool = False
-    """Whether an empty cell rejects the row."""
-    min: float | None = None
-    """Least allowed value."""
-    max: float | None = None
-    """Largest allowed value."""
-    allowed: tuple[str, ...] | None = None
-    """The only allowed texts."""
-    pattern: str | None = None
-    """Regular expression that the whole text must match."""
-    format: str | None = None
-    """strptime pattern of a date written as text. ISO 8601 without it; nothing is guessed."""
-    label: str = ""
-    """What it is, in a reader's words."""
-
-
-class UnpivotSpec(SpecRecord):
-    """Turn one column per entity into one row per entity."""
-
-    columns: Annotated[tuple[Text, ...], Field(min_length=1)]
-    """Columns to turn into rows."""
-    into: Text = "name"
-    """New column with the old column's name."""
-    value: Text = "value"
-    """New column with its value."""
-
-
-class KnownSpec(SpecRecord):
-    """When the city's systems could first see a row: a column, or a fixed lag."""
-
-    column: Text | None = None
-    """Column with the moment."""
-    lag_days: Annotated[int, Field(ge=0)] | None = None
-    """Days after the event (or after the end of a panel's period)."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.column is None) == (self.lag_days is None):
-            raise ValueError("give either `column` or `lag_days`")
-        return self
-
-
-class OutageSpec(SpecRecord):
-    """Days on which nobody measured: the system was down, a district was not visited."""
-
-    since: date
-    """First day."""
-    until: date
-    """First day no longer in it (half-open). A period that it touches is missing, not zero."""
-    areas: tuple[Text, ...] | None = None
-    """Ids of the areas concerned; the whole city when omitted."""
-    reason: Text
-    """What happened, for the card."""
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.until <= self.since:
-            raise ValueError("`until` must be after `since`")
-        return self
-
-
-class DataSpec(SpecRecord):
-    """The table that is counted, summed or measured."""
-
-    source: SourceSpec
-    """Where it is."""
-    layout: Literal["events", "panel"] = "events"
-    """`events`: one row an event. `panel`: one row an entity and period, present when reported."""
-    unpivot: UnpivotSpec | None = None
-    """For a table with one column per entity."""
-    time: Text
-    """Column with the moment of the event, or the start of the panel's period."""
-    zone: Literal["local", "utc"] = "local"
-    """Whether moments are written in the city's time or in UTC."""
-    known: KnownSpec
-    """When a row could first be seen."""
-    reporting_delay_days: Annotated[int, Field(ge=0)] = 0
-    """Days after a period's end until its total is taken as final (mature)."""
-    since: date | None = None
-    """First day used. Earlier rows are out of scope."""
-    until: date | None = None
-    """First day no longer used (half-open)."""
-    key: tuple[Text, ...] = ()
-    """Columns that identify a row. A repeated key is rejected."""
-    columns: Annotated[dict[str, ColumnSpec], Field(min_length=1)]
-    """The contract. Columns not listed are not read."""
-    where: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
-    """Rows in scope: a column and its values. Others are counted as out of scope."""
-    outages: tuple[OutageSpec, ...] = ()
-    """Days on which nobody measured. What is not declared here counts as it stands."""
-    max_rows: Annotated[int, Field(ge=1)] = 50_000_000
-    """Larger tables are refused."""
+Location = tuple[str, ...]
 
 
 class CohortSpec(SpecRecord):
@@ -151,8 +45,8 @@ class CohortSpec(SpecRecord):
     """Count the rows of `min_rows` from this day on."""
 
 
-class EntitySpec(SpecRecord):
-    """What a prediction is about."""
+class AskedEntitySpec(SpecRecord):
+    """What a prediction is about, whatever the kind of question."""
 
     columns: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Columns that together name the entity; several are joined with ` / `."""
@@ -166,19 +60,37 @@ class EntitySpec(SpecRecord):
     """The city's area table that `area` refers to."""
     attributes: tuple[Text, ...] = ()
     """Columns that describe it: features, and groups of the audit. The value known last counts."""
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.area is None) != (self.areas is None):
+            raise ValueError("give `area` and `areas` together")
+        return self
+
+
+class EntitySpec(AskedEntitySpec):
+    """What a forecast is about."""
+
     cohort: CohortSpec = CohortSpec()
     """Which entities are asked about."""
 
 
-class QuestionSpec(SpecRecord):
+class AskedQuestionSpec(SpecRecord):
+    """What is asked, whatever the kind of question."""
+
+    unit: Text
+    """Unit of what is asked about: `tons`, `requests`, `inspections`."""
+    entity: AskedEntitySpec
+    """What a prediction is about."""
+
+
+class QuestionSpec(AskedQuestionSpec):
     """What is asked."""
 
     measure: Literal["count", "sum"] = "count"
     """Count rows, or sum `value`."""
     value: Text | None = None
     """Column to sum."""
-    unit: Text
-    """Unit of the target: `tons`, `requests`, `people`."""
     missing_periods: Literal["zero", "missing"] = "zero"
     """A period without a row: nothing happened, or nobody measured."""
     period: Period
@@ -194,31 +106,25 @@ class QuestionSpec(SpecRecord):
     def _sum_has_value(self) -> Self:
         if (self.measure == "sum") != (self.value is not None):
             raise ValueError("`measure: sum` needs `value`, `measure: count` has none")
-        if (self.entity.area is None) != (self.entity.areas is None):
-            raise ValueError("give `entity.area` and `entity.areas` together")
         return self
 
 
-class CovariateSpec(SpecRecord):
-    """Another table with values in time: weather, announced capacity, planned closures."""
+class AskedFeaturesSpec(SpecRecord):
+    """What a model may look at, whatever the kind of question."""
 
-    source: SourceSpec
-    """Where it is."""
-    time: Text
-    """Column with the day (or the start of the period)."""
-    by: Literal["city", "area", "entity"] = "city"
-    """What one row is about."""
-    key: Text | None = None
-    """Column with the area's or entity's id."""
-    known: KnownSpec | Literal["ahead"]
-    """`ahead`: known for the target period when asked. Otherwise only its past is used."""
-    columns: Annotated[dict[str, ColumnSpec], Field(min_length=1)]
-    """The numeric columns to use, each with its contract."""
-    combine: Literal["mean", "sum", "max", "last"] = "mean"
-    """How several rows in one period are combined."""
+    calendar: bool = True
+    """Month, week, weekday and public holidays of the day or period asked about."""
+    attributes: bool = True
+    """The attributes of what is asked about."""
+    exclude: tuple[Text, ...] = ()
+    """Features not to use."""
+    own: tuple[Text, ...] = ()
+    """Functions of the project's `features.py`."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Words for readers, by feature name."""
 
 
-class FeaturesSpec(SpecRecord):
+class FeaturesSpec(AskedFeaturesSpec):
     """What the model may look at. Sensible lags and windows are chosen by period when omitted."""
 
     lags: tuple[Annotated[int, Field(ge=1)], ...] | None = None
@@ -227,16 +133,6 @@ class FeaturesSpec(SpecRecord):
     """Lengths, in periods, of rolling means, sums and trends."""
     levels: tuple[Literal["entity", "area", "city"], ...] = ("entity", "area", "city")
     """Levels at which windows are taken."""
-    calendar: bool = True
-    """Month, week, weekday, length and public holidays of the target period."""
-    attributes: bool = True
-    """The entity's attributes and its code."""
-    exclude: tuple[Text, ...] = ()
-    """Features not to use."""
-    own: tuple[Text, ...] = ()
-    """Functions of the project's `features.py`."""
-    labels: dict[str, str] = Field(default_factory=dict)
-    """Words for readers, by feature name."""
 
 
 class BacktestSpec(SpecRecord):
@@ -252,19 +148,24 @@ class BacktestSpec(SpecRecord):
     """Least periods of history at the first origin; two seasons when omitted."""
 
 
-class ModelsSpec(SpecRecord):
-    """What may predict."""
+class AskedModelsSpec(SpecRecord):
+    """What may predict, whatever the kind of question."""
 
     candidates: tuple[str, ...] | None = None
     """Names of candidates; all of the kind's when omitted."""
-    coverage: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
-    """Nominal coverage of the interval."""
-    city_rule: Text | None = None
-    """Column of the data with the city's own forecast of the row's period, made before it."""
     seed: Annotated[int, Field(ge=0)] = 20260101
     """Seed of everything random."""
     threads: Annotated[int, Field(ge=1)] = 2
     """Threads; results do not depend on them."""
+
+
+class ModelsSpec(AskedModelsSpec):
+    """What may predict."""
+
+    coverage: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
+    """Nominal coverage of the interval."""
+    city_rule: Text | None = None
+    """Column of the data with the city's own forecast of the row's period, made before it."""
 
 
 class DimensionSpec(SpecRecord):
@@ -284,6 +185,8 @@ class DimensionSpec(SpecRecord):
     """Quantile bands of a numeric column of the area table, or of the sum of several."""
     band_names: tuple[Text, ...] = ("lowest", "lower middle", "upper middle", "highest")
     """Names of the bands, from low to high; their number is the number of bands."""
+    cuts: tuple[float, ...] | None = None
+    """Bands of a numeric `attribute`: the least value of each `band_names` but the first."""
     population: dict[str, Annotated[float, Field(ge=0)]] | None = None
     """People (or shares of them) in each group, where no area table tells."""
     reference: Text = "overall"
@@ -295,6 +198,12 @@ class DimensionSpec(SpecRecord):
     def _one_kind(self) -> Self:
         if sum(x is not None for x in (self.attribute, self.shares, self.bands)) != 1:
             raise ValueError("give one of `attribute`, `shares` or `bands`")
+        if self.cuts is None:
+            return self
+        if self.attribute is None or list(self.cuts) != sorted(set(self.cuts)):
+            raise ValueError("`cuts` are increasing values of an `attribute`")
+        if len(self.band_names) != len(self.cuts) + 1:
+            raise ValueError("`band_names` must be one more than `cuts`")
         return self
 
 
@@ -342,17 +251,71 @@ class JudgedSpec(SpecRecord):
         return {**self.policy.limits, **self.audit.limits}
 
 
-class ProjectSpec(JudgedSpec):
-    """A whole project, resolved: nothing is looked up after this."""
+class AskedSpec(JudgedSpec):
+    """A whole project, resolved, whatever the kind of its question."""
 
-    kind: Literal["demand"] = "demand"
+    kind: str
     """Kind of question."""
-    question: QuestionSpec
+    question: AskedQuestionSpec
     """What is asked."""
     data: DataSpec
     """The table that answers it, and its contract."""
     covariates: dict[Slug, CovariateSpec] = Field(default_factory=dict)
     """Other tables with values in time, by name."""
+    features: AskedFeaturesSpec = AskedFeaturesSpec()
+    """What the model may look at."""
+    models: AskedModelsSpec = AskedModelsSpec()
+    """What may predict."""
+
+    @property
+    def areas(self) -> AreasSpec | None:
+        """The area table that the entities lie in."""
+        name = self.question.entity.areas
+        return None if name is None else self.city.areas[name]
+
+    @property
+    def unit(self) -> str:
+        """Unit of what is asked about."""
+        return self.question.unit
+
+    @property
+    def contract(self) -> dict[str, ColumnSpec]:
+        """The contract of the data."""
+        return self.data.columns
+
+    @property
+    def amount(self) -> str | None:
+        """Column that is added up, if any."""
+        return None
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """Columns that identify a row; a repeated key is rejected."""
+        return self.data.key
+
+    @property
+    def named_columns(self) -> tuple[tuple[Location, str], ...]:
+        """Every column of the data that is used, each with the place that names it."""
+        entity, data = self.question.entity, self.data
+        lists: dict[Location, Iterable[str | None]] = {
+            ("question", "entity", "columns"): entity.columns,
+            ("question", "entity", "attributes"): entity.attributes,
+            ("question", "entity", "area"): [entity.area],
+            ("data", "key"): data.key,
+            ("data", "where"): data.where,
+            ("data", "time"): [data.time],
+            ("data", "known", "column"): [data.known.column],
+        }
+        return tuple((at, name) for at, names in lists.items() for name in names if name)
+
+
+class ProjectSpec(AskedSpec):
+    """A forecast of amounts: a whole project, resolved; nothing is looked up after this."""
+
+    kind: Literal["demand"] = "demand"
+    """Kind of question."""
+    question: QuestionSpec
+    """What is asked."""
     features: FeaturesSpec = FeaturesSpec()
     """What the model may look at."""
     backtest: BacktestSpec = BacktestSpec()
@@ -363,25 +326,34 @@ class ProjectSpec(JudgedSpec):
     """What was done about a gap between groups, and who chose it."""
 
     @property
-    def areas(self) -> AreasSpec | None:
-        """The area table that the entities lie in."""
-        name = self.question.entity.areas
-        return None if name is None else self.city.areas[name]
-
-    @property
-    def unit(self) -> str:
-        """Unit of the target."""
-        return self.question.unit
-
-    @property
     def coverage(self) -> float:
         """Nominal coverage of the interval."""
         return self.models.coverage
 
     @property
-    def contract(self) -> dict[str, ColumnSpec]:
-        """The contract of the data."""
-        return self.data.columns
+    def amount(self) -> str | None:
+        """Column that is added up, if any."""
+        return self.question.value
+
+    @property
+    def named_columns(self) -> tuple[tuple[Location, str], ...]:
+        """Those of every question, the amount and the city's own forecast."""
+        own = ((("question", "value"), self.question.value),)
+        rule = ((("models", "city_rule"), self.models.city_rule),)
+        return (*super().named_columns, *((at, name) for at, name in (*own, *rule) if name))
 
 
-__all__ = ["JudgedSpec", "ProjectSpec", "Share"]
+__all__ = [
+    "AskedSpec",
+    "ColumnSpec",
+    "ColumnType",
+    "CovariateSpec",
+    "DataSpec",
+    "JudgedSpec",
+    "KnownSpec",
+    "OutageSpec",
+    "ProjectSpec",
+    "Share",
+    "SourceSpec",
+    "UnpivotSpec",
+]

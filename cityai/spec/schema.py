@@ -6,13 +6,13 @@ import json
 from typing import Any, Literal, cast
 
 from pydantic import create_model
+from pydantic.json_schema import models_json_schema
 
 from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.city import CitySpec
-from cityai.spec.load import ProjectFile
+from cityai.spec.load import SPECS, ProjectFile
 from cityai.spec.load_audit import AuditHead
 from cityai.spec.policy import PolicySpec
-from cityai.spec.project import ProjectSpec
 from cityai.spec.record import SpecRecord
 from cityai.spec.words import WordsSpec
 
@@ -29,17 +29,31 @@ def build_schema(name: SchemaName) -> dict[str, Any]:
         ``project.yaml``, ``audit.yaml``, ``card.yaml``, a city's file or a policy's.
     """
     models: dict[SchemaName, type[SpecRecord]] = {
-        "project": _join_models("Project", ProjectSpec, ProjectFile),
         "audit": _join_models("Audit", AuditFileSpec, AuditHead),
         "card": WordsSpec,
         "city": CitySpec,
         "policy": PolicySpec,
     }
-    schema = models[name].model_json_schema()
+    schema = _build_project() if name == "project" else models[name].model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    if name == "project":  # a preset may stand in for any section
-        schema["required"] = ["name", "title"]
     return schema
+
+
+def _build_project() -> dict[str, Any]:
+    """Build one schema for all kinds of question: what is asked for depends on `kind`."""
+    kinds = {
+        kind: _join_models(f"{kind.capitalize()}Project", spec, ProjectFile)
+        for kind, spec in SPECS.items()
+    }
+    _, schema = models_json_schema(
+        [(model, "validation") for model in kinds.values()], title="Project"
+    )
+    named = schema["$defs"]
+    for model in kinds.values():  # a preset may stand in for any section
+        named[model.__name__]["required"] = ["name", "title"]
+    is_risk = {"properties": {"kind": {"const": "risk"}}, "required": ["kind"]}
+    there, other = (f"#/$defs/{kinds[kind].__name__}" for kind in ("risk", "demand"))
+    return {**schema, "if": is_risk, "then": {"$ref": there}, "else": {"$ref": other}}
 
 
 def write_schema(name: SchemaName) -> str:

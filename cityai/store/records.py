@@ -55,12 +55,41 @@ def load_record(kind: type[RecordT], folder: Path) -> RecordT:
     StoreError
         If there is none, it is of another kind, or a file was changed, added or removed since.
     """
+    files = read_files(folder)
+    with guard_files(folder, "the saved result cannot be read"):
+        os.utime(folder)  # the clean-up keeps what was used last
+    return read_record(kind, files, str(folder))
+
+
+def read_files(folder: Path) -> Files:
+    """Return a saved record's files as bytes, by name; nothing in them is looked at.
+
+    Raises
+    ------
+    StoreError
+        If there is no such folder, or it refuses.
+    """
     with guard_files(folder, "the saved result cannot be read"):
         if not folder.is_dir():
             raise StoreError("there is no saved result here", where=str(folder), next_step=_AGAIN)
-        files = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
-        os.utime(folder)  # the clean-up keeps what was used last
-    return read_record(kind, files, str(folder))
+        return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+
+
+def digest_files(files: Files) -> str:
+    """Return the SHA-256 of a record: of its manifest, which holds those of all its files."""
+    return hashlib.sha256(files.get(MANIFEST, b"")).hexdigest()
+
+
+def find_kind(files: Files, where: str) -> str:
+    """Return the full name of a record's class, after checking every file.
+
+    Raises
+    ------
+    StoreError
+        If a file was changed, added or removed since.
+    """
+    check_manifest(files, where)
+    return str(json.loads(files[RECORD])["kind"])
 
 
 def has_record(folder: Path) -> bool:

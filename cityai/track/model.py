@@ -5,21 +5,51 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from cityai.columns import CANDIDATE, ENTITY, STEP, Y_HIGH, Y_LOW, Y_PRED
-from cityai.store.records import save_record
+from cityai.store.records import digest_files, read_files, save_record
 from cityai.track.door import import_mlflow
 from cityai.track.runs import PROJECT, TrackedRun
 
 if TYPE_CHECKING:
-    from cityai.modeling.final import FinalModel
+    import pandas as pd
+
+
+class Loggable(Protocol):
+    """A frozen record of a model that can be logged: it knows its columns and predicts."""
+
+    def list_inputs(self) -> dict[str, str]:
+        """Return the columns that it takes, with MLflow's names of their types."""
+
+    def list_outputs(self) -> dict[str, str]:
+        """Return the columns that it gives."""
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return its predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A model that was logged.
+
+    Attributes
+    ----------
+    model_id : str
+        MLflow's name for it.
+    digest : str
+        SHA-256 over the digests of all its files.
+    """
+
+    model_id: str
+    digest: str
+
 
 NAME = "model"
-LEVEL = "level"
-"""Column with an entity's recent mean, which the trees need."""
+FILES = f"artifacts/{NAME}"
+"""Where the record's files are in a logged model."""
 
 SCRIPT = Path(__file__).parent / "pyfunc_model.py"
 PACKAGE = Path(__file__).parent.parent
@@ -36,8 +66,8 @@ REQUIREMENTS = (
 """What the logged model needs to predict, beside the package's own sources, logged with it."""
 
 
-def log_model(run: TrackedRun, final: FinalModel, params: Mapping[str, str]) -> str:
-    """Log a model and return its MLflow address (``models:/...``).
+def log_model(run: TrackedRun, final: Loggable, params: Mapping[str, str]) -> Logged:
+    """Log a model.
 
     Call it inside `cityai.track.door.call_mlflow`.
     """
@@ -59,21 +89,22 @@ def log_model(run: TrackedRun, final: FinalModel, params: Mapping[str, str]) -> 
             model_uuid=entry.model_id,
             model_id=entry.model_id,
         )
-        write_model(final, folder, described)
+        digest = write_model(final, folder, described)
         client.log_model_artifacts(entry.model_id, str(folder))
     client.finalize_logged_model(entry.model_id, "READY")
     output = mlflow.entities.LoggedModelOutput(entry.model_id, step=0)
     client.log_outputs(run.run_id, models=[output])
-    return f"models:/{entry.model_id}"
+    return Logged(str(entry.model_id), digest)
 
 
-def write_model(final: FinalModel, folder: Path, described: Any = None) -> None:
-    """Write a model in MLflow's format into a new folder."""
+def write_model(final: Loggable, folder: Path, described: Any = None) -> str:
+    """Write a model in MLflow's format into a new folder; return the digest of its record."""
     mlflow = import_mlflow()
     described = described or mlflow.models.Model()
     with tempfile.TemporaryDirectory(prefix="cityai-") as made:
         record, code = Path(made) / NAME, Path(made) / PACKAGE.name
         save_record(final, record)
+        digest = digest_files(read_files(record))
         shutil.copytree(PACKAGE, code, ignore=shutil.ignore_patterns("__pycache__"))
         mlflow.pyfunc.save_model(
             str(folder),
@@ -88,26 +119,13 @@ def write_model(final: FinalModel, folder: Path, described: Any = None) -> None:
     described.save(str(folder / "MLmodel"))
     for path in folder.rglob("__pycache__"):
         shutil.rmtree(path)
+    return digest
 
 
-def list_inputs(final: FinalModel) -> dict[str, str]:
-    """Return the columns that a model takes, with MLflow's names of their types."""
-    trees = {LEVEL: "double"} if final.feature_names else {}
-    trees |= {n: "string" if n in final.categories else "double" for n in final.feature_names}
-    others = {CANDIDATE + n: "double" for n in final.blend if n != final.trees}
-    return {ENTITY: "string", STEP: "long", **trees, **others}
-
-
-def list_outputs(final: FinalModel) -> dict[str, str]:
-    """Return the columns that a model gives."""
-    names = (Y_PRED, Y_LOW, Y_HIGH, *(CANDIDATE + name for name in final.blend))
-    return dict.fromkeys(names, "double")
-
-
-def _describe_columns(mlflow: Any, final: FinalModel) -> Any:
+def _describe_columns(mlflow: Any, final: Loggable) -> Any:
     schemas = (
         mlflow.types.Schema([mlflow.types.ColSpec(kind, name) for name, kind in columns.items()])
-        for columns in (list_inputs(final), list_outputs(final))
+        for columns in (final.list_inputs(), final.list_outputs())
     )
     return mlflow.models.ModelSignature(*schemas)
 

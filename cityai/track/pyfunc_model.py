@@ -6,6 +6,7 @@ damaged text of trees can end the interpreter.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,30 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
-from cityai.modeling.final import FinalModel, predict_rows
-from cityai.store.records import read_record
+from cityai.store.records import find_kind, read_files, read_record
+
+CHAPTER = "cityai.modeling."
+"""Only records of this chapter are models."""
 
 
-class DemandModel(PythonModel):  # type: ignore[misc]
-    """Features and the other candidates' forecasts in, forecasts with intervals out."""
+class LoggedModel(PythonModel):  # type: ignore[misc]
+    """What the record's `list_inputs` names in, what its `list_outputs` names out."""
 
     def load_context(self, context: Any) -> None:
         """Check the saved record, then read it."""
         folder = Path(context.artifacts["model"])
-        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-        self.final = read_record(FinalModel, files, str(folder))
+        files = read_files(folder)
+        module, _, name = find_kind(files, str(folder)).rpartition(".")
+        if not module.startswith(CHAPTER):
+            raise ValueError(f"{module}.{name} is not a model")
+        self.final = read_record(getattr(import_module(module), name), files, str(folder))
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return what `cityai.modeling.final.predict_rows` returns."""
-        return predict_rows(self.final, model_input)
+        """Return what the record's own `predict` returns."""
+        found: pd.DataFrame = self.final.predict(model_input)
+        return found
 
 
-set_model(DemandModel())
+set_model(LoggedModel())

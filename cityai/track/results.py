@@ -15,14 +15,13 @@ from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
 from cityai.track.door import call_mlflow
 from cityai.track.measures import Measures, list_models, measure_forecast, measure_model
-from cityai.track.model import log_model
+from cityai.track.model import Loggable, log_model
 from cityai.track.process import describe_process
 from cityai.track.runs import NAME, NOTE, PARENT, PROJECT, SOURCE, USER, TrackedRun, get_user
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cityai.modeling.final import FinalModel
     from cityai.spec.project import JudgedSpec
 
 RUN_DIGEST = "cityai.run_digest"
@@ -32,6 +31,9 @@ GIT_COMMIT = "cityai.git_commit"
 FAILED = "cityai.findings.failed"
 FAILED_CODES = "cityai.findings.failed_codes"
 UNDEFINED = "cityai.metrics.undefined"
+MODEL_ID, MODEL_DIGEST = "cityai.model_id", "cityai.model_digest"
+ASKED_DIGEST = "cityai.asked_digest"
+"""Of the parts of the specification that a model depends on, and of the project's features."""
 ROLE, MODEL = "cityai.role", "cityai.model"
 
 CARD = "card"
@@ -71,7 +73,7 @@ class Outcome:
         What the run was made from.
     html, markdown, json : str
         The card.
-    final : FinalModel or None
+    final : Loggable or None
         The model to log.
     rows : int
         Accepted rows of the data.
@@ -92,7 +94,7 @@ class Outcome:
     html: str
     markdown: str
     json: str
-    final: FinalModel | None = None
+    final: Loggable | None = None
     rows: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -122,7 +124,8 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
         _log_dataset(run, outcome)
         _log_card(run, outcome)
         if outcome.final is not None:
-            log_model(run, outcome.final, params=build_params(outcome.spec))
+            model = log_model(run, outcome.final, params=build_params(outcome.spec))
+            run.set_tags({MODEL_ID: model.model_id, MODEL_DIGEST: model.digest})
 
 
 def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:

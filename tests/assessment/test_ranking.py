@@ -1,49 +1,287 @@
 from __future__ import annotations
 
-import math
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from cityai.assessment.ranking import compute_auc
+from cityai.assessment.clusters import find_margin_by_day, find_margin_by_entity
+from cityai.assessment.odds import draw_curve, fit_outcomes, measure_distance
+from cityai.assessment.ranking import (
+    Estimate,
+    measure_auc,
+    measure_brier,
+    measure_first_half,
+    measure_lift,
+    measure_log_loss,
+    measure_precision,
+    measure_recall,
+)
+from cityai.assessment.sooner import Calendar
+from cityai.modeling.calibration import to_probability
 
 
-def compute_slowly(score: np.ndarray, yes: np.ndarray) -> tuple[float, float]:
-    """Every pair by itself, and DeLong's variance from its definition."""
-    above, below = score[yes], score[~yes]
-    pairs = (above[:, None] > below) + 0.5 * (above[:, None] == below)
-    variance = pairs.mean(axis=1).var(ddof=1) / len(above)
-    variance += pairs.mean(axis=0).var(ddof=1) / len(below)
-    return float(pairs.mean()), math.sqrt(variance)
+def draw(n: int, rng: np.random.Generator, slope: float = 1.0, places: int = 0):
+    """Cases whose log-odds are known; with places, those of one place resemble each other."""
+    entity = rng.integers(0, places, n) if places else np.arange(n)
+    own = rng.normal(0, 1, n) * (0.5 if places else 1.0)
+    odds = -1 + own + (0.9 * rng.standard_normal(max(places, 1))[entity] if places else 0.0)
+    chance = to_probability(odds)
+    truth = (rng.random(n) < to_probability(slope * odds)).astype(np.float64)
+    return truth, chance, entity.astype(np.int64)
 
 
-@given(seed=st.integers(0, 2**32 - 1), ties=st.integers(0, 3))
-def test_equal_to_every_pair_and_to_scikit_learn(seed, ties):
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(4, 200), seed=st.integers(0, 999), levels=st.integers(2, 50))
+def test_figures_are_those_of_scikit_learn(n: int, seed: int, levels: int):
     rng = np.random.default_rng(seed)
-    n = int(rng.integers(6, 80))
-    score = rng.normal(size=n).round(ties)
-    yes = np.arange(n) % int(rng.integers(2, 4)) == 0
-    area, error = compute_auc(score, yes)
-    assert area == pytest.approx(roc_auc_score(yes, score), abs=1e-12)
-    assert (area, error) == pytest.approx(compute_slowly(score, yes), abs=1e-12)
+    truth = np.concatenate([[0.0, 1.0], rng.integers(0, 2, n - 2)])
+    score = (rng.integers(1, levels, n)) / levels
+    auc = measure_auc(truth, score)
+    assert auc.value == pytest.approx(roc_auc_score(truth, score))
+    assert measure_brier(truth, score).value == pytest.approx(brier_score_loss(truth, score))
+    assert measure_log_loss(truth, score).value == pytest.approx(log_loss(truth, score))
+    for estimate in (auc, measure_brier(truth, score), measure_log_loss(truth, score)):
+        assert estimate.influence.sum() == pytest.approx(0, abs=1e-9)
 
 
-def test_one_kind_alone_has_no_figure():
-    assert math.isnan(compute_auc(np.array([0.1, 0.2]), np.array([True, True]))[0])
-    area, error = compute_auc(np.array([0.1, 0.2, 0.3]), np.array([False, False, True]))
-    assert area == 1
-    assert math.isnan(error)
+def test_influences_are_what_leaving_a_case_out_changes():
+    rng = np.random.default_rng(2)
+    truth, chance, _ = draw(600, rng)
+    decision = (chance > np.quantile(chance, 0.7)).astype(np.float64)
+    measures = {
+        "precision": lambda t, p, d: measure_precision(t, d),
+        "recall": lambda t, p, d: measure_recall(t, d),
+        "lift": lambda t, p, d: measure_lift(t, d),
+        "auc": lambda t, p, d: measure_auc(t, p),
+        "brier": lambda t, p, d: measure_brier(t, p),
+        "slope": lambda t, p, d: fit_outcomes(t, p).slope,
+        "intercept": lambda t, p, d: fit_outcomes(t, p).intercept,
+    }
+    for name, measure in measures.items():
+        whole = measure(truth, chance, decision)
+        out = np.array(
+            [
+                measure(*(np.delete(a, i) for a in (truth, chance, decision))).value
+                for i in range(0, 600, 7)
+            ]
+        )
+        assert np.corrcoef(whole.value - out, whole.influence[::7])[0, 1] > 0.999, name
+        assert whole.value - out == pytest.approx(whole.influence[::7], abs=2e-3, rel=0.05), name
 
 
-def test_the_interval_holds_the_truth():
-    """Two normal scores one apart: the truth is Phi(1 / sqrt(2))."""
-    rng = np.random.default_rng(0)
-    yes = np.arange(300) < 90
-    held = 0
-    for _ in range(400):
-        area, error = compute_auc(rng.normal(size=300) + yes, yes)
-        held += abs(area - 0.7602499389065233) <= 1.96 * error
-    assert 0.92 <= held / 400 <= 0.98
+@pytest.mark.slow
+@pytest.mark.parametrize("places", [0, 80], ids=["alone", "in places"])
+def test_intervals_cover(places: int):
+    """95 % intervals by entity hold the truth in 95 of 100 draws, give or take three."""
+    rng = np.random.default_rng(7)
+    big = draw(400_000, np.random.default_rng(1), places=places and 20_000)
+    meant = {
+        "auc": measure_auc(big[0], big[1]).value,
+        "brier": measure_brier(big[0], big[1]).value,
+        "slope": 1.0,
+        "intercept": 0.0,
+    }
+    held = dict.fromkeys(meant, 0)
+    for _ in range(600):
+        truth, chance, entity = draw(400, rng, places=places)
+        line = fit_outcomes(truth, chance)
+        found = {
+            "auc": measure_auc(truth, chance),
+            "brier": measure_brier(truth, chance),
+            "slope": line.slope,
+            "intercept": line.intercept,
+        }
+        for name, estimate in found.items():
+            margin = find_margin_by_entity(estimate.influence, entity, 0.95, 6)
+            held[name] += abs(estimate.value - meant[name]) <= margin
+    for name, count in held.items():
+        assert 0.92 <= count / 600 <= 0.98, (name, count / 600)
+
+
+@pytest.mark.slow
+def test_a_paired_difference_covers_over_days():
+    """The same truth, one score with noise added: the interval of the difference holds."""
+    rng = np.random.default_rng(11)
+
+    def pair(n: int, rng: np.random.Generator) -> Estimate:
+        truth, chance, _ = draw(n, rng)
+        other = chance + rng.normal(0, 0.2, n)
+        ours, theirs = measure_auc(truth, chance), measure_auc(truth, other)
+        return Estimate(ours.value - theirs.value, ours.influence - theirs.influence)
+
+    meant, held = pair(400_000, np.random.default_rng(1)).value, 0
+    day = np.repeat(np.arange(40), 15)
+    for _ in range(500):
+        estimate = pair(600, rng)
+        held += abs(estimate.value - meant) <= find_margin_by_day(estimate.influence, day, 0.95, 6)
+    assert 0.92 <= held / 500 <= 0.985, held / 500
+
+
+def test_no_figure_where_there_is_nothing_to_measure():
+    ones = np.ones(20)
+    for estimate in (
+        measure_auc(ones, ones),
+        measure_recall(1 - ones, ones),
+        measure_precision(ones, 1 - ones),
+        measure_lift(1 - ones, ones),
+        measure_first_half(ones, np.repeat([1.0, 2.0], [16, 4]), np.zeros(20, np.int64)),
+        fit_outcomes(ones, ones / 2).slope,
+    ):
+        assert np.isnan(estimate.value)
+        assert estimate.reason
+    assert np.isnan(find_margin_by_entity(np.zeros(5), np.zeros(5, np.int64), 0.95, 6))
+    assert np.isnan(find_margin_by_day(np.zeros(5), np.zeros(5, np.int64), 0.95, 6))
+
+
+def test_scores_that_part_the_answers_have_no_slope():
+    truth = np.repeat([0.0, 1.0], 30)
+    line = fit_outcomes(truth, np.where(truth == 1, 0.9, 0.1))
+    assert np.isnan(line.slope.value)
+    assert "part the answers" in line.slope.reason
+
+
+def test_a_good_curve_is_as_far_off_as_chance_says():
+    """Without error the mean distance over bands is what chance alone gives (100: 0.089)."""
+    rng = np.random.default_rng(3)
+    for n in (1000, 5000):
+        off = [measure_distance(*draw(n, rng)[:2]) for _ in range(300)]
+        distance, alone = np.mean(off, axis=0)
+        assert distance == pytest.approx(alone, rel=0.06)
+    truth, chance, _ = draw(5000, rng, slope=0.3)
+    distance, alone = measure_distance(truth, chance)
+    assert distance > 3 * alone
+
+
+def test_the_curve_adds_up_and_hides_small_bands():
+    truth, chance, _ = draw(3000, np.random.default_rng(4))
+    curve = draw_curve(truth, chance, 11, 0.95)
+    assert len(curve) == 10
+    assert curve["n"].sum() == 3000
+    assert curve["yes"].sum() == truth.sum()
+    inside = (curve["low"] <= curve["mean_score"]) & (curve["mean_score"] <= curve["high"])
+    assert inside.sum() >= 8
+    few = truth * (chance > np.quantile(chance, 0.3))
+    few[np.argsort(chance)[:3]] = 1.0
+    rare = draw_curve(few, chance, 11, 0.95)
+    hidden = rare["reason"] != ""
+    assert hidden.any()
+    assert rare.loc[hidden, ["n", "yes", "outcome_share"]].isna().all(axis=None)
+    assert hidden.sum() >= 2, "one hidden band alone could be worked out from the total"
+    assert draw_curve(truth[:60], chance[:60], 11, 0.95).empty
+
+
+def test_parts_of_cases_weigh():
+    truth, chance, _ = draw(2000, np.random.default_rng(5))
+    twice = fit_outcomes(np.tile(truth, 2), np.tile(chance, 2))
+    weighed = fit_outcomes(truth, chance, np.full(2000, 2.0))
+    assert weighed.slope.value == pytest.approx(twice.slope.value)
+    assert weighed.intercept.value == pytest.approx(twice.intercept.value)
+    half = (np.arange(2000) < 1000).astype(np.float64)
+    only = fit_outcomes(truth[:1000], chance[:1000])
+    assert fit_outcomes(truth, chance, half).slope.value == pytest.approx(only.slope.value)
+    assert measure_distance(truth, chance, half) == pytest.approx(
+        measure_distance(truth[:1000], chance[:1000])
+    )
+
+
+def calendar(days: list[int], truth: list[int], fold: list[int] | None = None) -> Calendar:
+    n = len(days)
+    return Calendar(
+        pd.DataFrame(
+            {
+                "case_id": [f"c{i:03}" for i in range(n)],
+                "entity_id": [f"p{i % 7}" for i in range(n)],
+                "fold": fold or [1] * n,
+                "occurred_at": pd.Timestamp("2014-09-01") + pd.to_timedelta(days, "D"),
+                "y_true": np.array(truth, np.float64),
+            }
+        )
+    )
+
+
+def test_days_sooner_by_hand():
+    found = calendar([0, 1, 2, 3], [0, 0, 1, 1]).measure(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert found.found.tolist() == [2 - 1, 3 - 0]
+    assert calendar([0, 1, 2, 3], [0, 0, 1, 1]).measure_days(np.arange(4.0)).value == 2.0
+
+
+@given(
+    days=st.lists(st.integers(0, 9), min_size=1, max_size=30), seed=st.integers(0, 99)
+)  # fmt: skip
+def test_dates_are_given_out_once_and_the_real_order_gains_nothing(days: list[int], seed: int):
+    rng = np.random.default_rng(seed)
+    fold = rng.integers(1, 3, len(days))
+    made = calendar(days, rng.integers(0, 2, len(days)).tolist(), fold.tolist())
+    score = rng.random(len(days))
+    given_dates = made.give_dates(made.sort(score))
+    for f in (1, 2):
+        assert sorted(given_dates[fold == f]) == sorted(made.date[fold == f])
+    assert (made.measure(-made.date).gain == 0).all()
+    drawn_once = made.give_dates(made.sort(score), np.ones(len(days)))
+    assert drawn_once == pytest.approx(given_dates)
+
+
+def test_drawn_cases_get_the_dates_that_their_copies_would():
+    made = calendar([0, 1, 2, 3], [1, 1, 1, 1])
+    count = np.array([2.0, 0.0, 1.0, 1.0])
+    score = np.array([1.0, 2.0, 3.0, 4.0])
+    # Drawn: days 0, 0, 2, 3; in the order of scores they go to cases 3, 2, 0, 0.
+    found = made.give_dates(made.sort(score), count)
+    assert found[[3, 2]].tolist() == [0.0, 0.0]
+    assert found[0] in (2.0, 3.0)
+
+
+@pytest.fixture(scope="module")
+def chicago() -> pd.DataFrame:
+    folder = Path(os.environ.get("CITYAI_DATA", "")) / "chicago_food_inspections"
+    if not (folder / "reference_scores.parquet").is_file():
+        pytest.skip("the Chicago inspections are not here (CITYAI_DATA)")
+    scores = pd.read_parquet(folder / "reference_scores.parquet")
+    table = pd.read_parquet(folder / "model_table.parquet").merge(scores, on="Inspection_ID")
+    test = table[table["Test"].astype(bool)].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "case_id": test["Inspection_ID"].astype(str),
+            "entity_id": test["License"].astype(str),
+            "fold": 1,
+            "occurred_at": pd.to_datetime(test["Inspection_Date"]),
+            "y_true": test["criticalFound"].astype(np.float64),
+            "glm": test["city_glm_score"].astype(np.float64),
+            "xgboost": test["city_xgboost_score"].astype(np.float64),
+        }
+    )
+
+
+def test_the_table_that_the_city_published(chicago: pd.DataFrame):
+    """Published: 7.44 days (sd 25.20), median 6, 25, 58, 99 later; 54.7 % to 69.0 %."""
+    made, fold = Calendar(chicago), np.zeros(len(chicago), np.int64)
+    truth, glm = made.truth, chicago["glm"].to_numpy()
+    gain = made.measure(glm).found
+    assert (len(chicago), len(gain)) == (1637, 258)
+    assert gain.mean() == pytest.approx(7.44, abs=0.006)
+    assert gain.std(ddof=1) == pytest.approx(25.20, abs=0.04)
+    assert (np.median(gain), np.quantile(gain, 0.75), gain.max()) == (6, 25, 58)
+    assert (gain < 0).sum() == 99
+    happened = chicago["occurred_at"].rank(method="dense", ascending=False).to_numpy()
+    assert measure_first_half(truth, happened, fold).value == pytest.approx(0.547, abs=5e-4)
+    assert measure_first_half(truth, glm, fold).value == pytest.approx(0.690, abs=5e-4)
+    assert made.measure_first_days(happened).value == pytest.approx(0.5465116, abs=5e-8)
+    assert made.measure_first_days(glm).value == pytest.approx(0.6821705, abs=5e-8)
+    assert (happened > np.median(happened)).sum() == 810
+    assert (glm > np.median(glm)).sum() == 818
+    xgboost = chicago["xgboost"].to_numpy()
+    assert made.measure(xgboost).found.mean() == pytest.approx(7.79, abs=0.005)
+    assert measure_auc(truth, xgboost).value == pytest.approx(0.679, abs=5e-4)
+
+
+def test_an_interval_of_days_is_about_that_of_a_t_test(chicago: pd.DataFrame):
+    made = Calendar(chicago)
+    means = made.resample(chicago["glm"].to_numpy())
+    assert means.mean() == pytest.approx(7.44, abs=0.25)
+    assert means.std() == pytest.approx(25.2 / np.sqrt(258), rel=0.2)

@@ -13,7 +13,7 @@ from cityai.modeling.estimators import fit_trees
 from cityai.modeling.final import FinalModel, predict_rows
 from cityai.modeling.forecasters import TreesModel
 from cityai.track.door import import_mlflow, keep_quiet
-from cityai.track.model import list_inputs, write_model
+from cityai.track.model import write_model
 from cityai.track.results import log_outcome
 from cityai.track.runs import open_run
 from cityai.track.server import Tracking
@@ -89,7 +89,7 @@ def test_a_loaded_model_gives_the_same_numbers(
     plain = frame.astype({"entity_id": "str", "borough": "object"})
     wide = plain.astype({"tons 1 month ago": "float64", "step": "int64"})
     for given in (plain, wide):
-        found = load(logged.artifact_location).predict(given[list(list_inputs(final))])
+        found = load(logged.artifact_location).predict(given[list(final.list_inputs())])
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
@@ -104,7 +104,7 @@ def test_there_is_no_pickle_and_no_place(written: Path) -> None:
 
 
 def test_every_column_is_declared(written: Path, final: FinalModel, frame: pd.DataFrame) -> None:
-    assert list(list_inputs(final)) == [
+    assert list(final.list_inputs()) == [
         "entity_id",
         "step",
         "level",

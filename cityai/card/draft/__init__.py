@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cityai.card.draft import described
+from cityai.card.draft import described, sentences
 from cityai.card.draft.audited import draft_fairness, find_withheld, list_suppressed
 from cityai.card.draft.evaluated import draft_eval, hides_periods
 from cityai.card.draft.facts import RunFacts
@@ -12,7 +12,7 @@ from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.modelled import draft_model
 from cityai.card.draft.options import draft_options
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.record.described import EnvironmentPart, ProvenancePart
+from cityai.card.record.described import EnvironmentPart
 from cityai.columns import ENTITY
 from cityai.findings import Finding, sort_findings
 from cityai.spec.project import ProjectSpec
@@ -77,7 +77,15 @@ def draft_card(
             decision=described.draft_decision(spec, predictions.table[ENTITY].nunique()),
             legal=words.legal,
             use=described.draft_use(spec, findings),
-            data=described.draft_data(facts, spec, quality, hidden, coarse),
+            data=described.draft_data(
+                facts,
+                spec,
+                quality,
+                grain=sentences.describe_grain(spec),
+                cleaning=sentences.describe_cleaning(spec),
+                hidden=hidden,
+                coarse=coarse,
+            ),
             model=draft_model(facts, spec, predictions, backtest, explanation, secret),
             eval=draft_eval(facts, spec, predictions, evaluation, folds, hidden, findings, coarse),
             fairness=fairness,
@@ -92,15 +100,7 @@ def draft_card(
             checklist=words.checklist,
             findings=described.draft_findings(findings, fairness.results, spec),
             gaps=list_gaps(words),
-            provenance=ProvenancePart(
-                run_digest=facts.run_digest,
-                data_digest=facts.data_digest,
-                spec_digest=facts.spec_digest,
-                predictions_digest=facts.predictions_digest,
-                git_commit=facts.git_commit,
-                git_dirty=facts.git_dirty,
-                versions=dict(sorted(facts.versions.items())),
-            ),
+            provenance=described.draft_provenance(facts),
             registers=words.registers,
         )
     )

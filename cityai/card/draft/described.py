@@ -19,6 +19,7 @@ from cityai.card.record.described import (
     FindingPart,
     MonitoringPart,
     OwnerPart,
+    ProvenancePart,
     PublicationPart,
     RecordPart,
     SystemPart,
@@ -33,13 +34,14 @@ from cityai.card.record.measured import (
 )
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.findings import Finding
-from cityai.spec.project import JudgedSpec, ProjectSpec
+from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
 
 KINDS = {
     "demand": "Demand forecast: how much of something, where, in the coming periods",
+    "risk": "Ranked list: how likely something is for each case, and which come first",
     "amount": "Predictions made by somebody else: how much of something, where",
     "yes/no": "Predictions made by somebody else: whether something happens, and who is selected",
 }
@@ -115,12 +117,27 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
 
 def draft_data(
     facts: RunFacts,
-    spec: ProjectSpec,
+    spec: AskedSpec,
     quality: QualityReport | None,
+    *,
+    grain: str,
+    cleaning: tuple[str, ...],
     hidden: frozenset[tuple[str, str]] = frozenset(),
     coarse: bool = False,
 ) -> tuple[DataPart, ...]:
-    """Draft the section on the data and their quality; rows of a period rounded if `coarse`."""
+    """Draft the section on the data and their quality.
+
+    Parameters
+    ----------
+    grain : str
+        What one row is.
+    cleaning : tuple of str
+        What was done to the rows before they were used.
+    hidden : frozenset of (str, str)
+        Slices whose figures may not be shown.
+    coarse : bool
+        Whether rows of a period are rounded.
+    """
     counts = quality.counts if quality else None
     measures = _list_measures(quality.measures, spec, hidden) if quality else ()
     rows = (
@@ -128,7 +145,6 @@ def draft_data(
         if counts
         else (0, 0, 0, 0)
     )
-    question = spec.question
     part = DataPart(
         **copy_words(spec.words.data),
         name=spec.data.source.table or spec.data.source.path.rsplit("/", 1)[-1],
@@ -136,22 +152,33 @@ def draft_data(
         roles=("learning", "testing", "operation"),
         first=facts.first.date(),
         last=facts.last.date() - timedelta(days=1),
-        grain="one row an event"
-        if spec.data.layout == "events"
-        else f"one row a {question.entity.label} and {question.period}",
+        grain=grain,
         rows_read=rows[0],
         rows_out_of_scope=rows[1],
         rows_rejected=rows[2],
         rows_accepted=rows[3],
         columns=tuple(spec.data.columns),
         known_rule=sentences.describe_known(spec),
-        cleaning=sentences.describe_cleaning(spec),
+        cleaning=cleaning,
         quality=measures,
         rejected=count_rejects(quality.rejects) if quality else (),
         by_period=_list_periods(quality.by_period, spec, coarse) if quality else (),
         in_words=sentences.describe_data(*rows, measures) if quality else (),
     )
     return (part,)
+
+
+def draft_provenance(facts: RunFacts) -> ProvenancePart:
+    """Draft what the record was made from."""
+    return ProvenancePart(
+        run_digest=facts.run_digest,
+        data_digest=facts.data_digest,
+        spec_digest=facts.spec_digest,
+        predictions_digest=facts.predictions_digest,
+        git_commit=facts.git_commit,
+        git_dirty=facts.git_dirty,
+        versions=dict(sorted(facts.versions.items())),
+    )
 
 
 def draft_findings(
@@ -192,7 +219,7 @@ def _round_quality(value: object) -> float | None:
 
 
 def _list_measures(
-    table: pd.DataFrame, spec: ProjectSpec, hidden: frozenset[tuple[str, str]]
+    table: pd.DataFrame, spec: AskedSpec, hidden: frozenset[tuple[str, str]]
 ) -> tuple[QualityMeasure, ...]:
     least = spec.policy.small_cell if spec.data.layout == "events" else 0
     whole = table[table["slice"] == EVERYWHERE]
@@ -248,7 +275,7 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     )
 
 
-def _list_periods(table: pd.DataFrame, spec: ProjectSpec, coarse: bool) -> tuple[QualityPoint, ...]:
+def _list_periods(table: pd.DataFrame, spec: AskedSpec, coarse: bool) -> tuple[QualityPoint, ...]:
     few = spec.policy.small_cell if spec.data.layout == "events" else 0
     points = []
     for row in table.to_dict("records"):

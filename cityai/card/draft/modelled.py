@@ -75,7 +75,7 @@ def draft_model(
         ),
         baselines=tuple(Method(name=n, label=name_baseline(n, question.period)) for n in rivals),
         choice_reason=spec.words.model.choice_reason,
-        explanation=_draft_explanation(explanation, spec, secret) if explanation else None,
+        explanation=draft_explanation(explanation, question.unit, secret) if explanation else None,
     )
 
 
@@ -95,10 +95,11 @@ def _list_parameters(spec: ProjectSpec) -> dict[str, str]:
         "features.exclude": spec.features.exclude,
         "data.reporting_delay_days": spec.data.reporting_delay_days,
     }
-    return {name: _write_parameter(value) for name, value in listed.items()}
+    return {name: write_parameter(value) for name, value in listed.items()}
 
 
-def _write_parameter(value: object) -> str:
+def write_parameter(value: object) -> str:
+    """Write a choice of the specification for readers."""
     if value is None:
         return "chosen by period"
     if isinstance(value, bool):
@@ -108,10 +109,10 @@ def _write_parameter(value: object) -> str:
     return str(value)
 
 
-def _draft_explanation(
-    explanation: Explanation, spec: ProjectSpec, secret: frozenset[tuple[str, str]]
+def draft_explanation(
+    explanation: Explanation, unit: str, secret: frozenset[tuple[str, str]]
 ) -> ExplanationPart:
-    unit = spec.question.unit
+    """Draft what moves the predictions, in `unit`; groups that are `secret` stay out."""
     table = explanation.drivers.sort_values(["rank", "feature"], kind="stable")
     drivers = tuple(
         Driver(

@@ -19,7 +19,7 @@ from cityai.card.record.part import Number
 from cityai.card.words import PAIR, describe_metric, name_one, say_share, write_count, write_number
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
-from cityai.spec.project import JudgedSpec, ProjectSpec
+from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.modeling.split import Folds
@@ -222,8 +222,25 @@ def describe_scale(n_entities: int, spec: ProjectSpec) -> str:
     )
 
 
+def describe_grain(spec: ProjectSpec) -> str:
+    """Say what one row of the data is."""
+    if spec.data.layout == "events":
+        return "one row an event"
+    return f"one row a {spec.question.entity.label} and {spec.question.period}"
+
+
 def describe_cleaning(spec: ProjectSpec) -> tuple[str, ...]:
     """Say what was done to the rows before anything was counted."""
+    return (
+        *describe_scope(spec),
+        "A period without a row counts as zero."
+        if spec.question.missing_periods == "zero"
+        else "A period without a row counts as not measured, never as zero.",
+    )
+
+
+def describe_scope(spec: AskedSpec) -> tuple[str, ...]:
+    """Say which rows are in scope, and which are refused."""
     data, said = spec.data, []
     if data.since or data.until:
         span = [
@@ -240,15 +257,10 @@ def describe_cleaning(spec: ProjectSpec) -> tuple[str, ...]:
     if data.key:
         said.append(f"A row that repeats {', '.join(data.key)} is refused.")
     said.append("A row that breaks the declared contract of a column is refused and counted.")
-    said.append(
-        "A period without a row counts as zero."
-        if spec.question.missing_periods == "zero"
-        else "A period without a row counts as not measured, never as zero."
-    )
     return tuple(said)
 
 
-def describe_known(spec: ProjectSpec) -> str:
+def describe_known(spec: AskedSpec) -> str:
     """Say when a row could first be seen."""
     known = spec.data.known
     if known.column:

@@ -8,6 +8,7 @@ from cityai.card.figures.evidence import draw_drivers, draw_quality
 from cityai.card.figures.maps import Outlines, draw_map, read_outlines
 from cityai.card.figures.people import draw_groups, draw_places
 from cityai.card.figures.plane import draw_plane
+from cityai.card.figures.ranked import draw_capacity, draw_curve, draw_need
 from cityai.card.record import CardRecord
 
 
@@ -25,7 +26,8 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
     -------
     tuple of Figure
         Named ``series``, ``groups-1`` ... (one per dimension), ``plane``, ``map``, ``places``,
-        ``coverage``, ``drivers``, ``folds``, ``quality``. The same record gives the same bytes.
+        ``coverage``, ``drivers``, ``folds``, ``quality``; of a ranked list ``capacity``, ``curve``
+        and ``need-1`` ... too. The same record gives the same bytes.
     """
     with drawing():
         drawn = [
@@ -38,6 +40,9 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
             draw_drivers(record),
             draw_folds(record),
             draw_quality(record),
+            draw_capacity(record),
+            draw_curve(record),
+            *(draw_need(record, d, i) for i, d in enumerate(record.fairness.dimensions, 1)),
         ]
     return tuple(figure for figure in drawn if figure is not None)
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from cityai.card.record.options import OptionsPart
 from cityai.card.record.part import Number, Part, StatusWord, Unit
+from cityai.card.record.ranked import RankedPart
 from cityai.spec.words import DataWords, FairnessWords, NotApplicable
 
 
@@ -215,6 +216,8 @@ class EvalPart(Part):
     boundaries_key: str
     metric_reason: str | NotApplicable | None
     in_words: tuple[str, ...]
+    ranked: RankedPart | None = None
+    """What the top of a list holds; nothing where amounts are forecast."""
 
 
 class GroupPart(Part):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cityai.card import words
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord, write_canonical
-from cityai.card.render import head, tables
+from cityai.card.render import head, ranked, tables
 from cityai.card.render.annex import arrange_proxies, arrange_trends
 from cityai.card.render.markdown import render_markdown
 from cityai.card.render.options import arrange_option_groups, arrange_options
@@ -98,6 +98,10 @@ def open_environment() -> Environment:
         arrange_proxies=arrange_proxies,
         arrange_trends=arrange_trends,
         arrange_option_groups=arrange_option_groups,
+        arrange_capacity=ranked.arrange_capacity,
+        arrange_list_groups=ranked.arrange_list_groups,
+        arrange_slopes=ranked.arrange_slopes,
+        arrange_attention=ranked.arrange_attention,
     )
     environment.finalize = _clean_value
     return environment

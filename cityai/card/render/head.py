@@ -27,7 +27,7 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
     practice = f"{BASELINE}{record.eval.practice}"
     keys = []
-    for metric in choose_headline(record)[:2]:
+    for metric in choose_headline(record)[: 2 if record.eval.ranked is None else 3]:
         own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
         if own is not None:
             beside = (

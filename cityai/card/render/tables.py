@@ -9,6 +9,7 @@ from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult
 from cityai.card.words import (
     COMPARED,
+    FOUND,
     MISSING,
     QUALITY_DIMENSIONS,
     STATUS_WORDS,
@@ -58,6 +59,8 @@ def make_grid(
 def name_model(record: CardRecord, model: str) -> str:
     """Return what a model is called on the page."""
     name = "the forecast"
+    if model == "forecast" and record.eval.ranked is not None:
+        name = "this list"
     if model.startswith(BASELINE):
         name = name_baseline(model.removeprefix(BASELINE), record.model.period)
     elif model.startswith(CANDIDATE):
@@ -65,9 +68,16 @@ def name_model(record: CardRecord, model: str) -> str:
     return f"{name[:1].upper()}{name[1:]}"
 
 
+LIST_HEADLINE = ("precision", "recall", "days_sooner")
+"""The figures of a ranked list that a reader meets first; the second decides who is better."""
+
+
 def choose_headline(record: CardRecord) -> tuple[str, ...]:
     """Return the figures that a reader meets first: those of amounts, or of yes and no."""
     known = {n.metric for n in record.eval.metrics}
+    if record.eval.ranked is not None:
+        told = {n.metric for n in record.eval.metrics if n.value is not None}
+        return tuple(m for m in LIST_HEADLINE if m in told)
     if "selection_rate" in known:
         return ("selection_rate", "false_negative_rate", "false_positive_rate")
     return ("wape", "under_forecast_share", "bias")
@@ -77,18 +87,20 @@ def arrange_practice(record: CardRecord) -> Grid:
     """Arrange the forecast beside the baselines: the first table that a reader meets."""
     metrics = choose_headline(record)
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
-    judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == "wape"}
+    ranked = record.eval.ranked is not None
+    decides, words = ("recall", FOUND) if ranked else ("wape", COMPARED)
+    judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == decides}
     rows: list[list[str | Cell]] = []
     for model in ("forecast", *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
         found = [overall.get((model, m)) for m in metrics]
         written = [MISSING if n is None else write_number(n.value, n.unit) for n in found]
-        verdict = (
-            Cell(COMPARED[judged[model].status], judged[model].status) if model in judged else ""
-        )
+        verdict = Cell(words[judged[model].status], judged[model].status) if model in judged else ""
         rows.append([name_model(record, model), *written, verdict])
-    columns = ("Taken from", *(describe_metric(m).label for m in metrics), "Which errs less")
+    better = "Which finds more" if ranked else "Which errs less"
+    columns = ("Taken from", *(describe_metric(m).label for m in metrics), better)
     beside = record.model.baselines or record.eval.folds
-    caption = "The forecast beside simpler ways" if beside else "All rows together"
+    ours = "This list" if ranked else "The forecast"
+    caption = f"{ours} beside simpler ways" if beside else "All rows together"
     return make_grid(caption, columns, rows, range(1, len(metrics) + 1))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from cityai.data.features.plan import Feature, Floats
 from cityai.errors import CityaiError, DataError, SpecError, suggest_name
 from cityai.spec.project import Period
 
-Function = Callable[["History"], object]
+Function = Callable[[Any], object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +88,39 @@ def call_function(function: OwnFunction, history: History) -> Floats:
         When the function fails, reads a file, or does not give one finite number (or a missing
         value) per entity.
     """
-    where = f"{function.where} at {history.as_of:%Y-%m-%d}"
+    return run_function(
+        function,
+        history,
+        history.values.columns,
+        f"the history was cut at {history.as_of:%Y-%m-%d}, with {len(history.values)} periods",
+        history.as_of,
+    )
+
+
+def run_function(
+    function: OwnFunction, history: object, index: pd.Index, said: str, as_of: pd.Timestamp
+) -> Floats:
+    """Call one function on a history of any kind and check what it gives.
+
+    Parameters
+    ----------
+    function : OwnFunction
+        The function.
+    history : object
+        What it is given.
+    index : pandas.Index
+        What it must give one number each for, by name or in this order.
+    said : str
+        What the history holds, for a message.
+    as_of : pandas.Timestamp
+        The moment of the question.
+
+    Raises
+    ------
+    DataError
+        As `call_function`.
+    """
+    where = f"{function.where} at {as_of:%Y-%m-%d}"
     try:
         with close_files(function.where):
             given = function.call(history)
@@ -98,10 +131,9 @@ def call_function(function: OwnFunction, history: History) -> Floats:
             f"the function {function.name} failed: {type(error).__name__}: {error}",
             where=_find_line(error, function.where),
             expected="a function that works on any past, a short one too",
-            next_step=f"the history was cut at {history.as_of:%Y-%m-%d}, with "
-            f"{len(history.values)} periods",
+            next_step=said,
         ) from error
-    return _check_result(given, history, where, function.name)
+    return _check_result(given, index, where, function.name)
 
 
 def collect_feature(function: OwnFunction, results: Sequence[Floats]) -> Feature:
@@ -147,14 +179,13 @@ def _find_function(module: ModuleType, path: Path, name: str) -> OwnFunction:
     return OwnFunction(name, label, f"{path}{line}, {name}()", found)
 
 
-def _check_result(given: object, history: History, where: str, name: str) -> Floats:
-    entities = history.values.columns
+def _check_result(given: object, entities: pd.Index, where: str, name: str) -> Floats:
     if isinstance(given, pd.Series):
         if not given.index.is_unique or set(given.index) != set(entities):
             raise DataError(
                 f"the function {name} gave a series whose index is not the entities",
                 where=where,
-                expected=f"one value for each of the {len(entities)} columns of history.values",
+                expected=f"one value for each of the {len(entities)} that are asked about",
             )
         given = given.reindex(entities)
     try:

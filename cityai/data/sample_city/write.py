@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.data.sample_city.dirt import DirtyRequests, Fate, spoil_requests
+from cityai.data.sample_city.inspections import WATCHED, Inspections, draw_inspections
 from cityai.data.sample_city.need import (
     CITY_OUTAGE,
     DISTRICT_OUTAGE,
@@ -32,7 +33,7 @@ from cityai.data.sample_city.places import PLACES, SMALL_GROUP, THIRD, Places, d
 from cityai.data.sample_city.requests import Requests, draw_requests
 from cityai.errors import StoreError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same seed gives another city."""
 NAME: Final = "Port Ellery"
 _TRUTHS: Final = "truth/planted.json"
@@ -73,6 +74,12 @@ class PlantedTruths:
         Probability that a need is reported, by neighbourhood.
     small_group_residents : int
         Residents of the smallest group (indigenous), too few to be shown.
+    watched_district : str
+        The district that is inspected twice as often, at the same true risk.
+    true_risk : dict of str to float
+        Mean probability of a violation over all kitchens and days, by district: alike.
+    inspections, found : dict of str to int
+        Inspections done, and violations found, by district.
     """
 
     version: int
@@ -92,6 +99,10 @@ class PlantedTruths:
     gap_from: str
     share_reporting: dict[str, float]
     small_group_residents: int
+    watched_district: str
+    true_risk: dict[str, float]
+    inspections: dict[str, int]
+    found: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,21 @@ class SampleCity:
     def works(self) -> Path:
         """CSV, one row a neighbourhood and week, planned ahead."""
         return self.folder / "planned_works.csv"
+
+    @property
+    def inspections(self) -> Path:
+        """CSV, one row an inspection of a kitchen, done or planned."""
+        return self.folder / "inspections.csv"
+
+    @property
+    def complaints(self) -> Path:
+        """CSV, one row a complaint near a kitchen."""
+        return self.folder / "complaints.csv"
+
+    @property
+    def kitchens(self) -> Path:
+        """Truth, CSV: the true risk of every kitchen."""
+        return self.folder / "truth" / "kitchens.csv"
 
     @property
     def need(self) -> Path:
@@ -177,7 +203,8 @@ def write_sample_city(
     need = draw_need(places, np.random.default_rng([seed, 2]), planted_gap)
     requests = draw_requests(places, need, np.random.default_rng([seed, 3]), planted_gap)
     export = spoil_requests(requests, np.random.default_rng([seed, 4]), dirty)
-    truths = _state_truths(places, requests, export, seed, planted_gap, dirty)
+    visits = draw_inspections(places, np.random.default_rng([seed, 6]))
+    truths = _state_truths(places, requests, export, visits, seed, planted_gap, dirty)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".sample_city_") as scratch:
@@ -188,6 +215,9 @@ def write_sample_city(
         made.boundaries.write_text(places.boundaries, encoding="utf-8", newline="")
         _write_csv(need.weather, made.weather)
         _write_csv(need.works, made.works)
+        _write_csv(visits.inspections, made.inspections)
+        _write_csv(visits.complaints, made.complaints)
+        _write_csv(visits.truth, made.kitchens)
         _write_csv(_count_weeks(places, need, requests, export), made.need)
         _write_csv(export.dirt, made.dirt)
         _write_csv(_count_handled(made.need, np.random.default_rng([seed, 5])), made.leak)
@@ -232,13 +262,22 @@ def _check_folder(folder: Path) -> None:
 
 def _list_files(city: SampleCity) -> tuple[Path, ...]:
     read = (city.requests, city.neighbourhoods, city.boundaries, city.weather, city.works)
-    return (*read, city.need, city.dirt, city.leak)
+    return (
+        *read,
+        city.inspections,
+        city.complaints,
+        city.need,
+        city.dirt,
+        city.leak,
+        city.kitchens,
+    )
 
 
 def _state_truths(
     places: Places,
     requests: Requests,
     export: DirtyRequests,
+    visits: Inspections,
     seed: int,
     planted_gap: bool,
     dirty: bool,
@@ -252,6 +291,7 @@ def _state_truths(
     monday = np.datetime_as_string(list_weeks())
     poorest = tuple(code for code, third in zip(places.codes, THIRD, strict=True) if third == 0)
     reporting = share_reporting(places)
+    by_district = visits.truth.groupby("district")
     return PlantedTruths(
         version=VERSION,
         seed=seed,
@@ -272,6 +312,10 @@ def _state_truths(
             c: round(float(p), 4) for c, p in zip(places.codes, reporting, strict=True)
         },
         small_group_residents=SMALL_GROUP,
+        watched_district=WATCHED,
+        true_risk={str(d): round(float(r), 4) for d, r in by_district["true_risk"].mean().items()},
+        inspections={str(d): int(n) for d, n in by_district["inspections"].sum().items()},
+        found={str(d): int(n) for d, n in by_district["found"].sum().items()},
     )
 
 

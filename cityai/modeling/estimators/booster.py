@@ -1,9 +1,4 @@
-"""Boosted trees over all entities together. The only door to LightGBM.
-
-The target is divided by the row's ``level`` and every row weighs as its level, so that entities of
-different size teach each other and errors count in the target's unit. Every fit takes one thread:
-origins are fitted side by side instead, which is faster on few rows and steady on a busy machine.
-"""
+"""LightGBM's boosters as text: read back, fed in their order, and explained."""
 
 from __future__ import annotations
 
@@ -18,35 +13,12 @@ import numpy as np
 import pandas as pd
 
 from cityai.errors import DataError, RunError, SetupError
-from cityai.modeling.forecasters import FloatArray, TreesModel
+from cityai.modeling.forecasters import FloatArray
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-LEVEL = "level"
-Link = Literal["log", "identity"]
-
-
-@dataclass(frozen=True, slots=True)
-class Trees:
-    """Trained trees, as text.
-
-    Attributes
-    ----------
-    booster : str
-        LightGBM's own text format; its feature names carry a checksum of ours.
-    features : tuple of str
-        Names of the features, in the booster's order.
-    categories : dict of str to tuple of str
-        Known values of each categorical feature, in the order of their codes.
-    rows : int
-        Training rows.
-    """
-
-    booster: str
-    features: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
-    rows: int
+Link = Literal["log", "identity", "logit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +33,9 @@ class Contributions:
         Shape (n,), the raw score without any feature. ``base + values.sum(axis=1)`` is `raw`.
     raw : numpy.ndarray
         Shape (n,), the raw score of the forecast divided by the level.
-    link : {"log", "identity"}
-        ``log``: the forecast is ``level * exp(raw)``; ``identity``: ``level * raw``.
+    link : {"log", "identity", "logit"}
+        ``log``: the forecast is ``level * exp(raw)``; ``identity``: ``level * raw``; ``logit``: raw
+        scores are log-odds.
     """
 
     values: pd.DataFrame
@@ -83,7 +56,14 @@ class Contributions:
         pandas.DataFrame
             Shape (n, F), in the target's unit. Rows add up to the forecast minus the forecast at
             the base; the shares are those of the raw score.
+
+        Raises
+        ------
+        RunError
+            For log-odds, which have no level: they are explained as they are.
         """
+        if self.link == "logit":
+            raise RunError("log-odds are not shared out in the target's unit", where="link")
         if self.link == "identity":
             return self.values.mul(level, axis=0)
         distance = self.raw - self.base
@@ -121,77 +101,6 @@ def list_categories(table: pd.DataFrame, names: Sequence[str]) -> dict[str, tupl
     return {name: tuple(sorted(str(v) for v in table[name].dropna().unique())) for name in names}
 
 
-def fit_trees(
-    model: TreesModel,
-    table: pd.DataFrame,
-    labels: FloatArray,
-    *,
-    features: Sequence[str],
-    categories: Mapping[str, tuple[str, ...]],
-    seed: int,
-    threads: int = 1,
-) -> Trees:
-    """Train trees on rows whose labels were mature.
-
-    Parameters
-    ----------
-    model : TreesModel
-        The settings.
-    table : pandas.DataFrame
-        Rows in a fixed order, with `features` and ``level`` (> 0, in the target's unit).
-    labels : numpy.ndarray
-        Shape (n,), float64, in the target's unit.
-    features : sequence of str
-        Columns to learn from.
-    categories : mapping of str to tuple of str
-        Known values of the categorical ones.
-    seed, threads : int
-        Seed of the subsamples; threads, on which the result does not depend.
-
-    Raises
-    ------
-    DataError
-        When there are no rows, a label or feature is infinite, or a level is not above 0.
-    """
-    if len(labels) == 0 or not np.isfinite(labels).all():
-        raise DataError(
-            "the trees were given no rows" if len(labels) == 0 else "a label is not finite",
-            where="training rows",
-            expected="at least one row, and a finite label in every row",
-        )
-    level = _read_level(table)
-    matrix = _encode(table, features, categories)
-    skewed = bool(labels.min() >= 0 and labels.max() > 0)
-    parameters = _translate(model, skewed=skewed, seed=seed, threads=threads)
-    lightgbm = load_lightgbm()
-    data = lightgbm.Dataset(
-        matrix,
-        label=labels / level,
-        weight=level / level.mean(),
-        feature_name=[_name_feature(i, name) for i, name in enumerate(features)],
-        params={"verbosity": -1},
-    )
-    booster = lightgbm.train(parameters, data, num_boost_round=model.rounds)
-    return Trees(booster.model_to_string(), tuple(features), dict(categories), len(labels))
-
-
-def predict_trees(trees: Trees, table: pd.DataFrame) -> FloatArray:
-    """Forecast rows, shape (n,), in the target's unit.
-
-    Raises
-    ------
-    DataError
-        When the columns are not those that the trees were trained on.
-    """
-    if table.empty:
-        return np.empty(0)
-    booster = _read_booster(trees.booster, trees.features)
-    matrix = _encode(table, trees.features, trees.categories)
-    relative = np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
-    forecast: FloatArray = relative * _read_level(table)
-    return forecast
-
-
 def compute_contributions(
     booster_text: str,
     frame: pd.DataFrame,
@@ -214,50 +123,42 @@ def compute_contributions(
         When a column is missing, renamed or in another place.
     """
     features = tuple(str(c) for c in frame.columns)
-    booster = _read_booster(booster_text, features)
+    booster = read_booster(booster_text, features)
     known = (
         {c: tuple(map(str, frame[c].cat.categories)) for c in features if _is_category(frame[c])}
         if categories is None
         else categories
     )
-    matrix = _encode(frame, features, known)
+    matrix = encode(frame, features, known)
     parts = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
     raw = np.asarray(booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
-    link: Link = "log" if "objective=tweedie" in booster_text else "identity"
+    link = _find_link(booster_text)
     values = pd.DataFrame(parts[:, :-1], columns=list(features), index=frame.index)
     return Contributions(values, parts[:, -1], raw, link)
 
 
-def _translate(
-    model: TreesModel, *, skewed: bool, seed: int, threads: int
-) -> dict[str, float | int | str | bool]:
-    return {
-        "objective": "tweedie" if skewed else "regression",
-        "tweedie_variance_power": model.tweedie_power,
-        "learning_rate": model.learning_rate,
-        "num_leaves": model.leaves,
-        "min_data_in_leaf": model.least_rows,
-        "feature_fraction": model.feature_share,
-        "bagging_fraction": model.row_share,
-        "bagging_freq": 1,
-        "lambda_l2": model.ridge,
-        "seed": seed,
-        "num_threads": threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+def _find_link(booster_text: str) -> Link:
+    if "objective=tweedie" in booster_text:
+        return "log"
+    return "logit" if "objective=binary" in booster_text else "identity"
 
 
-def _name_feature(place: int, name: str) -> str:
+def name_feature(place: int, name: str) -> str:
     """Name a column for LightGBM, which refuses some characters and never checks an order."""
     return f"f{place}_{zlib.crc32(name.encode()):08x}"
 
 
-def _read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
+def read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
+    """Read trained trees.
+
+    Raises
+    ------
+    DataError
+        When `features` are not those that they were trained on, in their order.
+    """
     booster = load_lightgbm().Booster(model_str=text)
     wanted = booster.feature_name()
-    given = [_name_feature(i, name) for i, name in enumerate(features)]
+    given = [name_feature(i, name) for i, name in enumerate(features)]
     if wanted != given:
         place = next(
             (i for i, (a, b) in enumerate(zip(wanted, given, strict=False)) if a != b),
@@ -272,10 +173,16 @@ def _read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
     return booster
 
 
-def _encode(
+def encode(
     table: pd.DataFrame, features: Sequence[str], categories: Mapping[str, tuple[str, ...]]
 ) -> FloatArray:
-    """Return features as numbers, shape (n, F); unknown categories and gaps are NaN."""
+    """Return features as numbers, shape (n, F), float64; unknown categories and gaps are NaN.
+
+    Raises
+    ------
+    DataError
+        When a feature is missing, or a figure is infinite.
+    """
     missing = [name for name in features if name not in table.columns]
     if missing:
         raise DataError(
@@ -297,17 +204,6 @@ def _encode(
             expected="finite figures, or missing ones",
         )
     return matrix
-
-
-def _read_level(table: pd.DataFrame) -> FloatArray:
-    level = table[LEVEL].to_numpy(np.float64)
-    if not (np.isfinite(level) & (level > 0)).all():
-        raise RunError(
-            "a row's level is not above 0",
-            where=LEVEL,
-            expected="the entity's recent mean, floored above 0",
-        )
-    return level
 
 
 def _is_category(column: pd.Series) -> bool:

@@ -1,0 +1,174 @@
+"""Where one looked: cases per entity by group. What is found depends on who was looked at.
+
+Outcomes are known only of cases, and cases are not drawn at random. A group that was looked at more
+often has more found in it, and a list that learns from what was found will look there again (Lum
+and Isaac 2016, doi:10.1111/j.1740-9713.2016.00960.x; Ensign et al. 2018, arXiv:1706.09847).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as say
+from cityai.assessment.alike import Varied, vary_metrics
+from cityai.assessment.case_groups import CaseGroups
+from cityai.assessment.gaps import measure_groups
+from cityai.assessment.metrics import Metric, Sums
+from cityai.assessment.scored import INSPECTED_MORE, Scored
+from cityai.assessment.verdicts import judge_gap
+from cityai.assessment.views import Facts, View, gather_facts, view_dimension
+from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
+from cityai.findings import SEVERITY, Finding, Status
+from cityai.spec.risk import RiskSpec
+
+CODE: Final = "audit.inspected_more"
+LIMIT: Final = 0.25
+"""How much more often, or less, than everyone a group may be looked at, where no limit is set."""
+PER_ENTITY: Final = Metric("cases_per_entity", "cases per entity", "n", "entities", "ratio", "high")
+FOUND: Final = Metric("base_rate", "share with the outcome", "yes", "known", "share", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Where one looked.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        As `RankingAudit.attention`.
+    findings : tuple of Finding
+        `audit.inspected_more`, one a dimension.
+    """
+
+    table: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def count_attention(groups: CaseGroups, spec: RiskSpec) -> Attention:
+    """Count cases per entity by group, over the whole history.
+
+    Parameters
+    ----------
+    groups : CaseGroups
+        All cases.
+    spec : RiskSpec
+        Its policy, and its limit ``inspected_more``.
+    """
+    # Whatever the audit infers, who was looked at is about entities: there is one stretch of time.
+    about = spec.audit.model_copy(update={"infers": "others like these"})
+    scored = _count_cases(groups, spec)
+    facts = gather_facts(scored, spec.model_copy(update={"audit": about}))
+    varied = vary_metrics(scored, scored.metrics)
+    views = [view_dimension(m, facts, spec.policy.small_cell) for m in groups.memberships]
+    tables = [_count_view(view, facts, varied, spec.policy.small_cell) for view in views]
+    limit = spec.audit.limits.get(INSPECTED_MORE, LIMIT)
+    findings = [_judge(v, t, limit, spec) for v, t in zip(views, tables, strict=True)]
+    if not tables:
+        return Attention(pd.DataFrame(columns=COLUMNS), ())
+    return Attention(pd.concat(tables, ignore_index=True)[COLUMNS], tuple(findings))
+
+
+COLUMNS: Final = [
+    "dimension",
+    "group",
+    "cases",
+    "entities",
+    "cases_per_entity",
+    "low",
+    "high",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "base_rate",
+    "reason",
+]
+
+
+def _count_cases(groups: CaseGroups, spec: RiskSpec) -> Scored:
+    table = groups.table
+    truth = table[Y_TRUE].to_numpy(np.float64)
+    known = np.isfinite(truth)
+    own = table.groupby(ENTITY)[ENTITY].transform("size").to_numpy(np.float64)
+    ones = np.ones(len(table))
+    sums = {"n": ones, "entities": 1 / own, "known": known, "yes": truth == 1}
+    return Scored(
+        sums=Sums(tuple(sums), np.column_stack([np.asarray(v, np.float64) for v in sums.values()])),
+        metrics=(PER_ENTITY, FOUND),
+        unit=table["unit"].to_numpy(object).astype(str),
+        moment=np.zeros(len(table), dtype=np.int64),
+        fold=np.ones(len(table), dtype=np.int64),
+        unit_name=spec.unit,
+        counts=True,
+        amount="n",
+        events=("yes",),
+        entity=pd.factorize(table[ENTITY])[0],
+        called=spec.question.entity.label_plural,
+    )
+
+
+def _count_view(view: View, facts: Facts, varied: dict[str, Varied], least: float) -> pd.DataFrame:
+    shown = ~view.hidden & (view.n > 0)
+    looked, found = (
+        measure_groups(
+            facts.cells, view.weights, m, facts.design, "overall", shown, varied.get(m.name)
+        )
+        for m in (PER_ENTITY, FOUND)
+    )
+    names = facts.cells.names
+    totals = facts.cells.values.sum(axis=0).T @ view.weights
+    everyone = looked.reference_value
+    columns = {
+        "cases": totals[names.index("n")],
+        "entities": totals[names.index("entities")],
+        "cases_per_entity": looked.value,
+        "low": looked.low,
+        "high": looked.high,
+        "ratio": looked.value / everyone,
+        "ratio_low": (looked.value - looked.gap_margin) / everyone,
+        "ratio_high": (looked.value + looked.gap_margin) / everyone,
+        "base_rate": found.value,
+    }
+    table = pd.DataFrame({name: np.where(shown, v, np.nan) for name, v in columns.items()})
+    reason = np.where(view.hidden, say.SUPPRESSED.format(least=least), "")
+    return table.assign(
+        dimension=view.dimension,
+        group=list(view.groups),
+        reason=np.where(view.n > 0, reason, say.EMPTY),
+        everyone=found.reference_value,
+    )
+
+
+def _judge(view: View, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Finding:
+    """Hold the group that was looked at most, or least, against the limit."""
+    title = f"Where one looked: {view.label}"
+    known = table[table["ratio"].notna() & (table["group"] != NOT_RECORDED)]
+    if known.empty:
+        return Finding(CODE, Status.NOT_APPLICABLE, title, "No group may be shown.")
+    margin = (known["ratio_high"] - known["ratio_low"]).to_numpy() / 2
+    gaps = (known["ratio"] - 1).to_numpy()
+    verdicts = [judge_gap(float(g), float(m), limit) for g, m in zip(gaps, margin, strict=True)]
+    status = next(s for s in SEVERITY if s in verdicts)
+    concerned = np.array([v is status for v in verdicts])
+    at = int(np.argmax(np.where(concerned, np.abs(gaps), -1.0)))
+    row = known.iloc[at]
+    bounds = ""
+    if math.isfinite(margin[at]):
+        bounds = f" ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
+    entity = spec.question.entity.label
+    told = (
+        f"{row['group']}: {row['cases_per_entity']:.2f} {spec.unit} for each {entity} on record, "
+        f"{row['ratio']:.2f} times as many as over all{bounds}; the limit is {limit:.0%} more or "
+        f"less. There {row['base_rate']:.1%} of the {spec.unit} were yes, over all "
+        f"{row['everyone']:.1%}. "
+    )
+    told += {
+        Status.FAIL: "What was found depends on who was looked at: a group that was looked at "
+        "more often has more found in it, and a list that learns from it looks there again.",
+        Status.PASS: "No group was looked at clearly more or less often than the others.",
+    }.get(status, "There is not enough evidence to say whether this is within the limit.")
+    return Finding(CODE, status, title, told, float(gaps[at]), limit, "ratio", view.dimension)

@@ -1,0 +1,259 @@
+"""Pictures of a ranked list: what more capacity would find, whether odds hold, who is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Sheet
+from matplotlib.ticker import MaxNLocator
+
+from cityai.card.figures.accuracy import PERCENT
+from cityai.card.figures.canvas import (
+    BAND,
+    FIRST,
+    INK,
+    LINE,
+    NARROW,
+    SECOND,
+    WIDE,
+    Figure,
+    Table,
+    open_sheet,
+    shorten,
+    write_svg,
+)
+from cityai.card.record import CardRecord
+from cityai.card.record.measured import DimensionPart, GroupResult
+from cityai.card.record.ranked import CapacityPoint, CurvePoint
+from cityai.card.words import (
+    MISSING,
+    PAIR,
+    describe_metric,
+    name_baseline,
+    write_count,
+    write_interval,
+    write_number,
+)
+from cityai.columns import BASELINE, EVERYWHERE
+
+NEED = ("selection_for_need", "exposure_for_need")
+
+
+def draw_capacity(record: CardRecord) -> Figure | None:
+    """Draw the share of all true cases that is found, for several capacities."""
+    part = record.eval.ranked
+    known = [p for p in part.capacity if p.recall is not None] if part else []
+    own = [p for p in known if p.model == "forecast"]
+    if part is None or len(own) < 2:
+        return None
+    others = {
+        name_baseline(m.removeprefix(BASELINE), "period"): [p for p in known if p.model == m]
+        for m in dict.fromkeys(p.model for p in known)
+        if m.removeprefix(BASELINE) in {part.practice, "city_score", "random_order"}
+    }
+    declared = next((p for p in own if p.declared), None)
+
+    def draw(width: float) -> Sheet:
+        sheet, (axes,) = open_sheet(width, 3.0)
+        x = [p.share or 0.0 for p in own]
+        low = [p.recall if p.recall_low is None else p.recall_low for p in own]
+        high = [p.recall if p.recall_high is None else p.recall_high for p in own]
+        axes.fill_between(x, low, high, color=BAND, linewidth=0)  # type: ignore[arg-type]
+        styles = [(0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2))]
+        for i, (label, line) in enumerate(others.items()):
+            axes.plot(
+                [p.share or 0.0 for p in line],
+                [p.recall or 0.0 for p in line],
+                color=SECOND,
+                linewidth=1.3,
+                linestyle=styles[i % len(styles)],
+                label=shorten(label, 34),
+            )
+        axes.plot(
+            x, [p.recall or 0.0 for p in own], color=FIRST, linewidth=2, marker="o",
+            markersize=4, label="this list",
+        )  # fmt: skip
+        if declared is not None and declared.share is not None:
+            axes.axvline(declared.share, color=INK, linewidth=1, linestyle=(0, (2, 2)))
+        axes.set_ylim(0, 1.02)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(PERCENT)
+        axes.yaxis.set_major_formatter(PERCENT)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlabel(f"of all {shorten(part.cases, 30)}, selected")
+        axes.grid(axis="y")
+        sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
+        return sheet
+
+    first, last = own[0], own[-1]
+    alternative = (
+        f"Line chart. With {write_number(first.share, 'share')} of all {part.cases} selected the "
+        f"list finds {write_number(first.recall, 'share')} of the true cases; with "
+        f"{write_number(last.share, 'share')}, {write_number(last.recall, 'share')}."
+    )
+    if declared is not None:
+        alternative += (
+            f" At the city's own capacity it finds {write_number(declared.recall, 'share')}."
+        )
+    return Figure(
+        "capacity",
+        "What more or less capacity would find",
+        "Share of all true cases that is found, by the share that can be acted on. Band: the "
+        "interval of this list. Dotted upright line: the capacity that the city has.",
+        alternative,
+        write_svg(draw(WIDE), "capacity"),
+        write_svg(draw(NARROW), "capacity-n"),
+        Table(CAPACITY_COLUMNS, tuple(write_point(p) for p in part.capacity)),
+    )
+
+
+CAPACITY_COLUMNS = (
+    "Order", "Capacity", "Selected", "Selected rightly", "Interval", "Of all true cases found",
+    "Interval of it", "Against picking at random", "Note",
+)  # fmt: skip
+
+
+def write_point(point: CapacityPoint) -> tuple[str, ...]:
+    """Write what one order finds at one capacity."""
+    model = point.model
+    name = "this list"
+    if model != "forecast":
+        name = name_baseline(model.removeprefix(BASELINE), "period")
+    return (
+        name,
+        f"{point.capacity:,}{' (the city’s own)' if point.declared else ''}",
+        write_number(point.share, "share"),
+        write_number(point.precision, "share"),
+        write_interval(point.precision_low, point.precision_high, "share"),
+        write_number(point.recall, "share"),
+        write_interval(point.recall_low, point.recall_high, "share"),
+        MISSING if point.lift is None else f"{write_number(point.lift, 'ratio')} times",
+        point.reason,
+    )
+
+
+def draw_curve(record: CardRecord) -> Figure | None:
+    """Draw how often it turned out so, for cases of like probability."""
+    part = record.eval.ranked
+    points = _pick_curve(part.curve if part else (), EVERYWHERE, EVERYWHERE)
+    if part is None or len(points) < 3:
+        return None
+    top = max(max(p.mean_score or 0, p.outcome_share or 0, p.high or 0) for p in points)
+
+    def draw(width: float) -> Sheet:
+        sheet, (axes,) = open_sheet(width, 3.2)
+        axes.plot([0, top], [0, top], color=LINE, linewidth=1.5)
+        for p in points:
+            if p.low is not None and p.high is not None:
+                axes.plot([p.mean_score or 0.0] * 2, [p.low, p.high], color=INK, linewidth=1.2)
+        axes.plot(
+            [p.mean_score or 0.0 for p in points],
+            [p.outcome_share or 0.0 for p in points],
+            color=FIRST, linewidth=1.6, marker="o", markersize=5,
+        )  # fmt: skip
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PERCENT)
+            axis.set_major_locator(MaxNLocator(5))
+        axes.set_xlim(0, top * 1.03)
+        axes.set_ylim(0, top * 1.03)
+        axes.set_xlabel("probability that was said")
+        axes.set_ylabel("how often it turned out so")
+        axes.grid()
+        return sheet
+
+    low, high = points[0], points[-1]
+    alternative = (
+        f"Curve of {len(points)} bands. Of the cases with the lowest probabilities, "
+        f"{write_number(low.mean_score, 'share')} on average, it turned out so in "
+        f"{write_number(low.outcome_share, 'share')}; of those with the highest, "
+        f"{write_number(high.mean_score, 'share')}, in {write_number(high.outcome_share, 'share')}."
+    )
+    rows = tuple(
+        (
+            str(p.band),
+            write_count(p.n),
+            write_number(p.mean_score, "share"),
+            write_number(p.outcome_share, "share"),
+            write_interval(p.low, p.high, "share"),
+        )
+        for p in points
+    )
+    return Figure(
+        "curve",
+        "Do the probabilities hold?",
+        "Cases in bands of like probability. On the slanting line a probability of 20% means that "
+        "it turned out so 20 times in 100; above it, oftener. Upright lines: intervals.",
+        alternative,
+        write_svg(draw(WIDE), "curve"),
+        write_svg(draw(NARROW), "curve-n"),
+        Table(("Band", "Cases", "Said", "Turned out so", "Interval"), rows),
+    )
+
+
+def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figure | None:
+    """Draw each group's share of the selected, and of the top ranks, over its share of need."""
+    results = [
+        r
+        for r in record.fairness.results
+        if r.dimension == dimension.name and r.metric in NEED and r.value is not None
+    ]
+    if record.eval.ranked is None or PAIR in dimension.name or len(results) < 2:
+        return None
+    groups = [g.name for g in dimension.groups if any(r.group == g.name for r in results)]
+
+    def draw(width: float) -> Sheet:
+        wide = width > 5
+        height = 0.34 * len(groups) + 1.0
+        sheet, panels = open_sheet(
+            width, height if wide else 2 * height, *((1, 2) if wide else (2, 1))
+        )
+        for i, (axes, metric) in enumerate(zip(panels, NEED, strict=True)):
+            axes.axvline(1.0, color=LINE, linewidth=1.5)
+            for row, group in enumerate(groups):
+                own = [r for r in results if (r.group, r.metric) == (group, metric)]
+                _plot_need(axes, row, own)
+            labels = [shorten(g, 26) if i == 0 or not wide else "" for g in groups]
+            axes.set_yticks(range(len(groups)), labels)
+            axes.set_ylim(len(groups) - 0.4, -0.6)
+            axes.set_title(describe_metric(metric).label)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.grid(axis="x")
+        return sheet
+
+    name = f"need-{number}"
+    told = "; ".join(
+        f"{r.group} {write_number(r.value, 'ratio')}" for r in results if r.metric == NEED[0]
+    )
+    rows = tuple(
+        (
+            r.group,
+            describe_metric(r.metric).label,
+            write_number(r.value, "ratio"),
+            write_interval(r.low, r.high, "ratio"),
+        )
+        for r in results
+    )
+    return Figure(
+        name,
+        f"Selected against need: {dimension.label}",
+        "Share of the selected (left), and of the top ranks (right), over the share of the true "
+        "cases that were found by somebody looking. At 1 a group is selected as often as its need; "
+        "above 1 more often. Lines: intervals.",
+        f"Dot chart with intervals, share of the selected over share of need: {told}.",
+        write_svg(draw(WIDE), name),
+        write_svg(draw(NARROW), f"{name}-n"),
+        Table(("Group", "Figure", "Value", "Interval"), rows),
+    )
+
+
+def _plot_need(axes: Axes, row: int, results: Sequence[GroupResult]) -> None:
+    for r in results:
+        if r.low is not None and r.high is not None:
+            axes.plot([r.low, r.high], [row, row], color=INK, linewidth=1.2)
+        axes.plot([r.value or 0.0], [row], "o", color=FIRST, markersize=6)
+
+
+def _pick_curve(points: Sequence[CurvePoint], dimension: str, group: str) -> list[CurvePoint]:
+    own = [p for p in points if (p.dimension, p.group) == (dimension, group)]
+    return [p for p in own if p.mean_score is not None and p.outcome_share is not None]

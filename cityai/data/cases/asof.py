@@ -1,0 +1,163 @@
+"""Looking back: for many questions at once, what was known strictly before each was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Moments = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What happened, in the order in which it became known, group by group.
+
+    Attributes
+    ----------
+    order : numpy.ndarray
+        (events,) int64 positions in the table that it was made from: by group, then by when known,
+        ties as they stand in the table. Events without a group or a moment are left out.
+    group : numpy.ndarray
+        (events,) int64 group of each, in that order.
+    known : numpy.ndarray
+        (distinct moments,) int64 microseconds, sorted.
+    keys : numpy.ndarray
+        (events,) int64: group and moment as one sorted number.
+    """
+
+    order: Ints
+    group: Ints
+    known: Ints
+    keys: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What each question could see: events ``start .. stop`` of a `Past`.
+
+    Attributes
+    ----------
+    start, stop : numpy.ndarray
+        (questions,) int64, half-open; equal where nothing was known.
+    has_group : numpy.ndarray
+        (questions,) bool: False where the question belongs to no group.
+    """
+
+    start: Ints
+    stop: Ints
+    has_group: npt.NDArray[np.bool_]
+
+    @property
+    def count(self) -> Floats:
+        """(questions,) float64: how many events; NaN without a group."""
+        return np.where(self.has_group, (self.stop - self.start).astype(np.float64), np.nan)
+
+
+def read_moments(column: pd.Series) -> Ints:
+    """Return moments as int64 microseconds; a missing one is the least number there is."""
+    return column.to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def find_groups(known: pd.Series, asked: pd.Series) -> tuple[Ints, Ints]:
+    """Number the groups of events and of questions alike; -1 where there is none."""
+    events, questions = known.to_numpy(object), asked.to_numpy(object)
+    codes = pd.factorize(np.concatenate([events, questions]), use_na_sentinel=True)[0]
+    return codes[: len(events)].astype(np.int64), codes[len(events) :].astype(np.int64)
+
+
+def order_past(group: Ints, known: Ints, occurred: Ints | None = None) -> Past:
+    """Put events in the order in which they became known.
+
+    Parameters
+    ----------
+    group, known : numpy.ndarray
+        (events,) int64; a group of -1, or a missing moment, leaves the event out.
+    occurred : numpy.ndarray, optional
+        Breaks ties.
+    """
+    kept = np.flatnonzero((group >= 0) & (known != np.iinfo(np.int64).min))
+    ties = known if occurred is None else occurred
+    order = kept[np.lexsort((kept, ties[kept], known[kept], group[kept]))]
+    moments = np.unique(known[kept])
+    keys = group[order] * (moments.size + 1) + np.searchsorted(moments, known[order])
+    return Past(order, group[order], moments, keys)
+
+
+def look_back(past: Past, group: Ints, asked: Ints, since: Ints | None = None) -> Seen:
+    """Find what became known before each question, and not before `since` where it is given.
+
+    Parameters
+    ----------
+    past : Past
+        What happened.
+    group, asked : numpy.ndarray
+        (questions,) int64 group (-1 for none) and moment of each question, microseconds.
+    since : numpy.ndarray, optional
+        (questions,) int64: first moment that counts.
+    """
+    width = past.known.size + 1
+    base = group * width
+    start = np.searchsorted(past.keys, base)
+    if since is not None:
+        start = np.searchsorted(past.keys, base + np.searchsorted(past.known, since))
+    stop = np.searchsorted(past.keys, base + np.searchsorted(past.known, asked))
+    has_group = group >= 0
+    start, stop = np.where(has_group, start, 0), np.where(has_group, stop, 0)
+    return Seen(start, np.maximum(start, stop), has_group)
+
+
+def sum_seen(past: Past, seen: Seen, whole: Seen, amount: Floats) -> Floats:
+    """Add up an amount over what each question could see.
+
+    Parameters
+    ----------
+    past : Past
+        What happened.
+    seen : Seen
+        What counts.
+    whole : Seen
+        The same without a first moment: a group's sums run from its own first event, so nothing
+        that became known later, or elsewhere, touches their last digit.
+    amount : numpy.ndarray
+        (table rows,) float64; a missing one adds nothing.
+
+    Returns
+    -------
+    numpy.ndarray
+        (questions,) float64; 0 where nothing was known, NaN without a group.
+    """
+    values = np.nan_to_num(amount[past.order], nan=0.0)
+    running = pd.Series(values).groupby(past.group, sort=False).cumsum().to_numpy(np.float64)
+
+    def total(end: Ints) -> Floats:
+        some = end > whole.start
+        return np.where(some, running[np.where(some, end - 1, 0)] if running.size else 0.0, 0.0)
+
+    return np.where(seen.has_group, total(seen.stop) - total(seen.start), np.nan)
+
+
+def take_last(past: Past, seen: Seen, values: Floats) -> Floats:
+    """Return the value of what became known last; NaN where nothing was."""
+    some = seen.stop > seen.start
+    if not past.order.size:
+        return np.full(some.shape, np.nan)
+    return np.where(some, values[past.order[np.where(some, seen.stop - 1, 0)]], np.nan)
+
+
+def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:
+    """Return the latest of other moments (when it happened) among what was known.
+
+    Where nothing was, it is the least number there is.
+    """
+    nothing = np.iinfo(np.int64).min
+    if not past.order.size:
+        return np.full(seen.stop.shape, nothing)
+    ordered = pd.Series(moments[past.order])
+    running = ordered.groupby(past.group, sort=False).cummax().to_numpy(np.int64)
+    some = seen.stop > seen.start
+    return np.where(some, running[np.where(some, seen.stop - 1, 0)], nothing)

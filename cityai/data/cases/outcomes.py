@@ -1,0 +1,80 @@
+"""Yes and no: told from what is written, and refused where they cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AS_OF, Y_TRUE
+from cityai.data.phrases import list_names
+from cityai.errors import DataError
+from cityai.spec.risk import RiskSpec
+
+
+def read_outcomes(written: pd.DataFrame, spec: RiskSpec, where: str) -> pd.Series:
+    """Read outcomes as 1 (yes), 0 (no) or NaN (an empty cell: not known).
+
+    Parameters
+    ----------
+    written : pandas.DataFrame
+        `outcome` (str, missing where empty).
+    spec : RiskSpec
+        Which values mean yes, and which no.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    DataError
+        When no row says yes, or when what means no is not declared and cannot be told.
+    """
+    outcome = spec.question.outcome
+    said = written["outcome"]
+    filled = said.notna()
+    at = f"{where}, column '{outcome.column}'"
+    others = sorted(set(said[filled].astype(str)) - set(outcome.yes))
+    is_yes = said.isin(outcome.yes)
+    if not is_yes.any():
+        raise DataError(
+            f"no row holds {' or '.join(outcome.yes)}, so there is no yes to learn from",
+            where=at,
+            expected=f"one of the values found: {list_names(others)}" if others else "outcomes",
+            next_step="correct `question.outcome.yes`",
+        )
+    if outcome.no is None and len(others) > 1:
+        raise DataError(
+            f"a yes or no cannot be told from {list_names(others)}",
+            where=at,
+            expected="one value that means no",
+            next_step="list what means no in `question.outcome.no`; other rows are then rejected",
+        )
+    return is_yes.astype(np.float64).where(filled)
+
+
+def check_outcomes(table: pd.DataFrame, until: pd.Timestamp, spec: RiskSpec, where: str) -> None:
+    """Refuse cases of which nothing can be learnt.
+
+    Raises
+    ------
+    DataError
+        When all outcomes that are known by `until` are alike, or none is.
+    """
+    known = table[Y_TRUE].dropna()
+    column = spec.question.outcome.column
+    if known.empty:
+        raise DataError(
+            f"no outcome of {len(table):,} cases is known before {until:%Y-%m-%d}",
+            where=f"{where}, column '{column}'",
+            expected="outcomes that were seen before the data end",
+            next_step="correct `data.known`, or `data.until`",
+        )
+    if known.nunique() == 1:
+        only = "yes" if known.iloc[0] == 1 else "no"
+        days = table[AS_OF]
+        raise DataError(
+            f"all {len(known):,} known outcomes are {only} ({days.min():%Y-%m-%d} to "
+            f"{days.max():%Y-%m-%d})",
+            where=f"{where}, column '{column}'",
+            expected="cases with either outcome",
+            next_step="look at `question.outcome` and `data.where`",
+        )

@@ -1,0 +1,312 @@
+"""From a city's tables to cases, through the same door and contract as every other table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    BASELINE,
+    CASE,
+    ENTITY,
+    KNOWN_AT,
+    OCCURRED_AT,
+    SLOT,
+    SLOT_START,
+    Y_TRUE,
+)
+from cityai.data.cases.cases import CITY_SCORE, REGISTERED_AT, Cases
+from cityai.data.cases.outcomes import check_outcomes, read_outcomes
+from cityai.data.cases.sides import read_daily, read_events
+from cityai.data.cells import check_names
+from cityai.data.contract import Contract, build_contract, judge_values
+from cityai.data.conversion import convert_cells
+from cityai.data.facts import collect_facts
+from cityai.data.judged import ACCEPTED, OUT_OF_SCOPE, REJECTED, add_days, judge_rows
+from cityai.data.periods import Periods, build_periods
+from cityai.data.rejects import find_repeats, list_rejects, mark_repeats, refuse_hopeless
+from cityai.data.side_tables import SideTable, read_areas
+from cityai.data.snapshot import add_sides, count_rows, join_rejects
+from cityai.data.source import SourceTable, open_source
+from cityai.data.source.engine import Table, fetch_frame
+from cityai.spec.load import Project
+from cityai.spec.project import ColumnSpec
+from cityai.spec.risk import RiskSpec
+
+AFTER_CASE: Final = "after the case takes place"
+BEFORE_ASKED: Final = "before the case is asked about"
+DAY: Final = pd.Timedelta(days=1)
+LAST_MOMENT: Final = DAY - pd.Timedelta(microseconds=1)
+"""What is known on a day without an hour counts as known at the very end of that day."""
+
+
+def read_cases(project: Project[RiskSpec], progress: Callable[[str], None] | None = None) -> Cases:
+    """Read the cases, their outcomes, and the tables beside them.
+
+    Parameters
+    ----------
+    project : Project
+        A project of `kind: risk`.
+    progress : callable, optional
+        Told, in a few words, what is being done.
+
+    Returns
+    -------
+    Cases
+        The same for any order of the source's rows.
+
+    Raises
+    ------
+    DataError
+        If a source cannot be read, most of its rows break the contract, no case is in scope, a
+        yes or no cannot be told, or all known outcomes are alike.
+    """
+    tell = progress or (lambda _: None)
+    spec = project.spec
+    areas = None
+    if spec.areas is not None:
+        tell("reading the areas")
+        areas = read_areas(project, spec.areas)
+    contract = build_contract(
+        list_case_columns(spec),
+        _list_required(spec),
+        zone=spec.city.time_zone,
+        is_utc=spec.data.zone == "utc",
+        decimal=spec.data.source.decimal,
+        missing=spec.data.source.missing,
+    )
+    tell("reading the data")
+    path = project.find_path(spec.data.source.path)
+    with open_source(
+        spec.data.source, path, list(contract.columns), max_rows=spec.data.max_rows
+    ) as opened:
+        cases = _read_main(opened, contract, spec, areas, tell)
+        digest = opened.digest
+    covariates: dict[str, SideTable] = {}
+    for name, covariate in spec.covariates.items():
+        tell(f"reading the covariate {name}")
+        covariates[name] = read_daily(project, name, covariate)
+    events: dict[str, SideTable] = {}
+    for name, event in spec.events.items():
+        tell(f"reading the events {name}")
+        events[name] = read_events(project, name, event)
+    sides = {**covariates, **{f"{name} ": side for name, side in events.items()}}
+    digests = [digest, *([areas.digest] if areas else []), *(s.digest for s in sides.values())]
+    return Cases(
+        table=cases.table,
+        until=cases.until,
+        areas=cases.areas,
+        covariates={name: side.table for name, side in covariates.items()},
+        events={name: side.table for name, side in events.items()},
+        counts=cases.counts,
+        rejects=join_rejects(cases.rejects, sides),
+        quality_facts=add_sides(cases.quality_facts, {k.strip(): v for k, v in sides.items()}),
+        digest=_digest(spec, digests),
+    )
+
+
+def list_case_columns(spec: RiskSpec) -> dict[str, ColumnSpec]:
+    """Return the contract of every column; an outcome is read as text, as `yes` and `no` are."""
+    outcome = spec.question.outcome
+    declared = spec.data.columns[outcome.column]
+    allowed = None if outcome.no is None else (*outcome.yes, *outcome.no)
+    as_text = ColumnSpec(
+        type="text",
+        required=declared.required,
+        allowed=declared.allowed or allowed,
+        label=declared.label,
+    )
+    return {**spec.data.columns, outcome.column: as_text}
+
+
+def _list_required(spec: RiskSpec) -> tuple[str, ...]:
+    """Return the columns without which a case cannot be placed: which, who and when."""
+    question, asked = spec.question, spec.question.asked
+    moments = (spec.data.time, asked.column, asked.registered)
+    names = (question.case, *question.entity.columns, *(m for m in moments if m))
+    return tuple(dict.fromkeys(names))
+
+
+def _read_main(
+    opened: SourceTable,
+    contract: Contract,
+    spec: RiskSpec,
+    areas: SideTable | None,
+    tell: Callable[[str], None],
+) -> Cases:
+    converted = _refuse_moments(convert_cells(opened, contract), contract, spec)
+    rows = _leave_unregistered(judge_rows(converted, contract, spec), contract, spec)
+    rows = opened.save("judged", rows)
+    refused = rows.filter(rows["status"] == REJECTED)
+    tell("checking the contract")
+    judge_values(rows.filter(rows["status"] != OUT_OF_SCOPE), contract, opened.where)
+    refuse_hopeless(rows, refused, opened, contract)
+    repeats = find_repeats(rows, contract, spec)
+    rows = opened.name("marked", mark_repeats(rows, repeats, opened))
+    accepted = rows.filter(rows["status"] == ACCEPTED)
+    check_names(accepted, contract, spec, opened.where)
+    tell("reading the outcomes")
+    written = _fetch_cases(accepted, contract, spec)
+    outcomes = read_outcomes(written, spec, opened.where)
+    until = _find_until(written.assign(**{Y_TRUE: outcomes}), spec)
+    table = _lay_out(written, outcomes, until, spec)
+    check_outcomes(table, until, spec, opened.where)
+    return Cases(
+        table=table,
+        until=until,
+        areas=None if areas is None else areas.table,
+        covariates={},
+        events={},
+        counts=count_rows(rows, opened),
+        rejects=list_rejects(refused, opened, contract, repeats),
+        quality_facts=collect_facts(
+            rows,
+            contract,
+            _find_days(table),
+            spec,
+            None if areas is None else list(areas.table.index),
+        ),
+        digest="",
+    )
+
+
+def _find_days(table: pd.DataFrame) -> Periods:
+    return build_periods("day", table[OCCURRED_AT].min(), table[OCCURRED_AT].max())
+
+
+def _ask(rows: Table, contract: Contract, spec: RiskSpec) -> Any:
+    """Return the moment at which each row is asked about."""
+    asked = spec.question.asked
+    if asked.column is not None:
+        return rows[f"v{contract.place(asked.column)}"]
+    occurred = rows[f"v{contract.place(spec.data.time)}"]
+    return add_days(occurred.truncate("D"), -(asked.days_before or 0))
+
+
+def _refuse_moments(converted: Table, contract: Contract, spec: RiskSpec) -> Table:
+    """Refuse what was asked or registered after the case, or known before it was asked."""
+    occurred, asked = converted[f"v{contract.place(spec.data.time)}"], spec.question.asked
+    by_day = contract.columns[spec.data.time].type == "date"
+    wrong: dict[str, tuple[Any, str]] = {}
+    for name in (asked.column, asked.registered):
+        if name is not None:
+            moment = converted[f"v{contract.place(name)}"]
+            moment = moment.truncate("D") if by_day else moment
+            wrong[name] = (moment > occurred, AFTER_CASE)
+    known = spec.data.known.column
+    if known is not None:
+        end = converted[f"v{contract.place(known)}"]
+        if contract.columns[known].type == "date":
+            end = end + LAST_MOMENT.to_pytimedelta()
+        wrong[known] = (end < _ask(converted, contract, spec), BEFORE_ASKED)
+    changed: dict[str, Any] = {}
+    for name, (is_wrong, reason) in wrong.items():
+        i = contract.place(name)
+        refused = converted[f"r{i}"].isnull() & is_wrong.fill_null(False)
+        changed[f"r{i}"] = refused.ifelse(reason, converted[f"r{i}"])
+        changed[f"x{i}"] = refused.ifelse(converted[f"v{i}"].cast("string"), converted[f"x{i}"])
+    return converted.mutate(**changed) if changed else converted
+
+
+def _leave_unregistered(rows: Table, contract: Contract, spec: RiskSpec) -> Table:
+    """Put cases out of scope that the city did not know of when it would have asked."""
+    name = spec.question.asked.registered
+    if name is None:
+        return rows
+    is_late = rows[f"v{contract.place(name)}"] >= _ask(rows, contract, spec)
+    is_late = (rows["status"] == ACCEPTED) & is_late.fill_null(False)
+    return rows.mutate(status=is_late.ifelse(OUT_OF_SCOPE, rows["status"]).cast("int8"))
+
+
+def _fetch_cases(accepted: Table, contract: Contract, spec: RiskSpec) -> pd.DataFrame:
+    question, entity = spec.question, spec.question.entity
+
+    def cell(name: str) -> Any:
+        return accepted[f"v{contract.place(name)}"]
+
+    columns: dict[str, Any] = {
+        CASE: cell(question.case).cast("string"),
+        ENTITY: accepted["e"],
+        AS_OF: _ask(accepted, contract, spec),
+        OCCURRED_AT: accepted["o"],
+        KNOWN_AT: accepted["k"],
+        "outcome": cell(question.outcome.column),
+    }
+    if entity.area is not None:
+        columns[AREA] = accepted["a"]
+    if question.asked.registered is not None:
+        columns[REGISTERED_AT] = cell(question.asked.registered)
+    numbers = {"latitude": entity.latitude, "longitude": entity.longitude}
+    numbers[f"{BASELINE}{CITY_SCORE}"] = spec.models.city_score
+    columns |= {key: cell(name).cast("float64") for key, name in numbers.items() if name}
+    for name in entity.attributes:
+        is_number = contract.columns[name].type in ("integer", "number", "boolean")
+        columns[name] = cell(name).cast("float64" if is_number else "string")
+    named = {f"c{i}": column for i, column in enumerate(columns.values())}
+    frame = fetch_frame(accepted.select(**named))
+    frame = frame.set_axis(list(columns), axis=1)
+    source = spec.data.known.column or spec.data.time
+    if contract.columns[source].type == "date":
+        frame[KNOWN_AT] = frame[KNOWN_AT] + LAST_MOMENT
+    return frame
+
+
+def _find_until(table: pd.DataFrame, spec: RiskSpec) -> pd.Timestamp:
+    """Find the end of what is known: the midnight after the last outcome, or `data.until`."""
+    if spec.data.until is not None:
+        return pd.Timestamp(spec.data.until).as_unit("us")
+    seen = table.loc[table[Y_TRUE].notna(), KNOWN_AT].dropna()
+    last = seen.max() if len(seen) else table[AS_OF].max()
+    return pd.Timestamp(last.normalize() + DAY).as_unit("us")
+
+
+def _lay_out(
+    written: pd.DataFrame, outcomes: pd.Series, until: pd.Timestamp, spec: RiskSpec
+) -> pd.DataFrame:
+    known = written[KNOWN_AT]
+    y_true = outcomes.where(known.notna() & (known < until))
+    table = written.drop(columns="outcome").assign(**{Y_TRUE: y_true})
+    starts = _find_slots(table[OCCURRED_AT], spec.question.decision.per)
+    table[SLOT] = pd.factorize(starts, sort=True)[0].astype(np.int64)
+    table[SLOT_START] = starts
+    moments = [AS_OF, OCCURRED_AT, KNOWN_AT, SLOT_START]
+    moments += [REGISTERED_AT] if REGISTERED_AT in table else []
+    table = table.astype(dict.fromkeys(moments, "datetime64[us]"))
+    texts = [c for c in spec.question.entity.attributes if table[c].dtype.kind != "f"]
+    for name in [*texts, *([AREA] if AREA in table else [])]:
+        table[name] = table[name].astype(object).where(table[name].notna(), None)
+    table = table.astype({CASE: "str", ENTITY: "str"})
+    return table.sort_values([AS_OF, CASE], ignore_index=True)
+
+
+def _find_slots(occurred: pd.Series, per: str) -> pd.Series:
+    days: pd.Series = occurred.dt.normalize()
+    if per == "fold":
+        return pd.Series(days.min(), index=days.index)
+    if per == "week":
+        days = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
+    if per == "month":
+        days = days - pd.to_timedelta(days.dt.day - 1, unit="D")
+    return days
+
+
+def _digest(spec: RiskSpec, digests: Sequence[str]) -> str:
+    declared = {
+        "data": spec.data.model_dump(mode="json"),
+        "question": spec.question.model_dump(mode="json"),
+        "covariates": {n: c.model_dump(mode="json") for n, c in spec.covariates.items()},
+        "events": {n: e.model_dump(mode="json") for n, e in spec.events.items()},
+        "areas": None if spec.areas is None else spec.areas.model_dump(mode="json"),
+        "city_score": spec.models.city_score,
+        "zone": spec.city.time_zone,
+        "sources": list(digests),
+    }
+    content = json.dumps(declared, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,132 @@
+"""`cityai predict`: the list or the forecast for a moment, from the model that a run logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from cityai.delivery.model import FittingModel, find_model
+from cityai.delivery.tables import write_files, write_list
+from cityai.kinds.kind import Foreseen
+from cityai.progress import SILENT, Progress
+from cityai.spec.load import Project
+
+FOLDER = "predictions"
+"""Folder, in the workspace's private one, that lists are written to."""
+NAME = "predictions"
+TOLD = 3
+"""Reasons beside each row of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What `cityai predict` leaves.
+
+    Attributes
+    ----------
+    project : Project
+        What was asked.
+    foreseen : Foreseen
+        The predictions and their reasons.
+    model : FittingModel
+        What made them.
+    files : tuple of Path
+        The list, as CSV and Parquet.
+    sheets : tuple of Path
+        One page a case.
+    warnings : tuple of str
+        What to know before the list is used.
+    """
+
+    project: Project
+    foreseen: Foreseen
+    model: FittingModel
+    files: tuple[Path, ...]
+    sheets: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+
+def predict_project(
+    project: Project,
+    as_of: datetime,
+    *,
+    out: Path | None = None,
+    run_id: str = "",
+    sheets: int = 0,
+    progress: Progress = SILENT,
+) -> Delivered:
+    """Predict a moment from the data known before it, with the model of a run.
+
+    Parameters
+    ----------
+    project : Project
+        From `load_project`.
+    as_of : datetime
+        The moment, by the city's local time.
+    out : Path, optional
+        Where to; a private folder of the workspace without it.
+    run_id : str
+        MLflow's name of the run; the project's latest finished one when empty.
+    sheets : int
+        Pages to write, for the first rows of the list.
+    progress : Progress, optional
+        Told what is being done.
+
+    Raises
+    ------
+    UserError
+        When the moment cannot be asked about, or the project no longer fits the model.
+    RunError
+        When there is no model, or it was changed since it was logged.
+    """
+    from cityai.kinds import KINDS
+
+    kind = KINDS[project.spec.kind]
+    kind.check(project.spec)
+    with progress.stage("model"):
+        model = find_model(project, kind, run_id)
+    with progress.stage("data"):
+        snapshot = kind.read(project, progress.say)
+    with progress.stage("predictions"):
+        foreseen = kind.foresee(project, snapshot, model.final, as_of)
+    folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
+    warnings = _list_warnings(foreseen, as_of, model)
+    with progress.stage("files"):
+        files = write_list(arrange_list(foreseen, model), folder, NAME)
+        pages: tuple[Path, ...] = ()
+        if sheets:
+            from cityai.delivery.sheets import make_sheets
+
+            made = make_sheets(project, foreseen, model, warnings, range(sheets))
+            pages = write_files(made, folder / "sheets")
+    return Delivered(project, foreseen, model, files, pages, warnings)
+
+
+def arrange_list(foreseen: Foreseen, model: FittingModel) -> pd.DataFrame:
+    """Return the list as it is written: predictions, reasons, and where they came from."""
+    table = foreseen.table.copy()
+    reasons = foreseen.reasons.table
+    for place in range(1, TOLD + 1):
+        own = reasons[reasons["place"] == place].set_index("row")["sentence"]
+        table[f"reason_{place}"] = pd.Series(range(len(table))).map(own).fillna("").to_numpy()
+    return table.assign(
+        run_id=model.run_id,
+        model_digest=model.digest,
+        trained_until=pd.Timestamp(foreseen.trained_until),
+        approval=model.approval,
+    )
+
+
+def _list_warnings(foreseen: Foreseen, as_of: datetime, model: FittingModel) -> tuple[str, ...]:
+    said = []
+    if as_of < foreseen.trained_until:
+        said.append(
+            f"The model learnt from what was known before {foreseen.trained_until:%Y-%m-%d}, which "
+            f"is after the moment asked about: it has seen part of what followed. Good for looking "
+            "at, not for judging the model; the card's figures come from honest replays."
+        )
+    said.append(f"Approval: {model.approval}. The policy asks for none before a list is made.")
+    return tuple(said)

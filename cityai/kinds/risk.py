@@ -1,0 +1,252 @@
+"""Risk: how likely a yes is for each case, to be ranked under a capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from cityai.assessment.case_groups import divide_entities
+from cityai.assessment.explain import Explanation
+from cityai.assessment.explain_cases import explain_cases
+from cityai.assessment.proxies import Proxies, find_proxies
+from cityai.assessment.ranking_audit import (
+    CaseGroups,
+    RankingAudit,
+    audit_cases,
+    collect_groups,
+)
+from cityai.assessment.ranking_evaluation import RankingEvaluation, evaluate_ranking
+from cityai.columns import AS_OF
+from cityai.data.cases import (
+    CaseRows,
+    Cases,
+    build_case_rows,
+    check_case_leaks,
+    check_case_truncation,
+    divide_cases,
+    read_cases,
+    report_case_quality,
+)
+from cityai.findings import Finding
+from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
+from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
+from cityai.modeling.case_baselines import RISK_BASELINES
+from cityai.modeling.case_model import CaseModel
+from cityai.modeling.case_split import CaseFolds, check_case_folds, plan_case_folds
+from cityai.modeling.classifiers import CLASSIFIERS
+from cityai.spec.load import Project
+from cityai.spec.risk import RiskSpec
+
+if TYPE_CHECKING:
+    from cityai.card.draft import RunFacts
+    from cityai.card.record import CardRecord
+    from cityai.card.verify.claims import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The cases that the past is asked about.
+
+    Attributes
+    ----------
+    folds : CaseFolds
+        The windows of the backtest.
+    rows : callable
+        Returns all cases with their features, which are built once.
+    """
+
+    folds: CaseFolds
+    rows: Callable[[], CaseRows]
+
+
+def check_names(spec: RiskSpec) -> None:
+    """Refuse names that the kind does not know, before any work is done."""
+    from cityai.assessment.answers import ANSWER_METRICS
+    from cityai.assessment.metrics import check_limits
+    from cityai.assessment.ranking_audit import LIST_METRICS
+    from cityai.modeling.forecasters import choose_candidates
+
+    choose_candidates(CLASSIFIERS, spec.models.candidates)
+    check_limits(spec.audit.limits, (*ANSWER_METRICS, *LIST_METRICS))
+
+
+def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
+    """Lay the folds out, and the features for when they are needed."""
+    rows = cache(lambda: build_case_rows(cases, project))
+    return Asked(plan_case_folds(cases, project.spec), rows)
+
+
+def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[Finding, ...]:
+    """Prove that features see no future; look for one that is the outcome itself."""
+    rows = asked.rows()
+    return (
+        check_case_truncation(cases, rows, project),
+        check_case_leaks(rows, cases, project.spec.policy),
+    )
+
+
+def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
+    """Replay the past."""
+    return run_case_backtest(
+        cases,
+        asked.rows(),
+        asked.folds,
+        project.spec,
+        baselines=RISK_BASELINES,
+        candidates=CLASSIFIERS,
+        progress=say,
+    )
+
+
+def explain(
+    project: Project[RiskSpec], backtest: CaseBacktest, asked: Asked, groups: CaseGroups
+) -> Explanation:
+    """Explain the models on the cases that they were tested on."""
+    return explain_cases(backtest, asked.rows(), groups, project.spec)
+
+
+def cover(cases: Cases) -> Cover:
+    """Tell what the cases cover; no entity is named."""
+    first = cases.table[AS_OF].min().normalize()
+    return Cover(first.to_pydatetime(), cases.until.to_pydatetime(), None)
+
+
+def draft(facts: RunFacts, spec: RiskSpec, judged: Judged) -> CardRecord:
+    """Draft the card of a ranked list."""
+    from cityai.card.draft.ranked import draft_ranked_card
+
+    return draft_ranked_card(
+        facts,
+        spec,
+        judged.backtest,
+        judged.evaluation,
+        judged.audit,
+        quality=judged.quality,
+        explanation=judged.explanation,
+        proxies=judged.proxies,
+    )
+
+
+def claims(
+    record: CardRecord, replayed: Replayed, groups: CaseGroups, spec: RiskSpec
+) -> Iterator[Claim]:
+    """Count the card's figures again."""
+    from cityai.card.verify.ranked import list_ranked_claims
+
+    return list_ranked_claims(record, replayed.predictions, groups, spec)
+
+
+def recover(asked: Asked, groups: CaseGroups, spec: RiskSpec) -> Proxies:
+    """Find how well the inputs recover the groups of entities, on all cases."""
+    return find_proxies(asked.rows(), divide_entities(groups), spec.policy.confidence)
+
+
+def foresee(
+    project: Project[RiskSpec], cases: Cases, final: CaseModel, as_of: datetime
+) -> Foreseen:
+    """Rank the cases of a moment, each with why it stands where it does."""
+    from cityai.assessment.reasons import tell_chance, tell_reasons
+    from cityai.modeling.case_ahead import predict_ahead
+
+    spec = project.spec
+    ahead = predict_ahead(cases, lambda cut: build_case_rows(cut, project), final, spec, as_of)
+    return Foreseen(
+        table=ahead.table,
+        heads=_head_cases(ahead.table, spec),
+        tells=_tell_cases(ahead.table, spec),
+        reasons=tell_reasons(ahead.drivers, tell_chance, sensitive=spec.features.sensitive),
+        trained_until=pd.Timestamp(final.as_of).to_pydatetime(),
+        notes=ahead.notes,
+    )
+
+
+def find_misses(
+    project: Project[RiskSpec], cases: Cases, asked: Asked, backtest: CaseBacktest, count: int
+) -> Foreseen:
+    """Return cases of the test folds that were passed over or selected most wrongly."""
+    from cityai.assessment.reasons import tell_chance, tell_reasons
+    from cityai.modeling.case_ahead import take_folds_apart, worst_misses
+
+    spec = project.spec
+    worst = worst_misses(backtest.predictions, count)
+    drivers = take_folds_apart(worst, backtest, asked.rows())
+    label = spec.question.outcome.label
+    tells = tuple(
+        (
+            f"Passed over, though it turned out that {label}."
+            if row["y_true"] == 1
+            else f"Selected, though it did not turn out that {label}."
+            if row["decision"] == 1
+            else f"Given a high chance, though it did not turn out that {label}.",
+            *said,
+        )
+        for row, said in zip(worst.to_dict("records"), _tell_cases(worst, spec), strict=True)
+    )
+    return Foreseen(
+        table=worst,
+        heads=_head_cases(worst, spec),
+        tells=tells,
+        reasons=tell_reasons(drivers, tell_chance, sensitive=spec.features.sensitive),
+        trained_until=pd.Timestamp(backtest.models[-1].as_of).to_pydatetime(),
+    )
+
+
+def _head_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[str, ...]:
+    label = spec.question.entity.label
+    return tuple(
+        f"{label} {entity}, case {case}"
+        for entity, case in zip(table["entity_id"], table["case_id"], strict=True)
+    )
+
+
+def _tell_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[str, ...], ...]:
+    question = spec.question
+    told = []
+    for row in table.to_dict("records"):
+        place = (
+            f"No. {row['rank']:,} of {row['of']:,} {question.unit} of its "
+            f"{'stretch' if question.decision.per == 'fold' else question.decision.per}: "
+            f"{question.decision.action if row['decision'] == 1 else 'not selected'}."
+        )
+        chance = (
+            f"Expected in about {row['y_pred'] * 100:.0f} of 100 such {question.unit}: "
+            f"{question.outcome.label}."
+        )
+        told.append((place, chance))
+    return tuple(told)
+
+
+RISK: Final = Kind(
+    name="risk",
+    check=check_names,
+    source_type=Cases,
+    backtest_type=CaseBacktest,
+    groups_type=CaseGroups,
+    evaluation_type=RankingEvaluation,
+    audit_type=RankingAudit,
+    explanation_type=Explanation,
+    final_type=CaseModel,
+    read=read_cases,
+    report=report_case_quality,
+    ask=ask_cases,
+    check_time=check_time,
+    check_folds=lambda cases, asked: (check_case_folds(asked.folds, cases),),
+    replay=replay,
+    divide=lambda cases, spec: collect_groups(cases, divide_cases(cases, spec)),
+    evaluate=evaluate_ranking,
+    judge=audit_cases,
+    explain=explain,
+    cover=cover,
+    draft=draft,
+    claims=claims,
+    recover=recover,
+    foresee=foresee,
+    find_misses=find_misses,
+    baselines=lambda: RISK_BASELINES,
+    candidates=CLASSIFIERS,
+)

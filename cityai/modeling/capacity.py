@@ -1,0 +1,160 @@
+"""The capacity: which cases are selected, by rank or from a limit on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import CASE, FOLD, SLOT
+from cityai.errors import DataError
+from cityai.findings import Finding, Status
+from cityai.modeling.forecasters import FloatArray
+from cityai.spec.risk import DecisionSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """What a rule selects.
+
+    Attributes
+    ----------
+    decision : numpy.ndarray
+        Shape (n,), 1.0 where selected.
+    slots : int
+        Periods that the capacity holds for.
+    full : int
+        Periods in which every case was selected, because there were no more than the capacity.
+    ties : int
+        Periods whose last selected case has the same score as the first that is not.
+    tied : int
+        Cases with such a score: which of them come first is decided by their ids.
+    """
+
+    decision: FloatArray
+    slots: int
+    full: int
+    ties: int
+    tied: int
+
+
+def rank_cases(table: pd.DataFrame, score: FloatArray) -> np.ndarray:
+    """Rank cases within their fold and slot, from 1; equal scores by case id.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``fold``, ``slot`` and ``case_id``, n rows.
+    score : numpy.ndarray
+        Shape (n,): the highest comes first; a gap comes last.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), int64.
+    """
+    moment, names = _find_slots(table), table[CASE].to_numpy(object).astype(str)
+    filled = np.where(np.isfinite(score), score, -np.inf)
+    order = np.lexsort((names, -filled, moment))
+    sizes = np.bincount(moment)
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rank = np.empty(len(table), dtype=np.int64)
+    rank[order] = np.arange(len(table)) - starts + 1
+    return rank
+
+
+def select_cases(
+    table: pd.DataFrame, score: FloatArray, rule: DecisionSpec, capacity: int | None = None
+) -> Selection:
+    """Select cases by the project's rule, or by another capacity in its place.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As for `rank_cases`.
+    score : numpy.ndarray
+        Shape (n,), the predictions.
+    rule : DecisionSpec
+        `top`: the highest scores of each slot, as many as the capacity. `threshold`: all scores
+        from it on.
+    capacity : int, optional
+        Cases in each slot instead of the rule's.
+    """
+    if capacity is None and rule.rule == "threshold":
+        above = (score >= (rule.threshold or 0.0)).astype(np.float64)
+        return Selection(above, len(np.unique(_find_slots(table))), 0, 0, 0)
+    most = capacity if capacity is not None else (rule.capacity or 0)
+    moment, rank = _find_slots(table), rank_cases(table, score)
+    chosen = rank <= most
+    sizes = np.bincount(moment)
+    last = np.full(len(sizes), np.nan)
+    first = np.full(len(sizes), np.nan)
+    last[moment[rank == most]] = score[rank == most]
+    first[moment[rank == most + 1]] = score[rank == most + 1]
+    cut = last == first
+    tied = cut[moment] & (score == last[moment])
+    return Selection(
+        chosen.astype(np.float64),
+        len(sizes),
+        int((sizes <= most).sum()),
+        int(cut.sum()),
+        int(tied.sum()),
+    )
+
+
+def refuse_everyone(selection: Selection, rule: DecisionSpec) -> None:
+    """Refuse a capacity that selects every case: there is nothing to rank.
+
+    Raises
+    ------
+    DataError
+        With the counts.
+    """
+    count = len(selection.decision)
+    if count and rule.rule == "top" and selection.full == selection.slots:
+        raise DataError(
+            f"a capacity of {rule.capacity:,} per {rule.per} selects all {count:,} cases, so "
+            "everyone is selected and nothing is ranked",
+            where="question.decision.capacity",
+            expected=f"fewer than the {count / selection.slots:,.1f} cases that there are per "
+            f"{rule.per} on average",
+            next_step="lower `capacity`, or let it hold for a longer period (`per`)",
+        )
+
+
+def judge_capacity(selection: Selection, rule: DecisionSpec) -> tuple[Finding, ...]:
+    """Say in how many periods the capacity was no limit, and how often ids decided.
+
+    Returns
+    -------
+    tuple of Finding
+        Codes ``backtest.capacity`` and ``backtest.ties``.
+    """
+    chosen, count = int(selection.decision.sum()), len(selection.decision)
+    told = f"{chosen:,} of {count:,} cases are selected in {selection.slots:,} periods."
+    status = Status.PASS
+    if selection.full:
+        told += (
+            f" In {selection.full:,} of them there were no more cases than the capacity, so "
+            "everyone was selected."
+        )
+        status = Status.NOT_ENOUGH if 2 * selection.full > selection.slots else Status.PASS
+    if not chosen:
+        told += " The limit is above every probability, so nobody was."
+        status = Status.FAIL
+    ties = (
+        f"In {selection.ties:,} of {selection.slots:,} periods the capacity ends among equal "
+        f"probabilities; {selection.tied:,} cases share them, and their ids decide."
+    )
+    return (
+        Finding("backtest.capacity", status, "The capacity leaves a choice", told,
+                float(selection.full), float(selection.slots), "periods"),
+        Finding("backtest.ties", Status.PASS, "Ties at the capacity", ties,
+                float(selection.tied), None, "cases"),
+    )  # fmt: skip
+
+
+def _find_slots(table: pd.DataFrame) -> np.ndarray:
+    codes: np.ndarray = pd.MultiIndex.from_frame(table[[FOLD, SLOT]]).factorize()[0]
+    return codes.astype(np.int64)

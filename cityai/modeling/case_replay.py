@@ -1,0 +1,143 @@
+"""The replay of cases: one cutoff after the other, each seeing only what was known before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import CANDIDATE, CASE, FOLD, Y_TRUE
+from cityai.modeling.blend import learn_odds_weights
+from cityai.modeling.calibration import learn_calibration, to_log_odds
+from cityai.modeling.case_baselines import LOGISTIC
+from cityai.modeling.case_model import CaseModel, predict_cases
+from cityai.modeling.case_split import CaseFold, find_tested, find_training
+from cityai.modeling.classifiers import LOGISTIC_CANDIDATE, BoostedClassifier, Classifier
+from cityai.modeling.estimators import (
+    Logistic,
+    Trees,
+    fit_binary,
+    fit_logistic,
+    list_categories,
+    predict_logistic,
+    write_logistic,
+)
+from cityai.spec.risk import RiskSpec
+
+if TYPE_CHECKING:
+    from cityai.data.cases import CaseRows, Cases
+
+
+class CaseReplay:
+    """Goes through the cutoffs in order; each sees only what was known before it."""
+
+    def __init__(
+        self,
+        cases: Cases,
+        rows: CaseRows,
+        spec: RiskSpec,
+        candidates: Sequence[Classifier],
+        say: Callable[[str], None],
+    ) -> None:
+        self.cases, self.rows, self.spec, self.say = cases, rows, spec, say
+        self.candidates = candidates
+        self.answers = cases.table[Y_TRUE].to_numpy(np.float64)
+        self.seconds = {c.name: 0.0 for c in candidates}
+        self.predicted: list[pd.DataFrame] = []
+        """Out-of-sample predictions, a table a fold: fold, case, each candidate, and `y_pred`."""
+
+    def step(self, number: int, train_until: pd.Timestamp, fold: CaseFold | None) -> CaseModel:
+        """Fit what was known before a moment, weigh and calibrate by earlier folds.
+
+        Parameters
+        ----------
+        number : int
+            Of the fold.
+        train_until : pandas.Timestamp
+            Only outcomes known before it teach.
+        fold : CaseFold or None
+            Its cases are predicted and kept in `predicted`; None predicts nothing.
+        """
+        self.say(f"outcomes known before {train_until:%Y-%m-%d}")
+        teaching = find_training(self.cases, train_until)
+        fitted = {c.name: self._fit(c, teaching) for c in self.candidates}
+        model = self._gather(fitted, train_until, teaching)
+        if fold is None:
+            return model
+        tested = find_tested(self.cases, fold)
+        found = predict_cases(model, self.rows.table[tested])
+        line = fitted.get(LOGISTIC_CANDIDATE.name) or self._fit(LOGISTIC_CANDIDATE, teaching)
+        assert isinstance(line, Logistic)  # noqa: S101 - that is what the candidate is fitted to
+        found = found.assign(
+            **{
+                FOLD: number,
+                CASE: self.cases.table.loc[tested, CASE],
+                LOGISTIC.name: predict_logistic(line, self.rows.table[tested]),
+            }
+        )
+        self.predicted.append(found)
+        return model
+
+    def _fit(self, candidate: Classifier, teaching: np.ndarray) -> Trees | Logistic:
+        begun = time.perf_counter()
+        table, answers = self.rows.table[teaching], self.answers[teaching]
+        features = self.rows.features
+        categories = list_categories(table, self.rows.categorical)
+        fitted: Trees | Logistic
+        if isinstance(candidate, BoostedClassifier):
+            fitted = fit_binary(
+                candidate,
+                table,
+                answers,
+                features=features,
+                categories=categories,
+                seed=self.spec.models.seed,
+            )
+        else:
+            fitted = fit_logistic(
+                candidate, table, answers, features=features, categories=categories
+            )
+        spent = time.perf_counter() - begun
+        self.seconds[candidate.name] = self.seconds.get(candidate.name, 0.0) + spent
+        return fitted
+
+    def _gather(
+        self, fitted: dict[str, Trees | Logistic], train_until: pd.Timestamp, teaching: np.ndarray
+    ) -> CaseModel:
+        names = list(fitted)
+        past = self._see_past(train_until)
+        odds = to_log_odds(past[[CANDIDATE + name for name in names]].to_numpy(np.float64))
+        truth = past[Y_TRUE].to_numpy(np.float64)
+        weights = learn_odds_weights(odds, truth)
+        chart = learn_calibration(odds @ weights, truth, past[FOLD].to_numpy(np.int64))
+        trees = {n: f for n, f in fitted.items() if isinstance(f, Trees)}
+        lines = {n: f for n, f in fitted.items() if isinstance(f, Logistic)}
+        tree = next(iter(trees.values()), None)
+        line = next(iter(lines.values()), None)
+        categories = list_categories(self.rows.table[teaching], self.rows.categorical)
+        return CaseModel(
+            as_of=train_until,
+            booster=None if tree is None else tree.booster,
+            trees=next(iter(trees), ""),
+            logistic=None if line is None else write_logistic(line),
+            linear=next(iter(lines), ""),
+            feature_names=self.rows.features,
+            categories=categories,
+            blend=dict(zip(names, weights.tolist(), strict=True)),
+            calibration=chart,
+            base_rate=float(self.answers[teaching].mean()),
+            seed=self.spec.models.seed,
+            training_rows=int(teaching.sum()),
+        )
+
+    def _see_past(self, train_until: pd.Timestamp) -> pd.DataFrame:
+        """Earlier folds' predictions whose outcome was known before a moment."""
+        columns = [FOLD, CASE, *(CANDIDATE + c.name for c in self.candidates)]
+        if not self.predicted:
+            return pd.DataFrame({name: np.empty(0) for name in (*columns, Y_TRUE)})
+        table = self.cases.table
+        known = table.loc[find_training(self.cases, train_until), [CASE, Y_TRUE]]
+        return pd.concat(self.predicted)[columns].merge(known, on=CASE, how="inner")

@@ -1,0 +1,148 @@
+"""Tables: where they are, what every column must hold, and when a row could be seen."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cityai.spec.record import SpecRecord, Text
+
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
+
+
+class SourceSpec(SpecRecord):
+    """Where a table is."""
+
+    path: Text
+    """CSV or Parquet file, or DuckDB/SQLite database. Relative to the project's folder, or
+    `${CITYAI_DATA}/...`."""
+    table: Text | None = None
+    """Table or view, for a database."""
+    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
+    """Encoding of a CSV file."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Separator of a CSV file."""
+    decimal: Literal[".", ","] = "."
+    """Decimal mark of a CSV file."""
+    missing: tuple[str, ...] = ("",)
+    """Texts that stand for a missing value in a CSV file. `NA` is a text unless listed."""
+
+
+class ColumnSpec(SpecRecord):
+    """The contract of one source column."""
+
+    type: ColumnType
+    """Type that every filled cell must convert to."""
+    required: bool = False
+    """Whether an empty cell rejects the row."""
+    min: float | None = None
+    """Least allowed value."""
+    max: float | None = None
+    """Largest allowed value."""
+    allowed: tuple[str, ...] | None = None
+    """The only allowed texts."""
+    pattern: str | None = None
+    """Regular expression that the whole text must match."""
+    format: str | None = None
+    """strptime pattern of a date written as text. ISO 8601 without it; nothing is guessed."""
+    label: str = ""
+    """What it is, in a reader's words."""
+
+
+class UnpivotSpec(SpecRecord):
+    """Turn one column per entity into one row per entity."""
+
+    columns: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Columns to turn into rows."""
+    into: Text = "name"
+    """New column with the old column's name."""
+    value: Text = "value"
+    """New column with its value."""
+
+
+class KnownSpec(SpecRecord):
+    """When the city's systems could first see a row: a column, or a fixed lag."""
+
+    column: Text | None = None
+    """Column with the moment."""
+    lag_days: Annotated[int, Field(ge=0)] | None = None
+    """Days after the event (or after the end of a panel's period)."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.column is None) == (self.lag_days is None):
+            raise ValueError("give either `column` or `lag_days`")
+        return self
+
+
+class OutageSpec(SpecRecord):
+    """Days on which nobody measured: the system was down, a district was not visited."""
+
+    since: date
+    """First day."""
+    until: date
+    """First day no longer in it (half-open). A period that it touches is missing, not zero."""
+    areas: tuple[Text, ...] | None = None
+    """Ids of the areas concerned; the whole city when omitted."""
+    reason: Text
+    """What happened, for the card."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.until <= self.since:
+            raise ValueError("`until` must be after `since`")
+        return self
+
+
+class DataSpec(SpecRecord):
+    """The table that is counted, summed or measured."""
+
+    source: SourceSpec
+    """Where it is."""
+    layout: Literal["events", "panel"] = "events"
+    """`events`: one row an event. `panel`: one row an entity and period, present when reported."""
+    unpivot: UnpivotSpec | None = None
+    """For a table with one column per entity."""
+    time: Text
+    """Column with the moment of the event, or the start of the panel's period."""
+    zone: Literal["local", "utc"] = "local"
+    """Whether moments are written in the city's time or in UTC."""
+    known: KnownSpec
+    """When a row could first be seen."""
+    reporting_delay_days: Annotated[int, Field(ge=0)] = 0
+    """Days after a period's end until its total is taken as final (mature)."""
+    since: date | None = None
+    """First day used. Earlier rows are out of scope."""
+    until: date | None = None
+    """First day no longer used (half-open)."""
+    key: tuple[Text, ...] = ()
+    """Columns that identify a row. A repeated key is rejected."""
+    columns: Annotated[dict[str, ColumnSpec], Field(min_length=1)]
+    """The contract. Columns not listed are not read."""
+    where: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
+    """Rows in scope: a column and its values. Others are counted as out of scope."""
+    outages: tuple[OutageSpec, ...] = ()
+    """Days on which nobody measured. What is not declared here counts as it stands."""
+    max_rows: Annotated[int, Field(ge=1)] = 50_000_000
+    """Larger tables are refused."""
+
+
+class CovariateSpec(SpecRecord):
+    """Another table with values in time: weather, announced capacity, planned closures."""
+
+    source: SourceSpec
+    """Where it is."""
+    time: Text
+    """Column with the day (or the start of the period)."""
+    by: Literal["city", "area", "entity"] = "city"
+    """What one row is about."""
+    key: Text | None = None
+    """Column with the area's or entity's id."""
+    known: KnownSpec | Literal["ahead"]
+    """`ahead`: known for the target period when asked. Otherwise only its past is used."""
+    columns: Annotated[dict[str, ColumnSpec], Field(min_length=1)]
+    """The numeric columns to use, each with its contract."""
+    combine: Literal["mean", "sum", "max", "last"] = "mean"
+    """How several rows in one period are combined."""

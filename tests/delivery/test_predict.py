@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.cli.main import run_command
+from cityai.data.panel import build_panel
+from cityai.data.snapshot import read_snapshot
+from cityai.delivery.misses import show_misses
+from cityai.delivery.predict import predict_project
+from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
+from cityai.kinds import KINDS
+from cityai.kinds.demand import CANDIDATES, cache_rows
+from cityai.modeling.ahead import forecast_ahead
+from cityai.spec.load import load_project
+from tests.delivery.conftest import City
+
+END = pd.Timestamp("2023-07-03")
+LAST = pd.Timestamp("2023-11-26")
+
+
+def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> None:
+    project = load_project(forecast.folder)
+    made = predict_project(project, END, out=tmp_path / "out", sheets=2)
+    snapshot = read_snapshot(project)
+    panel = build_panel(snapshot, project.spec)
+    own = forecast.result.backtest.final
+    rows = cache_rows(project, panel, snapshot)
+    expected = forecast_ahead(panel, rows, own, project.spec, CANDIDATES, END).table
+    written = pd.read_parquet(made.files[1])
+    pd.testing.assert_frame_equal(
+        written[["entity_id", "step", "y_pred", "y_low", "y_high"]],
+        expected[["entity_id", "step", "y_pred", "y_low", "y_high"]],
+        check_exact=True,
+    )
+    assert set(written["run_id"]) == {forecast.result.mlflow_run_id}
+    assert set(written["approval"]) == {"not approved"}
+    assert (written["y_low"] <= written["y_high"]).all()
+    assert written["reason_1"].str.contains("the forecast by").all()
+    assert len(made.sheets) == 2
+    assert {p.stat().st_mode & 0o777 for p in (*made.files, *made.sheets)} == {0o600}
+
+
+def test_a_list_is_ranked_and_holds_to_the_capacity(ranked: City, tmp_path: Path) -> None:
+    project = load_project(ranked.folder)
+    made = predict_project(project, LAST, out=tmp_path / "out", sheets=1)
+    table = made.foreseen.table
+    assert len(table) == 5
+    assert list(table["rank"]) == [1, 2, 3, 4, 5]
+    assert table["y_pred"].is_monotonic_decreasing
+    assert table["y_pred"].between(0, 1).all()
+    assert "all 5 are selected" in " ".join(made.foreseen.notes)
+    page = made.sheets[0].read_text()
+    assert "No. 1 of 5 inspections" in page
+    assert "Not causes." in page
+    assert re.search(r"seats: \d+(\.0)?; (raises|lowers) the chance", page)
+    assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+    assert "large kitchens stand in other districts" in page
+    _require_inert(page)
+
+
+def test_the_features_of_a_list_know_nothing_later(ranked: City) -> None:
+    """The same day asked with the data cut after it and with all data: the same list."""
+    project = load_project(ranked.folder)
+    kind = KINDS["risk"]
+    cases = kind.read(project, None)
+    final = ranked.result.backtest.final
+    day = pd.Timestamp("2023-09-04")
+    whole = kind.foresee(project, cases, final, day).table
+    table = cases.table[cases.table["as_of"] <= pd.Timestamp(day)]
+    early = replace(cases, table=table.reset_index(drop=True))
+    cut = kind.foresee(project, early, final, day).table
+    pd.testing.assert_frame_equal(whole, cut, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (pd.Timestamp("2023-07-04"), "is not the start of a week"),
+        (pd.Timestamp("2031-07-07"), "lies in the future of the data"),
+        (pd.Timestamp("2021-01-04"), "nothing was known yet"),
+        (pd.Timestamp("1999-01-04"), "nothing was known yet"),
+    ],
+)
+def test_a_day_that_cannot_be_asked_about(forecast: City, day: pd.Timestamp, said: str) -> None:
+    with pytest.raises(TimeError, match=said) as caught:
+        predict_project(load_project(forecast.folder), day)
+    assert caught.value.expected
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (pd.Timestamp("2024-06-01"), "lies in the future of the data"),
+        (pd.Timestamp("2020-06-01"), "no outcome was known yet"),
+    ],
+)
+def test_a_day_without_cases(ranked: City, day: pd.Timestamp, said: str) -> None:
+    with pytest.raises(TimeError, match=said):
+        predict_project(load_project(ranked.folder), day)
+
+
+def _find_model(city: City) -> Path:
+    return next((city.place / ".cityai" / "artifacts").rglob("artifacts/model/record.json")).parent
+
+
+def _append(folder: Path) -> None:
+    (folder / "more.txt").write_text("x")
+
+
+def _change(folder: Path) -> None:
+    path = folder / "record.json"
+    path.chmod(0o600)
+    path.write_text(path.read_text().replace('"seed"', '"sEed"'))
+
+
+def _remove(folder: Path) -> None:
+    (folder / "MANIFEST.sha256").unlink()
+
+
+def _forge(folder: Path) -> None:
+    """Change a file and write a new manifest that fits it."""
+    import hashlib
+
+    path = folder / "record.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    files = sorted(p for p in folder.iterdir() if p.name != "MANIFEST.sha256")
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files]
+    (folder / "MANIFEST.sha256").write_text("".join(lines))
+
+
+@pytest.mark.parametrize("spoil", [_append, _change, _remove, _forge])
+def test_a_model_that_was_changed_is_refused(
+    forecast: City, spoil: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = _find_model(forecast)
+    kept = tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    try:
+        spoil(folder)
+        with pytest.raises(StoreError):
+            predict_project(load_project(forecast.folder), END, out=tmp_path / "out")
+    finally:
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_project_that_changed_is_refused_but_words_may(forecast: City, tmp_path: Path) -> None:
+    file = forecast.folder / "project.yaml"
+    before = file.read_text()
+    try:
+        file.write_text(before + "features: {calendar: false}\n")
+        with pytest.raises(SpecError, match="has changed since its model was made"):
+            predict_project(load_project(forecast.folder), END)
+        file.write_text(before.replace("title: Requests by district", "title: Other"))
+        (forecast.folder / "card.yaml").write_text("owner: {unit: Another}\n")
+        made = predict_project(load_project(forecast.folder), END, out=tmp_path)
+        assert len(made.foreseen.table) == 12
+    finally:
+        file.write_text(before)
+        (forecast.folder / "card.yaml").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("run_id", ["no-such-run", "0" * 32])
+def test_a_run_that_is_not_there(forecast: City, run_id: str) -> None:
+    with pytest.raises(TrackingError, match="there is no run"):
+        predict_project(load_project(forecast.folder), END, run_id=run_id)
+
+
+def test_a_project_that_never_ran(forecast: City) -> None:
+    project = load_project(forecast.folder)
+    spec = project.spec.model_copy(update={"name": "other"})
+    other = type(project)(spec, project.folder, project.workspace, project.digest)
+    with pytest.raises(CityaiError, match="no finished run of 'other' has a model"):
+        predict_project(other, END)
+
+
+def test_an_earlier_day_is_warned_about(forecast: City, tmp_path: Path) -> None:
+    made = predict_project(load_project(forecast.folder), pd.Timestamp("2023-04-03"), out=tmp_path)
+    assert "has seen part of what followed" in made.warnings[0]
+
+
+def test_misses_are_private_and_the_worst(ranked: City) -> None:
+    missed = show_misses(load_project(ranked.folder), 6)
+    table = missed.foreseen.table
+    predictions = ranked.result.predictions.table
+    passed = predictions[(predictions["y_true"] == 1) & (predictions["decision"] == 0)]
+    assert table["y_pred"].iloc[0] == passed["y_pred"].min()
+    vain = predictions[predictions["y_true"] == 0]
+    assert table["y_pred"].iloc[3] == vain["y_pred"].max()
+    assert {p.stat().st_mode & 0o777 for p in missed.sheets} == {0o600}
+    assert missed.sheets[0].is_relative_to(ranked.place / ".cityai" / "misses")
+
+
+def test_misses_of_a_forecast(forecast: City) -> None:
+    missed = show_misses(load_project(forecast.folder), 3)
+    table, all_rows = missed.foreseen.table, forecast.result.predictions.table
+    off = (all_rows["y_true"] - all_rows["y_pred"]).abs()
+    assert np.abs(table["y_true"] - table["y_pred"]).iloc[0] == off.max()
+    assert len(missed.sheets) == 3
+
+
+def test_the_command_says_where_and_gives_no_traceback(
+    ranked: City, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ranked.place)
+    asked = ["predict", str(ranked.folder), "--as-of"]
+    assert run_command([*asked, "2023-11-26", "--sheets", "1"]) == 0
+    assert "not approved" in capsys.readouterr().out
+    assert run_command([*asked, "2044-01-01"]) == 2
+    said = capsys.readouterr().err
+    assert "lies in the future of the data" in said
+    assert "Traceback" not in said
+    assert run_command([*asked, "next week"]) == 2
+    assert run_command(["misses", str(ranked.folder), "--count", "2"]) == 0
+    assert "2 in " in capsys.readouterr().out
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on"), (tag, name)
+            assert "javascript:" not in (value or "")
+
+
+def _require_inert(page: str) -> None:
+    reader = _Reader()
+    reader.feed(page)
+    assert not {"script", "iframe", "img", "link", "object", "a"} & set(reader.seen)
+
+
+@pytest.mark.parametrize("word", ["<script>alert(1)</script>", '"><img src=x onerror=y>'])
+def test_a_sheet_escapes_every_word(word: str) -> None:
+    from cityai.card.render.sheet import Sheet, render_sheet
+
+    page = render_sheet(
+        Sheet(
+            title=word,
+            city=word,
+            synthetic=True,
+            head=word,
+            tells=(word,),
+            reasons=(word,),
+            sensitive=(word,),
+            caveat=word,
+            note=word,
+            warnings=(word,),
+            override=word,
+            facts=((word, word),),
+            origin=((word, word),),
+        )
+    )
+    _require_inert(page)
+    assert "&lt;" in page

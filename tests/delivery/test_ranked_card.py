@@ -1,0 +1,174 @@
+"""The card of a ranked list: what it says, that it can be counted again, and bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.render import render_html, render_markdown
+from cityai.cli.main import run_command
+from cityai.publish import verify_project
+from cityai.spec.load import load_project
+from cityai.track.server import connect_tracking
+from tests.conftest import write_workspace
+from tests.delivery.conftest import RISK, City, draw_inspections
+
+
+def test_the_card_says_what_the_list_finds(ranked: City) -> None:
+    card = ranked.result.card
+    part = card.eval.ranked
+    assert part is not None
+    table = ranked.result.predictions.table
+    top = table[table["decision"] == 1]
+    declared = next(p for p in part.capacity if p.declared and p.model == "forecast")
+    assert declared.precision == pytest.approx(top["y_true"].mean(), abs=5e-4)
+    said = " ".join(card.eval.in_words)
+    assert f"in about {top['y_true'].mean() * 100:.0f}" in said
+    assert "in the order that really happened" in said
+    assert "sooner on average" in said
+    recalls = [p.recall for p in part.capacity if p.model == "forecast" and p.recall is not None]
+    assert recalls == sorted(recalls)
+    assert any("depends on who was looked at" in line for line in part.in_words)
+
+
+def test_no_case_or_entity_is_on_the_card(ranked: City) -> None:
+    for path in ranked.result.card_path.parent.iterdir():
+        text = path.read_text()
+        assert not re.search(r"\bI0\d{4}\b|\bK\d{3}\b", text), path.name
+
+
+def test_the_card_can_be_counted_again(ranked: City) -> None:
+    found = verify_project(load_project(ranked.folder))
+    assert [f.status.value for f in found] == ["pass", "pass", "pass"]
+    counted = int(re.search(r"(\d+) figures", found[2].reason.replace(",", "")).group(1))
+    assert counted > 60
+
+
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [
+        (lambda c: c["eval"]["metrics"][0], "eval.metrics[0].value"),
+        (lambda c: next(r for r in c["fairness"]["results"] if r["metric"] == "selection_for_need"),
+         "fairness.results"),
+    ],
+)  # fmt: skip
+def test_a_figure_that_was_changed_is_named(
+    ranked: City, where: Callable[[dict], dict], named: str
+) -> None:
+    folder = ranked.result.card_path.parent
+    kept = {path: path.read_bytes() for path in folder.iterdir()}
+    content = json.loads(kept[folder / "card.json"])
+    where(content)["value"] += 0.07
+    record = seal_record(CardRecord.model_validate(content))
+    try:
+        from cityai.card.render import render_json
+
+        (folder / "card.json").write_text(render_json(record))
+        (folder / "card.html").write_text(render_html(record))
+        (folder / "card.md").write_text(render_markdown(record))
+        found = verify_project(load_project(ranked.folder))
+        assert found[2].status.value == "fail"
+        assert named in found[2].reason
+    finally:
+        for path, before in kept.items():
+            path.write_bytes(before)
+
+
+def test_what_is_logged(ranked: City) -> None:
+    client = connect_tracking(ranked.place / ".cityai").client
+    run = client.get_run(ranked.result.mlflow_run_id)
+    assert {"recall", "precision", "auc", "days_sooner", "brier"} <= set(run.data.metrics)
+    (output,) = run.outputs.model_outputs
+    assert output.model_id == run.data.tags["cityai.model_id"]
+
+
+def test_the_logged_model_predicts_the_same(ranked: City) -> None:
+    from cityai.kinds import KINDS
+    from cityai.track.door import import_mlflow, keep_quiet
+
+    project, final = ranked.result.project, ranked.result.backtest.final
+    kind = KINDS["risk"]
+    rows = kind.ask(project, kind.read(project, None)).rows()
+    texts = {n: "str" for n, t in final.list_inputs().items() if t == "string"}
+    frame = rows.table[list(final.list_inputs())].tail(20).astype(texts)
+    tracking = connect_tracking(ranked.place / ".cityai")
+    output = tracking.client.get_run(ranked.result.mlflow_run_id).outputs.model_outputs[0]
+    mlflow = import_mlflow()
+    before = mlflow.get_tracking_uri()
+    try:
+        mlflow.set_tracking_uri(tracking.uri)
+        with keep_quiet():
+            loaded = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+            given = frame.astype({n: "float64" for n in frame if n not in texts})
+            found = loaded.predict(given)
+    finally:
+        mlflow.set_tracking_uri(before)
+    np.testing.assert_allclose(found["y_pred"], final.predict(frame)["y_pred"], rtol=0, atol=1e-12)
+
+
+def one_answer(data: pd.DataFrame) -> pd.DataFrame:
+    return data.assign(found=data["found"].replace("1", "0"))
+
+
+def twice(data: pd.DataFrame) -> pd.DataFrame:
+    more = data.tail(200).head(40).assign(id=[f"X{i}" for i in range(40)])
+    return pd.concat([data, more], ignore_index=True)
+
+
+def same(data: pd.DataFrame) -> pd.DataFrame:
+    return data
+
+
+@pytest.mark.parametrize(
+    ("change", "project", "command", "code", "said"),
+    [
+        (one_answer, RISK, "check", 2, "alike|nearly all the same|only one"),
+        (same, RISK.replace("[kind, seats]", "[kind, seats, found]"), "check", 2, "outcome"),
+        (same, RISK.replace("capacity: 15, per: week", "capacity: 5000, per: fold"), "run", 2,
+         "selects all"),
+        (same, RISK.replace("windows_days: [90]", "windows_days: [90], exclude: [sets]"),
+         "check", 2, "sets"),
+        (same, RISK.replace("column: found", "column: fond"), "check", 2, "fond"),
+        (same, RISK + "mitigation: {dimension: kind}\n", "check", 2, "mitigation"),
+        (same, RISK.replace("min_train: 300}", "min_train: 300}\nmodels: {candidates: [magic]}"),
+         "check", 2, "magic"),
+        (same, RISK.replace("  dimensions:", "  limits: {wape: 0.1}\n  dimensions:"),
+         "check", 2, "wape"),
+    ],
+    ids=["single class", "outcome as feature", "capacity above rows", "unknown feature",
+         "unknown column", "not for risk", "unknown candidate", "unknown limit"],
+)  # fmt: skip
+def test_a_mistake_is_one_clear_message(
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    project: str,
+    command: str,
+    code: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = write_workspace(tmp_path, change(draw_inspections()), project)
+    assert run_command([command, str(folder)]) == code
+    told = capsys.readouterr().err
+    assert re.search(said, told), told
+    assert "Traceback" not in told
+    assert not (tmp_path / "model_cards").exists()
+
+
+def test_an_entity_asked_about_twice_at_one_moment_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_workspace(tmp_path, twice(draw_inspections()), RISK)
+    assert run_command(["check", str(folder)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "asked about twice at one moment" in told
+    assert run_command(["folds", str(folder)]) == 0
+    assert "test 1" in capsys.readouterr().out
+    assert run_command(["show", str(folder)]) == 0

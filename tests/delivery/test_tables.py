@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cityai.delivery.sheets import name_file
+from cityai.delivery.tables import TRIGGERS, guard_text, guard_texts, write_list
+
+CELLS = st.one_of(
+    st.text(), st.builds(lambda head, tail: head + tail, st.sampled_from(TRIGGERS), st.text())
+)
+
+
+@given(CELLS)
+def test_no_text_begins_as_a_formula_does(text: str) -> None:
+    guarded = str(guard_text(text))
+    assert not guarded.startswith(TRIGGERS)
+    assert guarded.removeprefix("'") == text or guarded == text
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_numbers_stay_numbers(values: list[float]) -> None:
+    table = guard_texts(pd.DataFrame({"=x": values, "y": ["-1"] * len(values)}))
+    assert list(table.columns) == ["'=x", "y"]
+    np.testing.assert_array_equal(table["'=x"].to_numpy(), np.array(values))
+    assert set(table["y"]) == {"'-1"}
+
+
+def test_both_files_are_private_and_hold_the_same(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "who": ["=HYPERLINK(1)", "plain"],
+            "at": pd.to_datetime(["2024-01-01", "2024-01-02"]),
+            "n": [-1.25, 2.0],
+        }
+    )
+    paths = write_list(table, tmp_path / "new", "list")
+    written = write_list(table, tmp_path / "new", "list")
+    assert paths == written
+    assert {p.stat().st_mode & 0o777 for p in paths} == {0o600}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["list.csv", "list.parquet"]
+    with (tmp_path / "new" / "list.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["who"] for row in rows] == ["'=HYPERLINK(1)", "plain"]
+    assert [float(row["n"]) for row in rows] == [-1.25, 2.0]
+    assert list(pd.read_parquet(paths[1])["who"]) == ["=HYPERLINK(1)", "plain"]
+
+
+@given(st.text())
+def test_no_head_leads_out_of_the_folder(head: str) -> None:
+    name = name_file(0, head)
+    assert name.startswith("001-")
+    assert name.endswith(".html")
+    assert Path(name).name == name
+    assert len(name) < 100

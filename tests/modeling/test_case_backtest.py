@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.assessment.ranking import measure_auc
+from cityai.data.cases import cut_cases
+from cityai.errors import DataError, SpecError
+from cityai.findings import Status
+from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
+from cityai.modeling.case_baselines import RISK_BASELINES, rate_past
+from cityai.modeling.case_model import predict_cases
+from cityai.modeling.case_split import plan_case_folds
+from cityai.modeling.classifiers import BoostedClassifier, LogisticClassifier
+from cityai.modeling.predictions import build_case_predictions
+from tests.modeling.made_cases import build_risk_spec, hold_cases, make_cases, make_rows
+
+QUICK = (
+    BoostedClassifier("lightgbm", "trees", rounds=40),
+    LogisticClassifier("logistic", "line"),
+)
+
+
+def replay(cases, rows=None, spec=None) -> CaseBacktest:
+    spec = spec or build_risk_spec()
+    return run_case_backtest(
+        cases,
+        make_rows(cases) if rows is None else rows,
+        plan_case_folds(cases, spec),
+        spec,
+        baselines=RISK_BASELINES,
+        candidates=QUICK,
+    )
+
+
+@pytest.fixture(scope="module")
+def backtest() -> CaseBacktest:
+    return replay(make_cases())
+
+
+def test_planted_signal_is_found(backtest):
+    table = backtest.predictions.table
+    truth = table["y_true"].to_numpy()
+    ours = measure_auc(truth, table["y_pred"].to_numpy()).value
+    assert ours > 0.7
+    assert abs(measure_auc(truth, table["baseline.random_order"].to_numpy()).value - 0.5) < 0.06
+    assert table["y_pred"].mean() == pytest.approx(truth.mean(), abs=0.03)
+
+
+def test_the_table_has_what_it_says(backtest):
+    predictions = backtest.predictions
+    assert predictions.kind == "yes/no"
+    assert predictions.baselines == (
+        "random_order", "actual_order", "past_rate", "logistic_regression",
+    )  # fmt: skip
+    assert predictions.candidates == ("lightgbm", "logistic")
+    assert predictions.table.groupby(["fold", "slot"])["decision"].sum().eq(3).all()
+    assert [m.training_rows for m in backtest.models] == [f.train_rows for f in backtest.folds.test]
+    assert [f.code for f in backtest.findings] == [
+        "backtest.calibration", "backtest.rows", "backtest.capacity", "backtest.ties",
+    ]  # fmt: skip
+
+
+def test_a_saved_model_predicts_what_the_backtest_did(backtest):
+    cases = make_cases()
+    rows = make_rows(cases).table
+    table = backtest.predictions.table
+    last = table[table["fold"] == 2]
+    frame = rows.set_index("case_id").loc[last["case_id"]]
+    again = predict_cases(backtest.models[-1], frame)
+    assert again["y_pred"].to_numpy() == pytest.approx(last["y_pred"].to_numpy(), abs=1e-12)
+    assert (again["candidate.lightgbm"].to_numpy() == last["candidate.lightgbm"].to_numpy()).all()
+
+
+def test_the_same_bytes_every_time(backtest):
+    again = replay(make_cases())
+    pd.testing.assert_frame_equal(again.predictions.table, backtest.predictions.table)
+    assert again.final.booster == backtest.final.booster
+    assert again.final.calibration == backtest.final.calibration
+
+
+def test_the_future_changes_nothing_before_it(backtest):
+    """What a fold says does not depend on outcomes that were seen after its cutoff."""
+    cases = make_cases()
+    first = backtest.folds.test[0]
+    table = cases.table
+    later = (table["known_at"] >= first.cutoff).to_numpy()
+    rng = np.random.default_rng(9)
+    turned = np.where(later, rng.integers(0, 2, len(table)), table["y_true"])
+    other = replay(replace(cases, table=table.assign(y_true=turned)))
+    ours, theirs = (
+        b.predictions.table[b.predictions.table["fold"] == 1] for b in (backtest, other)
+    )
+    kept = ["case_id", "y_pred", "candidate.lightgbm", "candidate.logistic"]
+    pd.testing.assert_frame_equal(ours[kept], theirs[kept])
+
+
+def test_cases_without_an_outcome_are_counted_and_left_out():
+    cases = make_cases()
+    unknown = cases.table["as_of"] >= cases.table["as_of"].max() - pd.Timedelta(days=10)
+    table = cases.table.assign(
+        y_true=cases.table["y_true"].where(~unknown | (cases.table.index % 2 == 0))
+    )
+    found = replay(replace(cases, table=table))
+    rows = next(f for f in found.findings if f.code == "backtest.rows")
+    assert rows.observed == float(table["y_true"].isna().sum())
+    assert found.predictions.table["y_true"].notna().all()
+
+
+def test_past_rates_know_only_what_was_known():
+    cases = make_cases(days=60, a_day=5, places=6, wait_days=7)
+    rate = rate_past(cases, 0.2)
+    table = cases.table
+    for i in (0, 120, 299):
+        row = table.iloc[i]
+        past = table[(table["entity_id"] == row["entity_id"]) & (table["known_at"] < row["as_of"])][
+            "y_true"
+        ]
+        assert rate[i] == pytest.approx((past.sum() + 5 * 0.2) / (len(past) + 5))
+
+
+def test_the_citys_score_is_compared_with_and_never_learnt_from():
+    cases = make_cases()
+    with_score = replace(
+        cases, table=cases.table.assign(**{"baseline.city_score": cases.table["y_true"]})
+    )
+    found = replay(with_score)
+    assert "city_score" in found.predictions.baselines
+    assert found.predictions.table["y_pred"].to_numpy() == pytest.approx(
+        replay(cases).predictions.table["y_pred"].to_numpy()
+    )
+
+
+def test_everyone_selected_two_kinds_of_trees_and_unknown_names_are_refused():
+    cases = make_cases(days=300)
+    everyone = build_risk_spec(decision={"rule": "top", "capacity": 10, "per": "day"})
+    with pytest.raises(DataError, match="everyone is selected"):
+        replay(cases, spec=everyone)
+    with pytest.raises(SpecError, match="no candidate 'forest'"):
+        replay(cases, spec=build_risk_spec(models={"candidates": ["forest"]}))
+
+
+def test_predictions_that_are_none_are_refused(backtest):
+    table = backtest.predictions.table
+    for name, bad in (("y_true", 0.5), ("y_pred", 1.2), ("decision", 2.0), ("y_pred", np.nan)):
+        with pytest.raises(DataError, match=name):
+            build_case_predictions(table.assign(**{name: bad}), unit="cases", chosen="blend")
+    with pytest.raises(DataError, match="occur twice"):
+        build_case_predictions(pd.concat([table, table]), unit="cases", chosen="blend")
+
+
+def make_noise(seed: int) -> tuple:
+    """Places asked every fortnight whether anything happens in the next 90 days: pure chance.
+
+    The windows of neighbouring questions overlap, so their answers resemble each other: what a
+    fold may not know yet would tell it the answer.
+    """
+    rng = np.random.default_rng(seed)
+    places, days = 60, 900
+    events = rng.random((places, days + 90)) < 1 / 130
+    asked = np.arange(0, days, 14)
+    sums = np.concatenate([np.zeros((places, 1)), events.cumsum(axis=1)], axis=1)
+    truth = sums[:, asked + 90] > sums[:, asked]
+    start = pd.Timestamp("2020-01-01")
+    day = start + pd.to_timedelta(np.tile(asked, places), "D")
+    place = np.repeat(np.arange(places), len(asked))
+    table = pd.DataFrame(
+        {
+            "case_id": [f"c{i:06}" for i in range(len(day))],
+            "entity_id": [f"p{p:03}" for p in place],
+            "as_of": day,
+            "occurred_at": day,
+            "known_at": day + pd.Timedelta(days=90),
+            "y_true": truth.ravel().astype(np.float64),
+            "slot": np.tile(np.arange(len(asked)), places),
+            "slot_start": day,
+            "place": place.astype(np.float64),
+            "kind": "all",
+        }
+    )
+    return hold_cases(table.sort_values(["as_of", "case_id"], ignore_index=True), len(table))
+
+
+def add_memory(cases, *, honest: bool):
+    """Rows with the place's number and its last answer: known, or (a leak) merely asked before."""
+    table = cases.table.sort_values(["entity_id", "as_of"])
+    back = 7 if honest else 1  # 7 fortnights back the 90 days are over
+    last = table.groupby("entity_id")["y_true"].shift(back)
+    return make_rows(
+        replace(cases, table=cases.table.assign(last=last.reindex(cases.table.index))),
+        ("place", "last"),
+    )
+
+
+@pytest.mark.slow
+def test_noise_gives_nothing():
+    """50 noise targets with overlapping label windows: mean AUC 0.50 within 0.02."""
+    spec = build_risk_spec(backtest={"folds": 2, "stride_days": 120, "min_train": 300})
+    found = []
+    for seed in range(50):
+        cases = make_noise(seed)
+        table = replay(cases, add_memory(cases, honest=True), spec).predictions.table
+        found.append(measure_auc(table["y_true"].to_numpy(), table["y_pred"].to_numpy()).value)
+    assert len(found) == 50
+    assert abs(np.mean(found) - 0.5) < 0.02, np.mean(found)
+
+
+def test_the_noise_would_show_a_leak():
+    spec = build_risk_spec(backtest={"folds": 2, "stride_days": 120, "min_train": 300})
+    cases = make_noise(0)
+    table = replay(cases, add_memory(cases, honest=False), spec).predictions.table
+    assert measure_auc(table["y_true"].to_numpy(), table["y_pred"].to_numpy()).value > 0.7
+
+
+def test_what_is_cut_away_plans_the_same_folds():
+    cases = make_cases()
+    cut = cut_cases(cases, pd.Timestamp("2021-01-01"))
+    assert plan_case_folds(cut, build_risk_spec()).test[-1].until <= pd.Timestamp("2021-01-01")
+
+
+def test_thin_evidence_is_said():
+    cases = make_cases(days=150, a_day=4)
+    spec = build_risk_spec(backtest={"folds": 1, "stride_days": 30, "min_train": 450})
+    found = replay(cases, spec=spec)
+    calibration = next(f for f in found.findings if f.code == "backtest.calibration")
+    assert calibration.status is Status.NOT_ENOUGH
+    assert found.final.calibration.method == "identity"

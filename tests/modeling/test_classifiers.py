@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from cityai.errors import DataError
+from cityai.modeling.classifiers import BoostedClassifier, LogisticClassifier
+from cityai.modeling.estimators import (
+    compute_contributions,
+    fit_binary,
+    fit_logistic,
+    predict_binary,
+    predict_logistic,
+    read_logistic,
+    write_logistic,
+)
+from cityai.modeling.estimators.logistic import build_design, fit_sklearn
+
+TREES = BoostedClassifier("lightgbm", "trees", rounds=40)
+LINE = LogisticClassifier("logistic", "line", inverse_penalty=0.5)
+FEATURES = ("amount, [odd] name", "gap", "kind", "colour")
+KINDS = {"kind": ("bar", "shop"), "colour": ("blue", "green", "red")}
+"""Not in the order of the alphabet: the coefficients must find their columns all the same."""
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(0)
+    n = 3000
+    frame = pd.DataFrame(
+        {
+            FEATURES[0]: rng.lognormal(0, 1, n),
+            "gap": np.where(rng.random(n) < 0.3, np.nan, rng.normal(0, 1, n)),
+            "kind": pd.Categorical(rng.choice(["bar", "shop"], n)),
+            "colour": pd.Categorical(rng.choice(["blue", "green", "red"], n)),
+        }
+    )
+    odds = -1 + 0.8 * np.log(frame[FEATURES[0]]) + 0.9 * (frame["kind"] == "bar")
+    odds -= 0.7 * (frame["colour"] == "red")
+    return frame, (rng.random(n) < expit(odds)).astype(np.float64)
+
+
+def test_a_logistic_regression_kept_as_figures_is_scikit_learns_own(made):
+    frame, answers = made
+    fitted = fit_logistic(LINE, frame, answers, features=FEATURES, categories=KINDS)
+    design = build_design(fitted, frame)
+    oracle = fit_sklearn(LINE, design, answers).predict_proba(design)[:, 1]
+    again = read_logistic(write_logistic(fitted))
+    assert again == fitted
+    assert np.abs(predict_logistic(again, frame) - oracle).max() < 1e-12
+
+
+def test_unknown_categories_gaps_and_extremes_stay_finite(made):
+    frame, answers = made
+    fitted = fit_logistic(LINE, frame, answers, features=FEATURES, categories=KINDS)
+    odd = pd.DataFrame(
+        {
+            FEATURES[0]: [1e308, np.nan],
+            "gap": [np.nan, -1e308],
+            "kind": ["new", None],
+            "colour": "red",
+        }
+    )
+    found = predict_logistic(fitted, odd)
+    assert ((found > 0) & (found < 1)).all()
+    only = fit_logistic(LINE, frame, answers, features=("kind",), categories=KINDS)
+    assert len(predict_logistic(only, odd)) == 2
+
+
+def test_trees_are_deterministic_and_explained_on_the_log_odds(made):
+    frame, answers = made
+    first, second = (
+        fit_binary(TREES, frame, answers, features=FEATURES, categories=KINDS, seed=1, threads=t)
+        for t in (1, 2)
+    )
+    chance = predict_binary(first, frame)
+    assert (chance == predict_binary(second, frame)).all()
+    parts = compute_contributions(first.booster, frame[list(FEATURES)], KINDS)
+    assert parts.link == "logit"
+    assert expit(parts.base + parts.values.sum(axis=1).to_numpy()) == pytest.approx(chance)
+
+
+@pytest.mark.parametrize("answers", [np.zeros(0), np.ones(50), np.full(50, 0.5)])
+def test_answers_that_teach_nothing_are_refused(answers):
+    frame = pd.DataFrame({"x": np.arange(float(len(answers)))})
+    with pytest.raises(DataError, match="teach nothing"):
+        fit_binary(TREES, frame, answers, features=("x",), categories={}, seed=1)
+    with pytest.raises(DataError, match="teach nothing"):
+        fit_logistic(LINE, frame, answers, features=("x",), categories={})
+
+
+def test_other_columns_and_infinities_are_refused(made):
+    frame, answers = made
+    trees = fit_binary(TREES, frame, answers, features=FEATURES, categories=KINDS, seed=1)
+    line = fit_logistic(LINE, frame, answers, features=FEATURES, categories=KINDS)
+    for predict, model in ((predict_binary, trees), (predict_logistic, line)):
+        with pytest.raises(DataError):
+            predict(model, frame.drop(columns="kind"))
+        with pytest.raises(DataError, match="infinite"):
+            predict(model, frame.assign(gap=np.inf))
+
+
+def test_another_text_is_no_model():
+    with pytest.raises(DataError, match="no logistic regression"):
+        read_logistic('{"features": 3}')
