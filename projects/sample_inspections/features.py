@@ -1,7 +1,8 @@
 """A feature of our own: it is given what was known when the day began, and nothing later.
 
 `history.asked` holds the cases of the day, `history.cases` earlier cases with their outcome
-(`y_true`), `history.events` the tables of events; the answer is one number for each row of `history.asked`.
+(`y_true`), `history.events` the tables of events; the answer is one number for each row of
+`history.asked`.
 """
 
 from __future__ import annotations
