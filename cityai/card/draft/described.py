@@ -33,15 +33,18 @@ from cityai.card.record.measured import (
 )
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.findings import Finding
+from cityai.messages import name_periods, say
 from cityai.spec.project import JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
 
 KINDS = {
-    "demand": "Demand forecast: how much of something, where, in the coming periods",
-    "amount": "Predictions made by somebody else: how much of something, where",
-    "yes/no": "Predictions made by somebody else: whether something happens, and who is selected",
+    "demand": say("Demand forecast: how much of something, where, in the coming periods"),
+    "amount": say("Predictions made by somebody else: how much of something, where"),
+    "yes/no": say(
+        "Predictions made by somebody else: whether something happens, and who is selected"
+    ),
 }
 
 
@@ -103,12 +106,12 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
     unit = spec.question.unit
     schema = {
         ENTITY: spec.question.entity.label,
-        AS_OF: "moment at which the forecast was made",
-        STEP: f"{spec.question.period}s ahead, from 1",
-        PERIOD_START: f"first day of the {spec.question.period} that is forecast",
+        AS_OF: say("moment at which the forecast was made"),
+        STEP: say(f"{name_periods(spec.question.period)} ahead, from 1"),
+        PERIOD_START: say(f"first day of the {spec.question.period} that is forecast"),
         Y_PRED: f"forecast, in {unit}",
-        Y_LOW: f"low end of the range, in {unit}",
-        Y_HIGH: f"high end of the range, in {unit}",
+        Y_LOW: say(f"low end of the range, in {unit}"),
+        Y_HIGH: say(f"high end of the range, in {unit}"),
     }
     return PublicationPart(**copy_words(spec.words.publication), table_schema=schema)
 
@@ -132,9 +135,9 @@ def draft_data(
         roles=("learning", "testing", "operation"),
         first=facts.first.date(),
         last=facts.last.date() - timedelta(days=1),
-        grain="one row an event"
+        grain=say("one row an event")
         if spec.data.layout == "events"
-        else f"one row a {question.entity.label} and {question.period}",
+        else say(f"one row a {question.entity.label} and {question.period}"),
         rows_read=rows[0],
         rows_out_of_scope=rows[1],
         rows_rejected=rows[2],

@@ -24,6 +24,7 @@ from cityai.card.figures.canvas import (
 )
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_gap, write_interval, write_number
+from cityai.messages import say
 
 POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
 
@@ -51,24 +52,29 @@ def draw_plane(part: OptionsPart | None) -> Figure | None:
     share = write_number(part.confidence, "share")
     return Figure(
         "plane",
-        f"What could be done about it: {part.label}",
-        f"{legend}. Filled: what was chosen. Farther right closes more of the gap, higher costs "
-        f"more. Lines: intervals of {share} confidence; an option whose line crosses 0 has not "
-        "been shown to close anything.",
-        "Scatter chart with intervals, one point an option. "
-        f"Chosen: {chosen.label}. "
+        say(f"What could be done about it: {part.label}"),
+        f"{legend}. "
+        + say(
+            "Filled: what was chosen. Farther right closes more of the gap, higher costs more. "
+            f"Lines: intervals of {share} confidence; an option whose line crosses 0 has not "
+            "been shown to close anything."
+        ),
+        say("Scatter chart with intervals, one point an option.")
+        + " "
+        + say(f"Chosen: {chosen.label}.")
+        + " "
         + " ".join(_tell(o) for o in part.options if o.metric == part.metric),
         wide,
         narrow,
         Table(
             (
-                "Option",
-                "Figure",
-                "Gap closed",
-                "Interval",
-                "Cost in",
-                "Lost",
-                "Interval of the loss",
+                say("Option"),
+                say("Figure"),
+                say("Gap closed"),
+                say("Interval"),
+                say("Cost in"),
+                say("Lost"),
+                say("Interval of the loss"),
             ),
             tuple(
                 (
@@ -95,8 +101,8 @@ def write_plane(figure: Figure | None) -> str:
 
 def _tell(option: OptionResult) -> str:
     if option.closed is None:
-        return f"{option.label}: not possible here."
-    return (
+        return say(f"{option.label}: not possible here.")
+    return say(
         f"{option.label}: closes {write_gap(option.closed, option.unit)}, "
         f"costs {write_gap(option.lost, option.unit)}."
     )
@@ -127,8 +133,8 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
         )
     first = options[0]
     axes.set_title(shorten(f"{describe_metric(first.metric).label}: {first.group}", 44))
-    axes.set_xlabel("Points of the gap closed")
-    axes.set_ylabel(f"Points of {describe_metric(first.cost_metric).label.lower()} lost")
+    axes.set_xlabel(say("Points of the gap closed"))
+    axes.set_ylabel(say(f"Points of {describe_metric(first.cost_metric).label.lower()} lost"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(POINTS)
         axis.set_major_locator(MaxNLocator(5))
