@@ -13,6 +13,7 @@ import pandas as pd
 
 from cityai.columns import EVERYWHERE, FOLD, Y_TRUE
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.messages import say
 from cityai.progress import SILENT, Progress
 from cityai.publish import CARDS, LIBRARIES, find_version, read_clock, read_git
 from cityai.spec.load_audit import AuditOrder
@@ -139,7 +140,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
     """
     from cityai.card.draft.given import GivenFacts, draft_given_card
     from cityai.card.figures import draw_figures
-    from cityai.card.render import render_html, render_json, render_markdown
+    from cityai.card.render import render_json, render_markdown, render_pages
     from cityai.store.cards import publish_card
     from cityai.store.stages import open_store
     from cityai.track.results import Outcome, log_outcome
@@ -154,10 +155,10 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
             spec, facts = judged.order.spec, _gather_facts(judged, seconds)
             handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
             card = draft_given_card(facts, spec, handed, judged.audit, judged.findings)
-            html = render_html(card, draw_figures(card))
+            pages = render_pages(card, draw_figures(card))
             markdown, json = render_markdown(card), render_json(card)
             folder = order.workspace / CARDS / name
-            publish_card(folder, html, markdown, json)
+            publish_card(folder, pages, markdown, json)
             log_outcome(
                 run,
                 Outcome(
@@ -169,7 +170,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
                     data_digest=facts.data_digest,
                     spec_digest=facts.spec_digest,
                     git_commit=facts.git_commit,
-                    html=html,
+                    pages=pages,
                     markdown=markdown,
                     json=json,
                     rows=len(judged.given.table),
@@ -257,11 +258,11 @@ def _put_first(whole: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[F
 
 
 def _find_rejected(given: Given) -> Finding:
-    code, title = "audit.rejected_rows", "Every row could be used"
+    code, title = "audit.rejected_rows", say("Every row could be used")
     if not given.rejected:
-        return Finding(code, Status.PASS, title, f"All {given.read:,} rows were used.")
+        return Finding(code, Status.PASS, title, say(f"All {given.read:,} rows were used."))
     first = given.rejects.iloc[0]
-    reason = (
+    reason = say(
         f"{given.rejected:,} of {given.read:,} rows could not be used; the first is row "
         f"{first['row_number']}, column '{first['column']}': {first['reason']}."
     )
@@ -269,17 +270,17 @@ def _find_rejected(given: Given) -> Finding:
 
 
 def _find_outcomes(given: Given) -> Finding:
-    code, title = "audit.outcomes", "What came to pass is known"
+    code, title = "audit.outcomes", say("What came to pass is known")
     known, total = int(given.table[Y_TRUE].notna().sum()), len(given.table)
     if known == total:
-        return Finding(code, Status.PASS, title, f"All {total:,} rows have an outcome.")
+        return Finding(code, Status.PASS, title, say(f"All {total:,} rows have an outcome."))
     if known == 0:
-        reason = (
+        reason = say(
             "No outcome is known yet. Who is in the rows and who receives is said; errors, and "
             "whether they differ between groups, cannot be."
         )
         return Finding(code, Status.NOT_APPLICABLE, title, reason)
-    reason = (
+    reason = say(
         f"{total - known:,} of {total:,} rows have no outcome. Figures rest on the others; they do "
         "not hold for those without one if these differ."
     )
@@ -289,5 +290,5 @@ def _find_outcomes(given: Given) -> Finding:
 def _find_limits(limits: dict[str, float]) -> tuple[Finding, ...]:
     if limits:
         return ()
-    reason = "Neither the audit file nor the policy sets a limit, so no group is judged."
-    return (Finding("audit.limits", Status.NOT_APPLICABLE, "Limits", reason),)
+    reason = say("Neither the audit file nor the policy sets a limit, so no group is judged.")
+    return (Finding("audit.limits", Status.NOT_APPLICABLE, say("Limits"), reason),)

@@ -13,6 +13,7 @@ from cityai.columns import AS_OF, BASELINE, ENTITY, FOLD, Y_TRUE
 from cityai.data.given import Given
 from cityai.data.given_groups import GivenGroups
 from cityai.errors import DataError
+from cityai.messages import say
 from cityai.modeling.predictions import Predictions
 from cityai.spec.audit_file import AuditFileSpec
 
@@ -20,7 +21,7 @@ MOST_CELLS = 150_000_000
 """Moments x units x sums that are held at once."""
 REPRESENTATION = "representation"
 """The limit on the shares of the rows against the population."""
-NOT_YET = "no outcome is known yet, so nothing can be said about it"
+NOT_YET = say("no outcome is known yet, so nothing can be said about it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from cityai.columns import AREA, ENTITY
 from cityai.data.given import Given
 from cityai.data.groups import Membership, build_membership
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.audit_file import AuditFileSpec
 
 PART = " # "
@@ -83,18 +84,20 @@ def divide_given(given: Given, areas: pd.DataFrame | None, spec: AuditFileSpec) 
 def _find_unknown(given: Given, areas: pd.DataFrame | None) -> tuple[Finding, ...]:
     if areas is None:
         return ()
-    title = "Every row lies in a known area"
+    title = say("Every row lies in a known area")
     place = given.table[AREA]
     unknown = place.notna() & ~place.isin(areas.index)
     count, total = int(unknown.sum()), len(place)
     if count:
         named = ", ".join(f"'{a}'" for a in sorted(set(place[unknown]))[:3])
-        reason = (
+        reason = say(
             f"{count:,} of {total:,} rows lie in areas that the area table does not list: {named}."
         )
         return (
             Finding("audit.unknown_area", Status.FAIL, title, reason, count / total, 0.0, "share"),
         )
     return (
-        Finding("audit.unknown_area", Status.PASS, title, "The area table lists every row's area."),
+        Finding(
+            "audit.unknown_area", Status.PASS, title, say("The area table lists every row's area.")
+        ),
     )
