@@ -65,7 +65,7 @@ def publish_result(
     """Draft, render and publish the card; log everything; return the result."""
     from cityai.card.draft import draft_card
     from cityai.card.figures import draw_figures, read_outlines
-    from cityai.card.render import render_html, render_json, render_markdown
+    from cityai.card.render import render_json, render_markdown, render_pages
     from cityai.store.cards import publish_card
     from cityai.track.results import Outcome, log_outcome
 
@@ -86,7 +86,7 @@ def publish_result(
     outlines = None
     if places is not None:
         outlines = read_outlines(project.find_path(places.path), places.key)
-    html = render_html(card, draw_figures(card, outlines))
+    pages = render_pages(card, draw_figures(card, outlines))
     markdown, json = render_markdown(card), render_json(card)
     findings = sort_findings(
         (
@@ -100,7 +100,7 @@ def publish_result(
         )
     )
     path = find_card(project)
-    publish_card(path.parent, html, markdown, json)
+    publish_card(path.parent, pages, markdown, json)
     log_outcome(
         run,
         Outcome(
@@ -112,7 +112,7 @@ def publish_result(
             data_digest=facts.data_digest,
             spec_digest=facts.spec_digest,
             git_commit=facts.git_commit,
-            html=html,
+            pages=pages,
             markdown=markdown,
             json=json,
             final=backtest.final,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from cityai.store.files import (
@@ -20,8 +21,8 @@ HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
 PENDING = ".publishing"
 
 
-def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
-    """Publish a card's three files.
+def publish_card(folder: Path, pages: Mapping[str, str], markdown: str, json: str) -> None:
+    """Publish a card's files.
 
     They are written in full beside the old ones, the folder `PENDING` takes its name (from then
     on the card counts as published), and each file is moved to its place. A process killed
@@ -31,8 +32,10 @@ def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
     ----------
     folder : Path
         ``model_cards/<project>``; other files in it are left alone.
-    html, markdown, json : str
-        The card, three times.
+    pages : mapping of str to str
+        File name to HTML: ``card.html``, and the card in its other languages.
+    markdown, json : str
+        The card as Markdown and as its record.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def publish_card(folder: Path, html: str, markdown: str, json: str) -> None:
         If the disk is full or refuses; the card published before is untouched.
     """
     finish_card(folder)
-    contents = {HTML: html, MARKDOWN: markdown, JSON: json}
+    contents = {**pages, MARKDOWN: markdown, JSON: json}
     with guard_files(folder, "the card cannot be published"):
         make_folder(folder, PUBLIC_FOLDER_MODE)
         for name in contents:

@@ -69,7 +69,9 @@ class Outcome:
         All findings of the run.
     run_digest, data_digest, spec_digest, git_commit : str
         What the run was made from.
-    html, markdown, json : str
+    pages : dict of str to str
+        File name to HTML: the card in each language.
+    markdown, json : str
         The card.
     final : FinalModel or None
         The model to log.
@@ -89,7 +91,7 @@ class Outcome:
     data_digest: str
     spec_digest: str
     git_commit: str
-    html: str
+    pages: dict[str, str]
     markdown: str
     json: str
     final: FinalModel | None = None
@@ -244,7 +246,7 @@ def _log_dataset(run: TrackedRun, outcome: Outcome) -> None:
 
 def _log_card(run: TrackedRun, outcome: Outcome) -> None:
     with tempfile.TemporaryDirectory(prefix="cityai-") as folder:
-        contents = {HTML: outcome.html, MARKDOWN: outcome.markdown, JSON: outcome.json}
+        contents = {**outcome.pages, MARKDOWN: outcome.markdown, JSON: outcome.json}
         for name, text in contents.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
         run.tracking.client.log_artifacts(run.run_id, folder, CARD)

@@ -135,9 +135,9 @@ def read_all(folder: Path) -> dict[str, str]:
 
 def test_a_card_is_published_for_all_to_read(tmp_path: Path) -> None:
     folder = tmp_path / "model_cards" / "waste"
-    publish_card(folder, "<p>", "# é", "{}")
+    publish_card(folder, {"card.html": "<p>"}, "# é", "{}")
     (folder / "register.json").write_text("kept")
-    publish_card(folder, "<p>2", "# 2", '{"2": 2}')
+    publish_card(folder, {"card.html": "<p>2"}, "# 2", '{"2": 2}')
     assert read_all(folder) == {
         "card.html": "<p>2",
         "card.json": '{"2": 2}',
@@ -151,11 +151,11 @@ def test_a_card_is_published_for_all_to_read(tmp_path: Path) -> None:
 def test_a_card_that_cannot_be_published_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_card(tmp_path, "old", "old", "old")
+    publish_card(tmp_path, {"card.html": "old"}, "old", "old")
     (tmp_path / "card.md").unlink()
     (tmp_path / "card.md").mkdir()
     with pytest.raises(StoreError, match="cannot be published"):
-        publish_card(tmp_path, "new", "new", "new")
+        publish_card(tmp_path, {"card.html": "new"}, "new", "new")
     assert (tmp_path / "card.html").read_text() == "old"
     assert not (tmp_path / PENDING).exists()
 
@@ -163,7 +163,7 @@ def test_a_card_that_cannot_be_published_leaves_the_old_one(
 def test_a_publication_cut_short_is_finished_by_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_card(tmp_path, "old", "old", "old")
+    publish_card(tmp_path, {"card.html": "old"}, "old", "old")
     real, moves = os.replace, iter([True, False])
 
     def die(*paths: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_publication_cut_short_is_finished_by_the_next_command(
 
     monkeypatch.setattr(cards.os, "replace", die)
     with pytest.raises(KeyboardInterrupt):
-        publish_card(tmp_path, "new", "new", "new")
+        publish_card(tmp_path, {"card.html": "new"}, "new", "new")
     monkeypatch.undo()
     finish_card(tmp_path)
     assert set(read_all(tmp_path).values()) == {"new"}

@@ -109,7 +109,7 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
         AS_OF: say("moment at which the forecast was made"),
         STEP: say(f"{name_periods(spec.question.period)} ahead, from 1"),
         PERIOD_START: say(f"first day of the {spec.question.period} that is forecast"),
-        Y_PRED: f"forecast, in {unit}",
+        Y_PRED: say(f"forecast, in {unit}"),
         Y_LOW: say(f"low end of the range, in {unit}"),
         Y_HIGH: say(f"high end of the range, in {unit}"),
     }

@@ -249,8 +249,8 @@ def _describe_design(spec: AuditFileSpec, given: Given) -> tuple[str, ...]:
     if known < total:
         said.append(
             say(
-                f"{known:,} of {total:,} rows have a known outcome; every figure that needs one rests "
-                "on those alone."
+                f"{known:,} of {total:,} rows have a known outcome; every figure that needs one "
+                "rests on those alone."
             )
         )
     column = DECISION if spec.predictions.kind == "yes/no" else Y_PRED

@@ -47,13 +47,13 @@ def describe_accuracy(
         )
     other = overall.get((f"{BASELINE}{practice}", "wape"))
     if error is not None and other is not None:
-        compared = (
-            say("less than") if error < other else say("more than") if error > other else say("as")
-        )
-        told = say(
-            f"That is {compared} {label}, which was off by {write_number(other, 'share')}: "
-            f"{say_share(other, one)}."
-        )
+        off = say(f"{write_number(other, 'share')}: {say_share(other, one)}")
+        if error < other:
+            told = say(f"That is less than {label}, which was off by {off}.")
+        elif error > other:
+            told = say(f"That is more than {label}, which was off by {off}.")
+        else:
+            told = say(f"That is the same as {label}, which was off by {off}.")
         status = {c.baseline: c.status for c in comparisons if c.metric == "wape"}.get(practice)
         if status not in {"pass", "fail"} and error != other:
             told += " " + say("The test cannot say whether this would hold at other times.")
@@ -168,10 +168,15 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     if paired:
         said.append(_tally(paired, say("two groups combined")))
     beyond = [r for r in judged if r.status == "fail"]
-    named = sorted({f"{r.group} ({describe_metric(r.metric).label.lower()})" for r in beyond})
+    named = sorted({_name_result(r) for r in beyond})
     if named:
         said.append(say(f"Beyond the limit: {'; '.join(named)}."))
     return tuple(said)
+
+
+def _name_result(result: GroupResult) -> str:
+    label = describe_metric(result.metric).label.lower()
+    return say(f"{result.group} ({label})")
 
 
 def _tally(results: Sequence[GroupResult], several: str) -> str:
@@ -236,7 +241,7 @@ def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[s
     if not known:
         return ()
     top = known[:3]
-    named = ", ".join(f"{d.label} ({write_number(d.share, 'share')})" for d in top)
+    named = "; ".join(say(f"{d.label} ({write_number(d.share, 'share')})") for d in top)
     said = [say(f"What moves the forecasts most: {named}.")]
     if weight is not None and weight < 0.999:
         said.append(

@@ -19,9 +19,9 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    fit_label,
     number_days,
     open_sheet,
-    shorten,
     write_days,
     write_svg,
 )
@@ -111,7 +111,7 @@ def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: f
     if any(p.practice is not None for p in points):
         axes.plot(
             x, [float("nan") if p.practice is None else p.practice for p in points],
-            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=shorten(label, 34),
+            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=fit_label(label, 34),
         )  # fmt: skip
     axes.plot(
         x, [p.forecast or 0.0 for p in points], color=FIRST, linewidth=2, label=say("forecast")
@@ -149,7 +149,7 @@ def draw_coverage(record: CardRecord) -> Figure | None:
         axes.yaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.set_xlabel(name_periods(record.model.period))
+        axes.set_xlabel(say(f"{name_periods(record.model.period)} ahead"))
         axes.grid(axis="y")
         return sheet
 
@@ -170,7 +170,8 @@ def draw_coverage(record: CardRecord) -> Figure | None:
         "coverage",
         say("How often the range held"),
         say(
-            f"Dashed line: how often it should. Shaded: within {write_number(slack, 'share')} of it."
+            "Dashed line: how often it should. "
+            f"Shaded: within {write_number(slack, 'share')} of it."
         ),
         alternative,
         write_svg(draw(WIDE), "coverage"),
@@ -200,7 +201,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
             if len(line) == len(points):
                 axes.plot(
                     x, [n.value or 0.0 for n in line], color=SECOND, linewidth=1.3,
-                    linestyle=styles[i % len(styles)], label=shorten(labels[name], 34),
+                    linestyle=styles[i % len(styles)], label=fit_label(labels[name], 34),
                 )  # fmt: skip
         axes.plot(
             x,

@@ -14,9 +14,9 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    fit_label,
     number_days,
     open_sheet,
-    shorten,
     write_days,
     write_svg,
 )
@@ -46,7 +46,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
                     (driver.share or 0) + driver.stability,
                 )
                 axes.plot([max(low, 0), high], [row, row], color=INK, linewidth=1.4)
-        axes.set_yticks(rows, [shorten(d.label, 44 if width > 5 else 24) for d in shown])
+        axes.set_yticks(rows, [fit_label(d.label, 44 if width > 5 else 24) for d in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(PERCENT)
@@ -54,7 +54,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
         axes.grid(axis="x")
         return sheet
 
-    named = ", ".join(f"{d.label} {write_number(d.share, 'share')}" for d in shown[:5])
+    named = "; ".join(say(f"{d.label} ({write_number(d.share, 'share')})") for d in shown[:5])
     columns = (
         say("What"),
         say("Share"),

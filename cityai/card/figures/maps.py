@@ -130,7 +130,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
         return sheet
 
     worst = rank_places([p for p in record.eval.places if p.area in outlines])[:3]
-    named = ", ".join(f"{p.name} ({write_number(error_of(p), 'share')})" for p in worst)
+    named = "; ".join(say(f"{p.name} ({write_number(error_of(p), 'share')})") for p in worst)
     alternative = (
         say(
             f"Map of {len(known)} {record.eval.places_label}, darker where the average error is "

@@ -21,8 +21,8 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    fit_label,
     open_sheet,
-    shorten,
     write_svg,
 )
 from cityai.card.record import CardRecord
@@ -139,7 +139,7 @@ def _find_reach(results: Sequence[GroupResult]) -> float:
 
 def _name(result: GroupResult) -> str:
     label = describe_metric(result.metric).label.lower()
-    return f"{result.group} ({label}, {write_gap(result.gap, result.unit)})"
+    return say(f"{result.group} ({label}, {write_gap(result.gap, result.unit)})")
 
 
 def _plot_gaps(
@@ -172,7 +172,7 @@ def _plot_gaps(
         )  # fmt: skip
     axes.set_xlim(-reach * 1.12, reach * 1.12)
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    labels = [shorten(g, 24 if wide else 18) for g in groups] if named else [""] * len(groups)
+    labels = [fit_label(g, 24 if wide else 18) for g in groups] if named else [""] * len(groups)
     axes.set_yticks(range(len(groups)), labels)
     axes.xaxis.set_major_formatter(POINTS)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
@@ -228,7 +228,7 @@ def draw_places(record: CardRecord) -> Figure | None:
             axes.text(whole, -1, f" {say('whole city')}", va="center", fontsize=8.5, color=SECOND)
         axes.set_yticks(
             range(len(shown)),
-            ["…" if p is None else shorten(p.name, 34 if width > 5 else 20) for p in shown],
+            ["…" if p is None else fit_label(p.name, 34 if width > 5 else 20) for p in shown],
         )
         axes.tick_params(axis="y", labelsize=8.5)
         axes.set_ylim(len(shown) - 0.4, -1.7)

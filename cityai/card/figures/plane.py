@@ -18,8 +18,8 @@ from cityai.card.figures.canvas import (
     Figure,
     Table,
     drawing,
+    fit_label,
     open_sheet,
-    shorten,
     write_svg,
 )
 from cityai.card.record.options import OptionResult, OptionsPart
@@ -47,7 +47,7 @@ def draw_plane(part: OptionsPart | None) -> Figure | None:
     with drawing():
         wide, narrow = write_svg(draw(WIDE), "plane"), write_svg(draw(NARROW), "plane-n")
     named = {o.name: o.label for o in part.options}
-    legend = "; ".join(f"{number} {named[name]}" for name, number in numbers.items())
+    legend = "; ".join(say(f"{number}: {named[name]}") for name, number in numbers.items())
     chosen = next(o for o in part.options if o.chosen)
     share = write_number(part.confidence, "share")
     return Figure(
@@ -78,7 +78,7 @@ def draw_plane(part: OptionsPart | None) -> Figure | None:
             ),
             tuple(
                 (
-                    f"{numbers[o.name]} {o.label}",
+                    say(f"{numbers[o.name]}: {o.label}"),
                     describe_metric(o.metric).label,
                     write_gap(o.closed, o.unit),
                     write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
@@ -132,7 +132,7 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
             color=colour,
         )
     first = options[0]
-    axes.set_title(shorten(f"{describe_metric(first.metric).label}: {first.group}", 44))
+    axes.set_title(fit_label(f"{describe_metric(first.metric).label}: {first.group}", 44))
     axes.set_xlabel(say("Points of the gap closed"))
     axes.set_ylabel(say(f"Points of {describe_metric(first.cost_metric).label.lower()} lost"))
     for axis in (axes.xaxis, axes.yaxis):

@@ -36,7 +36,7 @@ def arrange_options(part: OptionsPart) -> Grid:
             write_interval(o.after_low, o.after_high, o.unit, gap=True),
             write_gap(o.closed, o.unit),
             write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
-            f"{describe_metric(o.cost_metric).label} {write_gap(o.lost, o.unit)}",
+            say(f"{describe_metric(o.cost_metric).label}: {write_gap(o.lost, o.unit)}"),
             write_interval(o.lost_low, o.lost_high, o.unit, gap=True),
             OUTCOMES[o.outcome] if o.closed is not None else say("Not possible here"),
             Cell(VERDICTS[o.status], o.status),
@@ -44,9 +44,18 @@ def arrange_options(part: OptionsPart) -> Grid:
         for o in part.options
     ]
     columns = (
-        say("Option"), say("Figure"), say("Farthest behind"), say("Gap that remains"), say("Interval"), say("Closed"),
-        say("Interval of it"), say("Cost"), say("Interval of the cost"), say("Outcome"), say("Against the limit"),
-    )  # fmt: skip
+        say("Option"),
+        say("Figure"),
+        say("Farthest behind"),
+        say("Gap that remains"),
+        say("Interval"),
+        say("Closed"),
+        say("Interval of it"),
+        say("Cost"),
+        say("Interval of the cost"),
+        say("Outcome"),
+        say("Against the limit"),
+    )
     return make_grid(say(f"{part.label}: what was tried"), columns, rows, (3, 4, 5, 6, 8))
 
 
@@ -69,9 +78,16 @@ def arrange_option_groups(part: OptionsPart) -> Grid:
         if g.option != "none"
     ]
     columns = (
-        say("Option"), say("Figure"), say("Group"), say("Before"), say("After"), say("Gap that remains"), say("Interval"), say("Closed"),
+        say("Option"),
+        say("Figure"),
+        say("Group"),
+        say("Before"),
+        say("After"),
+        say("Gap that remains"),
+        say("Interval"),
+        say("Closed"),
         say("Interval of it"),
-    )  # fmt: skip
+    )
     return make_grid(
         say(f"{part.label}: every group under every option"), columns, rows, range(3, 9)
     )

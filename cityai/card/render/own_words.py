@@ -31,7 +31,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     }
     for dimension in record.fairness.dimensions:
         found |= {dimension.label, dimension.name, *(group.name for group in dimension.groups)}
-        found |= {dimension.label.lower()}
+        found |= {f"{dimension.label[:1].lower()}{dimension.label[1:]}"}
     options = record.fairness.options
     if options is not None:
         found |= {options.reason, options.decided_by}

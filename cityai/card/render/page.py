@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from cityai.card import words
@@ -94,21 +95,24 @@ def render_html(
     own_language = record.record.words_language
     code = speaker.language if speaker else language or main
     speaker = speaker or Speaker(code, list_own_words(record), own_language)
-    environment = _open_environment().overlay()
-    environment.filters = environment.filters | _make_filters(speaker, own_language)
-    page = environment.get_template("card.html.j2").render(
-        _make_words(speaker),
-        record=record,
-        language=code,
-        languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES],
-        own_language=own_language,
-        figures={f.name: f for f in figures},
-        tables=tables,
-        keys=head.arrange_keys(record),
-        failed=head.arrange_failed(record),
-        unsure=head.arrange_unsure(record),
-        required=[g for g in record.gaps if g.required],
-        picture=lambda svg: show_picture(svg, speaker),
+    page = (
+        _open_environment()
+        .get_template("card.html.j2")
+        .render(
+            _make_words(speaker),
+            speaker=speaker,
+            record=record,
+            language=code,
+            languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES],
+            own_language=own_language,
+            figures={f.name: f for f in figures},
+            tables=tables,
+            keys=head.arrange_keys(record),
+            failed=head.arrange_failed(record),
+            unsure=head.arrange_unsure(record),
+            required=[g for g in record.gaps if g.required],
+            picture=lambda svg: show_picture(svg, speaker),
+        )
     )
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
 
@@ -123,28 +127,26 @@ def _make_words(speaker: Speaker) -> dict[str, Any]:
     return {"_": say_here, "_n": count_here}
 
 
-def _make_filters(speaker: Speaker, own_language: str) -> dict[str, Any]:
-    def show(value: Any) -> Markup:
-        if isinstance(value, Markup):
-            return value
-        if isinstance(value, words.Code):
-            return escape(words.clean_text(value))
-        return mark(value, looked_up=True) if isinstance(value, words.Own) else speaker.show(value)
+@pass_context
+def _show(context: Context, value: Any) -> Markup:
+    """Say a text of the record in the page's language."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, words.Code):
+        return escape(words.clean_text(value))
+    speaker: Speaker = context["speaker"]
+    return _show_own(context, value) if isinstance(value, words.Own) else speaker.show(value)
 
-    def mark(value: str, looked_up: bool = False) -> Markup:
-        found = speaker.find(value) if looked_up else None
-        if found is not None:
-            return escape(found)
-        text = escape(words.clean_text(str(value)))
-        if own_language == speaker.language or not any(c.isalpha() for c in value):
-            return text
-        return Markup('<span lang="{}">{}</span>').format(own_language, text)
 
-    return {
-        "t": show,
-        "own": lambda value: mark(value, looked_up=True),
-        "plain": lambda value: Markup(value).striptags() if isinstance(value, Markup) else value,
-    }
+@pass_context
+def _show_own(context: Context, value: Any) -> Markup:
+    """Show a text that people wrote as they wrote it, marked with its language."""
+    speaker: Speaker = context["speaker"]
+    return speaker.show_own(str(value))
+
+
+def _strip_marks(value: Any) -> str:
+    return value.striptags() if isinstance(value, Markup) else str(value)
 
 
 @cache
@@ -155,7 +157,6 @@ def _open_environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        cache_size=0,
     )
     environment.filters.update(
         count=words.write_count,
@@ -164,9 +165,9 @@ def _open_environment() -> Environment:
         gap=words.write_gap,
         link=lambda value: words.check_link(str(value)),
         mail=lambda value: words.check_link(f"mailto:{value}"),
-        t=str,
-        own=str,
-        plain=str,
+        t=_show,
+        own=_show_own,
+        plain=_strip_marks,
     )
     environment.tests["not_applicable"] = lambda value: isinstance(value, NotApplicable)
     environment.globals.update(
@@ -179,7 +180,8 @@ def _open_environment() -> Environment:
         count_periods=count_periods,
         code=words.Code,
         own_words=words.Own,
-        named=_name_codes,
+        named=_name_values,
+        language_words=words.LANGUAGES,
         arrange_options=arrange_options,
         arrange_option_groups=arrange_option_groups,
     )
@@ -193,11 +195,11 @@ def _clean_value(value: Any) -> Any:
     return words.clean_text(value) if plain else value
 
 
-def _name_codes(
-    items: Mapping[str, str | float], values: bool = False
+def _name_values(
+    items: Mapping[str, str | float], kind: Callable[[Any], str | float] = lambda value: value
 ) -> list[tuple[str, str | float]]:
-    """Return names for machines with their values; `values` are codes too."""
-    return [(words.Code(k), words.Code(v) if values else v) for k, v in items.items()]
+    """Return names for machines with their values, all of one kind of text."""
+    return [(words.Code(name), kind(value)) for name, value in items.items()]
 
 
 def _grid_of(table: Table, caption: str) -> tables.Grid:

@@ -10,16 +10,16 @@ from markupsafe import Markup, escape
 from cityai.card.figures.canvas import shorten
 from cityai.card.speech import Speaker
 
-_TEXT = re.compile(r'(<(?:text|tspan)\b[^>]*?)(?: data-most="(\d+)")?>([^<]+)<')
+_TEXT = re.compile(r'(<(?:text|tspan)\b[^>]*?)(?: data-most="(\d+)")?([^>]*)>([^<]+)<')
 
 
 def show_picture(svg: str, speaker: Speaker) -> Markup:
     """Let our own SVG through: `canvas.write_svg` left only shapes and escaped texts."""
 
     def tell(match: re.Match[str]) -> str:
-        text = speaker.tell(unescape(match[3]))
+        text = speaker.tell(unescape(match[4]))
         if match[2]:
             text = shorten(text, int(match[2]))
-        return f"{match[1]}>{escape(text)}<"
+        return f"{match[1]}{match[3]}>{escape(text)}<"
 
     return Markup(_TEXT.sub(tell, svg))  # noqa: S704

@@ -166,7 +166,7 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
             describe_metric(r.metric).label,
             write_number(r.value, r.unit),
             write_interval(r.low, r.high, r.unit),
-            f"{write_number(r.reference_value, r.unit)} ({r.reference})",
+            _write_reference(r),
             write_gap(r.gap, r.unit),
             write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
             write_gap(r.limit, r.unit).lstrip("+"),
@@ -179,10 +179,25 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
         if r.dimension == dimension.name
     ]
     columns = (
-        say("Group"), say("Figure"), say("Value"), say("Interval"), say("Reference"), say("Gap"), say("Interval of the gap"),
-        say("Limit"), say("Predictions"), say("Blocks"), say("Verdict"), say("Blocks more to decide"),
-    )  # fmt: skip
+        say("Group"),
+        say("Figure"),
+        say("Value"),
+        say("Interval"),
+        say("Reference"),
+        say("Gap"),
+        say("Interval of the gap"),
+        say("Limit"),
+        say("Predictions"),
+        say("Blocks"),
+        say("Verdict"),
+        say("Blocks more to decide"),
+    )
     return make_grid(say(f"{dimension.label}: all figures"), columns, rows, range(2, 10))
+
+
+def _write_reference(result: GroupResult) -> str:
+    value, reference = write_number(result.reference_value, result.unit), result.reference
+    return say(f"{value} ({reference})")
 
 
 def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:

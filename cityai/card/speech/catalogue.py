@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from babel import Locale
 from babel.messages import pofile
 from babel.messages.catalog import Catalog
 
@@ -82,18 +83,6 @@ def open_messages(language: str) -> Messages:
             continue
         exact[english[0]] = Message(tuple(told), len(english) > 1)
         forms += [(form, english[0]) for form in english]
-    locale = LOCALES[language]
-    from babel import Locale
-
-    rule = Locale.parse(locale).plural_form
-    tags = sorted(rule.tags | {"other"}, key=_ORDER.index)
-    kept = [t for t in tags if t in {"one", "other"}]
-    return Messages(exact, list_patterns(forms), lambda n: kept.index(_pick(rule(n))))
-
-
-_ORDER = ["zero", "one", "two", "few", "many", "other"]
-
-
-def _pick(tag: str) -> str:
-    """Spanish, French and Portuguese have a form for millions that gettext does not know."""
-    return tag if tag == "one" else "other"
+    rule = Locale.parse(LOCALES[language]).plural_form
+    # These languages also have a form for millions, which gettext counts with the many.
+    return Messages(exact, list_patterns(forms), lambda n: int(rule(n) != "one"))

@@ -57,12 +57,15 @@ def read_code(source: str, where: str) -> Iterator[Marked]:
     ValueError
         Where the marked text is neither a literal nor an f-string.
     """
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    names = _find_names(tree)
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        if node.func.id == say.__name__:
+        mark = names.get(node.func.id)
+        if mark == say.__name__:
             yield Marked(_read_text(node.args[0], where), "", where)
-        elif node.func.id == say_n.__name__:
+        elif mark == say_n.__name__:
             one, several, n = node.args
             count = ast.unparse(n)
             yield Marked(_read_text(one, where, count), _read_text(several, where, count), where)
@@ -80,9 +83,23 @@ def read_template(source: str, where: str) -> Iterator[Marked]:
             yield Marked(texts[0], texts[1], where)
 
 
+def _find_names(tree: ast.Module) -> dict[str, str]:
+    """Return what a module calls the two marks."""
+    return {
+        alias.asname or alias.name: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == say.__module__
+        for alias in node.names
+    } | ({say.__name__: say.__name__, say_n.__name__: say_n.__name__} if _defines(tree) else {})
+
+
+def _defines(tree: ast.Module) -> bool:
+    return any(isinstance(n, ast.FunctionDef) and n.name == say.__name__ for n in tree.body)
+
+
 def _read_text(node: ast.expr, where: str, count: str = "") -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
+        return re.sub(r"\{(\w+)[^}]*\}", r"{\1}", node.value).strip()
     if not isinstance(node, ast.JoinedStr):
         raise ValueError(f"{where}:{node.lineno}: only a literal text can be marked")
     names: dict[str, str] = {}
@@ -97,7 +114,7 @@ def _read_text(node: ast.expr, where: str, count: str = "") -> str:
                 taken = set(names.values())
                 names[expression] = _tell_apart(name, taken)
             parts.append(f"{{{names[expression]}}}")
-    return "".join(parts)
+    return "".join(parts).strip()
 
 
 def _name_place(node: ast.expr) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _PLACE = re.compile(r"\{(\w+)\}")
+_QUOTED = re.compile(r"['`]\{(\w+)\}['`]")
 WEAK = 9
 """With fewer letters of its own, a message is taken only where everything in its places is known:
 ``{low} to {high}`` must not match ``Access to food``."""
@@ -42,6 +43,11 @@ class Pattern:
     def weak(self) -> bool:
         """Whether too little of it is its own to be sure."""
         return sum(c.isalpha() for t in self.literals for c in t) < WEAK
+
+    @cached_property
+    def quoted(self) -> frozenset[str]:
+        """Places in quotation marks: names for machines, never translated."""
+        return frozenset(_QUOTED.findall(self.text))
 
     @cached_property
     def _longest(self) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
 from cityai.card.speech.catalogue import LOCALES, Messages, open_messages
 from cityai.card.speech.figures import FigureWriter
+from cityai.card.speech.patterns import Pattern
 from cityai.card.words import clean_text
 
 OPEN, CLOSE = "\ue000", "\ue001"
 """Around words that stay in the language they were written in."""
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=\S)")
-_MEASURE = re.compile(r"([+\-−±]?\d[\d,.]*(?: ?%)?) (\D.*)", re.DOTALL)
+_MEASURE = re.compile(r"([+\-−±]?\d[\d,.]*(?:e[+-]?\d+)?(?: ?%)?) (\D.*)", re.DOTALL)
+_CODE = re.compile(r"[0-9a-f]{7,}|\d+(?:\.\d+)+")
+"""A digest or a version."""
+_TAGGED = re.compile(r"(.+): ([\w.-]+)")
+"""A message about a column: ``cells filled: tons``."""
 _LISTS = ("; ", ", ", " · ")
 
 
@@ -68,17 +73,24 @@ class Speaker:
         opened = f'<span lang="{self.own_language}">'
         return Markup(said.replace(OPEN, opened).replace(CLOSE, "</span>"))  # noqa: S704
 
-    def find(self, text: str) -> str | None:
-        """Return a single word or name in the language where the catalogue has it."""
-        return None if self._messages is None else self._find_exact(clean_text(text))
+    def show_own(self, text: str) -> Markup:
+        """Return what people wrote as HTML, marked with its language; a common word is said."""
+        clean = clean_text(text)
+        known = None if self._messages is None else self._find_exact(clean)
+        if known is not None:
+            return escape(known)
+        if self.own_language == self.language or not any(c.isalpha() for c in clean):
+            return escape(clean)
+        return Markup('<span lang="{}">{}</span>').format(self.own_language, clean)
 
     def _say(self, text: str) -> str:
-        if self._messages is None or not text.strip():
+        bare = text.strip()
+        if self._messages is None or not bare:
             return text
-        said = self._resolve(text)
-        if not said.known:
-            self.unknown.add(text)
-        return said.text
+        said = self._resolve(bare)
+        if said.text == _mark(bare) and bare not in self.own:
+            self.unknown.add(bare)
+        return said.text if bare == text else text.replace(bare, said.text)
 
     def _resolve(self, text: str) -> Said:
         if text not in self._kept:
@@ -86,26 +98,44 @@ class Speaker:
         return self._kept[text]
 
     def _find(self, text: str) -> Said:
-        assert self._messages is not None  # noqa: S101
         figure = self._figures.write(text)
         if figure is not None:
             return Said(figure, True)
-        if not any(c.isalpha() for c in text):
+        if _CODE.fullmatch(text) or not any(c.isalpha() for c in text):
             return Said(text, True)
         exact = self._find_exact(text)
         if exact is not None:
             return Said(exact, True)
-        tried = [self._find_measure(text), *self._find_patterns(text)]
-        whole = next((s for s in tried if s is not None and s.known), None)
-        if whole is not None:
-            return whole
+        best: Said | None = None
+        for said in self._list_readings(text):
+            if said.known:
+                return said
+            best = best or said
         if text in self.own:
             return Said(_mark(text), True)
-        parts = self._find_parts(text)
-        if parts is not None and parts.known:
-            return parts
-        best = next((s for s in tried if s is not None), parts)
         return best or Said(_mark(text), False)
+
+    def _list_readings(self, text: str) -> Iterator[Said]:
+        """Yield what a text may be, the likeliest first."""
+        measure = self._find_measure(text)
+        if measure is not None:
+            yield measure
+        tagged = _TAGGED.fullmatch(text)
+        said = self._find_exact(tagged[1]) if tagged else None
+        if tagged and said is not None:
+            yield Said(f"{said}: {tagged[2]}", True)
+        cuts = [m.start() for m in _SENTENCE.finditer(text)]
+        for cut in cuts:
+            first = self._resolve(text[:cut])
+            if first.known:
+                rest = self._resolve(text[cut + 1 :])
+                yield Said(f"{first.text} {rest.text}", rest.known)
+        yield from self._find_patterns(text)
+        for mark in _LISTS:
+            if mark in text:
+                parts = [self._resolve(part) for part in text.split(mark)]
+                if all(p.known for p in parts):
+                    yield Said(mark.join(p.text for p in parts), True)
 
     def _find_exact(self, text: str) -> str | None:
         """Return the message itself, also where only its first letter is larger or smaller."""
@@ -136,21 +166,31 @@ class Speaker:
             return Said(f"{number}\u00a0{_mark(match[2])}", True)
         return None
 
-    def _find_patterns(self, text: str) -> Iterable[Said | None]:
+    def _find_patterns(self, text: str) -> Iterator[Said]:
         assert self._messages is not None  # noqa: S101
         lower = f"{text[0].lower()}{text[1:]}"
         for candidate in (text,) if lower == text else (text, lower):
             for pattern in self._messages.patterns:
                 for places in pattern.match(candidate):
-                    said = {name: self._resolve(value) for name, value in places.items()}
-                    known = all(s.known for s in said.values())
-                    if pattern.weak and not known:
+                    said = self._resolve_places(places, pattern)
+                    if said is None:
                         continue
+                    known = all(s.known for s in said.values())
                     self.opaque |= {places[k] for k, s in said.items() if not s.known}
                     told = self._fill(pattern.key, places, said)
                     if candidate != text:
                         told = f"{told[:1].upper()}{told[1:]}"
                     yield Said(told, known)
+
+    def _resolve_places(self, places: dict[str, str], pattern: Pattern) -> dict[str, Said] | None:
+        """Say what stands in the places; a weak message must know them all."""
+        said = {}
+        for name in sorted(places, key=lambda n: len(places[n])):
+            quoted = name in pattern.quoted
+            said[name] = Said(places[name], True) if quoted else self._resolve(places[name])
+            if pattern.weak and not said[name].known:
+                return None
+        return said
 
     def _fill(self, key: str, places: dict[str, str], said: dict[str, Said]) -> str:
         assert self._messages is not None  # noqa: S101
@@ -161,20 +201,6 @@ class Speaker:
             form = message.forms[self._messages.plural(n)]
         words = {name: s.text for name, s in said.items()}
         return form.format(**({"n": "1"} | words))
-
-    def _find_parts(self, text: str) -> Said | None:
-        """Take a text of several sentences apart, else a list."""
-        for cut in [m.start() for m in _SENTENCE.finditer(text)][::-1]:
-            first = self._resolve(text[:cut])
-            if first.known:
-                rest = self._resolve(text[cut + 1 :])
-                return Said(f"{first.text} {rest.text}", rest.known)
-        for mark in _LISTS:
-            if mark in text:
-                parts = [self._resolve(part) for part in text.split(mark)]
-                if all(p.known for p in parts):
-                    return Said(mark.join(p.text for p in parts), True)
-        return None
 
 
 def _mark(text: str) -> str:
