@@ -26,10 +26,15 @@ _LISTS = ("; ", ", ", " · ")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text in the reader's language, and whether all of it was understood."""
+    """A text in the reader's language, and what of it was left as it is."""
 
     text: str
-    known: bool
+    left: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether all of it was understood."""
+        return not self.left
 
 
 @dataclass
@@ -69,6 +74,8 @@ class Speaker:
 
     def show(self, text: str) -> Markup:
         """Return a text in the language as HTML; words in another language are marked."""
+        if self.own_language == self.language:
+            return escape(self.tell(text))
         said = str(escape(self._say(clean_text(text))))
         opened = f'<span lang="{self.own_language}">'
         return Markup(said.replace(OPEN, opened).replace(CLOSE, "</span>"))  # noqa: S704
@@ -88,8 +95,9 @@ class Speaker:
         if self._messages is None or not bare:
             return text
         said = self._resolve(bare)
-        if said.text == _mark(bare) and bare not in self.own:
+        if said.left == (bare,):
             self.unknown.add(bare)
+        self.opaque.update(said.left)
         return said.text if bare == text else text.replace(bare, said.text)
 
     def _resolve(self, text: str) -> Said:
@@ -100,42 +108,42 @@ class Speaker:
     def _find(self, text: str) -> Said:
         figure = self._figures.write(text)
         if figure is not None:
-            return Said(figure, True)
+            return Said(figure)
         if _CODE.fullmatch(text) or not any(c.isalpha() for c in text):
-            return Said(text, True)
+            return Said(text)
         exact = self._find_exact(text)
         if exact is not None:
-            return Said(exact, True)
+            return Said(exact)
         best: Said | None = None
         for said in self._list_readings(text):
             if said.known:
                 return said
             best = best or said
         if text in self.own:
-            return Said(_mark(text), True)
-        return best or Said(_mark(text), False)
+            return Said(_mark(text))
+        return best or Said(_mark(text), (text,))
 
     def _list_readings(self, text: str) -> Iterator[Said]:
         """Yield what a text may be, the likeliest first."""
-        measure = self._find_measure(text)
-        if measure is not None:
-            yield measure
         tagged = _TAGGED.fullmatch(text)
         said = self._find_exact(tagged[1]) if tagged else None
         if tagged and said is not None:
-            yield Said(f"{said}: {tagged[2]}", True)
+            yield Said(f"{said}: {tagged[2]}")
         cuts = [m.start() for m in _SENTENCE.finditer(text)]
         for cut in cuts:
             first = self._resolve(text[:cut])
             if first.known:
                 rest = self._resolve(text[cut + 1 :])
-                yield Said(f"{first.text} {rest.text}", rest.known)
+                yield Said(f"{first.text} {rest.text}", rest.left)
         yield from self._find_patterns(text)
+        measure = self._find_measure(text)
+        if measure is not None:
+            yield measure
         for mark in _LISTS:
             if mark in text:
                 parts = [self._resolve(part) for part in text.split(mark)]
                 if all(p.known for p in parts):
-                    yield Said(mark.join(p.text for p in parts), True)
+                    yield Said(mark.join(p.text for p in parts))
 
     def _find_exact(self, text: str) -> str | None:
         """Return the message itself, also where only its first letter is larger or smaller."""
@@ -161,9 +169,9 @@ class Speaker:
             return None
         exact = self._find_exact(match[2])
         if exact is not None:
-            return Said(f"{number}\u00a0{exact}", True)
+            return Said(f"{number}\u00a0{exact}")
         if match[2] in self.own:
-            return Said(f"{number}\u00a0{_mark(match[2])}", True)
+            return Said(f"{number}\u00a0{_mark(match[2])}")
         return None
 
     def _find_patterns(self, text: str) -> Iterator[Said]:
@@ -175,19 +183,18 @@ class Speaker:
                     said = self._resolve_places(places, pattern)
                     if said is None:
                         continue
-                    known = all(s.known for s in said.values())
-                    self.opaque |= {places[k] for k, s in said.items() if not s.known}
+                    left = tuple(text for s in said.values() for text in s.left)
                     told = self._fill(pattern.key, places, said)
                     if candidate != text:
                         told = f"{told[:1].upper()}{told[1:]}"
-                    yield Said(told, known)
+                    yield Said(told, left)
 
     def _resolve_places(self, places: dict[str, str], pattern: Pattern) -> dict[str, Said] | None:
         """Say what stands in the places; a weak message must know them all."""
         said = {}
         for name in sorted(places, key=lambda n: len(places[n])):
             quoted = name in pattern.quoted
-            said[name] = Said(places[name], True) if quoted else self._resolve(places[name])
+            said[name] = Said(places[name]) if quoted else self._resolve(places[name])
             if pattern.weak and not said[name].known:
                 return None
         return said
