@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from cityai.card import words
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
-from cityai.card.render import head, tables
+from cityai.card.render import data_tables, head, tables
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.pictures import show_picture
@@ -107,6 +107,7 @@ def render_html(
             own_language=own_language,
             figures={f.name: f for f in figures},
             tables=tables,
+            data_tables=data_tables,
             keys=head.arrange_keys(record),
             failed=head.arrange_failed(record),
             unsure=head.arrange_unsure(record),
