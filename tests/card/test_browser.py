@@ -70,7 +70,9 @@ def test_axe_finds_no_violation(browser, axe, folder, scheme):
         page.evaluate(OPEN_ALL)
         page.evaluate(axe)
         result = page.evaluate(
-            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
+            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})",
+            # Nothing but colours differs in the dark.
+            RULES if scheme == "light" else ["color-contrast", "link-in-text-block"],
         )
         for violation in result["violations"]:
             first = violation["nodes"][0]["html"][:120]

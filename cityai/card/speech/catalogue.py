@@ -77,12 +77,16 @@ def open_messages(language: str) -> Messages:
     for entry in read_catalogue(language):
         if not entry.id or not entry.string or entry.fuzzy:
             continue
-        english = entry.id if isinstance(entry.id, tuple) else (entry.id,)
-        told = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+        english, told = _list_forms(entry.id), _list_forms(entry.string)
         if not all(told):
             continue
-        exact[english[0]] = Message(tuple(told), len(english) > 1)
+        exact[english[0]] = Message(told, len(english) > 1)
         forms += [(form, english[0]) for form in english]
     rule = Locale.parse(LOCALES[language]).plural_form
     # These languages also have a form for millions, which gettext counts with the many.
     return Messages(exact, list_patterns(forms), lambda n: int(rule(n) != "one"))
+
+
+def _list_forms(text: object) -> tuple[str, ...]:
+    """Return the forms of a message: one, or one for each plural."""
+    return tuple(map(str, text)) if isinstance(text, (tuple, list)) else (str(text),)

@@ -73,7 +73,7 @@ class FigureWriter:
     def _separators(self) -> dict[int, str]:
         symbols = self.locale.number_symbols["latn"]
         group = _SPACES.get(symbols["group"], symbols["group"])
-        return str.maketrans({",": group, ".": symbols["decimal"]})  # type: ignore[return-value]
+        return str.maketrans({",": group, ".": symbols["decimal"]})
 
     @cached_property
     def _percent(self) -> str:
