@@ -104,12 +104,13 @@ def _count_unknown(snapshot: Snapshot) -> Finding:
     single = facts[facts["slice_kind"] == "code"]
     named = [f"{code} ({n:,})" for code, n in zip(single["slice"], single["total"], strict=True)]
     areas = list_names(named, codes)
+    naming = say_n(f"{rows:,} row names", f"{rows:,} rows name", rows)
     reason = say_n(
-        f"{rows:,} row names {codes:,} areas that are not in the area table ({kept:,} of them "
-        f"accepted): {areas}.",
-        f"{rows:,} rows name {codes:,} areas that are not in the area table ({kept:,} of them "
-        f"accepted): {areas}.",
-        rows,
+        f"{naming} {codes:,} area that is not in the area table ({kept:,} of them accepted): "
+        f"{areas}.",
+        f"{naming} {codes:,} areas that are not in the area table ({kept:,} of them accepted): "
+        f"{areas}.",
+        codes,
     )
     return Finding("quality.unknown_area", Status.FAIL, title, reason, float(rows), 0.0, "rows")
 
