@@ -248,3 +248,12 @@ def test_sentences_of_the_summary_are_short(city, language):
     for text in city.record.eval.in_words:
         for sentence in re.split(r"(?<=[.!?]) ", speaker.tell(text)):
             assert len(sentence.split()) <= 26, sentence
+
+
+def test_labels_of_pictures_are_cut_in_every_language(city):
+    """A label is never longer than the room that the drawing left for it."""
+    for html in render_pages(city.record, draw_figures(city.record)).values():
+        assert "data-most" not in html
+        labels = re.findall(r"<text[^>]*text-anchor: end[^>]*>([^<]+)<", html)
+        assert labels
+        assert max(map(len, labels)) <= 44
