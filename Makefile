@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fast check lint types schema bench clean
+.PHONY: help setup demo test fast check lint types messages schema bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ lint: $(DONE)
 
 types: $(DONE)
 	@$(BIN)/mypy
+
+messages: $(DONE)  ## bring the card's catalogues up to date with the code
+	@$(BIN)/python -m cityai.card.speech.collect
 
 schema: $(DONE)  ## write the JSON Schema that editors use
 	@$(BIN)/cityai schema --write

@@ -13,6 +13,7 @@ import pandas as pd
 
 from cityai.columns import EVERYWHERE, FOLD, Y_TRUE
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.messages import say
 from cityai.progress import SILENT, Progress
 from cityai.publish import LIBRARIES, find_version, read_clock, read_git
 from cityai.spec.load_audit import AuditOrder
@@ -192,7 +193,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
                     data_digest=facts.data_digest,
                     spec_digest=facts.spec_digest,
                     git_commit=facts.git_commit,
-                    html=pages.html,
+                    pages=pages.html,
                     markdown=pages.markdown,
                     json=pages.json,
                     rows=len(judged.given.table),
@@ -280,11 +281,11 @@ def _put_first(whole: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[F
 
 
 def _find_rejected(given: Given) -> Finding:
-    code, title = "audit.rejected_rows", "Every row could be used"
+    code, title = "audit.rejected_rows", say("Every row could be used")
     if not given.rejected:
-        return Finding(code, Status.PASS, title, f"All {given.read:,} rows were used.")
+        return Finding(code, Status.PASS, title, say(f"All {given.read:,} rows were used."))
     first = given.rejects.iloc[0]
-    reason = (
+    reason = say(
         f"{given.rejected:,} of {given.read:,} rows could not be used; the first is row "
         f"{first['row_number']}, column '{first['column']}': {first['reason']}."
     )
@@ -292,17 +293,17 @@ def _find_rejected(given: Given) -> Finding:
 
 
 def _find_outcomes(given: Given) -> Finding:
-    code, title = "audit.outcomes", "What came to pass is known"
+    code, title = "audit.outcomes", say("What came to pass is known")
     known, total = int(given.table[Y_TRUE].notna().sum()), len(given.table)
     if known == total:
-        return Finding(code, Status.PASS, title, f"All {total:,} rows have an outcome.")
+        return Finding(code, Status.PASS, title, say(f"All {total:,} rows have an outcome."))
     if known == 0:
-        reason = (
+        reason = say(
             "No outcome is known yet. Who is in the rows and who receives is said; errors, and "
             "whether they differ between groups, cannot be."
         )
         return Finding(code, Status.NOT_APPLICABLE, title, reason)
-    reason = (
+    reason = say(
         f"{total - known:,} of {total:,} rows have no outcome. Figures rest on the others; they do "
         "not hold for those without one if these differ."
     )
@@ -322,5 +323,5 @@ def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, .
         return (Finding(code, Status.NOT_APPLICABLE, title, f"{reason} {told}".rstrip()),)
     if not left:
         return ()
-    judged = f"Judged by {', '.join(sorted(fitted.limits))}."
+    judged = say(f"Judged by {', '.join(sorted(fitted.limits))}.")
     return (Finding(code, Status.PASS, title, f"{judged} {told}"),)

@@ -77,7 +77,7 @@ def publish_result(
             data_digest=facts.data_digest,
             spec_digest=facts.spec_digest,
             git_commit=facts.git_commit,
-            html=pages.html,
+            pages=pages.html,
             markdown=pages.markdown,
             json=pages.json,
             final=backtest.final,

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "cityai"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = [
-    {"columns", "errors", "findings", "progress"},
+    {"columns", "errors", "findings", "messages", "progress"},
     {"spec"},
     {"data"},
     {"modeling"},
@@ -52,7 +52,8 @@ DOORS = {
     "fairlearn": {"assessment/audit.py", "modeling/bounded_loss.py"},
     "shap": {"assessment/explain.py"},
     "matplotlib": {"card/figures.py"},
-    "jinja2": {"card/render.py"},
+    "jinja2": {"card/render.py", "card/speech.py"},
+    "babel": {"card/speech.py"},
     "mlflow": {"track.py", "pyfunc_model.py"},
     "typer": {"cli.py"},
     "rich": {"cli.py"},
@@ -137,6 +138,7 @@ HEAVY = [
     "ibis",
     "pandera",
     "jinja2",
+    "babel",
     "holidays",
 ]
 

@@ -11,41 +11,42 @@ import pandas as pd
 from cityai.assessment.metrics import Metric, Sums
 from cityai.columns import Y_PRED, Y_TRUE
 from cityai.data.given import DECISION
+from cityai.messages import say
 
-NO_DECISION: Final = "no decision is known here"
-NO_OUTCOME: Final = "no outcome is known here"
-NONE_POSITIVE: Final = "nobody here with a known decision had the outcome (0 positives)"
-NONE_NEGATIVE: Final = "everybody here with a known decision had the outcome (0 negatives)"
-NONE_SELECTED: Final = "nobody here with a known outcome was selected"
-ALL_SELECTED: Final = "everybody here with a known outcome was selected"
-NO_SCORE: Final = "no score between 0 and 1 with a known outcome is here"
-NOT_SHARES: Final = "the scores are not probabilities: they lie outside 0 to 1"
+NO_DECISION: Final = say("no decision is known here")
+NO_OUTCOME: Final = say("no outcome is known here")
+NONE_POSITIVE: Final = say("nobody here with a known decision had the outcome (0 positives)")
+NONE_NEGATIVE: Final = say("everybody here with a known decision had the outcome (0 negatives)")
+NONE_SELECTED: Final = say("nobody here with a known outcome was selected")
+ALL_SELECTED: Final = say("everybody here with a known outcome was selected")
+NO_SCORE: Final = say("no score between 0 and 1 with a known outcome is here")
+NOT_SHARES: Final = say("the scores are not probabilities: they lie outside 0 to 1")
 
 ANSWER_METRICS: Final[tuple[Metric, ...]] = (
-    Metric("selection_rate", "share selected", "selected", "decided", "share", "low",
+    Metric("selection_rate", say("share selected"), "selected", "decided", "share", "low",
            undefined=NO_DECISION),
-    Metric("false_positive_rate", "false alarms", "fp", "negatives", "share", "low",
+    Metric("false_positive_rate", say("false alarms"), "fp", "negatives", "share", "low",
            undefined=NONE_NEGATIVE),
-    Metric("false_negative_rate", "missed", "fn", "positives", "share", "low",
+    Metric("false_negative_rate", say("missed"), "fn", "positives", "share", "low",
            undefined=NONE_POSITIVE),
-    Metric("true_positive_rate", "found", "tp", "positives", "share", "high",
+    Metric("true_positive_rate", say("found"), "tp", "positives", "share", "high",
            undefined=NONE_POSITIVE),
-    Metric("precision", "selected rightly", "tp", "judged_selected", "share", "high",
+    Metric("precision", say("selected rightly"), "tp", "judged_selected", "share", "high",
            undefined=NONE_SELECTED),
-    Metric("false_discovery_rate", "selected wrongly", "fp", "judged_selected", "share", "low",
+    Metric("false_discovery_rate", say("selected wrongly"), "fp", "judged_selected", "share", "low",
            undefined=NONE_SELECTED),
-    Metric("false_omission_rate", "passed over wrongly", "fn", "judged_passed", "share", "low",
+    Metric("false_omission_rate", say("passed over wrongly"), "fn", "judged_passed", "share", "low",
            undefined=ALL_SELECTED),
-    Metric("accuracy", "decisions that were right", "right", "judged", "share", "high",
-           undefined="no row here has both a decision and an outcome"),
-    Metric("base_rate", "share with the outcome", "outcomes", "known", "share", "low",
+    Metric("accuracy", say("decisions that were right"), "right", "judged", "share", "high",
+           undefined=say("no row here has both a decision and an outcome")),
+    Metric("base_rate", say("share with the outcome"), "outcomes", "known", "share", "low",
            undefined=NO_OUTCOME),
-    Metric("calibration", "scores against outcomes", "score", "score_outcomes", "ratio", "low",
+    Metric("calibration", say("scores against outcomes"), "score", "score_outcomes", "ratio", "low",
            undefined=NO_SCORE),
-    Metric("brier", "mean squared error of the score", "squared_error", "scored", "ratio", "low",
-           undefined=NO_SCORE),
-    Metric("mean_score", "mean score", "any_score", "with_score", "ratio", "low",
-           undefined="no score is known here"),
+    Metric("brier", say("mean squared error of the score"), "squared_error", "scored", "ratio",
+           "low", undefined=NO_SCORE),
+    Metric("mean_score", say("mean score"), "any_score", "with_score", "ratio", "low",
+           undefined=say("no score is known here")),
 )  # fmt: skip
 """Metrics of a yes or no, in the order shown."""
 
@@ -73,7 +74,7 @@ def find_answer_metrics(table: pd.DataFrame) -> tuple[Metric, ...]:
         if metric.name in ("calibration", "brier") and np.isfinite(score).any() and not shares:
             why = NOT_SHARES
         if metric.name not in WITHOUT_OUTCOME and table[Y_TRUE].isna().all():
-            why = "no outcome is known yet, so nothing can be said about it"
+            why = say("no outcome is known yet, so nothing can be said about it")
         found.append(metric if why == metric.undefined else replace(metric, undefined=why))
     return tuple(found)
 

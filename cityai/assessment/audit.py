@@ -39,6 +39,7 @@ from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
 from cityai.data.groups import Membership
 from cityai.errors import UserError
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.messages import say as mark
 from cityai.modeling.predictions import Predictions
 from cityai.spec.project import JudgedSpec
 
@@ -305,7 +306,7 @@ def _compare_group(
     beside = math.nan if hidden else float(found.reference_value[g])
     itself = at == g or bool((view.weights[:, g] == 1).all())
     place = view.groups[g] if view.dimension == EVERYWHERE else f"{view.label}, {view.groups[g]}"
-    whole = "the city as a whole" if at == OVERALL else view.groups[at]
+    whole = mark("the city as a whole") if at == OVERALL else view.groups[at]
     told = say.tell_group(
         metric, place, value, whole, math.nan if itself else beside, facts.unit, digits
     )
@@ -344,8 +345,10 @@ def _find_findings(
     spec: JudgedSpec,
 ) -> tuple[Finding, ...]:
     if not single:
-        reason = "The project declares no groups, so nothing is known about who bears the errors."
-        return (Finding("audit.dimensions", Status.NOT_APPLICABLE, "Groups", reason),)
+        reason = mark(
+            "The project declares no groups, so nothing is known about who bears the errors."
+        )
+        return (Finding("audit.dimensions", Status.NOT_APPLICABLE, mark("Groups"), reason),)
     views = {v.dimension: v for v in (*single, *pairs)}
     known = {m.name: m for m in metrics}
     limited = table[table["limit"].notna() & table["dimension"].isin(list(views))]
@@ -363,7 +366,8 @@ def _find_findings(
 
 
 def _title(metric: Metric, view: View) -> str:
-    return f"{metric.label[:1].upper()}{metric.label[1:]}: {view.label}"
+    what = f"{metric.label[:1].upper()}{metric.label[1:]}"
+    return mark(f"{what}: {view.label}")
 
 
 def _find_group(row: dict[Hashable, Any], metric: Metric, view: View) -> Finding:
@@ -387,7 +391,7 @@ def _find_pair(part: pd.DataFrame, metric: Metric, view: View, limit: float) -> 
         f"audit.{metric.name}",
         found[0],
         _title(metric, view),
-        f"Of {len(part)} combinations of groups: {told}.",
+        mark(f"Of {len(part)} combinations of groups: {told}."),
         limit=limit,
         unit=metric.unit,
         subject=view.dimension,

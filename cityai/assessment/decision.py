@@ -11,6 +11,7 @@ from cityai.assessment import sentences as say
 from cityai.assessment.metrics import Metric, find_metrics
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status, sort_findings
+from cityai.messages import say as mark
 from cityai.modeling.options import NONE
 
 if TYPE_CHECKING:
@@ -61,16 +62,17 @@ def tell_option(
         told = say.say_gap(of, figures[name], unit)
         low, high = figures[f"{name}_low"], figures[f"{name}_high"]
         if not math.isfinite(low):
-            return f"{told} (no interval)"
+            return mark(f"{told} (no interval)")
         first = say.say_gap(of, low, unit).removesuffix(" points")
-        return f"{told} ({first} to {say.say_gap(of, high, unit)})"
+        return mark(f"{told} ({first} to {say.say_gap(of, high, unit)})")
 
     if not figures["closed"] and not figures["lost"]:
-        return f"{group}: the gap in {metric.label} is {write('before', metric)}, unchanged."
-    return (
-        f"{group}: the gap in {metric.label} goes from {write('before', metric)} to "
-        f"{write('after', metric)}, {write('closed', metric)} of it closed; {cost.label} changes "
-        f"by {write('lost', cost)}."
+        before = write("before", metric)
+        return mark(f"{group}: the gap in {metric.label} is {before}, unchanged.")
+    return mark(
+        f"{group}: the gap in {metric.label} was {write('before', metric)} and becomes "
+        f"{write('after', metric)}; closed: {write('closed', metric)}; {cost.label} changes by "
+        f"{write('lost', cost)}."
     )
 
 
@@ -79,13 +81,13 @@ def find_decision(
 ) -> tuple[Finding, ...]:
     """Say what was decided about the gap, what comes of it, and whether it needs a lawyer."""
     row = options[options["chosen"] & (options["metric"] == plan.metric)].iloc[0]
-    decided = f" Decided by {plan.decided_by}: {plan.reason}" if plan.reason else ""
+    decided = " " + mark(f"Decided by {plan.decided_by}: {plan.reason}") if plan.reason else ""
     if plan.choice == "reallocate":
         row = options[options["chosen"] & (options["metric"] == NEED)].iloc[0]
     status = _judge_outcome(row["outcome"])
     if plan.choice == NONE:
         status = Status.PASS if plan.reason else Status.NOT_ENOUGH
-        decided = decided or " Nobody has written down a choice and its reason."
+        decided = decided or " " + mark("Nobody has written down a choice and its reason.")
     subject = f"{plan.dimension}={row['group']}"
     gap = float(row["after"]) if math.isfinite(row["after"]) else None
     limit = spec.limits.get(str(row["metric"]))
@@ -93,7 +95,7 @@ def find_decision(
     choice = Finding(
         "mitigation.choice",
         status,
-        "What is done about the gap",
+        mark("What is done about the gap"),
         told,
         gap,
         limit,
@@ -115,15 +117,15 @@ def _find_protected(row: pd.Series, spec: ProjectSpec, plan: MitigationSpec) -> 
     dimension = spec.audit.dimensions[plan.dimension]
     if plan.choice == NONE or not dimension.protected:
         return ()
-    title = "A protected attribute decides with"
+    title = mark("A protected attribute decides with")
     if row["uses_groups"]:
-        reason = (
+        reason = mark(
             f"The chosen correction looks at '{dimension.label}' when a forecast is used, and this "
             "is declared a protected attribute. It needs legal review before it is put to use."
         )
         status = Status.FAIL
     else:
-        reason = (
+        reason = mark(
             f"'{dimension.label}' is declared a protected attribute; the chosen correction was "
             "learnt with it, and does not look at it when a forecast is made."
         )

@@ -29,6 +29,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.findings import Finding, Status, sort_findings
+from cityai.messages import say as mark
 from cityai.modeling.predictions import Predictions
 from cityai.spec.project import ProjectSpec
 
@@ -154,11 +155,13 @@ def _measure_slices(
             continue
         reason = ""
         if not math.isfinite(value[i]):
-            reason = f"No value: {metric.undefined}."
+            reason = mark(f"No value: {metric.undefined}.")
         elif not math.isfinite(margin[i]):
-            few = say.TOO_FEW.format(blocks=f"{present[i]:.0f}", word="test periods", least=least)
+            few = say.TOO_FEW.format(
+                blocks=f"{present[i]:.0f}", word=mark("test periods"), least=least
+            )
             unsure = say.UNVARYING if usable[i] else say.UNSURE
-            told = few if present[i] < least else unsure.format(word="test periods")
+            told = few if present[i] < least else unsure.format(word=mark("test periods"))
             reason = f"{told[:1].upper()}{told[1:]}."
         low, high = max(value[i] - margin[i], floor), min(value[i] + margin[i], ceiling)
         yield row | {
@@ -255,9 +258,11 @@ def _judge(
     unit: str,
 ) -> tuple[Status, str]:
     if not rows:
-        return Status.NOT_APPLICABLE, f"{name.replace('_', ' ')} made no forecast of these rows."
+        return Status.NOT_APPLICABLE, mark(
+            f"{name.replace('_', ' ')} made no forecast of these rows."
+        )
     if not np.isfinite(value).all():
-        return Status.NOT_APPLICABLE, f"No value: {metric.undefined}."
+        return Status.NOT_APPLICABLE, mark(f"No value: {metric.undefined}.")
     status = Status.NOT_ENOUGH
     if math.isfinite(margin) and abs(difference) > margin:
         status = Status.PASS if difference < 0 else Status.FAIL
@@ -272,12 +277,15 @@ def _find_better(name: str, comparisons: pd.DataFrame, spec: ProjectSpec) -> Fin
     status = Status(str(row["verdict"]))
     reason = str(row["sentence"])
     if status is Status.FAIL and not spec.policy.better_than_baselines:
-        status, reason = Status.NOT_APPLICABLE, f"{reason} The policy does not ask it to be better."
+        status, reason = (
+            Status.NOT_APPLICABLE,
+            (f"{reason} {mark('The policy does not ask it to be better.')}"),
+        )
     difference = float(row["difference"])
     return Finding(
         f"evaluate.better_than_baselines.{name}",
         status,
-        f"Better than {name.replace('_', ' ')}",
+        mark(f"Better than {name.replace('_', ' ')}"),
         reason,
         difference if math.isfinite(difference) else None,
         0.0,
@@ -311,5 +319,11 @@ def _find_coverage(metrics: pd.DataFrame, predictions: Predictions, spec: Projec
         told += " " + template.format(low=f"{low:.1%}", high=f"{high:.1%}", by=f"{tolerance:.0%}")
     observed = value if math.isfinite(value) else None
     return Finding(
-        "evaluate.coverage", status, "Coverage of the interval", told, observed, nominal, "share"
+        "evaluate.coverage",
+        status,
+        mark("Coverage of the interval"),
+        told,
+        observed,
+        nominal,
+        "share",
     )

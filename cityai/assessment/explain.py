@@ -17,6 +17,7 @@ from cityai.assessment.views import Facts, gather_facts, view_dimension
 from cityai.columns import ENTITY, FOLD, ORIGIN, STEP
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status
+from cityai.messages import say, say_n
 from cityai.modeling.estimators import compute_contributions
 from cityai.spec.project import ProjectSpec
 
@@ -35,12 +36,14 @@ TOP: Final = 5
 EXACT: Final = 1e-6
 """Largest relative difference between a raw score and the sum of its parts."""
 
-CAVEAT: Final = (
+CAVEAT: Final = say(
     "These figures say what the model looked at, not what causes demand: changing such a thing in "
     "the world need not change the outcome."
 )
-NO_TREES: Final = "No part of the forecast is made of trees, so there is nothing to take apart."
-METHOD: Final = (
+NO_TREES: Final = say(
+    "No part of the forecast is made of trees, so there is nothing to take apart."
+)
+METHOD: Final = say(
     "Exact TreeSHAP of each test fold's own trees, computed by LightGBM on {rows:,} of {all:,} "
     "test rows. The parts add up exactly in the trees' own score ({space}); for the reader each is "
     "turned into {unit}, in proportion, so that the parts of a row add up to the trees' forecast "
@@ -48,8 +51,8 @@ METHOD: Final = (
     "move together (rank correlation above {alike}) are shown as one."
 )
 SPACES: Final = {
-    "log": "the logarithm of the forecast relative to the entity's recent level",
-    "identity": "the forecast relative to the entity's recent level",
+    "log": say("the logarithm of the forecast relative to the entity's recent level"),
+    "identity": say("the forecast relative to the entity's recent level"),
 }
 
 
@@ -270,7 +273,14 @@ def rank_drivers(
 
 def _label_family(members: tuple[str, ...], labels: dict[str, str]) -> str:
     label = labels.get(members[0], members[0])
-    return label if len(members) == 1 else f"{label} (and {len(members) - 1} that move with it)"
+    others = len(members) - 1
+    if not others:
+        return label
+    return say_n(
+        f"{label} (and {others} that moves with it)",
+        f"{label} (and {others} that move with it)",
+        others,
+    )
 
 
 def _explain_groups(
@@ -336,11 +346,11 @@ def _find_weight(backtest: Backtest) -> float:
 def judge_additivity(error: float, rows: int) -> Finding:
     """Judge how well the parts of an explanation add up."""
     status = Status.PASS if error <= EXACT else Status.FAIL
-    reason = (
+    reason = say(
         f"On {rows:,} rows the parts of the explanation add up to the model's score, "
         f"to within {error:.1g} of it."
     )
-    title = "The explanation adds up to the forecast"
+    title = say("The explanation adds up to the forecast")
     return Finding("explain.additivity", status, title, reason, error, EXACT, "share")
 
 
@@ -350,7 +360,7 @@ def explain_nothing() -> Explanation:
     finding = Finding(
         "explain.additivity",
         Status.NOT_APPLICABLE,
-        "The explanation adds up to the forecast",
+        say("The explanation adds up to the forecast"),
         NO_TREES,
     )
     return Explanation(

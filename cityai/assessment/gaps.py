@@ -21,6 +21,7 @@ from cityai.assessment.spread import (
     spread_entities,
 )
 from cityai.assessment.statistics import Cells, compute_influence, compute_ratio, weigh_cells
+from cityai.messages import say
 
 OVERALL = -1
 """Index of the reference that holds every row."""
@@ -57,7 +58,7 @@ class Design:
     @property
     def word(self) -> str:
         """What one more block is called."""
-        return "test periods" if self.blocks == "periods" else self.called
+        return say("test periods") if self.blocks == "periods" else self.called
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,17 @@ def choose_design(
 def describe_design(design: Design, n_periods: int) -> str:
     """Say in words what the intervals allow for."""
     if design.blocks == "periods":
-        return f"this city at other times: the {n_periods} test periods vary, the places are fixed"
-    others = f"other {design.called} like these"
+        return say(
+            f"this city at other times: the {n_periods} test periods vary, the places are fixed"
+        )
+    called = design.called
     if n_periods == 1:
-        return f"{others}, in the same period"
+        return say(f"other {called} like these, in the same period")
     if design.blocks == "entities":
-        return f"{others}, in the same {n_periods} test periods"
-    return f"{others} at other times: {design.called} and {n_periods} test periods vary"
+        return say(f"other {called} like these, in the same {n_periods} test periods")
+    return say(
+        f"other {called} like these at other times: {called} and {n_periods} test periods vary"
+    )
 
 
 def measure_groups(

@@ -15,10 +15,11 @@ import pandas as pd
 from cityai.columns import AS_OF, Y_TRUE
 from cityai.data.given import ASKED, Given
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.audit_file import AuditFileSpec
 
 CODE: Final = "audit.immature_outcomes"
-TITLE: Final = "Outcomes were final when the data ended"
+TITLE: Final = say("Outcomes were final when the data ended")
 FEWEST: Final = 30
 """A shorter stretch of equal outcomes says nothing."""
 CHANCE: Final = 1e-9
@@ -45,10 +46,10 @@ def check_maturity(given: Given, spec: AuditFileSpec) -> Finding:
     table = given.table
     known = table[Y_TRUE].notna().to_numpy()
     if not known.any():
-        return Finding(CODE, Status.NOT_APPLICABLE, TITLE, "No outcome is known yet.")
+        return Finding(CODE, Status.NOT_APPLICABLE, TITLE, say("No outcome is known yet."))
     dated = spec.maturity is not None or spec.predictions.columns.as_of is not None
     if not dated:
-        reason = (
+        reason = say(
             "No column says when each row was asked about (`maturity.asked`), so nobody can tell "
             "whether its outcome is final."
         )
@@ -64,12 +65,12 @@ def check_maturity(given: Given, spec: AuditFileSpec) -> Finding:
     if stretch.any():
         return _tell_stretch(stretch, yes, asked)
     if spec.maturity is None or spec.maturity.outcome_days is None:
-        reason = (
+        reason = say(
             "The latest outcomes look like the earlier ones, but how long an outcome takes is not "
             "declared (`maturity.outcome_days` and `data_until`)."
         )
         return Finding(CODE, Status.NOT_ENOUGH, TITLE, reason)
-    reason = (
+    reason = say(
         f"All {len(rows):,} dated outcomes had {spec.maturity.outcome_days:,} days before the data "
         f"ended on {spec.maturity.data_until}."
     )
@@ -107,25 +108,25 @@ def _tell_young(
     maturity = spec.maturity
     assert maturity is not None  # noqa: S101 - only a declared time finds young rows
     last = asked[~young].max() if (~young).any() else pd.NaT
-    since = f"asked about after {last:%Y-%m-%d}" if last is not pd.NaT else "all of them"
-    reason = (
+    since = say(f"asked about after {last:%Y-%m-%d}") if last is not pd.NaT else say("all of them")
+    reason = say(
         f"{int(young.sum()):,} of {len(asked):,} outcomes were not final: {since}, they had fewer "
         f"than {maturity.outcome_days:,} days until the data ended on {maturity.data_until}."
-        + _tell_rates(young, yes)
-    )
+    ) + _tell_rates(young, yes)
     return Finding(CODE, Status.FAIL, TITLE, reason, float(young.sum()), 0.0, "rows")
 
 
 def _tell_stretch(late: np.ndarray, yes: np.ndarray, asked: pd.Series) -> Finding:
-    reason = (
+    reason = say(
         f"The latest {int(late.sum()):,} of {len(asked):,} outcomes, asked about after "
         f"{asked[~late].max():%Y-%m-%d}, are all the same; outcomes that were not final yet look "
-        "like this." + _tell_rates(late, yes)
-    )
+        "like this."
+    ) + _tell_rates(late, yes)
     return Finding(CODE, Status.FAIL, TITLE, reason, float(late.sum()), 0.0, "rows")
 
 
 def _tell_rates(late: np.ndarray, yes: np.ndarray) -> str:
     if late.all():
         return ""
-    return f" Of them {yes[late].mean():.1%} are yes, of the others {yes[~late].mean():.1%}."
+    first, others = f"{yes[late].mean():.1%}", f"{yes[~late].mean():.1%}"
+    return " " + say(f"Of them {first} are yes, of the others {others}.")

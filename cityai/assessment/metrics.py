@@ -24,6 +24,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.errors import SpecError, suggest_name
+from cityai.messages import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Metric:
     unit: Literal["share", "ratio", "target"]
     better: Literal["low", "high", "zero"]
     root: bool = False
-    undefined: str = "nothing was counted here, so a share of it is undefined"
+    undefined: str = say("nothing was counted here, so a share of it is undefined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +80,16 @@ class Sums:
         return int(len(self.values) - self.values[:, self.names.index("n")].sum())
 
 
-NO_ROWS = "no row here could be scored"
-NO_INTERVAL = "no row here has an interval"
-NO_SCALE = "no series here has a defined seasonal scale"
+NO_ROWS = say("no row here could be scored")
+NO_INTERVAL = say("no row here has an interval")
+NO_SCALE = say("no series here has a defined seasonal scale")
 
 METRICS: tuple[Metric, ...] = (
-    Metric("wape", "error as a share of the amount", "abs_error", "y", "share", "low"),
-    Metric("mae", "mean absolute error", "abs_error", "n", "target", "low", undefined=NO_ROWS),
+    Metric("wape", say("error as a share of the amount"), "abs_error", "y", "share", "low"),
+    Metric("mae", say("mean absolute error"), "abs_error", "n", "target", "low", undefined=NO_ROWS),
     Metric(
         "rmse",
-        "root mean squared error",
+        say("root mean squared error"),
         "squared_error",
         "n",
         "target",
@@ -96,21 +97,21 @@ METRICS: tuple[Metric, ...] = (
         root=True,
         undefined=NO_ROWS,
     ),
-    Metric("bias", "forecast above or below the outcome", "excess", "y", "share", "zero"),
+    Metric("bias", say("forecast above or below the outcome"), "excess", "y", "share", "zero"),
     Metric(
         "mase",
-        "error against a naive seasonal step",
+        say("error against a naive seasonal step"),
         "scaled_error",
         "n_scaled",
         "ratio",
         "low",
         undefined=NO_SCALE,
     ),
-    Metric("under_forecast_share", "amount not foreseen", "under", "y", "share", "low"),
-    Metric("over_forecast_share", "amount foreseen in vain", "over", "y", "share", "low"),
+    Metric("under_forecast_share", say("amount not foreseen"), "under", "y", "share", "low"),
+    Metric("over_forecast_share", say("amount foreseen in vain"), "over", "y", "share", "low"),
     Metric(
         "coverage",
-        "outcomes inside the interval",
+        say("outcomes inside the interval"),
         "inside",
         "n_interval",
         "share",
@@ -119,22 +120,24 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "interval_width",
-        "mean width of the interval",
+        say("mean width of the interval"),
         "width",
         "n_interval",
         "target",
         "low",
         undefined=NO_INTERVAL,
     ),
-    Metric("unmet_need", "need not met if shared by the forecast", "unmet", "y", "share", "low"),
+    Metric(
+        "unmet_need", say("need not met if shared by the forecast"), "unmet", "y", "share", "low"
+    ),
     Metric(
         "idle_capacity",
-        "capacity left idle if shared by the forecast",
+        say("capacity left idle if shared by the forecast"),
         "idle",
         "allocated",
         "share",
         "low",
-        undefined="no capacity would be sent here",
+        undefined=say("no capacity would be sent here"),
     ),
 )
 """Metrics of a forecast of demand, in the order shown."""
@@ -164,12 +167,12 @@ def find_metrics(baselines: Iterable[str] = ()) -> tuple[Metric, ...]:
     return METRICS + tuple(
         Metric(
             f"error_against_{name}",
-            f"error against that of {name.replace('_', ' ')}",
+            say(f"error against that of {name.replace('_', ' ')}"),
             f"paired_error.{name}",
             f"baseline_error.{name}",
             "ratio",
             "low",
-            undefined=f"{name.replace('_', ' ')} made no error here",
+            undefined=say(f"{name.replace('_', ' ')} made no error here"),
         )
         for name in baselines
     )

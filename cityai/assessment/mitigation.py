@@ -19,6 +19,7 @@ from cityai.assessment.views import Facts, View, gather_facts, view_dimension
 from cityai.columns import ENTITY, EVERYWHERE, FOLD, Y_HIGH, Y_PRED
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.modeling.corrections import (
     Option,
     apply_correction,
@@ -40,9 +41,15 @@ if TYPE_CHECKING:
 ERROR: Final = "wape"
 SHARED: Final = ("allocated", "unmet", "idle")
 """Sums that sharing the capacity otherwise changes."""
-SOFT: Final = "It cannot be tried here: it takes one group for each place, and residents are mixed."
+SOFT: Final = say(
+    "It cannot be tried here: it takes one group for each place, and residents are mixed."
+)
 DO_NOTHING: Final = Option(
-    NONE, "Leave it as it is", "changes nothing", False, lambda past, weights, reference: None
+    NONE,
+    say("Leave it as it is"),
+    say("changes nothing"),
+    False,
+    lambda past, weights, reference: None,
 )
 OUTCOMES: Final = ("as it is", "closed", "narrowed", "not shown", "widened", "no interval")
 """What may become of a gap. Closed: it moved, and the interval of what remains holds 0."""

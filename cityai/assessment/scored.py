@@ -14,6 +14,7 @@ from cityai.columns import AS_OF, BASELINE, ENTITY, FOLD, Y_TRUE
 from cityai.data.given import Given
 from cityai.data.given_groups import GivenGroups
 from cityai.errors import DataError
+from cityai.messages import say
 from cityai.modeling.predictions import Predictions
 from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.project import JudgedSpec
@@ -25,7 +26,7 @@ REPRESENTATION = "representation"
 INSPECTED_MORE = "inspected_more"
 """The limit on how much more one looked at some than at everyone."""
 COUNTED = (REPRESENTATION, INSPECTED_MORE)
-NOT_YET = "no outcome is known yet, so nothing can be said about it"
+NOT_YET = say("no outcome is known yet, so nothing can be said about it")
 
 SpecT = TypeVar("SpecT", bound=JudgedSpec)
 

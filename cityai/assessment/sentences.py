@@ -7,87 +7,94 @@ from typing import Final, Protocol
 
 from cityai.assessment.metrics import Metric
 from cityai.findings import Status
+from cityai.messages import say
 
 TOLD: Final[dict[str, str]] = {
-    "under_forecast_share": "{value} of the {unit} was not foreseen",
-    "over_forecast_share": "the forecast exceeded the outcome by {value} of the {unit}",
-    "bias": "the forecast was {value}",
-    "coverage": "{value} of the outcomes fell inside the interval",
-    "wape": "the error was {value} of the {unit}",
-    "mae": "the forecast was off by {value} on average",
-    "rmse": "the root mean squared error was {value}",
-    "mase": "the error was {value} times that of a naive seasonal step",
-    "interval_width": "the interval was {value} wide on average",
-    "unmet_need": "{value} of the need would go unmet if capacity followed the forecast",
-    "idle_capacity": "{value} of the capacity would lie idle if it followed the forecast",
-    "selection_rate": "{value} of the {unit} were selected",
-    "false_positive_rate": "of those without the outcome, {value} were selected all the same",
-    "false_negative_rate": "of those with the outcome, {value} were not selected",
-    "true_positive_rate": "of those with the outcome, {value} were selected",
-    "precision": "of those selected, {value} had the outcome",
-    "false_discovery_rate": "of those selected, {value} did not have the outcome",
-    "false_omission_rate": "of those not selected, {value} had the outcome",
-    "accuracy": "{value} of the decisions were right",
-    "base_rate": "{value} of the {unit} had the outcome",
-    "calibration": "the scores added up to {value} times the outcomes",
-    "brier": "the mean squared error of the score was {value}",
-    "mean_score": "the mean score was {value}",
-    "selection_for_need": "its share of those selected was {value} times its share of true need",
-    "exposure_for_need": "its share of attention by rank was {value} times its share of true need",
-}
-BASELINE_TOLD: Final = "the error was {value} times that of the baseline {baseline}"
-
-VERDICTS: Final[dict[Status, str]] = {
-    Status.PASS: "The gap of {gap} stays within the limit of {limit} ({low} to {high}).",
-    Status.FAIL: "The gap of {gap} is beyond the limit of {limit} ({low} to {high}).",
-    Status.NOT_ENOUGH: (
-        "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
-        " {limit} ({low} to {high}). {more}"
+    "under_forecast_share": say("{value} of the {unit} was not foreseen"),
+    "over_forecast_share": say("the forecast exceeded the outcome by {value} of the {unit}"),
+    "bias": say("the forecast was {value}"),
+    "coverage": say("{value} of the outcomes fell inside the interval"),
+    "wape": say("the error was {value} of the {unit}"),
+    "mae": say("the forecast was off by {value} on average"),
+    "rmse": say("the root mean squared error was {value}"),
+    "mase": say("the error was {value} times that of a naive seasonal step"),
+    "interval_width": say("the interval was {value} wide on average"),
+    "unmet_need": say("{value} of the need would go unmet if capacity followed the forecast"),
+    "idle_capacity": say("{value} of the capacity would lie idle if it followed the forecast"),
+    "selection_rate": say("{value} of the {unit} were selected"),
+    "false_positive_rate": say("of those without the outcome, {value} were selected all the same"),
+    "false_negative_rate": say("of those with the outcome, {value} were not selected"),
+    "true_positive_rate": say("of those with the outcome, {value} were selected"),
+    "precision": say("of those selected, {value} had the outcome"),
+    "false_discovery_rate": say("of those selected, {value} did not have the outcome"),
+    "false_omission_rate": say("of those not selected, {value} had the outcome"),
+    "accuracy": say("{value} of the decisions were right"),
+    "base_rate": say("{value} of the {unit} had the outcome"),
+    "calibration": say("the scores added up to {value} times the outcomes"),
+    "brier": say("the mean squared error of the score was {value}"),
+    "mean_score": say("the mean score was {value}"),
+    "selection_for_need": say(
+        "its share of those selected was {value} times its share of true need"
+    ),
+    "exposure_for_need": say(
+        "its share of attention by rank was {value} times its share of true need"
     ),
 }
-NO_INTERVAL: Final = (
+BASELINE_TOLD: Final = say("the error was {value} times that of the baseline {baseline}")
+
+VERDICTS: Final[dict[Status, str]] = {
+    Status.PASS: say("The gap of {gap} stays within the limit of {limit} ({low} to {high})."),
+    Status.FAIL: say("The gap of {gap} is beyond the limit of {limit} ({low} to {high})."),
+    Status.NOT_ENOUGH: (
+        say(
+            "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
+            " {limit} ({low} to {high}). {more}"
+        )
+    ),
+}
+NO_INTERVAL: Final = say(
     "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
     " {limit}: {reason}."
 )
-MORE: Final = "About {more} more {blocks} like these would decide it."
-NEVER: Final = "It lies so near the limit that more {blocks} alone will hardly decide it."
-TOO_FEW: Final = "no interval from {blocks} {word}; at least {least} are needed"
-UNVARYING: Final = "no interval, because nothing varied between {word}"
-UNSURE: Final = (
+MORE: Final = say("About {more} more {blocks} like these would decide it.")
+NEVER: Final = say("It lies so near the limit that more {blocks} alone will hardly decide it.")
+TOO_FEW: Final = say("no interval from {blocks} {word}; at least {least} are needed")
+UNVARYING: Final = say("no interval, because nothing varied between {word}")
+UNSURE: Final = say(
     "no interval, because so few {word}, or so few that count, do not show how far it may vary"
 )
-SUPPRESSED: Final = (
+SUPPRESSED: Final = say(
     "Not shown: fewer than {least} people or events, or a cell that would reveal one."
 )
 FEW_FOR_DECIMALS: Final = 200
 """Below this amount a share is said in whole percent: decimals would give the count away."""
-RANKED: Final = (
+RANKED: Final = say(
     "{place}: of one with the outcome and one without, the score was higher for the first in "
     "{value} of all pairs. It is a figure without a limit."
 )
-NO_RANKING: Final = "No value: {reason}."
-NO_RANKING_OF_SHARES: Final = (
+NO_RANKING: Final = say("No value: {reason}.")
+NO_RANKING_OF_SHARES: Final = say(
     "No value: these are shares of residents, and single rows cannot be told apart by them."
 )
-NO_LIMIT: Final = "No limit is declared for this metric."
-IS_REFERENCE: Final = "This is what the others are compared with."
-NO_REFERENCE: Final = "There is nothing to compare it with: {reference} has no figure to show."
-EMPTY: Final = "No row belongs to this group."
+NO_LIMIT: Final = say("No limit is declared for this metric.")
+IS_REFERENCE: Final = say("This is what the others are compared with.")
+NO_REFERENCE: Final = say("There is nothing to compare it with: {reference} has no figure to show.")
+EMPTY: Final = say("No row belongs to this group.")
 
 
 def say_share(share: float, digits: int = 1) -> str:
     """Say a share as people say it, with the figure beside: `about 1 in 8 (12.4%)`."""
     exact = f"{share:.{digits}%}"
     if not 0 < share < 1:
-        return {0.0: "none (0%)", 1.0: "all (100%)"}.get(share, exact)
+        return {0.0: say("none (0%)"), 1.0: say("all (100%)")}.get(share, exact)
     if share >= 0.95:
-        return f"nearly all ({exact})"
+        return say(f"nearly all ({exact})")
     if share <= 0.29:
-        return f"about 1 in {round(1 / share):,} ({exact})"
+        return say(f"about 1 in {round(1 / share):,} ({exact})")
     for bottom in (2, 3, 4, 5, 10):
         top = round(share * bottom)
         if 0 < top < bottom and abs(top / bottom - share) <= 0.035:
-            return f"about {top} in {bottom} ({exact})"
+            return say(f"about {top} in {bottom} ({exact})")
     return exact
 
 
@@ -110,7 +117,10 @@ class Called(Protocol):
 def say_value(metric: Called, value: float, unit: str, digits: int = 1) -> str:
     """Say a metric's value in its unit."""
     if metric.name == "bias":
-        return f"{abs(value):.{digits}%} too {'high' if value > 0 else 'low'}" if value else "level"
+        size = f"{abs(value):.{digits}%}"
+        if not value:
+            return say("level")
+        return say(f"{size} too high") if value > 0 else say(f"{size} too low")
     if metric.unit == "share":
         return say_share(value, digits)
     return f"{value:,.3g} {unit}" if metric.unit == "target" else f"{value:.2f}"
@@ -120,7 +130,8 @@ def say_gap(metric: Called, gap: float, unit: str, digits: int = 1) -> str:
     """Say a difference: in percentage points for shares."""
     if metric.unit == "share":
         points = f"{round(gap * 100, digits) or 0.0:+.{digits}f}"
-        return f"{points if float(points) else points.lstrip('+-')} points"
+        points = points if float(points) else points.lstrip("+-")
+        return say(f"{points} points")
     return f"{gap:+,.3g} {unit}" if metric.unit == "target" else f"{gap:+.2f}"
 
 
@@ -143,10 +154,10 @@ def tell_group(
     digits: int,
 ) -> str:
     """Say a group's value and what it is compared with."""
-    told = f"{place}: {tell_value(metric, value, unit, digits)}"
+    told = say(f"{place}: {tell_value(metric, value, unit, digits)}")
     if not math.isfinite(reference_value):
-        return f"{told}."
-    return f"{told}; {reference}: {say_value(metric, reference_value, unit, digits)}."
+        return say(f"{told}.")
+    return say(f"{told}; {reference}: {say_value(metric, reference_value, unit, digits)}.")
 
 
 def tell_verdict(
@@ -182,24 +193,26 @@ def tell_comparison(
 ) -> str:
     """Say how the forecast compares with a baseline."""
     name = baseline.replace("_", " ")
-    told = (
+    told = say(
         f"{metric.label}: {say_value(metric, ours, unit)}, "
-        f"against {say_value(metric, theirs, unit)} for {name}"
+        f"against {say_value(metric, theirs, unit)} for {name}."
     )
     verdict = {
-        Status.PASS: "The forecast is better.",
-        Status.FAIL: "The forecast is worse.",
-        Status.NOT_ENOUGH: "There is not enough evidence to say which is better.",
+        Status.PASS: say("The forecast is better."),
+        Status.FAIL: say("The forecast is worse."),
+        Status.NOT_ENOUGH: say("There is not enough evidence to say which is better."),
     }[status]
-    return f"{told[0].upper()}{told[1:]}. {verdict}"
+    return f"{told[0].upper()}{told[1:]} {verdict}"
 
 
-COVERAGE: Final = "Of intervals meant to hold {nominal} of outcomes, {value} did."
+COVERAGE: Final = say("Of intervals meant to hold {nominal} of outcomes, {value} did.")
 COVERAGE_VERDICTS: Final[dict[Status, str]] = {
-    Status.PASS: "At other times it would be {low} to {high}: within {by} of what was meant.",
-    Status.FAIL: "At other times it would be {low} to {high}: more than {by} off.",
+    Status.PASS: say("At other times it would be {low} to {high}: within {by} of what was meant."),
+    Status.FAIL: say("At other times it would be {low} to {high}: more than {by} off."),
     Status.NOT_ENOUGH: (
-        "At other times it would be {low} to {high}: not enough evidence to say whether it stays"
-        " within {by}."
+        say(
+            "At other times it would be {low} to {high}: not enough evidence to say whether it "
+            "stays within {by}."
+        )
     ),
 }

@@ -16,6 +16,7 @@ from cityai.assessment.views import Facts, View, gather_facts, view_dimension, v
 from cityai.columns import NOT_RECORDED
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status
+from cityai.messages import say as mark
 from cityai.spec.audit_file import AuditFileSpec
 
 CODE = "audit.representation"
@@ -121,32 +122,38 @@ def _find_representation(
     view: View, table: pd.DataFrame, limit: float | None, *, persons: bool
 ) -> Finding:
     # A row of a yes or no is somebody; a row of an amount is a place, so what it gets is compared.
-    share, what = ("rows_share", "rows") if persons else ("received_share", "forecast")
-    title = f"Shares of the {what} against the population: {view.label}"
+    share, what = ("rows_share", mark("rows")) if persons else ("received_share", mark("forecast"))
+    title = mark(f"Shares of the {what} against the population: {view.label}")
     subject = view.dimension
     if not math.isfinite(_total_population(view)):
-        reason = "The population of these groups is not known (an area table, or `population`)."
+        reason = mark(
+            "The population of these groups is not known (an area table, or `population`)."
+        )
         return Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     own = table[(table["dimension"] == view.dimension) & (table["group"] != NOT_RECORDED)]
     known = own.dropna(subset=[share, "population_share"])
     absent = [g for g in view.residents if g not in view.groups and view.residents[g] > 0]
-    told = f" Not a single row belongs to {', '.join(absent)}." if absent else ""
+    told = " " + mark(f"Not a single row belongs to {', '.join(absent)}.") if absent else ""
     if known.empty:
-        reason = f"No group that may be shown has a known population.{told}"
+        reason = mark("No group that may be shown has a known population.") + told
         return Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     gap = known[share] - known["population_share"]
     at = int(np.argmax(gap.abs().to_numpy()))
     worst, most = known.iloc[at], float(gap.iloc[at])
+    own_share, population = f"{worst[share]:.1%}", f"{worst['population_share']:.1%}"
     reason = (
-        f"{worst['group']}: {worst[share]:.1%} of the {what}, "
-        f"{worst['population_share']:.1%} of the population, the largest difference.{told}"
+        mark(
+            f"{worst['group']}: {own_share} of the {what}, {population} of the population, the "
+            "largest difference."
+        )
+        + told
     )
     if limit is None:
         return Finding(
             CODE,
             Status.NOT_APPLICABLE,
             title,
-            f"{reason} No limit is declared (`audit.limits.representation`).",
+            f"{reason} " + mark("No limit is declared (`audit.limits.representation`)."),
             most,
             subject=subject,
             unit="share",

@@ -15,16 +15,18 @@ from cityai.assessment.protection import Protection
 from cityai.assessment.serial import BATCHES, find_widest, list_kinds
 from cityai.assessment.statistics import compute_ratio, weigh_cells
 from cityai.assessment.views import Facts, View
+from cityai.messages import say as mark
 
 LEAST_FOLDS = 8
 """Fewer folds with a figure give no interval of a slope."""
 COLUMNS = ["dimension", "group", "metric", "folds", "slope", "low", "high", "reason"]
-FEW = (
+FEW = mark(
     "{folds:.0f} folds have a figure; at least {least} are needed to say whether it rises or falls."
 )
-LEVEL = "There is not enough evidence that it rises or falls."
-UNVARYING = "It does not vary from fold to fold, so no interval can be given."
-MOVES = "It {moves} from fold to fold."
+LEVEL = mark("There is not enough evidence that it rises or falls.")
+UNVARYING = mark("It does not vary from fold to fold, so no interval can be given.")
+RISES = mark("It rises from fold to fold.")
+FALLS = mark("It falls from fold to fold.")
 
 
 def follow_folds(
@@ -43,7 +45,7 @@ def follow_folds(
     frames = []
     for metric in metrics:
         value = compute_ratio(tensor, names, metric)
-        reason = np.where(np.isfinite(value), "", f"No value: {metric.undefined}.")
+        reason = np.where(np.isfinite(value), "", mark(f"No value: {metric.undefined}."))
         frames.append(
             pd.DataFrame(
                 {
@@ -123,4 +125,4 @@ def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[fl
     margin = error * float(stdtrit(kinds.freedom, (1 + confidence) / 2))
     if abs(slope) <= margin:
         return slope, margin, LEVEL
-    return slope, margin, MOVES.format(moves="rises" if slope > 0 else "falls")
+    return slope, margin, RISES if slope > 0 else FALLS

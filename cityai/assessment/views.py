@@ -17,6 +17,7 @@ from cityai.assessment.statistics import Cells, sum_cells, weigh_cells
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.data.groups import Membership
 from cityai.errors import DataError
+from cityai.messages import say
 from cityai.spec.project import JudgedSpec
 
 MOST_CELLS = 36
@@ -218,13 +219,13 @@ def _cross(first: View, second: View, facts: Facts, least: float) -> View:
     soft = "soft" in (first.kind, second.kind)
     caveat = " ".join(dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
     if first.kind == second.kind == "soft":
-        caveat += " The two are taken as unrelated within an area."
+        caveat += " " + say("The two are taken as unrelated within an area.")
     return View(
         f"{first.dimension} * {second.dimension}",
-        f"{first.label} and {second.label[:1].lower()}{second.label[1:]}",
+        _name_pair(first.label, second.label),
         "soft" if soft else "hard",
         caveat,
-        tuple(f"{a} and {b}" for a in first.groups for b in second.groups),
+        tuple(say(f"{a} and {b}") for a in first.groups for b in second.groups),
         weights,
         "overall",
         amount,
@@ -312,3 +313,8 @@ def _find_small(
         counted = facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
         few |= (counted > 0) & (counted < least)
     return (n > 0) & (few | (residents < least))
+
+
+def _name_pair(first: str, second: str) -> str:
+    other = f"{second[:1].lower()}{second[1:]}"
+    return say(f"{first} and {other}")

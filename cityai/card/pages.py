@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from cityai.card.figures import Outlines, draw_figures
 from cityai.card.record import CardRecord
-from cityai.card.render import render_html, render_json, render_markdown
+from cityai.card.render import render_json, render_markdown, render_pages
 
-HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+MARKDOWN, JSON = "card.md", "card.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Pages:
     files: dict[str, str]
 
     @property
-    def html(self) -> str:
-        """The page."""
-        return self.files[HTML]
+    def html(self) -> dict[str, str]:
+        """The page in each language, by name of the file."""
+        return {name: text for name, text in self.files.items() if name.endswith(".html")}
 
     @property
     def markdown(self) -> str:
@@ -51,5 +51,5 @@ def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
     """
     written = render_json(record)
     read = CardRecord.model_validate_json(written)
-    page = render_html(read, draw_figures(read, outlines))
-    return Pages({HTML: page, MARKDOWN: render_markdown(read), JSON: written})
+    pages = render_pages(read, draw_figures(read, outlines))
+    return Pages({**pages, MARKDOWN: render_markdown(read), JSON: written})

@@ -1,7 +1,6 @@
-"""The card's fixed words and the way it writes numbers, in one place for translation.
+"""The card's fixed words and the way it writes numbers.
 
-Every sentence that a record or a page holds is built here or in `cityai.card.draft.sentences`; the
-templates hold headings only.
+All in plain English, as a record holds it; `cityai.card.speech` says it in other languages.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
+
+from cityai.messages import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,121 +28,163 @@ class MetricWords:
 
 METRICS: Final[dict[str, MetricWords]] = {
     "wape": MetricWords(
-        "Average error", "sum of the errors, either way, as a share of what happened", "share"
+        say("Average error"),
+        say("sum of the errors, either way, as a share of what happened"),
+        "share",
     ),
-    "mae": MetricWords("Mean absolute error", "how far off one prediction is", "target"),
+    "mae": MetricWords(say("Mean absolute error"), say("how far off one prediction is"), "target"),
     "rmse": MetricWords(
-        "Root mean squared error", "like the mean error, large misses count more", "target"
+        say("Root mean squared error"),
+        say("like the mean error, large misses count more"),
+        "target",
     ),
     "bias": MetricWords(
-        "Too high or too low", "forecast minus actual, as a share of what happened", "share"
+        say("Too high or too low"),
+        say("forecast minus actual, as a share of what happened"),
+        "share",
     ),
     "mase": MetricWords(
-        "Scaled error", "error relative to repeating the last season; below 1 is better", "ratio"
+        say("Scaled error"),
+        say("error relative to repeating the last season; below 1 is better"),
+        "ratio",
     ),
     "under_forecast_share": MetricWords(
-        "Not foreseen", "what happened beyond the forecast, as a share of what happened", "share"
+        say("Not foreseen"),
+        say("what happened beyond the forecast, as a share of what happened"),
+        "share",
     ),
     "over_forecast_share": MetricWords(
-        "Foreseen in vain", "what was forecast beyond what happened, as a share of it", "share"
+        say("Foreseen in vain"),
+        say("what was forecast beyond what happened, as a share of it"),
+        "share",
     ),
     "unmet_need": MetricWords(
-        "Need not met",
-        "if capacity were shared in proportion to the forecast, as a share of the need",
+        say("Need not met"),
+        say("if capacity were shared in proportion to the forecast, as a share of the need"),
         "share",
     ),
     "idle_capacity": MetricWords(
-        "Capacity left idle",
-        "if capacity were shared in proportion to the forecast, as a share of it",
+        say("Capacity left idle"),
+        say("if capacity were shared in proportion to the forecast, as a share of it"),
         "share",
     ),
     "coverage": MetricWords(
-        "Inside the range", "share of predictions whose range held the actual value", "share"
+        say("Inside the range"),
+        say("share of predictions whose range held the actual value"),
+        "share",
     ),
-    "interval_width": MetricWords("Width of the range", "high end minus low end", "target"),
-    "selection_rate": MetricWords("Selected", "share of all who were selected", "share"),
+    "interval_width": MetricWords(
+        say("Width of the range"), say("high end minus low end"), "target"
+    ),
+    "selection_rate": MetricWords(say("Selected"), say("share of all who were selected"), "share"),
     "false_positive_rate": MetricWords(
-        "False alarms", "of those without the outcome, the share selected", "share"
+        say("False alarms"), say("of those without the outcome, the share selected"), "share"
     ),
     "false_negative_rate": MetricWords(
-        "Missed", "of those with the outcome, the share not selected", "share"
+        say("Missed"), say("of those with the outcome, the share not selected"), "share"
     ),
     "true_positive_rate": MetricWords(
-        "Found", "of those with the outcome, the share selected", "share"
+        say("Found"), say("of those with the outcome, the share selected"), "share"
     ),
     "precision": MetricWords(
-        "Selected rightly", "of those selected, the share with the outcome", "share"
+        say("Selected rightly"), say("of those selected, the share with the outcome"), "share"
     ),
     "false_discovery_rate": MetricWords(
-        "Selected wrongly", "of those selected, the share without the outcome", "share"
+        say("Selected wrongly"), say("of those selected, the share without the outcome"), "share"
     ),
     "false_omission_rate": MetricWords(
-        "Passed over wrongly", "of those not selected, the share with the outcome", "share"
+        say("Passed over wrongly"),
+        say("of those not selected, the share with the outcome"),
+        "share",
     ),
-    "accuracy": MetricWords("Right decisions", "share of decisions that were right", "share"),
-    "base_rate": MetricWords("Had the outcome", "share of all with the outcome", "share"),
+    "accuracy": MetricWords(
+        say("Right decisions"), say("share of decisions that were right"), "share"
+    ),
+    "base_rate": MetricWords(say("Had the outcome"), say("share of all with the outcome"), "share"),
     "calibration": MetricWords(
-        "Scores against outcomes", "sum of the scores over the number of outcomes", "ratio"
+        say("Scores against outcomes"),
+        say("sum of the scores over the number of outcomes"),
+        "ratio",
     ),
-    "brier": MetricWords("Brier score", "mean squared error of the score; low is good", "ratio"),
+    "brier": MetricWords(
+        say("Brier score"), say("mean squared error of the score; low is good"), "ratio"
+    ),
     "recall": MetricWords(
-        "Found at the capacity", "of all true cases, the share that is selected", "share"
+        say("Found at the capacity"), say("of all true cases, the share that is selected"), "share"
     ),
     "lift": MetricWords(
-        "Found per selected case", "as a multiple of picking at random; 1 is no better", "ratio"
+        say("Found per selected case"),
+        say("as a multiple of picking at random; 1 is no better"),
+        "ratio",
     ),
     "auc": MetricWords(
-        "Telling apart", "chance that a true case ranks above another; a coin gives 0.5", "ratio"
+        say("Telling apart"),
+        say("chance that a true case ranks above another; a coin gives 0.5"),
+        "ratio",
     ),
     "first_half_share": MetricWords(
-        "Found in the first half", "of all true cases, the share in the first half", "share"
+        say("Found in the first half"),
+        say("of all true cases, the share in the first half"),
+        "share",
     ),
     "first_half_share_by_days": MetricWords(
-        "Found in the first half of the days", "the same, by whole days", "share"
+        say("Found in the first half of the days"), say("the same, by whole days"), "share"
     ),
     "days_sooner": MetricWords(
-        "Days sooner", "by which a true case is reached, on average over the true cases", "days"
+        say("Days sooner"),
+        say("by which a true case is reached, on average over the true cases"),
+        "days",
     ),
-    "log_loss": MetricWords("Log loss", "surprise at the outcomes; low is good", "ratio"),
+    "log_loss": MetricWords(say("Log loss"), say("surprise at the outcomes; low is good"), "ratio"),
     "calibration_slope": MetricWords(
-        "Slope of calibration", "1 is right; below 1 the probabilities are too extreme", "ratio"
+        say("Slope of calibration"),
+        say("1 is right; below 1 the probabilities are too extreme"),
+        "ratio",
     ),
     "calibration_intercept": MetricWords(
-        "Intercept of calibration", "0 is right; above 0 the probabilities are too low", "ratio"
+        say("Intercept of calibration"),
+        say("0 is right; above 0 the probabilities are too low"),
+        "ratio",
     ),
     "calibration_error": MetricWords(
-        "Error of calibration", "mean distance of probability and outcome over bands", "share"
+        say("Error of calibration"),
+        say("mean distance of probability and outcome over bands"),
+        "share",
     ),
     "calibration_chance": MetricWords(
-        "The same by chance", "if every probability held exactly", "share"
+        say("The same by chance"), say("if every probability held exactly"), "share"
     ),
     "selection_for_need": MetricWords(
-        "Selected for its need", "share of the selected over share of the true cases", "ratio"
+        say("Selected for its need"),
+        say("share of the selected over share of the true cases"),
+        "ratio",
     ),
     "exposure_for_need": MetricWords(
-        "Rank for its need", "share of the exposure by rank over share of the true cases", "ratio"
+        say("Rank for its need"),
+        say("share of the exposure by rank over share of the true cases"),
+        "ratio",
     ),
-    "mean_score": MetricWords("Mean score", "average of the score", "ratio"),
+    "mean_score": MetricWords(say("Mean score"), say("average of the score"), "ratio"),
 }
 """Metrics that have words. Another metric is shown under its own name."""
 
 VERDICTS: Final[dict[str, str]] = {
-    "pass": "Within the limit",
-    "fail": "Beyond the limit",
-    "not enough evidence": "We cannot tell yet",
-    "suppressed": "Too few to show",
-    "not applicable": "Does not apply",
-    "error": "Could not be checked",
+    "pass": say("Within the limit"),
+    "fail": say("Beyond the limit"),
+    "not enough evidence": say("We cannot tell yet"),
+    "suppressed": say("Too few to show"),
+    "not applicable": say("Does not apply"),
+    "error": say("Could not be checked"),
 }
 """Verdicts on a group's gap."""
 
 STATUS_WORDS: Final[dict[str, str]] = {
-    "pass": "Passed",
-    "fail": "Failed",
-    "not enough evidence": "Not enough evidence",
-    "suppressed": "Too few to show",
-    "not applicable": "Does not apply",
-    "error": "Could not be checked",
+    "pass": say("Passed"),
+    "fail": say("Failed"),
+    "not enough evidence": say("Not enough evidence"),
+    "suppressed": say("Too few to show"),
+    "not applicable": say("Does not apply"),
+    "error": say("Could not be checked"),
 }
 """Outcomes of a check."""
 
@@ -156,44 +199,64 @@ SYMBOLS: Final[dict[str, str]] = {
 """A sign beside each outcome, so that colour is never alone."""
 
 QUALITY_DIMENSIONS: Final[dict[str, str]] = {
-    "completeness": "Completeness: is everything there?",
-    "accuracy": "Accuracy: are the values possible?",
-    "consistency": "Consistency: do rows contradict each other?",
-    "timeliness": "Timeliness: do rows arrive in time?",
+    "completeness": say("Completeness: is everything there?"),
+    "accuracy": say("Accuracy: are the values possible?"),
+    "consistency": say("Consistency: do rows contradict each other?"),
+    "timeliness": say("Timeliness: do rows arrive in time?"),
 }
 
 LIFE_PHASES: Final[dict[str, str]] = {
-    "planned": "Planned",
-    "design": "In design",
-    "development": "In development",
-    "pilot": "Pilot",
-    "evaluation": "In evaluation",
-    "operational": "In operation",
-    "retired": "Retired",
+    "planned": say("Planned"),
+    "design": say("In design"),
+    "development": say("In development"),
+    "pilot": say("Pilot"),
+    "evaluation": say("In evaluation"),
+    "operational": say("In operation"),
+    "retired": say("Retired"),
+}
+
+LANGUAGES: Final[dict[str, str]] = {
+    "en": say("English"),
+    "es": say("Spanish"),
+    "pt": say("Portuguese"),
+    "fr": say("French"),
 }
 
 AUTONOMIES: Final[dict[str, str]] = {
-    "human decides": "A person decides",
-    "human executes": "The system decides, a person carries it out",
-    "autonomous": "The system decides",
+    "human decides": say("A person decides"),
+    "human executes": say("The system decides, a person carries it out"),
+    "autonomous": say("The system decides"),
 }
 
 COMPARED: Final[dict[str, str]] = {
-    "pass": "The forecast errs less",
-    "fail": "The forecast errs more",
-    "not enough evidence": "We cannot tell",
-    "suppressed": "Too few to show",
-    "not applicable": "Does not apply",
-    "error": "Could not be checked",
+    "pass": say("The forecast errs less"),
+    "fail": say("The forecast errs more"),
+    "not enough evidence": say("We cannot tell"),
+    "suppressed": say("Too few to show"),
+    "not applicable": say("Does not apply"),
+    "error": say("Could not be checked"),
 }
 """Outcomes of a comparison with a baseline."""
 
 FOUND: Final[dict[str, str]] = {
     **COMPARED,
-    "pass": "This list finds more",
-    "fail": "This list finds less",
+    "pass": say("This list finds more"),
+    "fail": say("This list finds less"),
 }
 """Outcomes of a comparison of lists."""
+
+
+class Own(str):
+    """Words of the city or of a person, shown as they were written."""
+
+    __slots__ = ()
+
+
+class Code(str):
+    """A name for machines: of a field, a column, a library. It belongs to no language."""
+
+    __slots__ = ()
+
 
 PAIR: Final = " * "
 """Between the names of two dimensions whose groups are combined."""
@@ -205,7 +268,9 @@ def describe_metric(name: str) -> MetricWords:
     """Return the words of a metric, its bare name where none were written."""
     if name.startswith("error_against_"):
         other = name.removeprefix("error_against_").replace("_", " ")
-        return MetricWords(f"Error against {other}", "below 1 the forecast errs less", "ratio")
+        return MetricWords(
+            say(f"Error against {other}"), say("below 1 the forecast errs less"), "ratio"
+        )
     return METRICS.get(name) or MetricWords(name.replace("_", " "), "", "ratio")
 
 
@@ -235,7 +300,8 @@ def write_gap(value: float | None, unit: str) -> str:
     sign = "+" if value > 0 else "−" if value < 0 else "±"
     size = abs(value)
     if unit == "share":
-        return f"{sign}{_trim(size * 100, 2)} points"
+        points = f"{sign}{_trim(size * 100, 2)}"
+        return say(f"{points} points")
     return f"{sign}{write_number(size, unit)}"
 
 
@@ -249,7 +315,7 @@ def write_interval(low: float | None, high: float | None, unit: str, *, gap: boo
         if tail and left.endswith(tail) and right.endswith(tail):
             left = left[: -len(tail)]
             break
-    return f"{left} to {right}"
+    return say(f"{left} to {right}")
 
 
 def write_count(value: float | None) -> str:
@@ -275,24 +341,25 @@ def say_share(share: float, one: str, *, coarse: bool = False) -> str:
         The share is known to whole percents only: say it out of a hundred.
     """
     if share >= 0.95:
-        return f"nearly every {one}"
+        return say(f"nearly every {one}")
     if share >= 0.4:
-        return f"about {round(share * 10)} in every 10 {_plural(one)}"
+        return say(f"about {round(share * 10)} in every 10 {_plural(one)}")
     if share < 0.0005:
-        return f"fewer than 1 {one} in 2,000"
+        return say(f"fewer than 1 {one} in 2,000")
     if coarse:
         hundredths = round(share * 100)
         return (
-            f"about {hundredths} in every 100 {_plural(one)}"
+            say(f"about {hundredths} in every 100 {_plural(one)}")
             if hundredths
-            else f"fewer than 1 {one} in 100"
+            else say(f"fewer than 1 {one} in 100")
         )
-    return f"about 1 {one} in {1 / share:,.0f}" if share < 0.285 else f"about 1 {one} in 3"
+    times = 1 / share if share < 0.285 else 3
+    return say(f"about 1 {one} in {times:,.0f}")
 
 
 def name_one(unit: str) -> str:
     """Return a unit's singular: ``tons`` -> ``ton``. English only, and only the plain rule."""
-    irregular = {"people": "person", "children": "child"}
+    irregular = {"people": say("person"), "children": say("child")}
     if unit in irregular:
         return irregular[unit]
     if unit.endswith("ies"):
@@ -300,10 +367,18 @@ def name_one(unit: str) -> str:
     return unit[:-1] if unit.endswith("s") and not unit.endswith("ss") else unit
 
 
+_UNSHOWN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069\ue000\ue001]"
+)
+"""Controls, changes of direction, and the two marks that `cityai.card.speech` sets itself."""
+
+
 def clean_text(text: str) -> str:
     """Drop what no page can show: control characters and unpaired surrogates."""
     kept = re.sub(
-        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069]", "", text
+        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069\ue000\ue001]",
+        "",
+        text,
     )
     return kept.encode("utf-8", "ignore").decode("utf-8")
 
@@ -324,7 +399,7 @@ def check_link(text: str) -> str:
 
 
 def _plural(one: str) -> str:
-    irregular = {"person": "people", "child": "children"}
+    irregular = {"person": say("people"), "child": say("children")}
     if one in irregular:
         return irregular[one]
     return f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
@@ -339,36 +414,49 @@ def _trim(value: float, decimals: int) -> str:
 
 
 _SAME_SEASON = {
-    "day": "the same weekday last week",
-    "week": "the same week last year",
-    "month": "the same month last year",
+    "day": say("the same weekday last week"),
+    "week": say("the same week last year"),
+    "month": say("the same month last year"),
+}
+
+_SAME_PERIOD = {
+    "day": say("the same day last year"),
+    "week": say("the same week last year"),
+    "month": say("the same month last year"),
+}
+_LAST_PERIODS = {
+    "day": say("the average of the last days"),
+    "week": say("the average of the last weeks"),
+    "month": say("the average of the last months"),
 }
 
 
 def name_baseline(name: str, period: str) -> str:
     """Return what a baseline is called: ``the same month last year``."""
     return {
-        "city_rule": "the city's present rule",
-        "seasonal_naive": _SAME_SEASON.get(period, "the same season before"),
-        "same_period_last_year": f"the same {period} last year",
-        "recent_mean": f"the average of the last {period}s",
-        "actual_order": "the order that really happened",
-        "past_rate": "each one's own past rate",
-        "city_score": "the city's own score",
+        "city_rule": say("the city's present rule"),
+        "seasonal_naive": _SAME_SEASON.get(period, say("the same season before")),
+        "same_period_last_year": _SAME_PERIOD.get(period, say("the same period last year")),
+        "recent_mean": _LAST_PERIODS.get(period, say("the average of the last periods")),
+        "actual_order": say("the order that really happened"),
+        "past_rate": say("each one's own past rate"),
+        "city_score": say("the city's own score"),
     }.get(name, name.replace("_", " "))
 
 
 def name_candidate(name: str) -> str:
     """Return what a candidate model is called."""
     return {
-        "blend": "Weighted mean of the models below",
-        "lightgbm": "Gradient-boosted trees (LightGBM)",
-        "logistic": "Logistic regression",
-        "theta": "Theta (trend and season)",
-        "smoothing": "Exponential smoothing",
-        "trees": "Gradient-boosted trees (LightGBM)",
-        "unmitigated": "The forecast before mitigation",
-        "recalibrate": "Weighted mean of the models below, each group's level corrected",
-        "equalize": "Weighted mean of the models below, raised for groups that were missed",
-        "bounded_loss": "Weighted mean of the models below, corrected by each place's own record",
+        "blend": say("Weighted mean of the models below"),
+        "lightgbm": say("Gradient-boosted trees (LightGBM)"),
+        "logistic": say("Logistic regression"),
+        "theta": say("Theta (trend and season)"),
+        "smoothing": say("Exponential smoothing"),
+        "trees": say("Gradient-boosted trees (LightGBM)"),
+        "unmitigated": say("The forecast before mitigation"),
+        "recalibrate": say("Weighted mean of the models below, each group's level corrected"),
+        "equalize": say("Weighted mean of the models below, raised for groups that were missed"),
+        "bounded_loss": say(
+            "Weighted mean of the models below, corrected by each place's own record"
+        ),
     }.get(name, name.replace("_", " "))

@@ -14,6 +14,7 @@ from cityai.data.phrases import list_names, write_share
 from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
 from cityai.data.snapshot import Snapshot
 from cityai.findings import Finding, Status
+from cityai.messages import count_periods, say, say_n
 from cityai.spec.project import JudgedSpec, ProjectSpec
 
 SURE: Final = 3.0
@@ -61,7 +62,7 @@ def compare_areas(measures: pd.DataFrame, spec: JudgedSpec) -> Iterator[Finding]
     # The city's share stands in for the area's own, so that an area of 0 % has an error too.
     error = np.sqrt((areas["city"] * (1 - areas["city"])).clip(lower=0) / areas["n"])
     bad = areas[(areas["gap"] > limit) & (areas["gap"] > SURE * error)]
-    title = "Data of areas compared with the city's"
+    title = say("Data of areas compared with the city's")
     for (_, measure), rows in bad.groupby(keys, sort=False):
         ranked = rows.sort_values(["gap", "slice"], ascending=[False, True]).to_dict("records")
         named = [f"{r['slice']} ({write_share(r['value'])} of {r['n']:,})" for r in ranked]
@@ -69,8 +70,10 @@ def compare_areas(measures: pd.DataFrame, spec: JudgedSpec) -> Iterator[Finding]
             "quality.area_gap",
             Status.FAIL,
             title,
-            f"Clearly more than {limit:.0%} under the {write_share(ranked[0]['city'])} of the "
-            f"city, {measure}: {list_names(named)}.",
+            say(
+                f"Clearly more than {limit:.0%} under the {write_share(ranked[0]['city'])} of the "
+                f"city, {measure}: {list_names(named)}."
+            ),
             float(ranked[0]["gap"]),
             limit,
             "share",
@@ -81,7 +84,7 @@ def compare_areas(measures: pd.DataFrame, spec: JudgedSpec) -> Iterator[Finding]
             "quality.area_gap",
             Status.PASS,
             title,
-            f"No area's figure lies clearly more than {limit:.0%} under the city's.",
+            say(f"No area's figure lies clearly more than {limit:.0%} under the city's."),
             max(float(areas["gap"].max()), 0.0) if len(areas) else None,
             limit,
             "share",
@@ -93,16 +96,20 @@ def count_unknown(facts: pd.DataFrame) -> Finding:
     facts = facts[facts["fact"] == UNKNOWN_AREA]
     whole = facts[facts["slice_kind"] == "overall"].iloc[0]
     codes, rows, kept = int(whole["figure"]), int(whole["total"]), int(whole["good"])
-    title = "Areas of the data in the area table"
+    title = say("Areas of the data in the area table")
     if not rows:
-        reason = "Every area that a row names is in the area table."
+        reason = say("Every area that a row names is in the area table.")
         return Finding("quality.unknown_area", Status.PASS, title, reason, 0.0, 0.0, "rows")
     single = facts[facts["slice_kind"] == "code"]
     named = [f"{code} ({n:,})" for code, n in zip(single["slice"], single["total"], strict=True)]
-    what = "area that is" if codes == 1 else "areas that are"
-    reason = (
-        f"{rows:,} {'row names' if rows == 1 else 'rows name'} {codes:,} {what} not in the area "
-        f"table ({kept:,} of them accepted): {list_names(named, codes)}."
+    areas = list_names(named, codes)
+    naming = say_n(f"{rows:,} row names", f"{rows:,} rows name", rows)
+    reason = say_n(
+        f"{naming} {codes:,} area that is not in the area table ({kept:,} of them accepted): "
+        f"{areas}.",
+        f"{naming} {codes:,} areas that are not in the area table ({kept:,} of them accepted): "
+        f"{areas}.",
+        codes,
     )
     return Finding("quality.unknown_area", Status.FAIL, title, reason, float(rows), 0.0, "rows")
 
@@ -119,9 +126,9 @@ def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Findin
         if s.end < count or not all(bool(alone[area]) for area in s.areas)
     ]
     silences.sort(key=lambda s: (-len(s.areas), s.first, s.end))
-    code, title = "quality.silent_area", "Areas without a row for long"
+    code, title = "quality.silent_area", say("Areas without a row for long")
     if not silences:
-        reason = f"None of {len(reports):,} areas was silent for much longer than is its way."
+        reason = say(f"None of {len(reports):,} areas was silent for much longer than is its way.")
         yield Finding(code, Status.PASS, title, reason, 0.0, 0.0, "areas")
         return
     for silence in silences[:_APART]:
@@ -129,9 +136,12 @@ def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Findin
             code,
             Status.FAIL,
             title,
-            f"{len(silence.areas):,} of {len(reports):,} areas sent no row from "
-            f"{_write_span(silence, snapshot)} ({silence.end - silence.first:,} {freq}s), more "
-            f"than twice as long as ever else: {list_names(silence.areas)}.",
+            say(
+                f"{len(silence.areas):,} of {len(reports):,} areas sent no row from "
+                f"{_write_span(silence, snapshot)} "
+                f"({count_periods(silence.end - silence.first, freq)}), more than twice as long "
+                f"as ever else: {list_names(silence.areas)}."
+            ),
             float(len(silence.areas)),
             0.0,
             "areas",
@@ -147,10 +157,10 @@ def _sum_up(others: Sequence[Silence], snapshot: Snapshot, code: str, title: str
         for s in sorted(others, key=lambda s: (s.first - s.end, s.first))
     ]
     areas = {area for s in others for area in s.areas}
-    reason = f"{len(others):,} other silences of {len(areas):,} areas: {list_names(named)}."
+    reason = say(f"{len(others):,} other silences of {len(areas):,} areas: {list_names(named)}.")
     return Finding(code, Status.FAIL, title, reason, float(len(areas)), 0.0, "areas", "others")
 
 
 def _write_span(silence: Silence, snapshot: Snapshot) -> str:
     last = snapshot.periods.start(silence.end) - pd.Timedelta(days=1)
-    return f"{snapshot.periods.start(silence.first):%Y-%m-%d} to {last:%Y-%m-%d}"
+    return say(f"{snapshot.periods.start(silence.first):%Y-%m-%d} to {last:%Y-%m-%d}")

@@ -12,30 +12,31 @@ import pandas as pd
 
 from cityai.data.periods import Periods
 from cityai.errors import SpecError
+from cityai.messages import say
 from cityai.spec.project import Period
 
 CALENDAR: Final[dict[Period, dict[str, str]]] = {
     "day": {
-        "month": "month of the year",
-        "week": "week of the year",
-        "month_day": "day of the month",
-        "weekday": "day of the week (0 is Monday)",
-        "working_days": "a working day (1) or not (0)",
-        "holidays": "a public holiday (1) or not (0)",
-        "days_to_holiday": "days to the nearest public holiday (negative: after it)",
+        "month": say("month of the year"),
+        "week": say("week of the year"),
+        "month_day": say("day of the month"),
+        "weekday": say("day of the week (0 is Monday)"),
+        "working_days": say("a working day (1) or not (0)"),
+        "holidays": say("a public holiday (1) or not (0)"),
+        "days_to_holiday": say("days to the nearest public holiday (negative: after it)"),
     },
     "week": {
-        "month": "month of the year",
-        "week": "week of the year",
-        "working_days": "working days in the week",
-        "holidays": "public holidays in the week",
-        "days_to_holiday": "days to the nearest public holiday (negative: after it)",
+        "month": say("month of the year"),
+        "week": say("week of the year"),
+        "working_days": say("working days in the week"),
+        "holidays": say("public holidays in the week"),
+        "days_to_holiday": say("days to the nearest public holiday (negative: after it)"),
     },
     "month": {
-        "month": "month of the year",
-        "days": "days in the month",
-        "working_days": "working days in the month",
-        "holidays": "public holidays in the month",
+        "month": say("month of the year"),
+        "days": say("days in the month"),
+        "working_days": say("working days in the month"),
+        "holidays": say("public holidays in the month"),
     },
 }
 """By length of period: the columns that vary, each in a reader's words."""

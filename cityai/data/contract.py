@@ -18,24 +18,25 @@ import pandera.pandas as pa
 
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError, SpecError
+from cityai.messages import say
 from cityai.spec.project import ColumnSpec, ColumnType
 
 MISSING: Final = "missing"
 NOT_OF_TYPE: Final[dict[ColumnType, str]] = {
-    "text": "not a text",
-    "integer": "not a whole number",
-    "number": "not a number",
-    "boolean": "not true or false",
-    "date": "not a date",
-    "datetime": "not a moment",
+    "text": say("not a text"),
+    "integer": say("not a whole number"),
+    "number": say("not a number"),
+    "boolean": say("not true or false"),
+    "date": say("not a date"),
+    "datetime": say("not a moment"),
 }
-BELOW: Final = "below the least allowed value"
-ABOVE: Final = "above the largest allowed value"
-NOT_ALLOWED: Final = "not one of the allowed values"
-NO_MATCH: Final = "does not match the pattern"
+BELOW: Final = say("below the least allowed value")
+ABOVE: Final = say("above the largest allowed value")
+NOT_ALLOWED: Final = say("not one of the allowed values")
+NO_MATCH: Final = say("does not match the pattern")
 OUT_OF_RANGE: Final = (BELOW, ABOVE, NOT_ALLOWED, NO_MATCH)
 """Reasons that pandera judges too."""
-OUT_OF_YEARS: Final = "outside the years 1900 to 2199"
+OUT_OF_YEARS: Final = say("outside the years 1900 to 2199")
 _DTYPES: Final[dict[ColumnType, str]] = {
     "text": "str",
     "integer": "Int64",

@@ -13,6 +13,7 @@ from cityai.columns import AREA, ENTITY
 from cityai.data.given import Given
 from cityai.data.groups import Membership, build_membership
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.project import DimensionSpec
 
@@ -110,17 +111,19 @@ def _find_patterns(described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 def _find_unknown(place: pd.Series, areas: pd.DataFrame | None) -> tuple[Finding, ...]:
     if areas is None:
         return ()
-    title = "Every row lies in a known area"
+    title = say("Every row lies in a known area")
     unknown = place.notna() & ~place.isin(areas.index)
     count, total = int(unknown.sum()), len(place)
     if count:
         named = ", ".join(f"'{a}'" for a in sorted(set(place[unknown]))[:3])
-        reason = (
+        reason = say(
             f"{count:,} of {total:,} rows lie in areas that the area table does not list: {named}."
         )
         return (
             Finding("audit.unknown_area", Status.FAIL, title, reason, count / total, 0.0, "share"),
         )
     return (
-        Finding("audit.unknown_area", Status.PASS, title, "The area table lists every row's area."),
+        Finding(
+            "audit.unknown_area", Status.PASS, title, say("The area table lists every row's area.")
+        ),
     )

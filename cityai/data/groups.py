@@ -12,12 +12,13 @@ import pandas as pd
 from cityai.columns import AREA, ENTITY, NOT_RECORDED
 from cityai.data.bands import cut_numbers
 from cityai.errors import DataError, SpecError, suggest_name
+from cityai.messages import say
 from cityai.spec.project import DimensionSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.snapshot import Snapshot
 
-CAVEAT = (
+CAVEAT = say(
     "Shares of the residents of whole areas: the figure is what the average resident of the group "
     "experiences if all residents of an area fare alike; it says nothing about single persons."
 )

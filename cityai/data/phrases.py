@@ -7,14 +7,16 @@ from typing import Final
 
 import numpy as np
 
+from cityai.messages import say
+
 MOST_NAMED: Final = 10
 
 
 def list_names(names: Sequence[str], count: int | None = None) -> str:
     """Name the first ten, and count the others; `count` when not all names are given."""
     others = (len(names) if count is None else count) - MOST_NAMED
-    more = f" and {others:,} more" if others > 0 else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    named = ", ".join(names[:MOST_NAMED])
+    return say(f"{named} and {others:,} more") if others > 0 else named
 
 
 def write_share(value: float) -> str:

@@ -18,6 +18,7 @@ from cityai.data.phrases import list_names, write_share
 from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.data.snapshot import RowCounts, Snapshot
 from cityai.findings import Finding, Status, sort_findings
+from cityai.messages import count_periods, name_periods, say
 from cityai.spec.policy import QualityLimits
 from cityai.spec.project import JudgedSpec, ProjectSpec
 
@@ -29,19 +30,19 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
     "timeliness",
 )
 FACTS: Final[dict[str, tuple[Dimension, str]]] = {
-    "filled": ("completeness", "cells filled"),
-    "contract": ("accuracy", "rows that keep the contract"),
-    "valid": ("accuracy", "cells of the declared type and range"),
-    "in_range": ("accuracy", "values within the allowed range"),
-    "covariate": ("accuracy", "rows that keep the contract of the covariate"),
-    "unique": ("consistency", "rows without a repeated key"),
-    "one_spelling": ("consistency", "texts in one spelling"),
-    "known_after": ("consistency", "rows known after they happened"),
-    "area_known": ("consistency", "rows whose area is in the area table"),
-    "on_time": ("timeliness", "rows known within the reporting delay"),
+    "filled": ("completeness", say("cells filled")),
+    "contract": ("accuracy", say("rows that keep the contract")),
+    "valid": ("accuracy", say("cells of the declared type and range")),
+    "in_range": ("accuracy", say("values within the allowed range")),
+    "covariate": ("accuracy", say("rows that keep the contract of the covariate")),
+    "unique": ("consistency", say("rows without a repeated key")),
+    "one_spelling": ("consistency", say("texts in one spelling")),
+    "known_after": ("consistency", say("rows known after they happened")),
+    "area_known": ("consistency", say("rows whose area is in the area table")),
+    "on_time": ("timeliness", say("rows known within the reporting delay")),
 }
 """Dimension and words of each fact."""
-PRESENT: Final = "periods with a row"
+PRESENT: Final = say("periods with a row")
 DELAY: Final = "median_delay_days"
 MEASURES: Final = ("dimension", "measure", "slice", "value", "n", "limit", "status")
 SILENCE: Final = 4
@@ -121,7 +122,7 @@ def measure_facts(facts: pd.DataFrame, limits: QualityLimits, least: int) -> pd.
     for fact in facts.to_dict("records"):
         name, column, total = fact["fact"], fact["column"], fact["total"]
         if name == DELAY:
-            dimension, words = "timeliness", "median days until known"
+            dimension, words = "timeliness", say("median days until known")
             value, limit, status = fact["figure"], np.nan, Status.NOT_APPLICABLE
         else:
             dimension, words = FACTS.get(name, ("completeness", name))
@@ -166,7 +167,7 @@ def _measure_presence(snapshot: Snapshot, spec: ProjectSpec) -> pd.DataFrame:
                 "area": _list_slices(snapshot, first.index),
             }
         )
-        words = f"{spec.question.entity.label} and period pairs with a row"
+        words = say(f"{spec.question.entity.label} and period pairs with a row")
         total = table[["good", "total"]].sum()
         rows.append((words, "", "overall", EVERYWHERE, total["good"], total["total"]))
         if spec.question.entity.area is not None:
@@ -211,11 +212,11 @@ def judge_dimensions(
     for dimension in DIMENSIONS:
         rows = overall[(overall["dimension"] == dimension) & overall["value"].notna()]
         limit = float(getattr(limits, dimension))
-        title = f"{dimension.capitalize()} of the data"
+        title = say(f"{dimension.capitalize()} of the data")
         if rows.empty:
-            reason = "Nothing in the data lets it be measured."
+            reason = say("Nothing in the data lets it be measured.")
             if dimension == "timeliness":
-                reason = (
+                reason = say(
                     "When a row was known is declared as a fixed lag, not recorded, so it cannot "
                     "be measured."
                 )
@@ -229,8 +230,10 @@ def judge_dimensions(
                 f"quality.{dimension}",
                 Status.FAIL,
                 title,
-                f"{write_share(row['value'])} of {row['n']:,}: {row['measure']}; at least "
-                f"{limit:.0%} is asked.",
+                say(
+                    f"{write_share(row['value'])} of {row['n']:,}: {row['measure']}; at least "
+                    f"{limit:.0%} is asked."
+                ),
                 float(row["value"]),
                 limit,
                 "share",
@@ -241,8 +244,10 @@ def judge_dimensions(
                 f"quality.{dimension}",
                 Status.PASS,
                 title,
-                f"The least figure is {write_share(worst['value'])} ({worst['measure']}); at least "
-                f"{limit:.0%} is asked.",
+                say(
+                    f"The least figure is {write_share(worst['value'])} ({worst['measure']}); at "
+                    f"least {limit:.0%} is asked."
+                ),
                 float(worst["value"]),
                 limit,
                 "share",
@@ -260,14 +265,15 @@ def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
     is_silent = (silence >= SILENCE) & (silence > 2 * longest) & (size >= LEAST_PERIODS)
     names = sorted(silence.index[is_silent])
     what = spec.question.entity.label_plural
-    title = "Silent sources"
+    title = say("Silent sources")
     freq = snapshot.periods.freq
     if not names:
-        reason = f"None of {len(size):,} {what} stopped sending rows before the end."
+        reason = say(f"None of {len(size):,} {what} stopped sending rows before the end.")
         return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
-    reason = (
-        f"{len(names):,} of {len(size):,} {what} sent no row in the last {SILENCE} {freq}s or "
-        f"more, longer than they ever did before: {list_names(names)}."
+    reason = say(
+        f"{len(names):,} of {len(size):,} {what} sent no row in the last "
+        f"{count_periods(SILENCE, freq)} or more, longer than they ever did before: "
+        f"{list_names(names)}."
     )
     observed = float(len(names))
     return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
@@ -282,18 +288,26 @@ def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) ->
     is_declared = empty[PERIOD_START].isin(periods.starts()[touched])
     known = int(is_declared.sum())
     empty = empty[~is_declared]
-    title = f"{freq.capitalize()}s without any row"
-    unit = f"{freq}s"
+    unit = name_periods(freq)
+    title = say(f"{unit.capitalize()} without any row")
     if empty.empty:
-        reason = f"Every one of {len(by_period) - known:,} {freq}s has a row."
+        reason = say(f"Every one of {count_periods(len(by_period) - known, freq)} has a row.")
         if known:
-            reason += f" {known} more lie in declared outages and count as missing, not as zero."
+            reason += " " + say(
+                f"{known} more lie in declared outages and count as missing, not as zero."
+            )
         return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
     days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
     reason = (
-        f"{len(empty):,} of {len(by_period):,} {freq}s have no row at all, beginning "
-        f"{list_names(days)}. They count as they are. If nobody measured, declare `data.outages`; "
-        "if the last date of the data is a typing error, set `data.until`."
+        say(
+            f"{len(empty):,} of {count_periods(len(by_period), freq)} have no row at all, "
+            f"beginning {list_names(days)}."
+        )
+        + " "
+        + say(
+            "They count as they are. If nobody measured, declare `data.outages`; if the last date "
+            "of the data is a typing error, set `data.until`."
+        )
     )
     observed = float(len(empty))
     return Finding("quality.empty_period", Status.FAIL, title, reason, observed, 0.0, unit)

@@ -12,6 +12,7 @@ from cityai.data.judged import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError
+from cityai.messages import say
 from cityai.spec.project import AskedSpec
 
 SHOWN_REJECTS: Final = 3
@@ -120,7 +121,7 @@ def list_rejects(
                     ROW_NUMBER: repeats["n"],
                     "column": "",
                     "value": repeats["key"],
-                    "reason": [f"repeats the key of row {kept}" for kept in repeats["kept"]],
+                    "reason": [say(f"repeats the key of row {kept}") for kept in repeats["kept"]],
                 }
             )
         )

@@ -17,6 +17,7 @@ from cityai.data.periods import Periods
 from cityai.data.source import REJECT_COLUMNS, SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame, list_none
 from cityai.errors import DataError
+from cityai.messages import say
 from cityai.spec.city import AreasSpec
 from cityai.spec.load import Project
 from cityai.spec.load_audit import AuditOrder
@@ -269,7 +270,7 @@ def _describe_first(frame: pd.DataFrame, contract: Contract) -> str:
         if len(bad):
             row = bad.iloc[0]
             return f"row {row['n']}: '{name}' is {row[f'x{i}']!r} ({row[f'r{i}']})"
-    return "rows with as many cells as the header"
+    return say("rows with as many cells as the header")
 
 
 def _combine(good: pd.DataFrame, spec: CovariateSpec, periods: Periods) -> pd.DataFrame:

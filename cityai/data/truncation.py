@@ -15,6 +15,7 @@ from cityai.data.rows import LEVEL, MATURE_AT, Rows, build_rows
 from cityai.data.snapshot import Snapshot, cut_snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.load import Project
 from cityai.spec.policy import PolicySpec
 
@@ -62,10 +63,10 @@ def check_truncation(
     DataError
         When one of the project's own functions gives no number at any origin.
     """
-    title = "Features at a moment use only what was known then"
+    title = say("Features at a moment use only what was known then")
     asked = np.flatnonzero(panel.active.any(axis=1))
     if not asked.size:
-        return Finding(TRUNCATION, Status.NOT_ENOUGH, title, "No entity is ever asked about.")
+        return Finding(TRUNCATION, Status.NOT_ENOUGH, title, say("No entity is ever asked about."))
     plan = plan_features(panel, snapshot, project.spec)
     sample = np.unique(asked[np.linspace(0, asked.size - 1, min(n_origins, asked.size), dtype=int)])
     whole = build_rows(panel, snapshot, project, sample.tolist(), plan)
@@ -76,13 +77,17 @@ def check_truncation(
         expected = whole.table[whole.table[ORIGIN] == origin].reset_index(drop=True)
         for name, where in _find_differences(expected, cut.table).items():
             differing.setdefault(name, f"{where} on {panel.periods.start(origin):%Y-%m-%d}")
-    count = f"{len(whole.features)} features at {sample.size} moments ({len(whole.table):,} rows)"
+    count = say(
+        f"{len(whole.features)} features at {sample.size} moments ({len(whole.table):,} rows)"
+    )
     if not differing:
-        reason = f"{count} are the same, to the last bit, when everything known later is removed."
+        reason = say(
+            f"{count} are the same, to the last bit, when everything known later is removed."
+        )
         return Finding(TRUNCATION, Status.PASS, title, reason, 0.0, 0.0, "features")
     name, where = next(iter(differing.items()))
     said = whole.labels.get(name, name)
-    reason = (
+    reason = say(
         f"{len(differing)} of {count} change when everything known later is removed; the first is "
         f"'{name}' ({said}) for {where}. It looks into the future."
     )
@@ -169,7 +174,7 @@ def check_leaks(rows: Rows, panel: Panel, policy: PolicySpec) -> Finding:
         ``time.near_perfect``: fail with the features beyond the limit, pass with the largest, not
         enough evidence when no entity has twenty mature rows at one step.
     """
-    title = "No single feature tells the target almost perfectly"
+    title = say("No single feature tells the target almost perfectly")
     limit = policy.near_perfect
     found: dict[str, float] = {}
     for step in sorted({1, int(rows.table[STEP].max())} if len(rows.table) else ()):
@@ -177,21 +182,22 @@ def check_leaks(rows: Rows, panel: Panel, policy: PolicySpec) -> Finding:
             found[name] = float(np.fmax(found.get(name, np.nan), figure))
     known = {name: figure for name, figure in found.items() if not np.isnan(figure)}
     if not known:
-        reason = f"No entity has {LEAST_ROWS} rows with a final label to look at."
+        reason = say(f"No entity has {LEAST_ROWS} rows with a final label to look at.")
         return Finding(NEAR_PERFECT, Status.NOT_ENOUGH, title, reason, None, limit, "correlation")
     ranked = sorted(known, key=lambda name: (-known[name], name))
     worst = ranked[0]
     leaks = [name for name in ranked if known[name] > limit]
-    said = f"'{worst}' ({rows.labels[worst]})"
+    said = say(f"'{worst}' ({rows.labels[worst]})")
     if leaks:
-        status, others = Status.FAIL, f" and {len(leaks) - 1} more" if len(leaks) > 1 else ""
-        reason = (
-            f"{said}{others} tells the target almost perfectly (correlation {known[worst]:.4f}, "
+        status, others = Status.FAIL, len(leaks) - 1
+        said = say(f"{said} and {others} more") if others else said
+        reason = say(
+            f"{said} tells the target almost perfectly (correlation {known[worst]:.4f}, "
             f"limit {limit}): it is likely to hold the answer itself."
         )
     else:
         status = Status.PASS
-        reason = (
+        reason = say(
             f"The nearest is {said}, with a correlation of {known[worst]:.3f} beyond what recent "
             f"values and the season tell (limit {limit})."
         )

@@ -24,6 +24,7 @@ from cityai.columns import (
 )
 from cityai.errors import SpecError, TimeError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.modeling.blend import learn_weights, mix_forecasts
 from cityai.modeling.final import FinalModel, build_final
 from cityai.modeling.forecasters import (
@@ -340,9 +341,11 @@ def _judge_calibration(folds: Folds, spec: ProjectSpec) -> Finding:
     return Finding(
         code="backtest.calibration",
         status=Status.PASS if had >= wanted else Status.NOT_ENOUGH,
-        title="Origins that weights and intervals are learnt from",
-        reason=f"{had} of the {wanted} earlier origins that the project asks for fit into the "
-        "history before the first test fold.",
+        title=say("Origins that weights and intervals are learnt from"),
+        reason=say(
+            f"{had} of the {wanted} earlier origins that the project asks for fit into the "
+            "history before the first test fold."
+        ),
         observed=float(had),
         limit=float(wanted),
         unit="origins",
@@ -355,10 +358,12 @@ def _judge_rows(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
     return Finding(
         code="backtest.rows",
         status=Status.PASS,
-        title="Rows asked about and rows scored",
-        reason=f"{len(table)} rows of {table[ENTITY].nunique()} entities were asked about in the "
-        f"test folds; {len(measured)} were scored, {unmeasured} were never measured, and "
-        f"{left_out - unmeasured} could not be forecast for want of any history.",
+        title=say("Rows asked about and rows scored"),
+        reason=say(
+            f"{len(table)} rows of {table[ENTITY].nunique()} entities were asked about in the "
+            f"test folds; {len(measured)} were scored, {unmeasured} were never measured, and "
+            f"{left_out - unmeasured} could not be forecast for want of any history."
+        ),
         observed=float(left_out),
         unit="rows",
     )

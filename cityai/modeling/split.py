@@ -11,6 +11,7 @@ import pandas as pd
 from cityai.data.periods import Periods
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def check_folds(folds: Folds, panel: Panel) -> Finding:
     if any(b <= a for a, b in pairwise(origins)):
         broken.append(0)
     tests = folds.test
-    said = (
+    said = say(
         f"{len(tests)} test folds from {folds.periods.start(tests[0].test_first):%Y-%m-%d} to "
         f"{folds.periods.start(tests[-1].test_last + 1):%Y-%m-%d}, after {len(folds.calibration)} "
         f"earlier origins for weights and intervals; labels end {panel.delay} periods before "
@@ -174,8 +175,8 @@ def check_folds(folds: Folds, panel: Panel) -> Finding:
     return Finding(
         code="time.folds",
         status=Status.FAIL if broken else Status.PASS,
-        title="Order of time in the folds",
-        reason=f"Folds {broken} learn from labels that were not mature." if broken else said,
+        title=say("Order of time in the folds"),
+        reason=say(f"Folds {broken} learn from labels that were not mature.") if broken else said,
         observed=float(len(broken)),
         limit=0.0,
         unit="folds",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cityai.card.pages import HTML, JSON, MARKDOWN
+from cityai.card.pages import JSON, MARKDOWN
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
 from cityai.track.door import call_mlflow
@@ -71,7 +71,9 @@ class Outcome:
         All findings of the run.
     run_digest, data_digest, spec_digest, git_commit : str
         What the run was made from.
-    html, markdown, json : str
+    pages : dict of str to str
+        File name to HTML: the card in each language.
+    markdown, json : str
         The card.
     final : Loggable or None
         The model to log.
@@ -91,7 +93,7 @@ class Outcome:
     data_digest: str
     spec_digest: str
     git_commit: str
-    html: str
+    pages: dict[str, str]
     markdown: str
     json: str
     final: Loggable | None = None
@@ -247,7 +249,7 @@ def _log_dataset(run: TrackedRun, outcome: Outcome) -> None:
 
 def _log_card(run: TrackedRun, outcome: Outcome) -> None:
     with tempfile.TemporaryDirectory(prefix="cityai-") as folder:
-        contents = {HTML: outcome.html, MARKDOWN: outcome.markdown, JSON: outcome.json}
+        contents = {**outcome.pages, MARKDOWN: outcome.markdown, JSON: outcome.json}
         for name, text in contents.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
         run.tracking.client.log_artifacts(run.run_id, folder, CARD)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cityai.card.figures import draw_figures
-from cityai.card.render import render_html, render_markdown
+from cityai.card.render import render_html, render_markdown, render_pages
 from cityai.card.render.markdown import escape_markdown
 
 spec = importlib.util.spec_from_file_location(
@@ -107,9 +107,9 @@ def hostile_pages(draft_city):
 @pytest.mark.slow
 def test_no_payload_becomes_active(hostile_pages):
     for texts, record in hostile_pages:
-        page = render_html(record, draw_figures(record))
-        assert test_render.find_active(page) == [], texts
-        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", page)
+        for page in render_pages(record, draw_figures(record)).values():
+            assert test_render.find_active(page) == [], texts
+            assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ue000\ue001]", page)
 
 
 @pytest.mark.parametrize("text", PAYLOADS)
@@ -117,6 +117,7 @@ def test_no_word_becomes_active(text, draft_city):
     record = draft_city(words=make_words(text), reuse=True).record
     page = render_html(record)
     assert test_render.find_active(page) == []
+    assert test_render.find_active(render_html(record, language="fr")) == []
     for tag, attributes in test_render.Page(page).tags:
         if tag == "a":
             assert "evil.example" not in (attributes["href"] or "") or re.fullmatch(

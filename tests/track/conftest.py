@@ -137,7 +137,7 @@ def make_outcome(**changes: Any) -> Outcome:
         "data_digest": "2" * 64,
         "spec_digest": "3" * 64,
         "git_commit": "4" * 40,
-        "html": "<p>card",
+        "pages": {"card.html": "<p>card"},
         "markdown": "# Card\n\n" + "A paragraph.\n\n" * 1000,
         "json": "{}",
         "rows": 1234,

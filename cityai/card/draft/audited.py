@@ -18,13 +18,14 @@ from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, 
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
+from cityai.messages import say
 from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.proxies import Proxies
 
-SOURCE = "audit.table, from the saved predictions and the groups' shares"
+SOURCE = say("audit.table, from the saved predictions and the groups' shares")
 
 
 def draft_fairness(audit: Audit, spec: JudgedSpec, proxies: Proxies | None = None) -> FairnessPart:
@@ -181,7 +182,7 @@ def _list_folds(
             value=round_figure(row["value"], unit_of(row["metric"], spec), None),
             unit=unit_of(row["metric"], spec),
             slice={row["dimension"]: row["group"], "fold": str(as_count(row["fold"]))},
-            source="audit.by_fold, from the saved predictions and the groups' shares",
+            source=say("audit.by_fold, from the saved predictions and the groups' shares"),
         )
         for row in table.to_dict("records")
         if row["metric"] in spec.limits

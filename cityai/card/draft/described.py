@@ -34,16 +34,19 @@ from cityai.card.record.measured import (
 )
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.findings import Finding
+from cityai.messages import name_periods, say
 from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
 
 KINDS = {
-    "demand": "Demand forecast: how much of something, where, in the coming periods",
-    "risk": "Ranked list: how likely something is for each case, and which come first",
-    "amount": "Predictions made by somebody else: how much of something, where",
-    "yes/no": "Predictions made by somebody else: whether something happens, and who is selected",
+    "demand": say("Demand forecast: how much of something, where, in the coming periods"),
+    "risk": say("Ranked list: how likely something is for each case, and which come first"),
+    "amount": say("Predictions made by somebody else: how much of something, where"),
+    "yes/no": say(
+        "Predictions made by somebody else: whether something happens, and who is selected"
+    ),
 }
 
 
@@ -105,12 +108,12 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
     unit = spec.question.unit
     schema = {
         ENTITY: spec.question.entity.label,
-        AS_OF: "moment at which the forecast was made",
-        STEP: f"{spec.question.period}s ahead, from 1",
-        PERIOD_START: f"first day of the {spec.question.period} that is forecast",
-        Y_PRED: f"forecast, in {unit}",
-        Y_LOW: f"low end of the range, in {unit}",
-        Y_HIGH: f"high end of the range, in {unit}",
+        AS_OF: say("moment at which the forecast was made"),
+        STEP: say(f"{name_periods(spec.question.period)} ahead, from 1"),
+        PERIOD_START: say(f"first day of the {spec.question.period} that is forecast"),
+        Y_PRED: say(f"forecast, in {unit}"),
+        Y_LOW: say(f"low end of the range, in {unit}"),
+        Y_HIGH: say(f"high end of the range, in {unit}"),
     }
     return PublicationPart(**copy_words(spec.words.publication), table_schema=schema)
 

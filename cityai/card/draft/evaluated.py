@@ -31,6 +31,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.findings import Finding
+from cityai.messages import say
 from cityai.spec.project import JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 FORECAST = "forecast"
 CITY_RULE = "city_rule"
-SOURCE = "evaluation.metrics, from the saved predictions"
+SOURCE = say("evaluation.metrics, from the saved predictions")
 BY_FOLD_OR_STEP = ("wape", "bias", "under_forecast_share", "coverage")
 BY_PLACE = ("wape", "under_forecast_share", "bias", "coverage")
 
@@ -218,7 +219,7 @@ def _list_comparisons(table: pd.DataFrame, spec: ProjectSpec) -> tuple[Compariso
                 blocks=as_count(row.get("n_blocks")),
                 status=read_status(row["verdict"]),
                 sentence=as_text(row.get("sentence")),
-                source="evaluation.comparisons, from the saved predictions",
+                source=say("evaluation.comparisons, from the saved predictions"),
             )
         )
     return tuple(kept)
@@ -330,7 +331,7 @@ def _list_places(
 
 def _hide_number(number: Number) -> Number:
     nothing = dict.fromkeys(("value", "low", "high", "n"))
-    return number.model_copy(update={**nothing, "reason": "Not shown: too few."})
+    return number.model_copy(update={**nothing, "reason": say("Not shown: too few.")})
 
 
 def _name_places(facts: RunFacts, kind: str) -> dict[str, str]:

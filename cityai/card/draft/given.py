@@ -28,12 +28,13 @@ from cityai.card.words import name_baseline
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
 from cityai.data.given import ASKED, DECISION, Given
 from cityai.findings import Finding
+from cityai.messages import say
 from cityai.spec.audit_file import AuditFileSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
 
-SOURCE = "audit.table, from the predictions that were handed over"
+SOURCE = say("audit.table, from the predictions that were handed over")
 TOLD = ("wape", "bias", "selection_rate", "false_negative_rate", "false_positive_rate")
 
 
@@ -87,7 +88,7 @@ def draft_given_card(
     told = tuple(f"{f.title}. {f.reason}" for f in findings if f.code == REPRESENTATION)
     fairness = fairness.model_copy(update={"representation": told})
     table = handed.given.table
-    scale = (
+    scale = say(
         f"{len(table):,} predictions about {table[ENTITY].nunique():,} "
         f"{spec.predictions.label_plural} ({spec.unit})"
     )
@@ -146,34 +147,38 @@ def _draft_data(facts: RunFacts, spec: AuditFileSpec, handed: GivenFacts) -> Dat
         roles=("audit",),
         first=days.min().date() if dated and len(days) else None,
         last=days.max().date() if dated and len(days) else None,
-        grain=f"one row a prediction about one {spec.predictions.label}",
+        grain=say(f"one row a prediction about one {spec.predictions.label}"),
         rows_read=given.read,
         rows_out_of_scope=0,
         rows_rejected=given.rejected,
         rows_accepted=len(given.table),
         columns=tuple(spec.contract),
-        known_rule="Not known: the predictions came as they are.",
-        cleaning=("A row whose cells are not of the declared kind is refused and counted.",),
+        known_rule=say("Not known: the predictions came as they are."),
+        cleaning=(say("A row whose cells are not of the declared kind is refused and counted."),),
         quality=(),
         rejected=described.count_rejects(given.rejects),
         by_period=(),
         in_words=(
-            f"{given.read:,} rows were read: {len(given.table):,} used, {given.rejected:,} refused."
-            f" {int(given.table[Y_TRUE].notna().sum()):,} have a known outcome.",
+            say(
+                f"{given.read:,} rows were read: {len(given.table):,} used, {given.rejected:,} "
+                "refused."
+            )
+            + " "
+            + say(f"{given.table[Y_TRUE].notna().sum():,} have a known outcome."),
         ),
     )
 
 
 def _draft_model(facts: RunFacts, spec: AuditFileSpec) -> ModelPart:
     given = spec.predictions
-    made_by = given.made_by or "somebody else"
+    made_by = given.made_by or say("somebody else")
     return ModelPart(
         name="given",
         version=facts.data_digest[:12],
-        type=f"Predictions made by {made_by}; how is not known to this record",
+        type=say(f"Predictions made by {made_by}; how is not known to this record"),
         self_learning=False,
         inputs=(),
-        output=f"{given.unit}, {given.kind}, one for each {given.label}",
+        output=say(f"{given.unit}, {given.kind}, one for each {given.label}"),
         horizon=0,
         period="period",
         unit=given.unit,
@@ -236,26 +241,35 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
 
 def _excuse_silence(given: Given) -> str:
     if given.table[Y_TRUE].isna().all():
-        return "No outcome is known yet, so nobody can say how good they are."
-    return "There are too few rows to show how good they are."
+        return say("No outcome is known yet, so nobody can say how good they are.")
+    return say("There are too few rows to show how good they are.")
 
 
 def _describe_design(spec: AuditFileSpec, given: Given) -> tuple[str, ...]:
-    made_by = spec.predictions.made_by or "somebody else"
+    made_by = spec.predictions.made_by or say("somebody else")
     table = given.table
     said = [
-        f"These predictions were made by {made_by} and judged as they came: no model was fitted. "
-        "Whether they were made before the outcome was known cannot be seen from the file."
+        say(
+            f"These predictions were made by {made_by} and judged as they came: no model was "
+            "fitted."
+        )
+        + " "
+        + say("Whether they were made before the outcome was known cannot be seen from the file.")
     ]
     known, total = int(table[Y_TRUE].notna().sum()), len(table)
     if known < total:
         said.append(
-            f"{known:,} of {total:,} rows have a known outcome; every figure that needs one rests "
-            "on those alone."
+            say(
+                f"{known:,} of {total:,} rows have a known outcome; every figure that needs one "
+                "rests on those alone."
+            )
         )
     column = DECISION if spec.predictions.kind == "yes/no" else Y_PRED
     missing = int(table[column].isna().sum())
     if missing:
-        word = "decision" if column == DECISION else "prediction"
-        said.append(f"{missing:,} of {total:,} rows have no {word}.")
+        said.append(
+            say(f"{missing:,} of {total:,} rows have no decision.")
+            if column == DECISION
+            else say(f"{missing:,} of {total:,} rows have no prediction.")
+        )
     return tuple(said)

@@ -21,6 +21,7 @@ from cityai.card.record.measured import (
 )
 from cityai.card.words import name_baseline, name_candidate
 from cityai.columns import BASELINE, CANDIDATE
+from cityai.messages import say
 from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def draft_model(
         type=name_candidate(predictions.chosen),
         self_learning=False,
         inputs=tuple(Input(name=f, label=facts.feature_labels.get(f, f)) for f in features),
-        output=f"{question.unit} per {question.entity.label} and {question.period}, with a range",
+        output=say(
+            f"{question.unit} per {question.entity.label} and {question.period}, with a range"
+        ),
         horizon=question.horizon,
         period=question.period,
         unit=question.unit,
@@ -101,11 +104,11 @@ def _list_parameters(spec: ProjectSpec) -> dict[str, str]:
 def write_parameter(value: object) -> str:
     """Write a choice of the specification for readers."""
     if value is None:
-        return "chosen by period"
+        return say("chosen by period")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, tuple):
-        return ", ".join(str(v) for v in value) or "none"
+        return ", ".join(str(v) for v in value) or say("none")
     return str(value)
 
 

@@ -10,15 +10,18 @@ from cityai.card.draft.evaluated import as_number
 from cityai.card.draft.rounding import round_figure
 from cityai.card.record.options import OptionGroup, OptionResult, OptionsPart
 from cityai.findings import Status
+from cityai.messages import say, say_n
 
 if TYPE_CHECKING:
     from cityai.assessment.mitigation import Mitigation
     from cityai.spec.project import ProjectSpec
 
-SOURCE = "mitigation, from the saved predictions and the corrections learnt before each replay"
-HIDDEN = "Not shown: too few are behind the group that is farthest behind."
+SOURCE = say("mitigation, from the saved predictions and the corrections learnt before each replay")
+HIDDEN = say("Not shown: too few are behind the group that is farthest behind.")
 ENDS = ("", "_low", "_high")
-UNDECIDED = "No choice has been written down yet; the forecast on this page is the unchanged one."
+UNDECIDED = say(
+    "No choice has been written down yet; the forecast on this page is the unchanged one."
+)
 
 
 def draft_options(
@@ -106,11 +109,20 @@ def _describe(
 ) -> tuple[str, ...]:
     tried = list(dict.fromkeys(o.name for o in options if o.name != "none"))
     own = [o for o in options if o.name == choice]
-    said = [f"{len(tried)} ways to close the gap were tried on the same replays."]
-    decided = f"Decided by: {decided_by or 'not said'}. The reason given: {reason}"
+    said = [
+        say_n(
+            f"{len(tried)} way to close the gap was tried on the same replays.",
+            f"{len(tried)} ways to close the gap were tried on the same replays.",
+            len(tried),
+        )
+    ]
+    who = decided_by or say("not said")
+    decided = say(f"Decided by: {who}. The reason given: {reason}")
     if choice == "none":
-        said.append(f"None of them was chosen. {decided}" if reason else UNDECIDED)
+        none = say("None of them was chosen.")
+        said.append(f"{none} {decided}" if reason else UNDECIDED)
     else:
-        said.append(f"Chosen: {own[0].label}. {decided}")
+        chosen = say(f"Chosen: {own[0].label}.")
+        said.append(f"{chosen} {decided}")
     said += [o.sentence for o in own if choice != "none" or o is own[0]]
     return tuple(said)

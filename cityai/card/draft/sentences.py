@@ -19,6 +19,7 @@ from cityai.card.record.part import Number
 from cityai.card.words import PAIR, describe_metric, name_one, say_share, write_count, write_number
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
+from cityai.messages import count_periods, say, say_n
 from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
@@ -39,29 +40,36 @@ def describe_accuracy(
     error = overall.get(("forecast", "wape"))
     if error is not None:
         said.append(
-            f"Added up, the forecasts were off by {write_number(error, 'share')} of what happened: "
-            f"{say_share(error, one)}."
+            say(
+                f"Added up, the forecasts were off by {write_number(error, 'share')} of what "
+                f"happened: {say_share(error, one)}."
+            )
         )
     other = overall.get((f"{BASELINE}{practice}", "wape"))
     if error is not None and other is not None:
-        word = "less" if error < other else "more" if error > other else "the same"
-        than = "as" if word == "the same" else "than"
-        told = (
-            f"That is {word} {than} {label}, which was off by {write_number(other, 'share')}: "
-            f"{say_share(other, one)}."
-        )
+        off = say(f"{write_number(other, 'share')}: {say_share(other, one)}")
+        if error < other:
+            told = say(f"That is less than {label}, which was off by {off}.")
+        elif error > other:
+            told = say(f"That is more than {label}, which was off by {off}.")
+        else:
+            told = say(f"That is the same as {label}, which was off by {off}.")
         status = {c.baseline: c.status for c in comparisons if c.metric == "wape"}.get(practice)
-        if status not in {"pass", "fail"} and word != "the same":
-            told += " The test cannot say whether this would hold at other times."
+        if status not in {"pass", "fail"} and error != other:
+            told += " " + say("The test cannot say whether this would hold at other times.")
         said.append(told)
     missed = overall.get(("forecast", "under_forecast_share"))
     if missed is not None:
-        said.append(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
+        said.append(
+            say(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
+        )
     held = overall.get(("forecast", "coverage"))
     if held is not None:
         said.append(
-            f"The actual value lay inside the stated range {write_number(held, 'share')} of the "
-            f"time; it is meant to be {write_number(spec.models.coverage, 'share')}."
+            say(
+                f"The actual value lay inside the stated range {write_number(held, 'share')} of "
+                f"the time; it is meant to be {write_number(spec.models.coverage, 'share')}."
+            )
         )
     return tuple(said)
 
@@ -73,20 +81,35 @@ def describe_design(
     question = spec.question
     tests = spec.backtest.folds if folds is None else sum(f.role == "test" for f in folds.folds)
     said = [
-        f"The past was replayed {tests} times. Each time the forecast used only what the city's "
-        f"systems held at that moment, looked {_count(question.horizon, question.period)} ahead, "
-        "and was then held against what happened.",
+        say_n(
+            f"The past was replayed {tests} time.", f"The past was replayed {tests} times.", tests
+        )
+        + " "
+        + say(
+            "Each time the forecast used only what the city's systems held at that moment, looked "
+            f"{count_periods(question.horizon, question.period)} ahead, and was then held against "
+            "what happened."
+        ),
     ]
     if any(f.code == "time.truncation" and f.status is Status.PASS for f in findings):
         said.append(
-            "Nothing that became known later was used, late corrections included: the inputs were "
-            "made again from data cut at those moments, and were the same to the last bit."
+            say(
+                "Nothing that became known later was used, late corrections included: the inputs "
+                "were made again from data cut at those moments, and were the same to the last bit."
+            )
         )
     weighing = 0 if folds is None else sum(f.role != "test" for f in folds.folds)
     if weighing:
         said.append(
-            f"{weighing} earlier moments served only to weigh the models against each other and "
-            "to set the width of the ranges. No figure on this page comes from them."
+            say_n(
+                f"{weighing} earlier moment served only to weigh the models against each other "
+                "and to set the width of the ranges.",
+                f"{weighing} earlier moments served only to weigh the models against each other "
+                "and to set the width of the ranges.",
+                weighing,
+            )
+            + " "
+            + say("No figure on this page comes from them.")
         )
     hindsight = [
         name
@@ -95,8 +118,10 @@ def describe_design(
     ]
     if hindsight:
         said.append(
-            f"Which {question.entity.label_plural} are included was settled with hindsight "
-            f"({', '.join(hindsight)}); a forecast made at the time could not have known this."
+            say(
+                f"Which {question.entity.label_plural} are included was settled with hindsight "
+                f"({', '.join(hindsight)}); a forecast made at the time could not have known this."
+            )
         )
     return tuple(said)
 
@@ -106,9 +131,15 @@ def describe_series(series: Sequence[SeriesPoint], spec: ProjectSpec) -> str:
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     return (
-        f"The band adds up the ranges of all {spec.question.entity.label_plural}; it is wider than "
-        f"a range for the total would be. The actual total lay inside it in {inside} of "
-        f"{_count(len(known), spec.question.period)}."
+        say(
+            f"The band adds up the ranges of all {spec.question.entity.label_plural}; it is wider "
+            "than a range for the total would be."
+        )
+        + " "
+        + say(
+            f"The actual total lay inside it in {inside} of "
+            f"{count_periods(len(known), spec.question.period)}."
+        )
     )
 
 
@@ -116,12 +147,13 @@ def describe_places(places: Sequence[PlaceResult], spec: ProjectSpec) -> str:
     """Say how many places there are and how many are left out."""
     hidden = sum(all(f.value is None for f in p.figures) for p in places)
     entity = spec.question.entity
-    text = _count_named(len(places), entity.label, entity.label_plural)
+    counted = _count_named(len(places), entity.label, entity.label_plural)
+    text = f"{counted}."
     if hidden:
-        text += f", {hidden} of them with too few {spec.question.unit} to show"
-    return (
-        f"{text}. Figures of a single place rest on few predictions and are rounded; a difference "
-        "between two neighbours in the ranking is mostly chance."
+        text = say(f"{counted}, {hidden} of them with too few {spec.question.unit} to show.")
+    return f"{text} " + say(
+        "Figures of a single place rest on few predictions and are rounded; a difference between "
+        "two neighbours in the ranking is mostly chance."
     )
 
 
@@ -131,24 +163,33 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     alone = [r for r in judged if PAIR not in r.dimension]
     paired = [r for r in judged if PAIR in r.dimension]
     if not alone:
-        return ("No group was held against a limit.",)
-    said = [f"{_tally(alone, 'groups')}."]
+        return (say("No group was held against a limit."),)
+    said = [_tally(alone, say("groups"))]
     if paired:
-        said.append(f"{_tally(paired, 'two groups combined')}.")
+        said.append(_tally(paired, say("two groups combined")))
     beyond = [r for r in judged if r.status == "fail"]
-    named = sorted({f"{r.group} ({describe_metric(r.metric).label.lower()})" for r in beyond})
+    named = sorted({_name_result(r) for r in beyond})
     if named:
-        said.append(f"Beyond the limit: {'; '.join(named)}.")
+        said.append(say(f"Beyond the limit: {'; '.join(named)}."))
     return tuple(said)
+
+
+def _name_result(result: GroupResult) -> str:
+    label = describe_metric(result.metric).label.lower()
+    return say(f"{result.group} ({label})")
 
 
 def _tally(results: Sequence[GroupResult], several: str) -> str:
     counts = Counter(r.status for r in results)
     decided = counts["pass"] + counts["fail"]
-    comparisons = _count_named(len(results), "comparison", "comparisons")
-    return (
-        f"{comparisons} of {several} with their reference: {counts['pass']} within the limit, "
-        f"{counts['fail']} beyond it, {len(results) - decided} not known or not shown"
+    n, unknown = len(results), len(results) - decided
+    inside, beyond = counts["pass"], counts["fail"]
+    return say_n(
+        f"{n:,} comparison of {several} with their reference: {inside} within the limit, "
+        f"{beyond} beyond it, {unknown} not known or not shown.",
+        f"{n:,} comparisons of {several} with their reference: {inside} within the limit, "
+        f"{beyond} beyond it, {unknown} not known or not shown.",
+        n,
     )
 
 
@@ -163,16 +204,16 @@ def describe_dimension(
     shown = missed if len(missed) <= 3 else [missed[0], missed[-1]] if kind == "bands" else []
     coarse = any((r.n or 0) < SMALL_GROUP for r in shown)
     said = [
-        f"{say_share(r.value, one, coarse=coarse)} in “{r.group}”"
+        say(f"{say_share(r.value, one, coarse=coarse)} in “{r.group}”")
         for r in shown
         if r.value is not None
     ]
     reference = missed[0].reference_value
     if reference is not None and missed[0].reference == "overall":
-        said.append(f"{say_share(reference, one, coarse=coarse)} in the whole city")
+        said.append(say(f"{say_share(reference, one, coarse=coarse)} in the whole city"))
     if not shown or not said:
         return ()
-    return (f"Not foreseen: {', '.join(said)}.",)
+    return (say(f"Not foreseen: {', '.join(said)}."),)
 
 
 def describe_data(
@@ -180,12 +221,16 @@ def describe_data(
 ) -> tuple[str, ...]:
     """Say how many rows were used, and which quality limits were missed."""
     said = [
-        f"{write_count(read)} rows were read: {write_count(accepted)} used, "
-        f"{write_count(out_of_scope)} outside the question, {write_count(rejected)} refused."
+        say(
+            f"{write_count(read)} rows were read: {write_count(accepted)} used, "
+            f"{write_count(out_of_scope)} outside the question, {write_count(rejected)} refused."
+        )
     ]
     missed = sorted({m.dimension for m in measures if m.status == "fail"})
     said.append(
-        f"Limits missed: {', '.join(missed)}." if missed else "No limit on the quality was missed."
+        say(f"Limits missed: {', '.join(missed)}.")
+        if missed
+        else say("No limit on the quality was missed.")
     )
     return tuple(said)
 
@@ -196,12 +241,14 @@ def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[s
     if not known:
         return ()
     top = known[:3]
-    named = ", ".join(f"{d.label} ({write_number(d.share, 'share')})" for d in top)
-    said = [f"What moves the forecasts most: {named}."]
+    named = "; ".join(say(f"{d.label} ({write_number(d.share, 'share')})") for d in top)
+    said = [say(f"What moves the forecasts most: {named}.")]
     if weight is not None and weight < 0.999:
         said.append(
-            f"This explains {write_number(weight, 'share')} of the forecast, the part made by trees"
-            "; the rest continues each series' own level, trend and season."
+            say(
+                f"This explains {write_number(weight, 'share')} of the forecast, the part made by "
+                "trees; the rest continues each series' own level, trend and season."
+            )
         )
     return tuple(said)
 
@@ -214,28 +261,33 @@ def describe_limits(findings: Iterable[Finding]) -> tuple[str, ...]:
 def describe_scale(n_entities: int, spec: ProjectSpec) -> str:
     """Say how many predictions of what, how far ahead."""
     question = spec.question
-    lead = f", beginning {_count(question.lead, question.period)} later" if question.lead else ""
-    return (
-        f"{question.unit} per {question.entity.label} and {question.period}, for "
-        f"{_count_named(n_entities, question.entity.label, question.entity.label_plural)}, "
-        f"{_count(question.horizon, question.period)} ahead{lead}"
+    counted = _count_named(n_entities, question.entity.label, question.entity.label_plural)
+    ahead = count_periods(question.horizon, question.period)
+    if not question.lead:
+        return say(
+            f"{question.unit} per {question.entity.label} and {question.period}, for {counted}, "
+            f"{ahead} ahead"
+        )
+    return say(
+        f"{question.unit} per {question.entity.label} and {question.period}, for {counted}, "
+        f"{ahead} ahead, beginning {count_periods(question.lead, question.period)} later"
     )
 
 
 def describe_grain(spec: ProjectSpec) -> str:
     """Say what one row of the data is."""
     if spec.data.layout == "events":
-        return "one row an event"
-    return f"one row a {spec.question.entity.label} and {spec.question.period}"
+        return say("one row an event")
+    return say(f"one row a {spec.question.entity.label} and {spec.question.period}")
 
 
 def describe_cleaning(spec: ProjectSpec) -> tuple[str, ...]:
     """Say what was done to the rows before anything was counted."""
     return (
         *describe_scope(spec),
-        "A period without a row counts as zero."
+        say("A period without a row counts as zero.")
         if spec.question.missing_periods == "zero"
-        else "A period without a row counts as not measured, never as zero.",
+        else say("A period without a row counts as not measured, never as zero."),
     )
 
 
@@ -243,20 +295,25 @@ def describe_scope(spec: AskedSpec) -> tuple[str, ...]:
     """Say which rows are in scope, and which are refused."""
     data, said = spec.data, []
     if data.since or data.until:
-        span = [
-            f"from {data.since}" if data.since else "",
-            f"before {data.until}" if data.until else "",
-        ]
-        said.append(f"Only rows {' and '.join(s for s in span if s)} are in scope.")
+        said.append(
+            say(f"Only rows from {data.since} and before {data.until} are in scope.")
+            if data.since and data.until
+            else say(f"Only rows from {data.since} are in scope.")
+            if data.since
+            else say(f"Only rows before {data.until} are in scope.")
+        )
     for column, values in data.where.items():
         said.append(
-            f"Only rows whose {column} is {' or '.join(str(v) for v in values)} are in scope."
+            say(
+                f"Only rows with one of these values of {column} are in scope: "
+                f"{', '.join(map(str, values))}."
+            )
         )
     if data.unpivot:
-        said.append("One column per entity was turned into one row per entity.")
+        said.append(say("One column per entity was turned into one row per entity."))
     if data.key:
-        said.append(f"A row that repeats {', '.join(data.key)} is refused.")
-    said.append("A row that breaks the declared contract of a column is refused and counted.")
+        said.append(say(f"A row that repeats {', '.join(data.key)} is refused."))
+    said.append(say("A row that breaks the declared contract of a column is refused and counted."))
     return tuple(said)
 
 
@@ -264,13 +321,9 @@ def describe_known(spec: AskedSpec) -> str:
     """Say when a row could first be seen."""
     known = spec.data.known
     if known.column:
-        return f"A row counts as known from the moment in its column {known.column}."
-    what = "the event" if spec.data.layout == "events" else "the end of its period"
-    return f"A row counts as known {_count(known.lag_days or 0, 'day')} after {what}."
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+        return say(f"A row counts as known from the moment in its column {known.column}.")
+    what = say("the event") if spec.data.layout == "events" else say("the end of its period")
+    return say(f"A row counts as known {count_periods(known.lag_days or 0, 'day')} after {what}.")
 
 
 def _count_named(n: int, one: str, several: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cityai.card.figures.accuracy import draw_coverage, draw_folds, draw_series
 from cityai.card.figures.canvas import Figure, Table, drawing
 from cityai.card.figures.evidence import draw_drivers, draw_quality
+from cityai.card.figures.group_drivers import draw_group_drivers
 from cityai.card.figures.maps import Outlines, draw_map, read_outlines
 from cityai.card.figures.people import draw_groups, draw_places
 from cityai.card.figures.plane import draw_plane
@@ -26,8 +27,8 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
     -------
     tuple of Figure
         Named ``series``, ``groups-1`` ... (one per dimension), ``plane``, ``map``, ``places``,
-        ``coverage``, ``drivers``, ``folds``, ``quality``; of a ranked list ``capacity``, ``curve``
-        and ``need-1`` ... too. The same record gives the same bytes.
+        ``coverage``, ``drivers``, ``group-drivers-1`` ..., ``folds``, ``quality``; of a ranked list
+        ``capacity``, ``curve`` and ``need-1`` ... too. The same record gives the same bytes.
     """
     with drawing():
         drawn = [
@@ -38,6 +39,10 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
             draw_places(record),
             draw_coverage(record),
             draw_drivers(record),
+            *(
+                draw_group_drivers(record, d, i)
+                for i, d in enumerate(record.fairness.dimensions, 1)
+            ),
             draw_folds(record),
             draw_quality(record),
             draw_capacity(record),

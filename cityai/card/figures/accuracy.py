@@ -19,9 +19,9 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    fit_label,
     number_days,
     open_sheet,
-    shorten,
     write_days,
     write_svg,
 )
@@ -30,6 +30,7 @@ from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number
 from cityai.card.words import MISSING, write_count, write_day, write_interval, write_number
 from cityai.columns import BASELINE
+from cityai.messages import count_periods, name_periods, say
 
 PERCENT = FuncFormatter(lambda value, _: f"{round(value * 100, 1):g}%")
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.10g}")
@@ -52,14 +53,24 @@ def draw_series(record: CardRecord) -> Figure | None:
     ranged = [p for p in points if p.low is not None and p.high is not None]
     inside = sum(p.low <= p.actual <= p.high for p in ranged)  # type: ignore[operator]
     far = max(points, key=lambda p: abs((p.forecast or 0) - (p.actual or 0)))
-    alternative = (
-        f"Line chart of the whole city from {_month(points[0].period_start)} to "
-        f"{_month(points[-1].period_start)}. "
-        f"What happened ranged from {write_number(min(actual), unit)} "
-        f"to {write_number(max(actual), unit)}. It lay inside the forecast's band in {inside} of "
-        f"{len(ranged)} {record.model.period}s. "
-        f"The largest miss was in {_month(far.period_start)}: "
-        f"{write_number(far.forecast, unit)} forecast, {write_number(far.actual, unit)} happened."
+    first, last = points[0].period_start, points[-1].period_start
+    alternative = " ".join(
+        (
+            say(f"Line chart of the whole city from {_month(first)} to {_month(last)}."),
+            say(
+                f"What happened ranged from {write_number(min(actual), unit)} to "
+                f"{write_number(max(actual), unit)}."
+            ),
+            say(
+                f"It lay inside the forecast's band in {inside} of "
+                f"{count_periods(len(ranged), record.model.period)}."
+            ),
+            say(
+                f"The largest miss was in the period from {_month(far.period_start)}: "
+                f"{write_number(far.forecast, unit)} forecast, "
+                f"{write_number(far.actual, unit)} happened."
+            ),
+        )
     )
     rows = tuple(
         (
@@ -72,15 +83,15 @@ def draw_series(record: CardRecord) -> Figure | None:
         for p in record.eval.series
     )
     columns = (
-        f"{record.model.period.title()} from",
-        "Happened",
-        "Forecast",
-        "Range",
-        label or "Baseline",
+        say("Period from"),
+        say("Happened"),
+        say("Forecast"),
+        say("Range"),
+        label or say("Baseline"),
     )
     return Figure(
         "series",
-        "Forecast and what happened, whole city",
+        say("Forecast and what happened, whole city"),
         record.eval.series_note,
         alternative,
         write_svg(draw(WIDE), "series"),
@@ -94,18 +105,20 @@ def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: f
     ranged = [p.low is not None and p.high is not None for p in points]
     axes.fill_between(
         x, [p.low or 0.0 for p in points], [p.high or 0.0 for p in points], where=ranged,
-        color=BAND, linewidth=0, label="range",
+        color=BAND, linewidth=0, label=say("range"),
     )  # fmt: skip
     few = len(points) <= 60
     if any(p.practice is not None for p in points):
         axes.plot(
             x, [float("nan") if p.practice is None else p.practice for p in points],
-            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=shorten(label, 34),
+            color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)), label=fit_label(label, 34),
         )  # fmt: skip
-    axes.plot(x, [p.forecast or 0.0 for p in points], color=FIRST, linewidth=2, label="forecast")
+    axes.plot(
+        x, [p.forecast or 0.0 for p in points], color=FIRST, linewidth=2, label=say("forecast")
+    )
     axes.plot(
         x, [p.actual or 0.0 for p in points], color=INK, linewidth=0 if few else 1,
-        marker="o" if few else None, markersize=4.5, label="what happened",
+        marker="o" if few else None, markersize=4.5, label=say("what happened"),
     )  # fmt: skip
     axes.grid(axis="y")
     axes.yaxis.set_major_formatter(THOUSANDS)
@@ -136,26 +149,34 @@ def draw_coverage(record: CardRecord) -> Figure | None:
         axes.yaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.set_xlabel(f"{record.model.period}s ahead")
+        axes.set_xlabel(say(f"{name_periods(record.model.period)} ahead"))
         axes.grid(axis="y")
         return sheet
 
     worst = min(points, key=lambda n: n.value or 0.0)
-    alternative = (
-        f"Dot chart. The range is meant to hold {write_number(nominal, 'share')} of the time. "
-        f"It held between {write_number(min(held), 'share')} and "
-        f"{write_number(max(held), 'share')} of the time, "
-        f"least often {worst.slice['step']} {record.model.period}s ahead."
+    steps_ahead = count_periods(int(worst.slice["step"]), record.model.period)
+    alternative = " ".join(
+        (
+            say("Dot chart."),
+            say(f"The range is meant to hold {write_number(nominal, 'share')} of the time."),
+            say(
+                f"It held between {write_number(min(held), 'share')} and "
+                f"{write_number(max(held), 'share')} of the time, least often {steps_ahead} ahead."
+            ),
+        )
     )
     rows = tuple((n.slice["step"], write_number(n.value, n.unit), write_count(n.n)) for n in points)
     return Figure(
         "coverage",
-        "How often the range held",
-        f"Dashed line: how often it should. Shaded: within {write_number(slack, 'share')} of it.",
+        say("How often the range held"),
+        say(
+            "Dashed line: how often it should. "
+            f"Shaded: within {write_number(slack, 'share')} of it."
+        ),
         alternative,
         write_svg(draw(WIDE), "coverage"),
         write_svg(draw(NARROW), "coverage-n"),
-        Table((f"{record.model.period.title()}s ahead", "Inside the range", "Predictions"), rows),
+        Table((say("Periods ahead"), say("Inside the range"), say("Predictions")), rows),
     )
 
 
@@ -180,7 +201,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
             if len(line) == len(points):
                 axes.plot(
                     x, [n.value or 0.0 for n in line], color=SECOND, linewidth=1.3,
-                    linestyle=styles[i % len(styles)], label=shorten(labels[name], 34),
+                    linestyle=styles[i % len(styles)], label=fit_label(labels[name], 34),
                 )  # fmt: skip
         axes.plot(
             x,
@@ -189,7 +210,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
             linewidth=2,
             marker="o",
             markersize=5,
-            label="forecast",
+            label=say("forecast"),
         )
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(PERCENT)
@@ -205,15 +226,20 @@ def draw_folds(record: CardRecord) -> Figure | None:
     values = [n.value or 0.0 for n in points]
     rival = lines.get(record.eval.practice, [])
     wins = sum((a.value or 0) < (b.value or 0) for a, b in zip(points, rival, strict=False))
-    alternative = (
+    alternative = say(
         f"Line chart of the average error in {len(points)} replays of the past, from "
         f"{write_number(min(values), 'share')} to {write_number(max(values), 'share')}."
     )
     if rival:
-        alternative += (
-            f" It was less than that of {record.eval.practice_label} in {wins} of {len(rival)}."
+        alternative += " " + say(
+            f"It was less than that of {record.eval.practice_label} in {wins} of {len(rival)}."
         )
-    columns = ("Replay", "First period", "Forecast", *(labels[name] for name in others))
+    columns = (
+        say("Replay"),
+        say("First period"),
+        say("Forecast"),
+        *(labels[name] for name in others),
+    )
     rows = tuple(
         (
             n.slice["fold"],
@@ -228,8 +254,8 @@ def draw_folds(record: CardRecord) -> Figure | None:
     )
     return Figure(
         "folds",
-        "Average error in each replay of the past",
-        "Each point is one replay, named by the first period that it forecast.",
+        say("Average error in each replay of the past"),
+        say("Each point is one replay, named by the first period that it forecast."),
         alternative,
         write_svg(draw(WIDE), "folds"),
         write_svg(draw(NARROW), "folds-n"),
@@ -238,7 +264,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
 
 
 def _pick(
-    metrics: Sequence[Number], metric: str, kind: str, model: str = "forecast"
+    metrics: Sequence[Number], metric: str, kind: str, model: str = say("forecast")
 ) -> list[Number]:
     picked = [
         n

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -20,6 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
 
+from cityai.card.speech import LOCALES, Speaker
 from cityai.card.words import clean_text
 
 INK: Final = "#010101"
@@ -146,6 +148,7 @@ def drawing() -> Iterator[None]:
         warnings.filterwarnings(
             "ignore", message=r"constrained_layout not applied", category=UserWarning
         )
+        _drawn.clear()
         yield
 
 
@@ -172,6 +175,30 @@ def write_days(axes: Axes, width: float) -> None:
     locator = dates.AutoDateLocator(minticks=fewest, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=False))
+
+
+_drawn: dict[str, tuple[str, int]] = {}
+"""Labels of the present drawing: as drawn, in full, and how long they may become."""
+
+
+def fit_label(text: str, most: int) -> str:
+    """Return a label as it is drawn: cut to `most`, and as long as the longest of its languages.
+
+    The picture is laid out once, for all languages; `write_svg` puts the English label back, in
+    full, and the page cuts what it says in its own language.
+    """
+    full = " ".join(clean_text(text).split())
+    said = [full, *(speaker.tell(full) for speaker in _open_speakers())]
+    for more in range(80):
+        drawn = max((shorten(s, most + more) for s in said), key=len)
+        if _drawn.setdefault(drawn, (full, most)) == (full, most):
+            break
+    return drawn
+
+
+@cache
+def _open_speakers() -> tuple[Speaker, ...]:
+    return tuple(Speaker(language) for language in LOCALES if language != "en")
 
 
 def shorten(text: str, length: int) -> str:
@@ -211,6 +238,9 @@ def _clean(element: ElementTree.Element, name: str) -> None:
             _clean(child, name)
     if element.tag != f"{{{SVG}}}text" and element.tag != f"{{{SVG}}}tspan":
         element.text = None
+    elif element.text in _drawn:
+        element.text, most = _drawn[element.text]
+        element.set("data-most", str(most))
     element.tail = None
     for key in list(element.attrib):
         value = element.attrib[key]

@@ -14,14 +14,15 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    fit_label,
     number_days,
     open_sheet,
-    shorten,
     write_days,
     write_svg,
 )
 from cityai.card.record import CardRecord
 from cityai.card.words import write_count, write_day, write_number
+from cityai.messages import say
 
 MOST_DRIVERS = 10
 
@@ -45,7 +46,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
                     (driver.share or 0) + driver.stability,
                 )
                 axes.plot([max(low, 0), high], [row, row], color=INK, linewidth=1.4)
-        axes.set_yticks(rows, [shorten(d.label, 44 if width > 5 else 24) for d in shown])
+        axes.set_yticks(rows, [fit_label(d.label, 44 if width > 5 else 24) for d in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(PERCENT)
@@ -53,13 +54,13 @@ def draw_drivers(record: CardRecord) -> Figure | None:
         axes.grid(axis="x")
         return sheet
 
-    named = ", ".join(f"{d.label} {write_number(d.share, 'share')}" for d in shown[:5])
+    named = "; ".join(say(f"{d.label} ({write_number(d.share, 'share')})") for d in shown[:5])
     columns = (
-        "What",
-        "Share",
-        "Mean effect",
-        "Spread over replays",
-        "Replays in which it was among the first",
+        say("What"),
+        say("Share"),
+        say("Mean effect"),
+        say("Spread over replays"),
+        say("Replays in which it was among the first"),
     )
     rows = tuple(
         (
@@ -73,10 +74,12 @@ def draw_drivers(record: CardRecord) -> Figure | None:
     )
     return Figure(
         "drivers",
-        "What the forecast leans on",
-        "Share of the movement of all forecasts together. "
-        "Black lines: how much it varied over the replays.",
-        f"Bar chart, the longest bar first: {named}.",
+        say("What the forecast leans on"),
+        say(
+            "Share of the movement of all forecasts together. "
+            "Black lines: how much it varied over the replays."
+        ),
+        say(f"Bar chart, the longest bar first: {named}."),
         write_svg(draw(WIDE), "drivers"),
         write_svg(draw(NARROW), "drivers-n"),
         Table(columns, rows),
@@ -96,14 +99,14 @@ def draw_quality(record: CardRecord) -> Figure | None:
     def draw(width: float) -> Sheet:
         sheet, panels = open_sheet(width, 3.6 if delays else 2.0, 2 if delays else 1, 1)
         panels[0].plot(x, [p.rows or 0 for p in points], color=FIRST, linewidth=1.5)
-        panels[0].set_title("Rows")
+        panels[0].set_title(say("Rows"))
         panels[0].set_ylim(bottom=0)
         panels[0].yaxis.set_major_formatter(THOUSANDS)
         if delays:
             panels[1].plot(
                 x, [float("nan") if d is None else d for d in late], color=SECOND, linewidth=1.5
             )
-            panels[1].set_title("Days until half of the rows were known")
+            panels[1].set_title(say("Days until half of the rows were known"))
             panels[1].set_ylim(bottom=0)
         for axes in panels:
             write_days(axes, width)
@@ -114,18 +117,21 @@ def draw_quality(record: CardRecord) -> Figure | None:
 
     fewest = min(points, key=lambda p: p.rows or 0)
     most = max(points, key=lambda p: p.rows or 0)
+    first, until = points[0].period_start, points[-1].period_start
     alternative = (
-        f"Line chart from {write_day(points[0].period_start)} "
-        f"to {write_day(points[-1].period_start)}. "
-        f"Rows per {record.model.period}: fewest {write_count(fewest.rows)} "
-        f"({write_day(fewest.period_start)}), most {write_count(most.rows)} "
-        f"({write_day(most.period_start)})."
+        say(f"Line chart from {write_day(first)} to {write_day(until)}.")
+        + " "
+        + say(
+            f"Rows per {record.model.period}: fewest {write_count(fewest.rows)} "
+            f"({write_day(fewest.period_start)}), most {write_count(most.rows)} "
+            f"({write_day(most.period_start)})."
+        )
     )
     slow = [p for p in points if p.median_delay_days is not None]
     if slow:
         last = max(slow, key=lambda p: p.median_delay_days or 0)
-        alternative += (
-            f" The longest median delay was {write_number(last.median_delay_days, 'days')} "
+        alternative += " " + say(
+            f"The longest median delay was {write_number(last.median_delay_days, 'days')} "
             f"({write_day(last.period_start)})."
         )
     rows = tuple(
@@ -139,12 +145,10 @@ def draw_quality(record: CardRecord) -> Figure | None:
     )
     return Figure(
         "quality",
-        "The data over time",
-        "A sudden drop is more often a gap in reporting than in what happened.",
+        say("The data over time"),
+        say("A sudden drop is more often a gap in reporting than in what happened."),
         alternative,
         write_svg(draw(WIDE), "quality"),
         write_svg(draw(NARROW), "quality-n"),
-        Table(
-            (f"{record.model.period.title()} from", "Rows", "Reporting", "Median delay, days"), rows
-        ),
+        Table((say("Period from"), say("Rows"), say("Reporting"), say("Median delay, days")), rows),
     )

@@ -24,8 +24,9 @@ from cityai.card.figures.canvas import (
 )
 from cityai.card.figures.people import error_of, rank_places, tabulate_places
 from cityai.card.record import CardRecord
-from cityai.card.words import write_number
+from cityai.card.words import write_interval, write_number
 from cityai.errors import DataError
+from cityai.messages import say
 
 Ring = tuple[tuple[float, float], ...]
 Outlines = Mapping[str, tuple[Ring, ...]]
@@ -111,7 +112,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
                 facecolor=SCALE[i],
                 edgecolor=INK,
                 linewidth=0.35,
-                label=f"{write_number(edges[i], 'share')} to {write_number(edges[i + 1], 'share')}",
+                label=write_interval(edges[i], edges[i + 1], "share"),
             )
             for i in range(len(cuts) + 1)
         ]
@@ -122,24 +123,30 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
                     edgecolor=INK,
                     linewidth=0.35,
                     hatch="////",
-                    label="too few to show",
+                    label=say("too few to show"),
                 )
             )
         axes.legend(handles=swatches, loc="upper left", fontsize=8.5, handlelength=1.4)
         return sheet
 
     worst = rank_places([p for p in record.eval.places if p.area in outlines])[:3]
-    named = ", ".join(f"{p.name} ({write_number(error_of(p), 'share')})" for p in worst)
+    named = "; ".join(say(f"{p.name} ({write_number(error_of(p), 'share')})") for p in worst)
     alternative = (
-        f"Map of {len(known)} {record.eval.places_label}, darker where the average error is "
-        f"larger: from {write_number(known[0], 'share')} to {write_number(known[-1], 'share')}. "
-        f"Largest in {named}."
+        say(
+            f"Map of {len(known)} {record.eval.places_label}, darker where the average error is "
+            f"larger: from {write_number(known[0], 'share')} to "
+            f"{write_number(known[-1], 'share')}."
+        )
+        + " "
+        + say(f"Largest in {named}.")
     )
     return Figure(
         "map",
-        "Average error on the map",
-        f"Darker: larger error. Outlines from {record.eval.boundaries}. "
-        "The same figures stand in the table of places.",
+        say("Average error on the map"),
+        say(
+            f"Darker: larger error. Outlines from {record.eval.boundaries}. "
+            "The same figures stand in the table of places."
+        ),
         alternative,
         write_svg(draw(WIDE), "map"),
         write_svg(draw(NARROW), "map-n"),

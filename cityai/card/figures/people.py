@@ -21,8 +21,8 @@ from cityai.card.figures.canvas import (
     WIDE,
     Figure,
     Table,
+    fit_label,
     open_sheet,
-    shorten,
     write_svg,
 )
 from cityai.card.record import CardRecord
@@ -39,6 +39,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import EVERYWHERE
+from cityai.messages import say
 
 POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
 MOST_PLACES = 30
@@ -71,16 +72,16 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
     name = f"groups-{number}"
     beyond = [r for r in results if r.status == "fail"]
     open_ones = [r for r in results if r.status == "not enough evidence"]
-    alternative = (
-        f"Dot chart with intervals, {dimension.label}: {len(groups)} groups, "
-        f"{', '.join(describe_metric(m).label.lower() for m in metrics)}. "
-        + (
-            f"Beyond the limit: {'; '.join(_name(r) for r in beyond)}. "
-            if beyond
-            else "No group is beyond the limit. "
-        )
-        + (f"Cannot be told yet: {'; '.join(_name(r) for r in open_ones)}." if open_ones else "")
-    ).strip()
+    measured = ", ".join(describe_metric(m).label.lower() for m in metrics)
+    named = "; ".join(_name(r) for r in beyond)
+    unsure = "; ".join(_name(r) for r in open_ones)
+    told = [
+        say(f"Dot chart with intervals, {dimension.label}: {len(groups)} groups, {measured}."),
+        say(f"Beyond the limit: {named}.") if beyond else say("No group is beyond the limit."),
+    ]
+    if open_ones:
+        told.append(say(f"Cannot be told yet: {unsure}."))
+    alternative = " ".join(told)
     rows = tuple(
         (
             r.group,
@@ -95,23 +96,26 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
         for r in results
     )
     columns = (
-        "Group",
-        "Figure",
-        "Value",
-        "Gap",
-        "Interval of the gap",
-        "Limit",
-        "Predictions",
-        "Verdict",
+        say("Group"),
+        say("Figure"),
+        say("Value"),
+        say("Gap"),
+        say("Interval of the gap"),
+        say("Limit"),
+        say("Predictions"),
+        say("Verdict"),
     )
     share = write_number(record.fairness.confidence, "share")
-    whole = "whole city" if results[0].reference == EVERYWHERE else "reference"
     return Figure(
         name,
-        f"Gap to the {whole}: {dimension.label}",
-        f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for all "
-        "groups together. Filled dot: within the limit; hollow: cannot be told yet; "
-        "cross: beyond it; diamond: the reference.",
+        say(f"Gap to the whole city: {dimension.label}")
+        if results[0].reference == EVERYWHERE
+        else say(f"Gap to the reference: {dimension.label}"),
+        say(
+            f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for "
+            "all groups together. Filled dot: within the limit; hollow: cannot be told yet; "
+            "cross: beyond it; diamond: the reference."
+        ),
         alternative,
         write_svg(draw(WIDE), name),
         write_svg(draw(NARROW), f"{name}-n"),
@@ -135,7 +139,7 @@ def _find_reach(results: Sequence[GroupResult]) -> float:
 
 def _name(result: GroupResult) -> str:
     label = describe_metric(result.metric).label.lower()
-    return f"{result.group} ({label}, {write_gap(result.gap, result.unit)})"
+    return say(f"{result.group} ({label}, {write_gap(result.gap, result.unit)})")
 
 
 def _plot_gaps(
@@ -155,7 +159,7 @@ def _plot_gaps(
     reach = next(reaches[r.unit] for r in own if r is not None)
     for row, result in enumerate(own):
         if result is None or result.gap is None:
-            axes.text(-reach * 1.08, row, "not shown", va="center", fontsize=8.5, color=MUTED)
+            axes.text(-reach * 1.08, row, say("not shown"), va="center", fontsize=8.5, color=MUTED)
             continue
         fail = result.status == "fail"
         colour = SECOND if fail else FIRST
@@ -168,7 +172,7 @@ def _plot_gaps(
         )  # fmt: skip
     axes.set_xlim(-reach * 1.12, reach * 1.12)
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    labels = [shorten(g, 24 if wide else 18) for g in groups] if named else [""] * len(groups)
+    labels = [fit_label(g, 24 if wide else 18) for g in groups] if named else [""] * len(groups)
     axes.set_yticks(range(len(groups)), labels)
     axes.xaxis.set_major_formatter(POINTS)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
@@ -210,7 +214,7 @@ def draw_places(record: CardRecord) -> Figure | None:
                 axes.text(
                     0,
                     row,
-                    f"{len(ranked) - 2 * half} more in the table",
+                    say(f"{len(ranked) - 2 * half} more in the table"),
                     va="center",
                     fontsize=8.5,
                     color=MUTED,
@@ -221,10 +225,10 @@ def draw_places(record: CardRecord) -> Figure | None:
             axes.plot([value], [row], marker="o", markersize=5.5, color=FIRST, linewidth=0)
         if whole is not None:
             axes.axvline(whole, color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)))
-            axes.text(whole, -1, " whole city", va="center", fontsize=8.5, color=SECOND)
+            axes.text(whole, -1, f" {say('whole city')}", va="center", fontsize=8.5, color=SECOND)
         axes.set_yticks(
             range(len(shown)),
-            ["…" if p is None else shorten(p.name, 34 if width > 5 else 20) for p in shown],
+            ["…" if p is None else fit_label(p.name, 34 if width > 5 else 20) for p in shown],
         )
         axes.tick_params(axis="y", labelsize=8.5)
         axes.set_ylim(len(shown) - 0.4, -1.7)
@@ -235,7 +239,7 @@ def draw_places(record: CardRecord) -> Figure | None:
         return sheet
 
     first, last = ranked[0], ranked[-1]
-    alternative = (
+    alternative = say(
         f"Dot chart of the average error of {len(ranked)} {record.eval.places_label}, from "
         f"{write_number(error_of(first), 'share')} ({first.name}) to "
         f"{write_number(error_of(last), 'share')} ({last.name}); "
@@ -243,7 +247,7 @@ def draw_places(record: CardRecord) -> Figure | None:
     )
     return Figure(
         "places",
-        f"Average error by place, largest first ({record.eval.places_label})",
+        say(f"Average error by place, largest first ({record.eval.places_label})"),
         record.eval.places_note,
         alternative,
         write_svg(draw(WIDE), "places"),
@@ -264,5 +268,6 @@ def tabulate_places(record: CardRecord) -> Table:
         n = next((f.n for f in place.figures), None)
         rows.append((place.name, *texts, write_count(n)))
     return Table(
-        ("Place", *(describe_metric(m).label for m in metrics), "Predictions"), tuple(rows)
+        (say("Place"), *(describe_metric(m).label for m in metrics), say("Predictions")),
+        tuple(rows),
     )

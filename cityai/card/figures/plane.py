@@ -19,12 +19,13 @@ from cityai.card.figures.canvas import (
     Figure,
     Table,
     drawing,
+    fit_label,
     open_sheet,
-    shorten,
     write_svg,
 )
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_gap, write_interval, write_number
+from cityai.messages import say
 
 NEAR = 0.05
 """Part of an axis within which two points share a label."""
@@ -53,33 +54,38 @@ def draw_plane(part: OptionsPart | None) -> Figure | None:
     with drawing():
         wide, narrow = write_svg(draw(WIDE), "plane"), write_svg(draw(NARROW), "plane-n")
     named = {o.name: o.label for o in part.options}
-    legend = "; ".join(f"{number} {named[name]}" for name, number in numbers.items())
+    legend = "; ".join(say(f"{number}: {named[name]}") for name, number in numbers.items())
     chosen = next(o for o in part.options if o.chosen)
     share = write_number(part.confidence, "share")
     return Figure(
         "plane",
-        f"What could be done about it: {part.label}",
-        f"{legend}. Filled: what was chosen. Farther right closes more of the gap, higher costs "
-        f"more. Lines: intervals of {share} confidence; an option whose line crosses 0 has not "
-        "been shown to close anything.",
-        "Scatter chart with intervals, one point an option. "
-        f"Chosen: {chosen.label}. "
+        say(f"What could be done about it: {part.label}"),
+        f"{legend}. "
+        + say(
+            "Filled: what was chosen. Farther right closes more of the gap, higher costs more. "
+            f"Lines: intervals of {share} confidence; an option whose line crosses 0 has not "
+            "been shown to close anything."
+        ),
+        say("Scatter chart with intervals, one point an option.")
+        + " "
+        + say(f"Chosen: {chosen.label}.")
+        + " "
         + " ".join(_tell(o) for o in part.options if o.metric == part.metric),
         wide,
         narrow,
         Table(
             (
-                "Option",
-                "Figure",
-                "Gap closed",
-                "Interval",
-                "Cost in",
-                "Lost",
-                "Interval of the loss",
+                say("Option"),
+                say("Figure"),
+                say("Gap closed"),
+                say("Interval"),
+                say("Cost in"),
+                say("Lost"),
+                say("Interval of the loss"),
             ),
             tuple(
                 (
-                    f"{numbers[o.name]} {o.label}",
+                    say(f"{numbers[o.name]}: {o.label}"),
                     describe_metric(o.metric).label,
                     write_gap(o.closed, o.unit),
                     write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
@@ -102,8 +108,8 @@ def write_plane(figure: Figure | None) -> str:
 
 def _tell(option: OptionResult) -> str:
     if option.closed is None:
-        return f"{option.label}: not possible here."
-    return (
+        return say(f"{option.label}: not possible here.")
+    return say(
         f"{option.label}: closes {write_gap(option.closed, option.unit)}, "
         f"costs {write_gap(option.lost, option.unit)}."
     )
@@ -123,9 +129,9 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
         colour, face = (FIRST, FIRST) if option.chosen else (INK, PANEL)
         axes.plot([x], [y], marker="o", markersize=8, color=colour, markerfacecolor=face, zorder=3)
     first = options[0]
-    axes.set_title(shorten(f"{describe_metric(first.metric).label}: {first.group}", 44))
-    axes.set_xlabel("Points of the gap closed")
-    axes.set_ylabel(f"Points of {describe_metric(first.cost_metric).label.lower()} added")
+    axes.set_title(fit_label(f"{describe_metric(first.metric).label}: {first.group}", 44))
+    axes.set_xlabel(say("Points of the gap closed"))
+    axes.set_ylabel(say(f"Points of {describe_metric(first.cost_metric).label.lower()} added"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(POINTS)
         axis.set_major_locator(MaxNLocator(5))

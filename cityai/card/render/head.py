@@ -8,6 +8,7 @@ from cityai.card.record import CardRecord
 from cityai.card.render.tables import choose_headline
 from cityai.card.words import PAIR, describe_metric, write_number
 from cityai.columns import BASELINE
+from cityai.messages import say
 
 SHOWN = 2
 """Findings of one title that stand at the top; more are one click away."""
@@ -31,7 +32,7 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
         own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
         if own is not None:
             beside = (
-                f"{write_number(other.value, other.unit)} with {record.eval.practice_label}"
+                say(f"{write_number(other.value, other.unit)} with {record.eval.practice_label}")
                 if other
                 else ""
             )
@@ -40,7 +41,7 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
             )
     held = overall.get(("forecast", "coverage"))
     if held is not None:
-        meant = f"meant to be {write_number(record.eval.nominal_coverage, 'share')}"
+        meant = say(f"meant to be {write_number(record.eval.nominal_coverage, 'share')}")
         keys.append(
             Key(describe_metric("coverage").label, write_number(held.value, "share"), meant)
         )
@@ -51,10 +52,12 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
     ]
     if judged:
         decided = judged.count("pass") + judged.count("fail")
-        beside = f"{judged.count('pass')} within it, {len(judged) - decided} not known"
+        beside = say(f"{judged.count('pass')} within it, {len(judged) - decided} not known")
         keys.append(
             Key(
-                "Groups' figures beyond a limit", f"{judged.count('fail')} of {len(judged)}", beside
+                say("Groups' figures beyond a limit"),
+                say(f"{judged.count('fail')} of {len(judged)}"),
+                beside,
             )
         )
     return tuple(keys)
@@ -85,4 +88,4 @@ def arrange_unsure(record: CardRecord) -> tuple[Notice, ...]:
         if finding.status == "not enough evidence" and PAIR not in finding.subject:
             group = finding.subject.partition("=")[2]
             told.setdefault(finding.title, []).append(group or finding.reason)
-    return tuple(Notice(title, (", ".join(about),), ()) for title, about in told.items())
+    return tuple(Notice(title, tuple(about), ()) for title, about in told.items())

@@ -7,19 +7,21 @@ from cityai.card.render.tables import Cell, Grid, make_grid
 from cityai.card.words import (
     MISSING,
     VERDICTS,
+    Own,
     describe_metric,
     write_gap,
     write_interval,
     write_number,
 )
+from cityai.messages import say
 
 OUTCOMES = {
-    "as it is": "As it is",
-    "closed": "Closed, as far as can be told",
-    "narrowed": "Narrowed",
-    "not shown": "Not shown to close anything",
-    "widened": "Widened",
-    "no interval": "Cannot be told",
+    "as it is": say("As it is"),
+    "closed": say("Closed, as far as can be told"),
+    "narrowed": say("Narrowed"),
+    "not shown": say("Not shown to close anything"),
+    "widened": say("Widened"),
+    "no interval": say("Cannot be told"),
 }
 
 
@@ -27,25 +29,34 @@ def arrange_options(part: OptionsPart) -> Grid:
     """Arrange one row an option and figure: what it closes, what it costs, what remains."""
     rows = [
         (
-            f"{o.label}, chosen" if o.chosen else o.label,
+            say(f"{o.label}, chosen") if o.chosen else o.label,
             describe_metric(o.metric).label,
-            o.group,
+            Own(o.group),
             write_gap(o.after, o.unit),
             write_interval(o.after_low, o.after_high, o.unit, gap=True),
             write_gap(o.closed, o.unit),
             write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
-            f"{describe_metric(o.cost_metric).label} {write_gap(o.lost, o.unit)}",
+            say(f"{describe_metric(o.cost_metric).label}: {write_gap(o.lost, o.unit)}"),
             write_interval(o.lost_low, o.lost_high, o.unit, gap=True),
-            OUTCOMES[o.outcome] if o.closed is not None else "Not possible here",
+            OUTCOMES[o.outcome] if o.closed is not None else say("Not possible here"),
             Cell(VERDICTS[o.status], o.status),
         )
         for o in part.options
     ]
     columns = (
-        "Option", "Figure", "Farthest behind", "Gap that remains", "Interval", "Closed",
-        "Interval of it", "Cost", "Interval of the cost", "Outcome", "Against the limit",
-    )  # fmt: skip
-    return make_grid(f"{part.label}: what was tried", columns, rows, (3, 4, 5, 6, 8))
+        say("Option"),
+        say("Figure"),
+        say("Farthest behind"),
+        say("Gap that remains"),
+        say("Interval"),
+        say("Closed"),
+        say("Interval of it"),
+        say("Cost"),
+        say("Interval of the cost"),
+        say("Outcome"),
+        say("Against the limit"),
+    )
+    return make_grid(say(f"{part.label}: what was tried"), columns, rows, (3, 4, 5, 6, 8))
 
 
 def arrange_option_groups(part: OptionsPart) -> Grid:
@@ -55,7 +66,7 @@ def arrange_option_groups(part: OptionsPart) -> Grid:
         (
             labels[g.option],
             describe_metric(g.metric).label,
-            g.group,
+            Own(g.group),
             MISSING if g.suppressed else write_number(g.value_before, g.unit),
             MISSING if g.suppressed else write_number(g.value_after, g.unit),
             write_gap(g.after, g.unit),
@@ -67,7 +78,16 @@ def arrange_option_groups(part: OptionsPart) -> Grid:
         if g.option != "none"
     ]
     columns = (
-        "Option", "Figure", "Group", "Before", "After", "Gap that remains", "Interval", "Closed",
-        "Interval of it",
-    )  # fmt: skip
-    return make_grid(f"{part.label}: every group under every option", columns, rows, range(3, 9))
+        say("Option"),
+        say("Figure"),
+        say("Group"),
+        say("Before"),
+        say("After"),
+        say("Gap that remains"),
+        say("Interval"),
+        say("Closed"),
+        say("Interval of it"),
+    )
+    return make_grid(
+        say(f"{part.label}: every group under every option"), columns, rows, range(3, 9)
+    )

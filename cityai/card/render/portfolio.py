@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from cityai.card.portfolio import Entry, Portfolio
 from cityai.card.render import TEMPLATES, open_environment
+from cityai.card.render.page import make_words
+from cityai.card.speech import Speaker
 from cityai.card.words import AUTONOMIES, LIFE_PHASES
 
 SCRIPT = TEMPLATES / "portfolio.js"
@@ -46,10 +48,13 @@ def render_portfolio(portfolio: Portfolio) -> str:
     script = SCRIPT.read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rows = [arrange_row(entry) for entry in portfolio.systems]
+    speaker = Speaker("en")
     page = (
         open_environment()
         .get_template("portfolio.html.j2")
         .render(
+            make_words(speaker),
+            speaker=speaker,
             portfolio=portfolio,
             rows=rows,
             phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cityai.card.record import CardRecord
@@ -11,9 +11,10 @@ from cityai.card.words import (
     COMPARED,
     FOUND,
     MISSING,
-    QUALITY_DIMENSIONS,
     STATUS_WORDS,
     VERDICTS,
+    Code,
+    Own,
     describe_metric,
     name_baseline,
     name_candidate,
@@ -25,6 +26,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, CANDIDATE
+from cityai.messages import count_periods, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ def make_grid(
 
 def name_model(record: CardRecord, model: str) -> str:
     """Return what a model is called on the page."""
-    name = "the forecast"
+    name = say("the forecast")
     if model == "forecast" and record.eval.ranked is not None:
-        name = "this list"
+        name = say("this list")
     if model.startswith(BASELINE):
         name = name_baseline(model.removeprefix(BASELINE), record.model.period)
     elif model.startswith(CANDIDATE):
@@ -96,11 +98,16 @@ def arrange_practice(record: CardRecord) -> Grid:
         written = [MISSING if n is None else write_number(n.value, n.unit) for n in found]
         verdict = Cell(words[judged[model].status], judged[model].status) if model in judged else ""
         rows.append([name_model(record, model), *written, verdict])
-    better = "Which finds more" if ranked else "Which errs less"
-    columns = ("Taken from", *(describe_metric(m).label for m in metrics), better)
+    better = say("Which finds more") if ranked else say("Which errs less")
+    columns = (say("Taken from"), *(describe_metric(m).label for m in metrics), better)
     beside = record.model.baselines or record.eval.folds
-    ours = "This list" if ranked else "The forecast"
-    caption = f"{ours} beside simpler ways" if beside else "All rows together"
+    caption = say("All rows together")
+    if beside:
+        caption = (
+            say("This list beside simpler ways")
+            if ranked
+            else say("The forecast beside simpler ways")
+        )
     return make_grid(caption, columns, rows, range(1, len(metrics) + 1))
 
 
@@ -118,8 +125,16 @@ def arrange_comparisons(record: CardRecord) -> Grid:
         )
         for c in record.eval.comparisons
     ]
-    columns = ("Against", "Figure", "Difference", "Interval", "Blocks", "Outcome", "In words")
-    return make_grid("The forecast against each baseline", columns, rows, (2, 3, 4))
+    columns = (
+        say("Against"),
+        say("Figure"),
+        say("Difference"),
+        say("Interval"),
+        say("Blocks"),
+        say("Outcome"),
+        say("In words"),
+    )
+    return make_grid(say("The forecast against each baseline"), columns, rows, (2, 3, 4))
 
 
 def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -130,24 +145,24 @@ def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
     people = any(g.residents_share is not None for g in dimension.groups)
     rows: list[list[str | Cell]] = [
         [
-            group.name,
+            Own(group.name),
             *(_judge(results.get((group.name, m))) for m in metrics),
             *([write_number(group.residents_share, "share")] if people else []),
             write_number(group.data_share, "share"),
         ]
         for group in dimension.groups
     ]
-    tail = ("Residents", "In the data") if people else ("In the data",)
-    columns = ("Group", *(describe_metric(m).label for m in metrics), *tail)
+    tail = (say("Residents"), say("In the data")) if people else (say("In the data"),)
+    columns = (say("Group"), *(describe_metric(m).label for m in metrics), *tail)
     numeric = range(len(metrics) + 1, len(columns))
-    return make_grid(f"{dimension.label}: verdict by group", columns, rows, numeric)
+    return make_grid(say(f"{dimension.label}: verdict by group"), columns, rows, numeric)
 
 
 def _judge(result: GroupResult | None) -> Cell:
     if result is None:
         return Cell(MISSING)
     if result.group == result.reference and result.value is not None:
-        return Cell(f"{write_number(result.value, result.unit)}, the reference")
+        return Cell(say(f"{write_number(result.value, result.unit)}, the reference"))
     if result.value is None:
         return Cell(VERDICTS[result.status], result.status)
     return Cell(
@@ -159,11 +174,11 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange every audited figure of a dimension."""
     rows = [
         (
-            r.group,
+            Own(r.group),
             describe_metric(r.metric).label,
             write_number(r.value, r.unit),
             write_interval(r.low, r.high, r.unit),
-            f"{write_number(r.reference_value, r.unit)} ({r.reference})",
+            _write_reference(r),
             write_gap(r.gap, r.unit),
             write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
             write_gap(r.limit, r.unit).lstrip("+"),
@@ -176,10 +191,25 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
         if r.dimension == dimension.name
     ]
     columns = (
-        "Group", "Figure", "Value", "Interval", "Reference", "Gap", "Interval of the gap",
-        "Limit", "Predictions", "Blocks", "Verdict", "Blocks more to decide",
-    )  # fmt: skip
-    return make_grid(f"{dimension.label}: all figures", columns, rows, range(2, 10))
+        say("Group"),
+        say("Figure"),
+        say("Value"),
+        say("Interval"),
+        say("Reference"),
+        say("Gap"),
+        say("Interval of the gap"),
+        say("Limit"),
+        say("Predictions"),
+        say("Blocks"),
+        say("Verdict"),
+        say("Blocks more to decide"),
+    )
+    return make_grid(say(f"{dimension.label}: all figures"), columns, rows, range(2, 10))
+
+
+def _write_reference(result: GroupResult) -> str:
+    value, reference = write_number(result.reference_value, result.unit), result.reference
+    return say(f"{value} ({reference})")
 
 
 def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -190,7 +220,7 @@ def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
     keys = dict.fromkeys((n.slice[dimension.name], n.metric) for n in own)
     rows = [
         [
-            group,
+            Own(group),
             describe_metric(metric).label,
             *(
                 write_number(n.value, n.unit) if (n := found.get((group, metric, f))) else MISSING
@@ -199,8 +229,8 @@ def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
         ]
         for group, metric in keys
     ]
-    columns = ("Group", "Figure", *(f"Replay {f}" for f in folds))
-    return make_grid(f"{dimension.label}: by replay", columns, rows, range(2, len(columns)))
+    columns = (say("Group"), say("Figure"), *(say(f"Replay {f}") for f in folds))
+    return make_grid(say(f"{dimension.label}: by replay"), columns, rows, range(2, len(columns)))
 
 
 def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -210,7 +240,7 @@ def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
     labels |= {i.name: i.label for i in record.model.inputs if i.name not in labels}
     rows = [
         (
-            d.group,
+            Own(d.group),
             labels.get(d.feature, d.feature),
             write_gap(d.mean_effect, explanation.unit),
             write_number(d.importance, explanation.unit),
@@ -218,47 +248,8 @@ def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
         for d in (explanation.by_group if explanation else ())
         if explanation and d.dimension == dimension.name
     ]
-    columns = ("Group", "What", "Mean push", "Mean size of the push")
-    return make_grid(f"{dimension.label}: what moves the forecasts", columns, rows, (2, 3))
-
-
-def arrange_quality(record: CardRecord) -> Grid:
-    """Arrange the measures of the data as a whole, by the four dimensions."""
-    measures = [m for d in record.data for m in d.quality if m.slice == "overall"]
-    rows = [
-        (
-            m.measure,
-            QUALITY_DIMENSIONS.get(m.dimension, m.dimension),
-            write_number(m.value, m.unit),
-            write_number(m.limit, m.unit),
-            write_count(m.n),
-            Cell(STATUS_WORDS[m.status], m.status),
-        )
-        for m in measures
-    ]
-    columns = ("Measure", "Question", "Value", "At least", "Of", "Outcome")
-    return make_grid("Quality of the data", columns, rows, (2, 3, 4))
-
-
-def arrange_quality_by_place(record: CardRecord) -> Grid:
-    """Arrange the measures by area."""
-    names = {p.id: p.name for p in record.eval.places}
-    rows = [
-        (
-            names.get(m.slice, m.slice),
-            m.dimension,
-            m.measure,
-            write_number(m.value, m.unit),
-            write_number(m.limit, m.unit),
-            write_count(m.n),
-            Cell(STATUS_WORDS[m.status], m.status),
-        )
-        for d in record.data
-        for m in d.quality
-        if m.slice != "overall"
-    ]
-    columns = ("Place", "Dimension", "Measure", "Value", "At least", "Of", "Outcome")
-    return make_grid("The least figure of each place and dimension", columns, rows, (3, 4, 5))
+    columns = (say("Group"), say("What"), say("Mean push"), say("Mean size of the push"))
+    return make_grid(say(f"{dimension.label}: what moves the forecasts"), columns, rows, (2, 3))
 
 
 def arrange_folds(record: CardRecord) -> Grid:
@@ -266,15 +257,21 @@ def arrange_folds(record: CardRecord) -> Grid:
     rows = [
         (
             str(f.number),
-            "tested" if f.role == "test" else "weighing and ranges",
+            say("tested") if f.role == "test" else say("weighing and ranges"),
             write_day(f.as_of),
-            f"before {write_day(f.train_before)}",
-            f"{write_day(f.test_first)} to {write_day(f.test_last)}",
+            say(f"before {write_day(f.train_before)}"),
+            say(f"{write_day(f.test_first)} to {write_day(f.test_last)}"),
         )
         for f in record.eval.folds
     ]
-    columns = ("Replay", "Used for", "Asked on", "Learnt from periods", "Forecast")
-    return make_grid("Replays of the past", columns, rows)
+    columns = (
+        say("Replay"),
+        say("Used for"),
+        say("Asked on"),
+        say("Learnt from periods"),
+        say("Forecast"),
+    )
+    return make_grid(say("Replays of the past"), columns, rows)
 
 
 def arrange_metrics(record: CardRecord) -> Grid:
@@ -282,7 +279,7 @@ def arrange_metrics(record: CardRecord) -> Grid:
     rows = [
         (
             name_model(record, n.slice["model"]),
-            ", ".join(f"{k} {v}" for k, v in n.slice.items() if k != "model") or "overall",
+            _name_slice(record, n.slice),
             describe_metric(n.metric).label,
             write_number(n.value, n.unit),
             write_interval(n.low, n.high, n.unit),
@@ -291,8 +288,29 @@ def arrange_metrics(record: CardRecord) -> Grid:
         )
         for n in record.eval.metrics
     ]
-    columns = ("Model", "Slice", "Figure", "Value", "Interval", "Predictions", "Note")
-    return make_grid("All figures of the tests", columns, rows, (3, 4, 5))
+    columns = (
+        say("Model"),
+        say("Slice"),
+        say("Figure"),
+        say("Value"),
+        say("Interval"),
+        say("Predictions"),
+        say("Note"),
+    )
+    return make_grid(say("All figures of the tests"), columns, rows, (3, 4, 5))
+
+
+def _name_slice(record: CardRecord, slices: Mapping[str, str]) -> str:
+    """Say of what a figure is: ``replay 3``, ``4 weeks ahead``, or a place by its name."""
+    named = []
+    for kind, value in slices.items():
+        if kind == "fold":
+            named.append(say(f"replay {value}"))
+        elif kind == "step":
+            named.append(say(f"{count_periods(int(value), record.model.period)} ahead"))
+        elif kind != "model":
+            named.append(value)
+    return ", ".join(named) or say("overall")
 
 
 def arrange_findings(record: CardRecord) -> Grid:
@@ -304,13 +322,21 @@ def arrange_findings(record: CardRecord) -> Grid:
             f.reason,
             _held(f.observed, f.unit),
             _held(f.limit, f.unit),
-            f.subject,
-            f.code,
+            Own(f.subject),
+            Code(f.code),
         )
         for f in record.findings
     ]
-    columns = ("Check", "Outcome", "In words", "Observed", "Limit", "About", "Code")
-    return make_grid("All checks", columns, rows, (3, 4))
+    columns = (
+        say("Check"),
+        say("Outcome"),
+        say("In words"),
+        say("Observed"),
+        say("Limit"),
+        say("About"),
+        say("Code"),
+    )
+    return make_grid(say("All checks"), columns, rows, (3, 4))
 
 
 def _held(value: float | None, unit: str) -> str:
@@ -320,30 +346,27 @@ def _held(value: float | None, unit: str) -> str:
 def arrange_risks(record: CardRecord) -> Grid:
     """Arrange the risks that people named."""
     risks = record.risks if isinstance(record.risks, tuple) else ()
-    rows = [(r.name, r.likelihood, r.severity, r.mitigation, r.residual, r.owner) for r in risks]
+    rows = [
+        [Own(x) for x in (r.name, r.likelihood, r.severity, r.mitigation, r.residual, r.owner)]
+        for r in risks
+    ]
     columns = (
-        "What may go wrong",
-        "Likelihood",
-        "Severity",
-        "What is done about it",
-        "What remains",
-        "Who",
+        say("What may go wrong"),
+        say("Likelihood"),
+        say("Severity"),
+        say("What is done about it"),
+        say("What remains"),
+        say("Who"),
     )
-    return make_grid("Risks", columns, rows)
-
-
-def arrange_rejects(record: CardRecord) -> Grid:
-    """Arrange why rows were refused."""
-    rows = [(r.column, r.reason, write_count(r.rows)) for d in record.data for r in d.rejected]
-    return make_grid("Rows refused", ("Column", "Reason", "Rows"), rows, (2,))
+    return make_grid(say("Risks"), columns, rows)
 
 
 def arrange_pairs(
-    caption: str, columns: tuple[str, str], pairs: Iterable[tuple[str, object]]
+    caption: str, columns: tuple[str, str], pairs: Iterable[tuple[str, str | float]]
 ) -> Grid:
     """Arrange names and values."""
     written = [
-        (name, write_number(value, "") if isinstance(value, float) else str(value))
+        (name, write_number(value, "") if isinstance(value, float) else value)
         for name, value in pairs
     ]
     return make_grid(caption, columns, written)

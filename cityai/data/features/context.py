@@ -15,6 +15,7 @@ from cityai.data.features.plan import Feature, FeaturePlan, Floats
 from cityai.data.features.vintages import Ints, find_positions, replay_table
 from cityai.data.periods import Periods
 from cityai.errors import DataError
+from cityai.messages import count_periods, name_periods, say
 from cityai.spec.project import CovariateSpec, ProjectSpec
 
 
@@ -51,7 +52,7 @@ class Grid:
 
 def describe_calendar(grid: Grid, spec: ProjectSpec) -> tuple[Feature, ...]:
     """Describe the target periods by the city's calendar, and by how far ahead they lie."""
-    plural = f"{spec.question.period}s ahead"
+    plural = say(f"{name_periods(spec.question.period)} ahead")
     steps = np.arange(1, grid.targets.shape[1] + 1, dtype=np.float64)[None, None, :]
     ahead = Feature("steps_ahead", plural, steps)
     if not spec.features.calendar:
@@ -109,7 +110,7 @@ def describe_covariates(
             title = f"{name}.{column}"
             if covariate.known == "ahead":
                 values = _look_ahead(grid, table, column, covariate)
-                features.append(Feature(title, f"{words} in the target period", values))
+                features.append(Feature(title, say(f"{words} in the target period"), values))
             else:
                 features += _look_back(grid, table, column, covariate, plan, (title, words))
     return tuple(features)
@@ -180,10 +181,14 @@ def _look_back(
         np.divide(total, count, out=mean[i], where=count > 0)
     title, words = naming
     rows = np.arange(len(grid.origins))[:, None]
-    span = f"mean of the last {window} {plan.period}s"
+    span = count_periods(window, plan.period)
     return [
-        Feature(title, f"{words}, latest known", latest[rows, position][:, :, None]),
-        Feature(f"{title}_mean_{window}", f"{words}, {span}", mean[rows, position][:, :, None]),
+        Feature(title, say(f"{words}, latest known"), latest[rows, position][:, :, None]),
+        Feature(
+            f"{title}_mean_{window}",
+            say(f"{words}, mean of the last {span}"),
+            mean[rows, position][:, :, None],
+        ),
     ]
 
 

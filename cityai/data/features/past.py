@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cityai.data.features.plan import FeaturePlan, Floats
 from cityai.data.features.vintages import Ints, Vintage
+from cityai.messages import count_periods, name_periods, say
 
 Bools = npt.NDArray[np.bool_]
 
@@ -86,38 +87,62 @@ def find_level(values: Floats, plan: FeaturePlan) -> Floats:
 def label_past(plan: FeaturePlan) -> dict[str, str]:
     """Return the words for readers of every feature that `describe_past` may give."""
     unit, period, choice = plan.unit, plan.period, plan.choice
-    against = "as a share of the recent level"
-    short = choice.windows[0]
+    short, longest = choice.windows[0], count_periods(choice.windows[-1], period)
     labels = {
-        **{f"lag_{n}": f"{unit} {_count(n, period)} ago, {against}" for n in choice.lags},
-        "change": f"{unit} in the last {_count(short, period)} against the {short} before",
-        "zero_share": f"share of the last {_count(choice.windows[-1], period)} with no {unit}",
-        "gap_share": f"share of the last {_count(choice.windows[-1], period)} not reported",
-        "latest": f"{unit} when last reported, {against}",
-        "age": f"{period}s since the first record",
-        "log_level": f"recent level of {unit} (logarithm)",
-        **_label_seasons(plan, against),
+        **{
+            f"lag_{n}": say(
+                f"{unit} {count_periods(n, period)} ago, as a share of the recent level"
+            )
+            for n in choice.lags
+        },
+        "change": say(
+            f"{unit} in the last {count_periods(short, period)} against the {short} before"
+        ),
+        "zero_share": say(f"share of the last {longest} with no {unit}"),
+        "gap_share": say(f"share of the last {longest} not reported"),
+        "latest": say(f"{unit} when last reported, as a share of the recent level"),
+        "age": say(f"{name_periods(period)} since the first record"),
+        "log_level": say(f"recent level of {unit} (logarithm)"),
+        **_label_seasons(plan),
     }
-    places = {"": "", "area_": " in the area", "city_": " in the whole city"}
     for window in choice.windows:
-        span = f"the last {_count(window, period)}"
-        labels[f"sum_{window}"] = f"{unit} in {span}"
-        for prefix, place in places.items():
-            labels[f"{prefix}mean_{window}"] = f"mean {unit}{place} in {span}, {against}"
-            labels[f"{prefix}trend_{window}"] = f"trend of {unit}{place} over {span}"
+        span = count_periods(window, period)
+        labels |= {
+            f"sum_{window}": say(f"{unit} in the last {span}"),
+            f"mean_{window}": say(
+                f"mean {unit} in the last {span}, as a share of the recent level"
+            ),
+            f"trend_{window}": say(f"trend of {unit} over the last {span}"),
+            f"area_mean_{window}": say(
+                f"mean {unit} in the area in the last {span}, as a share of the recent level"
+            ),
+            f"area_trend_{window}": say(f"trend of {unit} in the area over the last {span}"),
+            f"city_mean_{window}": say(
+                f"mean {unit} in the whole city in the last {span}, as a share of the recent level"
+            ),
+            f"city_trend_{window}": say(f"trend of {unit} in the whole city over the last {span}"),
+        }
     return labels
 
 
-def _label_seasons(plan: FeaturePlan, against: str) -> dict[str, str]:
+def _label_seasons(plan: FeaturePlan) -> dict[str, str]:
     unit, n = plan.unit, plan.choice.seasons
-    same = {"day": "weekday", "week": "week of the year", "month": "month of the year"}[plan.period]
-    before = {"day": "52 weeks earlier", "week": "52 weeks earlier", "month": "12 months earlier"}
+    same = {
+        "day": say("same weekday"),
+        "week": say("same week of the year"),
+        "month": say("same month of the year"),
+    }[plan.period]
+    before = count_periods(*((12, "month") if plan.period == "month" else (52, "week")))
     return {
-        "season_1": f"{unit} on the latest known same {same}, {against}",
-        "season_2": f"{unit} on the same {same} before that, {against}",
-        "season_mean": f"mean {unit} on the last {n} known same {same}s, {against}",
-        "year_1": f"{unit} {before[plan.period]}, {against}",
-        "year_index": f"{unit} at this time of the year a year earlier, against the level then",
+        "season_1": say(f"{unit} on the latest known {same}, as a share of the recent level"),
+        "season_2": say(f"{unit} on the {same} before that, as a share of the recent level"),
+        "season_mean": say(
+            f"mean {unit} over the last {n} times of the {same}, as a share of the recent level"
+        ),
+        "year_1": say(f"{unit} {before} earlier, as a share of the recent level"),
+        "year_index": say(
+            f"{unit} at this time of the year a year earlier, against the level then"
+        ),
     }
 
 
@@ -265,7 +290,3 @@ def _divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Fl
     result = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
     np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
     return result
-
-
-def _count(n: int, period: str) -> str:
-    return f"{n} {period}" if n == 1 else f"{n} {period}s"

@@ -1,0 +1,43 @@
+"""The city's own words in a record: names of groups, places, things counted."""
+
+from __future__ import annotations
+
+from cityai.card.record import CardRecord
+from cityai.card.words import name_one
+from cityai.columns import ENTITY
+
+
+def list_own_words(record: CardRecord) -> frozenset[str]:
+    """Return the names that the city gave: they stand on the page as they were written.
+
+    A name is looked up in the catalogue all the same: ``requests`` and ``neighbourhood`` are there.
+    """
+    unit = record.model.unit
+    found = {
+        record.record.title,
+        record.system.city,
+        record.system.name or "",
+        unit,
+        name_one(unit),
+        record.eval.places_label,
+        record.eval.boundaries,
+        record.eval.boundaries_key,
+        record.publication.table_schema.get(ENTITY, ""),
+        *(name for place in record.eval.places for name in (place.id, place.name)),
+        *(driver.label for driver in _list_drivers(record)),
+        *(entry.label for entry in record.model.inputs),
+        *(column for data in record.data for column in data.columns),
+        *(data.name for data in record.data),
+    }
+    for dimension in record.fairness.dimensions:
+        found |= {dimension.label, dimension.name, *(group.name for group in dimension.groups)}
+        found |= {f"{dimension.label[:1].lower()}{dimension.label[1:]}"}
+    options = record.fairness.options
+    if options is not None:
+        found |= {options.reason, options.decided_by}
+    return frozenset(found - {""})
+
+
+def _list_drivers(record: CardRecord):  # type: ignore[no-untyped-def]
+    explanation = record.model.explanation
+    return explanation.drivers if explanation else ()

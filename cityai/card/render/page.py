@@ -1,0 +1,225 @@
+"""The page, in one language or in all: one HTML file each, which asks nothing of any network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+
+from cityai.card import words
+from cityai.card.figures import Figure, Table
+from cityai.card.record import CardRecord
+from cityai.card.render import data_tables, head, ranked, tables
+from cityai.card.render.annex import arrange_proxies, arrange_trends
+from cityai.card.render.options import arrange_option_groups, arrange_options
+from cityai.card.render.own_words import list_own_words
+from cityai.card.render.pictures import show_picture
+from cityai.card.speech import LOCALES, NAMES, Speaker
+from cityai.messages import count_periods
+from cityai.spec.words import NotApplicable
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that the page links to, and the file in which it stands."""
+
+    code: str
+    name: str
+    file: str
+
+
+def choose_language(record: CardRecord) -> str:
+    """Return the language of ``card.html``: that in which people wrote, where the page has it."""
+    own = record.record.words_language
+    return own if own in LOCALES else record.record.language
+
+
+def name_page(language: str, main: str = "en") -> str:
+    """Return the file name of the page in a language: ``card.html``, ``card.es.html``."""
+    return "card.html" if language == main else f"card.{language}.html"
+
+
+def render_pages(record: CardRecord, figures: Sequence[Figure] = ()) -> dict[str, str]:
+    """Render the card in every language.
+
+    Parameters
+    ----------
+    record : CardRecord
+        The facts.
+    figures : sequence of Figure
+        From `cityai.card.figures.draw_figures` of the same record.
+
+    Returns
+    -------
+    dict of str to str
+        File name to HTML, ``card.html`` first.
+    """
+    main = choose_language(record)
+    order = sorted(LOCALES, key=lambda language: language != main)
+    return {name_page(code, main): render_html(record, figures, code) for code in order}
+
+
+def render_html(
+    record: CardRecord,
+    figures: Sequence[Figure] = (),
+    language: str = "",
+    speaker: Speaker | None = None,
+) -> str:
+    """Render the card as one HTML file.
+
+    Parameters
+    ----------
+    record : CardRecord
+        The facts.
+    figures : sequence of Figure
+        From `cityai.card.figures.draw_figures` of the same record.
+    language : str, optional
+        ``en``, ``es``, ``pt`` or ``fr``; by default that of ``card.html``.
+    speaker : Speaker, optional
+        Says the texts; a new one for the language by default.
+
+    Returns
+    -------
+    str
+        The same record, figures and language give the same bytes.
+    """
+    main = choose_language(record)
+    own_language = record.record.words_language
+    code = speaker.language if speaker else language or main
+    speaker = speaker or Speaker(code, list_own_words(record), own_language)
+    page = (
+        open_environment()
+        .get_template("card.html.j2")
+        .render(
+            make_words(speaker),
+            speaker=speaker,
+            record=record,
+            language=code,
+            languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES],
+            own_language=own_language,
+            figures={f.name: f for f in figures},
+            tables=tables,
+            data_tables=data_tables,
+            keys=head.arrange_keys(record),
+            failed=head.arrange_failed(record),
+            unsure=head.arrange_unsure(record),
+            required=[g for g in record.gaps if g.required],
+            picture=lambda svg: show_picture(svg, speaker),
+        )
+    )
+    return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
+
+
+def make_words(speaker: Speaker) -> dict[str, Any]:
+    """Return the functions by which a template says its own words in a language."""
+
+    def say_here(text: str, **places: object) -> Markup:
+        return speaker.show(text.format(**places) if places else text)
+
+    def count_here(one: str, several: str, n: int, **places: object) -> Markup:
+        return say_here(one if n == 1 else several, n=f"{n:,}", **places)
+
+    return {"_": say_here, "_n": count_here}
+
+
+@pass_context
+def _show(context: Context, value: Any) -> Markup:
+    """Say a text of the record in the page's language."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, words.Code):
+        return escape(words.clean_text(value))
+    speaker: Speaker = context["speaker"]
+    return _show_own(context, value) if isinstance(value, words.Own) else speaker.show(value)
+
+
+@pass_context
+def _show_own(context: Context, value: Any) -> Markup:
+    """Show a text that people wrote as they wrote it, marked with its language."""
+    speaker: Speaker = context["speaker"]
+    return speaker.show_own(str(value))
+
+
+def _strip_marks(value: Any) -> str:
+    return value.striptags() if isinstance(value, Markup) else str(value)
+
+
+@cache
+def open_environment() -> Environment:
+    """Open the templates, with everything escaped and nothing undefined let through."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=words.write_count,
+        day=_write_moment,
+        figure=words.write_number,
+        gap=words.write_gap,
+        link=lambda value: words.check_link(str(value)),
+        mail=lambda value: words.check_link(f"mailto:{value}"),
+        t=_show,
+        own=_show_own,
+        plain=_strip_marks,
+        verbatim=lambda text: Markup(text),  # noqa: S704 - our own script, never a record's text
+    )
+    environment.tests["not_applicable"] = lambda value: isinstance(value, NotApplicable)
+    environment.globals.update(
+        grid_of=_grid_of,
+        symbols=words.SYMBOLS,
+        status_words=words.STATUS_WORDS,
+        phases=words.LIFE_PHASES,
+        autonomies=words.AUTONOMIES,
+        metric_words=words.describe_metric,
+        count_periods=count_periods,
+        code=words.Code,
+        own_words=words.Own,
+        named=_name_values,
+        language_words=words.LANGUAGES,
+        arrange_options=arrange_options,
+        arrange_option_groups=arrange_option_groups,
+        arrange_proxies=arrange_proxies,
+        arrange_trends=arrange_trends,
+        arrange_capacity=ranked.arrange_capacity,
+        arrange_list_groups=ranked.arrange_list_groups,
+        arrange_slopes=ranked.arrange_slopes,
+        arrange_attention=ranked.arrange_attention,
+    )
+    environment.finalize = _clean_value
+    return environment
+
+
+def _clean_value(value: Any) -> Any:
+    """Drop control characters from every text that reaches the page."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return words.clean_text(value) if plain else value
+
+
+def _name_values(
+    items: Mapping[str, str | float], kind: Callable[[Any], str | float] = lambda value: value
+) -> list[tuple[str, str | float]]:
+    """Return names for machines with their values, all of one kind of text."""
+    return [(words.Code(name), kind(value)) for name, value in items.items()]
+
+
+def _grid_of(table: Table, caption: str) -> tables.Grid:
+    return tables.make_grid(caption, table.columns, table.rows, range(1, len(table.columns)))
+
+
+def _write_moment(value: date | None) -> str:
+    if value is None:
+        return words.MISSING
+    text = words.write_day(value)
+    return f"{text}, {value:%H:%M} UTC" if isinstance(value, datetime) else text

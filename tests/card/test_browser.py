@@ -1,0 +1,158 @@
+"""The card in a real browser: accessible, still, readable with keys alone, on a phone, on paper."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cityai.card.figures import draw_figures
+from cityai.card.render import render_pages
+from cityai.card.verify import read_record
+
+CARDS = sorted((Path(__file__).parents[2] / "model_cards").glob("*/card.json"))
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
+OPEN_ALL = "document.querySelectorAll('details').forEach(d => d.open = true)"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (or CITYAI_BROWSER)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def axe():
+    package = pytest.importorskip("axe_playwright_python", reason="axe is not installed")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(city, tmp_path_factory):
+    """Write every card of the repository, and the tests' own, in four languages."""
+    root = tmp_path_factory.mktemp("cards")
+    records = {"test": city.record} | {
+        path.parent.name: read_record(path.read_text("utf-8")) for path in CARDS
+    }
+    for name, record in records.items():
+        (root / name).mkdir()
+        for file, html in render_pages(record, draw_figures(record)).items():
+            (root / name / file).write_text(html, encoding="utf-8")
+    return root
+
+
+def open_page(browser, path, **options):
+    page = browser.new_context(**options).new_page()
+    page.goto(path.as_uri())
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser, axe, folder, scheme):
+    context = browser.new_context(
+        color_scheme=scheme, bypass_csp=True, viewport={"width": 1200, "height": 900}
+    )
+    found = {}
+    for path in sorted(folder.glob("*/*.html")):
+        page = context.new_page()
+        page.goto(path.as_uri())
+        page.evaluate(OPEN_ALL)
+        page.evaluate(axe)
+        result = page.evaluate(
+            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})",
+            # Nothing but colours differs in the dark.
+            RULES if scheme == "light" else ["color-contrast", "link-in-text-block"],
+        )
+        for violation in result["violations"]:
+            first = violation["nodes"][0]["html"][:120]
+            found[path.parent.name, path.name, violation["id"]] = first
+        page.close()
+    context.close()
+    assert found == {}
+
+
+def test_axe_would_notice(browser, axe, tmp_path):
+    bad = tmp_path / "bad.html"
+    bad.write_text("<html><body><img src='data:,'><p style='color:#ddd'>pale</p>", "utf-8")
+    page = open_page(browser, bad, bypass_csp=True)
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document)")["violations"]
+    assert {"image-alt", "color-contrast", "html-has-lang"} <= {v["id"] for v in found}
+
+
+def test_no_request_leaves_the_page(browser, folder):
+    for path in sorted(folder.glob("*/card*.html")):
+        page = browser.new_context().new_page()
+        asked, said = [], []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.goto(path.as_uri())
+        page.evaluate(OPEN_ALL)
+        assert asked == [path.as_uri()]
+        assert said == []
+        page.close()
+
+
+def test_the_policy_stops_a_script(browser, folder, tmp_path):
+    html = (folder / "test" / "card.html").read_text("utf-8")
+    planted = tmp_path / "planted.html"
+    planted.write_text(html.replace("</main>", "<script>window.ran = 1</script></main>"), "utf-8")
+    page = open_page(browser, planted)
+    assert page.evaluate("window.ran === undefined")
+
+
+@pytest.mark.parametrize("width", [320, 375])
+def test_nothing_sticks_out_at_400_percent(browser, folder, width):
+    for path in sorted(folder.glob("*/card*.html")):
+        page = open_page(browser, path, viewport={"width": width, "height": 800})
+        page.evaluate(OPEN_ALL)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.close()
+
+
+def test_keys_alone_are_enough(browser, folder):
+    page = open_page(browser, folder / "test" / "card.html", reduced_motion="reduce")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+    summary = page.locator("summary").first
+    summary.focus()
+    was = page.evaluate("document.activeElement.parentElement.open")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.parentElement.open") is not was
+    reached = page.evaluate(
+        "[...document.querySelectorAll('a,summary,[tabindex]')].every(e => e.tabIndex === 0)"
+    )
+    assert reached
+    order = page.evaluate(
+        "[...document.querySelectorAll('[tabindex]')].filter(e => e.tabIndex > 0).length"
+    )
+    assert order == 0
+
+
+def test_it_prints(browser, folder):
+    page = open_page(browser, folder / "test" / "card.html")
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    page.emulate_media(media="print")
+    assert page.locator(".toc").is_hidden()
+    assert page.locator(".languages").is_hidden()
+
+
+def test_the_language_switch_leads_to_the_other_page(browser, folder):
+    page = open_page(browser, folder / "test" / "card.html")
+    page.click("nav.languages a[hreflang=fr]")
+    assert page.url.endswith("card.fr.html")
+    assert page.evaluate("document.documentElement.lang") == "fr"
