@@ -160,7 +160,7 @@ def cut_note(markdown: str) -> str:
     """Return a description that MLflow takes, cut at a paragraph, with where the rest is."""
     if len(markdown) <= LONGEST_NOTE:
         return markdown
-    pointer = f"\n\n*Cut here. The whole card is in the artifact `{CARD}/{HTML}`.*\n"
+    pointer = f"\n\n*Cut here. The whole card is in the artifact `{CARD}/card.html`.*\n"
     head = markdown[: LONGEST_NOTE - len(pointer)]
     end = max(head.rfind("\n\n"), 0) or len(head)
     return head[:end] + pointer
