@@ -1,0 +1,69 @@
+"""A city's own workspace: shared settings, places for projects and cards, CI, and its own test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cityai import __version__
+from cityai.scaffold.answers import CityAnswers, check_slug
+from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
+from cityai.spec.schema import write_schema
+
+SCHEMAS = ("project", "card", "audit", "city", "policy")
+_NAME, _VERSION = b"WORKSPACE_NAME", b"CITYAI_VERSION"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What was made.
+
+    Attributes
+    ----------
+    folder : Path
+        Where.
+    files : tuple of str
+        Paths inside it, sorted.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+
+
+def create_workspace(folder: Path, answers: CityAnswers) -> Created:
+    """Make a workspace.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or empty.
+    answers : CityAnswers
+        What was asked.
+
+    Raises
+    ------
+    SpecError
+        When an answer cannot be used, or the folder holds something.
+    StoreError
+        When the disk refuses.
+    """
+    name = check_slug(folder.resolve().name.lower().replace("-", "_").replace(" ", "_"), "a folder")
+    city = answers.describe_city()
+    files = {_place(path): content for path, content in read_files(WORKSPACE).items()}
+    files = {
+        path: content.replace(_NAME, name.encode()).replace(_VERSION, __version__.encode())
+        for path, content in files.items()
+    }
+    files["configs/city.yaml"] = change_yaml(files["configs/city.yaml"], city)
+    for schema in SCHEMAS:
+        files[f"configs/{schema}.schema.json"] = write_schema(schema).encode()
+    create_folder(folder, files, "choose another folder for the workspace")
+    return Created(folder, tuple(sorted(files)))
+
+
+def _place(path: str) -> str:
+    """Return where a file goes; names that begin with a dot are kept with `dot_` in the package."""
+    return "/".join(
+        "." + part.removeprefix("dot_") if part.startswith("dot_") else part
+        for part in path.split("/")
+    )
