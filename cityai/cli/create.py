@@ -1,4 +1,4 @@
-"""Commands that make something new: a workspace, a project; and bring an older project up to date."""
+"""Commands that make a workspace or a project, and bring an older project up to date."""
 
 from __future__ import annotations
 

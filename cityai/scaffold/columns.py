@@ -128,7 +128,7 @@ def _write_cells(column: pd.Series) -> pd.Series:
         day = (column.dropna() == column.dropna().dt.normalize()).all()
         return column.dt.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S")
     text = column.astype("str").str.strip()
-    return text.mask(column.isna() | text.isin(["", "nan", "None", "NaT", "<NA>"]))
+    return pd.Series(text.mask(column.isna() | text.isin(["", "nan", "None", "NaT", "<NA>"])))
 
 
 def _describe(name: str, cells: pd.Series, path: Path) -> Column:

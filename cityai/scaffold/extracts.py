@@ -1,7 +1,7 @@
 """Invented data for each template, in the shape that cities have it, small enough for minutes.
 
-The places are those of the sample city, so that its table of areas divides them into groups. Nothing
-is planted but ordinary life: levels, seasons, weekdays, slow growth, reports that come late.
+The places are those of the sample city, so that its table of areas divides them into groups.
+Nothing is planted but ordinary life: levels, seasons, weekdays, slow growth, late reports.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _find_spread(seen: Seen, amounts: list[str]) -> tuple[str, ...]:
     numbers = {name: seen.read_numbers(name) for name in amounts}
     whole = pd.DataFrame(numbers).fillna(0.0)
     for total in amounts:
-        rest = [name for name in whole if name != total]
+        rest = [name for name in amounts if name != total]
         if len(rest) >= 3 and bool((whole[rest].sum(axis=1) == whole[total]).all()):
             order = list(seen.columns)
             return tuple(sorted(rest, key=order.index))

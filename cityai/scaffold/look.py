@@ -175,7 +175,9 @@ def _choose_time(seen: Seen) -> str:
 
 def _find_ends(moments: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp, int]:
     """Return first and last day without single dates that lie a year and more from the rest."""
-    low, high = moments.quantile(0.001), moments.quantile(0.999)
+    ordered = moments.sort_values(ignore_index=True)
+    edge = len(ordered) // 1_000
+    low, high = pd.Timestamp(ordered.iloc[edge]), pd.Timestamp(ordered.iloc[-1 - edge])
     near = moments[(moments > low - _FAR) & (moments < high + _FAR)]
     return near.min().normalize(), near.max().normalize(), len(moments) - len(near)
 
@@ -204,9 +206,8 @@ def _choose_period(seen: Seen, time: str, grain: Grain, days: int) -> tuple[str,
     moments = seen.frame[time].dropna().dt.normalize()
     if grain.is_panel:
         gap = float(pd.Series(moments.unique()).sort_values().diff().dt.days.median())
-        return (
-            "day" if gap < 4 else "week" if gap < 20 else "month"
-        ), f"rows are {gap:.0f} days apart"
+        period = "day" if gap < 4 else "week" if gap < 20 else "month"
+        return period, f"rows are {gap:.0f} days apart"
     places = max(seen.columns[grain.entity].distinct if grain.entity else 1, 1)
     daily = len(moments) / max(days, 1) / places
     for period, length in (("day", 1.0), ("week", 7.0)):

@@ -109,7 +109,7 @@ def _merge(base: bytes | None, own: bytes | None, new: bytes) -> bytes | None:
     """Return the merged content; None where the file stays away."""
     if own is None:
         return new if base is None else None
-    if own == base or own == new:
+    if own in (base, new):
         return new
     if base == new:
         return own

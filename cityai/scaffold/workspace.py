@@ -8,10 +8,11 @@ from pathlib import Path
 from cityai import __version__
 from cityai.scaffold.answers import CityAnswers, check_slug
 from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
-from cityai.spec.schema import write_schema
+from cityai.spec.schema import SchemaName, write_schema
 
-SCHEMAS = ("project", "card", "audit", "city", "policy")
-_NAME, _VERSION = b"WORKSPACE_NAME", b"CITYAI_VERSION"
+SCHEMAS: tuple[SchemaName, ...] = ("project", "card", "audit", "city", "policy")
+_NAME, _ANY_VERSION = b"WORKSPACE_NAME", b"cityai>=0"
+_THIS_VERSION = f"cityai>={__version__}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def create_workspace(folder: Path, answers: CityAnswers) -> Created:
     city = answers.describe_city()
     files = {_place(path): content for path, content in read_files(WORKSPACE).items()}
     files = {
-        path: content.replace(_NAME, name.encode()).replace(_VERSION, __version__.encode())
+        path: content.replace(_NAME, name.encode()).replace(_ANY_VERSION, _THIS_VERSION)
         for path, content in files.items()
     }
     files["configs/city.yaml"] = change_yaml(files["configs/city.yaml"], city)
