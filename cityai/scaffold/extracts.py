@@ -12,14 +12,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.data.sample_city.places import DISTRICTS, PAIR, PER_DISTRICT, PLACES, THIRD
+from cityai.data.sample_city.places import CODES, PAIR, PLACES, THIRD
+from cityai.scaffold.cases import draw_appointments, draw_cases, draw_inspections
 
 SEED: Final = 20260105
 FIRST: Final = np.datetime64("2023-01-02", "D")
 """A Monday."""
 UNTIL: Final = np.datetime64("2025-12-29", "D")
-CODES: Final = tuple(f"{d[0]}{i + 1}" for d in DISTRICTS for i in range(PER_DISTRICT))
-"""Codes of the neighbourhoods, as the table of areas writes them."""
 SECTORS: Final = ("women", "men", "youth", "families")
 
 Floats = np.ndarray
@@ -188,5 +187,8 @@ _DRAWN: Final[dict[str, Callable[[np.random.Generator], pd.DataFrame]]] = {
     "shelter_demand": draw_shelters,
     "emergency_calls": draw_calls,
     "housing": draw_housing,
+    "inspections": draw_inspections,
+    "missed_appointments": draw_appointments,
     "blank_demand": draw_counts,
+    "blank_risk": draw_cases,
 }

@@ -176,7 +176,7 @@ def _choose_time(seen: Seen) -> str:
 def _find_ends(moments: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp, int]:
     """Return first and last day without single dates that lie a year and more from the rest."""
     ordered = moments.sort_values(ignore_index=True)
-    edge = len(ordered) // 1_000
+    edge = min(max(len(ordered) // 1_000, 1), (len(ordered) - 1) // 2)
     low, high = pd.Timestamp(ordered.iloc[edge]), pd.Timestamp(ordered.iloc[-1 - edge])
     near = moments[(moments > low - _FAR) & (moments < high + _FAR)]
     return near.min().normalize(), near.max().normalize(), len(moments) - len(near)

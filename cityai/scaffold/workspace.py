@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cityai import __version__
@@ -56,10 +57,15 @@ def create_workspace(folder: Path, answers: CityAnswers) -> Created:
         for path, content in files.items()
     }
     files["configs/city.yaml"] = change_yaml(files["configs/city.yaml"], city)
-    for schema in SCHEMAS:
-        files[f"configs/{schema}.schema.json"] = write_schema(schema).encode()
+    files |= write_schemas()
     create_folder(folder, files, "choose another folder for the workspace")
     return Created(folder, tuple(sorted(files)))
+
+
+@cache
+def write_schemas() -> dict[str, bytes]:
+    """Return the JSON Schemas for editors, by path."""
+    return {f"configs/{name}.schema.json": write_schema(name).encode() for name in SCHEMAS}
 
 
 def _place(path: str) -> str:
