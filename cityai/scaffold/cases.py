@@ -37,7 +37,7 @@ def draw_inspections(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def draw_appointments(rng: np.random.Generator) -> pd.DataFrame:
-    """Draw appointments of 3,000 patients over half a year: long waits and old habits are missed."""
+    """Draw appointments of 3,000 patients over half a year: habits and waits differ."""
     people, count = 3_000, 12_000
     place = rng.integers(0, PLACES, people)
     age = np.clip(rng.gamma(3.0, 14.0, people), 0, 98).astype(int)
