@@ -21,10 +21,12 @@ from cityai.findings import Finding, Status, sort_findings
 if TYPE_CHECKING:
     from cityai.spec.load import Project
 
+__all__ = ["Checkup", "check_project", "check_workspace"]
+
 LIMITS: Final = (
-    "The kit cannot tell whether the declared moments of knowledge are true, whether the source was "
-    "changed after the fact, whether the groups are the right ones, or whether the card's words are "
-    "true."
+    "The kit cannot tell whether the declared moments of knowledge are true, whether the source "
+    "was changed after the fact, whether the groups are the right ones, or whether the card's "
+    "words are true."
 )
 EARLY: Final = ("planned", "design", "development")
 """Phases in which gaps of the card are told and allowed."""
