@@ -5,9 +5,9 @@
     def test_project():
         check_project("projects/my_requests")
 
-What it cannot tell: whether a declared moment of knowledge (`data.known`) is true; whether a column
-was changed after the fact in the source; whether the groups are the right ones; whether the words of
-the card are true. These need people.
+What it cannot tell: whether a declared moment of knowledge (`data.known`) is true; whether the source
+was changed after the fact; whether the groups are the right ones; whether the words of the card are
+true. These need people.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ def check_project(folder: str | Path) -> Checkup:
     UserError
         When the project or its data cannot be read.
     """
+    from cityai.check import bring_sample
     from cityai.kinds import KINDS
     from cityai.spec.load import load_project
 
     project = load_project(folder)
-    ensure_sample(project)
+    bring_sample(project)
     kind = KINDS[project.spec.kind]
     kind.check(project.spec)
     source = kind.read(project, None)
@@ -136,14 +137,6 @@ def check_workspace(folder: str | Path) -> tuple[str, ...]:
         KINDS[project.spec.kind].check(project.spec)
         found.append(project.spec.name)
     return tuple(found)
-
-
-def ensure_sample(project: Project) -> None:
-    """Write the sample city where a project reads from it and it is not there."""
-    if "${CITYAI_SAMPLE}" in project.spec.model_dump_json():
-        from cityai.data.sample_city.write import ensure_sample_city
-
-        ensure_sample_city(project.state / "sample_city")
 
 
 def _say_nothing(_: str) -> None:

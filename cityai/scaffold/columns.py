@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.data.source import open_source
@@ -13,7 +15,7 @@ from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError
 from cityai.spec.project import SourceSpec
 
-MOST_LOOKED_AT: Final = 300_000
+MOST_LOOKED_AT: Final = 1_000_000
 """Rows that are looked at, from the first."""
 _MOST_ROWS: Final = 1_000_000_000
 _INTEGER: Final = r"[-+]?\d{1,15}"
@@ -132,47 +134,52 @@ def _write_cells(column: pd.Series) -> pd.Series:
 
 
 def _describe(name: str, cells: pd.Series, path: Path) -> Column:
-    filled = cells.dropna()
-    kind, pattern = _tell_type(name, filled, path)
-    low, high = ("", "") if filled.empty else (str(filled.min()), str(filled.max()))
+    counts = cells.value_counts()
+    values = pd.Series(counts.index, dtype="str")
+    kind, pattern = _tell_type(name, values, counts.to_numpy(), path)
+    low, high = ("", "") if values.empty else (str(values.min()), str(values.max()))
     if kind in ("integer", "number"):
-        numbers = pd.to_numeric(filled, errors="coerce")
-        low, high = f"{numbers.min():g}", f"{numbers.max():g}"
+        numbers = pd.to_numeric(values, errors="coerce")
+        low, high = f"{numbers.min():.12g}", f"{numbers.max():.12g}"
     if kind in ("date", "datetime"):
-        days = _parse(filled, pattern)
+        days = _parse(values, pattern)
         low, high = f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"
     missing = float(cells.isna().mean())
-    return Column(name, kind, pattern, missing, int(filled.nunique()), low, high)
+    return Column(name, kind, pattern, missing, len(values), low, high)
 
 
-def _tell_type(name: str, filled: pd.Series, path: Path) -> tuple[str, str]:
-    if filled.empty:
+def _tell_type(
+    name: str, values: pd.Series, times: npt.NDArray[np.int64], path: Path
+) -> tuple[str, str]:
+    if values.empty:
         return "text", ""
 
     def fits(pattern: str) -> bool:
-        return bool(filled.str.fullmatch(pattern).mean() >= _ALIKE)
+        return bool(times[values.str.fullmatch(pattern)].sum() >= _ALIKE * times.sum())
 
     if fits(_ISO_DAY):
         return "date", ""
     if fits(_ISO_MOMENT):
         return "datetime", ""
     if fits(_WRITTEN_DAY):
-        return "date", _tell_order(name, filled, path)
+        return "date", _tell_order(name, values, path)
     # A code with a leading zero is a name, not a number.
-    if fits(_INTEGER) and not filled.str.fullmatch(r"0\d+").any():
+    if values.str.fullmatch(r"0\d+").any():
+        return "text", ""
+    if fits(_INTEGER):
         return "integer", ""
     return ("number", "") if fits(_NUMBER) else ("text", "")
 
 
-def _tell_order(name: str, filled: pd.Series, path: Path) -> str:
-    parts = filled.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})")
+def _tell_order(name: str, values: pd.Series, path: Path) -> str:
+    parts = values.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})")
     first, mark, second = pd.to_numeric(parts[0]), str(parts[1].mode()[0]), pd.to_numeric(parts[2])
     if first.max() > 12 >= second.max():
         return f"%d{mark}%m{mark}%Y"
     if second.max() > 12 >= first.max():
         return f"%m{mark}%d{mark}%Y"
     raise DataError(
-        f"the dates of '{name}' can be read in two ways, such as {filled.iloc[0]}",
+        f"the dates of '{name}' can be read in two ways, such as {values.iloc[0]}",
         where=str(path),
         expected="days above 12 in some row, or ISO 8601 (2025-03-31)",
         next_step="write project.yaml by hand, with the column's `format`: %d/%m/%Y or %m/%d/%Y",
@@ -187,4 +194,7 @@ def _parse(filled: pd.Series, pattern: str) -> pd.Series:
 
 
 def _read_dates(cells: pd.Series, column: Column) -> pd.Series:
-    return _parse(cells, column.format) if column.type in ("date", "datetime") else cells
+    if column.type not in ("date", "datetime"):
+        return cells
+    values = pd.Series(cells.dropna().unique())
+    return cells.map(dict(zip(values, _parse(values, column.format), strict=True)))

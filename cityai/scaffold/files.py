@@ -61,19 +61,19 @@ def change_yaml(content: bytes, changes: Mapping[str, Any]) -> bytes:
     return write_yaml(document)
 
 
-def open_editor() -> YAML:
+def open_editor(width: int = 100) -> YAML:
     """Return an editor that keeps comments, order and quotes."""
     editor = YAML(typ="rt")
     editor.preserve_quotes = True
-    editor.width = 100
+    editor.width = width
     editor.indent(mapping=2, sequence=4, offset=2)
     return editor
 
 
-def write_yaml(document: Any) -> bytes:
+def write_yaml(document: Any, width: int = 100) -> bytes:
     """Write a document of the editor as UTF-8."""
     text = io.StringIO()
-    open_editor().dump(document, text)
+    open_editor(width).dump(document, text)
     return text.getvalue().encode()
 
 

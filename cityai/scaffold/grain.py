@@ -38,6 +38,8 @@ class Grain:
         Columns to turn into rows: one a place.
     why, why_amount : str
         What speaks for it.
+    others : tuple of str
+        Other columns whose names are those of places.
     """
 
     is_panel: bool
@@ -46,6 +48,7 @@ class Grain:
     spread: tuple[str, ...]
     why: str
     why_amount: str
+    others: tuple[str, ...] = ()
 
 
 def find_grain(seen: Seen, time: str, place: str, amount: str) -> Grain:
@@ -61,29 +64,40 @@ def find_grain(seen: Seen, time: str, place: str, amount: str) -> Grain:
         Columns that a person named; empty to look for them.
     """
     amounts = [amount] if amount else _rank_amounts(seen, time)
-    spread = () if place or amount else _find_spread(seen, amounts)
+    spread = None if place or amount else _find_spread(seen, amounts)
     if spread:
-        parts = ", ".join(spread)
-        return Grain(True, "place", "amount", spread, f"{parts} add up to one more column",
-                     "their cells, one row each")  # fmt: skip
-    places = [place] if place else _rank_places(seen, time)
+        why = f"{', '.join(spread.columns)} add up to {spread.total}"
+        return Grain(True, "place", "amount", spread.columns, why, "their cells, one row each")
+    ranked = _rank_places(seen, time)
+    places = [place] if place else ranked
     days = seen.frame[time].dt.normalize()
     for name in places[:_MOST_TRIED]:
         values = [a for a in amounts if a != name]
         repeated = pd.DataFrame({"t": days, "p": seen.frame[name]}).duplicated().any()
         if values and not repeated:
             why = seen.columns[values[0]].tell()
-            return Grain(True, name, values[0], (), f"no {name} has two rows of one day", why)
+            alone = f"no {name} has two rows of one day"
+            return Grain(True, name, values[0], (), alone, why, _list_others(ranked, name))
     chosen = places[0] if places else ""
     why = "rows of the same place and day repeat, so each row is one event"
     if amount:
-        return Grain(False, chosen, amount, (), why, seen.columns[amount].tell())
-    return Grain(False, chosen, "", (), why, "a row is one event")
+        of_amount = seen.columns[amount].tell()
+        return Grain(False, chosen, amount, (), why, of_amount, _list_others(ranked, chosen))
+    return Grain(False, chosen, "", (), why, "a row is one event", _list_others(ranked, chosen))
+
+
+def _list_others(places: list[str], chosen: str) -> tuple[str, ...]:
+    named = [name for name in places if name != chosen and _is_area(name)]
+    return tuple(named[:3])
+
+
+def _is_area(name: str) -> bool:
+    return any(word in name.lower() for word in _AREA_WORDS)
 
 
 def _rank_places(seen: Seen, time: str) -> list[str]:
     def rank(column: Column) -> tuple[bool, bool, bool, int, str]:
-        named = any(word in column.name.lower() for word in _AREA_WORDS)
+        named = _is_area(column.name)
         measured = seen.is_measured(column.name) and not named
         return (not named, measured, column.missing > 0.1, -column.distinct, column.name)
 
@@ -117,7 +131,13 @@ def _rank_amounts(seen: Seen, time: str) -> list[str]:
     return [column.name for column in sorted(found, key=rank)]
 
 
-def _find_spread(seen: Seen, amounts: list[str]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    columns: tuple[str, ...]
+    total: str
+
+
+def _find_spread(seen: Seen, amounts: list[str]) -> _Spread | None:
     """Return columns that add up to one more column: a table with one column a place."""
     numbers = {name: seen.read_numbers(name) for name in amounts}
     whole = pd.DataFrame(numbers).fillna(0.0)
@@ -125,8 +145,8 @@ def _find_spread(seen: Seen, amounts: list[str]) -> tuple[str, ...]:
         rest = [name for name in amounts if name != total]
         if len(rest) >= 3 and bool((whole[rest].sum(axis=1) == whole[total]).all()):
             order = list(seen.columns)
-            return tuple(sorted(rest, key=order.index))
-    return ()
+            return _Spread(tuple(sorted(rest, key=order.index)), total)
+    return None
 
 
 def _is_part_of_time(column: Column) -> bool:

@@ -144,7 +144,7 @@ def look_at_table(path: Path, wishes: Wishes = Wishes()) -> Proposal:
         path,
         len(seen.frame),
         list_choices(seen, found),
-        list_unsettled(found, len(seen.frame) >= MOST_LOOKED_AT),
+        list_unsettled(seen, found, len(seen.frame) >= MOST_LOOKED_AT),
         write_spec(seen, found, encoding, delimiter),
     )
 
@@ -205,8 +205,11 @@ def _choose_key(seen: Seen, time: str, grain: Grain) -> tuple[str, ...]:
 def _choose_period(seen: Seen, time: str, grain: Grain, days: int) -> tuple[str, str]:
     moments = seen.frame[time].dropna().dt.normalize()
     if grain.is_panel:
+        moments_a_day = seen.frame[time].nunique() / moments.nunique()
         gap = float(pd.Series(moments.unique()).sort_values().diff().dt.days.median())
         period = "day" if gap < 4 else "week" if gap < 20 else "month"
+        if moments_a_day > 1.5:
+            return period, f"{moments_a_day:.0f} moments a day, which are added up"
         return period, f"rows are {gap:.0f} days apart"
     places = max(seen.columns[grain.entity].distinct if grain.entity else 1, 1)
     daily = len(moments) / max(days, 1) / places

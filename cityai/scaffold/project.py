@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +11,13 @@ from typing import Any, Final
 from cityai.errors import SpecError
 from cityai.scaffold.answers import check_line, check_slug
 from cityai.scaffold.catalogue import Template, find_template
+from cityai.scaffold.explained import read_explained, write_explained
 from cityai.scaffold.files import (
     TEMPLATES,
     change_yaml,
     create_folder,
     digest_files,
+    open_editor,
     read_files,
 )
 from cityai.scaffold.workspace import Created
@@ -30,6 +33,8 @@ SHARED: Final = "_shared"
 """Folder of the files that all templates share."""
 QUESTIONS: Final = "prompts.yaml"
 """File of a template with the questions that its `card.yaml` asks."""
+PLAIN: Final = "blank_demand"
+"""The template whose explanations hold for every table."""
 _NAME: Final = b"PROJECT_NAME"
 
 
@@ -93,7 +98,7 @@ def create_project(
     pristine = render_template(chosen, origin)
     files = dict(pristine)
     if spec is not None:
-        files["project.yaml"] = change_yaml(files["project.yaml"], spec)
+        files["project.yaml"] = _write_proposed(workspace, files["project.yaml"], spec)
     else:
         files[EXTRACT] = _draw_extract(chosen.name)
     files |= {f"{PRISTINE}/{path}": content for path, content in pristine.items()}
@@ -101,6 +106,40 @@ def create_project(
     target = workspace / "projects" / name
     create_folder(target, files, "choose another name for the project")
     return Created(target, tuple(sorted(files)))
+
+
+def _write_proposed(workspace: Path, written: bytes, proposed: dict[str, Any]) -> bytes:
+    """Put proposed sections in place of a template's, explained as the template explains its own.
+
+    What is said of single keys comes from the template without a service, whose words hold for
+    every table.
+    """
+    template = open_editor().load(written.decode())
+    if template["kind"] != proposed["kind"]:
+        raise SpecError(
+            f"a table is looked at for a question of {proposed['kind']}, not of {template['kind']}",
+            expected="--from with a template of amounts, such as blank_demand",
+            next_step="make the project without --from, and point its `data` to your table",
+        )
+    content = {**template, **proposed, "title": proposed["title"] or template["title"]}
+    content["audit"] = {**proposed["audit"], "limits": template["audit"].get("limits", {})}
+    source = proposed["data"]["source"]
+    source = {**source, "path": shorten_path(Path(source["path"]), workspace)}
+    content["data"] = {**proposed["data"], "source": source}
+    plain = (TEMPLATES / PLAIN / "project.yaml").read_text("utf-8")
+    heads = read_explained(written.decode())
+    return write_explained(content, read_explained(plain), heads)
+
+
+def shorten_path(path: Path, workspace: Path) -> str:
+    """Return how a specification names a file: without what only this machine has."""
+    full = path.resolve()
+    data = os.environ.get("CITYAI_DATA")
+    if data and full.is_relative_to(Path(data).resolve()):
+        return "${CITYAI_DATA}/" + full.relative_to(Path(data).resolve()).as_posix()
+    if full.is_relative_to(workspace.resolve()):
+        return full.relative_to(workspace.resolve()).as_posix()
+    return str(full)
 
 
 def render_template(template: Template, origin: Origin) -> dict[str, bytes]:

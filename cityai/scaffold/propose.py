@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import pandas as pd
+
 from cityai.scaffold.columns import Seen
 from cityai.scaffold.look import HORIZON, Understood
 
@@ -11,6 +13,12 @@ _SEASON: Final = {"day": 28, "week": 52, "month": 12}
 """Periods of history that a forecast should have seen before it is first asked."""
 _MOST_FOLDS: Final = 8
 _MOST_GROUPS: Final = 60
+_FEW: Final = 12
+_THIN: Final = 1 / 3
+"""Rows of a month, against the usual, below which the end of a table is asked about."""
+_NO_PLACE: Final = frozenset(
+    {"unknown", "not recorded", "unspecified", "n/a", "na", "none", "null", "other", "missing", "-"}
+)
 
 
 def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], ...]:
@@ -18,6 +26,7 @@ def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], .
     grain, used = found.grain, list_used(found)
     known = "never before the time; 99 of 100 rows within " + str(found.delay) + " days"
     of_place = seen.columns.get(grain.entity)
+    others = f"; or --place {', '.join(grain.others)}" if grain.others else ""
     named = _tell_key(seen, found.key)
     return (
         ("time", found.time, seen.columns[found.time].tell()),
@@ -26,8 +35,12 @@ def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], .
             if found.far
             else ()
         ),
-        ("place", grain.entity or "none", of_place.tell() if of_place else grain.why),
-        ("layout", "panel" if grain.is_panel else "events", grain.why),
+        ("place", grain.entity or "none", (of_place.tell() if of_place else grain.why) + others),
+        (
+            "layout",
+            "panel" if grain.is_panel else "events",
+            "a row holds one column a place" if grain.spread else grain.why,
+        ),
         ("amount", grain.amount or "rows are counted", grain.why_amount),
         ("key", ", ".join(found.key) or "none", named),
         (
@@ -40,10 +53,14 @@ def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], .
     )
 
 
-def list_unsettled(found: Understood, is_cut: bool) -> tuple[str, ...]:
+def list_unsettled(seen: Seen, found: Understood, is_cut: bool) -> tuple[str, ...]:
     """Return what the table cannot tell."""
     written = "missing" if found.grain.is_panel else "zero"
     return (
+        "the words for readers (`title`, `question.unit`, `question.entity.label`)",
+        *_list_scopes(seen, found),
+        *_list_unplaced(seen, found),
+        *_tell_thin_end(seen, found),
         *(() if found.known else ("when a row could first be seen (`data.known`)",)),
         "which groups of residents it must hold for (`audit.dimensions`), and who lives where "
         "(a table of areas, in `configs/city.yaml`)",
@@ -54,6 +71,48 @@ def list_unsettled(found: Understood, is_cut: bool) -> tuple[str, ...]:
         f"{HORIZON[found.period]} {found.period}s)",
         *(("anything after the rows that were looked at",) if is_cut else ()),
         *(() if found.grain.entity else ("what a prediction is about (`question.entity`)",)),
+    )
+
+
+def _list_scopes(seen: Seen, found: Understood) -> tuple[str, ...]:
+    """Name columns of a few values that may divide what is asked about from what is not."""
+    used = {*list_used(found), *found.grain.others}
+    few = [
+        f"{c.name} ({', '.join(sorted(map(str, seen.frame[c.name].dropna().unique())))[:60]})"
+        for c in seen.columns.values()
+        if c.type == "text" and 2 <= c.distinct <= _FEW and c.name not in used
+    ]
+    return (f"which rows are meant (`data.where`): {'; '.join(few[:4])}",) if few else ()
+
+
+def _list_unplaced(seen: Seen, found: Understood) -> tuple[str, ...]:
+    """Name values of the place that stand for no place."""
+    names = found.grain.spread or (
+        sorted(map(str, seen.frame[found.grain.entity].dropna().unique()))
+        if found.grain.entity
+        else ()
+    )
+    odd = [name for name in names if name.strip().lower() in _NO_PLACE]
+    if not odd:
+        return ()
+    return (f"whether {', '.join(odd)} is a place to predict, or rows whose place nobody wrote",)
+
+
+def _tell_thin_end(seen: Seen, found: Understood) -> tuple[str, ...]:
+    """Say where the rows thin out, as in an export that was cut or a system that was left."""
+    months = seen.frame[found.time].dropna().dt.to_period("M").value_counts().sort_index()
+    months = months[months.index <= found.last.to_period("M")]
+    months = months.reindex(
+        pd.period_range(months.index[0], months.index[-1], freq="M"), fill_value=0
+    )
+    thin = months < _THIN * months.median()
+    count = int(thin[::-1].cumprod().sum())
+    if not count or count == len(months):
+        return ()
+    since, usual = months.index[-count], months.iloc[: len(months) - count].tail(12).median()
+    return (
+        f"whether the table is whole at its end: from {since} on it has "
+        f"{months.iloc[-count:].mean():,.0f} rows a month, {usual:,.0f} before (`data.until`)",
     )
 
 
@@ -69,6 +128,7 @@ def write_spec(seen: Seen, found: Understood, encoding: str, delimiter: str) -> 
     question = _write_question(found)
     return {
         "title": f"{question['unit'].capitalize()} by {question['entity']['label']}",
+        "kind": "demand",
         "city": "city",
         "question": question,
         "data": _write_data(seen, found, encoding, delimiter),
@@ -105,7 +165,8 @@ def _write_data(seen: Seen, found: Understood, encoding: str, delimiter: str) ->
         source |= {"delimiter": delimiter} if delimiter != "," else {}
         source |= {"encoding": encoding} if encoding != "utf-8" else {}
     spread = {"columns": list(grain.spread), "into": grain.entity, "value": grain.amount}
-    ends = {"since": found.first.date(), "until": (found.last.date())} if found.far else {}
+    until = (found.last + pd.Timedelta(days=1)).date()
+    ends = {"since": found.first.date(), "until": until} if found.far else {}
     hourly = grain.is_panel and seen.columns[found.time].type == "datetime"
     return {
         "source": source,
