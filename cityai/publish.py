@@ -64,7 +64,9 @@ def publish_result(
     places = spec.areas.boundaries if spec.areas else None
     outlines = None
     if places is not None:
-        outlines = read_outlines(project.find_path(places.path), places.key)
+        outlines = read_outlines(
+            project.find_path(places.path), places.key, spec.areas.written if spec.areas else {}
+        )
     html = render_html(card, draw_figures(card, outlines))
     markdown, json = render_markdown(card), render_json(card)
     findings = sort_findings((*facts.findings, *judged.findings))
