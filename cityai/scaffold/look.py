@@ -16,10 +16,8 @@ from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import MOST_LOOKED_AT, Seen, describe_columns
 from cityai.scaffold.formats import find_delimiter, find_encoding
 from cityai.scaffold.grain import Grain, find_grain
+from cityai.scaffold.windows import SEASON, Windows, fit_windows
 
-HORIZON: Final = {"day": 14, "week": 4, "month": 3}
-"""Periods ahead that are written down; the decision needs its own."""
-_SEASON: Final = {"day": 28, "week": 52, "month": 12}
 _CODE: Final = {"day": "D", "week": "W", "month": "M"}
 _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""
@@ -77,6 +75,11 @@ class Understood:
         """Periods from the first row to the last."""
         code = _CODE[self.period]
         return int((self.last.to_period(code) - self.first.to_period(code)).n) + 1
+
+    @property
+    def windows(self) -> Windows:
+        """A backtest that fits."""
+        return fit_windows(self.period, self.periods, self.delay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,9 @@ def _choose_period(seen: Seen, time: str, grain: Grain, days: int) -> tuple[str,
         return period, f"rows are {gap:.0f} days apart"
     places = max(seen.columns[grain.entity].distinct if grain.entity else 1, 1)
     daily = len(moments) / max(days, 1) / places
-    for period, length in (("day", 1.0), ("week", 7.0)):
-        if daily * length >= _LEAST_A_PERIOD and days / length >= 2.5 * _SEASON[period]:
-            return period, f"{daily * length:.1f} rows a {period} and place"
-    return "month", f"{daily * 30.4:.1f} rows a month and place"
+    full = [(p, n) for p, n in (("day", 1.0), ("week", 7.0)) if daily * n >= _LEAST_A_PERIOD]
+    long = [(p, n) for p, n in full if days / n >= 2.5 * SEASON[p]]
+    # A history too short for its seasons is not made longer by coarser periods.
+    short = full[:1] if days < _FAR.days else []
+    period, length = [*long, *short, ("month", 30.4)][0]
+    return period, f"{daily * length:.1f} rows a {period} and place"

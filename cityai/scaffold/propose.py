@@ -7,11 +7,9 @@ from typing import Any, Final
 import pandas as pd
 
 from cityai.scaffold.columns import Seen
-from cityai.scaffold.look import HORIZON, Understood
+from cityai.scaffold.look import Understood
+from cityai.scaffold.windows import SEASON
 
-_SEASON: Final = {"day": 28, "week": 52, "month": 12}
-"""Periods of history that a forecast should have seen before it is first asked."""
-_MOST_FOLDS: Final = 8
 _MOST_GROUPS: Final = 60
 _FEW: Final = 12
 _THIN: Final = 1 / 3
@@ -68,7 +66,7 @@ def list_unsettled(seen: Seen, found: Understood, is_cut: bool) -> tuple[str, ..
         f"(`question.missing_periods`; written: {written})",
         "days on which nobody measured (`data.outages`)",
         f"how far ahead the decision must know (`question.horizon`; written: "
-        f"{HORIZON[found.period]} {found.period}s)",
+        f"{found.windows.horizon} {found.period}s)",
         *(("anything after the rows that were looked at",) if is_cut else ()),
         *(() if found.grain.entity else ("what a prediction is about (`question.entity`)",)),
     )
@@ -132,7 +130,7 @@ def write_spec(seen: Seen, found: Understood, encoding: str, delimiter: str) -> 
         "city": "city",
         "question": question,
         "data": _write_data(seen, found, encoding, delimiter),
-        "backtest": _write_backtest(found),
+        "backtest": found.windows.write_backtest(),
         "audit": {"infers": "this city", "dimensions": _write_dimensions(seen, found)},
     }
 
@@ -141,13 +139,13 @@ def _write_question(found: Understood) -> dict[str, Any]:
     grain = found.grain
     about = grain.entity or found.time
     label = about.lower().replace("_", " ").strip()
-    history = min(_SEASON[found.period] // 2, max(2, found.periods // 6))
+    history = min(SEASON[found.period] // 2, max(2, found.windows.least // 2))
     return {
         "measure": "sum" if grain.amount else "count",
         **({"value": grain.amount} if grain.amount else {}),
         "unit": grain.amount.lower().replace("_", " ") if grain.amount else "events",
         "period": found.period,
-        "horizon": HORIZON[found.period],
+        "horizon": found.windows.horizon,
         "missing_periods": "missing" if grain.is_panel else "zero",
         "entity": {
             "columns": [about],
@@ -187,17 +185,6 @@ def _write_column(seen: Seen, found: Understood, name: str) -> dict[str, Any]:
     if found.grain.spread and name == found.grain.entity:
         return {"type": "text", "required": True}
     return seen.columns[name].write_contract(name in (*found.key, found.time))
-
-
-def _write_backtest(found: Understood) -> dict[str, int]:
-    """Ask as often as the history allows, with half of it kept to learn from."""
-    horizon, season = HORIZON[found.period], _SEASON[found.period]
-    if found.periods >= 2 * season + 16 * horizon:
-        return {"folds": _MOST_FOLDS, "calibration": _MOST_FOLDS}
-    stride = max(1, found.periods // 2 // (2 * _MOST_FOLDS))
-    folds = max(2, min(_MOST_FOLDS, (found.periods // 2 - horizon) // stride // 2))
-    least = max(2, found.periods // 2 - horizon)
-    return {"folds": folds, "stride": stride, "calibration": folds, "min_train": least}
 
 
 def _write_dimensions(seen: Seen, found: Understood) -> dict[str, Any]:

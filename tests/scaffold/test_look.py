@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.errors import DataError
+from cityai.check import plan_project
+from cityai.errors import DataError, SpecError
 from cityai.scaffold.extracts import draw_extract
 from cityai.scaffold.look import Wishes, look_at_table
-from cityai.scaffold.project import create_project
+from cityai.scaffold.project import create_project, shorten_path
 from cityai.spec.load import load_project
 
 DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
@@ -84,7 +86,7 @@ def test_codes_with_leading_zeros_are_names(tmp_path):
         (d, z) for d in pd.date_range("2024-01-01", periods=90) for z in ("02134", "02135")
     )]  # fmt: skip
     path.write_text("day,zip,id\n" + "\n".join(rows) + "\n")
-    proposal = look_at_table(path, Wishes(place="zip"))
+    proposal = look_at_table(path)
     assert proposal.spec["question"]["entity"]["columns"] == ["zip"]
 
 
@@ -97,6 +99,77 @@ def test_a_date_far_off_is_told_and_left_out(tmp_path):
     proposal = look_at_table(path)
     assert any(asked == "far off" and "1 rows" in chosen for asked, chosen, _ in proposal.choices)
     assert str(proposal.spec["data"]["until"]) < "2027"
+
+
+def write_days(path, days, places=("A", "B"), extra=""):
+    rows = [f"x{i},{d:%Y-%m-%d},{places[i % len(places)]}{extra}" for i, d in enumerate(days)]
+    path.write_text("id,day,district" + (",kind" if extra else "") + "\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_the_last_day_is_kept_when_a_date_far_off_is_not(tmp_path):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2024-01-01", periods=800))
+    path.write_text(path.read_text() + "z,2070-01-01,A\n")
+    assert str(look_at_table(path).spec["data"]["until"]) == "2026-03-11"
+
+
+def test_what_the_table_leaves_open_is_named(tmp_path):
+    days = [*pd.date_range("2022-01-01", periods=1_200).repeat(3), pd.Timestamp("2025-05-20")]
+    path = write_days(tmp_path / "t.csv", days, ("A", "B", "Unknown"), ",home")
+    text = path.read_text().replace("home", "shop", 200)
+    path.write_text(text)
+    unsettled = "\n".join(look_at_table(path).unsettled)
+    assert "whether Unknown is a place" in unsettled
+    assert "`data.where`): kind (home, shop)" in unsettled
+    assert "from 2025-05 on it has 1 rows a month" in unsettled
+
+
+@pytest.mark.parametrize(("period", "periods"), [
+    ("day", 40), ("day", 90), ("day", 3_000), ("week", 30), ("week", 60), ("week", 400),
+    ("month", 12), ("month", 22), ("month", 60),
+])  # fmt: skip
+def test_the_backtest_fits_the_history(tmp_path, workspace, period, periods):
+    """The folds that are written down are those that the history allows."""
+    code = {"day": "D", "week": "W-SUN", "month": "ME"}[period]
+    length = {"day": 1, "week": 7, "month": 31}[period]
+    ends = pd.date_range("2020-01-05", periods=periods, freq=code)
+    days = pd.date_range(ends[0] - pd.Timedelta(days=length), ends[-1])
+    many = {"day": 8.0, "week": 1.2, "month": 0.3}[period]
+    days = np.sort(np.random.default_rng(1).choice(days, int(len(days) * many)))
+    path = write_days(tmp_path / "t.csv", pd.DatetimeIndex(days))
+    proposal = look_at_table(path)
+    assert proposal.spec["question"]["period"] == period
+    made = create_project(workspace, "mine", "blank_demand", spec=proposal.spec)
+    assert plan_project(load_project(made.folder)).test
+
+
+def test_a_proposal_is_explained_as_a_template_is(tmp_path, workspace):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2022-01-01", periods=1_200).repeat(3))
+    made = create_project(workspace, "mine", "service_requests", spec=look_at_table(path).spec)
+    text = (made.folder / "project.yaml").read_text()
+    lines = text.splitlines()
+    assert len(lines) < 100
+    assert max(len(line) for line in lines if "path:" not in line) <= 100
+    assert "# periods ahead that the decision needs" in text
+    assert "Requests measure who asks, not who needs" in text
+    assert "\n  # where: {kind" in text
+    section = [line for line in lines if line.startswith("  ") and not line.startswith("   ")]
+    assert len([line for line in section if "#" in line]) >= 0.6 * len(section)
+
+
+def test_a_table_of_a_city_is_named_without_its_machine(tmp_path, workspace, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("CITYAI_DATA", str(tmp_path / "data"))
+    inside, above = tmp_path / "data" / "t.csv", workspace / "t.csv"
+    assert shorten_path(inside, workspace) == "${CITYAI_DATA}/t.csv"
+    assert shorten_path(above, workspace) == "t.csv"
+    assert shorten_path(tmp_path / "t.csv", workspace) == str(tmp_path / "t.csv")
+
+
+def test_a_list_is_not_proposed_from_a_look(tmp_path, workspace):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2022-01-01", periods=1_200))
+    with pytest.raises(SpecError, match="not of risk"):
+        create_project(workspace, "mine", "inspections", spec=look_at_table(path).spec)
 
 
 def test_mistakes_are_named(tmp_path):
@@ -115,7 +188,7 @@ def test_mistakes_are_named(tmp_path):
     ("file", "time", "place", "amount", "period"),
     [
         ("nyc_ems_calls/hourly_calls.parquet", "hour_start", "place", "amount", "day"),
-        ("nyc_evictions/evictions.parquet", "EXECUTED_DATE", "BOROUGH", None, "day"),
+        ("nyc_evictions/evictions.parquet", "EXECUTED_DATE", "EVICTION_ZIP", None, "month"),
         ("nyc_council_requests/requests.parquet", "opendate", "account", None, "week"),
         ("nyc_waste_tonnage/monthly_tonnage.parquet", "month_start", "communitydist",
          "REFUSETONSCOLLECTED", "month"),
