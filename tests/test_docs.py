@@ -29,7 +29,7 @@ def test_every_finding_is_documented():
     documented = {code.split(".<")[0] for code in documented}
     for path in (ROOT / "cityai").rglob("*.py"):
         for code in re.findall(
-            rf'(?:Finding\(\s*(?:code=)?f?|^[A-Z_]+(?:: Final)? = )"((?:{CHAPTERS})\.[a-z_]+)',
+            rf'(?:Finding\(\s*(?:code=)?f?|^[A-Z_]+(?:: Final)? = )"((?:{CHAPTERS})\.[a-z_]+)[".]',
             path.read_text(),
             re.M,
         ):

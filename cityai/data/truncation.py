@@ -155,7 +155,7 @@ def _mix_future(snapshot: Snapshot, origin: int, rng: np.random.Generator) -> Sn
         snapshot,
         cells=mix(snapshot.cells, [VALUE, "n"]),
         covariates={
-            name: mix(frame, [c for c in frame if c not in keys])
+            name: mix(frame, [str(c) for c in frame if c not in keys])
             for name, frame in snapshot.covariates.items()
         },
     )

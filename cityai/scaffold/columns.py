@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -128,9 +127,9 @@ def describe_columns(path: Path, encoding: str, delimiter: str) -> Seen:
 def _write_cells(column: pd.Series) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         day = (column.dropna() == column.dropna().dt.normalize()).all()
-        return column.dt.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S")
+        return pd.Series(column.dt.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S"))
     text = column.astype("str").str.strip()
-    return pd.Series(text.mask(column.isna() | text.isin(["", "nan", "None", "NaT", "<NA>"])))
+    return pd.Series(text.mask(column.isna() | (text == "")))
 
 
 def _describe(name: str, cells: pd.Series, path: Path) -> Column:
@@ -149,7 +148,7 @@ def _describe(name: str, cells: pd.Series, path: Path) -> Column:
 
 
 def _tell_type(
-    name: str, values: pd.Series, times: npt.NDArray[np.int64], path: Path
+    name: str, values: pd.Series, times: npt.NDArray[Any], path: Path
 ) -> tuple[str, str]:
     if values.empty:
         return "text", ""
@@ -197,4 +196,4 @@ def _read_dates(cells: pd.Series, column: Column) -> pd.Series:
     if column.type not in ("date", "datetime"):
         return cells
     values = pd.Series(cells.dropna().unique())
-    return cells.map(dict(zip(values, _parse(values, column.format), strict=True)))
+    return pd.Series(cells.map(dict(zip(values, _parse(values, column.format), strict=True))))

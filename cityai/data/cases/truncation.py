@@ -121,7 +121,7 @@ def check_case_shuffle(
         cases,
         table=mix(cases.table, [Y_TRUE]),
         events={
-            name: mix(frame, list(frame.select_dtypes("number")))
+            name: mix(frame, list(map(str, frame.select_dtypes("number").columns)))
             for name, frame in cases.events.items()
         },
     )
