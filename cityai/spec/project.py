@@ -181,8 +181,10 @@ class DimensionSpec(SpecRecord):
     """Soft groups: for each, the columns of the area table that add up to its residents."""
     per: Literal["count", "percent", "share"] = "count"
     """What the columns of `shares` hold."""
+    largest: Annotated[int, Field(ge=2, le=200)] | None = None
+    """Groups of an `attribute` to tell apart, those of most entities; `rest` names all others."""
     rest: Text | None = None
-    """Name of the group of the residents in none of `shares`."""
+    """Name of the residents in none of `shares`, or of all values but the `largest`."""
     bands: Text | tuple[Text, ...] | None = None
     """Quantile bands of a numeric column of the area table, or of the sum of several."""
     band_names: tuple[Text, ...] = ("lowest", "lower middle", "upper middle", "highest")
@@ -200,6 +202,8 @@ class DimensionSpec(SpecRecord):
     def _one_kind(self) -> Self:
         if sum(x is not None for x in (self.attribute, self.shares, self.bands)) != 1:
             raise ValueError("give one of `attribute`, `shares` or `bands`")
+        if self.largest is not None and (self.attribute is None or self.rest is None):
+            raise ValueError("`largest` needs an `attribute`, and `rest` to name the others")
         if self.cuts is None:
             return self
         if self.attribute is None or list(self.cuts) != sorted(set(self.cuts)):

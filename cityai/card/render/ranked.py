@@ -50,10 +50,12 @@ def arrange_capacity(part: RankedPart) -> Grid:
         )
     theirs = part.practice_label or "today's order"
     columns = (
-        "Capacity", "Selected", "Selected rightly", f"The same, {theirs}", "Found of all",
-        "Interval", f"The same, {theirs}", "Note",
+        "Capacity", "Selected", "Selected rightly", "Beside", "Found of all", "Interval", "Beside",
+        "Note",
     )  # fmt: skip
-    caption = f"What would be found with more or less capacity, per {_name(part.per)}"
+    caption = (
+        f"What would be found with more or less capacity, per {_name(part.per)}. Beside: {theirs}"
+    )
     return make_grid(caption, columns, rows, range(1, 7))
 
 
