@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any, Final
 
@@ -80,6 +81,7 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
     before = None
     while before is None or (said.level != before).any():
         before = said.level.copy()
+        said.see_together(small)
         for line, kinds in small:
             while (bearing := said.find_bearing(line, kinds, least)) is not None:
                 said.level[bearing] += 1
@@ -176,20 +178,11 @@ class _Said:
         """Find the line to coarsen next, or nothing once the count is left open widely enough."""
         aim = np.outer(self.parts[line], kinds).ravel()
         rows, totals, owner, equal = self._bound()
-        if self._find_seen(aim, rows, totals, equal) >= least - 1e-6:
+        if self._find_seen(aim, rows, totals, equal, least) >= least - 1e-6:
             return None
         bears, ends = np.zeros(len(self.level)), []
-        same: Any = csr_array(rows[equal])
-        within: Any = csr_array(rows[~equal])
         for sign in (1.0, -1.0):
-            solved = linprog(
-                sign * aim,
-                A_ub=within if (~equal).any() else None,
-                b_ub=totals[~equal] if (~equal).any() else None,
-                A_eq=same if equal.any() else None,
-                b_eq=totals[equal] if equal.any() else None,
-                method="highs",
-            )
+            solved = _solve(sign * aim, rows, totals, equal)
             if solved.status == 3:
                 return None
             if solved.x is None:
@@ -210,17 +203,36 @@ class _Said:
         people = self.parts @ self.counts.sum(axis=1)
         return int(np.argmin(np.where(open_to, people, np.inf)))
 
+    def see_together(self, small: Sequence[tuple[int, np.ndarray]]) -> None:
+        """Take all small counts as large, and as small, as they can be together."""
+        rows, totals, _, equal = self._bound()
+        if not small or not len(rows):
+            return
+        aims = np.array([np.outer(self.parts[line], kinds).ravel() for line, kinds in small])
+        aim = (aims / np.maximum(aims @ self.counts.ravel(), 1.0)[:, None]).sum(axis=0)
+        for sign in (1.0, -1.0):
+            solved = _solve(sign * aim, rows, totals, equal)
+            if solved.x is not None:
+                self.points.append(solved.x)
+
     def _find_seen(
-        self, aim: np.ndarray, rows: np.ndarray, totals: np.ndarray, equal: np.ndarray
+        self,
+        aim: np.ndarray,
+        rows: np.ndarray,
+        totals: np.ndarray,
+        equal: np.ndarray,
+        least: float,
     ) -> float:
         """Find how far apart known points lie that agree with all that is said now."""
-        if not self.points or not len(rows):
+        points = np.array(self.points).reshape(-1, len(aim))
+        held = points @ aim
+        if len(points) < 2 or not len(rows) or np.ptp(held) < least - 1e-6:
             return 0.0
-        points = np.array(self.points)
-        over = points @ rows.T - totals
-        wrong = np.where(equal, np.abs(over), over) > 1e-6 * np.maximum(1.0, np.abs(totals))
-        held = points[~wrong.any(axis=1)] @ aim
-        return float(np.ptp(held)) if len(held) > 1 else 0.0
+        sparse: Any = csr_array(rows)
+        over = sparse @ points.T - totals[:, None]
+        over = np.where(equal[:, None], np.abs(over), over)
+        right = (over <= 1e-6 * np.maximum(1.0, np.abs(totals))[:, None]).all(axis=0)
+        return float(np.ptp(held[right])) if right.sum() > 1 else 0.0
 
     def _bound(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Write what is said as rows: equal to a total, or at most one."""
@@ -253,6 +265,19 @@ class _Said:
         )
 
 
+def _solve(aim: np.ndarray, rows: np.ndarray, totals: np.ndarray, equal: np.ndarray) -> Any:
+    same: Any = csr_array(rows[equal])
+    within: Any = csr_array(rows[~equal])
+    return linprog(
+        aim,
+        A_ub=within if (~equal).any() else None,
+        b_ub=totals[~equal] if (~equal).any() else None,
+        A_eq=same if equal.any() else None,
+        b_eq=totals[equal] if equal.any() else None,
+        method="highs",
+    )
+
+
 def _add(
     into: tuple[list[np.ndarray], list[float], list[int], list[bool]],
     parts: np.ndarray,
@@ -277,10 +302,12 @@ def _mark(words: set[str], only: Sequence[str]) -> np.ndarray:
     return np.array(kept, dtype=np.float64)
 
 
+@cache
 def _list_rates() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(_mark(top, only), _mark(bottom, only)) for top, bottom, only in RATES.values()]
 
 
+@cache
 def _list_numbers() -> list[np.ndarray]:
     """What is known of a line that is said exactly: both ends of every rate, and the people."""
     ends = [end for rate in _list_rates() for end in rate]
