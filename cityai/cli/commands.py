@@ -225,9 +225,7 @@ def show(
 @app.command()
 def schema(
     name: Annotated[File, typer.Argument(help="Which file.")] = File.PROJECT,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write all of them to configs/.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write all of them to configs/.")] = False,
 ) -> None:
     """Print the JSON Schema for editors."""
     from cityai.spec.schema import write_schema
