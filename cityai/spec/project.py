@@ -218,6 +218,9 @@ class AuditSpec(SpecRecord):
 
     dimensions: dict[Slug, DimensionSpec] = Field(default_factory=dict)
     """Ways to divide residents or places into groups."""
+    intersections: bool = True
+    """Whether every two dimensions are crossed too. Many small crossings can hide whole groups, so
+    that no small count can be worked out from all tables together."""
     infers: Literal["this city", "others like these"] = "this city"
     """What the intervals are about: this city at other times, or other entities like these."""
     limits: dict[Slug, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
