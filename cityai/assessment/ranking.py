@@ -13,16 +13,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from cityai.messages import say
 from cityai.modeling.calibration import compute_log_loss, to_log_odds
 from cityai.modeling.forecasters import FloatArray
 
-NO_YES: Final = "no case here was a yes"
-NO_NO: Final = "every case here was a yes"
-NONE_SELECTED: Final = "no case here was selected"
-NO_HALF: Final = "so many cases share the middle score that no half can be told"
+NO_YES: Final = say("no case here was a yes")
+NO_NO: Final = say("every case here was a yes")
+NONE_SELECTED: Final = say("no case here was selected")
+NO_HALF: Final = say("so many cases share the middle score that no half can be told")
 LEAST_HALF: Final = 0.45
 """Share of the cases that lies above the middle score at least, for a half to be told."""
-NO_PROBABILITY: Final = "the score is an order and no probability"
+NO_PROBABILITY: Final = say("the score is an order and no probability")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def measure_auc(truth: FloatArray, score: FloatArray) -> Estimate:
 
 def measure_brier(truth: FloatArray, chance: FloatArray) -> Estimate:
     """Measure the mean squared error of a probability (Brier 1950)."""
-    return measure_ratio((chance - truth) ** 2, np.ones(len(truth)), "no case is here")
+    return measure_ratio((chance - truth) ** 2, np.ones(len(truth)), say("no case is here"))
 
 
 def measure_log_loss(truth: FloatArray, chance: FloatArray) -> Estimate:
