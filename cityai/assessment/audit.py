@@ -196,7 +196,7 @@ def audit_scored(
     facts = gather_facts(scored, spec)
     least = spec.policy.small_cell
     single = [view_dimension(m, facts, least) for m in memberships]
-    pairs = view_pairs(single, facts, least)
+    pairs = view_pairs(single, facts, least) if spec.audit.intersections else ()
     safe = protect_views(view_everything(facts, least), single, pairs, facts, places, least)
     everyone, single, pairs = safe.everyone, list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]

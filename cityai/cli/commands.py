@@ -225,9 +225,7 @@ def show(
 @app.command()
 def schema(
     name: Annotated[File, typer.Argument(help="Which file.")] = File.PROJECT,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write all of them to configs/schemas/.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write all of them to configs/.")] = False,
 ) -> None:
     """Print the JSON Schema for editors."""
     from cityai.spec.schema import write_schema
@@ -239,7 +237,7 @@ def schema(
     from cityai.spec.load import find_workspace
     from cityai.store.files import guard_files
 
-    folder = find_workspace(Path.cwd()) / CONFIGS / "schemas"
+    folder = find_workspace(Path.cwd()) / CONFIGS
     with guard_files(folder, "the schemas cannot be written"):
         folder.mkdir(exist_ok=True)
         for file in File:

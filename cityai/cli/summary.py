@@ -191,24 +191,31 @@ def _tell_shares(judged: Judged) -> list[str]:
     return lines or ["too few rows to show" if declared else "no dimension is declared"]
 
 
+VERDICTS = (
+    (Status.FAIL, "beyond a limit"),
+    (Status.NOT_ENOUGH, "not enough evidence"),
+    (Status.PASS, "within"),
+    (Status.SUPPRESSED, "too few to show"),
+)
+"""Verdicts of a group, the gravest first, in words."""
+
+
 def _tell_groups(audit: Audit) -> list[str]:
-    dimensions = audit.dimensions
-    table = audit.table
+    table = audit.table.assign(status=audit.table["status"].astype("str"))
     lines = []
-    for row in dimensions.itertuples():
+    for row in audit.dimensions.itertuples():
         of_it = table[table["dimension"] == row.dimension]
-        counts = [
-            (int((of_it["status"].astype("str") == status.value).sum()), word)
-            for status, word in (
-                (Status.FAIL, "beyond a limit"),
-                (Status.NOT_ENOUGH, "not enough evidence"),
-                (Status.PASS, "within"),
-                (Status.SUPPRESSED, "not shown"),
-            )
-        ]
+        verdicts = [_judge_group(set(part["status"])) for _, part in of_it.groupby("group")]
+        counts = [(verdicts.count(word), word) for _, word in VERDICTS]
         told = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to judge"
-        lines.append(f"{row.label}: {told}")
+        groups = f"{len(verdicts)} group{'' if len(verdicts) == 1 else 's'}"
+        lines.append(f"{row.label}, {groups}: {told}")
     return lines or ["no dimension is declared: nobody knows for whom it holds"]
+
+
+def _judge_group(statuses: set[str]) -> str:
+    """Return the gravest verdict of any figure of a group, in words; none where no limit is set."""
+    return next((word for status, word in VERDICTS if status.value in statuses), "")
 
 
 def _tell_missing(findings: Sequence[Finding], gaps: int) -> list[str]:

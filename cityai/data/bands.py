@@ -1,4 +1,4 @@
-"""Bands of a number: ages by decade, amounts by size."""
+"""Fewer groups: bands of a number, and the largest of many beside the rest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+
+from cityai.columns import NOT_RECORDED
+from cityai.spec.project import DimensionSpec
 
 
 def cut_numbers(values: pd.Series, cuts: Sequence[float], names: Sequence[str]) -> pd.Series:
@@ -31,3 +34,34 @@ def cut_numbers(values: pd.Series, cuts: Sequence[float], names: Sequence[str]) 
         None if np.isnan(number) else names[i] for i, number in zip(code, numbers, strict=True)
     ]
     return pd.Series(named, index=values.index, dtype=object)
+
+
+def join_smaller(
+    dimension: DimensionSpec, weights: pd.DataFrame, residents: dict[str, float]
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Keep the groups of most entities apart, and put all others into one.
+
+    Parameters
+    ----------
+    dimension : DimensionSpec
+        Its `largest` and `rest`; without them nothing changes.
+    weights : pandas.DataFrame
+        As `Membership.weights`.
+    residents : dict of str to float
+        As `Membership.residents`.
+    """
+    if dimension.largest is None or dimension.rest is None:
+        return weights, residents
+    named = weights.drop(columns=NOT_RECORDED, errors="ignore")
+    order = named.sum().sort_values(ascending=False, kind="stable").index
+    kept = [c for c in named if c in order[: dimension.largest] and c != dimension.rest]
+    others = [c for c in named if c not in kept]
+    if not others:
+        return weights, residents
+    joined = named[kept].assign(**{dimension.rest: named[others].sum(axis=1)})
+    people = {g: n for g, n in residents.items() if g in kept}
+    if residents:
+        people[dimension.rest] = sum(n for g, n in residents.items() if g not in kept)
+    if NOT_RECORDED in weights:
+        joined[NOT_RECORDED] = weights[NOT_RECORDED]
+    return joined, people

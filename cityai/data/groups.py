@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, NOT_RECORDED
-from cityai.data.bands import cut_numbers
+from cityai.data.bands import cut_numbers, join_smaller
+from cityai.data.resident_shares import read_number, share_residents
 from cityai.errors import DataError, SpecError, suggest_name
 from cityai.messages import say
 from cityai.spec.project import DimensionSpec, ProjectSpec
@@ -22,9 +23,6 @@ CAVEAT = say(
     "Shares of the residents of whole areas: the figure is what the average resident of the group "
     "experiences if all residents of an area fare alike; it says nothing about single persons."
 )
-TOLERANCE = 0.005
-"""Shares may exceed one by rounding this far; they are then scaled to one."""
-
 MOST_GROUPS = 200
 """A column with more values than this holds no categories."""
 
@@ -146,12 +144,13 @@ def build_membership(
         weights, residents = _divide_by_attribute(
             dimension.attribute, entities, latest, areas, area_column, where
         )
+        weights, residents = join_smaller(dimension, weights, residents)
     else:
         table = _need_areas(areas, where)
         place = _find_places(latest, entities, table, where)
         if dimension.shares is not None:
             kind = "soft"
-            of_area = _share_residents(dimension, table, where)
+            of_area = share_residents(dimension, table, where)
         else:
             kind = "bands"
             of_area, cuts = _cut_bands(dimension, table, place, where)
@@ -287,82 +286,13 @@ def _mark_groups(labels: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=labels.index, columns=groups)
 
 
-def _share_residents(dimension: DimensionSpec, areas: pd.DataFrame, where: str) -> pd.DataFrame:
-    shares = dimension.shares or {}
-    amounts = pd.DataFrame(
-        {
-            group: sum(_read_number(areas, column, f"{where}.shares.{group}") for column in columns)
-            for group, columns in shares.items()
-        },
-        index=areas.index,
-    )
-    if dimension.per == "percent":
-        amounts = amounts / 100
-    elif dimension.per == "count":
-        # Where a remainder is to be named, the whole must be known; else the groups are the whole.
-        whole = amounts.sum(axis=1)
-        if dimension.rest is not None:
-            whole = _read_number(areas, "population", f"{where}.rest")
-        amounts = amounts.div(whole.where(whole > 0), axis=0)
-    total = amounts.sum(axis=1, skipna=False)
-    _check_totals(amounts, total, where)
-    amounts = amounts.div(total.where(total > 1, 1.0), axis=0)
-    rest = (1 - amounts.sum(axis=1)).where(total.notna())
-    if dimension.rest is not None:
-        return amounts.assign(**{dimension.rest: rest.clip(lower=0)})
-    if (rest > TOLERANCE).any():
-        return amounts.assign(**{NOT_RECORDED: rest.clip(lower=0)})
-    return amounts.div(amounts.sum(axis=1).where(total > 0), axis=0)
-
-
-def _check_totals(amounts: pd.DataFrame, total: pd.Series, where: str) -> None:
-    below = amounts < 0
-    if below.any(axis=None):
-        group = str(below.any().idxmax())
-        area = below.index[below[group].to_numpy()][0]
-        raise DataError(
-            f"the share of '{group}' in area '{area}' is below 0: {amounts.loc[area, group]:.1%}",
-            where=f"{where}.shares",
-            expected="shares from 0 to 100%",
-            next_step="correct the column in the area table",
-        )
-    wrong = total > 1 + TOLERANCE
-    if wrong.any():
-        area = wrong.index[wrong.to_numpy()][0]
-        raise DataError(
-            f"the groups of area '{area}' add up to {total[area]:.1%} of its residents",
-            where=f"{where}.shares",
-            expected="shares from 0 to 100% that add up to at most 100%",
-            next_step="look at `per` (count, percent or share) and at columns named twice",
-        )
-
-
-def _read_number(areas: pd.DataFrame, column: str, where: str) -> pd.Series:
-    if column not in areas:
-        known = [str(c) for c in areas.columns]
-        raise SpecError(
-            f"the area table has no column '{column}'",
-            where=where,
-            next_step=suggest_name(column, known),
-        )
-    numbers = pd.to_numeric(areas[column], errors="coerce").astype(np.float64)
-    if not np.isfinite(numbers).any():
-        raise SpecError(
-            f"the column '{column}' of the area table holds no number",
-            where=where,
-            expected="a numeric column",
-            next_step="for `population`, name the column in the city's area table",
-        )
-    return numbers
-
-
 def _cut_bands(
     dimension: DimensionSpec, areas: pd.DataFrame, place: pd.Series, where: str
 ) -> tuple[pd.DataFrame, tuple[float, ...]]:
     bands = dimension.bands or ()
     columns = (bands,) if isinstance(bands, str) else bands
     column = " + ".join(columns)
-    parts = [_read_number(areas, name, f"{where}.bands") for name in columns]
+    parts = [read_number(areas, name, f"{where}.bands") for name in columns]
     value = pd.concat(parts, axis=1).sum(axis=1, skipna=False)
     used = value[value.index.isin(place.dropna().unique()) & np.isfinite(value)]
     n = len(dimension.band_names)

@@ -179,8 +179,10 @@ class DimensionSpec(SpecRecord):
     """Soft groups: for each, the columns of the area table that add up to its residents."""
     per: Literal["count", "percent", "share"] = "count"
     """What the columns of `shares` hold."""
+    largest: Annotated[int, Field(ge=2, le=200)] | None = None
+    """Groups of an `attribute` to tell apart, those of most entities; `rest` names all others."""
     rest: Text | None = None
-    """Name of the group of the residents in none of `shares`."""
+    """Name of the residents in none of `shares`, or of all values but the `largest`."""
     bands: Text | tuple[Text, ...] | None = None
     """Quantile bands of a numeric column of the area table, or of the sum of several."""
     band_names: tuple[Text, ...] = ("lowest", "lower middle", "upper middle", "highest")
@@ -198,6 +200,8 @@ class DimensionSpec(SpecRecord):
     def _one_kind(self) -> Self:
         if sum(x is not None for x in (self.attribute, self.shares, self.bands)) != 1:
             raise ValueError("give one of `attribute`, `shares` or `bands`")
+        if self.largest is not None and (self.attribute is None or self.rest is None):
+            raise ValueError("`largest` needs an `attribute`, and `rest` to name the others")
         if self.cuts is None:
             return self
         if self.attribute is None or list(self.cuts) != sorted(set(self.cuts)):
@@ -212,6 +216,9 @@ class AuditSpec(SpecRecord):
 
     dimensions: dict[Slug, DimensionSpec] = Field(default_factory=dict)
     """Ways to divide residents or places into groups."""
+    intersections: bool = True
+    """Whether every two dimensions are crossed too. Many small crossings can hide whole groups, so
+    that no small count can be worked out from all tables together."""
     infers: Literal["this city", "others like these"] = "this city"
     """What the intervals are about: this city at other times, or other entities like these."""
     limits: dict[Slug, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)

@@ -144,7 +144,8 @@ def test_a_run_ends_with_a_calm_summary(
         "Against    recent mean     not known  not enough evidence that the forecast is",
         "             better",
         "           seasonal naive     8.4%  the forecast is better",
-        "For whom   Income of residents: 1 beyond a limit, 1 within, 1 not shown",
+        "For whom   Income of residents, 3 groups: 1 beyond a limit, 1 within, 1 too few",
+        "             to show",
         "Missing    8 findings failed, 0 could not be checked, 1 lack evidence; 2 gaps in",
         "             the card",
         *[f"           - Under-forecast {i} (income=g{i})" for i in range(6)],
@@ -281,9 +282,9 @@ def test_schema_is_printed_and_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_command(["schema"]) == 0
-    assert json.loads(capsys.readouterr().out)["properties"]["question"]
+    assert json.loads(capsys.readouterr().out)["$defs"]["RiskProject"]["properties"]["question"]
     assert run_command(["schema", "--write"]) == 0
-    written = sorted(p.name for p in (tmp_path / "configs" / "schemas").iterdir())
+    written = sorted(p.name for p in (tmp_path / "configs").glob("*.schema.json"))
     assert written == [f"{n}.schema.json" for n in ("audit", "card", "city", "policy", "project")]
 
 

@@ -147,3 +147,37 @@ def test_bands_of_several_columns_are_those_of_their_sum():
     alone = build(total, bands="total", band_names=("few", "many"))
     assert both.cuts == alone.cuts == (100.0,)
     pd.testing.assert_frame_equal(both.weights, alone.weights)
+
+
+def test_the_largest_groups_stand_apart_and_the_rest_is_one() -> None:
+    attributes = pd.DataFrame(
+        {
+            "entity_id": ["a", "b", "c", "d"],
+            "known": [0, 0, 0, 0],
+            "type": ["bar", "bar", "café", "shop"],
+            "area_id": ["1", "1", "2", None],
+        }
+    )
+    found = build(attribute="type", attributes=attributes, largest=2, rest="others")
+    assert found.groups == ("bar", "café", "others")
+    assert found.weights["others"].tolist() == [0.0, 0.0, 0.0, 1.0]
+    placed = build(attribute="district", attributes=attributes, largest=2, rest="elsewhere")
+    assert placed.groups == ("North", "South", NOT_RECORDED)
+    few = attributes.assign(area_id=["1", "2", "3", "3"])
+    joined = build(attribute="district", attributes=few, largest=2, rest="elsewhere")
+    assert joined.groups == ("East", "North", "elsewhere")
+    assert joined.residents == {"North": 100.0, "East": 600.0, "elsewhere": 300.0}
+
+
+def test_the_largest_need_an_attribute_and_a_name_for_the_rest() -> None:
+    with pytest.raises(ValueError, match="`largest` needs"):
+        DimensionSpec(label="X", attribute="type", largest=2)
+    with pytest.raises(ValueError, match="`largest` needs"):
+        DimensionSpec(label="X", shares={"A": ("a",)}, largest=2, rest="others")
+
+
+def test_shares_of_overlapping_counts_are_of_all_that_are_counted() -> None:
+    # Residents of several races stand in each column: without a rest, the columns are the whole.
+    found = build(AREAS.assign(born_abroad=[90, 300, 600, None]),
+                  shares={"here": ("born_here",), "abroad": ("born_abroad",)})  # fmt: skip
+    assert found.weights.loc["a", "here"] == pytest.approx(0.4)

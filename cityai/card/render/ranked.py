@@ -55,13 +55,14 @@ def arrange_capacity(part: RankedPart) -> Grid:
         say("Capacity"),
         say("Selected"),
         say("Selected rightly"),
-        say(f"The same, {theirs}"),
+        say("Beside"),
         say("Found of all"),
         say("Interval"),
-        say(f"The same, {theirs}"),
+        say("Beside"),
         say("Note"),
     )
-    caption = say(f"What would be found with more or less capacity, per {_name(part.per)}")
+    per = _name(part.per)
+    caption = say(f"What would be found with more or less capacity, per {per}. Beside: {theirs}")
     return make_grid(caption, columns, rows, range(1, 7))
 
 

@@ -20,7 +20,9 @@ from cityai.spec.load import Project
 from cityai.spec.risk import RiskSpec
 
 
-def build_case_rows(cases: Cases, project: Project[RiskSpec]) -> CaseRows:
+def build_case_rows(
+    cases: Cases, project: Project[RiskSpec], day: pd.Timestamp | None = None
+) -> CaseRows:
     """Build the features of every case from what was known strictly before it was asked about.
 
     Cases whose outcome is not known yet have rows too: those are predicted.
@@ -31,6 +33,9 @@ def build_case_rows(cases: Cases, project: Project[RiskSpec]) -> CaseRows:
         What was read.
     project : Project
         The question, and the project's own functions.
+    day : pandas.Timestamp, optional
+        Call the project's own functions for the cases asked about on this day alone, which is all
+        that a list of that day needs; the others get NaN from them.
 
     Raises
     ------
@@ -48,7 +53,7 @@ def build_case_rows(cases: Cases, project: Project[RiskSpec]) -> CaseRows:
             *describe_attributes(cases, spec),
             *describe_calendar(cases, spec),
             *describe_covariates(cases, spec),
-            *describe_own(cases, project),
+            *describe_own(cases, project, day),
         ),
         spec,
     )

@@ -40,8 +40,12 @@ class CaseHistory:
     events: dict[str, pd.DataFrame]
 
 
-def describe_own(cases: Cases, project: Project[RiskSpec]) -> Iterator[CaseFeature]:
+def describe_own(
+    cases: Cases, project: Project[RiskSpec], only: pd.Timestamp | None = None
+) -> Iterator[CaseFeature]:
     """Yield the results of the project's own functions, called once a day with questions.
+
+    With a day given, they are called for that day alone; the other cases have NaN.
 
     Raises
     ------
@@ -61,6 +65,8 @@ def describe_own(cases: Cases, project: Project[RiskSpec]) -> Iterator[CaseFeatu
     results = {function.name: np.full(len(table), np.nan) for function in functions}
     for day, rows in table.groupby(days, sort=True).indices.items():
         moment = pd.Timestamp(str(day))
+        if only is not None and moment != only:
+            continue
         history = CaseHistory(
             moment,
             asked.iloc[rows],

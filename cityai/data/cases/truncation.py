@@ -65,7 +65,7 @@ def check_case_truncation(
     differing: dict[str, str] = {}
     compared = 0
     for moment in moments.iloc[at]:
-        cut = build_case_rows(cut_cases(cases, moment), project).table
+        cut = build_case_rows(cut_cases(cases, moment), project, moment.normalize()).table
         whole = rows.table[asked == moment].reset_index(drop=True)
         again = cut[cut[AS_OF] == moment].reset_index(drop=True)
         compared += len(whole)
