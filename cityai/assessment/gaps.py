@@ -11,6 +11,8 @@ from cityai.assessment.alike import Alike, Varied, vary_units
 from cityai.assessment.metrics import Metric
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import (
+    LEAST_FREEDOM,
+    LEAST_FREEDOM_LEVEL,
     Blocks,
     Spread,
     adjust_confidence,
@@ -226,7 +228,10 @@ class _Engine:
         """Spread of the contrasts (G + 1, C) of the groups' values."""
         if design.blocks == "periods":
             return self._by_period(contrast, level)
-        by_entity = self._by_entity(contrast)
+        size = self.varied.entities.size
+        unequal = len(np.unique(size[size > 0])) > 1
+        single = level and design.blocks == "entities" and unequal
+        by_entity = self._by_entity(contrast, LEAST_FREEDOM_LEVEL if single else LEAST_FREEDOM)
         if design.blocks == "entities":
             return by_entity
         return spread_both(self._by_period(contrast, level), by_entity, self._squares(contrast))
@@ -239,13 +244,13 @@ class _Engine:
             contrast_groups(own, contrast), _fewest(present, contrast), level=level
         )
 
-    def _by_entity(self, contrast: np.ndarray) -> Spread:
+    def _by_entity(self, contrast: np.ndarray, least: float) -> Spread:
         entities = self.varied.entities
         size = entities.weigh_sizes(self.weights)
         own = mend_leverage(self._influence(entities), size, entities.copies)
         present = entities.copies @ (size > 0)
         freedom = _fewest(count_freedom(size, own, entities), contrast)
-        return spread_entities(own @ contrast, _fewest(present, contrast), freedom, entities)
+        return spread_entities(own @ contrast, _fewest(present, contrast), freedom, entities, least)
 
     def _influence(self, alike: Alike) -> np.ndarray:
         tensor = alike.weigh_pairs(self.weights)

@@ -1,15 +1,14 @@
 """Spread of a mean, or a slope, over a few periods whose resemblance is not known.
 
 How alike neighbouring periods are decides how wide an interval must be, and a few periods hardly
-tell it. So no single estimate is taken for the truth: for every kind of resemblance on a grid there
-is an exact interval and a likelihood, and the interval printed is the widest of those that explain
-the series nearly as well as the best one does. Few periods rule out little, so their interval is
-wide; many rule out what is not so, and it comes near to the plain t interval.
+tell it. So no single estimate is taken for the truth: for each kind of resemblance on a grid there
+is a variance and a likelihood, and the variance of the interval is the mean of them all, weighted
+by how plausible each kind was before (`UNRELATED`) and how well it explains the series. The folds
+of a replay do not overlap, so nothing else ties neighbours together.
 
-Simulations (`benchmarks/audit.md`) show what else was tried: the mean of the intervals, weighted by
-likelihood, holds too seldom where resemblance is strong; leaving out intervals where the
-*estimated* resemblance is large makes those that remain worse, because the panels that look
-harmless by chance are kept.
+Before looking, differences (gaps, comparisons) are more often unrelated than not, because shocks
+that all share cancel in them; figures and slopes carry such shocks, so they are mostly related.
+Simulations (`benchmarks/audit.md`) show what else was tried.
 """
 
 from __future__ import annotations
@@ -22,14 +21,16 @@ import numpy as np
 
 from cityai.assessment.spread import Spread, correlate
 
-ALIKE = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+ALIKE = (0.8, 0.9, 0.95)
 """Resemblance from one period to the next that is allowed for, beside none."""
 MANY = 40
 """From here on the periods of one series tell enough, and the strongest resemblance is allowed."""
 LASTING = (0.35, 0.65, 1.0)
 """Part of the variance that carries over; the rest is each period's own noise."""
-PLAUSIBLE = 1.0
-"""What explains a series within so many units of log likelihood of the best is not ruled out."""
+UNRELATED = 2 / 3
+"""Chance, before looking, that the periods of a difference have nothing in common."""
+UNRELATED_LEVEL = 0.1
+"""The same of a figure, or a slope."""
 LEAST_PERIODS = 6
 """Fewer give no interval, whatever the policy asks for."""
 BATCHES = 104
@@ -94,8 +95,10 @@ def list_kinds(moments: tuple[float, ...], *, line: bool = False) -> Kinds:
     return Kinds(weights, np.array(residual), np.array(stretch), np.array(log_det), freedom)
 
 
-def find_widest(kinds: Kinds, series: np.ndarray, worth: float | None = None) -> np.ndarray:
-    """Find the largest standard error among the kinds of resemblance that are not ruled out.
+def find_error(
+    kinds: Kinds, series: np.ndarray, unrelated: float, worth: float | None = None
+) -> np.ndarray:
+    """Find the standard error: the root of the mean variance over all kinds of resemblance.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ def find_widest(kinds: Kinds, series: np.ndarray, worth: float | None = None) ->
         Of n moments.
     series : numpy.ndarray
         (n, C), in order of time; none constant.
+    unrelated : float
+        Chance, before looking, that moments have nothing in common; the rest is shared evenly.
     worth : float, optional
         As how many independent series the C tell of one resemblance that they share; without it
         each has its own.
@@ -112,14 +117,16 @@ def find_widest(kinds: Kinds, series: np.ndarray, worth: float | None = None) ->
     numpy.ndarray
         (C,) of the sum, or slope, of each series.
     """
-    left = np.maximum((series * (kinds.residual @ series)).sum(axis=1), 1e-300)
+    left = np.maximum((series * np.matmul(kinds.residual, series)).sum(axis=1), 1e-300)
     fit = kinds.log_det[:, None] - kinds.freedom / 2 * np.log(left)
     if worth is not None:
         fit = fit.mean(axis=1, keepdims=True) * worth
-    possible = fit >= fit.max(axis=0) - PLAUSIBLE
+    weight = np.exp(fit - fit.max(axis=0))
+    weight[0] *= unrelated
+    weight[1:] *= (1 - unrelated) / (len(weight) - 1)
     variance = left / kinds.freedom * kinds.stretch[:, None]
-    widest: np.ndarray = np.sqrt(np.where(possible, variance, 0.0).max(axis=0))
-    return widest
+    error: np.ndarray = np.sqrt((weight * variance).sum(axis=0) / weight.sum(axis=0))
+    return error
 
 
 def spread_serial(influence: np.ndarray, blocks: np.ndarray, *, level: bool = False) -> Spread:
@@ -151,8 +158,8 @@ def spread_serial(influence: np.ndarray, blocks: np.ndarray, *, level: bool = Fa
     if live.any() and n >= LEAST_PERIODS:
         series = influence[:, live]
         kinds = list_kinds(tuple(range(n)))
-        alone = level or n >= MANY
-        error[live] = find_widest(kinds, series, None if alone else count_series(series))
+        worth = None if level or n >= MANY else count_series(series)
+        error[live] = find_error(kinds, series, UNRELATED_LEVEL if level else UNRELATED, worth)
         # A group without rows in some periods has fewer that vary.
         count = np.clip(blocks * n / periods, 2.0, n)
         error *= np.sqrt(count / (count - 1) * (n - 1) / n)

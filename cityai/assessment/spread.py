@@ -20,6 +20,9 @@ DRAWS = 4000
 SEED = 20260101
 LEAST_FREEDOM = 9.0
 """Fewer degrees of freedom between entities give no interval: a few large ones decide all."""
+LEAST_FREEDOM_LEVEL = 50.0
+"""The same for a figure that is not a gap, of entities that differ in size, in one period: heavy
+tails do not cancel in it, and a sample without the outliers does not show that there are some."""
 MOST_LOPSIDED = 0.15
 """Squared skewness of a figure between entities above which it gives no interval."""
 
@@ -50,7 +53,11 @@ class Spread:
 
 
 def spread_entities(
-    influence: np.ndarray, blocks: np.ndarray, freedom: np.ndarray, entities: Alike | None = None
+    influence: np.ndarray,
+    blocks: np.ndarray,
+    freedom: np.ndarray,
+    entities: Alike | None = None,
+    least: float = LEAST_FREEDOM,
 ) -> Spread:
     """Spread when blocks are entities.
 
@@ -65,6 +72,8 @@ def spread_entities(
         small ones there are.
     entities : Alike, optional
         What each row stands for, where those alike are taken together in fewer rows.
+    least : float
+        Degrees of freedom below which there is no interval.
 
     Notes
     -----
@@ -75,7 +84,7 @@ def spread_entities(
     error = np.sqrt((influence**2).sum(axis=0)) * (1 + find_lopsided(influence, entities))
     count = len(influence) if entities is None else entities.count
     matrix = correlate(influence.T @ influence, count)
-    usable = freedom >= LEAST_FREEDOM
+    usable = freedom >= least
     return Spread(error, np.maximum(freedom, 1.0), blocks, matrix, usable)
 
 

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from cityai.assessment import sentences as say
 from cityai.assessment.metrics import Metric
 from cityai.assessment.protection import Protection
-from cityai.assessment.serial import BATCHES, find_widest, list_kinds
+from cityai.assessment.serial import BATCHES, UNRELATED_LEVEL, find_error, list_kinds
 from cityai.assessment.statistics import compute_ratio, weigh_cells
 from cityai.assessment.views import Facts, View
 from cityai.messages import say as mark
@@ -109,7 +109,7 @@ def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[fl
     Returns
     -------
     tuple of float, float and str
-        Slope, half-width of its interval (`serial.find_widest`), and a sentence.
+        Slope, half-width of its interval (`serial.find_error`), and a sentence.
     """
     if len(value) < LEAST_FOLDS:
         return math.nan, math.nan, FEW.format(folds=len(value), least=LEAST_FOLDS)
@@ -121,7 +121,7 @@ def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[fl
     slope = float(kinds.weights @ value)
     if np.ptp(value - np.polyval(np.polyfit(fold, value, 1), fold)) < 1e-9:
         return slope, math.nan, UNVARYING
-    error = float(find_widest(kinds, value[:, None])[0])
+    error = float(find_error(kinds, value[:, None], UNRELATED_LEVEL)[0])
     margin = error * float(stdtrit(kinds.freedom, (1 + confidence) / 2))
     if abs(slope) <= margin:
         return slope, margin, LEVEL

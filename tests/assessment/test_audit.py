@@ -58,6 +58,7 @@ def test_a_planted_gap_is_found_and_said(
         "audit.under_forecast_share",
         "audit.bias",
         "audit.coverage",
+        "audit.representation",
     }
 
 

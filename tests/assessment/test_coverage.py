@@ -24,7 +24,9 @@ def bench() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["audit_coverage"] = module
+    sys.path.insert(0, str(path.parent))  # where `audit_cities` lies
     spec.loader.exec_module(module)
+    sys.path.remove(str(path.parent))
     return module
 
 

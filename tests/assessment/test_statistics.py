@@ -17,8 +17,10 @@ from cityai.assessment.gaps import contrast_groups
 from cityai.assessment.metrics import METRICS, build_sums
 from cityai.assessment.serial import (
     LEAST_PERIODS,
+    UNRELATED,
+    UNRELATED_LEVEL,
     count_series,
-    find_widest,
+    find_error,
     list_kinds,
     spread_serial,
 )
@@ -220,9 +222,9 @@ def test_each_kind_of_resemblance_is_generalised_least_squares(line: bool) -> No
     n, x = 9, np.random.default_rng(0).normal(size=9)
     kinds = list_kinds(tuple(range(n)), line=line)
     design = np.column_stack([np.ones(n), np.arange(n) - 4.0])[:, : 2 if line else 1]
-    k = 1  # the first kind that is not independence: rho 0.2, a part of 0.35
+    k = 1  # the first kind that is not independence: rho 0.8, a part of 0.35
     apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    alike = 0.35 * 0.2**apart + 0.65 * np.eye(n)
+    alike = 0.35 * 0.8**apart + 0.65 * np.eye(n)
     whiten = np.linalg.inv(np.linalg.cholesky(alike))
     fitted = np.linalg.lstsq(whiten @ design, whiten @ x, rcond=None)[0]
     left = whiten @ (x - design @ fitted)
@@ -233,16 +235,32 @@ def test_each_kind_of_resemblance_is_generalised_least_squares(line: bool) -> No
     assert (draws @ kinds.weights).var() == pytest.approx(kinds.stretch[k], rel=0.03)
 
 
-def test_few_periods_rule_out_little_and_many_rule_out_much() -> None:
+def test_the_longer_a_series_the_less_is_paid_for_not_knowing_its_resemblance() -> None:
     rng = np.random.default_rng(3)
     wider = []
     for n in (8, 26, 104):
         x = rng.normal(size=(n, 200))
         x -= x.mean(axis=0)
         plain = np.sqrt(n * x.var(ddof=1, axis=0))
-        wider.append(np.median(find_widest(list_kinds(tuple(range(n))), x) / plain))
-    assert wider[0] > 2.5 > wider[2] >= 1
-    assert wider[0] > wider[1] > wider[2]
+        kinds = list_kinds(tuple(range(n)))
+        wider.append(
+            [np.median(find_error(kinds, x, u) / plain) for u in (UNRELATED_LEVEL, UNRELATED)]
+        )
+    level, gap = np.transpose(wider)
+    assert (level > gap).all()
+    assert 4 > level[0] > level[1] > level[2] >= 1
+    assert 2.2 > gap[0] > gap[1] > gap[2] >= 1
+
+
+def test_series_that_share_a_resemblance_tell_more_of_it() -> None:
+    x = np.random.default_rng(6).normal(size=(8, 300))
+    x -= x.mean(axis=0)
+    kinds, plain = list_kinds(tuple(range(8))), np.sqrt(8 * x.var(ddof=1, axis=0))
+    few, many = (np.median(find_error(kinds, x, UNRELATED, worth) / plain) for worth in (1.0, 10.0))
+    assert 1 <= many < few
+    # Without doubt about the kind, the error is that kind's own.
+    sure = find_error(kinds, x, 1.0)
+    assert sure == pytest.approx(plain)
 
 
 def test_periods_that_resemble_each_other_widen_the_interval() -> None:
