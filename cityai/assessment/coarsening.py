@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from cityai.assessment.views import Facts, View
 
@@ -59,8 +60,10 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
 
     Notes
     -----
-    The smallest line that bears on a small count is coarsened next, until the linear programme
-    leaves the count a range of `least`. Coarsening only widens what is left open.
+    Each line is coarsened until it does not give a count away by itself; then, of those that bear
+    on a small count, the one with the fewest people, until the linear programme leaves the count a
+    range of `least`. Steps do not lie within each other, so a coarser one may close what another
+    left open: all counts are gone through again until nothing is coarsened.
     """
     if not facts.events:
         return {}
@@ -69,9 +72,19 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
     if said.counts.size > MOST_UNKNOWNS:
         simple = tuple(" * " not in dimension for dimension, _ in said.keys)
         said.level[~np.array(simple)] = len(STEPS)
-    for line, kind in said.find_small(least):
-        while (bearing := said.find_bearing(line, kind, least)) is not None:
-            said.level[bearing] += 1
+    small = said.find_small(least)
+    for line, kinds in small:
+        alone = said.take_alone(line)
+        while alone.find_bearing(0, kinds, least) is not None:
+            alone.level[0] += 1
+        said.level[line] = alone.level[0]
+    before = None
+    while before is None or (said.level != before).any():
+        before = said.level.copy()
+        said.see_together(small)
+        for line, kinds in small:
+            while (bearing := said.find_bearing(line, kinds, least)) is not None:
+                said.level[bearing] += 1
     return {
         key: (*STEPS, UNSAID)[level - 1]
         for key, level in zip(said.keys, said.level.tolist(), strict=True)
@@ -137,13 +150,20 @@ class _Said:
     """Lines of people: what is said of each, and what is not.
 
     `parts` is (L, A) over atoms, entities that no line tells apart; `counts` (A, 9) people by kind;
-    `level` (L,) the step, from 0 (exactly) to one more than there are steps (not said).
+    `level` (L,) the step, from 0 (exactly) to one more than there are steps (not said); `points`
+    what was found to agree with all that was said when it was found.
     """
 
     keys: tuple[tuple[str, str], ...]
     parts: np.ndarray
     counts: np.ndarray
     level: np.ndarray
+    points: list[np.ndarray] = field(default_factory=list)
+
+    def take_alone(self, line: int) -> _Said:
+        """Take one line as if nothing else were said."""
+        held = (self.parts[line] @ self.counts)[None]
+        return _Said((self.keys[line],), np.ones((1, 1)), held, self.level[[line]])
 
     def find_small(self, least: float) -> list[tuple[int, np.ndarray]]:
         """List every small count: a line, and what is summed over the kinds."""
@@ -158,22 +178,18 @@ class _Said:
         """Find the line to coarsen next, or nothing once the count is left open widely enough."""
         aim = np.outer(self.parts[line], kinds).ravel()
         rows, totals, owner, equal = self._bound()
+        if self._find_seen(aim, rows, totals, equal, least) >= least - 1e-6:
+            return None
         bears, ends = np.zeros(len(self.level)), []
         for sign in (1.0, -1.0):
-            solved = linprog(
-                sign * aim,
-                A_ub=rows[~equal] if (~equal).any() else None,
-                b_ub=totals[~equal] if (~equal).any() else None,
-                A_eq=rows[equal] if equal.any() else None,
-                b_eq=totals[equal] if equal.any() else None,
-                method="highs",
-            )
+            solved = _solve(sign * aim, rows, totals, equal)
             if solved.status == 3:
                 return None
             if solved.x is None:
                 bears[:] = 1.0
                 ends.append(float(aim @ self.counts.ravel()))
                 continue
+            self.points.append(solved.x)
             ends.append(float(aim @ solved.x))
             if (~equal).any():
                 np.add.at(bears, owner[~equal], np.abs(solved.ineqlin.marginals))
@@ -187,7 +203,38 @@ class _Said:
         people = self.parts @ self.counts.sum(axis=1)
         return int(np.argmin(np.where(open_to, people, np.inf)))
 
-    def _bound(self) -> tuple[csr_array, np.ndarray, np.ndarray, np.ndarray]:
+    def see_together(self, small: Sequence[tuple[int, np.ndarray]]) -> None:
+        """Take all small counts as large, and as small, as they can be together."""
+        rows, totals, _, equal = self._bound()
+        if not small or not len(rows):
+            return
+        aims = np.array([np.outer(self.parts[line], kinds).ravel() for line, kinds in small])
+        aim = (aims / np.maximum(aims @ self.counts.ravel(), 1.0)[:, None]).sum(axis=0)
+        for sign in (1.0, -1.0):
+            solved = _solve(sign * aim, rows, totals, equal)
+            if solved.x is not None:
+                self.points.append(solved.x)
+
+    def _find_seen(
+        self,
+        aim: np.ndarray,
+        rows: np.ndarray,
+        totals: np.ndarray,
+        equal: np.ndarray,
+        least: float,
+    ) -> float:
+        """Find how far apart known points lie that agree with all that is said now."""
+        points = np.array(self.points).reshape(-1, len(aim))
+        held = points @ aim
+        if len(points) < 2 or not len(rows) or np.ptp(held) < least - 1e-6:
+            return 0.0
+        sparse: Any = csr_array(rows)
+        over = sparse @ points.T - totals[:, None]
+        over = np.where(equal[:, None], np.abs(over), over)
+        right = (over <= 1e-6 * np.maximum(1.0, np.abs(totals))[:, None]).all(axis=0)
+        return float(np.ptp(held[right])) if right.sum() > 1 else 0.0
+
+    def _bound(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Write what is said as rows: equal to a total, or at most one."""
         rows: list[np.ndarray] = []
         totals: list[float] = []
@@ -211,11 +258,24 @@ class _Said:
                     kinds = sign * above - (sign * rate + step / 2) * below
                     _add((rows, totals, owner, equal), parts, kinds, 0.0, line, same=False)
         return (
-            csr_array(vstack([csr_array(r[None]) for r in rows])) if rows else csr_array((0, 0)),
+            np.array(rows).reshape(len(rows), self.counts.size),
             np.array(totals),
             np.array(owner, dtype=np.int64),
             np.array(equal, dtype=bool),
         )
+
+
+def _solve(aim: np.ndarray, rows: np.ndarray, totals: np.ndarray, equal: np.ndarray) -> Any:
+    same: Any = csr_array(rows[equal])
+    within: Any = csr_array(rows[~equal])
+    return linprog(
+        aim,
+        A_ub=within if (~equal).any() else None,
+        b_ub=totals[~equal] if (~equal).any() else None,
+        A_eq=same if equal.any() else None,
+        b_eq=totals[equal] if equal.any() else None,
+        method="highs",
+    )
 
 
 def _add(
@@ -242,10 +302,12 @@ def _mark(words: set[str], only: Sequence[str]) -> np.ndarray:
     return np.array(kept, dtype=np.float64)
 
 
+@cache
 def _list_rates() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(_mark(top, only), _mark(bottom, only)) for top, bottom, only in RATES.values()]
 
 
+@cache
 def _list_numbers() -> list[np.ndarray]:
     """What is known of a line that is said exactly: both ends of every rate, and the people."""
     ends = [end for rate in _list_rates() for end in rate]

@@ -11,12 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 SLACK = 1e-6
+LARGE: Final = 100_000
+"""Lines x atoms from which more than one line may be hidden at once."""
+UP: Final = 1.0
+DOWN: Final = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +40,6 @@ class Line:
     table: str
     group: str
     parts: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What the shown lines leave open of a hidden one.
-
-    Attributes
-    ----------
-    low, high : float
-        Smallest and largest amount that agrees with all that is shown.
-    prices : numpy.ndarray
-        (L,) how much each shown line bears on the two ends; 0 for hidden ones.
-    """
-
-    low: float
-    high: float
-    prices: np.ndarray
-
-    @property
-    def width(self) -> float:
-        """Largest minus smallest feasible amount."""
-        return self.high - self.low
 
 
 def protect_release(
@@ -88,20 +72,36 @@ def protect_release(
     Notes
     -----
     The smallest shown line that bears on the secret (with a price in the linear programme) is
-    hidden next. Hiding only widens what is left open, so each secret is settled once. An empty line
-    holds nobody and is never hidden.
+    hidden next. Hiding only widens what is left open. So what once agreed with all that is shown
+    still does, and one solution settles many secrets (`_Seen`); and an end of a range on which the
+    line had no price stays where it was (its dual solution still holds), and is not solved again.
+    In large tables twice as many are hidden at once where one more did not widen the range.
+    An empty line holds nobody and is never hidden.
     """
     known = _gather(lines, amounts)
     hidden = hidden | secret
-    for i in np.flatnonzero(secret).tolist():
-        while (left := _find_range(known, hidden, i)).width < least - SLACK:
-            candidates = (known.held > 0) & ~hidden
-            bearing = candidates & (left.prices > SLACK)
-            if not bearing.any():
-                bearing = candidates & (known.matrix @ known.matrix[i] > 0)
-            if not bearing.any():
+    secrets, large = np.flatnonzero(secret), known.matrix.size > LARGE
+    hidden = _hide_dependent(known, hidden, secrets)
+    seen = _see_together(known, hidden, secrets)
+    for i in secrets.tolist():
+        ends: dict[tuple[int, float], _End] = {}
+        at_once, before = 1, -1.0
+        while seen.find_width(i) < least - SLACK:
+            for part, way in product(range(len(known.amounts)), (UP, DOWN)):
+                if (part, way) not in ends and seen.find_width(i) < least - SLACK:
+                    ends[part, way] = _find_end(known, hidden, known.matrix[i], part, way)
+                    seen = seen.add_end(known, ends[part, way], part, way, i)
+            width = seen.find_width(i)
+            if width >= least - SLACK:
                 break
-            hidden[int(np.argmin(np.where(bearing, known.held, np.inf)))] = True
+            prices = np.sum([end.prices for end in ends.values()], axis=0)
+            stuck, before = large and width <= before + SLACK, width
+            at_once = 2 * at_once if stuck else 1
+            more = _choose_lines(known, hidden, prices, i, at_once)
+            if not len(more):
+                break
+            hidden[more] = True
+            ends = {key: end for key, end in ends.items() if (end.prices[more] <= 0).all()}
     return hidden
 
 
@@ -116,17 +116,55 @@ def find_ranges(lines: Sequence[Line], amounts: np.ndarray, hidden: np.ndarray) 
     known = _gather(lines, amounts)
     ranges = np.full(len(lines), np.nan)
     for i in np.flatnonzero(hidden).tolist():
-        ranges[i] = _find_range(known, hidden, i).width
+        ranges[i] = sum(
+            way * _find_end(known, hidden, known.matrix[i], part, way).value
+            for part, way in product(range(len(known.amounts)), (UP, DOWN))
+        )
     return ranges
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """(L, A) parts of the atoms; (P, L) what each line holds of each part; (L,) all together."""
+    """(L, A) parts of the atoms; (P, A) what the atoms hold; (L,) what the lines hold in all."""
 
     matrix: np.ndarray
-    shares: np.ndarray
+    amounts: np.ndarray
     held: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The largest or smallest amount that agrees with all that is shown.
+
+    `point` is (A,), None where there is no bound or no solution; `prices` is (L,), how much each
+    shown line bears on the amount.
+    """
+
+    value: float
+    point: np.ndarray | None
+    prices: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """(P, L) smallest and largest amount of each line in the solutions so far."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def find_width(self, line: int) -> float:
+        """Each part is known for itself, so what is left open of their sum is the sum."""
+        return float((self.high[:, line] - self.low[:, line]).sum())
+
+    def add_end(self, known: _Known, end: _End, part: int, way: float, line: int | None) -> _Seen:
+        """Add what a solution, or the lack of a bound, tells of the lines."""
+        low, high = self.low.copy(), self.high.copy()
+        if end.point is not None:
+            held = known.matrix @ end.point
+            low[part], high[part] = np.minimum(low[part], held), np.maximum(high[part], held)
+        elif line is not None and way == UP:
+            high[part, line] = max(high[part, line], end.value)
+        return _Seen(low, high)
 
 
 def _gather(lines: Sequence[Line], amounts: np.ndarray) -> _Known:
@@ -136,34 +174,75 @@ def _gather(lines: Sequence[Line], amounts: np.ndarray) -> _Known:
     summed = np.array(
         [np.bincount(code.ravel(), part, matrix.shape[1]) for part in np.atleast_2d(amounts)]
     )
-    shares = summed @ matrix.T
-    return _Known(matrix, shares, shares.sum(axis=0))
+    return _Known(matrix, summed, matrix @ summed.sum(axis=0))
 
 
-def _find_range(known: _Known, hidden: np.ndarray, line: int) -> Range:
-    """Each part is known for itself, so what is left open of their sum is the sum."""
-    found = [_find_part(known, share, hidden, line) for share in known.shares]
-    low, high = sum(f.low for f in found), sum(f.high for f in found)
-    return Range(low, high, np.sum([f.prices for f in found], axis=0))
+def _hide_dependent(known: _Known, hidden: np.ndarray, secrets: np.ndarray) -> np.ndarray:
+    """Hide the smallest lines of which sums and differences would be a secret.
+
+    Lines are shown from the largest down (Gram and Schmidt), each unless a secret would then lie in
+    the span of the shown ones.
+    """
+    hidden = hidden.copy()
+    empty = ~hidden & (known.held <= 0)
+    # Whatever an empty line holds is known to be nothing.
+    matrix = known.matrix[:, ~(known.matrix[empty] > 0).any(axis=0)]
+    basis = np.zeros((0, matrix.shape[1]))
+    left = matrix[secrets]
+    for line in np.argsort(-known.held, kind="stable").tolist():
+        rest = matrix[line]
+        size = float(np.linalg.norm(rest))
+        if hidden[line] or not size:
+            continue
+        for _ in range(2):
+            rest = rest - (basis @ rest) @ basis
+        new = float(np.linalg.norm(rest))
+        if new <= SLACK * size:
+            continue
+        along = rest / new
+        after = left - np.outer(left @ along, along)
+        if (np.linalg.norm(after, axis=1) <= SLACK * np.linalg.norm(matrix[secrets], axis=1)).any():
+            hidden[line] = True
+            continue
+        basis, left = np.vstack([basis, along]), after
+    return hidden
 
 
-def _find_part(known: _Known, held: np.ndarray, hidden: np.ndarray, line: int) -> Range:
-    prices = np.zeros(len(hidden))
+def _see_together(known: _Known, hidden: np.ndarray, secrets: np.ndarray) -> _Seen:
+    """Begin with the truth, and with all secrets as large and as small as they can be together."""
+    truth = known.amounts @ known.matrix.T
+    seen = _Seen(truth, truth)
+    if not len(secrets):
+        return seen
+    aim = known.matrix[secrets].sum(axis=0)
+    for part, way in product(range(len(known.amounts)), (UP, DOWN)):
+        seen = seen.add_end(known, _find_end(known, hidden, aim, part, way), part, way, None)
+    return seen
+
+
+def _choose_lines(
+    known: _Known, hidden: np.ndarray, prices: np.ndarray, secret: int, most: int
+) -> np.ndarray:
+    candidates = (known.held > 0) & ~hidden
+    bearing = candidates & (prices > SLACK)
+    if not bearing.any():
+        bearing = candidates & (known.matrix @ known.matrix[secret] > 0)
+    found = np.flatnonzero(bearing)
+    return found[np.argsort(known.held[found], kind="stable")][:most]
+
+
+def _find_end(known: _Known, hidden: np.ndarray, aim: np.ndarray, part: int, way: float) -> _End:
+    prices, truth = np.zeros(len(hidden)), known.amounts[part]
     shown = np.flatnonzero(~hidden)
     if not len(shown):
-        return Range(0.0, np.inf, prices)
-    rows, totals = csr_array(known.matrix[shown]), held[shown]
-    ends = []
-    for sign in (1.0, -1.0):
-        aim = sign * known.matrix[line]
-        solved = linprog(aim, A_eq=rows, b_eq=totals, bounds=(0, None), method="highs")
-        if solved.status == 3:
-            ends.append(-sign * np.inf)
-        elif solved.x is None:
-            # Not solved: taken as given away, so more is hidden.
-            ends.append(float(held[line]))
-            prices[shown] = 1.0
-        else:
-            ends.append(float(known.matrix[line] @ solved.x))
-            prices[shown] += np.abs(solved.eqlin.marginals)
-    return Range(ends[0], ends[1], prices)
+        return _End(np.inf if way == UP else 0.0, None, prices)
+    rows: Any = csr_array(known.matrix[shown])
+    solved = linprog(-way * aim, A_eq=rows, b_eq=rows @ truth, bounds=(0, None), method="highs")
+    if solved.status == 3:
+        return _End(way * np.inf, None, prices)
+    if solved.x is None:
+        # Not solved: taken as given away, so more is hidden.
+        prices[shown] = 1.0
+        return _End(float(aim @ truth), None, prices)
+    prices[shown] = np.abs(solved.eqlin.marginals)
+    return _End(float(aim @ solved.x), np.maximum(solved.x, 0.0), prices)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 
 import duckdb
 import numpy as np
@@ -138,7 +139,7 @@ def test_points_equal_fairlearn(case: list[tuple[int, int, float, float, float]]
 
 
 @pytest.mark.slow
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=int(os.environ.get("CITYAI_FRAMES", "200")), deadline=None)
 @given(cases)
 def test_points_equal_fairlearn_often(case: list[tuple[int, int, float, float, float]]) -> None:
     check_fairlearn(case)

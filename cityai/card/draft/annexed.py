@@ -39,7 +39,7 @@ def draft_annex(
     """
     followed = audit.trends[audit.trends["metric"].isin(list(spec.limits))]
     trends = tuple(
-        _make_trend(row, spec)
+        _make_trend({str(key): value for key, value in row.items()}, spec)
         for row in followed.to_dict("records")
         if as_number(row["low"]) is not None
         and row["dimension"] != EVERYWHERE

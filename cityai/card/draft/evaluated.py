@@ -272,7 +272,8 @@ def hides_periods(
 def _take_latest(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[np.isfinite(table[Y_TRUE])]
     rows = rows.sort_values([PERIOD_START, ENTITY, STEP], kind="stable")
-    return rows.drop_duplicates([PERIOD_START, ENTITY])
+    latest: pd.DataFrame = rows.drop_duplicates([PERIOD_START, ENTITY])
+    return latest
 
 
 def _sum_city(
@@ -287,13 +288,13 @@ def _sum_city(
     nothing = (EVERYWHERE, EVERYWHERE) in hidden
     sums = latest.groupby(PERIOD_START, sort=True)[columns].sum(min_count=1, skipna=False)
     points = []
-    for start, row in sums.iterrows():
+    for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
         few = spec.question.measure == "count" and row[Y_TRUE] < spec.policy.small_cell
         few |= nothing or start in lost
         shown = dict.fromkeys(columns) if few else {c: round_total(row[c], step) for c in columns}
         points.append(
             SeriesPoint(
-                period_start=pd.Timestamp(start).date(),
+                period_start=start.date(),
                 actual=shown[Y_TRUE],
                 forecast=shown[Y_PRED],
                 low=shown[Y_LOW],
