@@ -30,8 +30,10 @@ from cityai.spec.risk import RiskSpec
 CODE: Final = "audit.inspected_more"
 LIMIT: Final = 0.25
 """How much more often, or less, than everyone a group may be looked at, where no limit is set."""
-PER_ENTITY: Final = Metric("cases_per_entity", "cases per entity", "n", "entities", "ratio", "high")
-FOUND: Final = Metric("base_rate", "share with the outcome", "yes", "known", "share", "low")
+PER_ENTITY: Final = Metric(
+    "cases_per_entity", mark("cases per entity"), "n", "entities", "ratio", "high"
+)
+FOUND: Final = Metric("base_rate", mark("share with the outcome"), "yes", "known", "share", "low")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,32 +46,36 @@ class RankingMetric:
     better: Literal["low", "high", "one", "zero"]
 
 
-RECALL: Final = RankingMetric("recall", "share of all true cases found", "share", "high")
+RECALL: Final = RankingMetric("recall", say("share of all true cases found"), "share", "high")
 PRECISION: Final = RankingMetric(
-    "precision", "share of selected cases that are true", "share", "high"
+    "precision", say("share of selected cases that are true"), "share", "high"
 )
 LIFT: Final = RankingMetric(
-    "lift", "found per selected case, over picking at random", "ratio", "high"
+    "lift", say("found per selected case, over picking at random"), "ratio", "high"
 )
-AUC: Final = RankingMetric("auc", "chance that a true case ranks above another", "ratio", "high")
+AUC: Final = RankingMetric(
+    "auc", say("chance that a true case ranks above another"), "ratio", "high"
+)
 FIRST_HALF: Final = RankingMetric(
-    "first_half_share", "share of all true cases in the first half", "share", "high"
+    "first_half_share", say("share of all true cases in the first half"), "share", "high"
 )
 FIRST_DAYS: Final = RankingMetric(
-    "first_half_share_by_days", "the same by whole days of the real calendar", "share", "high"
+    "first_half_share_by_days", say("the same by whole days of the real calendar"), "share", "high"
 )
 DAYS_SOONER: Final = RankingMetric(
-    "days_sooner", "days by which a true case is found sooner", "target", "high"
+    "days_sooner", say("days by which a true case is found sooner"), "target", "high"
 )
-BRIER: Final = RankingMetric("brier", "mean squared error of the probability", "ratio", "low")
-LOG_LOSS: Final = RankingMetric("log_loss", "surprise at the outcomes", "ratio", "low")
-SLOPE: Final = RankingMetric("calibration_slope", "calibration slope", "ratio", "one")
-INTERCEPT: Final = RankingMetric("calibration_intercept", "calibration intercept", "ratio", "zero")
+BRIER: Final = RankingMetric("brier", say("mean squared error of the probability"), "ratio", "low")
+LOG_LOSS: Final = RankingMetric("log_loss", say("surprise at the outcomes"), "ratio", "low")
+SLOPE: Final = RankingMetric("calibration_slope", say("calibration slope"), "ratio", "one")
+INTERCEPT: Final = RankingMetric(
+    "calibration_intercept", say("calibration intercept"), "ratio", "zero"
+)
 CALIBRATION_ERROR: Final = RankingMetric(
-    "calibration_error", "mean distance of probability and outcome over bands", "share", "low"
+    "calibration_error", say("mean distance of probability and outcome over bands"), "share", "low"
 )
 CALIBRATION_CHANCE: Final = RankingMetric(
-    "calibration_chance", "the same if every probability held exactly", "share", "low"
+    "calibration_chance", say("the same if every probability held exactly"), "share", "low"
 )
 
 RANKING_METRICS: Final = (

@@ -208,9 +208,7 @@ def _add_baselines(
 
 def _judge_calibration(models: Sequence[CaseModel]) -> Finding:
     first = models[0].calibration
-    told = "; ".join(
-        say(f"fold {n}: {m.calibration.reason}") for n, m in enumerate(models, start=1)
-    )
+    told = " ".join(say(f"fold {n}: {m.calibration.reason}") for n, m in enumerate(models, start=1))
     return Finding(
         code="backtest.calibration",
         status=Status.NOT_ENOUGH if first.method == "identity" and not first.rows else Status.PASS,
