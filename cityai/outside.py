@@ -312,12 +312,12 @@ def _find_outcomes(given: Given) -> Finding:
 
 def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, ...]:
     """Say which of the policy's limits do not apply, and whether any does."""
-    code, title = "audit.limits", "Limits"
+    code, title = "audit.limits", say("Limits")
     left = sorted(set(spec.policy.limits) - set(fitted.policy.limits) - set(spec.audit.limits))
-    kind = f"predictions of {spec.predictions.kind}"
-    told = f"The policy's limits on {', '.join(left)} do not apply." if left else ""
+    kind = say(f"predictions of {spec.predictions.kind}")
+    told = say(f"The policy's limits on {', '.join(left)} do not apply.") if left else ""
     if not fitted.limits:
-        reason = (
+        reason = say(
             f"Neither the audit file nor the policy sets a limit for {kind}: no group is judged."
         )
         return (Finding(code, Status.NOT_APPLICABLE, title, f"{reason} {told}".rstrip()),)

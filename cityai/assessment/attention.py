@@ -24,13 +24,16 @@ from cityai.assessment.verdicts import judge_gap
 from cityai.assessment.views import Facts, View, gather_facts, view_dimension
 from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
 from cityai.findings import SEVERITY, Finding, Status
+from cityai.messages import say as mark
 from cityai.spec.risk import RiskSpec
 
 CODE: Final = "audit.inspected_more"
 LIMIT: Final = 0.25
 """How much more often, or less, than everyone a group may be looked at, where no limit is set."""
-PER_ENTITY: Final = Metric("cases_per_entity", "cases per entity", "n", "entities", "ratio", "high")
-FOUND: Final = Metric("base_rate", "share with the outcome", "yes", "known", "share", "low")
+PER_ENTITY: Final = Metric(
+    "cases_per_entity", mark("cases per entity"), "n", "entities", "ratio", "high"
+)
+FOUND: Final = Metric("base_rate", mark("share with the outcome"), "yes", "known", "share", "low")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,10 @@ def _count_view(view: View, facts: Facts, varied: dict[str, Varied], least: floa
 
 def _judge(view: View, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Finding:
     """Hold the group that was looked at most, or least, against the limit."""
-    title = f"Where one looked: {view.label}"
+    title = mark(f"Where one looked: {view.label}")
     known = table[table["ratio"].notna() & (table["group"] != NOT_RECORDED)]
     if known.empty:
-        return Finding(CODE, Status.NOT_APPLICABLE, title, "No group may be shown.")
+        return Finding(CODE, Status.NOT_APPLICABLE, title, mark("No group may be shown."))
     margin = (known["ratio_high"] - known["ratio_low"]).to_numpy() / 2
     gaps = (known["ratio"] - 1).to_numpy()
     verdicts = [judge_gap(float(g), float(m), limit) for g, m in zip(gaps, margin, strict=True)]
@@ -156,19 +159,23 @@ def _judge(view: View, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Fin
     concerned = np.array([v is status for v in verdicts])
     at = int(np.argmax(np.where(concerned, np.abs(gaps), -1.0)))
     row = known.iloc[at]
-    bounds = ""
+    ratio = mark(f"{row['ratio']:.2f} times")
     if math.isfinite(margin[at]):
-        bounds = f" ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
+        bounds = mark(f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
+        ratio = mark(f"{row['ratio']:.2f} times ({bounds})")
     entity = spec.question.entity.label
-    told = (
+    told = mark(
         f"{row['group']}: {row['cases_per_entity']:.2f} {spec.unit} for each {entity} on record, "
-        f"{row['ratio']:.2f} times as many as over all{bounds}; the limit is {limit:.0%} more or "
-        f"less. There {row['base_rate']:.1%} of the {spec.unit} were yes, over all "
-        f"{row['everyone']:.1%}. "
+        f"{ratio} as many as over all; the limit is {limit:.0%} more or less."
     )
-    told += {
-        Status.FAIL: "What was found depends on who was looked at: a group that was looked at "
-        "more often has more found in it, and a list that learns from it looks there again.",
-        Status.PASS: "No group was looked at clearly more or less often than the others.",
-    }.get(status, "There is not enough evidence to say whether this is within the limit.")
+    told += " " + mark(
+        f"There {row['base_rate']:.1%} of the {spec.unit} were yes, over all {row['everyone']:.1%}."
+    )
+    told += " " + {
+        Status.FAIL: mark(
+            "What was found depends on who was looked at: a group that was looked at "
+            "more often has more found in it, and a list that learns from it looks there again."
+        ),
+        Status.PASS: mark("No group was looked at clearly more or less often than the others."),
+    }.get(status, mark("There is not enough evidence to say whether this is within the limit."))
     return Finding(CODE, status, title, told, float(gaps[at]), limit, "ratio", view.dimension)

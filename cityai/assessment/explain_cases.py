@@ -19,6 +19,7 @@ from cityai.assessment.explain import (
 )
 from cityai.columns import CASE, ENTITY, FOLD, STEP, Y_TRUE
 from cityai.data.groups import Membership
+from cityai.messages import say
 from cityai.modeling.case_drivers import take_apart
 from cityai.spec.risk import RiskSpec
 
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 MOST_CASES: Final = 1500
 """Cases explained in each fold; more are sampled, the same ones every time."""
-CAVEAT: Final = (
+CAVEAT: Final = say(
     "These figures say what the model looked at, not what causes the outcome: changing such a "
     "thing in the world need not change it. What is found also depends on who was looked at."
 )
-METHOD: Final = (
+METHOD: Final = say(
     "Exact Shapley values of each test fold's own model on {cases:,} of {all:,} cases: TreeSHAP "
     "for the trees (computed by LightGBM), distance from the mean times coefficient for the "
     "logistic regression, added by their weights in the blend. They add up in log-odds before "

@@ -13,6 +13,7 @@ from scipy.stats import norm
 
 from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.ranking import NO_NO, NO_YES, Estimate, refuse
+from cityai.messages import say
 from cityai.modeling.calibration import to_log_odds
 from cityai.modeling.forecasters import FloatArray
 
@@ -23,11 +24,11 @@ BAND_ROWS: Final = 50
 BAND_EITHER: Final = 10
 """Cases of the rarer answer that a band has on average at least."""
 MOST_BANDS: Final = 10
-FEW_EITHER: Final = f"fewer than {LEAST_EITHER} cases of one of the answers"
-PARTED: Final = "the scores part the answers, so no slope can be told"
+FEW_EITHER: Final = say(f"fewer than {LEAST_EITHER} cases of one of the answers")
+PARTED: Final = say("the scores part the answers, so no slope can be told")
 WORST_CONDITION: Final = 1e12
-FEW_BANDS: Final = "too few cases of either answer for two bands"
-SMALL_BAND: Final = (
+FEW_BANDS: Final = say("too few cases of either answer for two bands")
+SMALL_BAND: Final = say(
     "Not shown: fewer than {least} people or events, or a band that would reveal one."
 )
 
@@ -97,7 +98,7 @@ def fit_outcomes(truth: FloatArray, chance: FloatArray, weight: FloatArray | Non
     own = part * (truth - share) / (part * share * (1 - share)).sum()
     intercept = Estimate(level, own)
     if np.ptp(odds[part > 0]) < 1e-9:
-        return Line(refuse(len(truth), "all probabilities are the same"), intercept)
+        return Line(refuse(len(truth), say("all probabilities are the same")), intercept)
     return Line(_fit_slope(truth, odds, part), intercept)
 
 

@@ -21,6 +21,7 @@ from cityai.assessment.spread import compute_margin, count_effective, spread_ent
 from cityai.columns import ENTITY
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status, sort_findings
+from cityai.messages import say
 
 if TYPE_CHECKING:
     from cityai.data.cases import CaseRows
@@ -53,18 +54,20 @@ COLUMNS: Final = [
     "reason",
 ]
 FOUND, NOT_SHOWN, UNKNOWN = "found", "not shown", "unknown"
-FEW = "{n} entities have a known group; at least {least} are needed to say so."
-ALIKE = "All entities belong to the groups alike, so there is nothing to recover."
-TOLD_FOUND = (
+FEW = say("{n} entities have a known group; at least {least} are needed to say so.")
+ALIKE = say("All entities belong to the groups alike, so there is nothing to recover.")
+TOLD_FOUND = say(
     "The inputs tell the groups apart. Together they recover {value:.0%} of the differences between"
     " {n} entities ({low:.0%} to {high:.0%}); the most telling one is {feature} ({best:.0%})."
 )
-TOLD_NOT = (
+TOLD_NOT = say(
     "There is not enough evidence that the inputs tell the groups apart: together they recover"
     " {value:.0%} of the differences between {n} entities (up to {high:.0%}), and by chance"
     " {chance:.0%} would not be rare."
 )
-NAMED = " The model also sees which entity it is asked about, and so whatever is true of that one."
+NAMED = say(
+    " The model also sees which entity it is asked about, and so whatever is true of that one."
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _judge_dimension(
         reason = FEW.format(n=n, least=LEAST_ENTITIES)
     elif ((groups - groups.mean(axis=0)) ** 2).sum() < 1e-9:
         reason = ALIKE
-    title = f"Could the groups be guessed from the inputs: {membership.label}"
+    title = say(f"Could the groups be guessed from the inputs: {membership.label}")
     subject = membership.dimension
     if reason:
         nothing = (math.nan,) * 4
@@ -193,7 +196,7 @@ def _tell_dimension(table: pd.DataFrame, title: str, subject: str, named: bool) 
     )
     status = Status.NOT_APPLICABLE if found else Status.NOT_ENOUGH
     observed = float(whole["recovered"])
-    reason = f"{told}{NAMED if named else ''}{' No limit is declared.' if found else ''}"
+    reason = f"{told}{NAMED if named else ''}{say(' No limit is declared.') if found else ''}"
     return Finding(CODE, status, title, reason, observed, None, "share", subject)
 
 

@@ -15,11 +15,12 @@ from cityai.assessment.metrics import Metric
 from cityai.assessment.views import View
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
+from cityai.messages import say
 
 SCORES: Final = frozenset({"calibration", "brier", "mean_score"})
 """Figures of scores, that are not said beside rates in steps."""
 FIGURES: Final = ("value", "low", "high", "reference_value", "gap", "gap_low", "gap_high")
-COARSE: Final = "Not said: beside the other figures it would give a small count away."
+COARSE: Final = say("Not said: beside the other figures it would give a small count away.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from cityai.messages import say
 from cityai.modeling.calibration import compute_log_loss, to_log_odds
 from cityai.modeling.forecasters import FloatArray
 
-NO_YES: Final = "no case here was a yes"
-NO_NO: Final = "every case here was a yes"
-NONE_SELECTED: Final = "no case here was selected"
-NO_HALF: Final = "so many cases share the middle score that no half can be told"
+NO_YES: Final = say("no case here was a yes")
+NO_NO: Final = say("every case here was a yes")
+NONE_SELECTED: Final = say("no case here was selected")
+NO_HALF: Final = say("so many cases share the middle score that no half can be told")
 LEAST_HALF: Final = 0.45
 """Share of the cases that lies above the middle score at least, for a half to be told."""
-NO_PROBABILITY: Final = "the score is an order and no probability"
+NO_PROBABILITY: Final = say("the score is an order and no probability")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +46,36 @@ class RankingMetric:
     better: Literal["low", "high", "one", "zero"]
 
 
-RECALL: Final = RankingMetric("recall", "share of all true cases found", "share", "high")
+RECALL: Final = RankingMetric("recall", say("share of all true cases found"), "share", "high")
 PRECISION: Final = RankingMetric(
-    "precision", "share of selected cases that are true", "share", "high"
+    "precision", say("share of selected cases that are true"), "share", "high"
 )
 LIFT: Final = RankingMetric(
-    "lift", "found per selected case, over picking at random", "ratio", "high"
+    "lift", say("found per selected case, over picking at random"), "ratio", "high"
 )
-AUC: Final = RankingMetric("auc", "chance that a true case ranks above another", "ratio", "high")
+AUC: Final = RankingMetric(
+    "auc", say("chance that a true case ranks above another"), "ratio", "high"
+)
 FIRST_HALF: Final = RankingMetric(
-    "first_half_share", "share of all true cases in the first half", "share", "high"
+    "first_half_share", say("share of all true cases in the first half"), "share", "high"
 )
 FIRST_DAYS: Final = RankingMetric(
-    "first_half_share_by_days", "the same by whole days of the real calendar", "share", "high"
+    "first_half_share_by_days", say("the same by whole days of the real calendar"), "share", "high"
 )
 DAYS_SOONER: Final = RankingMetric(
-    "days_sooner", "days by which a true case is found sooner", "target", "high"
+    "days_sooner", say("days by which a true case is found sooner"), "target", "high"
 )
-BRIER: Final = RankingMetric("brier", "mean squared error of the probability", "ratio", "low")
-LOG_LOSS: Final = RankingMetric("log_loss", "surprise at the outcomes", "ratio", "low")
-SLOPE: Final = RankingMetric("calibration_slope", "calibration slope", "ratio", "one")
-INTERCEPT: Final = RankingMetric("calibration_intercept", "calibration intercept", "ratio", "zero")
+BRIER: Final = RankingMetric("brier", say("mean squared error of the probability"), "ratio", "low")
+LOG_LOSS: Final = RankingMetric("log_loss", say("surprise at the outcomes"), "ratio", "low")
+SLOPE: Final = RankingMetric("calibration_slope", say("calibration slope"), "ratio", "one")
+INTERCEPT: Final = RankingMetric(
+    "calibration_intercept", say("calibration intercept"), "ratio", "zero"
+)
 CALIBRATION_ERROR: Final = RankingMetric(
-    "calibration_error", "mean distance of probability and outcome over bands", "share", "low"
+    "calibration_error", say("mean distance of probability and outcome over bands"), "share", "low"
 )
 CALIBRATION_CHANCE: Final = RankingMetric(
-    "calibration_chance", "the same if every probability held exactly", "share", "low"
+    "calibration_chance", say("the same if every probability held exactly"), "share", "low"
 )
 
 RANKING_METRICS: Final = (
@@ -155,7 +160,7 @@ def measure_auc(truth: FloatArray, score: FloatArray) -> Estimate:
 
 def measure_brier(truth: FloatArray, chance: FloatArray) -> Estimate:
     """Measure the mean squared error of a probability (Brier 1950)."""
-    return measure_ratio((chance - truth) ** 2, np.ones(len(truth)), "no case is here")
+    return measure_ratio((chance - truth) ** 2, np.ones(len(truth)), say("no case is here"))
 
 
 def measure_log_loss(truth: FloatArray, chance: FloatArray) -> Estimate:

@@ -30,13 +30,16 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.findings import Status, sort_findings
+from cityai.messages import say as mark
 from cityai.modeling.capacity import rank_cases
 from cityai.modeling.predictions import Predictions
 from cityai.spec.risk import RiskSpec
 
 __all__ = ["LIST_METRICS", "CaseGroups", "RankingAudit", "audit_cases", "collect_groups"]
 
-NO_NEED: Final = "nobody here had the outcome, so there is no true need to hold a share against"
+NO_NEED: Final = mark(
+    "nobody here had the outcome, so there is no true need to hold a share against"
+)
 
 LIST_METRICS: Final = (
     Metric(
@@ -243,5 +246,5 @@ def _calibrate(predictions: Predictions, weight: np.ndarray, spec: RiskSpec) -> 
         value = estimate.value
         row |= {name: value, f"{name}_low": value - margin, f"{name}_high": value + margin}
         if estimate.reason:
-            row["reason"] = f"No value: {estimate.reason}."
+            row["reason"] = mark(f"No value: {estimate.reason}.")
     return row

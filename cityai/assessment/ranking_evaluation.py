@@ -27,6 +27,7 @@ from cityai.columns import (
     Y_PRED,
 )
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.messages import say as mark
 from cityai.modeling.case_baselines import ACTUAL_ORDER
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.predictions import Predictions
@@ -44,6 +45,7 @@ COMPARED: Final = (
 """Figures in which the list is compared with each baseline; the first decides."""
 SLOPE_TOLERANCE: Final = 0.25
 """How far the calibration slope may lie from 1."""
+NOT_ASKED: Final = mark("The policy does not ask it to be better.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _compare(
         "n_blocks": 0,
         "verdict": Status.NOT_APPLICABLE.value,
         "more_blocks": 0.0,
-        "sentence": judge.few or f"No value: {ours.reason or theirs.reason}.",
+        "sentence": judge.few or mark(f"No value: {ours.reason or theirs.reason}."),
         "better": metric.better,
         "block": "",
     }
@@ -211,16 +213,19 @@ def _find_margin(
 
 
 def _find_better(name: str, comparisons: pd.DataFrame, spec: RiskSpec) -> Finding:
-    code, title = f"evaluate.better_than_baselines.{name}", f"Better than {name.replace('_', ' ')}"
+    code, title = (
+        f"evaluate.better_than_baselines.{name}",
+        mark(f"Better than {name.replace('_', ' ')}"),
+    )
     rows = comparisons[
         (comparisons["baseline"] == name) & (comparisons["metric"] == COMPARED[0].name)
     ]
     if rows.empty:
-        return Finding(code, Status.NOT_APPLICABLE, title, "It ranks none of these cases.")
+        return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))
     row = rows.iloc[0]
     status, reason = Status(str(row["verdict"])), str(row["sentence"])
     if status is Status.FAIL and not spec.policy.better_than_baselines:
-        status, reason = Status.NOT_APPLICABLE, f"{reason} The policy does not ask it to be better."
+        status, reason = Status.NOT_APPLICABLE, f"{reason} {NOT_ASKED}"
     difference = float(row["difference"])
     observed = difference if math.isfinite(difference) else None
     return Finding(code, status, title, reason, observed, 0.0, "share", name)
@@ -228,7 +233,7 @@ def _find_better(name: str, comparisons: pd.DataFrame, spec: RiskSpec) -> Findin
 
 def _find_calibration(judge: ListJudge, chance: FloatArray, spec: RiskSpec) -> Finding:
     """Hold the level and the slope of the probabilities against what they should be."""
-    code, title = "evaluate.calibration", "Probabilities hold what they say"
+    code, title = "evaluate.calibration", mark("Probabilities hold what they say")
     if judge.few:
         return Finding(code, Status.SUPPRESSED, title, judge.few)
     truth, policy = judge.truth, spec.policy
@@ -244,18 +249,18 @@ def _find_calibration(judge: ListJudge, chance: FloatArray, spec: RiskSpec) -> F
         judge_gap(slope.value - 1, margins[1], SLOPE_TOLERANCE),
     ]
     error, alone = measure_distance(truth, chance)
-    told = (
+    told = mark(
         f"The probabilities average {chance.mean():.1%}, and {truth.mean():.1%} of the cases were "
         f"yes ({_say_bounds(level.value, margins[0], 100)} points too high; at most "
         f"{policy.coverage_tolerance:.0%} is allowed). "
     )
     if math.isfinite(slope.value):
-        told += (
+        told += mark(
             f"The calibration slope is {_say_bounds(slope.value, margins[1])} (1 is right, within "
             f"{SLOPE_TOLERANCE}). "
         )
     if math.isfinite(error):
-        told += (
+        told += mark(
             f"By bands they lie {error:.1%} apart on average; chance alone would give {alone:.1%}."
         )
     status = next(s for s in SEVERITY if s in verdicts)
@@ -268,4 +273,4 @@ def _say_bounds(value: float, margin: float, scale: float = 1.0) -> str:
     value, margin = scale * value, scale * margin
     if not math.isfinite(margin):
         return f"{value:.2f}"
-    return f"{value:.2f}, {value - margin:.2f} to {value + margin:.2f}"
+    return mark(f"{value:.2f}, {value - margin:.2f} to {value + margin:.2f}")

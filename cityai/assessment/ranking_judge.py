@@ -16,11 +16,14 @@ from cityai.assessment.odds import FEW_BANDS, fit_outcomes, measure_distance
 from cityai.assessment.ranking import Estimate, RankingMetric, refuse
 from cityai.assessment.sooner import Calendar
 from cityai.columns import DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
+from cityai.messages import say as mark
 from cityai.modeling.capacity import rank_cases
 from cityai.modeling.forecasters import FloatArray
 from cityai.spec.risk import RiskSpec
 
-NO_TIME: Final = "the project does not say that cases were worked off in the order of their time"
+NO_TIME: Final = mark(
+    "the project does not say that cases were worked off in the order of their time"
+)
 
 
 class ListJudge:
@@ -104,11 +107,11 @@ class ListJudge:
                 "left_out": float((~used).sum()),
             }
             if self.few or metric.name not in measured:
-                yield row | {"reason": self.few or "No case here has a score."}
+                yield row | {"reason": self.few or mark("No case here has a score.")}
                 continue
             estimate = measured[metric.name]
             if not math.isfinite(estimate.value):
-                yield row | {"reason": f"No value: {estimate.reason}."}
+                yield row | {"reason": mark(f"No value: {estimate.reason}.")}
                 continue
             yield row | ranked.bound(metric, estimate, column)
 
@@ -132,7 +135,9 @@ class ListJudge:
     def explain(self, metric: RankingMetric) -> str:
         """Say why a value has no interval."""
         if metric in (rank.CALIBRATION_ERROR, rank.CALIBRATION_CHANCE):
-            return "Compare the error with what chance alone gives; it has no interval of its own."
+            return mark(
+                "Compare the error with what chance alone gives; it has no interval of its own."
+            )
         plural = self.spec.question.entity.label_plural
         told = say.UNSURE.format(word=plural)
         return f"{told[:1].upper()}{told[1:]}."

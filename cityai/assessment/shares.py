@@ -162,12 +162,12 @@ def _find_representation(
     return Finding(CODE, status, title, reason, most, limit, "share", subject)
 
 
-NOT_NEED = (
+NOT_NEED = mark(
     "{group}: {share:.1%} of what was counted, {people:.1%} of the residents, the largest"
     " difference. Being counted more often is not having more need, nor the other way round: it may"
     " also say who asks. No limit is declared."
 )
-UNKNOWN_PEOPLE = "How many residents belong to these groups is not known."
+UNKNOWN_PEOPLE = mark("How many residents belong to these groups is not known.")
 
 
 def compare_shares(dimensions: pd.DataFrame) -> tuple[Finding, ...]:
@@ -192,7 +192,7 @@ def compare_shares(dimensions: pd.DataFrame) -> tuple[Finding, ...]:
             np.array(row[k], dtype=np.float64) for k in ("data_share", "residents_share")
         )
         gap = share - people
-        title = f"Shares of the data against the residents: {row['label']}"
+        title = mark(f"Shares of the data against the residents: {row['label']}")
         reason, observed = UNKNOWN_PEOPLE, None
         if np.isfinite(gap).any():
             at = int(np.nanargmax(np.abs(gap)))

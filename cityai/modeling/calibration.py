@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, log_expit, logit
 
+from cityai.messages import say
 from cityai.modeling.forecasters import FloatArray
 
 Method = Literal["identity", "platt", "isotonic"]
@@ -105,7 +106,7 @@ def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray)
     rows, yes = len(truth), int(truth.sum())
     either = min(yes, rows - yes)
     if either < LEAST_EITHER or len(np.unique(fold)) < 2:
-        reason = (
+        reason = say(
             f"Probabilities are left as they are: {rows:,} earlier outcomes out of sample, "
             f"{yes:,} of them yes, from {len(np.unique(fold))} folds are too few to correct them."
         )
@@ -116,7 +117,7 @@ def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray)
     loss = {m: _cross_loss(m, log_odds, truth, fold) for m in methods}
     best = min(methods, key=lambda m: loss[m])
     told = ", ".join(f"{m} {loss[m]:.5f}" for m in methods)
-    reason = (
+    reason = say(
         f"Chosen by the log loss on folds left out in turn ({told}), from {rows:,} earlier "
         f"outcomes, {yes:,} of them yes."
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from cityai.columns import CASE, FOLD, SLOT
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.modeling.forecasters import FloatArray
 from cityai.spec.risk import DecisionSpec
 
@@ -132,25 +133,25 @@ def judge_capacity(selection: Selection, rule: DecisionSpec) -> tuple[Finding, .
         Codes ``backtest.capacity`` and ``backtest.ties``.
     """
     chosen, count = int(selection.decision.sum()), len(selection.decision)
-    told = f"{chosen:,} of {count:,} cases are selected in {selection.slots:,} periods."
+    told = say(f"{chosen:,} of {count:,} cases are selected in {selection.slots:,} periods.")
     status = Status.PASS
     if selection.full:
-        told += (
-            f" In {selection.full:,} of them there were no more cases than the capacity, so "
+        told += " " + say(
+            f"In {selection.full:,} of them there were no more cases than the capacity, so "
             "everyone was selected."
         )
         status = Status.NOT_ENOUGH if 2 * selection.full > selection.slots else Status.PASS
     if not chosen:
-        told += " The limit is above every probability, so nobody was."
+        told += " " + say("The limit is above every probability, so nobody was.")
         status = Status.FAIL
-    ties = (
+    ties = say(
         f"In {selection.ties:,} of {selection.slots:,} periods the capacity ends among equal "
         f"probabilities; {selection.tied:,} cases share them, and their ids decide."
     )
     return (
-        Finding("backtest.capacity", status, "The capacity leaves a choice", told,
+        Finding("backtest.capacity", status, say("The capacity leaves a choice"), told,
                 float(selection.full), float(selection.slots), "periods"),
-        Finding("backtest.ties", Status.PASS, "Ties at the capacity", ties,
+        Finding("backtest.ties", Status.PASS, say("Ties at the capacity"), ties,
                 float(selection.tied), None, "cases"),
     )  # fmt: skip
 

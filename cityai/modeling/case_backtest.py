@@ -25,6 +25,7 @@ from cityai.columns import (
 )
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.modeling.backtest import BLEND
 from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
 from cityai.modeling.case_baselines import (
@@ -207,11 +208,11 @@ def _add_baselines(
 
 def _judge_calibration(models: Sequence[CaseModel]) -> Finding:
     first = models[0].calibration
-    told = "; ".join(f"fold {n}: {m.calibration.reason}" for n, m in enumerate(models, start=1))
+    told = " ".join(say(f"fold {n}: {m.calibration.reason}") for n, m in enumerate(models, start=1))
     return Finding(
         code="backtest.calibration",
         status=Status.NOT_ENOUGH if first.method == "identity" and not first.rows else Status.PASS,
-        title="Outcomes that weights and probabilities are learnt from",
+        title=say("Outcomes that weights and probabilities are learnt from"),
         reason=told if len(models) <= MOST_TOLD else models[-1].calibration.reason,
         observed=float(first.rows),
         unit="outcomes",
@@ -224,10 +225,12 @@ def _judge_rows(table: pd.DataFrame, scored: pd.DataFrame) -> Finding:
     return Finding(
         code="backtest.rows",
         status=Status.PASS,
-        title="Cases asked about and cases scored",
-        reason=f"{len(table):,} cases of {table[ENTITY].nunique():,} entities were asked about in "
-        f"the test folds; {len(scored):,} were scored, {yes:,} of them yes, and the outcome of "
-        f"{unknown:,} is not known.",
+        title=say("Cases asked about and cases scored"),
+        reason=say(
+            f"{len(table):,} cases of {table[ENTITY].nunique():,} entities were asked about in "
+            f"the test folds; {len(scored):,} were scored, {yes:,} of them yes, and the outcome of "
+            f"{unknown:,} is not known."
+        ),
         observed=float(unknown),
         unit="rows",
     )

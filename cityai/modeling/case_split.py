@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.modeling.split import Role
 from cityai.spec.risk import RiskSpec
 
@@ -210,7 +211,7 @@ def check_case_folds(folds: CaseFolds, cases: Cases) -> Finding:
         broken.append(0)
     tests = folds.test
     asked, scored = sum(f.cases for f in tests), sum(f.scored for f in tests)
-    said = (
+    said = say(
         f"{len(tests)} test folds from {tests[0].cutoff:%Y-%m-%d} to {tests[-1].until:%Y-%m-%d} "
         f"with {asked:,} cases, {scored:,} of them with a known outcome, after "
         f"{len(folds.calibration)} earlier folds for weights and probabilities; the first learns "
@@ -220,8 +221,10 @@ def check_case_folds(folds: CaseFolds, cases: Cases) -> Finding:
     return Finding(
         code="time.folds",
         status=Status.FAIL if broken else Status.PASS,
-        title="Order of time in the folds",
-        reason=f"Folds {broken} learn from outcomes that were not known yet." if broken else said,
+        title=say("Order of time in the folds"),
+        reason=say(f"Folds {broken} learn from outcomes that were not known yet.")
+        if broken
+        else said,
         observed=float(len(broken)),
         limit=0.0,
         unit="folds",

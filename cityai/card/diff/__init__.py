@@ -10,18 +10,21 @@ from pydantic import ValidationError
 from cityai.card.diff.facts import compare_facts
 from cityai.card.diff.figures import compare_figures, have_same_rows
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.record.changes import Change, ChangesPart
+from cityai.card.record.changes import Change, ChangeKind, ChangesPart
+from cityai.messages import say, say_n
 
-PAIRED = (
+PAIRED = say(
     "Both cards were tested on the same rows. A figure's change is judged by its change in every "
     "replay, with intervals that hold for all groups of a dimension together."
 )
-APART = (
+APART = say(
     "The cards were tested on different rows. A figure's change counts as more than noise only "
     "where the two intervals do not overlap; for gaps between groups these hold for all groups "
     "of a dimension together."
 )
-UNREADABLE = "The card before this one cannot be compared: it is of another version ({version})."
+UNREADABLE = say(
+    "The card before this one cannot be compared: it is of another version ({version})."
+)
 
 
 def compare_cards(before: CardRecord, after: CardRecord) -> ChangesPart:
@@ -73,24 +76,38 @@ def add_changes(record: CardRecord, earlier: str) -> CardRecord:
 def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
     """Say how much changed, and how much of it is more than noise."""
     if not items:
-        return ("Nothing that the card says has changed.",)
+        return (say("Nothing that the card says has changed."),)
     weights = Counter(item.weight for item in items if item.kind == "figure")
     said = []
     if total := sum(weights.values()):
         said.append(
-            f"{_count(total, 'figure')} changed: {weights['beyond chance']} by more than chance "
-            f"explains, {weights['may be chance']} by no more than chance may, "
-            f"{weights['cannot be told']} of which this cannot be told."
+            say_n(
+                f"{total:,} figure changed: {weights['beyond chance']} by more than chance "
+                f"explains, {weights['may be chance']} by no more than chance may, "
+                f"{weights['cannot be told']} of which this cannot be told.",
+                f"{total:,} figures changed: {weights['beyond chance']} by more than chance "
+                f"explains, {weights['may be chance']} by no more than chance may, "
+                f"{weights['cannot be told']} of which this cannot be told.",
+                total,
+            )
         )
     kinds = Counter(item.kind for item in items if item.kind != "figure")
     if kinds:
-        named = ", ".join(f"{kind} {n}" for kind, n in kinds.items())
-        said.append(f"Other changes: {named}.")
+        named = ", ".join(_count(n, kind) for kind, n in kinds.items())
+        said.append(say(f"Other changes: {named}."))
     return tuple(said)
 
 
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+def _count(n: int, kind: ChangeKind) -> str:
+    """Count changes of one kind: ``3 verdicts``."""
+    return {
+        "verdict": say_n(f"{n:,} verdict", f"{n:,} verdicts", n),
+        "finding": say_n(f"{n:,} finding", f"{n:,} findings", n),
+        "gap": say_n(f"{n:,} open question", f"{n:,} open questions", n),
+        "data": say_n(f"{n:,} fact of the data", f"{n:,} facts of the data", n),
+        "model": say_n(f"{n:,} fact of the model", f"{n:,} facts of the model", n),
+        "specification": say_n(f"{n:,} part of the question", f"{n:,} parts of the question", n),
+    }.get(kind, say_n(f"{n:,} answer", f"{n:,} answers", n))
 
 
 def _refuse(earlier: str) -> ChangesPart:

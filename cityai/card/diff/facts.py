@@ -9,6 +9,7 @@ from cityai.card.draft.gaps import QUESTIONS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
 from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
+from cityai.messages import say
 
 LONGEST: Final = 90
 """Characters of a person's text that a list of changes repeats."""
@@ -38,16 +39,30 @@ def _compare(kind: ChangeKind, before: Facts, after: Facts) -> Iterator[Change]:
         if old is not None and new is not None and old[1] == new[1]:
             continue
         subject = (new or old or ("", ""))[0]
-        yield _tell(kind, subject, path, old[1] if old else "", new[1] if new else "")
+        tell = _tell_verdict if kind in {"verdict", "finding"} else _tell
+        yield tell(kind, subject, path, old[1] if old else "", new[1] if new else "")
 
 
 def _tell(kind: ChangeKind, subject: str, path: str, before: str, after: str) -> Change:
     if not before:
-        sentence = f"{subject}: now {_cut(after)}."
+        sentence = say(f"{subject}: now '{_cut(after)}'.")
     elif not after:
-        sentence = f"{subject}: no longer there (it was {_cut(before)})."
+        sentence = say(f"{subject}: no longer there (it was '{_cut(before)}').")
     else:
-        sentence = f"{subject}: {_cut(before)} before, {_cut(after)} now."
+        sentence = say(f"{subject}: '{_cut(before)}' before, '{_cut(after)}' now.")
+    return Change(
+        kind=kind, subject=subject, path=path, before=before, after=after, sentence=sentence
+    )
+
+
+def _tell_verdict(kind: ChangeKind, subject: str, path: str, before: str, after: str) -> Change:
+    """Tell of what the card has its own words for; anything else is repeated as it was."""
+    if not before:
+        sentence = say(f"{subject}: now {after}.")
+    elif not after:
+        sentence = say(f"{subject}: no longer there (it was {before}).")
+    else:
+        sentence = say(f"{subject}: {before} before, {after} now.")
     return Change(
         kind=kind, subject=subject, path=path, before=before, after=after, sentence=sentence
     )
@@ -70,7 +85,7 @@ def _list_verdicts(card: CardRecord) -> Facts:
     }
     compared = {
         f"eval.comparisons {c.baseline} {c.metric}": (
-            f"{describe_metric(c.metric).label} beside {c.label}",
+            say(f"{describe_metric(c.metric).label} beside {c.label}"),
             STATUS_WORDS[c.status],
         )
         for c in card.eval.comparisons
@@ -97,13 +112,13 @@ def _compare_gaps(before: CardRecord, after: CardRecord) -> Iterator[Change]:
     old, new = ({g.path: g for g in card.gaps} for card in (before, after))
     for path, gap in new.items():
         if path not in old:
-            text = f"Open again: {gap.what}."
+            text = say(f"Open again: {gap.what}.")
             yield Change(
                 kind="gap", subject=gap.what, path=path, before="", after="open", sentence=text
             )
     for path, gap in old.items():
         if path not in new:
-            text = f"Answered: {gap.what}."
+            text = say(f"Answered: {gap.what}.")
             yield Change(
                 kind="gap", subject=gap.what, path=path, before="open", after="", sentence=text
             )
@@ -114,7 +129,10 @@ def _list_data(card: CardRecord) -> Facts:
     for part in card.data:
         at = f"data {part.name}"
         facts[f"{at} sha256"] = (f"Content of {part.name}", part.sha256[:12])
-        for field, words in (("rows_accepted", "Rows used"), ("rows_rejected", "Rows refused")):
+        for field, words in (
+            ("rows_accepted", say("Rows used")),
+            ("rows_rejected", say("Rows refused")),
+        ):
             facts[f"{at} {field}"] = (f"{words}, {part.name}", write_count(getattr(part, field)))
         if part.last is not None:
             facts[f"{at} last"] = (f"Last day of {part.name}", part.last.isoformat())
@@ -131,43 +149,46 @@ def _list_data(card: CardRecord) -> Facts:
 def _list_model(card: CardRecord) -> Facts:
     model = card.model
     facts = {
-        "model.type": ("Kind of model", f"{model.type} ({model.name})"),
-        "model.inputs": ("Inputs", ", ".join(i.name for i in model.inputs)),
+        "model.type": (say("Kind of model"), f"{model.type} ({model.name})"),
+        "model.inputs": (say("Inputs"), ", ".join(i.name for i in model.inputs)),
     }
     for name, value in model.parameters.items():
-        facts[f"model.parameters.{name}"] = (f"Parameter {name}", value)
+        facts[f"model.parameters.{name}"] = (say(f"Parameter {name}"), value)
     for method in model.candidates:
-        weight = "not weighed" if method.weight is None else f"{method.weight:.3f}"
+        weight = say("not weighed") if method.weight is None else f"{method.weight:.3f}"
         facts[f"model.candidates {method.name}"] = (f"Weight of {method.label}", weight)
     for name, number in card.provenance.versions.items():
-        facts[f"provenance.versions.{name}"] = (f"Version of {name}", number)
+        facts[f"provenance.versions.{name}"] = (say(f"Version of {name}"), number)
     return facts
 
 
 def _list_specification(card: CardRecord) -> Facts:
     facts = {
-        "record.title": ("Title", card.record.title),
-        "eval.nominal_coverage": ("Coverage that is meant", f"{card.eval.nominal_coverage:g}"),
-        "eval.confidence": ("Confidence of intervals", f"{card.eval.confidence:g}"),
-        "fairness.min_group_size": ("Smallest group shown", str(card.fairness.min_group_size)),
-        "model.horizon": ("Periods ahead", f"{card.model.horizon} {card.model.period}s"),
+        "record.title": (say("Title"), card.record.title),
+        "eval.nominal_coverage": (say("Coverage that is meant"), f"{card.eval.nominal_coverage:g}"),
+        "eval.confidence": (say("Confidence of intervals"), f"{card.eval.confidence:g}"),
+        "fairness.min_group_size": (say("Smallest group shown"), str(card.fairness.min_group_size)),
+        "model.horizon": (say("Periods ahead"), f"{card.model.horizon} {card.model.period}s"),
     }
     for name, limit in card.fairness.limits.items():
-        facts[f"fairness.limits.{name}"] = (f"Limit on {describe_metric(name).label}", f"{limit:g}")
+        facts[f"fairness.limits.{name}"] = (
+            say(f"Limit on {describe_metric(name).label}"),
+            f"{limit:g}",
+        )
     for dimension in card.fairness.dimensions:
         if PAIR not in dimension.name:
             groups = ", ".join(g.name for g in dimension.groups)
             facts[f"fairness.dimensions {dimension.name}"] = (
-                f"Groups of {dimension.label}",
+                say(f"Groups of {dimension.label}"),
                 groups,
             )
     tests = [f for f in card.eval.folds if f.role == "test"]
     if tests:
-        span = f"{len(tests)} replays, {tests[0].as_of} to {tests[-1].as_of}"
-        facts["eval.folds"] = ("Test", span)
+        span = say(f"{len(tests)} replays, {tests[0].as_of} to {tests[-1].as_of}")
+        facts["eval.folds"] = (say("Test"), span)
     options = card.fairness.options
     if options is not None:
-        facts["fairness.options.choice"] = ("Choice about a gap", options.choice)
+        facts["fairness.options.choice"] = (say("Choice about a gap"), options.choice)
     return facts
 
 
@@ -189,7 +210,7 @@ def _list_words(card: CardRecord) -> Facts:
 def _write_answer(answer: Any) -> str:
     if isinstance(answer, dict):
         if set(answer) == {"not_applicable"}:
-            return f"does not apply: {answer['not_applicable']}"
+            return say(f"does not apply: {answer['not_applicable']}")
         return ", ".join(f"{k} {_write_answer(v)}" for k, v in answer.items() if v)
     if isinstance(answer, list):
         return "; ".join(_write_answer(part) for part in answer)

@@ -29,15 +29,16 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE, FOLD
+from cityai.messages import say
 
 FEWEST: Final = 6
 """Replays below which a paired change has no interval."""
 FORECAST: Final = "forecast"
 ORDER: Final = ("beyond chance", "cannot be told", "may be chance")
 SAID: Final[dict[str, str]] = {
-    "beyond chance": "more than chance explains",
-    "may be chance": "chance may explain it",
-    "cannot be told": "whether it is more than chance cannot be told",
+    "beyond chance": say("more than chance explains"),
+    "may be chance": say("chance may explain it"),
+    "cannot be told": say("whether it is more than chance cannot be told"),
 }
 Folds = Mapping[str, float]
 """A figure in every replay."""
@@ -183,10 +184,10 @@ def _compare_groups(before: CardRecord, after: CardRecord, same_rows: bool) -> I
                 sure = 1 - (1 - after.fairness.confidence) / together
                 verdict = judge_paired(result.gap - other.gap, folds[0], folds[1], sure)
         words = describe_metric(result.metric).label
-        beside = "the city as a whole" if result.reference == EVERYWHERE else result.reference
+        beside = say("the city as a whole") if result.reference == EVERYWHERE else result.reference
         label = labels.get(result.dimension, result.dimension)
         yield _tell_change(
-            f"{words}: {result.group} ({label}) against {beside}",
+            say(f"{words}: {result.group} ({label}) against {beside}"),
             f"fairness.results[{i}].gap",
             (write_gap(other.gap, other.unit), write_gap(result.gap, result.unit)),
             (other.gap, result.gap),
@@ -233,7 +234,8 @@ def _tell_change(
 ) -> Change:
     said = SAID[verdict.weight]
     if verdict.low is not None:
-        said += f" (change {write_interval(verdict.low, verdict.high, unit, gap=True)})"
+        change = write_interval(verdict.low, verdict.high, unit, gap=True)
+        said = say(f"{said} (change {change})")
     return Change(
         kind="figure",
         subject=subject,
@@ -247,5 +249,5 @@ def _tell_change(
         basis=verdict.basis,
         change_low=verdict.low,
         change_high=verdict.high,
-        sentence=f"{subject}: {written[0]} before, {written[1]} now; {said}.",
+        sentence=say(f"{subject}: {written[0]} before, {written[1]} now; {said}."),
     )

@@ -12,6 +12,7 @@ from cityai.card.draft.evaluated import as_number, as_text, unit_of
 from cityai.card.draft.rounding import round_figure
 from cityai.card.record.measured import ProxyPart, TrendPart
 from cityai.columns import EVERYWHERE
+from cityai.messages import say
 from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _note_trends(trends: Sequence[TrendPart], followed: Any) -> str:
         return ""
     if not trends:
         return as_text(followed["reason"].iloc[0])
-    return (
+    return say(
         f"{len(trends)} figures of groups were followed over the replays; {told} rise or fall by "
         "more than chance explains, each taken alone."
     )

@@ -35,6 +35,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.findings import Finding, sort_findings
+from cityai.messages import say as mark
 from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def draft_ranked_card(
                 facts,
                 spec,
                 quality,
-                grain=f"one row a case ({spec.unit})",
+                grain=mark(f"one row a case ({spec.unit})"),
                 cleaning=sentences.describe_scope(spec),
                 hidden=find_withheld(audit, fitted),
             ),
@@ -139,10 +140,10 @@ def _describe_columns(spec: RiskSpec) -> dict[str, str]:
     return {
         CASE: "case",
         ENTITY: spec.question.entity.label,
-        AS_OF: "moment at which it was asked about",
-        OCCURRED_AT: "when it takes place",
-        Y_PRED: f"probability that {spec.question.outcome.label}",
-        DECISION: "1: selected under the capacity",
+        AS_OF: mark("moment at which it was asked about"),
+        OCCURRED_AT: mark("when it takes place"),
+        Y_PRED: mark(f"probability that {spec.question.outcome.label}"),
+        DECISION: mark("1: selected under the capacity"),
     }
 
 
@@ -160,7 +161,7 @@ def _draft_model(
         Input(
             name=f,
             label=named.get(f, f)
-            + (f" (close to a protected group: {sensitive[f]})" if f in sensitive else ""),
+            + (mark(f" (close to a protected group: {sensitive[f]})") if f in sensitive else ""),
         )
         for f in final.feature_names
     ]
@@ -170,7 +171,7 @@ def _draft_model(
         type=name_candidate(predictions.chosen),
         self_learning=False,
         inputs=tuple(inputs),
-        output=f"probability that {spec.question.outcome.label}, for each case",
+        output=mark(f"probability that {spec.question.outcome.label}, for each case"),
         horizon=0,
         period=_name_period(spec),
         unit=spec.unit,
@@ -271,7 +272,9 @@ def _list_metrics(table: pd.DataFrame, cases: pd.DataFrame, spec: RiskSpec) -> t
             number = _make_number(row, slices, found, spec)
             if min(found, size - found) < spec.policy.small_cell:
                 nothing = dict.fromkeys(("value", "low", "high", "n"))
-                number = number.model_copy(update={**nothing, "reason": "Not shown: too few."})
+                number = number.model_copy(
+                    update={**nothing, "reason": mark("Not shown: too few.")}
+                )
             kept.append(number)
     return tuple(kept)
 

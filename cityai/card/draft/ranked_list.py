@@ -17,18 +17,19 @@ from cityai.card.record.ranked import (
     SlopeResult,
 )
 from cityai.columns import EVERYWHERE
+from cityai.messages import say as mark
 from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.ranking_audit import RankingAudit
     from cityai.assessment.ranking_evaluation import RankingEvaluation
 
-SOURCE: Final = "evaluation.metrics, from the saved predictions"
-LIST_SOURCE: Final = (
+SOURCE: Final = mark("evaluation.metrics, from the saved predictions")
+LIST_SOURCE: Final = mark(
     "evaluation.at_capacity, evaluation.curve, audit.slopes, audit.curves and audit.attention, "
     "from the saved predictions"
 )
-TOO_FEW: Final = "Not shown: too few."
+TOO_FEW: Final = mark("Not shown: too few.")
 WITH_INTERVAL: Final = ("precision", "recall", "lift")
 
 

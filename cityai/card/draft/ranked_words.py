@@ -11,6 +11,7 @@ from cityai.card.record.ranked import AttentionResult, CapacityPoint, RankedPart
 from cityai.card.words import PAIR, write_interval, write_number
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ def describe_rule(spec: RiskSpec) -> str:
     """Say who is selected."""
     rule = spec.question.decision
     if rule.rule == "threshold":
-        return f"all {spec.unit} with a probability of {rule.threshold:.0%} or more"
-    stretch = "stretch that was tested" if rule.per == "fold" else rule.per
-    return f"the {rule.capacity:,} {spec.unit} with the highest probability in each {stretch}"
+        return say(f"all {spec.unit} with a probability of {rule.threshold:.0%} or more")
+    stretch = say("stretch that was tested") if rule.per == "fold" else rule.per
+    return say(f"the {rule.capacity:,} {spec.unit} with the highest probability in each {stretch}")
 
 
 def describe_scale(cases: int, entities: int, spec: RiskSpec) -> str:
     """Say how many cases were ranked, and what is asked of each."""
     entity, outcome = spec.question.entity, spec.question.outcome
-    return (
+    return say(
         f"{cases:,} {spec.unit} at {entities:,} {entity.label_plural}, each with the probability "
         f"that {outcome.label}; selected are {describe_rule(spec)}"
     )
@@ -43,23 +44,33 @@ def describe_design(
 ) -> tuple[str, ...]:
     """Say how the past was replayed."""
     said = [
-        f"The past was replayed {len(folds.test)} times. Each time a model was made from outcomes "
-        f"that were known before the stretch began, ranked the {spec.unit} of the stretch, each "
-        "by what was known before it was asked about, and was then held against what happened."
+        say(
+            f"The past was replayed {len(folds.test)} times. Each time a model was made from "
+            f"outcomes that were known before the stretch began, ranked the {spec.unit} of the "
+            "stretch, each by what was known before it was asked about, and was then held "
+            "against what happened."
+        )
     ]
     if any(f.code == "time.truncation" and f.status is Status.PASS for f in findings):
         said.append(
-            "Nothing that became known later was used: the inputs were made again from data cut at "
-            "those moments, and were the same to the last bit."
+            say(
+                "Nothing that became known later was used: the inputs were made again from data "
+                "cut at those moments, and were the same to the last bit."
+            )
         )
     if folds.calibration:
         said.append(
-            f"{len(folds.calibration)} earlier stretches served only to weigh the models against "
-            "each other and to set the probabilities. No figure on this page comes from them."
+            say(
+                f"{len(folds.calibration)} earlier stretches served only to weigh the models "
+                "against each other and to set the probabilities. No figure on this page comes "
+                "from them."
+            )
         )
     said.append(
-        "Outcomes are known only of cases that took place. What would have been found elsewhere, "
-        "nobody knows: every figure is about cases that somebody looked at."
+        say(
+            "Outcomes are known only of cases that took place. What would have been found "
+            "elsewhere, nobody knows: every figure is about cases that somebody looked at."
+        )
     )
     return tuple(said)
 
@@ -78,30 +89,29 @@ def describe_finding(
         overall.get((model, "days_sooner")) for model in ("forecast", f"{BASELINE}city_score")
     )
     if own is not None and own.value is not None:
-        told = f"What is found is found {write_number(own.value, 'days')} sooner on average"
-        if own.low is not None:
-            told += f" ({write_interval(own.low, own.high, 'days')})"
-        told += " than in the order that really happened."
+        told = say(
+            f"What is found is found {_write_sure(own, 'days')} sooner on average than in the "
+            "order that really happened."
+        )
         if other is not None and other.value is not None:
-            told += f" With the city's own score it would be {write_number(other.value, 'days')}."
+            score = write_number(other.value, "days")
+            told += " " + say(f"With the city's own score it would be {score}.")
         said.append(told)
     auc = overall.get(("forecast", "auc"))
     if auc is not None and auc.value is not None:
         said.append(
-            f"Of two {spec.unit}, one with the outcome and one without, the list puts the right "
-            f"one first {auc.value * 100:.0f} times in 100; a coin would do so 50 times."
+            say(
+                f"Of two {spec.unit}, one with the outcome and one without, the list puts the "
+                f"right one first {auc.value * 100:.0f} times in 100; a coin would do so 50 times."
+            )
         )
     slope = overall.get(("forecast", "calibration_slope"))
     if slope is not None and slope.value is not None:
         said.append(
-            f"Whether a probability of 20% means 20 in 100: the slope of calibration is "
-            f"{write_number(slope.value, 'ratio')}"
-            + (
-                f" ({write_interval(slope.low, slope.high, 'ratio')})"
-                if slope.low is not None
-                else ""
+            say(
+                "Whether a probability of 20% means 20 in 100: the slope of calibration is "
+                f"{_write_sure(slope, 'ratio')}; 1 is right."
             )
-            + "; 1 is right."
         )
     return tuple(said)
 
@@ -112,13 +122,20 @@ def _tell_top(ranked: RankedPart, spec: RiskSpec) -> list[str]:
     if own is None or own.precision is None:
         return []
     outcome = spec.question.outcome.label
-    told = (
-        f"Of 100 {spec.unit} that this list selects, in about {own.precision * 100:.0f} "
-        f"it turned out that {outcome}"
-    )
-    if other is not None and other.precision is not None:
-        told += f"; with {ranked.practice_label}: in about {other.precision * 100:.0f}"
-    return [f"{told}."]
+    if other is None or other.precision is None:
+        return [
+            say(
+                f"Of 100 {spec.unit} that this list selects, in about {own.precision * 100:.0f} "
+                f"it turned out that {outcome}."
+            )
+        ]
+    return [
+        say(
+            f"Of 100 {spec.unit} that this list selects, in about {own.precision * 100:.0f} "
+            f"it turned out that {outcome}; with {ranked.practice_label}: in about "
+            f"{other.precision * 100:.0f}."
+        )
+    ]
 
 
 def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
@@ -126,15 +143,17 @@ def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
     other = _pick(ranked, f"{BASELINE}{ranked.practice}") if ranked.practice else None
     if own is None or own.recall is None:
         return []
-    told = (
-        f"Selecting {ranked.rule} reaches {write_number(own.recall, 'share')} of all the cases in "
-        "which it did"
-    )
-    if other is not None and other.recall is not None:
-        told += f", {ranked.practice_label} {write_number(other.recall, 'share')}"
-    told += "."
+    reached = write_number(own.recall, "share")
+    if other is None or other.recall is None:
+        told = say(f"Selecting {ranked.rule} reaches {reached} of all the cases in which it did.")
+    else:
+        theirs = write_number(other.recall, "share")
+        told = say(
+            f"Selecting {ranked.rule} reaches {reached} of all the cases in which it did, "
+            f"{ranked.practice_label} {theirs}."
+        )
     if other is not None and status not in {"pass", "fail"}:
-        told += " The test cannot say whether this would hold at other times."
+        told += say(" The test cannot say whether this would hold at other times.")
     return [told]
 
 
@@ -147,19 +166,32 @@ def describe_attention(results: Sequence[AttentionResult], spec: RiskSpec) -> tu
         return ()
     entities = spec.question.entity.label_plural
     said = [
-        f"What is found depends on who was looked at: the more {spec.unit} in a group of "
-        f"{entities}, the more is found there, whether or not there is more to find."
+        say(
+            f"What is found depends on who was looked at: the more {spec.unit} in a group of "
+            f"{entities}, the more is found there, whether or not there is more to find."
+        )
     ]
     for r in sorted(more, key=lambda r: -(r.ratio or 0))[:3]:
-        sure = ""
+        times = write_number(r.ratio, "ratio")
         if r.ratio_low is not None:
-            sure = f" ({write_interval(r.ratio_low, r.ratio_high, 'ratio')})"
+            times = say(f"{times} times ({write_interval(r.ratio_low, r.ratio_high, 'ratio')})")
+        else:
+            times = say(f"{times} times")
         said.append(
-            f"“{r.group}” was looked at {write_number(r.ratio, 'ratio')} times as often as the "
-            f"average{sure}; there {write_number(r.base_rate, 'share')} of the {spec.unit} had the "
-            "outcome."
+            say(
+                f"“{r.group}” was looked at {times} as often as the average; there "
+                f"{write_number(r.base_rate, 'share')} of the {spec.unit} had the outcome."
+            )
         )
     return tuple(said)
+
+
+def _write_sure(number: Number, unit: str) -> str:
+    """Write a figure with its interval, where it has one."""
+    told = write_number(number.value, unit)
+    if number.low is None:
+        return told
+    return say(f"{told} ({write_interval(number.low, number.high, unit)})")
 
 
 def _pick(ranked: RankedPart, model: str) -> CapacityPoint | None:

@@ -36,6 +36,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE
+from cityai.messages import say
 
 NEED = ("selection_for_need", "exposure_for_need")
 
@@ -71,9 +72,14 @@ def draw_capacity(record: CardRecord) -> Figure | None:
                 label=shorten(label, 34),
             )
         axes.plot(
-            x, [p.recall or 0.0 for p in own], color=FIRST, linewidth=2, marker="o",
-            markersize=4, label="this list",
-        )  # fmt: skip
+            x,
+            [p.recall or 0.0 for p in own],
+            color=FIRST,
+            linewidth=2,
+            marker="o",
+            markersize=4,
+            label=say("this list"),
+        )
         if declared is not None and declared.share is not None:
             axes.axvline(declared.share, color=INK, linewidth=1, linestyle=(0, (2, 2)))
         axes.set_ylim(0, 1.02)
@@ -81,26 +87,28 @@ def draw_capacity(record: CardRecord) -> Figure | None:
         axes.xaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel(f"of all {shorten(part.cases, 30)}, selected")
+        axes.set_xlabel(say(f"of all {shorten(part.cases, 30)}, selected"))
         axes.grid(axis="y")
         sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
         return sheet
 
     first, last = own[0], own[-1]
-    alternative = (
+    alternative = say(
         f"Line chart. With {write_number(first.share, 'share')} of all {part.cases} selected the "
         f"list finds {write_number(first.recall, 'share')} of the true cases; with "
         f"{write_number(last.share, 'share')}, {write_number(last.recall, 'share')}."
     )
     if declared is not None:
-        alternative += (
+        alternative += say(
             f" At the city's own capacity it finds {write_number(declared.recall, 'share')}."
         )
     return Figure(
         "capacity",
-        "What more or less capacity would find",
-        "Share of all true cases that is found, by the share that can be acted on. Band: the "
-        "interval of this list. Dotted upright line: the capacity that the city has.",
+        say("What more or less capacity would find"),
+        say(
+            "Share of all true cases that is found, by the share that can be acted on. Band: the "
+            "interval of this list. Dotted upright line: the capacity that the city has."
+        ),
         alternative,
         write_svg(draw(WIDE), "capacity"),
         write_svg(draw(NARROW), "capacity-n"),
@@ -109,26 +117,39 @@ def draw_capacity(record: CardRecord) -> Figure | None:
 
 
 CAPACITY_COLUMNS = (
-    "Order", "Capacity", "Selected", "Selected rightly", "Interval", "Of all true cases found",
-    "Interval of it", "Against picking at random", "Note",
-)  # fmt: skip
+    say("Order"),
+    say("Capacity"),
+    say("Selected"),
+    say("Selected rightly"),
+    say("Interval"),
+    say("Of all true cases found"),
+    say("Interval of it"),
+    say("Against picking at random"),
+    say("Note"),
+)
+
+
+def write_capacity(point: CapacityPoint) -> str:
+    """Write a capacity, and whether it is the one that the city has."""
+    capacity = f"{point.capacity:,}"
+    return say(f"{capacity} (the city’s own)") if point.declared else capacity
 
 
 def write_point(point: CapacityPoint) -> tuple[str, ...]:
     """Write what one order finds at one capacity."""
     model = point.model
-    name = "this list"
+    name = say("this list")
     if model != "forecast":
         name = name_baseline(model.removeprefix(BASELINE), "period")
     return (
         name,
-        f"{point.capacity:,}{' (the city’s own)' if point.declared else ''}",
+        write_capacity(point),
         write_number(point.share, "share"),
         write_number(point.precision, "share"),
         write_interval(point.precision_low, point.precision_high, "share"),
         write_number(point.recall, "share"),
         write_interval(point.recall_low, point.recall_high, "share"),
-        MISSING if point.lift is None else f"{write_number(point.lift, 'ratio')} times",
+        MISSING if point.lift is None else say(f"{write_number(point.lift, 'ratio')} times"),
         point.reason,
     )
 
@@ -150,20 +171,23 @@ def draw_curve(record: CardRecord) -> Figure | None:
         axes.plot(
             [p.mean_score or 0.0 for p in points],
             [p.outcome_share or 0.0 for p in points],
-            color=FIRST, linewidth=1.6, marker="o", markersize=5,
-        )  # fmt: skip
+            color=FIRST,
+            linewidth=1.6,
+            marker="o",
+            markersize=5,
+        )
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PERCENT)
             axis.set_major_locator(MaxNLocator(5))
         axes.set_xlim(0, top * 1.03)
         axes.set_ylim(0, top * 1.03)
-        axes.set_xlabel("probability that was said")
-        axes.set_ylabel("how often it turned out so")
+        axes.set_xlabel(say("probability that was said"))
+        axes.set_ylabel(say("how often it turned out so"))
         axes.grid()
         return sheet
 
     low, high = points[0], points[-1]
-    alternative = (
+    alternative = say(
         f"Curve of {len(points)} bands. Of the cases with the lowest probabilities, "
         f"{write_number(low.mean_score, 'share')} on average, it turned out so in "
         f"{write_number(low.outcome_share, 'share')}; of those with the highest, "
@@ -181,13 +205,17 @@ def draw_curve(record: CardRecord) -> Figure | None:
     )
     return Figure(
         "curve",
-        "Do the probabilities hold?",
-        "Cases in bands of like probability. On the slanting line a probability of 20% means that "
-        "it turned out so 20 times in 100; above it, oftener. Upright lines: intervals.",
+        say("Do the probabilities hold?"),
+        say(
+            "Cases in bands of like probability. On the slanting line a probability of 20% means "
+            "that it turned out so 20 times in 100; above it, oftener. Upright lines: intervals."
+        ),
         alternative,
         write_svg(draw(WIDE), "curve"),
         write_svg(draw(NARROW), "curve-n"),
-        Table(("Band", "Cases", "Said", "Turned out so", "Interval"), rows),
+        Table(
+            (say("Band"), say("Cases"), say("Said"), say("Turned out so"), say("Interval")), rows
+        ),
     )
 
 
@@ -236,14 +264,16 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
     )
     return Figure(
         name,
-        f"Selected against need: {dimension.label}",
-        "Share of the selected (left), and of the top ranks (right), over the share of the true "
-        "cases that were found by somebody looking. At 1 a group is selected as often as its need; "
-        "above 1 more often. Lines: intervals.",
-        f"Dot chart with intervals, share of the selected over share of need: {told}.",
+        say(f"Selected against need: {dimension.label}"),
+        say(
+            "Share of the selected (left), and of the top ranks (right), over the share of the "
+            "true cases that were found by somebody looking. At 1 a group is selected as often "
+            "as its need; above 1 more often. Lines: intervals."
+        ),
+        say(f"Dot chart with intervals, share of the selected over share of need: {told}."),
         write_svg(draw(WIDE), name),
         write_svg(draw(NARROW), f"{name}-n"),
-        Table(("Group", "Figure", "Value", "Interval"), rows),
+        Table((say("Group"), say("Figure"), say("Value"), say("Interval")), rows),
     )
 
 

@@ -11,12 +11,13 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
+from cityai.messages import say
 
 TOGETHER = "all together"
 PROXY_VERDICTS = {
-    "found": "Yes, more than by chance",
-    "not shown": "Not shown",
-    "unknown": "Not enough evidence",
+    "found": say("Yes, more than by chance"),
+    "not shown": say("Not shown"),
+    "unknown": say("Not enough evidence"),
 }
 
 
@@ -34,8 +35,15 @@ def arrange_trends(record: CardRecord) -> Grid:
         )
         for t in record.fairness.trends
     ]
-    columns = ("Group", "Figure", "From one replay to the next", "Interval", "Replays", "In words")
-    return make_grid("Does it rise or fall?", columns, rows, (2, 3, 4))
+    columns = (
+        say("Group"),
+        say("Figure"),
+        say("From one replay to the next"),
+        say("Interval"),
+        say("Replays"),
+        say("In words"),
+    )
+    return make_grid(say("Does it rise or fall?"), columns, rows, (2, 3, 4))
 
 
 def arrange_proxies(record: CardRecord) -> Grid:
@@ -44,7 +52,7 @@ def arrange_proxies(record: CardRecord) -> Grid:
     rows = [
         (
             labels.get(p.dimension, p.dimension),
-            "All inputs together" if p.feature == TOGETHER else p.label,
+            say("All inputs together") if p.feature == TOGETHER else p.label,
             write_number(p.recovered, "share"),
             write_interval(p.low, p.high, "share"),
             write_number(p.chance, "share"),
@@ -54,12 +62,14 @@ def arrange_proxies(record: CardRecord) -> Grid:
         for p in record.fairness.proxies
     ]
     columns = (
-        "Groups",
-        "From what",
-        "Recovered",
-        "Interval",
-        "By chance, once in twenty",
-        "Of",
-        "Could it guess?",
+        say("Groups"),
+        say("From what"),
+        say("Recovered"),
+        say("Interval"),
+        say("By chance, once in twenty"),
+        say("Of"),
+        say("Could it guess?"),
     )
-    return make_grid("Could the model guess the group from its inputs?", columns, rows, range(2, 6))
+    return make_grid(
+        say("Could the model guess the group from its inputs?"), columns, rows, range(2, 6)
+    )

@@ -32,6 +32,8 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     for dimension in record.fairness.dimensions:
         found |= {dimension.label, dimension.name, *(group.name for group in dimension.groups)}
         found |= {f"{dimension.label[:1].lower()}{dimension.label[1:]}"}
+    if record.eval.ranked is not None:
+        found |= {record.eval.ranked.cases, record.eval.ranked.outcome}
     options = record.fairness.options
     if options is not None:
         found |= {options.reason, options.decided_by}

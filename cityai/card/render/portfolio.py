@@ -11,13 +11,14 @@ from cityai.card.render import TEMPLATES, open_environment
 from cityai.card.render.page import make_words
 from cityai.card.speech import Speaker
 from cityai.card.words import AUTONOMIES, LIFE_PHASES
+from cityai.messages import say
 
 SCRIPT = TEMPLATES / "portfolio.js"
 COUNTED = {
-    "pass": "within the limit",
-    "fail": "beyond the limit",
+    "pass": say("within the limit"),
+    "fail": say("beyond the limit"),
     "not enough evidence": "not yet known",
-    "error": "could not be checked",
+    "error": say("could not be checked"),
 }
 """Verdicts that are counted, in words that follow a number."""
 
@@ -85,8 +86,8 @@ def arrange_row(entry: Entry) -> Row:
     texts = (entry.name, entry.summary, purpose, entry.owner, entry.id, *entry.themes)
     return Row(
         entry=entry,
-        phase=LIFE_PHASES.get(entry.phase or "", "Not yet said"),
-        autonomy=AUTONOMIES.get(entry.autonomy or "", "Not yet said"),
+        phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
+        autonomy=AUTONOMIES.get(entry.autonomy or "", say("Not yet said")),
         verdicts=tuple(told),
         marks=" ".join(name for name, on in marks.items() if on),
         searched=" ".join(" ".join(texts).casefold().split()),

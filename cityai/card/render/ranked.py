@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cityai.card.figures.ranked import write_capacity
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart
 from cityai.card.record.ranked import AttentionResult, RankedPart, SlopeResult
@@ -15,6 +16,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE
+from cityai.messages import say
 
 SHOWN = (
     "selection_rate",
@@ -38,7 +40,7 @@ def arrange_capacity(part: RankedPart) -> Grid:
         other = practice.get(p.capacity)
         rows.append(
             (
-                f"{p.capacity:,}{', the city’s own' if p.declared else ''}",
+                write_capacity(p),
                 write_number(p.share, "share"),
                 write_number(p.precision, "share"),
                 MISSING if other is None else write_number(other.precision, "share"),
@@ -48,14 +50,19 @@ def arrange_capacity(part: RankedPart) -> Grid:
                 p.reason,
             )
         )
-    theirs = part.practice_label or "today's order"
+    theirs = part.practice_label or say("today's order")
     columns = (
-        "Capacity", "Selected", "Selected rightly", "Beside", "Found of all", "Interval", "Beside",
-        "Note",
-    )  # fmt: skip
-    caption = (
-        f"What would be found with more or less capacity, per {_name(part.per)}. Beside: {theirs}"
+        say("Capacity"),
+        say("Selected"),
+        say("Selected rightly"),
+        say("Beside"),
+        say("Found of all"),
+        say("Interval"),
+        say("Beside"),
+        say("Note"),
     )
+    per = _name(part.per)
+    caption = say(f"What would be found with more or less capacity, per {per}. Beside: {theirs}")
     return make_grid(caption, columns, rows, range(1, 7))
 
 
@@ -72,8 +79,8 @@ def arrange_list_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
         ]
         for g in dimension.groups
     ]
-    columns = ("Group", *(describe_metric(m).label for m in SHOWN))
-    caption = f"{dimension.label}: what the list does"
+    columns = (say("Group"), *(describe_metric(m).label for m in SHOWN))
+    caption = say(f"{dimension.label}: what the list does")
     return make_grid(caption, columns, rows, range(1, len(columns)))
 
 
@@ -83,15 +90,24 @@ def arrange_slopes(record: CardRecord, dimension: DimensionPart) -> Grid:
     own = [s for s in (part.slopes if part else ()) if s.dimension in {dimension.name, EVERYWHERE}]
     rows = [_write_slope(s) for s in own]
     columns = (
-        "Group", "Cases", "Slope", "Interval", "Intercept", "Interval of it",
-        "Error over bands", "By chance alone", "Note",
-    )  # fmt: skip
-    return make_grid(f"{dimension.label}: do the probabilities hold?", columns, rows, range(1, 8))
+        say("Group"),
+        say("Cases"),
+        say("Slope"),
+        say("Interval"),
+        say("Intercept"),
+        say("Interval of it"),
+        say("Error over bands"),
+        say("By chance alone"),
+        say("Note"),
+    )
+    return make_grid(
+        say(f"{dimension.label}: do the probabilities hold?"), columns, rows, range(1, 8)
+    )
 
 
 def _write_slope(s: SlopeResult) -> tuple[str, ...]:
     return (
-        "Everyone" if s.dimension == EVERYWHERE else s.group,
+        say("Everyone") if s.dimension == EVERYWHERE else s.group,
         write_count(s.n),
         write_number(s.slope, "ratio"),
         write_interval(s.slope_low, s.slope_high, "ratio"),
@@ -110,10 +126,16 @@ def arrange_attention(record: CardRecord, dimension: DimensionPart) -> Grid:
     unit, entities = record.model.unit, record.eval.places_label
     rows = [_write_attention(a) for a in own]
     columns = (
-        "Group", unit.capitalize(), entities.capitalize(), f"{unit.capitalize()} each",
-        "Against everyone", "Interval", "Had the outcome", "Outcome of the check",
-    )  # fmt: skip
-    return make_grid(f"{dimension.label}: who was looked at", columns, rows, range(1, 7))
+        "Group",
+        unit.capitalize(),
+        entities.capitalize(),
+        say(f"{unit.capitalize()} each"),
+        say("Against everyone"),
+        say("Interval"),
+        say("Had the outcome"),
+        say("Outcome of the check"),
+    )
+    return make_grid(say(f"{dimension.label}: who was looked at"), columns, rows, range(1, 7))
 
 
 def _write_attention(a: AttentionResult) -> tuple[str | Cell, ...]:
@@ -122,7 +144,7 @@ def _write_attention(a: AttentionResult) -> tuple[str | Cell, ...]:
         write_count(a.cases),
         write_count(a.entities),
         write_number(a.cases_per_entity, "ratio"),
-        MISSING if a.ratio is None else f"{write_number(a.ratio, 'ratio')} times",
+        MISSING if a.ratio is None else say(f"{write_number(a.ratio, 'ratio')} times"),
         write_interval(a.ratio_low, a.ratio_high, "ratio"),
         write_number(a.base_rate, "share"),
         Cell(STATUS_WORDS[a.status], a.status),
@@ -130,4 +152,4 @@ def _write_attention(a: AttentionResult) -> tuple[str | Cell, ...]:
 
 
 def _name(per: str) -> str:
-    return "stretch that was tested" if per == "fold" else per
+    return say("stretch that was tested") if per == "fold" else per

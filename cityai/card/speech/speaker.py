@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup, escape
 
 from cityai.card.speech.catalogue import LOCALES, Messages, open_messages
+from cityai.card.speech.extract import COUNT
 from cityai.card.speech.figures import FigureWriter
 from cityai.card.speech.patterns import Pattern
 from cityai.card.words import clean_text
@@ -17,6 +18,8 @@ OPEN, CLOSE = "\ue000", "\ue001"
 """Around words that stay in the language they were written in."""
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=\S)")
 _MEASURE = re.compile(r"([+\-−±]?\d[\d,.]*(?:e[+-]?\d+)?(?: ?%)?) (\D.*)", re.DOTALL)
+_COUNT = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+"""What may stand in the place that a plural form is chosen by."""
 _CODE = re.compile(r"[0-9a-f]{7,}|\d+(?:\.\d+)+")
 """A digest or a version."""
 _TAGGED = re.compile(r"(.+): ([\w.-]+)")
@@ -179,7 +182,10 @@ class Speaker:
         lower = f"{text[0].lower()}{text[1:]}"
         for candidate in (text,) if lower == text else (text, lower):
             for pattern in self._messages.patterns:
+                counts = self._messages.exact[pattern.key].counts
                 for places in pattern.match(candidate):
+                    if counts and not _COUNT.fullmatch(places.get(COUNT, "1")):
+                        continue
                     said = self._resolve_places(places, pattern)
                     if said is None:
                         continue
@@ -204,10 +210,10 @@ class Speaker:
         message = self._messages.exact[key]
         form = message.forms[0]
         if message.counts:
-            n = float(re.sub(r"[^\d.]", "", places.get("n", "1")) or 1)
+            n = float(places.get(COUNT, "1").replace(",", ""))
             form = message.forms[self._messages.plural(n)]
         words = {name: s.text for name, s in said.items()}
-        return form.format(**({"n": "1"} | words))
+        return form.format(**({COUNT: "1"} | words))
 
 
 def _mark(text: str) -> str:

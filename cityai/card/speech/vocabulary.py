@@ -34,6 +34,10 @@ VOCABULARY: Final = (
     say("origin"), say("origins"), say("series"), say("rank"), say("columns"),
     say("city rule"), say("recent mean"), say("seasonal naive"), say("same period last year"),
     say("open"), say("done"), say("in progress"), say("yes/no"), say("amount"), say("missing"),
+    say("log-odds"), say("AUC"), say("outcomes"), say("actual order"), say("past rate"),
+    say("random order"), say("city score"), say("logistic regression"), say("violation"),
+    say("violations"), say("restaurant"), say("restaurants"), say("establishment"),
+    say("establishments"), say("kitchen"), say("kitchens"),
 )  # fmt: skip
 """Common words of city work: names of things counted and of groups, translated where they stand
 alone in a sentence. Another name stays as the city wrote it."""

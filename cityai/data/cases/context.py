@@ -25,6 +25,7 @@ from cityai.data.cases.cases import DAY, KEY, REGISTERED_AT, Cases
 from cityai.data.cases.past import DAY_US
 from cityai.data.cases.rows import ATTRIBUTES, CALENDAR, COVARIATES, CaseFeature
 from cityai.data.periods import build_periods
+from cityai.messages import say
 from cityai.spec.risk import RiskSpec
 
 RECENT_DAYS: Final = 3
@@ -55,10 +56,10 @@ def describe_calendar(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
     day = table[OCCURRED_AT].dt.normalize()
     if spec.question.asked.column is not None:
         ahead = (day - table[AS_OF].dt.normalize()).dt.days.to_numpy(np.float64)
-        yield CaseFeature("days_ahead", "days from the question to its day", CALENDAR, ahead)
+        yield CaseFeature("days_ahead", say("days from the question to its day"), CALENDAR, ahead)
     if REGISTERED_AT in table:
         since = (day - table[REGISTERED_AT].dt.normalize()).dt.days.to_numpy(np.float64)
-        label = "days from its registration to its day"
+        label = say("days from its registration to its day")
         yield CaseFeature("days_since_registered", label, CALENDAR, since)
     if not spec.features.calendar:
         return
@@ -67,7 +68,7 @@ def describe_calendar(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
     at = periods.index(day)
     for name, label in DAY_WORDS["day"].items():
         values = known[name].to_numpy(np.float64)[at]
-        yield CaseFeature(f"day_{name}", f"{label}, of the case's day", CALENDAR, values)
+        yield CaseFeature(f"day_{name}", say(f"{label}, of the case's day"), CALENDAR, values)
 
 
 def describe_covariates(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
@@ -85,11 +86,15 @@ def describe_covariates(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
             if covariate.known == "ahead":
                 day = table[OCCURRED_AT].dt.normalize()
                 found = _look_up(group, read_moments(daily[DAY]), values, asked, read_moments(day))
-                yield CaseFeature(f"{name}.{c}", f"{declared}, on its day", COVARIATES, found)
+                yield CaseFeature(f"{name}.{c}", say(f"{declared}, on its day"), COVARIATES, found)
                 continue
             for days in (1, RECENT_DAYS):
                 mean = _mean_latest(daily, group, values, asked, table, days)
-                said = "on the last day known" if days == 1 else f"mean of the last {days} days"
+                said = (
+                    say("on the last day known")
+                    if days == 1
+                    else say(f"mean of the last {days} days")
+                )
                 suffix = "" if days == 1 else f"_{days}d"
                 yield CaseFeature(f"{name}.{c}{suffix}", f"{declared}, {said}", COVARIATES, mean)
 

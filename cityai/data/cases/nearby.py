@@ -15,6 +15,7 @@ from cityai.data.cases.asof import Floats, Ints, read_moments
 from cityai.data.cases.cases import Cases
 from cityai.data.cases.past import DAY_US, list_amounts
 from cityai.data.cases.rows import SURROUNDINGS, CaseFeature
+from cityai.messages import say
 from cityai.spec.risk import DecaySpec, RiskSpec
 
 EARTH_M: Final = 6_371_008.8
@@ -30,15 +31,17 @@ def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
     if spec.question.entity.latitude is None:
         return
     decay, table = spec.features.decay, cases.table
-    reach = f"within {decay.reach_m:,.0f} m"
-    fading = f"nearer and later ones count more, half after {decay.half_life_days:g} days"
+    reach = say(f"within {decay.reach_m:,.0f} m")
+    fading = say(f"nearer and later ones count more, half after {decay.half_life_days:g} days")
     y_true = table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
     sums = sum_nearby(table, table, np.column_stack([answered, np.nan_to_num(y_true)]), decay)
     yield CaseFeature(
         "nearby_rate",
-        f"share of earlier {spec.question.unit} {reach} in which "
-        f"{spec.question.outcome.label} ({fading})",
+        say(
+            f"share of earlier {spec.question.unit} {reach} in which "
+            f"{spec.question.outcome.label} ({fading})"
+        ),
         SURROUNDINGS,
         _divide(sums[:, 1], sums[:, 0]),
     )
@@ -51,7 +54,7 @@ def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
         found = sum_nearby(table, events, np.column_stack([np.ones(len(events)), values]), decay)
         what = event.label or name.replace("_", " ")
         for i, amount in enumerate(["density", *amounts]):
-            said = what if amount == "density" else f"{amount.replace('_', ' ')} of {what}"
+            said = what if amount == "density" else say(f"{amount.replace('_', ' ')} of {what}")
             yield CaseFeature(
                 f"{name}.{amount}", f"{said} {reach} ({fading})", SURROUNDINGS, found[:, i]
             )

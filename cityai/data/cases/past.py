@@ -25,6 +25,7 @@ from cityai.data.cases.asof import (
 )
 from cityai.data.cases.cases import CATEGORY, Cases
 from cityai.data.cases.rows import OWN_PAST, SURROUNDINGS, CaseFeature
+from cityai.messages import say
 from cityai.spec.risk import EventSpec, RiskSpec
 
 DAY_US: Final = 86_400_000_000
@@ -102,32 +103,34 @@ def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
     trail = follow(table, own, cases, of_case, windows)
     y_true = table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
-    yes, where = f"times that {spec.question.outcome.label}", f"same {entity.label}"
-    yield _own("past_cases", f"earlier {unit} of the {where}", trail.sum(answered))
-    yield _own("past_yes", f"{yes} before, {where}", trail.sum(y_true))
+    yes, where = say(f"times that {spec.question.outcome.label}"), say(f"same {entity.label}")
+    yield _own("past_cases", say(f"earlier {unit} of the {where}"), trail.sum(answered))
+    yield _own("past_yes", say(f"{yes} before, {where}"), trail.sum(y_true))
     yield _own(
         "past_rate",
-        f"share of earlier {unit} of the {where} in which {spec.question.outcome.label}",
+        say(f"share of earlier {unit} of the {where} in which {spec.question.outcome.label}"),
         _divide(trail.sum(y_true), trail.sum(answered)),
     )
     yield _own(
         "last_outcome",
-        f"whether at the last of the {unit} of the {where} {spec.question.outcome.label}",
+        say(f"whether at the last of the {unit} of the {where} {spec.question.outcome.label}"),
         take_last(trail.past, trail.seen, y_true),
     )
     yield _own(
-        "days_since_last", f"days since the last of the {unit}, {where}", trail.days_since(answered)
+        "days_since_last",
+        say(f"days since the last of the {unit}, {where}"),
+        trail.days_since(answered),
     )
     yield _own(
         "days_since_yes",
-        f"days since the last time that {spec.question.outcome.label}, {where}",
+        say(f"days since the last time that {spec.question.outcome.label}, {where}"),
         trail.days_since(y_true),
     )
     for days in windows:
         span = say_span(days)
         count, found = trail.sum(answered, days), trail.sum(y_true, days)
-        yield _own(f"past_cases_{days}d", f"{unit} of the {where} in {span}", count)
-        yield _own(f"past_yes_{days}d", f"{yes} in {span}, {where}", found)
+        yield _own(f"past_cases_{days}d", say(f"{unit} of the {where} in {span}"), count)
+        yield _own(f"past_yes_{days}d", say(f"{yes} in {span}, {where}"), found)
     yield from _describe_rates(cases, spec, y_true, answered, windows)
 
 
@@ -135,17 +138,19 @@ def _describe_rates(
     cases: Cases, spec: RiskSpec, y_true: Floats, answered: Floats, windows: tuple[int, ...]
 ) -> Iterator[CaseFeature]:
     table, unit = cases.table, spec.question.unit
-    levels = {"city": (pd.Series("", index=table.index), "the whole city")}
+    levels = {"city": (pd.Series("", index=table.index), say("the whole city"))}
     if AREA in table:
-        levels["area"] = (table[AREA], "the same area")
+        levels["area"] = (table[AREA], say("the same area"))
     for level, (place, words) in levels.items():
         group, of_case = find_groups(place, place)
         trail = follow(table, group, cases, of_case, windows)
         for days in windows:
             yield CaseFeature(
                 f"{level}_rate_{days}d",
-                f"share of {unit} in {words} in {say_span(days)} in which "
-                f"{spec.question.outcome.label}",
+                say(
+                    f"share of {unit} in {words} in {say_span(days)} in which "
+                    f"{spec.question.outcome.label}"
+                ),
                 SURROUNDINGS,
                 _divide(trail.sum(y_true, days), trail.sum(answered, days)),
             )
@@ -171,36 +176,38 @@ def _describe_table(
     is_own = event.by == "entity"
     family = OWN_PAST if is_own else SURROUNDINGS
     what = event.label or name.replace("_", " ")
-    at = {"entity": f"same {spec.question.entity.label}", "area": "same area"}.get(
-        event.by, "whole city"
+    at = {"entity": say(f"same {spec.question.entity.label}"), "area": say("same area")}.get(
+        event.by, say("whole city")
     )
 
     def feature(suffix: str, label: str, values: Floats) -> CaseFeature:
         return CaseFeature(f"{name}.{suffix}", f"{label}, {at}", family, values)
 
     if is_own:
-        yield feature("count", f"{what} before", trail.count())
-        yield feature("days_since", f"days since the last of the {what}", trail.days_since())
+        yield feature("count", say(f"{what} before"), trail.count())
+        yield feature("days_since", say(f"days since the last of the {what}"), trail.days_since())
     for days in windows:
-        yield feature(f"count_{days}d", f"{what} in {say_span(days)}", trail.count(days))
+        yield feature(f"count_{days}d", say(f"{what} in {say_span(days)}"), trail.count(days))
     for amount in list_amounts(events):
         values = events[amount].to_numpy(np.float64)
         said = _say_amount(amount, event)
         if is_own:
             last = take_last(trail.past, trail.seen, values)
             total = trail.sum(values)
-            yield feature(f"{amount}_last", f"{said} at the last of the {what}", last)
-            yield feature(f"{amount}_mean", f"{said} on average", _divide(total, trail.count()))
+            yield feature(f"{amount}_last", say(f"{said} at the last of the {what}"), last)
+            yield feature(
+                f"{amount}_mean", say(f"{said} on average"), _divide(total, trail.count())
+            )
         for days in windows:
             yield feature(
-                f"{amount}_{days}d", f"{said} in {say_span(days)}", trail.sum(values, days)
+                f"{amount}_{days}d", say(f"{said} in {say_span(days)}"), trail.sum(values, days)
             )
     if event.categories is not None:
         allowed = {**event.columns, **(event.join.columns if event.join else {})}
         for category in allowed[event.categories].allowed or ():
             is_it = (events[CATEGORY] == category).to_numpy().astype(np.float64)
             for days in windows:
-                label = f"{what} ({category}) in {say_span(days)}"
+                label = say(f"{what} ({category}) in {say_span(days)}")
                 yield feature(f"{category}_{days}d", label, trail.sum(is_it, days))
 
 
@@ -213,8 +220,8 @@ def say_span(days: int) -> str:
     """Say a number of days in words: ``the last 2 years``."""
     if days % 365 == 0:
         years = days // 365
-        return "the last year" if years == 1 else f"the last {years} years"
-    return "the last day" if days == 1 else f"the last {days} days"
+        return say("the last year") if years == 1 else say(f"the last {years} years")
+    return say("the last day") if days == 1 else say(f"the last {days} days")
 
 
 def _say_amount(amount: str, event: EventSpec) -> str:

@@ -13,6 +13,7 @@ from cityai.data.cases.cases import Cases
 from cityai.data.periods import build_periods
 from cityai.data.quality import QualityReport, judge_dimensions, measure_facts
 from cityai.findings import Finding, Status, sort_findings
+from cityai.messages import say
 from cityai.spec.risk import RiskSpec
 
 REPEATED: Final = "cases.repeated"
@@ -65,15 +66,15 @@ def _judge_areas(measures: pd.DataFrame, cases: Cases, spec: RiskSpec) -> tuple[
 
 def _find_repeated(cases: Cases, spec: RiskSpec) -> Finding:
     """Say how many entities are asked about several times at one moment: allowed, and said."""
-    title = f"One case of a {spec.question.entity.label} at a moment"
+    title = say(f"One case of a {spec.question.entity.label} at a moment")
     twice = cases.table.duplicated([ENTITY, AS_OF], keep=False)
     count, total = int(twice.sum()), len(cases.table)
     many = spec.question.entity.label_plural
     if not count:
-        reason = f"No {spec.question.entity.label} is asked about twice at one moment."
+        reason = say(f"No {spec.question.entity.label} is asked about twice at one moment.")
         return Finding(REPEATED, Status.PASS, title, reason, 0.0, None, "share")
     entities = cases.table.loc[twice, ENTITY].nunique()
-    reason = (
+    reason = say(
         f"{count:,} of {total:,} {spec.question.unit} are asked about at the same moment as "
         f"another one of the same {spec.question.entity.label} ({entities:,} {many}). Each counts "
         "by itself, and none sees the outcome of the others."
@@ -84,7 +85,7 @@ def _find_repeated(cases: Cases, spec: RiskSpec) -> Finding:
 def _find_unknown(cases: Cases, spec: RiskSpec) -> Finding:
     """Say how many cases are over and have no outcome."""
     table = cases.table
-    title = "Outcomes of cases that are over"
+    title = say("Outcomes of cases that are over")
     over = (table[KNOWN_AT] < cases.until) | (
         table[KNOWN_AT].isna() & (table[OCCURRED_AT] < cases.until)
     )
@@ -92,7 +93,7 @@ def _find_unknown(cases: Cases, spec: RiskSpec) -> Finding:
     share = missing / total if total else 0.0
     limit = round(1 - spec.policy.quality.completeness, 10)
     status = Status.FAIL if share > limit else Status.PASS
-    reason = (
+    reason = say(
         f"{missing:,} of {total:,} {spec.question.unit} that are over have no outcome; nothing is "
         "learnt from them, and they are not judged."
     )
@@ -103,12 +104,12 @@ def _find_ahead(cases: Cases, spec: RiskSpec) -> Finding:
     """Say whether cases are asked about after everything that is known."""
     table, until = cases.table, cases.until
     later = table[AS_OF] >= until
-    title = "Cases lie where something is known"
+    title = say("Cases lie where something is known")
     if not later.any():
-        reason = f"Every case is asked about before {until:%Y-%m-%d}, when the data end."
+        reason = say(f"Every case is asked about before {until:%Y-%m-%d}, when the data end.")
         return Finding(AHEAD, Status.PASS, title, reason, 0.0, 0.0, spec.question.unit)
     with_answer = table[later & table[Y_TRUE].notna()]
-    reason = (
+    reason = say(
         f"{int(later.sum()):,} {spec.question.unit} are asked about on or after {until:%Y-%m-%d}, "
         f"when the data end, the last on {table[AS_OF].max():%Y-%m-%d}: they can be predicted, and "
         "are not judged."

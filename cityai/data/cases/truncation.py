@@ -17,6 +17,7 @@ from cityai.data.cases.rows import CaseRows
 from cityai.data.truncation import NEAR_PERFECT, PLANTED, TRUNCATION, tell_shuffle
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
+from cityai.messages import say
 from cityai.spec.load import Project
 from cityai.spec.policy import PolicySpec
 from cityai.spec.risk import RiskSpec
@@ -56,11 +57,11 @@ def check_case_truncation(
         When one of the project's own functions gives no number for any case.
     """
     _refuse_undefined(rows, project)
-    title = "Features at a moment use only what was known then"
+    title = say("Features at a moment use only what was known then")
     asked = cases.table[AS_OF]
     moments = asked.drop_duplicates().reset_index(drop=True)
     if moments.empty:
-        return Finding(TRUNCATION, Status.NOT_ENOUGH, title, "No case is ever asked about.")
+        return Finding(TRUNCATION, Status.NOT_ENOUGH, title, say("No case is ever asked about."))
     at = np.unique(np.linspace(0, len(moments) - 1, min(n_moments, len(moments)), dtype=int))
     differing: dict[str, str] = {}
     compared = 0
@@ -70,13 +71,15 @@ def check_case_truncation(
         again = cut[cut[AS_OF] == moment].reset_index(drop=True)
         compared += len(whole)
         for name, where in _find_differences(whole, again, rows.features).items():
-            differing.setdefault(name, f"{where} on {moment:%Y-%m-%d}")
-    count = f"{len(rows.features)} features at {at.size} moments ({compared:,} cases)"
+            differing.setdefault(name, say(f"{where} on {moment:%Y-%m-%d}"))
+    count = say(f"{len(rows.features)} features at {at.size} moments ({compared:,} cases)")
     if not differing:
-        reason = f"{count} are the same, to the last bit, when everything known later is removed."
+        reason = say(
+            f"{count} are the same, to the last bit, when everything known later is removed."
+        )
         return Finding(TRUNCATION, Status.PASS, title, reason, 0.0, 0.0, "features")
     name, where = next(iter(differing.items()))
-    reason = (
+    reason = say(
         f"{len(differing)} of {count} change when everything known later is removed; the first is "
         f"'{name}' ({rows.labels.get(name, name)}) for {where}. It looks into the future."
     )
@@ -147,11 +150,11 @@ def _find_differences(
 ) -> dict[str, str]:
     """Return the features that differ in any bit, each with the first case concerned."""
     if whole[CASE].tolist() != cut[CASE].tolist():
-        return {"cases": f"{len(cut)} cases in place of {len(whole)}"}
+        return {"cases": say(f"{len(cut)} cases in place of {len(whole)}")}
     found: dict[str, str] = {}
     for name in features:
         if name not in cut:
-            found[name] = "every case"
+            found[name] = say("every case")
             continue
         differs = _read_bits(whole[name]) != _read_bits(cut[name])
         if differs.any():
@@ -187,28 +190,29 @@ def check_case_leaks(rows: CaseRows, cases: Cases, policy: PolicySpec) -> Findin
         ``time.near_perfect``: fail with the features beyond the limit, pass with the largest, not
         enough evidence with fewer than ten outcomes of either kind.
     """
-    title = "No single feature tells the outcome almost perfectly"
+    title = say("No single feature tells the outcome almost perfectly")
     limit = policy.near_perfect
     y_true = cases.table[Y_TRUE].to_numpy(np.float64)
     known = ~np.isnan(y_true)
     yes = y_true[known] == 1
     if min(int(yes.sum()), int((~yes).sum())) < LEAST_OF_EACH or not rows.features:
-        reason = f"There are fewer than {LEAST_OF_EACH} outcomes of either kind to look at."
+        reason = say(f"There are fewer than {LEAST_OF_EACH} outcomes of either kind to look at.")
         return Finding(NEAR_PERFECT, Status.NOT_ENOUGH, title, reason, None, limit, "AUC")
     found = {name: _measure(rows.table[name][known], yes) for name in rows.features}
     ranked = sorted(found, key=lambda name: (-found[name], name))
     worst = ranked[0]
     leaks = [name for name in ranked if found[name] >= limit]
-    said = f"'{worst}' ({rows.labels[worst]})"
+    said = say(f"'{worst}' ({rows.labels[worst]})")
     if leaks:
-        others = f" and {len(leaks) - 1} more" if len(leaks) > 1 else ""
-        reason = (
-            f"{said}{others} alone ranks the cases almost perfectly (area under the curve "
+        others = len(leaks) - 1
+        said = say(f"{said} and {others} more") if others else said
+        reason = say(
+            f"{said} alone ranks the cases almost perfectly (area under the curve "
             f"{found[worst]:.4f}, limit {limit}): it is likely to hold the answer itself."
         )
         status = Status.FAIL
     else:
-        reason = (
+        reason = say(
             f"The nearest is {said}, which alone ranks the cases with an area under the curve of "
             f"{found[worst]:.3f} (limit {limit})."
         )
