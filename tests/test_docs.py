@@ -33,6 +33,8 @@ def test_every_finding_is_documented():
             path.read_text(),
             re.M,
         ):
+            if code == "card.json":  # a file
+                continue
             assert code in documented, f"{path.name}: {code} is not in docs/findings.md"
 
 
