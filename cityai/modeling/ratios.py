@@ -79,7 +79,7 @@ def shrink_distance(distance: FloatArray, variance: FloatArray) -> FloatArray:
     noise becomes exactly 0, what lies far beyond it stays nearly as it is.
     """
     square = distance**2
-    part = np.divide(variance, square, out=np.full(len(square), np.inf), where=square > 0)
+    part = np.divide(variance, square, out=np.full(len(square), np.inf), where=square > 1e-300)
     return np.asarray(distance * np.maximum(0.0, 1.0 - part))
 
 

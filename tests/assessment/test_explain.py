@@ -65,7 +65,7 @@ def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: M
     first = found.drivers.iloc[0]
     assert first.feature in ("last", "last_twin")
     assert sorted(first.members) == ["last", "last_twin"]
-    assert "that move with it" in first.label
+    assert "with it)" in first.label
     assert found.drivers["share"].sum() == pytest.approx(1)
     assert found.drivers["rank"].tolist() == [1, 2, 3]
     assert first.folds_in_top == 3

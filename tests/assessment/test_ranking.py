@@ -239,7 +239,8 @@ def test_drawn_cases_get_the_dates_that_their_copies_would():
 
 @pytest.fixture(scope="module")
 def chicago() -> pd.DataFrame:
-    folder = Path(os.environ.get("CITYAI_DATA", "")) / "chicago_food_inspections"
+    data = Path(os.environ.get("CITYAI_DATA") or Path(__file__).parents[3] / "shared" / "data")
+    folder = data / "chicago_food_inspections"
     if not (folder / "reference_scores.parquet").is_file():
         pytest.skip("the Chicago inspections are not here (CITYAI_DATA)")
     scores = pd.read_parquet(folder / "reference_scores.parquet")

@@ -160,7 +160,7 @@ def test_shares_over_need_are_one_over_everyone_and_add_up(judged):
 def test_a_list_that_passes_a_group_over_is_found():
     cases = make_cases(days=200, a_day=20, places=600)
     spec = risk_spec({"selection_for_need": 0.2, "false_negative_rate": 0.1, "calibration": 0.3})
-    found = judge(cases, spec, bias=-2.0)
+    found = judge(cases, spec, bias=-1.0)
     told = {(f.code, f.subject): f.status for f in found.findings}
     assert told["audit.selection_for_need", "kind=shop"] is Status.FAIL
     assert told["audit.false_negative_rate", "kind=shop"] is Status.FAIL
@@ -194,7 +194,7 @@ def test_where_one_looked_more_is_found():
     even = judge(cases, spec)
     finding = next(f for f in even.findings if f.code == "audit.inspected_more")
     assert finding.status is Status.PASS
-    assert even.attention["entities"].sum() == cases.table["entity_id"].nunique()
+    assert even.attention["entities"].sum() == pytest.approx(cases.table["entity_id"].nunique())
 
 
 def test_its_limit_can_be_set():
@@ -214,7 +214,6 @@ def test_parts_of_an_entity_stay_one():
     moved = replace(cases, table=table.assign(kind=became))
     spec = risk_spec()
     groups: CaseGroups = collect_groups(moved, divide_cases(moved, spec))
-    assert groups.clusters is not None
     found = audit_cases(predict(moved, spec), groups, spec)
     assert found.attention["entities"].sum() == pytest.approx(100)
 

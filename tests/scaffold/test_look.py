@@ -152,7 +152,6 @@ def test_a_proposal_is_explained_as_a_template_is(tmp_path, workspace):
     assert max(len(line) for line in lines if "path:" not in line) <= 105
     assert "# periods ahead that the decision needs" in text
     assert "Requests measure who asks, not who needs" in text
-    assert "\n  # where: {kind" in text
     section = [line for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert len([line for line in section if "#" in line]) >= 0.6 * len(section)
 
