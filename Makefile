@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fast check lint types messages schema bench clean
+.PHONY: help setup demo test fast check lint types messages schema docs bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ schema: $(DONE)  ## write the JSON Schema that editors use
 
 lock:  ## resolve the pins again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+
+docs: $(DONE)  ## the documentation site, in build/site
+	@$(BIN)/python -m mkdocs build --quiet
+	@echo "==> build/site/index.html"
 
 bench: $(DONE)  ## accuracy on five real sets beside the peers, and the audit's speed and coverage
 	@$(BIN)/python benchmarks/demand.py

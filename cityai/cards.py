@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ class Drafted:
         The audit file of given predictions; empty for a run.
     outlines, outlines_key : str
         The file with the outlines of areas, and its key; empty without a map.
+    outlines_written : dict of str to str
+        How the data write an area's id that the outlines write otherwise.
     """
 
     spec: str
@@ -58,10 +60,13 @@ class Drafted:
     order: str = ""
     outlines: str = ""
     outlines_key: str = ""
+    outlines_written: dict[str, str] = field(default_factory=dict)
 
     def read_outlines(self) -> Outlines | None:
         """Read the outlines of areas, where the card has a map."""
-        return read_outlines(Path(self.outlines), self.outlines_key) if self.outlines else None
+        if not self.outlines:
+            return None
+        return read_outlines(Path(self.outlines), self.outlines_key, self.outlines_written)
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,7 @@ def describe_run(project: Project, facts: RunFacts, stages: dict[str, str]) -> D
         stages=dict(stages),
         outlines=str(project.find_path(places.path)) if places else "",
         outlines_key=places.key if places else "",
+        outlines_written=dict(spec.areas.written) if spec.areas else {},
     )
 
 

@@ -31,6 +31,7 @@ def know_city(project: Project, stages: Stages) -> Known:
     spec = project.spec
     kind = KINDS[spec.kind]
     kind.check(spec)
+    bring_sample(project, stages.progress)
     snapshot, digest = stages.keep(
         "snapshot",
         kind.source_type,
@@ -84,7 +85,31 @@ def plan_project(project: Project) -> Any:
     from cityai.kinds import KINDS
 
     kind = KINDS[project.spec.kind]
+    bring_sample(project)
     return kind.ask(project, kind.read(project, None)).folds
+
+
+def bring_sample(project: Project, progress: Progress = SILENT) -> None:
+    """Write the invented city where a project reads from it and it is not there yet.
+
+    One that is there stays as it is: somebody may have asked for another seed.
+
+    Raises
+    ------
+    StoreError
+        When its folder holds something else, or the disk refuses.
+    """
+    from cityai.store.files import guard_files
+
+    folder = project.state / "sample_city"
+    if "${CITYAI_SAMPLE}" not in project.spec.model_dump_json():
+        return
+    if folder.exists() and any(folder.iterdir()):
+        return
+    from cityai.data.sample_city.write import ensure_sample_city
+
+    with progress.stage("inventing the sample city"), guard_files(folder, "it cannot be written"):
+        ensure_sample_city(folder)
 
 
 def _refuse_future(findings: Sequence[Finding]) -> None:

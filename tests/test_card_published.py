@@ -26,8 +26,8 @@ from cityai.cli.main import run_command
 from cityai.data.quality import QualityReport
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Status
+from cityai.kinds.demand import Groups
 from cityai.modeling.backtest import Backtest
-from cityai.result import Groups
 from cityai.store.records import load_record
 from cityai.verify import Recount, read_beside, read_drafted, recount_run, verify_published
 from tests.conftest import PROJECT, draw_requests, write_workspace

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from cityai.assessment.answers import ANSWER_METRICS
+from cityai.assessment.metrics import METRICS
+from cityai.card.record import CardRecord
+from cityai.cli import main as _commands  # noqa: F401  (all commands register themselves)
+from cityai.cli.commands import app
 from cityai.spec.schema import build_schema
 
 ROOT = Path(__file__).parents[1]
-CHAPTERS = "time|quality|backtest|evaluate|audit|explain|card"
+CHAPTERS = "time|quality|backtest|evaluate|audit|explain|card|mitigation|kit|cases"
 
 
 def test_every_finding_is_documented():
@@ -20,25 +29,95 @@ def test_every_finding_is_documented():
     documented = {code.split(".<")[0] for code in documented}
     for path in (ROOT / "cityai").rglob("*.py"):
         for code in re.findall(
-            rf'Finding\(\s*(?:code=)?f?"((?:{CHAPTERS})\.[a-z_]+)', path.read_text()
+            rf'(?:Finding\(\s*(?:code=)?f?|^[A-Z_]+(?:: Final)? = )"((?:{CHAPTERS})\.[a-z_]+)[".]',
+            path.read_text(),
+            re.M,
         ):
+            if code == "card.json":  # a file
+                continue
             assert code in documented, f"{path.name}: {code} is not in docs/findings.md"
 
 
 def test_every_command_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
-    commands = "".join(
-        (ROOT / f"cityai/cli/{name}.py").read_text() for name in ("commands", "cards")
-    )
+    commands = "".join(path.read_text() for path in (ROOT / "cityai/cli").glob("*.py"))
     named = re.findall(
-        r'@\w+\.command\((?:name=)?"([a-z-]+)"|@\w+\.command\(\)\s+def (\w+)', commands
+        r'@(\w+)\.command\((?:name=)?"([a-z-]+)"|@(\w+)\.command\(\)\s+def (\w+)', commands
     )
-    assert len(named) >= 8
-    for first, second in named:
-        name = first or second.replace("_", "-")
-        assert re.search(rf"`cityai (card )?{name}\b", readme), (
-            f"`cityai {name}` is not in README.md"
-        )
+    assert len(named) >= 12
+    for group, first, other, second in named:
+        group, name = group or other, first or second.replace("_", "-")
+        called = name if group == "app" else f"{group} {name}"
+        assert re.search(rf"`cityai {called}\b", readme), f"`cityai {called}` is not in README.md"
+
+
+def write_reference() -> dict[str, str]:
+    path = ROOT / "docs/reference.py"
+    spec = importlib.util.spec_from_file_location("reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.write_pages()
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, str]:
+    return write_reference()
+
+
+def test_the_reference_has_every_command_with_its_options(reference):
+    page = reference["commands"]
+    root = typer.main.get_command(app)
+    for name, command in root.commands.items():
+        children = getattr(command, "commands", {"": command})
+        for child, leaf in children.items():
+            called = f"{name} {child}".strip()
+            assert f"## `cityai {called}`" in page
+            assert leaf.help
+            for parameter in leaf.params:
+                assert parameter.help or parameter.name == "help", f"{called}: {parameter.name}"
+                assert (parameter.opts or [parameter.name])[0] in page
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("project", "project"), ("files", "audit"), ("files", "city"), ("files", "policy"),
+     ("files", "card")],
+)  # fmt: skip
+def test_the_reference_has_every_key(reference, page, name):
+    for key in list_keys(build_schema(name)):
+        assert f"| `{key}` |" in reference[page], key
+
+
+def test_the_reference_has_every_card_field(reference):
+    keys = list_keys(CardRecord.model_json_schema())
+    assert len(keys) > 100
+    for key in keys:
+        assert f"| `{key}` |" in reference["card"], key
+
+
+def test_the_reference_has_every_metric(reference):
+    for metric in (*METRICS, *ANSWER_METRICS):
+        assert f"| `{metric.name}` | {metric.label} |" in reference["metrics"]
+
+
+def list_keys(schema: dict) -> set[str]:
+    parts = (schema, *schema.get("$defs", {}).values())
+    return {key for part in parts for key in part.get("properties", {})}
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    if importlib.util.find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed")
+    command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--quiet"]
+    done = subprocess.run(
+        [*command, "--site-dir", str(tmp_path / "site")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    pages = {p.relative_to(tmp_path / "site").as_posix() for p in tmp_path.rglob("*.html")}
+    assert {"index.html", "first-project.html", "reference/commands.html"} <= pages
+    text = "".join(path.read_text() for path in (tmp_path / "site").glob("*.html"))
+    assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?://', text)
 
 
 @pytest.mark.parametrize("name", ["project", "city", "policy"])
@@ -65,7 +144,10 @@ def test_every_key_says_what_it_is(name):
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#\s]+)\)", path.read_text()):
-        if "://" not in target:
+        made = re.fullmatch(r"reference/(\w+)\.md", target)
+        if made and page.startswith("docs/"):
+            assert made[1] in write_reference(), f"{page} links to {target}"
+        elif "://" not in target:
             assert (path.parent / target).exists(), f"{page} links to {target}"
 
 

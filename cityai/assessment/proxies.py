@@ -35,6 +35,8 @@ DEALS = 199
 FEWEST_DEALS = 99
 MOST_CELLS = 20_000_000
 SEED = 20260101
+MOST_ENTITIES = 4_000
+"""Of more entities so many are drawn, the same ones every time."""
 LEAST_ENTITIES = 30
 """Fewer entities with a known group give no figure."""
 MOST_LEVELS = 30
@@ -141,7 +143,7 @@ def _judge_dimension(
     named: bool,
 ) -> tuple[pd.DataFrame, Finding]:
     weights, index = membership.weights, next(iter(blocks.values())).index
-    shared = [e for e in index if e in weights.index]
+    shared = _draw_entities([e for e in index if e in weights.index])
     groups = weights.loc[shared].to_numpy(np.float64)
     inside = {f: block.loc[shared].to_numpy() for f, block in blocks.items() if f}
     inside[TOGETHER] = np.column_stack([np.zeros((len(shared), 0)), *inside.values()])
@@ -170,6 +172,13 @@ def _judge_dimension(
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table, _tell_dimension(table, title, subject, named)
+
+
+def _draw_entities(entities: list[str]) -> list[str]:
+    if len(entities) <= MOST_ENTITIES:
+        return entities
+    drawn = np.random.default_rng(SEED).choice(len(entities), MOST_ENTITIES, replace=False)
+    return [entities[i] for i in np.sort(drawn)]
 
 
 def _tell_dimension(table: pd.DataFrame, title: str, subject: str, named: bool) -> Finding:

@@ -233,17 +233,15 @@ def schema(
     if not write:
         typer.echo(write_schema(name.value), nl=False)
         return
-    from cityai.cli.places import CONFIGS
+    from cityai.scaffold.workspace import write_schemas
     from cityai.spec.load import find_workspace
     from cityai.store.files import guard_files
 
-    folder = find_workspace(Path.cwd()) / CONFIGS
-    with guard_files(folder, "the schemas cannot be written"):
-        folder.mkdir(exist_ok=True)
-        for file in File:
-            path = folder / f"{file.value}.schema.json"
-            path.write_text(write_schema(file.value), encoding="utf-8")
-            typer.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    workspace = find_workspace(Path.cwd())
+    for path, content in write_schemas().items():
+        with guard_files(workspace / path, "the schemas cannot be written"):
+            (workspace / path).write_bytes(content)
+        typer.echo(path)
 
 
 @app.command()

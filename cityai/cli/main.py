@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import typer
 
+from cityai.cli import create  # noqa: F401  (its commands register themselves)
 from cityai.cli.commands import app
 from cityai.cli.places import find_logs
 from cityai.errors import CityaiError

@@ -16,7 +16,7 @@ from cityai.data.conversion import NUMBER, convert_cells
 from cityai.data.periods import Periods
 from cityai.data.source import REJECT_COLUMNS, SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame, list_none
-from cityai.errors import DataError
+from cityai.errors import DataError, suggest_name
 from cityai.messages import say
 from cityai.spec.city import AreasSpec
 from cityai.spec.load import Project
@@ -117,8 +117,28 @@ def _read_areas(
             POPULATION: _read_population(table, areas, str(path)),
         }
     )
-    table.index = pd.Index(ids.astype("str"), name=AREA)
+    table.index = pd.Index(_write_ids(ids.astype("str"), areas, path), name=AREA)
     return SideTable(table.sort_index(), len(table), 0, list_none(), digest)
+
+
+def _write_ids(ids: pd.Series, areas: AreasSpec, path: Path) -> list[str]:
+    """Return the ids as the city's data write them."""
+    known = set(ids)
+    for name in areas.written:
+        if name not in known:
+            raise DataError(
+                f"`written` names an area '{name}' that the table does not have",
+                where=f"{path}, column '{areas.key}'",
+                expected=suggest_name(name, known),
+            )
+    written = [areas.written.get(name, name) for name in ids]
+    if len(set(written)) < len(written):
+        raise DataError(
+            "`written` gives two areas the same id",
+            where=str(path),
+            expected="a writing of its own for every area",
+        )
+    return written
 
 
 def _read_numbers(column: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP
+from cityai.columns import ENTITY, KNOWN, ORIGIN, PERIOD, STEP, VALUE
 from cityai.data.features.plan import FeaturePlan, Floats, plan_features
 from cityai.data.rows import LEVEL, MATURE_AT, Rows, build_rows
 from cityai.data.snapshot import Snapshot, cut_snapshot
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 TRUNCATION: Final = "time.truncation"
 NEAR_PERFECT: Final = "time.near_perfect"
+SHUFFLE: Final = "time.shuffle"
+PLANTED: Final = "planted_leak"
+"""Name of the feature that a test plants."""
 LEAST_ROWS: Final = 20
 """Fewer mature rows of an entity say nothing about a perfect relation."""
 _NOTHING_LEFT: Final = 1e-12
@@ -93,6 +96,74 @@ def check_truncation(
     )
     observed = float(len(differing))
     return Finding(TRUNCATION, Status.FAIL, title, reason, observed, 0.0, "features", name)
+
+
+def check_shuffle(
+    panel: Panel, snapshot: Snapshot, project: Project, origin: int, seed: int
+) -> Finding:
+    """Put all that became known later in another order, and see whether features change.
+
+    Returns
+    -------
+    Finding
+        ``time.shuffle``: pass, or fail with the feature and entity that differ first.
+    """
+    title = "Features at a moment do not depend on what comes later"
+    plan = plan_features(panel, snapshot, project.spec)
+    before = build_rows(panel, snapshot, project, [origin], plan)
+    mixed = _mix_future(snapshot, origin, np.random.default_rng(seed))
+    after = build_rows(panel, mixed, project, [origin], plan)
+    return tell_shuffle(title, _find_differences(before.table, after.table), len(before.features))
+
+
+def tell_shuffle(title: str, differing: dict[str, str], count: int) -> Finding:
+    """Say whether features changed when what comes later was put in another order."""
+    if not differing:
+        reason = f"All {count} features stay the same when everything known later is shuffled."
+        return Finding(SHUFFLE, Status.PASS, title, reason, 0.0, 0.0, "features")
+    name, where = next(iter(differing.items()))
+    reason = f"'{name}' changes for {where} when everything known later is shuffled."
+    return Finding(
+        SHUFFLE, Status.FAIL, title, reason, float(len(differing)), 0.0, "features", name
+    )
+
+
+def plant_leak(rows: Rows, panel: Panel) -> Rows:
+    """Return rows with one more feature, which is the target itself."""
+    entity = {name: i for i, name in enumerate(panel.entity_ids)}
+    period = rows.table[PERIOD].to_numpy(np.int64)
+    at = rows.table[ENTITY].astype("str").map(entity).to_numpy(np.int64)
+    inside = period < panel.periods.count
+    target = np.where(inside, panel.final[np.where(inside, period, 0), at], np.nan)
+    return replace(
+        rows,
+        table=rows.table.assign(**{PLANTED: target.astype(np.float32)}),
+        features=(*rows.features, PLANTED),
+        labels={**rows.labels, PLANTED: "the target itself, planted by a test"},
+    )
+
+
+def _mix_future(snapshot: Snapshot, origin: int, rng: np.random.Generator) -> Snapshot:
+    """Return a snapshot in which amounts and covariates known later have changed places."""
+
+    def mix(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+        later = np.flatnonzero(frame[KNOWN].to_numpy() > origin)
+        mixed = frame.copy()
+        for name in columns:
+            values = frame[name].to_numpy().copy()
+            values[later] = values[rng.permutation(later)]
+            mixed[name] = values
+        return mixed
+
+    keys = {"key", PERIOD, KNOWN}
+    return replace(
+        snapshot,
+        cells=mix(snapshot.cells, [VALUE, "n"]),
+        covariates={
+            name: mix(frame, [str(c) for c in frame if c not in keys])
+            for name, frame in snapshot.covariates.items()
+        },
+    )
 
 
 def _list_undefined(rows: Rows, project: Project) -> set[str]:

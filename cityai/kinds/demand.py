@@ -126,6 +126,22 @@ def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Find
     )
 
 
+def shuffle(project: Project, snapshot: Snapshot, asked: Asked, seed: int) -> Finding:
+    """See whether features change when what comes later is put in another order."""
+    from cityai.data.truncation import check_shuffle
+
+    origin = asked.folds.test[0].origin
+    return check_shuffle(asked.panel, snapshot, project, origin, seed)
+
+
+def plant(project: Project, snapshot: Snapshot, asked: Asked) -> Finding:
+    """See whether a feature that is the target itself is found."""
+    from cityai.data.truncation import check_leaks, plant_leak
+
+    rows = plant_leak(asked.rows_for(_choose_moments(asked)), asked.panel)
+    return check_leaks(rows, asked.panel, project.spec.policy)
+
+
 def replay(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
     return run_backtest(
@@ -308,6 +324,8 @@ DEMAND: Final = Kind(
     report=report_quality,
     ask=ask_panel,
     check_time=check_time,
+    shuffle=shuffle,
+    plant=plant,
     check_folds=lambda snapshot, asked: (check_folds(asked.folds, asked.panel),),
     replay=replay,
     divide=lambda snapshot, spec: Groups(build_memberships(snapshot, spec)),

@@ -27,8 +27,10 @@ from cityai.data.cases import (
     Cases,
     build_case_rows,
     check_case_leaks,
+    check_case_shuffle,
     check_case_truncation,
     divide_cases,
+    plant_case_leak,
     read_cases,
     report_case_quality,
 )
@@ -88,6 +90,18 @@ def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[
         check_case_truncation(cases, rows, project),
         check_case_leaks(rows, cases, project.spec.policy),
     )
+
+
+def shuffle(project: Project[RiskSpec], cases: Cases, asked: Asked, seed: int) -> Finding:
+    """See whether features change when what comes later is put in another order."""
+    moment = asked.folds.test[0].cutoff
+    return check_case_shuffle(cases, asked.rows(), project, moment, seed)
+
+
+def plant(project: Project[RiskSpec], cases: Cases, asked: Asked) -> Finding:
+    """See whether a feature that is the outcome itself is found."""
+    rows = plant_case_leak(asked.rows(), cases)
+    return check_case_leaks(rows, cases, project.spec.policy)
 
 
 def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
@@ -235,6 +249,8 @@ RISK: Final = Kind(
     report=report_case_quality,
     ask=ask_cases,
     check_time=check_time,
+    shuffle=shuffle,
+    plant=plant,
     check_folds=lambda cases, asked: (check_case_folds(asked.folds, cases),),
     replay=replay,
     divide=lambda cases, spec: collect_groups(cases, divide_cases(cases, spec)),

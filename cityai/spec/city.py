@@ -31,13 +31,15 @@ class AreasSpec(SpecRecord):
     path: Text
     """CSV or Parquet file with one row per area."""
     key: Text
-    """Column with the area's id, as the project's data write it."""
+    """Column with the area's id, as the project's data write it (or see `written`)."""
     name: Text | None = None
     """Column with the area's name for readers."""
     population: Text | None = None
     """Column with the number of residents; weights every statement about residents."""
     source: str = ""
     """Publisher, table and year, for the card."""
+    written: dict[str, Text] = Field(default_factory=dict)
+    """How projects' data write an id, where they write it otherwise: `{Bronx: BRONX}`."""
     boundaries: BoundariesSpec | None = None
     """Outlines of the areas, for maps."""
 

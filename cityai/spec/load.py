@@ -32,6 +32,7 @@ STATE = ".cityai"
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
 
 _ABSENT = object()
+_QUOTE: Final = "put quotes around a text that holds a colon, or a comma inside braces"
 
 RecordT = TypeVar("RecordT", bound=SpecRecord)
 SpecT_co = TypeVar("SpecT_co", bound=AskedSpec, default=ProjectSpec, covariant=True)
@@ -268,17 +269,19 @@ def _describe(
         where = source.locate(at)
         if problem["type"] == "extra_forbidden":
             known = _known_keys(model, at[:-1])
-            messages.append(
-                f"{where}: the key '{name}' is not known\n  "
-                f"next: {suggest_name(str(at[-1]), known)}"
-            )
+            hint = suggest_name(str(at[-1]), known)
+            if " " in str(at[-1]):
+                hint = _QUOTE
+            messages.append(f"{where}: the key '{name}' is not known\n  next: {hint}")
         elif problem["type"] == "missing":
             messages.append(f"{where}: the key '{name}' is missing")
         else:
             said = problem["msg"].removeprefix("Value error, ")
             given = problem.get("input")
             shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-            messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}")
+            cut = problem["type"] == "string_type" and isinstance(given, dict)
+            hint = f"\n  next: {_QUOTE}" if cut else ""
+            messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}{hint}")
     return "\n".join(dict.fromkeys(messages))
 
 

@@ -122,6 +122,8 @@ class AskedFeaturesSpec(SpecRecord):
     """Functions of the project's `features.py`."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Words for readers, by feature name."""
+    sensitive: dict[Text, Text] = Field(default_factory=dict)
+    """Features that stand close to a protected group, each with the reason why it is used."""
 
 
 class FeaturesSpec(AskedFeaturesSpec):

@@ -177,8 +177,6 @@ class RiskFeaturesSpec(AskedFeaturesSpec):
     """Days before the question over which the past is counted."""
     decay: DecaySpec = DecaySpec()
     """How what happened nearby loses weight."""
-    sensitive: dict[Text, Text] = Field(default_factory=dict)
-    """Features that stand close to a protected group, each with the reason why it is used."""
 
 
 class RiskBacktestSpec(SpecRecord):

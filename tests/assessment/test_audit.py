@@ -15,6 +15,7 @@ from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.errors import DataError, SpecError, UserError
 from cityai.findings import Status
 from cityai.modeling.predictions import Predictions
+from cityai.spec.project import AuditSpec
 
 Make = Callable[..., object]
 SHARED = ("mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share")
@@ -213,6 +214,14 @@ def test_intersections_add_up_and_hide_small_cells(
     assert len(pair) == 4
     assert pair.n.sum() == 320
     assert [f for f in audit.findings if f.subject == "zone * side"]
+    spec = make_spec()
+    spec.audit = AuditSpec(intersections=False)
+    alone = audit_predictions(
+        biased(make_predictions, 0.7),
+        [make_membership(zones()), make_membership(side, dimension="side")],
+        spec,
+    )
+    assert set(alone.table.dimension) == {"overall", "zone", "side"}
 
 
 def test_others_like_these_uses_places_too(

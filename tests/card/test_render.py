@@ -314,7 +314,7 @@ def test_markdown_is_compact_and_carries_the_seal(city):
 
 
 def test_the_map_is_drawn_from_the_outlines(city, figures, outlines_file):
-    outlines = read_outlines(outlines_file, "id")
+    outlines = read_outlines(outlines_file, "id", {})
     with drawing():
         drawn = draw_map(city.record, outlines)
     assert "24 districts" in drawn.alternative
@@ -324,7 +324,7 @@ def test_the_map_is_drawn_from_the_outlines(city, figures, outlines_file):
 
 def test_outlines_that_cannot_be_read_say_what_to_do(outlines_file):
     with pytest.raises(DataError, match="boundaries"):
-        read_outlines(outlines_file, "no such property")
+        read_outlines(outlines_file, "no such property", {})
 
 
 def test_a_card_without_words_and_extras_renders(draft_city, city):

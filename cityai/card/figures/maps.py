@@ -33,8 +33,17 @@ Outlines = Mapping[str, tuple[Ring, ...]]
 """For each area, the rings of its polygons: (longitude, latitude) pairs."""
 
 
-def read_outlines(path: Path, key: str) -> Outlines:
+def read_outlines(path: Path, key: str, written: Mapping[str, str]) -> Outlines:
     """Read the outlines of areas from a GeoJSON file in WGS 84.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str
+        Property with the id.
+    written : mapping
+        How the data write an id that they write otherwise.
 
     Raises
     ------
@@ -44,7 +53,7 @@ def read_outlines(path: Path, key: str) -> Outlines:
     try:
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
         return {
-            _write_id(f["properties"][key]): tuple(
+            _write_id(f["properties"][key], written): tuple(
                 tuple((float(x), float(y)) for x, y, *_ in ring)
                 for ring in _find_rings(f["geometry"])
             )
@@ -60,9 +69,11 @@ def read_outlines(path: Path, key: str) -> Outlines:
         ) from error
 
 
-def _write_id(value: object) -> str:
-    """Write an id as a table has it: 101, also where the outlines say 101.0."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _write_id(value: object, written: Mapping[str, str]) -> str:
+    """Write an id as the data have it: 101, also where the outlines say 101.0."""
+    whole = isinstance(value, float) and value.is_integer()
+    name = str(int(value)) if whole else str(value)  # type: ignore[call-overload]
+    return written.get(name, name)
 
 
 def _find_rings(geometry: Mapping[str, object]) -> list[Sequence[Sequence[float]]]:

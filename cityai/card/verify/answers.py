@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.card.draft.rounding import count_decimals
@@ -110,15 +111,29 @@ class _Rows:
 
     def count(self, metric: str, weight: Floats) -> float:
         """Count one metric over weighted rows."""
+        if metric == "auc":
+            return self._count_pairs(weight > 0)
         above, among = self.parts[metric]
         bottom = self.size(metric, weight)
         return math.fsum((weight * above)[among]) / bottom if bottom > 0 else math.nan
 
     def size(self, metric: str, weight: Floats) -> float:
         """Count what a metric is a share of."""
+        if metric == "auc":
+            return math.fsum(weight[self.parts["base_rate"][1]])
         among = self.parts[metric][1]
         each = weight * self.outcome if metric == "calibration" else weight
         return math.fsum(each[among])
+
+    def _count_pairs(self, held: npt.NDArray[np.bool_]) -> float:
+        """Of pairs with and without the outcome, the share in which the first has more score."""
+        usable = held & self.parts["base_rate"][1] & self.parts["mean_score"][1]
+        score, yes = self.table[Y_PRED].to_numpy(np.float64), self.outcome == 1
+        above, below = score[usable & yes], np.sort(score[usable & ~yes])
+        if not len(above) or not len(below):
+            return math.nan
+        under, not_over = (np.searchsorted(below, above, side=s) for s in ("left", "right"))
+        return float((under + not_over).sum()) / (2 * len(above) * len(below))
 
     def claim(self, path: str, printed: float, metric: str, unit: str, weight: Floats) -> Claim:
         """Count a figure again, to the decimals that it is published with."""

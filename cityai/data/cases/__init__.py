@@ -6,7 +6,12 @@ from cityai.data.cases.groups import divide_cases
 from cityai.data.cases.quality import report_case_quality
 from cityai.data.cases.read import read_cases
 from cityai.data.cases.rows import FAMILIES, CaseRows
-from cityai.data.cases.truncation import check_case_leaks, check_case_truncation
+from cityai.data.cases.truncation import (
+    check_case_leaks,
+    check_case_shuffle,
+    check_case_truncation,
+    plant_case_leak,
+)
 
 __all__ = [
     "FAMILIES",
@@ -14,9 +19,11 @@ __all__ = [
     "Cases",
     "build_case_rows",
     "check_case_leaks",
+    "check_case_shuffle",
     "check_case_truncation",
     "cut_cases",
     "divide_cases",
+    "plant_case_leak",
     "read_cases",
     "report_case_quality",
 ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import AS_OF, CASE, Y_TRUE
+from cityai.columns import AS_OF, CASE, KNOWN_AT, Y_TRUE
 from cityai.data.cases.asof import Floats
 from cityai.data.cases.cases import Cases, cut_cases
 from cityai.data.cases.features import build_case_rows
 from cityai.data.cases.rows import CaseRows
-from cityai.data.truncation import NEAR_PERFECT, TRUNCATION
+from cityai.data.truncation import NEAR_PERFECT, PLANTED, TRUNCATION, tell_shuffle
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.messages import say
@@ -95,6 +96,53 @@ def _refuse_undefined(rows: CaseRows, project: Project[RiskSpec]) -> None:
                 expected="at least one number, and NaN where there is none",
                 next_step="correct the function, or take its name out of `features.own`",
             )
+
+
+def check_case_shuffle(
+    cases: Cases, rows: CaseRows, project: Project[RiskSpec], moment: pd.Timestamp, seed: int
+) -> Finding:
+    """Put all that became known later in another order, and see whether features change.
+
+    Returns
+    -------
+    Finding
+        ``time.shuffle``: pass, or fail with the feature and case that differ first.
+    """
+    title = "Features at a moment do not depend on what comes later"
+    rng = np.random.default_rng(seed)
+
+    def mix(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+        later = np.flatnonzero((frame[KNOWN_AT] >= moment).to_numpy())
+        mixed = frame.copy()
+        for name in columns:
+            values = frame[name].to_numpy().copy()
+            values[later] = values[rng.permutation(later)]
+            mixed[name] = values
+        return mixed
+
+    mixed = replace(
+        cases,
+        table=mix(cases.table, [Y_TRUE]),
+        events={
+            name: mix(frame, list(map(str, frame.select_dtypes("number").columns)))
+            for name, frame in cases.events.items()
+        },
+    )
+    asked = cases.table[AS_OF] <= moment
+    again = build_case_rows(mixed, project).table[asked].reset_index(drop=True)
+    differing = _find_differences(rows.table[asked].reset_index(drop=True), again, rows.features)
+    return tell_shuffle(title, differing, len(rows.features))
+
+
+def plant_case_leak(rows: CaseRows, cases: Cases) -> CaseRows:
+    """Return rows with one more feature, which is the outcome itself."""
+    planted = cases.table[Y_TRUE].to_numpy(np.float32)
+    return replace(
+        rows,
+        table=rows.table.assign(**{PLANTED: planted}),
+        features=(*rows.features, PLANTED),
+        labels={**rows.labels, PLANTED: "the outcome itself, planted by a test"},
+    )
 
 
 def _find_differences(

@@ -27,6 +27,8 @@ NAMES: Final = (
 
 PLACES: Final = 24
 PER_DISTRICT: Final = 6
+CODES: Final = tuple(f"{d[0]}{i + 1}" for d in DISTRICTS for i in range(PER_DISTRICT))
+"""Codes of the neighbourhoods, in the order of every array of the sample city."""
 THIRD: Final = np.tile(np.repeat([0, 1, 2], 2), len(DISTRICTS))
 """Third of income of each neighbourhood, 0 the lowest. Shape (24,)."""
 PAIR: Final = np.tile([0, 1], PLACES // 2)
@@ -71,7 +73,7 @@ def draw_places(rng: np.random.Generator) -> Places:
     rng : numpy.random.Generator
         Source of all that is random.
     """
-    codes = [f"{district[0]}{i + 1}" for district in DISTRICTS for i in range(PER_DISTRICT)]
+    codes = list(CODES)
     names = [name for row in NAMES for name in row]
     district = np.repeat(DISTRICTS, PER_DISTRICT)
     size = np.where(PAIR == 0, 15_000, 13_000) * rng.uniform(0.97, 1.03, PLACES)

@@ -1,0 +1,134 @@
+"""Commands that make a workspace or a project, and bring an older project up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cityai.cli.commands import app
+
+project = typer.Typer(
+    name="project",
+    help="Look after projects that were made from a template.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(project)
+
+DEFAULTS = {
+    "name": "My City",
+    "country": "US",
+    "time_zone": "America/New_York",
+    "language": "en",
+    "unit": "Office of Data",
+    "email": "data@city.example",
+}
+"""Answers that `--yes` takes; each is a line of `configs/city.yaml` and easily changed there."""
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="New folder, such as my-city.")],
+    name: Annotated[str | None, typer.Option(help="Name of the city, for readers.")] = None,
+    country: Annotated[str | None, typer.Option(help="ISO 3166 code: US, BR, CA.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Such as America/New_York.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Languages of the cards, with commas: en,es,pt,fr.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Office that answers.")] = None,
+    email: Annotated[str | None, typer.Option(help="Its shared mailbox.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take defaults.")] = False,
+) -> None:
+    """Make a workspace for a city: settings, places for projects and cards, CI, a test."""
+    from cityai.scaffold.answers import CityAnswers
+    from cityai.scaffold.workspace import create_workspace
+
+    def ask(key: str, given: str | None, question: str) -> str:
+        if given is not None:
+            return given
+        return DEFAULTS[key] if yes else str(typer.prompt(question, default=DEFAULTS[key]))
+
+    answers = CityAnswers(
+        name=ask("name", name, "Name of the city"),
+        country=ask("country", country, "Country (ISO code, for public holidays)"),
+        time_zone=ask("time_zone", time_zone, "Time zone"),
+        languages=tuple(
+            part.strip() for part in ask("language", language, "Languages of the cards").split(",")
+        ),
+        unit=ask("unit", unit, "Office that answers questions"),
+        email=ask("email", email, "Its shared mailbox"),
+    )
+    made = create_workspace(folder, answers)
+    typer.echo(f"A workspace of {len(made.files)} files is in {folder}")
+    typer.echo(f"  next: cd {folder} && cityai new my_requests --template service_requests")
+
+
+@app.command()
+def templates() -> None:
+    """List the templates that a project can be made from."""
+    from cityai.scaffold.catalogue import CATALOGUE
+
+    width = max(len(template.name) for template in CATALOGUE)
+    for template in CATALOGUE:
+        typer.echo(f"{template.name:<{width}}  {template.label}")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the project and of its folder.")],
+    template: Annotated[
+        str | None, typer.Option("--template", help="What it starts from: cityai templates.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Title for readers.")] = "",
+    table: Annotated[
+        Path | None,
+        typer.Option("--from", help="Look at this table and propose the specification."),
+    ] = None,
+    time: Annotated[str, typer.Option(help="With --from: column with the moment.")] = "",
+    place: Annotated[str, typer.Option(help="With --from: column with the place.")] = "",
+    amount: Annotated[str, typer.Option(help="With --from: column to add up.")] = "",
+) -> None:
+    """Make a project that runs at once."""
+    from cityai.scaffold.project import create_project
+    from cityai.spec.load import find_workspace
+
+    workspace = find_workspace(Path.cwd())
+    spec = None
+    if table is not None:
+        from cityai.cli.console import tell_progress
+
+        with tell_progress() as progress, progress.stage("looking at the table"):
+            from cityai.scaffold.look import Wishes, look_at_table
+
+            seen = look_at_table(table, Wishes(time, place, amount))
+        typer.echo(seen.tell())
+        spec = seen.spec
+    made = create_project(workspace, name, template or "blank_demand", title, spec)
+    typer.echo(f"The project is in {made.folder.relative_to(workspace)}")
+    typer.echo(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
+
+
+@project.command("update")
+def update(
+    folder: Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")],
+) -> None:
+    """Give a project the changes of its template; your edits are kept, conflicts are shown."""
+    from cityai.scaffold.update import update_project
+
+    done = update_project(folder)
+    if done.current:
+        typer.echo("The template has not changed since.")
+        return
+    for word, paths in (
+        ("changed", done.changed),
+        ("added", done.added),
+        ("left away, as you did", done.kept),
+        ("CONFLICT, both are marked", done.conflicts),
+    ):
+        for path in paths:
+            typer.echo(f"{word}: {path}")
+    if done.conflicts:
+        typer.echo("  next: choose the lines that hold, take the marks out", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""New workspaces and projects, and older projects brought up to date."""

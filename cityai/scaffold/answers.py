@@ -1,0 +1,114 @@
+"""What a person answers when something new is made; refused before a file is written."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from cityai.errors import SpecError
+from cityai.spec.city import CitySpec
+from cityai.spec.record import Slug
+
+MOST_LETTERS = 200
+"""Longest name, title or office."""
+
+
+@dataclass(frozen=True, slots=True)
+class CityAnswers:
+    """What `cityai init` asks.
+
+    Attributes
+    ----------
+    name : str
+        Name of the city, for readers.
+    country : str
+        ISO 3166 code, for public holidays.
+    time_zone : str
+        IANA name.
+    languages : tuple of str
+        Languages of the cards, the first is the default.
+    unit, email : str
+        The office that answers, and its shared mailbox.
+    """
+
+    name: str
+    country: str
+    time_zone: str
+    languages: tuple[str, ...]
+    unit: str
+    email: str
+
+    def describe_city(self) -> dict[str, Any]:
+        """Return the content of `configs/city.yaml`.
+
+        Raises
+        ------
+        SpecError
+            When an answer is not what a city's file may hold.
+        """
+        content: dict[str, Any] = {
+            "name": check_line(self.name, "name"),
+            "country": check_line(self.country, "country"),
+            "time_zone": check_line(self.time_zone, "time zone"),
+            "languages": list(self.languages),
+            "contact": {
+                "unit": check_line(self.unit, "office"),
+                "email": check_line(self.email, "mailbox"),
+            },
+        }
+        try:
+            CitySpec.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SpecError(
+                f"{first['msg'].removeprefix('Value error, ')}",
+                where=".".join(map(str, first["loc"])),
+                expected="country such as US, time zone such as America/New_York, languages among "
+                "en, es, pt, fr",
+                next_step="give the answer again",
+            ) from None
+        return content
+
+
+def check_slug(value: str, what: str) -> str:
+    """Return a name that is safe as a folder, or refuse it.
+
+    Raises
+    ------
+    SpecError
+        When it is not lower-case letters, digits and underscores.
+    """
+    try:
+        return TypeAdapter(Slug).validate_python(value)
+    except ValidationError:
+        raise SpecError(
+            f"{_show(value)} cannot be the name of {what}",
+            expected="at most 63 lower-case letters, digits and underscores, a letter first",
+            next_step="choose a name such as street_requests",
+        ) from None
+
+
+def check_line(value: str, what: str) -> str:
+    """Return one line of text for readers, or refuse it.
+
+    Raises
+    ------
+    SpecError
+        When it is empty, too long, or holds line ends or control characters.
+    """
+    text = value.strip()
+    hidden = any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text)
+    if not text or len(text) > MOST_LETTERS or hidden:
+        raise SpecError(
+            f"{_show(value)} cannot be the {what}",
+            expected=f"one line of 1 to {MOST_LETTERS} visible characters",
+            next_step="give a shorter, plain text",
+        )
+    return text
+
+
+def _show(value: str) -> str:
+    return ascii(value if len(value) <= 60 else value[:60] + "...")

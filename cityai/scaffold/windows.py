@@ -1,0 +1,79 @@
+"""How far ahead, and how often, the history of a table allows to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+HORIZON: Final = {"day": 14, "week": 4, "month": 3}
+"""Periods ahead that are written down; the decision needs its own."""
+SEASON: Final = {"day": 28, "week": 52, "month": 12}
+"""Periods of history that a forecast should have seen before it is first asked."""
+_DAYS: Final = {"day": 1, "week": 7, "month": 31}
+_MOST_FOLDS: Final = 8
+_FEW_FOLDS: Final = 4
+_LEAST_FOLDS: Final = 2
+_RIPE: Final = 2
+"""Earlier origins with final labels at the first fold; see `cityai.modeling.split.plan_folds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A backtest that fits a history.
+
+    Attributes
+    ----------
+    horizon : int
+        Periods ahead.
+    folds : int
+        Moments of the past at which is asked; as many more only weigh and calibrate.
+    stride : int
+        Periods between them.
+    least : int
+        Periods of history at the first.
+    is_whole : bool
+        Whether the first has two seasons of history.
+    """
+
+    horizon: int
+    folds: int
+    stride: int
+    least: int
+    is_whole: bool
+
+    def write_backtest(self) -> dict[str, Any]:
+        """Return the section `backtest`, without what goes without saying."""
+        return {
+            "folds": self.folds,
+            **({"stride": self.stride} if self.stride != self.horizon else {}),
+            "calibration": self.folds,
+            **({} if self.is_whole else {"min_train": self.least}),
+        }
+
+
+def fit_windows(period: str, periods: int, delay_days: int) -> Windows:
+    """Return the windows nearest to what is usual that a history of so many periods allows.
+
+    Parameters
+    ----------
+    period : str
+        day, week or month.
+    periods : int
+        From the first row to the last; the last one is taken for unfinished.
+    delay_days : int
+        Days until a row is known.
+    """
+    delay = 1 + -(-delay_days // _DAYS[period])
+    wanted = HORIZON[period]
+    for fewest in (_FEW_FOLDS, _LEAST_FOLDS):
+        for horizon in range(wanted, 0, -1):
+            for least in (2 * SEASON[period], SEASON[period], periods // 2, periods // 3):
+                for stride in range(horizon, 0, -1):
+                    last = periods - 1 - delay - horizon
+                    fitting = (last - delay - least) // stride + 1
+                    unripe = -(-(horizon + delay) // stride) - 1
+                    folds = min(_MOST_FOLDS, fitting - _RIPE - unripe, fitting // 2)
+                    if folds >= fewest and least >= _RIPE:
+                        whole = least == 2 * SEASON[period]
+                        return Windows(horizon, folds, stride, least, whole)
+    return Windows(1, _LEAST_FOLDS, 1, _RIPE, False)

@@ -1,0 +1,76 @@
+"""A city's own workspace: shared settings, places for projects and cards, CI, and its own test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cityai import __version__
+from cityai.scaffold.answers import CityAnswers, check_slug
+from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
+from cityai.spec.schema import SchemaName, write_schema
+
+SCHEMAS: tuple[SchemaName, ...] = ("project", "card", "audit", "city", "policy")
+_NAME, _ANY_VERSION = b"WORKSPACE_NAME", b"cityai>=0"
+_THIS_VERSION = f"cityai>={__version__}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What was made.
+
+    Attributes
+    ----------
+    folder : Path
+        Where.
+    files : tuple of str
+        Paths inside it, sorted.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+
+
+def create_workspace(folder: Path, answers: CityAnswers) -> Created:
+    """Make a workspace.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or empty.
+    answers : CityAnswers
+        What was asked.
+
+    Raises
+    ------
+    SpecError
+        When an answer cannot be used, or the folder holds something.
+    StoreError
+        When the disk refuses.
+    """
+    name = check_slug(folder.resolve().name.lower().replace("-", "_").replace(" ", "_"), "a folder")
+    city = answers.describe_city()
+    files = {_place(path): content for path, content in read_files(WORKSPACE).items()}
+    files = {
+        path: content.replace(_NAME, name.encode()).replace(_ANY_VERSION, _THIS_VERSION)
+        for path, content in files.items()
+    }
+    files["configs/city.yaml"] = change_yaml(files["configs/city.yaml"], city)
+    files |= write_schemas()
+    create_folder(folder, files, "choose another folder for the workspace")
+    return Created(folder, tuple(sorted(files)))
+
+
+@cache
+def write_schemas() -> dict[str, bytes]:
+    """Return the JSON Schemas for editors, by path."""
+    return {f"configs/{name}.schema.json": write_schema(name).encode() for name in SCHEMAS}
+
+
+def _place(path: str) -> str:
+    """Return where a file goes; names that begin with a dot are kept with `dot_` in the package."""
+    return "/".join(
+        "." + part.removeprefix("dot_") if part.startswith("dot_") else part
+        for part in path.split("/")
+    )

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+
+from cityai.scaffold.answers import CityAnswers
+from cityai.scaffold.workspace import create_workspace
+
+ANSWERS = CityAnswers(
+    "Little Haven", "US", "America/Chicago", ("en", "es"), "Office of Data", "data@haven.example"
+)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return create_workspace(tmp_path / "little-haven", ANSWERS).folder

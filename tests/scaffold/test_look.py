@@ -1,0 +1,206 @@
+"""A first look at a table understands what is there, tells it, and guesses nothing silently."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.check import plan_project
+from cityai.errors import DataError, SpecError
+from cityai.scaffold.extracts import draw_extract
+from cityai.scaffold.look import Wishes, look_at_table
+from cityai.scaffold.project import create_project, shorten_path
+from cityai.spec.load import load_project
+
+DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
+
+
+def write(folder, name):
+    path = folder / f"{name}.csv"
+    path.write_bytes(draw_extract(name))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "place", "amount", "key", "period", "known"),
+    [
+        ("service_requests", "opened_on", "neighbourhood", None, ["request_id"], "week",
+         {"column": "recorded_on"}),
+        ("waste_collection", "month", "neighbourhood", "tons", ["month", "neighbourhood"], "month",
+         {"lag_days": 1}),
+        ("shelter_demand", "night", "programme", "people", ["night", "programme"], "day",
+         {"lag_days": 1}),
+        ("emergency_calls", "received_at", "neighbourhood", None, ["call_id"], "day",
+         {"lag_days": 1}),
+        ("housing", "executed_on", "neighbourhood", None, ["case_id"], "month", {"lag_days": 1}),
+    ],
+)  # fmt: skip
+def test_extracts_are_understood(
+    tmp_path, workspace, name, time, place, amount, key, period, known
+):
+    proposal = look_at_table(write(tmp_path, name))
+    question, data = proposal.spec["question"], proposal.spec["data"]
+    assert (data["time"], data["key"], data["known"]) == (time, key, known)
+    assert question["entity"]["columns"] == [place]
+    assert (question.get("value"), question["period"]) == (amount, period)
+    made = create_project(workspace, "mine", "blank_demand", spec=proposal.spec)
+    project = load_project(made.folder)
+    assert project.spec.question.period == period
+    assert "extract.csv" not in made.files
+    told = proposal.tell()
+    assert time in told
+    assert "The table cannot tell" in told
+
+
+def test_dates_that_can_be_read_in_two_ways_are_not_guessed(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "day,place\n" + "".join(f"0{i % 9 + 1}/0{i % 7 + 1}/2025,A\n" for i in range(50))
+    )
+    with pytest.raises(DataError, match="two ways"):
+        look_at_table(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern"), [("{d:%d/%m/%Y}", "%d/%m/%Y"), ("{d:%m-%d-%Y}", "%m-%d-%Y")]
+)
+def test_dates_with_a_day_above_12_tell_their_order(tmp_path, written, pattern):
+    days = pd.date_range("2024-01-01", periods=400)
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "dia;bairro\n"
+        + "".join(f"{written.format(d=d)};{'AB'[i % 2]}\n" for i, d in enumerate(days))
+    )
+    data = look_at_table(path).spec["data"]
+    assert data["columns"]["dia"]["format"] == pattern
+    assert data["source"]["delimiter"] == ";"
+
+
+def test_codes_with_leading_zeros_are_names(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"{d:%Y-%m-%d},{z},{i}" for i, (d, z) in enumerate(
+        (d, z) for d in pd.date_range("2024-01-01", periods=90) for z in ("02134", "02135")
+    )]  # fmt: skip
+    path.write_text("day,zip,id\n" + "\n".join(rows) + "\n")
+    proposal = look_at_table(path)
+    assert proposal.spec["question"]["entity"]["columns"] == ["zip"]
+
+
+def test_a_date_far_off_is_told_and_left_out(tmp_path):
+    days = [*pd.date_range("2024-01-01", periods=800).strftime("%Y-%m-%d"), "2070-03-29"]
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "id,day,district\n" + "".join(f"x{i},{d},{'AB'[i % 2]}\n" for i, d in enumerate(days))
+    )
+    proposal = look_at_table(path)
+    assert any(asked == "far off" and "1 rows" in chosen for asked, chosen, _ in proposal.choices)
+    assert str(proposal.spec["data"]["until"]) < "2027"
+
+
+def write_days(path, days, places=("A", "B"), extra=""):
+    rows = [f"x{i},{d:%Y-%m-%d},{places[i % len(places)]}{extra}" for i, d in enumerate(days)]
+    path.write_text("id,day,district" + (",kind" if extra else "") + "\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_the_last_day_is_kept_when_a_date_far_off_is_not(tmp_path):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2024-01-01", periods=800))
+    path.write_text(path.read_text() + "z,2070-01-01,A\n")
+    assert str(look_at_table(path).spec["data"]["until"]) == "2026-03-11"
+
+
+def test_what_the_table_leaves_open_is_named(tmp_path):
+    days = [*pd.date_range("2022-01-01", periods=1_200).repeat(3), pd.Timestamp("2025-05-20")]
+    path = write_days(tmp_path / "t.csv", days, ("A", "B", "Unknown"), ",home")
+    text = path.read_text().replace("home", "shop", 200)
+    path.write_text(text)
+    unsettled = "\n".join(look_at_table(path).unsettled)
+    assert "whether Unknown is a place" in unsettled
+    assert "`data.where`): kind (home, shop)" in unsettled
+    assert "from 2025-05 on it has 1 rows a month" in unsettled
+
+
+@pytest.mark.parametrize(("period", "periods"), [
+    ("day", 40), ("day", 90), ("day", 3_000), ("week", 30), ("week", 50), ("week", 400),
+    ("month", 12), ("month", 22), ("month", 60),
+])  # fmt: skip
+def test_the_backtest_fits_the_history(tmp_path, workspace, period, periods):
+    """The folds that are written down are those that the history allows."""
+    code = {"day": "D", "week": "W-SUN", "month": "ME"}[period]
+    length = {"day": 1, "week": 7, "month": 31}[period]
+    ends = pd.date_range("2020-01-05", periods=periods, freq=code)
+    days = pd.date_range(ends[0] - pd.Timedelta(days=length), ends[-1])
+    many = {"day": 8.0, "week": 1.2, "month": 0.3}[period]
+    days = np.sort(np.random.default_rng(1).choice(days, int(len(days) * many)))
+    path = write_days(tmp_path / "t.csv", pd.DatetimeIndex(days))
+    proposal = look_at_table(path)
+    assert proposal.spec["question"]["period"] == period
+    made = create_project(workspace, "mine", "blank_demand", spec=proposal.spec)
+    assert plan_project(load_project(made.folder)).test
+
+
+def test_a_proposal_is_explained_as_a_template_is(tmp_path, workspace):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2022-01-01", periods=1_200).repeat(3))
+    made = create_project(workspace, "mine", "service_requests", spec=look_at_table(path).spec)
+    text = (made.folder / "project.yaml").read_text()
+    lines = text.splitlines()
+    assert len(lines) < 100
+    assert max(len(line) for line in lines if "path:" not in line) <= 105
+    assert "# periods ahead that the decision needs" in text
+    assert "Requests measure who asks, not who needs" in text
+    assert "\n  # where: {kind" in text
+    section = [line for line in lines if line.startswith("  ") and not line.startswith("   ")]
+    assert len([line for line in section if "#" in line]) >= 0.6 * len(section)
+
+
+def test_a_table_of_a_city_is_named_without_its_machine(tmp_path, workspace, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("CITYAI_DATA", str(tmp_path / "data"))
+    inside, above = tmp_path / "data" / "t.csv", workspace / "t.csv"
+    assert shorten_path(inside, workspace) == "${CITYAI_DATA}/t.csv"
+    assert shorten_path(above, workspace) == "t.csv"
+    assert shorten_path(tmp_path / "t.csv", workspace) == str(tmp_path / "t.csv")
+
+
+def test_a_list_is_not_proposed_from_a_look(tmp_path, workspace):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2022-01-01", periods=1_200))
+    with pytest.raises(SpecError, match="not of risk"):
+        create_project(workspace, "mine", "inspections", spec=look_at_table(path).spec)
+
+
+def test_mistakes_are_named(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        look_at_table(tmp_path / "none.csv")
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    with pytest.raises(DataError, match="no column holds dates"):
+        look_at_table(path)
+    path.write_text("day,b\n2025-01-01,2\n2025-01-02,4\n")
+    with pytest.raises(DataError, match=r"(?s)no column 'dey'.*'day'"):
+        look_at_table(path, Wishes(time="dey"))
+
+
+@pytest.mark.parametrize(
+    ("file", "time", "place", "amount", "period"),
+    [
+        ("nyc_ems_calls/hourly_calls.parquet", "hour_start", "place", "amount", "day"),
+        ("nyc_evictions/evictions.parquet", "EXECUTED_DATE", "EVICTION_ZIP", None, "month"),
+        ("nyc_council_requests/requests.parquet", "opendate", "account", None, "week"),
+        ("nyc_waste_tonnage/monthly_tonnage.parquet", "month_start", "communitydist",
+         "REFUSETONSCOLLECTED", "month"),
+        ("toronto_shelters/daily_program_occupancy.parquet", "OCCUPANCY_DATE", "PROGRAM_ID",
+         "SERVICE_USER_COUNT", "day"),
+    ],
+)  # fmt: skip
+@pytest.mark.slow
+def test_real_tables_are_understood(file, time, place, amount, period):
+    if not (DATA / file).exists():
+        pytest.skip(f"{file} is not in CITYAI_DATA")
+    spec = look_at_table(DATA / file).spec
+    assert spec["data"]["time"] == time
+    assert spec["question"]["entity"]["columns"] == [place]
+    assert (spec["question"].get("value"), spec["question"]["period"]) == (amount, period)

@@ -1,0 +1,47 @@
+"""Every template: made, run to its card, its own test passed, and nothing left lying about."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cityai.run import run_project
+from cityai.scaffold.catalogue import CATALOGUE
+from cityai.scaffold.files import read_files
+from cityai.scaffold.project import create_project
+from cityai.scaffold.workspace import create_workspace
+from cityai.spec.load import load_project
+from cityai.testing import check_project, check_workspace
+from tests.scaffold.conftest import ANSWERS
+
+CARD = ("card.html", "card.json", "card.md")
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory) -> Path:
+    """One workspace for all: its sample city is invented by the first run that needs it."""
+    for name in ("CITYAI_STATE", "MLFLOW_TRACKING_URI"):
+        os.environ.pop(name, None)
+    return create_workspace(tmp_path_factory.mktemp("templates") / "haven", ANSWERS).folder
+
+
+def list_public(workspace: Path) -> set[str]:
+    return {path for path in read_files(workspace) if not path.startswith(".cityai/")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", [template.name for template in CATALOGUE])
+def test_template_works(city, template):
+    name = f"my_{template}"
+    create_project(city, name, template)
+    before = list_public(city)
+    result = run_project(load_project(city / "projects" / name))
+    assert result.card_path == city / "model_cards" / name / "card.html"
+    assert list_public(city) == before | {f"model_cards/{name}/{file}" for file in CARD}
+    assert (city / ".cityai" / "sample_city").is_dir()
+    checkup = check_project(city / "projects" / name)
+    assert not checkup.failed
+    assert list_public(city) == before | {f"model_cards/{name}/{file}" for file in CARD}
+    assert name in check_workspace(city)
