@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
-from cityai.card.render.portfolio import render_portfolio
+from cityai.card.render.portfolio import name_portfolio, render_portfolio
+from cityai.card.speech import LOCALES
 from cityai.card.verify import read_bytes, read_record
 from cityai.cards import CARDS
 from cityai.errors import CityaiError
@@ -50,7 +51,8 @@ def publish_portfolio(workspace: Path) -> Path:
     ):
         make_folder(folder, PUBLIC_FOLDER_MODE)
         portfolio = read_portfolio(folder, read_clock().date())
-        contents = {LIST: write_portfolio(portfolio), PAGE: render_portfolio(portfolio)}
+        pages = {name_portfolio(code): render_portfolio(portfolio, code) for code in LOCALES}
+        contents = {LIST: write_portfolio(portfolio), **pages}
         with make_temporary(folder / PAGE, PUBLIC_FOLDER_MODE) as temporary:
             for name, text in contents.items():
                 write_file(temporary / name, text.encode(), PUBLIC_FILE_MODE)

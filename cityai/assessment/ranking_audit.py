@@ -44,7 +44,7 @@ NO_NEED: Final = mark(
 LIST_METRICS: Final = (
     Metric(
         "selection_for_need",
-        "share of those selected over share of true need",
+        mark("share of those selected over share of true need"),
         "selected_due",
         "positives",
         "ratio",
@@ -53,7 +53,7 @@ LIST_METRICS: Final = (
     ),
     Metric(
         "exposure_for_need",
-        "share of attention by rank over share of true need",
+        mark("share of attention by rank over share of true need"),
         "exposure_due",
         "positives",
         "ratio",

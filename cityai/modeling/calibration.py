@@ -116,7 +116,7 @@ def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray)
         methods.append("isotonic")
     loss = {m: _cross_loss(m, log_odds, truth, fold) for m in methods}
     best = min(methods, key=lambda m: loss[m])
-    told = ", ".join(f"{m} {loss[m]:.5f}" for m in methods)
+    told = ", ".join(f"{m}: {loss[m]:.5f}" for m in methods)
     reason = say(
         f"Chosen by the log loss on folds left out in turn ({told}), from {rows:,} earlier "
         f"outcomes, {yes:,} of them yes."

@@ -114,9 +114,9 @@ def test_every_other_kind_of_change_is_listed(city):
     kinds = {c.kind for c in changes.items}
     assert kinds >= {"finding", "gap", "data", "model", "specification", "words"}
     said = " ".join(c.sentence for c in changes.items)
-    assert "Call 311. before, Write to us. now" in said
+    assert "'Call 311.' before, 'Write to us.' now" in said
     assert "Answered:" in said
-    assert "4.7.0 before, 5.0.0 now" in said
+    assert "'4.7.0' before, '5.0.0' now" in said
     back = compare_cards(edit(city.record, change), city.record)
     assert any(c.sentence.startswith("Open again:") for c in back.items)
     assert len(back.items) == len(changes.items)

@@ -14,8 +14,9 @@ import pytest
 
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.render import render_json
-from cityai.card.render.portfolio import SCRIPT, render_portfolio
+from cityai.card.render import name_page, render_json
+from cityai.card.render.portfolio import SCRIPT, name_portfolio, render_portfolio
+from cityai.card.speech import LOCALES
 from cityai.portfolio import publish_portfolio
 
 TODAY = date(2026, 11, 22)
@@ -104,6 +105,22 @@ def test_without_script_nothing_is_missing(city):
             assert f"{n} beyond the limit" in text
 
 
+def test_the_page_stands_in_four_languages(city):
+    entries = [build_entry("waste", city.record, TODAY), Entry(id="old", readable=False, name="x")]
+    portfolio = build_portfolio([*entries, make_entry("late", overdue=True)], TODAY)
+    for language in LOCALES:
+        page = render_portfolio(portfolio, language)
+        assert f'<html lang="{language}">' in page
+        assert f'href="waste/{name_page(language)}"' in page
+        assert 'href="old/card.html"' in page
+        for other in LOCALES:
+            assert (f'href="{name_portfolio(other)}"' in page) is (other != language)
+        text = re.sub(r"<span lang=.*?</span>", "", page.partition("</style>")[2])
+        assert ("Every system here" in text) is (language == "en")
+    assert "Todos sus" not in render_portfolio(portfolio)
+    assert "cada sistema tiene aquí" in render_portfolio(portfolio, "es").casefold()
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_words_stay_words(text, city):
     facts = json.loads(render_json(city.record))
@@ -160,7 +177,8 @@ def test_several_at_once_leave_one_whole_list(city, tmp_path):
     folder = tmp_path / "model_cards"
     assert len(json.loads((folder / "index.json").read_text())["systems"]) == 4
     assert sorted(p.name for p in folder.iterdir()) == [
-        "c0", "c1", "c2", "c3", "index.html", "index.json",
+        "c0", "c1", "c2", "c3", "index.es.html", "index.fr.html", "index.html", "index.json",
+        "index.pt.html",
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
 from cityai.check import check_project
@@ -20,6 +21,7 @@ from cityai.track.server import connect_tracking
 from cityai.verify import verify_published
 from tests.conftest import write_workspace
 from tests.delivery.conftest import RISK, City, draw_inspections
+from tests.speech import check_card
 
 
 def test_the_card_says_what_the_list_finds(ranked: City) -> None:
@@ -37,6 +39,10 @@ def test_the_card_says_what_the_list_finds(ranked: City) -> None:
     recalls = [p.recall for p in part.capacity if p.model == "forecast" and p.recall is not None]
     assert recalls == sorted(recalls)
     assert any("depends on who was looked at" in line for line in part.in_words)
+
+
+def test_every_sentence_is_found_in_every_language(ranked: City) -> None:
+    check_card(ranked.result.card, draw_figures(ranked.result.card))
 
 
 def test_no_case_or_entity_is_on_the_card(ranked: City) -> None:

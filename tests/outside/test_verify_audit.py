@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record, write_canonical
 from cityai.card.verify import read_record
 from cityai.cards import find_place
 from cityai.findings import Status
 from cityai.outside import audit_given
 from cityai.verify import read_drafted, recount_given, verify_published
+from tests.speech import check_card
 
 
 def make_answers(n: int = 900) -> pd.DataFrame:
@@ -68,6 +70,12 @@ def test_an_honest_card_verifies_and_a_changed_file_does_not(audited):
     given.unlink()
     found = {f.code: f for f in verify_published(loaded.path)}
     assert "no longer there" in found["card.predictions"].reason
+
+
+def test_every_sentence_of_the_card_is_found_in_every_language(audited):
+    loaded, _ = audited
+    record = read_record(find_place(loaded.path).json.read_text("utf-8"))
+    check_card(record, draw_figures(record))
 
 
 def test_every_kind_of_recounted_figure_is_held(audited):

@@ -14,6 +14,9 @@ from cityai.messages import say
 LONGEST: Final = 90
 """Characters of a person's text that a list of changes repeats."""
 NOTHING: Final = "nothing"
+DIMENSIONS: Final = "fairness.dimensions "
+"""Before a dimension's name, the place of a change of its groups."""
+GROUPS_OF: Final = say("Groups of {label}")
 
 
 def compare_facts(before: CardRecord, after: CardRecord) -> tuple[Change, ...]:
@@ -178,8 +181,8 @@ def _list_specification(card: CardRecord) -> Facts:
     for dimension in card.fairness.dimensions:
         if PAIR not in dimension.name:
             groups = ", ".join(g.name for g in dimension.groups)
-            facts[f"fairness.dimensions {dimension.name}"] = (
-                say(f"Groups of {dimension.label}"),
+            facts[f"{DIMENSIONS}{dimension.name}"] = (
+                GROUPS_OF.format(label=dimension.label),
                 groups,
             )
     tests = [f for f in card.eval.folds if f.role == "test"]

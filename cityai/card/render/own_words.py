@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cityai.card.diff.facts import DIMENSIONS, GROUPS_OF
 from cityai.card.record import CardRecord
 from cityai.card.words import name_one
 from cityai.columns import ENTITY
@@ -37,7 +38,17 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     options = record.fairness.options
     if options is not None:
         found |= {options.reason, options.decided_by}
-    return frozenset(found - {""})
+    return frozenset((found | _list_former(record)) - {""})
+
+
+def _list_former(record: CardRecord) -> set[str]:
+    """Return names of dimensions and groups that the card before this one had."""
+    found: set[str] = set()
+    for item in record.changes.items if record.changes else ():
+        if item.path.startswith(DIMENSIONS):
+            label = item.subject.removeprefix(GROUPS_OF.format(label=""))
+            found |= {label, item.path.removeprefix(DIMENSIONS), *item.before.split(", ")}
+    return found
 
 
 def _list_drivers(record: CardRecord):  # type: ignore[no-untyped-def]

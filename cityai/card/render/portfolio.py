@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cityai.card.portfolio import Entry, Portfolio
 from cityai.card.render import TEMPLATES, open_environment
-from cityai.card.render.page import make_words
-from cityai.card.speech import Speaker
+from cityai.card.render.page import Language, make_words, name_page
+from cityai.card.speech import LOCALES, NAMES, Speaker
 from cityai.card.words import AUTONOMIES, LIFE_PHASES
 from cityai.messages import say
 
@@ -28,6 +28,8 @@ class Row:
     """One system as the page shows it: what stands beside its name, and what is searched."""
 
     entry: Entry
+    file: str
+    """Its card in the page's language."""
     phase: str
     autonomy: str
     verdicts: tuple[tuple[str, str], ...]
@@ -36,26 +38,40 @@ class Row:
     searched: str
 
 
-def render_portfolio(portfolio: Portfolio) -> str:
+def name_portfolio(language: str) -> str:
+    """Return the file name of the portfolio in a language: ``index.html``, ``index.es.html``."""
+    return "index.html" if language == "en" else f"index.{language}.html"
+
+
+def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
     """Render the portfolio as one HTML file that asks nothing of any network.
 
     The script that searches is in the page, and the page allows it alone, by its SHA-256.
 
+    Parameters
+    ----------
+    portfolio : Portfolio
+        From `cityai.card.portfolio.build_portfolio`.
+    language : str, optional
+        ``en``, ``es``, ``pt`` or ``fr``; names and purposes stay as people wrote them.
+
     Returns
     -------
     str
-        The same portfolio gives the same bytes.
+        The same portfolio and language give the same bytes.
     """
     script = SCRIPT.read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    rows = [arrange_row(entry) for entry in portfolio.systems]
-    speaker = Speaker("en")
+    rows = [arrange_row(entry, language) for entry in portfolio.systems]
+    speaker = Speaker(language, frozenset(e.city for e in portfolio.systems))
     page = (
         open_environment()
         .get_template("portfolio.html.j2")
         .render(
             make_words(speaker),
             speaker=speaker,
+            language=language,
+            languages=[Language(c, NAMES[c], name_portfolio(c)) for c in LOCALES],
             portfolio=portfolio,
             rows=rows,
             phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],
@@ -69,8 +85,9 @@ def render_portfolio(portfolio: Portfolio) -> str:
     return "\n".join(lines) + "\n" + mark + tail.rstrip() + "\n"
 
 
-def arrange_row(entry: Entry) -> Row:
+def arrange_row(entry: Entry, language: str = "en") -> Row:
     """Arrange one system."""
+    main = entry.words_language if entry.words_language in LOCALES else "en"
     told = [
         (status, f"{entry.verdicts[status]} {words}")
         for status, words in COUNTED.items()
@@ -86,6 +103,7 @@ def arrange_row(entry: Entry) -> Row:
     texts = (entry.name, entry.summary, purpose, entry.owner, entry.id, *entry.themes)
     return Row(
         entry=entry,
+        file=name_page(language, main) if entry.readable else name_page(main, main),
         phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
         autonomy=AUTONOMIES.get(entry.autonomy or "", say("Not yet said")),
         verdicts=tuple(told),

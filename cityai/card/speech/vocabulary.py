@@ -37,7 +37,8 @@ VOCABULARY: Final = (
     say("log-odds"), say("AUC"), say("outcomes"), say("actual order"), say("past rate"),
     say("random order"), say("city score"), say("logistic regression"), say("violation"),
     say("violations"), say("restaurant"), say("restaurants"), say("establishment"),
-    say("establishments"), say("kitchen"), say("kitchens"),
+    say("establishments"), say("kitchen"), say("kitchens"), say("identity"), say("platt"),
+    say("isotonic"),
 )  # fmt: skip
 """Common words of city work: names of things counted and of groups, translated where they stand
 alone in a sentence. Another name stays as the city wrote it."""
