@@ -35,7 +35,7 @@ DEALS = 199
 FEWEST_DEALS = 99
 MOST_CELLS = 20_000_000
 SEED = 20260101
-MOST_ENTITIES = 4_000
+MOST_ENTITIES = 1_500
 """Of more entities so many are drawn, the same ones every time."""
 LEAST_ENTITIES = 30
 """Fewer entities with a known group give no figure."""
