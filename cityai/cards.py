@@ -17,6 +17,7 @@ from cityai.errors import StoreError
 from cityai.spec.load import find_state, find_workspace, load_project
 from cityai.spec.load_audit import load_audit
 from cityai.store.cards import EARLIER, JSON, finish_card, publish_card, read_earlier
+from cityai.store.digests import digest_text
 from cityai.store.records import save_record
 from cityai.store.stages import Store
 
@@ -170,9 +171,10 @@ def publish_record(record: CardRecord, place: CardPlace, drafted: Drafted) -> Pu
 
 
 def find_drafted(place: CardPlace, record: CardRecord) -> Path:
-    """Return where what a card was drafted from is kept."""
-    store = Store(place.state)
-    return store.find_folder(record.record.id, STAGE, record.provenance.run_digest)
+    """Return where what a card was drafted from is kept: apart for each time that it was made."""
+    own = record.record
+    made = digest_text(f"{record.provenance.run_digest} {own.created.isoformat()}")
+    return Store(place.state).find_folder(own.id, STAGE, made)
 
 
 def describe_run(project: Project, facts: RunFacts, stages: dict[str, str]) -> Drafted:

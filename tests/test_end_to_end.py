@@ -38,6 +38,7 @@ STAGES = [
     "evaluation",
     "audit",
     "explanation",
+    "proxies",
 ]
 WORDS = "owner: {unit: Department of requests}\n"
 
@@ -167,7 +168,7 @@ def test_a_card_verifies_until_it_is_changed(
         assert run_command(arguments) == 1
         out = capsys.readouterr().out
         assert "eval.metrics[0].value" in out
-        assert "card.html was made from another record" in out
+        assert "was made from another record" in out
     finally:
         path.write_text(honest, encoding="utf-8")
     assert run_command(arguments) == 0
@@ -272,7 +273,8 @@ def test_every_model_is_a_child_run(story: Story, client: Any) -> None:
 def test_the_card_is_an_artifact(story: Story, client: Any, tmp_path: Path) -> None:
     run_id = story.first.result.mlflow_run_id
     names = {file.path for file in client.list_artifacts(run_id, "card")}
-    assert names == {"card/card.html", "card/card.json", "card/card.md"}
+    pages = {"card.html", "card.es.html", "card.fr.html", "card.pt.html"}
+    assert names == {f"card/{name}" for name in (*pages, "card.json", "card.md")}
     page = Path(client.download_artifacts(run_id, "card/card.html", str(tmp_path)))
     assert page.read_bytes() == story.first.card["card.html"]
 

@@ -31,8 +31,15 @@ def bench() -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("periods", [8, 26])
-@pytest.mark.parametrize("alike", [0.0, 0.8])
+@pytest.mark.parametrize(
+    ("alike", "periods"),
+    [
+        (0.0, 8),
+        (0.0, 26),
+        pytest.param(0.8, 8, marks=pytest.mark.xfail(reason="decision 7: about 88 % here")),
+        (0.8, 26),
+    ],
+)
 def test_every_interval_of_this_city_holds(bench: ModuleType, periods: int, alike: float) -> None:
     got = bench.simulate(periods, PANELS, bench.Shape(shared=alike, own=alike), seed=1)
     for column in ("gap", "family", "in-gap", "level", "whole", "inside", "better", "closed"):

@@ -16,7 +16,10 @@ from cityai.spec.load import load_project
 from cityai.testing import check_project, check_workspace
 from tests.scaffold.conftest import ANSWERS
 
-CARD = ("card.html", "card.json", "card.md")
+CARD = ("card.html", "card.es.html", "card.fr.html", "card.pt.html", "card.json", "card.md")
+INDEX = {
+    f"model_cards/index{part}" for part in (".html", ".es.html", ".fr.html", ".pt.html", ".json")
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,9 @@ def test_template_works(city, template):
     before = list_public(city)
     result = run_project(load_project(city / "projects" / name))
     assert result.card_path == city / "model_cards" / name / "card.html"
-    assert list_public(city) == before | {f"model_cards/{name}/{file}" for file in CARD}
+    assert list_public(city) == before | INDEX | {f"model_cards/{name}/{file}" for file in CARD}
     assert (city / ".cityai" / "sample_city").is_dir()
     checkup = check_project(city / "projects" / name)
     assert not checkup.failed
-    assert list_public(city) == before | {f"model_cards/{name}/{file}" for file in CARD}
+    assert list_public(city) == before | INDEX | {f"model_cards/{name}/{file}" for file in CARD}
     assert name in check_workspace(city)
