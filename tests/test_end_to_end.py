@@ -112,7 +112,8 @@ def test_a_result_is_whole_and_frozen(story: Story) -> None:
             setattr(result, field.name, None)
     assert list(result.seconds) == STAGES
     assert result.card_path == story.cards / "card.html"
-    assert set(story.first.card) == {"card.html", "card.json", "card.md"}
+    pages = {"card.html", "card.es.html", "card.fr.html", "card.pt.html"}
+    assert set(story.first.card) == {*pages, "card.json", "card.md"}
     assert result.predictions.candidates == ("lightgbm", "theta", "smoothing")
     assert {f.code for f in result.findings} >= {"time.truncation", "time.folds"}
 

@@ -21,6 +21,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         unit,
         name_one(unit),
         record.eval.places_label,
+        f"{record.eval.places_label[:1].upper()}{record.eval.places_label[1:]}",
         record.eval.boundaries,
         record.eval.boundaries_key,
         record.publication.table_schema.get(ENTITY, ""),

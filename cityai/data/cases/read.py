@@ -36,11 +36,12 @@ from cityai.data.side_tables import SideTable, read_areas
 from cityai.data.snapshot import add_sides, count_rows, join_rejects
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import Table, fetch_frame
+from cityai.messages import say
 from cityai.spec.load import Project
 from cityai.spec.project import ColumnSpec
 from cityai.spec.risk import RiskSpec
 
-AFTER_CASE: Final = "after the case takes place"
+AFTER_CASE: Final = say("after the case takes place")
 BEFORE_ASKED: Final = "before the case is asked about"
 DAY: Final = pd.Timedelta(days=1)
 LAST_MOMENT: Final = DAY - pd.Timedelta(microseconds=1)
