@@ -78,7 +78,7 @@ def test_influences_are_what_leaving_a_case_out_changes():
 @pytest.mark.slow
 @pytest.mark.parametrize("places", [0, 80], ids=["alone", "in places"])
 def test_intervals_cover(places: int):
-    """95 % intervals by entity hold the truth in 95 of 100 draws, give or take three."""
+    """95 % intervals by entity hold the truth in 95 of 100 draws, give or take four."""
     rng = np.random.default_rng(7)
     big = draw(400_000, np.random.default_rng(1), places=places and 20_000)
     meant = {
@@ -88,6 +88,7 @@ def test_intervals_cover(places: int):
         "intercept": 0.0,
     }
     held = dict.fromkeys(meant, 0)
+    shown = dict.fromkeys(meant, 0)
     for _ in range(600):
         truth, chance, entity = draw(400, rng, places=places)
         line = fit_outcomes(truth, chance)
@@ -100,8 +101,10 @@ def test_intervals_cover(places: int):
         for name, estimate in found.items():
             margin = find_margin_by_entity(estimate.influence, entity, 0.95, 6)
             held[name] += abs(estimate.value - meant[name]) <= margin
+            shown[name] += not np.isnan(margin)
     for name, count in held.items():
-        assert 0.92 <= count / 600 <= 0.98, (name, count / 600)
+        assert 0.92 <= count / shown[name] <= 0.99, (name, count / shown[name])
+        assert shown[name] >= 540, name  # too lopsided for an interval: now and then
 
 
 @pytest.mark.slow

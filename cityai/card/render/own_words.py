@@ -14,6 +14,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     A name is looked up in the catalogue all the same: ``requests`` and ``neighbourhood`` are there.
     """
     unit = record.model.unit
+    drivers = record.model.explanation.drivers if record.model.explanation else ()
     found = {
         record.record.title,
         record.system.city,
@@ -26,7 +27,8 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         record.eval.boundaries_key,
         record.publication.table_schema.get(ENTITY, ""),
         *(name for place in record.eval.places for name in (place.id, place.name)),
-        *(driver.label for driver in _list_drivers(record)),
+        *(driver.label for driver in drivers),
+        *(proxy.label for proxy in record.fairness.proxies),
         *(entry.label for entry in record.model.inputs),
         *(column for data in record.data for column in data.columns),
         *(data.name for data in record.data),
@@ -50,8 +52,3 @@ def _list_former(record: CardRecord) -> set[str]:
             label = item.subject.removeprefix(GROUPS_OF.format(label=""))
             found |= {label, item.path.removeprefix(DIMENSIONS), *item.before.split(", ")}
     return found
-
-
-def _list_drivers(record: CardRecord):  # type: ignore[no-untyped-def]
-    explanation = record.model.explanation
-    return explanation.drivers if explanation else ()
