@@ -36,10 +36,10 @@ test: $(DONE)  ## lint, types and all tests, as CI does
 	@echo "==> Types"
 	@$(BIN)/mypy
 	@echo "==> Tests"
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 fast: $(DONE)  ## the tests that take no time
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 check: lint types fast  ## what to run before a commit
 

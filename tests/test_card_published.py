@@ -21,7 +21,7 @@ from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord, seal_record, write_canonical
 from cityai.card.verify import check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
-from cityai.cards import Drafted, compare_published, find_place
+from cityai.cards import Drafted, compare_published, find_drafted, find_place
 from cityai.cli.main import run_command
 from cityai.data.quality import QualityReport
 from cityai.errors import CityaiError, StoreError
@@ -188,7 +188,7 @@ def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
     """In the record, the pages, the earlier record, and every file that the card was made from."""
     place = find_place(told.folder)
     drafted = read_drafted(place, told.record)
-    kept = [told.place / ".cityai" / "requests" / "card" / told.record.provenance.run_digest[:16]]
+    kept = [find_drafted(place, told.record)]
     for stage in sorted(set(KINDS) - {"card"}):
         kept.append(told.place / ".cityai" / "requests" / stage / drafted.stages[stage][:16])
     saved = [p for folder in kept for p in sorted(folder.iterdir())]

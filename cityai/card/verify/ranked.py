@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 FORECAST: Final = "forecast"
-COARSE_STEPS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+COARSE_STEPS: Final = (0.02, 0.05, 0.1, 0.2)
 """Steps that rates of small groups are said in; the card made again is held to the exact one."""
 DAY: Final = np.timedelta64(1, "D")
 
