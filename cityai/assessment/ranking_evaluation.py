@@ -249,11 +249,18 @@ def _find_calibration(judge: ListJudge, chance: FloatArray, spec: RiskSpec) -> F
         judge_gap(slope.value - 1, margins[1], SLOPE_TOLERANCE),
     ]
     error, alone = measure_distance(truth, chance)
-    told = mark(
-        f"The probabilities average {chance.mean():.1%}, and {truth.mean():.1%} of the cases were "
-        f"yes ({_say_bounds(level.value, margins[0], 100)} points too high; at most "
-        f"{policy.coverage_tolerance:.0%} is allowed). "
-    )
+    said, most = f"{chance.mean():.1%}", f"{policy.coverage_tolerance:.0%}"
+    bounds = _say_bounds(abs(level.value), margins[0], 100)
+    if level.value < 0:
+        told = mark(
+            f"The probabilities average {said}, and {truth.mean():.1%} of the cases were yes "
+            f"({bounds} points too low; at most {most} is allowed). "
+        )
+    else:
+        told = mark(
+            f"The probabilities average {said}, and {truth.mean():.1%} of the cases were yes "
+            f"({bounds} points too high; at most {most} is allowed). "
+        )
     if math.isfinite(slope.value):
         told += mark(
             f"The calibration slope is {_say_bounds(slope.value, margins[1])} (1 is right, within "

@@ -19,7 +19,7 @@ VERDICTS: Final[dict[str, str]] = {
     "pass": say("Within the limit"),
     "fail": say("Beyond the limit"),
     "not enough evidence": say("We cannot tell yet"),
-    "suppressed": say("Too few to show"),
+    "suppressed": say("Not shown"),
     "not applicable": say("Does not apply"),
     "error": say("Could not be checked"),
 }
@@ -29,7 +29,7 @@ STATUS_WORDS: Final[dict[str, str]] = {
     "pass": say("Passed"),
     "fail": say("Failed"),
     "not enough evidence": say("Not enough evidence"),
-    "suppressed": say("Too few to show"),
+    "suppressed": say("Not shown"),
     "not applicable": say("Does not apply"),
     "error": say("Could not be checked"),
 }
@@ -79,7 +79,7 @@ COMPARED: Final[dict[str, str]] = {
     "pass": say("The forecast errs less"),
     "fail": say("The forecast errs more"),
     "not enough evidence": say("We cannot tell"),
-    "suppressed": say("Too few to show"),
+    "suppressed": say("Not shown"),
     "not applicable": say("Does not apply"),
     "error": say("Could not be checked"),
 }

@@ -354,7 +354,8 @@ def attack(city: SimpleNamespace) -> tuple[int, list[str]]:
     secrets, opened = list_secrets(city), []
     ranges = outsider.find_ranges([line for _, line in secrets]) if secrets else []
     for (name, line), (low, high) in zip(secrets, ranges, strict=True):
-        if high - low < K - 1e-3:
+        # Of a group by share, this many people of whom it is the largest part.
+        if (high - low) / line.max() < K - 1e-3:
             opened.append(f"{name}: {line @ y:g} in {low:.2f}..{high:.2f}")
     return len(secrets), opened
 

@@ -16,6 +16,7 @@ from cityai.card.speech.catalogue import open_messages, read_catalogue
 from cityai.card.speech.collect import PACKAGE
 from cityai.card.speech.extract import extract_messages, read_code, read_template
 from cityai.card.speech.figures import FigureWriter
+from cityai.card.speech.grammar import draw_together
 from cityai.card.speech.patterns import Pattern, find_places, list_patterns
 from cityai.card.verify import read_record
 from cityai.messages import count_periods, say_n
@@ -262,3 +263,18 @@ def test_labels_of_pictures_are_cut_in_every_language(city):
         labels = re.findall(r"<text[^>]*text-anchor: end[^>]*>([^<]+)<", html)
         assert labels
         assert max(map(len, labels)) <= 44
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "drawn"),
+    [
+        ("es", "más que el de el promedio; a el mismo", "más que el del promedio; al mismo"),
+        ("es", "lo de él", "lo de él"),
+        ("pt", "a a média de as semanas, em a mesma", "à média das semanas, na mesma"),
+        ("fr", "de le mois, de les mois, de environ onze", "du mois, des mois, d’environ onze"),
+        ("fr", "de onze à les autres", "de onze aux autres"),
+        ("en", "a a", "a a"),
+    ],
+)
+def test_what_a_language_draws_together_is_drawn_together(language, said, drawn):
+    assert draw_together(said, language) == drawn

@@ -69,7 +69,8 @@ def draft_eval(
         Whether totals of periods are rounded so that a hidden one does not follow from the others.
     """
     amounts = sum_amounts(predictions.table)
-    metrics = _list_metrics(evaluation.metrics, amounts, hidden, spec)
+    small = _has_small_period(predictions.table, spec)
+    metrics = _list_metrics(evaluation.metrics, amounts, hidden, spec, small=small)
     practice = pick_practice(metrics)
     label = name_baseline(practice, spec.question.period) if practice else ""
     whole = (EVERYWHERE, EVERYWHERE) not in hidden
@@ -163,7 +164,7 @@ def sum_amounts(table: pd.DataFrame) -> Amounts:
 
 
 def _list_metrics(
-    table: pd.DataFrame, amounts: Amounts, hidden: Withheld, spec: ProjectSpec
+    table: pd.DataFrame, amounts: Amounts, hidden: Withheld, spec: ProjectSpec, *, small: bool
 ) -> tuple[Number, ...]:
     kept = []
     nothing = (EVERYWHERE, EVERYWHERE) in hidden
@@ -178,7 +179,9 @@ def _list_metrics(
         if kind != EVERYWHERE:
             slices[kind] = str(row["slice"])
         number = _make_number(row, slices, amounts, spec)
-        hide = nothing or (kind, str(row["slice"])) in hidden
+        # A mean beside its number is a total, and steps cut the folds into periods.
+        cuts = small and (kind == "step" or row["metric"] == "mae")
+        hide = nothing or cuts or (kind, str(row["slice"])) in hidden
         kept.append(_hide_number(number) if hide else number)
     return tuple(kept)
 
@@ -260,13 +263,23 @@ def hides_periods(
     """Say whether the total of some period may not be shown, so that all are rounded."""
     if any(kind in {EVERYWHERE, "fold"} for kind, _ in hidden):
         return True
-    least = spec.policy.small_cell
-    found = []
-    if spec.question.measure == "count":
-        found.append(_take_latest(table).groupby(PERIOD_START)[Y_TRUE].sum())
-    if quality is not None and spec.data.layout == "events":
-        found.append(quality.by_period["rows"])
-    return any(bool(((totals > 0) & (totals < least)).any()) for totals in found)
+    if _has_small_period(table, spec):
+        return True
+    return (
+        quality is not None
+        and spec.data.layout == "events"
+        and _has_small(quality.by_period["rows"], spec)
+    )
+
+
+def _has_small_period(table: pd.DataFrame, spec: ProjectSpec) -> bool:
+    if spec.question.measure != "count":
+        return False
+    return _has_small(_take_latest(table).groupby(PERIOD_START)[Y_TRUE].sum(), spec)
+
+
+def _has_small(totals: pd.Series, spec: ProjectSpec) -> bool:
+    return bool(((totals > 0) & (totals < spec.policy.small_cell)).any())
 
 
 def _take_latest(table: pd.DataFrame) -> pd.DataFrame:

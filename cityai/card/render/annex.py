@@ -16,7 +16,7 @@ from cityai.messages import say
 TOGETHER = "all together"
 PROXY_VERDICTS = {
     "found": say("Yes, more than by chance"),
-    "not shown": say("Not shown"),
+    "not shown": say("Not seen"),
     "unknown": say("Not enough evidence"),
 }
 

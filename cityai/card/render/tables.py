@@ -53,8 +53,10 @@ def make_grid(
     rows: Iterable[Sequence[str | Cell]],
     numeric: Iterable[int] = (),
 ) -> Grid:
-    """Make a grid from texts and cells."""
+    """Make a grid from texts and cells; a last column that says nothing (notes) is left out."""
     cells = tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in rows)
+    if cells and not any(row[-1].text for row in cells):
+        columns, cells = columns[:-1], tuple(row[:-1] for row in cells)
     return Grid(caption, tuple(columns), cells, frozenset(numeric))
 
 

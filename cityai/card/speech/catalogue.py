@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +56,19 @@ class Messages:
     exact: dict[str, Message]
     patterns: tuple[Pattern, ...]
     plural: Any
+    _by_ends: dict[tuple[str, str], tuple[Pattern, ...]] = field(default_factory=dict)
+
+    def list_patterns_of(self, text: str) -> tuple[Pattern, ...]:
+        """Return the patterns that may begin and end with a text's letters, in their order."""
+        ends = text[:1], text[-1:]
+        if ends not in self._by_ends:
+            first, last = ("", ends[0]), ("", ends[1])
+            self._by_ends[ends] = tuple(
+                p
+                for p in self.patterns
+                if p.literals[0][:1] in first and p.literals[-1][-1:] in last
+            )
+        return self._by_ends[ends]
 
 
 def find_file(language: str) -> Path:

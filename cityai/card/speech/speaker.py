@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from cityai.card.speech.catalogue import LOCALES, Messages, open_messages
 from cityai.card.speech.extract import COUNT
 from cityai.card.speech.figures import FigureWriter
+from cityai.card.speech.grammar import draw_together
 from cityai.card.speech.patterns import Pattern
 from cityai.card.words import clean_text
 
@@ -181,7 +182,7 @@ class Speaker:
         assert self._messages is not None  # noqa: S101
         lower = f"{text[0].lower()}{text[1:]}"
         for candidate in (text,) if lower == text else (text, lower):
-            for pattern in self._messages.patterns:
+            for pattern in self._messages.list_patterns_of(candidate):
                 counts = self._messages.exact[pattern.key].counts
                 for places in pattern.match(candidate):
                     if counts and not _COUNT.fullmatch(places.get(COUNT, "1")):
@@ -213,7 +214,7 @@ class Speaker:
             n = float(places.get(COUNT, "1").replace(",", ""))
             form = message.forms[self._messages.plural(n)]
         words = {name: s.text for name, s in said.items()}
-        return form.format(**({COUNT: "1"} | words))
+        return draw_together(form.format(**({COUNT: "1"} | words)), self.language)
 
 
 def _mark(text: str) -> str:
