@@ -14,7 +14,7 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.alike import Varied, vary_metrics
-from cityai.assessment.coarsening import choose_steps
+from cityai.assessment.coarsening import choose_steps, find_factors
 from cityai.assessment.gaps import OVERALL, Measures, measure_groups
 from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
@@ -60,7 +60,8 @@ class Audit:
         the outcomes, in the target's unit), `size` (what the figure is a share of), `blocks`,
         `status`, `reason` (a sentence), `more_blocks`, `step`, `reference_step` (of rates that
         count people: both are said in multiples of it, 0 is exactly; the sentence and the verdict
-        follow from what is said). Figures are NaN where suppressed, undefined, or without an
+        follow from what is said), `factor`, `reference_factor` (of a share over a share of need:
+        what makes it follow from them). Figures are NaN where suppressed, undefined, or without an
         interval; the reason says which. The dimension "overall" holds every row.
     dimensions : pandas.DataFrame
         One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
@@ -201,7 +202,8 @@ def audit_scored(
     everyone, single, pairs = safe.everyone, list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]
     steps = choose_steps(views, facts, least)
-    published = Published(steps, bool(facts.events), not everyone.hidden[0])
+    factors = find_factors(views, facts, steps)
+    published = Published(steps, bool(facts.events), not everyone.hidden[0], factors)
     varied = vary_metrics(scored, metrics)
     rows = [
         row
@@ -245,7 +247,7 @@ def _audit_metric(
     limit = spec.limits.get(metric.name, math.nan)
     sizes = count_under(view, facts, metric.denominator)
     least = spec.policy.small_cell
-    said = published.say_measures(measured, view)
+    said = published.say_measures(measured, view, metric.name)
     return [
         published.complete_row(
             _judge_group(view, metric, facts, said, g, limit, least, float(sizes[g])),

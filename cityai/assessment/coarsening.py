@@ -28,6 +28,8 @@ from cityai.assessment.views import Facts, View
 from cityai.columns import EVERYWHERE
 
 UNSAID: Final = math.inf
+OVER_NEED: Final = frozenset({"selection_for_need", "exposure_for_need"})
+"""Shares of a list over shares of need: no shares themselves, and may be more than 1."""
 SMALL_NUMBER: Final = 200
 MOST_UNKNOWNS: Final = 40_000
 """Groups of alike entities x kinds of people beyond which pairs are not said."""
@@ -81,6 +83,47 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
     _refine(said, secrets, np.flatnonzero(mine), least)
     steps = (0.0, *STEPS, UNSAID)
     return {said.keys[i]: steps[said.level[i]] for i in np.flatnonzero((said.level > EXACT) & mine)}
+
+
+def find_factors(
+    views: Sequence[View], facts: Facts, steps: Mapping[tuple[str, str], float]
+) -> dict[tuple[str, str], dict[str, float]]:
+    """Find what a share over a share of need is multiplied by where its rates are said in steps.
+
+    Parameters
+    ----------
+    views, facts
+        As for `choose_steps`.
+    steps : mapping of (str, str) to float
+        What it returned.
+
+    Returns
+    -------
+    dict
+        By dimension and group, by metric: the figure that follows from what is said of the group,
+        over the exact one; infinite where no need is said.
+    """
+    names, factors = facts.cells.names, {}
+    for view in views:
+        held = view.weights.T @ facts.cells.values.sum(axis=0)
+        for group, sums in zip(view.groups, held, strict=True):
+            step = steps.get((view.dimension, group), 0.0)
+            if not 0 < step < UNSAID:
+                continue
+            known = dict(zip(names, sums.tolist(), strict=True))
+            need = _divide(known["outcomes"], known["known"])
+            chosen = _divide(known["selected"], known["decided"])
+            less = _divide(need, snap_rate(need, step))
+            more = _divide(snap_rate(chosen, step), chosen) if chosen else 1.0
+            factors[view.dimension, group] = {
+                "selection_for_need": less * more,
+                "exposure_for_need": less,
+            }
+    return factors
+
+
+def _divide(above: float, below: float) -> float:
+    return above / below if below else math.inf
 
 
 def _choose_line(said: Reader, secret: Secret, least: float) -> int | None:
@@ -151,6 +194,47 @@ def coarsen_figures(
         "gap_low": gap - gap_margin,
         "gap_high": gap + gap_margin,
     }
+
+
+def follow_figures(
+    figures: Mapping[str, float], factor: float, reference_factor: float
+) -> dict[str, float]:
+    """Say the figures of a share over a share of need as they follow from rates said in steps.
+
+    Parameters
+    ----------
+    figures : mapping of str to float
+        As for `coarsen_figures`.
+    factor, reference_factor : float
+        From `find_factors`, of the group and of what it is compared with; 1 is exact.
+
+    Returns
+    -------
+    dict of str to float
+        The same; an interval holds what the exact one held. All NaN where a factor is infinite.
+    """
+    if not math.isfinite(factor * reference_factor):
+        return dict.fromkeys(figures, math.nan)
+    value = figures["value"] * factor
+    beside = figures["reference_value"] * reference_factor
+    moved = abs(value - figures["value"])
+    margin = _raise(moved + (figures["high"] - figures["low"]) / 2)
+    both = moved + abs(beside - figures["reference_value"])
+    gap, gap_margin = value - beside, _raise(both + (figures["gap_high"] - figures["gap_low"]) / 2)
+    return {
+        "value": value,
+        "low": max(value - margin, 0.0),
+        "high": value + margin,
+        "reference_value": beside,
+        "gap": gap,
+        "gap_low": gap - gap_margin,
+        "gap_high": gap + gap_margin,
+    }
+
+
+def _raise(margin: float) -> float:
+    """Say a margin in tenths, upwards."""
+    return math.ceil(10 * margin - 1e-9) / 10 if math.isfinite(margin) else margin
 
 
 def _widen(margin: float, step: float) -> float:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.assessment.coarsening import UNSAID, coarsen_figures
+from cityai.assessment.coarsening import OVER_NEED, UNSAID, coarsen_figures, follow_figures
 from cityai.assessment.gaps import OVERALL, Measures
 from cityai.assessment.metrics import Metric
 from cityai.assessment.views import View
@@ -35,18 +35,26 @@ class Published:
         Whether the rates count people, so that steps matter.
     whole : bool
         Whether the figures of all together may be shown.
+    factors : dict
+        By dimension and group, by metric (`find_factors`).
     """
 
     steps: Mapping[tuple[str, str], float]
     people: bool
     whole: bool
+    factors: Mapping[tuple[str, str], Mapping[str, float]]
 
     def find_step(self, view: View, at: int) -> float:
         """Return a group's step: 0 for exactly, NaN where figures count no people."""
-        key = (EVERYWHERE, EVERYWHERE) if at == OVERALL else (view.dimension, view.groups[at])
-        return self.steps.get(key, 0.0) if self.people else math.nan
+        return self.steps.get(_name_line(view, at), 0.0) if self.people else math.nan
 
-    def say_measures(self, found: Measures, view: View) -> Measures:
+    def find_factor(self, view: View, at: int, metric: str) -> float:
+        """Return what a share over a share of need is multiplied by; NaN for other figures."""
+        if metric not in OVER_NEED:
+            return math.nan
+        return self.factors.get(_name_line(view, at), {}).get(metric, 1.0)
+
+    def say_measures(self, found: Measures, view: View, metric: str) -> Measures:
         """Return the measures as they are said: sentences and verdicts follow from these."""
         whole = (found.reference == OVERALL) & (not self.whole)
         found = replace(found, reference_value=np.where(whole, math.nan, found.reference_value))
@@ -54,8 +62,8 @@ class Published:
             return found
         rows = []
         for g in range(len(view.groups)):
-            step, beside = self._pair_steps(found, view, g)
-            rows.append(coarsen_figures(list_figures(found, g), step, beside))
+            how = self._describe_saying(found, view, g, metric)
+            rows.append(say_figures(list_figures(found, g), how))
         said = {key: np.array([row[key] for row in rows]) for key in rows[0]}
         margin = (said.pop("gap_high") - said.pop("gap_low")) / 2
         return replace(found, gap_margin=margin, **said)
@@ -64,12 +72,13 @@ class Published:
         self, row: dict[str, object], found: Measures, view: View, metric: Metric, g: int
     ) -> dict[str, object]:
         """Put the exact figures beside the verdict, and the steps that they may be said in."""
-        step, beside = self._pair_steps(found, view, g)
-        row = row | {"step": step, "reference_step": beside}
+        row = row | self._describe_saying(found, view, g, metric.name)
+        step = self.find_step(view, g)
+        unsaid = step == UNSAID or math.isinf(self.find_factor(view, g, metric.name))
         if not self.steps or row["status"] == Status.SUPPRESSED.value or view.n[g] <= 0:
             return row
-        if step == UNSAID or (step > 0 and metric.name in SCORES):
-            status = Status.SUPPRESSED if step == UNSAID else Status.NOT_APPLICABLE
+        if unsaid or (step > 0 and metric.name in SCORES):
+            status = Status.SUPPRESSED if unsaid else Status.NOT_APPLICABLE
             nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
             return row | nothing | {"status": status.value, "reason": COARSE}
         exact = list_figures(found, g)
@@ -79,8 +88,38 @@ class Published:
             if math.isfinite(row[key]) and (row["gap"] or not key.startswith("gap"))  # type: ignore[arg-type]
         }
 
-    def _pair_steps(self, found: Measures, view: View, g: int) -> tuple[float, float]:
-        return self.find_step(view, g), self.find_step(view, int(found.reference[g]))
+    def _describe_saying(
+        self, found: Measures, view: View, g: int, metric: str
+    ) -> dict[str, float]:
+        beside = int(found.reference[g])
+        return {
+            "step": self.find_step(view, g),
+            "reference_step": self.find_step(view, beside),
+            "factor": self.find_factor(view, g, metric),
+            "reference_factor": self.find_factor(view, beside, metric),
+        }
+
+
+def _name_line(view: View, at: int) -> tuple[str, str]:
+    return (EVERYWHERE, EVERYWHERE) if at == OVERALL else (view.dimension, view.groups[at])
+
+
+def say_figures(figures: Mapping[str, float], how: Mapping[str, float]) -> Mapping[str, float]:
+    """Say a group's exact figures as finely as they may be said.
+
+    Parameters
+    ----------
+    figures : mapping of str to float
+        `FIGURES` by name.
+    how : mapping of str to float
+        `step`, `reference_step`, `factor` and `reference_factor`, as a row of the audit has them.
+    """
+    step, beside = how["step"] or 0.0, how["reference_step"] or 0.0
+    if not step > 0 and not beside > 0:
+        return figures
+    if not math.isnan(how["factor"]):
+        return follow_figures(figures, how["factor"], how["reference_factor"])
+    return coarsen_figures(figures, step, beside)
 
 
 def list_figures(found: Measures, g: int) -> dict[str, float]:

@@ -6,7 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cityai.assessment.coarsening import choose_steps, coarsen_figures, round_number, snap_rate
+from cityai.assessment.coarsening import (
+    choose_steps,
+    coarsen_figures,
+    find_factors,
+    follow_figures,
+    round_number,
+)
+from cityai.assessment.reader import list_said, snap_rate
 from cityai.assessment.statistics import Cells
 from cityai.assessment.views import View
 
@@ -14,8 +21,8 @@ K = 11.0
 NAMES = ("n", "decided", "selected", "known", "outcomes", "negatives_known", "tp", "fp", "tn", "fn")
 
 
-def choose(counts: dict[str, tuple[int, int, int, int]]) -> dict[tuple[str, str], float]:
-    """Choose steps for hard groups of given tp, fp, tn, fn, shown beside the whole."""
+def gather(counts: dict[str, tuple[int, int, int, int]]):
+    """Gather hard groups of given tp, fp, tn, fn, shown beside the whole."""
     rows = []
     for tp, fp, tn, fn in counts.values():
         n = tp + fp + tn + fn
@@ -24,7 +31,11 @@ def choose(counts: dict[str, tuple[int, int, int, int]]) -> dict[tuple[str, str]
     facts = SimpleNamespace(cells=Cells(sums[None], NAMES), events=("outcomes",))
     views = [make_view("overall", ("overall",), np.ones((len(counts), 1)), sums[:, 0])]
     views.append(make_view("group", tuple(counts), np.eye(len(counts)), sums[:, 0]))
-    return choose_steps(views, facts, K)  # type: ignore[arg-type]
+    return views, facts
+
+
+def choose(counts: dict[str, tuple[int, int, int, int]]) -> dict[tuple[str, str], float]:
+    return choose_steps(*gather(counts), K)
 
 
 def make_view(name: str, groups: tuple[str, ...], weights: np.ndarray, n: np.ndarray) -> View:
@@ -67,3 +78,51 @@ def test_what_follows_from_others_follows_from_what_is_said() -> None:
 
 def test_few_people_are_said_in_tens() -> None:
     assert [round_number(n) for n in (63, 199, 200.4)] == [60, 200, 200]
+
+
+FIVE = {
+    "a": (240, 1217, 717, 70),
+    "b": (129, 582, 388, 42),
+    "c": (131, 507, 312, 40),
+    "d": (73, 337, 164, 19),
+    "not recorded": (11, 53, 14, 2),
+}
+
+
+def test_a_group_with_few_hides_no_other():
+    """Every group but the small one is still said, in steps of at most a twentieth."""
+    steps = choose(FIVE)
+    assert math.isinf(steps["group", "not recorded"])
+    others = [steps.get(("group", group), 0.0) for group in "abcd"]
+    assert max(others) <= 0.05
+    assert 0.0 in others
+
+
+def test_no_line_could_be_said_more_finely():
+    views, facts = gather(FIVE)
+    steps, said = choose_steps(views, facts, K), list_said(views, facts)
+    levels = [0.0, 0.02, 0.05, 0.1, 0.2, math.inf]
+    said.level[:] = [levels.index(steps.get(key, 0.0)) for key in said.keys]
+    assert all(said.find_width(secret, K)[0] >= K - 1e-4 for secret in said.find_secrets(K))
+    for line in np.flatnonzero(said.level):
+        said.level[line] -= 1
+        assert min(said.find_width(secret, K)[0] for secret in said.find_secrets(K)) < K
+        said.level[line] += 1
+
+
+def test_a_share_over_need_follows_from_the_rates_that_are_said():
+    counts = {"a": (300, 200, 900, 100), "c": (33, 27, 30, 10)}
+    views, facts = gather(counts)
+    factors = find_factors(views, facts, {("group", "c"): 0.2})["group", "c"]
+    # 60 of 100 selected (said: 60 %), 43 with the outcome (said: 40 %).
+    assert factors["exposure_for_need"] == pytest.approx(0.43 / 0.4)
+    assert factors["selection_for_need"] == pytest.approx(0.43 / 0.4)
+    exact = {"value": 1.2, "low": 0.9, "high": 1.5, "reference_value": 1.0}
+    exact |= {"gap": 0.2, "gap_low": -0.2, "gap_high": 0.6}
+    said = follow_figures(exact, factors["selection_for_need"], 1.0)
+    assert said["value"] == pytest.approx(1.29)  # more than 1, and not cut there
+    assert said["low"] <= 0.9
+    assert said["high"] >= 1.5
+    assert said["gap_low"] <= -0.2
+    assert said["gap_high"] >= 0.6
+    assert all(math.isnan(v) for v in follow_figures(exact, math.inf, 1.0).values())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cityai.assessment.coarsening import coarsen_figures, round_number
-from cityai.assessment.published import FIGURES
+from cityai.assessment.coarsening import round_number
+from cityai.assessment.published import FIGURES, say_figures
 from cityai.card.draft import sentences
 from cityai.card.draft.annexed import draft_annex
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
@@ -94,7 +94,7 @@ def _make_result(
         else sizes.get((row["dimension"], reference, row["metric"]))
     )
 
-    figures = say_figures(row)
+    figures = take_figures(row)
 
     def figure(name: str, count: float | None = own) -> float | None:
         return None if hide else round_figure(figures[name], unit, count)
@@ -123,11 +123,13 @@ def _make_result(
     )
 
 
-def say_figures(row: Mapping[Hashable, Any]) -> dict[str, float]:
+def take_figures(row: Mapping[Hashable, Any]) -> Mapping[str, float]:
     """Return a row's figures as finely as they may be said: rates that count people in steps."""
     figures = {name: float(row.get(name, math.nan)) for name in FIGURES}
-    step, beside = (as_number(row.get(name)) or 0.0 for name in ("step", "reference_step"))
-    return coarsen_figures(figures, step, beside) if step or beside else figures
+    how = {name: as_number(row.get(name)) or 0.0 for name in ("step", "reference_step")}
+    for name in ("factor", "reference_factor"):
+        how[name] = float(row.get(name, math.nan))
+    return say_figures(figures, how)
 
 
 def say_number(row: Mapping[Hashable, Any]) -> int:

@@ -10,7 +10,7 @@ from cityai.assessment.metrics import Metric
 from cityai.assessment.sentences import tell_value
 from cityai.assessment.shares import CODE as REPRESENTATION
 from cityai.card.draft import described
-from cityai.card.draft.audited import draft_fairness, say_figures, say_number
+from cityai.card.draft.audited import draft_fairness, say_number, take_figures
 from cityai.card.draft.evaluated import as_text, unit_of
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
@@ -208,7 +208,7 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
         )
         for row in overall.to_dict("records")
         for size in [find_size(row["metric"], row["n"], row["size"])]
-        for figures in [say_figures(row)]
+        for figures in [take_figures(row)]
     )
     known = {m.name: m for m in handed.metrics}
     told = tuple(

@@ -23,12 +23,11 @@ from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.case_groups import CaseGroups
+    from cityai.card.record.measured import GroupResult
 
 Floats = npt.NDArray[np.float64]
 
 FORECAST: Final = "forecast"
-COARSE_STEPS: Final = (0.02, 0.05, 0.1, 0.2)
-"""Steps that rates of small groups are said in; the card made again is held to the exact one."""
 DAY: Final = np.timedelta64(1, "D")
 
 
@@ -108,15 +107,23 @@ def _claim_groups(
         counted = float(weight @ top) / base if base > 0 else math.nan
         decimals = _find_decimals(result.value, counted)
         claim = Claim(f"fairness.results[{i}].value", result.value, counted, decimals)
-        if not claim.holds and math.isfinite(counted):
-            claim = replace(claim, counted=_say_coarsely(result.value, counted))
+        if result.step and math.isfinite(counted):
+            rates = [float(weight @ what) / float(weight.sum()) for what in (truth, chosen)]
+            claim = replace(claim, counted=_say_in_steps(result, counted, *rates))
         yield claim
 
 
-def _say_coarsely(printed: float, counted: float) -> float:
-    """Say a rate in the step that it was printed in, where a small count hangs on it."""
-    said = [round(counted / step) * step for step in COARSE_STEPS]
-    return next((value for value in said if abs(value - printed) < 1e-9), counted)
+def _say_in_steps(result: GroupResult, counted: float, need: float, chosen: float) -> float:
+    """Say a rate in its step; a share over a share of need as the two rates in steps say it."""
+    step = result.step or 0.0
+
+    def say(rate: float) -> float:
+        return min(round(rate / step), round(1 / step)) * step
+
+    if not result.metric.endswith("_for_need"):
+        return say(counted)
+    more = say(chosen) / chosen if result.metric == "selection_for_need" and chosen else 1.0
+    return counted * more * need / say(need) if say(need) else math.nan
 
 
 def _find_decimals(printed: float, counted: float) -> int:
