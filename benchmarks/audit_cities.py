@@ -108,7 +108,7 @@ class Panel:
 
 
 def draw_panels(
-    rng: np.random.Generator, periods: int, panels: int, shape: Shape
+    rng: np.random.Generator, periods: int, panels: int, shape: Shape, *, by_area: bool = False
 ) -> Iterator[Panel]:
     """Draw cities and what happens in them; the truth of each has the whole last: (G + 1, K)."""
     world, p, areas, groups = make_world(shape.tail, shape.still), panels, shape.areas, shape.groups
@@ -123,6 +123,7 @@ def draw_panels(
     noise = _draw_noise(rng, (p, periods, areas), shape.tail)
     y = size[:, None, :] * np.exp(noise if shape.still else noise + common + own)
     fixed = shape.infers == CITY
+    summed = fixed and not by_area
     everyone = np.concatenate([member, np.ones((p, areas, 1))], axis=2)
     sums, truths = [], []
     for bias, spread in zip(biases, (shape.spread, shape.spread + 0.05), strict=True):
@@ -130,7 +131,7 @@ def draw_panels(
         inside = (np.abs(np.log(y / forecast)) < REACH).astype(float)
         columns = [np.maximum(y - forecast, 0), y, np.abs(y - forecast), inside, np.ones_like(y)]
         # Where areas are fixed only the groups' sums count; where they are drawn, each area's do.
-        sums.append(np.stack([c @ member if fixed else c for c in columns], axis=-1))
+        sums.append(np.stack([c @ member if summed else c for c in columns], axis=-1))
         long_run = world.expect(bias)
         long_run[..., :3] *= size[..., None]
         truth = everyone.transpose(0, 2, 1) @ long_run
@@ -144,7 +145,7 @@ def draw_panels(
         yield Panel(
             Cells(sums[0][i], NAMES),
             Cells(sums[1][i], NAMES),
-            np.eye(groups) if fixed else member[i],
+            np.eye(groups) if summed else member[i],
             truths[0][i],
             truths[1][i],
         )

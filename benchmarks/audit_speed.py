@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from audit_coverage import NAMES as CELL_NAMES
-from audit_coverage import UNDER, Shape, draw_cells, draw_city, find_truth
+from audit_cities import NAMES as CELL_NAMES
+from audit_cities import OTHERS, Shape, draw_panels
 from matplotlib.figure import Figure
 
 from cityai.assessment.alike import Varied, find_parts, take_together
@@ -35,6 +35,7 @@ TIMED = 3
 SIX = ("wape", "mae", "rmse", "bias", "under_forecast_share", "over_forecast_share")
 NAMES = ("n", "y", "excess", "abs_error", "squared_error", "under", "over", "spare")
 BLOCKS = 26
+UNDER = next(m for m in METRICS if m.name == "under_forecast_share")
 PANELS, RESAMPLES = 60, 60
 """Panels on which coverage is counted, and fairlearn's replicates on each."""
 
@@ -171,23 +172,17 @@ def cover_both(shape: Shape, periods: int) -> str:
         own = np.asarray(group) == of
         return float(short[own].sum() / y[own].sum() - short.sum() / y.sum())
 
-    for _ in range(PANELS):
-        city = draw_city(rng, shape)
-        equal = shape.infers != "this city"
-        true = np.zeros(shape.groups)
-        if not equal:
-            level = compute_ratio(find_truth(rng, city, shape), CELL_NAMES, UNDER)
-            true = level[:-1] - level[-1]
-        cells = draw_cells(rng, city, periods, shape)
-        weights = np.eye(shape.groups)[city.group]
+    for panel in draw_panels(rng, periods, PANELS, shape, by_area=True):
+        level = compute_ratio(panel.truth, CELL_NAMES, UNDER)
+        true = level[:-1] - level[-1]
         for g in range(shape.groups):
             one = np.arange(shape.groups) == g
-            found = measure_groups(cells, weights, UNDER, design, "overall", one)
+            found = measure_groups(panel.cells, panel.weights, UNDER, design, "overall", one)
             shown += bool(np.isfinite(found.gap_margin[g]))
             held["ours"] += bool(abs(found.gap[g] - true[g]) <= found.gap_margin[g])
-        y = cells.values[..., CELL_NAMES.index("y")].ravel()
-        p = y - cells.values[..., CELL_NAMES.index("under")].ravel()
-        group = np.tile(city.group, periods)
+        y = panel.cells.values[..., CELL_NAMES.index("y")].ravel()
+        p = y - panel.cells.values[..., CELL_NAMES.index("under")].ravel()
+        group = np.tile(panel.weights.argmax(axis=1), periods)
         frame = MetricFrame(
             metrics={f"g{g}": partial(gap, of=g) for g in range(shape.groups)},
             y_true=y,
@@ -252,7 +247,7 @@ def main() -> None:
     )
     for label, shape in (
         ("this city, places fixed", Shape(shared=0.5)),
-        ("others like these, 60 equal areas", Shape(infers="others like these", skew=0.3)),
+        ("others like these, 200 like areas", Shape(infers=OTHERS, areas=200, icc=0.3, skew=0.3)),
     ):
         print(f"  {label:40}{cover_both(shape, 13)}")
     draw_growth(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cityai.card.diff.facts import DIMENSIONS, GROUPS_OF
+from cityai.card.metric_words import METRICS
 from cityai.card.record import CardRecord
 from cityai.card.words import name_one
 from cityai.columns import ENTITY
@@ -32,10 +33,15 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(entry.label for entry in record.model.inputs),
         *(column for data in record.data for column in data.columns),
         *(data.name for data in record.data),
+        *METRICS,
+        *record.publication.table_schema,
+        *record.publication.table_schema.values(),
     }
     for dimension in record.fairness.dimensions:
         found |= {dimension.label, dimension.name, *(group.name for group in dimension.groups)}
         found |= {f"{dimension.label[:1].lower()}{dimension.label[1:]}"}
+    for method in record.model.baselines:
+        found |= {method.label, f"{method.label[:1].upper()}{method.label[1:]}"}
     if record.eval.ranked is not None:
         found |= {record.eval.ranked.cases, record.eval.ranked.outcome}
     options = record.fairness.options
