@@ -201,7 +201,7 @@ def _list_lines(
         behind = count_behind(amount.sum(axis=0), view.weights)
         for g, group in enumerate(view.groups):
             parts = np.broadcast_to(view.weights[:, g], amount.shape)
-            few = 0 < behind[g] < least or view.residents.get(group, np.inf) < least
+            few = 0 < behind[g] < least or _has_few_residents(view, g, least)
             add(view.dimension, group, parts, bool(view.hidden[g]), bool(view.hidden[g] and few))
         if not by_fold or view.dimension not in safe.folds:
             continue
@@ -219,6 +219,12 @@ def _list_lines(
             own = bool(0 < (parts * amount).sum() < least)
             add(f"{PLACE}{kind}", str(label), parts, own or (kind, str(label)) in gone, own)
     return _Release(tuple(lines), np.array(hidden), np.array(secret))
+
+
+def _has_few_residents(view: View, g: int, least: float) -> bool:
+    """Tell whether all that happens in whole areas happens to few people."""
+    whole = bool(np.isin(view.weights[:, g], (0.0, 1.0)).all())
+    return whole and view.residents.get(view.groups[g], np.inf) < least
 
 
 def _apply(safe: Protection, facts: Facts, lines: Sequence[Line], hidden: np.ndarray) -> Protection:

@@ -9,7 +9,7 @@ was not); what is printed, rates and rounded shares, tells less.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
@@ -21,6 +21,8 @@ from scipy.sparse import csr_array
 SLACK = 1e-6
 LARGE: Final = 100_000
 """Lines x atoms from which more than one line may be hidden at once."""
+MOST_SOLVED: Final = 600
+"""Linear programmes that are spent on showing lines again."""
 UP: Final = 1.0
 DOWN: Final = -1.0
 
@@ -62,7 +64,8 @@ def protect_release(
     secret : numpy.ndarray
         (L,) bool: those that nobody may work out; they are not shown either.
     least : float
-        The policy's threshold: what is shown must leave each secret a range this wide.
+        The policy's threshold: what is shown must leave each secret a range this wide, times the
+        largest part that an atom has in it: of a tenth of each area, that of a tenth as many.
 
     Returns
     -------
@@ -76,23 +79,24 @@ def protect_release(
     still does, and one solution settles many secrets (`_Seen`); and an end of a range on which the
     line had no price stays where it was (its dual solution still holds), and is not solved again.
     In large tables twice as many are hidden at once where one more did not widen the range.
-    An empty line holds nobody and is never hidden.
+    An empty line holds nobody and is never hidden. What was hidden on the way and need not be is
+    shown again, the largest lines first (`_show_again`).
     """
     known = _gather(lines, amounts)
-    hidden = hidden | secret
+    fixed = hidden = hidden | secret
     secrets, large = np.flatnonzero(secret), known.matrix.size > LARGE
     hidden = _hide_dependent(known, hidden, secrets)
     seen = _see_together(known, hidden, secrets)
     for i in secrets.tolist():
         ends: dict[tuple[int, float], _End] = {}
-        at_once, before = 1, -1.0
-        while seen.find_width(i) < least - SLACK:
+        at_once, before, need = 1, -1.0, known.find_need(i, least)
+        while seen.find_width(i) < need - SLACK:
             for part, way in product(range(len(known.amounts)), (UP, DOWN)):
-                if (part, way) not in ends and seen.find_width(i) < least - SLACK:
+                if (part, way) not in ends and seen.find_width(i) < need - SLACK:
                     ends[part, way] = _find_end(known, hidden, known.matrix[i], part, way)
                     seen = seen.add_end(known, ends[part, way], part, way, i)
             width = seen.find_width(i)
-            if width >= least - SLACK:
+            if width >= need - SLACK:
                 break
             prices = np.sum([end.prices for end in ends.values()], axis=0)
             stuck, before = large and width <= before + SLACK, width
@@ -102,7 +106,7 @@ def protect_release(
                 break
             hidden[more] = True
             ends = {key: end for key, end in ends.items() if (end.prices[more] <= 0).all()}
-    return hidden
+    return _show_again(known, hidden, fixed, secrets, least)
 
 
 def find_ranges(lines: Sequence[Line], amounts: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -130,6 +134,10 @@ class _Known:
     matrix: np.ndarray
     amounts: np.ndarray
     held: np.ndarray
+
+    def find_need(self, line: int, least: float) -> float:
+        """Return how far a secret must be left open."""
+        return least * float(self.matrix[line].max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,74 @@ def _see_together(known: _Known, hidden: np.ndarray, secrets: np.ndarray) -> _Se
     for part, way in product(range(len(known.amounts)), (UP, DOWN)):
         seen = seen.add_end(known, _find_end(known, hidden, aim, part, way), part, way, None)
     return seen
+
+
+def _show_again(
+    known: _Known, hidden: np.ndarray, fixed: np.ndarray, secrets: np.ndarray, least: float
+) -> np.ndarray:
+    """Show lines again as long as every secret stays as open as it must be, or as it can be.
+
+    Lines are taken in halves, and halves of these, from the largest lines down. It ends after a
+    number of linear programmes; what is hidden by then stays so.
+    """
+    more = np.flatnonzero(hidden & ~fixed)
+    if not len(more) or not len(secrets):
+        return hidden
+    witnesses = _Witnesses(known, hidden.copy(), secrets, least)
+    chunks = [more[np.argsort(-known.held[more], kind="stable")]]
+    while chunks and witnesses.solved < MOST_SOLVED:
+        chunk = chunks.pop()
+        if not witnesses.show(chunk) and len(chunk) > 1:
+            middle = (len(chunk) + 1) // 2
+            chunks += [chunk[middle:], chunk[:middle]]
+    return witnesses.hidden
+
+
+class _Witnesses:
+    """For each secret and part the solutions in which it is largest and smallest."""
+
+    def __init__(self, known: _Known, hidden: np.ndarray, secrets: np.ndarray, least: float):
+        self.known, self.hidden, self.solved = known, hidden, 0
+        self.truth = known.amounts @ known.matrix.T
+        keys = list(product(range(len(known.amounts)), (UP, DOWN)))
+        self.ends = {
+            i: {key: self._solve(hidden, i, *key) for key in keys} for i in secrets.tolist()
+        }
+        self.need = {
+            i: min(_measure_width(ends), known.find_need(i, least)) for i, ends in self.ends.items()
+        }
+
+    def show(self, chunk: np.ndarray) -> bool:
+        """Show lines if that leaves every secret open; tell whether it did."""
+        trial = self.hidden.copy()
+        trial[chunk] = False
+        found = {}
+        for i, ends in self.ends.items():
+            new = {
+                key: end if self._agrees(end, chunk, key[0]) else self._solve(trial, i, *key)
+                for key, end in ends.items()
+            }
+            if _measure_width(new) < self.need[i] - SLACK:
+                # Asked first next time: what fails once fails often.
+                self.ends = {i: ends, **self.ends}
+                return False
+            found[i] = new
+        self.hidden, self.ends = trial, found
+        return True
+
+    def _agrees(self, end: _End, chunk: np.ndarray, part: int) -> bool:
+        if end.point is None:
+            return False
+        off = np.abs(self.known.matrix[chunk] @ end.point - self.truth[part, chunk])
+        return bool((off <= SLACK * np.maximum(1.0, self.truth[part, chunk])).all())
+
+    def _solve(self, hidden: np.ndarray, line: int, part: int, way: float) -> _End:
+        self.solved += 1
+        return _find_end(self.known, hidden, self.known.matrix[line], part, way)
+
+
+def _measure_width(ends: Mapping[tuple[int, float], _End]) -> float:
+    return sum(way * end.value for (_, way), end in ends.items())
 
 
 def _choose_lines(

@@ -149,6 +149,22 @@ def test_a_group_with_few_residents_is_suppressed(
     assert pick(audit, "zone", "north", "mae").status == Status.SUPPRESSED
 
 
+def test_few_residents_of_an_average_hide_no_other_group(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    """Shares of residents are public, and say nothing of the few: nobody is protected by more."""
+    rare = np.where(np.arange(20) < 3, 0.001, 0.0)
+    shares = pd.DataFrame({"rare": rare, "others": 0.3 - rare, "most": 0.7}, index=list(zones()))
+    origin = make_membership(
+        weights=shares, dimension="origin", residents={"rare": 4.0, "others": 900.0, "most": 2000.0}
+    )
+    audit = audit_predictions(make_predictions(), [origin, make_membership(zones())], make_spec())
+    assert pick(audit, "origin", "rare", "mae").status == Status.SUPPRESSED
+    for group in ("north", "south"):
+        assert pick(audit, "zone", group, "mae").status != Status.SUPPRESSED
+    assert pick(audit, "origin", "most", "mae").status != Status.SUPPRESSED
+
+
 def test_undefined_is_not_applicable_with_its_reason(
     make_predictions: Make, make_membership: Make, make_spec: Make
 ) -> None:

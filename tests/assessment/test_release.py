@@ -70,3 +70,25 @@ def test_nothing_small_hides_nothing() -> None:
     lines, amounts, small = build_lines(np.random.default_rng(0))
     nothing = np.zeros_like(small)
     assert not protect_release(lines, amounts + 100, nothing, nothing, K).any()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_line_is_hidden_for_nothing(seed: int) -> None:
+    """Showing any line again that was hidden on the way would open a secret."""
+    lines, amounts, small = build_lines(np.random.default_rng(seed))
+    hidden = protect_release(lines, amounts, np.zeros_like(small), small, K)
+    for line in np.flatnonzero(hidden & ~small):
+        trial = hidden.copy()
+        trial[line] = False
+        assert find_ranges(lines, amounts, trial)[small].min() < K
+
+
+def test_a_small_part_of_each_area_is_left_as_open_as_it_can_be() -> None:
+    """A tenth of few events in one area: a range of a tenth of the threshold, not of all of it."""
+    amounts = np.array([9.0, 40.0, 50.0, 30.0])
+    parts = [np.array([0.1, 0, 0, 0]), *np.eye(4), np.ones(4)]
+    lines = [Line("t", str(i), p) for i, p in enumerate(parts)]
+    small = np.array([True, True, False, False, False, False])
+    hidden = protect_release(lines, amounts, np.zeros_like(small), small, K)
+    assert find_ranges(lines, amounts, hidden)[small] == pytest.approx([3.9, 39.0])
+    assert hidden.tolist() == [True, True, False, False, True, False]
