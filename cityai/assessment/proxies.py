@@ -35,7 +35,7 @@ DEALS = 199
 FEWEST_DEALS = 99
 MOST_CELLS = 20_000_000
 SEED = 20260101
-MOST_ENTITIES = 1_500
+MOST_ENTITIES = 4_000
 """Of more entities so many are drawn, the same ones every time."""
 LEAST_ENTITIES = 30
 """Fewer entities with a known group give no figure."""
@@ -221,7 +221,7 @@ def recover_groups(
         the fit did not see), and its interval (entities vary).
     """
     n = len(groups)
-    missed, spread = (part[:, 0] for part in _cross_fit(features, groups[None]))
+    missed, spread = _cross_fit(features, groups)
     ratio = missed.sum() / spread.sum()
     influence = ((missed - ratio * spread) / spread.sum())[:, None]
     freedom = count_effective(spread[:, None]) - 1
@@ -236,33 +236,77 @@ def _find_chance(parts: Sequence[np.ndarray], groups: np.ndarray, confidence: fl
     deals = int(np.clip(MOST_CELLS // max(groups.size, 1), FEWEST_DEALS, DEALS))
     rng = np.random.default_rng(SEED + 1)
     dealt = np.stack([groups[rng.permutation(len(groups))] for _ in range(deals)])
-    most = np.full(deals, -np.inf)
-    for part in parts:
-        missed, spread = _cross_fit(part, dealt)
-        most = np.maximum(most, 1 - missed.sum(axis=0) / spread.sum(axis=0))
     # With the real deal among them, so many may be larger that chance alone stays within bounds.
     allowed = math.floor((1 - confidence) * (deals + 1))
+    most = recover_dealt(parts, dealt).max(axis=0)
     return float(np.sort(most)[::-1][max(allowed - 1, 0)])
 
 
-def _cross_fit(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Predict (P, E, G) groups from (E, F) features: squared errors (E, P) of fit and average."""
-    n = groups.shape[1]
+def recover_dealt(parts: Sequence[np.ndarray], dealt: np.ndarray) -> np.ndarray:
+    """Recover groups that were dealt out often, by each feature.
+
+    Parameters
+    ----------
+    parts : sequence of numpy.ndarray
+        K features (E, F); the last holds all columns of the others, in their order.
+    dealt : numpy.ndarray
+        (P, E, G) parts of each deal.
+
+    Returns
+    -------
+    numpy.ndarray
+        (K, P) share recovered, as `recover_groups` has it.
+
+    Notes
+    -----
+    The squared errors of a fit are sums of products of features and groups, which all features
+    and deals need together: two products of matrices a fold, and small systems after that.
+    """
+    deals, n, groups = dealt.shape
+    ends = np.cumsum([part.shape[1] for part in parts[:-1]])
+    columns = [np.arange(e - p.shape[1], e) for p, e in zip(parts[:-1], ends, strict=True)]
+    columns.append(np.arange(parts[-1].shape[1]))
+    flat = dealt.transpose(1, 0, 2).reshape(n, deals * groups)
+    missed, spread = np.zeros((len(parts), deals * groups)), np.zeros(deals * groups)
+    for test in _list_folds(n):
+        train, ahead = _scale_features(parts[-1][~test], parts[-1][test])
+        mean = flat[~test].mean(axis=0)
+        apart, aside = flat[~test] - mean, flat[test] - mean
+        inner, outer = train.T @ train, ahead.T @ ahead
+        learnt, seen = train.T @ apart, ahead.T @ aside
+        total = (aside**2).sum(axis=0)
+        spread += total
+        for k, own in enumerate(columns):
+            square = np.ix_(own, own)
+            slope = np.linalg.solve(_pull(inner[square]), learnt[own])
+            fit = (slope * (outer[square] @ slope)).sum(axis=0)
+            missed[k] += total - 2 * (slope * seen[own]).sum(axis=0) + fit
+    shape = (-1, deals, groups)
+    whole = spread.reshape(shape).sum(axis=2)
+    shares: np.ndarray = 1 - missed.reshape(shape).sum(axis=2) / whole
+    return shares
+
+
+def _list_folds(n: int) -> list[np.ndarray]:
     fold = np.random.default_rng(SEED).permutation(n) % FOLDS
-    missed, spread = np.zeros((n, len(groups))), np.zeros((n, len(groups)))
-    for k in range(FOLDS):
-        test = fold == k
+    return [fold == k for k in range(FOLDS)]
+
+
+def _pull(inner: np.ndarray) -> np.ndarray:
+    """Pull to zero as strongly as one more row for every feature."""
+    pulled: np.ndarray = inner + max(len(inner), 1) * np.eye(len(inner))
+    return pulled
+
+
+def _cross_fit(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Predict (E, G) groups from (E, F) features: squared errors (E,) of fit and average."""
+    missed, spread = np.zeros(len(groups)), np.zeros(len(groups))
+    for test in _list_folds(len(groups)):
         train, ahead = _scale_features(features[~test], features[test])
-        mean = groups[:, ~test].mean(axis=1, keepdims=True)
-        # As strong a pull to zero as one more row for every feature.
-        inner = train.T @ train + max(train.shape[1], 1) * np.eye(train.shape[1])
-        slope = np.linalg.solve(inner, train.T)
-        apart = groups - mean
-        # One product for all deals: entities x (deals, groups).
-        flat = apart.transpose(1, 0, 2).reshape(n, -1)
-        left = flat[test] - ahead @ (slope @ flat[~test])
-        missed[test] = (left**2).reshape(test.sum(), len(groups), -1).sum(axis=2)
-        spread[test] = (flat[test] ** 2).reshape(test.sum(), len(groups), -1).sum(axis=2)
+        apart = groups - groups[~test].mean(axis=0)
+        slope = np.linalg.solve(_pull(train.T @ train), train.T @ apart[~test])
+        missed[test] = ((apart[test] - ahead @ slope) ** 2).sum(axis=1)
+        spread[test] = (apart[test] ** 2).sum(axis=1)
     return missed, spread
 
 

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.proxies import TOGETHER, Proxies, find_proxies
+from cityai.assessment.proxies import (
+    TOGETHER,
+    Proxies,
+    find_proxies,
+    recover_dealt,
+    recover_groups,
+)
 from cityai.data.groups import Membership
 from cityai.data.rows import Rows
 from cityai.findings import Status
@@ -123,3 +129,16 @@ def test_a_category_counts_as_one_feature(make_membership: Callable) -> None:
     table = found.table.set_index("feature")
     assert table.loc["kind", "verdict"] == "found"
     assert table.loc["kind", "recovered"] > 0.9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dealt_groups_are_recovered_as_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    single = [rng.normal(size=(40, width)) for width in (1, 3, 1)]
+    single[1][rng.random((40, 3)) < 0.1] = np.nan
+    parts = [*single, np.column_stack(single)]
+    dealt = rng.dirichlet(np.ones(3), (7, 40))
+    found = recover_dealt(parts, dealt)
+    for k, part in enumerate(parts):
+        for p, groups in enumerate(dealt):
+            assert found[k, p] == pytest.approx(recover_groups(part, groups, 0.95)[0], abs=1e-10)
