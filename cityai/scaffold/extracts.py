@@ -7,6 +7,7 @@ Nothing is planted but ordinary life: levels, seasons, weekdays, slow growth, la
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ SECTORS: Final = ("women", "men", "youth", "families")
 Floats = np.ndarray
 
 
+@cache
 def draw_extract(template: str) -> bytes:
     """Return a template's invented table as CSV.
 
