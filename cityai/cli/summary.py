@@ -195,7 +195,7 @@ VERDICTS = (
     (Status.FAIL, "beyond a limit"),
     (Status.NOT_ENOUGH, "not enough evidence"),
     (Status.PASS, "within"),
-    (Status.SUPPRESSED, "too few to show"),
+    (Status.SUPPRESSED, "not shown"),
 )
 """Verdicts of a group, the gravest first, in words."""
 
