@@ -25,14 +25,13 @@ from cityai.spec.record import SpecRecord
 from cityai.spec.risk import RiskSpec
 from cityai.spec.risk_names import check_risk
 from cityai.spec.words import WordsSpec
-from cityai.spec.yaml import Document, Location, read_yaml
+from cityai.spec.yaml import QUOTE, Document, Location, read_yaml
 
 CONFIGS = "configs"
 STATE = ".cityai"
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
 
 _ABSENT = object()
-_QUOTE: Final = "put quotes around a text that holds a colon, or a comma inside braces"
 
 RecordT = TypeVar("RecordT", bound=SpecRecord)
 SpecT_co = TypeVar("SpecT_co", bound=AskedSpec, default=ProjectSpec, covariant=True)
@@ -271,7 +270,7 @@ def _describe(
             known = _known_keys(model, at[:-1])
             hint = suggest_name(str(at[-1]), known)
             if " " in str(at[-1]):
-                hint = _QUOTE
+                hint = QUOTE
             messages.append(f"{where}: the key '{name}' is not known\n  next: {hint}")
         elif problem["type"] == "missing":
             messages.append(f"{where}: the key '{name}' is missing")
@@ -280,7 +279,7 @@ def _describe(
             given = problem.get("input")
             shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
             cut = problem["type"] == "string_type" and isinstance(given, dict)
-            hint = f"\n  next: {_QUOTE}" if cut else ""
+            hint = f"\n  next: {QUOTE}" if cut else ""
             messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}{hint}")
     return "\n".join(dict.fromkeys(messages))
 

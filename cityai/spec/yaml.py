@@ -8,18 +8,22 @@ from datetime import date
 from pathlib import Path
 
 from ruamel.yaml import YAML, MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 from ruamel.yaml.reader import ReaderError
 
 from cityai.errors import SpecError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
+MAX_DIGITS = 40
+QUOTE = "put quotes around a text that holds a colon, or a comma inside braces"
 
 Key = str | int
 Location = tuple[Key, ...]
 Value = None | bool | int | float | str | date | list["Value"] | dict[str, "Value"]
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER_WITH_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?")
 
 
@@ -67,7 +71,11 @@ def read_yaml(path: Path) -> Document:
 
 def _read_text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        # A pipe or a device would be waited for without end.
+        if path.exists() and not path.is_file():
+            raise SpecError("this is no file", where=str(path), expected="a specification file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError(
             "there is no such file",
@@ -79,7 +87,9 @@ def _read_text(path: Path) -> str:
         raise SpecError(f"cannot be read: {error.strerror}", where=str(path)) from None
     if len(raw) > MAX_BYTES:
         raise SpecError(
-            f"the file has {len(raw):,} bytes", where=str(path), expected=f"under {MAX_BYTES:,}"
+            f"the file has {path.stat().st_size:,} bytes",
+            where=str(path),
+            expected=f"at most {MAX_BYTES:,}",
         )
     try:
         return raw.decode("utf-8-sig")
@@ -94,25 +104,22 @@ def _read_text(path: Path) -> str:
 
 
 def _compose(path: Path, text: str) -> Node | None:
-    loader = YAML(typ="safe", pure=True)
+    depth = 0
     try:
-        for event in loader.parse(text):
-            if type(event).__name__ == "AliasEvent" or getattr(event, "anchor", None):
-                mark = event.start_mark
-                raise SpecError(
-                    "anchors and aliases are not read",
-                    where=f"{path}:{mark.line + 1}:{mark.column + 1}",
-                    expected="each value written where it belongs",
-                    next_step="copy the value, or use a preset with `use:`",
-                )
+        # The events come one by one: what is too deep is met before it is built.
+        for event in YAML(typ="safe", pure=True).parse(text):
+            depth += isinstance(event, CollectionStartEvent)
+            depth -= isinstance(event, CollectionEndEvent)
+            _check_event(event, depth, path)
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+        colon = error.problem == "mapping values are not allowed here"
         raise SpecError(
             f"is not valid YAML: {error.problem or error.context}",
-            where=f"{path}{at}",
+            where=str(path) if mark is None else _place(path, mark),
             expected="one `key: value` a line, indented with spaces",
+            next_step=QUOTE if colon else "",
         ) from None
     except (ReaderError, YAMLError) as error:
         raise SpecError(
@@ -121,10 +128,32 @@ def _compose(path: Path, text: str) -> Node | None:
     return node
 
 
+def _check_event(event: Event, depth: int, path: Path) -> None:
+    where = _place(path, event.start_mark)
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        raise SpecError(
+            "anchors and aliases are not read",
+            where=where,
+            expected="each value written where it belongs",
+            next_step="copy the value, or use a preset with `use:`",
+        )
+    if tag := getattr(event, "tag", None):
+        raise SpecError(
+            f"the tag {tag} is not read",
+            where=where,
+            expected="plain values",
+            next_step="leave the tag out; a text goes in quotes",
+        )
+    if depth > MAX_DEPTH:
+        raise SpecError(f"nested deeper than {MAX_DEPTH} levels", where=where)
+
+
+def _place(path: Path, mark: StreamMark) -> str:
+    return f"{path}:{mark.line + 1}:{mark.column + 1}"
+
+
 def _convert(node: Node, at: Location, lines: dict[Location, tuple[int, int]], path: Path) -> Value:
     lines.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if len(at) > MAX_DEPTH:
-        raise SpecError(f"nested deeper than {MAX_DEPTH} levels", where=f"{path}:{lines[at][0]}")
     if isinstance(node, MappingNode):
         return _convert_mapping(node, at, lines, path)
     if isinstance(node, SequenceNode):
@@ -138,7 +167,7 @@ def _convert_mapping(
     content: dict[str, Value] = {}
     for key_node, value_node in node.value:
         mark = key_node.start_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}"
+        where = _place(path, mark)
         if not isinstance(key_node, ScalarNode):
             raise SpecError("a key is not a text", where=where, expected="`key: value`")
         key = str(key_node.value)
@@ -165,6 +194,12 @@ def _convert_scalar(node: Node, where: str) -> Value:
             where=where,
             expected=f'"{text}" in quotes for a code, or the number without the zero',
         )
+    if tag in ("int", "float") and len(text) > MAX_DIGITS:
+        raise SpecError(
+            f"a number of {len(text):,} characters",
+            where=where,
+            expected=f"at most {MAX_DIGITS}, or a text in quotes",
+        )
     match tag:
         case "null":
             return None
@@ -175,7 +210,16 @@ def _convert_scalar(node: Node, where: str) -> Value:
         case "float":
             return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
         case "timestamp":
-            return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text
-        case "str":
-            return text
-    raise SpecError(f"the tag {node.tag} is not read", where=where, expected="plain values")
+            return _read_day(text, where) if _DAY.fullmatch(text) else text
+    return text
+
+
+def _read_day(text: str, where: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SpecError(
+            f"there is no day {text} in the calendar",
+            where=where,
+            expected="year-month-day, such as 2027-06-30; a text goes in quotes",
+        ) from None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def test_scalars_are_those_of_yaml_1_2(write):
         (b"a: \xff\xfe\n", "is not UTF-8"),
         (b"a: " + b"x" * MAX_BYTES, "bytes"),
         ("[" * 200 + "]" * 200, "nested deeper"),
+        ("x: " + "[" * 800, ":1:33: nested deeper"),
+        ("x: " + "[" * 100_000, ":1:33: nested deeper"),
+        ("x: " + "{a: " * 5_000, "nested deeper"),
+        ("- " * 5_000, "nested deeper"),
+        ("a: 1\nx: !!int abc\n", ":2:4: the tag"),
+        ("x: !!float abc\n", ":1:4: the tag"),
+        ("x: !!bool maybe\n", ":1:4: the tag"),
+        ("x: !!str 1\n", ":1:4: the tag"),
+        ("x: !!seq [a]\n", ":1:4: the tag"),
+        ("a: 1\nx: " + "7" * 5_000, ":2:1: a number of 5,000 characters"),
+        ("x: 0x" + "f" * 5_000, ":1:1: a number of"),
+        ("x: 1." + "0" * 5_000, ":1:1: a number of"),
+        ("a: 1\nreview_due: 2027-06-31\n", ":2:1: there is no day 2027-06-31"),
+        ("x: 2027-13-01\n", ":1:1: there is no day"),
+        ("x: [2027-02-29]\n", ":1:5: there is no day"),
+        ("a: 1\nx: first: second\n", r":2:9: (?s:.)*put quotes around"),
     ],
 )
 def test_refuses_with_the_place(write, text, says):
@@ -85,3 +102,11 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
         assert isinstance(content, dict)
         where = str(path)
     assert str(path) in where
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "x.yaml"
+    os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    with pytest.raises(SpecError, match="no file"):
+        read_yaml(path)
