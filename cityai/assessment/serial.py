@@ -21,10 +21,9 @@ import numpy as np
 
 from cityai.assessment.spread import Spread, correlate
 
-ALIKE = (0.8, 0.9, 0.95)
-"""Resemblance from one period to the next that is allowed for, beside none."""
-MANY = 40
-"""From here on the periods of one series tell enough, and the strongest resemblance is allowed."""
+ALIKE = (0.8, 0.9)
+"""Resemblance from one period to the next that is allowed for, beside none. However many periods
+there are: a kind that enters at some number would widen every interval there."""
 LASTING = (0.35, 0.65, 1.0)
 """Part of the variance that carries over; the rest is each period's own noise."""
 UNRELATED = 2 / 3
@@ -83,8 +82,7 @@ def list_kinds(moments: tuple[float, ...], *, line: bool = False) -> Kinds:
     weights = columns[-1] / (columns[-1] ** 2).sum() if line else columns[0]
     apart = np.abs(np.subtract.outer(moment, moment))
     residual, stretch, log_det = [], [], []
-    possible = ALIKE if len(moment) >= MANY else ALIKE[:-1]
-    for rho, part in [(0.0, 1.0), *product(possible, LASTING)]:
+    for rho, part in [(0.0, 1.0), *product(ALIKE, LASTING)]:
         alike = part * rho**apart + (1 - part) * np.eye(len(moment))
         inverse = np.linalg.inv(alike)
         inner = design.T @ inverse @ design
@@ -140,7 +138,7 @@ def spread_serial(influence: np.ndarray, blocks: np.ndarray, *, level: bool = Fa
         (C,) periods in which each estimate had rows.
     level : bool
         Whether these are levels rather than differences: each then has a resemblance of its own.
-        Differences are taken to share one, so that few periods (below `MANY`) tell more of it.
+        Differences are taken to share one, so that few periods tell more of it.
 
     Returns
     -------
@@ -158,7 +156,7 @@ def spread_serial(influence: np.ndarray, blocks: np.ndarray, *, level: bool = Fa
     if live.any() and n >= LEAST_PERIODS:
         series = influence[:, live]
         kinds = list_kinds(tuple(range(n)))
-        worth = None if level or n >= MANY else count_series(series)
+        worth = None if level else count_series(series)
         error[live] = find_error(kinds, series, UNRELATED_LEVEL if level else UNRELATED, worth)
         # A group without rows in some periods has fewer that vary.
         count = np.clip(blocks * n / periods, 2.0, n)

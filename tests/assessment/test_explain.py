@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import chain, combinations, product
 from types import SimpleNamespace
 
 import lightgbm as lgb
@@ -88,22 +89,55 @@ def test_parts_in_units_add_up_to_the_forecast(case: SimpleNamespace, make_spec:
     )
 
 
-def test_equal_to_shap_itself(case: SimpleNamespace, make_spec: Make) -> None:
+def goes_left(node: dict, x: np.ndarray) -> bool:
+    value = x[node["split_feature"]]
+    if node["decision_type"] == "==":
+        return str(int(value)) in node["threshold"].split("||")
+    return bool(value <= node["threshold"])
+
+
+def expect_output(node: dict, x: np.ndarray, known: tuple[int, ...]) -> float:
+    """What a tree gives when only some features are known: the others branch as rows did."""
+    if "leaf_value" in node:
+        return float(node["leaf_value"])
+    left, right = node["left_child"], node["right_child"]
+    if node["split_feature"] in known:
+        return expect_output(left if goes_left(node, x) else right, x, known)
+    n, m = (k.get("internal_count", k.get("leaf_count")) for k in (left, right))
+    return (n * expect_output(left, x, known) + m * expect_output(right, x, known)) / (n + m)
+
+
+def test_equal_to_shapley_values_over_all_subsets(case: SimpleNamespace, make_spec: Make) -> None:
+    """Shapley's own formula (1953), every subset of the features, tree by tree."""
     found = explain_models(case.backtest, case.rows, [], make_spec())
     handed = found.to_shap()
-    import shap
-
     assert handed.feature_names[0] == "last month"
     rows = case.rows.table
     codes = rows.place.astype(str).map({v: i for i, v in enumerate(sorted(set(rows.place)))})
     matrix = rows.assign(place=codes.astype(float))[list(FEATURES)].to_numpy(np.float64)
+    count = len(FEATURES)
+    split = set()
     for model in case.backtest.models:
-        here = (rows.origin == model.origin).to_numpy()
-        explainer = shap.TreeExplainer(lgb.Booster(model_str=model.booster))
-        wanted = explainer.shap_values(matrix[here])
-        got = handed.values[(found.rows.fold == model.fold).to_numpy()]
-        scale = np.abs(wanted).max()
-        assert np.abs(got - wanted).max() <= 1e-10 * scale
+        trees = lgb.Booster(model_str=model.booster).dump_model()["tree_info"]
+        split |= {node["split_feature"] for t in trees for node in list_splits(t["tree_structure"])}
+        x = matrix[(rows.origin == model.origin).to_numpy()][:4]
+        got = handed.values[(found.rows.fold == model.fold).to_numpy()][:4]
+        wanted = np.zeros_like(got)
+        for tree, i, f in product(trees, range(4), range(count)):
+            others = [k for k in range(count) if k != f]
+            for known in chain.from_iterable(combinations(others, r) for r in range(count)):
+                weight = 1 / (count * math.comb(count - 1, len(known)))
+                gain = expect_output(tree["tree_structure"], x[i], (*known, f))
+                gain -= expect_output(tree["tree_structure"], x[i], known)
+                wanted[i, f] += weight * gain
+        assert got == pytest.approx(wanted, rel=1e-9, abs=1e-10)
+    assert split == set(range(count)), "every feature, also the categorical one, is split on"
+
+
+def list_splits(node: dict) -> list[dict]:
+    if "leaf_value" in node:
+        return []
+    return [node, *list_splits(node["left_child"]), *list_splits(node["right_child"])]
 
 
 def test_groups_are_weighted_means_and_small_ones_hidden(

@@ -253,6 +253,20 @@ def test_the_longer_a_series_the_less_is_paid_for_not_knowing_its_resemblance() 
     assert 2.2 > gap[0] > gap[1] > gap[2] >= 1
 
 
+@pytest.mark.parametrize("level", [False, True])
+def test_more_periods_never_widen_the_interval(level: bool) -> None:
+    """Four unrelated series: at 40 periods the mean margin once rose by a third."""
+    drawn = np.random.default_rng(8).normal(size=(60, 120, 4))
+    lengths = (6, 7, 8, 10, 13, 16, 20, 26, 32, 38, 39, 40, 41, 44, 52, 65, 78, 104, 120)
+    mean = []
+    for n in lengths:
+        influence = (drawn[:, :n] - drawn[:, :n].mean(axis=1, keepdims=True)) / n
+        blocks = np.full(4, float(n))
+        spreads = [spread_serial(x, blocks, level=level) for x in influence]
+        mean.append(np.mean([compute_margin(s, 0.95, 6) for s in spreads]))
+    assert (np.diff(mean) < 0).all(), list(zip(lengths, mean, strict=True))
+
+
 def test_series_that_share_a_resemblance_tell_more_of_it() -> None:
     x = np.random.default_rng(6).normal(size=(8, 300))
     x -= x.mean(axis=0)
