@@ -50,3 +50,8 @@ NOT_RECORDED: Final = "not recorded"
 """The group of rows whose group is missing."""
 EVERYWHERE: Final = "overall"
 """The slice that holds every row."""
+
+HEADLINE: Final = "wape"
+"""The figure that decides whether a forecast of amounts is better than a baseline."""
+LIST_HEADLINE: Final = "recall"
+"""The figure that decides whether a ranked list is better than a baseline."""

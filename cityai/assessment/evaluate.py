@@ -24,6 +24,7 @@ from cityai.columns import (
     ENTITY,
     EVERYWHERE,
     FOLD,
+    HEADLINE,
     STEP,
     Y_PRED,
     Y_TRUE,
@@ -35,8 +36,8 @@ from cityai.spec.project import ProjectSpec
 
 FORECAST = "forecast"
 """The model that is judged; others are `baseline.<name>` and `candidate.<name>`."""
-COMPARED = ("mae", "wape", "rmse", "mase")
-"""Metrics in which the forecast is compared with each baseline; the first decides."""
+COMPARED = (HEADLINE, "mae", "rmse", "mase")
+"""Metrics in which the forecast is compared with each baseline; the first alone decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Evaluation:
     comparisons : pandas.DataFrame
         One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
         `difference` (below zero: the forecast is better), `low`, `high`, `n`, `n_blocks`,
-        `verdict`, `more_blocks`, `sentence`.
+        `verdict` (of `HEADLINE` alone: the others stand beside it), `more_blocks`, `sentence`.
     findings : tuple of Finding
         `evaluate.better_than_baselines.<name>` and `evaluate.coverage`.
     """
@@ -264,16 +265,18 @@ def _judge(
     if not np.isfinite(value).all():
         return Status.NOT_APPLICABLE, mark(f"No value: {metric.undefined}.")
     status = Status.NOT_ENOUGH
-    if math.isfinite(margin) and abs(difference) > margin:
+    if metric.name != HEADLINE:
+        status = Status.NOT_APPLICABLE
+    elif math.isfinite(margin) and abs(difference) > margin:
         status = Status.PASS if difference < 0 else Status.FAIL
     ours, theirs = float(value[0]), float(value[1])
     return status, say.tell_comparison(name, metric, ours, theirs, status, unit)
 
 
 def _find_better(name: str, comparisons: pd.DataFrame, spec: ProjectSpec) -> Finding:
-    row = comparisons[
-        (comparisons["baseline"] == name) & (comparisons["metric"] == COMPARED[0])
-    ].iloc[0]
+    row = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == HEADLINE)].iloc[
+        0
+    ]
     status = Status(str(row["verdict"]))
     reason = str(row["sentence"])
     if status is Status.FAIL and not spec.policy.better_than_baselines:
@@ -289,7 +292,7 @@ def _find_better(name: str, comparisons: pd.DataFrame, spec: ProjectSpec) -> Fin
         reason,
         difference if math.isfinite(difference) else None,
         0.0,
-        "target",
+        "share",
         name,
     )
 

@@ -24,6 +24,7 @@ from cityai.columns import (
     CANDIDATE,
     EVERYWHERE,
     FOLD,
+    LIST_HEADLINE,
     Y_PRED,
 )
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
@@ -42,7 +43,7 @@ COMPARED: Final = (
     rank.BRIER,
     rank.LOG_LOSS,
 )
-"""Figures in which the list is compared with each baseline; the first decides."""
+"""Figures in which the list is compared with each baseline; `LIST_HEADLINE` alone decides."""
 SLOPE_TOLERANCE: Final = 0.25
 """How far the calibration slope may lie from 1."""
 NOT_ASKED: Final = mark("The policy does not ask it to be better.")
@@ -177,7 +178,9 @@ def _compare(
     margin, blocks, block = _find_margin(judge, name, metric, ours, theirs)
     gain = -difference if metric.better == "low" else difference
     status = Status.NOT_ENOUGH
-    if math.isfinite(margin) and abs(gain) > margin:
+    if metric.name != LIST_HEADLINE:
+        status = Status.NOT_APPLICABLE
+    elif math.isfinite(margin) and abs(gain) > margin:
         status = Status.PASS if gain > 0 else Status.FAIL
     more = count_more_blocks(difference, margin, 0.0, float(blocks))
     return row | {
@@ -217,9 +220,7 @@ def _find_better(name: str, comparisons: pd.DataFrame, spec: RiskSpec) -> Findin
         f"evaluate.better_than_baselines.{name}",
         mark(f"Better than {name.replace('_', ' ')}"),
     )
-    rows = comparisons[
-        (comparisons["baseline"] == name) & (comparisons["metric"] == COMPARED[0].name)
-    ]
+    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == LIST_HEADLINE)]
     if rows.empty:
         return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))
     row = rows.iloc[0]

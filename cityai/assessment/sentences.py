@@ -201,6 +201,7 @@ def tell_comparison(
         Status.PASS: say("The forecast is better."),
         Status.FAIL: say("The forecast is worse."),
         Status.NOT_ENOUGH: say("There is not enough evidence to say which is better."),
+        Status.NOT_APPLICABLE: say("Another figure decides which is better."),
     }[status]
     return f"{told[0].upper()}{told[1:]} {verdict}"
 

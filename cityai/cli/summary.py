@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cityai.columns import BASELINE, EVERYWHERE
+from cityai.columns import BASELINE, EVERYWHERE, HEADLINE, LIST_HEADLINE
 from cityai.findings import Finding, Status, count_findings, sort_findings
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     overall = metrics[metrics["slice_kind"] == EVERYWHERE]
     findings = sort_findings(result.findings)
     spec = result.project.spec
-    listed = "recall" in set(overall["metric"])
+    listed = LIST_HEADLINE in set(overall["metric"])
     how_good = _tell_figures(result.card) if listed else _tell_accuracy(overall, result)
-    decides = "recall" if listed else "wape"
+    decides = LIST_HEADLINE if listed else HEADLINE
     blocks = [
         ("How good", how_good),
         ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),

@@ -9,6 +9,7 @@ from cityai.card.draft.gaps import QUESTIONS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
 from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
+from cityai.columns import HEADLINE, LIST_HEADLINE
 from cityai.messages import say
 
 LONGEST: Final = 90
@@ -92,6 +93,7 @@ def _list_verdicts(card: CardRecord) -> Facts:
             STATUS_WORDS[c.status],
         )
         for c in card.eval.comparisons
+        if c.metric in {HEADLINE, LIST_HEADLINE}
     }
     return {**judged, **compared}
 

@@ -23,6 +23,7 @@ from cityai.columns import (
     ENTITY,
     EVERYWHERE,
     FOLD,
+    HEADLINE,
     PERIOD_START,
     STEP,
     Y_HIGH,
@@ -112,7 +113,7 @@ def pick_practice(metrics: tuple[Number, ...]) -> str:
     errors = {
         m.slice["model"].removeprefix(BASELINE): m.value
         for m in metrics
-        if m.metric == "wape"
+        if m.metric == HEADLINE
         and len(m.slice) == 1
         and m.slice["model"].startswith(BASELINE)
         and m.value is not None

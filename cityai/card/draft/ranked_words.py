@@ -9,7 +9,7 @@ from cityai.card.record.measured import Comparison
 from cityai.card.record.part import Number
 from cityai.card.record.ranked import AttentionResult, CapacityPoint, RankedPart
 from cityai.card.words import PAIR, write_interval, write_number
-from cityai.columns import BASELINE
+from cityai.columns import BASELINE, LIST_HEADLINE
 from cityai.findings import Finding, Status
 from cityai.messages import say
 from cityai.spec.risk import RiskSpec
@@ -84,7 +84,7 @@ def describe_finding(
     """Say what the list finds at its capacity, beside today's order."""
     overall = {(m.slice["model"], m.metric): m for m in metrics if len(m.slice) == 1}
     status = {c.metric: c.status for c in comparisons if c.baseline == ranked.practice}
-    said = [*_tell_top(ranked, spec), *_tell_recall(ranked, status.get("recall", ""))]
+    said = [*_tell_top(ranked, spec), *_tell_recall(ranked, status.get(LIST_HEADLINE, ""))]
     own, other = (
         overall.get((model, "days_sooner")) for model in ("forecast", f"{BASELINE}city_score")
     )

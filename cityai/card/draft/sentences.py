@@ -17,7 +17,7 @@ from cityai.card.record.measured import (
 )
 from cityai.card.record.part import Number
 from cityai.card.words import PAIR, describe_metric, name_one, say_share, write_count, write_number
-from cityai.columns import BASELINE
+from cityai.columns import BASELINE, HEADLINE
 from cityai.findings import Finding, Status
 from cityai.messages import count_periods, say, say_n
 from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
@@ -37,7 +37,7 @@ def describe_accuracy(
     overall = {(m.slice["model"], m.metric): m.value for m in metrics if len(m.slice) == 1}
     one = name_one(spec.question.unit)
     said = []
-    error = overall.get(("forecast", "wape"))
+    error = overall.get(("forecast", HEADLINE))
     if error is not None:
         said.append(
             say(
@@ -45,7 +45,7 @@ def describe_accuracy(
                 f"happened: {say_share(error, one)}."
             )
         )
-    other = overall.get((f"{BASELINE}{practice}", "wape"))
+    other = overall.get((f"{BASELINE}{practice}", HEADLINE))
     if error is not None and other is not None:
         off = say(f"{write_number(other, 'share')}: {say_share(other, one)}")
         if error < other:
@@ -54,7 +54,7 @@ def describe_accuracy(
             told = say(f"That is more than {label}, which was off by {off}.")
         else:
             told = say(f"That is the same as {label}, which was off by {off}.")
-        status = {c.baseline: c.status for c in comparisons if c.metric == "wape"}.get(practice)
+        status = {c.baseline: c.status for c in comparisons if c.metric == HEADLINE}.get(practice)
         if status not in {"pass", "fail"} and error != other:
             told += " " + say("The test cannot say whether this would hold at other times.")
         said.append(told)

@@ -25,7 +25,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.columns import BASELINE, CANDIDATE
+from cityai.columns import BASELINE, CANDIDATE, HEADLINE, LIST_HEADLINE
 from cityai.messages import count_periods, say
 
 
@@ -72,8 +72,8 @@ def name_model(record: CardRecord, model: str) -> str:
     return f"{name[:1].upper()}{name[1:]}"
 
 
-LIST_HEADLINE = ("precision", "recall", "days_sooner")
-"""The figures of a ranked list that a reader meets first; the second decides who is better."""
+LIST_FIGURES = ("precision", LIST_HEADLINE, "days_sooner")
+"""The figures of a ranked list that a reader meets first."""
 
 
 def choose_headline(record: CardRecord) -> tuple[str, ...]:
@@ -81,10 +81,10 @@ def choose_headline(record: CardRecord) -> tuple[str, ...]:
     known = {n.metric for n in record.eval.metrics}
     if record.eval.ranked is not None:
         told = {n.metric for n in record.eval.metrics if n.value is not None}
-        return tuple(m for m in LIST_HEADLINE if m in told)
+        return tuple(m for m in LIST_FIGURES if m in told)
     if "selection_rate" in known:
         return ("selection_rate", "false_negative_rate", "false_positive_rate")
-    return ("wape", "under_forecast_share", "bias")
+    return (HEADLINE, "under_forecast_share", "bias")
 
 
 def arrange_practice(record: CardRecord) -> Grid:
@@ -92,7 +92,7 @@ def arrange_practice(record: CardRecord) -> Grid:
     metrics = choose_headline(record)
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
     ranked = record.eval.ranked is not None
-    decides, words = ("recall", FOUND) if ranked else ("wape", COMPARED)
+    decides, words = (LIST_HEADLINE, FOUND) if ranked else (HEADLINE, COMPARED)
     judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == decides}
     rows: list[list[str | Cell]] = []
     for model in ("forecast", *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
@@ -122,7 +122,9 @@ def arrange_comparisons(record: CardRecord) -> Grid:
             write_gap(c.difference, c.unit),
             write_interval(c.low, c.high, c.unit, gap=True),
             write_count(c.blocks),
-            Cell(STATUS_WORDS[c.status], c.status),
+            Cell(STATUS_WORDS[c.status], c.status)
+            if c.metric in {HEADLINE, LIST_HEADLINE}
+            else Cell(say("Does not decide")),
             c.sentence,
         )
         for c in record.eval.comparisons
