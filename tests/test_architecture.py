@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "cityai"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = [
-    {"columns", "errors", "findings", "messages", "progress"},
+    {"columns", "errors", "findings", "messages", "notebook", "progress"},
     {"spec"},
     {"data"},
     {"modeling"},
@@ -59,7 +59,6 @@ DOORS = {
     "typer": {"cli.py"},
     "rich": {"cli.py"},
     "ruamel": {"spec/yaml.py", "scaffold/files.py"},
-    "merge3": {"scaffold/update.py"},
 }
 """Which files may import a heavy library."""
 

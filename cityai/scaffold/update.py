@@ -5,9 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
-
-from merge3 import Merge3
 
 from cityai.errors import SpecError
 from cityai.scaffold.catalogue import find_template
@@ -20,10 +17,8 @@ from cityai.scaffold.project import (
     render_template,
     write_origin,
 )
+from cityai.scaffold.three_way_merge import OURS, THEIRS, merge_lines
 from cityai.store.files import guard_files
-
-_YOURS: Final = b"<<<<<<< yours"
-_THEIRS: Final = b">>>>>>> template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +91,7 @@ def _read_own(project: Path, path: str) -> bytes | None:
 
 def _refuse_marks(project: Path, own: dict[str, bytes]) -> None:
     for path, content in own.items():
-        if any(line.startswith((_YOURS, _THEIRS)) for line in content.splitlines()):
+        if any(line.startswith((OURS, THEIRS)) for line in content.splitlines()):
             raise SpecError(
                 "marks of an earlier conflict are left",
                 where=str(project / path),
@@ -113,10 +108,7 @@ def _merge(base: bytes | None, own: bytes | None, new: bytes) -> bytes | None:
         return new
     if base == new:
         return own
-    lines = Merge3(
-        (base or b"").splitlines(True), own.splitlines(True), new.splitlines(True)
-    ).merge_lines(name_a=b"yours", name_b=b"template")
-    return b"".join(lines)
+    return merge_lines(base or b"", own, new)
 
 
 def _tell(
@@ -125,7 +117,7 @@ def _tell(
     new: dict[str, bytes],
     merged: dict[str, bytes | None],
 ) -> Updated:
-    conflicts = sorted(p for p, content in merged.items() if content and _YOURS in content)
+    conflicts = sorted(p for p, content in merged.items() if content and OURS in content)
     written = sorted(p for p, c in merged.items() if c is not None and c != own[p])
     return Updated(
         current=False,
