@@ -1,8 +1,7 @@
 """Responsible-AI scaffolding for city service prediction.
 
     import cityai
-    project = cityai.load_project("projects/waste_tonnage")
-    result = cityai.run_project(project)
+    result = cityai.run_project("projects/waste_tonnage")
 
 Both names are loaded when first used, so that importing the package costs nothing.
 """
@@ -19,8 +18,17 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load_project", "run_project"]
 
 
+def __dir__() -> list[str]:
+    """Return the public names, so that tab completion finds those that are not loaded yet."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Load `load_project` or `run_project` when it is first asked for."""
+    if name in __all__:
+        from cityai.errors import check_system
+
+        check_system()
     if name == "load_project":
         from cityai.spec.load import load_project
 

@@ -26,7 +26,6 @@ LIBRARIES = (
     "pandera",
     "lightgbm",
     "scikit-learn",
-    "statsforecast",
     "fairlearn",
     "shap",
     "mlflow",

@@ -16,6 +16,7 @@ Every message says what was wrong, where, what was expected, and what to do next
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -86,6 +87,22 @@ class TrackingError(RunError):
 
 class SetupError(RunError):
     """Something that the machine needs is missing."""
+
+
+def check_system() -> None:
+    """Refuse a system on which a run cannot be kept safe.
+
+    Raises
+    ------
+    SetupError
+        On Windows: locks, limits of child processes and private files need a POSIX system.
+    """
+    if sys.platform == "win32":
+        raise SetupError(
+            "cityai does not run on Windows",
+            expected="Linux or macOS",
+            next_step="use the Windows Subsystem for Linux: `wsl --install`, then install there",
+        )
 
 
 MOST_NAMES = 12

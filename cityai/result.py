@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cityai.findings import Finding
+from cityai.findings import Finding, Status, count_findings
+from cityai.notebook import write_page
 from cityai.spec.load import Project
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Known:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a run leaves. Every record is frozen; its class documents its tables.
 
@@ -84,6 +85,28 @@ class Result:
     mlflow_run_id: str
     mitigation: Any = None
     proxies: Proxies | None = None
+
+    def __repr__(self) -> str:
+        """Return one line; the tables inside are attributes."""
+        counts = ", ".join(f"{n} {name}" for name, n in count_findings(self.findings).items() if n)
+        return f"Result({self.project.spec.name}: {counts}; {self.card_path})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the card says first, and where it is."""
+        failed = [f for f in self.findings if f.status in (Status.FAIL, Status.ERROR)]
+        return write_page(
+            self.card.record.title,
+            {
+                "How good": self.card.eval.in_words,
+                "For whom": self.card.fairness.in_words,
+                "Failed": [f"{f.title}: {f.reason}" for f in failed],
+                "Findings": [
+                    f"{n} {name}" for name, n in count_findings(self.findings).items() if n
+                ],
+                "Card": [self.card_path.as_uri()],
+                "MLflow": [f"run {self.mlflow_run_id}"],
+            },
+        )
 
 
 @dataclass(frozen=True)

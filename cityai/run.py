@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from cityai.progress import SILENT, Progress
 from cityai.result import Result
-from cityai.spec.load import Project
+from cityai.spec.load import Project, load_project
 
 
-def run_project(project: Project, progress: Progress = SILENT) -> Result:
+def run_project(project: Project[Any] | str | Path, progress: Progress = SILENT) -> Result:
     """Run a project: from its specification to its published card.
 
     Parameters
     ----------
-    project : Project
-        From `load_project`.
+    project : Project, str or Path
+        From `load_project`; or where it lies, as `load_project` takes it.
     progress : Progress, optional
         Told what is being done; silent by default.
 
@@ -33,6 +36,8 @@ def run_project(project: Project, progress: Progress = SILENT) -> Result:
     from cityai.store.stages import clean_stages, open_store
     from cityai.track.runs import open_run
 
+    if not isinstance(project, Project):
+        project = load_project(project)
     spec = project.spec
     kind = KINDS[spec.kind]
     store = open_store(project.state)

@@ -72,7 +72,7 @@ class Story:
 
 
 def run(folder: Path) -> Step:
-    result = cityai.run_project(cityai.load_project(folder))
+    result = cityai.run_project(str(folder))
     card = {path.name: path.read_bytes() for path in sorted(result.card_path.parent.iterdir())}
     return Step(result, card)
 
@@ -116,6 +116,15 @@ def test_a_result_is_whole_and_frozen(story: Story) -> None:
     assert set(story.first.card) == {*pages, "card.json", "card.md"}
     assert result.predictions.candidates == ("lightgbm", "theta", "smoothing")
     assert {f.code for f in result.findings} >= {"time.truncation", "time.folds"}
+
+
+def test_a_result_is_one_line_and_one_page(story: Story) -> None:
+    result = story.first.result
+    assert len(repr(result)) < 300
+    page = result._repr_html_()
+    assert len(page) < 10_000
+    assert result.card.eval.in_words[0] in page
+    assert result.card_path.as_uri() in page
 
 
 def test_a_second_run_reuses_everything(story: Story) -> None:

@@ -50,7 +50,7 @@ def test_a_city_starts_from_the_wheel(wheel, tmp_path):
         pytest.skip("it installs from a package index: set CITYAI_WHEEL_TEST to run it")
     run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
     python, cityai = tmp_path / "venv/bin/python", tmp_path / "venv/bin/cityai"
-    run(python, "-m", "pip", "install", "--quiet", wheel, "pytest", cwd=tmp_path)
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[test]", cwd=tmp_path)
     run(cityai, "init", "my-city", "--yes", cwd=tmp_path)
     city = tmp_path / "my-city"
     run(python, "-m", "pytest", "-q", cwd=city)

@@ -13,15 +13,27 @@ import typer
 from cityai.cli.cards import card
 
 HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
+
+
+def complete_project(incomplete: str) -> list[str]:
+    """Return the projects of the workspace that begin so, for the shell's tab completion."""
+    found = sorted(path.parent.as_posix() for path in Path("projects").glob("*/project.yaml"))
+    return [path for path in found if path.startswith(incomplete)]
+
+
 ProjectPath = Annotated[
-    Path, typer.Argument(metavar="PROJECT", help="Folder of the project, or its project.yaml.")
+    Path,
+    typer.Argument(
+        metavar="PROJECT",
+        help="Folder of the project, or its project.yaml.",
+        autocompletion=complete_project,
+    ),
 ]
 
 app = typer.Typer(
     name="cityai",
     help=HELP,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

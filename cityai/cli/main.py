@@ -17,7 +17,7 @@ import typer
 from cityai.cli import create  # noqa: F401  (its commands register themselves)
 from cityai.cli.commands import app
 from cityai.cli.places import find_logs
-from cityai.errors import CityaiError
+from cityai.errors import CityaiError, check_system
 
 DONE, FAILED, MISTAKE = 0, 1, 2
 DEBUG = "--debug"
@@ -42,6 +42,7 @@ def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
         Let errors through, with their traceback.
     """
     try:
+        check_system()
         code = app(args=list(arguments), prog_name="cityai", standalone_mode=False)
     except typer.TyperException as error:
         _say_usage(error)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
 from cityai.errors import SpecError, suggest_name
+from cityai.notebook import write_page
 from cityai.spec.city import CitySpec
 from cityai.spec.names import check_names, check_types
 from cityai.spec.policy import PolicySpec
@@ -53,7 +54,7 @@ class ProjectFile(SpecRecord):
     """The human part of the card, in the project's folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Project(Generic[SpecT_co]):
     """A project as the run sees it: `Project` of demand, `Project[RiskSpec]` of risk.
 
@@ -73,6 +74,23 @@ class Project(Generic[SpecT_co]):
     folder: Path
     workspace: Path
     digest: str
+
+    def __repr__(self) -> str:
+        """Return one line; `spec` holds everything that was declared."""
+        return f"Project({self.spec.name}: {self.spec.kind}, {self.folder})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what is asked, and where it was read."""
+        return write_page(
+            f"{self.spec.title}, {self.spec.city.name}",
+            {
+                "Project": [self.spec.name],
+                "Kind": [self.spec.kind],
+                "Folder": [str(self.folder)],
+                "Digest": [self.digest[:12]],
+                "Next": ["cityai.run_project(project) runs it; project.spec is the specification"],
+            },
+        )
 
     @property
     def own_features(self) -> Path:

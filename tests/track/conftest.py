@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 import warnings
 from collections.abc import Callable
@@ -48,6 +49,8 @@ def fork(function: Callable[[], object]) -> int:
     if pid == 0:
         code = 1
         try:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` and background jobs ignore them
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             function()
             code = 0
         except BaseException:
