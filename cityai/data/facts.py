@@ -12,9 +12,10 @@ from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.judged import ACCEPTED, OUT_OF_SCOPE, add_days, index_period
 from cityai.data.periods import Periods
 from cityai.data.source.engine import Table, fetch_frame
-from cityai.spec.project import AskedSpec
+from cityai.spec.project import AskedSpec, ProjectSpec
 
 UNKNOWN_AREA: Final = "unknown_area"
+ONE_VALUE: Final = "one_value"
 FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
 _LISTED_CODES: Final = 100
 
@@ -50,6 +51,8 @@ def collect_facts(
         (int64), figure (float64, NaN where good / total says it). Areas are those of the area
         table, and ``not recorded``. ``unknown_area`` counts accepted rows and rows in scope with
         another code: all (figure: the number of codes) and, of the most frequent, each.
+        ``one_value`` counts, for each attribute and the area of an entity, the entities' days with
+        a value, and those with one alone (figure: the entities that have several on one day).
     """
     in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
     pairs = {
@@ -79,6 +82,7 @@ def collect_facts(
     parts = [
         shares,
         *_count_unknown(in_scope, area_ids),
+        *_count_values(rows.filter(rows["status"] == ACCEPTED), contract, spec),
         *_collect_delays(rows, periods, spec, area_ids),
     ]
     return pd.concat(parts, ignore_index=True).astype(
@@ -117,6 +121,30 @@ def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.D
         for part in (whole, listed)
         if len(part)
     ]
+
+
+def _count_values(accepted: Table, contract: Contract, spec: AskedSpec) -> list[pd.DataFrame]:
+    """Count the days on which an entity has one value of what describes it, and several."""
+    entity = spec.question.entity
+    described = dict.fromkeys((*entity.attributes, *([entity.area] if entity.area else [])))
+    parts = []
+    # A case says itself what describes it; there is nothing to choose between its entity's rows.
+    for name in described if isinstance(spec, ProjectSpec) else ():
+        cell = accepted[f"v{contract.place(name)}"]
+        filled = accepted.filter(cell.notnull())
+        days = filled.group_by(e=filled["e"], day=filled["o"].truncate("D")).agg(
+            several=filled[f"v{contract.place(name)}"].nunique() > 1
+        )
+        by_entity = days.group_by("e").agg(
+            good=(~days["several"]).cast("int64").sum(),
+            total=days.count(),
+            figure=days["several"].any().cast("float64"),
+        )
+        found = fetch_frame(by_entity.agg(**{c: by_entity[c].sum() for c in FACT_COLUMNS[-3:]}))
+        found = found.fillna(0.0)
+        found = found.assign(fact=ONE_VALUE, column=name, slice_kind="overall", slice=EVERYWHERE)
+        parts.append(found[list(FACT_COLUMNS)])
+    return parts
 
 
 def _pair_columns(rows: Table, contract: Contract, spec: AskedSpec) -> dict[Any, Any]:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
 from cityai.data.area_quality import judge_areas
-from cityai.data.facts import UNKNOWN_AREA
+from cityai.data.facts import ONE_VALUE, UNKNOWN_AREA
+from cityai.data.one_value import find_several
 from cityai.data.outages import find_touched
 from cityai.data.periods import Periods
 from cityai.data.phrases import list_names, write_share
@@ -93,8 +94,8 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     -------
     QualityReport
         Findings have the codes ``quality.<dimension>``, ``quality.area_gap``,
-        ``quality.unknown_area``, ``quality.silent_area``, ``quality.silent_entity`` and
-        ``quality.empty_period``.
+        ``quality.unknown_area``, ``quality.one_value``, ``quality.silent_area``,
+        ``quality.silent_entity`` and ``quality.empty_period``.
     """
     limits = spec.policy.quality
     facts = pd.concat([snapshot.quality_facts, _measure_presence(snapshot, spec)])
@@ -103,6 +104,7 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     findings = [
         *judge_dimensions(measures, limits, spec),
         *judge_areas(measures, snapshot, spec),
+        *find_several(facts, spec),
         _find_silent(snapshot, spec),
         _find_empty(by_period, snapshot.periods, spec),
     ]
@@ -118,7 +120,8 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
 def measure_facts(facts: pd.DataFrame, limits: QualityLimits, least: int) -> pd.DataFrame:
     """Turn facts into the measures of a `QualityReport`, each held to its limit."""
     rows = []
-    facts = facts[facts["slice_kind"].isin(["overall", "area"]) & (facts["fact"] != UNKNOWN_AREA)]
+    facts = facts[facts["slice_kind"].isin(["overall", "area"])]
+    facts = facts[~facts["fact"].isin([UNKNOWN_AREA, ONE_VALUE])]
     for fact in facts.to_dict("records"):
         name, column, total = fact["fact"], fact["column"], fact["total"]
         if name == DELAY:

@@ -28,6 +28,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.data.groups import Membership, build_memberships
+from cityai.data.one_value import refuse_several
 from cityai.data.panel import Panel, build_panel
 from cityai.data.quality import report_quality
 from cityai.data.snapshot import Snapshot, read_snapshot
@@ -328,7 +329,7 @@ DEMAND: Final = Kind(
     plant=plant,
     check_folds=lambda snapshot, asked: (check_folds(asked.folds, asked.panel),),
     replay=replay,
-    divide=lambda snapshot, spec: Groups(build_memberships(snapshot, spec)),
+    divide=lambda snapshot, spec: Groups(build_memberships(refuse_several(snapshot, spec), spec)),
     evaluate=evaluate_predictions,
     judge=judge,
     explain=explain,

@@ -71,7 +71,7 @@ def test_good_data_pass_every_check(make_project, tmp_path):
     assert {f.status for f in found.findings} == {Status.PASS}
     assert {f.code for f in found.findings} == {
         *(f"quality.{d}" for d in ("completeness", "accuracy", "consistency", "timeliness")),
-        *("quality.area_gap", "quality.unknown_area", "quality.silent_area"),
+        *("quality.area_gap", "quality.unknown_area", "quality.one_value", "quality.silent_area"),
         "quality.silent_entity",
         "quality.empty_period",
     }

@@ -1,0 +1,87 @@
+"""What describes an entity must have one value at a time, or a choice is made in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pandas as pd
+
+from cityai.data.facts import ONE_VALUE
+from cityai.data.snapshot import Snapshot
+from cityai.errors import DataError
+from cityai.findings import Finding, Status
+from cityai.messages import say
+from cityai.spec.project import DimensionSpec, ProjectSpec
+
+CODE: Final = "quality.one_value"
+MOST: Final = 0.01
+"""A larger share of days with several values is no typing error: an entity is several things."""
+
+
+def find_several(facts: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
+    """Say for each attribute, and the area, how many entities have several values on one day.
+
+    Parameters
+    ----------
+    facts : pandas.DataFrame
+        As `collect_facts` gives them.
+    spec : ProjectSpec
+        The project.
+    """
+    counted = facts[facts["fact"] == ONE_VALUE]
+    title = say("One value of an attribute at a time")
+    several = counted[counted["good"] < counted["total"]]
+    label, many = spec.question.entity.label, spec.question.entity.label_plural
+    for row in several.to_dict("records"):
+        days = int(row["total"] - row["good"])
+        reason = say(
+            f"'{row['column']}' has several values for the same {label} on the same day: "
+            f"{days:,} of {row['total']:,} days ({many} concerned: {int(row['figure']):,}). One of "
+            "them is used for the whole."
+        )
+        share = days / row["total"]
+        yield Finding(CODE, Status.FAIL, title, reason, share, 0.0, "share", str(row["column"]))
+    if len(counted) and several.empty:
+        reason = say(f"No {label} has two values of an attribute, or two areas, on one day.")
+        yield Finding(CODE, Status.PASS, title, reason, 0.0, 0.0, "share")
+
+
+def refuse_several(snapshot: Snapshot, spec: ProjectSpec) -> Snapshot:
+    """Refuse groups by an attribute, or an area, of which entities have several at a time.
+
+    Returns
+    -------
+    Snapshot
+        The one given.
+
+    Raises
+    ------
+    DataError
+        With the key that would tell the entities apart.
+    """
+    facts = snapshot.quality_facts
+    counted = {r["column"]: r for r in facts[facts["fact"] == ONE_VALUE].to_dict("records")}
+    entity = spec.question.entity
+    for name, dimension in spec.audit.dimensions.items():
+        column = _find_column(dimension, entity.area)
+        if column not in counted:
+            continue
+        good, total = counted[column]["good"], counted[column]["total"]
+        if total - good > MOST * total:
+            key = ", ".join((*entity.columns, column))
+            raise DataError(
+                f"the column '{column}' has several values for one {entity.label} on one day, on "
+                f"{total - good:,} of {total:,} days, so its groups cannot be told apart",
+                where=f"audit.dimensions.{name}",
+                expected=f"one value for each {entity.label} at a time",
+                next_step=f"ask about each of them: `question.entity.columns: [{key}]`; or take "
+                "the dimension out",
+            )
+    return snapshot
+
+
+def _find_column(dimension: DimensionSpec, area: str | None) -> str:
+    if dimension.attribute in (None, "area"):
+        return area or ""
+    return str(dimension.attribute)

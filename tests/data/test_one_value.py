@@ -1,0 +1,106 @@
+"""An attribute with two values for one entity at one time is told, or refused: never chosen."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cityai.data.quality import report_quality
+from cityai.data.snapshot import read_snapshot
+from cityai.errors import DataError
+from cityai.findings import Status
+from cityai.kinds import KINDS
+
+DAYS = pd.date_range("2024-01-01", periods=140).strftime("%Y-%m-%d")
+
+
+def shelters(twice: int) -> pd.DataFrame:
+    """A night at two shelters; on the first `twice` nights House has men and women."""
+    rows = [
+        (d, s, k, n) for d in DAYS for s, k, n in (("House", "men", 300), ("South", "women", 40))
+    ]
+    rows += [(d, "House", "women", 16) for d in DAYS[:twice]]
+    return pd.DataFrame(rows, columns=["day", "district", "kind", "amount"])
+
+
+def read(make_project, table, audit=None, columns=("district",), area=None, attributes=("kind",)):
+    entity = {"columns": list(columns), "label": "shelter", "label_plural": "shelters"}
+    entity |= {"attributes": list(attributes), "area": area, "areas": "districts" if area else None}
+    project = make_project(
+        table,
+        question={"entity": entity, "measure": "sum", "value": "amount", "period": "day"},
+        data={
+            "layout": "panel",
+            "known": {"lag_days": 0},
+            "key": [],
+            "columns": {
+                "day": {"type": "date"},
+                "district": {"type": "text"},
+                "kind": {"type": "text"},
+                "amount": {"type": "number"},
+            },
+        },
+        audit=audit or {},
+    )
+    return read_snapshot(project), project.spec
+
+
+def tell(make_project, table, **choices):
+    snapshot, spec = read(make_project, table, **choices)
+    return [f for f in report_quality(snapshot, spec).findings if f.code == "quality.one_value"]
+
+
+def test_a_shelter_of_men_and_women_is_a_failed_finding(make_project):
+    [found] = tell(make_project, shelters(140))
+    assert found.status is Status.FAIL
+    assert found.observed == pytest.approx(0.5)
+    assert "140 of 280 days (shelters concerned: 1)" in found.reason
+
+
+def test_one_single_day_is_told(make_project):
+    [found] = tell(make_project, shelters(1))
+    assert found.status is Status.FAIL
+    assert "1 of 280 days" in found.reason
+
+
+def test_a_change_from_one_day_to_the_next_is_no_fault(make_project):
+    table = shelters(0)
+    table.loc[(table["district"] == "House") & (table["day"] >= "2024-03-01"), "kind"] = "women"
+    [found] = tell(make_project, table)
+    assert found.status is Status.PASS
+
+
+def test_groups_by_such_an_attribute_are_refused_and_the_key_is_proposed(make_project):
+    audit = {"dimensions": {"who": {"label": "Who", "attribute": "kind"}}}
+    snapshot, spec = read(make_project, shelters(140), audit)
+    with pytest.raises(DataError, match="several values for one shelter on one day") as error:
+        KINDS["demand"].divide(snapshot, spec)
+    assert "columns: [district, kind]" in (error.value.next_step or "")
+    snapshot, spec = read(make_project, shelters(140), audit, columns=("district", "kind"))
+    [membership] = KINDS["demand"].divide(snapshot, spec).memberships
+    assert membership.weights["women"].sum() == 2
+
+
+def test_two_areas_on_one_day_are_refused_too(make_project, tmp_path):
+    pd.DataFrame({"id": ["men", "women"], "poor": [1, 2]}).to_csv(tmp_path / "areas.csv")
+    audit = {"dimensions": {"who": {"label": "Who", "attribute": "area"}}}
+    choices = {"area": "kind", "attributes": ()}
+    [found] = tell(make_project, shelters(140), **choices)
+    assert (found.status, found.subject) == (Status.FAIL, "kind")
+    snapshot, spec = read(make_project, shelters(140), audit, **choices)
+    with pytest.raises(DataError, match="'kind' has several values"):
+        KINDS["demand"].divide(snapshot, spec)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(nights=st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab"), st.sampled_from("xyz"))))
+def test_counted_as_by_hand(make_project, nights):
+    first = [(d, p, "x") for d in range(6) for p in "ab"]
+    rows = [(DAYS[d], p, k, 1) for d, p, k in first + nights]
+    rows += [(d, "c", "x", i) for i, d in enumerate(DAYS)]
+    table = pd.DataFrame(rows, columns=["day", "district", "kind", "amount"])
+    kinds = table.groupby(["district", "day"])["kind"].nunique()
+    [found] = tell(make_project, table)
+    assert found.observed == pytest.approx((kinds > 1).mean())
