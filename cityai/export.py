@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,7 @@ from cityai.errors import UserError
 from cityai.findings import Status
 from cityai.store.files import (
     PUBLIC_FILE_MODE,
-    PUBLIC_FOLDER_MODE,
-    guard_files,
-    make_folder,
-    make_temporary,
-    write_file,
+    write_files,
 )
 
 
@@ -37,7 +32,7 @@ class Exported:
     paths: tuple[Path, ...]
 
 
-def export_card(path: Path, register: str, out: Path) -> Exported:
+def export_card(path: Path, register: str, out: Path, *, replace: bool = False) -> Exported:
     """Write a published card for a register; incomplete ones too, with a report of what is missing.
 
     Parameters
@@ -48,13 +43,15 @@ def export_card(path: Path, register: str, out: Path) -> Exported:
         A name of `cityai.card.registers.REGISTERS`.
     out : Path
         A folder, or the file where the register has a single one.
+    replace : bool
+        Whether files that are there already may be replaced.
 
     Raises
     ------
     UserError
         When there is no such register, a file is named for several, or the card was changed.
     StoreError
-        When there is no card, or the disk refuses.
+        When there is no card, the disk refuses, or such a file is there and `replace` is not given.
     """
     chosen = find_register(register)
     place = find_place(path)
@@ -77,11 +74,6 @@ def export_card(path: Path, register: str, out: Path) -> Exported:
                 expected="a folder",
             )
         folder, names = out.parent, [out.name]
-    paths = tuple(folder / name for name in names)
-    with guard_files(folder, "the export cannot be written"):
-        make_folder(folder, PUBLIC_FOLDER_MODE)
-        with make_temporary(paths[0], PUBLIC_FOLDER_MODE) as temporary:
-            for path_out, text in zip(paths, export.files.values(), strict=True):
-                write_file(temporary / path_out.name, text.encode(), PUBLIC_FILE_MODE)
-                os.replace(temporary / path_out.name, path_out)
+    contents = dict(zip(names, (text.encode() for text in export.files.values()), strict=True))
+    paths = write_files(contents, folder, PUBLIC_FILE_MODE, replace=replace)
     return Exported(export, paths)

@@ -219,29 +219,27 @@ def tabulate_metrics(audit: Audit) -> pd.DataFrame:
     ).assign(model="forecast")
 
 
-def write_tables(judged: Judged, folder: Path) -> tuple[Path, ...]:
+def write_tables(judged: Judged, folder: Path, *, replace: bool = False) -> tuple[Path, ...]:
     """Write the tidy tables as CSV: every figure by group, shares, and for a yes or no the counts.
 
-    They hold counts that a card does not: they are for reviewers, not for publication.
+    They hold counts that a card does not: they are for reviewers, not for publication, and only
+    the owner can read them.
 
     Raises
     ------
     StoreError
-        If the folder refuses.
+        If the folder refuses, or holds such a file and `replace` is not given.
     """
-    from cityai.store.files import guard_files
+    from cityai.card.spreadsheet import write_frame
+    from cityai.store.files import write_files
 
     tables = {
         "audit.csv": judged.audit.table,
         "shares.csv": judged.shares.table,
         "counts.csv": judged.shares.counts,
     }
-    with guard_files(folder, "the tables cannot be written"):
-        folder.mkdir(parents=True, exist_ok=True)
-        written = [(folder / n, table) for n, table in tables.items() if not table.empty]
-        for path, table in written:
-            table.to_csv(path, index=False)
-    return tuple(path for path, _ in written)
+    written = {n: write_frame(table) for n, table in tables.items() if not table.empty}
+    return write_files(written, folder, replace=replace)
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, requests_table: pd.DataF
         inputs=read_files(place / "projects", place / "configs")
         | {place / "areas.csv": (place / "areas.csv").read_bytes()},
         card=read_files(place / "model_cards"),
-        saved=read_files(place / ".cityai" / "requests"),
+        saved=read_files(place / ".cityai" / "projects" / "requests"),
     )
 
 

@@ -190,7 +190,9 @@ def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
     drafted = read_drafted(place, told.record)
     kept = [find_drafted(place, told.record)]
     for stage in sorted(set(KINDS) - {"card"}):
-        kept.append(told.place / ".cityai" / "requests" / stage / drafted.stages[stage][:16])
+        kept.append(
+            told.place / ".cityai" / "projects" / "requests" / stage / drafted.stages[stage][:16]
+        )
     saved = [p for folder in kept for p in sorted(folder.iterdir())]
     assert sum(p.suffix == ".parquet" for p in saved) >= 5
     public = [told.cards / n for n in ("card.json", "card.html", "card.md", "earlier.json")]

@@ -187,7 +187,7 @@ def test_a_card_verifies_until_it_is_changed(
 def test_changed_predictions_are_not_believed(
     story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder,) = (story.state / "requests" / "backtest").iterdir()
+    (folder,) = (story.state / "projects" / "requests" / "backtest").iterdir()
     path = next(p for p in folder.iterdir() if p.name.startswith("predictions"))
     honest = path.read_bytes()
     try:
@@ -316,7 +316,7 @@ def test_the_logged_model_predicts_the_same(story: Story, client: Any) -> None:
 
 def test_the_private_folder_is_private(story: Story) -> None:
     assert story.state.stat().st_mode & 0o777 == 0o700
-    kept = list((story.state / "requests").rglob("*"))
+    kept = list((story.state / "projects" / "requests").rglob("*"))
     assert {p.stat().st_mode & 0o777 for p in kept if p.is_dir()} == {0o700}
     assert {p.stat().st_mode & 0o777 for p in kept if p.is_file()} == {0o600}
     assert (story.state / "mlflow.db").stat().st_mode & 0o777 == 0o600

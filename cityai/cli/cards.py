@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from cityai.cli.console import say
+
 card = typer.Typer(
     name="card", help="Look after published cards.", no_args_is_help=True, rich_markup_mode=None
 )
+FORCE = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 CardPath = Annotated[
     Path,
     typer.Argument(
@@ -31,7 +34,7 @@ def verify(path: CardPath) -> None:
         found = verify_published(path)
     from cityai.cli.summary import write_findings
 
-    typer.echo(write_findings(found, measure_width()))
+    say(write_findings(found, measure_width()))
     wrong = any(finding.status in (Status.FAIL, Status.ERROR) for finding in found)
     raise typer.Exit(1 if wrong else 0)
 
@@ -49,7 +52,7 @@ def diff(
     from cityai.cli.changes import write_changes
     from cityai.cli.console import measure_width
 
-    typer.echo(write_changes(compare_published(before, after), measure_width()))
+    say(write_changes(compare_published(before, after), measure_width()))
 
 
 @card.command("index")
@@ -62,7 +65,7 @@ def index(
     from cityai.portfolio import publish_portfolio
     from cityai.spec.load import find_workspace
 
-    typer.echo(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
+    say(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
 
 
 @card.command("export")
@@ -73,12 +76,13 @@ def export(
         Path | None,
         typer.Option("--out", help="File (folder for several); the present folder without it."),
     ] = None,
+    force: FORCE = False,
 ) -> None:
     """Write a card as a register asks for it, and tell what is missing."""
     from cityai.cli.changes import write_completeness
     from cityai.cli.console import measure_width
     from cityai.export import export_card
 
-    exported = export_card(path, to, out or Path.cwd())
-    typer.echo(write_completeness(exported, measure_width()))
+    exported = export_card(path, to, out or Path.cwd(), replace=force)
+    say(write_completeness(exported, measure_width()))
     raise typer.Exit(0 if exported.export.complete else 1)

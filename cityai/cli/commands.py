@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from cityai.cli.cards import card
+from cityai.cli.cards import FORCE, card
+from cityai.cli.console import say
 
 HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
 
@@ -63,7 +64,7 @@ def show_version(wanted: bool) -> None:
     if wanted:
         from cityai import __version__
 
-        typer.echo(f"cityai {__version__}")
+        say(f"cityai {__version__}")
         raise typer.Exit
 
 
@@ -89,7 +90,7 @@ def run(project: ProjectPath) -> None:
         result = run_project(loaded, progress)
     from cityai.cli.summary import write_summary
 
-    typer.echo(write_summary(result, Path.cwd(), measure_width()))
+    say(write_summary(result, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -102,6 +103,7 @@ def audit(
         Path | None,
         typer.Option("--tables", help="Also write every figure and count as CSV to this folder."),
     ] = None,
+    force: FORCE = False,
 ) -> None:
     """Audit and card predictions that somebody else made."""
     from cityai.cli.console import measure_width, tell_progress
@@ -113,10 +115,10 @@ def audit(
 
         audited = audit_given(order, predictions, progress)
         if tables is not None:
-            write_tables(audited.judged, tables)
+            write_tables(audited.judged, tables, replace=force)
     from cityai.cli.summary import write_audited
 
-    typer.echo(write_audited(audited, Path.cwd(), measure_width()))
+    say(write_audited(audited, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -136,6 +138,7 @@ def predict(
     sheets: Annotated[
         int, typer.Option("--sheets", min=0, max=1000, help="Pages to write, from the first row.")
     ] = 0,
+    force: FORCE = False,
 ) -> None:
     """Predict a moment with the model of a run: a list or a forecast, with reasons."""
     from cityai.cli.console import measure_width, tell_progress
@@ -146,11 +149,17 @@ def predict(
         from cityai.delivery.predict import predict_project
 
         delivered = predict_project(
-            loaded, as_of, out=out, run_id=run, sheets=sheets, progress=progress
+            loaded,
+            as_of,
+            out=out,
+            replace=force,
+            run_id=run,
+            sheets=sheets,
+            progress=progress,
         )
     from cityai.cli.lists import write_delivered
 
-    typer.echo(write_delivered(delivered, Path.cwd(), measure_width()))
+    say(write_delivered(delivered, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -169,7 +178,7 @@ def misses(
         missed = show_misses(loaded, count, progress)
     from cityai.cli.lists import write_missed
 
-    typer.echo(write_missed(missed, Path.cwd(), measure_width()))
+    say(write_missed(missed, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -185,7 +194,7 @@ def mitigate(project: ProjectPath) -> None:
         tried = mitigate_project(loaded, progress)
     from cityai.cli.options import write_options
 
-    typer.echo(write_options(tried, Path.cwd(), measure_width()))
+    say(write_options(tried, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -201,7 +210,7 @@ def check(project: ProjectPath) -> None:
         checked = check_project(loaded, progress)
     from cityai.cli.summary import write_check
 
-    typer.echo(write_check(checked, measure_width()))
+    say(write_check(checked, measure_width()))
 
 
 @app.command()
@@ -217,7 +226,7 @@ def folds(project: ProjectPath) -> None:
         planned = plan_project(loaded)
     from cityai.cli.windows import draw_folds
 
-    typer.echo(draw_folds(planned, measure_width(), fine=can_draw()))
+    say(draw_folds(planned, measure_width(), fine=can_draw()))
 
 
 @app.command()
@@ -231,7 +240,7 @@ def show(
 
     content = load_project(project).spec.model_dump(mode="json", exclude_none=True)
     as_json = json.dumps(content, indent=2, ensure_ascii=False)
-    typer.echo(as_json if layout is Layout.JSON else write_yaml(content))
+    say(as_json if layout is Layout.JSON else write_yaml(content))
 
 
 @app.command()
@@ -243,7 +252,7 @@ def schema(
     from cityai.spec.schema import write_schema
 
     if not write:
-        typer.echo(write_schema(name.value), nl=False)
+        say(write_schema(name.value), nl=False)
         return
     from cityai.scaffold.workspace import write_schemas
     from cityai.spec.load import find_workspace
@@ -253,7 +262,7 @@ def schema(
     for path, content in write_schemas().items():
         with guard_files(workspace / path, "the schemas cannot be written"):
             (workspace / path).write_bytes(content)
-        typer.echo(path)
+        say(path)
 
 
 @app.command()
@@ -269,10 +278,10 @@ def ui(
 
     state = find_state(Path.cwd())
     if find_uri(state).startswith(("http:", "https:")):
-        typer.echo(f"MLflow's pages are at {find_uri(state)}")
+        say(f"MLflow's pages are at {find_uri(state)}")
         return
     free = find_port(port)
-    typer.echo(f"MLflow's pages: http://127.0.0.1:{free}   (end with Ctrl-C)")
+    say(f"MLflow's pages: http://127.0.0.1:{free}   (end with Ctrl-C)")
     set_environment()
     raise typer.Exit(subprocess.run(build_ui_command(state, free), check=False).returncode)
 
@@ -285,7 +294,7 @@ def doctor() -> None:
     from cityai.doctor import MISSING, examine_machine
 
     checkup = examine_machine(find_workspace(Path.cwd()))
-    typer.echo(write_checkup(checkup))
+    say(write_checkup(checkup))
     raise typer.Exit(1 if any(part.state == MISSING for part in checkup) else 0)
 
 
@@ -307,4 +316,4 @@ def sample_city(
 
         with guard_files(place, "the sample city cannot be written"):
             ensure_sample_city(place, seed)
-    typer.echo(f"An invented city is in {place}")
+    say(f"An invented city is in {place}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -18,11 +19,26 @@ if TYPE_CHECKING:
 
 NARROWEST, WIDEST = 40, 80
 BAR = 20
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def measure_width() -> int:
     """Return the columns to write in."""
     return min(max(shutil.get_terminal_size((WIDEST, 24)).columns, NARROWEST), WIDEST)
+
+
+def clean(text: str) -> str:
+    """Return a text without what a terminal obeys: it is shown as Python would write it.
+
+    Headers, cells and names of files come from outside; an escape code in one could hide lines,
+    or write others.
+    """
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Write to the terminal: the one way of every command."""
+    typer.echo(clean(str(text)), err=err, nl=nl)
 
 
 def can_draw() -> bool:
@@ -53,7 +69,7 @@ class PlainProgress:
 
     def write(self, name: str, seconds: float) -> None:
         """Write the line of a stage that is over."""
-        typer.echo(f"  {name:<44}{seconds:>8.1f} s", err=True)
+        say(f"  {name:<44}{seconds:>8.1f} s", err=True)
 
     def say(self, what: str) -> None:
         """Do nothing: a log needs no running commentary."""
@@ -85,14 +101,14 @@ class LiveProgress(PlainProgress):
     def write(self, name: str, seconds: float) -> None:
         """Write the line of a stage that is over, above the live one."""
         line = f"  {name:<44}{seconds:>8.1f} s"
-        self.status.console.print(line, markup=False, highlight=False)
+        self.status.console.print(clean(line), markup=False, highlight=False)
 
     def say(self, what: str) -> None:
         """Show what the stage is at."""
         from rich.markup import escape
 
         name = self.names[-1] if self.names else "working"
-        self.status.update(escape(f"{name}: {what}" if what else name))
+        self.status.update(escape(clean(f"{name}: {what}" if what else name)))
 
     def advance(self, done: int, total: int) -> None:
         """Show how much of the stage is done."""

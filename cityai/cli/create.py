@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cityai.cli.commands import app
+from cityai.cli.console import say
 
 project = typer.Typer(
     name="project",
@@ -61,8 +62,8 @@ def init(
         email=ask("email", email, "Its shared mailbox"),
     )
     made = create_workspace(folder, answers)
-    typer.echo(f"A workspace of {len(made.files)} files is in {folder}")
-    typer.echo(f"  next: cd {folder} && cityai new my_requests --template service_requests")
+    say(f"A workspace of {len(made.files)} files is in {folder}")
+    say(f"  next: cd {folder} && cityai new my_requests --template service_requests")
 
 
 @app.command()
@@ -72,7 +73,7 @@ def templates() -> None:
 
     width = max(len(template.name) for template in CATALOGUE)
     for template in CATALOGUE:
-        typer.echo(f"{template.name:<{width}}  {template.label}")
+        say(f"{template.name:<{width}}  {template.label}")
 
 
 @app.command()
@@ -103,11 +104,11 @@ def new(
             from cityai.scaffold.look import Wishes, look_at_table
 
             seen = look_at_table(table, Wishes(time, place, amount))
-        typer.echo(seen.tell())
+        say(seen.tell())
         spec = seen.spec
     made = create_project(workspace, name, template or "blank_demand", title, spec)
-    typer.echo(f"The project is in {made.folder.relative_to(workspace)}")
-    typer.echo(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
+    say(f"The project is in {made.folder.relative_to(workspace)}")
+    say(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
 
 
 @project.command("update")
@@ -119,7 +120,7 @@ def update(
 
     done = update_project(folder)
     if done.current:
-        typer.echo("The template has not changed since.")
+        say("The template has not changed since.")
         return
     for word, paths in (
         ("changed", done.changed),
@@ -128,7 +129,7 @@ def update(
         ("CONFLICT, both are marked", done.conflicts),
     ):
         for path in paths:
-            typer.echo(f"{word}: {path}")
+            say(f"{word}: {path}")
     if done.conflicts:
-        typer.echo("  next: choose the lines that hold, take the marks out", err=True)
+        say("  next: choose the lines that hold, take the marks out", err=True)
         raise typer.Exit(1)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cityai.delivery.sheets import make_sheets
-from cityai.delivery.tables import write_files
 from cityai.kinds.kind import Foreseen
 from cityai.progress import SILENT, Progress
 from cityai.spec.load import Project
@@ -58,6 +57,7 @@ def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) 
     from cityai.forecast import forecast_city
     from cityai.kinds import KINDS
     from cityai.stages import Stages
+    from cityai.store.files import write_files
     from cityai.store.stages import open_store
 
     spec = project.spec

@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from cityai.delivery.model import FittingModel, find_model
-from cityai.delivery.tables import write_files, write_list
+from cityai.delivery.tables import write_list
 from cityai.kinds.kind import Foreseen
 from cityai.progress import SILENT, Progress
 from cityai.spec.load import Project
+from cityai.store.files import write_files
 
 FOLDER = "predictions"
 """Folder, in the workspace's private one, that lists are written to."""
@@ -54,6 +55,7 @@ def predict_project(
     as_of: datetime,
     *,
     out: Path | None = None,
+    replace: bool = False,
     run_id: str = "",
     sheets: int = 0,
     progress: Progress = SILENT,
@@ -68,6 +70,8 @@ def predict_project(
         The moment, by the city's local time.
     out : Path, optional
         Where to; a private folder of the workspace without it.
+    replace : bool
+        Whether files that are there already may be replaced in `out`.
     run_id : str
         MLflow's name of the run; the project's latest finished one when empty.
     sheets : int
@@ -93,15 +97,16 @@ def predict_project(
     with progress.stage("predictions"):
         foreseen = kind.foresee(project, snapshot, model.final, as_of)
     folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
+    replace = replace or out is None
     warnings = _list_warnings(foreseen, as_of, model)
     with progress.stage("files"):
-        files = write_list(arrange_list(foreseen, model), folder, NAME)
+        files = write_list(arrange_list(foreseen, model), folder, NAME, replace=replace)
         pages: tuple[Path, ...] = ()
         if sheets:
             from cityai.delivery.sheets import make_sheets
 
             made = make_sheets(project, foreseen, model, warnings, range(sheets))
-            pages = write_files(made, folder / "sheets")
+            pages = write_files(made, folder / "sheets", replace=replace)
     return Delivered(project, foreseen, model, files, pages, warnings)
 
 

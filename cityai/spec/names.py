@@ -26,6 +26,12 @@ def check_names(spec: AskedSpec, document: Document, file: Path) -> None:
             where=document.locate(("name",)),
             expected="the same name" if is_main else f"'{folder}_{file.stem}'",
         )
+    if not is_main and (file.parents[1] / spec.name / "project.yaml").exists():
+        raise SpecError(
+            f"a project is called '{spec.name}' too, and its results would be replaced",
+            where=document.locate(("name",)),
+            expected="a file whose name, after its folder's, is no other project's",
+        )
     areas = spec.question.entity.areas
     if areas is not None and areas not in spec.city.areas:
         raise SpecError(

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from cityai.spec.city import AreasSpec, CitySpec
 from cityai.spec.mitigation import MitigationSpec
 from cityai.spec.policy import PolicySpec
-from cityai.spec.record import Share, Slug, SpecRecord, Text
+from cityai.spec.record import ProjectName, Share, Slug, SpecRecord, Text
 from cityai.spec.tables import (
     ColumnSpec,
     ColumnType,
@@ -230,7 +230,7 @@ class AuditSpec(SpecRecord):
 class JudgedSpec(SpecRecord):
     """What is declared of every audited system, whoever made its predictions."""
 
-    name: Slug
+    name: ProjectName
     """Name of the project and of its folder."""
     title: Text
     """Title for readers."""

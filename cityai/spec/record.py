@@ -25,5 +25,24 @@ def _check_slug(value: str) -> str:
 Slug = Annotated[str, AfterValidator(_check_slug)]
 """A name that is safe in folders, metrics and columns: ``waste_tonnage``."""
 
+RESERVED = {f"{port}{i}" for port in ("com", "lpt") for i in range(10)} | {
+    *("con", "prn", "aux", "nul", "artifacts", "index", "locks", "logs", "misses", "mitigation"),
+    *("mlflow", "predictions", "projects", "sample_city"),
+}
+"""Names that a folder of the workspace, or a device of Windows, has already."""
+
+
+def _check_project_name(value: str) -> str:
+    if value in RESERVED:
+        raise ValueError(
+            f"is a name that the workspace or Windows uses itself; choose another, such as "
+            f"city_{value}"
+        )
+    return value
+
+
+ProjectName = Annotated[Slug, AfterValidator(_check_project_name)]
+"""A slug that may be the name of a project, of an audit, and so of their folders."""
+
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,6 +67,47 @@ def write_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_files(
+    contents: Mapping[str, bytes], folder: Path, mode: int = FILE_MODE, *, replace: bool = True
+) -> tuple[Path, ...]:
+    """Write files into a folder, each whole or not at all, and return their paths.
+
+    Parameters
+    ----------
+    contents : mapping of str to bytes
+        By name, without any folder.
+    folder : Path
+        Made where it is missing, for the owner alone unless `mode` is that of public files.
+    mode : int
+        Of each file.
+    replace : bool
+        Whether files of these names, where there are any, are replaced.
+
+    Raises
+    ------
+    StoreError
+        If the folder refuses, or holds such a file that is not to be replaced.
+    """
+    paths = tuple(folder / name for name in contents)
+    folder_mode = FOLDER_MODE if mode == FILE_MODE else PUBLIC_FOLDER_MODE
+    if outside := [path for path in paths if path.parent != folder or path.name in ("", "..")]:
+        raise StoreError(f"'{outside[0]}' would be written outside the folder", where=str(folder))
+    if not replace and (taken := [path for path in paths if os.path.lexists(path)]):
+        raise StoreError(
+            "there is such a file already",
+            where=str(taken[0]),
+            expected="a folder without it",
+            next_step="name another folder, or replace it with --force",
+        )
+    with guard_files(folder, "the files cannot be written"):
+        make_folder(folder, folder_mode)
+        with make_temporary(folder / "x", folder_mode) as temporary:
+            for path, content in zip(paths, contents.values(), strict=True):
+                write_file(temporary / path.name, content, mode)
+                os.replace(temporary / path.name, path)
+    return paths
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,6 +12,8 @@ from cityai.store.files import TEMPORARY, guard_files, make_folder, write_file
 from cityai.store.locks import hold_lock
 
 DIGITS = 16
+RECORDS = "projects"
+"""Folder, in the private one, with a folder of records for each project."""
 RUN_SECONDS = 30.0
 """How long a run waits for another of the same project."""
 
@@ -30,7 +32,7 @@ class Store:
 
     def find_folder(self, project: str, stage: str, digest: str) -> Path:
         """Return the folder of one stage's record, whether or not it exists."""
-        return self.state / project / stage / digest[:DIGITS]
+        return self.state / RECORDS / project / stage / digest[:DIGITS]
 
     def lock_project(
         self,
@@ -88,7 +90,7 @@ def clean_stages(store: Store, project: str, keep: int = 5) -> tuple[Path, ...]:
         What was removed.
     """
     removed: list[Path] = []
-    for stage in sorted(p for p in (store.state / project).glob("*") if p.is_dir()):
+    for stage in sorted(p for p in (store.state / RECORDS / project).glob("*") if p.is_dir()):
         folders = [p for p in stage.iterdir() if p.is_dir()]
         left = [p for p in folders if p.name.startswith(TEMPORARY)]
         kept = [p for p in folders if not p.name.startswith(TEMPORARY)]

@@ -16,8 +16,8 @@ from referencing import Registry, Resource
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.registers import REGISTERS, find_register
 from cityai.card.registers.omb import COLUMNS, fill_columns
-from cityai.card.registers.table import guard_cell, write_csv
 from cityai.card.render import render_json
+from cityai.card.spreadsheet import guard_cell, write_csv
 from cityai.errors import UserError
 
 ROOT = Path(__file__).parents[2]

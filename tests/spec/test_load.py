@@ -96,6 +96,10 @@ def test_digest_follows_what_matters(workspace):
         ("    areas: districts", "    areas: districs", "no area table 'districs'"),
         ("name: requests", "name: other", "its folder 'requests'"),
         ("name: requests", "name: Requests!", "lower-case letters"),
+        ("name: requests", "name: con", "project.yaml:1:1: .*Windows uses itself.*'con'"),
+        ("name: requests", "name: artifacts", "the workspace or Windows uses itself"),
+        ("name: requests", "name: predictions", "city_predictions"),
+        ("name: requests", "name: misses", "city_misses"),
         ("known: {lag_days: 1}", "known: {}", "either `column` or `lag_days`"),
         ("  unit: requests", "  unit: tons\n  measure: sum", "needs `value`"),
         ("title: R", "city: tstville\ntitle: R", "does not exist"),
@@ -108,6 +112,17 @@ def test_a_mistake_is_named_with_its_line(workspace, old, new, says):
     with pytest.raises(SpecError, match=says) as caught:
         load(workspace, PROJECT.replace(old, new, 1))
     assert caught.value.exit_code == 2
+
+
+def test_two_projects_never_share_a_name(workspace):
+    file = workspace / "projects" / "requests" / "late.yaml"
+    file.write_text(PROJECT.replace("name: requests", "name: requests_late"))
+    assert load_project(file).spec.name == "requests_late"
+    other = workspace / "projects" / "requests_late"
+    other.mkdir()
+    (other / "project.yaml").write_text("name: requests_late\n")
+    with pytest.raises(SpecError, match=r"late.yaml:1:1: a project is called 'requests_late' too"):
+        load_project(file)
 
 
 def test_a_preset_gives_whole_sections_and_no_more(workspace):

@@ -26,9 +26,9 @@ def test_the_state_is_private_and_never_committed(tmp_path: Path) -> None:
     assert oct(store.state.stat().st_mode & 0o777) == "0o700"
     assert (store.state / ".gitignore").read_text() == "*\n"
     assert open_store(store.state) == store
-    assert store.find_folder("waste", "panel", "ab" * 32) == store.state / "waste/panel" / (
-        "ab" * 8
-    )
+    assert store.find_folder(
+        "waste", "panel", "ab" * 32
+    ) == store.state / "projects/waste/panel" / ("ab" * 8)
 
 
 def test_a_state_that_cannot_be_made_is_said(tmp_path: Path) -> None:
@@ -81,10 +81,10 @@ def test_the_records_used_last_stay(tmp_path: Path) -> None:
             folder = store.find_folder("waste", stage, f"{i}" * 16)
             folder.mkdir(parents=True)
             os.utime(folder, (i, i))
-    left = tmp_path / "waste" / "rows" / f"{TEMPORARY}1-ab"
+    left = tmp_path / "projects" / "waste" / "rows" / f"{TEMPORARY}1-ab"
     left.mkdir()
     assert len(clean_stages(store, "waste", keep=2)) == 5
-    kept = sorted(p.name[0] for p in (tmp_path / "waste").glob("*/*"))
+    kept = sorted(p.name[0] for p in (tmp_path / "projects" / "waste").glob("*/*"))
     assert kept == ["2", "2", "3", "3"]
     assert clean_stages(store, "another") == ()
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from cityai.card.record.part import Part, StatusWord
+from cityai.spec.record import Slug
 from cityai.spec.words import (
     DecisionWords,
     MonitoringWords,
@@ -30,8 +31,8 @@ class RecordPart(Part):
     """The record about itself."""
 
     schema_version: Literal["1.1.0"] = SCHEMA_VERSION
-    id: str
-    """Name of the project."""
+    id: Slug
+    """Name of the project; files of an export are named after it."""
     title: str
     language: str
     """Language of the page's fixed words."""

@@ -8,7 +8,7 @@ from cityai.card.record import CardRecord
 from cityai.card.registers.local_law_35 import fill_law
 from cityai.card.registers.omb import COLUMNS, fill_columns
 from cityai.card.registers.register import Export, Register
-from cityai.card.registers.table import write_csv
+from cityai.card.spreadsheet import write_csv
 
 TITLE: Final = "Inventory rows (OMB 2025; New York City Local Law 35)"
 
