@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from cityai.data.source.engine import digest_file
 from cityai.spec.load import Project
 
 
 def list_sources(project: Project) -> tuple[Path, ...]:
-    """Return the files that a project's data come from, in the order of the specification."""
-    spec = project.spec
-    written = [spec.data.source.path, *(c.source.path for c in spec.covariates.values())]
-    if spec.areas is not None:
-        written.append(spec.areas.path)
-    return tuple(project.find_path(path) for path in written)
+    """Return every file that a project's specification names, in the order of the specification.
+
+    Whatever record of it has a `path` names a file: tables, what is joined to them, events,
+    covariates, tables of areas and their outlines.
+    """
+    found = dict.fromkeys(_find_paths(project.spec))
+    return tuple(project.find_path(path) for path in found)
 
 
 def digest_sources(project: Project) -> str:
@@ -24,9 +29,17 @@ def digest_sources(project: Project) -> str:
     """
     digest = hashlib.sha256()
     for path in list_sources(project):
-        content = b""
-        if path.is_file():
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").digest()
-        digest.update(content or b"absent")
+        digest.update((digest_file(path) if path.is_file() else "absent").encode())
     return digest.hexdigest()
+
+
+def _find_paths(part: object) -> Iterator[str]:
+    if isinstance(part, BaseModel):
+        for name, value in part:
+            if name == "path" and isinstance(value, str):
+                yield value
+            else:
+                yield from _find_paths(value)
+    elif isinstance(part, Mapping | tuple | list):
+        for value in part.values() if isinstance(part, Mapping) else part:
+            yield from _find_paths(value)

@@ -31,13 +31,24 @@ STAGES = {
 }
 """The chapter that makes each stage's record."""
 
-LIBRARIES = {
-    "data": ("numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "pandera", "holidays"),
-    "modeling": ("scipy", "lightgbm", "scikit-learn"),
-}
+LIBRARIES = (
+    "duckdb",
+    "fairlearn",
+    "holidays",
+    "ibis-framework",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "pandera",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "shap",
+    "tzdata",
+)
 """Libraries whose version may change a figure."""
 
-SHARED = ("columns.py", "errors.py", "findings.py", "kinds")
+SHARED = ("columns.py", "errors.py", "findings.py", "messages.py", "kinds")
 PACKAGE = Path(__file__).parent.parent
 
 
@@ -70,7 +81,7 @@ def digest_stage(stage: str, *inputs: str) -> str:
     if stage not in STAGES:
         raise ValueError(f"the stage '{stage}' is not in cityai.store.digests.STAGES")
     chapter = STAGES[stage]
-    parts = [stage, digest_sources(chapter), *list_versions(chapter), *inputs]
+    parts = [stage, digest_sources(chapter), *list_versions(), *inputs]
     return digest_text(json.dumps(parts))
 
 
@@ -90,11 +101,10 @@ def digest_sources(chapter: str, package: Path = PACKAGE) -> str:
 
 
 @cache
-def list_versions(chapter: str) -> tuple[str, ...]:
-    """Return ``library==version`` for what a chapter's results depend on, Python first."""
-    ranked = CHAPTERS[: CHAPTERS.index(chapter) + 1]
+def list_versions() -> tuple[str, ...]:
+    """Return ``library==version`` for what results depend on, Python first."""
     found = [f"python=={platform.python_version()}"]
-    for library in (name for part in ranked for name in LIBRARIES.get(part, ())):
+    for library in LIBRARIES:
         try:
             found.append(f"{library}=={version(library)}")
         except PackageNotFoundError:

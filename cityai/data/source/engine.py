@@ -205,9 +205,13 @@ def list_none() -> pd.DataFrame:
 
 
 def digest_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes, and of rows that a database keeps beside it."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256")
+    for log in (Path(f"{path}.wal"), Path(f"{path}-wal")):
+        if log.is_file():
+            digest.update(log.read_bytes())
+    return digest.hexdigest()
 
 
 def quote_text(text: object) -> str:
