@@ -73,7 +73,7 @@ def check_project(project: Project, progress: Progress = SILENT) -> Checked:
     from cityai.store.stages import open_store
 
     spec = project.spec
-    with open_store(project.state).lock_project(spec.name):
+    with open_store(project.state).lock_project(spec.name, on_wait=progress.warn):
         known = know_city(project, Stages(open_store(project.state), spec.name, progress))
         KINDS[spec.kind].divide(known.snapshot, spec)
     findings = sort_findings((*known.findings, *known.quality.findings))

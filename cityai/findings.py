@@ -70,7 +70,7 @@ def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (rank[f.status], f.code, f.subject)))
 
 
-def count_findings(findings: Iterable[Finding]) -> dict[str, int]:
-    """Count findings by status, every status present."""
-    counted = Counter(f.status for f in findings)
-    return {status.value: counted.get(status, 0) for status in SEVERITY}
+def count_statuses(statuses: Iterable[str]) -> dict[str, int]:
+    """Count outcomes by status, every status present."""
+    counted = Counter(map(str, statuses))
+    return {status.value: counted[status.value] for status in SEVERITY}

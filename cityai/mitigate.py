@@ -63,7 +63,7 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
     require_plan(spec)
     store = open_store(project.state)
     with (
-        store.lock_project(spec.name),
+        store.lock_project(spec.name, on_wait=progress.warn),
         open_run(project.state, spec.name, name="mitigation") as run,
     ):
         found = forecast_city(project, Stages(store, spec.name, progress))

@@ -163,7 +163,8 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
 
     seconds: dict[str, float] = {}
     name = order.spec.name
-    with open_store(order.state).lock_project(name), open_run(order.state, name) as run:
+    lock = open_store(order.state).lock_project(name, on_wait=progress.warn)
+    with lock, open_run(order.state, name) as run:
         with _time(progress, "audit", seconds):
             judged = judge_given(order, path, progress)
         with _time(progress, "card and tracking", seconds):
@@ -189,6 +190,7 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
                     metrics=tabulate_metrics(judged.audit),
                     audit=judged.audit.table,
                     findings=judged.findings,
+                    results=card.fairness.results,
                     run_digest=facts.run_digest,
                     data_digest=facts.data_digest,
                     spec_digest=facts.spec_digest,

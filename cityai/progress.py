@@ -15,6 +15,9 @@ class Progress(Protocol):
     def say(self, what: str) -> None:
         """Tell in a few words what the stage is at."""
 
+    def warn(self, what: str) -> None:
+        """Tell at once what somebody must know: whom it waits for."""
+
     def advance(self, done: int, total: int) -> None:
         """Tell how many of how many equal parts of the stage are done."""
 
@@ -27,6 +30,9 @@ class SilentProgress:
         return nullcontext()
 
     def say(self, what: str) -> None:
+        """Do nothing."""
+
+    def warn(self, what: str) -> None:
         """Do nothing."""
 
     def advance(self, done: int, total: int) -> None:

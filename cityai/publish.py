@@ -59,7 +59,7 @@ def publish_result(
     spec, backtest = project.spec, judged.backtest
     facts = gather_facts(project, stages, known, judged, predictions_digest)
     drafted = KINDS[spec.kind].draft(facts, spec, judged)
-    findings = sort_findings((*facts.findings, *judged.findings))
+    findings = sort_findings(dict.fromkeys((*facts.findings, *judged.findings)))
     path = find_card(project)
     published = publish_record(
         drafted,
@@ -74,6 +74,7 @@ def publish_result(
             metrics=judged.evaluation.metrics,
             audit=judged.audit.table,
             findings=findings,
+            results=card.fairness.results,
             run_digest=facts.run_digest,
             data_digest=facts.data_digest,
             spec_digest=facts.spec_digest,

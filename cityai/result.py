@@ -60,7 +60,8 @@ class Result:
     findings : tuple of Finding
         All findings, the gravest first.
     seconds : dict of str to float
-        Wall-clock seconds of the stages that were made; saved ones are absent.
+        Wall-clock seconds of the stages that were made, and of "the rest" (waiting, reading what
+        was saved): together the whole run.
     card_path : Path
         The published page.
     mlflow_run_id : str

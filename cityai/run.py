@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +38,14 @@ def run_project(project: Project[Any] | str | Path, progress: Progress = SILENT)
     from cityai.store.stages import clean_stages, open_store
     from cityai.track.runs import open_run
 
+    begun = time.perf_counter()
     if not isinstance(project, Project):
         project = load_project(project)
     spec = project.spec
     kind = KINDS[spec.kind]
     store = open_store(project.state)
-    with store.lock_project(spec.name), open_run(project.state, spec.name) as run:
+    lock = store.lock_project(spec.name, on_wait=progress.warn)
+    with lock, open_run(project.state, spec.name) as run:
         stages = Stages(store, spec.name, progress)
         found = forecast_city(project, stages)
         backtest, groups, asked = found.backtest, found.groups, found.known.asked
@@ -71,7 +75,8 @@ def run_project(project: Project[Any] | str | Path, progress: Progress = SILENT)
         records = Judged(
             quality, backtest, evaluation, audit, explanation, found.mitigation, proxies
         )
-        with progress.stage("card and tracking"):
+        with progress.stage("card and tracking"), stages.time("card and tracking"):
             result = publish_result(project, run, stages, found.known, records, found.digest)
         clean_stages(store, spec.name)
-    return result
+    rest = time.perf_counter() - begun - sum(stages.seconds.values())
+    return replace(result, seconds={**stages.seconds, "the rest": rest})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -60,6 +61,13 @@ class Stages:
     spent: dict[str, float] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Time a block as a stage that is made."""
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
     def keep(
         self, name: str, kind: type[RecordT], make: Callable[[], RecordT], *inputs: str
     ) -> tuple[RecordT, str]:
@@ -81,10 +89,9 @@ class Stages:
         clock = self.store.find_folder(self.project, f"{name}.time", digest)
         saved = has_record(folder)
         with self.progress.stage(f"{name} (as saved)" if saved else name):
-            begun = time.perf_counter()
-            record = keep_record(kind, folder, make)
+            with nullcontext() if saved else self.time(name):
+                record = keep_record(kind, folder, make)
             if not saved:
-                self.seconds[name] = time.perf_counter() - begun
                 save_record(Spent(self.seconds[name]), clock)
             if has_record(clock):
                 self.spent[name] = load_record(Spent, clock).seconds

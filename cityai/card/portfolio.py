@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
+from cityai.card.counts import tally_groups, tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.record.part import Part
-from cityai.card.words import PAIR
 from cityai.spec.words import NotApplicable
 
 SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
@@ -40,13 +39,17 @@ class Entry(Part):
     overdue: bool | None = None
     """Whether `review_due` is past, on the day that the list was made; nothing without a day."""
     verdicts: dict[str, int] = Field(default_factory=dict)
-    """How many of the groups' figures that have a limit are within it, beyond it, or not known."""
+    """How many of the groups' figures came out which way, by status; those that are not 0."""
     failed: int = 0
-    """Checks that failed or could not be made."""
+    """Checks that failed, or could not be made."""
+    unknown: int = 0
+    """Checks that lack evidence."""
     gaps: int = 0
-    """Open questions."""
+    """Answers that are missing."""
     gaps_required: int = 0
-    """Open questions that release waits for."""
+    """Missing answers that release waits for."""
+    uncommitted: bool = False
+    """Whether the card was made from changes that were not committed."""
     content_digest: str = ""
 
 
@@ -74,7 +77,8 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         The day that reviews are held against.
     """
     system, due = record.system, record.record.review_due
-    judged = [r for r in record.fairness.results if r.limit is not None and PAIR not in r.dimension]
+    groups = tally_groups(record.fairness.results)
+    checks = tally_statuses(f.status for f in record.findings)
     unit = record.owner.unit
     themes = system.themes if isinstance(system.themes, tuple) else ()
     return Entry(
@@ -93,8 +97,10 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         created=record.record.created.date(),
         review_due=due,
         overdue=None if due is None else due < today,
-        verdicts=dict(sorted(Counter(r.status for r in judged).items())),
-        failed=sum(f.status in {"fail", "error"} for f in record.findings),
+        verdicts=groups.by_status,
+        failed=checks.failed,
+        unknown=checks.unknown,
+        uncommitted=record.provenance.git_dirty,
         gaps=len(record.gaps),
         gaps_required=sum(g.required for g in record.gaps),
         content_digest=record.record.content_digest,

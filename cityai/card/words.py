@@ -75,6 +75,15 @@ AUTONOMIES: Final[dict[str, str]] = {
     "autonomous": say("The system decides"),
 }
 
+BEYOND: Final[dict[str, str]] = {
+    "worse": say("Beyond the limit, worse served"),
+    "better": say("Beyond the limit, better served"),
+    "above": say("Beyond the limit, above its reference"),
+    "below": say("Beyond the limit, below its reference"),
+    "": VERDICTS["fail"],
+}
+"""A verdict beyond the limit, with the side on which it lies (`find_side`)."""
+
 COMPARED: Final[dict[str, str]] = {
     "pass": say("The forecast errs less"),
     "fail": say("The forecast errs more"),
@@ -105,6 +114,9 @@ class Code(str):
     __slots__ = ()
 
 
+ERRORS: Final = frozenset({"wape", "mae", "rmse", "mase", "under_forecast_share", "unmet_need"})
+"""Figures that are worse service the higher they are."""
+
 PAIR: Final = " * "
 """Between the names of two dimensions whose groups are combined."""
 
@@ -119,6 +131,21 @@ def describe_metric(name: str) -> MetricWords:
             say(f"Error against {other}"), say("below 1 the forecast errs less"), "ratio"
         )
     return METRICS.get(name) or MetricWords(name.replace("_", " "), "", "ratio")
+
+
+def find_side(metric: str, gap: float | None) -> str:
+    """Say on which side of its reference a group lies: a key of `BEYOND`.
+
+    Errors of a forecast are worse or better service. Whether it is good to be selected, or found,
+    depends on what follows from it, so those are above or below.
+    """
+    if not gap:
+        return ""
+    if metric in ERRORS or metric.startswith("error_against_"):
+        return "worse" if gap > 0 else "better"
+    if metric == "coverage":
+        return "better" if gap > 0 else "worse"
+    return "above" if gap > 0 else "below"
 
 
 def order_metrics(names: Iterable[str]) -> list[str]:

@@ -74,6 +74,10 @@ class PlainProgress:
     def say(self, what: str) -> None:
         """Do nothing: a log needs no running commentary."""
 
+    def warn(self, what: str) -> None:
+        """Write it at once."""
+        typer.echo(f"  {what}", err=True)
+
     def advance(self, done: int, total: int) -> None:
         """Do nothing."""
 
@@ -109,6 +113,10 @@ class LiveProgress(PlainProgress):
 
         name = self.names[-1] if self.names else "working"
         self.status.update(escape(clean(f"{name}: {what}" if what else name)))
+
+    def warn(self, what: str) -> None:
+        """Write it above the live line."""
+        self.status.console.print(f"  {what}", markup=False, highlight=False)
 
     def advance(self, done: int, total: int) -> None:
         """Show how much of the stage is done."""

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cityai.card.counts import tally_groups, tally_statuses
+from cityai.card.words import PAIR
 from cityai.columns import BASELINE, EVERYWHERE, HEADLINE, LIST_HEADLINE
-from cityai.findings import Finding, Status, count_findings, sort_findings
+from cityai.findings import Finding, Status, count_statuses, sort_findings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cityai.assessment.audit import Audit
     from cityai.card.record import CardRecord
     from cityai.doctor import Part
     from cityai.outside import Audited, Judged
@@ -41,7 +42,6 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     """
     metrics = result.evaluation.metrics
     overall = metrics[metrics["slice_kind"] == EVERYWHERE]
-    findings = sort_findings(result.findings)
     spec = result.project.spec
     listed = LIST_HEADLINE in set(overall["metric"])
     how_good = _tell_figures(result.card) if listed else _tell_accuracy(overall, result)
@@ -49,8 +49,8 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     blocks = [
         ("How good", how_good),
         ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),
-        ("For whom", _tell_groups(result.audit)),
-        ("Missing", _tell_missing(findings, len(result.card.gaps))),
+        ("For whom", _tell_groups(result.card)),
+        ("Checks", _tell_checks(result.card)),
         ("Card", [show_path(result.card_path, here)]),
         ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(result.seconds)]),
@@ -66,9 +66,9 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
     blocks = [
         ("Rows", [_tell_rows(judged)]),
         ("How good", _tell_figures(audited.card)),
-        ("For whom", _tell_groups(judged.audit)),
+        ("For whom", _tell_groups(audited.card)),
         ("Shares", _tell_shares(judged)),
-        ("Missing", _tell_missing(judged.findings, len(audited.card.gaps))),
+        ("Checks", _tell_checks(audited.card)),
         ("Card", [show_path(audited.card_path, here)]),
         ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(audited.seconds)]),
@@ -99,7 +99,7 @@ def write_findings(findings: Iterable[Finding], width: int) -> str:
     ordered = sort_findings(findings)
     open_ones = [f for f in ordered if f.status is not Status.PASS]
     lines = [line for finding in open_ones for line in _tell_finding(finding, width)]
-    counts = [f"{n} {name}" for name, n in count_findings(ordered).items() if n]
+    counts = [f"{n} {name}" for name, n in count_statuses(f.status for f in ordered).items() if n]
     return "\n".join([*lines, ", ".join(counts) if counts else "no findings"])
 
 
@@ -191,40 +191,34 @@ def _tell_shares(judged: Judged) -> list[str]:
     return lines or ["too few rows to show" if declared else "no dimension is declared"]
 
 
-VERDICTS = (
-    (Status.FAIL, "beyond a limit"),
-    (Status.NOT_ENOUGH, "not enough evidence"),
-    (Status.PASS, "within"),
-    (Status.SUPPRESSED, "not shown"),
-)
-"""Verdicts of a group, the gravest first, in words."""
+def _tell_groups(card: CardRecord) -> list[str]:
+    """Return the card's own sentences and counts; groups of two dimensions stand in the card."""
+    fairness = card.fairness
+    if not fairness.dimensions:
+        return ["no dimension is declared: nobody knows for whom it holds"]
+    lines = list(fairness.in_words)
+    for row in fairness.dimensions:
+        counts = tally_groups(r for r in fairness.results if r.dimension == row.name)
+        verdicts = (
+            (counts.failed, "beyond a limit"),
+            (counts.unknown, "cannot be told"),
+            (counts.passed, "within"),
+            (counts.hidden, "not shown"),
+        )
+        told = ", ".join(f"{n} {word}" for n, word in verdicts if n) or "nothing to judge"
+        lines += [f"- {row.label}: {told}"] if PAIR not in row.name else []
+    return lines
 
 
-def _tell_groups(audit: Audit) -> list[str]:
-    table = audit.table.assign(status=audit.table["status"].astype("str"))
-    lines = []
-    for row in audit.dimensions.itertuples():
-        of_it = table[table["dimension"] == row.dimension]
-        verdicts = [_judge_group(set(part["status"])) for _, part in of_it.groupby("group")]
-        counts = [(verdicts.count(word), word) for _, word in VERDICTS]
-        told = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to judge"
-        groups = f"{len(verdicts)} group{'' if len(verdicts) == 1 else 's'}"
-        lines.append(f"{row.label}, {groups}: {told}")
-    return lines or ["no dimension is declared: nobody knows for whom it holds"]
-
-
-def _judge_group(statuses: set[str]) -> str:
-    """Return the gravest verdict of any figure of a group, in words; none where no limit is set."""
-    return next((word for status, word in VERDICTS if status.value in statuses), "")
-
-
-def _tell_missing(findings: Sequence[Finding], gaps: int) -> list[str]:
-    counts = count_findings(findings)
+def _tell_checks(card: CardRecord) -> list[str]:
+    checks = tally_statuses(f.status for f in card.findings)
+    several = "gap in the card" if len(card.gaps) == 1 else "gaps in the card"
     lines = [
-        f"{counts[Status.FAIL]} findings failed, {counts[Status.ERROR]} could not be checked, "
-        f"{counts[Status.NOT_ENOUGH]} lack evidence; {gaps} gaps in the card"
+        f"{checks.total} checks: {checks.passed} passed, {checks.failed} failed, "
+        f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only "
+        f"inform; {len(card.gaps)} {several}"
     ]
-    grave = [f for f in findings if f.status in (Status.ERROR, Status.FAIL)]
+    grave = [f for f in card.findings if f.status in (Status.ERROR, Status.FAIL)]
     lines += [f"- {f.title}{f' ({f.subject})' if f.subject else ''}" for f in grave[:SHOWN]]
     if len(grave) > SHOWN:
         lines.append(f"- and {len(grave) - SHOWN} more, all in the card")

@@ -111,7 +111,9 @@ def count_unknown(facts: pd.DataFrame) -> Finding:
         f"{areas}.",
         codes,
     )
-    return Finding("quality.unknown_area", Status.FAIL, title, reason, float(rows), 0.0, "rows")
+    # Rows that are refused anyway are counted as refused, and spoil nothing that was used.
+    status = Status.FAIL if kept else Status.NOT_APPLICABLE
+    return Finding("quality.unknown_area", status, title, reason, float(kept), 0.0, "rows")
 
 
 def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) 
     spec = project.spec
     kind = KINDS[spec.kind]
     store = open_store(project.state)
-    with store.lock_project(spec.name):
+    with store.lock_project(spec.name, on_wait=progress.warn):
         found = forecast_city(project, Stages(store, spec.name, progress))
     with progress.stage("misses"):
         known = found.known

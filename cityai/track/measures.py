@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cityai.card.counts import Judged, tally_groups
 from cityai.columns import BASELINE, EVERYWHERE
-from cityai.findings import Finding, Status, count_findings
+from cityai.findings import Finding, Status, count_statuses
 from cityai.track.names import name_count, name_dimension, name_groups, name_metric
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ class Measures:
 
 
 def measure_forecast(
-    metrics: pd.DataFrame, table: pd.DataFrame, findings: Iterable[Finding], coverage: float
+    metrics: pd.DataFrame,
+    table: pd.DataFrame,
+    findings: Iterable[Finding],
+    coverage: float,
+    results: Iterable[Judged] = (),
 ) -> Measures:
     """Return the metrics of the run itself.
 
@@ -62,20 +67,25 @@ def measure_forecast(
         All findings of the run, to be counted.
     coverage : float
         Nominal coverage.
+    results : iterable of Judged
+        The card's figures of groups, to be counted as the card does.
 
     Returns
     -------
     Measures
         ``wape``, ``coverage_90``, ``wape.fold`` (step = fold), ``wape.baseline.<name>``,
-        ``wape.<dimension>.<group>``, ``findings.fail`` and their like.
+        ``wape.<dimension>.<group>``, ``findings.fail``, ``groups.fail`` and their like.
     """
-    counts = [Measure(name_count(s), float(n)) for s, n in count_findings(findings).items()]
+    counts = {
+        "findings": count_statuses(f.status for f in findings),
+        "groups": tally_groups(results).by_status,
+    }
     return _divide(
         [
             *_measure_model(metrics, FORECAST, coverage),
             *_measure_baselines(metrics, coverage),
             *_measure_groups(table, coverage),
-            *counts,
+            *(Measure(name_count(s, w), float(n)) for w, c in counts.items() for s, n in c.items()),
         ]
     )
 

@@ -51,9 +51,9 @@ def name_metric(metric: str, coverage: float) -> str:
     return f"coverage_{coverage * 100:g}".replace(".", "_") if metric == "coverage" else metric
 
 
-def name_count(status: str) -> str:
-    """Return the metric that counts the findings of a status."""
-    return f"findings.{status.replace(' ', '_')}"
+def name_count(status: str, what: str = "findings") -> str:
+    """Return the metric that counts findings, or figures of groups, of a status."""
+    return f"{what}.{status.replace(' ', '_')}"
 
 
 def _is_plain(label: str) -> bool:

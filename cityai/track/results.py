@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cityai.card.counts import Judged
 from cityai.card.pages import JSON, MARKDOWN
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
@@ -75,6 +76,8 @@ class Outcome:
         File name to HTML: the card in each language.
     markdown, json : str
         The card.
+    results : sequence of Judged
+        The card's figures of groups.
     final : Loggable or None
         The model to log.
     rows : int
@@ -96,6 +99,7 @@ class Outcome:
     pages: dict[str, str]
     markdown: str
     json: str
+    results: Sequence[Judged] = ()
     final: Loggable | None = None
     rows: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -111,7 +115,7 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
         If the store does not answer.
     """
     measures = measure_forecast(
-        outcome.metrics, outcome.audit, outcome.findings, outcome.spec.coverage
+        outcome.metrics, outcome.audit, outcome.findings, outcome.spec.coverage, outcome.results
     )
     with call_mlflow("the run could not be logged", run.tracking.where):
         _log_batches(
@@ -132,7 +136,7 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
 
 def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
     """Return the tags of the run, each as short as MLflow wants it."""
-    failed = [f for f in outcome.findings if f.status is Status.FAIL]
+    failed = [f for f in outcome.findings if f.status in {Status.FAIL, Status.ERROR}]
     tags = {
         RUN_DIGEST: outcome.run_digest,
         DATA_DIGEST: outcome.data_digest,

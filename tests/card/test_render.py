@@ -290,7 +290,7 @@ def test_gaps_are_counted_and_shown(city, html):
     required = [g for g in city.record.gaps if g.required]
     text = " ".join(Page(html).text)
     assert f"({len(required)} needed for release)" in text
-    assert f"Open questions ({len(city.record.gaps)})" in text
+    assert f"Missing answers ({len(city.record.gaps)})" in text
     for gap in city.record.gaps:
         assert gap.path in text
 

@@ -21,7 +21,7 @@ from cityai.cli.windows import draw_folds, write_yaml
 from cityai.data.periods import Periods
 from cityai.doctor import GOOD, MISSING, examine_machine
 from cityai.errors import DataError, StoreError
-from cityai.findings import Finding, Status
+from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.split import Fold, Folds
 
 NAN = float("nan")
@@ -64,15 +64,15 @@ def make_result(folder: Path) -> SimpleNamespace:
         [("seasonal_naive", "wape", "pass"), ("recent_mean", "wape", "not enough evidence")],
         columns=["baseline", "metric", "verdict"],
     )
-    audit = pd.DataFrame(
-        [
-            ("income", "lowest", "fail"),
-            ("income", "highest", "pass"),
-            ("income", "x", "suppressed"),
-        ],
-        columns=["dimension", "group", "status"],
+    results = [
+        SimpleNamespace(dimension="income", status=status, limit=0.05)
+        for status in ("fail", "pass", "suppressed")
+    ]
+    fairness = SimpleNamespace(
+        results=results,
+        dimensions=[SimpleNamespace(name="income", label="Income of residents")],
+        in_words=("3 comparisons of groups with their reference.",),
     )
-    dimensions = pd.DataFrame([("income", "Income of residents")], columns=["dimension", "label"])
     table = pd.DataFrame({"fold": [1, 2], "entity_id": ["a", "b"]})
     entity = SimpleNamespace(label="district", label_plural="community districts")
     spec = SimpleNamespace(
@@ -87,11 +87,12 @@ def make_result(folder: Path) -> SimpleNamespace:
         ),
         predictions=SimpleNamespace(unit="tons", coverage=0.9, table=table),
         evaluation=SimpleNamespace(metrics=metrics, comparisons=comparisons),
-        audit=SimpleNamespace(table=audit, dimensions=dimensions),
-        card=SimpleNamespace(gaps=(1, 2)),
+        card=SimpleNamespace(
+            gaps=(1, 2), fairness=fairness, findings=sort_findings(make_findings())
+        ),
         findings=make_findings(),
         folds=make_folds(),
-        seconds={"snapshot": 3.2, "backtest": 60.7, "quality": 0.1},
+        seconds={"snapshot": 3.2, "backtest": 60.7, "quality": 0.1, "the rest": 1.9},
         card_path=folder / "model_cards" / "waste" / "card.html",
         mlflow_run_id="abc123",
     )
@@ -144,15 +145,15 @@ def test_a_run_ends_with_a_calm_summary(
         "Against    recent mean     not known  not enough evidence that the forecast is",
         "             better",
         "           seasonal naive     8.4%  the forecast is better",
-        "For whom   Income of residents, 3 groups: 1 beyond a limit, 1 within, 1 not",
-        "             shown",
-        "Missing    8 findings failed, 0 could not be checked, 1 lack evidence; 2 gaps in",
-        "             the card",
+        "For whom   3 comparisons of groups with their reference.",
+        "           - Income of residents: 1 beyond a limit, 1 within, 1 not shown",
+        "Checks     10 checks: 1 passed, 8 failed, 1 lack evidence, 0 not shown, 0 only",
+        "             inform; 2 gaps in the card",
         *[f"           - Under-forecast {i} (income=g{i})" for i in range(6)],
         "           - and 2 more, all in the card",
         "Card       model_cards/waste/card.html",
         "MLflow     run abc123 (`cityai ui` shows it)",
-        "Time       64 s: snapshot 3, backtest 61",
+        "Time       66 s: snapshot 3, backtest 61, the rest 2",
     ]
     assert all(len(line) <= 80 for line in out.splitlines())
     assert "\x1b" not in out + err

@@ -146,6 +146,16 @@ def test_unknown_areas_silent_entities_and_empty_periods(make_project, tmp_path)
     assert "2024-02-05, 2024-02-12" in empty.reason
 
 
+def test_codes_of_rows_that_are_refused_anyway_fail_nothing(make_project, tmp_path):
+    frame = draw()
+    frame.loc[0:2, "district"] = "X9"
+    frame.loc[0:2, "kind"] = "z"
+    (unknown,) = find(report(make_project, tmp_path, frame), "quality.unknown_area")
+    assert unknown.status is Status.NOT_APPLICABLE
+    assert "(0 of them accepted)" in unknown.reason
+    assert unknown.observed == 0.0
+
+
 def test_spellings_are_one_group_and_counted(make_project, tmp_path):
     frame = draw()
     frame.loc[0:6, "district"] = "01 "
@@ -177,7 +187,7 @@ def test_codes_of_no_area_are_one_finding(make_project, tmp_path):
         "35 rows name 3 areas that are not in the area table (20 of them accepted): X9 (20), "
         "Old Harbour (12), 01x (3)."
     )
-    assert (unknown.observed, unknown.unit) == (35.0, "rows")
+    assert (unknown.observed, unknown.unit) == (20.0, "rows")
     assert set(found.measures["slice"]) == {"overall", "01", "02", "03"}
     assert {f.status for f in find(found, "quality.area_gap")} == {Status.PASS}
     # They still count for the city.

@@ -166,7 +166,7 @@ def draft_data(
         quality=measures,
         rejected=count_rejects(quality.rejects) if quality else (),
         by_period=_list_periods(quality.by_period, spec, coarse) if quality else (),
-        in_words=sentences.describe_data(*rows, measures) if quality else (),
+        in_words=sentences.describe_data(*rows, measures, quality.findings) if quality else (),
     )
     return (part,)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from cityai.card.counts import Tally, tally_groups
 from cityai.card.draft.rounding import SMALL_GROUP
 from cityai.card.record.measured import (
     Comparison,
@@ -16,7 +16,14 @@ from cityai.card.record.measured import (
     SeriesPoint,
 )
 from cityai.card.record.part import Number
-from cityai.card.words import PAIR, describe_metric, name_one, say_share, write_count, write_number
+from cityai.card.words import (
+    describe_metric,
+    find_side,
+    name_one,
+    say_share,
+    write_count,
+    write_number,
+)
 from cityai.columns import BASELINE, HEADLINE
 from cityai.findings import Finding, Status
 from cityai.messages import count_periods, say, say_n
@@ -157,20 +164,29 @@ def describe_places(places: Sequence[PlaceResult], spec: ProjectSpec) -> str:
     )
 
 
+SIDES: Final = {
+    "worse": say("Beyond the limit, worse served: {names}."),
+    "better": say("Beyond the limit, better served: {names}."),
+    "above": say("Beyond the limit, above its reference: {names}."),
+    "below": say("Beyond the limit, below its reference: {names}."),
+    "": say("Beyond the limit: {names}."),
+}
+"""What lies beyond a limit, by the side on which it lies (`find_side`)."""
+
+
 def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     """Say what the audit found over all dimensions."""
-    judged = [r for r in results if r.limit is not None and r.status != "not applicable"]
-    alone = [r for r in judged if PAIR not in r.dimension]
-    paired = [r for r in judged if PAIR in r.dimension]
-    if not alone:
+    alone, paired = tally_groups(results), tally_groups(results, paired=True)
+    if not alone.total:
         return (say("No group was held against a limit."),)
-    said = [_tally(alone, say("groups"))]
-    if paired:
-        said.append(_tally(paired, say("two groups combined")))
-    beyond = [r for r in judged if r.status == "fail"]
-    named = sorted({_name_result(r) for r in beyond})
-    if named:
-        said.append(say(f"Beyond the limit: {'; '.join(named)}."))
+    said = [_tell_tally(alone, say("groups"))]
+    if paired.total:
+        said.append(_tell_tally(paired, say("two groups combined")))
+    beyond = [r for r in results if r.limit is not None and r.status == "fail"]
+    for side, words in SIDES.items():
+        named = sorted({_name_result(r) for r in beyond if find_side(r.metric, r.gap) == side})
+        if named:
+            said.append(words.format(names="; ".join(named)))
     return tuple(said)
 
 
@@ -179,16 +195,14 @@ def _name_result(result: GroupResult) -> str:
     return say(f"{result.group} ({label})")
 
 
-def _tally(results: Sequence[GroupResult], several: str) -> str:
-    counts = Counter(r.status for r in results)
-    decided = counts["pass"] + counts["fail"]
-    n, unknown = len(results), len(results) - decided
-    inside, beyond = counts["pass"], counts["fail"]
+def _tell_tally(tally: Tally, several: str) -> str:
+    n, inside, beyond = tally.total, tally.passed, tally.failed
+    unknown, hidden = tally.unknown, tally.hidden
     return say_n(
         f"{n:,} comparison of {several} with their reference: {inside} within the limit, "
-        f"{beyond} beyond it, {unknown} not known or not shown.",
+        f"{beyond} beyond it, {unknown} cannot be told, {hidden} not shown.",
         f"{n:,} comparisons of {several} with their reference: {inside} within the limit, "
-        f"{beyond} beyond it, {unknown} not known or not shown.",
+        f"{beyond} beyond it, {unknown} cannot be told, {hidden} not shown.",
         n,
     )
 
@@ -217,9 +231,14 @@ def describe_dimension(
 
 
 def describe_data(
-    read: int, out_of_scope: int, rejected: int, accepted: int, measures: Iterable[QualityMeasure]
+    read: int,
+    out_of_scope: int,
+    rejected: int,
+    accepted: int,
+    measures: Iterable[QualityMeasure],
+    findings: Iterable[Finding],
 ) -> tuple[str, ...]:
-    """Say how many rows were used, and which quality limits were missed."""
+    """Say how many rows were used, which quality limits were missed, and which checks failed."""
     said = [
         say(
             f"{write_count(read)} rows were read: {write_count(accepted)} used, "
@@ -227,11 +246,14 @@ def describe_data(
         )
     ]
     missed = sorted({m.dimension for m in measures if m.status == "fail"})
-    said.append(
-        say(f"Limits missed: {', '.join(missed)}.")
-        if missed
-        else say("No limit on the quality was missed.")
-    )
+    named = {f"quality.{dimension}" for dimension in missed}
+    failed = {f.title: None for f in findings if f.status is Status.FAIL and f.code not in named}
+    if missed:
+        said.append(say(f"Limits missed: {', '.join(missed)}."))
+    if failed:
+        said.append(say(f"Checks of the data that failed: {', '.join(failed)}."))
+    if not missed and not failed:
+        said.append(say("No limit on the quality was missed."))
     return tuple(said)
 
 

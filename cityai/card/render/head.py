@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cityai.card.counts import tally_groups
 from cityai.card.record import CardRecord
 from cityai.card.render.tables import choose_headline
 from cityai.card.words import PAIR, describe_metric, write_number
@@ -45,21 +46,12 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
         keys.append(
             Key(describe_metric("coverage").label, write_number(held.value, "share"), meant)
         )
-    judged = [
-        r.status
-        for r in record.fairness.results
-        if r.limit is not None and r.status != "not applicable" and PAIR not in r.dimension
-    ]
-    if judged:
-        decided = judged.count("pass") + judged.count("fail")
-        beside = say(f"{judged.count('pass')} within it, {len(judged) - decided} not known")
-        keys.append(
-            Key(
-                say("Groups' figures beyond a limit"),
-                say(f"{judged.count('fail')} of {len(judged)}"),
-                beside,
-            )
-        )
+    groups = tally_groups(record.fairness.results)
+    if groups.total:
+        inside, unknown, hidden = groups.passed, groups.unknown, groups.hidden
+        beside = say(f"{inside} within it, {unknown} cannot be told, {hidden} not shown")
+        beyond = say(f"{groups.failed} of {groups.total}")
+        keys.append(Key(say("Groups' figures beyond a limit"), beyond, beside))
     return tuple(keys)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
+from cityai.card.counts import tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.render import tables
+from cityai.card.render.head import arrange_failed, arrange_unsure
 from cityai.card.render.options import arrange_options
 from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS, clean_text, write_day
 from cityai.spec.words import NotApplicable
+
+MOST_NAMED = 8
+"""Checks of an outcome that are named at the top."""
 
 
 def escape_markdown(text: object) -> str:
@@ -38,6 +43,7 @@ def render_markdown(record: CardRecord) -> str:
     lines += [e(record.system.summary_plain), ""] if record.system.summary_plain else []
     contact = record.owner.city_contact
     lines += [f"Questions: {e(contact.unit)}, {e(contact.email)}", ""]
+    loud = _list_loud(record)
     lines += _list_attention(record)
     lines += ["## How well it works", "", *(f"- {e(s)}" for s in record.eval.in_words), ""]
     lines += [*_write_grid(tables.arrange_practice(record)), "## For whom it works", ""]
@@ -54,10 +60,11 @@ def render_markdown(record: CardRecord) -> str:
         lines += ["### What could be done about it", "", *(f"- {e(s)}" for s in options.in_words)]
         lines += ["", *_write_grid(arrange_options(options))]
     lines += _list_human(record)
+    lines += ["## Every check that failed or cannot be told", "", *loud, ""] if loud else []
     head = record.record
     required = sum(g.required for g in record.gaps)
     lines += [
-        f"Open questions: {len(record.gaps)}, {required} of them needed for release.",
+        f"Missing answers: {len(record.gaps)}, {required} of them needed for release.",
         "",
         f"Made {write_day(head.created)}; record `{head.content_digest}`.",
         "",
@@ -66,15 +73,30 @@ def render_markdown(record: CardRecord) -> str:
 
 
 def _list_attention(record: CardRecord) -> list[str]:
-    loud = [f for f in record.findings if f.status in {"error", "fail", "not enough evidence"}]
-    if not loud:
-        return []
+    """List the counts of all checks, and the first that failed; the others come last."""
+    checks, e = tally_statuses(f.status for f in record.findings), escape_markdown
+    counted = (
+        f"{checks.total} checks: {checks.passed} passed, {checks.failed} failed, "
+        f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only inform."
+    )
+    failed = dict.fromkeys(n.title for n in arrange_failed(record))
+    unsure = dict.fromkeys(n.title for n in arrange_unsure(record))
+    lines = ["## First to know", "", f"- {counted}"]
+    for status, titles in (("fail", failed), ("not enough evidence", unsure)):
+        if titles:
+            named = "; ".join([*titles][:MOST_NAMED])
+            more = f"; and {len(titles) - MOST_NAMED} more" if len(titles) > MOST_NAMED else ""
+            lines += [f"- {SYMBOLS[status]} **{STATUS_WORDS[status]}** · {e(named + more)}."]
+    return [*lines, ""]
+
+
+def _list_loud(record: CardRecord) -> list[str]:
     e = escape_markdown
-    said = [
+    return [
         f"- {SYMBOLS[f.status]} **{STATUS_WORDS[f.status]}** · {e(f.title)}: {e(f.reason)}"
-        for f in loud
+        for f in record.findings
+        if f.status in {"error", "fail", "not enough evidence"}
     ]
-    return ["## First to know", "", *said, ""]
 
 
 def _list_human(record: CardRecord) -> list[str]:

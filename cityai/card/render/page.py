@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from cityai.card import words
+from cityai.card.counts import tally_statuses
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
 from cityai.card.render import data_tables, head, ranked, tables
@@ -96,6 +97,7 @@ def render_html(
     own_language = record.record.words_language
     code = speaker.language if speaker else language or main
     speaker = speaker or Speaker(code, list_own_words(record), own_language)
+    checks = tally_statuses(f.status for f in record.findings)
     page = (
         open_environment()
         .get_template("card.html.j2")
@@ -111,7 +113,9 @@ def render_html(
             data_tables=data_tables,
             keys=head.arrange_keys(record),
             failed=head.arrange_failed(record),
-            unsure=head.arrange_unsure(record),
+            unsure=(unsure := head.arrange_unsure(record)),
+            unsure_pairs=checks.unknown - sum(len(notice.first) for notice in unsure),
+            checks=checks,
             required=[g for g in record.gaps if g.required],
             picture=lambda svg: show_picture(svg, speaker),
         )

@@ -17,8 +17,8 @@ SCRIPT = TEMPLATES / "portfolio.js"
 COUNTED = {
     "pass": say("within the limit"),
     "fail": say("beyond the limit"),
-    "not enough evidence": "not yet known",
-    "error": say("could not be checked"),
+    "not enough evidence": say("cannot be told"),
+    "suppressed": say("not shown"),
 }
 """Verdicts that are counted, in words that follow a number."""
 

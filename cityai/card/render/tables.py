@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult
 from cityai.card.words import (
+    BEYOND,
     COMPARED,
     FOUND,
     MISSING,
@@ -16,6 +17,7 @@ from cityai.card.words import (
     Code,
     Own,
     describe_metric,
+    find_side,
     name_baseline,
     name_candidate,
     order_metrics,
@@ -169,9 +171,10 @@ def _judge(result: GroupResult | None) -> Cell:
         return Cell(say(f"{write_number(result.value, result.unit)}, the reference"))
     if result.value is None:
         return Cell(VERDICTS[result.status], result.status)
-    return Cell(
-        f"{write_number(result.value, result.unit)} · {VERDICTS[result.status]}", result.status
-    )
+    verdict = VERDICTS[result.status]
+    if result.status == "fail":
+        verdict = BEYOND[find_side(result.metric, result.gap)]
+    return Cell(f"{write_number(result.value, result.unit)} · {verdict}", result.status)
 
 
 def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:

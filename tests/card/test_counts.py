@@ -1,0 +1,157 @@
+"""One thing has one count: on the page, in the list of cards, the terminal, Markdown and MLflow."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cityai.card.counts import tally_groups, tally_statuses
+from cityai.card.draft.sentences import describe_data, describe_fairness
+from cityai.card.portfolio import build_entry, build_portfolio
+from cityai.card.record import CardRecord, seal_record
+from cityai.card.render import render_html, render_markdown
+from cityai.card.render.portfolio import render_portfolio
+from cityai.card.words import find_side
+from cityai.cli.summary import _tell_checks, _tell_groups
+from cityai.findings import SEVERITY, Finding, Status
+from cityai.track.measures import measure_forecast
+
+STATUSES = [status.value for status in SEVERITY]
+TODAY = date(2026, 11, 28)
+
+
+def strip(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]).split())
+
+
+def give_statuses(record: CardRecord, start: int) -> CardRecord:
+    """Deal all statuses out over the checks and the groups' figures."""
+    facts = record.model_dump(mode="json")
+    for at, finding in enumerate(facts["findings"]):
+        finding["status"] = STATUSES[(at * 5 + start) % len(STATUSES)]
+    results = facts["fairness"]["results"]
+    for at, result in enumerate(results):
+        result["status"] = STATUSES[(at * 7 + start) % len(STATUSES)]
+    found = CardRecord.model_validate(facts)
+    words = describe_fairness(found.fairness.results)
+    fairness = found.fairness.model_copy(update={"in_words": words})
+    return seal_record(found.model_copy(update={"fairness": fairness}))
+
+
+@pytest.mark.parametrize("start", range(3))
+def test_every_place_tells_the_same_counts(city, start: int) -> None:
+    record = give_statuses(city.record, start)
+    checks = tally_statuses(f.status for f in record.findings)
+    groups = tally_groups(record.fairness.results)
+    pairs = tally_groups(record.fairness.results, paired=True)
+    assert min(checks.failed, checks.unknown, checks.hidden, groups.failed, groups.hidden) > 0
+    assert checks.total == len(record.findings)
+
+    page = strip(render_html(record))
+    assert f"What failed a check ({checks.failed})" in page
+    assert f"What the data cannot tell yet ({checks.unknown})" in page
+    assert f"{groups.failed} of {groups.total}" in page
+    told = f"{groups.unknown} cannot be told, {groups.hidden} not shown"
+    assert f"{groups.passed} within it, {told}" in page
+    sentence = f"{groups.passed} within the limit, {groups.failed} beyond it, {told}."
+    assert sentence in page
+    assert f"{pairs.passed} within the limit, {pairs.failed} beyond it" in page
+
+    entry = build_entry("waste", record, TODAY)
+    index = strip(render_portfolio(build_portfolio([entry], TODAY)))
+    assert f"Checks that failed {checks.failed}; {checks.unknown} cannot be told" in index
+    for count, words in (
+        (groups.passed, "within the limit"),
+        (groups.failed, "beyond the limit"),
+        (groups.unknown, "cannot be told"),
+        (groups.hidden, "not shown"),
+    ):
+        assert f"{count} {words}" in index
+
+    counted = (
+        f"{checks.total} checks: {checks.passed} passed, {checks.failed} failed, "
+        f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only inform"
+    )
+    assert _tell_checks(record)[0].startswith(counted)
+    assert _tell_groups(record)[0] == record.fairness.in_words[0]
+    assert record.fairness.in_words[0].endswith(sentence)
+    by_dimension = [line for line in _tell_groups(record) if line.startswith("- ")]
+    for word, whole in (("beyond a limit", groups.failed), ("within", groups.passed)):
+        parts = re.findall(rf"(\d+) {word}\b", "\n".join(by_dimension))
+        assert sum(map(int, parts)) == whole
+
+    markdown = render_markdown(record)
+    assert counted in markdown
+    assert sentence in markdown
+
+    empty = pd.DataFrame(columns=["dimension", "group", "metric", "value", "status"])
+    metrics = pd.DataFrame(columns=["model", "metric", "slice_kind", "slice", "value"])
+    measures = measure_forecast(metrics, empty, record.findings, 0.9, record.fairness.results)
+    logged = {m.name: m.value for m in measures.logged}
+    assert logged["findings.fail"] + logged["findings.error"] == checks.failed
+    assert logged["findings.not_enough_evidence"] == checks.unknown
+    assert logged["groups.fail"] == groups.failed
+    assert logged["groups.suppressed"] == groups.hidden
+
+
+@given(st.lists(st.sampled_from(STATUSES)))
+def test_counts_add_up(statuses: list[str]) -> None:
+    found = tally_statuses(statuses)
+    assert found.total == len(statuses)
+    assert sum(found.by_status.values()) == found.total
+
+
+@given(st.lists(st.tuples(st.sampled_from(STATUSES), st.booleans(), st.booleans())))
+def test_a_figure_is_counted_once_where_a_limit_applies(drawn: list) -> None:
+    results = [
+        SimpleNamespace(status=s, limit=0.1 if limit else None, dimension="a * b" if pair else "a")
+        for s, limit, pair in drawn
+    ]
+    alone, paired = tally_groups(results), tally_groups(results, paired=True)
+    judged = [s for s, limit, _ in drawn if limit and s != "not applicable"]
+    assert alone.total + paired.total == len(judged)
+    assert alone.informed == paired.informed == 0
+
+
+def test_the_side_is_said_of_what_lies_beyond() -> None:
+    assert find_side("under_forecast_share", 0.1) == "worse"
+    assert find_side("under_forecast_share", -0.1) == "better"
+    assert find_side("coverage", -0.1) == "worse"
+    assert find_side("selection_for_need", 2.0) == "above"
+    assert find_side("bias", -0.1) == "below"
+    assert find_side("bias", None) == ""
+
+
+def test_those_worse_served_come_first(city) -> None:
+    facts = [r for r in city.record.fairness.results if r.metric == "under_forecast_share"][:2]
+    beyond = [
+        r.model_copy(update={"status": "fail", "gap": gap, "limit": 0.05, "group": name})
+        for r, gap, name in zip(facts, (-0.2, 0.2), ("rich", "poor"), strict=True)
+    ]
+    assert describe_fairness(beyond)[-2:] == (
+        "Beyond the limit, worse served: poor (not foreseen).",
+        "Beyond the limit, better served: rich (not foreseen).",
+    )
+
+
+def test_a_failed_check_of_the_data_is_no_quality_without_fault() -> None:
+    failed = Finding("quality.unknown_area", Status.FAIL, "Areas of the data", "Some.")
+    passed = Finding("quality.accuracy", Status.PASS, "Accuracy of the data", "Fine.")
+    assert describe_data(9, 0, 0, 9, (), (passed,))[-1] == "No limit on the quality was missed."
+    said = describe_data(9, 0, 0, 9, (), (failed, passed))
+    assert said[-1] == "Checks of the data that failed: Areas of the data."
+
+
+def test_markdown_begins_with_few_lines(city) -> None:
+    record = give_statuses(city.record, 0)
+    head, _, rest = render_markdown(record).partition("## How well it works")
+    assert len(head.splitlines()) < 20
+    loud = [f for f in record.findings if f.status in {"error", "fail", "not enough evidence"}]
+    told = rest.partition("## Every check that failed or cannot be told")[2]
+    assert sum(line.startswith("- ") for line in told.splitlines()) == len(loud)
