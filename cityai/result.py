@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cityai.findings import Finding, Status, count_findings
+from cityai.findings import Finding, Status, count_statuses
 from cityai.notebook import write_page
 from cityai.spec.load import Project
 
@@ -89,8 +89,11 @@ class Result:
 
     def __repr__(self) -> str:
         """Return one line; the tables inside are attributes."""
-        counts = ", ".join(f"{n} {name}" for name, n in count_findings(self.findings).items() if n)
-        return f"Result({self.project.spec.name}: {counts}; {self.card_path})"
+        return f"Result({self.project.spec.name}: {self._count_findings()}; {self.card_path})"
+
+    def _count_findings(self) -> str:
+        counts = count_statuses(f.status for f in self.findings)
+        return ", ".join(f"{n} {name}" for name, n in counts.items() if n)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: what the card says first, and where it is."""
@@ -101,9 +104,7 @@ class Result:
                 "How good": self.card.eval.in_words,
                 "For whom": self.card.fairness.in_words,
                 "Failed": [f"{f.title}: {f.reason}" for f in failed],
-                "Findings": [
-                    f"{n} {name}" for name, n in count_findings(self.findings).items() if n
-                ],
+                "Findings": [self._count_findings()],
                 "Card": [self.card_path.as_uri()],
                 "MLflow": [f"run {self.mlflow_run_id}"],
             },
