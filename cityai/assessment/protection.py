@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array, kron, vstack
 
 from cityai.assessment.disclosure import hide_cells
-from cityai.assessment.release import Line, protect_release
+from cityai.assessment.release import Sparse, measure_work, protect_release
 from cityai.assessment.statistics import weigh_cells
 from cityai.assessment.views import Facts, View
 from cityai.columns import ENTITY, EVERYWHERE
@@ -17,7 +18,8 @@ from cityai.columns import ENTITY, EVERYWHERE
 BY_FOLD = " by fold"
 PLACE = "place: "
 MOST_WORK = 400_000
-"""Secret cells x parts of all lines beyond which less is shown, so that it can be checked."""
+"""Secret cells x parts of all lines that are not alike beyond which less is shown, so that it can
+be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,16 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class _Release:
-    """All lines of a card, and what is hidden of them, and what is secret."""
+    """All lines of a card (table and group), and what is hidden of them, and what is secret."""
 
-    lines: tuple[Line, ...]
+    names: tuple[tuple[str, str], ...]
+    lines: Sparse
     hidden: np.ndarray
     secret: np.ndarray
 
     @property
     def work(self) -> int:
-        filled = sum(int(np.count_nonzero(line.parts)) for line in self.lines)
-        return int(self.secret.sum()) * filled
+        return measure_work(self.lines, self.hidden, self.secret)
 
 
 def protect_views(
@@ -131,10 +133,10 @@ def _protect_amount(
         lost = [(kind, str(p)) for kind, labels in places.items() for p in np.unique(labels)]
         safe = replace(safe, withheld=_withhold((*_pair(safe.withheld), *lost)))
         release = _list_lines(safe, whole, {}, least, by_fold=False)
-    by_fold = len(release.lines[0].parts) == amount.size
+    by_fold = release.lines.shape[1] == amount.size
     atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
-    hidden = protect_release(release.lines, atoms, release.hidden, release.secret, least)
-    return _apply(safe, facts, release.lines, hidden)
+    hidden, _ = protect_release(release.lines, atoms, release.hidden, release.secret, least)
+    return _apply(safe, facts, release.names, hidden)
 
 
 def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -175,8 +177,7 @@ def _drop_folds(safe: Protection, amount: np.ndarray, least: float) -> Protectio
     total = amount.sum(axis=1)
     marked = safe.folds[EVERYWHERE][:, 0] | ((total > 0) & (total < least))
     folds[EVERYWHERE] = hide_cells(total, marked, least)[:, None]
-    lost = [("fold", str(f)) for f in np.flatnonzero(folds[EVERYWHERE][:, 0])]
-    return replace(safe, folds=folds, withheld=_withhold((*_pair(safe.withheld), *lost)))
+    return replace(safe, folds=folds)
 
 
 def _list_lines(
@@ -188,47 +189,55 @@ def _list_lines(
     by_fold: bool,
 ) -> _Release:
     """List every line of every table; atoms are folds x entities, or entities alone."""
-    lines: list[Line] = []
-    hidden: list[bool] = []
-    secret: list[bool] = []
+    names: list[tuple[str, str]] = []
+    lines: list[Sparse] = []
+    hidden: list[np.ndarray] = []
+    secret: list[np.ndarray] = []
+    count = len(amount)
 
-    def add(table: str, group: str, parts: np.ndarray, hide: bool, own: bool) -> None:
-        lines.append(Line(table, group, parts.ravel()))
+    def add(
+        table: str, groups: Iterable[str], parts: Sparse, hide: np.ndarray, own: object
+    ) -> None:
+        names.extend((table, group) for group in groups)
+        lines.append(csr_array(parts))
         hidden.append(hide)
-        secret.append(own)
+        secret.append(hide & own)
 
     for view in (safe.everyone, *safe.single, *safe.pairs):
+        parts = csr_array(view.weights.T)
         behind = count_behind(amount.sum(axis=0), view.weights)
-        for g, group in enumerate(view.groups):
-            parts = np.broadcast_to(view.weights[:, g], amount.shape)
-            few = 0 < behind[g] < least or _has_few_residents(view, g, least)
-            add(view.dimension, group, parts, bool(view.hidden[g]), bool(view.hidden[g] and few))
-        if not by_fold or view.dimension not in safe.folds:
-            continue
-        for f, marks in enumerate(safe.folds[view.dimension]):
-            behind = count_behind(amount[f], view.weights)
-            for g, group in enumerate(view.groups):
-                only = np.zeros(amount.shape)
-                only[f] = view.weights[:, g]
-                own = bool(marks[g] and 0 < behind[g] < least)
-                add(f"{view.dimension}{BY_FOLD}", f"{f}:{group}", only, bool(marks[g]), own)
+        few = _find_few_residents(view, least) | ((behind > 0) & (behind < least))
+        add(view.dimension, view.groups, kron(np.ones((1, count)), parts), view.hidden, few)
+        if by_fold and view.dimension in safe.folds:
+            behind = count_behind(amount, view.weights).ravel()
+            few = (behind > 0) & (behind < least)
+            groups = (f"{f}:{group}" for f in range(count) for group in view.groups)
+            marks = safe.folds[view.dimension].ravel()
+            add(f"{view.dimension}{BY_FOLD}", groups, kron(np.eye(count), parts), marks, few)
     gone = set(_pair(safe.withheld))
     for kind, labels in places.items():
-        for label in np.unique(labels):
-            parts = np.broadcast_to((labels == label).astype(float), amount.shape)
-            own = bool(0 < (parts * amount).sum() < least)
-            add(f"{PLACE}{kind}", str(label), parts, own or (kind, str(label)) in gone, own)
-    return _Release(tuple(lines), np.array(hidden), np.array(secret))
+        found, code = np.unique(labels.astype(str), return_inverse=True)
+        at = np.arange(len(code))
+        parts = csr_array((np.ones(len(code)), (code, at)), shape=(len(found), len(code)))
+        held = parts @ amount.sum(axis=0)
+        own = (held > 0) & (held < least)
+        lost = np.array([(kind, place) in gone for place in found])
+        add(f"{PLACE}{kind}", found, kron(np.ones((1, count)), parts), own | lost, own)
+    whole: Sparse = csr_array(vstack(lines))
+    return _Release(tuple(names), whole, np.concatenate(hidden), np.concatenate(secret))
 
 
-def _has_few_residents(view: View, g: int, least: float) -> bool:
-    """Tell whether all that happens in whole areas happens to few people."""
-    whole = bool(np.isin(view.weights[:, g], (0.0, 1.0)).all())
-    return whole and view.residents.get(view.groups[g], np.inf) < least
+def _find_few_residents(view: View, least: float) -> np.ndarray:
+    """Tell of each group whether all that happens in whole areas happens to few people."""
+    people = np.array([view.residents.get(group, np.inf) for group in view.groups])
+    few: np.ndarray = np.isin(view.weights, (0.0, 1.0)).all(axis=0) & (people < least)
+    return few
 
 
-def _apply(safe: Protection, facts: Facts, lines: Sequence[Line], hidden: np.ndarray) -> Protection:
-    found = {(lines[i].table, lines[i].group) for i in np.flatnonzero(hidden).tolist()}
+def _apply(
+    safe: Protection, facts: Facts, names: Sequence[tuple[str, str]], hidden: np.ndarray
+) -> Protection:
+    found = {names[i] for i in np.flatnonzero(hidden).tolist()}
 
     def extend(view: View) -> View:
         more = np.array([(view.dimension, group) in found for group in view.groups])

@@ -375,6 +375,7 @@ def test_no_suppressed_count_of_a_card_can_be_worked_out() -> None:
 
 def test_the_attack_finds_what_is_not_protected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "cityai.assessment.protection.protect_release", lambda lines, a, hidden, secret, k: hidden
+        "cityai.assessment.protection.protect_release",
+        lambda lines, a, hidden, secret, k: (hidden, np.full(len(hidden), -1)),
     )
     assert any(attack(make_city(seed))[1] for seed in range(8))
