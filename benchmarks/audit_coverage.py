@@ -101,18 +101,18 @@ def simulate(periods: int, panels: int, shape: Shape, *, seed: int = SEED) -> Co
 def _judge_gaps(panel: Panel, design: Design, one: np.ndarray, count: Count) -> None:
     shown = np.ones(len(one), bool)
     for metric, column in ((UNDER, "family"), (INSIDE, "in-gap")):
-        true = compute_ratio(panel.truth, NAMES, metric)
+        level = compute_ratio(panel.truth, NAMES, metric)
+        true = level[:-1] - level[-1]
         found = measure_groups(panel.cells, panel.weights, metric, design, "overall", shown)
-        miss = found.gap - (true[:-1] - true[-1])
-        count.add_family(column, miss, found.gap_margin)
+        count.add_family(column, *_miss_gaps(found, true))
         if metric is INSIDE:
             continue
         single = measure_groups(panel.cells, panel.weights, metric, design, "overall", one)
-        count.add("gap", miss[one], single.gap_margin[one])
-        _add_levels(count, "level", found, true[:-1])
-        gap, margin = found.gap, found.gap_margin
-        told = [judge_gap(g, m, LIMIT) is Status.FAIL for g, m in zip(gap, margin, strict=True)]
-        count.fails += bool((np.array(told) & (np.abs(true[:-1] - true[-1]) <= LIMIT)).any())
+        count.add("gap", *(x[one] for x in _miss_gaps(single, true)))
+        _add_levels(count, "level", found, level[:-1])
+        ends = zip(found.gap_low, found.gap_high, strict=True)
+        told = [judge_gap(low, high, LIMIT) is Status.FAIL for low, high in ends]
+        count.fails += bool((np.array(told) & (np.abs(true) <= LIMIT)).any())
     if design.infers == CITY:
         before, after = (compute_ratio(t, NAMES, UNDER) for t in (panel.truth, panel.other_truth))
         change = measure_change(
@@ -150,7 +150,7 @@ class Persons:
     groups: int = 5
 
 
-RATE = Metric("false_negative_rate", "missed", "missed", "outcome", "share", "low")
+RATE = Metric("false_negative_rate", "missed", "missed", "outcome", "share", "low", part="rows")
 
 
 def simulate_persons(kind: Persons, panels: int, *, seed: int = SEED) -> Count:
@@ -170,8 +170,9 @@ def simulate_persons(kind: Persons, panels: int, *, seed: int = SEED) -> Count:
         one = np.arange(kind.groups) == rng.integers(kind.groups)
         found = measure_groups(cells, weights, RATE, design, "overall", shown, varied)
         single = measure_groups(cells, weights, RATE, design, "overall", one, varied)
-        count.add("gap", found.gap[one], single.gap_margin[one])
-        count.add_family("family", found.gap, found.gap_margin)
+        nothing = np.zeros(kind.groups)
+        count.add("gap", *(x[one] for x in _miss_gaps(single, nothing)))
+        count.add_family("family", *_miss_gaps(found, nothing))
         _add_levels(count, "level", found, np.full(kind.groups, kind.missed))
     return count
 
@@ -183,10 +184,17 @@ def _sum_people(pair: np.ndarray, parts: Parts, names: tuple[str, str]) -> tuple
 
 
 def _add_levels(count: Count, column: str, found: Measures, true: np.ndarray) -> None:
-    # An interval may be cut off where the figure must end, so it need not be symmetric.
-    hit = (found.low <= true) & (true <= found.high)
-    shown = np.where(np.isfinite(found.low), 0.0, np.nan)
-    count.add(column, np.where(hit, 0.0, np.inf), shown)
+    count.add(column, *_miss(found.low, found.high, true))
+
+
+def _miss_gaps(found: Measures, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return _miss(found.gap_low, found.gap_high, true)
+
+
+def _miss(low: np.ndarray, high: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # As a miss of nothing or of all beside a margin of nothing: intervals need not be symmetric.
+    hit = (low <= true) & (true <= high)
+    return np.where(hit, 0.0, np.inf), np.where(np.isfinite(low), 0.0, np.nan)
 
 
 CITY_PERIODS = (6, 8, 13, 26, 52)
@@ -233,7 +241,7 @@ def accuse(
     """
     rng = np.random.default_rng([seed, groups])
     design = choose_design(OTHERS, 1, CONFIDENCE, MIN_BLOCKS, "people")
-    metric = Metric("rate", "rate", "yes", "n", "share", "low")
+    metric = Metric("rate", "rate", "yes", "n", "share", "low", part="rows")
     group = np.repeat(np.arange(groups), 1000)
     weights, shown = np.eye(groups), np.ones(groups, bool)
     parts = find_parts(group, np.arange(len(group)))
@@ -244,8 +252,8 @@ def accuse(
         yes = (rng.random(len(group)) < chance).astype(float)
         cells, varied = _sum_people(np.stack([yes, np.ones_like(yes)], -1), parts, ("yes", "n"))
         found = measure_groups(cells, weights, metric, design, reference, shown, varied)
-        asked = list(zip(found.gap, found.gap_margin, strict=True))[-1 if gap else 0 :]
-        told += [any(judge_gap(g, m, x) is Status.FAIL for g, m in asked) for x in limits]
+        asked = list(zip(found.gap_low, found.gap_high, strict=True))[-1 if gap else 0 :]
+        told += [any(judge_gap(*ends, x) is Status.FAIL for ends in asked) for x in limits]
     return [float(x) for x in 100 * told / simulations]
 
 

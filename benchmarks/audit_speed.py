@@ -178,8 +178,8 @@ def cover_both(shape: Shape, periods: int) -> str:
         for g in range(shape.groups):
             one = np.arange(shape.groups) == g
             found = measure_groups(panel.cells, panel.weights, UNDER, design, "overall", one)
-            shown += bool(np.isfinite(found.gap_margin[g]))
-            held["ours"] += bool(abs(found.gap[g] - true[g]) <= found.gap_margin[g])
+            shown += bool(np.isfinite(found.gap_low[g]))
+            held["ours"] += bool(found.gap_low[g] <= true[g] <= found.gap_high[g])
         y = panel.cells.values[..., CELL_NAMES.index("y")].ravel()
         p = y - panel.cells.values[..., CELL_NAMES.index("under")].ravel()
         group = np.tile(panel.weights.argmax(axis=1), periods)

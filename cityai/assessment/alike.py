@@ -68,6 +68,12 @@ class Alike:
         """Denominators of one entity of each row by group: weights (units, G) give (R, G)."""
         return self._add_parts(weights[self.unit] * self.size[:, None])
 
+    def sum_rows(self, part: np.ndarray) -> np.ndarray:
+        """Sum the squares of each row's own part (units, C) over all rows that count, as (C,)."""
+        held = self.size * self.copies[self.row]
+        total: np.ndarray = held @ part[self.unit] ** 2
+        return total
+
     def sum_cubes(self, influence: np.ndarray) -> np.ndarray:
         """Sum the cubes of the influences of all entities, from the rows' (R, C), as (C,).
 

@@ -22,7 +22,7 @@ ALL_SELECTED: Final = say("everybody here with a known outcome was selected")
 NO_SCORE: Final = say("no score between 0 and 1 with a known outcome is here")
 NOT_SHARES: Final = say("the scores are not probabilities: they lie outside 0 to 1")
 
-ANSWER_METRICS: Final[tuple[Metric, ...]] = (
+_METRICS: Final[tuple[Metric, ...]] = (
     Metric("selection_rate", say("share selected"), "selected", "decided", "share", "low",
            undefined=NO_DECISION),
     Metric("false_positive_rate", say("false alarms"), "fp", "negatives", "share", "low",
@@ -48,6 +48,9 @@ ANSWER_METRICS: Final[tuple[Metric, ...]] = (
     Metric("mean_score", say("mean score"), "any_score", "with_score", "ratio", "low",
            undefined=say("no score is known here")),
 )  # fmt: skip
+ANSWER_METRICS: Final = tuple(
+    replace(metric, part="rows") if metric.unit == "share" else metric for metric in _METRICS
+)
 """Metrics of a yes or no, in the order shown."""
 
 WITHOUT_OUTCOME: Final = frozenset({"selection_rate", "mean_score"})

@@ -33,7 +33,9 @@ LIMIT: Final = 0.25
 PER_ENTITY: Final = Metric(
     "cases_per_entity", mark("cases per entity"), "n", "entities", "ratio", "high"
 )
-FOUND: Final = Metric("base_rate", mark("share with the outcome"), "yes", "known", "share", "low")
+FOUND: Final = Metric(
+    "base_rate", mark("share with the outcome"), "yes", "known", "share", "low", part="rows"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,8 @@ def _count_view(view: View, facts: Facts, varied: dict[str, Varied], least: floa
         "low": looked.low,
         "high": looked.high,
         "ratio": looked.value / everyone,
-        "ratio_low": (looked.value - looked.gap_margin) / everyone,
-        "ratio_high": (looked.value + looked.gap_margin) / everyone,
+        "ratio_low": 1 + looked.gap_low / everyone,
+        "ratio_high": 1 + looked.gap_high / everyone,
         "base_rate": found.value,
     }
     table = pd.DataFrame({name: np.where(shown, v, np.nan) for name, v in columns.items()})
@@ -152,15 +154,15 @@ def _judge(view: View, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Fin
     known = table[table["ratio"].notna() & (table["group"] != NOT_RECORDED)]
     if known.empty:
         return Finding(CODE, Status.NOT_APPLICABLE, title, mark("No group may be shown."))
-    margin = (known["ratio_high"] - known["ratio_low"]).to_numpy() / 2
     gaps = (known["ratio"] - 1).to_numpy()
-    verdicts = [judge_gap(float(g), float(m), limit) for g, m in zip(gaps, margin, strict=True)]
+    ends = zip(known["ratio_low"] - 1, known["ratio_high"] - 1, strict=True)
+    verdicts = [judge_gap(float(low), float(high), limit) for low, high in ends]
     status = next(s for s in SEVERITY if s in verdicts)
     concerned = np.array([v is status for v in verdicts])
     at = int(np.argmax(np.where(concerned, np.abs(gaps), -1.0)))
     row = known.iloc[at]
     ratio = mark(f"{row['ratio']:.2f} times")
-    if math.isfinite(margin[at]):
+    if math.isfinite(row["ratio_low"]):
         bounds = mark(f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
         ratio = mark(f"{row['ratio']:.2f} times ({bounds})")
     entity = spec.question.entity.label

@@ -302,7 +302,7 @@ def _compare_group(
     view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float, size: float
 ) -> dict[str, object]:
     at, value, gap = int(found.reference[g]), float(found.value[g]), float(found.gap[g])
-    margin, blocks = float(found.gap_margin[g]), float(found.blocks[g])
+    low, high, blocks = (float(x[g]) for x in (found.gap_low, found.gap_high, found.blocks))
     digits = 1 if not facts.counts or size >= say.FEW_FOR_DECIMALS else 0
     hidden = at != OVERALL and bool(view.hidden[at])
     beside = math.nan if hidden else float(found.reference_value[g])
@@ -317,11 +317,11 @@ def _compare_group(
         return compared | {"gap": 0.0, "reason": f"{told} {say.IS_REFERENCE}"}
     if not math.isfinite(beside):
         return compared | {"reason": f"{told} {say.NO_REFERENCE.format(reference=whole)}"}
-    compared |= {"gap": gap, "gap_low": gap - margin, "gap_high": gap + margin}
+    compared |= {"gap": gap, "gap_low": low, "gap_high": high}
     if not math.isfinite(limit):
         return compared | {"reason": f"{told} {say.NO_LIMIT}"}
-    status = judge_gap(gap, margin, limit)
-    more = count_more_blocks(gap, margin, limit, blocks)
+    status = judge_gap(low, high, limit)
+    more = count_more_blocks(gap, low, high, limit, blocks)
     unsure = say.UNVARYING if found.usable[g] else say.UNSURE
     why = unsure.format(word=facts.design.word)
     if blocks < facts.design.min_blocks:
@@ -330,7 +330,7 @@ def _compare_group(
         )
         more = math.ceil(facts.design.min_blocks - blocks)
     verdict = say.tell_verdict(
-        status, metric, gap, margin, limit, more, facts.design.word, facts.unit, why, digits
+        status, metric, (gap, low, high), limit, more, facts.design.word, facts.unit, why, digits
     )
     return compared | {
         "status": status.value,

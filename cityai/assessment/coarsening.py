@@ -181,18 +181,24 @@ def coarsen_figures(
     """
     value = snap_rate(figures["value"], step)
     beside = snap_rate(figures["reference_value"], reference_step)
-    margin = _widen((figures["high"] - figures["low"]) / 2, step)
+    under, over = (
+        _widen(side, step)
+        for side in (figures["value"] - figures["low"], figures["high"] - figures["value"])
+    )
     coarser = max(step, reference_step)
-    gap_margin = _widen((figures["gap_high"] - figures["gap_low"]) / 2, coarser)
+    below, above = (
+        _widen(side, coarser)
+        for side in (figures["gap"] - figures["gap_low"], figures["gap_high"] - figures["gap"])
+    )
     gap = figures["gap"] if not coarser else value - beside
     return {
         "value": value,
-        "low": max(value - margin, 0.0) if step else figures["low"],
-        "high": min(value + margin, 1.0) if step else figures["high"],
+        "low": max(value - under, 0.0) if step else figures["low"],
+        "high": min(value + over, 1.0) if step else figures["high"],
         "reference_value": beside,
         "gap": gap,
-        "gap_low": gap - gap_margin,
-        "gap_high": gap + gap_margin,
+        "gap_low": max(gap - below, -1.0),
+        "gap_high": min(gap + above, 1.0),
     }
 
 

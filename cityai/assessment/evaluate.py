@@ -242,7 +242,9 @@ def _compare(
         "n": float(tensor[:, 0, 0].sum()),
         "n_blocks": int(present[0]),
         "verdict": status.value,
-        "more_blocks": count_more_blocks(difference, margin, 0.0, float(present[0]))
+        "more_blocks": count_more_blocks(
+            difference, difference - margin, difference + margin, 0.0, float(present[0])
+        )
         if status is Status.NOT_ENOUGH
         else 0.0,
         "sentence": sentence,

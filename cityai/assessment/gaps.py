@@ -9,6 +9,7 @@ import numpy as np
 
 from cityai.assessment.alike import Alike, Varied, vary_units
 from cityai.assessment.metrics import Metric
+from cityai.assessment.rates import Rates, bound_gaps, bound_levels, bound_rate, divide_known
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import (
     LEAST_FREEDOM,
@@ -16,8 +17,10 @@ from cityai.assessment.spread import (
     Blocks,
     Spread,
     adjust_confidence,
-    compute_margin,
+    correlate,
+    count_effective,
     count_freedom,
+    find_quantile,
     mend_leverage,
     spread_both,
     spread_entities,
@@ -73,11 +76,11 @@ class Measures:
         (G,) the level and its own interval.
     reference : numpy.ndarray
         (G,) index of the group that each is compared with, `OVERALL` for the whole.
-    reference_value, gap, gap_margin : numpy.ndarray
-        (G,) its value, the difference to it, and the half-width of the simultaneous interval; NaN
-        where undefined or unknown.
+    reference_value, gap, gap_low, gap_high : numpy.ndarray
+        (G,) its value, the difference to it, and the simultaneous interval of that; NaN where
+        undefined or unknown.
     blocks : numpy.ndarray
-        (G,) blocks behind the gap.
+        (G,) blocks behind the gap: those with something under the fraction.
     usable : numpy.ndarray
         (G,) bool: the blocks can tell how wide the gap's interval must be.
     """
@@ -88,7 +91,8 @@ class Measures:
     reference: np.ndarray
     reference_value: np.ndarray
     gap: np.ndarray
-    gap_margin: np.ndarray
+    gap_low: np.ndarray
+    gap_high: np.ndarray
     blocks: np.ndarray
     usable: np.ndarray
 
@@ -156,32 +160,47 @@ def measure_groups(
     varied : Varied, optional
         The entities that make up E, where each of E is not an entity of its own: persons in groups
         of the same kind, or one whose group differs between rows.
+
+    Notes
+    -----
+    Intervals of gaps are simultaneous over the dimension by max-t (`adjust_confidence`; Sidak over
+    all pairs where the best is the reference). A rate of yes or no has those of `rates`. A group is
+    a part of the city that it is compared with, so its gap is taken as that to the rest, with which
+    it has nobody in common, times the rest's part of the city: ``p - p_city = (1 - part) (p -
+    p_rest)``.
     """
     pair = cells.values[
         ..., [cells.names.index(metric.numerator), cells.names.index(metric.denominator)]
     ]
     names = (metric.numerator, metric.denominator)
-    everyone = np.column_stack([weights, np.ones(len(weights))])
+    count = weights.shape[1]
+    rest = 1.0 - weights if metric.part == "rows" and reference == "overall" else weights[:, :0]
+    everyone = np.column_stack([weights, np.ones(len(weights)), rest])
     totals = weigh_cells(pair.sum(axis=0)[None], everyone)[0]
-    value = compute_ratio(totals, names, metric)
+    value = compute_ratio(totals, names, metric)[: count + 1]
     chosen = _choose_reference(value[:-1], metric, reference, shown)
-    lookup = np.where(chosen == OVERALL, len(value) - 1, chosen)
-    contrast = np.eye(len(value))[:, :-1]
-    np.subtract.at(contrast, (lookup, np.arange(len(chosen))), 1.0)
+    lookup = np.where(chosen == OVERALL, count, chosen)
+    beside, scale = lookup, np.ones(count)
+    if rest.size:
+        beside = count + 1 + np.arange(count)
+        scale = divide_known(totals[beside, 1], totals[count, 1])
+    contrast = np.eye(len(totals))[:, :count] * scale
+    np.subtract.at(contrast, (beside, np.arange(count)), scale)
     engine = _Engine(pair, everyone, names, metric, totals, varied or vary_units(cells, names))
-    level = engine.spread(np.eye(len(value))[:, :-1], design, level=True)
+    level = engine.spread(np.eye(len(totals))[:, : count + 1], design, level=True)
     apart = engine.spread(contrast, design, level=False)
     gap = value[:-1] - value[lookup]
     gap = np.where(np.abs(gap) <= ROUNDING * np.abs(value[:-1]), 0.0, gap)
-    margin = _find_margin(apart, gap, design, shown & (chosen != np.arange(len(chosen))), reference)
-    width = compute_margin(level, design.confidence, design.min_blocks)
-    low, high = value[:-1] - width, value[:-1] + width
-    if metric.better != "zero":
-        low = np.maximum(low, 0.0)
-    if metric.name == "coverage":
-        high = np.minimum(high, 1.0)
+    live = shown & (chosen != np.arange(count)) & np.isfinite(gap)
+    live &= apart.tell(design.min_blocks, still=metric.part == "rows")
+    correlation = apart.correlation[np.ix_(live, live)]
+    together = adjust_confidence(correlation, design.confidence, pairs=reference == "best")
+    low, high = engine.bound_levels(value, level, design)
+    ends = engine.bound_gaps(gap, beside, contrast, apart, together, design)
+    gap_low, gap_high = (np.where(live, end, np.nan) for end in ends)
     return Measures(
-        value[:-1], low, high, chosen, value[lookup], gap, margin, apart.blocks, apart.usable
+        *(value[:-1], low[:-1], high[:-1], chosen, value[lookup]),
+        *(gap, gap_low, gap_high, apart.blocks, apart.usable),
     )
 
 
@@ -201,20 +220,6 @@ def _choose_reference(
     return np.full(len(value), best)
 
 
-def _find_margin(
-    apart: Spread,
-    gap: np.ndarray,
-    design: Design,
-    counted: np.ndarray,
-    reference: Literal["overall", "best"] | int,
-) -> np.ndarray:
-    possible = np.isfinite(compute_margin(apart, design.confidence, design.min_blocks))
-    live = counted & np.isfinite(gap) & possible
-    correlation = apart.correlation[np.ix_(live, live)]
-    each = adjust_confidence(correlation, design.confidence, pairs=reference == "best")
-    return np.where(live, compute_margin(apart, each, design.min_blocks), np.nan)
-
-
 @dataclass(frozen=True, slots=True)
 class _Engine:
     pair: np.ndarray
@@ -224,33 +229,111 @@ class _Engine:
     totals: np.ndarray
     varied: Varied
 
+    @property
+    def counts(self) -> bool:
+        return self.metric.part == "rows"
+
     def spread(self, contrast: np.ndarray, design: Design, level: bool) -> Spread:
         """Spread of the contrasts (G + 1, C) of the groups' values."""
         if design.blocks == "periods":
             return self._by_period(contrast, level)
         size = self.varied.entities.size
         unequal = len(np.unique(size[size > 0])) > 1
-        single = level and design.blocks == "entities" and unequal
+        single = level and design.blocks == "entities" and unequal and not self.counts
         by_entity = self._by_entity(contrast, LEAST_FREEDOM_LEVEL if single else LEAST_FREEDOM)
         if design.blocks == "entities":
             return by_entity
         return spread_both(self._by_period(contrast, level), by_entity, self._squares(contrast))
 
+    def bound_levels(
+        self, value: np.ndarray, level: Spread, design: Design
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Intervals of the groups' own values, the whole last."""
+        quantile = find_quantile(level, design.confidence)
+        known = level.tell(design.min_blocks, still=self.counts)
+        if self.counts:
+            rates = self._describe(self.weights[:, : len(value)], design)
+            low, high = bound_levels(rates, level.error, quantile)
+        elif self.metric.part == "amount":
+            # The score interval of as many draws as would vary as much.
+            draws = value * (1 - value) / np.maximum(level.error**2, 1e-300)
+            low, high = bound_rate(value, draws, quantile)
+        else:
+            margin = quantile * level.error
+            low, high = value - margin, value + margin
+            low = low if self.metric.better == "zero" else np.maximum(low, 0.0)
+        return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+    def bound_gaps(
+        self,
+        gap: np.ndarray,
+        beside: np.ndarray,
+        contrast: np.ndarray,
+        apart: Spread,
+        confidence: float,
+        design: Design,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Intervals of the gaps, (G,), to the columns of weights at `beside`."""
+        quantile = find_quantile(apart, confidence)
+        if not self.counts:
+            most = 1.0 if self.metric.part else np.inf
+            margin = quantile * apart.error
+            return np.maximum(gap - margin, -most), np.minimum(gap + margin, most)
+        first = self._describe(self.weights[:, : len(gap)], design)
+        second = self._describe(self.weights[:, beside], design)
+        scale = contrast.max(axis=0)
+        both = self.weights @ divide_known(contrast, self.totals[:, 1:])
+        separate = scale**2 * (divide_known(1.0, first.rows) + divide_known(1.0, second.rows))
+        overlap = np.minimum(divide_known(self.varied.entities.sum_rows(both), separate), 1.0)
+        return bound_gaps(first, second, scale, overlap, apart.error, quantile)
+
+    def _describe(self, weights: np.ndarray, design: Design) -> Rates:
+        """Rates of groups by their weights (units, C), and what they rest on."""
+        entities = self.varied.entities
+        top, bottom = weigh_cells(self.pair.sum(axis=0)[None], weights)[0].T
+        rows = entities.sum_rows(weights)
+        if design.blocks == "periods":
+            blocks = (weigh_cells(self.pair[..., 1:], weights)[..., 0] ** 2).sum(axis=0)
+        else:
+            blocks = entities.copies @ entities.weigh_sizes(weights) ** 2
+        value = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+        return Rates(
+            value, divide_known(bottom**2, rows), np.maximum(divide_known(blocks, rows), 1.0)
+        )
+
     def _by_period(self, contrast: np.ndarray, level: bool) -> Spread:
         tensor = weigh_cells(self.pair, self.weights)
         present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
         own = compute_influence(tensor, self.names, self.metric)
-        return spread_serial(
-            contrast_groups(own, contrast), _fewest(present, contrast), level=level
-        )
+        apart = own @ contrast if self.counts else contrast_groups(own, contrast)
+        return spread_serial(apart, _fewest(present, contrast), level=level)
 
     def _by_entity(self, contrast: np.ndarray, least: float) -> Spread:
         entities = self.varied.entities
         size = entities.weigh_sizes(self.weights)
         own = mend_leverage(self._influence(entities), size, entities.copies)
         present = entities.copies @ (size > 0)
-        freedom = _fewest(count_freedom(size, own, entities), contrast)
-        return spread_entities(own @ contrast, _fewest(present, contrast), freedom, entities, least)
+        if not self.counts:
+            freedom = count_freedom(size, own, entities)
+            return spread_entities(
+                own @ contrast,
+                _fewest(present, contrast),
+                _fewest(freedom, contrast),
+                entities,
+                least,
+            )
+        freedom = _fewest(count_effective(size**2, entities.copies) - 1, contrast)
+        # How gaps are correlated follows from who is in which group, also where nothing varied.
+        equal = (
+            np.sqrt(entities.copies)[:, None] * size @ divide_known(contrast, self.totals[:, 1:])
+        )
+        return Spread(
+            np.sqrt(((own @ contrast) ** 2).sum(axis=0)),
+            np.maximum(freedom, 1.0),
+            _fewest(present, contrast),
+            correlate(equal.T @ equal, np.inf),
+            freedom >= least,
+        )
 
     def _influence(self, alike: Alike) -> np.ndarray:
         tensor = alike.weigh_pairs(self.weights)

@@ -47,6 +47,9 @@ class Metric:
         Whether the metric is the square root of the ratio.
     undefined : str
         Why there is no value when the denominator is not above zero.
+    part : {"", "rows", "amount"}
+        `rows`: the numerator counts some of the rows that the denominator counts, a yes or no each;
+        `amount`: it is a part of the denominator's amount. Both lie within 0 and 1.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Metric:
     better: Literal["low", "high", "zero"]
     root: bool = False
     undefined: str = say("nothing was counted here, so a share of it is undefined")
+    part: Literal["", "rows", "amount"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,15 @@ METRICS: tuple[Metric, ...] = (
         "low",
         undefined=NO_SCALE,
     ),
-    Metric("under_forecast_share", say("amount not foreseen"), "under", "y", "share", "low"),
+    Metric(
+        "under_forecast_share",
+        say("amount not foreseen"),
+        "under",
+        "y",
+        "share",
+        "low",
+        part="amount",
+    ),
     Metric("over_forecast_share", say("amount foreseen in vain"), "over", "y", "share", "low"),
     Metric(
         "coverage",
@@ -117,6 +129,7 @@ METRICS: tuple[Metric, ...] = (
         "share",
         "high",
         undefined=NO_INTERVAL,
+        part="rows",
     ),
     Metric(
         "interval_width",
@@ -128,7 +141,13 @@ METRICS: tuple[Metric, ...] = (
         undefined=NO_INTERVAL,
     ),
     Metric(
-        "unmet_need", say("need not met if shared by the forecast"), "unmet", "y", "share", "low"
+        "unmet_need",
+        say("need not met if shared by the forecast"),
+        "unmet",
+        "y",
+        "share",
+        "low",
+        part="amount",
     ),
     Metric(
         "idle_capacity",
@@ -138,6 +157,7 @@ METRICS: tuple[Metric, ...] = (
         "share",
         "low",
         undefined=say("no capacity would be sent here"),
+        part="amount",
     ),
 )
 """Metrics of a forecast of demand, in the order shown."""

@@ -248,7 +248,7 @@ class _Trial:
             **_bound("closed", change.closed[worst], change.closed_margin[worst]),
             **_bound("lost", whole.whole, whole.whole_margin),
         }
-        status = judge_gap(figures["after"], float(change.after_margin[worst]), limit)
+        status = judge_gap(figures["after_low"], figures["after_high"], limit)
         if not able:
             blank = dict.fromkeys(figures, math.nan)
             for name in ("before", "before_low", "before_high"):

@@ -65,8 +65,7 @@ class Published:
             how = self._describe_saying(found, view, g, metric)
             rows.append(say_figures(list_figures(found, g), how))
         said = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-        margin = (said.pop("gap_high") - said.pop("gap_low")) / 2
-        return replace(found, gap_margin=margin, **said)
+        return replace(found, **said)
 
     def complete_row(
         self, row: dict[str, object], found: Measures, view: View, metric: Metric, g: int
@@ -124,16 +123,7 @@ def say_figures(figures: Mapping[str, float], how: Mapping[str, float]) -> Mappi
 
 def list_figures(found: Measures, g: int) -> dict[str, float]:
     """List a group's figures by name."""
-    gap, margin = float(found.gap[g]), float(found.gap_margin[g])
-    return {
-        "value": float(found.value[g]),
-        "low": float(found.low[g]),
-        "high": float(found.high[g]),
-        "reference_value": float(found.reference_value[g]),
-        "gap": gap,
-        "gap_low": gap - margin,
-        "gap_high": gap + margin,
-    }
+    return {key: float(getattr(found, key)[g]) for key in FIGURES}
 
 
 def hide_coarse_folds(

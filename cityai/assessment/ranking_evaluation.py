@@ -182,11 +182,12 @@ def _compare(
         status = Status.NOT_APPLICABLE
     elif math.isfinite(margin) and abs(gain) > margin:
         status = Status.PASS if gain > 0 else Status.FAIL
-    more = count_more_blocks(difference, margin, 0.0, float(blocks))
+    low, high = difference - margin, difference + margin
+    more = count_more_blocks(difference, low, high, 0.0, float(blocks))
     return row | {
         "difference": difference,
-        "low": difference - margin,
-        "high": difference + margin,
+        "low": low,
+        "high": high,
         "n_blocks": blocks,
         "verdict": status.value,
         "more_blocks": more if status is Status.NOT_ENOUGH else 0.0,
@@ -246,8 +247,11 @@ def _find_calibration(judge: ListJudge, chance: FloatArray, spec: RiskSpec) -> F
         for e in (level, slope)
     ]
     verdicts = [
-        judge_gap(level.value, margins[0], policy.coverage_tolerance),
-        judge_gap(slope.value - 1, margins[1], SLOPE_TOLERANCE),
+        judge_gap(gap - margin, gap + margin, limit)
+        for gap, margin, limit in (
+            (level.value, margins[0], policy.coverage_tolerance),
+            (slope.value - 1, margins[1], SLOPE_TOLERANCE),
+        )
     ]
     error, alone = measure_distance(truth, chance)
     said, most = f"{chance.mean():.1%}", f"{policy.coverage_tolerance:.0%}"

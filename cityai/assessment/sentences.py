@@ -163,8 +163,7 @@ def tell_group(
 def tell_verdict(
     status: Status,
     metric: Metric,
-    gap: float,
-    margin: float,
+    bounded: tuple[float, float, float],
     limit: float,
     more: float,
     blocks: str,
@@ -172,15 +171,16 @@ def tell_verdict(
     reason: str,
     digits: int = 1,
 ) -> str:
-    """Say a verdict on a gap, as finely as the group's own figure."""
+    """Say a verdict on a gap and its ends, as finely as the group's own figure."""
+    gap, low, high = bounded
     words = {
         "gap": say_gap(metric, gap, unit, digits),
         "limit": say_gap(metric, limit, unit).removeprefix("+"),
     }
-    if not math.isfinite(margin):
+    if not math.isfinite(low):
         return NO_INTERVAL.format(reason=reason, **words)
-    words["low"] = say_gap(metric, gap - margin, unit, digits)
-    words["high"] = say_gap(metric, gap + margin, unit, digits)
+    words["low"] = say_gap(metric, low, unit, digits)
+    words["high"] = say_gap(metric, high, unit, digits)
     words["more"] = ""
     if status is Status.NOT_ENOUGH:
         template = MORE if math.isfinite(more) else NEVER

@@ -51,6 +51,11 @@ class Spread:
     correlation: np.ndarray
     usable: np.ndarray
 
+    def tell(self, min_blocks: int, *, still: bool = False) -> np.ndarray:
+        """(C,) bool: there may be an interval; `still`: also where nothing varied."""
+        known: np.ndarray = self.usable & (self.blocks >= min_blocks)
+        return known & ((self.error > 1e-12) | still)
+
 
 def spread_entities(
     influence: np.ndarray,
@@ -190,12 +195,12 @@ def count_effective(size: np.ndarray, copies: np.ndarray | None = None) -> np.nd
     return count
 
 
-def correlate(covariance: np.ndarray, blocks: int) -> np.ndarray:
+def correlate(covariance: np.ndarray, blocks: float) -> np.ndarray:
     """Turn covariances into correlations, shrunk: from few blocks they come out too strong."""
     scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     product = np.outer(scale, scale)
     matrix = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
-    matrix *= blocks / (blocks + len(scale))
+    matrix /= 1 + len(scale) / blocks
     np.fill_diagonal(matrix, 1.0)
     clipped: np.ndarray = np.clip(matrix, -1.0, 1.0)
     return clipped
@@ -251,6 +256,11 @@ def compute_margin(spread: Spread, confidence: float, min_blocks: int) -> np.nda
         (C,) NaN with fewer than `min_blocks` blocks, where the data cannot tell how wide it must
         be, or where nothing varied between blocks: a standard error of zero would claim certainty.
     """
-    margin = stdtrit(spread.freedom, (1 + confidence) / 2) * spread.error
-    usable = spread.usable & (spread.blocks >= min_blocks) & (spread.error > 1e-12)
-    return np.where(usable, margin, np.nan)
+    margin = find_quantile(spread, confidence) * spread.error
+    return np.where(spread.tell(min_blocks), margin, np.nan)
+
+
+def find_quantile(spread: Spread, confidence: float) -> np.ndarray:
+    """(C,) quantiles of Student's t that bound two-sided intervals."""
+    quantile: np.ndarray = stdtrit(spread.freedom, (1 + confidence) / 2)
+    return quantile

@@ -10,8 +10,8 @@ from scipy import stats
 from cityai.findings import Status
 
 
-def judge_gap(gap: float, margin: float, limit: float) -> Status:
-    """Hold a gap against its limit: an equivalence test, not a threshold.
+def judge_gap(low: float, high: float, limit: float) -> Status:
+    """Hold the interval of a gap against its limit: an equivalence test, not a threshold.
 
     Returns
     -------
@@ -19,14 +19,14 @@ def judge_gap(gap: float, margin: float, limit: float) -> Status:
         `pass` when the whole interval lies within ``+-limit``, `fail` when it lies wholly outside,
         `not enough evidence` otherwise, also without an interval.
     """
-    if not (math.isfinite(gap) and math.isfinite(margin)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return Status.NOT_ENOUGH
-    if abs(gap) + margin <= limit:
+    if max(-low, high) <= limit:
         return Status.PASS
-    return Status.FAIL if abs(gap) - margin > limit else Status.NOT_ENOUGH
+    return Status.FAIL if max(low, -high) > limit else Status.NOT_ENOUGH
 
 
-def count_more_blocks(gap: float, margin: float, limit: float, blocks: float) -> float:
+def count_more_blocks(gap: float, low: float, high: float, limit: float, blocks: float) -> float:
     """Estimate how many more blocks would decide a gap that stays as it is.
 
     Returns
@@ -37,13 +37,16 @@ def count_more_blocks(gap: float, margin: float, limit: float, blocks: float) ->
 
     Notes
     -----
-    The margin shrinks as ``t(B - 1) / sqrt(B)``.
+    The interval shrinks as ``t(B - 1) / sqrt(B)``.
     """
-    if not (math.isfinite(gap) and math.isfinite(margin)) or blocks < 2:
+    if not (math.isfinite(low) and math.isfinite(high)) or blocks < 2:
         return math.nan
-    needed = abs(abs(gap) - limit)
+    above, below = max(high - gap, 1e-12), max(gap - low, 1e-12)
+    needed = min((limit - gap) / above, (limit + gap) / below)
+    if abs(gap) > limit:
+        needed = (abs(gap) - limit) / (below if gap > 0 else above)
     start = stats.t.ppf(0.975, blocks - 1) / math.sqrt(blocks)
     sizes = np.unique(np.ceil(np.geomspace(blocks, 100 * blocks, 400)))
-    margins = margin * stats.t.ppf(0.975, sizes - 1) / np.sqrt(sizes) / start
-    enough = sizes[margins <= needed]
+    shrunk = stats.t.ppf(0.975, sizes - 1) / np.sqrt(sizes) / start
+    enough = sizes[shrunk <= needed]
     return float(math.ceil(enough[0] - blocks)) if len(enough) else math.inf

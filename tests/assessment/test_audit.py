@@ -101,10 +101,14 @@ def test_a_forecast_that_never_varies_claims_no_certainty(
     found = replace(found, table=found.table.assign(y_low=-1.0, y_high=1e9))
     audit = audit_predictions(found, [make_membership(zones())], make_spec())
     row = pick(audit, "zone", "north", "coverage")
-    assert row.value == 1.0
+    assert row.value == row.high == 1.0
+    assert row.gap == 0
+    # As many draws as there are periods, whatever the number of rows.
+    assert 0.5 < row.low < 0.85
+    assert row.gap_low < -0.05
     assert row.status == Status.NOT_ENOUGH
-    assert math.isnan(row.low)
-    assert "nothing varied" in row.reason
+    mean = pick(audit, "zone", "north", "interval_width")
+    assert math.isnan(mean.low), "an amount that never varies has no interval"
 
 
 def test_group_counts_add_up_with_not_recorded(

@@ -52,9 +52,9 @@ def test_before_is_what_the_audit_says_and_the_rest_is_a_difference(
     found, audited, _ = change(predictions, other, membership, spec, name)
     after = change(other, other, membership, spec, name)[1]
     np.testing.assert_allclose(found.before, audited.gap)
-    np.testing.assert_allclose(found.before_margin, audited.gap_margin)
+    np.testing.assert_allclose(found.before_margin, audited.gap_high - audited.gap)
     np.testing.assert_allclose(found.after, after.gap)
-    np.testing.assert_allclose(found.after_margin, after.gap_margin)
+    np.testing.assert_allclose(found.after_margin, after.gap_high - after.gap)
     np.testing.assert_allclose(np.abs(found.closed), np.abs(found.before - found.after))
 
 

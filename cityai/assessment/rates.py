@@ -1,0 +1,132 @@
+"""Intervals of rates of yes or no, and of their differences, that exist also at none and at all.
+
+A share of few people, or of people of whom none was found, is too lopsided for a t interval: at
+none nothing varies. Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) inverts the score
+test, so it exists there, lies within 0 and 1, and is the t interval where rates are moderate. A
+difference takes the distances of two such intervals from their rates (MOVER: Newcombe 1998,
+Statistics in Medicine 17, method 10). Where rows of one person resemble each other, or shocks are
+shared, the number of rows is divided by a design effect (Korn and Graubard 1998, Survey Methodology
+24), so that at moderate rates the width is that of the cluster-robust error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NEARLY_ONE = 1.001
+"""Rows a block below which nothing shows how alike the rows of one block are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Rates of C groups, and what they rest on.
+
+    Attributes
+    ----------
+    value : numpy.ndarray
+        (C,) NaN where undefined.
+    rows : numpy.ndarray
+        (C,) rows, unequal weights counted as fewer equal ones (Kish 1965).
+    alike : numpy.ndarray
+        (C,) the design effect if all rows of one block gave the same answer.
+    """
+
+    value: np.ndarray
+    rows: np.ndarray
+    alike: np.ndarray
+
+    @property
+    def variance(self) -> np.ndarray:
+        """(C,) variance if every row were drawn by itself; 0 at none and at all."""
+        variance: np.ndarray = self.value * (1 - self.value) / np.maximum(self.rows, 1e-12)
+        return variance
+
+
+def bound_rate(
+    rate: np.ndarray, count: np.ndarray, quantile: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound shares of `count` draws by Wilson's interval; `quantile` is that of normal or t."""
+    square = np.square(quantile) / np.maximum(count, 1e-12)
+    middle = (rate + square / 2) / (1 + square)
+    half = np.sqrt(square * (rate * (1 - rate) + square / 4)) / (1 + square)
+    # At none and at all the ends are exact but for rounding.
+    return np.minimum(np.maximum(middle - half, 0.0), rate), np.maximum(
+        np.minimum(middle + half, 1.0), rate
+    )
+
+
+def bound_levels(
+    rates: Rates, error: np.ndarray, quantile: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound rates whose standard errors are known where they vary.
+
+    Parameters
+    ----------
+    rates : Rates
+        Of C groups, the whole last: it says how alike rows of a block are where a group is still.
+    error : numpy.ndarray
+        (C,) standard errors; 0 where nothing varied.
+    quantile : numpy.ndarray
+        (C,) of Student's t.
+    """
+    effect = np.maximum(divide_known(error**2, rates.variance), 1.0)
+    whole = Rates(*(x[-1:] for x in (rates.value, rates.rows, rates.alike)))
+    effect = _allow_still(effect, effect[-1:], rates, whole)
+    return bound_rate(rates.value, rates.rows / effect, quantile)
+
+
+def bound_gaps(
+    first: Rates,
+    second: Rates,
+    scale: np.ndarray,
+    overlap: np.ndarray,
+    error: np.ndarray,
+    quantile: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound ``scale * (first - second)``.
+
+    Parameters
+    ----------
+    first, second : Rates
+        Of C pairs of groups.
+    scale : numpy.ndarray
+        (C,) 1, or 1 less a group's part of the whole: a group is a part of the city that it is
+        compared with, and ``p - p_city = (1 - part) (p - p_rest)`` exactly, with two groups that
+        have nobody in common.
+    overlap : numpy.ndarray
+        (C,) least design effect; 1, below 1 where both hold parts of the same rows.
+    error : numpy.ndarray
+        (C,) standard error of the difference of the scaled pair, with all that is shared.
+    quantile : numpy.ndarray
+        (C,) of Student's t.
+    """
+    ratio = divide_known(error**2, scale**2 * (first.variance + second.variance))
+    effect = np.maximum(ratio, np.maximum(overlap, 1e-9))
+    low, high = bound_rate(
+        first.value, first.rows / _allow_still(effect, effect, first, second), quantile
+    )
+    other_low, other_high = bound_rate(
+        second.value, second.rows / _allow_still(effect, effect, second, first), quantile
+    )
+    gap = first.value - second.value
+    below = np.hypot(first.value - low, other_high - second.value)
+    above = np.hypot(high - first.value, second.value - other_low)
+    return scale * (gap - below), scale * (gap + above)
+
+
+def _allow_still(effect: np.ndarray, known: np.ndarray, rates: Rates, other: Rates) -> np.ndarray:
+    """Design effects; of a group where nothing varied, from how alike the rows of another's are."""
+    excess = divide_known(known - 1, other.alike - 1)
+    tells = (other.variance > 0) & (other.alike > NEARLY_ONE)
+    within = np.where(tells, np.clip(excess, 0.0, 1.0), 1.0)
+    still = np.maximum(np.where(other.variance > 0, effect, 1.0), 1 + (rates.alike - 1) * within)
+    return np.where(rates.variance > 0, effect, still)
+
+
+def divide_known(top: np.ndarray | float, bottom: np.ndarray) -> np.ndarray:
+    """Divide where the bottom is above zero; zero elsewhere."""
+    shape = np.broadcast(top, bottom).shape
+    quotient: np.ndarray = np.divide(top, bottom, out=np.zeros(shape), where=bottom > 0)
+    return quotient
