@@ -4,21 +4,22 @@ A model that is never told a group may still know it. Membership is predicted fr
 ridge regression, every entity by a fit that never saw it; what is reported is the share of the
 differences between entities that is recovered. Whether that is more than chance is judged against
 the same with the groups dealt out anew among the entities, all features together, so that many
-features of few entities do not find a proxy by luck.
+features of few entities do not find a proxy by luck. Places cannot be dealt out anew: neighbours
+are alike, and two smooth maps resemble each other. There the figure is told without a verdict.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
+from cityai.assessment.proxy_inputs import Inputs, average_entities
 from cityai.assessment.spread import compute_margin, count_effective, spread_entities
-from cityai.columns import ENTITY
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status, sort_findings
 from cityai.messages import say
@@ -39,8 +40,8 @@ MOST_ENTITIES = 4_000
 """Of more entities so many are drawn, the same ones every time."""
 LEAST_ENTITIES = 30
 """Fewer entities with a known group give no figure."""
-MOST_LEVELS = 30
-"""A category with more values than this, or with one for each entity, is left out."""
+LEAST_RECOVERED = 0.10
+"""Less than this is hardly anything, however sure it is."""
 COLUMNS: Final = [
     "dimension",
     "feature",
@@ -53,21 +54,33 @@ COLUMNS: Final = [
     "entities",
     "reason",
 ]
-FOUND, NOT_SHOWN, UNKNOWN = "found", "not shown", "unknown"
+FOUND, HARDLY, NOT_SHOWN = "found", "hardly", "not shown"
+ON_MAP, UNKNOWN = "on the map", "unknown"
 FEW = say("{n} entities have a known group; at least {least} are needed to say so.")
 ALIKE = say("All entities belong to the groups alike, so there is nothing to recover.")
 TOLD_FOUND = say(
     "The inputs tell the groups apart. Together they recover {value:.0%} of the differences between"
     " {n} entities ({low:.0%} to {high:.0%}); the most telling one is {feature} ({best:.0%})."
 )
+TOLD_HARDLY = say(
+    "The inputs hardly tell the groups apart. Together they recover {value:.0%} of the differences"
+    " between {n} entities ({low:.0%} to {high:.0%}); the most telling one is {feature}"
+    " ({best:.0%})."
+)
 TOLD_NOT = say(
-    "There is not enough evidence that the inputs tell the groups apart: together they recover"
-    " {value:.0%} of the differences between {n} entities (up to {high:.0%}), and by chance"
-    " {chance:.0%} would not be rare."
+    "Nothing shows that the inputs tell the groups apart: together they recover {value:.0%} of the"
+    " differences between {n} entities ({low:.0%} to {high:.0%}), and by chance {chance:.0%} would"
+    " not be rare."
 )
-NAMED = say(
-    " The model also sees which entity it is asked about, and so whatever is true of that one."
+TOLD_MAP = say(
+    "Together the inputs recover {value:.0%} of the differences between {n} entities ({low:.0%} to"
+    " {high:.0%}); the most telling one is {feature} ({best:.0%}). Places near each other are"
+    " alike, so inputs and groups may both just follow the map: whether one gives the other away"
+    " is not judged."
 )
+TOLD = {FOUND: TOLD_FOUND, HARDLY: TOLD_HARDLY, NOT_SHOWN: TOLD_NOT, ON_MAP: TOLD_MAP}
+"""What is said of a dimension, the first verdict that any of its rows has."""
+ALONE = say("Each of its values belongs to a single entity, so nothing can be learnt from it.")
 
 
 @dataclass(frozen=True)
@@ -79,10 +92,12 @@ class Proxies:
     table : pandas.DataFrame
         One row a dimension and feature, and one for all together: `feature`, `label`, `recovered`
         (1 for perfectly, 0 for no better than the average), `low`, `high`, `chance` (what the most
-        telling of all features exceeds by chance once in twenty), `verdict` ("found", "not shown",
-        "unknown"), `entities`, `reason` (why there is none).
+        telling of all features exceeds by chance once in twenty), `verdict`, `entities`, `reason`
+        (why there is none). A verdict is "found" where the figure exceeds chance, its interval lies
+        above 0 and it is at least `LEAST_RECOVERED`; "hardly" where it is less; "on the map" where
+        places cannot be judged; else "not shown", or "unknown" without a figure.
     findings : tuple of Finding
-        `audit.proxy`, one a dimension.
+        `audit.proxy`, one a dimension. They inform, and have no status of a check.
     """
 
     table: pd.DataFrame
@@ -90,7 +105,10 @@ class Proxies:
 
 
 def find_proxies(
-    rows: Rows | CaseRows, memberships: Sequence[Membership], confidence: float
+    rows: Rows | CaseRows,
+    memberships: Sequence[Membership],
+    confidence: float,
+    on_map: Container[str] = (),
 ) -> Proxies:
     """Find how well features recover the groups of each dimension.
 
@@ -103,49 +121,31 @@ def find_proxies(
         The dimensions.
     confidence : float
         Of each interval, and of the verdicts of a dimension taken together.
+    on_map : container of str
+        Dimensions whose groups are of places. Shares of residents and bands of areas always are.
 
     Notes
     -----
     The verdicts of a dimension hold together: each is held against the largest figure of any
     feature under permutation (Westfall and Young 1993, Resampling-Based Multiple Testing).
     """
-    blocks = _average_entities(rows.table, rows.features)
-    named = ENTITY in rows.features
-    parts = [_judge_dimension(blocks, m, confidence, rows.labels, named) for m in memberships]
+    inputs = average_entities(rows.table, rows.features, rows.labels)
+    parts = [
+        _judge_dimension(inputs, m, confidence, m.kind != "hard" or m.dimension in on_map)
+        for m in memberships
+    ]
     table = pd.concat([p[0] for p in parts]) if parts else pd.DataFrame(columns=COLUMNS)
     return Proxies(table.reset_index(drop=True), sort_findings(p[1] for p in parts))
 
 
-def _average_entities(rows: pd.DataFrame, features: Sequence[str]) -> dict[str, pd.DataFrame]:
-    entity = rows[ENTITY].astype(str)
-    n, blocks = entity.nunique(), {}
-    for feature in features:
-        column = rows[feature]
-        if feature == ENTITY:
-            continue
-        if pd.api.types.is_numeric_dtype(column):
-            block = column.astype(np.float64).to_frame()
-        else:
-            if column.nunique() > min(MOST_LEVELS, n - 1):
-                continue
-            block = pd.get_dummies(column.astype(str), dtype=np.float64)
-        blocks[feature] = block.groupby(entity, sort=True).mean()
-    if not blocks:
-        blocks[""] = pd.DataFrame(index=pd.Index(sorted(entity.unique())))
-    return blocks
-
-
 def _judge_dimension(
-    blocks: dict[str, pd.DataFrame],
-    membership: Membership,
-    confidence: float,
-    labels: Mapping[str, str],
-    named: bool,
+    inputs: Inputs, membership: Membership, confidence: float, on_map: bool
 ) -> tuple[pd.DataFrame, Finding]:
-    weights, index = membership.weights, next(iter(blocks.values())).index
-    shared = _draw_entities([e for e in index if e in weights.index])
+    weights, subject, labels = membership.weights, membership.dimension, inputs.labels
+    shared = _draw_entities([e for e in inputs.entities if e in weights.index])
+    at = inputs.entities.get_indexer(pd.Index(shared))
     groups = weights.loc[shared].to_numpy(np.float64)
-    inside = {f: block.loc[shared].to_numpy() for f, block in blocks.items() if f}
+    inside = {f: block[at] for f, block in inputs.blocks.items() if block.shape[1]}
     inside[TOGETHER] = np.column_stack([np.zeros((len(shared), 0)), *inside.values()])
     n, reason = len(shared), ""
     if n < LEAST_ENTITIES or inside[TOGETHER].shape[1] == 0:
@@ -153,25 +153,32 @@ def _judge_dimension(
     elif ((groups - groups.mean(axis=0)) ** 2).sum() < 1e-9:
         reason = ALIKE
     title = say(f"Could the groups be guessed from the inputs: {membership.label}")
-    subject = membership.dimension
+    blind = [f for f in inputs.blocks if f not in inside]
+    rows: list[tuple[object, ...]] = []
+    for name in [*inputs.blocks, TOGETHER] if reason else blind:
+        nothing, label = (math.nan,) * 4, labels.get(name, name)
+        rows.append((subject, name, label, *nothing, UNKNOWN, n, reason or ALONE))
     if reason:
-        nothing = (math.nan,) * 4
-        rows = [(subject, f, labels.get(f, f), *nothing, UNKNOWN, n, reason) for f in inside]
-        status = Status.NOT_APPLICABLE if reason == ALIKE else Status.NOT_ENOUGH
-        return pd.DataFrame(rows, columns=COLUMNS), Finding(
-            CODE, status, title, reason, subject=subject
-        )
+        table = pd.DataFrame(rows, columns=COLUMNS)
+        return table, Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     found = [recover_groups(part, groups, confidence) for part in inside.values()]
-    chance = _find_chance(list(inside.values()), groups, confidence)
-    rows = [
-        (
-            *(subject, f, labels.get(f, f), *figures, chance),
-            *(FOUND if figures[0] > max(chance, 0.0) else NOT_SHOWN, n, ""),
-        )
-        for f, figures in zip(inside, found, strict=True)
-    ]
+    chance = math.nan
+    if not on_map:
+        chance = max(_find_chance(list(inside.values()), groups, confidence), 0.0)
+    for name, figures in zip(inside, found, strict=True):
+        verdict = ON_MAP if on_map else _judge(figures, chance)
+        said = np.clip(figures, 0.0, 1.0)
+        rows.append((subject, name, labels.get(name, name), *said, chance, verdict, n, ""))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table, _tell_dimension(table, title, subject, named)
+    return table, _tell_dimension(table, title, subject, inputs.note)
+
+
+def _judge(figures: tuple[float, float, float], chance: float) -> str:
+    """Judge a figure by chance, by its own interval, and by whether it matters."""
+    value, low, _ = figures
+    if not (value > chance and low > 0):
+        return NOT_SHOWN
+    return FOUND if value >= LEAST_RECOVERED else HARDLY
 
 
 def _draw_entities(entities: list[str]) -> list[str]:
@@ -181,23 +188,20 @@ def _draw_entities(entities: list[str]) -> list[str]:
     return [entities[i] for i in np.sort(drawn)]
 
 
-def _tell_dimension(table: pd.DataFrame, title: str, subject: str, named: bool) -> Finding:
+def _tell_dimension(table: pd.DataFrame, title: str, subject: str, note: str) -> Finding:
     whole, single = table.iloc[-1], table.iloc[:-1]
     best = single.iloc[int(np.nanargmax(single["recovered"].to_numpy(np.float64)))]
-    found = bool((table["verdict"] == FOUND).any())
-    told = (TOLD_FOUND if found else TOLD_NOT).format(
-        value=max(whole["recovered"], 0.0),
-        low=min(max(whole["low"], 0.0), 1.0),
-        high=min(max(whole["high"], 0.0), 1.0),
+    verdict = next(v for v in TOLD if (table["verdict"] == v).any())
+    reason = TOLD[verdict].format(
+        **{name: whole[name] for name in ("low", "high", "chance")},
+        value=whole["recovered"],
         n=int(whole["entities"]),
         feature=best["label"],
-        best=max(best["recovered"], 0.0),
-        chance=max(whole["chance"], 0.0),
+        best=best["recovered"],
     )
-    status = Status.NOT_APPLICABLE if found else Status.NOT_ENOUGH
+    reason += f"{note}{say(' No limit is declared.')}"
     observed = float(whole["recovered"])
-    reason = f"{told}{NAMED if named else ''}{say(' No limit is declared.') if found else ''}"
-    return Finding(CODE, status, title, reason, observed, None, "share", subject)
+    return Finding(CODE, Status.NOT_APPLICABLE, title, reason, observed, None, "share", subject)
 
 
 def recover_groups(
@@ -228,6 +232,9 @@ def recover_groups(
     margin = compute_margin(
         spread_entities(influence, np.array([float(n)]), freedom), confidence, LEAST_ENTITIES
     )[0]
+    if not math.isfinite(margin):
+        # All entities are missed alike, or too few of them count to bound it.
+        margin = 0.0 if np.abs(influence).max() < 1e-9 else 1.0
     return float(1 - ratio), float(1 - ratio - margin), float(1 - ratio + margin)
 
 

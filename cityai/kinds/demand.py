@@ -227,7 +227,8 @@ def claims(
 def recover(asked: Asked, groups: Groups, spec: ProjectSpec) -> Proxies:
     """Find how well the inputs recover the groups, on the rows of the test folds."""
     rows = asked.rows_for([fold.origin for fold in asked.folds.test])
-    return find_proxies(rows, groups.memberships, spec.policy.confidence)
+    places = spec.audit.dimensions
+    return find_proxies(rows, groups.memberships, spec.policy.confidence, places)
 
 
 def apply_mitigation(backtest: Backtest, mitigation: Mitigation, spec: ProjectSpec) -> Backtest:

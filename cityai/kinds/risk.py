@@ -157,7 +157,10 @@ def claims(
 
 def recover(asked: Asked, groups: CaseGroups, spec: RiskSpec) -> Proxies:
     """Find how well the inputs recover the groups of entities, on all cases."""
-    return find_proxies(asked.rows(), divide_entities(groups), spec.policy.confidence)
+    places = {
+        name for name, d in spec.audit.dimensions.items() if d.attribute in {"area", "entity"}
+    }
+    return find_proxies(asked.rows(), divide_entities(groups), spec.policy.confidence, places)
 
 
 def foresee(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,9 @@ def test_few_entities_are_not_enough(make_membership: Callable) -> None:
     rows, groups = build(20)
     found = ask(rows, ["proxy"], make_membership(groups))
     assert found.table["recovered"].isna().all()
-    assert found.findings[0].status is Status.NOT_ENOUGH
+    # It informs: nothing is wrong, and no check lacks evidence.
+    assert found.findings[0].status is Status.NOT_APPLICABLE
+    assert "at least 30 are needed" in found.findings[0].reason
 
 
 def test_one_group_has_nothing_to_recover(make_membership: Callable) -> None:
@@ -129,6 +132,113 @@ def test_a_category_counts_as_one_feature(make_membership: Callable) -> None:
     table = found.table.set_index("feature")
     assert table.loc["kind", "verdict"] == "found"
     assert table.loc["kind", "recovered"] > 0.9
+
+
+def find_group(category: np.ndarray, group: np.ndarray, make: Callable, noise: int = 3) -> Proxies:
+    """Look at a category, and some numbers of no meaning, for groups that follow from it."""
+    rng, names = np.random.default_rng(1), [f"a{i:05}" for i in range(len(category))]
+    rows = pd.DataFrame({"entity_id": names, "category": category})
+    for i in range(noise):
+        rows[f"f{i}"] = rng.normal(size=len(rows))
+    features = ["category", *(f"f{i}" for i in range(noise))]
+    return ask(rows, features, make({n: f"g{g}" for n, g in zip(names, group, strict=True)}))
+
+
+@pytest.mark.parametrize(("n", "levels"), [(400, 60), (1000, 81), (1600, 200)])
+def test_a_group_that_is_an_input_of_many_values_is_recovered(
+    n: int, levels: int, make_membership: Callable
+) -> None:
+    level = np.arange(n) % levels
+    found = find_group(np.char.add("v", level.astype(str)), level % 4, make_membership)
+    table = found.table.set_index("feature")
+    assert table.loc["category", "recovered"] > 0.9
+    assert table.loc[TOGETHER, "recovered"] > 0.85
+    assert (table.loc[["category", TOGETHER], "verdict"] == "found").all()
+    assert found.findings[0].status is Status.NOT_APPLICABLE
+
+
+def test_a_group_that_is_a_band_of_an_input_is_recovered(make_membership: Callable) -> None:
+    age = np.random.default_rng(0).uniform(0, 100, 1000)
+    bands = np.digitize(age, [18, 40, 65])
+    found = find_group(age, bands, make_membership).table.set_index("feature")
+    assert found.loc["category", "recovered"] > 0.75
+    codes = np.random.default_rng(0).integers(0, 8, 1000)
+    found = find_group(codes, codes % 2, make_membership).table.set_index("feature")
+    assert found.loc["category", "recovered"] > 0.95
+
+
+def test_what_was_not_looked_at_is_said(make_membership: Callable) -> None:
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 2, 300)
+    alone = find_group(np.array([f"v{i}" for i in range(300)]), group, make_membership)
+    row = alone.table.set_index("feature").loc["category"]
+    assert row["verdict"] == "unknown"
+    assert np.isnan(row["recovered"])
+    assert "Left out, as each value belongs to a single entity: category." in (
+        alone.findings[0].reason
+    )
+    many = np.arange(1600) % 700
+    cut = find_group(np.char.add("v", many.astype(str)), many % 2, make_membership)
+    assert "Only the most frequent values were told apart of: category." in cut.findings[0].reason
+
+
+def test_what_is_sure_and_small_hardly_tells_the_groups_apart(make_membership: Callable) -> None:
+    rows, groups = draw(3, 3000, 2, 0.35)
+    found = ask(rows, ["f0", "f1"], make_membership(groups))
+    table = found.table.set_index("feature")
+    assert 0.01 < table.loc["f0", "recovered"] < 0.1
+    assert table.loc["f0", "verdict"] == "hardly"
+    assert found.findings[0].reason.startswith("The inputs hardly tell the groups apart.")
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 4.0])
+def test_verdict_and_interval_follow_one_rule(strength: float, make_membership: Callable) -> None:
+    for seed in range(6):
+        rows, groups = draw(seed, 60, 4, strength)
+        table = ask(rows, [f"f{i}" for i in range(4)], make_membership(groups)).table
+        figures = table[["recovered", "low", "high"]].to_numpy(float)
+        assert ((figures >= 0) & (figures <= 1)).all()
+        found = table["verdict"].isin(["found", "hardly"])
+        assert (table.loc[found, "low"] > 0).all()
+        assert (table.loc[found, "recovered"] > table.loc[found, "chance"]).all()
+
+
+def draw_map(seed: int, side: int = 8) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Places of a map: groups clustered in space, and smooth inputs that know nothing of them."""
+    rng = np.random.default_rng(seed)
+    x, y = np.divmod(np.arange(side * side), side)
+    distance = np.hypot(x[:, None] - x, y[:, None] - y)
+    smooth = np.linalg.cholesky(np.exp(-distance / 3) + 1e-9 * np.eye(side * side))
+    rows = pd.DataFrame(
+        (smooth @ rng.normal(size=(side * side, 12))), columns=[f"f{i}" for i in range(12)]
+    )
+    names = [f"a{i:03}" for i in range(side * side)]
+    rows.insert(0, "entity_id", names)
+    level = smooth @ rng.normal(size=side * side)
+    bands = np.digitize(level, np.quantile(level, [1 / 3, 2 / 3]))
+    return rows, {n: f"g{b}" for n, b in zip(names, bands, strict=True)}
+
+
+def test_what_follows_the_map_is_not_called_a_proxy(make_membership: Callable) -> None:
+    names = [f"f{i}" for i in range(12)]
+    for seed in range(12):
+        rows, groups = draw_map(seed)
+        known = Rows(rows, tuple(names), (), {})
+        found = find_proxies(known, [make_membership(groups)], 0.95, {"zone"})
+        assert set(found.table["verdict"]) == {"on the map"}
+        reason = found.findings[0].reason
+        assert "tell the groups apart" not in reason
+        assert "may both just follow the map" in reason
+        assert found.findings[0].status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("kind", ["soft", "bands"])
+def test_groups_of_areas_are_on_the_map(kind: str, make_membership: Callable) -> None:
+    rows, groups = draw(0, 60, 2, 4.0)
+    membership = replace(make_membership(groups), kind=kind)
+    table = ask(rows, ["f0", "f1"], membership).table.set_index("feature")
+    assert set(table["verdict"]) == {"on the map"}
+    assert table.loc["f0", "recovered"] > 0.5
 
 
 @pytest.mark.parametrize("seed", range(5))

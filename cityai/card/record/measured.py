@@ -297,7 +297,7 @@ class ProxyPart(Part):
     chance: float | None
     """What the most telling input exceeds by chance once in twenty."""
     verdict: str
-    """found, not shown or unknown."""
+    """found, hardly, not shown, on the map or unknown."""
     entities: int
     reason: str
 

@@ -16,8 +16,10 @@ from cityai.messages import say
 TOGETHER = "all together"
 PROXY_VERDICTS = {
     "found": say("Yes, more than by chance"),
+    "hardly": say("Hardly"),
     "not shown": say("Not seen"),
-    "unknown": say("Not enough evidence"),
+    "on the map": say("Not judged: both may follow the map"),
+    "unknown": say("No figure"),
 }
 
 
