@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cityai.columns import EVERYWHERE, FOLD, Y_TRUE
+from cityai.columns import EVERYWHERE, FOLD
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
-from cityai.messages import say
 from cityai.progress import SILENT, Progress
 from cityai.publish import LIBRARIES, find_version, read_clock, read_git
 from cityai.spec.load_audit import AuditOrder
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from cityai.card.record import CardRecord
     from cityai.data.given import Given
     from cityai.data.given_groups import GivenGroups
-    from cityai.spec.audit_file import AuditFileSpec
 
 
 @dataclass(frozen=True)
@@ -95,6 +93,7 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
         For a mistake in the audit file or in the predictions.
     """
     from cityai.assessment.audit import audit_scored
+    from cityai.assessment.given_findings import check_given
     from cityai.assessment.maturity import check_maturity
     from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
     from cityai.assessment.shares import count_shares
@@ -125,9 +124,7 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
         )
     whole = (
         check_maturity(given, spec),
-        _find_rejected(given),
-        _find_outcomes(given),
-        *_find_limits(spec, fitted),
+        *check_given(given, spec, fitted),
         *groups.findings,
     )
     findings = _put_first(whole, (*shares.findings, *audit.findings))
@@ -278,50 +275,3 @@ def _put_first(whole: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[F
     """Order findings gravest first; among equals, what spoils all figures before single ones."""
     ordered = (*sort_findings(whole), *sort_findings(more))
     return tuple(sorted(ordered, key=lambda finding: SEVERITY.index(finding.status)))
-
-
-def _find_rejected(given: Given) -> Finding:
-    code, title = "audit.rejected_rows", say("Every row could be used")
-    if not given.rejected:
-        return Finding(code, Status.PASS, title, say(f"All {given.read:,} rows were used."))
-    first = given.rejects.iloc[0]
-    reason = say(
-        f"{given.rejected:,} of {given.read:,} rows could not be used; the first is row "
-        f"{first['row_number']}, column '{first['column']}': {first['reason']}."
-    )
-    return Finding(code, Status.FAIL, title, reason, float(given.rejected), 0.0, "rows")
-
-
-def _find_outcomes(given: Given) -> Finding:
-    code, title = "audit.outcomes", say("What came to pass is known")
-    known, total = int(given.table[Y_TRUE].notna().sum()), len(given.table)
-    if known == total:
-        return Finding(code, Status.PASS, title, say(f"All {total:,} rows have an outcome."))
-    if known == 0:
-        reason = say(
-            "No outcome is known yet. Who is in the rows and who receives is said; errors, and "
-            "whether they differ between groups, cannot be."
-        )
-        return Finding(code, Status.NOT_APPLICABLE, title, reason)
-    reason = say(
-        f"{total - known:,} of {total:,} rows have no outcome. Figures rest on the others; they do "
-        "not hold for those without one if these differ."
-    )
-    return Finding(code, Status.NOT_ENOUGH, title, reason, float(total - known), 0.0, "rows")
-
-
-def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, ...]:
-    """Say which of the policy's limits do not apply, and whether any does."""
-    code, title = "audit.limits", say("Limits")
-    left = sorted(set(spec.policy.limits) - set(fitted.policy.limits) - set(spec.audit.limits))
-    kind = say(f"predictions of {spec.predictions.kind}")
-    told = say(f"The policy's limits on {', '.join(left)} do not apply.") if left else ""
-    if not fitted.limits:
-        reason = say(
-            f"Neither the audit file nor the policy sets a limit for {kind}: no group is judged."
-        )
-        return (Finding(code, Status.NOT_APPLICABLE, title, f"{reason} {told}".rstrip()),)
-    if not left:
-        return ()
-    judged = say(f"Judged by {', '.join(sorted(fitted.limits))}.")
-    return (Finding(code, Status.PASS, title, f"{judged} {told}"),)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics import Metric, Sums
+from cityai.assessment.selection import is_one_sided
 from cityai.columns import Y_PRED, Y_TRUE
 from cityai.data.given import DECISION
 from cityai.messages import say
@@ -20,6 +21,7 @@ NONE_NEGATIVE: Final = say("everybody here with a known decision had the outcome
 NONE_SELECTED: Final = say("nobody here with a known outcome was selected")
 ALL_SELECTED: Final = say("everybody here with a known outcome was selected")
 NO_SCORE: Final = say("no score between 0 and 1 with a known outcome is here")
+ONE_SIDED: Final = say("the outcome is known only of those selected, or only of the others")
 NOT_SHARES: Final = say("the scores are not probabilities: they lie outside 0 to 1")
 
 _METRICS: Final[tuple[Metric, ...]] = (
@@ -55,6 +57,12 @@ ANSWER_METRICS: Final = tuple(
 
 WITHOUT_OUTCOME: Final = frozenset({"selection_rate", "mean_score"})
 """Metrics that need no outcome."""
+WITHOUT_DECISION: Final = frozenset({"base_rate", "calibration", "brier", "mean_score"})
+"""Metrics that need no decision."""
+BOTH_SIDES: Final = frozenset(
+    {"false_positive_rate", "false_negative_rate", "true_positive_rate", "accuracy", "base_rate"}
+)
+"""Metrics that need outcomes of those selected and of the others."""
 EVENTS: Final = ("positives_known", "negatives_known")
 """Sums that count people; fewer than the policy allows hide a group."""
 COUNTS: Final = ("n", "decided", "selected", "known", "outcomes", "tp", "fp", "tn", "fn")
@@ -70,7 +78,7 @@ def find_answer_metrics(table: pd.DataFrame) -> tuple[Metric, ...]:
         `Given.table`.
     """
     score = table[Y_PRED].to_numpy(np.float64)
-    shares = _are_shares(score)
+    shares, one_sided = _are_shares(score), is_one_sided(table)
     found = []
     for metric in ANSWER_METRICS:
         why = metric.undefined
@@ -78,6 +86,8 @@ def find_answer_metrics(table: pd.DataFrame) -> tuple[Metric, ...]:
             why = NOT_SHARES
         if metric.name not in WITHOUT_OUTCOME and table[Y_TRUE].isna().all():
             why = say("no outcome is known yet, so nothing can be said about it")
+        elif metric.name in BOTH_SIDES and one_sided:
+            why, metric = ONE_SIDED, replace(metric, denominator="nothing")
         found.append(metric if why == metric.undefined else replace(metric, undefined=why))
     return tuple(found)
 
@@ -128,6 +138,7 @@ def build_answer_sums(table: pd.DataFrame) -> Sums:
         "squared_error": (share - outcome) ** 2,
         "any_score": np.where(with_score, s, 0.0),
         "with_score": with_score,
+        "nothing": np.zeros(len(table)),
     }
     values = np.column_stack([column.astype(np.float64) for column in sums.values()])
     return Sums(tuple(sums), values)

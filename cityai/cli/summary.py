@@ -68,7 +68,7 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
         ("How good", _tell_figures(audited.card)),
         ("For whom", _tell_groups(audited.card)),
         ("Shares", _tell_shares(judged)),
-        ("Checks", _tell_checks(audited.card)),
+        ("Checks", _tell_checks(audited.card, bool(spec.limits))),
         ("Card", [show_path(audited.card_path, here)]),
         ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(audited.seconds)]),
@@ -210,14 +210,16 @@ def _tell_groups(card: CardRecord) -> list[str]:
     return lines
 
 
-def _tell_checks(card: CardRecord) -> list[str]:
+def _tell_checks(card: CardRecord, has_limits: bool = True) -> list[str]:
     checks = tally_statuses(f.status for f in card.findings)
     several = "gap in the card" if len(card.gaps) == 1 else "gaps in the card"
-    lines = [
-        f"{checks.total} checks: {checks.passed} passed, {checks.failed} failed, "
+    lines = [] if has_limits else ["no limit is declared, so no group was judged"]
+    failed = f"{checks.failed} failed, " if has_limits or checks.failed else ""
+    lines.append(
+        f"{checks.total} checks: {checks.passed} passed, {failed}"
         f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only "
         f"inform; {len(card.gaps)} {several}"
-    ]
+    )
     grave = [f for f in card.findings if f.status in (Status.ERROR, Status.FAIL)]
     lines += [f"- {f.title}{f' ({f.subject})' if f.subject else ''}" for f in grave[:SHOWN]]
     if len(grave) > SHOWN:

@@ -42,8 +42,9 @@ PLAIN: Final = r"[!-~]([ -~]*[!-~])?"
 EARLIEST: Final = "1900-01-01"
 LATEST: Final = "2200-01-01"
 LARGEST: Final = 1e18
-TRUE: Final = ("true", "t", "yes", "y", "1")
-FALSE: Final = ("false", "f", "no", "n", "0")
+TRUE: Final = ("true", "t", "yes", "y", "1", "sí", "si", "s", "sim", "oui", "vrai", "verdadero")
+FALSE: Final = ("false", "f", "no", "n", "0", "não", "nao", "non", "faux", "falso")
+"""Texts with one reading, in lower case, in the languages of the cards."""
 ISO_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]00:00(:00([.]0+)?)?)?"
 ISO_MOMENT: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -160,7 +161,8 @@ def _convert(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
     if column.type == "boolean":
         if not native.is_string():
             return cell
-        lower = cell.lower()
+        # Most programs write a column of 0 and 1 with gaps as 0.0 and 1.0.
+        lower = cell.lower().re_replace(r"^([01])[.]0*$", "\\1")
         return lower.isin(TRUE).ifelse(True, lower.isin(FALSE).ifelse(False, None))
     return _convert_moment(cell, column, contract)
 

@@ -23,9 +23,10 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.data.contract import build_contract
-from cityai.data.conversion import FALSE, TRUE, convert_cells
-from cityai.data.source import open_source
-from cityai.data.source.engine import fetch_frame
+from cityai.data.conversion import convert_cells
+from cityai.data.source import SourceTable, open_source
+from cityai.data.source.engine import check_columns, fetch_frame
+from cityai.data.yes_no import read_answer, write_text
 from cityai.errors import DataError
 from cityai.spec.audit_file import AuditFileSpec, Label
 from cityai.spec.project import ColumnSpec, ColumnType, SourceSpec
@@ -69,6 +70,11 @@ class Given:
         ``row_number``, ``column``, ``value``, ``reason`` of every cell that made a row useless.
     digest : str
         SHA-256 of the file.
+    repeats : int
+        Rows that are the same as an earlier one in every column of the file. Counted where no
+        column says whom a row is about; otherwise a repeated key is refused.
+    has_key : bool
+        Whether a column names each of the other rows, so that a repeat is the same one again.
     """
 
     table: pd.DataFrame
@@ -76,6 +82,8 @@ class Given:
     read: int
     rejects: pd.DataFrame
     digest: str
+    repeats: int = 0
+    has_key: bool = False
 
     @property
     def rejected(self) -> int:
@@ -111,16 +119,19 @@ def read_given(path: Path, spec: AuditFileSpec) -> Given:
         decimal=file.decimal,
         missing=file.missing,
     )
-    with open_source(source, path, list(types), max_rows=file.max_rows) as opened:
+    # Whether two rows are the same is seen in all columns alone.
+    read = None if columns.entity is None else list(types)
+    with open_source(source, path, read, max_rows=file.max_rows) as opened:
+        check_columns(list(types), list(opened.names), path)
         frame = fetch_frame(convert_cells(opened, contract).order_by("n"))
         digest, cut = opened.digest, opened.cut_rows
+        repeats, has_key = (0, True) if read else _count_repeats(opened)
     reasons = frame.filter(regex=r"^r\d+$")
     good = ~reasons.notna().any(axis=1)
     rejects = pd.concat([cut, *_list_rejects(frame, list(types))], ignore_index=True)
     if not good.any():
-        first = rejects.iloc[0].to_dict()
         raise DataError(
-            f"none of {len(frame) + len(cut):,} rows can be used; the first problem is {first}",
+            f"none of {len(frame) + len(cut):,} rows can be used; {_tell_reject(rejects)}",
             where=str(path),
             expected="columns of the types that the audit file asks for",
         )
@@ -129,8 +140,8 @@ def read_given(path: Path, spec: AuditFileSpec) -> Given:
     table = _name_columns(cells, kept["n"], spec, str(path))
     _check_rows(table, spec, str(path))
     wanted = dict.fromkeys(v for k, v in spec.columns.items() if k.startswith("audit."))
-    groups = pd.DataFrame({name: _write_text(cells[name]) for name in wanted}, index=table.index)
-    return Given(table, groups, len(frame) + len(cut), rejects, digest)
+    groups = pd.DataFrame({name: write_text(cells[name]) for name in wanted}, index=table.index)
+    return Given(table, groups, len(frame) + len(cut), rejects, digest, repeats, has_key)
 
 
 def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
@@ -144,6 +155,22 @@ def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
         if types.get(name, "text") == "text":
             types[name] = kind
     return types
+
+
+def _count_repeats(opened: SourceTable) -> tuple[int, bool]:
+    """Count rows that are the same in every column, and say whether one names all others."""
+    names = list(opened.names.values())
+    rows = opened.table.select(*names).distinct()
+    distinct = rows.aggregate(n=rows.count(), **{f"d{c}": rows[c].nunique() for c in names})
+    counts = fetch_frame(distinct).iloc[0]
+    left = int(counts["n"])
+    return opened.count_rows() - left, bool((counts.drop("n") == left).any())
+
+
+def _tell_reject(rejects: pd.DataFrame) -> str:
+    first = rejects.iloc[0]
+    column = f", column '{first['column']}': '{first['value']}'" if first["column"] else ":"
+    return f"the first problem is row {first['row_number']:,}{column} is {first['reason']}"
 
 
 def _list_rejects(frame: pd.DataFrame, names: list[str]) -> list[pd.DataFrame]:
@@ -174,9 +201,9 @@ def _name_columns(
         return nothing if name is None else cells[name].astype(np.float64)
 
     def answer(name: str | None, yes: tuple[Label, ...], key: str) -> pd.Series:
-        return nothing if name is None else _read_answer(cells[name], yes, f"{where}, `{key}`")
+        return nothing if name is None else read_answer(cells[name], yes, f"{where}, `{key}`")
 
-    entity = _write_text(cells[columns.entity]) if columns.entity else number.astype(str)
+    entity = write_text(cells[columns.entity]) if columns.entity else number.astype(str)
     moment = cells[columns.as_of] if columns.as_of else pd.Series(NO_MOMENT, index=cells.index)
     asked = cells[spec.maturity.asked] if spec.maturity else pd.Series(pd.NaT, index=cells.index)
     score = figure(columns.prediction)
@@ -203,57 +230,11 @@ def _name_columns(
             SCALE: nothing,
             DECISION: decision,
             ASKED: asked.astype("datetime64[us]"),
-            AREA: _write_text(cells[columns.area]) if columns.area else None,
+            AREA: write_text(cells[columns.area]) if columns.area else None,
             **{f"{BASELINE}{k}": figure(v) for k, v in columns.baselines.items()},
         },
         index=cells.index,
     )
-
-
-def _write_text(column: pd.Series) -> pd.Series:
-    """Texts as they are, whole numbers without a point, None where missing."""
-    written: list[object] = []
-    for value in column.tolist():
-        if value is None or value is pd.NA or value is pd.NaT or value != value:
-            written.append(None)
-        elif isinstance(value, float) and value.is_integer():
-            written.append(str(int(value)))
-        else:
-            written.append(str(value))
-    return pd.Series(written, index=column.index, dtype=object)
-
-
-def _read_answer(column: pd.Series, yes: tuple[Label, ...], where: str) -> pd.Series:
-    text = _write_text(column)
-    known = text.notna()
-    lower = text[known].astype(str).str.lower()
-    if yes:
-        meant = {str(value).lower() for value in yes}
-        if not lower.isin(meant).any():
-            raise DataError(
-                f"no row holds any of {', '.join(map(str, yes))}",
-                where=where,
-                expected=f"one of {_show_values(text[known])}",
-            )
-        said = lower.isin(meant)
-    else:
-        odd = ~lower.isin((*TRUE, *FALSE))
-        if odd.any():
-            raise DataError(
-                f"a yes or no cannot be told from {_show_values(text[known][odd])}",
-                where=where,
-                expected="0 and 1, or true and false",
-                next_step="list the values that mean yes in `outcome_yes` or `decision_yes`",
-            )
-        said = lower.isin(TRUE)
-    result = pd.Series(np.nan, index=column.index)
-    result[known] = said.astype(np.float64)
-    return result
-
-
-def _show_values(values: pd.Series) -> str:
-    found = sorted(set(values.astype(str)))
-    return ", ".join(f"'{v}'" for v in found[:6]) + (", ..." if len(found) > 6 else "")
 
 
 def _check_rows(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
@@ -275,10 +256,26 @@ def _check_rows(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
             where=where,
             expected="low <= high",
         )
+    _check_scale(table, spec, where)
     if table[Y_PRED].isna().all() and table[DECISION].isna().all():
         raise DataError(
             f"all {len(table):,} predictions are missing",
             where=where,
             expected="a prediction or a decision in at least one row",
             next_step="correct `predictions.columns`",
+        )
+
+
+def _check_scale(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
+    """Refuse a threshold that is a share where the scores are points or percent."""
+    threshold, score = spec.predictions.threshold, table[Y_PRED].dropna()
+    if threshold is None or not 0 < threshold < 1 or score.empty or score.min() < 0:
+        return
+    if (score > 1).mean() > 0.5:
+        raise DataError(
+            f"`threshold: {threshold:g}` is a share, and the scores go up to {score.max():g}: "
+            f"{(score >= threshold).mean():.1%} of the rows would be selected",
+            where=f"{where}, column '{spec.predictions.columns.prediction}'",
+            expected="a threshold in the unit of the scores",
+            next_step=f"write `threshold: {100 * threshold:g}` if the scores are percent",
         )

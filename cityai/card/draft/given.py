@@ -235,13 +235,15 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
         boundaries="",
         boundaries_key="",
         metric_reason=spec.words.model.metric_reason,
-        in_words=told or (_excuse_silence(handed.given),),
+        in_words=told or (_excuse_silence(spec, handed.given),),
     )
 
 
-def _excuse_silence(given: Given) -> str:
+def _excuse_silence(spec: AuditFileSpec, given: Given) -> str:
     if given.table[Y_TRUE].isna().all():
         return say("No outcome is known yet, so nobody can say how good they are.")
+    if spec.predictions.kind == "yes/no" and given.table[DECISION].isna().all():
+        return say("Who is selected is not known, so nobody can say how good the selection is.")
     return say("There are too few rows to show how good they are.")
 
 

@@ -1,0 +1,169 @@
+"""What is known of given predictions before any figure: their rows, decisions, outcomes, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cityai.assessment.answers import WITHOUT_DECISION
+from cityai.assessment.selection import find_selective
+from cityai.columns import AS_OF, ENTITY, Y_TRUE
+from cityai.data.given import DECISION, Given
+from cityai.findings import Finding, Status
+from cityai.messages import say
+from cityai.spec.audit_file import AuditFileSpec
+
+
+def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Iterator[Finding]:
+    """Say what holds for all rows, and what no figure can show.
+
+    Parameters
+    ----------
+    given : Given
+        The rows.
+    spec : AuditFileSpec
+        The audit file.
+    fitted : AuditFileSpec
+        The same with the limits that apply to these predictions alone.
+    """
+    yield _find_rejected(given)
+    yield _find_outcomes(given)
+    yield from _find_repeats(given)
+    yield from _find_one_value(given, spec)
+    if spec.predictions.kind == "yes/no":
+        yield _find_decision(given, fitted)
+        yield from _find_selective(given)
+    yield from _find_limits(spec, fitted)
+
+
+def _find_rejected(given: Given) -> Finding:
+    code, title = "audit.rejected_rows", say("Every row could be used")
+    if not given.rejected:
+        return Finding(code, Status.PASS, title, say(f"All {given.read:,} rows were used."))
+    first = given.rejects.iloc[0]
+    reason = say(
+        f"{given.rejected:,} of {given.read:,} rows could not be used; the first is row "
+        f"{first['row_number']}, column '{first['column']}': {first['reason']}."
+    )
+    return Finding(code, Status.FAIL, title, reason, float(given.rejected), 0.0, "rows")
+
+
+def _find_outcomes(given: Given) -> Finding:
+    code, title = "audit.outcomes", say("What came to pass is known")
+    known, total = int(given.table[Y_TRUE].notna().sum()), len(given.table)
+    if known and given.table[Y_TRUE].nunique() == 1:
+        reason = say("Every known outcome is the same, so no figure can tell good from bad.")
+        return Finding(code, Status.FAIL, title, reason)
+    if known == total:
+        return Finding(code, Status.PASS, title, say(f"All {total:,} rows have an outcome."))
+    if known == 0:
+        reason = say(
+            "No outcome is known yet. Who is in the rows and who receives is said; errors, and "
+            "whether they differ between groups, cannot be."
+        )
+        return Finding(code, Status.NOT_APPLICABLE, title, reason)
+    reason = say(
+        f"{total - known:,} of {total:,} rows have no outcome. Figures rest on the others; they do "
+        "not hold for those without one if these differ."
+    )
+    return Finding(code, Status.NOT_ENOUGH, title, reason, float(total - known), 0.0, "rows")
+
+
+def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, ...]:
+    """Say which of the policy's limits do not apply, and whether any does."""
+    code, title = "audit.limits", say("Limits")
+    left = sorted(set(spec.policy.limits) - set(fitted.policy.limits) - set(spec.audit.limits))
+    kind = say(f"predictions of {spec.predictions.kind}")
+    told = say(f"The policy's limits on {', '.join(left)} do not apply.") if left else ""
+    if not fitted.limits:
+        reason = say(
+            f"Neither the audit file nor the policy sets a limit for {kind}: nothing was judged."
+        )
+        return (Finding(code, Status.NOT_APPLICABLE, title, f"{reason} {told}".rstrip()),)
+    if not left:
+        return ()
+    judged = say(f"Judged by {', '.join(sorted(fitted.limits))}.")
+    return (Finding(code, Status.PASS, title, f"{judged} {told}"),)
+
+
+def _find_repeats(given: Given) -> Iterator[Finding]:
+    """Tell rows that are the same in every column of the file."""
+    if not given.repeats:
+        return
+    reason = say(
+        f"{given.repeats:,} of {given.read:,} rows are the same as an earlier one in every column "
+        "of the file."
+    )
+    if given.has_key:
+        status = Status.FAIL
+        reason += " " + say("They are the same ones again, and count twice.")
+    else:
+        status = Status.NOT_ENOUGH
+        reason += " " + say("No column tells whether they are the same ones again.")
+    title = say("Each row is there once")
+    yield Finding(
+        "audit.repeated_rows", status, title, reason, given.repeats / given.read, 0.0, "share"
+    )
+
+
+def _find_one_value(given: Given, spec: AuditFileSpec) -> Iterator[Finding]:
+    """Tell columns of groups that have two values for one entity at one time."""
+    if spec.predictions.columns.step is None:
+        return
+    key = [given.table[ENTITY], given.table[AS_OF]]
+    for column in given.groups:
+        values = given.groups[column].groupby(key).nunique()
+        several = float((values > 1).mean())
+        if several:
+            reason = say(
+                f"'{column}' has several values for the same {spec.predictions.label} at the same "
+                "moment; each row counts in the group that it names."
+            )
+            title = say("One value of an attribute at a time")
+            code = "audit.one_value"
+            yield Finding(code, Status.FAIL, title, reason, several, 0.0, "share", str(column))
+
+
+def _find_decision(given: Given, fitted: AuditFileSpec) -> Finding:
+    """Say whether it is known who is selected, and whether there was a choice."""
+    code, title = "audit.decision", say("Who is selected is known")
+    decided = given.table[DECISION].dropna()
+    columns = fitted.predictions.columns
+    if columns.decision is None and fitted.predictions.threshold is None:
+        reason = say(
+            "The audit file names neither a decision (`columns.decision`) nor a `threshold`: who "
+            "is selected is not known, and nothing about selection can be judged."
+        )
+        waiting = sorted(set(fitted.limits) - WITHOUT_DECISION)
+        status = Status.FAIL if waiting else Status.NOT_APPLICABLE
+        return Finding(code, status, title, reason)
+    if decided.nunique() == 1:
+        reason = (
+            say("Every row with a decision is selected: nobody was told apart.")
+            if decided.iloc[0] == 1
+            else say("No row with a decision is selected: nobody was told apart.")
+        )
+        return Finding(code, Status.FAIL, title, reason)
+    return Finding(code, Status.PASS, title, say("Some are selected, and others are not."))
+
+
+def _find_selective(given: Given) -> Iterator[Finding]:
+    """Tell outcomes that are known of those selected alone, or mostly: selective labels."""
+    known = find_selective(given.table)
+    if known is None:
+        return
+    chosen, passed = (f"{share:.0%}" for share in known)
+    reason = say(
+        f"The outcome is known of {chosen} of those selected and of {passed} of the others "
+        "(selective labels)."
+    )
+    if 0 in known:
+        reason += " " + say(
+            "How many of the others would have had it cannot be seen, so how many were found or "
+            "missed, and false alarms, are not said."
+        )
+    else:
+        reason += " " + say("Figures that need both sides lean to the side that is known.")
+    title = say("Outcomes are known whoever was selected")
+    yield Finding(
+        "audit.selective_labels", Status.FAIL, title, reason, abs(known[0] - known[1]), 0.0, "share"
+    )

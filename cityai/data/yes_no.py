@@ -1,0 +1,94 @@
+"""Yes and no as cities write them: told where there is one reading, and refused otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.data.conversion import FALSE, TRUE
+from cityai.errors import DataError
+
+WHOLE: Final = r"([+-]?[0-9]+)[.]0*"
+_SHOWN: Final = 6
+
+
+def write_text(column: pd.Series) -> pd.Series:
+    """Write texts as they are, whole numbers without a point, None where missing."""
+    written: list[object] = []
+    for value in column.tolist():
+        if value is None or value is pd.NA or value is pd.NaT or value != value:
+            written.append(None)
+        elif isinstance(value, float) and value.is_integer():
+            written.append(str(int(value)))
+        else:
+            written.append(str(value))
+    return pd.Series(written, index=column.index, dtype=object)
+
+
+def write_answer(column: pd.Series) -> pd.Series:
+    """Write answers so that they can be compared: ``1.0`` is ``1``, and None where missing.
+
+    A column of 0 and 1 with gaps is written as ``0.0`` and ``1.0`` by most programs.
+    """
+    text = write_text(column)
+    known = text.notna()
+    text[known] = text[known].astype(str).str.strip().str.replace(f"^{WHOLE}$", r"\1", regex=True)
+    return text
+
+
+def read_answer(
+    column: pd.Series,
+    yes: Iterable[object],
+    where: str,
+    next_step: str = "list the values that mean yes in `outcome_yes` or `decision_yes`",
+) -> pd.Series:
+    """Read a column of answers as 1 (yes), 0 (no) or NaN (missing).
+
+    Parameters
+    ----------
+    column : pandas.Series
+        As the source has it.
+    yes : iterable
+        Values that mean yes; where none is given, only what has one reading is told.
+    where : str
+        The column, for messages.
+    next_step : str
+        What to do where a value cannot be told.
+
+    Raises
+    ------
+    DataError
+        When no row holds a value that means yes, or a value is neither yes nor no.
+    """
+    text = write_answer(column)
+    known = text.notna()
+    lower = text[known].astype(str).str.lower()
+    meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+    if meant:
+        if not lower.isin(meant).any():
+            raise DataError(
+                f"no row holds any of {', '.join(sorted(meant))}",
+                where=where,
+                expected=f"one of {_show_values(text[known])}",
+            )
+    else:
+        meant = set(TRUE)
+        odd = ~lower.isin((*TRUE, *FALSE))
+        if odd.any():
+            raise DataError(
+                f"a yes or no cannot be told from {_show_values(text[known][odd])}",
+                where=where,
+                expected="0 and 1, true and false, or yes and no",
+                next_step=next_step,
+            )
+    result = pd.Series(np.nan, index=column.index)
+    result[known] = lower.isin(meant).astype(np.float64)
+    return result
+
+
+def _show_values(values: pd.Series) -> str:
+    found = sorted(set(values.astype(str)))
+    return ", ".join(f"'{v}'" for v in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
