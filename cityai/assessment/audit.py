@@ -22,7 +22,7 @@ from cityai.assessment.published import Published, hide_coarse_folds
 from cityai.assessment.scored import Scored, score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
-from cityai.assessment.trend import find_trends, follow_folds
+from cityai.assessment.trend import find_trends, follow_folds, leave_overlaps
 from cityai.assessment.verdicts import count_more_blocks, judge_gap
 from cityai.assessment.views import (
     DIMENSION_COLUMNS,
@@ -220,7 +220,7 @@ def audit_scored(
         table,
         pd.DataFrame([describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
         by_fold,
-        find_trends(by_fold, spec.policy.confidence),
+        find_trends(leave_overlaps(by_fold, scored.fold, scored.moment), spec.policy.confidence),
         safe.withheld,
         _find_findings(table, single, pairs, metrics, spec),
     )

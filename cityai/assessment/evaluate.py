@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
+from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.metrics import METRICS, Metric, Sums, build_sums
 from cityai.assessment.serial import spread_serial
@@ -18,7 +19,6 @@ from cityai.assessment.statistics import compute_influence, compute_ratio, sum_c
 from cityai.assessment.verdicts import count_more_blocks
 from cityai.columns import (
     AREA,
-    AS_OF,
     BASELINE,
     CANDIDATE,
     ENTITY,
@@ -112,7 +112,7 @@ def _find_slices(table: pd.DataFrame, least: int) -> Iterator[_Slices]:
 def _measure_model(
     model: str, sums: Sums, table: pd.DataFrame, slices: Sequence[_Slices], spec: ProjectSpec
 ) -> Iterator[dict[str, object]]:
-    moments, moment = np.unique(table[AS_OF].to_numpy(), return_inverse=True)
+    moments, moment = np.unique(join_overlaps(table), return_inverse=True)
     for part in slices:
         tensor = sum_cells(sums.values, moment, part.code, len(moments), len(part.labels))
         size = np.bincount(part.code, minlength=len(part.labels))
@@ -210,7 +210,7 @@ def _compare(
     name: str, metric: Metric, table: pd.DataFrame, unit: str, spec: ProjectSpec
 ) -> dict[str, object]:
     ours, theirs = build_sums(table, Y_PRED), build_sums(table, f"{BASELINE}{name}")
-    moments, moment = np.unique(table[AS_OF].to_numpy(), return_inverse=True)
+    moments, moment = np.unique(join_overlaps(table), return_inverse=True)
     # The two forecasts stand where two groups stand in the audit: the same rows, paired.
     tensor = np.concatenate(
         [

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.answers import EVENTS, build_answer_sums, find_answer_metrics
+from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.metrics import Metric, Sums, build_sums, find_metrics
 from cityai.columns import AS_OF, BASELINE, ENTITY, FOLD, Y_TRUE
 from cityai.data.given import Given
@@ -44,7 +45,7 @@ class Scored:
     unit : numpy.ndarray
         (rows,) str: the key that memberships are indexed by.
     moment : numpy.ndarray
-        (rows,) datetime64: when it was asked.
+        (rows,) datetime64: when it was asked; that of the first where windows overlap.
     fold : numpy.ndarray
         (rows,) int64.
     unit_name : str
@@ -82,7 +83,7 @@ def score_predictions(predictions: Predictions) -> Scored:
         build_sums(table, baselines=predictions.baselines),
         find_metrics(predictions.baselines),
         table[ENTITY].to_numpy(object).astype(str),
-        table[AS_OF].to_numpy(),
+        join_overlaps(table),
         table[FOLD].to_numpy(),
         predictions.unit,
         bool((outcome == np.floor(outcome)).all()),

@@ -61,6 +61,20 @@ def follow_folds(
     return pd.concat(frames, ignore_index=True)
 
 
+def leave_overlaps(by_fold: pd.DataFrame, fold: np.ndarray, moment: np.ndarray) -> pd.DataFrame:
+    """Return the figures of folds whose windows do not overlap: the first of each block.
+
+    Parameters
+    ----------
+    by_fold : pandas.DataFrame
+        With a column ``fold``.
+    fold, moment : numpy.ndarray
+        (rows,) of each prediction, as `Scored` has them.
+    """
+    firsts = pd.Series(fold).groupby(moment).min()
+    return by_fold[by_fold["fold"].isin(firsts)]
+
+
 def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Fit a line through every figure by fold.
 

@@ -39,7 +39,7 @@ from cityai.modeling.baselines import CITY_RULE, choose_baselines
 from cityai.modeling.classical import SMOOTHING, THETA
 from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters import TreesModel, choose_candidates
-from cityai.modeling.split import Folds, check_folds, plan_folds
+from cityai.modeling.split import Folds, check_folds, check_overlaps, plan_folds
 from cityai.spec.load import Project
 from cityai.spec.project import ProjectSpec
 
@@ -328,7 +328,10 @@ DEMAND: Final = Kind(
     check_time=check_time,
     shuffle=shuffle,
     plant=plant,
-    check_folds=lambda snapshot, asked: (check_folds(asked.folds, asked.panel),),
+    check_folds=lambda snapshot, asked: (
+        check_folds(asked.folds, asked.panel),
+        check_overlaps(asked.folds),
+    ),
     replay=replay,
     divide=lambda snapshot, spec: Groups(build_memberships(refuse_several(snapshot, spec), spec)),
     evaluate=evaluate_predictions,

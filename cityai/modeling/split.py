@@ -183,6 +183,31 @@ def check_folds(folds: Folds, panel: Panel) -> Finding:
     )
 
 
+def check_overlaps(folds: Folds) -> Finding:
+    """Check that no outcome is predicted in two test folds.
+
+    Returns
+    -------
+    Finding
+        Code ``time.overlap``: fails with the number of folds that are apart; verdicts count so
+        many, and not one for each fold.
+    """
+    tests, apart, until = folds.test, 0, -1
+    for fold in tests:
+        if fold.test_first > until:
+            apart, until = apart + 1, fold.test_last
+    title = say("Test folds that do not overlap")
+    if apart == len(tests):
+        reason = say(f"No outcome is in two of the {len(tests)} test folds.")
+        return Finding("time.overlap", Status.PASS, title, reason, 0.0, 0.0, "folds")
+    reason = say(
+        f"The {len(tests)} test folds overlap: the same outcomes are judged several times. They "
+        f"count as {apart}; `backtest.stride` of at least `question.horizon` keeps them apart."
+    )
+    observed = float(len(tests) - apart)
+    return Finding("time.overlap", Status.FAIL, title, reason, observed, 0.0, "folds")
+
+
 def _make_fold(panel: Panel, origin: int, number: int, horizon: int, lead: int) -> Fold:
     return Fold(
         number=number,

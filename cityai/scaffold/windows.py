@@ -27,8 +27,6 @@ class Windows:
         Periods ahead.
     folds : int
         Moments of the past at which is asked; as many more only weigh and calibrate.
-    stride : int
-        Periods between them.
     least : int
         Periods of history at the first.
     is_whole : bool
@@ -37,7 +35,6 @@ class Windows:
 
     horizon: int
     folds: int
-    stride: int
     least: int
     is_whole: bool
 
@@ -45,7 +42,6 @@ class Windows:
         """Return the section `backtest`, without what goes without saying."""
         return {
             "folds": self.folds,
-            **({"stride": self.stride} if self.stride != self.horizon else {}),
             "calibration": self.folds,
             **({} if self.is_whole else {"min_train": self.least}),
         }
@@ -68,12 +64,11 @@ def fit_windows(period: str, periods: int, delay_days: int) -> Windows:
     for fewest in (_FEW_FOLDS, _LEAST_FOLDS):
         for horizon in range(wanted, 0, -1):
             for least in (2 * SEASON[period], SEASON[period], periods // 2, periods // 3):
-                for stride in range(horizon, 0, -1):
-                    last = periods - 1 - delay - horizon
-                    fitting = (last - delay - least) // stride + 1
-                    unripe = -(-(horizon + delay) // stride) - 1
-                    folds = min(_MOST_FOLDS, fitting - _RIPE - unripe, fitting // 2)
-                    if folds >= fewest and least >= _RIPE:
-                        whole = least == 2 * SEASON[period]
-                        return Windows(horizon, folds, stride, least, whole)
-    return Windows(1, _LEAST_FOLDS, 1, _RIPE, False)
+                # Folds lie side by side: those that overlap judge the same outcomes again.
+                last = periods - 1 - delay - horizon
+                fitting = (last - delay - least) // horizon + 1
+                unripe = -(-(horizon + delay) // horizon) - 1
+                folds = min(_MOST_FOLDS, fitting - _RIPE - unripe, fitting // 2)
+                if folds >= fewest and least >= _RIPE:
+                    return Windows(horizon, folds, least, least == 2 * SEASON[period])
+    return Windows(1, _LEAST_FOLDS, _RIPE, False)

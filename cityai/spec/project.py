@@ -143,7 +143,8 @@ class BacktestSpec(SpecRecord):
     folds: Annotated[int, Field(ge=2, le=200)] = 8
     """Test folds, walked back from the last mature label."""
     stride: Annotated[int, Field(ge=1)] | None = None
-    """Periods between the folds' moments; the horizon when omitted."""
+    """Periods between the folds' moments; the horizon when omitted. With fewer, folds overlap: a
+    finding says so, and verdicts count those that do as one."""
     calibration: Annotated[int, Field(ge=2, le=200)] = 8
     """Earlier origins that only weigh candidates and calibrate intervals."""
     min_train: Annotated[int, Field(ge=2)] | None = None

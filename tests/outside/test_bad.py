@@ -245,4 +245,4 @@ def test_limits_of_another_kind_are_left_out_with_a_word(judge, answers_text):
     without = answers_text.replace("  limits: {selection_rate: 0.1}\n", "")
     [told] = find(judge(make_people(), without), "audit.limits")
     assert told.status == "not applicable"
-    assert "no group is judged" in told.reason
+    assert "nothing was judged" in told.reason

@@ -30,7 +30,7 @@ def edit(path, old, new):
 
 def test_nothing_to_do(workspace, templates):
     made = create_project(workspace, "mine", "housing").folder
-    edit(made / "project.yaml", "horizon: 3", "horizon: 2")
+    edit(made / "project.yaml", "horizon: 1", "horizon: 2")
     before = read_files(made)
     assert update_project(made).current
     assert read_files(made) == before
@@ -38,7 +38,7 @@ def test_nothing_to_do(workspace, templates):
 
 def test_changes_come_and_edits_stay(workspace, templates):
     made = create_project(workspace, "mine", "housing", "My title").folder
-    edit(made / "project.yaml", "horizon: 3", "horizon: 2")
+    edit(made / "project.yaml", "horizon: 1", "horizon: 2")
     edit(templates / "housing" / "project.yaml", "coverage: 0.9", "coverage: 0.8")
     (templates / "housing" / "features.py").write_text('"""New in this version."""\n')
     done = update_project(made)
