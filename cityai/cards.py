@@ -18,6 +18,7 @@ from cityai.spec.load import find_state, find_workspace, load_project
 from cityai.spec.load_audit import load_audit
 from cityai.store.cards import EARLIER, JSON, finish_card, publish_card, read_earlier
 from cityai.store.digests import digest_text
+from cityai.store.files import remove_pages
 from cityai.store.records import save_record
 from cityai.store.stages import Store
 
@@ -166,6 +167,7 @@ def publish_record(record: CardRecord, place: CardPlace, drafted: Drafted) -> Pu
     pages = make_pages(card, drafted.read_outlines())
     save_record(drafted, find_drafted(place, card))
     publish_card(place.folder, pages.files, earlier)
+    remove_pages(place.folder, "card*.html", pages.files)
     publish_portfolio(place.workspace)
     return Published(card, pages)
 

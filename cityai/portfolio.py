@@ -7,8 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
-from cityai.card.render.portfolio import name_portfolio, render_portfolio
-from cityai.card.speech import LOCALES
+from cityai.card.render.portfolio import list_portfolio_languages, name_portfolio, render_portfolio
 from cityai.card.verify import read_bytes, read_record
 from cityai.cards import CARDS
 from cityai.errors import CityaiError
@@ -21,6 +20,7 @@ from cityai.store.files import (
     guard_files,
     make_folder,
     make_temporary,
+    remove_pages,
     sync_folder,
     write_file,
 )
@@ -51,13 +51,15 @@ def publish_portfolio(workspace: Path) -> Path:
     ):
         make_folder(folder, PUBLIC_FOLDER_MODE)
         portfolio = read_portfolio(folder, read_clock().date())
-        pages = {name_portfolio(code): render_portfolio(portfolio, code) for code in LOCALES}
+        codes = list_portfolio_languages(portfolio)
+        pages = {name_portfolio(code): render_portfolio(portfolio, code) for code in codes}
         contents = {LIST: write_portfolio(portfolio), **pages}
         with make_temporary(folder / PAGE, PUBLIC_FOLDER_MODE) as temporary:
             for name, text in contents.items():
                 write_file(temporary / name, text.encode(), PUBLIC_FILE_MODE)
             for name in contents:
                 os.replace(temporary / name, folder / name)
+        remove_pages(folder, "index*.html", pages)
         sync_folder(folder)
     return folder / PAGE
 

@@ -34,6 +34,8 @@ class Entry(Part):
     owner: str = ""
     themes: tuple[str, ...] = ()
     words_language: str = "en"
+    languages: tuple[str, ...] = ()
+    """Languages of its pages; all that there are, where nothing is said."""
     created: date | None = None
     review_due: date | None = None
     overdue: bool | None = None
@@ -94,6 +96,7 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         owner=unit if isinstance(unit, str) else record.owner.city_contact.unit,
         themes=themes,
         words_language=record.record.words_language,
+        languages=record.record.languages,
         created=record.record.created.date(),
         review_due=due,
         overdue=None if due is None else due < today,

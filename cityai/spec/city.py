@@ -67,7 +67,7 @@ class CitySpec(SpecRecord):
     time_zone: Annotated[str, AfterValidator(_check_zone)]
     """IANA name: `America/New_York`."""
     languages: tuple[Literal["en", "es", "pt", "fr"], ...] = ("en",)
-    """Languages of the card, the first is the default."""
+    """Languages of the card's pages. `card.html` is in that of `card.yaml`, else in the first."""
     contact: ContactSpec
     """Who answers questions about any of the city's systems."""
     areas: dict[Slug, AreasSpec] = Field(default_factory=dict)

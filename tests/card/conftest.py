@@ -70,6 +70,7 @@ def make_spec(**words) -> ProjectSpec:
                 "time_zone": "America/New_York",
                 "contact": {"unit": "Data office", "email": "data@testville.example"},
                 "synthetic": True,
+                "languages": ["en", "es", "pt", "fr"],
                 "areas": {
                     "districts": {
                         "path": "areas.csv",

@@ -182,6 +182,25 @@ def test_several_at_once_leave_one_whole_list(city, tmp_path):
     ]  # fmt: skip
 
 
+def test_the_list_has_the_languages_of_its_cards_and_links_to_pages_that_exist(city, tmp_path):
+    facts = city.record.record
+    for name, languages in (("a", ("fr",)), ("b", ("en",))):
+        head = facts.model_copy(update={"languages": languages})
+        put_card(
+            tmp_path / "model_cards" / name,
+            seal_record(city.record.model_copy(update={"record": head})),
+        )
+    folder = tmp_path / "model_cards"
+    (folder / "index.pt.html").write_text("of last year")
+    publish_portfolio(tmp_path)
+    assert sorted(p.name for p in folder.glob("*.html")) == ["index.fr.html", "index.html"]
+    page = (folder / "index.html").read_text("utf-8")
+    assert 'href="a/card.html"' in page
+    assert 'href="b/card.html"' in page
+    assert 'href="b/card.html"' in (folder / "index.fr.html").read_text("utf-8")
+    assert "index.pt.html" not in page
+
+
 def test_an_empty_city_has_an_empty_list(tmp_path):
     page = publish_portfolio(tmp_path)
     assert "No card has been published yet." in page.read_text("utf-8")

@@ -223,6 +223,18 @@ def test_a_city_that_writes_spanish_has_a_spanish_card(city):
     assert '<span lang="es">' not in pages["card.html"]
 
 
+def test_the_city_decides_which_pages_are_written(city):
+    head = city.record.record.model_copy(update={"languages": ("fr", "en")})
+    pages = render_pages(city.record.model_copy(update={"record": head}))
+    assert list(pages) == ["card.html", "card.fr.html"]
+    assert "card.es.html" not in pages["card.html"]
+    head = head.model_copy(update={"words_language": "es"})
+    assert list(render_pages(city.record.model_copy(update={"record": head}))) == [
+        "card.html", "card.en.html",
+    ]  # fmt: skip
+    assert choose_language(city.record.model_copy(update={"record": head})) == "fr"
+
+
 def test_catalogues_open_once():
     assert open_messages("es") is open_messages("es")
 

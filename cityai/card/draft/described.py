@@ -62,6 +62,7 @@ def draft_record(facts: RunFacts, spec: JudgedSpec) -> RecordPart:
         title=spec.title,
         language="en",
         words_language=spec.words.language,
+        languages=spec.city.languages,
         created=facts.created,
         updated=facts.created,
         review_due=spec.words.review_due,

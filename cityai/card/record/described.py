@@ -38,6 +38,8 @@ class RecordPart(Part):
     """Language of the page's fixed words."""
     words_language: str
     """Language of what people wrote."""
+    languages: tuple[str, ...] = ()
+    """Languages that the page is written in; all that there are, where nothing is said."""
     created: datetime
     updated: datetime
     review_due: date | None

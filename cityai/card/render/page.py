@@ -38,10 +38,23 @@ class Language:
     file: str
 
 
+def list_languages(written: Sequence[str], own: str) -> tuple[str, ...]:
+    """List the languages of a card's pages, that of ``card.html`` first.
+
+    Parameters
+    ----------
+    written : sequence of str
+        As the city declares them; none for all that there are.
+    own : str
+        That in which people wrote: the first, where a page has it.
+    """
+    codes = tuple(written) or tuple(LOCALES)
+    return tuple(sorted(codes, key=lambda code: code != own))
+
+
 def choose_language(record: CardRecord) -> str:
-    """Return the language of ``card.html``: that in which people wrote, where the page has it."""
-    own = record.record.words_language
-    return own if own in LOCALES else record.record.language
+    """Return the language of ``card.html``."""
+    return list_languages(record.record.languages, record.record.words_language)[0]
 
 
 def name_page(language: str, main: str = "en") -> str:
@@ -50,7 +63,7 @@ def name_page(language: str, main: str = "en") -> str:
 
 
 def render_pages(record: CardRecord, figures: Sequence[Figure] = ()) -> dict[str, str]:
-    """Render the card in every language.
+    """Render the card in every language that the city declares.
 
     Parameters
     ----------
@@ -64,9 +77,8 @@ def render_pages(record: CardRecord, figures: Sequence[Figure] = ()) -> dict[str
     dict of str to str
         File name to HTML, ``card.html`` first.
     """
-    main = choose_language(record)
-    order = sorted(LOCALES, key=lambda language: language != main)
-    return {name_page(code, main): render_html(record, figures, code) for code in order}
+    codes = list_languages(record.record.languages, record.record.words_language)
+    return {name_page(code, codes[0]): render_html(record, figures, code) for code in codes}
 
 
 def render_html(
@@ -93,8 +105,9 @@ def render_html(
     str
         The same record, figures and language give the same bytes.
     """
-    main = choose_language(record)
     own_language = record.record.words_language
+    codes = list_languages(record.record.languages, own_language)
+    main = codes[0]
     code = speaker.language if speaker else language or main
     speaker = speaker or Speaker(code, list_own_words(record), own_language)
     checks = tally_statuses(f.status for f in record.findings)
@@ -106,7 +119,7 @@ def render_html(
             speaker=speaker,
             record=record,
             language=code,
-            languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES],
+            languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES if c in codes],
             own_language=own_language,
             figures={f.name: f for f in figures},
             tables=tables,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cityai.card.portfolio import Entry, Portfolio
 from cityai.card.render import TEMPLATES, open_environment
-from cityai.card.render.page import Language, make_words, name_page
+from cityai.card.render.page import Language, list_languages, make_words, name_page
 from cityai.card.speech import LOCALES, NAMES, Speaker
 from cityai.card.words import AUTONOMIES, LIFE_PHASES
 from cityai.messages import say
@@ -43,6 +43,12 @@ def name_portfolio(language: str) -> str:
     return "index.html" if language == "en" else f"index.{language}.html"
 
 
+def list_portfolio_languages(portfolio: Portfolio) -> tuple[str, ...]:
+    """List the languages of the list: English, and each in which some card has a page."""
+    written = {c for e in portfolio.systems for c in e.languages or LOCALES if e.readable}
+    return tuple(c for c in LOCALES if c == "en" or c in written)
+
+
 def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
     """Render the portfolio as one HTML file that asks nothing of any network.
 
@@ -71,7 +77,10 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
             make_words(speaker),
             speaker=speaker,
             language=language,
-            languages=[Language(c, NAMES[c], name_portfolio(c)) for c in LOCALES],
+            languages=[
+                Language(c, NAMES[c], name_portfolio(c))
+                for c in list_portfolio_languages(portfolio)
+            ],
             portfolio=portfolio,
             rows=rows,
             phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],
@@ -87,7 +96,8 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
 
 def arrange_row(entry: Entry, language: str = "en") -> Row:
     """Arrange one system."""
-    main = entry.words_language if entry.words_language in LOCALES else "en"
+    codes = list_languages(entry.languages, entry.words_language)
+    shown = language if language in codes else codes[0]
     told = [
         (status, f"{entry.verdicts[status]} {words}")
         for status, words in COUNTED.items()
@@ -103,7 +113,7 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
     texts = (entry.name, entry.summary, purpose, entry.owner, entry.id, *entry.themes)
     return Row(
         entry=entry,
-        file=name_page(language, main) if entry.readable else name_page(main, main),
+        file=name_page(shown, codes[0]) if entry.readable else name_page("en"),
         phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
         autonomy=AUTONOMIES.get(entry.autonomy or "", say("Not yet said")),
         verdicts=tuple(told),
