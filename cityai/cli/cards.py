@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cityai.cli.console import say
+from cityai.cli.console import tell
 
 card = typer.Typer(
     name="card", help="Look after published cards.", no_args_is_help=True, rich_markup_mode=None
@@ -34,7 +34,7 @@ def verify(path: CardPath) -> None:
         found = verify_published(path)
     from cityai.cli.summary import write_findings
 
-    say(write_findings(found, measure_width()))
+    tell(write_findings(found, measure_width()))
     wrong = any(finding.status in (Status.FAIL, Status.ERROR) for finding in found)
     raise typer.Exit(1 if wrong else 0)
 
@@ -52,7 +52,7 @@ def diff(
     from cityai.cli.changes import write_changes
     from cityai.cli.console import measure_width
 
-    say(write_changes(compare_published(before, after), measure_width()))
+    tell(write_changes(compare_published(before, after), measure_width()))
 
 
 @card.command("index")
@@ -65,7 +65,7 @@ def index(
     from cityai.portfolio import publish_portfolio
     from cityai.spec.load import find_workspace
 
-    say(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
+    tell(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
 
 
 @card.command("export")
@@ -84,5 +84,5 @@ def export(
     from cityai.export import export_card
 
     exported = export_card(path, to, out or Path.cwd(), replace=force)
-    say(write_completeness(exported, measure_width()))
+    tell(write_completeness(exported, measure_width()))
     raise typer.Exit(0 if exported.export.complete else 1)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cityai.cli.cards import FORCE, card
-from cityai.cli.console import say
+from cityai.cli.console import tell
 
 HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
 
@@ -64,7 +64,7 @@ def show_version(wanted: bool) -> None:
     if wanted:
         from cityai import __version__
 
-        say(f"cityai {__version__}")
+        tell(f"cityai {__version__}")
         raise typer.Exit
 
 
@@ -90,7 +90,7 @@ def run(project: ProjectPath) -> None:
         result = run_project(loaded, progress)
     from cityai.cli.summary import write_summary
 
-    say(write_summary(result, Path.cwd(), measure_width()))
+    tell(write_summary(result, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -118,7 +118,7 @@ def audit(
             write_tables(audited.judged, tables, replace=force)
     from cityai.cli.summary import write_audited
 
-    say(write_audited(audited, Path.cwd(), measure_width()))
+    tell(write_audited(audited, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -159,7 +159,7 @@ def predict(
         )
     from cityai.cli.lists import write_delivered
 
-    say(write_delivered(delivered, Path.cwd(), measure_width()))
+    tell(write_delivered(delivered, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -178,7 +178,7 @@ def misses(
         missed = show_misses(loaded, count, progress)
     from cityai.cli.lists import write_missed
 
-    say(write_missed(missed, Path.cwd(), measure_width()))
+    tell(write_missed(missed, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -194,7 +194,7 @@ def mitigate(project: ProjectPath) -> None:
         tried = mitigate_project(loaded, progress)
     from cityai.cli.options import write_options
 
-    say(write_options(tried, Path.cwd(), measure_width()))
+    tell(write_options(tried, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -210,7 +210,7 @@ def check(project: ProjectPath) -> None:
         checked = check_project(loaded, progress)
     from cityai.cli.summary import write_check
 
-    say(write_check(checked, measure_width()))
+    tell(write_check(checked, measure_width()))
 
 
 @app.command()
@@ -226,7 +226,7 @@ def folds(project: ProjectPath) -> None:
         planned = plan_project(loaded)
     from cityai.cli.windows import draw_folds
 
-    say(draw_folds(planned, measure_width(), fine=can_draw()))
+    tell(draw_folds(planned, measure_width(), fine=can_draw()))
 
 
 @app.command()
@@ -240,7 +240,7 @@ def show(
 
     content = load_project(project).spec.model_dump(mode="json", exclude_none=True)
     as_json = json.dumps(content, indent=2, ensure_ascii=False)
-    say(as_json if layout is Layout.JSON else write_yaml(content))
+    tell(as_json if layout is Layout.JSON else write_yaml(content))
 
 
 @app.command()
@@ -252,7 +252,7 @@ def schema(
     from cityai.spec.schema import write_schema
 
     if not write:
-        say(write_schema(name.value), nl=False)
+        tell(write_schema(name.value), nl=False)
         return
     from cityai.scaffold.workspace import write_schemas
     from cityai.spec.load import find_workspace
@@ -262,7 +262,7 @@ def schema(
     for path, content in write_schemas().items():
         with guard_files(workspace / path, "the schemas cannot be written"):
             (workspace / path).write_bytes(content)
-        say(path)
+        tell(path)
 
 
 @app.command()
@@ -278,10 +278,10 @@ def ui(
 
     state = find_state(Path.cwd())
     if find_uri(state).startswith(("http:", "https:")):
-        say(f"MLflow's pages are at {find_uri(state)}")
+        tell(f"MLflow's pages are at {find_uri(state)}")
         return
     free = find_port(port)
-    say(f"MLflow's pages: http://127.0.0.1:{free}   (end with Ctrl-C)")
+    tell(f"MLflow's pages: http://127.0.0.1:{free}   (end with Ctrl-C)")
     set_environment()
     raise typer.Exit(subprocess.run(build_ui_command(state, free), check=False).returncode)
 
@@ -294,7 +294,7 @@ def doctor() -> None:
     from cityai.doctor import MISSING, examine_machine
 
     checkup = examine_machine(find_workspace(Path.cwd()))
-    say(write_checkup(checkup))
+    tell(write_checkup(checkup))
     raise typer.Exit(1 if any(part.state == MISSING for part in checkup) else 0)
 
 
@@ -316,4 +316,4 @@ def sample_city(
 
         with guard_files(place, "the sample city cannot be written"):
             ensure_sample_city(place, seed)
-    say(f"An invented city is in {place}")
+    tell(f"An invented city is in {place}")

@@ -36,7 +36,7 @@ def clean(text: str) -> str:
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+def tell(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Write to the terminal: the one way of every command."""
     typer.echo(clean(str(text)), err=err, nl=nl)
 
@@ -69,14 +69,14 @@ class PlainProgress:
 
     def write(self, name: str, seconds: float) -> None:
         """Write the line of a stage that is over."""
-        say(f"  {name:<44}{seconds:>8.1f} s", err=True)
+        tell(f"  {name:<44}{seconds:>8.1f} s", err=True)
 
     def say(self, what: str) -> None:
         """Do nothing: a log needs no running commentary."""
 
     def warn(self, what: str) -> None:
         """Write it at once."""
-        typer.echo(f"  {what}", err=True)
+        tell(f"  {what}", err=True)
 
     def advance(self, done: int, total: int) -> None:
         """Do nothing."""
@@ -116,7 +116,7 @@ class LiveProgress(PlainProgress):
 
     def warn(self, what: str) -> None:
         """Write it above the live line."""
-        self.status.console.print(f"  {what}", markup=False, highlight=False)
+        self.status.console.print(clean(f"  {what}"), markup=False, highlight=False)
 
     def advance(self, done: int, total: int) -> None:
         """Show how much of the stage is done."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cityai.cli.commands import app
-from cityai.cli.console import say
+from cityai.cli.console import tell
 
 project = typer.Typer(
     name="project",
@@ -62,8 +62,8 @@ def init(
         email=ask("email", email, "Its shared mailbox"),
     )
     made = create_workspace(folder, answers)
-    say(f"A workspace of {len(made.files)} files is in {folder}")
-    say(f"  next: cd {folder} && cityai new my_requests --template service_requests")
+    tell(f"A workspace of {len(made.files)} files is in {folder}")
+    tell(f"  next: cd {folder} && cityai new my_requests --template service_requests")
 
 
 @app.command()
@@ -73,7 +73,7 @@ def templates() -> None:
 
     width = max(len(template.name) for template in CATALOGUE)
     for template in CATALOGUE:
-        say(f"{template.name:<{width}}  {template.label}")
+        tell(f"{template.name:<{width}}  {template.label}")
 
 
 @app.command()
@@ -104,11 +104,11 @@ def new(
             from cityai.scaffold.look import Wishes, look_at_table
 
             seen = look_at_table(table, Wishes(time, place, amount))
-        say(seen.tell())
+        tell(seen.tell())
         spec = seen.spec
     made = create_project(workspace, name, template or "blank_demand", title, spec)
-    say(f"The project is in {made.folder.relative_to(workspace)}")
-    say(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
+    tell(f"The project is in {made.folder.relative_to(workspace)}")
+    tell(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
 
 
 @project.command("update")
@@ -120,7 +120,7 @@ def update(
 
     done = update_project(folder)
     if done.current:
-        say("The template has not changed since.")
+        tell("The template has not changed since.")
         return
     for word, paths in (
         ("changed", done.changed),
@@ -129,7 +129,7 @@ def update(
         ("CONFLICT, both are marked", done.conflicts),
     ):
         for path in paths:
-            say(f"{word}: {path}")
+            tell(f"{word}: {path}")
     if done.conflicts:
-        say("  next: choose the lines that hold, take the marks out", err=True)
+        tell("  next: choose the lines that hold, take the marks out", err=True)
         raise typer.Exit(1)

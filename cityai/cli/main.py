@@ -16,7 +16,7 @@ import typer
 
 from cityai.cli import create  # noqa: F401  (its commands register themselves)
 from cityai.cli.commands import app
-from cityai.cli.console import say
+from cityai.cli.console import tell
 from cityai.cli.places import find_logs
 from cityai.errors import CityaiError, check_system
 
@@ -51,18 +51,18 @@ def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
     except CityaiError as error:
         if debug:
             raise
-        say(f"cityai: {error}", err=True)
+        tell(f"cityai: {error}", err=True)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Exception as error:
         if debug:
             raise
-        say(f"cityai: something unexpected went wrong ({type(error).__name__}: {error})", err=True)
-        say(f"  next: send this file to the maintainers: {write_log(error)}", err=True)
+        tell(f"cityai: something unexpected went wrong ({type(error).__name__}: {error})", err=True)
+        tell(f"  next: send this file to the maintainers: {write_log(error)}", err=True)
         return FAILED
     if code == 130:
-        say("cityai: stopped; finished stages are kept, run again to go on", err=True)
+        tell("cityai: stopped; finished stages are kept, run again to go on", err=True)
         return FAILED
     return code if isinstance(code, int) else DONE
 
@@ -86,4 +86,4 @@ def _say_usage(error: typer.TyperException) -> None:
     if show is not None:
         show()
     else:
-        say(f"cityai: {error.format_message()}", err=True)
+        tell(f"cityai: {error.format_message()}", err=True)

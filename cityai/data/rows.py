@@ -18,7 +18,8 @@ from cityai.data.features.context import (
     describe_covariates,
     find_areas,
 )
-from cityai.data.features.own import History, call_function, collect_feature, load_functions
+from cityai.data.features.history import History
+from cityai.data.features.own import collect_features, load_functions
 from cityai.data.features.past import describe_past, label_past
 from cityai.data.features.plan import Feature, FeaturePlan, Floats, plan_features
 from cityai.data.features.vintages import Vintage, find_states, replay_vintages
@@ -145,8 +146,8 @@ def _lay_grid(
 def _describe_target(
     grid: Grid, snapshot: Snapshot, project: Project, plan: FeaturePlan
 ) -> _TargetFeatures:
-    functions = load_functions(project.own_features, project.spec.features.own)
-    own: list[list[Floats]] = [[] for _ in functions]
+    own = load_functions(project.own_features, project.spec.features.own)
+    results: list[list[Floats]] = []
     pasts = []
     vintages = replay_vintages(
         snapshot.cells,
@@ -158,10 +159,8 @@ def _describe_target(
     )
     for i, vintage in enumerate(vintages):
         pasts.append(describe_past(vintage, grid.areas[i], plan))
-        if functions:
-            history = _cut_history(vintage, grid, snapshot, i, plan)
-            for results, function in zip(own, functions, strict=True):
-                results.append(call_function(function, history))
+        if own is not None:
+            results.append(own.call(_cut_history(vintage, grid, snapshot, i, plan), {}))
     labels = label_past(plan)
     features = [
         *(
@@ -172,7 +171,7 @@ def _describe_target(
             Feature(name, labels[name], np.stack([past.stepped[name] for past in pasts]))
             for name in pasts[0].stepped
         ),
-        *(collect_feature(f, results) for f, results in zip(functions, own, strict=True)),
+        *(() if own is None else collect_features(own, results)),
     ]
     level = np.stack([past.level for past in pasts])
     return _TargetFeatures(level, tuple(features))

@@ -118,12 +118,14 @@ def cache_rows(
 
 def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Finding, ...]:
     """Prove that features see no future; look for one that is the target itself."""
+    from cityai.data.features.own import check_own
     from cityai.data.truncation import check_leaks, check_truncation
 
     rows = asked.rows_for(_choose_moments(asked))
     return (
         check_truncation(asked.panel, snapshot, project),
         check_leaks(rows, asked.panel, project.spec.policy),
+        *check_own(project.own_features, project.spec.features.own),
     )
 
 

@@ -34,6 +34,7 @@ from cityai.data.cases import (
     read_cases,
     report_case_quality,
 )
+from cityai.data.features.own import check_own
 from cityai.findings import Finding
 from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
@@ -89,6 +90,7 @@ def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[
     return (
         check_case_truncation(cases, rows, project),
         check_case_leaks(rows, cases, project.spec.policy),
+        *check_own(project.own_features, project.spec.features.own),
     )
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cityai.cli.console import clean, say
+from cityai.cli.console import clean, tell
 
 CLI = Path(__file__).parents[2] / "cityai" / "cli"
 CODES = "\x1b[2J\x1b]0;title\x07 \x9b31m \r over \x7f \u202egnp.exe \ud800 \x00"
 
 
 def test_no_code_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    say(CODES)
-    say(CODES, err=True)
+    tell(CODES)
+    tell(CODES, err=True)
     for written in capsys.readouterr():
         assert re.fullmatch(r"[\x20-\x7e]*\n", written)
         assert r"\x1b[2J" in written

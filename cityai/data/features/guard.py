@@ -1,84 +1,80 @@
-"""Closed doors for feature functions: a file or a connection may hold the future."""
+"""What Python itself refuses to feature functions: a file or a connection may hold the future."""
 
 from __future__ import annotations
 
 import os
-import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
 from typing import Final
 
+from cityai.confine.kernel import list_code
 from cityai.errors import DataError
 
-DOORS: Final = frozenset(
-    {"open", "sqlite3.connect", "socket.connect", "subprocess.Popen", "os.system"}
+_FILES: Final = ("open", "os.listdir", "os.scandir")
+_DOORS: Final = (
+    *("sqlite3.connect", "socket.__new__", "subprocess.Popen", "os.system", "os.exec"),
+    *(
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.startfile",
+        "winreg.ConnectRegistry",
+    ),
 )
-"""Events of the interpreter (PEP 578) that reach outside. A compiled library that opens a file by
-itself raises none: the truncation test and the search for leaks stand behind this."""
-
-_LIBRARIES: Final = tuple(
-    os.path.realpath(folder) + os.sep
-    for folder in sorted({*sysconfig.get_paths().values(), "/usr/share/zoneinfo"})
-)
+_MACHINE: Final = ("/proc", "/sys", "/dev", "/etc")
 
 
-class _Watch:
-    """Refuses what reaches outside while a feature function runs, and nothing at other times."""
+class Watch:
+    """An audit hook (PEP 578) over all threads: it refuses what reaches outside, and remembers it.
+
+    A compiled library that opens a file by itself raises no event; on Linux the system refuses it
+    (`cityai.confine.kernel`).
+    """
 
     def __init__(self) -> None:
-        self.guarded: ContextVar[str] = ContextVar("guarded", default="")
-        # Held here, since the interpreter still asks when it has emptied its modules at the end.
-        self.doors = DOORS
+        self._code = tuple(os.path.realpath(path) for path in list_code())
+        self._over = False
+        self._refused = ""
+        self.own = ""
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event not in self.doors or not self.guarded.get():
+        """Refuse an event of the interpreter."""
+        if not self._over or (event not in _FILES and event not in _DOORS):
             return
-        given = arguments[0] if event == "open" else event
-        if event == "open" and (isinstance(given, int) or _is_code(given)):
+        given = arguments[0] if event in _FILES else event
+        if event in _FILES and (isinstance(given, int) or self._is_code(given)):
             return
-        raise DataError(
-            f"features.py opens {given!s}: a feature may only use the history that it is given",
-            where=self.guarded.get(),
-            expected="no file, database or connection, for they may hold the future",
-            next_step="declare the table under `covariates`, with when it is known",
-        )
+        said = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else event
+        # Libraries look at the machine, and Python at the line of a mistake: both go on without.
+        if not said.startswith(_MACHINE) and said != self.own:
+            self._refused = self._refused or said
+        raise PermissionError(f"features.py opens {said}")
 
+    @contextmanager
+    def over(self, where: str) -> Iterator[None]:
+        """Refuse files, databases, connections and other programs; for good, once it began.
 
-@cache
-def _start_watch() -> _Watch:
-    watch = _Watch()
-    # An audit hook cannot be taken away again, so there is only ever one.
-    sys.addaudithook(watch)
-    return watch
+        Raises
+        ------
+        DataError
+            When the code of the block, or a thread that it began, opened one.
+        """
+        self._over = True
+        try:
+            yield
+        finally:
+            if self._refused:
+                raise DataError(
+                    f"features.py opens {self._refused}: a feature may only use the history that "
+                    "it is given",
+                    where=where,
+                    expected="no file, database or connection, for they may hold the future",
+                    next_step="declare the table under `covariates`, with when it is known",
+                )
 
-
-def _is_code(given: object) -> bool:
-    if not isinstance(given, str | bytes | os.PathLike):
-        return False
-    name = os.path.realpath(os.fsdecode(given))
-    return name.endswith((".py", ".so")) or "__pycache__" in name or name.startswith(_LIBRARIES)
-
-
-@contextmanager
-def close_files(where: str) -> Iterator[None]:
-    """Refuse files, databases, connections and other programs for the length of the block.
-
-    Parameters
-    ----------
-    where : str
-        File, line and function, for the message.
-
-    Raises
-    ------
-    DataError
-        When the code of the block opens one. Code and libraries may still be imported.
-    """
-    guarded = _start_watch().guarded
-    token = guarded.set(where)
-    try:
-        yield
-    finally:
-        guarded.reset(token)
+    def _is_code(self, given: object) -> bool:
+        if not isinstance(given, str | bytes | os.PathLike):
+            return False
+        name = os.path.realpath(os.fsdecode(given))
+        return any(name == path or name.startswith(path + os.sep) for path in self._code)

@@ -1,221 +1,199 @@
-"""The project's own features: functions of `features.py` that see a history cut at `as_of`."""
+"""The project's own features: functions of `features.py` that see a history cut at `as_of`.
+
+They run in a process of their own, which is sent one history after the other, later ones after
+earlier ones. For an earlier moment than the last a fresh process takes over, so that nothing can be
+remembered from a later one; it was started beforehand, so that nobody waits for it.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import traceback
-from collections.abc import Callable, Sequence
+import io
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from cityai.data.features.guard import close_files
+from cityai.confine.child import Child, Ended, tell_limits
+from cityai.data.features.history import CaseHistory, History
 from cityai.data.features.plan import Feature, Floats
-from cityai.errors import CityaiError, DataError, SpecError, suggest_name
-from cityai.spec.project import Period
+from cityai.errors import DataError, SpecError
+from cityai.findings import Finding, Status
+from cityai.messages import say
 
-Function = Callable[[Any], object]
+__all__ = ["CaseHistory", "History", "OwnFunctions", "collect_features", "load_functions"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class History:
-    """What a feature function is given: the past, as it was visible at one moment.
-
-    Attributes
-    ----------
-    as_of : pandas.Timestamp
-        The moment at which the question is asked.
-    period : {"day", "week", "month"}
-        Length of a period.
-    values : pandas.DataFrame
-        Periods before `as_of` (index: their starts) x entities (columns), float64; NaN where
-        nothing was known.
-    entities : pandas.DataFrame
-        The entities (index) and their attributes at `as_of`.
-    """
-
-    as_of: pd.Timestamp
-    period: Period
-    values: pd.DataFrame
-    entities: pd.DataFrame
+_WORKER = "cityai.data.features.worker"
+_KEPT: dict[tuple[str, bytes, tuple[str, ...]], OwnFunctions] = {}
+"""The functions that were loaded last, so that a run has one process and one in waiting."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class OwnFunction:
-    """A feature function and where it is written."""
+    """A feature function, and where it is written."""
 
     name: str
     label: str
     where: str
-    call: Function
 
 
-def load_functions(path: Path, names: Sequence[str]) -> tuple[OwnFunction, ...]:
-    """Load the named functions of a project's `features.py`.
+class OwnFunctions:
+    """The functions of one `features.py`, in a process that sees nothing but what it is sent.
+
+    Attributes
+    ----------
+    functions : tuple of OwnFunction
+        In the order of the specification.
+    shut : bool
+        Whether the system keeps every file, program and connection out of the process's reach.
+    """
+
+    def __init__(self, path: Path, code: bytes, names: Sequence[str]) -> None:
+        self._path, self._code, self._names = path, code, list(names)
+        self._next: Child | None = None
+        self._child = self._begin()
+        self._last: pd.Timestamp | None = None
+        self._sent: dict[str, tuple[pd.DataFrame, int]] = {}
+
+    def call(self, history: History | CaseHistory, whole: dict[str, pd.DataFrame]) -> list[Floats]:
+        """Call every function on one history.
+
+        Parameters
+        ----------
+        history : History or CaseHistory
+            The past at one moment.
+        whole : dict of str to pandas.DataFrame
+            Tables of which the history has the first rows, by name: only what is new since the
+            moment before is sent.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            (asked,) float64 each; NaN where the function gave a missing value.
+
+        Raises
+        ------
+        DataError
+            When a function fails, reaches outside, or does not give one finite number (or a
+            missing value) for each.
+        """
+        if self._last is not None and history.as_of <= self._last:
+            self._child.close()
+            self._child, self._sent = self._begin(), {}
+        self._last = history.as_of
+        parts = _pack(history) if isinstance(history, History) else self._pack(history, whole)
+        told = {"said": history.tell(), "as_of": history.as_of.isoformat()}
+        answer = self._ask(json.dumps(told).encode(), *parts)
+        size = len(history.asked)
+        if [len(part) for part in answer] != [size * 8] * len(self.functions):
+            raise DataError("features.py gave no answer that can be read", where=str(self._path))
+        return [np.frombuffer(part, dtype=np.float64).copy() for part in answer]
+
+    def _begin(self) -> Child:
+        child = self._next or Child(_WORKER, closed=True)
+        self._next = Child(_WORKER, closed=True)
+        self._child = child
+        asked = {"path": str(self._path), "names": self._names}
+        (told,) = self._ask(json.dumps(asked).encode(), self._code)
+        found = json.loads(told)
+        self.shut: bool = found["shut"] is True
+        self.functions = tuple(OwnFunction(*map(str, function)) for function in found["functions"])
+        return child
+
+    def _ask(self, *parts: bytes) -> list[bytes]:
+        try:
+            return self._child.ask(*parts)
+        except Ended as ended:
+            _KEPT.clear()
+            raise DataError(
+                f"the process that runs features.py was ended: {ended}",
+                where=str(self._path),
+                expected="functions of the history alone, that end",
+                next_step=tell_limits(),
+            ) from None
+
+    def _pack(self, history: CaseHistory, whole: dict[str, pd.DataFrame]) -> list[bytes]:
+        parts = [_write_frame(history.asked)]
+        names = []
+        for name, frame in {"": history.cases, **history.events}.items():
+            source, before = self._sent.get(name, (None, 0))
+            if source is not whole[name]:
+                before = 0
+            self._sent[name] = (whole[name], len(frame))
+            names.append([name, before])
+            parts.append(_write_frame(frame.iloc[before:]))
+        return [b"cases", json.dumps(names).encode(), *parts]
+
+
+def load_functions(path: Path, names: Sequence[str]) -> OwnFunctions | None:
+    """Load the named functions of a project's `features.py`; None when none is named.
 
     Raises
     ------
     SpecError
         When the file or a function is missing, or the file cannot be run.
+    DataError
+        When the file reaches outside, or does not end.
     """
     if not names:
-        return ()
+        return None
     if not path.exists():
         raise SpecError(
             f"`features.own` names {', '.join(names)}, and there is no features.py",
             where=str(path),
             next_step="write the file, or remove the names",
         )
-    module = _run_file(path)
-    return tuple(_find_function(module, path, name) for name in names)
+    key = (str(path), path.read_bytes(), tuple(names))
+    if key not in _KEPT:
+        _KEPT.clear()
+        _KEPT[key] = OwnFunctions(path, key[1], names)
+    return _KEPT[key]
 
 
-def call_function(function: OwnFunction, history: History) -> Floats:
-    """Call one function on one history and check what it gives.
+def collect_features(own: OwnFunctions, results: Sequence[Sequence[Floats]]) -> list[Feature]:
+    """Join the results at all origins, (functions, entities) each, into features.
 
-    Returns
-    -------
-    numpy.ndarray
-        (entities,) float64; NaN where the function gave a missing value.
-
-    Raises
-    ------
-    DataError
-        When the function fails, reads a file, or does not give one finite number (or a missing
-        value) per entity.
+    One may be undefined (NaN) at any of them: early on, for one, when it looks back a year.
     """
-    return run_function(
-        function,
-        history,
-        history.values.columns,
-        f"the history was cut at {history.as_of:%Y-%m-%d}, with {len(history.values)} periods",
-        history.as_of,
+    columns = np.stack([np.stack(list(given)) for given in results], axis=1)
+    return [
+        Feature(function.name, function.label, values[:, :, None])
+        for function, values in zip(own.functions, columns, strict=True)
+    ]
+
+
+def check_own(path: Path, names: Sequence[str]) -> tuple[Finding, ...]:
+    """Say how sure it is that a project's own functions saw nothing but the past."""
+    own = load_functions(path, names)
+    if own is None:
+        return ()
+    title = say("The project's own features see nothing but the past that they are given")
+    if own.shut:
+        reason = say(
+            "They ran in a process of their own, in which the system refuses every file but "
+            "Python's libraries, every program and every connection."
+        )
+        return (Finding("time.own", Status.PASS, title, reason),)
+    reason = say(
+        "They ran in a process of their own, and Python refused them files and connections. This "
+        "machine cannot refuse what a compiled library reads by itself, so it is not proven."
     )
+    return (Finding("time.own", Status.NOT_ENOUGH, title, reason),)
 
 
-def run_function(
-    function: OwnFunction, history: object, index: pd.Index, said: str, as_of: pd.Timestamp
-) -> Floats:
-    """Call one function on a history of any kind and check what it gives.
-
-    Parameters
-    ----------
-    function : OwnFunction
-        The function.
-    history : object
-        What it is given.
-    index : pandas.Index
-        What it must give one number each for, by name or in this order.
-    said : str
-        What the history holds, for a message.
-    as_of : pandas.Timestamp
-        The moment of the question.
-
-    Raises
-    ------
-    DataError
-        As `call_function`.
-    """
-    where = f"{function.where} at {as_of:%Y-%m-%d}"
-    try:
-        with close_files(function.where):
-            given = function.call(history)
-    except CityaiError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise DataError(
-            f"the function {function.name} failed: {type(error).__name__}: {error}",
-            where=_find_line(error, function.where),
-            expected="a function that works on any past, a short one too",
-            next_step=said,
-        ) from error
-    return _check_result(given, index, where, function.name)
+def _pack(history: History) -> list[bytes]:
+    values = np.ascontiguousarray(history.values.to_numpy(np.float64))
+    starts = history.values.index.to_numpy("datetime64[us]")
+    told = json.dumps({"period": history.period}).encode()
+    return [b"panel", told, starts.tobytes(), values.tobytes(), _write_frame(history.entities)]
 
 
-def collect_feature(function: OwnFunction, results: Sequence[Floats]) -> Feature:
-    """Join a function's results at all origins, (entities,) each, into one feature.
-
-    It may be undefined (NaN) at any of them: early on, for one, when it looks back a year.
-    """
-    return Feature(function.name, function.label, np.stack(list(results))[:, :, None])
-
-
-def _run_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"_cityai_own_{path.parent.name}", path)
-    if spec is None or spec.loader is None:
-        raise SpecError("cannot be read as a Python file", where=str(path))
-    module = importlib.util.module_from_spec(spec)
-    try:
-        with close_files(str(path)):
-            spec.loader.exec_module(module)
-    except CityaiError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise SpecError(
-            f"the file cannot be run: {type(error).__name__}: {error}",
-            where=_find_line(error, str(path)),
-            expected="a file that Python can run, with functions and nothing else to do",
-        ) from error
-    return module
-
-
-def _find_function(module: ModuleType, path: Path, name: str) -> OwnFunction:
-    found = getattr(module, name, None)
-    if not callable(found):
-        functions = [n for n, thing in vars(module).items() if callable(thing) and n[0] != "_"]
-        raise SpecError(
-            f"`features.own` names '{name}', which features.py does not define",
-            where=str(path),
-            expected=suggest_name(name, functions),
-        )
-    code = getattr(found, "__code__", None)
-    line = f":{code.co_firstlineno}" if code is not None else ""
-    said = (getattr(found, "__doc__", None) or "").strip().splitlines()
-    label = said[0].rstrip(".") if said else name.replace("_", " ")
-    return OwnFunction(name, label, f"{path}{line}, {name}()", found)
-
-
-def _check_result(given: object, entities: pd.Index, where: str, name: str) -> Floats:
-    if isinstance(given, pd.Series):
-        if not given.index.is_unique or set(given.index) != set(entities):
-            raise DataError(
-                f"the function {name} gave a series whose index is not the entities",
-                where=where,
-                expected=f"one value for each of the {len(entities)} that are asked about",
-            )
-        given = given.reindex(entities)
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(
-            f"the function {name} gave something other than numbers",
-            where=where,
-            expected="one number, or NaN, for each entity",
-        ) from None
-    if values.shape != (len(entities),):
-        raise DataError(
-            f"the function {name} gave the shape {values.shape}",
-            where=where,
-            expected=f"({len(entities)},): one value for each entity",
-        )
-    if np.isinf(values).any():
-        first = entities[int(np.argmax(np.isinf(values)))]
-        raise DataError(
-            f"the function {name} gave an infinite value for '{first}'",
-            where=where,
-            expected="numbers, or NaN where there is none",
-        )
-    return values
-
-
-def _find_line(error: BaseException, fallback: str) -> str:
-    """Return file, line and function of the deepest frame in the project's own file."""
-    path = fallback.split(".py", 1)[0] + ".py"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    if isinstance(error, SyntaxError):
-        return f"{path}:{error.lineno}"
-    return f"{path}:{frames[-1].lineno}, {frames[-1].name}()" if frames else fallback
+def _write_frame(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table = pa.Table.from_pandas(frame)
+    with pa.ipc.new_stream(buffer, table.schema) as stream:
+        stream.write_table(table)
+    return buffer.getvalue()

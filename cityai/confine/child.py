@@ -1,0 +1,192 @@
+"""A process that works on what came from outside: asked by messages, ended at its limits."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from cityai.errors import CityaiError, DataError, SetupError, SpecError, UserError
+
+SECONDS, GIGABYTES = "CITYAI_LIMIT_SECONDS", "CITYAI_LIMIT_GB"
+"""Variables of the environment that raise a limit."""
+DEFAULTS: Final = {SECONDS: 600.0, GIGABYTES: 8.0}
+_KEPT: Final = (
+    *("LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+)
+_BOOT: Final = """
+import json, sys
+sys.path[:], module, closed, gigabytes, sys.argv[1:] = *json.loads(sys.argv[1]), []
+from cityai.confine.kernel import limit_memory, list_code, shut_in
+limit_memory(gigabytes)
+shut = closed and shut_in(list_code())
+from importlib import import_module
+import_module(module).serve(shut)
+"""
+_ERRORS: Final = {kind.__name__: kind for kind in (DataError, SpecError, UserError)}
+
+
+class Ended(Exception):
+    """The process ended before it answered, and why."""
+
+
+class Child:
+    """A fresh interpreter that sees nothing of this one but what it is sent.
+
+    Parameters
+    ----------
+    module : str
+        Its ``serve(shut)`` answers, by `answer`; `shut` tells whether files and network are out of
+        reach.
+    closed : bool
+        Whether to put every file but the code, programs and the network out of its reach.
+    seconds : float, optional
+        For each answer, where it is less than the limit that everything has.
+    """
+
+    def __init__(self, module: str, *, closed: bool = False, seconds: float | None = None) -> None:
+        self.seconds = min(seconds or float("inf"), read_limit(SECONDS))
+        self.gigabytes = read_limit(GIGABYTES)
+        self._late = False
+        given = [[entry for entry in sys.path if entry], module, closed, self.gigabytes]
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _BOOT, json.dumps(given)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(sys.prefix).anchor,
+            env={name: os.environ[name] for name in _KEPT if name in os.environ},
+            start_new_session=True,
+        )
+        self.close = weakref.finalize(self, _end, self._process)
+        self.left = 0
+
+    def ask(self, *parts: bytes) -> list[bytes]:
+        """Send a message and return the answer.
+
+        Raises
+        ------
+        Ended
+            When the process met a limit, or ended by itself.
+        UserError
+            As it raised it.
+        """
+        if self._process.stdin is None or self._process.stdout is None:
+            raise Ended("it has no pipes")
+        watch = threading.Timer(self.seconds, self._stop)
+        watch.start()
+        try:
+            send(self._process.stdin, parts)
+            status, *answer = receive(self._process.stdout)
+        except (OSError, EOFError, ValueError, struct.error):
+            self._process.kill()
+            raise Ended(self._tell_end()) from None
+        finally:
+            watch.cancel()
+        if status != b"done":
+            raise _read_error(status, answer)
+        return answer
+
+    def _stop(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def _tell_end(self) -> str:
+        code = self._process.wait()
+        if self._late:
+            return f"it took longer than {self.seconds:,.0f} seconds"
+        how = f"signal {-code}" if code < 0 else f"code {code}"
+        return f"it broke off ({how}), or needed more than {self.gigabytes:g} GB of memory"
+
+
+def tell_limits() -> str:
+    """Say how the limits are raised."""
+    return f"if it is as it should be, set {SECONDS} or {GIGABYTES} to more"
+
+
+def read_limit(name: str) -> float:
+    """Return a limit: the shipped one, or what the environment says."""
+    given = os.environ.get(name)
+    if not given:
+        return DEFAULTS[name]
+    try:
+        value = float(given)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise SetupError(
+            f"{name} is '{given}'", expected="a number above 0", next_step=f"unset {name}"
+        )
+    return value
+
+
+def answer(error: BaseException | None, *parts: bytes) -> list[bytes]:
+    """Return the message that answers: the parts, or an error for the parent to raise."""
+    if error is None:
+        return [b"done", *parts]
+    if isinstance(error, MemoryError):
+        return [b"memory"]
+    if isinstance(error, CityaiError):
+        told = [error.what, error.where, error.expected, error.next_step]
+        return [type(error).__name__.encode(), json.dumps(told).encode()]
+    return [b"broken", f"{type(error).__name__}: {error}".encode("utf-8", "replace")]
+
+
+def send(file: IO[bytes], parts: Sequence[bytes]) -> None:
+    """Write one message."""
+    file.write(struct.pack(f"<I{len(parts)}Q", len(parts), *map(len, parts)))
+    for part in parts:
+        file.write(part)
+    file.flush()
+
+
+def receive(file: IO[bytes]) -> list[bytes]:
+    """Read one message.
+
+    Raises
+    ------
+    EOFError
+        When there is no more.
+    """
+    (count,) = struct.unpack("<I", _read(file, 4))
+    if count > 1_000:
+        raise ValueError("not a message")
+    sizes = struct.unpack(f"<{count}Q", _read(file, 8 * count))
+    return [_read(file, size) for size in sizes]
+
+
+def _read(file: IO[bytes], size: int) -> bytes:
+    content = file.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content
+
+
+def _read_error(status: bytes, parts: list[bytes]) -> Exception:
+    if status == b"memory":
+        return Ended(f"it needed more than {read_limit(GIGABYTES):g} GB of memory")
+    said = parts[0].decode("utf-8", "replace") if parts else ""
+    kind = _ERRORS.get(status.decode("ascii", "replace"))
+    if kind is None:
+        return Ended(f"it failed ({said[:300]})")
+    what, where, expected, next_step = map(str, json.loads(said))
+    return kind(what, where=where, expected=expected, next_step=next_step)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:
+                continue

@@ -1,0 +1,71 @@
+"""What a project's own functions are given: the past, as it was known at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from cityai.spec.project import Period
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What a feature function is given: the past, as it was visible at one moment.
+
+    Attributes
+    ----------
+    as_of : pandas.Timestamp
+        The moment at which the question is asked.
+    period : {"day", "week", "month"}
+        Length of a period.
+    values : pandas.DataFrame
+        Periods before `as_of` (index: their starts) x entities (columns), float64; NaN where
+        nothing was known.
+    entities : pandas.DataFrame
+        The entities (index) and their attributes at `as_of`.
+    """
+
+    as_of: pd.Timestamp
+    period: Period
+    values: pd.DataFrame
+    entities: pd.DataFrame
+
+    @property
+    def asked(self) -> pd.Index:
+        """What a function gives one number each for."""
+        return self.values.columns
+
+    def tell(self) -> str:
+        """Say what it holds, for a message."""
+        return f"the history was cut at {self.as_of:%Y-%m-%d}, with {len(self.values)} periods"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseHistory:
+    """What a feature function of cases is given: the past, as it was known when a day began.
+
+    Attributes
+    ----------
+    as_of : pandas.Timestamp
+        Midnight at the beginning of the day on which the cases are asked about.
+    asked : pandas.DataFrame
+        The cases asked about on that day, indexed by ``case_id``: ``entity_id``, ``area_id``
+        (where declared), ``as_of``, ``occurred_at``, the point and the attributes.
+    cases : pandas.DataFrame
+        Earlier cases whose outcome was known before ``as_of``, in the order in which it became
+        known: the same columns, ``case_id``, ``known_at`` and ``y_true`` (1 or 0).
+    events : dict of str to pandas.DataFrame
+        The project's tables of events, known before ``as_of``, in that order.
+    """
+
+    as_of: pd.Timestamp
+    asked: pd.DataFrame
+    cases: pd.DataFrame
+    events: dict[str, pd.DataFrame]
+
+    def tell(self) -> str:
+        """Say what it holds, for a message."""
+        return f"the history was cut at {self.as_of:%Y-%m-%d}, with {len(self.cases):,} cases"
