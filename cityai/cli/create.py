@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from cityai.cli.commands import app
 from cityai.cli.console import tell
+from cityai.errors import SpecError
 
 project = typer.Typer(
     name="project",
@@ -49,7 +51,16 @@ def init(
     def ask(key: str, given: str | None, question: str) -> str:
         if given is not None:
             return given
-        return DEFAULTS[key] if yes else str(typer.prompt(question, default=DEFAULTS[key]))
+        try:
+            return DEFAULTS[key] if yes else str(typer.prompt(question, default=DEFAULTS[key]))
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise SpecError(
+                f"nobody is there to answer: {question}",
+                next_step="give --yes for defaults that are lines of configs/city.yaml, or the "
+                "answers as options (cityai init --help)",
+            ) from None
 
     answers = CityAnswers(
         name=ask("name", name, "Name of the city"),
@@ -88,8 +99,28 @@ def new(
         typer.Option("--from", help="Look at this table and propose the specification."),
     ] = None,
     time: Annotated[str, typer.Option(help="With --from: column with the moment.")] = "",
-    place: Annotated[str, typer.Option(help="With --from: column with the place.")] = "",
+    place: Annotated[
+        str, typer.Option(help="With --from: column with the place; several with commas.")
+    ] = "",
     amount: Annotated[str, typer.Option(help="With --from: column to add up.")] = "",
+    count: Annotated[bool, typer.Option("--count", help="With --from: count the rows.")] = False,
+    key: Annotated[
+        str, typer.Option(help="With --from: columns that name a row, with commas; or none.")
+    ] = "",
+    period: Annotated[str, typer.Option(help="With --from: day, week or month.")] = "",
+    date_format: Annotated[
+        str, typer.Option("--format", help="With --from: how --time is read, such as %d/%m/%y.")
+    ] = "",
+    encoding: Annotated[
+        str, typer.Option(help="With --from: utf-8, cp1252 (Windows), latin-1 or utf-16.")
+    ] = "",
+    decimal: Annotated[str, typer.Option(help="With --from: decimal mark.")] = "",
+    thousands: Annotated[
+        str | None, typer.Option(help="With --from: mark between thousands.")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="With --from: digits of place codes with lost zeros.")
+    ] = None,
 ) -> None:
     """Make a project that runs at once."""
     from cityai.scaffold.project import create_project
@@ -102,8 +133,13 @@ def new(
 
         with tell_progress() as progress, progress.stage("looking at the table"):
             from cityai.scaffold.look import Wishes, look_at_table
+            from cityai.spec.load import read_city
 
-            seen = look_at_table(table, Wishes(time, place, amount))
+            wishes = Wishes(
+                time, place, amount, count, key, period, date_format, encoding, decimal,
+                thousands, width,
+            )  # fmt: skip
+            seen = look_at_table(table, wishes, read_city(workspace))
         tell(seen.tell())
         spec = seen.spec
     made = create_project(workspace, name, template or "blank_demand", title, spec)

@@ -26,6 +26,8 @@ LARGEST = 3
 """Groups of a dimension whose shares are told."""
 SHOWN = 6
 """Findings that are listed one by one."""
+_MOST_REASONS = 8
+"""Reasons of rejected rows that a check tells."""
 
 
 def write_summary(result: Result, here: Path, width: int) -> str:
@@ -89,6 +91,13 @@ def write_check(checked: Checked, width: int) -> str:
         ("Rows", [f"{rows}{counts.out_of_scope:,} out of scope"]),
         ("Asked", [asked]),
     ]
+    from cityai.data.rejects import tell_rejects
+
+    told = tell_rejects(checked.quality.rejects)
+    if told:
+        lines = [f"{n:,} cells or rows, {why}" for n, why in told[:_MOST_REASONS]]
+        lines += [f"and {len(told) - len(lines)} reasons more"] * (len(told) > len(lines))
+        blocks.insert(1, ("Rejected", lines))
     return "\n".join(
         ["", *align_blocks(blocks, width), "", write_findings(checked.findings, width)]
     )

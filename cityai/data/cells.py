@@ -20,7 +20,7 @@ COUNT: Final = "n"
 def check_names(placed: Table, contract: Contract, spec: AskedSpec, where: str) -> None:
     """Refuse names of several columns that would join into one."""
     names = [f"v{contract.place(name)}" for name in spec.question.entity.columns]
-    if len(names) == 1:
+    if len(names) < 2:
         return
     pairs = placed.select("e", *names).distinct()
     twice = pairs.group_by("e").having(pairs.count() > 1).agg(times=pairs.count()).limit(1)
@@ -37,7 +37,8 @@ def count_cells(placed: Table, spec: ProjectSpec) -> pd.DataFrame:
     """Count one cell per entity, period and origin at which that part was first visible."""
     counted: dict[str, Any] = {COUNT: placed.count()}
     if spec.question.measure == "sum":
-        counted[VALUE] = placed["y"].cast(EXACT).sum().cast("float64")
+        total = placed["y"].cast(EXACT).sum().cast("float64")
+        counted[VALUE] = placed["h"].any().ifelse(None, total)
     cells = placed.group_by(**{ENTITY: placed["e"], PERIOD: placed["p"], KNOWN: placed["i"]}).agg(
         **counted
     )

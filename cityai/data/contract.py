@@ -45,6 +45,8 @@ _DTYPES: Final[dict[ColumnType, str]] = {
     "date": "datetime64[us]",
     "datetime": "datetime64[us]",
 }
+EPOCHS: Final = {"epoch_ms": 1_000, "epoch_s": 1_000_000}
+"""Formats of a moment that count from 1970, each with the microseconds of its unit."""
 _JUDGED: Final = 100_000
 
 
@@ -64,6 +66,12 @@ class Contract:
         Decimal mark of numbers written as text.
     missing : tuple[str, ...]
         Texts that stand for a missing value.
+    thousands : str
+        Mark between thousands of numbers written as text; empty without one.
+    beside : tuple[str, ...]
+        Texts beside a number that are not part of it.
+    suppressed : tuple[str, ...]
+        Texts for an amount that its owner hides.
     """
 
     columns: dict[str, ColumnSpec]
@@ -71,6 +79,9 @@ class Contract:
     is_utc: bool
     decimal: str
     missing: tuple[str, ...]
+    thousands: str = ""
+    beside: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
 
     def place(self, name: str) -> int:
         """Return the number of a column; its cells are `v`, its reasons `r` with that number."""
@@ -85,6 +96,9 @@ def build_contract(
     is_utc: bool = False,
     decimal: str = ".",
     missing: tuple[str, ...] = ("",),
+    thousands: str = "",
+    beside: tuple[str, ...] = (),
+    suppressed: tuple[str, ...] = (),
 ) -> Contract:
     """Build a contract, and check that it can be kept.
 
@@ -94,7 +108,7 @@ def build_contract(
         Declared columns.
     required : iterable of str
         Columns without which a row means nothing, whatever was declared.
-    zone, is_utc, decimal, missing
+    zone, is_utc, decimal, missing, thousands, beside, suppressed
         See `Contract`.
 
     Raises
@@ -109,7 +123,7 @@ def build_contract(
         name: column.model_copy(update={"required": True}) if name in needed else column
         for name, column in columns.items()
     }
-    return Contract(final, zone, is_utc, decimal, missing)
+    return Contract(final, zone, is_utc, decimal, missing, thousands, beside, suppressed)
 
 
 def _check_column(name: str, column: ColumnSpec) -> None:
@@ -117,8 +131,11 @@ def _check_column(name: str, column: ColumnSpec) -> None:
     is_number = column.type in ("integer", "number")
     if not is_number and (column.min is not None or column.max is not None):
         raise SpecError(f"`min` and `max` are for numbers, not for {column.type}", where=where)
-    if column.type != "text" and (column.allowed is not None or column.pattern is not None):
-        raise SpecError(f"`allowed` and `pattern` are for text, not for {column.type}", where=where)
+    of_text = (column.allowed, column.pattern, column.width)
+    if column.type != "text" and any(given is not None for given in of_text):
+        raise SpecError(
+            f"`allowed`, `pattern` and `width` are for text, not for {column.type}", where=where
+        )
     if column.type not in ("date", "datetime") and column.format is not None:
         raise SpecError(f"`format` is for dates, not for {column.type}", where=where)
     if column.pattern is not None:
@@ -128,7 +145,7 @@ def _check_column(name: str, column: ColumnSpec) -> None:
             raise SpecError(
                 f"the pattern is not a regular expression ({error})", where=where
             ) from None
-    if column.format is not None:
+    if column.format is not None and column.format not in EPOCHS:
         sample = datetime(2001, 2, 1, tzinfo=UTC)
         try:
             back: tuple[int, ...] = time.strptime(sample.strftime(column.format), column.format)[:2]
@@ -138,7 +155,8 @@ def _check_column(name: str, column: ColumnSpec) -> None:
             raise SpecError(
                 f"'{column.format}' is not a date format with a year and a month",
                 where=where,
-                expected="a strptime pattern such as '%d/%m/%Y' or '%Y-%m-%dT%H:%M:%S'",
+                expected="a strptime pattern such as '%d/%m/%Y' or '%Y-%m-%dT%H:%M:%S', or "
+                "epoch_ms",
             )
 
 

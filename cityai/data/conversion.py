@@ -6,6 +6,7 @@ mark, and an empty cell stays empty.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pandas as pd
 from cityai.data.contract import (
     ABOVE,
     BELOW,
+    EPOCHS,
     MISSING,
     NO_MATCH,
     NOT_ALLOWED,
@@ -27,6 +29,7 @@ from cityai.data.source.functions import (
     match_whole,
     parse_local,
     parse_zoned,
+    read_epoch,
     to_local,
     trim_text,
 )
@@ -41,6 +44,8 @@ PLAIN: Final = r"[!-~]([ -~]*[!-~])?"
 """ASCII without outer blanks or marks: already trimmed and composed."""
 EARLIEST: Final = "1900-01-01"
 LATEST: Final = "2200-01-01"
+LATEST_EPOCH: Final = 8_000_000_000_000_000
+"""Microseconds since 1970 that lie beyond the years that are read."""
 LARGEST: Final = 1e18
 TRUE: Final = ("true", "t", "yes", "y", "1", "sí", "si", "s", "sim", "oui", "vrai", "verdadero")
 FALSE: Final = ("false", "f", "no", "n", "0", "não", "nao", "non", "faux", "falso")
@@ -52,6 +57,8 @@ ISO_MOMENT: Final = (
 )
 ISO_OFFSET: Final = r".*[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}(:[0-9]{2})?)"
 WHOLE: Final = r"[+-]?[0-9]+"
+NARROW: Final = " \u00a0\u2009\u202f"
+"""Blanks that stand between thousands."""
 NUMBER: Final = {
     ".": r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?",
     ",": r"[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?",
@@ -73,7 +80,8 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
     ibis.expr.types.Table
         One row per row: `n`; and for the contract's i-th column `v<i>` (the value, NULL when
         missing or not of the type), `r<i>` (why it is refused, NULL when it is not), `x<i>` (the
-        cell as written, when refused) and, for a text, `s<i>` (whether it was written differently).
+        cell as written, when refused), for a text `s<i>` (whether it was written differently) and,
+        where amounts are suppressed, for a number `h<i>` (whether this one is).
     """
     table = opened.table
     read: dict[str, Any] = {"n": table["n"]}
@@ -89,7 +97,17 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
             # Trimming and composing are slow, and change nothing of most texts.
             is_plain = match_whole(cell, PLAIN)
             text = is_plain.ifelse(cell, compose_text(trim_text(cell, BLANKS)))
+            is_number = column.type in ("integer", "number")
+            is_hidden = text.isin(contract.suppressed) if contract.suppressed else None
             is_missing = text.isin({"", *contract.missing})
+            if is_number and is_hidden is not None:
+                cleaned[f"h{i}"] = is_hidden.fill_null(False)
+                is_missing = is_missing | is_hidden
+            if column.width is not None:
+                is_short = match_whole(text, f"[0-9]{{1,{column.width}}}")
+                text = is_short.ifelse(text.lpad(column.width, "0"), text)
+            if is_number:
+                text = _strip_number(text, contract)
             cleaned[f"t{i}"] = is_missing.ifelse(None, text)
             if column.type == "text":
                 cleaned[f"s{i}"] = ((text != cell) & ~is_missing).fill_null(False)
@@ -114,8 +132,7 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
         result[f"v{i}"] = table[f"v{i}"]
         result[f"r{i}"] = table[f"r{i}"]
         result[f"x{i}"] = refused.ifelse(table[f"x{i}"].cast("string"), None)
-        if f"s{i}" in table.columns:
-            result[f"s{i}"] = table[f"s{i}"]
+        result |= {name: table[name] for name in (f"s{i}", f"h{i}") if name in table.columns}
     return table.select(**result)
 
 
@@ -142,6 +159,20 @@ def _read_text(cell: Any) -> Any:
     if native.is_timestamp():
         return cell.cast("string").re_replace(r" 00:00:00$", "")
     return cell.cast("string")
+
+
+def _strip_number(text: Any, contract: Contract) -> Any:
+    """Take off what is not part of a number: texts beside it, and marks between thousands."""
+    if contract.beside:
+        beside = "|".join(map(re.escape, contract.beside))
+        blank = f"[{NARROW}]*"
+        text = text.re_replace(f"^([+-]?){blank}(?:{beside}){blank}", r"\1")
+        text = text.re_replace(f"{blank}(?:{beside})$", "")
+    if contract.thousands:
+        mark = f"[{NARROW}]" if contract.thousands == " " else f"[{contract.thousands}]"
+        shape = f"[+-]?[0-9]{{1,3}}({mark}[0-9]{{3}})+([{contract.decimal}][0-9]*)?"
+        text = match_whole(text, shape).ifelse(text.re_replace(mark, ""), text)
+    return text
 
 
 def _convert(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
@@ -174,9 +205,14 @@ def _convert_moment(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
         return cell.cast("timestamp(6)")
     if native.is_timestamp():
         moment = cell
+    elif column.format in EPOCHS:
+        whole = match_whole(cell, WHOLE).ifelse(cell, None).try_cast("int64")
+        near = (whole.abs() <= LATEST_EPOCH // EPOCHS[column.format]).ifelse(whole, None)
+        moment = read_epoch(near * EPOCHS[column.format]).cast(ABSOLUTE)
     elif column.format is not None:
         is_zoned = "%z" in column.format
-        moment = (parse_zoned if is_zoned else parse_local)(cell, column.format)
+        written = cell.re_replace("Z$", "+00") if is_zoned else cell
+        moment = (parse_zoned if is_zoned else parse_local)(written, column.format)
     elif has_day_only:
         moment = match_whole(cell, ISO_DATE).ifelse(cell, None).try_cast("timestamp(6)")
     else:

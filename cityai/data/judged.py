@@ -6,6 +6,7 @@ All of it is expressions on the table behind the door: nothing is read here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Final
 
 import pandas as pd
@@ -58,8 +59,8 @@ def judge_rows(converted: Table, contract: Contract, spec: AskedSpec) -> Table:
     -------
     ibis.expr.types.Table
         The same columns and `e` (entity), `a` (area), `o` (occurred, local), `k` (known, local),
-        `y` (amount, NULL for counts), `status`. A row whose own period cannot be told is rejected,
-        not out of scope.
+        `y` (amount, NULL for counts), `h` (whether its owner hides the amount), `status`. A row
+        whose own period cannot be told is rejected, not out of scope.
     """
     entity, data = spec.question.entity, spec.data
 
@@ -68,9 +69,9 @@ def judge_rows(converted: Table, contract: Contract, spec: AskedSpec) -> Table:
 
     occurred = value(data.time)
     names = [value(name).cast("string") for name in entity.columns]
-    joined = names[0]
-    for name in names[1:]:
-        joined = joined.concat(JOINT, name)
+    # Without a column all rows are about one thing, called as the project calls it.
+    whole_city = occurred.isnull().ifelse(entity.label, entity.label)
+    joined = reduce(lambda left, right: left.concat(JOINT, right), names) if names else whole_city
     columns: dict[str, Any] = {
         "e": joined,
         "a": value(entity.area).cast("string") if entity.area else joined.nullif(joined),
@@ -79,6 +80,8 @@ def judge_rows(converted: Table, contract: Contract, spec: AskedSpec) -> Table:
         if spec.amount
         else occurred.isnull().ifelse(None, None).cast("float64"),
     }
+    hidden = f"h{contract.place(spec.amount)}" if spec.amount else ""
+    columns["h"] = converted[hidden] if hidden in converted.columns else occurred.isnull() & False
     if data.known.column is not None:
         columns["k"] = value(data.known.column)
     else:
@@ -97,10 +100,12 @@ def judge_rows(converted: Table, contract: Contract, spec: AskedSpec) -> Table:
 def _is_outside(converted: Table, contract: Contract, spec: AskedSpec) -> Any:
     data = spec.data
     outside = []
-    for name, allowed in data.where.items():
-        i = contract.place(name)
-        kept = converted[f"v{i}"].isin(_read_values(name, contract.columns[name], allowed))
-        outside.append(converted[f"r{i}"].isnull() & ~kept.fill_null(False))
+    for key, named in (("where", data.where), ("without", data.without)):
+        for name, values in named.items():
+            i = contract.place(name)
+            written = _read_values(f"{key}.{name}", contract.columns[name], values)
+            among = converted[f"v{i}"].isin(written).fill_null(False)
+            outside.append(converted[f"r{i}"].isnull() & (~among if key == "where" else among))
     i = contract.place(data.time)
     occurred, is_read = converted[f"v{i}"], converted[f"r{i}"].isnull()
     if data.since is not None:
@@ -110,7 +115,7 @@ def _is_outside(converted: Table, contract: Contract, spec: AskedSpec) -> Any:
     return _any(outside) if outside else occurred.isnull() & occurred.notnull()
 
 
-def _read_values(name: str, column: ColumnSpec, allowed: Iterable[str | bool | int]) -> list[Any]:
+def _read_values(place: str, column: ColumnSpec, allowed: Iterable[str | bool | int]) -> list[Any]:
     values: list[str | bool | int] = list(allowed)
     wrong: list[str | bool | int]
     if column.type == "text":
@@ -125,7 +130,7 @@ def _read_values(name: str, column: ColumnSpec, allowed: Iterable[str | bool | i
     if wrong:
         raise SpecError(
             f"'{wrong[0]}' cannot be a value of a column of type {column.type}",
-            where=f"data.where.{name}",
+            where=f"data.{place}",
             expected="texts for text, true or false for boolean, whole numbers for numbers",
             next_step="use `since` and `until` for time"
             if column.type in ("date", "datetime")

@@ -130,3 +130,21 @@ def list_rejects(
     return listed.head(limit).astype(
         {ROW_NUMBER: "int64", "column": "str", "value": "str", "reason": "str"}
     )
+
+
+def tell_rejects(rejects: pd.DataFrame) -> list[tuple[int, str]]:
+    """Count the refused cells by column and reason, the most first, and show the first of each.
+
+    What is shown is written in the table, so it is for a private terminal alone.
+    """
+    reasons = rejects["reason"].str.replace(r" of row [\d,]+$", " of another row", regex=True)
+    told = []
+    for (column, reason), part in rejects.assign(reason=reasons).groupby(["column", "reason"]):
+        first = part.head(SHOWN_REJECTS)
+        rows = ", ".join(
+            f"{row:,} ({value[:40]!a})" if value else f"{row:,}"
+            for row, value in zip(first[ROW_NUMBER], first["value"].fillna(""), strict=True)
+        )
+        where = f"{column}: " if column else ""
+        told.append((len(part), f"{where}{reason}; row{'s' * (len(first) > 1)} {rows}"))
+    return sorted(told, key=lambda part: (-part[0], part[1]))

@@ -242,8 +242,7 @@ def read_table(
         columns,
         required,
         zone=project.spec.city.time_zone,
-        decimal=source.decimal,
-        missing=source.missing,
+        **source.marks,
     )
     with open_source(source, path, list(columns), max_rows=_LIMIT) as opened:
         frame, read = _read_frame(opened, contract)

@@ -152,8 +152,7 @@ def read_snapshot(project: Project, progress: Callable[[str], None] | None = Non
         list_required(spec),
         zone=spec.city.time_zone,
         is_utc=spec.data.zone == "utc",
-        decimal=spec.data.source.decimal,
-        missing=spec.data.source.missing,
+        **spec.data.source.marks,
     )
     tell("reading the data")
     path = project.find_path(spec.data.source.path)

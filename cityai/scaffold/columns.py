@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy.typing as npt
+import numpy as np
 import pandas as pd
 
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError
+from cityai.scaffold.dates import Reading, name_other, parse, read_dates
+from cityai.scaffold.names import is_code, is_moment
+from cityai.scaffold.numbers import Written, read_column, read_numbers
 from cityai.spec.project import SourceSpec
 
 MOST_LOOKED_AT: Final = 1_000_000
-"""Rows that are looked at, from the first."""
+"""Rows that are looked at, drawn from the whole table."""
+_ENDS: Final = 100
+"""Rows at both ends that are looked at in any case."""
 _MOST_ROWS: Final = 1_000_000_000
-_INTEGER: Final = r"[-+]?\d{1,15}"
-_NUMBER: Final = r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?"
-_ISO_DAY: Final = r"\d{4}-\d{2}-\d{2}"
-_ISO_MOMENT: Final = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?"
-_WRITTEN_DAY: Final = r"\d{1,2}([/.-])\d{1,2}\1\d{4}"
-_ALIKE: Final = 0.995
-"""Share of filled cells that must fit, for a column to be of a kind."""
+_WIDE: Final = 4
+"""Columns named after months, at least, for a table with one column a month."""
+MONTH, AMOUNT = "month", "amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +37,77 @@ class Column:
         As the table has it.
     type : str
         text, integer, number, date or datetime.
-    format : str
-        strptime pattern of a date that is not ISO 8601; else empty.
+    readings : tuple of Reading
+        Ways to read its dates; with one that is certain, `type` is that of a moment.
+    written : Written, optional
+        How its numbers are written.
     missing : float
-        Share of empty cells.
+        Share of cells without a value.
     distinct : int
         Different filled cells.
     low, high : str
         Least and largest value.
+    negative : int
+        Cells below 0.
+    other : str
+        What else the texts say of time, which cannot be read as a date.
+    is_id : bool
+        Whether whole numbers all differ and rise, as numbers that name rows do.
     """
 
     name: str
     type: str
-    format: str
+    readings: tuple[Reading, ...]
+    written: Written | None
     missing: float
     distinct: int
     low: str
     high: str
+    negative: int = 0
+    other: str = ""
+    is_id: bool = False
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it holds dates that are read."""
+        return self.type in ("date", "datetime")
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether its dates can be read in two ways, or in one that wants a word."""
+        return bool(self.readings) and not self.is_moment
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it may be added up: numbers that are neither codes nor shares."""
+        return (
+            self.written is not None
+            and self.distinct > 1
+            and not self.written.is_percent
+            and not self.is_id
+            and not is_code(self.name)
+        )
 
     def tell(self) -> str:
         """Say what the column holds."""
         empty = f", {self.missing:.1%} empty" if self.missing else ""
-        if self.type in ("date", "datetime"):
-            return f"{self.type}s from {self.low} to {self.high}{empty}"
-        if self.type == "text":
+        if self.is_moment:
+            how = f" (read by {self.readings[0].format})" if self.readings[0].format else ""
+            return f"{self.type}s from {self.low} to {self.high}{how}{empty}"
+        if self.written is None or self.type == "text":
             return f"{self.distinct:,} different texts{empty}"
-        return f"{self.type}s from {self.low} to {self.high}, {self.distinct:,} different{empty}"
+        how = f"; {self.written.tell()}" if self.written.tell() else ""
+        what = f"{self.type}s from {self.low} to {self.high}, {self.distinct:,} different"
+        return f"{what}{empty}{how}"
 
     def write_contract(self, required: bool) -> dict[str, Any]:
         """Return the column's entry of `data.columns`."""
         entry: dict[str, Any] = {"type": self.type}
-        if self.format:
-            entry["format"] = self.format
+        if self.is_moment and self.readings[0].format:
+            entry["format"] = self.readings[0].format
         if required and not self.missing:
             entry["required"] = True
-        if self.type in ("integer", "number") and float(self.low) >= 0:
+        if self.type in ("integer", "number") and not self.negative:
             entry["min"] = 0
         return entry
 
@@ -83,19 +120,36 @@ class Seen:
     ----------
     path : Path
         The table.
+    source : SourceSpec
+        How it is written.
     frame : pandas.DataFrame
-        Its first rows; dates as datetime64, the rest as text.
+        The rows that were looked at, in order; moments as datetime64 by the city's clock, the rest
+        as text.
     columns : dict of str to Column
         In the table's order.
+    rows : int
+        Rows of the whole table.
+    months : tuple of str
+        Columns that were turned into rows, one a month.
     """
 
     path: Path
+    source: SourceSpec
     frame: pd.DataFrame
     columns: dict[str, Column]
+    rows: int
+    months: tuple[str, ...] = ()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether some of its rows were not looked at."""
+        return self.rows > len(self.frame) and not self.months
 
     def read_numbers(self, name: str) -> pd.Series:
         """Return a column as numbers, NaN where it holds none."""
-        return pd.to_numeric(self.frame[name], errors="coerce")
+        written = self.columns[name].written
+        cells = self.frame[name]
+        return cells.astype("float64") * np.nan if written is None else read_column(cells, written)
 
     def is_measured(self, name: str) -> bool:
         """Tell whether a column looks like an amount: whole numbers with many values."""
@@ -103,97 +157,140 @@ class Seen:
         return column.type == "integer" and column.distinct > 40
 
 
-def describe_columns(path: Path, encoding: str, delimiter: str) -> Seen:
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a person says of how a table is written.
+
+    Attributes
+    ----------
+    zone : str
+        The city's time zone.
+    decimal : str
+        Decimal mark; empty to look.
+    thousands : str, optional
+        Mark between thousands; None to look.
+    time, format : str
+        A column of moments, and how it is read; empty to look.
+    """
+
+    zone: str = "UTC"
+    decimal: str = ""
+    thousands: str | None = None
+    time: str = ""
+    format: str = ""
+
+
+def describe_columns(path: Path, source: SourceSpec, hints: Hints) -> Seen:
     """Describe every column of a table.
 
     Raises
     ------
     DataError
-        When the table cannot be read, or a column of dates can be read in two ways.
+        When the table cannot be read.
     """
-    source = SourceSpec.model_validate(
-        {"path": str(path), "encoding": encoding, "delimiter": delimiter}
-    )
     with open_source(source, path, None, max_rows=_MOST_ROWS) as opened:
         order = {neutral: name for name, neutral in opened.names.items()}
-        table = opened.table.order_by("n").limit(MOST_LOOKED_AT)
-        frame = fetch_frame(table)[list(order)].rename(columns=order)
-    cells = {str(name): _write_cells(frame[name]) for name in frame}
-    columns = {name: _describe(name, cell, path) for name, cell in cells.items()}
-    read = {name: _read_dates(cells[name], column) for name, column in columns.items()}
-    return Seen(path, pd.DataFrame(read), columns)
+        table, rows = opened.table, opened.count_rows()
+        if rows > MOST_LOOKED_AT:
+            # Drawn by the row's number, so that rows in any order are seen alike.
+            every = -(-rows // MOST_LOOKED_AT)
+            ends = (table["n"] <= _ENDS) | (table["n"] > rows - _ENDS)
+            table = table.filter((table["n"].hash() % every == 0) | ends)
+        frame = fetch_frame(table.order_by("n"))[list(order)].rename(columns=order)
+    cells = pd.DataFrame({str(name): _write_cells(frame[name]) for name in frame})
+    months = _find_months(cells, hints, path)
+    if months:
+        kept = [name for name in cells if name not in months]
+        cells = cells.melt(kept, list(months), var_name=MONTH, value_name=AMOUNT)
+    columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
+    read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}
+    return Seen(path, source, pd.DataFrame(read), columns, rows, months)
+
+
+def _find_months(cells: pd.DataFrame, hints: Hints, path: Path) -> tuple[str, ...]:
+    """Return columns that are named after months: a table with one column a month."""
+    names = pd.Series([str(name).strip() for name in cells], dtype="str")
+    found: dict[str, list[str]] = {}
+    for name in names:
+        one = pd.Series([name])
+        for reading in read_dates(one, np.ones(1), is_named=False):
+            found.setdefault(reading.format or "%", []).append(name)
+        found.setdefault(name_other(one, np.ones(1)), []).append(name)
+    for pattern, listed in found.items():
+        if len(listed) < _WIDE or not pattern:
+            continue
+        if "%" in pattern:
+            return tuple(listed)
+        raise DataError(
+            f"it has one column for each of {len(listed)} parts of time, from {listed[0]} to "
+            f"{listed[-1]}: {pattern}",
+            where=str(path),
+            expected="one row a place and period, with a column of dates such as 2025-03-31; or "
+            "one column a month, named 2025-03",
+            next_step="turn these columns into rows before it is read",
+        )
+    return ()
 
 
 def _write_cells(column: pd.Series) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         day = (column.dropna() == column.dropna().dt.normalize()).all()
-        return pd.Series(column.dt.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S"))
+        return pd.Series(column.dt.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S%z"))
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
     text = column.astype("str").str.strip()
     return pd.Series(text.mask(column.isna() | (text == "")))
 
 
-def _describe(name: str, cells: pd.Series, path: Path) -> Column:
+def _describe(name: str, cells: pd.Series, source: SourceSpec, hints: Hints) -> Column:
     counts = cells.value_counts()
-    values = pd.Series(counts.index, dtype="str")
-    kind, pattern = _tell_type(name, values, counts.to_numpy(), path)
-    low, high = ("", "") if values.empty else (str(values.min()), str(values.max()))
-    if kind in ("integer", "number"):
-        numbers = pd.to_numeric(values, errors="coerce")
-        low, high = f"{numbers.min():.12g}", f"{numbers.max():.12g}"
-    if kind in ("date", "datetime"):
-        days = _parse(values, pattern)
-        low, high = f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"
+    values, times = pd.Series(counts.index, dtype="str"), counts.to_numpy()
     missing = float(cells.isna().mean())
-    return Column(name, kind, pattern, missing, len(values), low, high)
-
-
-def _tell_type(
-    name: str, values: pd.Series, times: npt.NDArray[Any], path: Path
-) -> tuple[str, str]:
+    found = Column(name, "text", (), None, missing, len(values), "", "")
     if values.empty:
-        return "text", ""
-
-    def fits(pattern: str) -> bool:
-        return bool(times[values.str.fullmatch(pattern)].sum() >= _ALIKE * times.sum())
-
-    if fits(_ISO_DAY):
-        return "date", ""
-    if fits(_ISO_MOMENT):
-        return "datetime", ""
-    if fits(_WRITTEN_DAY):
-        return "date", _tell_order(name, values, path)
-    # A code with a leading zero is a name, not a number.
-    if values.str.fullmatch(r"0\d+").any():
-        return "text", ""
-    if fits(_INTEGER):
-        return "integer", ""
-    return ("number", "") if fits(_NUMBER) else ("text", "")
-
-
-def _tell_order(name: str, values: pd.Series, path: Path) -> str:
-    parts = values.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})")
-    first, mark, second = pd.to_numeric(parts[0]), str(parts[1].mode()[0]), pd.to_numeric(parts[2])
-    if first.max() > 12 >= second.max():
-        return f"%d{mark}%m{mark}%Y"
-    if second.max() > 12 >= first.max():
-        return f"%m{mark}%d{mark}%Y"
-    raise DataError(
-        f"the dates of '{name}' can be read in two ways, such as {values.iloc[0]}",
-        where=str(path),
-        expected="days above 12 in some row, or ISO 8601 (2025-03-31)",
-        next_step="write project.yaml by hand, with the column's `format`: %d/%m/%Y or %m/%d/%Y",
+        return found
+    if hints.format and name == hints.time:
+        readings: tuple[Reading, ...] = (Reading(hints.format, _tell_grain(values, hints.format)),)
+    else:
+        readings = read_dates(values, times, is_moment(name))
+    if readings:
+        certain = len(readings) == 1 and (readings[0].is_certain or bool(hints.format))
+        days = parse(values, readings[0].format, hints.zone)
+        return replace(
+            found,
+            readings=readings,
+            type=readings[0].type if certain else "text",
+            low=f"{days.min():%Y-%m-%d}",
+            high=f"{days.max():%Y-%m-%d}",
+            missing=float(1 - times[days.notna().to_numpy()].sum() / len(cells)),
+        )
+    found = replace(found, other=name_other(values, times))
+    written = read_numbers(values, times, source.delimiter, hints.decimal, hints.thousands)
+    if written is None:
+        return found
+    numbers = read_column(values, written)
+    unknown = times[numbers.isna().to_numpy()].sum()
+    ordered = read_column(cells, written) if len(values) == len(cells) else None
+    return replace(
+        found,
+        type="integer" if written.is_whole else "number",
+        written=written,
+        missing=float((cells.isna().sum() + unknown) / len(cells)),
+        low=f"{numbers.min():.12g}",
+        high=f"{numbers.max():.12g}",
+        negative=int(times[(numbers < 0).to_numpy()].sum()),
+        is_id=written.is_whole and ordered is not None and bool(ordered.is_monotonic_increasing),
     )
 
 
-def _parse(filled: pd.Series, pattern: str) -> pd.Series:
-    if pattern:
-        return pd.to_datetime(filled, format=pattern, errors="coerce")
-    moments = pd.to_datetime(filled, format="ISO8601", errors="coerce", utc=True)
-    return moments.dt.tz_localize(None)
+def _tell_grain(values: pd.Series, pattern: str) -> str:
+    moments = parse(values, pattern).dropna()
+    return "date" if (moments == moments.dt.normalize()).all() else "datetime"
 
 
-def _read_dates(cells: pd.Series, column: Column) -> pd.Series:
-    if column.type not in ("date", "datetime"):
+def _read_dates(cells: pd.Series, column: Column, hints: Hints) -> pd.Series:
+    if not column.is_moment:
         return cells
-    values = pd.Series(cells.dropna().unique())
-    return pd.Series(cells.map(dict(zip(values, _parse(values, column.format), strict=True))))
+    values = pd.Series(cells.dropna().unique(), dtype="str")
+    moments = parse(values, column.readings[0].format, hints.zone)
+    return pd.Series(cells.map(dict(zip(values, moments, strict=True))))

@@ -1,48 +1,46 @@
-"""How a text file is written: its encoding and its separator, from its first bytes."""
+"""How a text file is written: its encoding, its separator, and where its header stands."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from cityai.errors import DataError
 
-_FIRST: Final = 65_536
-_SEPARATORS: Final = ",;\t|"
+_CHUNK: Final = 1 << 22
+_LINES: Final = 200
+_MOST_SKIPPED: Final = 20
+_CONTROLS: Final = bytes(range(0x80, 0xA0))
 
 
 def find_encoding(path: Path) -> str:
-    """Return ``utf-8``, ``utf-16`` or, where neither fits, ``latin-1``.
+    """Return ``utf-8``, ``utf-16`` or, where neither fits, ``cp1252`` or ``latin-1``.
+
+    The whole file is looked at: its first accent may stand late.
 
     Raises
     ------
     DataError
         When the file is not there or cannot be read.
     """
-    begin = _read_begin(path)
-    if begin[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    try:
-        begin.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return "utf-8" if error.start >= len(begin) - 4 else "latin-1"
-    return "utf-8"
-
-
-def find_delimiter(path: Path) -> str:
-    """Return the separator of a CSV file: the one that cuts its first lines alike."""
-    text = _read_begin(path).decode(find_encoding(path), errors="ignore")
-    try:
-        return csv.Sniffer().sniff(text, _SEPARATORS).delimiter
-    except csv.Error:
-        return ","
-
-
-def _read_begin(path: Path) -> bytes:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8, has_controls = True, False
     try:
         with path.open("rb") as file:
-            return file.read(_FIRST)
+            while chunk := file.read(_CHUNK):
+                if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") and file.tell() == len(chunk):
+                    return "utf-16"
+                if is_utf8:
+                    try:
+                        decoder.decode(chunk)
+                    except UnicodeDecodeError:
+                        is_utf8 = False
+                # Nobody writes control characters, so these bytes are the marks of Windows.
+                has_controls = has_controls or len(chunk.translate(None, _CONTROLS)) < len(chunk)
     except OSError as error:
         raise DataError(
             f"the table cannot be read: {(error.strerror or str(error)).lower()}",
@@ -50,3 +48,34 @@ def _read_begin(path: Path) -> bytes:
             expected="a CSV or Parquet file",
             next_step="check the path",
         ) from None
+    if is_utf8:
+        return "utf-8"
+    return "cp1252" if has_controls else "latin-1"
+
+
+def find_layout(path: Path, encoding: str) -> tuple[str, int]:
+    """Return the separator of a CSV file, and the lines above its header.
+
+    The separator is the one that cuts most of the first lines into as many cells; a title above
+    the header has fewer cells than the lines below it.
+    """
+    best: tuple[float, int, str, int] = (0.0, 1, ",", 0)
+    for delimiter in ",;\t|":
+        with path.open(encoding=encoding, errors="replace", newline="") as file:
+            rows = list(islice(csv.reader(file, delimiter=delimiter), _LINES))
+        counts = Counter(len(row) for row in rows if row)
+        if not counts:
+            continue
+        cells, times = max(counts.items(), key=lambda found: (found[1], found[0]))
+        if cells > 1:
+            best = max(best, (times / counts.total(), cells, delimiter, _find_header(rows, cells)))
+    return best[2], best[3]
+
+
+def _find_header(rows: list[list[str]], cells: int) -> int:
+    """Return how many lines stand above the first that names every column."""
+    for i, row in enumerate(rows[:_MOST_SKIPPED]):
+        filled = [cell for cell in row if cell.strip()]
+        if len(row) == cells and len(filled) > max(1, cells // 2):
+            return 0 if filled[0].strip()[:1].isdigit() else i
+    return 0

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from cityai.errors import DataError
 from cityai.scaffold.columns import Column, Seen
+from cityai.scaffold.names import is_amount, is_area, is_part_of_time
+from cityai.scaffold.totals import Total, find_totals
 
-_AREA_WORDS: Final = (
-    "neigh", "district", "ward", "area", "zone", "barrio", "bairro", "quartier", "arrond",
-    "borough", "community", "zip", "postal", "tract", "precinct", "region", "comuna", "dist",
-    "program", "site", "station", "facility", "distrito", "account",
-)  # fmt: skip
-_AMOUNT_WORDS: Final = (
-    "count", "total", "tons", "tonnes", "people", "users", "calls", "value", "amount", "number",
-    "num_", "cantidad", "quantidade", "nombre",
-)  # fmt: skip
-_TIME_WORDS: Final = frozenset({"year", "month", "day", "hour", "week", "weekday", "quarter"})
 _MOST_TRIED: Final = 6
+_MOST_COLUMNS: Final = 3
+"""Columns, at most, that name a row together with its moment."""
+_FEW_REPEATS: Final = 0.005
+_FILLED: Final = 0.5
+"""Share of moments at which a place has a row, from which rows are those of a record kept for
+every moment, and not single events."""
+_ENOUGH: Final = 3.0
+"""Rows of a place and month from which a place is worth predicting."""
+
+Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,10 @@ class Grain:
     ----------
     is_panel : bool
         Whether a row is the amount of a place and period.
-    entity : str
-        Column with the place; empty without one.
+    places : tuple of str
+        Columns with the place; none for one series.
+    key : tuple of str
+        Columns that name a row of a panel, its moment first; none where rows repeat with a reason.
     amount : str
         Column that is added up; empty where rows are counted.
     spread : tuple of str
@@ -40,18 +49,32 @@ class Grain:
         What speaks for it.
     others : tuple of str
         Other columns whose names are those of places.
+    passed : tuple of str
+        Columns of numbers that could be added up, and are not.
+    totals : tuple of Total
+        Values that are the sum of the others, left out.
     """
 
     is_panel: bool
-    entity: str
+    places: tuple[str, ...]
+    key: tuple[str, ...]
     amount: str
     spread: tuple[str, ...]
     why: str
     why_amount: str
     others: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    totals: tuple[Total, ...] = ()
+
+    @property
+    def entity(self) -> str:
+        """The first column of the place; empty without one."""
+        return self.places[0] if self.places else ""
 
 
-def find_grain(seen: Seen, time: str, place: str, amount: str) -> Grain:
+def find_grain(
+    seen: Seen, time: str, places: tuple[str, ...], amount: str, counts: bool, zone: str
+) -> Grain:
     """Find what one row is.
 
     Parameters
@@ -60,44 +83,191 @@ def find_grain(seen: Seen, time: str, place: str, amount: str) -> Grain:
         The table.
     time : str
         Column with the moment.
-    place, amount : str
-        Columns that a person named; empty to look for them.
+    places : tuple of str
+        Columns that a person named as the place; none to look for one.
+    amount : str
+        Column that a person named; empty to look for one.
+    counts : bool
+        Whether a person said that rows are counted.
+    zone : str
+        The city's time zone, whose clock has one hour twice in autumn.
+
+    Raises
+    ------
+    DataError
+        When rows can be counted or added up with equal right, and nobody said which.
     """
-    amounts = [amount] if amount else _rank_amounts(seen, time)
-    spread = None if place or amount else _find_spread(seen, amounts)
+    ranked = _rank_places(seen, time)
+    amounts = [amount] if amount else [] if counts else _rank_amounts(seen, time, places, ranked)
+    spread = None if places or amount or counts else _find_spread(seen, amounts)
     if spread:
         why = f"{', '.join(spread.columns)} add up to {spread.total}"
-        return Grain(True, "place", "amount", spread.columns, why, "their cells, one row each")
-    ranked = _rank_places(seen, time)
-    places = [place] if place else ranked
-    days = seen.frame[time].dt.normalize()
-    for name in places[:_MOST_TRIED]:
-        values = [a for a in amounts if a != name]
-        repeated = pd.DataFrame({"t": days, "p": seen.frame[name]}).duplicated().any()
-        if values and not repeated:
-            why = seen.columns[values[0]].tell()
-            alone = f"no {name} has two rows of one day"
-            return Grain(True, name, values[0], (), alone, why, _list_others(ranked, name))
-    chosen = places[0] if places else ""
-    why = "rows of the same place and day repeat, so each row is one event"
-    if amount:
-        of_amount = seen.columns[amount].tell()
-        return Grain(False, chosen, amount, (), why, of_amount, _list_others(ranked, chosen))
-    return Grain(False, chosen, "", (), why, "a row is one event", _list_others(ranked, chosen))
+        return Grain(
+            True, ("place",), (time, "place"), "amount", spread.columns, why,
+            "their cells, one row each",
+        )  # fmt: skip
+    rows = _Rows(seen, time, zone)
+    for value in amounts:
+        found = _find_set(rows, [c for c in ranked if c != value], places)
+        if found is None or (not is_amount(value) and not amount and not found.is_kept):
+            continue
+        area = places or found.columns[:1]
+        shown = " and ".join(found.columns) or "moment"
+        why = f"no {shown} has two rows of one moment" if found.columns else "one row a moment"
+        if found.repeats:
+            why = f"{why}, but for {found.repeats:,} rows" + (
+                " of the hour that comes twice when the clock is put back" if found.is_clock else ""
+            )
+        return Grain(
+            True, area, () if found.is_clock else (time, *found.columns), value, (), why,
+            seen.columns[value].tell(), _list_others(ranked, (*area, *found.columns)),
+            tuple(a for a in amounts if a != value and is_amount(a))[:4],
+            find_totals(seen, time, found.columns, value),
+        )  # fmt: skip
+    chosen = places or tuple(_choose_place(seen, time, ranked)[:1])
+    named = [a for a in amounts if is_amount(a)]
+    if named and not amount:
+        _ask_what(seen, named)
+    why = (
+        "each row is one event"
+        if counts or not amounts
+        else "rows of the same place and moment repeat, or lie far apart: each is one event"
+    )
+    of_amount = seen.columns[amount].tell() if amount else "a row is one event"
+    passed = () if amount else tuple(a for a in amounts)[:4]
+    return Grain(
+        False, chosen, (), amount, (), why, of_amount, _list_others(ranked, chosen), passed
+    )
 
 
-def _list_others(places: list[str], chosen: str) -> tuple[str, ...]:
-    named = [name for name in places if name != chosen and _is_area(name)]
-    return tuple(named[:3])
+def _ask_what(seen: Seen, named: Sequence[str]) -> None:
+    shown = [
+        f"--amount {name} adds it up ({seen.columns[name].tell()}: "
+        f"{seen.read_numbers(name).sum():,.12g} in all)"
+        for name in named[:3]
+    ]
+    raise DataError(
+        "rows of the same place and moment repeat, so they may be counted, or an amount of each "
+        "added up",
+        where=str(seen.path),
+        expected="a word on what is asked",
+        next_step=f"--count counts the rows ({seen.rows:,}); {'; '.join(shown)}",
+    )
 
 
-def _is_area(name: str) -> bool:
-    return any(word in name.lower() for word in _AREA_WORDS)
+def _list_others(places: Sequence[str], chosen: Sequence[str]) -> tuple[str, ...]:
+    return tuple([name for name in places if name not in chosen and is_area(name)][:3])
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Columns that name a row together with its moment.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Without the moment; the place first.
+    repeats : int
+        Rows that share their name with an earlier one.
+    is_clock : bool
+        Whether all of these lie in the hour that comes twice in autumn.
+    is_kept : bool
+        Whether there are rows at most moments, as in a record that is kept for every moment.
+    """
+
+    columns: tuple[str, ...]
+    repeats: int
+    is_clock: bool
+    is_kept: bool
+
+
+class _Rows:
+    """The rows of a table by numbers: which moment, which value of each column."""
+
+    def __init__(self, seen: Seen, time: str, zone: str) -> None:
+        moments = seen.frame[time]
+        self.has = moments.notna().to_numpy()
+        self.seen, self.zone = seen, zone
+        self.moments = moments[self.has]
+        self.time, unique = pd.factorize(self.moments)
+        self.unique = pd.DatetimeIndex(unique).sort_values()
+        whole = self.unique == self.unique.floor("15min")
+        self.is_even = bool(whole.all())
+        self._codes: dict[str, Codes] = {}
+        self._tested: dict[tuple[str, ...], _Set] = {}
+
+    def number(self, columns: Sequence[str]) -> Codes:
+        """Give each row a number by its moment and these columns."""
+        number = self.time.astype(np.int64)
+        for name in columns:
+            if name not in self._codes:
+                cells = self.seen.frame[name][self.has]
+                self._codes[name] = pd.factorize(cells, use_na_sentinel=False)[0].astype(np.int64)
+            code = self._codes[name]
+            number = pd.factorize(number * (code.max() + 1) + code)[0].astype(np.int64)
+        return number
+
+    def test(self, columns: tuple[str, ...]) -> _Set:
+        """Tell how well these columns name a row."""
+        if columns not in self._tested:
+            again = pd.Series(self.number(columns)).duplicated().to_numpy()
+            repeats, has_hours = int(again.sum()), (self.unique != self.unique.normalize()).any()
+            twice = bool(repeats and has_hours) and self._is_twice(again)
+            self._tested[columns] = _Set(columns, repeats, twice, self._is_kept(columns[:1]))
+        return self._tested[columns]
+
+    def _is_twice(self, again: npt.NDArray[np.bool_]) -> bool:
+        moments = pd.DatetimeIndex(self.moments[again])
+        local = moments.tz_localize(self.zone, ambiguous="NaT", nonexistent="shift_forward")
+        return bool(local.isna().all())
+
+    def _is_kept(self, place: tuple[str, ...]) -> bool:
+        """Whether each place has rows at most of the moments between its first and its last."""
+        days = self.moments.dt.normalize().to_numpy().astype("datetime64[D]").astype(np.int64)
+        step = max(int(np.median(np.diff(np.unique(days)))) if np.unique(days).size > 1 else 1, 1)
+        places = self.number(()) * 0
+        if place:
+            self.number(place)
+            places = self._codes[place[0]]
+        table = pd.DataFrame({"p": places, "d": days}).drop_duplicates()
+        spans = table.groupby("p")["d"].agg(["min", "max", "count"])
+        expected = (spans["max"] - spans["min"]) / step + 1
+        return bool(spans["count"].sum() >= _FILLED * expected.sum())
+
+
+def _find_set(rows: _Rows, ranked: Sequence[str], places: tuple[str, ...]) -> _Set | None:
+    """Find the fewest columns that name a row; the place first among them."""
+    if not rows.is_even or not len(rows.unique):
+        return None
+    more = [name for name in ranked if name not in places][:_MOST_TRIED]
+    tried = [
+        (*places, *chosen)
+        for count in range(max(_MOST_COLUMNS - len(places), 0) + 1)
+        for chosen in combinations(more, count)
+    ]
+    for most in (0, int(_FEW_REPEATS * len(rows.moments))):
+        for columns in tried:
+            found = rows.test(columns)
+            if (found.repeats <= most or found.is_clock) and (found.is_kept or columns):
+                return found
+    return None
+
+
+def _choose_place(seen: Seen, time: str, ranked: Sequence[str]) -> list[str]:
+    """Put the finest place first that has rows enough to be predicted."""
+    days = seen.frame[time].dropna()
+    months = max((days.max() - days.min()).days / 30.4, 1.0) if len(days) else 1.0
+
+    def is_thin(name: str) -> bool:
+        return seen.rows / months / max(seen.columns[name].distinct, 1) < _ENOUGH
+
+    named = [name for name in ranked if is_area(name)]
+    return sorted(named or ranked, key=is_thin)
 
 
 def _rank_places(seen: Seen, time: str) -> list[str]:
     def rank(column: Column) -> tuple[bool, bool, bool, int, str]:
-        named = _is_area(column.name)
+        named = is_area(column.name)
         measured = seen.is_measured(column.name) and not named
         return (not named, measured, column.missing > 0.1, -column.distinct, column.name)
 
@@ -105,28 +275,29 @@ def _rank_places(seen: Seen, time: str) -> list[str]:
         column
         for column in seen.columns.values()
         if column.type in ("text", "integer")
-        and 2 <= column.distinct <= min(2_000, len(seen.frame) // 4)
+        and 2 <= column.distinct <= min(2_000, max(len(seen.frame) // 4, 2))
         and column.missing < 0.25
         and column.name != time
-        and not _is_part_of_time(column)
+        and not column.is_unsure
+        and not is_part_of_time(column.name)
+        and not (is_amount(column.name) and column.written is not None)
     ]
     return [column.name for column in sorted(found, key=rank)]
 
 
-def _rank_amounts(seen: Seen, time: str) -> list[str]:
+def _rank_amounts(
+    seen: Seen, time: str, places: tuple[str, ...], ranked: Sequence[str]
+) -> list[str]:
     def rank(column: Column) -> tuple[bool, bool, int, str]:
-        named = any(word in column.name.lower() for word in _AMOUNT_WORDS)
-        return (column.missing > 0.05, not named, -column.distinct, column.name)
+        return (not is_amount(column.name), column.missing > 0.05, -column.distinct, column.name)
 
     found = [
         column
         for column in seen.columns.values()
-        if column.type in ("integer", "number")
-        and column.distinct > 1
-        and column.name != time
-        and not _is_part_of_time(column)
-        and not column.name.lower().endswith("id")
-        and column.distinct < len(seen.frame)
+        if column.is_amount
+        and column.name not in (time, *places)
+        and not is_part_of_time(column.name)
+        and not (column.name in ranked and is_area(column.name))
     ]
     return [column.name for column in sorted(found, key=rank)]
 
@@ -137,7 +308,7 @@ class _Spread:
     total: str
 
 
-def _find_spread(seen: Seen, amounts: list[str]) -> _Spread | None:
+def _find_spread(seen: Seen, amounts: Sequence[str]) -> _Spread | None:
     """Return columns that add up to one more column: a table with one column a place."""
     numbers = {name: seen.read_numbers(name) for name in amounts}
     whole = pd.DataFrame(numbers).fillna(0.0)
@@ -147,7 +318,3 @@ def _find_spread(seen: Seen, amounts: list[str]) -> _Spread | None:
             order = list(seen.columns)
             return _Spread(tuple(sorted(rest, key=order.index)), total)
     return None
-
-
-def _is_part_of_time(column: Column) -> bool:
-    return column.name.lower() in _TIME_WORDS

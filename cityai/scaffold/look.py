@@ -1,85 +1,28 @@
 """A first look at a city's own table: what its columns seem to be, and the specification from it.
 
-Nothing is guessed silently: every choice is told with what speaks for it, and what a table cannot
-tell is told too.
+Nothing is guessed silently: every choice is told with what speaks for it, what has two readings is
+asked, and what a table cannot tell is told too. The total is that of a run: it is counted by the
+very reading that a run uses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import pandas as pd
-
+from cityai.data.source import find_format
 from cityai.errors import DataError, suggest_name
-from cityai.scaffold.columns import MOST_LOOKED_AT, Seen, describe_columns
-from cityai.scaffold.formats import find_delimiter, find_encoding
+from cityai.scaffold.columns import Hints, Seen, describe_columns
+from cityai.scaffold.formats import find_encoding, find_layout
 from cityai.scaffold.grain import Grain, find_grain
-from cityai.scaffold.windows import SEASON, Windows, fit_windows
-
-_CODE: Final = {"day": "D", "week": "W", "month": "M"}
-_LEAST_A_PERIOD: Final = 3.0
-"""Events of one place in a period, on average, that make the period worth predicting."""
-_FAR: Final = pd.Timedelta(days=366)
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """Columns that a person names, so that they are not looked for; empty ones are."""
-
-    time: str = ""
-    place: str = ""
-    amount: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """How a table can be read.
-
-    Attributes
-    ----------
-    time : str
-        Column with the moment.
-    first, last : pandas.Timestamp
-        Days between which the table lies; single dates far off are left out.
-    far : int
-        Rows that lie far off, and so are left out by `since` and `until`.
-    known : str
-        Column with the moment at which a row was recorded; empty without one.
-    delay : int
-        Days within which 99 of 100 rows were recorded.
-    key : tuple of str
-        Columns that name a row.
-    grain : Grain
-        What one row is.
-    period : str
-        day, week or month.
-    why_period : str
-        What speaks for it.
-    """
-
-    time: str
-    first: pd.Timestamp
-    last: pd.Timestamp
-    far: int
-    known: str
-    delay: int
-    key: tuple[str, ...]
-    grain: Grain
-    period: str
-    why_period: str
-
-    @property
-    def periods(self) -> int:
-        """Periods from the first row to the last."""
-        code = _CODE[self.period]
-        return int((self.last.to_period(code) - self.first.to_period(code)).n) + 1
-
-    @property
-    def windows(self) -> Windows:
-        """A backtest that fits."""
-        return fit_windows(self.period, self.periods, self.delay)
+from cityai.scaffold.keys import check_key, choose_key, choose_width
+from cityai.scaffold.moments import choose_known, choose_period, choose_time, find_ends
+from cityai.scaffold.propose import list_choices, list_unsettled, write_spec
+from cityai.scaffold.recount import recount
+from cityai.scaffold.understood import NOTHING_SAID, Understood, Wishes
+from cityai.spec.city import CitySpec
+from cityai.spec.project import SourceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +34,7 @@ class Proposal:
     path : Path
         The table.
     rows : int
-        Rows looked at.
+        Rows of the table.
     choices : tuple of (str, str, str)
         What was asked, what was chosen, what speaks for it.
     unsettled : tuple of str
@@ -109,13 +52,15 @@ class Proposal:
     def tell(self) -> str:
         """Return what was understood, in lines for a terminal."""
         wide = max(len(asked) for asked, _, _ in self.choices)
-        lines = [f"{self.path.name}: {self.rows:,} rows looked at", ""]
+        lines = [f"{self.path.name}: {self.rows:,} rows", ""]
         lines += [f"{asked:<{wide}}  {chosen}: {why}" for asked, chosen, why in self.choices]
         lines += ["", "The table cannot tell; see to it in project.yaml:"]
         return "\n".join([*lines, *(f"  - {sentence}" for sentence in self.unsettled)])
 
 
-def look_at_table(path: Path, wishes: Wishes = Wishes()) -> Proposal:
+def look_at_table(
+    path: Path, wishes: Wishes = NOTHING_SAID, city: CitySpec | None = None
+) -> Proposal:
     """Look at a table of events or amounts and propose how to read it.
 
     Parameters
@@ -123,102 +68,124 @@ def look_at_table(path: Path, wishes: Wishes = Wishes()) -> Proposal:
     path : Path
         CSV or Parquet file.
     wishes : Wishes
-        Columns that a person names.
+        What a person says of it.
+    city : CitySpec, optional
+        Whose clock tells which day a moment lies in; UTC without one.
 
     Raises
     ------
     DataError
-        When it cannot be read, has no column with dates, its dates can be read in two ways, or a
-        column that was named is not there.
+        When it cannot be read, has no column with dates, can be read in two ways, or cannot serve
+        a wish.
     """
-    from cityai.scaffold.propose import list_choices, list_unsettled, write_spec
-
-    encoding, delimiter = find_encoding(path), find_delimiter(path)
-    seen = describe_columns(path, encoding, delimiter)
-    for name in (wishes.time, wishes.place, wishes.amount):
-        if name and name not in seen.columns:
-            raise DataError(
-                f"there is no column {name[:60]!a}",
-                where=str(path),
-                expected=suggest_name(name, seen.columns),
-            )
-    found = understand_table(seen, wishes)
+    source = _find_source(path, wishes)
+    zone = "UTC" if city is None else city.time_zone
+    hints = Hints(zone, wishes.decimal, wishes.thousands, wishes.time, wishes.format)
+    seen = describe_columns(path, source, hints)
+    found = understand_table(seen, _name_time(seen, wishes), zone)
+    spec = write_spec(seen, found)
     return Proposal(
         path,
-        len(seen.frame),
-        list_choices(seen, found),
-        list_unsettled(seen, found, len(seen.frame) >= MOST_LOOKED_AT),
-        write_spec(seen, found, encoding, delimiter),
+        seen.rows,
+        (*list_choices(seen, found), *recount(seen, found, spec, city)),
+        list_unsettled(seen, found),
+        spec,
     )
 
 
-def understand_table(seen: Seen, wishes: Wishes) -> Understood:
+def _find_source(path: Path, wishes: Wishes) -> SourceSpec:
+    written: dict[str, Any] = {"path": str(path.resolve())}
+    if not path.exists() or find_format(path) == "csv":
+        encoding = wishes.encoding or find_encoding(path)
+        delimiter, skip = find_layout(path, encoding)
+        written |= {"encoding": encoding, "delimiter": delimiter, "skip": skip}
+    return SourceSpec.model_validate(written)
+
+
+def _name_time(seen: Seen, wishes: Wishes) -> Wishes:
+    for name in (wishes.time, *_split(seen, wishes.place), wishes.amount):
+        if name and name not in seen.columns:
+            raise DataError(
+                f"there is no column {name[:60]!a}",
+                where=str(seen.path),
+                expected=suggest_name(name, seen.columns),
+            )
+    return wishes
+
+
+def _split(seen: Seen, written: str) -> tuple[str, ...]:
+    """Return the columns that a person names, between commas unless one is called so."""
+    if written in seen.columns:
+        return (written,)
+    return tuple(name.strip() for name in written.split(",") if name.strip())
+
+
+def understand_table(seen: Seen, wishes: Wishes, zone: str) -> Understood:
     """Choose how a table is read."""
-    time = wishes.time or _choose_time(seen)
-    grain = find_grain(seen, time, wishes.place, wishes.amount)
-    known, delay = _choose_known(seen, time)
-    first, last, far = _find_ends(seen.frame[time].dropna())
-    period, why = _choose_period(seen, time, grain, (last - first).days + 1)
-    key = _choose_key(seen, time, grain)
-    return Understood(time, first, last, far, known, delay, key, grain, period, why)
+    time, times = choose_time(seen, wishes.time)
+    places = _split(seen, wishes.place)
+    _refuse_useless(seen, time, places, wishes)
+    grain = find_grain(seen, time, places, wishes.amount, wishes.counts, zone)
+    _ask_marks(seen, grain)
+    known, moved, delay = choose_known(seen, time)
+    first, last, far, since = find_ends(seen.frame[time].dropna(), grain.is_panel)
+    days = (last - (since or first)).days + 1
+    period, why = choose_period(seen, time, grain, days, wishes.period)
+    if wishes.key and wishes.key != "none":
+        key, why_key = check_key(seen, _split(seen, wishes.key))
+    else:
+        key, why_key = choose_key(seen, time, grain, is_none=wishes.key == "none")
+    return Understood(
+        time, times, first, last, far, since, known, moved, delay, key, why_key, grain, period,
+        why, choose_width(seen, grain, wishes.width),
+    )  # fmt: skip
 
 
-def _choose_time(seen: Seen) -> str:
-    dated = [c for c in seen.columns.values() if c.type in ("date", "datetime")]
-    if not dated:
-        raise DataError(
-            "no column holds dates that can be read without guessing",
-            where=str(seen.path),
-            expected="a column such as 2025-03-31, or 31/03/2025 with days above 12",
-            next_step="write the date as ISO 8601, or write project.yaml by hand with `format`",
-        )
-    # What happened comes before what was recorded; a column with gaps is seldom the first.
-    return min(dated, key=lambda c: (c.missing > 0.02, seen.frame[c.name].median(), c.name)).name
+def _refuse_useless(seen: Seen, time: str, places: tuple[str, ...], wishes: Wishes) -> None:
+    """Refuse a wish that cannot serve."""
+    amount = seen.columns.get(wishes.amount)
+    wrong: list[tuple[str, str, str]] = []
+    if amount is not None and wishes.counts:
+        wrong.append(("--count", "rows are counted, or an amount is added up", "one of the two"))
+    if amount is not None and amount.written is None:
+        numbers = [c.name for c in seen.columns.values() if c.is_amount]
+        wrong.append((
+            "--amount",
+            f"'{amount.name}' holds {amount.tell()}, no numbers",
+            suggest_name(amount.name, numbers) if numbers else "a column of numbers",
+        ))  # fmt: skip
+    elif amount is not None and amount.written is not None and amount.written.is_percent:
+        wrong.append(("--amount", f"'{amount.name}' holds percentages, which do not add up",
+                      "a column of amounts"))  # fmt: skip
+    for name in places:
+        column = seen.columns[name]
+        if name in (time, wishes.amount):
+            wrong.append(("--place", f"'{name}' is the time or the amount", "a column of places"))
+        elif column.distinct >= max(0.9 * len(seen.frame), 2) or not column.distinct:
+            wrong.append((
+                "--place",
+                f"'{name}' has {column.distinct:,} values in {len(seen.frame):,} rows",
+                "a column whose values come again, so that each has a history",
+            ))  # fmt: skip
+    for option, what, expected in wrong:
+        raise DataError(f"{option}: {what}", where=str(seen.path), expected=expected)
 
 
-def _find_ends(moments: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp, int]:
-    """Return first and last day without single dates that lie a year and more from the rest."""
-    ordered = moments.sort_values(ignore_index=True)
-    edge = min(max(len(ordered) // 1_000, 1), (len(ordered) - 1) // 2)
-    low, high = pd.Timestamp(ordered.iloc[edge]), pd.Timestamp(ordered.iloc[-1 - edge])
-    near = moments[(moments > low - _FAR) & (moments < high + _FAR)]
-    return near.min().normalize(), near.max().normalize(), len(moments) - len(near)
+def _ask_marks(seen: Seen, grain: Grain) -> None:
+    column = seen.columns.get(grain.amount)
+    if column is None or column.written is None or len(column.written.readings) == 1:
+        return
+    cell = next(c for c in seen.frame[grain.amount].dropna() if "," in c or "." in c)
+    options = [
+        f"--decimal '{decimal}'" + (f" --thousands '{thousands}'" if thousands else "")
+        for decimal, thousands in column.written.readings
+    ]
+    raise DataError(
+        f"the numbers of '{grain.amount}', such as {cell[:40]!a}, can be read in two ways",
+        where=str(seen.path),
+        expected="which mark stands before decimals, and which between thousands",
+        next_step=f"one of: {'; '.join(options)}",
+    )
 
 
-def _choose_known(seen: Seen, time: str) -> tuple[str, int]:
-    for column in seen.columns.values():
-        if column.type not in ("date", "datetime") or column.name == time or column.missing > 0.02:
-            continue
-        wait = (seen.frame[column.name] - seen.frame[time]).dt.days
-        if (wait >= 0).mean() > 0.999 and wait.max() > 0 and wait.quantile(0.5) <= 31:
-            return column.name, int(wait.quantile(0.99))
-    return "", 0
-
-
-def _choose_key(seen: Seen, time: str, grain: Grain) -> tuple[str, ...]:
-    if grain.is_panel:
-        return (time, grain.entity)
-    whole = [c for c in seen.columns.values() if not c.missing and c.type in ("text", "integer")]
-    # A few repeated numbers are the very thing that a key finds.
-    unique = [c.name for c in whole if c.distinct >= 0.999 * len(seen.frame)]
-    named = [n for n in unique if any(w in n.lower() for w in ("id", "key", "num"))]
-    return tuple((named or unique)[:1])
-
-
-def _choose_period(seen: Seen, time: str, grain: Grain, days: int) -> tuple[str, str]:
-    moments = seen.frame[time].dropna().dt.normalize()
-    if grain.is_panel:
-        moments_a_day = seen.frame[time].nunique() / moments.nunique()
-        gap = float(pd.Series(moments.unique()).sort_values().diff().dt.days.median())
-        period = "day" if gap < 4 else "week" if gap < 20 else "month"
-        if moments_a_day > 1.5:
-            return period, f"{moments_a_day:.0f} moments a day, which are added up"
-        return period, f"rows are {gap:.0f} days apart"
-    places = max(seen.columns[grain.entity].distinct if grain.entity else 1, 1)
-    daily = len(moments) / max(days, 1) / places
-    full = [(p, n) for p, n in (("day", 1.0), ("week", 7.0)) if daily * n >= _LEAST_A_PERIOD]
-    long = [(p, n) for p, n in full if days / n >= 2.5 * SEASON[p]]
-    # A history too short for its seasons is not made longer by coarser periods.
-    short = full[:1] if days < _FAR.days else []
-    period, length = [*long, *short, ("month", 30.4)][0]
-    return period, f"{daily * length:.1f} rows a {period} and place"
+__all__ = ["Proposal", "Understood", "Wishes", "look_at_table", "understand_table"]

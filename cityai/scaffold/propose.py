@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from cityai.scaffold.columns import Seen
-from cityai.scaffold.look import Understood
+from cityai.scaffold.columns import AMOUNT, MONTH, Seen
+from cityai.scaffold.understood import Understood
 from cityai.scaffold.windows import SEASON
 
 _MOST_GROUPS: Final = 60
+_MOST_ROWS: Final = 25_000_000
+"""Rows from which the specification says how many it expects."""
 _FEW: Final = 12
+_WHOLE: Final = 0.98
+"""Share of the combinations of a key that have a row, from which none is missing by rule."""
 _THIN: Final = 1 / 3
 """Rows of a month, against the usual, below which the end of a table is asked about."""
 _NO_PLACE: Final = frozenset(
@@ -22,54 +28,147 @@ _NO_PLACE: Final = frozenset(
 def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], ...]:
     """Return what was asked, what was chosen, and what speaks for it."""
     grain, used = found.grain, list_used(found)
-    known = "never before the time; 99 of 100 rows within " + str(found.delay) + " days"
-    of_place = seen.columns.get(grain.entity)
-    others = f"; or --place {', '.join(grain.others)}" if grain.others else ""
-    named = _tell_key(seen, found.key)
-    return (
-        ("time", found.time, seen.columns[found.time].tell()),
+    of_place = [seen.columns[name].tell() for name in grain.places if name in seen.columns]
+    place = "; ".join(of_place) or (grain.why if grain.spread else "one series of the whole city")
+    passed = "".join(f"; or --amount {name}" for name in grain.passed)
+    choices = [
+        *_tell_file(seen),
+        ("time", found.time, seen.columns[found.time].tell() + _offer("--time", found.times)),
+        *_tell_ends(found),
+        ("place", ", ".join(grain.places) or "none", place + _offer("--place", grain.others)),
+        *((("codes", f"{found.width} digits", "with their zeros back"),) if found.width else ()),
         *(
-            (("far off", f"{found.far} rows", "their dates lie a year and more from all others"),)
-            if found.far
-            else ()
+            ("total", f"{t.value} in {t.column}", f"the sum of the {t.parts} others: its {t.rows} "
+             "rows are left out")
+            for t in grain.totals
         ),
-        ("place", grain.entity or "none", (of_place.tell() if of_place else grain.why) + others),
         (
             "layout",
             "panel" if grain.is_panel else "events",
             "a row holds one column a place" if grain.spread else grain.why,
         ),
-        ("amount", grain.amount or "rows are counted", grain.why_amount),
-        ("key", ", ".join(found.key) or "none", named),
-        (
-            ("known", found.known, known)
-            if found.known
-            else ("known", "1 day later", "assumed, no column says when a row was recorded")
-        ),
+        ("amount", grain.amount or "rows are counted", grain.why_amount + passed),
+        ("key", ", ".join(found.key) or "none", found.why_key),
+        _tell_known(found),
         ("period", found.period, found.why_period),
         ("contract", f"{len(used)} columns", "the others are not read"),
-    )
+    ]  # fmt: skip
+    return tuple(choices)
 
 
-def list_unsettled(seen: Seen, found: Understood, is_cut: bool) -> tuple[str, ...]:
+def _offer(option: str, names: Sequence[str]) -> str:
+    return f"; or {option} {', '.join(names[:4])}" if names else ""
+
+
+def _tell_file(seen: Seen) -> list[tuple[str, str, str]]:
+    source = seen.source
+    told: list[tuple[str, str, str]] = []
+    if source.encoding != "utf-8":
+        told.append(("encoding", source.encoding, "the file is no UTF-8; or --encoding"))
+    if source.skip:
+        told.append(("header", f"line {source.skip + 1}", "the lines above it are not read"))
+    if seen.months:
+        shown = f"{seen.months[0]} to {seen.months[-1]}"
+        told.append(("rows", f"{len(seen.months)} columns", f"{shown} are turned into rows"))
+    return told
+
+
+def _tell_ends(found: Understood) -> list[tuple[str, str, str]]:
+    told = []
+    if found.far:
+        told.append(
+            (
+                "far off",
+                f"{found.far:,} rows",
+                "their dates lie a year and more from all others; `since` and `until` leave them "
+                "out",
+            )
+        )
+    if found.since is not None:
+        told.append(("since", f"{found.since:%Y-%m-%d}", "hardly a row before it"))
+    return told
+
+
+def _tell_known(found: Understood) -> tuple[str, str, str]:
+    if found.known:
+        return "known", found.known, (
+            f"never before the time; 99 of 100 rows within {found.delay} days"
+        )  # fmt: skip
+    if found.moved:
+        return "known", "1 day later", (
+            f"assumed; not {', '.join(found.moved)}: later than the time, but moved again by the "
+            "name"
+        )  # fmt: skip
+    return "known", "1 day later", "assumed, no column says when a row was recorded"
+
+
+def list_unsettled(seen: Seen, found: Understood) -> tuple[str, ...]:
     """Return what the table cannot tell."""
-    written = "missing" if found.grain.is_panel else "zero"
     return (
         "the words for readers (`title`, `question.unit`, `question.entity.label`)",
         *_list_scopes(seen, found),
         *_list_unplaced(seen, found),
+        *_list_amounts(seen, found),
         *_tell_thin_end(seen, found),
         *(() if found.known else ("when a row could first be seen (`data.known`)",)),
         "which groups of residents it must hold for (`audit.dimensions`), and who lives where "
         "(a table of areas, in `configs/city.yaml`)",
         "whether a period without a row means that nothing happened or that nobody measured "
-        f"(`question.missing_periods`; written: {written})",
+        f"(`question.missing_periods`; written: {find_missing(seen, found)})",
         "days on which nobody measured (`data.outages`)",
         f"how far ahead the decision must know (`question.horizon`; written: "
         f"{found.windows.horizon} {found.period}s)",
-        *(("anything after the rows that were looked at",) if is_cut else ()),
-        *(() if found.grain.entity else ("what a prediction is about (`question.entity`)",)),
+        *(
+            (
+                f"what stands in rows that were not looked at: {len(seen.frame):,} of "
+                f"{seen.rows:,} were, drawn from the whole table",
+            )
+            if seen.is_cut
+            else ()
+        ),
     )
+
+
+def _list_amounts(seen: Seen, found: Understood) -> list[str]:
+    """Name what is odd in the amounts, and in the name of their moment."""
+    told: list[str] = []
+    column, grain = seen.columns.get(found.grain.amount), found.grain
+    if column is not None and column.negative:
+        told.append(
+            f"whether {column.negative:,} amounts below 0 (down to {column.low}) are corrections: "
+            "they are added up as they stand; `min: 0` would reject them"
+        )
+    if column is not None and column.written is not None and column.written.strange:
+        shown = ", ".join(text[:20] for text in column.written.strange[:4])
+        told.append(
+            f"what {shown} means in {column.name}: such rows are rejected; list it under "
+            "`source.missing` where it stands for no value"
+        )
+    if len(grain.key) > 2 and not grain.spread:
+        extra = [name for name in grain.key[1:] if name not in grain.places]
+        told.append(
+            f"whether each {' and '.join(extra)} is to be predicted too: --place "
+            f"{','.join([*grain.places, *extra])}; it is no attribute of a {grain.entity}, which "
+            "has several at one moment"
+        )
+    if grain.is_panel and any(word in found.time.lower() for word in ("end", "fin")):
+        told.append(
+            f"whether {found.time} is the last day of a period: a row counts in the "
+            f"{found.period} that its date lies in"
+        )
+    return told
+
+
+def find_missing(seen: Seen, found: Understood) -> str:
+    """Return what a period without a row means: `GROUP BY` writes no rows of zero."""
+    grain, column = found.grain, seen.columns.get(found.grain.amount)
+    if not grain.is_panel:
+        return "zero"
+    if column is None or column.type != "integer" or grain.spread or float(column.low) < 1:
+        return "missing"
+    used = grain.key or (found.time, *grain.places)
+    full = float(np.prod([max(seen.columns[name].distinct, 1) for name in used]))
+    return "zero" if len(seen.frame) < _WHOLE * full and len(used) > 1 else "missing"
 
 
 def _list_scopes(seen: Seen, found: Understood) -> tuple[str, ...]:
@@ -78,7 +177,7 @@ def _list_scopes(seen: Seen, found: Understood) -> tuple[str, ...]:
     few = [
         f"{c.name} ({', '.join(sorted(map(str, seen.frame[c.name].dropna().unique())))[:60]})"
         for c in seen.columns.values()
-        if c.type == "text" and 2 <= c.distinct <= _FEW and c.name not in used
+        if c.type == "text" and not c.is_unsure and 2 <= c.distinct <= _FEW and c.name not in used
     ]
     return (f"which rows are meant (`data.where`): {'; '.join(few[:4])}",) if few else ()
 
@@ -99,11 +198,15 @@ def _list_unplaced(seen: Seen, found: Understood) -> tuple[str, ...]:
 def _tell_thin_end(seen: Seen, found: Understood) -> tuple[str, ...]:
     """Say where the rows thin out, as in an export that was cut or a system that was left."""
     months = seen.frame[found.time].dropna().dt.to_period("M").value_counts().sort_index()
-    months = months[months.index <= found.last.to_period("M")]
+    first, last = (day.to_period("M") for day in (found.first, found.last))
+    months = months[(months.index >= first) & (months.index <= last)]
     months = months.reindex(
         pd.period_range(months.index[0], months.index[-1], freq="M"), fill_value=0
     )
-    thin = months < _THIN * months.median()
+    # The last month is seldom over.
+    over = found.last.day / months.index[-1].days_in_month
+    part = np.where(months.index == last, over, 1.0)
+    thin = months < _THIN * part * months.median()
     count = int(thin[::-1].cumprod().sum())
     if not count or count == len(months):
         return ()
@@ -117,28 +220,28 @@ def _tell_thin_end(seen: Seen, found: Understood) -> tuple[str, ...]:
 def list_used(found: Understood) -> list[str]:
     """Return the columns of the contract."""
     grain = found.grain
-    names = [*found.key, found.time, found.known, grain.entity, grain.amount]
+    names = [*found.key, found.time, found.known, *grain.places, grain.amount]
+    names += [total.column for total in grain.totals]
     return [name for name in dict.fromkeys(names) if name]
 
 
-def write_spec(seen: Seen, found: Understood, encoding: str, delimiter: str) -> dict[str, Any]:
+def write_spec(seen: Seen, found: Understood) -> dict[str, Any]:
     """Return the sections of `project.yaml`."""
-    question = _write_question(found)
+    question = _write_question(seen, found)
     return {
         "title": f"{question['unit'].capitalize()} by {question['entity']['label']}",
         "kind": "demand",
         "city": "city",
         "question": question,
-        "data": _write_data(seen, found, encoding, delimiter),
+        "data": _write_data(seen, found),
         "backtest": found.windows.write_backtest(),
         "audit": {"infers": "this city", "dimensions": _write_dimensions(seen, found)},
     }
 
 
-def _write_question(found: Understood) -> dict[str, Any]:
+def _write_question(seen: Seen, found: Understood) -> dict[str, Any]:
     grain = found.grain
-    about = grain.entity or found.time
-    label = about.lower().replace("_", " ").strip()
+    label = " and ".join(grain.places).lower().replace("_", " ").strip() or "whole city"
     history = min(SEASON[found.period] // 2, max(2, found.windows.least // 2))
     return {
         "measure": "sum" if grain.amount else "count",
@@ -146,9 +249,9 @@ def _write_question(found: Understood) -> dict[str, Any]:
         "unit": grain.amount.lower().replace("_", " ") if grain.amount else "events",
         "period": found.period,
         "horizon": found.windows.horizon,
-        "missing_periods": "missing" if grain.is_panel else "zero",
+        "missing_periods": find_missing(seen, found),
         "entity": {
-            "columns": [about],
+            "columns": list(grain.places),
             "label": label,
             "label_plural": label if label.endswith("s") else f"{label}s",
             "cohort": {"min_history": history},
@@ -156,25 +259,32 @@ def _write_question(found: Understood) -> dict[str, Any]:
     }
 
 
-def _write_data(seen: Seen, found: Understood, encoding: str, delimiter: str) -> dict[str, Any]:
+def _write_data(seen: Seen, found: Understood) -> dict[str, Any]:
     grain = found.grain
-    source: dict[str, Any] = {"path": str(seen.path.resolve())}
-    if seen.path.suffix.lower() not in (".parquet", ".pq"):
-        source |= {"delimiter": delimiter} if delimiter != "," else {}
-        source |= {"encoding": encoding} if encoding != "utf-8" else {}
+    source = seen.source.model_dump(exclude_defaults=True)
+    amounts = [seen.columns[name] for name in (grain.amount, *grain.spread) if name in seen.columns]
+    for column in amounts:
+        source |= column.written.marks if column.written else {}
     spread = {"columns": list(grain.spread), "into": grain.entity, "value": grain.amount}
-    until = (found.last + pd.Timedelta(days=1)).date()
-    ends = {"since": found.first.date(), "until": until} if found.far else {}
+    if seen.months:
+        spread = {"columns": list(seen.months), "into": MONTH, "value": AMOUNT}
+    named = zip(("since", "until"), found.ends, strict=True)
+    ends = {name: day.date() for name, day in named if day is not None}
+    totals: dict[str, list[str]] = {}
+    for total in grain.totals:
+        totals.setdefault(total.column, []).append(total.value)
     hourly = grain.is_panel and seen.columns[found.time].type == "datetime"
     return {
         "source": source,
         "layout": "panel" if grain.is_panel and not hourly else "events",
-        **({"unpivot": spread} if grain.spread else {}),
+        **({"unpivot": spread} if grain.spread or seen.months else {}),
         "time": found.time,
         "known": {"column": found.known} if found.known else {"lag_days": 1},
         "reporting_delay_days": found.delay,
         **ends,
         "key": list(found.key),
+        **({"without": totals} if totals else {}),
+        **({"max_rows": 2 * seen.rows} if seen.rows > _MOST_ROWS else {}),
         "columns": {name: _write_column(seen, found, name) for name in list_used(found)},
     }
 
@@ -184,7 +294,11 @@ def _write_column(seen: Seen, found: Understood, name: str) -> dict[str, Any]:
         return {"type": "number", "min": 0}
     if found.grain.spread and name == found.grain.entity:
         return {"type": "text", "required": True}
-    return seen.columns[name].write_contract(name in (*found.key, found.time))
+    entry = seen.columns[name].write_contract(name in (*found.key, found.time))
+    if found.width and name == found.grain.entity:
+        return {**entry, "type": "text", "width": found.width}
+    # A total among the places is named by its text, and a place by its number is one too.
+    return {"type": "text"} if name in [t.column for t in found.grain.totals] else entry
 
 
 def _write_dimensions(seen: Seen, found: Understood) -> dict[str, Any]:
@@ -193,13 +307,6 @@ def _write_dimensions(seen: Seen, found: Understood) -> dict[str, Any]:
     few = len(found.grain.spread) or (seen.columns[entity].distinct if entity else 0)
     if not entity or few > _MOST_GROUPS:
         return {}
+    if len(found.grain.places) > 1:
+        return {}
     return {"place": {"label": entity.replace("_", " ").capitalize(), "attribute": "entity"}}
-
-
-def _tell_key(seen: Seen, key: tuple[str, ...]) -> str:
-    if not key:
-        return "no column names a row, so repeated rows are not found"
-    if len(key) > 1:
-        return "together they name a row"
-    again = len(seen.frame) - seen.columns[key[0]].distinct
-    return f"{again} rows repeat it, and will be rejected" if again else "no two rows share it"

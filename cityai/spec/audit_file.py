@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from cityai.spec.city import AreasSpec
 from cityai.spec.project import ColumnSpec, JudgedSpec
 from cityai.spec.record import Slug, SpecRecord, Text
+from cityai.spec.tables import Encoding
 
 Answer = Literal["amount", "yes/no"]
 Label = str | bool | int
@@ -20,7 +21,7 @@ class TableSpec(SpecRecord):
 
     table: Text | None = None
     """Table or view, for a database."""
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
+    encoding: Encoding = "utf-8"
     """Encoding of a CSV file."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Separator of a CSV file."""

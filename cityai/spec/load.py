@@ -163,7 +163,7 @@ def load_project(path: str | Path) -> Project[Any]:
     Parameters
     ----------
     path : str or Path
-        The project's folder, or its ``project.yaml``.
+        The project's folder, its ``project.yaml``, or its bare name in the workspace.
 
     Raises
     ------
@@ -171,6 +171,9 @@ def load_project(path: str | Path) -> Project[Any]:
         If a file is missing or a value is wrong; the message has the file, line and column.
     """
     given = Path(path)
+    if not given.exists() and given.name == str(given):
+        shelves = [folder / "projects" / given for folder in (Path.cwd(), *Path.cwd().parents)]
+        given = next((shelf for shelf in shelves if shelf.is_dir()), given)
     file = given / "project.yaml" if given.is_dir() or given.suffix != ".yaml" else given
     if not file.exists():
         raise SpecError(
@@ -224,7 +227,7 @@ def find_workspace(folder: Path) -> Path:
         "no workspace was found above the project",
         where=str(folder),
         expected="a folder `configs/` with city.yaml and policy.yaml beside `projects/`",
-        next_step="move the project into a workspace, or make the folder",
+        next_step="make a workspace with `cityai init my-city`, and go into it",
     )
 
 
@@ -246,6 +249,18 @@ def read_config(workspace: Path, name: str, document: Document, key: str) -> Doc
             expected=suggest_name(path.stem, found),
         )
     return read_yaml(path)
+
+
+def read_city(workspace: Path, name: str = "city") -> CitySpec:
+    """Read the settings of a city.
+
+    Raises
+    ------
+    SpecError
+        When there are none, or a value is wrong.
+    """
+    document = read_yaml(workspace / CONFIGS / f"{name}.yaml")
+    return validate_spec(CitySpec, document.content, document)
 
 
 def read_words(path: Path) -> WordsSpec:

@@ -71,6 +71,9 @@ class AskedEntitySpec(SpecRecord):
 class EntitySpec(AskedEntitySpec):
     """What a forecast is about."""
 
+    columns: tuple[Text, ...]
+    """Columns that together name the entity; several are joined with ` / `. None for one series of
+    the whole city: `columns: []`."""
     cohort: CohortSpec = CohortSpec()
     """Which entities are asked about."""
 
@@ -313,6 +316,7 @@ class AskedSpec(JudgedSpec):
             ("question", "entity", "area"): [entity.area],
             ("data", "key"): data.key,
             ("data", "where"): data.where,
+            ("data", "without"): data.without,
             ("data", "time"): [data.time],
             ("data", "known", "column"): [data.known.column],
         }

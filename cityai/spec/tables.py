@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cityai.spec.record import SpecRecord, Text
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
+Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
 
 
 class SourceSpec(SpecRecord):
@@ -20,14 +21,35 @@ class SourceSpec(SpecRecord):
     `${CITYAI_DATA}/...`."""
     table: Text | None = None
     """Table or view, for a database."""
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
-    """Encoding of a CSV file."""
+    encoding: Encoding = "utf-8"
+    """Encoding of a CSV file; `cp1252` is that of Excel on Windows."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Separator of a CSV file."""
+    skip: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """Lines above the header of a CSV file, such as a title."""
     decimal: Literal[".", ","] = "."
-    """Decimal mark of a CSV file."""
+    """Decimal mark of numbers written as text."""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """Mark between thousands of numbers written as text."""
+    beside: tuple[Text, ...] = ()
+    """Texts beside a number that are not part of it, such as `$` or `EUR`."""
     missing: tuple[str, ...] = ("",)
     """Texts that stand for a missing value in a CSV file. `NA` is a text unless listed."""
+    suppressed: tuple[Text, ...] = ()
+    """Texts in columns of numbers for an amount that its owner hides, such as `<5`: unknown, never
+    0. A sum with such a part is unknown too."""
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError("`thousands` and `decimal` cannot be the same mark")
+        return self
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """How cells are written: what a contract needs to read them."""
+        names = ("decimal", "thousands", "beside", "missing", "suppressed")
+        return {name: getattr(self, name) for name in names}
 
 
 class ColumnSpec(SpecRecord):
@@ -46,7 +68,10 @@ class ColumnSpec(SpecRecord):
     pattern: str | None = None
     """Regular expression that the whole text must match."""
     format: str | None = None
-    """strptime pattern of a date written as text. ISO 8601 without it; nothing is guessed."""
+    """strptime pattern of a date written as text, or `epoch_ms` or `epoch_s` (since 1970, UTC).
+    ISO 8601 without it; nothing is guessed."""
+    width: Annotated[int, Field(ge=2, le=40)] | None = None
+    """Digits of a code that lost its leading zeros: with 5, the text 2118 is 02118."""
     label: str = ""
     """What it is, in a reader's words."""
 
@@ -123,6 +148,8 @@ class DataSpec(SpecRecord):
     """The contract. Columns not listed are not read."""
     where: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
     """Rows in scope: a column and its values. Others are counted as out of scope."""
+    without: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
+    """Rows out of scope: a column and its values, such as a total among the places."""
     outages: tuple[OutageSpec, ...] = ()
     """Days on which nobody measured. What is not declared here counts as it stands."""
     max_rows: Annotated[int, Field(ge=1)] = 50_000_000

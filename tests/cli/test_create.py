@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +81,41 @@ def test_a_project_is_made(inside: Path, capsys: Any) -> None:
 def test_a_project_needs_a_workspace(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_command(["new", "mine"]) == 2
-    assert "no workspace" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "no workspace" in error
+    assert "cityai init my-city" in error
+
+
+def test_questions_without_a_terminal_name_the_way_to_answer(
+    tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run_command(["init", "city"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_is_found_by_its_name_and_a_check_says_which_rows_it_refused(
+    inside: Path, capsys: Any
+) -> None:
+    table = write_table(inside / "requests.csv")
+    table.write_text(table.read_text() + "r9,2024-06-01,N\nx,soon,N\ny,never,S\n")
+    assert run_command(["new", "mine", "--from", str(table)]) == 0
+    told = capsys.readouterr().out
+    assert "rejected  2 rows: opened: not a date; rows 2,002 ('soon'), 2,003 ('never')" in told
+    assert run_command(["check", "mine"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of 2,003 used, 3 rejected" in said
+    assert "2 cells or rows, opened: not a date; rows 2,002 ('soon'), 2,003 ('never')" in said
+    assert "1 cells or rows, repeats the key of another row; row 10 ('r9')" in said
 
 
 def test_a_table_is_looked_at_and_what_was_understood_is_told(inside: Path, capsys: Any) -> None:
     table = write_table(inside / "requests.csv")
     assert run_command(["new", "mine", "--from", str(table), "--place", "district"]) == 0
     said = capsys.readouterr().out
-    assert "requests.csv: 2,000 rows looked at" in said
+    assert "requests.csv: 2,000 rows\n" in said
     assert "time      opened: dates from 2024-01-01 to 2024-12-28" in said
     assert "The table cannot tell" in said
     assert "which groups of residents" in said

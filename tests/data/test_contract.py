@@ -196,6 +196,7 @@ def test_utc_moments_become_local_days(tmp_path, zone):
     [
         {"type": "text", "min": 1},
         {"type": "number", "allowed": ["1"]},
+        {"type": "number", "width": 5},
         {"type": "number", "format": "%Y"},
         {"type": "text", "pattern": "("},
         {"type": "date", "format": "%d %H"},
@@ -212,6 +213,66 @@ def test_two_readings_of_a_pattern_must_agree(tmp_path):
     assert convert_one(tmp_path, "AB", ColumnSpec(type="text", pattern="(?i)ab")) == ("AB", None)
     with pytest.raises(DataError, match=r"disagree|cannot be read"):
         convert_one(tmp_path, "ab", ColumnSpec(type="text", pattern="(?=a)ab"))
+
+
+GERMAN = {"decimal": ",", "thousands": "."}
+US = {"thousands": ",", "beside": ("$", "USD")}
+WRITTEN = [
+    ("number", "1.137,7", 1137.7, GERMAN),
+    ("number", "-12.001.137,25", -12001137.25, GERMAN),
+    ("number", "12,62", 12.62, GERMAN),
+    ("number", "1.13", None, GERMAN),
+    ("number", "1,179", 1179.0, US),
+    ("integer", "1,179", 1179, US),
+    ("integer", "11,79", None, US),
+    ("number", "-$ 1,234.50", -1234.5, US),
+    ("number", "1234.50 USD", 1234.5, US),
+    ("number", "1$2", None, US),
+    ("number", "1\u202f234.5", 1234.5, {"thousands": " "}),
+    ("number", "1 234.5", 1234.5, {"thousands": " "}),
+    ("integer", "1'234", 1234, {"thousands": "'"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "value", "marks"), WRITTEN)
+def test_numbers_with_marks_are_read_as_declared(tmp_path, kind, text, value, marks):
+    reason = NOT_OF_TYPE[kind] if value is None else None
+    assert convert_one(tmp_path, text, ColumnSpec(type=kind), **marks) == (value, reason)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "value"),
+    [
+        ("epoch_ms", "1641186518000", moment(2022, 1, 3, 0, 8, 38)),
+        ("epoch_s", "1641186518", moment(2022, 1, 3, 0, 8, 38)),
+        ("epoch_ms", "16411865180000000000", None),
+        ("epoch_ms", "2022-01-03", None),
+        ("%Y/%m/%d %H:%M:%S%z", "2022/01/03 05:08:38+00", moment(2022, 1, 3, 0, 8, 38)),
+        ("%Y/%m/%d %H:%M:%S%z", "2022/07/03 02:08:38Z", moment(2022, 7, 2, 22, 8, 38)),
+        ("%YM%m", "2018M01", moment(2018, 1, 1)),
+        ("%b-%y", "Jan-18", moment(2018, 1, 1)),
+    ],
+)
+def test_moments_are_those_of_the_citys_clock(tmp_path, pattern, text, value):
+    column = ColumnSpec(type="datetime", format=pattern)
+    reason = NOT_OF_TYPE["datetime"] if value is None else None
+    assert convert_one(tmp_path, text, column) == (value, reason)
+
+
+def test_an_amount_that_its_owner_hides_is_unknown_and_marked(tmp_path):
+    frame = pd.DataFrame({"x": ["<5", "7", "", "*"], "place": ["*", "<5", "a", "b"]})
+    columns = {"x": ColumnSpec(type="integer", required=False), "place": ColumnSpec(type="text")}
+    found = convert(tmp_path, frame, columns, suppressed=("<5", "*"))
+    assert found["v0"].isna().tolist() == [True, False, True, True]
+    assert found["r0"].isna().all()
+    assert found["h0"].tolist() == [True, False, False, True]
+    assert found["v1"].tolist() == ["*", "<5", "a", "b"]
+
+
+def test_a_code_gets_its_leading_zeros_back(tmp_path):
+    column = ColumnSpec(type="text", width=5)
+    for text, value in (("2118", "02118"), ("02118", "02118"), ("X2", "X2"), ("123456", "123456")):
+        assert convert_one(tmp_path, text, column) == (value, None)
 
 
 # An independent reading of the same contract, one cell at a time, in plain Python.

@@ -539,3 +539,58 @@ def test_real_tables_equal_a_plain_query(make_project, data_folder, monkeypatch,
     assert len(joined) == len(wanted.dropna())
     np.testing.assert_allclose(joined["value"], joined["y"], rtol=1e-12)
     assert (cells["known"] > cells["period"]).all()
+
+
+def test_a_sum_with_a_hidden_part_is_unknown_never_less(make_project):
+    frame = pd.DataFrame(
+        {
+            "day": ["2024-01-01", "2024-01-01", "2024-01-02", "2024-01-02", "2024-01-03"],
+            "place": ["A", "A", "A", "B", "A"],
+            "amount": ["<5", "7", "8", "Total", "9"],
+        }
+    )
+    project = make_project(
+        frame,
+        question={
+            "measure": "sum",
+            "value": "amount",
+            "period": "day",
+            "entity": {"columns": ["place"]},
+        },
+        data={
+            "time": "day",
+            "layout": "events",
+            "known": {"lag_days": 0, "column": None},
+            "source": {"suppressed": ["<5"]},
+            "without": {"place": ["B"]},
+            "columns": {
+                "day": {"type": "date"},
+                "place": {"type": "text"},
+                "amount": {"type": "number"},
+            },
+        },
+    )
+    snapshot = read_snapshot(project)
+    assert (snapshot.counts.accepted, snapshot.counts.out_of_scope) == (4, 1)
+    assert np.isnan(snapshot.cells["value"].iloc[0])
+
+
+def test_a_table_without_a_place_is_one_series(make_project):
+    days = pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"day": days, "amount": [str(i) for i in range(30)]})
+    project = make_project(
+        frame,
+        question={
+            "measure": "sum",
+            "value": "amount",
+            "period": "day",
+            "entity": {"columns": [], "label": "whole city"},
+        },
+        data={
+            "time": "day",
+            "columns": {"day": {"type": "date"}, "amount": {"type": "number"}},
+        },
+    )
+    cells = read_snapshot(project).cells
+    assert set(cells["entity_id"]) == {"whole city"}
+    assert cells["value"].sum() == sum(range(30))

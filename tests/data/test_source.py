@@ -67,6 +67,13 @@ def test_quoted_cells(tmp_path):
     assert frame["b"].tolist() == ['say "no"', "z"]
 
 
+def test_a_footnote_below_a_blank_line_is_one_row_that_is_cut(tmp_path):
+    path = write(tmp_path, b"a,b\n1,x\n\nSource: the city\n2,y\n")
+    frame, cut = read(path, ["a"])
+    assert frame["a"].tolist() == ["1", "2"]
+    assert cut["reason"].tolist() == ["fewer cells than the header"]
+
+
 def test_rows_of_another_length_are_listed_and_others_keep_their_number(tmp_path):
     path = write(tmp_path, b"a,b\n1,x\n2,y,EXTRA\n3\n4,z\n5,w,v\n6,q\n")
     frame, cut = read(path, ["a"])

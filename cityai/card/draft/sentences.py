@@ -331,6 +331,17 @@ def describe_scope(spec: AskedSpec) -> tuple[str, ...]:
                 f"{', '.join(map(str, values))}."
             )
         )
+    for column, values in data.without.items():
+        said.append(
+            say(
+                f"Rows with one of these values of {column} are out of scope: "
+                f"{', '.join(map(str, values))}."
+            )
+        )
+    if data.source.suppressed:
+        said.append(
+            say("An amount that its owner hides counts as unknown, and so does a sum with one.")
+        )
     if data.unpivot:
         said.append(say("One column per entity was turned into one row per entity."))
     if data.key:

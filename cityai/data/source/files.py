@@ -82,7 +82,7 @@ def _list_cut_rows(engine: Any, path: Path) -> pd.DataFrame:
         "ORDER BY line"
     ).fetchall()
     for row, kind, text in found:
-        if kind in _LOST or "\n" in text.rstrip("\n"):
+        if kind in _LOST or "\n" in text.strip("\n"):
             raise DataError(
                 f"row {row:,} cannot be told from the rows after it ({text[:80]!r})",
                 where=str(path),

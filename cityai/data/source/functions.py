@@ -18,6 +18,11 @@ def parse_zoned(text: str, pattern: str) -> dt.Timestamp("UTC"):  # type: ignore
     """Read a moment with an offset by a strptime pattern; NULL when it does not fit."""
 
 
+@ibis.udf.scalar.builtin(name="make_timestamp")  # type: ignore[untyped-decorator]
+def read_epoch(microseconds: int) -> dt.timestamp:
+    """Return the moment of so many microseconds after 1970, in UTC."""
+
+
 @ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
 def to_local(zone: str, moment: dt.Timestamp("UTC")) -> dt.timestamp:  # type: ignore
     """Turn an absolute moment into the wall clock of a zone."""

@@ -64,7 +64,7 @@ def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder(source.encoding)()
     # ASCII is the same in UTF-8 and Latin-1, so only other encodings and CR need a copy.
-    is_plain = source.encoding == "utf-8"
+    is_plain = source.encoding == "utf-8" and not source.skip
     seen = line_ends = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -108,7 +108,7 @@ def _wrong_encoding(path: Path, source: SourceSpec, line: int) -> DataError:
     return DataError(
         f"the text is not in {source.encoding}",
         where=f"{path}, line {line:,}",
-        next_step="set `encoding` of the source (utf-8, latin-1 or utf-16)",
+        next_step="set `encoding` of the source (utf-8, cp1252, latin-1 or utf-16)",
     )
 
 
@@ -119,6 +119,8 @@ def _write_copy(path: Path, source: SourceSpec, copy: Path) -> Path:
         path.open("r", encoding=encoding, newline=None) as read,
         copy.open("w", encoding="utf-8", newline="\n") as write,
     ):
+        for _ in range(source.skip):
+            read.readline()
         while text := read.read(_CHUNK):
             write.write(text)
     return copy

@@ -1,0 +1,205 @@
+"""How dates are written: every reading of a column that its cells allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.data.contract import EPOCHS
+from cityai.data.conversion import ISO_DATE, ISO_MOMENT
+
+_FEW: Final = 0.005
+_SINGLE: Final = 3
+"""Cells that may be something else, such as a total below a short table."""
+_MONTH: Final = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_DAY: Final = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun)"
+_CLOCK: Final = re.compile(
+    r"(.*?)([T ])\d{1,2}:\d{2}(:\d{2})?(\.\d{1,6})?( ?)([AaPp][Mm])?( ?)(Z|[+-]\d{2}(?::?\d{2})?)?"
+)
+_NAMED: Final = ("%B", "%b")
+_NUMBERS: Final = (
+    (r"\d{4}([-/.])\d{1,2}\1\d{1,2}", ("%Y{0}%m{0}%d",)),
+    (r"\d{1,2}([-/.])\d{1,2}\1\d{4}", ("%m{0}%d{0}%Y", "%d{0}%m{0}%Y")),
+    (r"\d{1,2}([-/.])\d{1,2}\1\d{2}", ("%m{0}%d{0}%y", "%d{0}%m{0}%y", "%y{0}%m{0}%d")),
+    (r"(?:19|20)\d{6}", ("%Y%m%d",)),
+    (r"\d{4}([-/.])\d{1,2}", ("%Y{0}%m",)),
+    (r"\d{1,2}([-/.])\d{4}", ("%m{0}%Y",)),
+    (r"(?:19|20)\d{4}", ("%Y%m",)),
+    (r"\d{4}M\d{1,2}", ("%YM%m",)),
+)
+_NAMES: Final = (
+    (rf"\d{{1,2}}([ -]){_MONTH}\1\d{{4}}", "%d{0}MON{0}%Y"),
+    (rf"\d{{1,2}}([ -]){_MONTH}\1\d{{2}}", "%d{0}MON{0}%y"),
+    (rf"{_MONTH} \d{{1,2}}, \d{{4}}", "MON %d, %Y"),
+    (rf"{_MONTH} \d{{1,2}} \d{{4}}", "MON %d %Y"),
+    (rf"{_MONTH}([ -])\d{{4}}", "MON{0}%Y"),
+    (rf"\d{{4}}([ -]){_MONTH}", "%Y{0}MON"),
+    (rf"{_MONTH}([ -])\d{{2}}", "MON{0}%y"),
+    (rf"\d{{2}}([ -]){_MONTH}", "%y{0}MON"),
+)
+_OTHERS: Final = {
+    r"\d{4}[- ]?Q[1-4]|Q[1-4][- /]?\d{4}|[1-4][TQ][- /]?\d{4}": "quarters; the periods are days, "
+    "weeks and months",
+    r"\d{4}-?W\d{1,2}": "numbered weeks; write the Monday of each as 2025-03-31",
+    r"(?:19|20)\d{2}": "years; the periods are days, weeks and months",
+    rf"{_MONTH}": "months without a year; write 2025-03",
+    r"\d{1,2}[ .-]+(?:de )?[^\W\d]{3,}\.?(?: de)?[ -]+\d{2,4}": "months in words that are not "
+    "English; write 2025-03-31",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read the dates of a column.
+
+    Attributes
+    ----------
+    format : str
+        strptime pattern, `epoch_ms` or `epoch_s`; empty for ISO 8601.
+    type : str
+        date or datetime.
+    """
+
+    format: str
+    type: str
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the century is written too."""
+        return "%y" not in self.format
+
+
+def read_dates(values: pd.Series, times: npt.NDArray[Any], is_named: bool) -> tuple[Reading, ...]:
+    """Return every way in which texts can be dates; none when they are something else.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Different filled cells.
+    times : numpy.ndarray
+        How often each stands there.
+    is_named : bool
+        Whether the column's name is that of a moment, so that its whole numbers may count seconds.
+    """
+    if values.empty:
+        return ()
+    for kind, pattern in (("date", ISO_DATE), ("datetime", ISO_MOMENT)):
+        if _fit(values.str.fullmatch(pattern), times):
+            return (Reading("", kind),) if _fit(parse(values, "").notna(), times) else ()
+    epoch = _read_epoch(values, times, is_named)
+    if epoch:
+        return epoch
+    dates, clock = _cut_clock(values, times)
+    found: dict[str, float] = {}
+    for pattern in _list_formats(dates, times):
+        is_read = parse(values, pattern + clock).notna()
+        if _fit(is_read, times):
+            found[pattern + clock] = _share(is_read, times)
+    # One day above 12 tells the order of all.
+    best = [pattern for pattern, share in found.items() if share == max(found.values())]
+    kind = "datetime" if clock else "date"
+    if clock and "%z" not in clock and best:
+        moments = parse(values, best[0]).dropna()
+        kind = "date" if (moments == moments.dt.normalize()).all() else kind
+    return tuple(Reading(pattern, kind) for pattern in best)
+
+
+def parse(values: pd.Series, pattern: str, zone: str = "UTC") -> pd.Series:
+    """Read texts as moments of a zone's clock; what does not fit is missing."""
+    if pattern in EPOCHS:
+        numbers = pd.to_numeric(values, errors="coerce") * (EPOCHS[pattern] / 1_000_000)
+        moments = pd.to_datetime(numbers, unit="s", errors="coerce", utc=True)
+    elif pattern and "%z" not in pattern:
+        return pd.to_datetime(values, format=pattern, errors="coerce")
+    elif pattern:
+        moments = pd.to_datetime(values, format=pattern, errors="coerce", utc=True)
+    else:
+        moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+        zoned = values.str.contains(r":\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$", na=False)
+        local = moments.dt.tz_convert(zone).dt.tz_localize(None)
+        return pd.Series(local.where(zoned, moments.dt.tz_localize(None)))
+    return pd.Series(moments.dt.tz_convert(zone).dt.tz_localize(None))
+
+
+def name_other(values: pd.Series, times: npt.NDArray[Any]) -> str:
+    """Say what texts are that speak of time and cannot be read as dates; empty otherwise."""
+    for pattern, words in _OTHERS.items():
+        if len(values) and _share(values.str.fullmatch(pattern, flags=re.I), times) >= 0.9:
+            return words
+    return ""
+
+
+def _list_formats(dates: pd.Series, times: npt.NDArray[Any]) -> Iterator[str]:
+    for shape, patterns in _NUMBERS:
+        if _fit(dates.str.fullmatch(shape), times):
+            yield from _fill(dates, shape, patterns)
+    prefix = dates.str.extract(rf"^({_DAY})(,? )", flags=re.I)
+    named = _fit(prefix[0].notna(), times)
+    rest = dates.str.replace(rf"^{_DAY},? ", "", regex=True, flags=re.I) if named else dates
+    for shape, pattern in _NAMES:
+        if _fit(rest.str.fullmatch(shape, flags=re.I), times):
+            first = ""
+            if named:
+                first = "%A" if prefix[0].str.len().max() > 3 else "%a"
+                first += str(prefix[1].mode()[0])
+            written = [first + pattern.replace("MON", month) for month in _NAMED]
+            # Full names and short ones are never both right, but for May.
+            yield from list(_fill(rest, shape, tuple(written)))[
+                : 1 if rest.str.fullmatch(r".*\bmay\b.*", flags=re.I).all() else 2
+            ]
+
+
+def _fill(dates: pd.Series, shape: str, patterns: tuple[str, ...]) -> Iterator[str]:
+    marks = dates.str.extract(shape, flags=re.I)[0].dropna() if "(" + "[" in shape else None
+    mark = "" if marks is None else str(marks.mode()[0])
+    yield from (pattern.format(mark) for pattern in patterns)
+
+
+def _cut_clock(values: pd.Series, times: npt.NDArray[Any]) -> tuple[pd.Series, str]:
+    """Return the dates without the time of day, and its pattern: the one that most cells have."""
+    parts = values.str.extract(f"^{_CLOCK.pattern}$")
+    has = parts[1].notna()
+    if not _fit(has, times):
+        return values, ""
+
+    def usual(name: int) -> bool:
+        return _share(parts[name].notna() & (parts[name] != ""), times) > 0.5
+
+    mark = str(parts[1].mode()[0])
+    clock = mark + ("%I" if usual(5) else "%H") + ":%M" + (":%S" if usual(2) else "")
+    clock += ".%f" if usual(3) else ""
+    clock += (" " if usual(4) else "") + "%p" if usual(5) else ""
+    if usual(7):
+        gap = usual(6) or (usual(4) and not usual(5))
+        clock += " %z" if gap else "%z"
+    return parts[0].fillna(""), clock
+
+
+def _read_epoch(values: pd.Series, times: npt.NDArray[Any], is_named: bool) -> tuple[Reading, ...]:
+    """Whole numbers that count from 1970, in the years 2000 to 2039."""
+    for pattern, digits in (("epoch_ms", 1_000), ("epoch_s", 1)):
+        if not is_named or not _fit(values.str.fullmatch(r"\d{9,13}"), times):
+            continue
+        seconds = pd.to_numeric(values, errors="coerce") / digits
+        if _fit(seconds.between(946_684_800, 2_208_988_800), times):
+            return (Reading(pattern, "datetime"),)
+    return ()
+
+
+def _fit(fits: pd.Series, times: npt.NDArray[Any]) -> bool:
+    """Whether almost all cells fit: but for a few of many, or for single ones."""
+    total = int(times.sum())
+    others = round(total * (1 - _share(fits, times)))
+    return others <= max(_FEW * total, min(_SINGLE, total // 20))
+
+
+def _share(fits: pd.Series, times: npt.NDArray[Any]) -> float:
+    return float(times[fits.fillna(False).to_numpy(bool)].sum() / max(times.sum(), 1))

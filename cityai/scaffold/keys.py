@@ -1,0 +1,112 @@
+"""What names a row: its key; and codes that lost their leading zeros."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cityai.errors import DataError, suggest_name
+from cityai.scaffold.columns import Seen
+from cityai.scaffold.grain import Grain
+
+_UNIQUE = 0.999
+_OFTEN = 0.5
+_AGREE = 0.95
+
+
+def check_key(seen: Seen, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the key that a person names, and how often it comes again.
+
+    Raises
+    ------
+    DataError
+        When there is no such column.
+    """
+    for name in names:
+        if name not in seen.columns or (seen.months and name == "month"):
+            raise DataError(
+                f"--key: there is no column {name[:60]!a}",
+                where=str(seen.path),
+                expected=suggest_name(name, seen.columns),
+            )
+    again = int(seen.frame.duplicated(list(names)).sum())
+    return names, _tell_again(seen, again)
+
+
+def choose_key(
+    seen: Seen, time: str, grain: Grain, *, is_none: bool
+) -> tuple[tuple[str, ...], str]:
+    """Return the columns that name a row, and what speaks for them.
+
+    Raises
+    ------
+    DataError
+        When a number that should name a row comes again with the same moment: each of its rows
+        may be counted, or one.
+    """
+    if is_none:
+        return (), "as you said: repeated rows are not found"
+    if grain.is_panel:
+        if not grain.key:
+            return (), "the hour that comes twice has the same name, so repeats are not found"
+        return grain.key, "together they name a row" if len(grain.key) > 1 else "it names a row"
+    whole = [c for c in seen.columns.values() if not c.missing and c.type in ("text", "integer")]
+    # A few repeated numbers are the very thing that a key finds.
+    unique = [c.name for c in whole if c.distinct >= _UNIQUE * len(seen.frame)]
+    named = [n for n in unique if _is_named(n)]
+    for name in (named or unique)[:1]:
+        return (name,), _tell_again(seen, len(seen.frame) - seen.columns[name].distinct)
+    for column in whole:
+        # In a part of a table only some of the rows of one number are seen.
+        if not _is_named(column.name) or column.distinct < _OFTEN * len(seen.frame):
+            continue
+        moments = seen.frame.groupby(column.name)[time].nunique()
+        again = seen.frame[column.name].value_counts().loc[lambda n: n > 1].index
+        if len(again) and (moments[again] <= 1).mean() >= _AGREE:
+            raise DataError(
+                f"'{column.name}' comes again with the same '{time}': {column.distinct:,} "
+                f"different in {len(seen.frame):,} rows, as when a request is written again each "
+                "time that its status changes",
+                where=str(seen.path),
+                expected="whether a request counts once, or each of its rows",
+                next_step=f"--key {column.name} counts one row of each ({column.distinct:,}); "
+                f"--key none counts every row ({len(seen.frame):,})",
+            )
+    return (), "no column names a row, so repeated rows are not found"
+
+
+def choose_width(seen: Seen, grain: Grain, wished: int | None) -> int:
+    """Return the digits to which the codes of the place are filled up with leading zeros.
+
+    Raises
+    ------
+    DataError
+        When some codes lost their zeros (2118 beside 02118) and nobody said whether they are one.
+    """
+    if wished is not None or not grain.entity or grain.spread:
+        return wished or 0
+    values = seen.frame[grain.entity].dropna().astype("str").value_counts()
+    codes = pd.Series(values.index, dtype="str")
+    padded = codes[codes.str.fullmatch(r"0\d+")]
+    width = int(padded.str.len().max()) if len(padded) else 0
+    short = codes[codes.str.fullmatch(r"\d+") & (codes.str.len() < width)]
+    twice = short[short.str.zfill(width).isin(padded)]
+    if not len(twice):
+        return 0
+    one = str(twice.iloc[0])
+    raise DataError(
+        f"'{grain.entity}' holds {one} ({int(values[one]):,} rows) beside {one.zfill(width)} "
+        f"({int(values[one.zfill(width)]):,} rows): {len(twice)} codes seem to have lost zeros",
+        where=str(seen.path),
+        expected="whether the two are one place",
+        next_step=f"--width {width} joins them; --width 0 leaves them apart",
+    )
+
+
+def _is_named(name: str) -> bool:
+    return any(word in name.lower() for word in ("id", "key", "num", "nr", "_no", "uuid"))
+
+
+def _tell_again(seen: Seen, again: int) -> str:
+    if not again:
+        return "no two rows share it"
+    return f"{again:,} rows repeat it, and will be rejected: one row of each is counted"

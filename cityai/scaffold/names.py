@@ -1,0 +1,104 @@
+"""What the names of columns say of what they hold, in the languages of the cards and German."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+
+def _read(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+AREAS: Final = (
+    "neigh", "district", "ward", "area", "zone", "barrio", "bairro", "quartier", "arrond",
+    "borough", "community", "zip", "postal", "tract", "precinct", "region", "comuna", "dist",
+    "program", "site", "station", "facility", "distrito", "account", "bezirk", "stadtteil",
+    "shelter", "colonia", "secteur", "setor", "sector", "beat", "division", "plz", "cep",
+)  # fmt: skip
+_AMOUNTS: Final = _read(
+    """count counts total totals tons tonnes tonnen toneladas kg people persons users calls appels
+    llamadas chamadas value amount amounts number numbers num anzahl menge cantidad quantidade
+    qtd nombre casos cases requests solicitudes visits visitas incidents incidentes evictions
+    filings occupancy census volume trips passengers beds patients weight peso importe valor
+    montant betrag cost costs usd eur permits complaints reports"""
+)
+_INSIDE: Final = ("tons", "tonnes", "people", "amount", "total", "visits", "calls")
+_CODES: Final = _read(
+    """id ids key code codes codigo lat latitude latitud lon lng long longitude longitud x y coord
+    coords coordinate coordinates easting northing xcoord ycoord zip zipcode postal postcode plz
+    cep phone fips geoid tract block bbl bin objectid oid fid uid guid year ano año annee année
+    jahr fy version lot parcel ward precinct council district beat"""
+)
+_LAST: Final = _read("id ids key code codes no nr num number numero número numéro")
+_TIMES: Final = _read(
+    """year month day hour week weekday quarter ano año mes mês dia día annee année mois jour jahr
+    monat tag woche stunde hora minute dow"""
+)
+_MOMENTS: Final = (
+    "date", "time", "created", "opened", "closed", "updated", "moment", "timestamp", "fecha",
+    "data", "datum", "zeit", "hora", "received", "day", "period", "stamp", "_at", "_on", "_dt",
+)  # fmt: skip
+_LATER: Final = (
+    "updat", "modif", "edit", "clos", "resol", "complet", "last", "finish", "status", "due",
+    "expir", "actual", "cierre", "fecham", "ferm", "end", "extract", "refresh", "export", "loaded",
+)  # fmt: skip
+_OF_PEOPLE: Final = ("birth", "dob", "nacim", "nasc", "naiss", "geburt", "built", "install")
+TOTALS: Final = _read(
+    """total totals citywide city-wide all overall sum gesamt insgesamt summe todos todas todo
+    ensemble tous geral total_general grand_total"""
+)
+
+
+def is_area(name: str) -> bool:
+    """Whether a name is that of a place."""
+    return any(word in name.lower() for word in AREAS)
+
+
+def is_amount(name: str) -> bool:
+    """Whether a name is that of an amount."""
+    words = _split(name)
+    if len(words) == 1:
+        return words[0] in _AMOUNTS or any(word in words[0] for word in _INSIDE)
+    return bool(words) and words[-1] not in _LAST and not _AMOUNTS.isdisjoint(words)
+
+
+def is_code(name: str) -> bool:
+    """Whether a name is that of numbers that name something, or lie on a map: never added up."""
+    words = _split(name)
+    if len(words) > 1 and words[-1] in _LAST:
+        return True
+    return not _CODES.isdisjoint(words) and not is_amount(name)
+
+
+def is_part_of_time(name: str) -> bool:
+    """Whether a name is that of a part of a date, such as its month."""
+    words = _split(name)
+    return bool(words) and {*words} <= _TIMES
+
+
+def is_moment(name: str) -> bool:
+    """Whether a name is that of a moment."""
+    return any(word in name.lower() for word in _MOMENTS)
+
+
+def is_later(name: str) -> bool:
+    """Whether a moment's name says that it moves, or lies after what happened."""
+    return any(word in name.lower() for word in _LATER)
+
+
+def is_of_people(name: str) -> bool:
+    """Whether a date's name is that of a birth or a building, not of what happened."""
+    return any(word in name.lower() for word in _OF_PEOPLE)
+
+
+def is_total(value: str) -> bool:
+    """Whether a text stands for the sum of all places."""
+    text = value.strip().lower()
+    words = re.split(r"[^\w-]+", text)
+    return text in TOTALS or not {"total", "citywide", "gesamt", "insgesamt"}.isdisjoint(words)
+
+
+def _split(name: str) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return [word for word in re.split(r"[^\w]+|_+|(?<=\D)(?=\d)", spaced.lower()) if word]

@@ -1,0 +1,205 @@
+"""How numbers are written: marks, texts beside them, and texts that stand for none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+_MISSING: Final = frozenset(
+    ["n/a", "na", "n.a.", "nan", "null", "none", "nil", "-", "--", "---", ".", "..", "?", "#n/a",
+     "missing", "unknown", "not available", "no data", "n/d", "nd", "n.d.", "s/d", "k.a.", "nv"]
+)  # fmt: skip
+_HIDDEN: Final = re.compile(
+    r"[<≤] ?\d+|\*+|\(?[sxcz]\)?|\[[cxz]\]|suppressed|redacted|masked|\d ?- ?\d|#+"
+    r"|(fewer|less) than \w+|menos de \d+|moins de \d+|unter \d+",
+    re.IGNORECASE,
+)
+_SIGNS: Final = r"R\$|US\$|CA\$|C\$|A\$|MX\$|[$€£¥]|USD|EUR|GBP|CAD|BRL|MXN|CHF|kr|tons|t|kg|lbs|%"
+_BESIDE: Final = re.compile(
+    rf"^[+-]?({_SIGNS})\s*(?=[\d.,+-])|(?<=[\d.,])\s*({_SIGNS})$", re.IGNORECASE
+)
+_READINGS: Final = (
+    (".", ""),
+    (",", ""),
+    (".", ","),
+    (",", "."),
+    (",", " "),
+    (".", " "),
+    (".", "'"),
+)
+_LEAST: Final = 0.4
+"""Share of filled cells with a number, for a column of numbers."""
+_MOST_TEXTS: Final = 12
+_FEW_STRANGE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    readings : tuple of (str, str)
+        Decimal mark and mark between thousands: every pair that fits. One of plain whole numbers
+        has ('.', '') alone.
+    beside, missing, suppressed : tuple of str
+        As in `SourceSpec`.
+    strange : tuple of str
+        Other texts among the numbers.
+    is_whole : bool
+        Whether all are whole numbers.
+    """
+
+    readings: tuple[tuple[str, str], ...]
+    beside: tuple[str, ...]
+    missing: tuple[str, ...]
+    suppressed: tuple[str, ...]
+    strange: tuple[str, ...]
+    is_whole: bool
+
+    @property
+    def is_percent(self) -> bool:
+        """Whether they are percentages, which do not add up."""
+        return "%" in self.beside
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """What the specification must say of them, without what goes without saying."""
+        decimal, thousands = self.readings[0]
+        found: dict[str, Any] = {"decimal": decimal} if decimal != "." else {}
+        found |= {"thousands": thousands} if thousands else {}
+        found |= {"beside": list(self.beside)} if self.beside else {}
+        found |= {"missing": ["", *self.missing]} if self.missing else {}
+        return found | ({"suppressed": list(self.suppressed)} if self.suppressed else {})
+
+    def tell(self) -> str:
+        """Say how they are written, where it is not plain."""
+        decimal, thousands = self.readings[0]
+        parts = [f"decimal mark {decimal!r}"] if decimal != "." else []
+        parts += [f"{thousands!r} between thousands"] if thousands else []
+        parts += [f"with {', '.join(self.beside)}"] if self.beside else []
+        parts += [f"{', '.join(self.missing)} for missing"] if self.missing else []
+        parts += (
+            [f"{', '.join(self.suppressed)} for hidden amounts, which are unknown, not 0"]
+            if self.suppressed
+            else []
+        )
+        return ", ".join(parts)
+
+
+def read_numbers(
+    values: pd.Series,
+    times: npt.NDArray[Any],
+    delimiter: str,
+    decimal: str,
+    thousands: str | None,
+) -> Written | None:
+    """Tell how the numbers of a column are written; None when it does not hold numbers.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Different filled cells, without outer blanks.
+    times : numpy.ndarray
+        How often each stands there.
+    delimiter : str
+        Separator of the table: with a comma there, one in a cell stands between thousands.
+    decimal, thousands : str
+        What a person said; empty, and None, to look.
+    """
+    beside = values.str.extract(_BESIDE)
+    signs = tuple(sorted({*beside[0].dropna(), *beside[1].dropna()}))
+    bare = values.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
+    numeric = bare.str.fullmatch(r"[+-]?[\d.,' \u00a0\u2009\u202f]*\d(?:[.,]|[eE][+-]?\d+)?")
+    is_hidden = values.str.fullmatch(_HIDDEN) & ~numeric
+    is_missing = values.str.lower().isin(_MISSING) & ~numeric
+    strange = ~(numeric | is_hidden | is_missing)
+    total = max(times.sum(), 1)
+    texts = is_hidden | is_missing | strange
+    if (
+        times[numeric.to_numpy(bool)].sum() < _LEAST * total
+        or texts.sum() > _MOST_TEXTS
+        or times[strange.to_numpy(bool)].sum() > _FEW_STRANGE * total
+    ):
+        return None
+    cells = bare[numeric]
+    # A code with a leading zero is a name, not a number.
+    if cells.str.fullmatch(r"0\d+").any():
+        return None
+    readings = tuple(
+        pair
+        for pair in _READINGS
+        if (not decimal or pair[0] == decimal)
+        and (thousands is None or pair[1] == thousands)
+        and _fits(cells, *pair)
+    )
+    if not readings:
+        return None
+    readings = _weigh(cells, readings, delimiter)
+    numbers = read_cells(cells, *readings[0])
+    return Written(
+        readings,
+        signs,
+        tuple(sorted(values[is_missing])),
+        tuple(sorted(values[is_hidden])),
+        tuple(sorted(values[strange])),
+        bool((numbers == np.floor(numbers)).all())
+        and not cells.str.contains(re.escape(readings[0][0])).any(),
+    )
+
+
+def read_column(cells: pd.Series, written: Written) -> pd.Series:
+    """Return a column of texts as numbers, NaN where it holds none."""
+    bare = cells.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
+    return read_cells(bare, *written.readings[0])
+
+
+def read_cells(cells: pd.Series, decimal: str, thousands: str) -> pd.Series:
+    """Return texts as numbers by their marks, NaN where they are none."""
+    plain = cells.str.replace(_mark(thousands), "", regex=True) if thousands else cells
+    return pd.to_numeric(plain.str.replace(",", ".") if decimal == "," else plain, errors="coerce")
+
+
+def _mark(thousands: str) -> str:
+    return "[ \u00a0\u2009\u202f]" if thousands == " " else re.escape(thousands)
+
+
+def _fits(cells: pd.Series, decimal: str, thousands: str) -> bool:
+    end = rf"(?:{re.escape(decimal)}\d*)?(?:[eE][+-]?\d+)?"
+    plain = rf"[+-]?(?:\d+{end}|{re.escape(decimal)}\d+)"
+    if not thousands:
+        return bool(cells.str.fullmatch(plain).all())
+    grouped = rf"[+-]?\d{{1,3}}(?:{_mark(thousands)}\d{{3}})+{end}"
+    is_grouped = cells.str.fullmatch(grouped)
+    if not is_grouped.any() or not (is_grouped | cells.str.fullmatch(plain)).all():
+        return False
+    # Whoever writes 1,234 writes no 1234 beside it.
+    return not cells[~is_grouped].str.fullmatch(r"[+-]?\d{4,}.*").any()
+
+
+def _weigh(
+    cells: pd.Series, readings: tuple[tuple[str, str], ...], delimiter: str
+) -> tuple[tuple[str, str], ...]:
+    """Leave out readings that the cells speak against: both marks of 1,179 are thought of."""
+    if (".", "") in readings and not cells.str.contains("[.,]").any():
+        return ((".", ""),)
+    marked = cells[cells.str.contains(r"[.,]")]
+    for mark, other in (".,", ",."):
+        as_decimal, as_thousands = (mark, ""), (other, mark)
+        if not {as_decimal, as_thousands} <= {*readings}:
+            continue
+        if marked.str.fullmatch(rf"[+-]?0?{re.escape(mark)}\d+").any():
+            return (as_decimal,)
+        # Decimals that keep their zeros are as many in every cell, so no whole number is plain.
+        if marked.str.endswith("0").any() and len(marked) < len(cells):
+            return (as_thousands,)
+        if delimiter == ",":
+            return (as_decimal,) if mark == "." else (as_thousands,)
+    first = read_cells(cells, *readings[0])
+    others = [pair for pair in readings[1:] if not read_cells(cells, *pair).equals(first)]
+    return (readings[0], *others)

@@ -1,0 +1,63 @@
+"""What a run counts of a table, by the very reading that a run uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from cityai.data.rejects import tell_rejects
+from cityai.data.snapshot import read_snapshot
+from cityai.scaffold.columns import Seen
+from cityai.scaffold.understood import Understood
+from cityai.spec.city import CitySpec
+from cityai.spec.load import Project
+from cityai.spec.project import ProjectSpec
+
+_NOWHERE = {
+    "name": "City",
+    "country": "US",
+    "time_zone": "UTC",
+    "contact": {"unit": "-", "email": "data@city.example"},
+}
+
+
+def recount(
+    seen: Seen, found: Understood, spec: dict[str, Any], city: CitySpec | None
+) -> tuple[tuple[str, str, str], ...]:
+    """Count the table as a run does, and tell what was counted and what was not.
+
+    Raises
+    ------
+    DataError
+        When most rows cannot be read as proposed.
+    TimeError
+        When the table holds no complete period.
+    """
+    read = ProjectSpec.model_validate(
+        {**spec, "name": "look", "city": (city or CitySpec.model_validate(_NOWHERE)).model_dump()}
+    )
+    snapshot = read_snapshot(Project(read, seen.path.parent, seen.path.parent, ""))
+    cells, counts, periods = snapshot.cells, snapshot.counts, snapshot.periods
+    end = periods.start(periods.count) - pd.Timedelta(days=1)
+    unknown = int(cells["value"].isna().sum())
+    entity = read.question.entity
+    many = f"{cells['entity_id'].nunique():,} {entity.label_plural}"
+    told = [
+        (
+            "total",
+            f"{cells['value'].sum():,.12g} {read.question.unit}",
+            f"{counts.accepted:,} of {counts.read:,} rows, in {periods.count:,} {found.period}s "
+            f"from {periods.first:%Y-%m-%d} to {end:%Y-%m-%d}, "
+            f"{many if found.grain.places else 'one series'}; a run counts the same"
+            + (f"; {unknown:,} amounts are unknown" if unknown else ""),
+        )
+    ]
+    if counts.out_of_scope:
+        why = ["totals among the places"] * bool(found.grain.totals)
+        why += ["outside `since` and `until`"] * any(found.ends)
+        if sum(total.rows for total in found.grain.totals) < counts.out_of_scope and not found.far:
+            why.append(f"after the last whole {found.period}")
+        told.append(("left out", f"{counts.out_of_scope:,} rows", ", or ".join(why)))
+    told += [("rejected", f"{n:,} rows", why) for n, why in tell_rejects(snapshot.rejects)]
+    return tuple(told)
