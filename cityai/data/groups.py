@@ -148,7 +148,10 @@ def build_membership(
     else:
         table = _need_areas(areas, where)
         place = _find_places(latest, entities, table, where)
-        if dimension.shares is not None:
+        if dimension.area_column is not None:
+            kind = "hard"
+            of_area = _read_categories(dimension.area_column, table, where)
+        elif dimension.shares is not None:
             kind = "soft"
             of_area = share_residents(dimension, table, where)
         else:
@@ -156,6 +159,7 @@ def build_membership(
             of_area, cuts = _cut_bands(dimension, table, place, where)
         weights = _spread_areas(of_area, place)
         residents = _count_residents(of_area, table)
+        weights, residents = join_smaller(dimension, weights, residents)
     if dimension.population is not None:
         residents = {_clean_label(g) or NOT_RECORDED: n for g, n in dimension.population.items()}
     if dimension.cuts is not None:
@@ -284,6 +288,19 @@ def _mark_groups(labels: pd.Series) -> pd.DataFrame:
     matrix = np.zeros((len(cleaned), len(groups)))
     matrix[np.arange(len(cleaned)), [code[v or NOT_RECORDED] for v in cleaned]] = 1.0
     return pd.DataFrame(matrix, index=labels.index, columns=groups)
+
+
+def _read_categories(column: str, areas: pd.DataFrame, where: str) -> pd.DataFrame:
+    if column not in areas:
+        known = [str(name) for name in areas]
+        raise SpecError(
+            f"the area table has no column '{column}'",
+            where=f"{where}.area_column",
+            expected=suggest_name(column, known),
+        )
+    labels = areas[column].astype(object)
+    _check_number(labels, column, where)
+    return _mark_groups(labels)
 
 
 def _cut_bands(

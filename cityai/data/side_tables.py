@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +72,13 @@ def read_areas(project: Project[AskedSpec] | AuditOrder, areas: AreasSpec) -> Si
     """
     path = project.find_path(areas.path)
     try:
-        return _read_areas(project, areas, path)
+        first = _read_areas(project, areas, path)
+        for more in areas.more:
+            path = project.find_path(more.path)
+            added = _read_areas(project, AreasSpec(**more.model_dump()), path)
+            first = _add_areas(first, added, path)
+        table = first.table.set_axis(_write_ids(first.table.index, areas, path), axis=0)
+        return replace(first, table=table.rename_axis(AREA).sort_index())
     except DataError as error:
         raise DataError(
             f"the area table: {error.what}",
@@ -117,11 +124,37 @@ def _read_areas(
             POPULATION: _read_population(table, areas, str(path)),
         }
     )
-    table.index = pd.Index(_write_ids(ids.astype("str"), areas, path), name=AREA)
-    return SideTable(table.sort_index(), len(table), 0, list_none(), digest)
+    table.index = pd.Index(ids.astype("str"), name=AREA)
+    return SideTable(table, len(table), 0, list_none(), digest)
 
 
-def _write_ids(ids: pd.Series, areas: AreasSpec, path: Path) -> list[str]:
+def _add_areas(first: SideTable, more: SideTable, path: Path) -> SideTable:
+    """Add the columns of another table about the same areas."""
+    known = more.table.index.intersection(first.table.index)
+    again = more.table.columns.intersection(first.table.columns)
+    added = more.table.drop(columns=again)
+    earlier, later = first.table.loc[known], more.table.loc[known]
+    own = again.drop([AREA_NAME, POPULATION])
+    both = [str(c) for c in own if not earlier[c].equals(later[c])]
+    if both or known.empty:
+        raise DataError(
+            f"the column '{both[0]}' is in an earlier table too, and holds something else there"
+            if both
+            else "none of its areas is in the first table",
+            where=str(path),
+            expected="columns of its own, and the ids of the first table",
+            next_step="rename the column, or correct `key` under `more`",
+        )
+    return SideTable(
+        first.table.join(added),
+        first.read + more.read,
+        0,
+        list_none(),
+        hashlib.sha256(f"{first.digest} {more.digest}".encode()).hexdigest(),
+    )
+
+
+def _write_ids(ids: pd.Index, areas: AreasSpec, path: Path) -> list[str]:
     """Return the ids as the city's data write them."""
     known = set(ids)
     for name in areas.written:

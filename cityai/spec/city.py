@@ -25,6 +25,15 @@ class BoundariesSpec(SpecRecord):
     """Property of each feature that holds the area's id."""
 
 
+class MoreAreasSpec(SpecRecord):
+    """Another table about the same areas."""
+
+    path: Text
+    """CSV or Parquet file with one row per area."""
+    key: Text
+    """Column with the area's id, written as in the first table."""
+
+
 class AreasSpec(SpecRecord):
     """A table of the city's areas with what is known about their residents."""
 
@@ -40,6 +49,9 @@ class AreasSpec(SpecRecord):
     """Publisher, table and year, for the card."""
     written: dict[str, Text] = Field(default_factory=dict)
     """How projects' data write an id, where they write it otherwise: `{Bronx: BRONX}`."""
+    more: tuple[MoreAreasSpec, ...] = ()
+    """More tables about the same areas, by the same ids: their columns are added to this one's. An
+    area that one of them lacks has nothing in its columns."""
     boundaries: BoundariesSpec | None = None
     """Outlines of the areas, for maps."""
 

@@ -114,7 +114,8 @@ def _check_order(spec: AuditFileSpec, document: Document, workspace: Path) -> No
             expected=suggest_name(areas, spec.city.areas),
         )
     for name, dimension in spec.audit.dimensions.items():
-        if (dimension.shares or dimension.bands or dimension.attribute == "area") and not areas:
+        by_area = dimension.shares or dimension.bands or dimension.area_column
+        if (by_area or dimension.attribute == "area") and not areas:
             raise SpecError(
                 f"the audit's dimension '{name}' needs an area table",
                 where=document.locate(("audit", "dimensions", name)),

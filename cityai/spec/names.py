@@ -67,7 +67,7 @@ def check_names(spec: AskedSpec, document: Document, file: Path) -> None:
                 where=document.locate(("audit", "dimensions", name, "attribute")),
                 expected=suggest_name(attribute, known),
             )
-        if (dimension.shares or dimension.bands) and areas is None:
+        if (dimension.shares or dimension.bands or dimension.area_column) and areas is None:
             raise SpecError(
                 f"the audit's dimension '{name}' needs an area table",
                 where=document.locate(("audit", "dimensions", name)),

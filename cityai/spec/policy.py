@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cityai.spec.record import Share, Slug, SpecRecord
+
+RATIOS: Final = frozenset(
+    [
+        "calibration",
+        "brier",
+        "mean_score",
+        "mase",
+        "selection_for_need",
+        "exposure_for_need",
+        "inspected_more",
+    ]
+)
+"""Audited metrics that are no shares, so a limit above 1 has a meaning."""
+
+
+def _check_limits(limits: dict[str, float]) -> dict[str, float]:
+    for name, limit in limits.items():
+        if limit > 1 and name not in RATIOS and not name.startswith("error_against_"):
+            raise ValueError(
+                f"`{name}: {limit:g}` would be a gap of {100 * limit:,.0f} points; a limit is a "
+                f"share, so write {limit / 100:g} for {limit:g} points"
+            )
+    return limits
+
+
+Limits = Annotated[
+    dict[Slug, Annotated[float, Field(gt=0)]],
+    AfterValidator(_check_limits),
+]
 
 
 class QualityLimits(SpecRecord):
@@ -33,7 +62,7 @@ class PolicySpec(SpecRecord):
     """Groups with fewer people or events are not shown."""
     min_blocks: Annotated[int, Field(ge=3)] = 6
     """Fewer blocks than this give no interval."""
-    limits: dict[Slug, Annotated[float, Field(gt=0)]] = Field(
+    limits: Limits = Field(
         default_factory=lambda: {"under_forecast_share": 0.05, "bias": 0.05, "coverage": 0.05}
     )
     """Largest gap of a group to its reference, by audited metric, as a share."""

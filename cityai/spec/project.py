@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from cityai.spec.city import AreasSpec, CitySpec
 from cityai.spec.mitigation import MitigationSpec
-from cityai.spec.policy import PolicySpec
+from cityai.spec.policy import Limits, PolicySpec
 from cityai.spec.record import ProjectName, Share, Slug, SpecRecord, Text
 from cityai.spec.tables import (
     ColumnSpec,
@@ -181,12 +181,15 @@ class DimensionSpec(SpecRecord):
     """Its name for readers: `Race and ethnicity of residents`."""
     attribute: Text | None = None
     """Hard groups: an attribute of the entity, or `area`, or `entity`."""
+    area_column: Text | None = None
+    """Hard groups: a column of the area table with categories, such as a borough."""
     shares: dict[str, tuple[Text, ...]] | None = None
     """Soft groups: for each, the columns of the area table that add up to its residents."""
     per: Literal["count", "percent", "share"] = "count"
     """What the columns of `shares` hold."""
     largest: Annotated[int, Field(ge=2, le=200)] | None = None
-    """Groups of an `attribute` to tell apart, those of most entities; `rest` names all others."""
+    """Groups of an `attribute` or `area_column` to tell apart, those of most entities; `rest` names
+    all others."""
     rest: Text | None = None
     """Name of the residents in none of `shares`, or of all values but the `largest`."""
     bands: Text | tuple[Text, ...] | None = None
@@ -204,9 +207,11 @@ class DimensionSpec(SpecRecord):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if sum(x is not None for x in (self.attribute, self.shares, self.bands)) != 1:
-            raise ValueError("give one of `attribute`, `shares` or `bands`")
-        if self.largest is not None and (self.attribute is None or self.rest is None):
+        named = self.attribute or self.area_column
+        given = (self.attribute, self.area_column, self.shares, self.bands)
+        if sum(x is not None for x in given) != 1:
+            raise ValueError("give one of `attribute`, `area_column`, `shares` or `bands`")
+        if self.largest is not None and (named is None or self.rest is None):
             raise ValueError("`largest` needs an `attribute`, and `rest` to name the others")
         if self.cuts is None:
             return self
@@ -227,7 +232,7 @@ class AuditSpec(SpecRecord):
     that no small count can be worked out from all tables together."""
     infers: Literal["this city", "others like these"] = "this city"
     """What the intervals are about: this city at other times, or other entities like these."""
-    limits: dict[Slug, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=dict)
     """Limits of this project, in place of the policy's of the same name."""
 
 

@@ -93,7 +93,9 @@ class KnownSpec(SpecRecord):
     column: Text | None = None
     """Column with the moment."""
     lag_days: Annotated[int, Field(ge=0)] | None = None
-    """Days after the event (or after the end of a panel's period)."""
+    """Days after the event (or after the end of a panel's period). A date without a time counts at
+    the end of its day: with 0, what is dated Monday serves a question of Tuesday, with 1 one of
+    Wednesday."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

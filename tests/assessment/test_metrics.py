@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
+from cityai.assessment.answers import ANSWER_METRICS
 from cityai.assessment.metrics import METRICS, build_sums, check_limits, find_metrics
+from cityai.assessment.ranking_audit import LIST_METRICS
 from cityai.assessment.statistics import compute_ratio
 from cityai.errors import SpecError
+from cityai.spec.policy import RATIOS, PolicySpec
 
 BY_NAME = {m.name: m for m in METRICS}
 values = st.floats(0, 1e6, allow_nan=False).map(lambda x: round(x, 3))
@@ -24,6 +28,15 @@ def build_table(y: list[float], p: list[float], **more: list[float]) -> pd.DataF
 def measure(table: pd.DataFrame, name: str, column: str = "y_pred") -> float:
     sums = build_sums(table, column)
     return float(compute_ratio(sums.values.sum(axis=0), sums.names, BY_NAME[name]))
+
+
+def test_a_limit_above_one_has_a_meaning_for_ratios_alone() -> None:
+    metrics = (*METRICS, *ANSWER_METRICS, *LIST_METRICS)
+    ratios = {m.name for m in metrics if m.unit == "ratio"} | {"inspected_more"}
+    assert ratios == RATIOS
+    assert PolicySpec(limits={"calibration": 1.5, "bias": 1}).limits["calibration"] == 1.5
+    with pytest.raises(ValidationError, match="a gap of 150 points"):
+        PolicySpec(limits={"bias": 1.5})
 
 
 def test_by_hand() -> None:

@@ -104,6 +104,11 @@ def test_digest_follows_what_matters(workspace):
         ("  unit: requests", "  unit: tons\n  measure: sum", "needs `value`"),
         ("title: R", "city: tstville\ntitle: R", "does not exist"),
         ("title: R", "use: weekly\ntitle: R", "presets/weekly.yaml does not exist"),
+        (
+            "title: R",
+            "audit: {limits: {selection_rate: 5}}\ntitle: R",
+            r"audit.limits: `selection_rate: 5` would be a gap of 500 points.*write 0.05 for 5",
+        ),
         ("title: R", "policies: x\ntitle: R", "Did you mean 'policy'"),
     ],
 )
