@@ -175,6 +175,7 @@ def _compare(
     }
     if judge.few or not math.isfinite(difference):
         return row
+    digits = int(judge.truth.sum() >= say.FEW_FOR_DECIMALS)
     margin, blocks, block = _find_margin(judge, name, metric, ours, theirs)
     gain = -difference if metric.better == "low" else difference
     status = Status.NOT_ENOUGH
@@ -191,7 +192,7 @@ def _compare(
         "n_blocks": blocks,
         "verdict": status.value,
         "more_blocks": more if status is Status.NOT_ENOUGH else 0.0,
-        "sentence": say.tell_comparison(name, metric, *values, status, "days"),
+        "sentence": say.tell_comparison(name, metric, *values, status, "days", digits),
         "block": block,
     }
 

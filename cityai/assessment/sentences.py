@@ -83,10 +83,21 @@ EMPTY: Final = say("No row belongs to this group.")
 
 
 def say_share(share: float, digits: int = 1) -> str:
-    """Say a share as people say it, with the figure beside: `about 1 in 8 (12.4%)`."""
+    """Say a share as people say it, with the figure beside: `about 1 in 8 (12.4%)`.
+
+    It is rounded once, as the card does: both ways to say it follow from the same figure.
+    """
+    if share in (0.0, 1.0):
+        return say("all (100%)") if share else say("none (0%)")
+    step = 10.0 ** -(digits + 2)
+    if 0 < share < step / 2:
+        return say(f"fewer than 1 in {round(2 / step):,}")
+    if 1 - step / 2 < share < 1:
+        return say(f"nearly all (more than {1 - step:.{digits}%})")
+    share = round(share, digits + 2)
     exact = f"{share:.{digits}%}"
     if not 0 < share < 1:
-        return {0.0: say("none (0%)"), 1.0: say("all (100%)")}.get(share, exact)
+        return exact
     if share >= 0.95:
         return say(f"nearly all ({exact})")
     if share <= 0.29:
@@ -123,7 +134,10 @@ def say_value(metric: Called, value: float, unit: str, digits: int = 1) -> str:
         return say(f"{size} too high") if value > 0 else say(f"{size} too low")
     if metric.unit == "share":
         return say_share(value, digits)
-    return f"{value:,.3g} {unit}" if metric.unit == "target" else f"{value:.2f}"
+    if metric.unit != "target":
+        return f"{value:.2f}"
+    # Days to a tenth say more than anybody knows.
+    return f"{value:,.{2 if unit == 'days' and abs(value) < 100 else 3}g} {unit}"
 
 
 def say_gap(metric: Called, gap: float, unit: str, digits: int = 1) -> str:
@@ -189,13 +203,19 @@ def tell_verdict(
 
 
 def tell_comparison(
-    baseline: str, metric: Called, ours: float, theirs: float, status: Status, unit: str
+    baseline: str,
+    metric: Called,
+    ours: float,
+    theirs: float,
+    status: Status,
+    unit: str,
+    digits: int = 1,
 ) -> str:
     """Say how the forecast compares with a baseline."""
     name = baseline.replace("_", " ")
     told = say(
-        f"{metric.label}: {say_value(metric, ours, unit)}, "
-        f"against {say_value(metric, theirs, unit)} for {name}."
+        f"{metric.label}: {say_value(metric, ours, unit, digits)}, "
+        f"against {say_value(metric, theirs, unit, digits)} for {name}."
     )
     verdict = {
         Status.PASS: say("The forecast is better."),

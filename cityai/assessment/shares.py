@@ -163,9 +163,9 @@ def _find_representation(
 
 
 NOT_NEED = mark(
-    "{group}: {share:.1%} of what was counted, {people:.1%} of the residents, the largest"
-    " difference. Being counted more often is not having more need, nor the other way round: it may"
-    " also say who asks. No limit is declared."
+    "{group}: {share:.1%} of what was counted in the tested periods, {people:.1%} of the"
+    " residents, the largest difference. Being counted more often is not having more need, nor the"
+    " other way round: it may also say who asks. No limit is declared."
 )
 UNKNOWN_PEOPLE = mark("How many residents belong to these groups is not known.")
 

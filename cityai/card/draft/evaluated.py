@@ -93,7 +93,7 @@ def draft_eval(
         confidence=spec.policy.confidence,
         series=series,
         series_step=step,
-        series_note=sentences.describe_series(series, spec),
+        series_note=sentences.describe_series(series, step, spec),
         places=places,
         places_label=spec.question.entity.label_plural,
         places_note=sentences.describe_places(places, spec),

@@ -86,11 +86,13 @@ def draft_list(
 def _make_point(row: Mapping[Hashable, Any], least: int) -> CapacityPoint:
     selected, found = as_number(row["selected"]) or 0.0, as_number(row["found"]) or 0.0
     few = min(found, selected - found) < least
+    recall = as_number(row["recall"])
+    size = min(selected, found / recall) if recall else selected
     figures: dict[str, float | None] = {}
     for name in WITH_INTERVAL:
         unit = "ratio" if name == "lift" else "share"
         for end in (name, f"{name}_low", f"{name}_high"):
-            figures[end] = None if few else round_figure(row[end], unit, selected)
+            figures[end] = None if few else round_figure(row[end], unit, size)
     return CapacityPoint(
         model=str(row["model"]),
         capacity=int(row["capacity"]),

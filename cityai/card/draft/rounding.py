@@ -37,19 +37,22 @@ def count_decimals(value: float, unit: str, n: float | None) -> int:
     value : float
         The figure.
     unit : str
-        ``share`` and ``ratio`` are rates; other units get significant digits.
+        ``share`` and ``ratio`` are rates; ``days`` get two significant digits (whole days from ten
+        on), other units more.
     n : float or None
         Its denominator (`find_size`); unknown counts as few.
     """
     few = n is None or math.isnan(n) or n < SMALL_GROUP
     if unit in {"share", "ratio"}:
-        if few:
+        if few or (unit == "ratio" and abs(value) >= 0.1):
             return SMALL_RATE_DECIMALS
         whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
         return max(RATE_DECIMALS - whole, 0)
     digits = SMALL_DIGITS if few else DIGITS
     if value == 0 or not math.isfinite(value):
         return 0
+    if unit == "days":
+        return max(1 - math.floor(math.log10(abs(value))), 0)
     return digits - 1 - math.floor(math.log10(abs(value)))
 
 

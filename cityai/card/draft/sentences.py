@@ -133,8 +133,13 @@ def describe_design(
     return tuple(said)
 
 
-def describe_series(series: Sequence[SeriesPoint], spec: ProjectSpec) -> str:
-    """Say what the band around the city's total is, and how often it held."""
+def describe_series(series: Sequence[SeriesPoint], step: int, spec: ProjectSpec) -> str:
+    """Say what the band around the city's total is, how often it held, and how it is rounded."""
+    rounded = (
+        " " + say(f"Totals are rounded to multiples of {step}: one of them is too small to show.")
+        if step
+        else ""
+    )
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     return (
@@ -147,6 +152,7 @@ def describe_series(series: Sequence[SeriesPoint], spec: ProjectSpec) -> str:
             f"The actual total lay inside it in {inside} of "
             f"{count_periods(len(known), spec.question.period)}."
         )
+        + rounded
     )
 
 

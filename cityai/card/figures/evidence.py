@@ -134,6 +134,12 @@ def draw_quality(record: CardRecord) -> Figure | None:
             f"The longest median delay was {write_number(last.median_delay_days, 'days')} "
             f"({write_day(last.period_start)})."
         )
+    note = say("A sudden drop is more often a gap in reporting than in what happened.")
+    step = record.eval.series_step
+    if step:
+        note += " " + say(
+            f"Rows are rounded to multiples of {step}: those of some period are too few to show."
+        )
     rows = tuple(
         (
             write_day(p.period_start),
@@ -146,7 +152,7 @@ def draw_quality(record: CardRecord) -> Figure | None:
     return Figure(
         "quality",
         say("The data over time"),
-        say("A sudden drop is more often a gap in reporting than in what happened."),
+        note,
         alternative,
         write_svg(draw(WIDE), "quality"),
         write_svg(draw(NARROW), "quality-n"),

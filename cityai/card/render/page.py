@@ -210,6 +210,7 @@ def open_environment() -> Environment:
         arrange_proxies=arrange_proxies,
         arrange_trends=arrange_trends,
         arrange_capacity=ranked.arrange_capacity,
+        tell_rival=ranked.tell_rival,
         arrange_list_groups=ranked.arrange_list_groups,
         arrange_slopes=ranked.arrange_slopes,
         arrange_attention=ranked.arrange_attention,

@@ -1,4 +1,4 @@
-"""Tables of a ranked list: the capacity as a slider, odds by group, who is looked at."""
+"""Tables of a ranked list: more capacity and less, odds by group, who is looked at."""
 
 from __future__ import annotations
 
@@ -64,6 +64,35 @@ def arrange_capacity(part: RankedPart) -> Grid:
     per = _name(part.per)
     caption = say(f"What would be found with more or less capacity, per {per}. Beside: {theirs}")
     return make_grid(caption, columns, rows, range(1, 7))
+
+
+def tell_rival(part: RankedPart) -> tuple[str, ...]:
+    """Say at which capacities the order beside the list is as good: within its interval, or above.
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+    """
+    practice = {p.capacity: p for p in part.capacity if p.model == f"{BASELINE}{part.practice}"}
+    level = []
+    for own in part.capacity:
+        other = practice.get(own.capacity)
+        if own.model != "forecast" or other is None or own.precision is None:
+            continue
+        low = own.precision if own.precision_low is None else own.precision_low
+        if other.precision is not None and other.precision >= low:
+            figures = (write_number(p.precision, "share") for p in (other, own))
+            level.append(f"{write_capacity(own)} ({', '.join(figures)})")
+    if not level:
+        return ()
+    return (
+        say(
+            f"At these capacities, {part.practice_label} selects about as rightly as this list, or "
+            f"more so (in brackets its share selected rightly, and this list's): "
+            f"{'; '.join(level)}."
+        ),
+    )
 
 
 def arrange_list_groups(record: CardRecord, dimension: DimensionPart) -> Grid:

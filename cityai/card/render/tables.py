@@ -158,7 +158,8 @@ def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
         ]
         for group in dimension.groups
     ]
-    tail = (say("Residents"), say("In the data")) if people else (say("In the data"),)
+    part = say("Of what was tested") if record.eval.folds else say("In the data")
+    tail = (say("Residents"), part) if people else (part,)
     columns = (say("Group"), *(describe_metric(m).label for m in metrics), *tail)
     numeric = range(len(metrics) + 1, len(columns))
     return make_grid(say(f"{dimension.label}: verdict by group"), columns, rows, numeric)

@@ -71,7 +71,8 @@ def _claim_capacity(record: CardRecord, table: pd.DataFrame) -> Iterator[Claim]:
             "share": float(top.mean()),
         }
         for name, value in counted.items():
-            decimals = count_decimals(value, "share", float(top.sum()))
+            size = min(top.sum(), truth.sum()) if name != "share" else top.sum()
+            decimals = count_decimals(value, "share", float(size))
             path = f"eval.ranked.capacity[{i}].{name}"
             yield Claim(path, getattr(point, name), value, decimals)
 

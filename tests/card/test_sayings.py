@@ -1,0 +1,109 @@
+"""What a card says of one figure in two places agrees, and rounding is said."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cityai.assessment.metrics import METRICS, Metric
+from cityai.assessment.sentences import say_share, say_value
+from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.sentences import describe_series
+from cityai.card.figures.evidence import draw_quality
+from cityai.card.record.ranked import CapacityPoint, RankedPart
+from cityai.card.render.ranked import tell_rival
+from cityai.card.render.tables import arrange_groups
+from cityai.card.words import say_share as say_on_card
+from cityai.card.words import write_number
+from tests.card.conftest import make_spec
+
+WAPE = next(m for m in METRICS if m.name == "wape")
+DAYS = Metric("days_sooner", "days sooner", "a", "b", "target", "high")
+
+
+def test_a_share_is_rounded_once() -> None:
+    assert say_share(0.01509) == "about 1 in 67 (1.5%)"
+    assert say_on_card(0.015, "ton") == "about 1 ton in 67"
+    assert say_share(0.4275) == "about 2 in 5 (42.7%)"
+    assert write_number(round_figure(0.4275, "share", 1000), "share") == "42.7%"
+
+
+@given(st.floats(0, 1))
+def test_some_is_never_none_and_not_all_is_never_all(share: float) -> None:
+    for digits in (0, 1):
+        said = say_share(share, digits)
+        assert ("none" in said) is (share == 0)
+        assert said.startswith("all") is (share == 1)
+        percent = re.search(r"\(([\d.]+)%\)", said)
+        if percent and 0 < share < 1:
+            assert abs(float(percent[1]) / 100 - share) <= 0.5 * 10.0 ** -(digits + 2) + 1e-12
+            assert percent[1] not in {"0", "0.0", "100", "100.0"}
+
+
+@pytest.mark.parametrize("value", [6.0449, 7.563, -0.0991, 11.2, 45.3, 0.0])
+def test_days_are_said_alike_everywhere(value: float) -> None:
+    rounded = round_figure(value, "days", 1e6)
+    assert rounded is not None
+    said = float(say_value(DAYS, value, "days").split()[0])
+    assert said == pytest.approx(rounded)
+    assert len(str(rounded).rstrip("0").strip("-0.").replace(".", "")) <= 2
+
+
+def test_a_ratio_is_said_alike_everywhere() -> None:
+    mase = next(m for m in METRICS if m.name == "mase")
+    for value in (0.248, 0.952, 1.384):
+        assert float(say_value(mase, value, "")) == round_figure(value, "ratio", 1e6)
+
+
+def test_shares_of_groups_say_what_they_are_shares_of(city) -> None:
+    dimension = city.record.fairness.dimensions[0]
+    assert arrange_groups(city.record, dimension).columns[-1] == "Of what was tested"
+    evaluation = city.record.eval.model_copy(update={"folds": ()})
+    given_away = city.record.model_copy(update={"eval": evaluation})
+    assert arrange_groups(given_away, dimension).columns[-1] == "In the data"
+
+
+def test_rounding_of_periods_is_said(city) -> None:
+    series = city.record.eval.series
+    assert "multiples of 20" in describe_series(series, 20, make_spec())
+    assert "multiples" not in describe_series(series, 0, make_spec())
+    evaluation = city.record.eval.model_copy(update={"series_step": 20})
+    for record, said in (
+        (city.record, False),
+        (city.record.model_copy(update={"eval": evaluation}), True),
+    ):
+        figure = draw_quality(record)
+        assert figure is not None
+        assert ("Rows are rounded to multiples of 20" in figure.caption) is said
+
+
+def draw_point(model: str, capacity: int, precision: float | None) -> CapacityPoint:
+    bounds = {
+        f"{n}_{end}": None for n in ("precision", "recall", "lift") for end in ("low", "high")
+    }
+    low = None if precision is None else precision - 0.05
+    return CapacityPoint(
+        model=model, capacity=capacity, declared=False, share=0.1, selected=100, reason="",
+        precision=precision, recall=0.5, lift=1.2, **{**bounds, "precision_low": low},
+    )  # fmt: skip
+
+
+def test_a_simple_rule_that_is_as_good_is_named() -> None:
+    points = [
+        draw_point(model, capacity, precision)
+        for model, figures in (
+            ("forecast", (0.487, 0.482, 0.427, None)),
+            ("baseline.past_rate", (0.588, 0.47, 0.3, 0.4)),
+            ("baseline.random_order", (0.9, 0.9, 0.9, 0.9)),
+        )
+        for capacity, precision in zip((20, 50, 200, 400), figures, strict=True)
+    ]
+    part = RankedPart.model_construct(
+        practice="past_rate", practice_label="each one's own past rate", capacity=tuple(points)
+    )
+    (said,) = tell_rival(part)
+    assert said.endswith("20 (58.8%, 48.7%); 50 (47%, 48.2%).")
+    assert tell_rival(part.model_copy(update={"capacity": tuple(points[2:4] + points[6:8])})) == ()
