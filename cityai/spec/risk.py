@@ -27,12 +27,24 @@ class OutcomeSpec(SpecRecord):
 
     column: Text
     """Column with the outcome; an empty cell is an outcome that is not known."""
-    yes: Annotated[tuple[Text, ...], Field(min_length=1)]
+    yes: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Values that mean yes."""
     no: tuple[Text, ...] | None = None
     """Values that mean no; when given, any other value rejects the row."""
+    at_least: float | None = None
+    """In place of `yes`, for a column of numbers: this and more mean yes, less means no."""
+    at_most: float | None = None
+    """In place of `yes`: this and less mean yes, more means no."""
     label: Text = "the outcome is yes"
     """What yes means, in a reader's words: `a critical violation is found`."""
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if sum(x is not None for x in (self.yes, self.at_least, self.at_most)) != 1:
+            raise ValueError("give one of `yes`, `at_least` or `at_most`")
+        if self.no is not None and self.yes is None:
+            raise ValueError("`no` belongs to `yes`")
+        return self
 
 
 class AskedAtSpec(SpecRecord):
@@ -94,8 +106,13 @@ class DecisionSpec(SpecRecord):
 class RiskQuestionSpec(AskedQuestionSpec):
     """What is asked of each case."""
 
-    case: Text
-    """Column that identifies a case; a repeated one is rejected."""
+    case: Text | Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Column that identifies a case, or several that do together."""
+    rows: Literal["one", "several"] = "one"
+    """Rows of a case. `one`: a repeated case is rejected. `several`: they are joined. The outcome
+    is yes where any of them says yes, else not known where any of them is not; the case takes
+    place at the first of its moments, and is known at the last; of an attribute, the first value
+    in time is used, and a finding says where they differ."""
     outcome: OutcomeSpec
     """What turned out."""
     asked: AskedAtSpec = AskedAtSpec(days_before=0)
@@ -242,15 +259,20 @@ class RiskSpec(AskedSpec):
 
     @property
     def row_key(self) -> tuple[str, ...]:
-        """The column that identifies a case."""
-        return (self.question.case,)
+        """The columns that identify a row, where one row is one case."""
+        return self.case_columns if self.question.rows == "one" else ()
+
+    @property
+    def case_columns(self) -> tuple[str, ...]:
+        """The columns that identify a case."""
+        case = self.question.case
+        return (case,) if isinstance(case, str) else case
 
     @property
     def named_columns(self) -> tuple[tuple[Location, str], ...]:
         """Those of every question, the case, its outcome, moments, point and the city's score."""
         question = self.question
         named: dict[Location, str | None] = {
-            ("question", "case"): question.case,
             ("question", "outcome", "column"): question.outcome.column,
             ("question", "asked", "column"): question.asked.column,
             ("question", "asked", "registered"): question.asked.registered,
@@ -258,7 +280,9 @@ class RiskSpec(AskedSpec):
             ("question", "entity", "longitude"): question.entity.longitude,
             ("models", "city_score"): self.models.city_score,
         }
-        return (*super().named_columns, *((at, name) for at, name in named.items() if name))
+        cases = ((("question", "case"), name) for name in self.case_columns)
+        own = ((at, name) for at, name in named.items() if name)
+        return (*super().named_columns, *cases, *own)
 
     @property
     def coverage(self) -> float:

@@ -66,6 +66,14 @@ def check_risk(spec: RiskSpec, document: Document) -> None:
 def _check_outcome(spec: RiskSpec, document: Document) -> None:
     """Only declared columns can be features, and these can never be."""
     outcome, known = spec.question.outcome.column, spec.data.known.column
+    meant = spec.question.outcome
+    if meant.yes is None and spec.data.columns[outcome].type not in ("integer", "number"):
+        raise SpecError(
+            f"`at_least` and `at_most` are for numbers, and '{outcome}' is of type "
+            f"{spec.data.columns[outcome].type}",
+            where=document.locate(("question", "outcome")),
+            expected=f"`{outcome}: {{type: number}}` under `data.columns`, or `yes`",
+        )
     never = {outcome: "the outcome"}
     if known is not None:
         never[known] = "the moment at which the outcome is known"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pandas as pd
@@ -52,6 +52,8 @@ class Cases:
         As `collect_facts` gives them.
     digest : str
         SHA-256 of the sources and of the declarations they were read by.
+    several : dict of str to int
+        Where rows were joined to cases: for each attribute, the cases with several values.
     """
 
     table: pd.DataFrame
@@ -63,6 +65,7 @@ class Cases:
     rejects: pd.DataFrame
     quality_facts: pd.DataFrame
     digest: str
+    several: dict[str, int] = field(default_factory=dict)
 
 
 def cut_cases(cases: Cases, moment: pd.Timestamp) -> Cases:

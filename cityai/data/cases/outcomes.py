@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, Y_TRUE
 from cityai.data.phrases import list_names
+from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
 from cityai.spec.risk import RiskSpec
 
@@ -17,7 +20,7 @@ def read_outcomes(written: pd.DataFrame, spec: RiskSpec, where: str) -> pd.Serie
     Parameters
     ----------
     written : pandas.DataFrame
-        `outcome` (str, missing where empty).
+        `outcome` (str, or a number for `at_least` and `at_most`; missing where empty).
     spec : RiskSpec
         Which values mean yes, and which no.
     where : str
@@ -28,12 +31,18 @@ def read_outcomes(written: pd.DataFrame, spec: RiskSpec, where: str) -> pd.Serie
     DataError
         When no row says yes, or when what means no is not declared and cannot be told.
     """
-    outcome = spec.question.outcome
-    said = written["outcome"]
-    filled = said.notna()
+    outcome, said = spec.question.outcome, written["outcome"]
     at = f"{where}, column '{outcome.column}'"
-    others = sorted(set(said[filled].astype(str)) - set(outcome.yes))
-    is_yes = said.isin(outcome.yes)
+    if outcome.yes is None:
+        number = said.astype(np.float64)
+        least, most = outcome.at_least, outcome.at_most
+        is_yes = number >= least if least is not None else number <= float(most or 0.0)
+        return is_yes.astype(np.float64).where(number.notna())
+    text = write_answer(said)
+    filled = text.notna()
+    yes = {str(value) for value in write_answer(pd.Series(outcome.yes, dtype=object))}
+    others = sorted(set(text[filled].astype(str)) - yes)
+    is_yes = text.isin(yes)
     if not is_yes.any():
         raise DataError(
             f"no row holds {' or '.join(outcome.yes)}, so there is no yes to learn from",
@@ -49,6 +58,11 @@ def read_outcomes(written: pd.DataFrame, spec: RiskSpec, where: str) -> pd.Serie
             next_step="list what means no in `question.outcome.no`; other rows are then rejected",
         )
     return is_yes.astype(np.float64).where(filled)
+
+
+def write_both(values: Iterable[str]) -> tuple[str, ...]:
+    """Return values, and whole numbers also as a column with gaps writes them: 1 and 1.0."""
+    return tuple(dict.fromkeys(w for v in values for w in ((v, f"{v}.0") if v.isdigit() else (v,))))
 
 
 def check_outcomes(table: pd.DataFrame, until: pd.Timestamp, spec: RiskSpec, where: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from cityai.columns import AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, PERIOD_START, Y_TRUE
 from cityai.data.area_quality import compare_areas, count_unknown
 from cityai.data.cases.cases import Cases
+from cityai.data.cases.join import find_several
 from cityai.data.periods import build_periods
 from cityai.data.quality import QualityReport, judge_dimensions, measure_facts
 from cityai.findings import Finding, Status, sort_findings
@@ -45,6 +46,7 @@ def report_case_quality(cases: Cases, spec: RiskSpec) -> QualityReport:
     findings = [
         *judge_dimensions(measures, limits, spec),
         *_judge_areas(measures, cases, spec),
+        *find_several(cases.several, len(cases.table), spec.question.entity.area),
         _find_repeated(cases, spec),
         _find_unknown(cases, spec),
         _find_ahead(cases, spec),

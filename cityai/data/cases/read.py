@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -23,13 +24,21 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.data.cases.cases import CITY_SCORE, REGISTERED_AT, Cases
-from cityai.data.cases.outcomes import check_outcomes, read_outcomes
+from cityai.data.cases.join import join_rows
+from cityai.data.cases.outcomes import check_outcomes, read_outcomes, write_both
 from cityai.data.cases.sides import read_daily, read_events
 from cityai.data.cells import check_names
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
 from cityai.data.facts import collect_facts
-from cityai.data.judged import ACCEPTED, OUT_OF_SCOPE, REJECTED, add_days, judge_rows
+from cityai.data.judged import (
+    ACCEPTED,
+    JOINT,
+    OUT_OF_SCOPE,
+    REJECTED,
+    add_days,
+    judge_rows,
+)
 from cityai.data.periods import Periods, build_periods
 from cityai.data.rejects import find_repeats, list_rejects, mark_repeats, refuse_hopeless
 from cityai.data.side_tables import SideTable, read_areas
@@ -109,14 +118,17 @@ def read_cases(project: Project[RiskSpec], progress: Callable[[str], None] | Non
         rejects=join_rejects(cases.rejects, sides),
         quality_facts=add_sides(cases.quality_facts, {k.strip(): v for k, v in sides.items()}),
         digest=_digest(spec, digests),
+        several=cases.several,
     )
 
 
 def list_case_columns(spec: RiskSpec) -> dict[str, ColumnSpec]:
-    """Return the contract of every column; an outcome is read as text, as `yes` and `no` are."""
+    """Return the contract of every column; what `yes` and `no` are held against is text."""
     outcome = spec.question.outcome
+    if outcome.yes is None:
+        return spec.data.columns
     declared = spec.data.columns[outcome.column]
-    allowed = None if outcome.no is None else (*outcome.yes, *outcome.no)
+    allowed = None if outcome.no is None else write_both((*outcome.yes, *outcome.no))
     as_text = ColumnSpec(
         type="text",
         required=declared.required,
@@ -130,7 +142,7 @@ def _list_required(spec: RiskSpec) -> tuple[str, ...]:
     """Return the columns without which a case cannot be placed: which, who and when."""
     question, asked = spec.question, spec.question.asked
     moments = (spec.data.time, asked.column, asked.registered)
-    names = (question.case, *question.entity.columns, *(m for m in moments if m))
+    names = (*spec.case_columns, *question.entity.columns, *(m for m in moments if m))
     return tuple(dict.fromkeys(names))
 
 
@@ -155,8 +167,12 @@ def _read_main(
     tell("reading the outcomes")
     written = _fetch_cases(accepted, contract, spec)
     outcomes = read_outcomes(written, spec, opened.where)
-    until = _find_until(written.assign(**{Y_TRUE: outcomes}), spec)
-    table = _lay_out(written, outcomes, until, spec)
+    written = written.drop(columns="outcome").assign(**{Y_TRUE: outcomes})
+    several: dict[str, int] = {}
+    if spec.question.rows == "several":
+        written, several = join_rows(written, opened.where)
+    until = _find_until(written, spec)
+    table = _lay_out(written, until, spec)
     check_outcomes(table, until, spec, opened.where)
     return Cases(
         table=table,
@@ -174,6 +190,7 @@ def _read_main(
             None if areas is None else list(areas.table.index),
         ),
         digest="",
+        several=several,
     )
 
 
@@ -232,7 +249,10 @@ def _fetch_cases(accepted: Table, contract: Contract, spec: RiskSpec) -> pd.Data
         return accepted[f"v{contract.place(name)}"]
 
     columns: dict[str, Any] = {
-        CASE: cell(question.case).cast("string"),
+        CASE: reduce(
+            lambda left, right: left.concat(JOINT, right),
+            [cell(name).cast("string") for name in spec.case_columns],
+        ),
         ENTITY: accepted["e"],
         AS_OF: _ask(accepted, contract, spec),
         OCCURRED_AT: accepted["o"],
@@ -267,12 +287,10 @@ def _find_until(table: pd.DataFrame, spec: RiskSpec) -> pd.Timestamp:
     return pd.Timestamp(last.normalize() + DAY).as_unit("us")
 
 
-def _lay_out(
-    written: pd.DataFrame, outcomes: pd.Series, until: pd.Timestamp, spec: RiskSpec
-) -> pd.DataFrame:
+def _lay_out(written: pd.DataFrame, until: pd.Timestamp, spec: RiskSpec) -> pd.DataFrame:
     known = written[KNOWN_AT]
-    y_true = outcomes.where(known.notna() & (known < until))
-    table = written.drop(columns="outcome").assign(**{Y_TRUE: y_true})
+    y_true = written[Y_TRUE].where(known.notna() & (known < until))
+    table = written.assign(**{Y_TRUE: y_true})
     starts = _find_slots(table[OCCURRED_AT], spec.question.decision.per)
     table[SLOT] = pd.factorize(starts, sort=True)[0].astype(np.int64)
     table[SLOT_START] = starts
