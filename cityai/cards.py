@@ -16,16 +16,14 @@ from cityai.card.verify import read_bytes, read_record
 from cityai.errors import StoreError
 from cityai.spec.load import find_state, find_workspace, load_project
 from cityai.spec.load_audit import load_audit
-from cityai.store.cards import EARLIER, JSON, finish_card, publish_card, read_earlier
+from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files, read_earlier
 from cityai.store.digests import digest_text
-from cityai.store.files import remove_pages
 from cityai.store.records import save_record
 from cityai.store.stages import Store
 
 if TYPE_CHECKING:
     from cityai.spec.load import Project
 
-CARDS = "model_cards"
 PROJECT = "project.yaml"
 STAGE = "card"
 
@@ -43,7 +41,8 @@ class Drafted:
     stages : dict of str to str
         The digest under which each stage's record is kept; empty for given predictions.
     file : str
-        The predictions that were given; empty for a run.
+        The predictions that were given; empty for a run. Paths in the workspace are written from
+        there, so that a copy of it reads its own files.
     file_digest : str
         SHA-256 of that file's bytes.
     order : str
@@ -64,11 +63,11 @@ class Drafted:
     outlines_key: str = ""
     outlines_written: dict[str, str] = field(default_factory=dict)
 
-    def read_outlines(self) -> Outlines | None:
+    def read_outlines(self, workspace: Path) -> Outlines | None:
         """Read the outlines of areas, where the card has a map."""
         if not self.outlines:
             return None
-        return read_outlines(Path(self.outlines), self.outlines_key, self.outlines_written)
+        return read_outlines(workspace / self.outlines, self.outlines_key, self.outlines_written)
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,19 @@ class CardPlace:
         """The record's file."""
         return self.folder / JSON
 
+    def read_files(self) -> dict[str, bytes]:
+        """Read all files that are published, at a moment at which nobody publishes."""
+        with hold_cards(self.folder.parent, self.state):
+            return {p.name: read_bytes(p) for p in sorted(self.folder.iterdir()) if p.is_file()}
+
 
 @dataclass(frozen=True)
 class Published:
-    """A card as it came out: its record and its pages."""
+    """A card as it comes out: its record, its pages, and the record of the card before."""
 
     record: CardRecord
     pages: Pages
+    earlier: str
 
 
 def find_place(path: Path) -> CardPlace:
@@ -124,7 +129,6 @@ def find_place(path: Path) -> CardPlace:
     if given.is_file() and given.suffix not in {".yaml", ".yml"}:
         given = given.parent
     if (given / JSON).is_file() and not (given / PROJECT).is_file():
-        finish_card(given)
         return CardPlace(given, find_workspace(given))
     if given.is_dir() or given.name == PROJECT:
         project = load_project(given)
@@ -134,48 +138,59 @@ def find_place(path: Path) -> CardPlace:
         name, workspace = order.spec.name, order.workspace
         again = f"cityai audit PREDICTIONS --spec {path}"
     folder = workspace / CARDS / name
-    finish_card(folder)
-    if not (folder / JSON).is_file():
+    with hold_cards(folder.parent, find_state(workspace)):
+        found = (folder / JSON).is_file()
+    if not found:
         raise StoreError("no card is published", where=str(folder), next_step=again)
     return CardPlace(folder, workspace)
 
 
-def publish_record(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:
-    """Publish a record: what changed since the last card is added, its pages made and kept.
-
-    What it was drafted from is kept privately first, then the card comes out, then the city's
-    portfolio names it.
+def make_card(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:
+    """Make a card: what changed since the last one is added, its pages are made. Nothing is kept.
 
     Parameters
     ----------
     record : CardRecord
         As drafted.
     place : CardPlace
-        Where to.
+        Where it will be published.
     drafted : Drafted
-        From what.
+        From what it was drafted.
+    """
+    with hold_cards(place.folder.parent, place.state):
+        earlier = read_earlier(place.folder, record.provenance.run_digest)
+    card = add_changes(record, earlier)
+    pages = make_pages(card, drafted.read_outlines(place.workspace))
+    return Published(card, pages, earlier)
+
+
+def publish_made(made: Published, place: CardPlace, drafted: Drafted) -> None:
+    """Publish a card that was made; the last act of a run.
+
+    What it was drafted from is kept privately first; then the pages, the record and the city's
+    portfolio come out together.
 
     Raises
     ------
     StoreError
-        If the disk refuses; the card published before is untouched.
+        If the disk refuses; what was published before is untouched.
     """
-    from cityai.portfolio import publish_portfolio
+    from cityai.portfolio import make_portfolio
 
-    earlier = read_earlier(place.folder, record.provenance.run_digest)
-    card = add_changes(record, earlier)
-    pages = make_pages(card, drafted.read_outlines())
-    save_record(drafted, find_drafted(place, card))
-    publish_card(place.folder, pages.files, earlier)
-    remove_pages(place.folder, "card*.html", pages.files)
-    publish_portfolio(place.workspace)
-    return Published(card, pages)
+    save_record(drafted, find_drafted(place, made.record))
+    cards, name = place.folder.parent, place.folder.name
+    with hold_cards(cards, place.state):
+        old = dict.fromkeys((p.name for p in place.folder.glob("card*.html")), "")
+        files = {**old, **made.pages.files, **({EARLIER: made.earlier} if made.earlier else {})}
+        beside = make_portfolio(cards, {name: made.record})
+        publish_files(cards, {**{f"{name}/{f}": text for f, text in files.items()}, **beside})
 
 
 def find_drafted(place: CardPlace, record: CardRecord) -> Path:
     """Return where what a card was drafted from is kept: apart for each time that it was made."""
     own = record.record
-    made = digest_text(f"{record.provenance.run_digest} {own.created.isoformat()}")
+    run = record.provenance
+    made = digest_text(f"{run.run_digest} {run.results_digest} {own.created.isoformat()}")
     return Store(place.state).find_folder(own.id, STAGE, made)
 
 
@@ -187,10 +202,17 @@ def describe_run(project: Project, facts: RunFacts, stages: dict[str, str]) -> D
         spec=spec.model_dump_json(),
         facts=facts,
         stages=dict(stages),
-        outlines=str(project.find_path(places.path)) if places else "",
+        outlines=write_place(project.find_path(places.path), project.workspace) if places else "",
         outlines_key=places.key if places else "",
         outlines_written=dict(spec.areas.written) if spec.areas else {},
     )
+
+
+def write_place(path: Path, workspace: Path) -> str:
+    """Write a path from the workspace, where it lies in it."""
+    found = path.resolve()
+    inside = found.is_relative_to(workspace.resolve())
+    return str(found.relative_to(workspace.resolve()) if inside else found)
 
 
 def compare_published(before: Path, after: Path | None = None) -> ChangesPart:

@@ -64,7 +64,7 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
     store = open_store(project.state)
     with (
         store.lock_project(spec.name, on_wait=progress.warn),
-        open_run(project.state, spec.name, name="mitigation") as run,
+        open_run(project, spec.name, name="mitigation") as run,
     ):
         found = forecast_city(project, Stages(store, spec.name, progress))
         assert found.mitigation is not None  # noqa: S101 - the plan was required above

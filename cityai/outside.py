@@ -152,34 +152,34 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
         When the audit could not be completed. Earlier results are untouched.
     """
     from cityai.card.draft.given import GivenFacts, draft_given_card
-    from cityai.cards import CARDS, CardPlace, Drafted, publish_record
+    from cityai.cards import CardPlace, Drafted, make_card, publish_made, write_place
     from cityai.data.source.engine import digest_file
+    from cityai.store.cards import CARDS
     from cityai.store.stages import open_store
     from cityai.track.results import Outcome, log_outcome
-    from cityai.track.runs import open_run
+    from cityai.track.runs import SEAL, open_run
 
     seconds: dict[str, float] = {}
     name = order.spec.name
     lock = open_store(order.state).lock_project(name, on_wait=progress.warn)
-    with lock, open_run(order.state, name) as run:
+    with lock, open_run(order, name) as run:
         with _time(progress, "audit", seconds):
             judged = judge_given(order, path, progress)
         with _time(progress, "card and tracking", seconds):
-            spec, facts = judged.order.spec, _gather_facts(judged, seconds)
+            spec, facts = judged.order.spec, _gather_facts(judged)
             handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
-            published = publish_record(
-                draft_given_card(facts, spec, handed, judged.audit, judged.findings),
-                CardPlace(order.workspace / CARDS / name, order.workspace),
-                Drafted(
-                    order.spec.model_dump_json(),
-                    facts,
-                    {},
-                    file=str(path.resolve()),
-                    file_digest=digest_file(path),
-                    order=str(order.path),
-                ),
+            place = CardPlace(order.workspace / CARDS / name, order.workspace)
+            drafted = Drafted(
+                order.spec.model_dump_json(),
+                facts,
+                {},
+                file=write_place(path, order.workspace),
+                file_digest=digest_file(path),
+                order=write_place(order.path, order.workspace),
             )
-            card, pages = published.record, published.pages
+            record = draft_given_card(facts, spec, handed, judged.audit, judged.findings)
+            made = make_card(record, place, drafted)
+            card, pages = made.record, made.pages
             log_outcome(
                 run,
                 Outcome(
@@ -199,7 +199,9 @@ def audit_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> A
                     seconds=seconds,
                 ),
             )
-    return Audited(judged, card, order.workspace / CARDS / name / "card.html", run.run_id, seconds)
+            run.set_tags({SEAL: card.record.content_digest})
+            publish_made(made, place, drafted)
+    return Audited(judged, card, place.folder / "card.html", run.run_id, seconds)
 
 
 def tabulate_metrics(audit: Audit) -> pd.DataFrame:
@@ -249,7 +251,7 @@ def _time(progress: Progress, name: str, seconds: dict[str, float]) -> Iterator[
     seconds[name] = time.perf_counter() - begun
 
 
-def _gather_facts(judged: Judged, seconds: dict[str, float]) -> RunFacts:
+def _gather_facts(judged: Judged) -> RunFacts:
     from cityai.card.draft.facts import RunFacts
     from cityai.store.digests import digest_text
 
@@ -265,7 +267,6 @@ def _gather_facts(judged: Judged, seconds: dict[str, float]) -> RunFacts:
         git_dirty=dirty,
         created=now,
         versions={name: find_version(name) for name in LIBRARIES},
-        seconds=dict(seconds),
         first=now,
         last=now,
     )

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
+from cityai.card.record import CardRecord
 from cityai.card.render.portfolio import list_portfolio_languages, name_portfolio, render_portfolio
 from cityai.card.verify import read_bytes, read_record
-from cityai.cards import CARDS
 from cityai.errors import CityaiError
 from cityai.publish import read_clock
 from cityai.spec.load import find_state
-from cityai.store.cards import JSON
-from cityai.store.files import (
-    PUBLIC_FILE_MODE,
-    PUBLIC_FOLDER_MODE,
-    guard_files,
-    make_folder,
-    make_temporary,
-    remove_pages,
-    sync_folder,
-    write_file,
-)
-from cityai.store.locks import hold_lock
+from cityai.store.cards import CARDS, JSON, hold_cards, publish_files
+from cityai.store.stages import open_store
 
 PAGE, LIST = "index.html", "index.json"
-SECONDS = 30.0
-"""How long one run waits for another that writes the portfolio."""
 
 
 def publish_portfolio(workspace: Path) -> Path:
@@ -42,29 +31,36 @@ def publish_portfolio(workspace: Path) -> Path:
     Raises
     ------
     StoreError
-        If the disk refuses, or another process holds the portfolio for too long.
+        If the disk refuses, or another process holds the cards for too long.
     """
-    folder = workspace / CARDS
-    with (
-        hold_lock(find_state(workspace), CARDS, doing="writing the portfolio", seconds=SECONDS),
-        guard_files(folder, "the portfolio cannot be written"),
-    ):
-        make_folder(folder, PUBLIC_FOLDER_MODE)
-        portfolio = read_portfolio(folder, read_clock().date())
-        codes = list_portfolio_languages(portfolio)
-        pages = {name_portfolio(code): render_portfolio(portfolio, code) for code in codes}
-        contents = {LIST: write_portfolio(portfolio), **pages}
-        with make_temporary(folder / PAGE, PUBLIC_FOLDER_MODE) as temporary:
-            for name, text in contents.items():
-                write_file(temporary / name, text.encode(), PUBLIC_FILE_MODE)
-            for name in contents:
-                os.replace(temporary / name, folder / name)
-        remove_pages(folder, "index*.html", pages)
-        sync_folder(folder)
+    folder, state = workspace / CARDS, open_store(find_state(workspace)).state
+    with hold_cards(folder, state):
+        publish_files(folder, make_portfolio(folder))
     return folder / PAGE
 
 
-def read_portfolio(folder: Path, today: date) -> Portfolio:
+def make_portfolio(
+    folder: Path, fresh: Mapping[str, CardRecord] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return the portfolio's files, by name.
+
+    Parameters
+    ----------
+    folder : Path
+        ``model_cards``.
+    fresh : mapping of str to CardRecord, optional
+        Cards that are about to be published, by name of their folder.
+    """
+    portfolio = read_portfolio(folder, read_clock().date(), fresh)
+    codes = list_portfolio_languages(portfolio)
+    pages = {name_portfolio(code): render_portfolio(portfolio, code) for code in codes}
+    old = dict.fromkeys((p.name for p in folder.glob("index*.html")), "")
+    return {**old, LIST: write_portfolio(portfolio), **pages}
+
+
+def read_portfolio(
+    folder: Path, today: date, fresh: Mapping[str, CardRecord] = MappingProxyType({})
+) -> Portfolio:
     """Read every card in a folder of cards; one that cannot be read is listed as such.
 
     Parameters
@@ -73,9 +69,13 @@ def read_portfolio(folder: Path, today: date) -> Portfolio:
         ``model_cards``.
     today : date
         The day that reviews are held against.
+    fresh : mapping of str to CardRecord, optional
+        Cards that stand for those in the folder, by name.
     """
-    entries = []
+    entries = [build_entry(name, record, today) for name, record in fresh.items()]
     for path in sorted(folder.glob(f"*/{JSON}")):
+        if path.parent.name in fresh:
+            continue
         try:
             record = read_record(read_bytes(path), where=str(path))
         except CityaiError:

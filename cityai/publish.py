@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cityai.findings import sort_findings
 from cityai.result import Result
 from cityai.spec.load import Project
+from cityai.store.cards import CARDS
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
@@ -38,8 +39,6 @@ LIBRARIES = (
 
 def find_card(project: Project) -> Path:
     """Return where a project's card is published."""
-    from cityai.cards import CARDS
-
     return project.workspace / CARDS / project.spec.name / "card.html"
 
 
@@ -51,22 +50,21 @@ def publish_result(
     judged: Judged,
     predictions_digest: str,
 ) -> Result:
-    """Draft, render and publish the card; log everything; return the result."""
-    from cityai.cards import CardPlace, describe_run, publish_record
+    """Draft and render the card, log everything, publish last; return the result."""
+    from cityai.cards import CardPlace, describe_run, make_card, publish_made
     from cityai.kinds import KINDS
     from cityai.track.results import ASKED_DIGEST, Outcome, log_outcome
+    from cityai.track.runs import SEAL
 
     spec, backtest = project.spec, judged.backtest
     facts = gather_facts(project, stages, known, judged, predictions_digest)
     drafted = KINDS[spec.kind].draft(facts, spec, judged)
     findings = sort_findings(dict.fromkeys((*facts.findings, *judged.findings)))
     path = find_card(project)
-    published = publish_record(
-        drafted,
-        CardPlace(path.parent, project.workspace),
-        describe_run(project, facts, stages.digests),
-    )
-    card, pages = published.record, published.pages
+    place = CardPlace(path.parent, project.workspace)
+    described = describe_run(project, facts, stages.digests)
+    made = make_card(drafted, place, described)
+    card, pages = made.record, made.pages
     log_outcome(
         run,
         Outcome(
@@ -88,6 +86,8 @@ def publish_result(
             tags={ASKED_DIGEST: digest_asked(project)},
         ),
     )
+    run.set_tags({SEAL: card.record.content_digest})
+    publish_made(made, place, described)
     return Result(
         project=project,
         quality=judged.quality,
@@ -125,6 +125,7 @@ def gather_facts(
     """Gather what the run knows about itself, for the card."""
     from cityai.card.draft.facts import RunFacts
     from cityai.kinds import KINDS
+    from cityai.stages import digest_results
     from cityai.store.digests import digest_text
 
     commit, dirty = read_git(project.workspace)
@@ -139,7 +140,7 @@ def gather_facts(
         git_dirty=dirty,
         created=read_clock(),
         versions={name: find_version(name) for name in LIBRARIES},
-        seconds=dict(stages.spent),
+        results_digest=digest_results(stages.results),
         first=cover.first,
         last=cover.last,
         entities=cover.entities,
@@ -194,7 +195,8 @@ def read_git(workspace: Path) -> tuple[str, bool]:
         filters = {key: "" for scope, key in named if scope in _OWN and key.startswith("filter.")}
         required = {key: "false" for key in filters if key.endswith(".required")}
         asked = ("status", "--porcelain", "-uno", "--ignore-submodules=all")
-        return commit, bool(ask({**_SAFE, **filters, **required}, *asked))
+        made_by_runs = ("--", ".", f":(exclude){CARDS}")
+        return commit, bool(ask({**_SAFE, **filters, **required}, *asked, *made_by_runs))
     except (OSError, ValueError, subprocess.SubprocessError):
         return "", False
 

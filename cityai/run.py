@@ -45,7 +45,7 @@ def run_project(project: Project[Any] | str | Path, progress: Progress = SILENT)
     kind = KINDS[spec.kind]
     store = open_store(project.state)
     lock = store.lock_project(spec.name, on_wait=progress.warn)
-    with lock, open_run(project.state, spec.name) as run:
+    with lock, open_run(project, spec.name) as run:
         stages = Stages(store, spec.name, progress)
         found = forecast_city(project, stages)
         backtest, groups, asked = found.backtest, found.groups, found.known.asked

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cityai.progress import Progress
 from cityai.spec.project import JudgedSpec
-from cityai.store.digests import digest_stage
-from cityai.store.records import has_record, keep_record, load_record, save_record
+from cityai.store.digests import digest_stage, digest_text
+from cityai.store.records import digest_manifest, has_record, keep_record
 from cityai.store.stages import Store
 
 RecordT = TypeVar("RecordT")
@@ -25,13 +25,6 @@ GROUPED = ("audit", "question", "city")
 """Parts that groups are made from."""
 TRIED = ("mitigation", "audit", "policy", "question", "city")
 """Parts that judging, and mitigation, depend on beside the backtest."""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """How long a stage took, kept beside its record: a card made again says the same."""
-
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -48,18 +41,18 @@ class Stages:
         Told what is being done.
     seconds : dict of str to float
         Wall-clock seconds of each stage that was made (reading a saved one is not counted).
-    spent : dict of str to float
-        The same of all stages, of the saved ones when they were made.
     digests : dict of str to str
         The digest under which each stage's record is kept.
+    results : dict of str to str
+        The digest of each stage's record itself: of the manifest of its files.
     """
 
     store: Store
     project: str
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
-    spent: dict[str, float] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
@@ -86,16 +79,17 @@ class Stages:
         """
         digest = self.digests[name] = digest_stage(name, *inputs)
         folder = self.store.find_folder(self.project, name, digest)
-        clock = self.store.find_folder(self.project, f"{name}.time", digest)
         saved = has_record(folder)
         with self.progress.stage(f"{name} (as saved)" if saved else name):
             with nullcontext() if saved else self.time(name):
                 record = keep_record(kind, folder, make)
-            if not saved:
-                save_record(Spent(self.seconds[name]), clock)
-            if has_record(clock):
-                self.spent[name] = load_record(Spent, clock).seconds
+            self.results[name] = digest_manifest(folder)
         return record, digest
+
+
+def digest_results(results: Mapping[str, str]) -> str:
+    """Return one SHA-256 of `Stages.results`, which a card's record is bound to."""
+    return digest_text(json.dumps(dict(results), sort_keys=True))
 
 
 def write_part(spec: JudgedSpec, *fields: str) -> str:

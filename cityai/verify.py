@@ -15,7 +15,6 @@ from cityai.card.verify import (
     check_claims,
     check_digest,
     check_pages,
-    read_bytes,
     read_record,
 )
 from cityai.card.verify.again import check_again, check_earlier
@@ -28,8 +27,15 @@ from cityai.findings import Finding, Status
 from cityai.modeling.predictions import Predictions
 from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.load_audit import AuditOrder
-from cityai.store.cards import EARLIER
-from cityai.store.records import has_record, load_record
+from cityai.stages import digest_results
+from cityai.store.cards import EARLIER, JSON
+from cityai.store.records import (
+    check_manifest,
+    digest_files,
+    has_record,
+    load_record,
+    read_files,
+)
 from cityai.store.stages import Store
 
 TITLE = "What the card was drafted from is as it was"
@@ -76,24 +82,24 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
         When there is no card, or it is not one.
     """
     place = find_place(path)
-    content = read_bytes(place.json)
+    files = place.read_files()
+    content, beside = files[JSON], files.get(EARLIER, b"")
     record = read_record(content, where=str(place.json))
-    beside = read_beside(place)
     sealed = (check_digest(record, content), check_earlier(record, beside))
     try:
         drafted = read_drafted(place, record)
         recount: Callable[..., Recount] = recount_given if drafted.file else recount_run
         again = recount(drafted, place, record)
-        pages = make_pages(record, drafted.read_outlines())
+        pages = make_pages(record, drafted.read_outlines(place.workspace))
     except CityaiError as error:
         lost = Finding("card.predictions", Status.ERROR, TITLE, " ".join(str(error).split()))
-        return *sealed, lost, check_pages(place.folder, record)
+        return *sealed, lost, check_pages(files, record)
     return (
         *sealed,
         Finding("card.predictions", Status.PASS, TITLE, again.told),
         check_claims(again.claims),
         check_again(record, add_changes(again.record, beside.decode("utf-8", "replace"))),
-        check_pages(place.folder, record, pages),
+        check_pages(files, record, pages),
     )
 
 
@@ -116,10 +122,32 @@ def read_drafted(place: CardPlace, record: CardRecord) -> Drafted:
     return load_record(Drafted, folder)
 
 
-def read_beside(place: CardPlace) -> bytes:
-    """Return the record of the run before, as it lies beside the card; empty without one."""
-    beside = place.folder / EARLIER
-    return read_bytes(beside) if beside.is_file() else b""
+def hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict[str, Path]:
+    """Hold every file of the saved results against the record; return each result's folder.
+
+    Every file is held against the manifest beside it, and all manifests against the digest that
+    the card's record is sealed with.
+
+    Raises
+    ------
+    StoreError
+        Naming the first file that was changed, added or removed.
+    """
+    find = Store(place.state).find_folder
+    where = {s: find(record.record.id, s, digest) for s, digest in drafted.stages.items()}
+    held = {}
+    for stage, folder in where.items():
+        files = read_files(folder)
+        check_manifest(files, str(folder))
+        held[stage] = digest_files(files)
+    if digest_results(held) != record.provenance.results_digest:
+        raise StoreError(
+            "the saved results are not those that the card was drafted from",
+            where=str(find(record.record.id, "card", "").parent),
+            expected=f"manifests with the SHA-256 {record.provenance.results_digest[:12]}...",
+            next_step="run the project again",
+        )
+    return where
 
 
 def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
@@ -132,8 +160,7 @@ def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recou
 
     named = str(json.loads(drafted.spec)["kind"])
     spec, kind = SPECS[named].model_validate_json(drafted.spec), KINDS[named]
-    store, name = Store(place.state), spec.name
-    where = {s: store.find_folder(name, s, digest) for s, digest in drafted.stages.items()}
+    where = hold_results(drafted, place, record)
     backtest: Any = load_record(kind.backtest_type, where["backtest"])
     groups: Any = load_record(kind.groups_type, where["memberships"])
     before = backtest.predictions
@@ -153,7 +180,10 @@ def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recou
         proxies=load_record(Proxies, where["proxies"]),
     )
     again = kind.draft(drafted.facts, spec, judged)
-    told = f"{len(predictions.table):,} predictions and {len(where)} results were read, unchanged."
+    told = (
+        f"{len(predictions.table):,} predictions and every file of {len(where)} results were read, "
+        "as they were saved. The city's own tables and what MLflow keeps were not read."
+    )
     return Recount(again, tuple(claims), told)
 
 
@@ -170,7 +200,7 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     from cityai.outside import judge_given
 
     spec = AuditFileSpec.model_validate_json(drafted.spec)
-    path = Path(drafted.file)
+    path = place.workspace / drafted.file
     if not path.exists():
         raise StoreError(
             "the predictions are no longer there",
@@ -184,7 +214,9 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
             expected=f"a file with the SHA-256 {drafted.file_digest}",
             next_step="put the file back, or audit this one",
         )
-    order = AuditOrder(spec, Path(drafted.order), place.workspace, drafted.facts.spec_digest)
+    order = AuditOrder(
+        spec, place.workspace / drafted.order, place.workspace, drafted.facts.spec_digest
+    )
     judged = judge_given(order, path)
     given, groups = judged.given, judged.groups
     keyed = given.table.assign(**{ENTITY: groups.units})
@@ -197,7 +229,11 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     handed = GivenFacts(given, path.name, judged.scored.metrics)
     kept = judged.order.spec
     again = draft_given_card(drafted.facts, kept, handed, judged.audit, judged.findings)
-    return Recount(again, tuple(claims), f"{len(given.table):,} predictions were read, unchanged.")
+    told = (
+        f"{len(given.table):,} predictions were read, as they were given. What MLflow keeps was "
+        "not read."
+    )
+    return Recount(again, tuple(claims), told)
 
 
 def _count_rows(claims: Iterable[Claim], scored: float) -> Iterator[Claim]:

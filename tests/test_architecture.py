@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "cityai"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = [
-    {"columns", "confine", "errors", "findings", "messages", "notebook", "progress"},
+    {"columns", "confine", "errors", "findings", "messages", "notebook", "progress", "scratch"},
     {"spec"},
     {"data"},
     {"modeling"},

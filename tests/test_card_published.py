@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections import defaultdict
@@ -14,22 +15,24 @@ import numpy as np
 import pytest
 
 import cityai
-from cityai.assessment.explain import Explanation
-from cityai.assessment.mitigation import Mitigation
+from cityai.assessment.audit import Audit
 from cityai.card.diff import add_changes
 from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord, seal_record, write_canonical
 from cityai.card.verify import check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
-from cityai.cards import Drafted, compare_published, find_drafted, find_place
+from cityai.cards import compare_published, find_drafted, find_place
 from cityai.cli.main import run_command
-from cityai.data.quality import QualityReport
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Status
-from cityai.kinds.demand import Groups
-from cityai.modeling.backtest import Backtest
-from cityai.store.records import load_record
-from cityai.verify import Recount, read_beside, read_drafted, recount_run, verify_published
+from cityai.store.records import load_record, save_record
+from cityai.verify import (
+    Recount,
+    hold_results,
+    read_drafted,
+    recount_run,
+    verify_published,
+)
 from tests.conftest import PROJECT, draw_requests, write_workspace
 
 pytestmark = pytest.mark.slow
@@ -38,15 +41,8 @@ FAST = PROJECT.replace("folds: 7, calibration: 4", "folds: 8, calibration: 6") +
     "mitigation: {dimension: income, metric: under_forecast_share, choice: recalibrate, "
     "reason: It is fair., decided_by: head of planning}\n"
 )
-KINDS: dict[str, type] = {
-    "card": Drafted,
-    "backtest": Backtest,
-    "memberships": Groups,
-    "quality": QualityReport,
-    "explanation": Explanation,
-    "mitigation": Mitigation,
-}
-"""What verification reads, by the folder that it is kept in."""
+RUN = Path(".cityai", "projects", "requests")
+"""Where the records of the run are."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +138,7 @@ def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
         kinds[f"{re.sub(r'[0-9]+', '#', name_path(path))} {metric}"].append((path, value))
     assert len(kinds) > 150
     rng = np.random.default_rng(4)
-    beside = read_beside(find_place(told.folder)).decode()
+    beside = find_place(told.folder).read_files()["earlier.json"].decode()
     again = add_changes(told.again.record, beside)
     for kind, numbers in kinds.items():
         path, value = numbers[int(rng.integers(len(numbers)))]
@@ -160,7 +156,9 @@ def test_a_forged_verdict_is_named_and_so_is_a_sentence(told: Told) -> None:
     old = facts["fairness"]["results"][at]["status"]
     facts["fairness"]["results"][at]["status"] = "fail" if old == "pass" else "pass"
     forged = seal_record(CardRecord.model_validate(facts))
-    again = add_changes(told.again.record, read_beside(find_place(told.folder)).decode())
+    again = add_changes(
+        told.again.record, find_place(told.folder).read_files()["earlier.json"].decode()
+    )
     finding = check_again(forged, again)
     assert finding.subject == f"fairness.results[{at}].status"
 
@@ -185,44 +183,56 @@ def test_the_whole_command_names_a_forged_interval(
 
 
 def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
-    """In the record, the pages, the earlier record, and every file that the card was made from."""
+    """In the record, the pages, the earlier record, and every file that the card stands on."""
     place = find_place(told.folder)
     drafted = read_drafted(place, told.record)
-    kept = [find_drafted(place, told.record)]
-    for stage in sorted(set(KINDS) - {"card"}):
-        kept.append(
-            told.place / ".cityai" / "projects" / "requests" / stage / drafted.stages[stage][:16]
-        )
+    assert set(drafted.stages) == {p.name for p in (told.place / RUN).iterdir()} - {"card"}
+    kept = [told.place / RUN / stage / key[:16] for stage, key in drafted.stages.items()]
+    kept.append(find_drafted(place, told.record))
     saved = [p for folder in kept for p in sorted(folder.iterdir())]
     assert sum(p.suffix == ".parquet" for p in saved) >= 5
-    public = [told.cards / n for n in ("card.json", "card.html", "card.md", "earlier.json")]
+    public = sorted(
+        p for p in told.cards.iterdir() if p.name in {"earlier.json", *told.pages.files}
+    )
     rng = np.random.default_rng(11)
-    files = [public[int(i)] for i in rng.integers(0, len(public), 120)]
-    files += [saved[int(i)] for i in rng.integers(0, len(saved), 80)]
-    for file in files:
-        honest = file.read_bytes()
-        at, new = int(rng.integers(len(honest))), int(rng.integers(1, 256))
-        try:
-            file.write_bytes(honest[:at] + bytes([honest[at] ^ new]) + honest[at + 1 :])
-            assert find_change(told, file), f"{file.name}, byte {at} xor {new}"
-        finally:
-            file.write_bytes(honest)
-    assert not any(find_change(told, file) for file in {*public, *saved})
+    for folder in (public, saved):
+        for file in (folder[int(i)] for i in rng.integers(0, len(folder), 100)):
+            honest = file.read_bytes()
+            at, new = int(rng.integers(len(honest))), int(rng.integers(1, 256))
+            try:
+                file.write_bytes(honest[:at] + bytes([honest[at] ^ new]) + honest[at + 1 :])
+                assert find_change(told), f"{file}, byte {at} xor {new}"
+            finally:
+                file.write_bytes(honest)
+    assert not find_change(told)
 
 
-def find_change(told: Told, file: Path) -> bool:
-    """Do what `verify_published` does with a file, but judge and draw nothing a second time."""
+def test_a_result_and_its_manifest_changed_together_are_found(told: Told) -> None:
+    place = find_place(told.folder)
+    folder = told.place / RUN / "audit" / read_drafted(place, told.record).stages["audit"][:16]
+    honest = {path: path.read_bytes() for path in folder.iterdir()}
+    record = load_record(Audit, folder)
+    try:
+        save_record(dataclasses.replace(record, table=record.table.iloc[:-1]), folder)
+        found = {f.code: f for f in verify_published(told.folder)}
+        assert found["card.predictions"].status is Status.ERROR
+        assert "not those that the card was drafted from" in found["card.predictions"].reason
+    finally:
+        for path, content in honest.items():
+            path.write_bytes(content)
+
+
+def find_change(told: Told) -> bool:
+    """Do what `verify_published` does, but judge and draw nothing a second time."""
     place = find_place(told.folder)
     try:
-        if file.parent.parent.name in KINDS:
-            load_record(KINDS[file.parent.parent.name], file.parent)
-            return False
-        content, beside = place.json.read_bytes(), read_beside(place)
-        record = read_record(content)
+        files = place.read_files()
+        record = read_record(files["card.json"])
+        hold_results(read_drafted(place, record), place, record)
         findings = (
-            check_digest(record, content),
-            check_earlier(record, beside),
-            check_pages(place.folder, record, told.pages),
+            check_digest(record, files["card.json"]),
+            check_earlier(record, files["earlier.json"]),
+            check_pages(files, record, told.pages),
         )
     except CityaiError:
         return True

@@ -44,6 +44,9 @@ def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
     """
     try:
         check_system()
+        from cityai.scratch import clear_scratch
+
+        clear_scratch()
         code = app(args=list(arguments), prog_name="cityai", standalone_mode=False)
     except typer.TyperException as error:
         _say_usage(error)

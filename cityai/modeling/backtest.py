@@ -110,8 +110,6 @@ class Backtest:
         Trees of each test fold.
     final : FinalModel
         Fitted on everything that is known.
-    seconds : dict of str to float
-        Wall-clock seconds of each model over all origins, and of ``rows``.
     findings : tuple of Finding
         Codes ``backtest.calibration`` and ``backtest.rows``.
     """
@@ -122,7 +120,6 @@ class Backtest:
     replayed: pd.DataFrame
     models: tuple[FoldModel, ...]
     final: FinalModel
-    seconds: dict[str, float]
     findings: tuple[Finding, ...]
 
 
@@ -230,7 +227,6 @@ def run_backtest(
             coverage=spec.models.coverage,
             seed=spec.models.seed,
         ),
-        seconds=sweep.seconds,
         findings=(_judge_calibration(folds, spec), _judge_rows(table, measured)),
     )
 

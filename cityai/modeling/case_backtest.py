@@ -73,8 +73,6 @@ class CaseBacktest:
         As they stood at each test fold's cutoff, in the order of `folds.test`.
     final : CaseModel
         Fitted on everything that is known.
-    seconds : dict of str to float
-        Wall-clock seconds of each candidate over all folds.
     findings : tuple of Finding
         Codes ``backtest.calibration``, ``backtest.rows``, ``backtest.capacity``,
         ``backtest.ties``.
@@ -86,7 +84,6 @@ class CaseBacktest:
     replayed: pd.DataFrame
     models: tuple[CaseModel, ...]
     final: CaseModel
-    seconds: dict[str, float]
     findings: tuple[Finding, ...]
 
 
@@ -157,7 +154,6 @@ def run_case_backtest(
         replayed=replayed.drop(columns=LOGISTIC.name),
         models=tuple(models),
         final=final,
-        seconds=replay.seconds,
         findings=(
             _judge_calibration(models),
             _judge_rows(table, scored),

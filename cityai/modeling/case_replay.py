@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,6 @@ class CaseReplay:
         self.cases, self.rows, self.spec, self.say = cases, rows, spec, say
         self.candidates = candidates
         self.answers = cases.table[Y_TRUE].to_numpy(np.float64)
-        self.seconds = {c.name: 0.0 for c in candidates}
         self.predicted: list[pd.DataFrame] = []
         """Out-of-sample predictions, a table a fold: fold, case, each candidate, and `y_pred`."""
 
@@ -82,13 +80,11 @@ class CaseReplay:
         return model
 
     def _fit(self, candidate: Classifier, teaching: np.ndarray) -> Trees | Logistic:
-        begun = time.perf_counter()
         table, answers = self.rows.table[teaching], self.answers[teaching]
         features = self.rows.features
         categories = list_categories(table, self.rows.categorical)
-        fitted: Trees | Logistic
         if isinstance(candidate, BoostedClassifier):
-            fitted = fit_binary(
+            return fit_binary(
                 candidate,
                 table,
                 answers,
@@ -96,13 +92,7 @@ class CaseReplay:
                 categories=categories,
                 seed=self.spec.models.seed,
             )
-        else:
-            fitted = fit_logistic(
-                candidate, table, answers, features=features, categories=categories
-            )
-        spent = time.perf_counter() - begun
-        self.seconds[candidate.name] = self.seconds.get(candidate.name, 0.0) + spent
-        return fitted
+        return fit_logistic(candidate, table, answers, features=features, categories=categories)
 
     def _gather(
         self, fitted: dict[str, Trees | Logistic], train_until: pd.Timestamp, teaching: np.ndarray

@@ -7,10 +7,9 @@ out-of-sample forecasts of earlier origins, so nothing is refitted inside a fold
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -68,28 +67,11 @@ class Sweep:
         Shape (R,), int64, position of each row's entity in the panel.
     trees : dict of (str, int) to Trees
         What was trained, by candidate and origin.
-    seconds : dict of str to float
-        Wall-clock seconds of each model over all origins, and of ``rows``.
     """
 
     table: pd.DataFrame
     entity: IntArray
     trees: dict[tuple[str, int], Trees]
-    seconds: dict[str, float]
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Adds up wall-clock seconds by name."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.perf_counter)
-
-    def start(self) -> None:
-        self._since = time.perf_counter()
-
-    def stop(self, name: str) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - self._since
 
 
 class _Task:
@@ -140,20 +122,17 @@ def sweep_origins(
     progress : callable, optional
         Told in a sentence what is being done.
     """
-    clock = _Clock()
     learners = [c for c in candidates if isinstance(c, TreesModel)]
     learning = plan_training(panel, spec, origins[-1], learners)
     tell = progress or (lambda _: None)
     tell(f"rows of {len({*origins, *learning})} moments")
     rows = rows_for(sorted({*origins, *learning}))
-    clock.stop("rows")
     task = _Task(panel, spec, rows, _find_entities(rows.table, panel), frozenset(learning))
     asked_rows = np.flatnonzero(np.isin(task.origin, list(origins)))
     columns: dict[str, FloatArray] = {}
     trees: dict[tuple[str, int], Trees] = {}
     for model, prefix in _name_columns(baselines, candidates):
         tell(f"{model.label}, at {len(origins)} moments")
-        clock.start()
         if isinstance(model, SeriesModel):
             values = _ask_series(model, task, origins)
         else:
@@ -161,12 +140,11 @@ def sweep_origins(
             trees |= {(model.name, origin): found for origin, found in trained.items()}
             values = _ask_trees(trained, task)
         columns[prefix + model.name] = values[asked_rows]
-        clock.stop(model.name)
     table = rows.table[list(KEPT)].iloc[asked_rows].reset_index(drop=True).assign(**columns)
     table[ENTITY] = table[ENTITY].astype("str")
     if city_rule is not None:
         table = _join_rule(table, city_rule, len(baselines))
-    return Sweep(table, task.entity[asked_rows], trees, clock.seconds)
+    return Sweep(table, task.entity[asked_rows], trees)
 
 
 def plan_training(

@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -145,20 +145,3 @@ def put_folder(temporary: Path, target: Path) -> None:
     else:
         temporary.rename(target)
     sync_folder(target.parent)
-
-
-def remove_pages(folder: Path, pattern: str, kept: Container[str]) -> None:
-    """Remove pages in languages that are no longer written.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they lie.
-    pattern : str
-        Of their names: ``card*.html``.
-    kept : container of str
-        Names that stay.
-    """
-    for path in folder.glob(pattern):
-        if path.name not in kept:
-            path.unlink(missing_ok=True)

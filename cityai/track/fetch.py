@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cityai.errors import StoreError, TrackingError
+from cityai.scratch import open_scratch
 from cityai.store.records import check_manifest, digest_files, read_files
 from cityai.store.values import Files
 from cityai.track.door import call_mlflow, import_mlflow
@@ -70,9 +70,9 @@ def fetch_model(tracking: Tracking, project: str, run_id: str = "") -> FetchedMo
     where = f"model of run {found}"
     with (
         call_mlflow("the model could not be fetched", tracking.where),
-        tempfile.TemporaryDirectory(prefix="cityai-") as place,
+        open_scratch() as place,
     ):
-        files = _download(tracking, tags[MODEL_ID], Path(place), where)
+        files = _download(tracking, tags[MODEL_ID], place, where)
     check_manifest(files, where)
     if digest_files(files) != tags[MODEL_DIGEST]:
         raise StoreError(

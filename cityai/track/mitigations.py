@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cityai.scratch import open_scratch
 from cityai.track.door import call_mlflow
 from cityai.track.names import name_groups
 from cityai.track.process import describe_process
@@ -54,10 +53,10 @@ def log_mitigation(run: TrackedRun, tried: Mitigation, spec_digest: str, drawing
             child = client.create_run(run.experiment_id, tags=tags, run_name=name).info.run_id
             client.log_batch(child, metrics=_list_metrics(tried, name))
             client.set_terminated(child, "FINISHED")
-        with tempfile.TemporaryDirectory(prefix="cityai-") as folder:
-            (Path(folder) / "plane.svg").write_text(drawing, encoding="utf-8")
-            tried.options.to_csv(Path(folder) / "options.csv", index=False)
-            client.log_artifacts(run.run_id, folder, FOLDER)
+        with open_scratch() as folder:
+            (folder / "plane.svg").write_text(drawing, encoding="utf-8")
+            tried.options.to_csv(folder / "options.csv", index=False)
+            client.log_artifacts(run.run_id, str(folder), FOLDER)
 
 
 def _list_metrics(tried: Mitigation, name: str) -> list[Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cityai.scratch import open_scratch
 from cityai.store.records import digest_files, read_files, save_record
 from cityai.track.door import import_mlflow
 from cityai.track.runs import PROJECT, TrackedRun
@@ -81,8 +81,8 @@ def log_model(run: TrackedRun, final: Loggable, params: Mapping[str, str]) -> Lo
         params=dict(params),
         model_type="cityai",
     )
-    with tempfile.TemporaryDirectory(prefix="cityai-") as made:
-        folder = Path(made) / "mlflow"
+    with open_scratch() as made:
+        folder = made / "mlflow"
         described = mlflow.models.Model(
             artifact_path=entry.artifact_location,
             run_id=run.run_id,
@@ -101,8 +101,8 @@ def write_model(final: Loggable, folder: Path, described: Any = None) -> str:
     """Write a model in MLflow's format into a new folder; return the digest of its record."""
     mlflow = import_mlflow()
     described = described or mlflow.models.Model()
-    with tempfile.TemporaryDirectory(prefix="cityai-") as made:
-        record, code = Path(made) / NAME, Path(made) / PACKAGE.name
+    with open_scratch() as made:
+        record, code = made / NAME, made / PACKAGE.name
         save_record(final, record)
         digest = digest_files(read_files(record))
         shutil.copytree(PACKAGE, code, ignore=shutil.ignore_patterns("__pycache__"))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cityai.card.counts import Judged
 from cityai.card.pages import JSON, MARKDOWN
 from cityai.columns import BASELINE
 from cityai.findings import Finding, Status
+from cityai.scratch import open_scratch
 from cityai.track.door import call_mlflow
 from cityai.track.measures import Measures, list_models, measure_forecast, measure_model
 from cityai.track.model import Loggable, log_model
@@ -252,11 +251,11 @@ def _log_dataset(run: TrackedRun, outcome: Outcome) -> None:
 
 
 def _log_card(run: TrackedRun, outcome: Outcome) -> None:
-    with tempfile.TemporaryDirectory(prefix="cityai-") as folder:
+    with open_scratch() as folder:
         contents = {**outcome.pages, MARKDOWN: outcome.markdown, JSON: outcome.json}
         for name, text in contents.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8")
-        run.tracking.client.log_artifacts(run.run_id, folder, CARD)
+            (folder / name).write_text(text, encoding="utf-8")
+        run.tracking.client.log_artifacts(run.run_id, str(folder), CARD)
 
 
 def _split(items: Sequence[ItemT], size: int) -> Iterable[Sequence[ItemT]]:

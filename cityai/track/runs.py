@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
+from cityai.errors import SetupError, SpecError, StoreError, TrackingError
+from cityai.store.cards import CARDS, read_seal
 from cityai.track.door import call_mlflow, keep_quiet
 from cityai.track.process import (
     HEARTBEAT,
@@ -24,6 +26,8 @@ from cityai.track.server import Tracking, connect_tracking
 
 PROJECT = "cityai.project"
 FAILURE = "cityai.failure"
+SEAL = "cityai.card"
+"""Digest of the card that the run is about to publish: its last tag."""
 NOTE = "mlflow.note.content"
 USER = "mlflow.user"
 NAME = "mlflow.runName"
@@ -31,6 +35,9 @@ PARENT = "mlflow.parentRunId"
 SOURCE = "mlflow.source.name"
 
 STOPPED = "the process ended without a word (killed, or the machine was switched off)"
+HELD_BACK = "its message, which may hold data, was shown where it ran"
+_WITHOUT_DATA = (SpecError, StoreError, TrackingError, SetupError, SystemExit)
+"""Errors whose messages hold no cell of a city's data."""
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -64,19 +71,32 @@ class TrackedRun:
                 self.tracking.client.set_tag(self.run_id, name, value)
 
 
+class Workspace(Protocol):
+    """Where runs are kept, and where their cards are published: a project, an audit."""
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that holds ``model_cards``."""
+
+    @property
+    def state(self) -> Path:
+        """Its private folder."""
+
+
 @contextmanager
 def open_run(
-    state: Path, project: str, *, name: str = "", tags: Mapping[str, str] | None = None
+    place: Workspace, project: str, *, name: str = "", tags: Mapping[str, str] | None = None
 ) -> Iterator[TrackedRun]:
     """Open the project's run; close it as FINISHED, or as FAILED with the reason.
 
-    Runs of this project that a killed process left RUNNING are closed first. Under `mlflow run`
+    A run whose card came out is FINISHED, whatever happened afterwards. Runs of this project that
+    a killed process left RUNNING are closed first. Under `mlflow run`
     the run that it opened is taken over.
 
     Parameters
     ----------
-    state : Path
-        The workspace's private folder.
+    place : Workspace
+        The workspace.
     project : str
         Name of the project, and of its experiment.
     name : str
@@ -89,27 +109,34 @@ def open_run(
     TrackingError, StoreError
         If the tracking store cannot be used.
     """
-    tracking = connect_tracking(state)
+    tracking = connect_tracking(place.state)
+    repair_runs(tracking, place, project)
     run = _start_run(tracking, project, {**(tags or {}), **_own_tags(project, name or project)})
     client = tracking.client
     with _hear_signals(), keep_beating(lambda: client.set_tag(run.run_id, HEARTBEAT, format_now())):
         try:
             yield run
-            with call_mlflow("the run could not be closed", tracking.where):
-                client.set_terminated(run.run_id, "FINISHED")
         except BaseException as error:
             with suppress(Exception):  # the reason itself matters more
-                fail_run(client, run.run_id, describe_failure(error, state))
+                close_run(client, run.run_id, place, describe_failure(error, place.state))
             raise
+        with call_mlflow("the run could not be closed", tracking.where):
+            client.set_terminated(run.run_id, "FINISHED")
 
 
-def repair_runs(tracking: Tracking, project: str | None = None) -> tuple[str, ...]:
-    """Close as FAILED the runs whose process is dead, and return their ids.
+def repair_runs(
+    tracking: Tracking, place: Workspace, project: str | None = None
+) -> tuple[str, ...]:
+    """Close the runs whose process is dead, and the models that they left; return the runs' ids.
+
+    A run whose card came out before it could say so is FINISHED.
 
     Parameters
     ----------
     tracking : Tracking
         The store.
+    place : Workspace
+        Where their cards are published.
     project : str, optional
         Look at this project's runs only.
     """
@@ -123,13 +150,33 @@ def repair_runs(tracking: Tracking, project: str | None = None) -> tuple[str, ..
         running = client.search_runs(ids, "attributes.status = 'RUNNING'", max_results=1000)
         dead = [run.info.run_id for run in running if is_dead(run.data.tags)]
         for run_id in dead:
-            fail_run(client, run_id, STOPPED)
+            close_run(client, run_id, place, STOPPED)
+        if ids:
+            _fail_models(client, ids)
     return tuple(dead)
 
 
-def fail_run(client: Any, run_id: str, reason: str) -> None:
-    """Close a run as FAILED, its reason in a tag and in its description."""
+def _fail_models(client: Any, ids: list[str]) -> None:
+    """Close as FAILED the models that were begun by runs which are over."""
+    page = client.search_logged_models(ids)
+    models = list(page)
+    while page.token:
+        page = client.search_logged_models(ids, page_token=page.token)
+        models += page
+    for model in (m for m in models if m.status == "PENDING" and m.source_run_id):
+        if client.get_run(model.source_run_id).info.status != "RUNNING":
+            client.finalize_logged_model(model.model_id, "FAILED")
+
+
+def close_run(client: Any, run_id: str, place: Workspace, reason: str) -> None:
+    """Close a run that broke off: as FINISHED if its card came out, else as FAILED."""
     with keep_quiet():
+        tags = client.get_run(run_id).data.tags
+        if tags.get(SEAL) and tags[SEAL] == read_seal(
+            place.workspace / CARDS, place.state, tags.get(PROJECT, "")
+        ):
+            client.set_terminated(run_id, "FINISHED")
+            return
         client.set_tag(run_id, FAILURE, reason)
         client.set_tag(run_id, NOTE, f"**This run failed.** {reason}")
         client.set_terminated(run_id, "FAILED")
@@ -139,6 +186,8 @@ def describe_failure(error: BaseException, state: Path) -> str:
     """Return the reason of a failure in one line, without this machine's folders."""
     if isinstance(error, KeyboardInterrupt):
         return f"stopped: {error}" if str(error) else "stopped by the user (Ctrl-C)"
+    if not isinstance(error, _WITHOUT_DATA):
+        return f"{type(error).__name__}: {HELD_BACK}"
     said = " ".join(str(error).split()) or "no message"
     places = {str(state.parent.resolve()), str(state), os.getcwd(), str(Path.home())}
     for place in sorted(places - {"/", "."}, key=len, reverse=True):
@@ -164,7 +213,6 @@ def _own_tags(project: str, name: str) -> dict[str, str]:
 
 def _start_run(tracking: Tracking, project: str, tags: dict[str, str]) -> TrackedRun:
     client = tracking.client
-    repair_runs(tracking, project)
     with call_mlflow("the run could not be opened", tracking.where):
         adopted = _adopt_run(client)
         if adopted is not None:

@@ -96,9 +96,11 @@ def connect_tracking(state: Path) -> Tracking:
         ),
     ):
         prepare_database(database)
-        if own:
+        tracking = _open_client(uri, where, artifacts)
+        if artifacts is not None:
             make_folder(state / ARTIFACTS)
-        return _open_client(uri, where, artifacts)
+            follow_move(database, artifacts)
+        return tracking
 
 
 def check_host(uri: str) -> None:
@@ -149,6 +151,35 @@ def prepare_database(database: Path) -> None:
         ) from error
     if new:
         database.chmod(FILE_MODE)
+
+
+def follow_move(database: Path, root: str) -> None:
+    """Let a store that was moved or copied with its workspace write to its own files.
+
+    MLflow keeps where files are as whole addresses: those of the old place are written anew.
+
+    Parameters
+    ----------
+    database : Path
+        The workspace's own store.
+    root : str
+        Address of the folder that holds the experiments' files now.
+    """
+    kept = (
+        ("experiments", "artifact_location"),
+        ("runs", "artifact_uri"),
+        ("logged_models", "artifact_location"),
+    )
+    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+        found = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        ends = {at.removesuffix(f"/{name}") for name, at in found if at.endswith(f"/{name}")}
+        for old in (end for end in ends if end.endswith(f"/{ARTIFACTS}") and end != root):
+            for table, column in kept:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
+                    f"WHERE substr({column}, 1, ?) = ?",
+                    (root, len(old) + 1, len(old) + 1, f"{old}/"),
+                )
 
 
 def is_network_disk(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:

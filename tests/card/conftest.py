@@ -288,7 +288,7 @@ def make_facts(ids: list[str], names: list[str] | None = None) -> RunFacts:
     return RunFacts(
         run_digest="ab" * 32, data_digest="cd" * 32, spec_digest="ef" * 32, predictions_digest="12" * 32,
         git_commit="654b187", git_dirty=True, created=datetime(2026, 11, 22, 12, 0, tzinfo=UTC),
-        versions={"lightgbm": "4.7.0", "cityai": "0.1.0"}, seconds={"backtest": 12.34, "audit": 0.2},
+        versions={"lightgbm": "4.7.0", "cityai": "0.1.0"},
         first=pd.Timestamp("2019-01-01").to_pydatetime(), last=pd.Timestamp("2025-01-01").to_pydatetime(),
         entities=pd.DataFrame({"entity_id": ids, "area_id": ids, "name": names or [f"District {i}" for i in ids]}),
         feature_labels={"lag_1": "tons 1 month ago", "lag_12": "tons 12 months ago"},

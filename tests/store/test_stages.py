@@ -1,24 +1,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cityai.errors import StoreError
-from cityai.store import cards
-from cityai.store.cards import PENDING, finish_card, publish_card
+from cityai.store.cards import PENDING, hold_cards, publish_files
 from cityai.store.digests import CHAPTERS, STAGES, digest_sources, digest_stage, digest_text
 from cityai.store.files import TEMPORARY
 from cityai.store.locks import hold_lock
 from cityai.store.stages import clean_stages, open_store
-
-
-def name_files(html: str, markdown: str, json: str) -> dict[str, str]:
-    return {"card.html": html, "card.md": markdown, "card.json": json}
 
 
 def test_the_state_is_private_and_never_committed(tmp_path: Path) -> None:
@@ -133,52 +132,73 @@ def test_a_waiting_holder_gets_its_turn(tmp_path: Path) -> None:
         pass
 
 
-def read_all(folder: Path) -> dict[str, str]:
-    return {p.name: p.read_text() for p in sorted(folder.iterdir())}
+@pytest.fixture
+def cards(tmp_path: Path) -> Path:
+    (tmp_path / ".cityai").mkdir()
+    return tmp_path / "model_cards"
 
 
-def test_a_card_is_published_for_all_to_read(tmp_path: Path) -> None:
-    folder = tmp_path / "model_cards" / "waste"
-    publish_card(folder, name_files("<p>", "# é", "{}"))
-    (folder / "register.json").write_text("kept")
-    publish_card(folder, name_files("<p>2", "# 2", '{"2": 2}'))
-    assert read_all(folder) == {
-        "card.html": "<p>2",
-        "card.json": '{"2": 2}',
-        "card.md": "# 2",
-        "register.json": "kept",
-    }
-    assert {oct(p.stat().st_mode & 0o777) for p in folder.glob("card.*")} == {"0o644"}
-    assert oct(folder.stat().st_mode & 0o777) == "0o755"
+def publish(cards: Path, text: str, *names: str) -> None:
+    with hold_cards(cards, cards.parent / ".cityai"):
+        publish_files(cards, dict.fromkeys(names or NAMES, text))
 
 
-def test_a_card_that_cannot_be_published_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish_card(tmp_path, name_files("old", "old", "old"))
-    (tmp_path / "card.md").unlink()
-    (tmp_path / "card.md").mkdir()
+NAMES = ("waste/card.html", "waste/card.json", "waste/card.md", "index.html")
+
+
+def read_all(cards: Path) -> dict[str, str]:
+    return {p.relative_to(cards).as_posix(): p.read_text() for p in cards.rglob("*") if p.is_file()}
+
+
+def test_a_card_is_published_for_all_to_read(cards: Path) -> None:
+    publish(cards, "é")
+    (cards / "waste" / "register.json").write_text("kept")
+    publish(cards, "2")
+    assert read_all(cards) == {**dict.fromkeys(NAMES, "2"), "waste/register.json": "kept"}
+    assert {oct((cards / n).stat().st_mode & 0o777) for n in NAMES} == {"0o644"}
+    assert oct((cards / "waste").stat().st_mode & 0o777) == "0o755"
+    publish(cards, "", "waste/card.md")
+    assert "waste/card.md" not in read_all(cards)
+
+
+def test_a_card_that_cannot_be_published_leaves_the_old_one(cards: Path) -> None:
+    publish(cards, "old")
+    (cards / "waste" / "card.md").unlink()
+    (cards / "waste" / "card.md").mkdir()
     with pytest.raises(StoreError, match="cannot be published"):
-        publish_card(tmp_path, name_files("new", "new", "new"))
-    assert (tmp_path / "card.html").read_text() == "old"
-    assert not (tmp_path / PENDING).exists()
+        publish(cards, "new")
+    assert set(read_all(cards).values()) == {"old"}
+    assert not (cards / PENDING).exists()
 
 
-def test_a_publication_cut_short_is_finished_by_the_next_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+CALLS = ("mkdir", "chmod", "open", "write", "fsync", "rename", "replace", "unlink", "rmdir")
+
+
+def test_a_publication_cut_short_anywhere_is_old_or_new(
+    cards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_card(tmp_path, name_files("old", "old", "old"))
-    real, moves = os.replace, iter([True, False])
+    """A process that dies before or between any two calls of the system leaves no half state."""
+    state, left, ended = cards.parent / ".cityai", 0, False
+    publish(cards, "old")
+    while not ended:
+        calls = iter(range(left))
 
-    def die(*paths: Path) -> None:
-        if not next(moves):
-            raise KeyboardInterrupt
-        real(*paths)
+        def step(real: Any, *given: Any, calls: Any = calls, **more: Any) -> Any:
+            if next(calls, None) is None:
+                raise SystemExit
+            return real(*given, **more)
 
-    monkeypatch.setattr(cards.os, "replace", die)
-    with pytest.raises(KeyboardInterrupt):
-        publish_card(tmp_path, name_files("new", "new", "new"))
-    monkeypatch.undo()
-    finish_card(tmp_path)
-    assert set(read_all(tmp_path).values()) == {"new"}
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+        with monkeypatch.context() as patch:
+            for name in CALLS:
+                patch.setattr(os, name, partial(step, getattr(os, name)))
+            patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # the dead clear nothing away
+            with suppress(SystemExit):
+                publish(cards, "new")
+                ended = True
+        with hold_cards(cards, state):
+            found = read_all(cards)
+        assert found in (dict.fromkeys(NAMES, "old"), dict.fromkeys(NAMES, "new")), left
+        assert not ended or set(found.values()) == {"new"}
+        publish(cards, "old")
+        left += 1
+    assert left > 20

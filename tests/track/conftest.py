@@ -41,6 +41,11 @@ def tracking(state: Path) -> Tracking:
         return connect_tracking(state)
 
 
+def place_of(state: Path) -> SimpleNamespace:
+    """The workspace of a private folder."""
+    return SimpleNamespace(state=state, workspace=state.parent)
+
+
 def fork(function: Callable[[], object]) -> int:
     """Run a function in a child that shares the loaded MLflow; return its process id."""
     with warnings.catch_warnings():
@@ -155,7 +160,7 @@ def logged(tracking: Tracking, state: Path) -> SimpleNamespace:
     from cityai.track.results import log_outcome
     from cityai.track.runs import open_run
 
-    with open_run(state, "waste", name="waste 1", tags={"cityai.git_commit": "x"}) as run:
+    with open_run(place_of(state), "waste", name="waste 1", tags={"cityai.git_commit": "x"}) as run:
         opened = tracking.client.get_run(run.run_id)
         log_outcome(run, make_outcome())
     children = tracking.client.search_runs(

@@ -17,7 +17,7 @@ from cityai.track.model import write_model
 from cityai.track.results import log_outcome
 from cityai.track.runs import open_run
 from cityai.track.server import Tracking
-from tests.track.conftest import make_outcome
+from tests.track.conftest import make_outcome, place_of
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def load(where: str) -> Any:
 def test_a_loaded_model_gives_the_same_numbers(
     tracking: Tracking, state: Path, final: FinalModel, frame: pd.DataFrame
 ) -> None:
-    with open_run(state, "with_model") as run:
+    with open_run(place_of(state), "with_model") as run:
         log_outcome(run, make_outcome(final=final))
     (output,) = tracking.client.get_run(run.run_id).outputs.model_outputs
     logged = tracking.client.get_logged_model(output.model_id)

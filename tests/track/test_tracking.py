@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -12,10 +13,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from cityai.errors import DataError, StoreError, TrackingError
+from cityai.errors import DataError, SpecError, StoreError, TrackingError
 from cityai.track.door import import_mlflow, keep_quiet
 from cityai.track.results import LONGEST_NOTE, build_params, cut_note, cut_text
-from cityai.track.runs import FAILURE, NOTE, STOPPED, ProcessStopped, open_run, repair_runs
+from cityai.track.runs import (
+    FAILURE,
+    HELD_BACK,
+    NOTE,
+    SEAL,
+    STOPPED,
+    ProcessStopped,
+    open_run,
+    repair_runs,
+)
 from cityai.track.server import (
     Tracking,
     build_ui_command,
@@ -25,7 +35,7 @@ from cityai.track.server import (
     find_uri,
     is_network_disk,
 )
-from tests.track.conftest import fork, make_outcome, make_spec
+from tests.track.conftest import fork, make_outcome, make_spec, place_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,7 +115,7 @@ def test_the_store_is_private_and_can_be_read_while_written(
 def test_nothing_is_said_on_the_terminal(
     tracking: Tracking, state: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with open_run(state, "quiet"):
+    with open_run(place_of(state), "quiet"):
         pass
     assert capfd.readouterr() == ("", "")
 
@@ -113,7 +123,9 @@ def test_nothing_is_said_on_the_terminal(
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (DataError("no column 't'", where="/x/a.csv"), "DataError: /x/a.csv: no column 't'"),
+        (DataError("'Mary' is no date", where="/x/a.csv"), f"DataError: {HELD_BACK}"),
+        (ValueError("cannot convert 'Mary'"), f"ValueError: {HELD_BACK}"),
+        (SpecError("unknown key 't'", where="/x/a.yaml"), "SpecError: /x/a.yaml: unknown key 't'"),
         (KeyboardInterrupt(), "stopped by the user (Ctrl-C)"),
         (SystemExit(3), "SystemExit: 3"),
     ],
@@ -121,7 +133,7 @@ def test_nothing_is_said_on_the_terminal(
 def test_a_failed_run_says_why(
     tracking: Tracking, state: Path, error: BaseException, reason: str
 ) -> None:
-    with pytest.raises(type(error)), open_run(state, "failing") as run:
+    with pytest.raises(type(error)), open_run(place_of(state), "failing") as run:
         raise error
     closed = tracking.client.get_run(run.run_id)
     assert closed.info.status == "FAILED"
@@ -130,11 +142,11 @@ def test_a_failed_run_says_why(
 
 
 def test_a_reason_does_not_tell_where_the_workspace_is(tracking: Tracking, state: Path) -> None:
-    error = DataError("cannot be read", where=str(state.parent / "data.csv"))
-    with pytest.raises(DataError), open_run(state, "failing") as run:
+    error = SpecError("cannot be read", where=str(state.parent / "a.yaml"))
+    with pytest.raises(SpecError), open_run(place_of(state), "failing") as run:
         raise error
     reason = tracking.client.get_run(run.run_id).data.tags[FAILURE]
-    assert reason == "DataError: ~/data.csv: cannot be read"
+    assert reason == "SpecError: ~/a.yaml: cannot be read"
 
 
 def wait_for_run(tracking: Tracking, project: str) -> str:
@@ -149,18 +161,18 @@ def wait_for_run(tracking: Tracking, project: str) -> str:
 
 
 def sleep_in_run(state: Path, project: str) -> None:
-    with open_run(state, project):
+    with open_run(place_of(state), project):
         time.sleep(60)
 
 
 def test_a_killed_run_is_closed_by_the_next_command(tracking: Tracking, state: Path) -> None:
     pid = fork(lambda: sleep_in_run(state, "killed"))
     run_id = wait_for_run(tracking, "killed")
-    assert repair_runs(tracking) == ()
+    assert repair_runs(tracking, place_of(state)) == ()
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert tracking.client.get_run(run_id).info.status == "RUNNING"
-    with open_run(state, "killed") as run:
+    with open_run(place_of(state), "killed") as run:
         repaired = tracking.client.get_run(run_id)
         assert repaired.info.status == "FAILED"
         assert repaired.data.tags[FAILURE] == STOPPED
@@ -182,7 +194,10 @@ def test_a_run_asked_to_end_says_so(tracking: Tracking, state: Path, number: int
 
 def test_signals_are_given_back(tracking: Tracking, state: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with open_run(state, "signals") as run, pytest.raises(ProcessStopped, match="SIGTERM"):
+    with (
+        open_run(place_of(state), "signals") as run,
+        pytest.raises(ProcessStopped, match="SIGTERM"),
+    ):
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
     assert tracking.client.get_run(run.run_id).info.status == "FINISHED"
@@ -192,7 +207,7 @@ def test_a_run_beside_the_main_thread(tracking: Tracking, state: Path) -> None:
     ids: list[str] = []
 
     def work() -> None:
-        with open_run(state, "thread") as run:
+        with open_run(place_of(state), "thread") as run:
             ids.append(run.run_id)
 
     thread = threading.Thread(target=work)
@@ -206,11 +221,11 @@ def test_the_run_of_mlflow_run_is_taken_over(
 ) -> None:
     given = tracking.client.create_run("0", tags={"mlflow.user": "real name"})
     monkeypatch.setenv("MLFLOW_RUN_ID", given.info.run_id)
-    with open_run(state, "waste") as run:
+    with open_run(place_of(state), "waste") as run:
         assert run.run_id == given.info.run_id
     tags = tracking.client.get_run(run.run_id).data.tags
     assert (tags["mlflow.user"], tags["cityai.project"]) == ("cityai", "waste")
-    with open_run(state, "waste") as another:
+    with open_run(place_of(state), "waste") as another:
         assert another.run_id != given.info.run_id
 
 
@@ -218,7 +233,7 @@ def test_eight_first_starts_at_once(tracking: Tracking, tmp_path: Path) -> None:
     state = tmp_path / ".cityai"
 
     def start() -> None:
-        with open_run(state, "waste"):
+        with open_run(place_of(state), "waste"):
             pass
 
     pids = [fork(start) for _ in range(8)]
@@ -229,13 +244,72 @@ def test_eight_first_starts_at_once(tracking: Tracking, tmp_path: Path) -> None:
     assert [run.info.status for run in runs] == ["FINISHED"] * 8
 
 
+def read_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_copied_workspace_writes_into_itself(tracking: Tracking, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new place"
+    given = tmp_path / "given.txt"
+    for place, text in ((old, "old"), (new, "new")):
+        given.write_text(text)
+        with open_run(place_of(place / ".cityai"), "waste") as run:
+            run.tracking.client.log_artifact(run.run_id, str(given))
+            entry = run.tracking.client.create_logged_model(run.experiment_id, name="waste")
+            run.tracking.client.log_model_artifact(entry.model_id, str(given))
+        if place == old:
+            shutil.copytree(old, new)
+            before = read_bytes(old)
+    assert read_bytes(old) == before
+    texts = [b for n, b in read_bytes(new).items() if n.endswith("given.txt")]
+    assert sorted(texts) == [b"new", b"new", b"old", b"old"]
+    shutil.rmtree(old)
+    client = connect_tracking(new / ".cityai").client
+    experiment = client.get_experiment_by_name("waste").experiment_id
+    for found in client.search_runs([experiment]):
+        path = client.download_artifacts(found.info.run_id, "given.txt", str(tmp_path))
+        assert Path(path).read_text() in {"old", "new"}
+
+
+def test_a_model_that_a_killed_run_left_is_closed(tracking: Tracking, state: Path) -> None:
+    with open_run(place_of(state), "half") as run:
+        entry = tracking.client.create_logged_model(
+            run.experiment_id, name="half", source_run_id=run.run_id
+        )
+        repair_runs(tracking, place_of(state))
+        assert tracking.client.get_logged_model(entry.model_id).status == "PENDING"
+    repair_runs(tracking, place_of(state))
+    assert tracking.client.get_logged_model(entry.model_id).status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("seal", "status"), [("abc", "FINISHED"), ("xyz", "FAILED"), ("", "FAILED")]
+)
+def test_a_killed_run_is_finished_if_its_card_came_out(
+    tracking: Tracking, state: Path, seal: str, status: str
+) -> None:
+    project = f"sealed_{seal}"
+    card = state.parent / "model_cards" / project / "card.json"
+    card.parent.mkdir(parents=True)
+    card.write_text('{"record": {"content_digest": "abc"}}')
+
+    def die() -> None:
+        with open_run(place_of(state), project) as run:
+            run.set_tags({SEAL: seal} if seal else {})
+            os._exit(0)
+
+    os.waitpid(fork(die), 0)
+    (run_id,) = repair_runs(tracking, place_of(state), project)
+    assert tracking.client.get_run(run_id).info.status == status
+
+
 def test_a_server_that_is_not_there_is_said_at_once(
     tracking: Tracking, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for scheme in ("http", "postgresql"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://me:secret@127.0.0.1:9/x")
         began = time.monotonic()
-        with pytest.raises(TrackingError) as caught, open_run(state, "waste"):
+        with pytest.raises(TrackingError) as caught, open_run(place_of(state), "waste"):
             pass
         assert time.monotonic() - began < 5
         assert "MLFLOW_TRACKING_URI" in caught.value.next_step

@@ -93,9 +93,7 @@ def draft_card(
             oversight=words.oversight,
             monitoring=described.draft_monitoring(spec),
             security=words.security,
-            environment=EnvironmentPart(
-                compute_seconds={k: round(v, 1) for k, v in sorted(facts.seconds.items())}
-            ),
+            environment=EnvironmentPart(),
             publication=described.draft_publication(spec),
             checklist=words.checklist,
             findings=described.draft_findings(findings, fairness.results, spec),

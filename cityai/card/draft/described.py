@@ -179,6 +179,7 @@ def draft_provenance(facts: RunFacts) -> ProvenancePart:
         data_digest=facts.data_digest,
         spec_digest=facts.spec_digest,
         predictions_digest=facts.predictions_digest,
+        results_digest=facts.results_digest,
         git_commit=facts.git_commit,
         git_dirty=facts.git_dirty,
         versions=dict(sorted(facts.versions.items())),

@@ -26,8 +26,6 @@ class RunFacts:
         When the card was made, in UTC.
     versions : dict of str to str
         Versions of the libraries.
-    seconds : dict of str to float
-        Wall-clock seconds of each stage.
     first, last : datetime
         First day that the data cover, and the first day that they no longer cover.
     entities : DataFrame or None
@@ -37,6 +35,8 @@ class RunFacts:
         Findings that no stage record holds (time checks, leaks).
     feature_labels : dict of str to str
         Words for the features, by name.
+    results_digest : str
+        SHA-256 of all saved results that the card is drafted from; empty for given predictions.
     """
 
     run_digest: str
@@ -47,9 +47,9 @@ class RunFacts:
     git_dirty: bool
     created: datetime
     versions: dict[str, str]
-    seconds: dict[str, float]
     first: datetime
     last: datetime
     entities: pd.DataFrame | None = None
     findings: tuple[Finding, ...] = ()
     feature_labels: dict[str, str] = field(default_factory=dict)
+    results_digest: str = ""

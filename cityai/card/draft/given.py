@@ -19,7 +19,6 @@ from cityai.card.record import CardRecord, seal_record
 from cityai.card.record.described import (
     DecisionPart,
     EnvironmentPart,
-    ProvenancePart,
     PublicationPart,
 )
 from cityai.card.record.measured import DataPart, EvalPart, Method, ModelPart
@@ -108,9 +107,7 @@ def draft_given_card(
             oversight=words.oversight,
             monitoring=described.draft_monitoring(spec),
             security=words.security,
-            environment=EnvironmentPart(
-                compute_seconds={k: round(v, 1) for k, v in sorted(facts.seconds.items())}
-            ),
+            environment=EnvironmentPart(),
             publication=PublicationPart(
                 **described.copy_words(words.publication),
                 table_schema={
@@ -121,15 +118,7 @@ def draft_given_card(
             checklist=words.checklist,
             findings=described.draft_findings(findings, fairness.results, spec),
             gaps=list_gaps(words),
-            provenance=ProvenancePart(
-                run_digest=facts.run_digest,
-                data_digest=facts.data_digest,
-                spec_digest=facts.spec_digest,
-                predictions_digest=facts.predictions_digest,
-                git_commit=facts.git_commit,
-                git_dirty=facts.git_dirty,
-                versions=dict(sorted(facts.versions.items())),
-            ),
+            provenance=described.draft_provenance(facts),
             registers=words.registers,
         )
     )

@@ -114,9 +114,7 @@ def draft_ranked_card(
             oversight=words.oversight,
             monitoring=described.draft_monitoring(spec),
             security=words.security,
-            environment=EnvironmentPart(
-                compute_seconds={k: round(v, 1) for k, v in sorted(facts.seconds.items())}
-            ),
+            environment=EnvironmentPart(),
             publication=PublicationPart(
                 **described.copy_words(words.publication), table_schema=_describe_columns(spec)
             ),

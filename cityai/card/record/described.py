@@ -16,7 +16,7 @@ from cityai.spec.words import (
     UseWords,
 )
 
-SCHEMA_VERSION: Literal["1.1.0"] = "1.1.0"
+SCHEMA_VERSION: Literal["1.2.0"] = "1.2.0"
 
 
 class Approval(Part):
@@ -30,7 +30,7 @@ class Approval(Part):
 class RecordPart(Part):
     """The record about itself."""
 
-    schema_version: Literal["1.1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.2.0"] = SCHEMA_VERSION
     id: Slug
     """Name of the project; files of an export are named after it."""
     title: str
@@ -96,7 +96,6 @@ class MonitoringPart(MonitoringWords):
 class EnvironmentPart(Part):
     """What it costs to make."""
 
-    compute_seconds: dict[str, float]
     energy_kwh: float | None = None
 
 
@@ -136,6 +135,8 @@ class ProvenancePart(Part):
     data_digest: str
     spec_digest: str
     predictions_digest: str
+    results_digest: str = ""
+    """SHA-256 over all saved results of the run; empty for given predictions."""
     git_commit: str
     git_dirty: bool
     versions: dict[str, str]

@@ -271,7 +271,6 @@ def _list_properties(record: CardRecord) -> list[Json]:
         "open_questions": len(record.gaps),
         "open_questions_required": sum(g.required for g in record.gaps),
         "practice": record.eval.practice_label,
-        "compute_seconds": round(sum(record.environment.compute_seconds.values()), 1),
         **{f"limit.{name}": limit for name, limit in record.fairness.limits.items()},
         **{f"parameter.{name}": value for name, value in record.model.parameters.items()},
     }

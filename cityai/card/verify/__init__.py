@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -56,7 +56,7 @@ def verify_card(
     record = read_record(content, where=str(path))
     return (
         check_digest(record, content),
-        check_pages(path.parent, record, pages),
+        check_pages({p.name: read_bytes(p) for p in path.parent.glob("card.*")}, record, pages),
         check_claims(list_claims(record, predictions, memberships)),
     )
 
@@ -111,19 +111,21 @@ def check_digest(record: CardRecord, content: bytes = b"") -> Finding:
     return Finding(code, Status.PASS, title, f"The content gives {counted[:12]}, as it says.")
 
 
-def check_pages(folder: Path, record: CardRecord, pages: Pages | None = None) -> Finding:
-    """Hold the pages beside a record against it."""
+def check_pages(
+    files: Mapping[str, bytes], record: CardRecord, pages: Pages | None = None
+) -> Finding:
+    """Hold the pages beside a record against it; `files` are those of the folder, by name."""
     title, code = "The pages were made from this record", "card.pages"
     digest, found = record.record.content_digest, []
     marks = {
         ".html": f'<meta name="cityai-record" content="{digest}">',
         ".md": f"record `{digest}`",
     }
-    names = {path.name for path in folder.glob("card*") if path.suffix in marks}
+    names = {name for name in files if name.startswith("card") and Path(name).suffix in marks}
     for name in sorted(names | (set(pages.files) - {JSON} if pages else set())):
-        if not (folder / name).is_file():
+        content = files.get(name)
+        if content is None:
             return Finding(code, Status.FAIL, title, f"{name} is missing.", subject=name)
-        content = read_bytes(folder / name)
         if marks[Path(name).suffix].encode() not in content:
             reason = f"{name} was made from another record than card.json."
             return Finding(code, Status.FAIL, title, reason, subject=name)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import pandas as pd
 
 from cityai.columns import ROW_NUMBER
 from cityai.errors import DataError, suggest_name
+from cityai.scratch import open_scratch
 
 MEMORY_LIMIT: Final = "4GB"
 THREADS: Final = 2
@@ -130,13 +129,12 @@ class Room:
 @contextmanager
 def open_room() -> Iterator[Room]:
     """Open a private room and clear it away afterwards, whatever happened in it."""
-    folder = Path(tempfile.mkdtemp(prefix="cityai-"))
-    room = Room(folder)
-    try:
-        yield room
-    finally:
-        room.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with open_scratch() as folder:
+        room = Room(folder)
+        try:
+            yield room
+        finally:
+            room.close()
 
 
 def check_columns(wanted: Sequence[str] | None, header: Sequence[str], path: Path) -> list[str]:

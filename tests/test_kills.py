@@ -1,0 +1,101 @@
+"""A run killed at any moment: no half state, no copy of rows left, card and run agree."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cityai.card.verify import check_digest, check_pages, read_record
+from cityai.cards import find_place
+from cityai.findings import Status
+from cityai.run import run_project
+from cityai.scratch import clear_scratch
+from cityai.spec.load import load_project
+from cityai.store.cards import PENDING
+from cityai.store.files import TEMPORARY
+from cityai.track.door import import_mlflow
+from cityai.track.runs import SEAL, repair_runs
+from cityai.track.server import connect_tracking
+from cityai.verify import hold_results, read_drafted
+from tests.conftest import PROJECT, draw_requests, write_workspace
+from tests.track.conftest import fork
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("CITYAI_KILLS", "60"))
+TEXT = PROJECT + "models: {candidates: [theta]}\n"
+
+
+def run(folder: Path, number: int) -> int:
+    """Start a run of its own words and, now and then, of all stages; return its process."""
+    (folder / "card.yaml").write_text(f"system: {{name: Requests {number}}}\n")
+    if number % 4 == 0:
+        shutil.rmtree(folder.parents[1] / ".cityai" / "projects" / "requests" / "backtest")
+    return fork(lambda: run_project(load_project(folder)))
+
+
+def check(folder: Path) -> None:
+    """What the next command does, and what must then be true."""
+    project = load_project(folder)
+    place, state = find_place(folder), project.state
+    tracking = connect_tracking(state)
+    repair_runs(tracking, project)
+    clear_scratch()
+    files = place.read_files()
+    record = read_record(files["card.json"])
+    seal = record.record.content_digest
+    for finding in (check_digest(record, files["card.json"]), check_pages(files, record)):
+        assert finding.status is Status.PASS, finding.reason
+    hold_results(read_drafted(place, record), place, record)
+    (listed,) = json.loads((place.folder.parent / "index.json").read_text())["systems"]
+    assert listed["content_digest"] == seal
+    hidden = [p.name for p in place.folder.parent.rglob(".*")]
+    assert not [n for n in hidden if n == PENDING or n.startswith(TEMPORARY)]
+    assert list(Path(tempfile.gettempdir()).glob("cityai-*/*")) == []
+    experiment = tracking.client.get_experiment_by_name("requests").experiment_id
+    runs = tracking.client.search_runs([experiment], "tags.`cityai.heartbeat` LIKE '%'")
+    assert not [r for r in runs if r.info.status == "RUNNING"]
+    ended = [r for r in runs if r.info.status == "FINISHED" and SEAL in r.data.tags]
+    newest = max(ended, key=lambda r: r.info.start_time)
+    assert newest.data.tags[SEAL] == seal
+    models = tracking.client.search_logged_models([experiment])
+    assert not [m for m in models if str(m.status) == "PENDING"]
+
+
+def wait(process: int) -> int:
+    return os.waitpid(process, 0)[1]
+
+
+def test_runs_killed_at_random(
+    tmp_path: Path, own_store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    folder = write_workspace(tmp_path, draw_requests(), TEXT)
+    import_mlflow()
+    assert wait(fork(lambda: run_project(load_project(folder)))) == 0
+    begun = time.monotonic()
+    assert wait(run(folder, 1)) == 0
+    length = time.monotonic() - begun
+    rng, outcomes = np.random.default_rng(7), Counter[str]()
+    for number in range(2, KILLS + 2):
+        before = find_place(folder).json.read_bytes()
+        process = run(folder, number)
+        time.sleep(float(rng.uniform(0, length)))
+        os.kill(process, signal.SIGKILL)
+        killed = wait(process) == signal.SIGKILL
+        assert wait(fork(lambda: check(folder))) == 0, number
+        came_out = find_place(folder).json.read_bytes() != before
+        outcomes[f"{'killed' if killed else 'ended'}, {'new' if came_out else 'old'} card"] += 1
+    sys.stdout.write(f"{dict(outcomes)}\n")
+    assert sum(outcomes.values()) == KILLS
