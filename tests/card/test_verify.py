@@ -105,7 +105,7 @@ def test_missing_scale_is_left_out_not_counted_as_zero(city):
         for n in city.record.eval.metrics
         if n.metric == "mase" and n.slice == {"model": "forecast"}
     )
-    assert math.isclose(printed.value, mase, abs_tol=5e-4)
+    assert math.isclose(printed.value, mase, abs_tol=5e-3)
     assert printed.n == len(known)
 
 
