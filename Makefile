@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
+DEMO := build/demo
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test fast check lint types messages schema docs bench clean
@@ -23,11 +24,12 @@ $(DONE): requirements.lock pyproject.toml
 	@echo "==> Ready: $(BIN)/cityai --help"
 
 demo: $(DONE)  ## write the synthetic city, run its project, print where the card is
+	@mkdir -p $(DEMO)/projects && cp -R configs $(DEMO) && cp -R projects/sample_requests $(DEMO)/projects
 	@echo "==> Writing the synthetic city (no network, no real person)"
-	@$(BIN)/cityai sample-city
-	@echo "==> Running projects/sample_requests"
-	@$(BIN)/cityai run projects/sample_requests
-	@echo "==> The card: model_cards/sample_requests/card.html"
+	@cd $(DEMO) && $(CURDIR)/$(BIN)/cityai sample-city
+	@echo "==> Running sample_requests in $(DEMO), so that the published card stays as it is"
+	@cd $(DEMO) && $(CURDIR)/$(BIN)/cityai run projects/sample_requests
+	@echo "==> The card: $(DEMO)/model_cards/sample_requests/card.html (cd $(DEMO) for cityai ui)"
 
 test: $(DONE)  ## lint, types and all tests, as CI does
 	@echo "==> Lint"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cityai.result import Checked, Result
 
 LABEL = 11
+CARD_FILE = "card.yaml"
+"""Where people answer, beside a project's specification."""
 LARGEST = 3
 """Groups of a dimension whose shares are told."""
 SHOWN = 6
@@ -53,6 +55,7 @@ def write_summary(result: Result, here: Path, width: int) -> str:
         ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),
         ("For whom", _tell_groups(result.card)),
         ("Checks", _tell_checks(result.card)),
+        ("Missing", _tell_gaps(result.card, show_path(result.project.folder / CARD_FILE, here))),
         ("Card", [show_path(result.card_path, here)]),
         ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(result.seconds)]),
@@ -71,6 +74,10 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
         ("For whom", _tell_groups(audited.card)),
         ("Shares", _tell_shares(judged)),
         ("Checks", _tell_checks(audited.card, bool(spec.limits))),
+        (
+            "Missing",
+            _tell_gaps(audited.card, f"the `card` of {show_path(judged.order.path, here)}"),
+        ),
         ("Card", [show_path(audited.card_path, here)]),
         ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(audited.seconds)]),
@@ -221,19 +228,29 @@ def _tell_groups(card: CardRecord) -> list[str]:
 
 def _tell_checks(card: CardRecord, has_limits: bool = True) -> list[str]:
     checks = tally_statuses(f.status for f in card.findings)
-    several = "gap in the card" if len(card.gaps) == 1 else "gaps in the card"
     lines = [] if has_limits else ["no limit is declared, so no group was judged"]
     failed = f"{checks.failed} failed, " if has_limits or checks.failed else ""
     lines.append(
         f"{checks.total} checks: {checks.passed} passed, {failed}"
-        f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only "
-        f"inform; {len(card.gaps)} {several}"
+        f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only inform"
     )
     grave = [f for f in card.findings if f.status in (Status.ERROR, Status.FAIL)]
     lines += [f"- {f.title}{f' ({f.subject})' if f.subject else ''}" for f in grave[:SHOWN]]
     if len(grave) > SHOWN:
         lines.append(f"- and {len(grave) - SHOWN} more, all in the card")
     return lines
+
+
+def _tell_gaps(card: CardRecord, place: str) -> list[str]:
+    """Return how many answers only a person can give are missing, and with which to begin."""
+    if not card.gaps:
+        return ["no answer of a person"]
+    required = sum(gap.required for gap in card.gaps)
+    first = card.gaps[0]
+    return [
+        f"{len(card.gaps)} answers of a person, {required} of them needed for release",
+        f"begin with `{first.path}` in {place}: {first.what}",
+    ]
 
 
 def _tell_time(seconds: dict[str, float]) -> str:

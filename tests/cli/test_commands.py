@@ -81,14 +81,20 @@ def make_result(folder: Path) -> SimpleNamespace:
         question=SimpleNamespace(entity=entity),
     )
     return SimpleNamespace(
-        project=SimpleNamespace(spec=spec),
+        project=SimpleNamespace(spec=spec, folder=folder / "projects" / "waste"),
         quality=SimpleNamespace(
-            counts=SimpleNamespace(read=1000, accepted=990, rejected=4, out_of_scope=6)
+            counts=SimpleNamespace(read=1000, accepted=990, rejected=4, out_of_scope=6),
+            rejects=pd.DataFrame(columns=["row_number", "column", "value", "reason"]),
         ),
         predictions=SimpleNamespace(unit="tons", coverage=0.9, table=table),
         evaluation=SimpleNamespace(metrics=metrics, comparisons=comparisons),
         card=SimpleNamespace(
-            gaps=(1, 2), fairness=fairness, findings=sort_findings(make_findings())
+            gaps=[
+                SimpleNamespace(path="system.name", what="the name", required=True),
+                SimpleNamespace(path="risks", what="what may go wrong", required=False),
+            ],
+            fairness=fairness,
+            findings=sort_findings(make_findings()),
         ),
         findings=make_findings(),
         folds=make_folds(),
@@ -148,9 +154,11 @@ def test_a_run_ends_with_a_calm_summary(
         "For whom   3 comparisons of groups with their reference.",
         "           - Income of residents: 1 beyond a limit, 1 within, 1 not shown",
         "Checks     10 checks: 1 passed, 8 failed, 1 lack evidence, 0 not shown, 0 only",
-        "             inform; 2 gaps in the card",
+        "             inform",
         *[f"           - Under-forecast {i} (income=g{i})" for i in range(6)],
         "           - and 2 more, all in the card",
+        "Missing    2 answers of a person, 1 of them needed for release",
+        "           begin with `system.name` in projects/waste/card.yaml: the name",
         "Card       model_cards/waste/card.html",
         "MLflow     run abc123 (`cityai ui` shows it)",
         "Time       66 s: snapshot 3, backtest 61, the rest 2",
