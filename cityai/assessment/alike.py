@@ -68,6 +68,11 @@ class Alike:
         """Denominators of one entity of each row by group: weights (units, G) give (R, G)."""
         return self._add_parts(weights[self.unit] * self.size[:, None])
 
+    def count_members(self, weights: np.ndarray) -> np.ndarray:
+        """Count entities with a part in each group, (G,), whatever they count in the metric."""
+        total: np.ndarray = self.copies @ (self._add_parts(weights[self.unit]) > 0)
+        return total
+
     def sum_rows(self, part: np.ndarray) -> np.ndarray:
         """Sum the squares of each row's own part (units, C) over all rows that count, as (C,)."""
         held = self.size * self.copies[self.row]

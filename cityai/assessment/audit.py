@@ -23,7 +23,7 @@ from cityai.assessment.scored import Scored, score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
 from cityai.assessment.trend import find_trends, follow_folds, leave_overlaps
-from cityai.assessment.verdicts import count_more_blocks, judge_gap
+from cityai.assessment.verdicts import foresee_blocks, judge_gap
 from cityai.assessment.views import (
     DIMENSION_COLUMNS,
     Facts,
@@ -236,13 +236,7 @@ def _audit_metric(
 ) -> list[dict[str, object]]:
     shown = ~view.hidden & (view.n > 0)
     measured = measure_groups(
-        facts.cells,
-        view.weights,
-        metric,
-        facts.design,
-        view.reference,
-        shown,
-        varied,
+        facts.cells, view.weights, metric, facts.design, view.reference, shown, varied
     )
     limit = spec.limits.get(metric.name, math.nan)
     sizes = count_under(view, facts, metric.denominator)
@@ -321,20 +315,20 @@ def _compare_group(
     if not math.isfinite(limit):
         return compared | {"reason": f"{told} {say.NO_LIMIT}"}
     status = judge_gap(low, high, limit)
-    more = count_more_blocks(gap, low, high, limit, blocks)
-    unsure = say.UNVARYING if found.usable[g] else say.UNSURE
-    why = unsure.format(word=facts.design.word)
-    if blocks < facts.design.min_blocks:
-        why = say.TOO_FEW.format(
-            blocks=f"{blocks:.3g}", word=facts.design.word, least=facts.design.min_blocks
-        )
-        more = math.ceil(facts.design.min_blocks - blocks)
+    design, word = facts.design, facts.design.word
+    periods = design.blocks == "periods"
+    few, many = foresee_blocks(gap, low, high, limit, blocks, periods=periods)
+    more = say.tell_more(few, many, blocks, word, design.days, float(found.members[g]))
+    why = (say.UNVARYING if found.usable[g] else say.UNSURE).format(word=word)
+    if blocks < design.min_blocks:
+        why = say.TOO_FEW.format(blocks=f"{blocks:.3g}", word=word, least=design.min_blocks)
+        many = math.ceil(design.min_blocks - blocks)
     verdict = say.tell_verdict(
-        status, metric, (gap, low, high), limit, more, facts.design.word, facts.unit, why, digits
+        status, metric, (gap, low, high), limit, more, facts.unit, why, digits
     )
     return compared | {
         "status": status.value,
-        "more_blocks": more if status is Status.NOT_ENOUGH else 0.0,
+        "more_blocks": many if status is Status.NOT_ENOUGH else 0.0,
         "reason": f"{told} {verdict}",
     }
 

@@ -6,8 +6,16 @@ import math
 
 import numpy as np
 
+from cityai.assessment.ranking import Estimate
+from cityai.assessment.rates import Rates, bound_values, divide_known
 from cityai.assessment.serial import spread_serial
-from cityai.assessment.spread import compute_margin, spread_entities
+from cityai.assessment.spread import (
+    LEAST_FREEDOM,
+    Spread,
+    compute_margin,
+    count_effective,
+    spread_entities,
+)
 from cityai.modeling.forecasters import FloatArray
 
 
@@ -38,16 +46,64 @@ def find_margin_by_entity(
     the curve, and the cluster-robust one of any ratio. The degrees of freedom are
     ``(sum u^2)^2 / sum u^4``: as many as entities really decide.
     """
-    summed = np.bincount(entity, weights=influence)
-    touched = float(np.count_nonzero(np.bincount(entity)))
-    squares = summed**2
-    total = float(squares.sum())
-    if touched < 2 or total <= 0:
-        return math.nan
-    freedom = total**2 / float((squares**2).sum())
-    grown = summed * math.sqrt(touched / (touched - 1))
-    spread = spread_entities(grown[:, None], np.array([touched]), np.array([freedom]))
+    spread = _spread_by_entity(influence, entity)
     return float(compute_margin(spread, confidence, min_blocks)[0])
+
+
+def bound_by_entity(
+    estimate: Estimate,
+    entity: np.ndarray,
+    confidence: float,
+    min_blocks: int,
+    *,
+    floor: float = 0.0,
+    part: bool = False,
+) -> tuple[float, float]:
+    """Bound a figure for other entities like these, within what is possible.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The figure; a rate of yes or no says what it counts.
+    entity, confidence, min_blocks
+        As for `find_margin_by_entity`.
+    floor, part
+        As for `rates.bound_values`.
+    """
+    value, rates = np.array([estimate.value]), None
+    spread = _spread_by_entity(estimate.influence, entity)
+    if estimate.counted is not None:
+        size = np.bincount(entity, weights=estimate.counted)[:, None]
+        rows = size.sum(axis=0)
+        rates = Rates(value, rows, np.maximum(divide_known((size**2).sum(axis=0), rows), 1.0))
+        freedom = count_effective(size**2) - 1
+        spread = Spread(
+            np.sqrt((_sum_by_entity(estimate.influence, entity) ** 2).sum(axis=0)),
+            np.maximum(freedom, 1.0),
+            (size > 0).sum(axis=0).astype(np.float64),
+            np.eye(1),
+            freedom >= LEAST_FREEDOM,
+        )
+    low, high = bound_values(
+        value, spread, confidence, min_blocks, floor=floor, part=part, rates=rates
+    )
+    return float(low[0]), float(high[0])
+
+
+def _sum_by_entity(influence: FloatArray, entity: np.ndarray) -> np.ndarray:
+    """(E, 1) influences of entities, grown by what their number hides of how they vary."""
+    touched = np.count_nonzero(np.bincount(entity))
+    grown = math.sqrt(touched / (touched - 1)) if touched > 1 else 0.0
+    summed: np.ndarray = grown * np.bincount(entity, weights=influence)[:, None]
+    return summed
+
+
+def _spread_by_entity(influence: FloatArray, entity: np.ndarray) -> Spread:
+    summed = _sum_by_entity(influence, entity)
+    squares = summed**2
+    freedom = divide_known(squares.sum(axis=0) ** 2, (squares**2).sum(axis=0))
+    touched = np.array([np.count_nonzero(np.bincount(entity))], np.float64)
+    return spread_entities(summed, touched, freedom)
 
 
 def find_margin_by_day(

@@ -13,6 +13,7 @@ from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.metrics import METRICS, Metric, Sums, build_sums
+from cityai.assessment.rates import Rates, bound_values, divide_known
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import compute_margin
 from cityai.assessment.statistics import compute_influence, compute_ratio, sum_cells
@@ -136,13 +137,19 @@ def _measure_slices(
     used = totals[:, names.index(_find_counter(metric))]
     present = (tensor[..., names.index(metric.denominator)] > 0).sum(axis=0).astype(np.float64)
     least = spec.policy.min_blocks
-    margin, usable = np.full(len(value), math.nan), np.ones(len(value), bool)
+    low, high = np.full((2, len(value)), math.nan)
+    usable = np.ones(len(value), bool)
     if part.kind != "fold" and len(tensor) > 1:
         spread = spread_serial(compute_influence(tensor, names, metric), present, level=True)
-        margin = compute_margin(spread, spec.policy.confidence, least)
+        low, high = bound_values(
+            *(value, spread, spec.policy.confidence, least),
+            floor=metric.floor,
+            part=bool(metric.part),
+            rates=_count_rates(value, tensor[..., names.index(metric.denominator)])
+            if metric.part == "rows"
+            else None,
+        )
         usable = spread.usable
-    floor = -math.inf if metric.better == "zero" else 0.0
-    ceiling = 1.0 if metric.name == "coverage" else math.inf
     for i, label in enumerate(part.labels):
         row: dict[str, object] = {
             "model": model,
@@ -157,22 +164,27 @@ def _measure_slices(
         reason = ""
         if not math.isfinite(value[i]):
             reason = mark(f"No value: {metric.undefined}.")
-        elif not math.isfinite(margin[i]):
+        elif not math.isfinite(low[i]):
             few = say.TOO_FEW.format(
                 blocks=f"{present[i]:.0f}", word=mark("test periods"), least=least
             )
             unsure = say.UNVARYING if usable[i] else say.UNSURE
             told = few if present[i] < least else unsure.format(word=mark("test periods"))
             reason = f"{told[:1].upper()}{told[1:]}."
-        low, high = max(value[i] - margin[i], floor), min(value[i] + margin[i], ceiling)
         yield row | {
             "value": float(value[i]),
-            "low": low if math.isfinite(margin[i]) else math.nan,
-            "high": high if math.isfinite(margin[i]) else math.nan,
+            "low": float(low[i]),
+            "high": float(high[i]),
             "n": float(used[i]),
             "left_out": float(size[i] - used[i]),
             "reason": reason,
         }
+
+
+def _count_rates(value: np.ndarray, counted: np.ndarray) -> Rates:
+    """Rates of slices by what they count in each period, (B, C)."""
+    rows, alike = counted.sum(axis=0), (counted**2).sum(axis=0)
+    return Rates(value, rows, np.maximum(divide_known(alike, rows), 1.0))
 
 
 def _find_counter(metric: Metric) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from cityai.assessment.alike import Alike, Varied, vary_units
 from cityai.assessment.metrics import Metric
-from cityai.assessment.rates import Rates, bound_gaps, bound_levels, bound_rate, divide_known
+from cityai.assessment.rates import Rates, bound_gaps, bound_values, divide_known
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import (
     LEAST_FREEDOM,
@@ -52,6 +53,8 @@ class Design:
         Fewer give no interval.
     called : str
         What several entities are called.
+    days : float
+        From one period to the next; NaN where unknown, or where others than periods are blocks.
     """
 
     infers: Literal["this city", "others like these"]
@@ -59,6 +62,7 @@ class Design:
     confidence: float
     min_blocks: int
     called: str = "places"
+    days: float = math.nan
 
     @property
     def word(self) -> str:
@@ -81,6 +85,8 @@ class Measures:
         undefined or unknown.
     blocks : numpy.ndarray
         (G,) blocks behind the gap: those with something under the fraction.
+    members : numpy.ndarray
+        (G,) how many of a group there are for one with something under the fraction; 1 of periods.
     usable : numpy.ndarray
         (G,) bool: the blocks can tell how wide the gap's interval must be.
     """
@@ -94,6 +100,7 @@ class Measures:
     gap_low: np.ndarray
     gap_high: np.ndarray
     blocks: np.ndarray
+    members: np.ndarray
     usable: np.ndarray
 
 
@@ -103,6 +110,7 @@ def choose_design(
     confidence: float,
     min_blocks: int,
     called: str = "places",
+    days: float = math.nan,
 ) -> Design:
     """Choose the blocks from what is to be inferred.
 
@@ -112,7 +120,8 @@ def choose_design(
     blocks: Blocks = "periods"
     if infers == "others like these":
         blocks = "both" if n_periods >= min_blocks else "entities"
-    return Design(infers, blocks, confidence, min_blocks, called)
+    days = days if blocks == "periods" else math.nan
+    return Design(infers, blocks, confidence, min_blocks, called, days)
 
 
 def describe_design(design: Design, n_periods: int) -> str:
@@ -195,12 +204,18 @@ def measure_groups(
     live &= apart.tell(design.min_blocks, still=metric.part == "rows")
     correlation = apart.correlation[np.ix_(live, live)]
     together = adjust_confidence(correlation, design.confidence, pairs=reference == "best")
-    low, high = engine.bound_levels(value, level, design)
+    low, high = bound_values(
+        *(value, level, design.confidence, design.min_blocks),
+        floor=metric.floor,
+        part=bool(metric.part),
+        rates=engine.describe(everyone[:, : count + 1], design) if metric.part == "rows" else None,
+    )
     ends = engine.bound_gaps(gap, beside, contrast, apart, together, design)
     gap_low, gap_high = (np.where(live, end, np.nan) for end in ends)
     return Measures(
         *(value[:-1], low[:-1], high[:-1], chosen, value[lookup]),
-        *(gap, gap_low, gap_high, apart.blocks, apart.usable),
+        *(gap, gap_low, gap_high, apart.blocks),
+        *(engine.count_members(count, design), apart.usable),
     )
 
 
@@ -245,25 +260,6 @@ class _Engine:
             return by_entity
         return spread_both(self._by_period(contrast, level), by_entity, self._squares(contrast))
 
-    def bound_levels(
-        self, value: np.ndarray, level: Spread, design: Design
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Intervals of the groups' own values, the whole last."""
-        quantile = find_quantile(level, design.confidence)
-        known = level.tell(design.min_blocks, still=self.counts)
-        if self.counts:
-            rates = self._describe(self.weights[:, : len(value)], design)
-            low, high = bound_levels(rates, level.error, quantile)
-        elif self.metric.part == "amount":
-            # The score interval of as many draws as would vary as much.
-            draws = value * (1 - value) / np.maximum(level.error**2, 1e-300)
-            low, high = bound_rate(value, draws, quantile)
-        else:
-            margin = quantile * level.error
-            low, high = value - margin, value + margin
-            low = low if self.metric.better == "zero" else np.maximum(low, 0.0)
-        return np.where(known, low, np.nan), np.where(known, high, np.nan)
-
     def bound_gaps(
         self,
         gap: np.ndarray,
@@ -279,15 +275,26 @@ class _Engine:
             most = 1.0 if self.metric.part else np.inf
             margin = quantile * apart.error
             return np.maximum(gap - margin, -most), np.minimum(gap + margin, most)
-        first = self._describe(self.weights[:, : len(gap)], design)
-        second = self._describe(self.weights[:, beside], design)
+        first = self.describe(self.weights[:, : len(gap)], design)
+        second = self.describe(self.weights[:, beside], design)
         scale = contrast.max(axis=0)
         both = self.weights @ divide_known(contrast, self.totals[:, 1:])
         separate = scale**2 * (divide_known(1.0, first.rows) + divide_known(1.0, second.rows))
         overlap = np.minimum(divide_known(self.varied.entities.sum_rows(both), separate), 1.0)
         return bound_gaps(first, second, scale, overlap, apart.error, quantile)
 
-    def _describe(self, weights: np.ndarray, design: Design) -> Rates:
+    def count_members(self, count: int, design: Design) -> np.ndarray:
+        """(G,) entities of a group for each that counts in the metric."""
+        if design.blocks == "periods":
+            return np.ones(count)
+        entities, weights = self.varied.entities, self.weights[:, :count]
+        counted = entities.copies @ (entities.weigh_sizes(weights) > 0)
+        members: np.ndarray = np.maximum(
+            divide_known(entities.count_members(weights), counted), 1.0
+        )
+        return members
+
+    def describe(self, weights: np.ndarray, design: Design) -> Rates:
         """Rates of groups by their weights (units, C), and what they rest on."""
         entities = self.varied.entities
         top, bottom = weigh_cells(self.pair.sum(axis=0)[None], weights)[0].T

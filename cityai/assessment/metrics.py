@@ -6,6 +6,7 @@ pass over the rows yields sums that answer for everybody: the whole, each group,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -61,6 +62,11 @@ class Metric:
     root: bool = False
     undefined: str = say("nothing was counted here, so a share of it is undefined")
     part: Literal["", "rows", "amount"] = ""
+
+    @property
+    def floor(self) -> float:
+        """The least that it can be."""
+        return -math.inf if self.better == "zero" else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ influences over whatever varies together (`clusters`), and that of a difference 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from cityai.modeling.forecasters import FloatArray
 NO_YES: Final = say("no case here was a yes")
 NO_NO: Final = say("every case here was a yes")
 NONE_SELECTED: Final = say("no case here was selected")
+NO_PAIR: Final = say("no list here holds both a yes and a no")
 NO_HALF: Final = say("so many cases share the middle score that no half can be told")
 LEAST_HALF: Final = 0.45
 """Share of the cases that lies above the middle score at least, for a half to be told."""
@@ -54,7 +55,7 @@ LIFT: Final = RankingMetric(
     "lift", say("found per selected case, over picking at random"), "ratio", "high"
 )
 AUC: Final = RankingMetric(
-    "auc", say("chance that a true case ranks above another"), "ratio", "high"
+    "auc", say("chance that a true case ranks above another of its list"), "ratio", "high"
 )
 FIRST_HALF: Final = RankingMetric(
     "first_half_share", say("share of all true cases in the first half"), "share", "high"
@@ -97,11 +98,14 @@ class Estimate:
         Shape (n,), adds up to 0: the figure's first-order change with the case.
     reason : str
         Why there is no value.
+    counted : numpy.ndarray, optional
+        Shape (n,): what a rate of yes or no is a share of, 1 or 0 a case.
     """
 
     value: float
     influence: FloatArray
     reason: str = ""
+    counted: FloatArray | None = None
 
 
 def refuse(count: int, reason: str) -> Estimate:
@@ -120,12 +124,13 @@ def measure_ratio(top: FloatArray, bottom: FloatArray, undefined: str) -> Estima
 
 def measure_precision(truth: FloatArray, decision: FloatArray) -> Estimate:
     """Measure the share of selected cases that are true."""
-    return measure_ratio(truth * decision, decision, NONE_SELECTED)
+    share = measure_ratio(truth * decision, decision, NONE_SELECTED)
+    return replace(share, counted=decision)
 
 
 def measure_recall(truth: FloatArray, decision: FloatArray) -> Estimate:
     """Measure the share of true cases that are selected."""
-    return measure_ratio(truth * decision, truth, NO_YES)
+    return replace(measure_ratio(truth * decision, truth, NO_YES), counted=truth)
 
 
 def measure_lift(truth: FloatArray, decision: FloatArray) -> Estimate:
@@ -138,8 +143,17 @@ def measure_lift(truth: FloatArray, decision: FloatArray) -> Estimate:
     return Estimate(value, (precision.influence - value * base.influence) / base.value)
 
 
-def measure_auc(truth: FloatArray, score: FloatArray) -> Estimate:
-    """Measure the chance that a true case ranks above another one, ties counting half.
+def measure_auc(truth: FloatArray, score: FloatArray, lists: np.ndarray | None = None) -> Estimate:
+    """Measure the chance that a true case ranks above another one of its list, ties counting half.
+
+    Parameters
+    ----------
+    truth, score : numpy.ndarray
+        Shape (n,).
+    lists : numpy.ndarray, optional
+        Shape (n,), int64: the list that each case is ranked in; without it, all in one. Cases of
+        different lists are never chosen between, so their scores are not compared. Lists weigh by
+        their pairs.
 
     Notes
     -----
@@ -147,15 +161,24 @@ def measure_auc(truth: FloatArray, score: FloatArray) -> Estimate:
     44(3)), by midranks (Sun and Xu 2014, doi:10.1109/LSP.2014.2337313).
     """
     yes = truth == 1
-    m, n = int(yes.sum()), int((~yes).sum())
-    if not m or not n:
-        return refuse(len(truth), NO_YES if not m else NO_NO)
-    everyone = rankdata(score)
-    placed = np.empty(len(truth))
-    placed[yes] = (everyone[yes] - rankdata(score[yes])) / n
-    placed[~yes] = 1 - (everyone[~yes] - rankdata(score[~yes])) / m
-    value = float(placed[yes].mean())
-    return Estimate(value, (placed - value) / np.where(yes, m, n))
+    if yes.all() or not yes.any():
+        return refuse(len(truth), NO_NO if len(truth) and yes.all() else NO_YES)
+    code = np.zeros(len(truth), np.int64) if lists is None else lists
+    order = np.argsort(code, kind="stable")
+    won, pairs = np.zeros(len(truth)), np.zeros(len(truth))
+    for held in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+        own, level = yes[held], rankdata(score[held])
+        among = np.empty(len(held))
+        for side in (own, ~own):
+            among[side] = rankdata(score[held][side]) if side.any() else 0.0
+        over = level - among
+        won[held] = np.where(own, over, own.sum() - over)
+        pairs[held] = np.where(own, (~own).sum(), own.sum())
+    total = float(pairs[yes].sum())
+    if not total:
+        return refuse(len(truth), NO_PAIR)
+    value = float(won[yes].sum()) / total
+    return Estimate(value, (won - value * pairs) / total)
 
 
 def measure_brier(truth: FloatArray, chance: FloatArray) -> Estimate:

@@ -31,7 +31,7 @@ from cityai.columns import (
 )
 from cityai.findings import Status, sort_findings
 from cityai.messages import say as mark
-from cityai.modeling.capacity import rank_cases
+from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.predictions import Predictions
 from cityai.spec.risk import RiskSpec
 
@@ -153,6 +153,7 @@ def score_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) ->
         events=EVENTS,
         entity=pd.factorize(table[ENTITY])[0],
         called=spec.question.entity.label_plural,
+        lists=find_lists(table),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from cityai.assessment.verdicts import count_more_blocks, judge_gap
 from cityai.columns import (
     BASELINE,
     CANDIDATE,
+    DECISION,
     EVERYWHERE,
     FOLD,
     LIST_HEADLINE,
@@ -151,12 +152,17 @@ def compare_baseline(judge: ListJudge, name: str) -> Iterator[dict[str, object]]
     both = judge.keep(used)
     ours, theirs = both.measure(Y_PRED), both.measure(column)
     for metric in COMPARED:
-        yield _compare(both, name, metric, ours[metric.name], theirs[metric.name])
+        yield _compare(both, name, metric, ours, theirs)
 
 
 def _compare(
-    judge: ListJudge, name: str, metric: RankingMetric, ours: Estimate, theirs: Estimate
+    judge: ListJudge,
+    name: str,
+    metric: RankingMetric,
+    all_ours: Mapping[str, Estimate],
+    all_theirs: Mapping[str, Estimate],
 ) -> dict[str, object]:
+    ours, theirs = all_ours[metric.name], all_theirs[metric.name]
     difference = ours.value - theirs.value
     values = (math.nan, math.nan) if judge.few else (ours.value, theirs.value)
     row: dict[str, object] = {
@@ -176,7 +182,7 @@ def _compare(
     if judge.few or not math.isfinite(difference):
         return row
     digits = int(judge.truth.sum() >= say.FEW_FOR_DECIMALS)
-    margin, blocks, block = _find_margin(judge, name, metric, ours, theirs)
+    margin, blocks, block = _find_margin(judge, name, metric, all_ours, all_theirs)
     gain = -difference if metric.better == "low" else difference
     status = Status.NOT_ENOUGH
     if metric.name != LIST_HEADLINE:
@@ -198,11 +204,24 @@ def _compare(
 
 
 def _find_margin(
-    judge: ListJudge, name: str, metric: RankingMetric, ours: Estimate, theirs: Estimate
+    judge: ListJudge,
+    name: str,
+    metric: RankingMetric,
+    ours: Mapping[str, Estimate],
+    theirs: Mapping[str, Estimate],
 ) -> tuple[float, int, str]:
-    """Half-width of a paired difference, the number of blocks behind it, and what they are."""
+    """Half-width of a paired difference, the number of blocks behind it, and what they are.
+
+    At one capacity both lists select as many, so recall and precision are what was found over one
+    or another constant: one influence serves the pair. That of recall alone would count it as
+    chance that a list selects more on some days than on others.
+    """
     policy = judge.spec.policy
-    influence = ours.influence - theirs.influence
+    used, scale = metric.name, 1.0
+    if metric is rank.RECALL:
+        used = rank.PRECISION.name
+        scale = float(judge.table[DECISION].sum()) / float(judge.truth.sum())
+    influence = scale * (ours[used].influence - theirs[used].influence)
     entities = int(judge.entity.max(initial=-1)) + 1
     word = judge.spec.question.entity.label_plural
     if metric is rank.DAYS_SOONER:
@@ -235,51 +254,96 @@ def _find_better(name: str, comparisons: pd.DataFrame, spec: RiskSpec) -> Findin
 
 
 def _find_calibration(judge: ListJudge, chance: FloatArray, spec: RiskSpec) -> Finding:
-    """Hold the level and the slope of the probabilities against what they should be."""
+    """Hold level and slope of the probabilities against what they should be, the level by fold.
+
+    The level is judged in each test fold, simultaneously (Sidak): probabilities too high in one
+    and too low in another must not cancel.
+    """
     code, title = "evaluate.calibration", mark("Probabilities hold what they say")
     if judge.few:
         return Finding(code, Status.SUPPRESSED, title, judge.few)
     truth, policy = judge.truth, spec.policy
-    level = Estimate(float((chance - truth).mean()), (chance - truth) / len(truth))
-    level = Estimate(level.value, level.influence - level.influence.mean())
-    slope = fit_outcomes(truth, chance).slope
-    margins = [
-        find_margin_by_entity(e.influence, judge.entity, policy.confidence, policy.min_blocks)
-        for e in (level, slope)
-    ]
+    slope, (error, alone) = fit_outcomes(truth, chance).slope, measure_distance(truth, chance)
+    sloped = find_margin_by_entity(
+        slope.influence, judge.entity, policy.confidence, policy.min_blocks
+    )
+    fold = judge.table[FOLD].to_numpy()
+    folds = np.unique(fold)
+    whole = _Level.measure(judge, chance, np.ones(len(fold), bool), policy.confidence)
+    each = policy.confidence ** (1 / len(folds))
+    levels = [_Level.measure(judge, chance, fold == k, each) for k in folds]
     verdicts = [
-        judge_gap(gap - margin, gap + margin, limit)
-        for gap, margin, limit in (
-            (level.value, margins[0], policy.coverage_tolerance),
-            (slope.value - 1, margins[1], SLOPE_TOLERANCE),
-        )
+        judge_gap(slope.value - 1 - sloped, slope.value - 1 + sloped, SLOPE_TOLERANCE),
+        *(x.judge(policy.coverage_tolerance) for x in levels),
     ]
-    error, alone = measure_distance(truth, chance)
-    said, most = f"{chance.mean():.1%}", f"{policy.coverage_tolerance:.0%}"
-    bounds = _say_bounds(abs(level.value), margins[0], 100)
-    if level.value < 0:
-        told = mark(
-            f"The probabilities average {said}, and {truth.mean():.1%} of the cases were yes "
-            f"({bounds} points too low; at most {most} is allowed). "
-        )
-    else:
-        told = mark(
-            f"The probabilities average {said}, and {truth.mean():.1%} of the cases were yes "
-            f"({bounds} points too high; at most {most} is allowed). "
+    status = next(s for s in SEVERITY if s in verdicts)
+    told = f"{whole.tell(policy.coverage_tolerance)} "
+    worst = max(levels, key=lambda x: abs(x.value))
+    by_fold = len(levels) > 1 and all(x.told(policy.small_cell) for x in levels)
+    if by_fold:
+        told += mark(
+            f"Farthest off was test fold {folds[levels.index(worst)]} of {len(folds)}: "
+            f"{worst.meant:.1%} meant, {worst.came:.1%} came. "
         )
     if math.isfinite(slope.value):
         told += mark(
-            f"The calibration slope is {_say_bounds(slope.value, margins[1])} (1 is right, within "
+            f"The calibration slope is {_say_bounds(slope.value, sloped)} (1 is right, within "
             f"{SLOPE_TOLERANCE}). "
         )
     if math.isfinite(error):
         told += mark(
             f"By bands they lie {error:.1%} apart on average; chance alone would give {alone:.1%}."
         )
-    status = next(s for s in SEVERITY if s in verdicts)
-    return Finding(
-        code, status, title, told.strip(), level.value, policy.coverage_tolerance, "share"
-    )
+    observed = worst.value if by_fold else whole.value
+    return Finding(code, status, title, told.strip(), observed, policy.coverage_tolerance, "share")
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Mean probability less the share of yes, of some cases, with half its interval's width."""
+
+    meant: float
+    came: float
+    yes: float
+    count: int
+    margin: float
+
+    @classmethod
+    def measure(
+        cls, judge: ListJudge, chance: FloatArray, held: np.ndarray, confidence: float
+    ) -> _Level:
+        """Measure the cases held, (n,) bool."""
+        truth, own = judge.truth[held], chance[held]
+        off = own - truth
+        margin = find_margin_by_entity(
+            (off - off.mean()) / len(off),
+            *(judge.entity[held], confidence, judge.spec.policy.min_blocks),
+        )
+        return cls(float(own.mean()), float(truth.mean()), float(truth.sum()), len(own), margin)
+
+    @property
+    def value(self) -> float:
+        return self.meant - self.came
+
+    def judge(self, limit: float) -> Status:
+        return judge_gap(self.value - self.margin, self.value + self.margin, limit)
+
+    def told(self, least: int) -> bool:
+        """Tell whether the share may be said: so many had, and had not, the outcome."""
+        return not any(0 < count < least for count in (self.yes, self.count - self.yes))
+
+    def tell(self, limit: float) -> str:
+        said, mean, most = f"{self.meant:.1%}", f"{self.came:.1%}", f"{limit:.0%}"
+        bounds = _say_bounds(abs(self.value), self.margin, 100)
+        if self.value < 0:
+            return mark(
+                f"The probabilities average {said}, and {mean} of the cases were yes "
+                f"({bounds} points too low; at most {most} is allowed)."
+            )
+        return mark(
+            f"The probabilities average {said}, and {mean} of the cases were yes "
+            f"({bounds} points too high; at most {most} is allowed)."
+        )
 
 
 def _say_bounds(value: float, margin: float, scale: float = 1.0) -> str:

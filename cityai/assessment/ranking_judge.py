@@ -11,13 +11,13 @@ import pandas as pd
 
 from cityai.assessment import ranking as rank
 from cityai.assessment import sentences as say
-from cityai.assessment.clusters import find_margin_by_entity
+from cityai.assessment.clusters import bound_by_entity
 from cityai.assessment.odds import FEW_BANDS, fit_outcomes, measure_distance
 from cityai.assessment.ranking import Estimate, RankingMetric, refuse
 from cityai.assessment.sooner import Calendar
 from cityai.columns import DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.messages import say as mark
-from cityai.modeling.capacity import rank_cases
+from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.forecasters import FloatArray
 from cityai.spec.risk import RiskSpec
 
@@ -70,7 +70,7 @@ class ListJudge:
             rank.RECALL.name: rank.measure_recall(truth, decision),
             rank.PRECISION.name: rank.measure_precision(truth, decision),
             rank.LIFT.name: rank.measure_lift(truth, decision),
-            rank.AUC.name: rank.measure_auc(truth, score),
+            rank.AUC.name: rank.measure_auc(truth, score, find_lists(self.table)),
             rank.FIRST_HALF.name: rank.measure_first_half(truth, score, self.fold),
             rank.FIRST_DAYS.name: self.calendar.measure_first_days(score),
             rank.DAYS_SOONER.name: self.calendar.measure_days(score),
@@ -118,18 +118,17 @@ class ListJudge:
     def bound(self, metric: RankingMetric, estimate: Estimate, column: str) -> dict[str, object]:
         """Return value, interval, and why there is none."""
         policy, value = self.spec.policy, estimate.value
-        if metric.name == rank.DAYS_SOONER.name:
+        if metric is rank.DAYS_SOONER:
             margin = self.bound_days(column)
+            low, high = value - margin, value + margin
         else:
-            margin = find_margin_by_entity(
-                estimate.influence, self.entity, policy.confidence, policy.min_blocks
+            low, high = bound_by_entity(
+                *(estimate, self.entity, policy.confidence, policy.min_blocks),
+                floor=0.0 if metric.better in ("high", "low") else -math.inf,
+                part=metric.unit == "share" or metric in (rank.AUC, rank.BRIER),
             )
-        floor = 0.0 if metric.better in ("high", "low") else -math.inf
-        floor = -math.inf if metric is rank.DAYS_SOONER else floor
-        ceiling = 1.0 if metric.unit == "share" or metric is rank.AUC else math.inf
-        if not math.isfinite(margin):
+        if not math.isfinite(low):
             return {"value": value, "reason": self.explain(metric)}
-        low, high = max(value - margin, floor), min(value + margin, ceiling)
         return {"value": value, "low": low, "high": high, "reason": ""}
 
     def explain(self, metric: RankingMetric) -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cityai.assessment.spread import Spread, find_quantile
+
 NEARLY_ONE = 1.001
 """Rows a block below which nothing shows how alike the rows of one block are."""
 
@@ -55,6 +57,53 @@ def bound_rate(
     return np.minimum(np.maximum(middle - half, 0.0), rate), np.maximum(
         np.minimum(middle + half, 1.0), rate
     )
+
+
+def bound_values(
+    value: np.ndarray,
+    spread: Spread,
+    confidence: float,
+    min_blocks: int,
+    *,
+    floor: float = 0.0,
+    part: bool = False,
+    rates: Rates | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound figures of any kind; no interval leaves what is possible.
+
+    Parameters
+    ----------
+    value : numpy.ndarray
+        (C,) figures.
+    spread : Spread
+        Of each.
+    confidence, min_blocks
+        As the policy has them.
+    floor : float
+        The least that a figure can be; minus infinity where nothing bounds it.
+    part : bool
+        Whether figures lie within 0 and 1.
+    rates : Rates, optional
+        Of each, for rates of yes or no. The last says how alike rows of a block are where another
+        is still.
+    """
+    quantile = find_quantile(spread, confidence)
+    if rates is not None:
+        low, high = bound_levels(rates, spread.error, quantile)
+    elif part:
+        low, high = bound_part(value, spread.error, quantile)
+    else:
+        margin = quantile * spread.error
+        low, high = np.maximum(value - margin, floor), value + margin
+    known = spread.tell(min_blocks, still=rates is not None) & np.isfinite(value)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+
+def bound_part(
+    value: np.ndarray, error: np.ndarray, quantile: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound parts of 1 that are no rates: the score interval of draws that would vary as much."""
+    return bound_rate(value, value * (1 - value) / np.maximum(error**2, 1e-300), quantile)
 
 
 def bound_levels(

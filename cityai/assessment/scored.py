@@ -60,6 +60,8 @@ class Scored:
         (rows,) int64 whom each row is about, where units are not the entities themselves.
     called : str
         What several entities are called.
+    lists : numpy.ndarray or None
+        (rows,) int64 the list that each row is ranked in, where they are not all in one.
     """
 
     sums: Sums
@@ -73,6 +75,7 @@ class Scored:
     events: tuple[str, ...] = ()
     entity: np.ndarray | None = None
     called: str = "places"
+    lists: np.ndarray | None = None
 
 
 def score_predictions(predictions: Predictions) -> Scored:

@@ -56,8 +56,25 @@ NO_INTERVAL: Final = say(
     "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
     " {limit}: {reason}."
 )
-MORE: Final = say("About {more} more {blocks} like these would decide it.")
-NEVER: Final = say("It lies so near the limit that more {blocks} alone will hardly decide it.")
+MORE: Final = say("About {few} to {many} more {blocks} like these would decide it.")
+MORE_COUNTED: Final = say(
+    "About {few} to {many} more {blocks} like these would decide it; {few_counted} to "
+    "{many_counted} of them would count in this figure."
+)
+MORE_PERIODS: Final = say(
+    "About {few} to {many} more {blocks} like these, over {span}, would decide it."
+)
+AT_LEAST: Final = say("At least {few} more {blocks} like these would be needed to decide it.")
+AT_LEAST_COUNTED: Final = say(
+    "At least {few} more {blocks} like these would be needed to decide it; {few_counted} of them "
+    "would count in this figure."
+)
+MONTHS: Final = say("{low} to {high} months")
+YEARS: Final = say("{low} to {high} years")
+NEVER: Final = say(
+    "More {blocks} alone are not likely to decide it: more than ten times as many would be needed."
+)
+TEN_YEARS: Final = say("It will not be decided within ten years at this limit.")
 TOO_FEW: Final = say("no interval from {blocks} {word}; at least {least} are needed")
 UNVARYING: Final = say("no interval, because nothing varied between {word}")
 UNSURE: Final = say(
@@ -66,11 +83,17 @@ UNSURE: Final = say(
 SUPPRESSED: Final = say(
     "Not shown: fewer than {least} people or events, or a cell that would reveal one."
 )
+DECADE: Final = 3652.5
+"""Days; what takes longer is not told as a number of periods."""
 FEW_FOR_DECIMALS: Final = 200
 """Below this amount a share is said in whole percent: decimals would give the count away."""
 RANKED: Final = say(
     "{place}: of one with the outcome and one without, the score was higher for the first in "
     "{value} of all pairs. It is a figure without a limit."
+)
+RANKED_IN_LISTS: Final = say(
+    "{place}: of one with the outcome and one without on the same list, the score was higher for "
+    "the first in {value} of all pairs. It is a figure without a limit."
 )
 NO_RANKING: Final = say("No value: {reason}.")
 NO_RANKING_OF_SHARES: Final = say(
@@ -174,13 +197,52 @@ def tell_group(
     return say(f"{told}; {reference}: {say_value(metric, reference_value, unit, digits)}.")
 
 
+def tell_more(
+    few: float, many: float, blocks: float, word: str, days: float, members: float
+) -> str:
+    """Say how much more evidence would decide a gap: a range, in time where it takes time.
+
+    Parameters
+    ----------
+    few, many : float
+        Further blocks, from `foresee_blocks`.
+    blocks : float
+        Those that there are.
+    word : str
+        What several are called.
+    days : float
+        From one period to the next; NaN of entities.
+    members : float
+        Entities for each that counts in the figure.
+    """
+    timed = math.isfinite(days)
+    most = DECADE / days if timed else 10 * blocks
+    if not few <= most:
+        return TEN_YEARS if timed else NEVER.format(blocks=word)
+    words = {"blocks": word, "few": _round_up(few * members), "few_counted": _round_up(few)}
+    counted = members > 1.05
+    if not many <= most:
+        return (AT_LEAST_COUNTED if counted else AT_LEAST).format(**words)
+    words |= {"many": _round_up(many * members), "many_counted": _round_up(many)}
+    if timed:
+        unit, size = (MONTHS, 365.25 / 12) if many * days < 730 else (YEARS, 365.25)
+        low, high = (f"{math.ceil(n * days / size):,}" for n in (few, many))
+        return MORE_PERIODS.format(span=unit.format(low=low, high=high), **words)
+    return (MORE_COUNTED if counted else MORE).format(**words)
+
+
+def _round_up(count: float) -> str:
+    """Say a number that is only about so: two digits of it."""
+    unit = 10 ** max(math.floor(math.log10(max(count, 1))) - 1, 0)
+    return f"{math.ceil(count / unit - 1e-9) * unit:,}"
+
+
 def tell_verdict(
     status: Status,
     metric: Metric,
     bounded: tuple[float, float, float],
     limit: float,
-    more: float,
-    blocks: str,
+    more: str,
     unit: str,
     reason: str,
     digits: int = 1,
@@ -195,10 +257,7 @@ def tell_verdict(
         return NO_INTERVAL.format(reason=reason, **words)
     words["low"] = say_gap(metric, low, unit, digits)
     words["high"] = say_gap(metric, high, unit, digits)
-    words["more"] = ""
-    if status is Status.NOT_ENOUGH:
-        template = MORE if math.isfinite(more) else NEVER
-        words["more"] = template.format(more=f"{more:,.0f}", blocks=blocks)
+    words["more"] = more if status is Status.NOT_ENOUGH else ""
     return VERDICTS[status].format(**words)
 
 

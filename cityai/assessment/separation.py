@@ -1,18 +1,21 @@
 """How well a score ranks those with the outcome above those without (AUC): a figure, no verdict.
 
-It is no ratio of sums, so it has an interval of its own for each group and no gap.
+It is no ratio of sums, so it has an interval of its own for each group and no gap. Only rows of
+one list are compared.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cityai.assessment import sentences as say
+from cityai.assessment.clusters import bound_by_entity
+from cityai.assessment.ranking import measure_auc
 from cityai.assessment.scored import Scored
 from cityai.assessment.views import View
 from cityai.columns import EVERYWHERE
@@ -51,61 +54,30 @@ def rank_groups(
         scored.sums.values[:, names.index(n)] for n in ("any_score", "with_score", "outcomes")
     )
     known = (usable > 0) & (scored.sums.values[:, names.index("known")] > 0)
-    unit = pd.factorize(scored.unit, sort=True)[0][known]
-    repeated = scored.entity is not None and len(np.unique(scored.entity[known])) < len(unit)
-    rows = [
-        row
-        for view in views
-        for row in _rank_view(
-            view, unit, score[known], yes[known] > 0, confidence, least, repeated=repeated
-        )
-    ]
-    return pd.DataFrame(rows)
+    unit = pd.factorize(scored.unit, sort=True)[0].astype(np.int64)
+    entity = unit if scored.entity is None else scored.entity
+    ranked = _Ranked(
+        *(unit[known], entity[known], yes[known], score[known]),
+        None if scored.lists is None else scored.lists[known],
+        confidence,
+    )
+    return pd.DataFrame([row for view in views for row in _rank_view(view, ranked, least)])
 
 
-def compute_auc(score: np.ndarray, yes: np.ndarray) -> tuple[float, float]:
-    """Compute the area under the ROC curve and its standard error.
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Rows with a score and an outcome: unit, whom they are about, answer, score and list."""
 
-    Parameters
-    ----------
-    score : numpy.ndarray
-        (rows,) float64, higher is likelier; equal scores count half.
-    yes : numpy.ndarray
-        (rows,) bool.
-
-    Returns
-    -------
-    tuple of float
-        NaN, NaN without both kinds; a NaN error with fewer than two of a kind.
-
-    Notes
-    -----
-    The error is that of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44(3)), by midranks
-    (Sun and Xu 2014, IEEE Signal Processing Letters 21(11)). Rows are taken as independent.
-    """
-    above, below = score[yes], score[~yes]
-    if not len(above) or not len(below):
-        return math.nan, math.nan
-    rank = stats.rankdata(score)
-    over_below = (rank[yes] - stats.rankdata(above)) / len(below)
-    under_above = 1 - (rank[~yes] - stats.rankdata(below)) / len(above)
-    area = float(over_below.mean())
-    if min(len(above), len(below)) < 2:
-        return area, math.nan
-    variance = over_below.var(ddof=1) / len(above) + under_above.var(ddof=1) / len(below)
-    return area, math.sqrt(variance)
+    unit: np.ndarray
+    entity: np.ndarray
+    yes: np.ndarray
+    score: np.ndarray
+    lists: np.ndarray | None
+    confidence: float
 
 
-def _rank_view(
-    view: View,
-    unit: np.ndarray,
-    score: np.ndarray,
-    yes: np.ndarray,
-    confidence: float,
-    least: float,
-    *,
-    repeated: bool,
-) -> list[dict[str, object]]:
+def _rank_view(view: View, ranked: _Ranked, least: float) -> list[dict[str, object]]:
+    unit = ranked.unit
     whole = bool(np.isin(view.weights, (0.0, 1.0)).all())
     group = view.weights.argmax(axis=1)[unit] if whole else np.full(len(unit), -1)
     order = np.argsort(group, kind="stable")
@@ -135,30 +107,27 @@ def _rank_view(
             row["reason"] = say.NO_RANKING_OF_SHARES
         elif view.n[g] > 0:
             place = name if view.dimension == EVERYWHERE else f"{view.label}, {name}"
-            row |= _rank_group(place, score[held], yes[held], confidence, repeated=repeated)
+            row |= _rank_group(place, ranked, held)
         rows.append(row)
     return rows
 
 
-def _rank_group(
-    place: str, score: np.ndarray, yes: np.ndarray, confidence: float, *, repeated: bool
-) -> dict[str, object]:
-    if not len(score):
+def _rank_group(place: str, ranked: _Ranked, held: np.ndarray) -> dict[str, object]:
+    yes, lists = ranked.yes[held], None if ranked.lists is None else ranked.lists[held]
+    if not len(held):
         return {"reason": say.NO_RANKING.format(reason="no score with a known outcome is here")}
-    if yes.all() or not yes.any():
-        nobody = "nobody here is without the outcome" if yes.all() else "nobody here had it"
-        return {"reason": say.NO_RANKING.format(reason=nobody)}
-    area, error = compute_auc(score, yes)
-    few = min(int(yes.sum()), int((~yes).sum())) < LEAST
-    reach = 0.0 if few or repeated else float(stats.norm.ppf((1 + confidence) / 2)) * error
-    margin = reach if reach > 0 else math.nan
+    found = measure_auc(yes, ranked.score[held], lists)
+    if not math.isfinite(found.value):
+        return {"reason": say.NO_RANKING.format(reason=found.reason)}
+    low = high = math.nan
+    if min(yes.sum(), len(yes) - yes.sum()) >= LEAST:
+        low, high = bound_by_entity(found, ranked.entity[held], ranked.confidence, LEAST, part=True)
+    told = say.RANKED if lists is None else say.RANKED_IN_LISTS
+    digits = 1 if len(held) >= say.FEW_FOR_DECIMALS else 0
     return {
-        "value": area,
-        "low": max(area - margin, 0.0) if margin > 0 else math.nan,
-        "high": min(area + margin, 1.0) if margin > 0 else math.nan,
-        "blocks": float(len(score)),
-        "reason": say.RANKED.format(
-            place=place,
-            value=f"{area:.1%}" if len(score) >= say.FEW_FOR_DECIMALS else f"{area:.0%}",
-        ),
+        "value": found.value,
+        "low": low,
+        "high": high,
+        "blocks": float(len(held)),
+        "reason": told.format(place=place, value=f"{found.value:.{digits}%}"),
     }

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.clusters import find_margin_by_entity
+from cityai.assessment.clusters import bound_by_entity
 from cityai.assessment.ranking import Estimate, measure_lift, measure_precision, measure_recall
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.modeling.capacity import rank_cases
@@ -107,14 +107,7 @@ def _measure_capacity(
             "reason": f"Not shown: fewer than {policy.small_cell} people or events.",
         }
     for name, estimate in figures.items():
-        margin = find_margin_by_entity(
-            estimate.influence, entity, policy.confidence, policy.min_blocks
-        )
-        value = math.nan if few else estimate.value
-        top = math.inf if name == "lift" else 1.0
-        row |= {
-            name: value,
-            f"{name}_low": max(value - margin, 0.0) if math.isfinite(value) else math.nan,
-            f"{name}_high": min(value + margin, top) if math.isfinite(value) else math.nan,
-        }
+        ends = bound_by_entity(estimate, entity, policy.confidence, policy.min_blocks)
+        for key, value in zip(("", "_low", "_high"), (estimate.value, *ends), strict=True):
+            row[f"{name}{key}"] = math.nan if few else value
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,6 +21,7 @@ from cityai.errors import DataError
 from cityai.messages import say
 from cityai.spec.project import JudgedSpec
 
+DAY = np.timedelta64(1, "D")
 MOST_CELLS = 36
 """A pair of dimensions with more intersections than this is not audited."""
 
@@ -124,8 +126,11 @@ def gather_facts(scored: Scored, spec: JudgedSpec) -> Facts:
     by_moment = sum_cells(sums.values, moment, entity, len(moments), len(entities))
     by_fold = sum_cells(sums.values, fold, entity, len(folds), len(entities))
     policy = spec.policy
+    times = np.asarray(moments)
+    steps = np.diff(times) / DAY if np.issubdtype(times.dtype, np.datetime64) else np.empty(0)
     design = choose_design(
-        spec.audit.infers, len(moments), policy.confidence, policy.min_blocks, scored.called
+        *(spec.audit.infers, len(moments), policy.confidence, policy.min_blocks, scored.called),
+        days=float(np.median(steps)) if len(steps) else math.nan,
     )
     return Facts(
         Cells(by_moment, sums.names),

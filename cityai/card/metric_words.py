@@ -111,7 +111,7 @@ METRICS: Final[dict[str, MetricWords]] = {
     ),
     "auc": MetricWords(
         say("Telling apart"),
-        say("chance that a true case ranks above another; a coin gives 0.5"),
+        say("chance that a true case ranks above another of its list; a coin gives 0.5"),
         "ratio",
     ),
     "first_half_share": MetricWords(

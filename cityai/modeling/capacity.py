@@ -55,7 +55,7 @@ def rank_cases(table: pd.DataFrame, score: FloatArray) -> np.ndarray:
     numpy.ndarray
         Shape (n,), int64.
     """
-    moment, names = _find_slots(table), table[CASE].to_numpy(object).astype(str)
+    moment, names = find_lists(table), table[CASE].to_numpy(object).astype(str)
     filled = np.where(np.isfinite(score), score, -np.inf)
     order = np.lexsort((names, -filled, moment))
     sizes = np.bincount(moment)
@@ -84,9 +84,9 @@ def select_cases(
     """
     if capacity is None and rule.rule == "threshold":
         above = (score >= (rule.threshold or 0.0)).astype(np.float64)
-        return Selection(above, len(np.unique(_find_slots(table))), 0, 0, 0)
+        return Selection(above, len(np.unique(find_lists(table))), 0, 0, 0)
     most = capacity if capacity is not None else (rule.capacity or 0)
-    moment, rank = _find_slots(table), rank_cases(table, score)
+    moment, rank = find_lists(table), rank_cases(table, score)
     chosen = rank <= most
     sizes = np.bincount(moment)
     last = np.full(len(sizes), np.nan)
@@ -156,6 +156,7 @@ def judge_capacity(selection: Selection, rule: DecisionSpec) -> tuple[Finding, .
     )  # fmt: skip
 
 
-def _find_slots(table: pd.DataFrame) -> np.ndarray:
+def find_lists(table: pd.DataFrame) -> np.ndarray:
+    """Return the list that each case is ranked in, (n,) int64 from 0: one a fold and slot."""
     codes: np.ndarray = pd.MultiIndex.from_frame(table[[FOLD, SLOT]]).factorize()[0]
     return codes.astype(np.int64)

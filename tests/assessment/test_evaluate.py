@@ -169,3 +169,22 @@ def test_small_entities_are_not_shown(make_predictions: Make, make_spec: Make) -
     assert "Not shown" in row.reason
     part = found.metrics.query("model == 'forecast' and metric == 'mae' and slice_kind == 'entity'")
     assert part.value.isna().sum() == 2
+
+
+def test_no_share_is_bounded_beyond_what_is_possible(
+    make_predictions: Make, make_spec: Make
+) -> None:
+    predictions = make_predictions(folds=12)
+    table = predictions.table
+    # Outside the range in one fold only, and wholly.
+    high = np.where(table.fold == 3, 0.0, 1e9)
+    predictions = replace(predictions, table=table.assign(y_low=-1.0, y_high=high))
+    found = evaluate_predictions(predictions, make_spec())
+    row = pick(found, "forecast", "coverage", "overall", "overall")
+    assert 0 < row.low < row.value < row.high < 1
+    shares = found.metrics[
+        found.metrics.metric.isin(["coverage", "under_forecast_share", "unmet_need"])
+    ].dropna(subset=["low"])
+    assert len(shares) > 20
+    assert (shares.low >= 0).all()
+    assert (shares.high <= 1).all()

@@ -8,9 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from cityai.assessment.clusters import find_margin_by_day, find_margin_by_entity
+from cityai.assessment.clusters import (
+    bound_by_entity,
+    find_margin_by_day,
+    find_margin_by_entity,
+)
 from cityai.assessment.odds import draw_curve, fit_outcomes, measure_distance
 from cityai.assessment.ranking import (
     Estimate,
@@ -73,6 +78,62 @@ def test_influences_are_what_leaving_a_case_out_changes():
         )
         assert np.corrcoef(whole.value - out, whole.influence[::7])[0, 1] > 0.999, name
         assert whole.value - out == pytest.approx(whole.influence[::7], abs=2e-3, rel=0.05), name
+
+
+def test_scores_are_compared_within_a_list_only():
+    """A year in which all scores are higher tells nothing of who is first on its lists."""
+    rng = np.random.default_rng(4)
+    truth, chance, _ = draw(900, rng)
+    lists = np.repeat([2, 0, 1], [500, 300, 100])
+    found = measure_auc(truth, chance, lists)
+    each, pairs = [], []
+    for k in range(3):
+        own = lists == k
+        each.append(roc_auc_score(truth[own], chance[own]))
+        pairs.append(truth[own].sum() * (1 - truth[own]).sum())
+    assert found.value == pytest.approx(np.average(each, weights=pairs))
+    assert measure_auc(truth, chance + 10 * lists, lists).value == pytest.approx(found.value)
+    # Scores that only follow the year seem to tell apart where the lists are pooled.
+    drifted = rng.random(900) < np.array([0.1, 0.3, 0.6])[lists]
+    only_year = lists + 0.5 * rng.random(900)
+    assert measure_auc(drifted.astype(float), only_year).value > 0.65
+    assert measure_auc(drifted.astype(float), only_year, lists).value == pytest.approx(
+        0.5, abs=0.06
+    )
+    assert found.influence.sum() == pytest.approx(0, abs=1e-12)
+    out = np.array(
+        [
+            measure_auc(*(np.delete(a, i) for a in (truth, chance, lists))).value
+            for i in range(0, 900, 11)
+        ]
+    )
+    assert found.value - out == pytest.approx(found.influence[::11], abs=2e-3, rel=0.05)
+    alone = measure_auc(np.array([1.0, 0.0]), np.array([0.2, 0.1]), np.array([0, 1]))
+    assert "no list here holds both" in alone.reason
+
+
+def test_rates_of_a_list_keep_an_interval_at_none_and_at_all():
+    entity = np.arange(60)
+    for truth, decision in ((np.arange(60) < 30, np.arange(60) >= 30), (np.arange(60) < 30,) * 2):
+        truth, decision = truth.astype(float), decision.astype(float)
+        for estimate in (measure_recall(truth, decision), measure_precision(truth, decision)):
+            wanted = binomtest(round(30 * estimate.value), 30).proportion_ci(0.95, "wilson")
+            low, high = bound_by_entity(estimate, entity, 0.95, 6)
+            assert (low, high) == pytest.approx((wanted.low, wanted.high), abs=0.01)
+            assert 0 <= low < high <= 1
+    twice = [np.repeat(a, 2) for a in (truth, decision, entity)]
+    both = bound_by_entity(measure_recall(twice[0], twice[1]), twice[2], 0.95, 6)
+    assert both == pytest.approx(bound_by_entity(measure_recall(truth, decision), entity, 0.95, 6))
+
+
+def test_no_figure_is_bounded_beyond_what_is_possible():
+    rng = np.random.default_rng(5)
+    truth = np.repeat([1.0, 0.0], 40)
+    score = truth + 0.55 * rng.standard_normal(80)
+    auc = measure_auc(truth, score)
+    low, high = bound_by_entity(auc, np.arange(80), 0.95, 6, part=True)
+    assert 0.8 < auc.value < 1
+    assert low < auc.value < high < 1
 
 
 @pytest.mark.slow

@@ -8,7 +8,12 @@ import pytest
 
 from cityai.assessment.case_groups import CaseGroups, collect_groups
 from cityai.assessment.ranking_audit import RankingAudit, audit_cases
-from cityai.assessment.ranking_evaluation import RankingEvaluation, evaluate_ranking
+from cityai.assessment.ranking_evaluation import (
+    RankingEvaluation,
+    compare_baseline,
+    evaluate_ranking,
+)
+from cityai.assessment.ranking_judge import ListJudge
 from cityai.data.cases import divide_cases
 from cityai.errors import SpecError
 from cityai.findings import Status
@@ -92,6 +97,69 @@ def test_comparisons_know_which_way_is_better(judged):
     assert brier["high"] < 0
     codes = {f.code: f.status for f in judged[0].findings}
     assert codes["evaluate.better_than_baselines.random_order"] is Status.PASS
+
+
+def test_recall_and_precision_at_one_capacity_have_one_interval(judged):
+    """Both are what was found over a constant: the same list, the same certainty."""
+    table = judged[0].comparisons
+    for name in ("random_order", "actual_order", "past_rate"):
+        recall, precision = (
+            pick(table, baseline=name, metric=metric) for metric in ("recall", "precision")
+        )
+        for end in ("low", "high"):
+            assert recall[end] / recall["difference"] == pytest.approx(
+                precision[end] / precision["difference"]
+            )
+
+
+def test_a_list_that_selects_on_other_days_is_no_less_sure_of_what_it_finds():
+    """The spread of many draws beside the interval: recall's once was several times too wide."""
+    spec = risk_spec(decision={"rule": "top", "capacity": 600, "per": "fold"})
+    rng = np.random.default_rng(2)
+    n, days = 2400, 120
+    day = np.repeat(np.arange(days), n // days)
+    # Ours follows the case, and the weather of the day that has nothing to do with it.
+    weather = rng.normal(0, 3, days)[day]
+    found, width = [], []
+    for _ in range(40):
+        odds = rng.normal(-1, 1, n)
+        frame = pd.DataFrame(
+            {
+                "case_id": [f"c{i:05}" for i in range(n)],
+                "entity_id": [f"p{i:05}" for i in range(n)],
+                "occurred_at": pd.Timestamp("2020-01-01") + pd.to_timedelta(day, "D"),
+                "fold": 1,
+                "slot": 1,
+                "y_true": (rng.random(n) < to_probability(odds)).astype(float),
+                "y_pred": to_probability(odds + weather),
+                "baseline.random_order": 100 * rng.random(n),
+            }
+        )
+        rank = frame["y_pred"].rank(ascending=False, method="first")
+        judge_list = ListJudge(frame.assign(decision=(rank <= 600).astype(float)), spec)
+        row = next(iter(compare_baseline(judge_list, "random_order")))
+        assert row["metric"] == "recall"
+        found.append(row["difference"])
+        width.append((row["high"] - row["low"]) / 2)
+    assert 0.8 < np.mean(width) / (1.96 * np.std(found, ddof=1)) < 1.9
+
+
+def test_errors_of_two_years_do_not_cancel():
+    """Six points too high in one test fold, six too low in the other: on the whole, none."""
+    cases, spec = make_cases(days=120, a_day=40, places=2000), risk_spec()
+    predictions = predict(cases, spec)
+    table, rng = predictions.table, np.random.default_rng(1)
+    chance = np.where(table["fold"] == 1, 0.36, 0.24) + 0.05 * rng.standard_normal(len(table))
+    truth = (rng.random(len(table)) < chance + np.where(table["fold"] == 1, -0.1, 0.1)).astype(
+        float
+    )
+    table = table.assign(y_pred=np.clip(chance, 0.02, 0.98), y_true=truth)
+    found = evaluate_ranking(replace(predictions, table=table), spec)
+    told = next(f for f in found.findings if f.code == "evaluate.calibration")
+    assert told.status is Status.FAIL
+    assert abs(chance.mean() - truth.mean()) < 0.02
+    assert "Farthest off was test fold" in told.reason
+    assert abs(told.observed) == pytest.approx(0.1, abs=0.02)
 
 
 def test_a_worse_list_is_told_so():

@@ -205,6 +205,21 @@ def test_levels_where_nothing_varied_anywhere_rest_on_the_blocks() -> None:
     assert high.tolist() == [1.0, 1.0]
 
 
+def test_those_who_count_in_a_figure_are_told_from_all_of_the_group() -> None:
+    """Six in seven of a group have no outcome, so they are not under its share of those found."""
+    group = np.repeat([0, 1], [700, 400])
+    outcome = (np.arange(1100) % np.where(group == 0, 7, 2) == 0).astype(float)
+    pair = np.column_stack([outcome * (np.arange(1100) % 3 == 0), outcome])
+    sums = np.stack([np.bincount(group, weights=c) for c in pair.T], axis=-1)
+    alike = take_together(pair, find_parts(group, np.arange(1100)))
+    found = measure_groups(
+        Cells(sums[None], ("tp", "n")), np.eye(2), RATE, PEOPLE, "overall", np.ones(2, bool),
+        Varied(alike, alike),
+    )  # fmt: skip
+    assert found.members == pytest.approx([7.0, 2.0])
+    assert found.blocks[0] == 100
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("rate", "rows"), [(0.0, 1), (0.02, 1), (0.1, 1), (0.5, 1), (0.05, 4)])
 def test_intervals_of_all_gaps_hold_together(rate: float, rows: int) -> None:

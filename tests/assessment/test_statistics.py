@@ -16,6 +16,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from cityai.assessment.gaps import contrast_groups
 from cityai.assessment.metrics import METRICS, build_sums
+from cityai.assessment.sentences import tell_more
 from cityai.assessment.serial import (
     LEAST_PERIODS,
     UNRELATED,
@@ -41,7 +42,7 @@ from cityai.assessment.statistics import (
     sum_cells,
     weigh_cells,
 )
-from cityai.assessment.verdicts import count_more_blocks, judge_gap
+from cityai.assessment.verdicts import count_more_blocks, foresee_blocks, judge_gap
 from cityai.findings import Status
 
 WAPE = METRICS[0]
@@ -356,13 +357,47 @@ def test_simultaneous_confidence_lies_between_one_and_independent() -> None:
     ],
 )
 def test_a_verdict_is_an_equivalence_test(gap: float, margin: float, status: Status) -> None:
-    assert judge_gap(gap, margin, 0.05) is status
+    assert judge_gap(gap - margin, gap + margin, 0.05) is status
 
 
 def test_more_blocks_are_those_that_shrink_the_interval_enough() -> None:
-    more = count_more_blocks(0.0, 0.10, 0.05, 10)
+    more = count_more_blocks(0.0, -0.10, 0.10, 0.05, 10)
     total = 10 + more
     shrunk = 0.10 * stats.t.ppf(0.975, total - 1) / stats.t.ppf(0.975, 9) * math.sqrt(10 / total)
     assert shrunk <= 0.05 < shrunk * 1.06
-    assert math.isinf(count_more_blocks(0.05, 0.10, 0.05, 10))
-    assert math.isnan(count_more_blocks(0.0, math.nan, 0.05, 10))
+    assert math.isinf(count_more_blocks(0.05, -0.05, 0.15, 0.05, 10))
+    assert math.isnan(count_more_blocks(0.0, math.nan, math.nan, 0.05, 10))
+    # The wider side of a lopsided interval decides, and beyond the limit the inner one.
+    assert count_more_blocks(0.0, -0.10, 0.01, 0.05, 10) == more
+    assert count_more_blocks(-0.1, -0.9, -0.04, 0.05, 10) < 10
+
+
+def test_what_more_would_take_is_a_range() -> None:
+    few, many = foresee_blocks(0.0, -0.10, 0.10, 0.05, 8, periods=True)
+    middle = count_more_blocks(0.0, -0.10, 0.10, 0.05, 8)
+    assert few < middle < many < math.inf
+    assert foresee_blocks(0.0, -0.10, 0.10, 0.05, 8, periods=False)[0] > few
+    near = foresee_blocks(0.06, -0.04, 0.16, 0.05, 13, periods=True)
+    assert near[0] > 20
+    assert math.isinf(near[1]), "whether it lies within or beyond is not known"
+    assert foresee_blocks(0.0, -0.051, 0.051, 0.05, 400, periods=False)[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "blocks", "days", "members", "wanted"),
+    [
+        (12, 30, 13, 28.0, 1.0, "About 12 to 30 more periods like these, over 1 to 3 years,"),
+        (2, 9, 13, 28.0, 1.0, "About 2 to 9 more periods like these, over 2 to 9 months,"),
+        (40, math.inf, 13, 28.0, 1.0, "At least 40 more periods like these would be needed"),
+        (547, 756, 13, 28.0, 1.0, "It will not be decided within ten years at this limit."),
+        (math.inf, math.inf, 13, 28.0, 1.0, "It will not be decided within ten years"),
+        (272, 400, 299, math.nan, 6.36, "About 1,800 to 2,600 more periods like these would "
+         "decide it; 280 to 400 of them would count in this figure."),
+        (272, 400, 299, math.nan, 1.0, "About 280 to 400 more periods like these would decide"),
+        (4000, math.inf, 299, math.nan, 1.0, "more than ten times as many would be needed"),
+    ],
+)  # fmt: skip
+def test_more_is_said_in_time_and_of_all(
+    few: float, many: float, blocks: float, days: float, members: float, wanted: str
+) -> None:
+    assert wanted in tell_more(few, many, blocks, "periods", days, members)

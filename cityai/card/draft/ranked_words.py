@@ -101,8 +101,9 @@ def describe_finding(
     if auc is not None and auc.value is not None:
         said.append(
             say(
-                f"Of two {spec.unit}, one with the outcome and one without, the list puts the "
-                f"right one first {auc.value * 100:.0f} times in 100; a coin would do so 50 times."
+                f"Of two {spec.unit} of the same list, one with the outcome and one without, it "
+                f"puts the right one first {auc.value * 100:.0f} times in 100; a coin would do so "
+                "50 times."
             )
         )
     slope = overall.get(("forecast", "calibration_slope"))
