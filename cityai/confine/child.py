@@ -25,9 +25,10 @@ _KEPT: Final = (
 _BOOT: Final = """
 import json, sys
 sys.path[:], module, closed, gigabytes, sys.argv[1:] = *json.loads(sys.argv[1]), []
-from cityai.confine.kernel import limit_memory, list_code, shut_in
+from cityai.confine.kernel import limit_memory, list_code, outlive_nobody, shut_in
 limit_memory(gigabytes)
 shut = closed and shut_in(list_code())
+outlive_nobody()
 from importlib import import_module
 import_module(module).serve(shut)
 """
@@ -35,7 +36,15 @@ _ERRORS: Final = {kind.__name__: kind for kind in (DataError, SpecError, UserErr
 
 
 class Ended(Exception):
-    """The process ended before it answered, and why."""
+    """The process gave no answer, and why.
+
+    Attributes
+    ----------
+    by_itself : bool
+        Whether it said so itself, and goes on.
+    """
+
+    by_itself = False
 
 
 class Child:
@@ -53,7 +62,7 @@ class Child:
     """
 
     def __init__(self, module: str, *, closed: bool = False, seconds: float | None = None) -> None:
-        self.seconds = min(seconds or float("inf"), read_limit(SECONDS))
+        self._seconds = seconds or float("inf")
         self.gigabytes = read_limit(GIGABYTES)
         self._late = False
         given = [[entry for entry in sys.path if entry], module, closed, self.gigabytes]
@@ -67,7 +76,6 @@ class Child:
             start_new_session=True,
         )
         self.close = weakref.finalize(self, _end, self._process)
-        self.left = 0
 
     def ask(self, *parts: bytes) -> list[bytes]:
         """Send a message and return the answer.
@@ -81,6 +89,7 @@ class Child:
         """
         if self._process.stdin is None or self._process.stdout is None:
             raise Ended("it has no pipes")
+        self.seconds = min(self._seconds, read_limit(SECONDS))
         watch = threading.Timer(self.seconds, self._stop)
         watch.start()
         try:
@@ -126,6 +135,14 @@ def read_limit(name: str) -> float:
             f"{name} is '{given}'", expected="a number above 0", next_step=f"unset {name}"
         )
     return value
+
+
+def open_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return where messages come from and where answers go; what is printed is no answer."""
+    asked, given = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return asked, given
 
 
 def answer(error: BaseException | None, *parts: bytes) -> list[bytes]:
@@ -176,7 +193,9 @@ def _read_error(status: bytes, parts: list[bytes]) -> Exception:
     said = parts[0].decode("utf-8", "replace") if parts else ""
     kind = _ERRORS.get(status.decode("ascii", "replace"))
     if kind is None:
-        return Ended(f"it failed ({said[:300]})")
+        failed = Ended(said[:300])
+        failed.by_itself = True
+        return failed
     what, where, expected, next_step = map(str, json.loads(said))
     return kind(what, where=where, expected=expected, next_step=next_step)
 

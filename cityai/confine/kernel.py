@@ -14,6 +14,8 @@ import platform
 import struct
 import sys
 import sysconfig
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -52,15 +54,24 @@ _CLONE_THREAD = 0x00010000
 
 
 def limit_memory(gigabytes: float) -> None:
-    """Refuse this process more memory, a core file, and a life after its parent's."""
+    """Refuse this process more memory, and a core file."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         size = int(gigabytes * 2**30)
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+
+
+def outlive_nobody() -> None:
+    """End this process when its parent has ended, also in the middle of its work."""
+
+    def look(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=look, args=(os.getppid(),), daemon=True).start()
 
 
 def list_code() -> tuple[Path, ...]:

@@ -154,7 +154,7 @@ class DataSpec(SpecRecord):
     """Rows out of scope: a column and its values, such as a total among the places."""
     outages: tuple[OutageSpec, ...] = ()
     """Days on which nobody measured. What is not declared here counts as it stands."""
-    max_rows: Annotated[int, Field(ge=1)] = 50_000_000
+    max_rows: Annotated[int, Field(ge=1)] = 20_000_000
     """Larger tables are refused."""
 
 

@@ -114,7 +114,9 @@ def _compose(path: Path, text: str) -> Node | None:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        colon = error.problem == "mapping values are not allowed here"
+        colon = error.problem == "mapping values are not allowed here" or "got ':'" in str(
+            error.problem
+        )
         raise SpecError(
             f"is not valid YAML: {error.problem or error.context}",
             where=str(path) if mark is None else _place(path, mark),

@@ -51,15 +51,18 @@ def read_outlines(path: Path, key: str, written: Mapping[str, str]) -> Outlines:
         When the file cannot be read, or a feature has no such property.
     """
     try:
+        if not path.is_file():
+            raise ValueError("it is no file")
         features = json.loads(path.read_text(encoding="utf-8"))["features"]
-        return {
+        found = {
             _write_id(f["properties"][key], written): tuple(
                 tuple((float(x), float(y)) for x, y, *_ in ring)
                 for ring in _find_rings(f["geometry"])
             )
             for f in features
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {name: tuple(ring for ring in rings if ring) for name, rings in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         said = f"{error} is not there" if isinstance(error, KeyError) else error
         raise DataError(
             f"the outlines cannot be read ({said})",

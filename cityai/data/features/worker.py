@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cityai.confine.child import answer, receive, send
+from cityai.confine.child import answer, open_pipes, receive, send
 from cityai.data.features.guard import Watch
 from cityai.data.features.history import CaseHistory, History
 from cityai.errors import CityaiError, DataError, SpecError, suggest_name
@@ -32,10 +31,7 @@ class _Function:
 
 def serve(shut: bool) -> None:
     """Load the functions that the first message names; then answer one history after the other."""
-    # What is printed must not be taken for an answer.
-    asked, given = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
+    asked, given = open_pipes()
     watch = Watch()
     sys.addaudithook(watch)
     functions: list[_Function] = []

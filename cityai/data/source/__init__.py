@@ -15,8 +15,9 @@ from typing import Final
 
 import duckdb
 
+from cityai.confine.tables import translate_error
 from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
-from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room, translate_error
+from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room
 from cityai.data.source.files import open_csv, open_parquet
 from cityai.data.source.plain_text import write_plain_csv
 from cityai.errors import DataError, suggest_name
@@ -33,6 +34,16 @@ FORMATS: Final = {
     ".db": "database",
     ".sqlite": "database",
     ".sqlite3": "database",
+}
+
+
+_SAVE_AS = "open it in the spreadsheet, and save the sheet as CSV (UTF-8)"
+_OTHERS: Final = {
+    b"PK\x03\x04": ("a spreadsheet (xlsx, ods) or another zip archive", _SAVE_AS),
+    b"\xd0\xcf\x11\xe0": ("an old spreadsheet (xls)", _SAVE_AS),
+    b"\x1f\x8b": ("a packed file (gzip)", "unpack it, and name what was in it"),
+    b"PAR1": ("a Parquet file", "give it the ending .parquet"),
+    b"SQLite format": ("an SQLite database", "give it the ending .sqlite"),
 }
 
 
@@ -87,12 +98,13 @@ def _open(
 ) -> SourceTable:
     if kind == "csv":
         plain = write_plain_csv(path, source, room.folder)
-        return open_csv(room.open_engine(plain.path), plain, source, path, wanted, max_rows)
+        room.begin(path, plain.path)
+        return open_csv(room, plain, source, path, wanted, max_rows)
+    is_store = kind == "database" and is_sqlite(path)
+    room.begin(path, None if is_store else path, attach=kind == "database" and not is_store)
     if kind == "parquet":
-        return open_parquet(room.open_engine(path), path, wanted, max_rows)
-    if is_sqlite(path):
-        return open_sqlite(room.open_engine(None), path, source, wanted, max_rows)
-    return open_database(room.open_engine(path, attach=True), path, source, wanted, max_rows)
+        return open_parquet(room, path, wanted, max_rows)
+    return (open_sqlite if is_store else open_database)(room, path, source, wanted, max_rows)
 
 
 def find_format(path: Path) -> str:
@@ -111,9 +123,11 @@ def find_format(path: Path) -> str:
             expected=suggest_name(path.name, near) if near else "a folder that exists",
             next_step="correct `path` of the source",
         )
-    if path.is_dir():
+    if not path.is_file():
         raise DataError(
-            "this is a folder", where=str(path), next_step="name one file in it as `path`"
+            "this is a folder" if path.is_dir() else "this is no file, but a pipe or a device",
+            where=str(path),
+            next_step="name one file in it as `path`" if path.is_dir() else "name a file",
         )
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
@@ -125,7 +139,18 @@ def find_format(path: Path) -> str:
         )
     if path.stat().st_size == 0:
         raise DataError("the file is empty", where=str(path), next_step="export it again")
+    if kind == "csv":
+        _check_text(path)
     return kind
+
+
+def _check_text(path: Path) -> None:
+    """Refuse what is called a text and is something else: its first bytes tell."""
+    with path.open("rb") as file:
+        begin = file.read(8)
+    for mark, (said, next_step) in _OTHERS.items():
+        if begin.startswith(mark):
+            raise DataError(f"this is {said}, not a text", where=str(path), next_step=next_step)
 
 
 def _list_wanted(columns: Sequence[str] | None, unpivot: UnpivotSpec | None) -> list[str] | None:

@@ -2,98 +2,80 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import pandas as pd
-
+from cityai.confine.tables import quote_name
 from cityai.data.source.engine import (
+    MAX_CELL,
+    Room,
     SourceTable,
     check_columns,
-    check_size,
+    copy_columns,
     digest_file,
     list_none,
-    quote_name,
 )
 from cityai.errors import DataError, suggest_name
 from cityai.spec.project import SourceSpec
 
-_CHUNK: Final = 50_000
-
 
 def open_database(
-    engine: Any, path: Path, source: SourceSpec, wanted: list[str] | None, max_rows: int
+    room: Room, path: Path, source: SourceSpec, wanted: list[str] | None, max_rows: int
 ) -> SourceTable:
     """Open a table or view of the attached database `city`."""
-    known = engine.con.execute(
+    known = room.run(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'city' "
         "UNION ALL SELECT schema_name, view_name FROM duckdb_views() "
         "WHERE database_name = 'city' AND NOT internal"
-    ).fetchall()
+    )
     schema = {table: schema for schema, table in known}
     _check_table(source, list(schema), path)
     named = f"city.{quote_name(schema[source.table])}.{quote_name(source.table)}"
-    rows = int(engine.con.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])  # noqa: S608
-    check_size(rows, max_rows, path)
-    engine.con.execute(f"CREATE VIEW raw AS SELECT *, row_number() OVER () AS row_n_ FROM {named}")  # noqa: S608
-    table = engine.table("raw")
-    wanted = check_columns(wanted, [c for c in table.columns if c != "row_n_"], path)
-    if not rows:
-        raise DataError(f"the table '{source.table}' has no rows", where=str(path))
-    place = {name: f"c{i}" for i, name in enumerate(wanted)}
-    chosen = table.select(n=table["row_n_"], **{new: table[old] for old, new in place.items()})
-    return SourceTable(chosen, place, list_none(), digest_file(path), str(path), False, engine)
+    # A view may have no end, so no more is counted than may be read.
+    rows = room.run(f"SELECT count(*) FROM (SELECT 1 FROM {named} LIMIT {max_rows + 1})")[0][0]  # noqa: S608
+    _check_rows(rows, source, path, max_rows)
+    place = copy_columns(room, named, wanted, path)
+    engine = room.enter()
+    return SourceTable(
+        engine.table("raw"), place, list_none(), digest_file(path), str(path), False, engine
+    )
 
 
 def open_sqlite(
-    engine: Any, path: Path, source: SourceSpec, wanted: list[str] | None, max_rows: int
+    room: Room, path: Path, source: SourceSpec, wanted: list[str] | None, max_rows: int
 ) -> SourceTable:
     """Copy a table or view of an SQLite database into the private room, as text."""
-    # SQLite cells have types of their own, whatever the column says: they come in as text.
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as store:
-            known = [
-                name
-                for (name,) in store.execute(
-                    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
-                )
-            ]
-            _check_table(source, known, path)
-            named = quote_name(source.table)
-            header = [row[0] for row in store.execute(f"SELECT * FROM {named} LIMIT 0").description]  # noqa: S608
-            wanted = check_columns(wanted, header, path)
-            place = {name: f"c{i}" for i, name in enumerate(wanted)}
-            rows = int(store.execute(f"SELECT count(*) FROM {named}").fetchall()[0][0])  # noqa: S608
-            check_size(rows, max_rows, path)
-            if not rows:
-                raise DataError(f"the table '{source.table}' has no rows", where=str(path))
-            cells = ", ".join(f"{neutral} VARCHAR" for neutral in place.values())
-            engine.con.execute(f"CREATE TABLE raw (n BIGINT, {cells})")
-            # An unknown quoted name would be read as a text: the header was checked above.
-            cursor = store.execute(f"SELECT {', '.join(map(quote_name, wanted))} FROM {named}")  # noqa: S608
-            done = 0
-            while chunk := list(islice(cursor, _CHUNK)):
-                frame = pd.DataFrame(
-                    [[_write_text(cell) for cell in row] for row in chunk],
-                    columns=list(place.values()),
-                    dtype="str",
-                )
-                frame.insert(0, "n", range(done + 1, done + len(frame) + 1))
-                engine.con.register("chunk", frame)
-                engine.con.execute("INSERT INTO raw SELECT * FROM chunk")
-                done += len(frame)
-    except sqlite3.Error as error:
+
+    def ask(query: str) -> list[list[Any]]:
+        return room.ask("sqlite", str(path), query)
+
+    _, *known = ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+    _check_table(source, [str(row[0]) for row in known], path)
+    named = quote_name(source.table)
+    # An unknown quoted name would be read as a text: the header is checked first.
+    (header,) = ask(f"SELECT * FROM {named} LIMIT 0")  # noqa: S608
+    place = {name: f"c{i}" for i, name in enumerate(check_columns(wanted, header, path))}
+    rows = ask(f"SELECT count(*) FROM (SELECT 1 FROM {named} LIMIT {max_rows + 1})")[1][0]  # noqa: S608
+    _check_rows(rows, source, path, max_rows)
+    chosen = ", ".join(map(quote_name, place))
+    room.ask("copy", str(path), f"SELECT {chosen} FROM {named}", MAX_CELL)  # noqa: S608
+    engine = room.enter()
+    return SourceTable(
+        engine.table("raw"), place, list_none(), digest_file(path), str(path), True, engine
+    )
+
+
+def _check_rows(rows: int, source: SourceSpec, path: Path, max_rows: int) -> None:
+    if rows > max_rows:
         raise DataError(
-            f"cannot be read as an SQLite database ({error})",
+            f"the table '{source.table}' has more than {max_rows:,} rows",
             where=str(path),
-            next_step="check that the file is complete",
-        ) from error
-    table = engine.table("raw")
-    return SourceTable(table, place, list_none(), digest_file(path), str(path), True, engine)
+            expected=f"at most {max_rows:,}",
+            next_step="raise `data.max_rows` if this is right",
+        )
+    if not rows:
+        raise DataError(f"the table '{source.table}' has no rows", where=str(path))
 
 
 def _check_table(source: SourceSpec, known: Sequence[str], path: Path) -> None:
@@ -105,14 +87,6 @@ def _check_table(source: SourceSpec, known: Sequence[str], path: Path) -> None:
             expected=suggest_name(source.table or "", known),
             next_step="set `table` of the source",
         )
-
-
-def _write_text(cell: object) -> str | None:
-    if isinstance(cell, bytes):
-        return cell.decode("utf-8", errors="backslashreplace")
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return None if cell is None else str(cell)
 
 
 def is_sqlite(path: Path) -> bool:

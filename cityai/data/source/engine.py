@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-import duckdb
 import ibis
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
+from cityai.confine.child import Child, Ended
+from cityai.confine.tables import SETTINGS, lock_engine, quote_name, quote_text, translate_error
 from cityai.errors import DataError, suggest_name
 from cityai.scratch import open_scratch
 
-MEMORY_LIMIT: Final = "4GB"
-THREADS: Final = 2
 MAX_COLUMNS: Final = 10_000
+MAX_CELL: Final = 1_000_000
 Table: TypeAlias = Any
 """An Ibis table expression: a table behind the door, not yet read."""
 REJECT_COLUMNS: Final = (ROW_NUMBER, "column", "value", "reason")
@@ -83,8 +84,12 @@ def fetch_frame(expression: Table) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(empty, "str"))
 
 
+_READERS: list[Child] = []
+"""The process that reads tables, kept for the next one."""
+
+
 class Room:
-    """A private folder, and the engine that works in it.
+    """A private folder, the process that reads a table into it, and the engine that works in it.
 
     Attributes
     ----------
@@ -95,32 +100,66 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._engine: Any = None
+        self._path = folder
+        self._reading = False
 
-    def open_engine(self, readable: Path | None, *, attach: bool = False) -> Any:
-        """Open a locked engine that may read one file, or none; `attach` reads it as a database."""
-        self._engine = engine = ibis.duckdb.connect(
-            self.folder / "work.duckdb",
-            temp_directory=str(self.folder / "spill"),
-            memory_limit=MEMORY_LIMIT,
-            threads=THREADS,
-            autoinstall_known_extensions=False,
-            autoload_known_extensions=False,
-            allow_community_extensions=False,
-            allow_persistent_secrets=False,
-        )
-        run = engine.con.execute
-        if attach:
-            run(f"ATTACH {quote_text(readable)} AS city (READ_ONLY)")
-        elif readable is not None:
-            run(f"SET allowed_paths=[{quote_text(readable)}]")
-        run("SET TimeZone='UTC'")
-        run("SET allowed_directories=[]")
-        run("SET enable_external_access=false")
-        run("SET lock_configuration=true")
+    def begin(self, path: Path, readable: Path | None, *, attach: bool = False) -> None:
+        """Let the reading process open the room and one file, or none; `attach` as a database."""
+        self._path = path
+        given = None if readable is None else str(readable)
+        self._reading = True
+        self.ask("open", str(self._place), str(self.folder / "spill"), given, attach)
+
+    def ask(self, *work: object) -> list[list[Any]]:
+        """Let the reading process work, and return the rows that it gives.
+
+        Raises
+        ------
+        DataError
+            When the file cannot be read, or not within the limits of time and memory.
+        """
+        if not _READERS:
+            _READERS.append(Child("cityai.confine.tables"))
+        try:
+            (rows,) = _READERS[0].ask(json.dumps(work).encode())
+        except Ended as ended:
+            if not ended.by_itself:
+                _READERS.clear()
+            raise translate_error(str(ended), self._path) from None
+        found: list[list[Any]] = json.loads(rows)
+        return found
+
+    def run(self, query: str) -> list[list[Any]]:
+        """Run a query in the reading process."""
+        return self.ask("run", query)
+
+    def enter(self) -> Any:
+        """Leave the reading process, and open what it has read."""
+        self._leave()
+        return self.open_engine(None)
+
+    def _leave(self) -> None:
+        if self._reading and _READERS:
+            self.ask("close")
+        self._reading = False
+
+    @property
+    def _place(self) -> Path:
+        return self.folder / "work.duckdb"
+
+    def open_engine(self, readable: Path | None) -> Any:
+        """Open a locked engine in this process that may read one file, or none."""
+        spill = str(self.folder / "spill")
+        self._engine = engine = ibis.duckdb.connect(self._place, temp_directory=spill, **SETTINGS)
+        if readable is not None:
+            engine.con.execute(f"SET allowed_paths=[{quote_text(readable)}]")
+        lock_engine(engine.con)
         return engine
 
     def close(self) -> None:
-        """Close the engine."""
+        """Close the engine, and what the reading process has open."""
+        with suppress(DataError):
+            self._leave()
         if self._engine is not None:
             self._engine.disconnect()
             self._engine = None
@@ -176,20 +215,34 @@ def check_size(rows: int, max_rows: int, path: Path) -> None:
         )
 
 
-def translate_error(error: duckdb.Error, path: Path) -> Exception:
-    """Say what the engine met in words for the one who gave the file; a fault of ours stays one."""
-    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
-        return error
-    said = str(error).strip().splitlines()[0]
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return DataError(
-            f"the table does not fit into {MEMORY_LIMIT} of memory and the disk beside it",
-            where=str(path),
-            next_step="narrow it with `since`, `until` or fewer columns",
-        )
-    return DataError(
-        f"cannot be read ({said})", where=str(path), next_step="check that the file is complete"
+def copy_columns(
+    room: Room, table: str, wanted: Sequence[str] | None, path: Path
+) -> dict[str, str]:
+    """Copy columns of a table into the room as `raw`, by neutral names and with rows numbered.
+
+    Returns
+    -------
+    dict of str to str
+        The neutral name of each column.
+    """
+    types = {str(row[0]): str(row[1]) for row in room.run(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
+    place = {name: f"c{i}" for i, name in enumerate(check_columns(wanted, list(types), path))}
+    cells = [
+        f"{_check_cells(name) if types[name] == 'VARCHAR' else quote_name(name)} AS {neutral}"
+        for name, neutral in place.items()
+    ]
+    room.run(
+        f"CREATE TABLE raw AS SELECT row_number() OVER () AS n, {', '.join(cells)} "  # noqa: S608
+        f"FROM {table}"
     )
+    return place
+
+
+def _check_cells(name: str) -> str:
+    """Return the expression that reads a column of text, and refuses a cell beyond all measure."""
+    column = quote_name(name)
+    said = quote_text(f"a cell of the column '{name[:100]}' has more than {MAX_CELL:,} bytes")
+    return f"CASE WHEN strlen({column}) > {MAX_CELL} THEN error({said}) ELSE {column} END"
 
 
 def list_none() -> pd.DataFrame:
@@ -210,13 +263,3 @@ def digest_file(path: Path) -> str:
         if log.is_file():
             digest.update(log.read_bytes())
     return digest.hexdigest()
-
-
-def quote_text(text: object) -> str:
-    """Write a text as a literal of the engine's language."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def quote_name(name: str | None) -> str:
-    """Write a name as an identifier of the engine's language."""
-    return '"' + str(name).replace('"', '""') + '"'

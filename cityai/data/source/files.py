@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
+from cityai.confine.tables import quote_text
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
+    Room,
     SourceTable,
     check_columns,
     check_size,
+    copy_columns,
     digest_file,
     list_none,
-    quote_text,
 )
 from cityai.data.source.plain_text import PlainFile
 from cityai.errors import DataError
@@ -32,7 +34,7 @@ _CUT_ROW: Final = {
 
 
 def open_csv(
-    engine: Any,
+    room: Room,
     plain: PlainFile,
     source: SourceSpec,
     path: Path,
@@ -51,12 +53,12 @@ def open_csv(
         "escape='\"', comment='', strict_mode=true, null_padding=false, "
         f"store_rejects=true, rejects_limit=0, columns={{{cells}}}"
     )
-    engine.con.execute(
+    room.run(
         f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n "  # noqa: S608
         f"FROM read_csv({quote_text(plain.path)}, {options})"
     )
-    cut_rows = _list_cut_rows(engine, path)
-    read = int(engine.con.execute("SELECT count(*) FROM raw").fetchall()[0][0]) + len(cut_rows)
+    cut_rows = _list_cut_rows(room, path)
+    read = int(room.run("SELECT count(*) FROM raw")[0][0]) + len(cut_rows)
     if read != plain.records:
         raise DataError(
             f"the file has {plain.records:,} rows by its line ends and {read:,} by its quotes",
@@ -68,19 +70,20 @@ def open_csv(
         raise DataError(
             "the file has a header and no rows", where=str(path), next_step="export it again"
         )
+    engine = room.enter()
     opened = SourceTable(
         engine.table("raw"), place, cut_rows, plain.digest, str(path), True, engine
     )
     return _renumber(opened) if len(cut_rows) else opened
 
 
-def _list_cut_rows(engine: Any, path: Path) -> pd.DataFrame:
+def _list_cut_rows(room: Room, path: Path) -> pd.DataFrame:
     # The engine's line counts rows with the header, not the line ends inside quotes.
-    found = engine.con.execute(
+    found = room.run(
         "SELECT line - 1, error_type::VARCHAR, csv_line FROM reject_errors "
         "QUALIFY row_number() OVER (PARTITION BY line ORDER BY byte_position, error_type) = 1 "
         "ORDER BY line"
-    ).fetchall()
+    )
     for row, kind, text in found:
         if kind in _LOST or "\n" in text.strip("\n"):
             raise DataError(
@@ -109,21 +112,15 @@ def _renumber(opened: SourceTable) -> SourceTable:
     return replace(opened, table=opened.engine.table("numbered"))
 
 
-def open_parquet(engine: Any, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
-    """Open a Parquet file where it is; its row count is looked at first."""
+def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
+    """Open a Parquet file; its row count is looked at first."""
     quoted = quote_text(path)
-    rows = engine.con.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchall()[0]  # noqa: S608
-    check_size(int(rows[0]), max_rows, path)
-    engine.con.execute(
-        f"CREATE VIEW raw AS SELECT * FROM read_parquet({quoted}, file_row_number=true)"  # noqa: S608
-    )
-    table = engine.table("raw")
-    wanted = check_columns(wanted, [c for c in table.columns if c != "file_row_number"], path)
-    if not rows[0]:
+    rows = room.run(f"SELECT num_rows FROM parquet_file_metadata({quoted})")[0][0]  # noqa: S608
+    check_size(int(rows), max_rows, path)
+    if not rows:
         raise DataError("the file has no rows", where=str(path), next_step="export it again")
-    place = {name: f"c{i}" for i, name in enumerate(wanted)}
-    chosen = table.select(
-        n=table["file_row_number"].cast("int64") + 1,
-        **{neutral: table[name] for name, neutral in place.items()},
+    place = copy_columns(room, f"read_parquet({quoted})", wanted, path)
+    engine = room.enter()
+    return SourceTable(
+        engine.table("raw"), place, list_none(), digest_file(path), str(path), False, engine
     )
-    return SourceTable(chosen, place, list_none(), digest_file(path), str(path), False, engine)

@@ -83,6 +83,13 @@ def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
                     where=f"{path}, line {line:,}",
                     next_step="export it again as text, or set `encoding` (utf-16 holds NULs)",
                 )
+            if len(chunk) == _CHUNK and b"\n" not in chunk and b"\r" not in chunk:
+                raise DataError(
+                    f"a line, and so a cell, has more than {_CHUNK:,} bytes",
+                    where=f"{path}, line {line_ends + 1:,}",
+                    expected="a table, one row a line",
+                    next_step="export it again, without attachments or pictures in cells",
+                )
             is_plain = is_plain and b"\r" not in chunk
             line_ends += text.count("\n")
             seen += len(chunk)

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cityai.data.source.engine import open_room, quote_name, quote_text, translate_error
+from cityai.confine.tables import quote_name, quote_text, translate_error
+from cityai.data.source.engine import open_room
 
 
 def query_parquet(path: Path, query: str) -> pd.DataFrame:

@@ -1,0 +1,143 @@
+"""The inside of the process that reads tables from outside: DuckDB and SQLite, and nothing else.
+
+A file may be made to crash its reader, and a view may have no end; here that harms nobody. What was
+read lies in a private database afterwards, which the parent opens.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from cityai.confine.child import answer, open_pipes, receive, send, tell_limits
+from cityai.errors import DataError
+
+MEMORY_LIMIT: Final = "4GB"
+THREADS: Final = 2
+SETTINGS: Final[dict[str, Any]] = {
+    "memory_limit": MEMORY_LIMIT,
+    "threads": THREADS,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+}
+_CHUNK: Final = 50_000
+
+
+def serve(shut: bool) -> None:
+    """Answer one message after the other: what to do, with its arguments."""
+    asked, given = open_pipes()
+    engine: Any = None
+    while True:
+        try:
+            parts = receive(asked)
+        except EOFError:
+            return
+        try:
+            work, *told = json.loads(parts[0])
+            rows: Sequence[Sequence[object]] = ()
+            if work in ("open", "close") and engine is not None:
+                engine.close()
+            if work == "open":
+                engine = _open(*told)
+            elif work == "run":
+                rows = engine.execute(*told).fetchall()
+            elif work == "sqlite":
+                rows = _ask_sqlite(*told)
+            elif work == "copy":
+                _copy_sqlite(engine, *told)
+            send(given, answer(None, json.dumps(rows, default=str).encode()))
+        except BaseException as error:
+            send(given, answer(error))
+
+
+def _open(place: str, spill: str, readable: str | None, attach: bool) -> Any:
+    engine = duckdb.connect(place, config={**SETTINGS, "temp_directory": spill})
+    if attach:
+        engine.execute(f"ATTACH {quote_text(readable)} AS city (READ_ONLY)")
+    elif readable is not None:
+        engine.execute(f"SET allowed_paths=[{quote_text(readable)}]")
+    lock_engine(engine)
+    return engine
+
+
+def lock_engine(engine: Any) -> None:
+    """Refuse an engine every file that it was not given."""
+    engine.execute("SET TimeZone='UTC'")
+    engine.execute("SET allowed_directories=[]")
+    engine.execute("SET enable_external_access=false")
+    engine.execute("SET lock_configuration=true")
+
+
+def _ask_sqlite(path: str, query: str) -> list[tuple[object, ...]]:
+    with closing(_connect(path)) as store:
+        cursor = store.execute(query)
+        return [tuple(name for name, *_ in cursor.description), *cursor.fetchall()]
+
+
+def _copy_sqlite(engine: Any, path: str, query: str, longest: int) -> None:
+    """Copy the rows of a query as text; SQLite cells have types of their own, whatever is said."""
+    with closing(_connect(path)) as store:
+        store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(longest, len(query) + 1_000))
+        cursor = store.execute(query)
+        names = [f"c{i}" for i in range(len(cursor.description))]
+        cells = ", ".join(f"{name} VARCHAR" for name in names)
+        engine.execute(f"CREATE TABLE raw (n BIGINT, {cells})")
+        import pyarrow as pa
+
+        done = 0
+        while chunk := list(islice(cursor, _CHUNK)):
+            columns = [
+                pa.array([_write_text(cell) for cell in column], pa.string())
+                for column in zip(*chunk, strict=True)
+            ]
+            numbers = pa.array(range(done + 1, done + len(chunk) + 1))
+            engine.register("chunk", pa.table([numbers, *columns], ["n", *names]))
+            engine.execute("INSERT INTO raw SELECT * FROM chunk")
+            done += len(chunk)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _write_text(cell: object) -> str | None:
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", errors="backslashreplace")
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return None if cell is None else str(cell)
+
+
+def translate_error(error: duckdb.Error | str, path: Path) -> DataError:
+    """Say what the engine met in words for the one who gave the file."""
+    said = str(error).strip().splitlines()[0]
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in said:
+        return DataError(
+            f"the table does not fit into {MEMORY_LIMIT} of memory and the disk beside it",
+            where=str(path),
+            next_step="narrow it with `since`, `until` or fewer columns",
+        )
+    return DataError(
+        f"cannot be read ({said})",
+        where=str(path),
+        next_step=f"check that the file is complete; {tell_limits()}",
+    )
+
+
+def quote_text(text: object) -> str:
+    """Write a text as a literal of the engine's language."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def quote_name(name: str | None) -> str:
+    """Write a name as an identifier of the engine's language."""
+    return '"' + str(name).replace('"', '""') + '"'
