@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,11 @@ from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import RunError, TimeError
 from cityai.spec.load import Project
 from cityai.spec.project import ProjectSpec
+
+LONGEST_GAP: Final = 5
+"""Years without a single row, at most, within a record."""
+MOST_FAR: Final = 0.05
+"""Share of the rows, at most, that can be placeholders beyond such a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,7 @@ def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
     period that ends after it is left out.
     """
     freq, data = spec.question.period, spec.data
+    refuse_far(rows, where)
     good = rows.filter(rows["status"] == ACCEPTED)
     ends = fetch_frame(good.agg(low=good["o"].min(), high=good["o"].max())).iloc[0]
     first = find_start(freq, pd.Timestamp(ends["low"]))
@@ -244,6 +251,40 @@ def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
             next_step="choose a shorter `question.period`, or give more data",
         )
     return Periods(freq, first, count)
+
+
+def refuse_far(rows: Table, where: str) -> None:
+    """Refuse a few rows whose years lie far from all others, such as the placeholder 1900-01-01.
+
+    Raises
+    ------
+    TimeError
+        Since the record would be taken for as long as from there, and empty in between.
+    """
+    good = rows.filter(rows["status"] == ACCEPTED)
+    years = fetch_frame(
+        good.group_by(year=good["o"].year()).agg(
+            rows=good.count(), low=good["o"].min(), high=good["o"].max()
+        )
+    )
+    years = years.sort_values("year", ignore_index=True)
+    part = (years["year"].diff() > LONGEST_GAP).cumsum()
+    is_main = part == years["rows"].groupby(part).sum().idxmax()
+    kept, far = years[is_main], years[~is_main]
+    if not len(far) or far["rows"].sum() > MOST_FAR * years["rows"].sum():
+        return
+    first, last = kept["low"].min(), kept["high"].max()
+    after = last.normalize() + pd.Timedelta(days=1)
+    shown = ", ".join(str(year) for year in far["year"].tolist()[:5])
+    raise TimeError(
+        f"{far['rows'].sum():,} of {years['rows'].sum():,} rows lie more than {LONGEST_GAP} years "
+        f"from all others (in {shown})",
+        where=where,
+        expected=f"dates of the record, {first:%Y-%m-%d} to {last:%Y-%m-%d}; others are often "
+        "placeholders",
+        next_step=f"set `data.since: {first:%Y-%m-%d}` and `data.until: {after:%Y-%m-%d}`; rows "
+        "beyond them are then out of scope",
+    )
 
 
 def _close_axis(rows: Table, periods: Periods) -> Table:

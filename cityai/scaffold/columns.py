@@ -131,6 +131,8 @@ class Seen:
         Rows of the whole table.
     months : tuple of str
         Columns that were turned into rows, one a month.
+    whole : dict of str to int, optional
+        Different cells of each column in all rows, where not all were looked at.
     """
 
     path: Path
@@ -139,11 +141,16 @@ class Seen:
     columns: dict[str, Column]
     rows: int
     months: tuple[str, ...] = ()
+    whole: dict[str, int] | None = None
 
     @property
     def is_cut(self) -> bool:
         """Whether some of its rows were not looked at."""
         return self.rows > len(self.frame) and not self.months
+
+    def count_distinct(self, name: str) -> int:
+        """Count the different cells of a column in all rows of the table."""
+        return self.columns[name].distinct if self.whole is None else self.whole[name]
 
     def read_numbers(self, name: str) -> pd.Series:
         """Return a column as numbers, NaN where it holds none."""
@@ -190,8 +197,10 @@ def describe_columns(path: Path, source: SourceSpec, hints: Hints) -> Seen:
     """
     with open_source(source, path, None, max_rows=_MOST_ROWS) as opened:
         order = {neutral: name for name, neutral in opened.names.items()}
-        table, rows = opened.table, opened.count_rows()
+        table, rows, whole = opened.table, opened.count_rows(), None
         if rows > MOST_LOOKED_AT:
+            counted = fetch_frame(table.agg(**{c: table[c].nunique() for c in order})).iloc[0]
+            whole = {name: int(counted[neutral]) for neutral, name in order.items()}
             # Drawn by the row's number, so that rows in any order are seen alike.
             every = -(-rows // MOST_LOOKED_AT)
             ends = (table["n"] <= _ENDS) | (table["n"] > rows - _ENDS)
@@ -204,7 +213,7 @@ def describe_columns(path: Path, source: SourceSpec, hints: Hints) -> Seen:
         cells = cells.melt(kept, list(months), var_name=MONTH, value_name=AMOUNT)
     columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
     read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}
-    return Seen(path, source, pd.DataFrame(read), columns, rows, months)
+    return Seen(path, source, pd.DataFrame(read), columns, rows, months, whole)
 
 
 def _find_months(cells: pd.DataFrame, hints: Hints, path: Path) -> tuple[str, ...]:

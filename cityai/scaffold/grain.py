@@ -255,8 +255,11 @@ def _find_set(rows: _Rows, ranked: Sequence[str], places: tuple[str, ...]) -> _S
 
 def _choose_place(seen: Seen, time: str, ranked: Sequence[str]) -> list[str]:
     """Put the finest place first that has rows enough to be predicted."""
-    days = seen.frame[time].dropna()
-    months = max((days.max() - days.min()).days / 30.4, 1.0) if len(days) else 1.0
+    moments = seen.frame[time].dropna().sort_values(ignore_index=True)
+    # Single dates far off say nothing of how long the record is.
+    edge = len(moments) // 100
+    low, high = pd.Timestamp(moments.iloc[edge]), pd.Timestamp(moments.iloc[-1 - edge])
+    months = max((high - low).days / 0.98 / 30.4, 1.0)
 
     def is_thin(name: str) -> bool:
         return seen.rows / months / max(seen.columns[name].distinct, 1) < _ENOUGH

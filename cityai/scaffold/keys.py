@@ -28,8 +28,9 @@ def check_key(seen: Seen, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]
                 where=str(seen.path),
                 expected=suggest_name(name, seen.columns),
             )
-    again = int(seen.frame.duplicated(list(names)).sum())
-    return names, _tell_again(seen, again)
+    if len(names) == 1:
+        return names, _tell_again(seen.rows - seen.count_distinct(names[0]))
+    return names, _tell_again(int(seen.frame.duplicated(list(names)).sum()))
 
 
 def choose_key(
@@ -50,26 +51,25 @@ def choose_key(
             return (), "the hour that comes twice has the same name, so repeats are not found"
         return grain.key, "together they name a row" if len(grain.key) > 1 else "it names a row"
     whole = [c for c in seen.columns.values() if not c.missing and c.type in ("text", "integer")]
+    count = {c.name: seen.count_distinct(c.name) for c in whole}
     # A few repeated numbers are the very thing that a key finds.
-    unique = [c.name for c in whole if c.distinct >= _UNIQUE * len(seen.frame)]
-    named = [n for n in unique if _is_named(n)]
+    unique = [name for name, n in count.items() if n >= _UNIQUE * seen.rows]
+    named = [name for name in unique if _is_named(name)]
     for name in (named or unique)[:1]:
-        return (name,), _tell_again(seen, len(seen.frame) - seen.columns[name].distinct)
-    for column in whole:
-        # In a part of a table only some of the rows of one number are seen.
-        if not _is_named(column.name) or column.distinct < _OFTEN * len(seen.frame):
+        return (name,), _tell_again(seen.rows - count[name])
+    for name, n in count.items():
+        if not _is_named(name) or n < _OFTEN * seen.rows:
             continue
-        moments = seen.frame.groupby(column.name)[time].nunique()
-        again = seen.frame[column.name].value_counts().loc[lambda n: n > 1].index
-        if len(again) and (moments[again] <= 1).mean() >= _AGREE:
+        times = seen.frame.groupby(name)[time].agg(["size", "nunique"])
+        again = times[times["size"] > 1]
+        if len(again) and (again["nunique"] <= 1).mean() >= _AGREE:
             raise DataError(
-                f"'{column.name}' comes again with the same '{time}': {column.distinct:,} "
-                f"different in {len(seen.frame):,} rows, as when a request is written again each "
-                "time that its status changes",
+                f"'{name}' comes again with the same '{time}': {n:,} different in {seen.rows:,} "
+                "rows, as when a request is written again each time that its status changes",
                 where=str(seen.path),
                 expected="whether a request counts once, or each of its rows",
-                next_step=f"--key {column.name} counts one row of each ({column.distinct:,}); "
-                f"--key none counts every row ({len(seen.frame):,})",
+                next_step=f"--key {name} counts one row of each ({n:,}); --key none counts every "
+                f"row ({seen.rows:,})",
             )
     return (), "no column names a row, so repeated rows are not found"
 
@@ -106,7 +106,7 @@ def _is_named(name: str) -> bool:
     return any(word in name.lower() for word in ("id", "key", "num", "nr", "_no", "uuid"))
 
 
-def _tell_again(seen: Seen, again: int) -> str:
+def _tell_again(again: int) -> str:
     if not again:
         return "no two rows share it"
     return f"{again:,} rows repeat it, and will be rejected: one row of each is counted"

@@ -7,12 +7,12 @@ very reading that a run uses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cityai.data.source import find_format
-from cityai.errors import DataError, suggest_name
+from cityai.errors import DataError, TimeError, suggest_name
 from cityai.scaffold.columns import Hints, Seen, describe_columns
 from cityai.scaffold.formats import find_encoding, find_layout
 from cityai.scaffold.grain import Grain, find_grain
@@ -83,11 +83,20 @@ def look_at_table(
     hints = Hints(zone, wishes.decimal, wishes.thousands, wishes.time, wishes.format)
     seen = describe_columns(path, source, hints)
     found = understand_table(seen, _name_time(seen, wishes), zone)
-    spec = write_spec(seen, found)
+    try:
+        spec = write_spec(seen, found)
+        counted = recount(seen, found, spec, city)
+    except TimeError:
+        if not seen.is_cut or found.far:
+            raise
+        # Rows far off may be so few that none was among those looked at.
+        found = replace(found, far=1)
+        spec = write_spec(seen, found)
+        counted = recount(seen, found, spec, city)
     return Proposal(
         path,
         seen.rows,
-        (*list_choices(seen, found), *recount(seen, found, spec, city)),
+        (*list_choices(seen, found), *counted),
         list_unsettled(seen, found),
         spec,
     )

@@ -57,6 +57,7 @@ def choose_time(seen: Seen, wished: str) -> tuple[str, tuple[str, ...]]:
             is_later(c.name),
             c.missing > 0.02,
             seen.frame[c.name].median(),
+            bool(c.readings[0].format),
             c.name,
         ),
     )

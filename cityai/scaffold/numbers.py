@@ -198,7 +198,8 @@ def _weigh(
         # Decimals that keep their zeros are as many in every cell, so no whole number is plain.
         if marked.str.endswith("0").any() and len(marked) < len(cells):
             return (as_thousands,)
-        if delimiter == ",":
+        # Decimals of which each has three digits, beside whole numbers, are hardly decimals.
+        if delimiter == "," and (mark == "," or len(marked) == len(cells)):
             return (as_decimal,) if mark == "." else (as_thousands,)
     first = read_cells(cells, *readings[0])
     others = [pair for pair in readings[1:] if not read_cells(cells, *pair).equals(first)]

@@ -34,7 +34,7 @@ def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], .
     choices = [
         *_tell_file(seen),
         ("time", found.time, seen.columns[found.time].tell() + _offer("--time", found.times)),
-        *_tell_ends(found),
+        *_tell_ends(seen, found),
         ("place", ", ".join(grain.places) or "none", place + _offer("--place", grain.others)),
         *((("codes", f"{found.width} digits", "with their zeros back"),) if found.width else ()),
         *(
@@ -73,13 +73,13 @@ def _tell_file(seen: Seen) -> list[tuple[str, str, str]]:
     return told
 
 
-def _tell_ends(found: Understood) -> list[tuple[str, str, str]]:
+def _tell_ends(seen: Seen, found: Understood) -> list[tuple[str, str, str]]:
     told = []
     if found.far:
         told.append(
             (
                 "far off",
-                f"{found.far:,} rows",
+                f"{found.far:,} rows" if not seen.is_cut else "some rows",
                 "their dates lie a year and more from all others; `since` and `until` leave them "
                 "out",
             )

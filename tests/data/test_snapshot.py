@@ -594,3 +594,15 @@ def test_a_table_without_a_place_is_one_series(make_project):
     cells = read_snapshot(project).cells
     assert set(cells["entity_id"]) == {"whole city"}
     assert cells["value"].sum() == sum(range(30))
+
+
+def test_a_few_dates_decades_away_are_refused_and_the_keys_that_leave_them_out_named(make_project):
+    days = pd.date_range("2022-01-03", periods=200).strftime("%Y-%m-%d").tolist()
+    frame = pd.DataFrame({"day": [*days, "2099-12-31", "1900-01-01"], "place": "A"})
+    with pytest.raises(TimeError, match="2 of 202 rows") as caught:
+        read_snapshot(make_project(frame))
+    assert "`data.since: 2022-01-03` and `data.until: 2022-07-22`" in str(caught.value)
+    ends = {"since": "2022-01-03", "until": "2022-07-22"}
+    snapshot = read_snapshot(make_project(frame, data=ends))
+    assert snapshot.counts.out_of_scope == 2 + 4  # the last week is not over
+    assert snapshot.periods.start(snapshot.periods.count) == np.datetime64("2022-07-18")

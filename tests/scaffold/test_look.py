@@ -171,6 +171,82 @@ def test_a_list_is_not_proposed_from_a_look(tmp_path, workspace):
         create_project(workspace, "mine", "inspections", spec=look_at_table(path).spec)
 
 
+WISHES = [
+    ({"period": "week"}, "--period month"),
+    ({"period": "year"}, "day, week or month"),
+    ({"amount": "ward"}, "no numbers"),
+    ({"amount": "share"}, "do not add up"),
+    ({"amount": "visits", "counts": True}, "--count"),
+    ({"place": "month"}, "is the time"),
+    ({"place": "row"}, "values in 96 rows"),
+    ({"time": "ward"}, "no dates that can be read"),
+    ({"key": "request"}, "no column 'request'"),
+    ({"decimal": ","}, "no numbers"),
+]
+
+
+@pytest.mark.parametrize(("wish", "said"), WISHES)
+def test_a_wish_that_cannot_serve_is_refused(tmp_path, wish, said):
+    path = tmp_path / "t.csv"
+    months = pd.date_range("2020-01-01", periods=48, freq="MS")
+    rows = [
+        f"r{2 * i + j},{m:%Y-%m-%d},{'AB'[j]},{40 + i * 7 % 13}.5,{i % 9 + 0.5}%"
+        for i, m in enumerate(months)
+        for j in range(2)
+    ]
+    path.write_text("row,month,ward,visits,share\n" + "\n".join(rows) + "\n")
+    assert look_at_table(path).spec["question"]["value"] == "visits"
+    wishes = Wishes(**({"amount": "visits"} if "decimal" in wish else {}), **wish)
+    with pytest.raises(DataError, match=said):
+        look_at_table(path, wishes)
+
+
+def test_a_wish_for_a_longer_period_adds_up(tmp_path):
+    days = pd.date_range("2022-01-03", periods=700)
+    path = tmp_path / "t.csv"
+    path.write_text("day,visits\n" + "".join(f"{d:%Y-%m-%d},{5 + i % 7}\n" for i, d in
+                    enumerate(days)))  # fmt: skip
+    proposal = look_at_table(path, Wishes(period="week"))
+    assert proposal.spec["question"]["period"] == "week"
+    total = next(chosen for asked, chosen, _ in proposal.choices if asked == "total")
+    assert total == f"{sum(5 + i % 7 for i in range(700)):,} visits"
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_a_large_table_is_looked_at_from_its_first_row_to_its_last(
+    tmp_path, monkeypatch, is_sorted
+):
+    """A sorted table's first rows are those of its beginning; a drawn part tells all of it."""
+    monkeypatch.setattr("cityai.scaffold.columns.MOST_LOOKED_AT", 1_000)
+    rng = np.random.default_rng(3)
+    days = rng.choice(pd.date_range("2020-01-06", "2023-12-31"), 6_000)
+    days = np.sort(days) if is_sorted else days
+    path = write_days(tmp_path / "t.csv", pd.DatetimeIndex(days), ("A", "B", "C"))
+    proposal = look_at_table(path)
+    told = {asked: (chosen, why) for asked, chosen, why in proposal.choices}
+    assert "from 2020-01" in told["time"][1]
+    assert "to 2023-12" in told["time"][1]
+    assert told["key"] == ("id", "no two rows share it")
+    assert f"of {6_000:,} rows" in told["total"][1]
+    counted = int(told["total"][0].split()[0].replace(",", ""))
+    last = pd.Timestamp(max(days)).to_period("W")
+    over = pd.DatetimeIndex(days).to_period("W") < last
+    assert proposal.spec["question"]["period"] == "week"
+    assert counted in (int(over.sum()), 6_000)
+    assert any("6,000 were, drawn from the whole table" in line for line in proposal.unsettled)
+
+
+def test_a_placeholder_that_was_not_among_the_rows_looked_at_is_left_out(tmp_path, monkeypatch):
+    days = pd.date_range("2020-01-06", periods=1_200).repeat(4)
+    path = write_days(tmp_path / "t.csv", days, ("A", "B", "C"))
+    lines = path.read_text().splitlines()
+    lines[2_401] = "z,2099-12-31,A"
+    path.write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("cityai.scaffold.columns.MOST_LOOKED_AT", 500)
+    proposal = look_at_table(path)
+    assert str(proposal.spec["data"]["until"]) < "2024"
+
+
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         look_at_table(tmp_path / "none.csv")

@@ -42,7 +42,7 @@ from cityai.data.judged import (
 from cityai.data.periods import Periods, build_periods
 from cityai.data.rejects import find_repeats, list_rejects, mark_repeats, refuse_hopeless
 from cityai.data.side_tables import SideTable, read_areas
-from cityai.data.snapshot import add_sides, count_rows, join_rejects
+from cityai.data.snapshot import add_sides, count_rows, join_rejects, refuse_far
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.messages import say
@@ -160,6 +160,7 @@ def _read_main(
     tell("checking the contract")
     judge_values(rows.filter(rows["status"] != OUT_OF_SCOPE), contract, opened.where)
     refuse_hopeless(rows, refused, opened, contract)
+    refuse_far(rows, opened.where)
     repeats = find_repeats(rows, contract, spec)
     rows = opened.name("marked", mark_repeats(rows, repeats, opened))
     accepted = rows.filter(rows["status"] == ACCEPTED)

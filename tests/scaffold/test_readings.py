@@ -1,0 +1,110 @@
+"""Whatever is written, a column is read as it was meant, or asked about; never read otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cityai.scaffold.dates import name_other, parse, read_dates
+from cityai.scaffold.names import is_amount, is_code
+from cityai.scaffold.numbers import read_cells, read_numbers
+
+DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%Y%m%d",
+        "%d-%b-%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%A, %B %d, %Y", "%a %d %b %Y",
+        "%m/%d/%y", "%d-%b-%y")  # fmt: skip
+MONTHS = ("%Y-%m", "%Y%m", "%YM%m", "%m/%Y", "%b %Y", "%Y-%b", "%b-%y")
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S")
+ONE = np.ones(1, dtype=np.int64)
+
+
+def count(cells):
+    counted = pd.Series(cells, dtype="str").value_counts()
+    return pd.Series(counted.index, dtype="str"), counted.to_numpy()
+
+
+@given(
+    st.lists(st.datetimes(dt.datetime(1995, 1, 1), dt.datetime(2060, 1, 1)), min_size=1,  # noqa: DTZ001
+             max_size=40),
+    st.sampled_from(DAYS),
+    st.sampled_from(CLOCKS),
+)  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_days_and_moments_are_read_as_written_or_asked(moments, day, clock):
+    pattern = day + clock
+    cells = [moment.strftime(pattern) for moment in moments]
+    meant = [dt.datetime.strptime(cell, pattern) for cell in cells]  # noqa: DTZ007
+    values, times = count(cells)
+    readings = read_dates(values, times, is_named=False)
+    assert readings, cells[0]
+    read = [list(parse(pd.Series(cells, dtype="str"), reading.format)) for reading in readings]
+    assert meant in read, (cells[0], readings)
+    certain = len(readings) == 1 and readings[0].is_certain
+    assert not certain or read[0] == meant
+
+
+@given(st.lists(st.dates(dt.date(1995, 1, 1), dt.date(2060, 1, 1)), min_size=1, max_size=40),
+       st.sampled_from(MONTHS))  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_months_are_their_first_days(days, pattern):
+    cells = [day.strftime(pattern) for day in days]
+    values, times = count(cells)
+    readings = read_dates(values, times, is_named=False)
+    meant = [pd.Timestamp(day.year, day.month, 1) for day in days]
+    assert meant in [list(parse(pd.Series(cells, dtype="str"), r.format)) for r in readings]
+    if len(readings) == 1 and readings[0].is_certain:
+        assert list(parse(pd.Series(cells, dtype="str"), readings[0].format)) == meant
+
+
+@given(
+    st.lists(st.integers(-3_000_000, 3_000_000), min_size=1, max_size=40),
+    st.sampled_from([".", ","]),
+    st.sampled_from(["", ".", ",", " ", "'"]),
+    st.integers(0, 3),
+    st.sampled_from([",", ";"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_numbers_are_read_as_written_or_asked(numbers, decimal, thousands, digits, delimiter):
+    if decimal == thousands or (delimiter == "," and decimal == "," and digits):
+        return
+    meant = [number / 10**digits for number in numbers]
+    cells = [
+        f"{value:,.{digits}f}".translate(str.maketrans({",": thousands or None, ".": decimal}))
+        for value in meant
+    ]
+    values, times = count(cells)
+    written = read_numbers(values, times, delimiter, "", None)
+    if written is None:
+        return
+    read = [list(read_cells(pd.Series(cells), *pair)) for pair in written.readings]
+    # Where commas part the cells, and every number is like 1.234, a point is one of decimals.
+    all_grouped = min(abs(value) for value in meant) >= 1_000
+    if len(read) == 1 and not (delimiter == "," and thousands == "." and all_grouped):
+        assert read[0] == pytest.approx(meant), cells
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("2024-Q1", "quarters"), ("Q3 2024", "quarters"), ("2024", "years"), ("2024-W07", "weeks"),
+     ("Jan", "without a year"), ("15 de enero de 2024", "not English"), ("3. März 2024",
+     "not English"), ("Sul", "")],
+)  # fmt: skip
+def test_texts_of_time_that_are_no_dates_are_named(text, said):
+    assert said in name_other(pd.Series([text]), ONE)
+    assert not read_dates(pd.Series([text]), ONE, is_named=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "code"),
+    [("x_coord", False, True), ("Latitude", False, True), ("objectid", False, True),
+     ("case_number", False, True), ("ZipCode", False, True), ("num_calls", True, False),
+     ("number_of_visits", True, False), ("anzahl", True, False), ("year", False, True),
+     ("CallCount", True, False), ("account_no", False, True), ("total_id", False, True),
+     ("TONNES", True, False), ("age", False, False)],
+)  # fmt: skip
+def test_codes_and_coordinates_are_never_amounts(name, amount, code):
+    assert (is_amount(name), is_code(name)) == (amount, code)
