@@ -108,6 +108,10 @@ def new(
         str, typer.Option(help="With --from: columns that name a row, with commas; or none.")
     ] = "",
     period: Annotated[str, typer.Option(help="With --from: day, week or month.")] = "",
+    outcome: Annotated[
+        str,
+        typer.Option(help="With --from, for ranked lists: yes and no; score>=28; result=a,b."),
+    ] = "",
     date_format: Annotated[
         str, typer.Option("--format", help="With --from: how --time is read, such as %d/%m/%y.")
     ] = "",
@@ -132,14 +136,17 @@ def new(
         from cityai.cli.console import tell_progress
 
         with tell_progress() as progress, progress.stage("looking at the table"):
-            from cityai.scaffold.look import Wishes, look_at_table
+            from cityai.scaffold.look import Wishes, look_at_cases, look_at_table
+            from cityai.scaffold.project import find_kind
             from cityai.spec.load import read_city
 
             wishes = Wishes(
                 time, place, amount, count, key, period, date_format, encoding, decimal,
-                thousands, width,
+                thousands, width, outcome,
             )  # fmt: skip
-            seen = look_at_table(table, wishes, read_city(workspace))
+            is_risk = find_kind(template or "blank_demand") == "risk"
+            look = look_at_cases if is_risk else look_at_table
+            seen = look(table, wishes, read_city(workspace))
         tell(seen.tell())
         spec = seen.spec
     made = create_project(workspace, name, template or "blank_demand", title, spec)

@@ -17,6 +17,7 @@ from cityai.scaffold.columns import Hints, Seen, describe_columns
 from cityai.scaffold.formats import find_encoding, find_layout
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import check_key, choose_key, choose_width
+from cityai.scaffold.look_cases import ask_cases, tell_cases, understand_cases, write_cases
 from cityai.scaffold.moments import choose_known, choose_period, choose_time, find_ends
 from cityai.scaffold.propose import list_choices, list_unsettled, write_spec
 from cityai.scaffold.recount import recount
@@ -100,6 +101,22 @@ def look_at_table(
         list_unsettled(seen, found),
         spec,
     )
+
+
+def look_at_cases(
+    path: Path, wishes: Wishes = NOTHING_SAID, city: CitySpec | None = None
+) -> Proposal:
+    """Look at a table of cases, each with a yes or no, and propose how to read it.
+
+    Parameters and errors are those of `look_at_table`.
+    """
+    zone = "UTC" if city is None else city.time_zone
+    hints = Hints(zone, wishes.decimal, wishes.thousands, wishes.time, wishes.format)
+    seen = describe_columns(path, _find_source(path, wishes), hints)
+    _name_time(seen, wishes)
+    case = understand_cases(seen, wishes.outcome, wishes.time, wishes.place, wishes.key)
+    spec = write_cases(seen, case)
+    return Proposal(path, seen.rows, tell_cases(seen, case), ask_cases(seen, case), spec)
 
 
 def _find_source(path: Path, wishes: Wishes) -> SourceSpec:

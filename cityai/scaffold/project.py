@@ -33,8 +33,8 @@ SHARED: Final = "_shared"
 """Folder of the files that all templates share."""
 QUESTIONS: Final = "prompts.yaml"
 """File of a template with the questions that its `card.yaml` asks."""
-PLAIN: Final = "blank_demand"
-"""The template whose explanations hold for every table."""
+PLAIN: Final = {"demand": "blank_demand", "risk": "blank_risk"}
+"""The template of each kind whose explanations hold for every table."""
 _NAME: Final = b"PROJECT_NAME"
 
 
@@ -108,6 +108,18 @@ def create_project(
     return Created(target, tuple(sorted(files)))
 
 
+def find_kind(template: str) -> str:
+    """Return the kind of question that a template asks.
+
+    Raises
+    ------
+    SpecError
+        When there is none of that name.
+    """
+    path = TEMPLATES / find_template(template).name / "project.yaml"
+    return str(open_editor().load(path.read_text("utf-8"))["kind"])
+
+
 def _write_proposed(workspace: Path, written: bytes, proposed: dict[str, Any]) -> bytes:
     """Put proposed sections in place of a template's, explained as the template explains its own.
 
@@ -118,15 +130,15 @@ def _write_proposed(workspace: Path, written: bytes, proposed: dict[str, Any]) -
     if template["kind"] != proposed["kind"]:
         raise SpecError(
             f"a table is looked at for a question of {proposed['kind']}, not of {template['kind']}",
-            expected="--from with a template of amounts, such as blank_demand",
-            next_step="make the project without --from, and point its `data` to your table",
+            expected=f"--from with a template of {proposed['kind']}",
+            next_step="choose another --template: cityai templates lists them",
         )
     content = {**template, **proposed, "title": proposed["title"] or template["title"]}
     content["audit"] = {**proposed["audit"], "limits": template["audit"].get("limits", {})}
     source = proposed["data"]["source"]
     source = {**source, "path": shorten_path(Path(source["path"]), workspace)}
     content["data"] = {**proposed["data"], "source": source}
-    plain = (TEMPLATES / PLAIN / "project.yaml").read_text("utf-8")
+    plain = (TEMPLATES / PLAIN[proposed["kind"]] / "project.yaml").read_text("utf-8")
     heads = read_explained(written.decode())
     return write_explained(content, read_explained(plain), heads)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.scaffold.columns import AMOUNT, MONTH, Seen
+from cityai.scaffold.look_cases import list_answers
 from cityai.scaffold.understood import Understood
 from cityai.scaffold.windows import SEASON
 
@@ -111,6 +112,7 @@ def list_unsettled(seen: Seen, found: Understood) -> tuple[str, ...]:
         *_list_amounts(seen, found),
         *_tell_thin_end(seen, found),
         *(() if found.known else ("when a row could first be seen (`data.known`)",)),
+        *_offer_cases(seen),
         "which groups of residents it must hold for (`audit.dimensions`), and who lives where "
         "(a table of areas, in `configs/city.yaml`)",
         "whether a period without a row means that nothing happened or that nobody measured "
@@ -127,6 +129,15 @@ def list_unsettled(seen: Seen, found: Understood) -> tuple[str, ...]:
             else ()
         ),
     )
+
+
+def _offer_cases(seen: Seen) -> list[str]:
+    """Say that a table with answers may hold cases of a ranked list."""
+    found = list_answers(seen)
+    return [
+        f"whether each row is a case to rank by what turned out ({', '.join(found[:3])}): then "
+        "--template blank_risk looks at it so"
+    ] if found else []  # fmt: skip
 
 
 def _list_amounts(seen: Seen, found: Understood) -> list[str]:

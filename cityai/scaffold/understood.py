@@ -37,6 +37,8 @@ class Wishes:
         As in `SourceSpec`.
     width : int, optional
         Digits of the place's code with its leading zeros; 0 to leave the codes as they are.
+    outcome : str
+        Of cases: a column with yes and no, ``score>=28``, or ``result=text,text``.
     """
 
     time: str = ""
@@ -50,6 +52,7 @@ class Wishes:
     decimal: str = ""
     thousands: str | None = None
     width: int | None = None
+    outcome: str = ""
 
 
 NOTHING_SAID: Final = Wishes()

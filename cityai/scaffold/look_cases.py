@@ -1,0 +1,364 @@
+"""A first look at a table of cases: what is asked of each, whom it is about, and when."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from cityai.data.conversion import FALSE, TRUE
+from cityai.data.yes_no import write_answer
+from cityai.errors import DataError, suggest_name
+from cityai.scaffold.columns import Column, Seen
+from cityai.scaffold.names import is_later, is_of_people
+
+_OUTCOMES: Final = (
+    "outcome", "found", "recid", "show", "missed", "fail", "violat", "default", "target", "label",
+    "critical", "result", "late", "return", "evict", "arrest", "readmi", "fraud", "defect",
+)  # fmt: skip
+_WHO: Final = (
+    "patient", "person", "client", "licen", "establish", "account", "subject", "house", "address",
+    "kitchen", "customer", "tenant", "building", "parcel", "child", "student", "owner", "meter",
+)  # fmt: skip
+_SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
+_GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
+_IDS: Final = ("id", "key", "num", "nr", "_no", "uuid", "case")
+_LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
+_FEW: Final = 12
+_DAYS: Final = {"day": 1, "week": 7}
+_LEAST_A_PERIOD: Final = 20
+"""Cases in a period, on average, from which a capacity of it leaves a choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is asked of a case.
+
+    Attributes
+    ----------
+    column : str
+        Column with the outcome.
+    spec : dict
+        `question.outcome`.
+    type : str
+        Type of the column in the contract.
+    why : str
+        What speaks for it.
+    """
+
+    column: str
+    spec: dict[str, Any]
+    type: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How a table of cases can be read; `key` names a case, whose rows are `several` or one."""
+
+    answer: Answer
+    time: str
+    booked: str
+    who: str
+    key: tuple[str, ...]
+    several: bool
+    score: str
+
+
+def list_answers(seen: Seen) -> list[str]:
+    """Return the columns that hold yes and no, those named like an outcome first."""
+    found = []
+    for column in seen.columns.values():
+        if column.distinct == 2:
+            values = write_answer(seen.frame[column.name]).dropna().astype(str).str.lower()
+            if values.isin((*TRUE, *FALSE)).all() and values.isin(TRUE).any():
+                found.append(column.name)
+    return sorted(found, key=lambda name: not _has(name, _OUTCOMES))
+
+
+def understand_cases(seen: Seen, outcome: str, wished: str, place: str, key: str) -> Case:
+    """Choose how a table of cases is read.
+
+    Parameters
+    ----------
+    seen : Seen
+        The table.
+    outcome : str
+        What a person says of the outcome: a column, ``score>=28`` or ``result=fail,closed``.
+    wished, place, key : str
+        Columns of the moment, of whom a case is about, and of what names it; empty to look.
+
+    Raises
+    ------
+    DataError
+        When what is asked of a case, when, or what names it cannot be told.
+    """
+    answer = _choose_answer(seen, outcome)
+    time, booked = _choose_moments(seen, wished)
+    ids, several = _choose_key(seen, time, key)
+    who = place or _choose_who(seen, {answer.column, time, booked, *ids})
+    scores = [
+        c.name
+        for c in seen.columns.values()
+        if c.written is not None and c.distinct > 2 and _has(c.name, _SCORES)
+        and c.name not in (answer.column, who, *ids)
+    ]  # fmt: skip
+    return Case(answer, time, booked, who, ids, several, scores[0] if scores else "")
+
+
+def _has(name: str, words: tuple[str, ...]) -> bool:
+    return any(word in name.lower() for word in words)
+
+
+def _begins(word: str) -> bool:
+    return word.lower() == "age" or word.lower().startswith(_GROUPS)
+
+
+def _choose_answer(seen: Seen, wished: str) -> Answer:
+    if wished:
+        return _read_wish(seen, wished)
+    found = list_answers(seen)
+    named = [name for name in found if _has(name, _OUTCOMES)]
+    if len(named or found) != 1:
+        numbers = [c.name for c in seen.columns.values() if _has(c.name, (*_SCORES, *_OUTCOMES))]
+        shown = ", ".join((named or found)[:6])
+        raise DataError(
+            f"several columns hold yes and no: {shown}" if found else "no column holds yes and no",
+            where=str(seen.path),
+            expected="the column with what turned out",
+            next_step="say which with --outcome COLUMN, --outcome 'COLUMN>=28' for a number, or "
+            "--outcome 'COLUMN=text,text' for texts that mean yes"
+            + (f"; perhaps {', '.join(numbers[:3])}" if numbers and not found else ""),
+        )
+    return _read_answer(seen, (named or found)[0])
+
+
+def _read_answer(seen: Seen, name: str) -> Answer:
+    text = write_answer(seen.frame[name]).dropna().astype(str)
+    yes = sorted(set(text[text.str.lower().isin(TRUE)]))
+    no = sorted(set(text[text.str.lower().isin(FALSE)]))
+    share = text.isin(yes).mean()
+    others = [c for c in list_answers(seen) if c != name]
+    offer = f"; or --outcome {', '.join(others[:4])}" if others else ""
+    why = f"{', '.join(yes)} in {share:.1%} of the rows{offer}"
+    return Answer(name, {"column": name, "yes": yes, "no": no}, "text", why)
+
+
+def _read_wish(seen: Seen, wished: str) -> Answer:
+    found = None if wished in seen.columns else _LIMIT.fullmatch(wished)
+    name = found[1] if found else wished
+    if name not in seen.columns:
+        raise DataError(
+            f"--outcome: there is no column {name[:60]!a}",
+            where=str(seen.path),
+            expected=suggest_name(name, seen.columns),
+        )
+    if found is None:
+        if name not in list_answers(seen):
+            raise DataError(
+                f"'{name}' does not hold yes and no alone: {seen.columns[name].tell()}",
+                where=str(seen.path),
+                next_step=f"say what means yes: --outcome '{name}>=28' or '{name}=text,text'",
+            )
+        return _read_answer(seen, name)
+    if found[2] == "=":
+        yes = [value.strip() for value in found[3].split(",")]
+        share = seen.frame[name].astype("str").isin(yes).mean()
+        no = sorted(set(seen.frame[name].dropna().astype("str")) - set(yes))
+        spec = {"column": name, "yes": yes, "no": no}
+        if not share or len(no) > _FEW or not no:
+            raise DataError(
+                f"no row of '{name}' holds {', '.join(yes)}" if not share
+                else f"'{name}' holds {len(no)} other texts",
+                where=str(seen.path),
+                expected=f"values that mean yes among a few: {', '.join(no[:6])}",
+            )  # fmt: skip
+        return Answer(name, spec, "text", f"as you said; {share:.1%} of the rows")
+    number = seen.read_numbers(name)
+    try:
+        limit = float(found[3])
+    except ValueError:
+        raise DataError(f"{found[3][:40]!a} is no number", where="--outcome") from None
+    meant = (number >= limit if found[2] == ">=" else number <= limit)[number.notna()]
+    if meant.nunique() < 2:
+        raise DataError(
+            f"{wished[:60]!a} is {'true' if meant.any() else 'false'} of every row",
+            where=str(seen.path),
+            expected=f"a limit between the values of '{name}': {seen.columns[name].tell()}",
+        )
+    spec = {"column": name, "at_least" if found[2] == ">=" else "at_most": limit}
+    return Answer(name, spec, "number", f"as you said; {meant.mean():.1%} of the rows")
+
+
+def _choose_moments(seen: Seen, wished: str) -> tuple[str, str]:
+    """Return when a case takes place, and when it was booked, where a column says so."""
+    dated = [
+        c.name
+        for c in seen.columns.values()
+        if c.is_moment and c.missing <= 0.02 and not is_of_people(c.name) and not is_later(c.name)
+    ]
+    if not (wished or dated):
+        raise DataError(
+            "no column holds the day of each case",
+            where=str(seen.path),
+            expected="a column of dates without gaps, such as 2025-03-31",
+            next_step="name it with --time, and say how it is read with --format",
+        )
+    time = wished or max(dated, key=lambda name: (seen.frame[name].median(), name))
+    day = seen.frame[time].dt.normalize()
+    for name in dated:
+        wait = day - seen.frame[name].dt.normalize()
+        if name != time and (wait >= pd.Timedelta(0)).mean() > 0.995 and wait.max() > wait.min():
+            return time, name
+    return time, ""
+
+
+def _choose_key(seen: Seen, time: str, wished: str) -> tuple[tuple[str, ...], bool]:
+    """Return what names a case, and whether several rows are one."""
+    if wished:
+        names = tuple(name.strip() for name in wished.split(","))
+        for name in names:
+            if name not in seen.columns:
+                raise DataError(
+                    f"--key: there is no column {name[:60]!a}",
+                    where=str(seen.path),
+                    expected=suggest_name(name, seen.columns),
+                )
+        return names, bool(seen.frame.duplicated(list(names)).any())
+    whole = [c for c in seen.columns.values() if not c.missing and c.type in ("text", "integer")]
+    unique = [c.name for c in whole if c.distinct == len(seen.frame)]
+    named = [name for name in unique if _has(name, _IDS)] or unique
+    if named:
+        return (named[0],), False
+    for column in whole:
+        # Rows of one number on one day are one case: the violations of an inspection.
+        is_number = _has(column.name, _IDS) and column.distinct > len(seen.frame) // 20
+        if is_number and (seen.frame.groupby(column.name)[time].nunique() == 1).all():
+            return (column.name,), True
+    raise DataError(
+        "no column names a case",
+        where=str(seen.path),
+        expected="a column that differs in every row",
+        next_step="say what names a case with --key COLUMN, or --key COLUMN,COLUMN; rows that "
+        "share it are joined to one case",
+    )
+
+
+def _choose_who(seen: Seen, taken: set[str]) -> str:
+    """Return the column with whom cases are about: one that comes again; empty without one."""
+    found = [
+        c
+        for c in seen.columns.values()
+        if c.name not in taken and c.type in ("text", "integer") and c.missing < 0.02
+        and 50 <= c.distinct <= 0.95 * len(seen.frame)
+    ]  # fmt: skip
+    named = [c for c in found if _has(c.name, _WHO)]
+    return max(named, key=lambda c: c.distinct).name if named else ""
+
+
+def tell_cases(seen: Seen, case: Case) -> tuple[tuple[str, str, str], ...]:
+    """Return what was asked, what was chosen, and what speaks for it."""
+    rows = "rows that share it are one case" if case.several else "no two rows share it"
+    who = seen.columns[case.who].tell() if case.who else "no column names whom several are about"
+    told = [
+        ("outcome", case.answer.column, case.answer.why),
+        ("case", ", ".join(case.key), rows),
+        ("about", case.who or case.key[0], who + ("" if case.who else "; or --place")),
+        ("time", case.time, seen.columns[case.time].tell()),
+        ("known", "1 day later", "assumed, no column says when an outcome was recorded"),
+        ("asked", "that day", "at midnight when it begins"),
+    ]
+    if case.booked:
+        days = [seen.frame[name].dt.normalize() for name in (case.booked, case.time)]
+        late = f"{(days[0] >= days[1]).mean():.1%} of the cases, booked on the day itself"
+        told.append(("booked", case.booked, f"{late}, are out of scope: not known when it began"))
+    if case.score:
+        told.append(("score", case.score, "compared with, never learnt from"))
+    return tuple(told)
+
+
+def ask_cases(seen: Seen, case: Case) -> tuple[str, ...]:
+    """Return what the table cannot tell."""
+    used = {case.answer.column, case.time, case.booked, case.who, case.score, *case.key}
+    free = [c.name for c in seen.columns.values() if c.name not in used and not c.is_moment]
+    words = {name: re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name) for name in free}
+    groups = [name for name in free if any(_begins(word) for word in words[name])]
+    per, capacity = _choose_capacity(seen, case)
+    return (
+        "the words for readers (`title`, `question.unit`, `question.outcome.label`, "
+        "`question.entity.label`)",
+        f"how many can be acted on (`question.decision.capacity`; written: {capacity} a {per})",
+        "what is known of a case when it is asked about (`question.entity.attributes`, with its "
+        f"column under `data.columns`): among {', '.join(free[:8]) or 'no other columns'}; what "
+        "was written down afterwards gives the answer away",
+        "when an outcome is in the system (`data.known`)",
+        "for which groups it must hold (`audit.dimensions`)"
+        + (f": perhaps {', '.join(groups[:5])}" if groups else ""),
+        *(
+            (f"whether {case.score} was there before the case, as `models.city_score` says",)
+            if case.score
+            else ()
+        ),
+        *(
+            ("how the rows of a case are joined: yes where any of them says yes",)
+            if case.several
+            else ()
+        ),
+    )
+
+
+def _choose_capacity(seen: Seen, case: Case) -> tuple[str, int]:
+    days = seen.frame[case.time].dropna().dt.normalize()
+    cases = len(seen.frame.drop_duplicates(list(case.key))) * seen.rows / len(seen.frame)
+    daily = cases / max((days.max() - days.min()).days + 1, 1)
+    per = "day" if daily >= _LEAST_A_PERIOD else "week"
+    return per, max(round(0.1 * daily * _DAYS[per]), 1)
+
+
+def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
+    """Return the sections of `project.yaml`."""
+    who = case.who or case.key[0]
+    label = who.lower().replace("_", " ")
+    per, capacity = _choose_capacity(seen, case)
+    days = seen.frame[case.time].dropna()
+    span = int((days.max() - days.min()).days) + 1
+    columns: dict[str, Column] = {}
+    for name in dict.fromkeys((*case.key, who, case.time, case.booked, case.score)):
+        if name:
+            columns[name] = seen.columns[name]
+    contract = {name: c.write_contract(name in case.key) for name, c in columns.items()}
+    contract[case.answer.column] = {"type": case.answer.type}
+    asked = {"days_before": 0, **({"registered": case.booked} if case.booked else {})}
+    return {
+        "title": f"Which cases first, by {case.answer.column.lower().replace('_', ' ')}",
+        "kind": "risk",
+        "city": "city",
+        "question": {
+            "unit": "cases",
+            "case": case.key[0] if len(case.key) == 1 else list(case.key),
+            **({"rows": "several"} if case.several else {}),
+            "outcome": {**case.answer.spec, "label": "the outcome is yes"},
+            "asked": asked,
+            "entity": {
+                "columns": [who],
+                "label": label,
+                "label_plural": label if label.endswith("s") else f"{label}s",
+            },
+            "decision": {"rule": "top", "capacity": capacity, "per": per},
+        },
+        "data": {
+            "source": seen.source.model_dump(exclude_defaults=True),
+            "time": case.time,
+            "known": {"lag_days": 1},
+            "columns": contract,
+        },
+        "backtest": {
+            "folds": 4 if span >= 84 else 3,
+            "stride_days": max(span // 12, 1),
+            "min_train": min(max(seen.rows // 10, 50), 500),
+        },
+        "models": {"seed": 20260101, **({"city_score": case.score} if case.score else {})},
+        "audit": {"infers": "others like these", "dimensions": {}},
+    }
