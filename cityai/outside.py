@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cityai.columns import EVERYWHERE, FOLD
-from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.findings import SEVERITY, Finding, sort_findings
 from cityai.progress import SILENT, Progress
 from cityai.publish import LIBRARIES, find_version, read_clock, read_git
 from cityai.spec.load_audit import AuditOrder
@@ -95,6 +95,7 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
     from cityai.assessment.audit import audit_scored
     from cityai.assessment.given_findings import check_given
     from cityai.assessment.maturity import check_maturity
+    from cityai.assessment.published import find_hidden
     from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
     from cityai.assessment.shares import count_shares
     from cityai.data.given import read_given
@@ -114,13 +115,12 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
         progress.advance(2, 4)
         audit = audit_scored(scored, groups.memberships, fitted)
         progress.advance(3, 4)
-        hidden = audit.table[audit.table["status"] == Status.SUPPRESSED.value]
         shares = count_shares(
             scored,
             groups.memberships,
             fitted,
             spec.audit.limits.get(REPRESENTATION),
-            frozenset(zip(hidden["dimension"], hidden["group"], strict=True)),
+            find_hidden(audit.table),
         )
     whole = (
         check_maturity(given, spec),

@@ -139,11 +139,11 @@ def _count_view(view: View, facts: Facts, varied: dict[str, Varied], least: floa
         "base_rate": found.value,
     }
     table = pd.DataFrame({name: np.where(shown, v, np.nan) for name, v in columns.items()})
-    reason = np.where(view.hidden, say.SUPPRESSED.format(least=least), "")
+    reason = np.array(view.tell_all_hidden(least), dtype=object)
     return table.assign(
         dimension=view.dimension,
         group=list(view.groups),
-        reason=np.where(view.n > 0, reason, say.EMPTY),
+        reason=np.where(view.hidden | (view.n > 0), reason, say.EMPTY),
         everyone=found.reference_value,
     )
 

@@ -74,6 +74,9 @@ class Audit:
     withheld : pandas.DataFrame
         `kind` ("overall", "fold", "area", "entity"), `slice`: figures of the evaluation that may
         not be shown beside these.
+    causes : pandas.DataFrame
+        `dimension`, `group` of those that are hidden for another's sake, and whose (`cause`): for
+        the analyst, never for a card.
     findings : tuple of Finding
         One a limit and group, one a limit and pair of dimensions; the gravest first.
     """
@@ -83,6 +86,7 @@ class Audit:
     by_fold: pd.DataFrame
     trends: pd.DataFrame
     withheld: pd.DataFrame
+    causes: pd.DataFrame
     findings: tuple[Finding, ...]
 
     def to_metric_frame(self, predictions: Predictions, membership: Membership) -> MetricFrame:
@@ -222,6 +226,7 @@ def audit_scored(
         by_fold,
         find_trends(leave_overlaps(by_fold, scored.fold, scored.moment), spec.policy.confidence),
         safe.withheld,
+        safe.tabulate_causes(),
         _find_findings(table, single, pairs, metrics, spec),
     )
 
@@ -281,7 +286,7 @@ def _judge_group(
     if view.hidden[g]:
         return row | {
             "status": Status.SUPPRESSED.value,
-            "reason": say.SUPPRESSED.format(least=least),
+            "reason": view.tell_hidden(g, least),
         }
     row |= {"n": float(view.n[g]), "amount": float(view.amount[g]), "size": size}
     if view.n[g] <= 0:

@@ -2,8 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 from scipy.optimize import linprog
+
+SMALL_PART: Final = 0.05
+"""Rows of groups that are too small, over those of the one that they are counted with, at most."""
+
+
+def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Count how many events are effectively behind a weighted sum.
+
+    Parameters
+    ----------
+    amounts : numpy.ndarray
+        (E,) events of each entity, or (..., E).
+    weights : numpy.ndarray
+        (E, G) parts.
+
+    Returns
+    -------
+    numpy.ndarray
+        (G,), or (..., G): ``(sum w y)^2 / sum w^2 y`` (Kish 1965, Survey Sampling, 11.7): for hard
+        groups the events themselves, for a small part of many events nearly all of them; 0 where
+        none.
+    """
+    top, bottom = amounts @ weights, amounts @ weights**2
+    behind: np.ndarray = np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return behind
+
+
+def join_small(
+    weights: np.ndarray, small: np.ndarray, held: Sequence[np.ndarray], least: float
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Count small groups with the largest one, unless they hide each other, or are no small part.
+
+    Parameters
+    ----------
+    weights : numpy.ndarray
+        (E, G) parts.
+    small : numpy.ndarray
+        (G,) bool.
+    held : sequence of numpy.ndarray
+        (G,) how many rows they hold, and then whatever counts people or events.
+    least : float
+        The policy's threshold.
+
+    Returns
+    -------
+    tuple
+        (E, G) parts, (E, G) those that were moved, and the group that they were added to.
+    """
+    apart, (n, *counted) = np.zeros_like(weights), held
+    largest = int(np.argmax(np.where(small, -1.0, n)))
+    alone = small.sum() == 1 or any(0 < v[small].sum() < least for v in counted)
+    whole = np.isin(weights[:, small], (0.0, 1.0)).all() and not small.all()
+    if not alone or not whole or n[small].sum() > SMALL_PART * n[largest]:
+        return weights, apart, largest
+    apart[:, small] = weights[:, small]
+    moved = np.where(small, 0.0, weights)
+    moved[:, largest] += apart.sum(axis=1)
+    return moved, apart, largest
 
 
 def hide_cells(amounts: np.ndarray, small: np.ndarray, least: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
-from cityai.assessment.disclosure import hide_cells
+from cityai.assessment.disclosure import count_behind, hide_cells
 from cityai.assessment.release import Sparse, measure_work, protect_release
 from cityai.assessment.statistics import weigh_cells
 from cityai.assessment.views import Facts, View
@@ -37,6 +37,8 @@ class Protection:
     withheld : pandas.DataFrame
         `kind` ("overall", "fold", "area", "entity") and `slice` (a fold's number, a place): figures
         of the evaluation that may not be shown beside the audit's.
+    causes : dict of (str, str) to str
+        Dimension and group of what is hidden for another's sake, and whose: for the analyst alone.
     """
 
     everyone: View
@@ -44,6 +46,12 @@ class Protection:
     pairs: tuple[View, ...]
     folds: dict[str, np.ndarray]
     withheld: pd.DataFrame
+    causes: dict[tuple[str, str], str]
+
+    def tabulate_causes(self) -> pd.DataFrame:
+        """Return the causes as `Audit.causes`."""
+        rows = [(*key, cause) for key, cause in self.causes.items()]
+        return pd.DataFrame(rows, columns=["dimension", "group", "cause"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,12 @@ def protect_views(
     figures by fold of a group, then no pairs, then no places.
     """
     folds = {v.dimension: _find_small_folds(v, facts, least) for v in (everyone, *single)}
-    safe = Protection(everyone, tuple(single), tuple(pairs), folds, _withhold(()))
+    causes = {
+        (view.dimension, view.groups[g]): _name_small(view)
+        for view in (*single, *pairs)
+        for g in np.flatnonzero(view.hidden & ~view.small).tolist()
+    }
+    safe = Protection(everyone, tuple(single), tuple(pairs), folds, _withhold(()), causes)
     if not facts.counts:
         return safe
     for name in (facts.amount, *facts.events):
@@ -135,29 +148,18 @@ def _protect_amount(
         release = _list_lines(safe, whole, {}, least, by_fold=False)
     by_fold = release.lines.shape[1] == amount.size
     atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
-    hidden, _ = protect_release(release.lines, atoms, release.hidden, release.secret, least)
+    hidden, cause = protect_release(release.lines, atoms, release.hidden, release.secret, least)
+    causes = {
+        release.names[i]: f"{table}={group}"
+        for i in np.flatnonzero(cause >= 0).tolist()
+        for table, group in [release.names[cause[i]]]
+    }
+    safe = replace(safe, causes={**causes, **safe.causes})
     return _apply(safe, facts, release.names, hidden)
 
 
-def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Count how many events are effectively behind a weighted sum.
-
-    Parameters
-    ----------
-    amounts : numpy.ndarray
-        (E,) events of each entity.
-    weights : numpy.ndarray
-        (E, G) parts.
-
-    Returns
-    -------
-    numpy.ndarray
-        (G,) ``(sum w y)^2 / sum w^2 y`` (Kish 1965, Survey Sampling, 11.7): for hard groups the
-        events themselves, for a small part of many events nearly all of them; 0 where none.
-    """
-    top, bottom = amounts @ weights, amounts @ weights**2
-    behind: np.ndarray = np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return behind
+def _name_small(view: View) -> str:
+    return ", ".join(f"{view.dimension}={view.groups[g]}" for g in np.flatnonzero(view.small))
 
 
 def _find_small_folds(view: View, facts: Facts, least: float) -> np.ndarray:
@@ -168,7 +170,7 @@ def _find_small_folds(view: View, facts: Facts, least: float) -> np.ndarray:
         held = weigh_cells(cells.values[..., [cells.names.index(name)]], view.weights)[..., 0]
         few = (held < least) if name == facts.amount else (held > 0) & (held < least)
         small |= few & (n > 0)
-    return small
+    return small | view.apart.any(axis=0)
 
 
 def _drop_folds(safe: Protection, amount: np.ndarray, least: float) -> Protection:
@@ -196,7 +198,7 @@ def _list_lines(
     count = len(amount)
 
     def add(
-        table: str, groups: Iterable[str], parts: Sparse, hide: np.ndarray, own: object
+        table: str, groups: Iterable[str], parts: Sparse, hide: np.ndarray, own: np.ndarray
     ) -> None:
         names.extend((table, group) for group in groups)
         lines.append(csr_array(parts))
@@ -204,12 +206,13 @@ def _list_lines(
         secret.append(hide & own)
 
     for view in (safe.everyone, *safe.single, *safe.pairs):
-        parts = csr_array(view.weights.T)
-        behind = count_behind(amount.sum(axis=0), view.weights)
+        own = view.weights + view.apart
+        parts = csr_array(own.T)
+        behind = count_behind(amount.sum(axis=0), own)
         few = _find_few_residents(view, least) | ((behind > 0) & (behind < least))
         add(view.dimension, view.groups, kron(np.ones((1, count)), parts), view.hidden, few)
         if by_fold and view.dimension in safe.folds:
-            behind = count_behind(amount, view.weights).ravel()
+            behind = count_behind(amount, own).ravel()
             few = (behind > 0) & (behind < least)
             groups = (f"{f}:{group}" for f in range(count) for group in view.groups)
             marks = safe.folds[view.dimension].ravel()
@@ -261,6 +264,7 @@ def _apply(
         tuple(extend(v) for v in safe.pairs),
         folds,
         _withhold((*_pair(safe.withheld), *lost)),
+        safe.causes,
     )
 
 

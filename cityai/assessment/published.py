@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from cityai.assessment.coarsening import OVER_NEED, UNSAID, coarsen_figures, follow_figures
 from cityai.assessment.gaps import OVERALL, Measures
@@ -19,6 +20,8 @@ from cityai.messages import say
 
 SCORES: Final = frozenset({"calibration", "brier", "mean_score"})
 """Figures of scores, that are not said beside rates in steps."""
+ALONE: Final = SCORES | OVER_NEED | {"auc"}
+"""Figures that are said, or not, without the others of their group."""
 FIGURES: Final = ("value", "low", "high", "reference_value", "gap", "gap_low", "gap_high")
 COARSE: Final = say("Not said: beside the other figures it would give a small count away.")
 
@@ -77,9 +80,8 @@ class Published:
         if not self.steps or row["status"] == Status.SUPPRESSED.value or view.n[g] <= 0:
             return row
         if unsaid or (step > 0 and metric.name in SCORES):
-            status = Status.SUPPRESSED if unsaid else Status.NOT_APPLICABLE
             nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
-            return row | nothing | {"status": status.value, "reason": COARSE}
+            return row | nothing | {"status": Status.SUPPRESSED.value, "reason": COARSE}
         exact = list_figures(found, g)
         return row | {
             key: exact[key]
@@ -101,6 +103,27 @@ class Published:
 
 def _name_line(view: View, at: int) -> tuple[str, str]:
     return (EVERYWHERE, EVERYWHERE) if at == OVERALL else (view.dimension, view.groups[at])
+
+
+def find_hidden(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """List the groups of an audit's table that may not be shown anywhere."""
+    columns = [table[name].astype(str) for name in ("dimension", "group", "metric", "status")]
+    return list_hidden(zip(*columns, strict=True))
+
+
+def list_hidden(rows: Iterable[tuple[str, str, str, str]]) -> frozenset[tuple[str, str]]:
+    """List the groups that may not be shown anywhere, not those of which one figure is not said.
+
+    Parameters
+    ----------
+    rows : iterable of tuple of str
+        Dimension, group, metric and status of figures.
+    """
+    kept = {True: set(), False: set()}  # type: dict[bool, set[tuple[str, str]]]
+    for dimension, group, metric, status in rows:
+        if metric not in ALONE:
+            kept[status == Status.SUPPRESSED.value].add((dimension, group))
+    return frozenset(kept[True] - kept[False])
 
 
 def say_figures(figures: Mapping[str, float], how: Mapping[str, float]) -> Mapping[str, float]:

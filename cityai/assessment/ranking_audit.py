@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.assessment import sentences as say
 from cityai.assessment.answers import EVENTS, build_answer_sums, find_answer_metrics
 from cityai.assessment.attention import Attention, count_attention
 from cityai.assessment.audit import Audit, audit_scored
@@ -17,6 +16,7 @@ from cityai.assessment.case_groups import CaseGroups, collect_groups
 from cityai.assessment.clusters import find_margin_by_entity
 from cityai.assessment.metrics import Metric, Sums
 from cityai.assessment.odds import CURVE_COLUMNS, draw_curve, fit_outcomes, measure_distance
+from cityai.assessment.published import find_hidden
 from cityai.assessment.scored import Scored, fit_limits
 from cityai.columns import (
     CASE,
@@ -29,7 +29,7 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
-from cityai.findings import Status, sort_findings
+from cityai.findings import sort_findings
 from cityai.messages import say as mark
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.predictions import Predictions
@@ -173,15 +173,14 @@ def _calibrate_groups(
     predictions: Predictions, groups: CaseGroups, scored: Scored, audit: Audit, spec: RiskSpec
 ) -> _Odds:
     """Calibrate everyone and every group that the audit shows."""
-    table = audit.table
-    hidden = table[table["status"] == Status.SUPPRESSED.value]
-    withheld = set(zip(hidden["dimension"], hidden["group"], strict=True))
+    reasons = audit.table.groupby(["dimension", "group"])["reason"].first()
+    withheld = find_hidden(audit.table)
     slopes: list[dict[str, object]] = []
     curves: list[pd.DataFrame] = []
-    for dimension, group, weight in _list_parts(groups, scored):
+    for dimension, group, weight in _list_parts(groups, scored, audit.dimensions):
         named = {"dimension": dimension, "group": group}
         if (dimension, group) in withheld:
-            reason = say.SUPPRESSED.format(least=spec.policy.small_cell)
+            reason = str(reasons[dimension, group])
             nothing = dict.fromkeys(SLOPE_FIGURES, math.nan)
             slopes.append({**named, **nothing, "reason": reason})
             continue
@@ -213,17 +212,26 @@ SLOPE_FIGURES: Final = (
 )
 
 
-def _list_parts(groups: CaseGroups, scored: Scored) -> list[tuple[str, str, np.ndarray]]:
+def _list_parts(
+    groups: CaseGroups, scored: Scored, dimensions: pd.DataFrame
+) -> list[tuple[str, str, np.ndarray]]:
     """Return every dimension's groups with each case's part in them, everyone first."""
     parts = [(EVERYWHERE, EVERYWHERE, np.ones(len(scored.unit)))]
+    told = dimensions.set_index("dimension")
     for membership in groups.memberships:
         weights = membership.weights.reindex(scored.unit)
         unknown = weights.isna().any(axis=1).to_numpy()
-        for group in membership.groups:
-            own = weights[group].fillna(float(group == NOT_RECORDED)).to_numpy(np.float64)
-            parts.append((membership.dimension, group, own))
+        own = {
+            group: weights[group].fillna(float(group == NOT_RECORDED)).to_numpy(np.float64)
+            for group in membership.groups
+        }
         if unknown.any() and NOT_RECORDED not in membership.groups:
-            parts.append((membership.dimension, NOT_RECORDED, unknown.astype(np.float64)))
+            own[NOT_RECORDED] = unknown.astype(np.float64)
+        row = told.loc[membership.dimension]
+        for group, other in zip(row["groups"], row["counted_with"], strict=True):
+            if other:
+                own[other] = own[other] + own[group]
+        parts += [(membership.dimension, group, weight) for group, weight in own.items()]
     return parts
 
 

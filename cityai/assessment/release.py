@@ -100,8 +100,7 @@ def measure_work(lines: Sparse, hidden: np.ndarray, secret: np.ndarray) -> int:
         lines, _pool_lines(lines, np.ones(lines.shape[1]), hidden | secret, FEW_APART)
     )
     _, first = np.unique(_sign_atoms(alike)[0], return_index=True)
-    count: int = alike[:, first].nnz
-    return max(int(secret.sum()), FEW_SOLVED) * count
+    return max(int(secret.sum()), FEW_SOLVED) * int(alike[:, first].nnz)
 
 
 def _protect(known: Known, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +159,7 @@ class Known:
     @property
     def parts(self) -> int:
         """Parts of the amounts that rates tell apart."""
-        return len(self.amounts) // self.matrix.shape[1]
+        return int(len(self.amounts) // self.matrix.shape[1])
 
     def add_parts(self, point: np.ndarray) -> np.ndarray:
         """Return what the lines hold of all parts together."""

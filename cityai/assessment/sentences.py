@@ -85,6 +85,11 @@ SUPPRESSED: Final = say(
 )
 DECADE: Final = 3652.5
 """Days; what takes longer is not told as a number of periods."""
+TOO_SMALL: Final = say("Not shown: fewer than {least} people or events.")
+COUNTED_WITH: Final = say("Not shown: fewer than {least} people or events. Counted with {group}.")
+FOR_ANOTHER: Final = say(
+    "Not shown for the sake of a smaller group: beside the other figures, this one would reveal it."
+)
 FEW_FOR_DECIMALS: Final = 200
 """Below this amount a share is said in whole percent: decimals would give the count away."""
 RANKED: Final = say(

@@ -99,7 +99,7 @@ def _rank_view(view: View, ranked: _Ranked, least: float) -> list[dict[str, obje
             "more_blocks": math.nan,
         }
         if view.hidden[g]:
-            hidden = say.SUPPRESSED.format(least=least)
+            hidden = view.tell_hidden(g, least)
             rows.append(row | {"status": Status.SUPPRESSED.value, "reason": hidden})
             continue
         row |= {"n": float(view.n[g]), "amount": float(view.amount[g]), "size": float(len(held))}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cityai.assessment import sentences as say
 from cityai.assessment.answers import COUNTS
 from cityai.assessment.scored import Scored
 from cityai.assessment.views import Facts, View, gather_facts, view_dimension, view_everything
@@ -97,10 +96,8 @@ def _share_view(view: View, facts: Facts, least: float) -> pd.DataFrame:
         "received_share": _divide(_sum(view, facts, received)),
     }
     shown = {name: np.where(view.hidden, math.nan, column) for name, column in columns.items()}
-    reason = np.where(view.hidden, say.SUPPRESSED.format(least=least), "")
-    return pd.DataFrame(
-        {"dimension": view.dimension, "group": list(view.groups), **shown, "reason": reason}
-    )
+    told = {"dimension": view.dimension, "group": list(view.groups), **shown}
+    return pd.DataFrame(told | {"reason": view.tell_all_hidden(least)})
 
 
 def _total_population(view: View) -> float:

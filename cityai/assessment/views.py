@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.disclosure import hide_cells
+from cityai.assessment import sentences as told
+from cityai.assessment.disclosure import count_behind, hide_cells, join_small
 from cityai.assessment.gaps import Design, choose_design, describe_design
 from cityai.assessment.scored import Scored
 from cityai.assessment.statistics import Cells, sum_cells, weigh_cells
@@ -25,7 +26,6 @@ DAY = np.timedelta64(1, "D")
 MOST_CELLS = 36
 """A pair of dimensions with more intersections than this is not audited."""
 
-
 DIMENSION_COLUMNS = [
     "dimension",
     "label",
@@ -37,6 +37,7 @@ DIMENSION_COLUMNS = [
     "cuts",
     "residents_share",
     "data_share",
+    "counted_with",
 ]
 """Columns of `Audit.dimensions`."""
 
@@ -87,13 +88,19 @@ class View:
     groups : tuple of str
         G groups.
     weights : numpy.ndarray
-        (E, G) float64.
+        (E, G) float64; what a group that is too small holds is added to the one it is counted with.
     reference : "overall", "best" or int
         What each is compared with.
     amount, n : numpy.ndarray
         (G,) sum of outcomes and of rows, weighted.
     hidden : numpy.ndarray
         (G,) bool: may not be shown.
+    small : numpy.ndarray
+        (G,) bool: those that are hidden for themselves, not for another's sake.
+    counted_with : tuple of str
+        (G,) the group that a small one is counted with; empty for all others.
+    apart : numpy.ndarray
+        (E, G) the weights that were moved so.
     shape : tuple of int
         (G,), or (G1, G2) for intersections.
     residents : dict of str to float
@@ -115,6 +122,21 @@ class View:
     shape: tuple[int, ...]
     residents: dict[str, float]
     cuts: tuple[float, ...]
+    small: np.ndarray
+    counted_with: tuple[str, ...]
+    apart: np.ndarray
+
+    def tell_hidden(self, g: int, least: float) -> str:
+        """Say why a group is not shown; nothing of one that is."""
+        if not self.hidden[g]:
+            return ""
+        if self.counted_with[g]:
+            return told.COUNTED_WITH.format(least=f"{least:g}", group=self.counted_with[g])
+        return told.TOO_SMALL.format(least=f"{least:g}") if self.small[g] else told.FOR_ANOTHER
+
+    def tell_all_hidden(self, least: float) -> list[str]:
+        """Say so of every group."""
+        return [self.tell_hidden(g, least) for g in range(len(self.groups))]
 
 
 def gather_facts(scored: Scored, spec: JudgedSpec) -> Facts:
@@ -149,6 +171,7 @@ def view_everything(facts: Facts, least: float) -> View:
     """View all rows as one group."""
     weights = np.ones((len(facts.entities), 1))
     amount, n = _count_amounts(facts, weights)
+    small = _find_small(facts, weights, n, np.full(1, np.nan), least)
     return View(
         EVERYWHERE,
         "Everyone",
@@ -159,19 +182,31 @@ def view_everything(facts: Facts, least: float) -> View:
         "overall",
         amount,
         n,
-        _find_small(facts, weights, amount, n, np.full(1, np.nan), least),
+        small,
         (1,),
         {},
         (),
+        small,
+        ("",),
+        np.zeros_like(weights),
     )
 
 
 def view_dimension(membership: Membership, facts: Facts, least: float) -> View:
-    """View one dimension, small groups and what would reveal them hidden."""
+    """View one dimension, small groups and what would reveal them hidden.
+
+    Groups that are too small, and too few beside a large one to change its figures, are counted
+    with the largest, so that no other group has to be hidden for their sake.
+    """
     weights, groups = _align_weights(membership, facts.entities)
-    amount, n = _count_amounts(facts, weights)
     residents = np.array([membership.residents.get(g, np.nan) for g in groups])
-    small = _find_small(facts, weights, amount, n, residents, least)
+    small = _find_small(facts, weights, _count_amounts(facts, weights)[1], residents, least)
+    weights, apart, other = join_small(
+        weights, small & (not membership.places), [*_list_held(facts, weights)], least
+    )
+    tiny = np.asarray(apart.any(axis=0))
+    amount, n = _count_amounts(facts, weights)
+    small = tiny | _find_small(facts, weights, n, residents, least)
     reference: Literal["overall", "best"] | int = "overall"
     if membership.reference == "best":
         reference = "best"
@@ -187,11 +222,20 @@ def view_dimension(membership: Membership, facts: Facts, least: float) -> View:
         reference,
         amount,
         n,
-        hide_cells(amount, small, least),
+        tiny | hide_cells(amount, small & ~tiny, least),
         (len(groups),),
         membership.residents,
         membership.cuts,
+        small,
+        tuple(groups[other] if t else "" for t in tiny),
+        apart,
     )
+
+
+def _list_held(facts: Facts, weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield (G,) how many rows groups hold, and what else counts people or events."""
+    for name in ("n", *((facts.amount,) if facts.counts else ()), *facts.events):
+        yield facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
 
 
 def view_pairs(views: Sequence[View], facts: Facts, least: float) -> tuple[View, ...]:
@@ -218,9 +262,10 @@ def _cross(first: View, second: View, facts: Facts, least: float) -> View:
         -1, shape[0] * shape[1]
     )
     amount, n = _count_amounts(facts, weights)
-    small = _find_small(facts, weights, amount, n, np.full(len(amount), np.nan), least)
-    small |= (n > 0) & (n < least)
-    small |= ((first.hidden[:, None] | second.hidden[None, :]).ravel()) & (n > 0)
+    small = _find_small(facts, weights, n, np.full(len(amount), np.nan), least)
+    lost = ((first.hidden[:, None] | second.hidden[None, :]).ravel()) & (n > 0)
+    hidden = hide_cells(amount.reshape(shape), (small | lost).reshape(shape), least).ravel()
+    tiny = np.logical_or.outer(first.apart.any(axis=0), second.apart.any(axis=0)).ravel()
     soft = "soft" in (first.kind, second.kind)
     caveat = " ".join(dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
     if first.kind == second.kind == "soft":
@@ -235,10 +280,13 @@ def _cross(first: View, second: View, facts: Facts, least: float) -> View:
         "overall",
         amount,
         n,
-        hide_cells(amount.reshape(shape), small.reshape(shape), least).ravel(),
+        hidden | tiny,
         shape,
         {},
         (),
+        small | tiny,
+        ("",) * len(amount),
+        np.zeros_like(weights),
     )
 
 
@@ -274,6 +322,7 @@ def describe_view(view: View, facts: Facts) -> dict[str, object]:
         "cuts": list(view.cuts),
         "residents_share": (people / known if known > 0 else people * np.nan).tolist(),
         "data_share": (amount / total if total > 0 else amount * np.nan).tolist(),
+        "counted_with": list(view.counted_with),
     }
 
 
@@ -307,16 +356,22 @@ def _count_amounts(facts: Facts, weights: np.ndarray) -> tuple[np.ndarray, np.nd
 def _find_small(
     facts: Facts,
     weights: np.ndarray,
-    amount: np.ndarray,
     n: np.ndarray,
     residents: np.ndarray,
     least: float,
 ) -> np.ndarray:
-    # An amount in tons counts nobody; then only the number of residents can be too small.
-    few = amount < least if facts.counts else np.zeros(len(amount), dtype=bool)
+    """Find the groups of few people or events; a small part of many is an average of areas.
+
+    An amount in tons counts nobody; then only the number of residents can be too small.
+    """
+    names, sums = facts.cells.names, facts.cells.values.sum(axis=0)
+    behind = {
+        name: count_behind(sums[:, names.index(name)], weights)
+        for name in (facts.amount, *facts.events)
+    }
+    few = behind[facts.amount] < least if facts.counts else np.zeros(len(n), dtype=bool)
     for name in facts.events:
-        counted = facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
-        few |= (counted > 0) & (counted < least)
+        few |= (behind[name] > 0) & (behind[name] < least)
     return (n > 0) & (few | (residents < least))
 
 

@@ -16,6 +16,7 @@ from cityai.findings import Finding, Status, count_statuses, sort_findings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cityai.assessment.audit import Audit
     from cityai.card.record import CardRecord
     from cityai.doctor import Part
     from cityai.outside import Audited, Judged
@@ -54,6 +55,7 @@ def write_summary(result: Result, here: Path, width: int) -> str:
         ("How good", how_good),
         ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),
         ("For whom", _tell_groups(result.card)),
+        *_tell_hidden(result.audit),
         ("Checks", _tell_checks(result.card)),
         ("Missing", _tell_gaps(result.card, show_path(result.project.folder / CARD_FILE, here))),
         ("Card", [show_path(result.card_path, here)]),
@@ -72,6 +74,7 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
         ("Rows", [_tell_rows(judged)]),
         ("How good", _tell_figures(audited.card)),
         ("For whom", _tell_groups(audited.card)),
+        *_tell_hidden(judged.audit),
         ("Shares", _tell_shares(judged)),
         ("Checks", _tell_checks(audited.card, bool(spec.limits))),
         (
@@ -224,6 +227,20 @@ def _tell_groups(card: CardRecord) -> list[str]:
         told = ", ".join(f"{n} {word}" for n, word in verdicts if n) or "nothing to judge"
         lines += [f"- {row.label}: {told}"] if PAIR not in row.name else []
     return lines
+
+
+def _tell_hidden(audit: Audit) -> list[tuple[str, list[str]]]:
+    """Name what was hidden or joined, and for which cell: here alone, for the card must not."""
+    lines = [
+        f"{row['dimension']}={group} is too small: counted with {other}"
+        for row in audit.dimensions.to_dict("records")
+        for group, other in zip(row["groups"], row["counted_with"], strict=True)
+        if other
+    ]
+    causes = audit.causes.to_dict("records")
+    lines += [f"{c['dimension']}={c['group']} for the sake of {c['cause']}" for c in causes]
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return [("Not shown", [*lines[:SHOWN], *more])] if lines else []
 
 
 def _tell_checks(card: CardRecord, has_limits: bool = True) -> list[str]:

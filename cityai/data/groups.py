@@ -51,6 +51,8 @@ class Membership:
         Upper bounds of the bands but the last: a value at a cut lies below it.
     caveat : str
         What a reader must know, for soft groups.
+    places : bool
+        Whether each group is a place, that other tables show by itself too.
     """
 
     dimension: str
@@ -62,6 +64,7 @@ class Membership:
     reference: str
     cuts: tuple[float, ...]
     caveat: str
+    places: bool = False
 
 
 def build_memberships(snapshot: Snapshot, spec: ProjectSpec) -> tuple[Membership, ...]:
@@ -167,8 +170,10 @@ def build_membership(
     groups = tuple(str(c) for c in weights.columns)
     _check_reference(dimension.reference, groups, where)
     caveat = CAVEAT if kind == "soft" else ""
+    places = dimension.attribute in ("entity", "area", area_column) and kind == "hard"
     return Membership(
-        name, dimension.label, kind, groups, weights, residents, dimension.reference, cuts, caveat
+        *(name, dimension.label, kind, groups, weights, residents),
+        *(dimension.reference, cuts, caveat, places),
     )
 
 

@@ -227,7 +227,7 @@ class AuditSpec(SpecRecord):
 
     dimensions: dict[Slug, DimensionSpec] = Field(default_factory=dict)
     """Ways to divide residents or places into groups."""
-    intersections: bool = True
+    intersections: bool = False
     """Whether every two dimensions are crossed too. Many small crossings can hide whole groups, so
     that no small count can be worked out from all tables together."""
     infers: Literal["this city", "others like these"] = "this city"

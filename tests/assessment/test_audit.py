@@ -145,6 +145,69 @@ def test_small_cell_is_suppressed_with_a_second_one(
     assert math.isnan(shown["few"])
 
 
+def plant_rare(make: Make, places: int = 30) -> Predictions:
+    """Thirty places, in one of which nearly nothing happens."""
+    found = make(entities=places)
+    rare = found.table.entity_id == "a07"
+    return replace(
+        found,
+        table=found.table.assign(
+            y_true=found.table.y_true.where(~rare, (found.table.fold == 1).astype(float))
+        ),
+    )
+
+
+def test_a_tiny_group_hides_itself_and_no_other(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    groups = {f"a{e:02}": "rare" if e == 7 else "few" if e < 6 else "many" for e in range(30)}
+    found = plant_rare(make_predictions)
+    audit = audit_predictions(found, [make_membership(groups)], make_spec())
+    part = audit.table[audit.table.dimension == "zone"].set_index(["group", "metric"])
+    assert set(part.loc["rare"].status) == {Status.SUPPRESSED.value}
+    assert part.loc[("rare", "mae"), "reason"].endswith("Counted with many.")
+    assert part.loc[("few", "mae"), "status"] != Status.SUPPRESSED.value
+    # Whatever the small group holds is in the figures of the one that it is counted with.
+    assert part.xs("mae", level="metric").n.sum() == len(found.table)
+    many = found.table[found.table.entity_id.map(groups) != "few"]
+    counted = (many.y_pred - many.y_true).abs().mean()
+    assert part.loc[("many", "mae"), "value"] == pytest.approx(counted)
+    row = audit.dimensions.iloc[0]
+    assert dict(zip(row.groups, row.counted_with, strict=True))["rare"] == "many"
+    assert "zone" not in set(audit.causes.dimension)
+
+
+def test_a_small_group_that_is_no_small_part_is_counted_with_no_other(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    """A whole place out of eight: what happens there is not what happens elsewhere."""
+    groups = {f"a{e:02}": "rare" if e == 7 else "few" if e < 15 else "many" for e in range(30)}
+    audit = audit_predictions(plant_rare(make_predictions), [make_membership(groups)], make_spec())
+    assert set(audit.dimensions.iloc[0].counted_with) == {""}
+    part = audit.table[audit.table.metric == "mae"].set_index("group")
+    assert part.loc["rare", "reason"].startswith("Not shown: fewer than")
+    other = part[part.reason.str.contains("for the sake of a smaller group")].index
+    assert len(other) == 1
+    causes = audit.causes[audit.causes.dimension == "zone"]
+    assert dict(zip(causes.group, causes.cause, strict=True)) == {other[0]: "zone=rare"}
+
+
+def test_averages_of_many_events_are_shown_however_small_the_part(
+    make_predictions: Make, make_membership: Make, make_spec: Make
+) -> None:
+    """A hundredth of the residents of areas with hundreds of events, alone and crossed."""
+    shares = pd.DataFrame({"few": 0.001, "most": 0.999}, index=list(zones()))
+    spec = make_spec()
+    spec.audit = AuditSpec(intersections=True)
+    audit = audit_predictions(
+        make_predictions(),
+        [make_membership(weights=shares, dimension="origin"), make_membership(zones())],
+        spec,
+    )
+    assert Status.SUPPRESSED.value not in set(audit.table.status)
+    assert "origin * zone" in set(audit.table.dimension)
+
+
 def test_a_group_with_few_residents_is_suppressed(
     make_predictions: Make, make_membership: Make, make_spec: Make
 ) -> None:
@@ -225,21 +288,21 @@ def test_intersections_add_up_and_hide_small_cells(
     make_predictions: Make, make_membership: Make, make_spec: Make
 ) -> None:
     side = {f"a{e:02}": "east" if e % 2 else "west" for e in range(20)}
+    spec = make_spec()
+    spec.audit = AuditSpec(intersections=True)
     audit = audit_predictions(
         biased(make_predictions, 0.7),
         [make_membership(zones()), make_membership(side, dimension="side")],
-        make_spec(),
+        spec,
     )
     pair = audit.table[(audit.table.dimension == "zone * side") & (audit.table.metric == "mae")]
     assert len(pair) == 4
     assert pair.n.sum() == 320
     assert [f for f in audit.findings if f.subject == "zone * side"]
-    spec = make_spec()
-    spec.audit = AuditSpec(intersections=False)
     alone = audit_predictions(
         biased(make_predictions, 0.7),
         [make_membership(zones()), make_membership(side, dimension="side")],
-        spec,
+        make_spec(),
     )
     assert set(alone.table.dimension) == {"overall", "zone", "side"}
 

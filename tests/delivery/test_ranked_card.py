@@ -16,6 +16,7 @@ from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
 from cityai.check import check_project
 from cityai.cli.main import run_command
+from cityai.columns import EVERYWHERE
 from cityai.spec.load import load_project
 from cityai.track.server import connect_tracking
 from cityai.verify import verify_published
@@ -43,6 +44,34 @@ def test_the_card_says_what_the_list_finds(ranked: City) -> None:
 
 def test_every_sentence_is_found_in_every_language(ranked: City) -> None:
     check_card(ranked.result.card, draw_figures(ranked.result.card))
+
+
+def test_what_the_audit_keeps_out_of_the_evaluation_is_left_out(
+    ranked: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold, and the whole, that would give a small group away beside the audit's figures."""
+    hidden = frozenset({("fold", "2"), (EVERYWHERE, EVERYWHERE)})
+    drawn: list[CardRecord] = []
+    monkeypatch.setattr("cityai.card.draft.ranked.find_withheld", lambda audit, spec: hidden)
+    monkeypatch.setattr(
+        "cityai.card.draft.ranked.seal_record", lambda card: drawn.append(card) or seal_record(card)
+    )
+    verify_published(ranked.folder)
+    shown, card = ranked.result.card.eval, drawn[-1].eval
+    assert any(m.value is not None for m in shown.metrics if m.slice.get("fold") == "2")
+    assert shown.comparisons
+    for number in card.metrics:
+        if number.slice.get("fold", "2") == "2":
+            assert (number.value, number.low, number.high, number.n) == (None,) * 4
+        elif number.metric == "auc":
+            assert number.value is not None
+    assert not card.comparisons
+    assert all(p.precision is None and p.selected is None for p in card.ranked.capacity)
+    whole = [p for p in (*card.ranked.curve, *card.ranked.slopes) if p.dimension == EVERYWHERE]
+    assert whole
+    assert all(p.n is None for p in whole)
+    judged = [f for f in drawn[-1].findings if f.code.startswith("evaluate.")]
+    assert {f.status for f in judged} == {"suppressed"}
 
 
 def test_no_case_or_entity_is_on_the_card(ranked: City) -> None:

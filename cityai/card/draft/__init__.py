@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cityai.card.draft import described, sentences
-from cityai.card.draft.audited import draft_fairness, find_withheld, list_suppressed
+from cityai.card.draft.audited import (
+    draft_fairness,
+    find_withheld,
+    list_suppressed,
+    withhold_findings,
+)
 from cityai.card.draft.evaluated import draft_eval, hides_periods
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
@@ -64,6 +69,7 @@ def draft_card(
     )
     fairness = draft_fairness(audit, spec, proxies)
     hidden, secret = find_withheld(audit, spec), list_suppressed(fairness.results)
+    findings = withhold_findings(findings, hidden)
     coarse = hides_periods(predictions.table, hidden, quality, spec)
     if mitigation is not None:
         fairness = fairness.model_copy(update={"options": draft_options(mitigation, spec, secret)})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cityai.assessment.coarsening import round_number
-from cityai.assessment.published import FIGURES, say_figures
+from cityai.assessment.published import FIGURES, find_hidden, list_hidden, say_figures
 from cityai.card.draft import sentences
 from cityai.card.draft.annexed import draft_annex
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
@@ -17,7 +18,7 @@ from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
-from cityai.findings import Status
+from cityai.findings import Finding, Status
 from cityai.messages import say
 from cityai.spec.project import JudgedSpec
 
@@ -55,17 +56,29 @@ def find_withheld(audit: Audit, spec: JudgedSpec) -> frozenset[tuple[str, str]]:
     own are among them.
     """
     found = set(zip(audit.withheld["kind"], audit.withheld["slice"].astype(str), strict=True))
-    table = audit.table[audit.table["status"].astype(str) == Status.SUPPRESSED]
-    for name, dimension in spec.audit.dimensions.items():
-        if dimension.attribute in {"entity", "area"}:
-            groups = table.loc[table["dimension"] == name, "group"].astype(str)
-            found |= {(str(dimension.attribute), group) for group in groups}
+    for name, group in find_hidden(audit.table):
+        dimension = spec.audit.dimensions.get(name)
+        if dimension and dimension.attribute in {"entity", "area"}:
+            found.add((str(dimension.attribute), group))
     return frozenset(found)
+
+
+def withhold_findings(
+    findings: Iterable[Finding], hidden: frozenset[tuple[str, str]]
+) -> tuple[Finding, ...]:
+    """Say nothing of the evaluation of the whole where the whole may not be shown."""
+    if (EVERYWHERE, EVERYWHERE) not in hidden:
+        return tuple(findings)
+    told = {"status": Status.SUPPRESSED, "reason": say("Not shown: too few."), "observed": None}
+    return tuple(
+        replace(f, **told) if f.code.startswith("evaluate.") else f  # type: ignore[arg-type]
+        for f in findings
+    )
 
 
 def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
     """Return the (dimension, group) pairs that may not be shown anywhere."""
-    return frozenset((r.dimension, r.group) for r in results if r.status == "suppressed")
+    return list_hidden((r.dimension, r.group, r.metric, r.status) for r in results)
 
 
 def _list_results(table: pd.DataFrame, spec: JudgedSpec) -> tuple[GroupResult, ...]:
@@ -145,15 +158,18 @@ def _list_dimensions(
     parts = []
     for row in table.to_dict("records"):
         own = [r for r in results if r.dimension == row["dimension"]]
-        shares = zip(row["groups"], row["residents_share"], row["data_share"], strict=True)
+        named = ("groups", "residents_share", "data_share", "counted_with")
+        shares = zip(*(row[name] for name in named), strict=True)
         shown = [
             GroupPart(
                 name=group,
                 residents_share=None if (row["dimension"], group) in secret else _round(people),
                 data_share=None if (row["dimension"], group) in secret else _round(amount),
+                counted_with=other,
             )
-            for group, people, amount in shares
+            for group, people, amount, other in shares
         ]
+        with_others = sentences.describe_small(shown, spec.policy.small_cell)
         parts.append(
             DimensionPart(
                 name=row["dimension"],
@@ -164,7 +180,7 @@ def _list_dimensions(
                 caveat=as_text(row["caveat"]),
                 cuts=tuple(float(f"{cut:.4g}") for cut in row["cuts"]),
                 groups=tuple(shown),
-                in_words=sentences.describe_dimension(row["kind"], own, spec),
+                in_words=(*sentences.describe_dimension(row["kind"], own, spec), *with_others),
             )
         )
     return tuple(parts)

@@ -183,7 +183,7 @@ def _list_metrics(
         # A mean beside its number is a total, and steps cut the folds into periods.
         cuts = small and (kind == "step" or row["metric"] == "mae")
         hide = nothing or cuts or (kind, str(row["slice"])) in hidden
-        kept.append(_hide_number(number) if hide else number)
+        kept.append(hide_number(number) if hide else number)
     return tuple(kept)
 
 
@@ -336,7 +336,7 @@ def _list_places(
         slices = {"model": FORECAST, kind: str(place)}
         figures = [_make_number(row, slices, amounts, spec) for row in rows.to_dict("records")]
         if (kind, str(place)) in hidden or (EVERYWHERE, EVERYWHERE) in hidden:
-            figures = [_hide_number(figure) for figure in figures]
+            figures = [hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
         name = names.get(str(place), str(place))
         area = str(place) if kind == "area" else areas.get(str(place), "")
@@ -344,7 +344,8 @@ def _list_places(
     return tuple(places)
 
 
-def _hide_number(number: Number) -> Number:
+def hide_number(number: Number) -> Number:
+    """Leave out a figure that may not be shown."""
     nothing = dict.fromkeys(("value", "low", "high", "n"))
     return number.model_copy(update={**nothing, "reason": say("Not shown: too few.")})
 

@@ -11,8 +11,20 @@ import pandas as pd
 
 from cityai.card.draft import described, sentences
 from cityai.card.draft import ranked_words as say
-from cityai.card.draft.audited import draft_fairness, find_withheld, list_suppressed
-from cityai.card.draft.evaluated import as_count, as_number, as_text, read_status, unit_of
+from cityai.card.draft.audited import (
+    draft_fairness,
+    find_withheld,
+    list_suppressed,
+    withhold_findings,
+)
+from cityai.card.draft.evaluated import (
+    as_count,
+    as_number,
+    as_text,
+    hide_number,
+    read_status,
+    unit_of,
+)
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.modelled import draft_explanation, write_parameter
@@ -86,7 +98,10 @@ def draft_ranked_card(
     findings = sort_findings(dict.fromkeys((*judged, *recovered)))
     fitted = _fit_limits(spec, audit)
     fairness, words = draft_fairness(audit, fitted, proxies), spec.words
-    secret = list_suppressed(fairness.results)
+    hidden = find_withheld(audit, fitted)
+    whole = hidden & {(EVERYWHERE, EVERYWHERE)}
+    findings = withhold_findings(findings, hidden)
+    secret = list_suppressed(fairness.results) | whole
     table = backtest.predictions.table
     return seal_record(
         CardRecord(
@@ -105,10 +120,10 @@ def draft_ranked_card(
                 quality,
                 grain=mark(f"one row a case ({spec.unit})"),
                 cleaning=sentences.describe_scope(spec),
-                hidden=find_withheld(audit, fitted),
+                hidden=hidden,
             ),
             model=_draft_model(facts, spec, backtest, explanation, secret),
-            eval=_draft_eval(spec, backtest, evaluation, audit, secret, findings),
+            eval=_draft_eval(spec, backtest, evaluation, audit, hidden | secret, findings),
             fairness=fairness,
             risks=words.risks,
             oversight=words.oversight,
@@ -227,8 +242,9 @@ def _draft_eval(
     findings: Iterable[Finding],
 ) -> EvalPart:
     practice = next((n for n in ORDERS if n in backtest.predictions.baselines), "")
-    metrics = _list_metrics(evaluation.metrics, backtest.predictions.table, spec)
-    comparisons = _list_comparisons(evaluation.comparisons, spec)
+    metrics = _list_metrics(evaluation.metrics, backtest.predictions.table, secret, spec)
+    whole = (EVERYWHERE, EVERYWHERE) not in secret
+    comparisons = _list_comparisons(evaluation.comparisons, spec) if whole else ()
     label = name_baseline(practice, "period") if practice else ""
     ranked = draft_list(spec, evaluation, audit, secret, practice, label)
     return EvalPart(
@@ -254,26 +270,25 @@ def _draft_eval(
     )
 
 
-def _list_metrics(table: pd.DataFrame, cases: pd.DataFrame, spec: RiskSpec) -> tuple[Number, ...]:
+def _list_metrics(
+    table: pd.DataFrame, cases: pd.DataFrame, hidden: frozenset[tuple[str, str]], spec: RiskSpec
+) -> tuple[Number, ...]:
     outcomes = cases[Y_TRUE].groupby(cases[FOLD].astype(str))
     yes, sizes = outcomes.sum().to_dict(), outcomes.size().to_dict()
     kept = []
     for row in table.to_dict("records"):
         kind, at = str(row["slice_kind"]), str(row["slice"])
         if kind == EVERYWHERE:
-            kept.append(_make_number(row, {"model": str(row["model"])}, cases[Y_TRUE].sum(), spec))
+            number = _make_number(row, {"model": str(row["model"])}, cases[Y_TRUE].sum(), spec)
+            kept.append(hide_number(number) if (kind, at) in hidden else number)
         elif kind == FOLD and row["metric"] in BY_FOLD and at in yes:
             found, size = float(yes[at]), float(sizes[at])
             if str(row["model"]).startswith("candidate."):
                 continue
             slices = {"model": str(row["model"]), FOLD: at}
             number = _make_number(row, slices, found, spec)
-            if min(found, size - found) < spec.policy.small_cell:
-                nothing = dict.fromkeys(("value", "low", "high", "n"))
-                number = number.model_copy(
-                    update={**nothing, "reason": mark("Not shown: too few.")}
-                )
-            kept.append(number)
+            few = min(found, size - found) < spec.policy.small_cell
+            kept.append(hide_number(number) if few or (kind, at) in hidden else number)
     return tuple(kept)
 
 

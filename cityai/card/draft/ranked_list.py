@@ -51,7 +51,8 @@ def draft_list(
         The order that stands for today's practice, and what it is called.
     """
     least = spec.policy.small_cell
-    points = tuple(_make_point(row, least) for row in evaluation.at_capacity.to_dict("records"))
+    at_capacity = evaluation.at_capacity.to_dict("records")
+    points = tuple(_make_point(row, least, secret) for row in at_capacity)
     by_group = audit.curves[audit.curves["dimension"] != EVERYWHERE]
     curves = [evaluation.curve.assign(dimension=EVERYWHERE, group=EVERYWHERE), by_group]
     told = {
@@ -83,9 +84,11 @@ def draft_list(
     )
 
 
-def _make_point(row: Mapping[Hashable, Any], least: int) -> CapacityPoint:
+def _make_point(
+    row: Mapping[Hashable, Any], least: int, secret: frozenset[tuple[str, str]]
+) -> CapacityPoint:
     selected, found = as_number(row["selected"]) or 0.0, as_number(row["found"]) or 0.0
-    few = min(found, selected - found) < least
+    few = min(found, selected - found) < least or (EVERYWHERE, EVERYWHERE) in secret
     recall = as_number(row["recall"])
     size = min(selected, found / recall) if recall else selected
     figures: dict[str, float | None] = {}

@@ -10,6 +10,7 @@ from cityai.card.draft.rounding import SMALL_GROUP
 from cityai.card.record.measured import (
     Comparison,
     Driver,
+    GroupPart,
     GroupResult,
     PlaceResult,
     QualityMeasure,
@@ -234,6 +235,21 @@ def describe_dimension(
     if not shown or not said:
         return ()
     return (say(f"Not foreseen: {', '.join(said)}."),)
+
+
+def describe_small(groups: Sequence[GroupPart], least: int) -> tuple[str, ...]:
+    """Say which groups are too small to show, and with which one their rows are counted."""
+    joined: dict[str, list[str]] = {}
+    for group in groups:
+        if group.counted_with:
+            joined.setdefault(group.counted_with, []).append(f"“{group.name}”")
+    return tuple(
+        say(
+            f"Too few to show (fewer than {least} people or events): {', '.join(small)}. What "
+            f"belongs there is counted with “{other}”."
+        )
+        for other, small in joined.items()
+    )
 
 
 def describe_data(

@@ -226,6 +226,8 @@ class GroupPart(Part):
     name: str
     residents_share: float | None
     data_share: float | None
+    counted_with: str = ""
+    """Of a group that is too small to show: the group that its rows are counted with."""
 
 
 class DimensionPart(Part):

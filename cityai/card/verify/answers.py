@@ -44,7 +44,7 @@ def list_answer_claims(
             path = f"eval.metrics[{i}]"
             yield rows.claim(f"{path}.value", number.value, number.metric, number.unit, everyone)
             yield Claim(f"{path}.n", number.n, float(len(table)), 0)
-    weights = weigh_groups(memberships, rows.table)
+    weights = weigh_groups(memberships, rows.table, record)
     yield from _claim_results(record, rows, weights, everyone)
     for i, number in enumerate(record.fairness.by_fold):
         if number.value is not None:

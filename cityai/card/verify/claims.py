@@ -90,7 +90,7 @@ def list_claims(
     for i, place in enumerate(record.eval.places):
         yield from _claim_metrics(place.figures, f"eval.places[{i}].figures", table)
     yield from _claim_series(record, table)
-    weights = weigh_groups(memberships, table)
+    weights = weigh_groups(memberships, table, record)
     yield from _claim_groups(record, table, weights)
     for i, number in enumerate(record.fairness.by_fold):
         if number.value is None:
@@ -161,10 +161,18 @@ def _claim_series(record: CardRecord, table: pd.DataFrame) -> Iterator[Claim]:
                 )
 
 
+def list_counted_with(record: CardRecord) -> Iterator[tuple[str, str, str]]:
+    """Yield dimension, group and other: what is counted with which, being too small to show."""
+    for dimension in record.fairness.dimensions:
+        for group in dimension.groups:
+            if group.counted_with:
+                yield dimension.name, group.name, group.counted_with
+
+
 def weigh_groups(
-    memberships: Sequence[Membership], table: pd.DataFrame
+    memberships: Sequence[Membership], table: pd.DataFrame, record: CardRecord
 ) -> dict[str, dict[str, Floats]]:
-    """Give each row's part in each group, and in each pair of groups.
+    """Give each row's part in each group, and in each pair of groups, as the card counts them.
 
     Returns
     -------
@@ -184,6 +192,9 @@ def weigh_groups(
         if unknown.any():
             groups[NOT_RECORDED] = groups.get(NOT_RECORDED, np.zeros(len(table))) + unknown
         single[membership.dimension] = groups
+    for name, group, other in list_counted_with(record):
+        if name in single:
+            single[name][other] = single[name][other] + single[name].pop(group)
     both = dict(single)
     for i, first in enumerate(memberships):
         for second in memberships[i + 1 :]:

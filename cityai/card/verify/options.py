@@ -41,7 +41,7 @@ def list_option_claims(
     if part is None:
         return
     before = prepare_table(unchanged.table)
-    weights = weigh_groups(memberships, before)[part.dimension]
+    weights = weigh_groups(memberships, before, record)[part.dimension]
     tables = {
         pair: prepare_table(_correct(unchanged.table, corrections, *pair))
         for pair in {(g.option, g.metric in SHARED) for g in part.groups}

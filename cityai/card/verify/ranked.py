@@ -16,7 +16,7 @@ import pandas as pd
 
 from cityai.card.draft.rounding import count_decimals
 from cityai.card.record import CardRecord
-from cityai.card.verify.claims import Claim
+from cityai.card.verify.claims import Claim, list_counted_with
 from cityai.columns import CASE, DECISION, EVERYWHERE, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.modeling.predictions import Predictions
 from cityai.spec.risk import RiskSpec
@@ -39,6 +39,8 @@ def list_ranked_claims(
     yield from _claim_metrics(record, table, spec)
     yield from _claim_capacity(record, table)
     weights = _weigh(table, groups)
+    for name, group, other in list_counted_with(record):
+        weights[name, other] = weights[name, other] + weights.pop((name, group), 0.0)
     yield from _claim_curve(record, table, weights)
     yield from _claim_groups(record, table, weights)
 
