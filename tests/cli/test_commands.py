@@ -15,6 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cityai.check import check_project
+from cityai.cli.console import PlainProgress
 from cityai.cli.main import run_command
 from cityai.cli.places import find_port
 from cityai.cli.windows import draw_folds, write_yaml
@@ -23,6 +25,10 @@ from cityai.doctor import GOOD, MISSING, examine_machine
 from cityai.errors import DataError, StoreError
 from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.split import Fold, Folds
+from cityai.progress import SilentProgress
+from cityai.run import run_project
+from cityai.spec.load import load_project
+from cityai.store.stages import open_store
 
 NAN = float("nan")
 
@@ -406,3 +412,33 @@ def test_progress_is_live_on_a_terminal() -> None:
     os.close(ours)
     assert b"reading [the] data" in said
     assert re.search(rb"0\.\d s", said)
+
+
+class Heard(Exception):
+    """What was told at once."""
+
+
+class Listening(SilentProgress):
+    """Ends at the first warning: nothing was waited for before it."""
+
+    def warn(self, what: str) -> None:
+        raise Heard(what)
+
+
+@pytest.mark.parametrize("begin", [run_project, check_project])
+def test_a_second_run_says_at_once_for_whom_it_waits(
+    begin: Callable[..., Any], make_workspace: Callable[..., Path]
+) -> None:
+    project = load_project(make_workspace())
+    with (
+        open_store(project.state).lock_project(project.spec.name),
+        pytest.raises(Heard, match=rf"in progress \(process {os.getpid()}\); waiting"),
+    ):
+        begin(project, Listening())
+
+
+def test_what_must_be_known_at_once_is_written_to_a_pipe_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    PlainProgress().warn("another run is in progress (process 7); waiting")
+    assert capsys.readouterr().err == "  another run is in progress (process 7); waiting\n"
