@@ -16,6 +16,7 @@ from cityai.card.draft.sentences import describe_data, describe_fairness
 from cityai.card.portfolio import build_entry, build_portfolio
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
+from cityai.card.render.head import arrange_failed
 from cityai.card.render.portfolio import render_portfolio
 from cityai.card.words import find_side
 from cityai.cli.summary import _tell_checks, _tell_groups
@@ -138,6 +139,23 @@ def test_those_worse_served_come_first(city) -> None:
         "Beyond the limit, worse served: poor (not foreseen).",
         "Beyond the limit, better served: rich (not foreseen).",
     )
+
+
+def test_a_notice_says_who_is_worse_served_and_says_it_first(city) -> None:
+    pattern = next(f for f in city.record.findings if f.code.startswith("audit."))
+    beyond = [
+        pattern.model_copy(
+            update={
+                "status": "fail", "code": "audit.under_forecast_share", "title": "Not foreseen",
+                "reason": f"{name}.", "observed": gap, "subject": f"income={name}",
+            }
+        )
+        for name, gap in (("rich", -0.2), ("poor", 0.2))
+    ]  # fmt: skip
+    (notice,) = arrange_failed(city.record.model_copy(update={"findings": tuple(beyond)}))
+    assert notice.first == (
+        "poor. This group is worse served.", "rich. This group is better served.",
+    )  # fmt: skip
 
 
 def test_a_failed_check_of_the_data_is_no_quality_without_fault() -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from cityai.card.counts import tally_groups
 from cityai.card.record import CardRecord
+from cityai.card.record.described import FindingPart
 from cityai.card.render.tables import choose_headline
-from cityai.card.words import PAIR, describe_metric, write_number
+from cityai.card.words import PAIR, describe_metric, find_side, write_number
 from cityai.columns import BASELINE
 from cityai.messages import say
 
@@ -64,12 +65,28 @@ class Notice:
     rest: tuple[str, ...]
 
 
+SERVED = {
+    "worse": say("This group is worse served."),
+    "better": say("This group is better served."),
+}
+
+
+def _find_side(finding: FindingPart) -> str:
+    about_group = finding.subject and finding.status == "fail"
+    return find_side(finding.code.removeprefix("audit."), finding.observed) if about_group else ""
+
+
+def tell_reason(finding: FindingPart) -> str:
+    """Return what a check found, and of a group beyond a limit on which side it lies."""
+    return f"{finding.reason} {SERVED.get(_find_side(finding), '')}".strip()
+
+
 def arrange_failed(record: CardRecord) -> tuple[Notice, ...]:
     """Arrange what failed, one notice a check."""
     told: dict[str, list[str]] = {}
-    for finding in record.findings:
-        if finding.status in {"error", "fail"}:
-            told.setdefault(finding.title, []).append(finding.reason)
+    failed = [f for f in record.findings if f.status in {"error", "fail"}]
+    for finding in sorted(failed, key=lambda f: _find_side(f) == "better"):
+        told.setdefault(finding.title, []).append(tell_reason(finding))
     return tuple(Notice(t, tuple(said[:SHOWN]), tuple(said[SHOWN:])) for t, said in told.items())
 
 

@@ -7,7 +7,7 @@ import re
 from cityai.card.counts import tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.render import tables
-from cityai.card.render.head import arrange_failed, arrange_unsure
+from cityai.card.render.head import arrange_failed, arrange_unsure, tell_reason
 from cityai.card.render.options import arrange_options
 from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS, clean_text, write_day
 from cityai.spec.words import NotApplicable
@@ -93,7 +93,7 @@ def _list_attention(record: CardRecord) -> list[str]:
 def _list_loud(record: CardRecord) -> list[str]:
     e = escape_markdown
     return [
-        f"- {SYMBOLS[f.status]} **{STATUS_WORDS[f.status]}** · {e(f.title)}: {e(f.reason)}"
+        f"- {SYMBOLS[f.status]} **{STATUS_WORDS[f.status]}** · {e(f.title)}: {e(tell_reason(f))}"
         for f in record.findings
         if f.status in {"error", "fail", "not enough evidence"}
     ]

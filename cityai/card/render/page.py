@@ -48,7 +48,7 @@ def list_languages(written: Sequence[str], own: str) -> tuple[str, ...]:
     own : str
         That in which people wrote: the first, where a page has it.
     """
-    codes = tuple(written) or tuple(LOCALES)
+    codes = [code for code in written if code in LOCALES] or list(LOCALES)
     return tuple(sorted(codes, key=lambda code: code != own))
 
 
