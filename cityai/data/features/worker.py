@@ -93,7 +93,9 @@ def _read_cases(
         if not before:
             kept.clear()
         kept.append(_read_table(part))
-        frames[name] = pa.concat_tables(kept).to_pandas(ignore_metadata=False)
+        # A column without any value in one part has no type there.
+        joined = pa.concat_tables(kept, promote_options="permissive")
+        frames[name] = joined.to_pandas(ignore_metadata=False)
         frames[name].index = pd.RangeIndex(len(frames[name]))
     cases = frames.pop("")
     return CaseHistory(moment, _read_table(parts[1]).to_pandas(), cases, frames)
