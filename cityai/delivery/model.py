@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cityai.confine.trees import try_trees
 from cityai.errors import SpecError
 from cityai.kinds.kind import Kind
 from cityai.publish import digest_asked
@@ -55,7 +56,7 @@ def find_model(project: Project, kind: Kind, run_id: str = "") -> FittingModel:
     TrackingError
         When there is no such run or model.
     StoreError
-        When a file of it was changed, added or removed.
+        When a file of it was changed, added or removed, or its trees are damaged.
     SpecError
         When the project's question, data, features or models are no longer those of the run.
     """
@@ -69,4 +70,6 @@ def find_model(project: Project, kind: Kind, run_id: str = "") -> FittingModel:
             next_step="run the project again, or name the run that fits with --run",
         )
     final: Any = read_record(kind.final_type, found.files, found.where)
+    if final.booster is not None:
+        try_trees(final.booster, str(found.where))
     return FittingModel(final, found.run_id, found.digest, NOT_APPROVED)

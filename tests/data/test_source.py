@@ -220,4 +220,4 @@ def test_the_private_room_is_gone_after_success_and_failure(tmp_path, monkeypatc
     read(write(tmp_path, b"a\r\n1\r\n"), ["a"])
     with pytest.raises(DataError):
         read(write(tmp_path, b"a\r\n1\r\n"), ["b"])
-    assert list(private.iterdir()) == []
+    assert list(private.glob("*/*")) == []

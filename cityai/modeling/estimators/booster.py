@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.errors import DataError, RunError, SetupError
+from cityai.modeling.estimators.tree_text import check_trees
 from cityai.modeling.forecasters import FloatArray
 
 if TYPE_CHECKING:
@@ -154,8 +155,10 @@ def read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
     Raises
     ------
     DataError
-        When `features` are not those that they were trained on, in their order.
+        When the text is damaged, or `features` are not those that the trees were trained on, in
+        their order.
     """
+    check_trees(text)
     booster = load_lightgbm().Booster(model_str=text)
     wanted = booster.feature_name()
     given = [name_feature(i, name) for i, name in enumerate(features)]

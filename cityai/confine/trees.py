@@ -1,0 +1,43 @@
+"""The inside of the process in which a model from a file is read for the first time."""
+
+from __future__ import annotations
+
+from cityai.confine.child import Child, Ended, answer, open_pipes, receive, send, tell_limits
+from cityai.errors import StoreError
+
+SECONDS = 60.0
+
+
+def try_trees(text: str, where: str) -> None:
+    """Read LightGBM's text in a process of its own, where a damaged one ends nothing else.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be read there.
+    """
+    child = Child("cityai.confine.trees", closed=True, seconds=SECONDS)
+    try:
+        child.ask(text.encode())
+    except Ended as ended:
+        raise StoreError(
+            f"the model cannot be read: {ended}",
+            where=where,
+            expected="trees as LightGBM writes them",
+            next_step=f"run the project again; {tell_limits()}",
+        ) from None
+    finally:
+        child.close()
+
+
+def serve(shut: bool) -> None:
+    """Read one text."""
+    asked, given = open_pipes()
+    (text,) = receive(asked)
+    try:
+        from lightgbm import Booster
+
+        Booster(model_str=text.decode())
+        send(given, answer(None))
+    except BaseException as error:
+        send(given, answer(error))
