@@ -10,7 +10,7 @@ import numpy as np
 
 from cityai.assessment.alike import Alike, Varied, vary_units
 from cityai.assessment.metrics import Metric
-from cityai.assessment.rates import Rates, bound_gaps, bound_values, divide_known
+from cityai.assessment.rates import Rates, bound_counts, bound_gaps, bound_values, divide_known
 from cityai.assessment.serial import spread_serial
 from cityai.assessment.spread import (
     LEAST_FREEDOM,
@@ -201,7 +201,7 @@ def measure_groups(
     gap = value[:-1] - value[lookup]
     gap = np.where(np.abs(gap) <= ROUNDING * np.abs(value[:-1]), 0.0, gap)
     live = shown & (chosen != np.arange(count)) & np.isfinite(gap)
-    live &= apart.tell(design.min_blocks, still=metric.part == "rows")
+    live &= apart.tell(design.min_blocks, still=metric.counts)
     correlation = apart.correlation[np.ix_(live, live)]
     together = adjust_confidence(correlation, design.confidence, pairs=reference == "best")
     low, high = bound_values(
@@ -211,6 +211,14 @@ def measure_groups(
         rates=engine.describe(everyone[:, : count + 1], design) if metric.part == "rows" else None,
     )
     ends = engine.bound_gaps(gap, beside, contrast, apart, together, design)
+    if metric.counted:
+        counted = float(cells.values[..., cells.names.index(metric.counted)].sum())
+        known = level.tell(design.min_blocks, still=True) & np.isfinite(value)
+        own = engine.bound_ratios(level, design.confidence, counted)
+        low, high = (np.where(known, end, np.nan) for end in own)
+        if reference == "overall":
+            own = engine.bound_ratios(apart, together, counted)
+            ends = own[0] - value[-1], own[1] - value[-1]
     gap_low, gap_high = (np.where(live, end, np.nan) for end in ends)
     return Measures(
         *(value[:-1], low[:-1], high[:-1], chosen, value[lookup]),
@@ -254,7 +262,7 @@ class _Engine:
             return self._by_period(contrast, level)
         size = self.varied.entities.size
         unequal = len(np.unique(size[size > 0])) > 1
-        single = level and design.blocks == "entities" and unequal and not self.counts
+        single = level and design.blocks == "entities" and unequal and not self.metric.counts
         by_entity = self._by_entity(contrast, LEAST_FREEDOM_LEVEL if single else LEAST_FREEDOM)
         if design.blocks == "entities":
             return by_entity
@@ -282,6 +290,15 @@ class _Engine:
         separate = scale**2 * (divide_known(1.0, first.rows) + divide_known(1.0, second.rows))
         overlap = np.minimum(divide_known(self.varied.entities.sum_rows(both), separate), 1.0)
         return bound_gaps(first, second, scale, overlap, apart.error, quantile)
+
+    def bound_ratios(
+        self, spread: Spread, confidence: float, counted: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Intervals of ratios of two counts; `counted` rows make up the upper one of the whole."""
+        top, bottom = self.totals[: len(spread.error), 0], self.totals[: len(spread.error), 1]
+        unit = float(self.totals[:, 0].max()) / max(counted, 1.0)
+        quantile = find_quantile(spread, confidence)
+        return bound_counts(top, bottom, max(unit, 1e-12), spread.error, quantile)
 
     def count_members(self, count: int, design: Design) -> np.ndarray:
         """(G,) entities of a group for each that counts in the metric."""
@@ -320,7 +337,7 @@ class _Engine:
         size = entities.weigh_sizes(self.weights)
         own = mend_leverage(self._influence(entities), size, entities.copies)
         present = entities.copies @ (size > 0)
-        if not self.counts:
+        if not self.metric.counts:
             freedom = count_freedom(size, own, entities)
             return spread_entities(
                 own @ contrast,

@@ -51,6 +51,8 @@ class Metric:
     part : {"", "rows", "amount"}
         `rows`: the numerator counts some of the rows that the denominator counts, a yes or no each;
         `amount`: it is a part of the denominator's amount. Both lie within 0 and 1.
+    counted : str
+        Of a ratio of two counts of rows: the sum that the numerator is a multiple of.
     """
 
     name: str
@@ -62,6 +64,12 @@ class Metric:
     root: bool = False
     undefined: str = say("nothing was counted here, so a share of it is undefined")
     part: Literal["", "rows", "amount"] = ""
+    counted: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is made of counts of rows alone, so that it has an interval also at none."""
+        return self.part == "rows" or bool(self.counted)
 
     @property
     def floor(self) -> float:

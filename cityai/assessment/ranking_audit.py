@@ -50,6 +50,7 @@ LIST_METRICS: Final = (
         "ratio",
         "high",
         undefined=NO_NEED,
+        counted="selected",
     ),
     Metric(
         "exposure_for_need",

@@ -165,6 +165,37 @@ def bound_gaps(
     return scale * (gap - below), scale * (gap + above)
 
 
+def bound_counts(
+    top: np.ndarray, bottom: np.ndarray, unit: float, error: np.ndarray, quantile: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound ratios of two counts, also where the upper one is none.
+
+    Parameters
+    ----------
+    top, bottom : numpy.ndarray
+        (C,) both counts, the upper one times `unit`.
+    unit : float
+        What one row adds to the upper one.
+    error : numpy.ndarray
+        (C,) standard errors; 0 where nothing varied.
+    quantile : numpy.ndarray
+        (C,) of Student's t.
+
+    Notes
+    -----
+    Of rare events of two kinds, the share of the first kind among them is a rate (Przyborowski and
+    Wilenski 1940, Biometrika 31): Wilson's interval of it, with the design effect that the error
+    says, gives that of the ratio.
+    """
+    count = top / unit
+    draws = count + bottom
+    share = divide_known(count, draws)
+    apart = error * (1 - share) ** 2 / unit
+    effect = divide_known(apart**2, share * (1 - share) / np.maximum(draws, 1e-12))
+    low, high = bound_rate(share, draws / np.where(effect > 0, effect, 1.0), quantile)
+    return unit * divide_known(low, 1 - low), unit * divide_known(high, 1 - high)
+
+
 def _allow_still(effect: np.ndarray, known: np.ndarray, rates: Rates, other: Rates) -> np.ndarray:
     """Design effects; of a group where nothing varied, from how alike the rows of another's are."""
     excess = divide_known(known - 1, other.alike - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,6 +219,62 @@ def test_those_who_count_in_a_figure_are_told_from_all_of_the_group() -> None:
     )  # fmt: skip
     assert found.members == pytest.approx([7.0, 2.0])
     assert found.blocks[0] == 100
+
+
+NEED = Metric("selection_for_need", "for need", "due", "n", "ratio", "high", counted="selected")
+
+
+def share(chosen: np.ndarray, yes: np.ndarray, group: np.ndarray, metric: Metric) -> Measures:
+    """Each group's share of the selected over its share of need, as a ranked list has it."""
+    due = chosen * yes.sum() / max(chosen.sum(), 1)
+    count = int(group.max()) + 1
+    columns = [due, yes, chosen]
+    sums = np.stack([np.bincount(group, weights=c, minlength=count) for c in columns], axis=-1)
+    pair = np.column_stack([due, yes])
+    alike = take_together(pair, find_parts(group, np.arange(len(group))))
+    cells = Cells(sums[None], ("due", "n", "selected"))
+    shown = np.ones(count, bool)
+    return measure_groups(
+        cells, np.eye(count), metric, PEOPLE, "overall", shown, Varied(alike, alike)
+    )
+
+
+def test_a_group_of_whom_none_is_selected_is_told_to_get_less_than_its_need() -> None:
+    rng = np.random.default_rng(6)
+    group = np.repeat([0, 1, 2], [300, 1200, 1500])
+    yes = (rng.random(3000) < 0.3).astype(float)
+    told = []
+    for rate in (0.6, 0.3, 0.1, 0.02, 0.0):
+        chosen = (rng.random(3000) < np.where(group == 0, 0.25 * rate, 0.25)).astype(float)
+        found = share(chosen, yes, group, NEED)
+        assert (found.low >= 0).all()
+        assert (found.low <= found.value).all()
+        assert (found.value <= found.high).all()
+        told.append(judge(found, 0.2))
+    assert told[2:] == [Status.FAIL] * 3
+    assert found.value[0] == found.low[0] == 0
+    assert 0 < found.high[0] < 0.2
+    plain = replace(NEED, counted="")
+    chosen = (rng.random(3000) < 0.25).astype(float)
+    new, robust = share(chosen, yes, group, NEED), share(chosen, yes, group, plain)
+    assert new.gap_low[1:] == pytest.approx(robust.gap_low[1:], abs=0.03)
+    assert new.gap_high[1:] == pytest.approx(robust.gap_high[1:], abs=0.03)
+
+
+@pytest.mark.slow
+def test_intervals_of_shares_over_need_hold() -> None:
+    rng = np.random.default_rng(7)
+    group = rng.choice(3, 2000, p=[0.12, 0.4, 0.48])
+    part = np.array([0.12, 0.4, 0.48])
+    rate = np.array([0.03, 0.2, 0.3])
+    true = rate / (part @ rate) - 1
+    held = 0
+    for _ in range(300):
+        yes = (rng.random(2000) < 0.3).astype(float)
+        chosen = (rng.random(2000) < rate[group]).astype(float)
+        found = share(chosen, yes, group, NEED)
+        held += bool(((found.gap_low <= true) & (true <= found.gap_high)).all())
+    assert held / 300 >= 0.91, held / 300
 
 
 @pytest.mark.slow
