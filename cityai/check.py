@@ -23,6 +23,7 @@ def know_city(project: Project, stages: Stages) -> Known:
     TimeError
         When a feature or a fold sees the future, or history is too short.
     """
+    from cityai.data.area_quality import list_unknown, write_unknown
     from cityai.data.quality import QualityReport
     from cityai.data.sources import digest_sources
     from cityai.kinds import KINDS
@@ -39,6 +40,8 @@ def know_city(project: Project, stages: Stages) -> Known:
         write_part(spec, *READ),
         digest_sources(project),
     )
+    if unknown := list_unknown(snapshot.quality_facts):
+        stages.progress.warn(write_unknown(unknown))
     quality, _ = stages.keep(
         "quality",
         QualityReport,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cityai.columns import EVERYWHERE, FOLD
+from cityai.columns import AREA, EVERYWHERE, FOLD
 from cityai.findings import SEVERITY, Finding, sort_findings
 from cityai.progress import SILENT, Progress
 from cityai.publish import LIBRARIES, find_version, read_clock, read_git
@@ -98,8 +98,10 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
     from cityai.assessment.published import find_hidden
     from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
     from cityai.assessment.shares import count_shares
+    from cityai.data.area_quality import write_unknown
     from cityai.data.given import read_given
     from cityai.data.given_groups import divide_given
+    from cityai.data.phrases import list_names
     from cityai.data.side_tables import read_areas
 
     spec = order.spec
@@ -109,6 +111,10 @@ def judge_given(order: AuditOrder, path: Path, progress: Progress = SILENT) -> J
     with progress.stage("groups and sums"):
         progress.advance(1, 4)
         groups = divide_given(given, areas, spec)
+        if areas is not None and (
+            unknown := sorted({*given.table[AREA].dropna()} - {*areas.index})
+        ):
+            progress.warn(write_unknown(list_names(unknown)))
         scored = score_given(given, groups, spec)
         fitted = fit_limits(spec, scored.metrics)
     with progress.stage("figures by group"):

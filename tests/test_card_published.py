@@ -26,6 +26,7 @@ from cityai.cli.main import run_command
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Status
 from cityai.store.records import load_record, save_record
+from cityai.store.stages import open_store
 from cityai.verify import (
     Recount,
     hold_results,
@@ -109,8 +110,9 @@ def forge(record: CardRecord, path: tuple[Any, ...], value: float) -> CardRecord
     return seal_record(CardRecord.model_validate(facts))
 
 
-def test_an_honest_card_verifies(told: Told) -> None:
-    found = {f.code: f for f in verify_published(told.folder)}
+def test_an_honest_card_verifies_beside_a_run(told: Told) -> None:
+    with open_store(told.place / ".cityai").lock_project("requests"):
+        found = {f.code: f for f in verify_published(told.folder)}
     assert list(found) == [
         "card.digest", "card.earlier", "card.predictions", "card.figures", "card.record",
         "card.pages",

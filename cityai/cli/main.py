@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
 def write_log(error: BaseException) -> Path:
     """Write the traceback of an error to a private file and return its path."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
-    text = "".join(traceback.format_exception(error))
+    text = "\n".join(_describe_error(error))
     for folder in (find_logs(Path.cwd()), Path(tempfile.gettempdir()) / f"cityai-{os.getuid()}"):
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,6 +82,13 @@ def write_log(error: BaseException) -> Path:
             path.write_text(text, encoding="utf-8")
             return path
     return Path(os.devnull)
+
+
+def _describe_error(error: BaseException | None) -> Iterator[str]:
+    """Yield where an error came from, and its causes: no message, since it may hold data."""
+    while error is not None:
+        yield "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
+        error = error.__cause__ or error.__context__
 
 
 def _say_usage(error: typer.TyperException) -> None:

@@ -92,7 +92,7 @@ def compare_areas(measures: pd.DataFrame, spec: JudgedSpec) -> Iterator[Finding]
 
 
 def count_unknown(facts: pd.DataFrame) -> Finding:
-    """Count the rows that name an area which is in no area table."""
+    """Count rows that name an area which is in no area table; what they name may be any text."""
     facts = facts[facts["fact"] == UNKNOWN_AREA]
     whole = facts[facts["slice_kind"] == "overall"].iloc[0]
     codes, rows, kept = int(whole["figure"]), int(whole["total"]), int(whole["good"])
@@ -100,20 +100,28 @@ def count_unknown(facts: pd.DataFrame) -> Finding:
     if not rows:
         reason = say("Every area that a row names is in the area table.")
         return Finding("quality.unknown_area", Status.PASS, title, reason, 0.0, 0.0, "rows")
-    single = facts[facts["slice_kind"] == "code"]
-    named = [f"{code} ({n:,})" for code, n in zip(single["slice"], single["total"], strict=True)]
-    areas = list_names(named, codes)
     naming = say_n(f"{rows:,} row names", f"{rows:,} rows name", rows)
     reason = say_n(
-        f"{naming} {codes:,} area that is not in the area table ({kept:,} of them accepted): "
-        f"{areas}.",
-        f"{naming} {codes:,} areas that are not in the area table ({kept:,} of them accepted): "
-        f"{areas}.",
+        f"{naming} {codes:,} area that is not in the area table ({kept:,} of them accepted).",
+        f"{naming} {codes:,} areas that are not in the area table ({kept:,} of them accepted).",
         codes,
     )
     # Rows that are refused anyway are counted as refused, and spoil nothing that was used.
     status = Status.FAIL if kept else Status.NOT_APPLICABLE
     return Finding("quality.unknown_area", status, title, reason, float(kept), 0.0, "rows")
+
+
+def list_unknown(facts: pd.DataFrame) -> str:
+    """Name what `count_unknown` counts."""
+    facts = facts[facts["fact"] == UNKNOWN_AREA]
+    single = facts[facts["slice_kind"] == "code"]
+    named = [f"{code} ({n:,})" for code, n in zip(single["slice"], single["total"], strict=True)]
+    return list_names(named, int(facts["figure"].max())) if named else ""
+
+
+def write_unknown(named: str) -> str:
+    """Tell those who work with the data, in their terminal alone, what is in no area table."""
+    return f"in no area table, and named here alone: {named}"
 
 
 def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Finding]:

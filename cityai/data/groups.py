@@ -242,6 +242,8 @@ def _divide_by_attribute(
     names = {} if attribute == "entity" or areas is None else _name_areas(areas)
     residents: dict[str, float] = {}
     if attribute in ("area", area_column):
+        if areas is not None:  # what is in no area table may be any text
+            labels = labels.where(labels.isin(areas.index), None)
         labels = labels.map(lambda key: names.get(key, key))
         residents = {} if areas is None else _count_named(areas, names)
     return _mark_groups(labels), residents

@@ -266,6 +266,9 @@ def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
     longest, last, size = grouped["gap"].max(), grouped[PERIOD].max(), grouped[PERIOD].size()
     silence = snapshot.periods.count - 1 - last
     is_silent = (silence >= SILENCE) & (silence > 2 * longest) & (size >= LEAST_PERIODS)
+    entity = spec.question.entity
+    if entity.area in entity.columns:  # what no area table lists is counted, not named
+        is_silent &= _list_slices(snapshot, silence.index).notna()
     names = sorted(silence.index[is_silent])
     what = spec.question.entity.label_plural
     title = say("Silent sources")

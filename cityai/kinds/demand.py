@@ -183,7 +183,7 @@ def name_entities(snapshot: Snapshot) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``entity_id``, ``name``, and ``area_id`` where entities lie in areas.
+        ``entity_id``, ``name``, and ``area_id`` where entities lie in areas of the area table.
     """
     entities = snapshot.attributes.drop_duplicates(ENTITY, keep="last")
     named = entities[[ENTITY]].assign(name=entities[ENTITY])
@@ -192,7 +192,8 @@ def name_entities(snapshot: Snapshot) -> pd.DataFrame:
     known = entities[AREA].map(snapshot.areas["area_name"].to_dict())
     one_each = entities[AREA].nunique() == len(entities)
     name = known.where(known.notna() & one_each, entities[ENTITY])
-    return named.assign(name=name, **{AREA: entities[AREA]}).reset_index(drop=True)
+    area = entities[AREA].where(known.notna() | entities[AREA].isin(snapshot.areas.index), None)
+    return named.assign(name=name, **{AREA: area}).reset_index(drop=True)
 
 
 def draft(facts: RunFacts, spec: ProjectSpec, judged: Judged) -> CardRecord:

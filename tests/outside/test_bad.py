@@ -126,7 +126,7 @@ def test_unknown_areas_are_counted(judge, amounts_text):
     [found] = find(judged, "audit.unknown_area")
     assert found.status == "fail"
     assert "4 of 48 rows" in found.reason
-    assert "'X9'" in found.reason
+    assert "X9" not in found.reason
     assert "not recorded" in set(judged.audit.table["group"])
 
 

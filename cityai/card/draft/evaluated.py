@@ -333,6 +333,8 @@ def _list_places(
     areas = _find_areas(facts)
     places = []
     for place, rows in own.groupby("slice", sort=True):
+        if not _is_declared(str(place), kind, facts, spec):
+            continue
         slices = {"model": FORECAST, kind: str(place)}
         figures = [_make_number(row, slices, amounts, spec) for row in rows.to_dict("records")]
         if (kind, str(place)) in hidden or (EVERYWHERE, EVERYWHERE) in hidden:
@@ -342,6 +344,16 @@ def _list_places(
         area = str(place) if kind == "area" else areas.get(str(place), "")
         places.append(PlaceResult(id=str(place), name=name, area=area, figures=tuple(figures)))
     return tuple(places)
+
+
+def _is_declared(place: str, kind: str, facts: RunFacts, spec: ProjectSpec) -> bool:
+    """Tell whether the area table lists a place: what it does not list may be any text."""
+    known, entity = facts.entities, spec.question.entity
+    named = kind == "area" or entity.area in entity.columns
+    if spec.areas is None or known is None or AREA not in known or not named:
+        return True
+    listed = known.dropna(subset=[AREA])
+    return place in set(listed[AREA if kind == "area" else ENTITY].astype(str))
 
 
 def hide_number(number: Number) -> Number:
