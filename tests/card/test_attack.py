@@ -76,6 +76,7 @@ def count_spec() -> ProjectSpec:
     facts["data"] |= {"layout": "events", "known": {"lag_days": 10}}
     facts["policy"] = facts.get("policy", {}) | {"small_cell": K}
     facts["mitigation"] = {"dimension": "kind", "choice": "none"}
+    facts["audit"]["intersections"] = True
     facts["audit"]["dimensions"] = {
         "kind": {"label": "Kind", "attribute": "kind"},
         "side": {"label": "Side", "attribute": "side"},
@@ -239,6 +240,7 @@ def read_card(city: SimpleNamespace) -> Outsider:
         line = outsider.weigh(result["dimension"], result["group"])
         value = result["value"]
         if value is None:
+            read_hidden(outsider, line, result)
             continue
         outsider.add_rate(line, result["metric"], value, half_of(value))
         if None not in (result["gap"], result["reference_value"]) and result["gap"]:
@@ -264,6 +266,14 @@ def read_card(city: SimpleNamespace) -> Outsider:
             if group[name] is not None:
                 outsider.add_rate(line, group["metric"], group[name], half_of(group[name]))
     return outsider
+
+
+def read_hidden(outsider: Outsider, line: np.ndarray, result: dict) -> None:
+    """Of what is not shown it is said whether it is small, or hidden for another's sake."""
+    if result["sentence"].startswith("Not shown: fewer"):
+        outsider.add(line, (1, 0, 0), -math.inf, K * line.max())
+    elif "for the sake of" in result["sentence"] and set(line.tolist()) <= {0.0, 1.0}:
+        outsider.add(line, (1, 0, 0), K, math.inf)
 
 
 def read_quality(card: dict, table: pd.DataFrame, outsider: Outsider, step: int) -> None:
