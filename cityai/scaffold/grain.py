@@ -107,11 +107,13 @@ def find_grain(
             "their cells, one row each",
         )  # fmt: skip
     rows = _Rows(seen, time, zone)
+    parts = [c.name for c in seen.columns.values() if is_part_of_time(c.name) and c.distinct > 1]
     for value in amounts:
-        found = _find_set(rows, [c for c in ranked if c != value], places)
+        others = [c for c in ranked if c != value and c not in places][:_MOST_TRIED]
+        found = _find_set(rows, [*others, *parts], places)
         if found is None or (not is_amount(value) and not amount and not found.is_kept):
             continue
-        area = places or found.columns[:1]
+        area = places or tuple(c for c in found.columns if c not in parts)[:1]
         shown = " and ".join(found.columns) or "moment"
         why = f"no {shown} has two rows of one moment" if found.columns else "one row a moment"
         if found.repeats:
@@ -235,11 +237,10 @@ class _Rows:
         return bool(spans["count"].sum() >= _FILLED * expected.sum())
 
 
-def _find_set(rows: _Rows, ranked: Sequence[str], places: tuple[str, ...]) -> _Set | None:
+def _find_set(rows: _Rows, more: Sequence[str], places: tuple[str, ...]) -> _Set | None:
     """Find the fewest columns that name a row; the place first among them."""
     if not rows.is_even or not len(rows.unique):
         return None
-    more = [name for name in ranked if name not in places][:_MOST_TRIED]
     tried = [
         (*places, *chosen)
         for count in range(max(_MOST_COLUMNS - len(places), 0) + 1)

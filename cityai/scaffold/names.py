@@ -21,7 +21,7 @@ _AMOUNTS: Final = _read(
     llamadas chamadas value amount amounts number numbers num anzahl menge cantidad quantidade
     qtd nombre casos cases requests solicitudes visits visitas incidents incidentes evictions
     filings occupancy census volume trips passengers beds patients weight peso importe valor
-    montant betrag cost costs usd eur permits complaints reports"""
+    montant betrag cost costs usd eur permits complaints reports cnt qty"""
 )
 _INSIDE: Final = ("tons", "tonnes", "people", "amount", "total", "visits", "calls")
 _CODES: Final = _read(
@@ -33,7 +33,7 @@ _CODES: Final = _read(
 _LAST: Final = _read("id ids key code codes no nr num number numero número numéro")
 _TIMES: Final = _read(
     """year month day hour week weekday quarter ano año mes mês dia día annee année mois jour jahr
-    monat tag woche stunde hora minute dow"""
+    monat tag woche stunde hora minute dow hr hrs"""
 )
 _MOMENTS: Final = (
     "date", "time", "created", "opened", "closed", "updated", "moment", "timestamp", "fecha",

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cityai.scaffold.columns import AMOUNT, MONTH, Seen
 from cityai.scaffold.look_cases import list_answers
+from cityai.scaffold.names import is_part_of_time
 from cityai.scaffold.understood import Understood
 from cityai.scaffold.windows import SEASON
 
@@ -155,8 +156,9 @@ def _list_amounts(seen: Seen, found: Understood) -> list[str]:
             f"what {shown} means in {column.name}: such rows are rejected; list it under "
             "`source.missing` where it stands for no value"
         )
-    if len(grain.key) > 2 and not grain.spread:
-        extra = [name for name in grain.key[1:] if name not in grain.places]
+    kept = [*grain.places, *filter(is_part_of_time, grain.key)]
+    extra = [name for name in grain.key[1:] if name not in kept]
+    if extra and not grain.spread:
         told.append(
             f"whether each {' and '.join(extra)} is to be predicted too: --place "
             f"{','.join([*grain.places, *extra])}; it is no attribute of a {grain.entity}, which "

@@ -348,6 +348,19 @@ MADE: dict[str, Made] = {
         + write_events("", lambda i, t: f"A{i},{t},{PLACES[i % 3]}").lstrip(),
         **EVENTS, told="hardly a row before it",
     ),
+    "date and hour apart": Made(
+        "Date,Hour,Rented Bike Count,Temperature\n"
+        + "".join(
+            f"{d:%d/%m/%Y},{h},{30 + (i * 5 + h * 3) % 41},{(i + h) % 30}.5\n"
+            for i, d in enumerate(DAYS)
+            for h in range(24)
+        ),
+        total=float(sum(30 + (i * 5 + h * 3) % 41 for i in range(800) for h in range(24))),
+        time="Date",
+        amount="Rented Bike Count",
+        period="day",
+        told="Date, Hour: together they name a row",
+    ),
     "two totals": Made(
         "mes,bairro,sexo,visitas\n" + "".join(
             f"{m:%Y-%m-%d},{p},{s},{v}\n"
