@@ -127,6 +127,10 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "pipe": (make("pipe.csv", os.mkfifo), r"pipe.csv: this is no file, but a pipe"),
     "device": (point("/dev/zero"), r"/dev/zero: this is no file"),
     "pipe as words": (lambda folder: os.mkfifo(folder / WORDS), r"card.yaml: this is no file"),
+    "pipe as features": (
+        lambda folder: os.mkfifo(folder / "features.py"),
+        r"features.py: cannot be read: it is no file",
+    ),
     "endless view": (
         make("x.duckdb", write_view(f"SELECT range AS id, {DATES} FROM range(100000000000)"), "v"),
         r"x.duckdb: the table 'v' has more than 20,000,000 rows(?s:.)*data.max_rows",
@@ -242,6 +246,33 @@ def test_columns_of_any_name_are_read(folder: Path, name: str) -> None:
             assert found["n"].tolist() == [1, 2]
             assert found[opened.names[name]].tolist() == [5, 6]
             assert found[opened.names["other"]].tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.duckdb", "x.sqlite"])
+def test_a_path_is_the_caller_s(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cityai.data.source import open_source
+    from cityai.spec.project import SourceSpec
+
+    table = pd.DataFrame({"a": [5, 6]})
+    table.to_csv(folder / "x.csv", index=False)
+    table.to_parquet(folder / "x.parquet")
+    with duckdb.connect(str(folder / "x.duckdb")) as store:
+        store.register("given", table)
+        store.execute("CREATE TABLE t AS SELECT * FROM given")
+    with sqlite3.connect(folder / "x.sqlite") as lite:
+        lite.execute("CREATE TABLE t AS SELECT 5 AS a UNION ALL SELECT 6")
+    monkeypatch.chdir(folder)
+    with open_source(SourceSpec(path=name, table="t"), Path(name), None, max_rows=9) as opened:
+        assert opened.count_rows() == 2
+
+
+@pytest.mark.parametrize("name", ["con", "artifacts", "predictions", "lpt1"])
+def test_no_project_is_made_of_such_a_name(
+    folder: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    said = call(capfd, "new", name, "--template", "blank_demand")
+    assert "Windows uses itself" in said
+    assert [path.name for path in folder.parent.iterdir()] == ["requests"]
 
 
 @pytest.mark.parametrize(

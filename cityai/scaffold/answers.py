@@ -73,20 +73,21 @@ class CityAnswers:
         return content
 
 
-def check_slug(value: str, what: str) -> str:
+def check_slug(value: str, what: str, rule: Any = Slug) -> str:
     """Return a name that is safe as a folder, or refuse it.
 
     Raises
     ------
     SpecError
-        When it is not lower-case letters, digits and underscores.
+        When it is not lower-case letters, digits and underscores, or breaks a stricter rule.
     """
     try:
-        return TypeAdapter(Slug).validate_python(value)
+        return str(TypeAdapter(rule).validate_python(value))
     except ValidationError:
         raise SpecError(
             f"{_show(value)} cannot be the name of {what}",
-            expected="at most 63 lower-case letters, digits and underscores, a letter first",
+            expected="at most 63 lower-case letters, digits and underscores, a letter first; no "
+            "name that the workspace or Windows uses itself",
             next_step="choose a name such as street_requests",
         ) from None
 

@@ -21,6 +21,7 @@ from cityai.scaffold.files import (
     read_files,
 )
 from cityai.scaffold.workspace import Created
+from cityai.spec.record import ProjectName
 from cityai.spec.yaml import read_yaml
 
 PRISTINE: Final = ".template"
@@ -90,7 +91,7 @@ def create_project(
         When the disk refuses.
     """
     chosen = find_template(template)
-    check_slug(name, "a project")
+    check_slug(name, "a project", ProjectName)
     _require_workspace(workspace)
     origin = Origin(
         chosen.name, name, check_line(title, "title") if title else "", digest_template(chosen)

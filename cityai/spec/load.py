@@ -369,6 +369,8 @@ def _digest(spec: AskedSpec, folder: Path) -> str:
 def _read_own(folder: Path) -> bytes:
     path = folder / "features.py"
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is no file")
         content = path.read_bytes() if path.exists() else b""
         content.decode()
     except (OSError, UnicodeDecodeError) as error:

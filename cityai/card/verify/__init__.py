@@ -90,6 +90,8 @@ def read_bytes(path: Path) -> bytes:
         When it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is no file")
         return path.read_bytes()
     except OSError as error:
         raise DataError(

@@ -48,7 +48,7 @@ def open_sqlite(
     """Copy a table or view of an SQLite database into the private room, as text."""
 
     def ask(query: str) -> list[list[Any]]:
-        return room.ask("sqlite", str(path), query)
+        return room.ask("sqlite", str(path.absolute()), query)
 
     _, *known = ask("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     _check_table(source, [str(row[0]) for row in known], path)
@@ -59,7 +59,7 @@ def open_sqlite(
     rows = ask(f"SELECT count(*) FROM (SELECT 1 FROM {named} LIMIT {max_rows + 1})")[1][0]  # noqa: S608
     _check_rows(rows, source, path, max_rows)
     chosen = ", ".join(map(quote_name, place))
-    room.ask("copy", str(path), f"SELECT {chosen} FROM {named}", MAX_CELL)  # noqa: S608
+    room.ask("copy", str(path.absolute()), f"SELECT {chosen} FROM {named}", MAX_CELL)  # noqa: S608
     engine = room.enter()
     return SourceTable(
         engine.table("raw"), place, list_none(), digest_file(path), str(path), True, engine

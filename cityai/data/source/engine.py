@@ -106,9 +106,9 @@ class Room:
     def begin(self, path: Path, readable: Path | None, *, attach: bool = False) -> None:
         """Let the reading process open the room and one file, or none; `attach` as a database."""
         self._path = path
-        given = None if readable is None else str(readable)
+        given = None if readable is None else str(readable.absolute())
         self._reading = True
-        self.ask("open", str(self._place), str(self.folder / "spill"), given, attach)
+        self.ask("open", str(self._place), str(self._place.with_name("spill")), given, attach)
 
     def ask(self, *work: object) -> list[list[Any]]:
         """Let the reading process work, and return the rows that it gives.
@@ -145,7 +145,7 @@ class Room:
 
     @property
     def _place(self) -> Path:
-        return self.folder / "work.duckdb"
+        return self.folder.absolute() / "work.duckdb"
 
     def open_engine(self, readable: Path | None) -> Any:
         """Open a locked engine in this process that may read one file, or none."""

@@ -55,7 +55,7 @@ def open_csv(
     )
     room.run(
         f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n "  # noqa: S608
-        f"FROM read_csv({quote_text(plain.path)}, {options})"
+        f"FROM read_csv({quote_text(plain.path.absolute())}, {options})"
     )
     cut_rows = _list_cut_rows(room, path)
     read = int(room.run("SELECT count(*) FROM raw")[0][0]) + len(cut_rows)
@@ -114,7 +114,7 @@ def _renumber(opened: SourceTable) -> SourceTable:
 
 def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
     """Open a Parquet file; its row count is looked at first."""
-    quoted = quote_text(path)
+    quoted = quote_text(path.absolute())
     rows = room.run(f"SELECT num_rows FROM parquet_file_metadata({quoted})")[0][0]  # noqa: S608
     check_size(int(rows), max_rows, path)
     if not rows:
