@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cityai.result import Checked, Result
 
 LABEL = 11
-CARD_FILE = "card.yaml"
-"""Where people answer, beside a project's specification."""
 LARGEST = 3
 """Groups of a dimension whose shares are told."""
 SHOWN = 6
@@ -57,7 +55,7 @@ def write_summary(result: Result, here: Path, width: int) -> str:
         ("For whom", _tell_groups(result.card)),
         *_tell_hidden(result.audit),
         ("Checks", _tell_checks(result.card)),
-        ("Missing", _tell_gaps(result.card, show_path(result.project.folder / CARD_FILE, here))),
+        ("Missing", _tell_gaps(result.card, show_path(result.project.folder / "card.yaml", here))),
         ("Card", [show_path(result.card_path, here)]),
         ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
         ("Time", [_tell_time(result.seconds)]),
