@@ -76,17 +76,18 @@ def foresee_blocks(
     Returns
     -------
     tuple of float
-        If the true gap lies a quarter of the interval's half farther from the limit, and nearer to
-        it; of periods, the first takes them for unrelated, so that more of them also tell so.
+        If the true gap lies a third of the interval's half farther from the limit, and an eighth
+        nearer to it; of periods, the first takes them for unrelated, so that more also tell so. Of
+        simulated gaps, two in three were decided within, most of the others sooner.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return math.nan, math.nan
-    away = (high - low) / 8 * (1 if abs(gap) > limit else -1)
+    away = (high - low) * (1 if abs(gap) > limit else -1)
     size, found = abs(gap), []
-    for moved, wider in ((size + away, periods), (size - away, False)):
+    for moved, wider in ((size + away / 6, periods), (size - away / 16, False)):
         # Beyond the limit, or back at none, nothing would be decided the same way.
         moved = max(moved, 0.0)
-        if (moved > limit) is not (size > limit):
+        if (moved > limit) != (size > limit):
             found.append(math.inf)
             continue
         side = math.copysign(moved, gap)
