@@ -244,7 +244,7 @@ def judge_values(converted: Table, contract: Contract, where: str) -> None:
         missed = refused[~refused.isin(_find_refused(schema, name, column, refused))]
         for value in [*wrong, *missed]:
             raise DataError(
-                f"two readings of the contract of '{name}' disagree about {value!r}",
+                f"two readings of the contract of '{name}' disagree about '{value}'",
                 where=where,
                 next_step="write the `pattern` without look-arounds, back references or flags",
             )

@@ -1,4 +1,4 @@
-"""What describes an entity must have one value at a time, or a choice is made in silence."""
+"""What must have one value at a time, and what must not have one value for ever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Final
 
 import pandas as pd
 
+from cityai.columns import ENTITY, PERIOD, VALUE
 from cityai.data.facts import ONE_VALUE
+from cityai.data.silences import LEAST_PERIODS
 from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
@@ -15,6 +17,9 @@ from cityai.messages import say
 from cityai.spec.project import DimensionSpec, ProjectSpec
 
 CODE: Final = "quality.one_value"
+CONSTANT: Final = "quality.constant"
+ALIKE: Final = 0.95
+"""Share of periods with a place's usual amount from which it does not vary."""
 MOST: Final = 0.01
 """A larger share of days with several values is no typing error: an entity is several things."""
 
@@ -45,6 +50,34 @@ def find_several(facts: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
     if len(counted) and several.empty:
         reason = say(f"No {label} has two values of an attribute, or two areas, on one day.")
         yield Finding(CODE, Status.PASS, title, reason, 0.0, 0.0, "share")
+
+
+def find_constant(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
+    """Say whether the amount of a place is nearly always the same, and not nothing.
+
+    Rows that are counted where an amount beside them should be added up are as many in each period.
+    """
+    by = [snapshot.cells[ENTITY], snapshot.cells[PERIOD]]
+    wide = snapshot.cells.groupby(by)[VALUE].sum(min_count=1).unstack()
+    wide = wide.reindex(columns=range(snapshot.periods.count))
+    if spec.question.missing_periods == "zero":
+        # Before its first row nothing is known of a place.
+        wide = wide.fillna(0.0).where(wide.notna().cummax(axis=1))
+    wide = wide[wide.notna().sum(axis=1) >= LEAST_PERIODS]
+    usual = wide.mode(axis=1).iloc[:, 0] if len(wide) else wide.sum(axis=1)
+    same, filled = wide.eq(usual, axis=0) & (usual != 0).to_numpy()[:, None], wide.notna()
+    share = float(same.sum().sum() / max(filled.sum().sum(), 1))
+    title = say("An amount that varies")
+    label, unit = spec.question.entity.label, spec.question.unit
+    if share < ALIKE:
+        reason = say(f"The {unit} of a {label} are not always the same.")
+        return Finding(CONSTANT, Status.PASS, title, reason, share, ALIKE, "share")
+    reason = say(
+        f"The {unit} of a {label} are the same in nearly every period ({share:.0%}): there is "
+        "nothing to forecast. Perhaps rows are counted where a column should be added up "
+        "(`question.measure: sum`)."
+    )
+    return Finding(CONSTANT, Status.FAIL, title, reason, share, ALIKE, "share")
 
 
 def refuse_several(snapshot: Snapshot, spec: ProjectSpec) -> Snapshot:

@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
 from cityai.data.area_quality import judge_areas
 from cityai.data.facts import ONE_VALUE, UNKNOWN_AREA
-from cityai.data.one_value import find_several
+from cityai.data.one_value import find_constant, find_several
 from cityai.data.outages import find_touched
 from cityai.data.periods import Periods
 from cityai.data.phrases import list_names, write_share
@@ -94,8 +94,8 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
     -------
     QualityReport
         Findings have the codes ``quality.<dimension>``, ``quality.area_gap``,
-        ``quality.unknown_area``, ``quality.one_value``, ``quality.silent_area``,
-        ``quality.silent_entity`` and ``quality.empty_period``.
+        ``quality.unknown_area``, ``quality.one_value``, ``quality.constant``,
+        ``quality.silent_area``, ``quality.silent_entity`` and ``quality.empty_period``.
     """
     limits = spec.policy.quality
     facts = pd.concat([snapshot.quality_facts, _measure_presence(snapshot, spec)])
@@ -105,6 +105,7 @@ def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
         *judge_dimensions(measures, limits, spec),
         *judge_areas(measures, snapshot, spec),
         *find_several(facts, spec),
+        find_constant(snapshot, spec),
         _find_silent(snapshot, spec),
         _find_empty(by_period, snapshot.periods, spec),
     ]

@@ -218,11 +218,12 @@ def check_case_folds(folds: CaseFolds, cases: Cases) -> Finding:
         f"from {tests[0].train_rows:,} outcomes known before it, the last from "
         f"{tests[-1].train_rows:,}."
     )
+    listed = ", ".join(map(str, broken))
     return Finding(
         code="time.folds",
         status=Status.FAIL if broken else Status.PASS,
         title=say("Order of time in the folds"),
-        reason=say(f"Folds {broken} learn from outcomes that were not known yet.")
+        reason=say(f"Folds {listed} learn from outcomes that were not known yet.")
         if broken
         else said,
         observed=float(len(broken)),

@@ -172,11 +172,12 @@ def check_folds(folds: Folds, panel: Panel) -> Finding:
         f"earlier origins for weights and intervals; labels end {panel.delay} periods before "
         "the question is asked."
     )
+    listed = ", ".join(map(str, broken))
     return Finding(
         code="time.folds",
         status=Status.FAIL if broken else Status.PASS,
         title=say("Order of time in the folds"),
-        reason=say(f"Folds {broken} learn from labels that were not mature.") if broken else said,
+        reason=say(f"Folds {listed} learn from labels that were not mature.") if broken else said,
         observed=float(len(broken)),
         limit=0.0,
         unit="folds",

@@ -310,7 +310,8 @@ def _describe(
         else:
             said = problem["msg"].removeprefix("Value error, ")
             given = problem.get("input")
-            shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+            written = str(given).lower() if isinstance(given, bool) else repr(given)
+            shown = f" (given: {written})" if isinstance(given, str | int | float) else ""
             cut = problem["type"] == "string_type" and isinstance(given, dict)
             hint = f"\n  next: {QUOTE}" if cut else ""
             messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}{hint}")

@@ -94,6 +94,22 @@ def test_two_areas_on_one_day_are_refused_too(make_project, tmp_path):
         KINDS["demand"].divide(snapshot, spec)
 
 
+def test_an_amount_that_never_varies_fails(make_project):
+    table = shelters(0)
+    snapshot, spec = read(make_project, table)
+    [found] = [f for f in report_quality(snapshot, spec).findings if f.code == "quality.constant"]
+    assert (found.status, found.observed) == (Status.FAIL, 1.0)
+    table["amount"] += table.index % 3
+    snapshot, spec = read(make_project, table)
+    [found] = [f for f in report_quality(snapshot, spec).findings if f.code == "quality.constant"]
+    assert found.status is Status.PASS
+    # Rare events leave most periods at nothing, and are worth a forecast.
+    rare = table[(table.index % 14 == 0) | (table["day"] == DAYS[0])].assign(amount=1)
+    snapshot, spec = read(make_project, rare)
+    [found] = [f for f in report_quality(snapshot, spec).findings if f.code == "quality.constant"]
+    assert found.status is Status.PASS
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(nights=st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab"), st.sampled_from("xyz"))))
 def test_counted_as_by_hand(make_project, nights):

@@ -67,11 +67,14 @@ def value(report, measure, slice_="overall"):
 
 
 def test_good_data_pass_every_check(make_project, tmp_path):
-    found = report(make_project, tmp_path, draw())
+    table = draw()
+    table["amount"] = [str(1 + i % 3) for i in range(len(table))]
+    found = report(make_project, tmp_path, table)
     assert {f.status for f in found.findings} == {Status.PASS}
     assert {f.code for f in found.findings} == {
         *(f"quality.{d}" for d in ("completeness", "accuracy", "consistency", "timeliness")),
         *("quality.area_gap", "quality.unknown_area", "quality.one_value", "quality.silent_area"),
+        "quality.constant",
         "quality.silent_entity",
         "quality.empty_period",
     }
