@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,9 @@ from cityai.card.verify import read_bytes, read_record
 from cityai.errors import StoreError
 from cityai.spec.load import find_state, find_workspace, load_project
 from cityai.spec.load_audit import load_audit
-from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files, read_earlier
+from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
 from cityai.store.digests import digest_text
-from cityai.store.records import save_record
+from cityai.store.records import has_record, load_record, save_record
 from cityai.store.stages import Store
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Drafted:
         The file with the outlines of areas, and its key; empty without a map.
     outlines_written : dict of str to str
         How the data write an area's id that the outlines write otherwise.
+    earlier : str
+        JSON of the record that it is compared with; empty for the first card. It is not published:
+        counts of what came between the two would follow from both.
     """
 
     spec: str
@@ -62,6 +66,7 @@ class Drafted:
     outlines: str = ""
     outlines_key: str = ""
     outlines_written: dict[str, str] = field(default_factory=dict)
+    earlier: str = ""
 
     def read_outlines(self, workspace: Path) -> Outlines | None:
         """Read the outlines of areas, where the card has a map."""
@@ -158,7 +163,7 @@ def make_card(record: CardRecord, place: CardPlace, drafted: Drafted) -> Publish
         From what it was drafted.
     """
     with hold_cards(place.folder.parent, place.state):
-        earlier = read_earlier(place.folder, record.provenance.run_digest)
+        earlier = _read_earlier(place, record.provenance.run_digest)
     card = add_changes(record, earlier)
     pages = make_pages(card, drafted.read_outlines(place.workspace))
     return Published(card, pages, earlier)
@@ -177,13 +182,33 @@ def publish_made(made: Published, place: CardPlace, drafted: Drafted) -> None:
     """
     from cityai.portfolio import make_portfolio
 
-    save_record(drafted, find_drafted(place, made.record))
+    save_record(replace(drafted, earlier=made.earlier), find_drafted(place, made.record))
     cards, name = place.folder.parent, place.folder.name
     with hold_cards(cards, place.state):
-        old = dict.fromkeys((p.name for p in place.folder.glob("card*.html")), "")
-        files = {**old, **made.pages.files, **({EARLIER: made.earlier} if made.earlier else {})}
+        old = dict.fromkeys((EARLIER, *(p.name for p in place.folder.glob("card*.html"))), "")
+        files = {**old, **made.pages.files}
         beside = make_portfolio(cards, {name: made.record})
         publish_files(cards, {**{f"{name}/{f}": text for f, text in files.items()}, **beside})
+
+
+def _read_earlier(place: CardPlace, run_digest: str) -> str:
+    """Read the record of the last published card that another run made; empty without one.
+
+    A run repeated with the same inputs finds its own card, and so the same earlier one: the same
+    inputs give the same card.
+    """
+    try:
+        text = place.json.read_text("utf-8")
+        if json.loads(text)["provenance"]["run_digest"] != run_digest:
+            return text
+        return _load_earlier(place, CardRecord.model_validate_json(text))
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _load_earlier(place: CardPlace, record: CardRecord) -> str:
+    folder = find_drafted(place, record)
+    return load_record(Drafted, folder).earlier if has_record(folder) else ""
 
 
 def find_drafted(place: CardPlace, record: CardRecord) -> Path:
@@ -221,8 +246,8 @@ def compare_published(before: Path, after: Path | None = None) -> ChangesPart:
     Parameters
     ----------
     before, after : Path
-        As for `find_place`; a file is taken as the record itself (``earlier.json``). Without
-        `after`, `before` is compared with the last card of another run.
+        As for `find_place`; a file is taken as the record itself. Without `after`, `before` is
+        compared with the last card of another run, as the private folder keeps it.
 
     Raises
     ------
@@ -232,15 +257,16 @@ def compare_published(before: Path, after: Path | None = None) -> ChangesPart:
     if after is not None:
         return compare_cards(_read_card(before), _read_card(after))
     place = find_place(before)
-    earlier = place.folder / EARLIER
-    if not earlier.is_file():
+    card = _read_card(place.json)
+    earlier = _load_earlier(place, card)
+    if not earlier:
         raise StoreError(
             "there is no card before this one",
             where=str(place.folder),
-            expected="a card that another run published earlier",
+            expected="a card that another run published earlier, kept in the private folder",
             next_step="name two cards",
         )
-    return compare_cards(_read_card(earlier), _read_card(place.json))
+    return compare_cards(read_record(earlier.encode(), where=str(place.state)), card)
 
 
 def _read_card(path: Path) -> CardRecord:

@@ -28,7 +28,7 @@ from cityai.modeling.predictions import Predictions
 from cityai.spec.audit_file import AuditFileSpec
 from cityai.spec.load_audit import AuditOrder
 from cityai.stages import digest_results
-from cityai.store.cards import EARLIER, JSON
+from cityai.store.cards import JSON
 from cityai.store.records import (
     check_manifest,
     digest_files,
@@ -83,11 +83,12 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
     """
     place = find_place(path)
     files = place.read_files()
-    content, beside = files[JSON], files.get(EARLIER, b"")
+    content = files[JSON]
     record = read_record(content, where=str(place.json))
-    sealed = (check_digest(record, content), check_earlier(record, beside))
+    sealed: tuple[Finding, ...] = (check_digest(record, content),)
     try:
         drafted = read_drafted(place, record)
+        sealed += (check_earlier(record, drafted.earlier.encode()),)
         recount: Callable[..., Recount] = recount_given if drafted.file else recount_run
         again = recount(drafted, place, record)
         pages = make_pages(record, drafted.read_outlines(place.workspace))
@@ -98,7 +99,7 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
         *sealed,
         Finding("card.predictions", Status.PASS, TITLE, again.told),
         check_claims(again.claims),
-        check_again(record, add_changes(again.record, beside.decode("utf-8", "replace"))),
+        check_again(record, add_changes(again.record, drafted.earlier)),
         check_pages(files, record, pages),
     )
 

@@ -60,6 +60,10 @@ class Told:
     def cards(self) -> Path:
         return self.place / "model_cards" / "requests"
 
+    @property
+    def earlier(self) -> str:
+        return read_drafted(find_place(self.folder), self.record).earlier
+
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
@@ -140,8 +144,7 @@ def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
         kinds[f"{re.sub(r'[0-9]+', '#', name_path(path))} {metric}"].append((path, value))
     assert len(kinds) > 150
     rng = np.random.default_rng(4)
-    beside = find_place(told.folder).read_files()["earlier.json"].decode()
-    again = add_changes(told.again.record, beside)
+    again = add_changes(told.again.record, told.earlier)
     for kind, numbers in kinds.items():
         path, value = numbers[int(rng.integers(len(numbers)))]
         changed = value + 1 if isinstance(value, int) else round(value * 1.1 + 0.001, 6)
@@ -158,9 +161,7 @@ def test_a_forged_verdict_is_named_and_so_is_a_sentence(told: Told) -> None:
     old = facts["fairness"]["results"][at]["status"]
     facts["fairness"]["results"][at]["status"] = "fail" if old == "pass" else "pass"
     forged = seal_record(CardRecord.model_validate(facts))
-    again = add_changes(
-        told.again.record, find_place(told.folder).read_files()["earlier.json"].decode()
-    )
+    again = add_changes(told.again.record, told.earlier)
     finding = check_again(forged, again)
     assert finding.subject == f"fairness.results[{at}].status"
 
@@ -185,7 +186,7 @@ def test_the_whole_command_names_a_forged_interval(
 
 
 def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
-    """In the record, the pages, the earlier record, and every file that the card stands on."""
+    """In the record, the pages, and every file that the card stands on."""
     place = find_place(told.folder)
     drafted = read_drafted(place, told.record)
     assert set(drafted.stages) == {p.name for p in (told.place / RUN).iterdir()} - {"card"}
@@ -193,9 +194,7 @@ def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
     kept.append(find_drafted(place, told.record))
     saved = [p for folder in kept for p in sorted(folder.iterdir())]
     assert sum(p.suffix == ".parquet" for p in saved) >= 5
-    public = sorted(
-        p for p in told.cards.iterdir() if p.name in {"earlier.json", *told.pages.files}
-    )
+    public = sorted(p for p in told.cards.iterdir() if p.name in told.pages.files)
     rng = np.random.default_rng(11)
     for folder in (public, saved):
         for file in (folder[int(i)] for i in rng.integers(0, len(folder), 100)):
@@ -233,7 +232,7 @@ def find_change(told: Told) -> bool:
         hold_results(read_drafted(place, record), place, record)
         findings = (
             check_digest(record, files["card.json"]),
-            check_earlier(record, files["earlier.json"]),
+            check_earlier(record, told.earlier.encode()),
             check_pages(files, record, told.pages),
         )
     except CityaiError:
@@ -249,7 +248,6 @@ def test_what_changed_is_on_the_card_and_in_the_command(
     said = [c.sentence for c in changes.items]
     assert any(s.startswith("Answered: the name under which") for s in said)
     assert changes == compare_published(told.folder)
-    assert changes == compare_published(told.cards / "earlier.json", told.cards)
     assert run_command(["card", "diff", str(told.folder)]) == 0
     out = " ".join(capsys.readouterr().out.split())
     html = (told.cards / "card.html").read_text("utf-8")
@@ -258,13 +256,21 @@ def test_what_changed_is_on_the_card_and_in_the_command(
         assert sentence[:25].replace("'", "&#39;") in html
 
 
+def test_the_card_before_is_not_published(told: Told) -> None:
+    """Counts of what came between the two would follow from both."""
+    assert not [p for p in told.cards.iterdir() if "earlier" in p.name]
+    assert told.record.changes is not None
+    digest = json.loads(told.earlier)["record"]["content_digest"]
+    assert digest == told.record.changes.content_digest
+
+
 def test_a_run_again_keeps_the_card_before_it(told: Told) -> None:
     before = {p.name: p.read_bytes() for p in told.cards.iterdir()}
     card = cityai.run_project(cityai.load_project(told.folder)).card
     assert card.changes is not None
     assert told.record.changes is not None
     assert card.changes.content_digest == told.record.changes.content_digest
-    assert (told.cards / "earlier.json").read_bytes() == before["earlier.json"]
+    assert {p.name for p in told.cards.iterdir()} == set(before)
     assert all(f.status is Status.PASS for f in verify_published(told.folder))
 
 

@@ -14,11 +14,10 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.alike import Varied, vary_metrics
-from cityai.assessment.coarsening import choose_steps, find_factors
 from cityai.assessment.gaps import OVERALL, Measures, measure_groups
 from cityai.assessment.metrics import Metric, check_limits
 from cityai.assessment.protection import list_places, protect_views
-from cityai.assessment.published import Published, hide_coarse_folds
+from cityai.assessment.published import hide_coarse_folds, publish_figures
 from cityai.assessment.scored import Scored, score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
@@ -58,10 +57,10 @@ class Audit:
         `high` (its own interval), `reference`, `reference_value`, `gap`, `gap_low`, `gap_high`
         (simultaneous over the dimension's groups), `limit`, `n` (rows, weighted), `amount` (sum of
         the outcomes, in the target's unit), `size` (what the figure is a share of), `blocks`,
-        `status`, `reason` (a sentence), `more_blocks`, `step`, `reference_step` (of rates that
-        count people: both are said in multiples of it, 0 is exactly; the sentence and the verdict
-        follow from what is said), `factor`, `reference_factor` (of a share over a share of need:
-        what makes it follow from them). Figures are NaN where suppressed, undefined, or without an
+        `status`, `reason` (a sentence), `more_blocks`, `people` (whether they are counted),
+        `value_least`, `value_most`, `reference_least`, `reference_most` (the range that is said
+        instead of the exact figure; NaN where that is said; the verdict follows from exact
+        figures). Figures are NaN where suppressed, undefined, or without an
         interval; the reason says which. The dimension "overall" holds every row.
     dimensions : pandas.DataFrame
         One row a dimension or pair: `dimension`, `label`, `kind`, `caveat`, `infers`, `block`
@@ -205,18 +204,18 @@ def audit_scored(
     safe = protect_views(view_everything(facts, least), single, pairs, facts, places, least)
     everyone, single, pairs = safe.everyone, list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]
-    steps = choose_steps(views, facts, least)
-    factors = find_factors(views, facts, steps)
-    published = Published(steps, bool(facts.events), not everyone.hidden[0], factors)
-    varied = vary_metrics(scored, metrics)
-    rows = [
+    varied, whole = vary_metrics(scored, metrics), not everyone.hidden[0]
+    exact = [
         row
         for v in views
         for m in metrics
-        for row in _audit_metric(v, m, facts, spec, published, varied.get(m.name))
+        for row in _audit_metric(v, m, facts, spec, varied.get(m.name), whole=whole)
     ]
-    ranked = rank_groups(scored, views, spec.policy.confidence, least)
+    rows, published = publish_figures(exact, views, metrics, facts, least)
+    said = [published.hide_unsaid(view) for view in views]
+    ranked = rank_groups(scored, said, spec.policy.confidence, least)
     table = pd.concat([pd.DataFrame(rows), ranked], ignore_index=True)
+    table["people"] = bool(facts.events)
     safe = replace(safe, folds=hide_coarse_folds(safe.folds, [everyone, *single], published))
     followed = [follow_folds(v, metrics, facts, safe, least) for v in (everyone, *single)]
     by_fold = pd.concat(followed, ignore_index=True)
@@ -236,25 +235,22 @@ def _audit_metric(
     metric: Metric,
     facts: Facts,
     spec: JudgedSpec,
-    published: Published,
     varied: Varied | None,
-) -> list[dict[str, object]]:
+    *,
+    whole: bool,
+) -> list[dict[str, Any]]:
     shown = ~view.hidden & (view.n > 0)
     measured = measure_groups(
         facts.cells, view.weights, metric, facts.design, view.reference, shown, varied
     )
+    if not whole:
+        unsaid = np.where(measured.reference == OVERALL, math.nan, measured.reference_value)
+        measured = replace(measured, reference_value=unsaid)
     limit = spec.limits.get(metric.name, math.nan)
     sizes = count_under(view, facts, metric.denominator)
     least = spec.policy.small_cell
-    said = published.say_measures(measured, view, metric.name)
     return [
-        published.complete_row(
-            _judge_group(view, metric, facts, said, g, limit, least, float(sizes[g])),
-            measured,
-            view,
-            metric,
-            g,
-        )
+        _judge_group(view, metric, facts, measured, g, limit, least, float(sizes[g]))
         for g in range(len(view.groups))
     ]
 

@@ -1,42 +1,55 @@
 """How finely the rates of counted people may be said, so that no small count follows from them.
 
 A rate beside its number of people is a count: 5 % of 60 are three persons. Counts of fewer than the
-policy allows stay unknown by saying the rates in coarser steps, not by saying nothing. Whoever
-reads the rates is taken to solve for the counts of all groups together, and to know a rate exactly
-where it is not coarsened.
+policy allows stay unknown by saying the range that a rate lies in, not by saying nothing. Whoever
+reads the ranges is taken to solve for the counts of all groups together, to know a rate exactly
+where it is not said as a range, and to know from a verdict where its limit and its margin lie.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from cityai.assessment.reader import (
+    COMPLEMENTS,
     EXACT,
     NOT_SAID,
+    SHARES,
     SLACK,
     STEPS,
     Reader,
     Secret,
+    find_range,
     list_said,
-    snap_rate,
+    mark_kinds,
+    mark_rate,
 )
 from cityai.assessment.views import Facts, View
 from cityai.columns import EVERYWHERE
+from cityai.findings import Status
 
 UNSAID: Final = math.inf
-OVER_NEED: Final = frozenset({"selection_for_need", "exposure_for_need"})
+SELECTED_FOR_NEED: Final = "selection_for_need"
+OVER_NEED: Final = frozenset({SELECTED_FOR_NEED, "exposure_for_need"})
 """Shares of a list over shares of need: no shares themselves, and may be more than 1."""
-SMALL_NUMBER: Final = 200
 MOST_UNKNOWNS: Final = 40_000
 """Groups of alike entities x kinds of people beyond which pairs are not said."""
 
+Lines = Mapping[tuple[str, str], float]
+Ranges = dict[tuple[str, str], dict[str, tuple[float, float]]]
 
-def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tuple[str, str], float]:
-    """Choose the steps that the rates of each group are said in.
+
+def choose_steps(
+    views: Sequence[View],
+    facts: Facts,
+    least: float,
+    rows: Iterable[Mapping[str, Any]] = (),
+) -> dict[tuple[str, str], float]:
+    """Choose how wide the ranges are that the rates of each group are said in.
 
     Parameters
     ----------
@@ -46,14 +59,18 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
         The sums of a yes or no; nothing is chosen for amounts.
     least : float
         The policy's threshold.
+    rows : iterable of mapping
+        Rows of the audit's table with their exact figures: their verdicts are said too.
 
     Returns
     -------
     dict
-        Step by dimension and group, `UNSAID` for those that cannot be said; the others are absent.
+        Width by dimension and group, `UNSAID` for those that cannot be said; the others are absent.
 
     Notes
     -----
+    A verdict tells on which side of its limit a rate lies, further from it than the margin or not;
+    it is told from exact figures, so it narrows the range (`_read_verdicts`).
     Each line is coarsened until it does not give a count away by itself; then, of those that bear
     on a small count, the one that opens it most for what is lost, until the linear programme leaves
     the count a range of `least`. Steps do not lie within each other, so a coarser one may close
@@ -63,6 +80,7 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
     if not facts.events:
         return {}
     said = list_said(views, facts)
+    said.verdicts.update(_read_verdicts(said, rows))
     mine = said.level == EXACT
     if said.counts.size > MOST_UNKNOWNS:
         mine &= np.array([" * " not in dimension for dimension, _ in said.keys])
@@ -85,10 +103,60 @@ def choose_steps(views: Sequence[View], facts: Facts, least: float) -> dict[tupl
     return {said.keys[i]: steps[said.level[i]] for i in np.flatnonzero((said.level > EXACT) & mine)}
 
 
-def find_factors(
-    views: Sequence[View], facts: Facts, steps: Mapping[tuple[str, str], float]
-) -> dict[tuple[str, str], dict[str, float]]:
-    """Find what a share over a share of need is multiplied by where its rates are said in steps.
+def _read_verdicts(
+    said: Reader, rows: Iterable[Mapping[str, Any]]
+) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+    """Read off what each verdict tells of the kinds of people in its line.
+
+    The reader is taken to know the limit, the reference, and how far the interval reaches to
+    either side: then it says between which two figures the line's own one lies.
+    """
+    line = {key: i for i, key in enumerate(said.keys)}
+    whole = said.counts.sum(axis=0)
+    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for row in rows:
+        metric, low, high = str(row["metric"]), *_find_ends(row)
+        if not (metric in SHARES or metric == SELECTED_FOR_NEED) or low == -high == -math.inf:
+            continue
+        above, below = mark_rate(metric) if metric in SHARES else _mark_for_need(whole)
+        # It tells of the group, and as much of the group that it is compared with.
+        both = row["value"] + row["reference_value"]
+        for group, ends in (("group", (low, high)), ("reference", (both - high, both - low))):
+            at = line.get((row["dimension"], row[group]))
+            for end, way in zip(ends, (-1.0, 1.0), strict=True):
+                if at is not None and math.isfinite(end):
+                    found.setdefault(at, []).append((way * (above - end * below), below))
+    return found
+
+
+def _mark_for_need(whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mark those selected, of whom as many are due as there is need, and those with the need."""
+    chosen, due = mark_kinds("selected"), mark_kinds("outcome", "decided")
+    return chosen * float(whole @ due) / max(float(whole @ chosen), 1.0), due
+
+
+def _find_ends(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Find the figures between which the verdict says that the exact one lies."""
+    low, high, limit, beside = (
+        float(row[k]) for k in ("gap_low", "gap_high", "limit", "reference_value")
+    )
+    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(limit)):
+        return -math.inf, math.inf
+    down, up = float(row["gap"]) - low, high - float(row["gap"])
+    inside = (beside - limit + down, beside + limit - up)
+    if row["status"] == Status.PASS.value:
+        return inside
+    beyond = (beside - limit - up, beside + limit + down)
+    over = float(row["gap"]) > 0
+    if row["status"] == Status.FAIL.value:
+        return (beyond[1], math.inf) if over else (-math.inf, beyond[0])
+    if inside[0] > inside[1]:
+        return beyond
+    return (inside[1], beyond[1]) if over else (beyond[0], inside[0])
+
+
+def find_ranges(views: Sequence[View], facts: Facts, steps: Lines) -> Ranges:
+    """Find the ranges that the figures of each group are said in.
 
     Parameters
     ----------
@@ -100,30 +168,50 @@ def find_factors(
     Returns
     -------
     dict
-        By dimension and group, by metric: the figure that follows from what is said of the group,
-        over the exact one; infinite where no need is said.
+        By dimension and group of those that are said in ranges, by metric: the smallest and
+        the largest figure. Shares over need follow from the ranges of what was selected and what
+        came to pass; one that is not bounded is not there, nor are figures of scores.
     """
-    names, factors = facts.cells.names, {}
-    for view in views:
-        held = view.weights.T @ facts.cells.values.sum(axis=0)
-        for group, sums in zip(view.groups, held, strict=True):
-            step = steps.get((view.dimension, group), 0.0)
-            if not 0 < step < UNSAID:
-                continue
-            known = dict(zip(names, sums.tolist(), strict=True))
-            need = _divide(known["outcomes"], known["known"])
-            chosen = _divide(known["selected"], known["decided"])
-            less = _divide(need, snap_rate(need, step))
-            more = _divide(snap_rate(chosen, step), chosen) if chosen else 1.0
-            factors[view.dimension, group] = {
-                "selection_for_need": less * more,
-                "exposure_for_need": less,
-            }
-    return factors
+    names, found = facts.cells.names, Ranges()
+    if not steps:
+        return found
+    said = list_said(views, facts)
+    sums = facts.cells.values.sum(axis=0)
+    lines = np.concatenate([view.weights.T @ sums for view in views])
+    above, below = _mark_for_need(said.counts.sum(axis=0))
+    scale = float(above.max() / below.max())
+    for key, counts, totals in zip(said.keys, said.parts @ said.counts, lines, strict=True):
+        step = steps.get(key, 0.0)
+        if not 0 < step < UNSAID:
+            continue
+        own: dict[str, tuple[float, float]] = {}
+        for metric in SHARES:
+            above, below = mark_rate(COMPLEMENTS.get(metric, metric))
+            if counts @ below > 0:
+                low, high = find_range(float(counts @ above / (counts @ below)), step)
+                own[metric] = (1 - high, 1 - low) if metric in COMPLEMENTS else (low, high)
+        known = dict(zip(names, totals.tolist(), strict=True))
+        if own.get("base_rate", (0.0,))[0] > 0 and "selected_due" in known:
+            own |= _find_over_need(own, known, scale)
+        found[key] = own
+    return found
 
 
-def _divide(above: float, below: float) -> float:
-    return above / below if below else math.inf
+def _find_over_need(
+    own: Mapping[str, tuple[float, float]], known: Mapping[str, float], scale: float
+) -> dict[str, tuple[float, float]]:
+    """Divide what a group receives by the range of its need; what is selected is a range too."""
+    least, most = own["base_rate"]
+    few, many = (scale * end for end in own["selection_rate"])
+    exposure = known["exposure_due"] / known["n"]
+    ends = {
+        SELECTED_FOR_NEED: (few / most, many / least),
+        "exposure_for_need": (exposure / most, exposure / least),
+    }
+    return {
+        name: (math.floor(low * 100) / 100, math.ceil(high * 100) / 100)
+        for name, (low, high) in ends.items()
+    }
 
 
 def _choose_line(said: Reader, secret: Secret, least: float) -> int | None:
@@ -159,96 +247,3 @@ def _refine(said: Reader, secrets: Sequence[Secret], lines: np.ndarray, least: f
             if any(width < asked - SLACK for width, asked in zip(widths, need, strict=True)):
                 said.level[line] += 1
                 break
-
-
-def coarsen_figures(
-    figures: Mapping[str, float], step: float, reference_step: float
-) -> dict[str, float]:
-    """Say a group's figures in steps; what follows from others is worked out from what is said.
-
-    Parameters
-    ----------
-    figures : mapping of str to float
-        `value`, `low`, `high`, `reference_value`, `gap`, `gap_low`, `gap_high`.
-    step, reference_step : float
-        Of the group and of what it is compared with; 0 is exact.
-
-    Returns
-    -------
-    dict of str to float
-        The same. An interval is widened by what rounding may have moved, so that it holds what the
-        exact one held.
-    """
-    value = snap_rate(figures["value"], step)
-    beside = snap_rate(figures["reference_value"], reference_step)
-    under, over = (
-        _widen(side, step)
-        for side in (figures["value"] - figures["low"], figures["high"] - figures["value"])
-    )
-    coarser = max(step, reference_step)
-    below, above = (
-        _widen(side, coarser)
-        for side in (figures["gap"] - figures["gap_low"], figures["gap_high"] - figures["gap"])
-    )
-    gap = figures["gap"] if not coarser else value - beside
-    return {
-        "value": value,
-        "low": max(value - under, 0.0) if step else figures["low"],
-        "high": min(value + over, 1.0) if step else figures["high"],
-        "reference_value": beside,
-        "gap": gap,
-        "gap_low": max(gap - below, -1.0),
-        "gap_high": min(gap + above, 1.0),
-    }
-
-
-def follow_figures(
-    figures: Mapping[str, float], factor: float, reference_factor: float
-) -> dict[str, float]:
-    """Say the figures of a share over a share of need as they follow from rates said in steps.
-
-    Parameters
-    ----------
-    figures : mapping of str to float
-        As for `coarsen_figures`.
-    factor, reference_factor : float
-        From `find_factors`, of the group and of what it is compared with; 1 is exact.
-
-    Returns
-    -------
-    dict of str to float
-        The same; an interval holds what the exact one held. All NaN where a factor is infinite.
-    """
-    if not math.isfinite(factor * reference_factor):
-        return dict.fromkeys(figures, math.nan)
-    value = figures["value"] * factor
-    beside = figures["reference_value"] * reference_factor
-    moved = abs(value - figures["value"])
-    margin = _raise(moved + (figures["high"] - figures["low"]) / 2)
-    both = moved + abs(beside - figures["reference_value"])
-    gap, gap_margin = value - beside, _raise(both + (figures["gap_high"] - figures["gap_low"]) / 2)
-    return {
-        "value": value,
-        "low": max(value - margin, 0.0),
-        "high": value + margin,
-        "reference_value": beside,
-        "gap": gap,
-        "gap_low": gap - gap_margin,
-        "gap_high": gap + gap_margin,
-    }
-
-
-def _raise(margin: float) -> float:
-    """Say a margin in tenths, upwards."""
-    return math.ceil(10 * margin - 1e-9) / 10 if math.isfinite(margin) else margin
-
-
-def _widen(margin: float, step: float) -> float:
-    if not step or not math.isfinite(margin):
-        return margin
-    return math.nan if math.isinf(step) else math.ceil((margin + step / 2) / step - 1e-9) * step
-
-
-def round_number(n: float, few: int = SMALL_NUMBER) -> int:
-    """Round a published number of people: to tens where it is small."""
-    return round(n) if n >= few else round(n / 10) * 10

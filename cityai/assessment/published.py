@@ -1,29 +1,36 @@
-"""What may be said of the exact figures: rates in coarse steps where a small count would follow."""
+"""What may be said of the exact figures: ranges where a small count would follow from a rate."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.coarsening import OVER_NEED, UNSAID, coarsen_figures, follow_figures
-from cityai.assessment.gaps import OVERALL, Measures
+from cityai.assessment import sentences as say
+from cityai.assessment.coarsening import (
+    OVER_NEED,
+    UNSAID,
+    Ranges,
+    choose_steps,
+    find_ranges,
+)
 from cityai.assessment.metrics import Metric
-from cityai.assessment.views import View
+from cityai.assessment.views import Facts, View
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.messages import say
+from cityai.messages import say as mark
 
-SCORES: Final = frozenset({"calibration", "brier", "mean_score"})
-"""Figures of scores, that are not said beside rates in steps."""
-ALONE: Final = SCORES | OVER_NEED | {"auc"}
+ALONE: Final = frozenset({"calibration", "brier", "mean_score", "auc"}) | OVER_NEED
 """Figures that are said, or not, without the others of their group."""
 FIGURES: Final = ("value", "low", "high", "reference_value", "gap", "gap_low", "gap_high")
-COARSE: Final = say("Not said: beside the other figures it would give a small count away.")
+COARSE: Final = mark("Not said: beside the other figures it would give a small count away.")
+RANGES: Final = ("value_least", "value_most", "reference_least", "reference_most")
+"""Columns of the audit's table: NaN where a figure is said exactly."""
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,76 +40,43 @@ class Published:
     Attributes
     ----------
     steps : dict
-        Step by dimension and group (`choose_steps`).
-    people : bool
-        Whether the rates count people, so that steps matter.
-    whole : bool
-        Whether the figures of all together may be shown.
-    factors : dict
-        By dimension and group, by metric (`find_factors`).
+        Width of the ranges by dimension and group (`choose_steps`).
+    ranges : dict
+        The ranges by dimension and group, by metric (`find_ranges`).
     """
 
     steps: Mapping[tuple[str, str], float]
-    people: bool
-    whole: bool
-    factors: Mapping[tuple[str, str], Mapping[str, float]]
+    ranges: Ranges
 
-    def find_step(self, view: View, at: int) -> float:
-        """Return a group's step: 0 for exactly, NaN where figures count no people."""
-        return self.steps.get(_name_line(view, at), 0.0) if self.people else math.nan
+    def hide_unsaid(self, view: View) -> View:
+        """Hide the groups of which no rate is said."""
+        steps = (self.steps.get((view.dimension, group), 0.0) for group in view.groups)
+        return replace(view, hidden=view.hidden | np.array([step == UNSAID for step in steps]))
 
-    def find_factor(self, view: View, at: int, metric: str) -> float:
-        """Return what a share over a share of need is multiplied by; NaN for other figures."""
-        if metric not in OVER_NEED:
-            return math.nan
-        return self.factors.get(_name_line(view, at), {}).get(metric, 1.0)
+    def say_row(self, row: Row, view: View, metric: Metric, facts: Facts) -> Row:
+        """Say a row as finely as it may be: its sentence, and ranges beside the exact figures.
 
-    def say_measures(self, found: Measures, view: View, metric: str) -> Measures:
-        """Return the measures as they are said: sentences and verdicts follow from these."""
-        whole = (found.reference == OVERALL) & (not self.whole)
-        found = replace(found, reference_value=np.where(whole, math.nan, found.reference_value))
-        if not self.steps:
-            return found
-        rows = []
-        for g in range(len(view.groups)):
-            how = self._describe_saying(found, view, g, metric)
-            rows.append(say_figures(list_figures(found, g), how))
-        said = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-        return replace(found, **said)
-
-    def complete_row(
-        self, row: dict[str, object], found: Measures, view: View, metric: Metric, g: int
-    ) -> dict[str, object]:
-        """Put the exact figures beside the verdict, and the steps that they may be said in."""
-        row = row | self._describe_saying(found, view, g, metric.name)
-        step = self.find_step(view, g)
-        unsaid = step == UNSAID or math.isinf(self.find_factor(view, g, metric.name))
-        if not self.steps or row["status"] == Status.SUPPRESSED.value or view.n[g] <= 0:
+        The verdict stays that of the exact figures. What may not be said at all is NaN.
+        """
+        row |= dict.fromkeys(RANGES, math.nan)
+        own, at = (row["dimension"], row["group"]), row["reference"]
+        beside = (EVERYWHERE if at == EVERYWHERE else row["dimension"], at)
+        if row["status"] == Status.SUPPRESSED.value or not math.isfinite(row["value"]):
             return row
-        if unsaid or (step > 0 and metric.name in SCORES):
-            nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
-            return row | nothing | {"status": Status.SUPPRESSED.value, "reason": COARSE}
-        exact = list_figures(found, g)
-        return row | {
-            key: exact[key]
-            for key in FIGURES
-            if math.isfinite(row[key]) and (row["gap"] or not key.startswith("gap"))  # type: ignore[arg-type]
-        }
-
-    def _describe_saying(
-        self, found: Measures, view: View, g: int, metric: str
-    ) -> dict[str, float]:
-        beside = int(found.reference[g])
-        return {
-            "step": self.find_step(view, g),
-            "reference_step": self.find_step(view, beside),
-            "factor": self.find_factor(view, g, metric),
-            "reference_factor": self.find_factor(view, beside, metric),
-        }
-
-
-def _name_line(view: View, at: int) -> tuple[str, str]:
-    return (EVERYWHERE, EVERYWHERE) if at == OVERALL else (view.dimension, view.groups[at])
+        if own in self.steps:
+            if metric.name not in self.ranges.get(own, ()):
+                nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
+                return row | nothing | {"status": Status.SUPPRESSED.value, "reason": COARSE}
+            row |= zip(RANGES[:2], self.ranges[own][metric.name], strict=True)
+        elif beside not in self.steps:
+            return row
+        if beside in self.steps and own != beside and math.isfinite(row["reference_value"]):
+            if metric.name in self.ranges.get(beside, ()):
+                row |= zip(RANGES[2:], self.ranges[beside][metric.name], strict=True)
+            else:
+                row |= dict.fromkeys(FIGURES[3:], math.nan)
+                row["status"] = Status.NOT_APPLICABLE.value
+        return row | {"reason": _tell_row(row, view, metric, facts)}
 
 
 def find_hidden(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
@@ -126,35 +100,61 @@ def list_hidden(rows: Iterable[tuple[str, str, str, str]]) -> frozenset[tuple[st
     return frozenset(kept[True] - kept[False])
 
 
-def say_figures(figures: Mapping[str, float], how: Mapping[str, float]) -> Mapping[str, float]:
-    """Say a group's exact figures as finely as they may be said.
+def publish_figures(
+    rows: Sequence[Row],
+    views: Sequence[View],
+    metrics: Sequence[Metric],
+    facts: Facts,
+    least: float,
+) -> tuple[list[Row], Published]:
+    """Say all rows of the audit's table as finely as they may be said together.
 
     Parameters
     ----------
-    figures : mapping of str to float
-        `FIGURES` by name.
-    how : mapping of str to float
-        `step`, `reference_step`, `factor` and `reference_factor`, as a row of the audit has them.
+    rows : sequence of dict
+        One a view, metric and group, in this order, with exact figures.
+    views, metrics, facts
+        What they are about.
+    least : float
+        The policy's threshold.
     """
-    step, beside = how["step"] or 0.0, how["reference_step"] or 0.0
-    if not step > 0 and not beside > 0:
-        return figures
-    if not math.isnan(how["factor"]):
-        return follow_figures(figures, how["factor"], how["reference_factor"])
-    return coarsen_figures(figures, step, beside)
-
-
-def list_figures(found: Measures, g: int) -> dict[str, float]:
-    """List a group's figures by name."""
-    return {key: float(getattr(found, key)[g]) for key in FIGURES}
+    steps = choose_steps(views, facts, least, rows)
+    published = Published(steps, find_ranges(views, facts, steps))
+    about = ((v, m) for v in views for m in metrics for _ in v.groups)
+    said = [published.say_row(r, *of, facts) for r, of in zip(rows, about, strict=True)]
+    return said, published
 
 
 def hide_coarse_folds(
-    folds: Mapping[str, np.ndarray], views: list[View], published: Published
+    folds: Mapping[str, np.ndarray], views: Sequence[View], published: Published
 ) -> dict[str, np.ndarray]:
-    """Mark the figures by fold of every group whose rates are said in steps."""
+    """Mark the figures by fold of every group whose rates are said in ranges."""
     marked = {}
     for view in views:
         coarse = np.array([(view.dimension, group) in published.steps for group in view.groups])
         marked[view.dimension] = folds[view.dimension] | coarse
     return marked
+
+
+def _tell_row(row: Mapping[str, Any], view: View, metric: Metric, facts: Facts) -> str:
+    place = f"{view.label}, {row['group']}"
+    reference = mark("the city as a whole") if row["reference"] == EVERYWHERE else row["reference"]
+    value = _say_figure(metric, row, "value", facts)
+    told = mark(f"{place}: {say.fill_told(metric, value, facts.unit)}")
+    if row["reason"].endswith(say.IS_REFERENCE):
+        return mark(f"{told}.") + f" {say.IS_REFERENCE}"
+    if not math.isfinite(row["reference_value"]):
+        return mark(f"{told}.") + " " + say.NO_REFERENCE.format(reference=reference)
+    told = mark(f"{told}; {reference}: {_say_figure(metric, row, 'reference', facts)}.")
+    if not math.isfinite(row["limit"]):
+        return f"{told} {say.NO_LIMIT}"
+    limit = say.say_gap(metric, row["limit"], facts.unit).removeprefix("+")
+    return f"{told} {say.RANGE_VERDICTS[Status(row['status'])].format(limit=limit)}"
+
+
+def _say_figure(metric: Metric, row: Mapping[str, Any], name: str, facts: Facts) -> str:
+    low, high = row[f"{name}_least"], row[f"{name}_most"]
+    if math.isfinite(low):
+        return say.say_range(low, high, metric.unit)
+    value = row["value" if name == "value" else "reference_value"]
+    return say.say_value(metric, value, facts.unit, int(row["size"] >= say.FEW_FOR_DECIMALS))

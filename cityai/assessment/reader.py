@@ -20,29 +20,37 @@ from scipy.sparse import csr_array
 from cityai.assessment.views import Facts, View
 
 STEPS: Final = (0.02, 0.05, 0.1, 0.2)
-"""Steps that rates are said in; where none of them is enough, they are not said."""
+"""Widths of the ranges that rates are said in; where none is enough, they are not said."""
 EXACT: Final = 0
 NOT_SAID: Final = len(STEPS) + 1
 SLACK: Final = 1e-6
 
 KINDS: Final = tuple(product(("outcome", "none", "unknown"), ("selected", "passed", "undecided")))
 """The kinds of people: what came to pass, and what was decided."""
-RATES: Final = {
-    "selection_rate": ({"selected"}, {"selected", "passed"}, ()),
-    "false_positive_rate": ({"none", "selected"}, {"none"}, ("both",)),
-    "false_negative_rate": ({"outcome", "passed"}, {"outcome"}, ("both",)),
-    "precision": ({"outcome", "selected"}, {"selected"}, ("both",)),
-    "false_omission_rate": ({"outcome", "passed"}, {"passed"}, ("both",)),
-    "base_rate": ({"outcome"}, {"outcome", "none"}, ()),
+SHARES: Final = {
+    "selection_rate": ((("selected",),), ("decided",)),
+    "false_positive_rate": ((("none", "selected"),), ("none", "decided")),
+    "false_negative_rate": ((("outcome", "passed"),), ("outcome", "decided")),
+    "true_positive_rate": ((("outcome", "selected"),), ("outcome", "decided")),
+    "precision": ((("outcome", "selected"),), ("known", "selected")),
+    "false_discovery_rate": ((("none", "selected"),), ("known", "selected")),
+    "false_omission_rate": ((("outcome", "passed"),), ("known", "passed")),
+    "accuracy": ((("outcome", "selected"), ("none", "passed")), ("known", "decided")),
+    "base_rate": ((("outcome",),), ("known",)),
 }
-"""What each rate is a share of; the other rates of decisions are one less these, or their mix."""
+"""Each rate: the kinds above the line, and those below it."""
+COMPLEMENTS: Final = {
+    "true_positive_rate": "false_negative_rate",
+    "false_discovery_rate": "precision",
+}
+"""Rates that are one less another: they are said in its range, turned round."""
 
 
-def snap_rate(value: float, step: float) -> float:
-    """Say a rate in steps: the nearest multiple; exactly where the step is 0."""
-    if not step or not math.isfinite(value):
-        return value
-    return math.nan if math.isinf(step) else min(round(value / step), round(1 / step)) * step
+def find_range(rate: float, step: float) -> tuple[float, float]:
+    """Find the range that a rate is said in: between the multiples of a step around it."""
+    parts = round(1 / step)
+    at = min(math.floor(rate / step + 1e-9), parts - 1)
+    return at / parts, (at + 1) / parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,9 @@ class Reader:
         (A, 9) people by kind.
     level : numpy.ndarray
         (L,) int: `EXACT`, the number of a step from 1, or `NOT_SAID`.
+    verdicts : dict of int to list of (numpy.ndarray, numpy.ndarray)
+        By line, what the verdicts that stand beside its ranges tell: pairs of (9,), a sum over the
+        kinds that is at most 0, and what it is a share of.
     points : list of numpy.ndarray
         What was found to agree with all that was said when it was found.
     """
@@ -76,6 +87,7 @@ class Reader:
     parts: np.ndarray
     counts: np.ndarray
     level: np.ndarray
+    verdicts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
     points: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -87,13 +99,15 @@ class Reader:
     def take_alone(self, secret: Secret) -> tuple[Reader, Secret]:
         """Take one line as if nothing else were said."""
         held = (self.parts[secret.line] @ self.counts)[None]
-        alone = Reader((self.keys[secret.line],), np.ones((1, 1)), held, self.level[[secret.line]])
+        told = {0: self.verdicts.get(secret.line, [])}
+        key, level = (self.keys[secret.line],), self.level[[secret.line]]
+        alone = Reader(key, np.ones((1, 1)), held, level, told)
         return alone, Secret(0, secret.kinds, secret.kinds)
 
     def find_secrets(self, least: float) -> list[Secret]:
         """List every count of people below the threshold, each once, the smallest first."""
         found: dict[bytes, Secret] = {}
-        for kinds in (*np.eye(len(KINDS)), _mark({"selected"}, ()), _mark({"passed"}, ())):
+        for kinds in (*np.eye(len(KINDS)), mark_kinds("selected"), mark_kinds("passed")):
             held = self.parts @ self.counts @ kinds
             small = np.flatnonzero((held > 1e-9) & (held < least))
             for line in small[np.argsort(held[small])].tolist():
@@ -170,10 +184,11 @@ class Reader:
                 size = float(held @ below)
                 if size <= 0:
                     continue
-                rate = snap_rate(float(held @ above / size), step)
-                for sign in (1.0, -1.0):
-                    kinds = sign * above - (sign * rate + step / 2) * below
-                    rows.add(parts, kinds, 0.0, line, size, same=False)
+                low, high = find_range(float(held @ above / size), step)
+                rows.add(parts, above - high * below, 0.0, line, size, same=False)
+                rows.add(parts, low * below - above, 0.0, line, size, same=False)
+            for kinds, below in self.verdicts.get(line, ()):
+                rows.add(parts, kinds, 0.0, line, float(held @ below), same=False)
         return rows
 
 
@@ -254,20 +269,27 @@ class _Rows:
         return matrix, np.array([row.total for row in rows])
 
 
-def _mark(words: set[str], only: Sequence[str]) -> np.ndarray:
-    """Mark kinds of people (9,): those that all words of one column agree with."""
-    outcome = words & {"outcome", "none", "unknown"}
-    decision = words & {"selected", "passed", "undecided"}
-    if "both" in only:
-        outcome = outcome or {"outcome", "none"}
-        decision = decision or {"selected", "passed"}
-    kept = [(not outcome or o in outcome) and (not decision or d in decision) for o, d in KINDS]
+WORDS: Final = {
+    "known": ("outcome", "none"),
+    "decided": ("selected", "passed"),
+}
+
+
+def mark_kinds(*words: str) -> np.ndarray:
+    """Mark the kinds of people (9,) that all words agree with."""
+    kept = [all({*kind} & {*WORDS.get(word, (word,))} for word in words) for kind in KINDS]
     return np.array(kept, dtype=np.float64)
+
+
+def mark_rate(metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mark what is above (9,) and below (9,) the line of a rate of `SHARES`."""
+    above, below = SHARES[metric]
+    return np.sum([mark_kinds(*words) for words in above], axis=0), mark_kinds(*below)
 
 
 @cache
 def _list_rates() -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(_mark(top, only), _mark(bottom, only)) for top, bottom, only in RATES.values()]
+    return [mark_rate(metric) for metric in SHARES if metric not in COMPLEMENTS]
 
 
 @cache

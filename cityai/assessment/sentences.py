@@ -52,6 +52,16 @@ VERDICTS: Final[dict[Status, str]] = {
         )
     ),
 }
+RANGE_VERDICTS: Final[dict[Status, str]] = {
+    Status.PASS: say("The gap stays within the limit of {limit}."),
+    Status.FAIL: say("The gap is beyond the limit of {limit}."),
+    Status.NOT_ENOUGH: (
+        say(
+            "There is not enough evidence to say whether the gap stays within the limit of {limit}."
+        )
+    ),
+}
+"""Verdicts on exact figures of which ranges alone may be said."""
 NO_INTERVAL: Final = say(
     "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
     " {limit}: {reason}."
@@ -177,9 +187,23 @@ def say_gap(metric: Called, gap: float, unit: str, digits: int = 1) -> str:
     return f"{gap:+,.3g} {unit}" if metric.unit == "target" else f"{gap:+.2f}"
 
 
+def say_range(low: float, high: float, unit: str) -> str:
+    """Say that a share or ratio lies in a range: `between 5% and 10%`, `at most 2%`."""
+    least, most = (f"{100 * x:.4g}%" if unit == "share" else f"{x:.4g}" for x in (low, high))
+    if low <= 0:
+        return say(f"at most {most}")
+    if unit == "share" and high >= 1:
+        return say(f"at least {least}")
+    return say(f"between {least} and {most}")
+
+
 def tell_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
     """Say a value as a clause: `about 1 in 8 (12.4%) of the tons was not foreseen`."""
-    said = say_value(metric, value, unit, digits)
+    return fill_told(metric, say_value(metric, value, unit, digits), unit)
+
+
+def fill_told(metric: Metric, said: str, unit: str) -> str:
+    """Say a clause about a value that is in words already."""
     if metric.name in TOLD:
         return TOLD[metric.name].format(value=said, unit=unit)
     baseline = metric.name.removeprefix("error_against_").replace("_", " ")

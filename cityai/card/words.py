@@ -192,6 +192,21 @@ def write_interval(low: float | None, high: float | None, unit: str, *, gap: boo
     return say(f"{left} to {right}")
 
 
+def write_figure(
+    value: float | None, between: tuple[float, float] | None, unit: str, *, gap: bool = False
+) -> str:
+    """Write a figure, or what it lies between where it is not said exactly."""
+    if between is None:
+        return write_gap(value, unit) if gap else write_number(value, unit)
+    low, high = between
+    if gap or (low > 0 and not (unit == "share" and high >= 1)):
+        return write_interval(low, high, unit, gap=gap)
+    least, most = write_number(low, unit), write_number(high, unit)
+    if low <= 0:
+        return say(f"at most {most}")
+    return say(f"at least {least}")
+
+
 def write_count(value: float | None) -> str:
     """Write a whole number with commas."""
     return MISSING if value is None else f"{value:,.0f}"

@@ -25,7 +25,7 @@ from cityai.store.locks import hold_lock
 CARDS = "model_cards"
 JSON = "card.json"
 EARLIER = "earlier.json"
-"""The last published card of another run: what the present one is compared with."""
+"""The record of the run before, as versions before 1.1 published it: counts follow from the two."""
 PENDING = ".publishing"
 SECONDS = 30.0
 """How long one process waits for another that publishes."""
@@ -108,30 +108,6 @@ def _finish(cards: Path) -> None:
             folder.rmdir()
         pending.rmdir()
         sync_folder(cards)
-
-
-def read_earlier(folder: Path, run_digest: str) -> str:
-    """Return the record of the last published card that another run made; empty without one.
-
-    A run repeated with the same inputs finds its own card, and so the same earlier one: the same
-    inputs give the same card.
-
-    Parameters
-    ----------
-    folder : Path
-        ``model_cards/<project>``.
-    run_digest : str
-        Digest of the run that is about to be published.
-    """
-    for name in (JSON, EARLIER):
-        try:
-            text = (folder / name).read_text("utf-8")
-            made_by = json.loads(text)["provenance"]["run_digest"]
-        except (OSError, ValueError, LookupError, TypeError):
-            continue
-        if made_by != run_digest:
-            return text
-    return ""
 
 
 def read_seal(cards: Path, state: Path, project: str) -> str:

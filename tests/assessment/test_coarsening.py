@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import math
@@ -6,14 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cityai.assessment.coarsening import (
-    choose_steps,
-    coarsen_figures,
-    find_factors,
-    follow_figures,
-    round_number,
-)
-from cityai.assessment.reader import list_said, snap_rate
+from cityai.assessment.coarsening import choose_steps, find_ranges
+from cityai.assessment.reader import STEPS, find_range, list_said
 from cityai.assessment.statistics import Cells
 from cityai.assessment.views import View
 
@@ -60,24 +56,16 @@ def test_a_small_count_is_said_in_steps_and_so_is_what_would_reveal_it() -> None
 def test_steps_leave_a_count_open() -> None:
     steps = choose({"a": (300, 200, 900, 100), "c": (30, 3, 60, 20)})
     step, passed = steps["group", "c"], 63
-    said = snap_rate(3 / passed, step)
-    low, high = max(said - step / 2, 0), said + step / 2
-    assert math.isinf(step) or (high - low) * passed >= K / 2
+    assert math.isinf(step) or step * passed >= K / 2
 
 
-def test_what_follows_from_others_follows_from_what_is_said() -> None:
-    exact = {"value": 0.048, "low": 0.01, "high": 0.086, "reference_value": 0.182}
-    exact |= {"gap": -0.134, "gap_low": -0.172, "gap_high": -0.096}
-    said = coarsen_figures(exact, 0.2, 0.0)
-    assert said["value"] == 0.0
-    assert said["gap"] == pytest.approx(-0.182)
-    assert said["gap_low"] <= exact["gap_low"]
-    assert said["gap_high"] >= exact["gap_high"]
-    assert coarsen_figures(exact, 0.0, 0.0)["gap"] == exact["gap"]
-
-
-def test_few_people_are_said_in_tens() -> None:
-    assert [round_number(n) for n in (63, 199, 200.4)] == [60, 200, 200]
+@pytest.mark.parametrize("step", STEPS)
+def test_a_range_holds_the_rate_and_no_more_than_a_step(step: float) -> None:
+    for above in range(0, 202):
+        low, high = find_range(above / 201, step)
+        assert low <= above / 201 <= high
+        assert high - low == pytest.approx(step)
+        assert 0 <= low < high <= 1
 
 
 FIVE = {
@@ -110,19 +98,72 @@ def test_no_line_could_be_said_more_finely():
         said.level[line] += 1
 
 
-def test_a_share_over_need_follows_from_the_rates_that_are_said():
-    counts = {"a": (300, 200, 900, 100), "c": (33, 27, 30, 10)}
+def test_every_range_holds_the_exact_figure():
+    views, facts = gather(FIVE)
+    steps = choose_steps(views, facts, K)
+    ranges = find_ranges(views, facts, steps)
+    assert ranges
+    for (_, group), own in ranges.items():
+        tp, fp, tn, fn = FIVE[group]
+        exact = {
+            "selection_rate": (tp + fp) / (tp + fp + tn + fn),
+            "false_positive_rate": fp / (fp + tn),
+            "false_negative_rate": fn / (fn + tp),
+            "true_positive_rate": tp / (fn + tp),
+            "precision": tp / (tp + fp),
+            "false_discovery_rate": fp / (tp + fp),
+            "false_omission_rate": fn / (fn + tn),
+            "accuracy": (tp + tn) / (tp + fp + tn + fn),
+            "base_rate": (tp + fn) / (tp + fp + tn + fn),
+        }
+        assert set(own) == set(exact)
+        for metric, value in exact.items():
+            low, high = own[metric]
+            assert low - 1e-12 <= value <= high + 1e-12
+
+
+def test_one_less_a_rate_tells_nothing_more():
+    """Three of ten: on the border of two ranges, and so are the seven."""
+    views, facts = gather({"a": (300, 200, 900, 100), "c": (35, 15, 50, 15)})
+    own = find_ranges(views, facts, {("group", "c"): 0.1})["group", "c"]
+    assert own["false_negative_rate"] == (0.3, 0.4)
+    assert own["true_positive_rate"] == pytest.approx((0.6, 0.7))
+
+
+def test_a_share_over_need_is_the_range_that_follows_from_the_rates():
+    views, facts = gather({"a": (300, 200, 900, 100), "c": (33, 27, 30, 10)})
+    values, names = facts.cells.values, facts.cells.names
+    due = values[..., [names.index("selected")]] * 443 / 560
+    facts.cells = Cells(np.concatenate([values, due, due], axis=2), (*names, "selected_due", "exposure_due"))  # fmt: skip
+    own = find_ranges(views, facts, {("group", "c"): 0.2})["group", "c"]
+    # 60 of 100 selected (60 to 80 %), 43 with the outcome (40 to 60 %); 443 of 560 are due.
+    assert own["selection_for_need"] == (0.79, 1.59)
+    assert own["selection_for_need"][0] <= 60 / 43 * 443 / 560 <= own["selection_for_need"][1]
+    rare = find_ranges(views, facts, {("group", "c"): 0.5})["group", "c"]
+    assert "selection_for_need" not in rare  # the need may be nothing
+
+
+def judge(group: str, metric: str, value: float, beside: float, status: str) -> dict:
+    gap = value - beside
+    return {
+        "dimension": "group", "group": group, "metric": metric, "reference": "overall",
+        "value": value, "reference_value": beside, "gap": gap, "gap_low": gap - 0.02,
+        "gap_high": gap + 0.02, "limit": 0.05, "status": status,
+    }  # fmt: skip
+
+
+def test_a_verdict_that_would_narrow_the_range_too_much_makes_it_wider():
+    """3 of 123 false alarms: a pass puts them below 8 %, a fail would put them beyond."""
+    counts = {"a": (300, 200, 900, 100), "c": (30, 3, 120, 20)}
     views, facts = gather(counts)
-    factors = find_factors(views, facts, {("group", "c"): 0.2})["group", "c"]
-    # 60 of 100 selected (said: 60 %), 43 with the outcome (said: 40 %).
-    assert factors["exposure_for_need"] == pytest.approx(0.43 / 0.4)
-    assert factors["selection_for_need"] == pytest.approx(0.43 / 0.4)
-    exact = {"value": 1.2, "low": 0.9, "high": 1.5, "reference_value": 1.0}
-    exact |= {"gap": 0.2, "gap_low": -0.2, "gap_high": 0.6}
-    said = follow_figures(exact, factors["selection_for_need"], 1.0)
-    assert said["value"] == pytest.approx(1.29)  # more than 1, and not cut there
-    assert said["low"] <= 0.9
-    assert said["high"] >= 1.5
-    assert said["gap_low"] <= -0.2
-    assert said["gap_high"] >= 0.6
-    assert all(math.isnan(v) for v in follow_figures(exact, math.inf, 1.0).values())
+    alone = choose_steps(views, facts, K)
+    rate, beside = 3 / 123, 203 / 1223
+    row = judge("c", "false_positive_rate", rate, beside, "fail")
+    told = choose_steps(views, facts, K, [row])
+    said = list_said(views, facts)
+    levels = [0.0, *STEPS, math.inf]
+    said.level[:] = [levels.index(told.get(key, 0.0)) for key in said.keys]
+    assert min(said.find_width(secret, K)[0] for secret in said.find_secrets(K)) >= K - 1e-4
+    assert all(told[key] >= step for key, step in alone.items())
+    near = judge("c", "false_positive_rate", rate, rate + 0.07001, "fail")
+    assert choose_steps(views, facts, K, [near])["group", "c"] >= told["group", "c"]

@@ -287,13 +287,12 @@ def read_quality(card: dict, table: pd.DataFrame, outsider: Outsider, step: int)
             known &= point["rows"] is not None
             before += point["rows"] or 0
     assert known
-    rest, slack = data["rows_accepted"] - before, 3 * half
+    rest, slack = data["rows_accepted"] - before, 3 * half + 10.0
     outsider.add(whole, (1, 0, 0), rest - slack, rest + slack)
-    few = any(m["status"] == "suppressed" for m in data["quality"])
     for measure in data["quality"]:
         if measure["n"] is not None and measure["slice"] != "overall":
-            line, wide = outsider.pick("area", measure["slice"]), 10.0 if few else 0.0
-            outsider.add(line, (1, 0, 0), measure["n"] - wide, measure["n"] + wide)
+            line = outsider.pick("area", measure["slice"])
+            outsider.add(line, (1, 0, 0), measure["n"] - 10.0, measure["n"] + 10.0)
 
 
 def read_numbers(numbers: list[dict], outsider: Outsider) -> None:

@@ -62,15 +62,55 @@ def add_changes(record: CardRecord, earlier: str) -> CardRecord:
     record : CardRecord
         As drafted.
     earlier : str
-        JSON of the earlier record (`cityai.store.cards.read_earlier`); empty without one.
+        JSON of the earlier record, as it is kept privately; empty without one.
     """
     if not earlier:
         return seal_record(record.model_copy(update={"changes": None}))
     try:
-        part = compare_cards(CardRecord.model_validate_json(earlier), record)
+        before = CardRecord.model_validate_json(earlier)
+        record = withhold_small_changes(before, record)
+        part = compare_cards(before, record)
     except ValidationError:
         part = _refuse(earlier)
     return seal_record(record.model_copy(update={"changes": part}))
+
+
+def withhold_small_changes(before: CardRecord, after: CardRecord) -> CardRecord:
+    """Leave out totals of a period that differ from the card before by too few to show.
+
+    Rows that were known late are as few people as any others. Sizes of areas and groups, and of
+    the whole, are rounded on every card, so that differences of them tell no small count.
+    """
+    least = after.fairness.min_group_size
+    old = {p.period_start: p.rows for part in before.data for p in part.by_period}
+    data = tuple(
+        part.model_copy(
+            update={
+                "by_period": tuple(
+                    p.model_copy(update={"rows": None, "reporting": None})
+                    if _differs_little(old.get(p.period_start), p.rows, least)
+                    else p
+                    for p in part.by_period
+                )
+            }
+        )
+        for part in after.data
+    )
+    totals = {p.period_start: p.actual for p in before.eval.series}
+    series = tuple(
+        p.model_copy(update={"actual": None})
+        if _differs_little(totals.get(p.period_start), p.actual, least)
+        else p
+        for p in after.eval.series
+    )
+    evaluated = after.eval.model_copy(update={"series": series})
+    return after.model_copy(update={"data": data, "eval": evaluated})
+
+
+def _differs_little(before: float | None, after: float | None, least: float) -> bool:
+    if before is None or after is None or not float(before + after).is_integer():
+        return False
+    return 0 < abs(after - before) < least
 
 
 def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:

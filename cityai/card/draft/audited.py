@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cityai.assessment.coarsening import round_number
-from cityai.assessment.published import FIGURES, find_hidden, list_hidden, say_figures
+from cityai.assessment.published import FIGURES, find_hidden, list_hidden
 from cityai.card.draft import sentences
 from cityai.card.draft.annexed import draft_annex
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
-from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure
+from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure, round_people
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.proxies import Proxies
 
+ROUNDED = say("Numbers of people in a group are rounded to twenties.")
+IN_RANGES = say(
+    "Where an exact figure would give a small count away, the range that it lies in is said."
+)
 SOURCE = say("audit.table, from the saved predictions and the groups' shares")
 
 
@@ -44,9 +47,15 @@ def draft_fairness(audit: Audit, spec: JudgedSpec, proxies: Proxies | None = Non
         dimensions=_list_dimensions(audit.dimensions, results, spec),
         results=results,
         by_fold=_list_folds(audit.by_fold, results, spec),
-        in_words=sentences.describe_fairness(results),
+        in_words=(*sentences.describe_fairness(results), *_describe_rounding(audit, results)),
         **draft_annex(audit, proxies, list_suppressed(results), spec),
     )
+
+
+def _describe_rounding(audit: Audit, results: Iterable[GroupResult]) -> tuple[str, ...]:
+    people = bool(audit.table["people"].any())
+    ranges = any(r.between for r in results)
+    return (ROUNDED,) * people + (IN_RANGES,) * ranges
 
 
 def find_withheld(audit: Audit, spec: JudgedSpec) -> frozenset[tuple[str, str]]:
@@ -107,10 +116,15 @@ def _make_result(
         else sizes.get((row["dimension"], reference, row["metric"]))
     )
 
-    figures = take_figures(row)
+    between, beside = (
+        _take_range(row, f"{name}_least", f"{name}_most") for name in ("value", "reference")
+    )
+    unsaid = {name for name in FIGURES[:3] if between}
+    unsaid |= {name for name in FIGURES[4:] if between or beside}
+    unsaid |= {"reference_value"} if beside else set()
 
     def figure(name: str, count: float | None = own) -> float | None:
-        return None if hide else round_figure(figures[name], unit, count)
+        return None if hide or name in unsaid else round_figure(row.get(name), unit, count)
 
     return GroupResult(
         dimension=row["dimension"],
@@ -126,29 +140,27 @@ def _make_result(
         gap_low=figure("gap_low"),
         gap_high=figure("gap_high"),
         limit=as_number(row.get("limit")),
-        n=None if n is None else say_number(row),
-        blocks=as_count(row.get("blocks")),
+        n=None if n is None else round_people(n) if row["people"] else round(n),
+        blocks=None if between else _say_blocks(row, spec),
         status=str(row["status"]),  # type: ignore[arg-type]
         sentence=as_text(row["reason"]),
-        more_blocks=as_count(row.get("more_blocks")),
-        step=as_number(row.get("step")) or None,
+        more_blocks=None if between or beside else as_count(row.get("more_blocks")),
         source=SOURCE,
+        between=None if hide else between,
+        reference_between=None if hide else beside,
     )
 
 
-def take_figures(row: Mapping[Hashable, Any]) -> Mapping[str, float]:
-    """Return a row's figures as finely as they may be said: rates that count people in steps."""
-    figures = {name: float(row.get(name, math.nan)) for name in FIGURES}
-    how = {name: as_number(row.get(name)) or 0.0 for name in ("step", "reference_step")}
-    for name in ("factor", "reference_factor"):
-        how[name] = float(row.get(name, math.nan))
-    return say_figures(figures, how)
+def _take_range(row: Mapping[Hashable, Any], low: str, high: str) -> tuple[float, float] | None:
+    least, most = (as_number(row.get(name)) for name in (low, high))
+    return None if least is None or most is None else (round(least, 4), round(most, 4))
 
 
-def say_number(row: Mapping[Hashable, Any]) -> int:
-    """Return the predictions behind a row; where each is a person, few are rounded to tens."""
-    people = math.isfinite(row.get("step", math.nan))
-    return round_number(row["n"]) if people else round(row["n"])
+def _say_blocks(row: Mapping[Hashable, Any], spec: JudgedSpec) -> int | None:
+    blocks = as_count(row.get("blocks"))
+    if blocks is None or not row["people"] or spec.audit.infers == "this city":
+        return blocks
+    return round_people(blocks) or blocks
 
 
 def _list_dimensions(

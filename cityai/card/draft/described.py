@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import BaseModel
 
 from cityai.card.draft import sentences
-from cityai.card.draft.evaluated import as_count, as_number, as_text
+from cityai.card.draft.evaluated import as_count, as_number, as_text, has_small
 from cityai.card.draft.facts import RunFacts
-from cityai.card.draft.rounding import PERIOD_STEP, round_figure
+from cityai.card.draft.rounding import PERIOD_STEP, round_figure, round_people
 from cityai.card.record.described import (
     Contact,
     DecisionPart,
@@ -40,6 +40,7 @@ from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
 
+ROUNDED = say("Rows used, of the whole and of areas, are rounded to twenties.")
 KINDS = {
     "demand": say("Demand forecast: how much of something, where, in the coming periods"),
     "risk": say("Ranked list: how likely something is for each case, and which come first"),
@@ -140,15 +141,12 @@ def draft_data(
     hidden : frozenset of (str, str)
         Slices whose figures may not be shown.
     coarse : bool
-        Whether rows of a period are rounded.
+        Whether rows of a period are rounded; they are where one of them has too few.
     """
-    counts = quality.counts if quality else None
     measures = _list_measures(quality.measures, spec, hidden) if quality else ()
-    rows = (
-        (counts.read, counts.out_of_scope, counts.rejected, counts.accepted)
-        if counts
-        else (0, 0, 0, 0)
-    )
+    rows = _count_rows(quality, spec)
+    few = quality is not None and spec.data.layout == "events"
+    coarse = coarse or (few and has_small(quality.by_period["rows"], spec))  # type: ignore[union-attr]
     part = DataPart(
         **copy_words(spec.words.data),
         name=spec.data.source.table or spec.data.source.path.rsplit("/", 1)[-1],
@@ -170,6 +168,18 @@ def draft_data(
         in_words=sentences.describe_data(*rows, measures, quality.findings) if quality else (),
     )
     return (part,)
+
+
+def _count_rows(quality: QualityReport | None, spec: AskedSpec) -> tuple[int, int, int, int]:
+    """Count rows read, out of scope, refused, used; of events, those used are rounded.
+
+    The exact number less that of the card before would be what came since.
+    """
+    if quality is None:
+        return 0, 0, 0, 0
+    counts = quality.counts
+    used = round_people(counts.accepted) if spec.data.layout == "events" else counts.accepted
+    return used + counts.out_of_scope + counts.rejected, counts.out_of_scope, counts.rejected, used
 
 
 def draft_provenance(facts: RunFacts) -> ProvenancePart:
@@ -262,11 +272,18 @@ def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> Qual
         slice=place,
         value=None if hide else _round_coarsely(value) if coarse and not days else value,
         unit="days" if days else "share",
-        n=None if hide or (coarse and place != EVERYWHERE) else as_count(row["n"]),
+        n=None
+        if hide or (coarse and place != EVERYWHERE)
+        else _say_rows(as_count(row["n"]), least),
         limit=as_number(row["limit"]),
         status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
         source="quality.measures",
     )
+
+
+def _say_rows(rows: int | None, least: int) -> int | None:
+    """Round rows that are events: what came since the card before would follow from both."""
+    return rows if rows is None or not least else round_people(rows)
 
 
 def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:

@@ -33,7 +33,7 @@ from cityai.columns import (
 )
 from cityai.findings import Finding
 from cityai.messages import say
-from cityai.spec.project import JudgedSpec, ProjectSpec
+from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
@@ -269,17 +269,18 @@ def hides_periods(
     return (
         quality is not None
         and spec.data.layout == "events"
-        and _has_small(quality.by_period["rows"], spec)
+        and has_small(quality.by_period["rows"], spec)
     )
 
 
 def _has_small_period(table: pd.DataFrame, spec: ProjectSpec) -> bool:
     if spec.question.measure != "count":
         return False
-    return _has_small(_take_latest(table).groupby(PERIOD_START)[Y_TRUE].sum(), spec)
+    return has_small(_take_latest(table).groupby(PERIOD_START)[Y_TRUE].sum(), spec)
 
 
-def _has_small(totals: pd.Series, spec: ProjectSpec) -> bool:
+def has_small(totals: pd.Series, spec: AskedSpec) -> bool:
+    """Tell whether one of some totals is too small to show, and not nothing."""
     return bool(((totals > 0) & (totals < spec.policy.small_cell)).any())
 
 

@@ -10,7 +10,7 @@ from cityai.assessment.metrics import Metric
 from cityai.assessment.sentences import tell_value
 from cityai.assessment.shares import CODE as REPRESENTATION
 from cityai.card.draft import described
-from cityai.card.draft.audited import draft_fairness, say_number, take_figures
+from cityai.card.draft.audited import draft_fairness
 from cityai.card.draft.evaluated import as_text, unit_of
 from cityai.card.draft.facts import RunFacts
 from cityai.card.draft.gaps import list_gaps
@@ -186,18 +186,17 @@ def _draft_eval(spec: AuditFileSpec, handed: GivenFacts, audit: Audit) -> EvalPa
     metrics = tuple(
         Number(
             metric=row["metric"],
-            value=round_figure(figures["value"], unit_of(row["metric"], spec), size),
+            value=round_figure(row["value"], unit_of(row["metric"], spec), size),
             unit=unit_of(row["metric"], spec),
             slice={"model": "forecast"},
-            low=round_figure(figures["low"], unit_of(row["metric"], spec), size),
-            high=round_figure(figures["high"], unit_of(row["metric"], spec), size),
-            n=say_number(row) if math.isfinite(row["value"]) else None,
+            low=round_figure(row["low"], unit_of(row["metric"], spec), size),
+            high=round_figure(row["high"], unit_of(row["metric"], spec), size),
+            n=round(row["n"]) if math.isfinite(row["value"]) else None,
             source=SOURCE,
             reason="" if math.isfinite(row["value"]) else as_text(row["reason"]),
         )
         for row in overall.to_dict("records")
         for size in [find_size(row["metric"], row["n"], row["size"])]
-        for figures in [take_figures(row)]
     )
     known = {m.name: m for m in handed.metrics}
     told = tuple(

@@ -102,6 +102,7 @@ def draft_ranked_card(
     whole = hidden & {(EVERYWHERE, EVERYWHERE)}
     findings = withhold_findings(findings, hidden)
     secret = list_suppressed(fairness.results) | whole
+    coarse = frozenset((r.dimension, r.group) for r in fairness.results if r.between)
     table = backtest.predictions.table
     return seal_record(
         CardRecord(
@@ -123,7 +124,7 @@ def draft_ranked_card(
                 hidden=hidden,
             ),
             model=_draft_model(facts, spec, backtest, explanation, secret),
-            eval=_draft_eval(spec, backtest, evaluation, audit, hidden | secret, findings),
+            eval=_draft_eval(spec, backtest, evaluation, audit, hidden | secret, coarse, findings),
             fairness=fairness,
             risks=words.risks,
             oversight=words.oversight,
@@ -239,6 +240,7 @@ def _draft_eval(
     evaluation: RankingEvaluation,
     audit: RankingAudit,
     secret: frozenset[tuple[str, str]],
+    coarse: frozenset[tuple[str, str]],
     findings: Iterable[Finding],
 ) -> EvalPart:
     practice = next((n for n in ORDERS if n in backtest.predictions.baselines), "")
@@ -246,7 +248,7 @@ def _draft_eval(
     whole = (EVERYWHERE, EVERYWHERE) not in secret
     comparisons = _list_comparisons(evaluation.comparisons, spec) if whole else ()
     label = name_baseline(practice, "period") if practice else ""
-    ranked = draft_list(spec, evaluation, audit, secret, practice, label)
+    ranked = draft_list(spec, evaluation, audit, secret, coarse, practice, label)
     return EvalPart(
         design=say.describe_design(spec, backtest.folds, findings),
         folds=_list_folds(backtest.folds),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from cityai.assessment.coarsening import round_number
 from cityai.card.draft import ranked_words as say
 from cityai.card.draft.evaluated import as_number, as_text
-from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.record.ranked import (
     AttentionResult,
     CapacityPoint,
@@ -38,6 +37,7 @@ def draft_list(
     evaluation: RankingEvaluation,
     audit: RankingAudit,
     secret: frozenset[tuple[str, str]],
+    coarse: frozenset[tuple[str, str]],
     practice: str,
     label: str,
 ) -> RankedPart:
@@ -47,6 +47,8 @@ def draft_list(
     ----------
     secret : frozenset of (str, str)
         (dimension, group) pairs that may not be shown.
+    coarse : frozenset of (str, str)
+        Those of whom only ranges are said: their curve would say how many had the outcome.
     practice, label : str
         The order that stands for today's practice, and what it is called.
     """
@@ -75,7 +77,7 @@ def draft_list(
             point
             for table in curves
             for row in table.to_dict("records")
-            for point in [_make_band(row, least, secret)]
+            for point in [_make_band(row, least, secret | coarse)]
         ),
         slopes=tuple(_make_slope(row, least, secret) for row in audit.slopes.to_dict("records")),
         attention=attention,
@@ -101,7 +103,7 @@ def _make_point(
         capacity=int(row["capacity"]),
         declared=bool(row["declared"]),
         share=round_figure(row["share"], "share", selected),
-        selected=None if few else round_number(selected),
+        selected=None if few else round(selected),
         reason=TOO_FEW if few else as_text(row["reason"]),
         **figures,
     )
@@ -119,7 +121,7 @@ def _make_band(
         dimension=dimension,
         group=group,
         band=int(row["band"]),
-        n=None if few else round_number(n),
+        n=None if few else round_people(n),
         **figures,
     )
 
@@ -140,7 +142,7 @@ def _make_slope(
     return SlopeResult(
         dimension=dimension,
         group=group,
-        n=None if few else round_number(n),
+        n=None if few else round_people(n),
         reason=TOO_FEW if few else as_text(row["reason"]),
         **figures,
         **shares,
@@ -156,15 +158,18 @@ def _make_attention(
     dimension, group = str(row["dimension"]), str(row["group"])
     cases, entities = as_number(row["cases"]) or 0.0, as_number(row["entities"]) or 0.0
     few = (dimension, group) in secret or entities < least
+    base_rate = as_number(row["base_rate"])
+    yes = cases * (base_rate or 0.0)
+    rare = few or base_rate is None or min(yes, cases - yes) < least
     names = ("cases_per_entity", "ratio", "ratio_low", "ratio_high")
     figures = {name: None if few else round_figure(row[name], "ratio", entities) for name in names}
     status = "suppressed" if few else told.get(f"{dimension}={group}", "not applicable")
     return AttentionResult(
         dimension=dimension,
         group=group,
-        cases=None if few else round_number(cases),
-        entities=None if few else round_number(entities),
-        base_rate=None if few else round_figure(row["base_rate"], "share", cases),
+        cases=None if few else round_people(cases),
+        entities=None if few else round_people(entities),
+        base_rate=None if rare else round_figure(base_rate, "share", cases),
         status=status,  # type: ignore[arg-type]
         reason=TOO_FEW if few else as_text(row["reason"]),
         **figures,

@@ -16,11 +16,16 @@ SMALL_RATE_DECIMALS: Final = 2
 DIGITS: Final = 4
 SMALL_DIGITS: Final = 3
 PERIOD_STEP: Final = 20
-"""Totals of periods are rounded to this where one of them is hidden."""
+"""Numbers of people are rounded to this, and totals of periods where one of them is hidden."""
 
 
 OVER_ROWS: Final = {"coverage", "mase", "mae", "rmse", "interval_width"}
 """Metrics whose denominator counts predictions; the others' is the amount itself."""
+
+
+def round_people(n: float) -> int:
+    """Round a number of people, so that few who came since the last card do not follow from two."""
+    return round(n / PERIOD_STEP) * PERIOD_STEP
 
 
 def find_size(metric: str, n: object, amount: object) -> float | None:

@@ -191,7 +191,9 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
         said.append(_tell_tally(paired, say("two groups combined")))
     beyond = [r for r in results if r.limit is not None and r.status == "fail"]
     for side, words in SIDES.items():
-        named = sorted({_name_result(r) for r in beyond if find_side(r.metric, r.gap) == side})
+        named = sorted(
+            {_name_result(r) for r in beyond if find_side(r.metric, r.middle_gap) == side}
+        )
         if named:
             said.append(words.format(names="; ".join(named)))
     return tuple(said)

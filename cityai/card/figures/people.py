@@ -34,6 +34,7 @@ from cityai.card.words import (
     describe_metric,
     order_metrics,
     write_count,
+    write_figure,
     write_gap,
     write_interval,
     write_number,
@@ -55,7 +56,7 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
     ]
     groups = [g.name for g in dimension.groups]
     pair = PAIR in dimension.name
-    if pair or not metrics or all(r.gap is None for r in results):
+    if pair or not metrics or all(r.gap is None and r.gap_between is None for r in results):
         return None
     by_key = {(r.metric, r.group): r for r in results}
     reach = {u: _find_reach([r for r in results if r.unit == u]) for u in {r.unit for r in results}}
@@ -86,8 +87,8 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
         (
             r.group,
             describe_metric(r.metric).label,
-            write_number(r.value, r.unit),
-            write_gap(r.gap, r.unit),
+            write_figure(r.value, r.between, r.unit),
+            write_figure(r.gap, r.gap_between, r.unit, gap=True),
             write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
             write_gap(r.limit, r.unit).lstrip("+"),
             write_count(r.n),
@@ -114,7 +115,7 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
         say(
             f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for "
             "all groups together. Filled dot: within the limit; hollow: cannot be told yet; "
-            "cross: beyond it; diamond: the reference."
+            "cross: beyond it; diamond: the reference. Thick bar: the gap lies somewhere on it."
         ),
         alternative,
         write_svg(draw(WIDE), name),
@@ -131,15 +132,19 @@ def _choose_marker(result: GroupResult) -> str:
 
 def _find_reach(results: Sequence[GroupResult]) -> float:
     """Return the largest gap, interval end or limit, so that panels share a scale."""
-    ends = [
-        abs(x) for r in results for x in (r.gap, r.gap_low, r.gap_high, r.limit) if x is not None
+    ends: list[float] = [
+        abs(x)
+        for r in results
+        for x in (r.gap, r.gap_low, r.gap_high, r.limit, *(r.gap_between or ()))
+        if x is not None
     ]
     return max(ends)
 
 
 def _name(result: GroupResult) -> str:
     label = describe_metric(result.metric).label.lower()
-    return say(f"{result.group} ({label}, {write_gap(result.gap, result.unit)})")
+    gap = write_figure(result.gap, result.gap_between, result.unit, gap=True)
+    return say(f"{result.group} ({label}, {gap})")
 
 
 def _plot_gaps(
@@ -158,11 +163,14 @@ def _plot_gaps(
     axes.axvline(0, color=MUTED, linewidth=1)
     reach = next(reaches[r.unit] for r in own if r is not None)
     for row, result in enumerate(own):
+        colour = SECOND if result is not None and result.status == "fail" else FIRST
+        if result is not None and result.gap_between is not None:
+            axes.plot(result.gap_between, [row, row], color=colour, linewidth=5)
+            continue
         if result is None or result.gap is None:
             axes.text(-reach * 1.08, row, say("not shown"), va="center", fontsize=8.5, color=MUTED)
             continue
         fail = result.status == "fail"
-        colour = SECOND if fail else FIRST
         if result.gap_low is not None and result.gap_high is not None:
             axes.plot([result.gap_low, result.gap_high], [row, row], color=INK, linewidth=1.5)
         axes.plot(

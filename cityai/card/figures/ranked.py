@@ -32,6 +32,7 @@ from cityai.card.words import (
     describe_metric,
     name_baseline,
     write_count,
+    write_figure,
     write_interval,
     write_number,
 )
@@ -224,7 +225,7 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
     results = [
         r
         for r in record.fairness.results
-        if r.dimension == dimension.name and r.metric in NEED and r.value is not None
+        if r.dimension == dimension.name and r.metric in NEED and (r.between or r.value is not None)
     ]
     if record.eval.ranked is None or PAIR in dimension.name or len(results) < 2:
         return None
@@ -251,13 +252,15 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
 
     name = f"need-{number}"
     told = "; ".join(
-        f"{r.group} {write_number(r.value, 'ratio')}" for r in results if r.metric == NEED[0]
+        f"{r.group} {write_figure(r.value, r.between, 'ratio')}"
+        for r in results
+        if r.metric == NEED[0]
     )
     rows = tuple(
         (
             r.group,
             describe_metric(r.metric).label,
-            write_number(r.value, "ratio"),
+            write_figure(r.value, r.between, "ratio"),
             write_interval(r.low, r.high, "ratio"),
         )
         for r in results
@@ -268,7 +271,8 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
         say(
             "Share of the selected (left), and of the top ranks (right), over the share of the "
             "true cases that were found by somebody looking. At 1 a group is selected as often "
-            "as its need; above 1 more often. Lines: intervals."
+            "as its need; above 1 more often. Lines: intervals. Thick bars: the figure lies "
+            "somewhere on them."
         ),
         say(f"Dot chart with intervals, share of the selected over share of need: {told}."),
         write_svg(draw(WIDE), name),
@@ -281,7 +285,10 @@ def _plot_need(axes: Axes, row: int, results: Sequence[GroupResult]) -> None:
     for r in results:
         if r.low is not None and r.high is not None:
             axes.plot([r.low, r.high], [row, row], color=INK, linewidth=1.2)
-        axes.plot([r.value or 0.0], [row], "o", color=FIRST, markersize=6)
+        if r.between is not None:
+            axes.plot(r.between, [row, row], color=FIRST, linewidth=5)
+        else:
+            axes.plot([r.value or 0.0], [row], "o", color=FIRST, markersize=6)
 
 
 def _pick_curve(points: Sequence[CurvePoint], dimension: str, group: str) -> list[CurvePoint]:

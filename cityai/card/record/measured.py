@@ -261,13 +261,37 @@ class GroupResult(Part):
     gap_high: float | None
     limit: float | None
     n: int | None
+    """Predictions; where each is a person, rounded to twenties."""
     blocks: int | None
     status: StatusWord
     sentence: str
     more_blocks: int | None
     source: str
+    between: tuple[float, float] | None = None
+    """What `value` lies between where it is not said exactly: of few people, it is a count."""
+    reference_between: tuple[float, float] | None = None
     step: float | None = None
-    """Rates of few people are said in multiples of it, `n` in tens; nothing where they are not."""
+    """Of cards before ranges were said: what figures were rounded to. Nothing on new ones."""
+
+    @property
+    def gap_between(self) -> tuple[float, float] | None:
+        """What the gap lies between, where the value or the reference is a range."""
+        if self.between is None and self.reference_between is None:
+            return None
+        own = self.between or _repeat(self.value)
+        beside = self.reference_between or _repeat(self.reference_value)
+        if own is None or beside is None or self.group == self.reference:
+            return None
+        return own[0] - beside[1], own[1] - beside[0]
+
+    @property
+    def middle_gap(self) -> float | None:
+        """The gap, or the middle of its range: which way it points."""
+        return self.gap if self.gap_between is None else sum(self.gap_between) / 2
+
+
+def _repeat(value: float | None) -> tuple[float, float] | None:
+    return None if value is None else (value, value)
 
 
 class TrendPart(Part):

@@ -15,7 +15,7 @@ from typing import Any, Final
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DataPart
 from cityai.card.registers.register import Export, Field, Register, fill_field, read_answer
-from cityai.card.words import PAIR, check_link, clean_text
+from cityai.card.words import PAIR, check_link, clean_text, write_figure
 from cityai.spec.words import NotApplicable
 
 TITLE: Final = "CycloneDX 1.6, machine-learning bill of materials"
@@ -137,6 +137,9 @@ def _list_metrics(record: CardRecord) -> Iterator[Json]:
         sliced = f"{result.dimension}={result.group}"
         if result.value is not None:
             yield _metric(result.metric, result.value, sliced, result.low, result.high)
+        if result.between is not None:
+            ends = write_figure(None, result.between, result.unit)
+            yield _metric(result.metric, ends, sliced, None, None)
         if result.gap is not None:
             beside = f"{sliced}; reference={result.reference}"
             yield _metric(
@@ -144,7 +147,9 @@ def _list_metrics(record: CardRecord) -> Iterator[Json]:
             )
 
 
-def _metric(name: str, value: float, sliced: str, low: float | None, high: float | None) -> Json:
+def _metric(
+    name: str, value: float | str, sliced: str, low: float | None, high: float | None
+) -> Json:
     known = low is not None and high is not None
     interval = {"lowerBound": f"{low}", "upperBound": f"{high}"} if known else None
     return {"type": name, "value": f"{value}", "slice": sliced, "confidenceInterval": interval}

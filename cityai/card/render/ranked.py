@@ -12,6 +12,7 @@ from cityai.card.words import (
     STATUS_WORDS,
     describe_metric,
     write_count,
+    write_figure,
     write_interval,
     write_number,
 )
@@ -102,7 +103,7 @@ def arrange_list_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
         [
             g.name,
             *(
-                write_number(r.value, r.unit) if (r := own.get((g.name, m))) else MISSING
+                write_figure(r.value, r.between, r.unit) if (r := own.get((g.name, m))) else MISSING
                 for m in SHOWN
             ),
         ]

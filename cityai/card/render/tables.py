@@ -23,6 +23,7 @@ from cityai.card.words import (
     order_metrics,
     write_count,
     write_day,
+    write_figure,
     write_gap,
     write_interval,
     write_number,
@@ -168,14 +169,15 @@ def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
 def _judge(result: GroupResult | None) -> Cell:
     if result is None:
         return Cell(MISSING)
-    if result.group == result.reference and result.value is not None:
-        return Cell(say(f"{write_number(result.value, result.unit)}, the reference"))
-    if result.value is None:
+    if result.value is None and result.between is None:
         return Cell(VERDICTS[result.status], result.status)
+    value = write_figure(result.value, result.between, result.unit)
+    if result.group == result.reference:
+        return Cell(say(f"{value}, the reference"))
     verdict = VERDICTS[result.status]
     if result.status == "fail":
-        verdict = BEYOND[find_side(result.metric, result.gap)]
-    return Cell(f"{write_number(result.value, result.unit)} · {verdict}", result.status)
+        verdict = BEYOND[find_side(result.metric, result.middle_gap)]
+    return Cell(f"{value} · {verdict}", result.status)
 
 
 def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -184,10 +186,10 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
         (
             Own(r.group),
             describe_metric(r.metric).label,
-            write_number(r.value, r.unit),
+            write_figure(r.value, r.between, r.unit),
             write_interval(r.low, r.high, r.unit),
             _write_reference(r),
-            write_gap(r.gap, r.unit),
+            write_figure(r.gap, r.gap_between, r.unit, gap=True),
             write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
             write_gap(r.limit, r.unit).lstrip("+"),
             write_count(r.n),
@@ -216,7 +218,8 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
 
 
 def _write_reference(result: GroupResult) -> str:
-    value, reference = write_number(result.reference_value, result.unit), result.reference
+    value = write_figure(result.reference_value, result.reference_between, result.unit)
+    reference = result.reference
     return say(f"{value} ({reference})")
 
 

@@ -67,22 +67,22 @@ def check_earlier(record: CardRecord, content: bytes) -> Finding:
     record : CardRecord
         As published.
     content : bytes
-        ``earlier.json``, of any version; empty where there is none.
+        JSON of the record that was kept, of any version; empty where there is none.
     """
     title, code = "The card before is the one that this was compared with", "card.earlier"
     if not content and record.changes is None:
         return Finding(code, Status.NOT_APPLICABLE, title, "This is the first card.")
     if not content or record.changes is None:
-        where = "beside the card" if record.changes else "on the card"
+        where = "where it was kept" if record.changes else "on the card"
         return Finding(code, Status.FAIL, title, f"It is missing {where}.")
     try:
         facts = json.loads(content)
         told = (facts["record"]["content_digest"], dump_facts(facts).encode())
         held = (digest_facts(facts), content)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Finding(code, Status.FAIL, title, "earlier.json is damaged.")
+        return Finding(code, Status.FAIL, title, "The record before is damaged.")
     if told != held or told[0] != record.changes.content_digest:
-        reason = "earlier.json was changed, or is another card's."
+        reason = "The record before was changed, or is another card's."
         return Finding(code, Status.FAIL, title, reason)
     return Finding(code, Status.PASS, title, f"Its content gives {told[0][:12]}, as the card says.")
 

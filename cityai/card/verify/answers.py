@@ -15,12 +15,14 @@ import pandas as pd
 
 from cityai.card.draft.rounding import count_decimals
 from cityai.card.record import CardRecord
-from cityai.card.verify.claims import ROUNDING, Claim, Floats, weigh_groups
+from cityai.card.verify.claims import ROUNDING, Claim, Floats, claim_range, weigh_groups
 from cityai.columns import EVERYWHERE, FOLD, Y_PRED, Y_TRUE
 from cityai.data.given import DECISION
 from cityai.data.groups import Membership
 
 FORECAST: Final = {"model": "forecast"}
+ROUNDED: Final = 20
+"""Numbers of people in a group are multiples of it."""
 
 
 def list_answer_claims(
@@ -62,13 +64,16 @@ def _claim_results(
     everyone: Floats,
 ) -> Iterator[Claim]:
     for i, result in enumerate(record.fairness.results):
-        if result.value is None:
-            continue
         path, metric, unit = f"fairness.results[{i}]", result.metric, result.unit
         own = weights[result.dimension][result.group]
+        if result.n is not None:
+            yield Claim(f"{path}.n", result.n, float(round(own.sum() / ROUNDED) * ROUNDED), 0)
+        if result.between is not None:
+            yield claim_range(f"{path}.between", result.between, rows.count(metric, own))
+        if result.value is None:
+            continue
         claim = rows.claim(f"{path}.value", result.value, metric, unit, own)
         yield claim
-        yield Claim(f"{path}.n", result.n, float(own.sum()), 0)
         whole = result.reference == EVERYWHERE
         beside = everyone if whole else weights[result.dimension][result.reference]
         if result.reference_value is not None:

@@ -79,6 +79,11 @@ class Claim:
         return abs(self.counted - self.printed) <= half * (1 + 1e-6) + ROUNDING * abs(self.counted)
 
 
+def claim_range(path: str, between: tuple[float, float], counted: float) -> Claim:
+    """Claim that a figure lies in a range: what is printed is the nearest end, or the figure."""
+    return Claim(path, min(max(counted, between[0]), between[1]), counted, 12)
+
+
 def list_claims(
     record: CardRecord,
     predictions: Predictions,

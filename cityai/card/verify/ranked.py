@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,14 +15,13 @@ import pandas as pd
 
 from cityai.card.draft.rounding import count_decimals
 from cityai.card.record import CardRecord
-from cityai.card.verify.claims import Claim, list_counted_with
+from cityai.card.verify.claims import Claim, claim_range, list_counted_with
 from cityai.columns import CASE, DECISION, EVERYWHERE, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.modeling.predictions import Predictions
 from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.case_groups import CaseGroups
-    from cityai.card.record.measured import GroupResult
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,30 +101,19 @@ def _claim_groups(
     exposure = 1 / np.log2(1.0 + _rank(table, table[Y_PRED].to_numpy(np.float64)))
     for i, result in enumerate(record.fairness.results):
         weight = weights.get((result.dimension, result.group))
-        if weight is None or result.value is None or result.metric not in BY_GROUP:
+        if weight is None or result.metric not in BY_GROUP:
+            continue
+        if result.value is None and result.between is None:
             continue
         top, bottom = BY_GROUP[result.metric](truth, chosen, exposure)
         base = float(weight @ bottom)
         counted = float(weight @ top) / base if base > 0 else math.nan
-        decimals = _find_decimals(result.value, counted)
-        claim = Claim(f"fairness.results[{i}].value", result.value, counted, decimals)
-        if result.step and math.isfinite(counted):
-            rates = [float(weight @ what) / float(weight.sum()) for what in (truth, chosen)]
-            claim = replace(claim, counted=_say_in_steps(result, counted, *rates))
-        yield claim
-
-
-def _say_in_steps(result: GroupResult, counted: float, need: float, chosen: float) -> float:
-    """Say a rate in its step; a share over a share of need as the two rates in steps say it."""
-    step = result.step or 0.0
-
-    def say(rate: float) -> float:
-        return min(round(rate / step), round(1 / step)) * step
-
-    if not result.metric.endswith("_for_need"):
-        return say(counted)
-    more = say(chosen) / chosen if result.metric == "selection_for_need" and chosen else 1.0
-    return counted * more * need / say(need) if say(need) else math.nan
+        path = f"fairness.results[{i}]"
+        if result.between is not None:
+            yield claim_range(f"{path}.between", result.between, counted)
+        else:
+            decimals = _find_decimals(result.value or 0.0, counted)
+            yield Claim(f"{path}.value", result.value, counted, decimals)
 
 
 def _find_decimals(printed: float, counted: float) -> int:
