@@ -47,7 +47,7 @@ LATEST: Final = "2200-01-01"
 LATEST_EPOCH: Final = 8_000_000_000_000_000
 """Microseconds since 1970 that lie beyond the years that are read."""
 LARGEST: Final = 1e18
-TRUE: Final = ("true", "t", "yes", "y", "1", "sí", "si", "s", "sim", "oui", "vrai", "verdadero")
+TRUE: Final = ("true", "t", "yes", "y", "1", "sí", "si", "sim", "oui", "vrai", "verdadero")
 FALSE: Final = ("false", "f", "no", "n", "0", "não", "nao", "non", "faux", "falso")
 """Texts with one reading, in lower case, in the languages of the cards."""
 ISO_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]00:00(:00([.]0+)?)?)?"

@@ -132,7 +132,7 @@ def test_a_table_that_cannot_be_looked_at(inside: Path, capsys: Any) -> None:
     for asked, said in (
         (["--from", "none.csv"], "cannot be read"),
         (["--from", str(table), "--time", "day"], "no column 'day'"),
-        (["--from", str(table), "--template", "inspections"], "not of risk"),
+        (["--from", str(table), "--template", "inspections"], "no column holds yes and no"),
     ):
         assert run_command(["new", "mine", *asked]) == 2
         assert said in capsys.readouterr().err
