@@ -222,7 +222,7 @@ def measure_groups(
     gap_low, gap_high = (np.where(live, end, np.nan) for end in ends)
     return Measures(
         *(value[:-1], low[:-1], high[:-1], chosen, value[lookup]),
-        *(gap, gap_low, gap_high, apart.blocks),
+        *(gap, gap_low, gap_high, level.blocks[:-1] if rest.size else apart.blocks),
         *(engine.count_members(count, design), apart.usable),
     )
 
