@@ -14,7 +14,7 @@ import pandas as pd
 from cityai.columns import AREA, EVERYWHERE, FOLD
 from cityai.findings import SEVERITY, Finding, sort_findings
 from cityai.progress import SILENT, Progress
-from cityai.publish import LIBRARIES, find_version, read_clock, read_git
+from cityai.provenance import LIBRARIES, find_version, read_clock, read_git
 from cityai.spec.load_audit import AuditOrder
 
 if TYPE_CHECKING:

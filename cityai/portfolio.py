@@ -12,7 +12,7 @@ from cityai.card.record import CardRecord
 from cityai.card.render.portfolio import list_portfolio_languages, name_portfolio, render_portfolio
 from cityai.card.verify import read_bytes, read_record
 from cityai.errors import CityaiError
-from cityai.publish import read_clock
+from cityai.provenance import read_clock
 from cityai.spec.load import find_state
 from cityai.store.cards import CARDS, JSON, hold_cards, publish_files
 from cityai.store.stages import open_store

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ RANKS = [
         "check",
         "cards",
         "portfolio",
+        "provenance",
         "publish",
         "run",
         "export",
@@ -101,6 +103,50 @@ def test_imports_run_one_way():
         and rank_of(name.split(".")[1]) > rank_of(name_of(path).split("/")[0].removesuffix(".py"))
     ]
     assert up == []
+
+
+def find_circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return the names along a circle of imports; nothing where there is none."""
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_imports_run_in_a_circle():
+    """Those inside functions count too; those that only types need do not."""
+    modules = {".".join(("cityai", *Path(name_of(p)).with_suffix("").parts)): p for p in MODULES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {
+        name: {found for found in list_modules(path, set(modules)) if found != name}
+        for name, path in modules.items()
+    }
+    assert find_circle(graph) == []
+
+
+def test_a_circle_would_be_found():
+    assert find_circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert find_circle({"a": {"b"}, "b": {"c"}}) == []
+
+
+def list_modules(path: Path, known: set[str]) -> set[str]:
+    """Return the package's modules that a file imports when it runs."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in (node for node in ast.walk(tree) if id(node) not in for_types):
+        if isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else str(node.module) for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & known
 
 
 def test_one_heavy_library_one_door():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cityai.publish import read_git
+from cityai.provenance import read_git
 
 
 @pytest.fixture
