@@ -15,7 +15,7 @@ from cityai.card.record import CardRecord
 from cityai.card.record.changes import ChangesPart
 from cityai.card.verify import read_bytes, read_record
 from cityai.errors import StoreError
-from cityai.spec.load import find_state, find_workspace, load_project
+from cityai.spec.load import find_named, find_state, find_workspace, load_project
 from cityai.spec.load_audit import load_audit
 from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
 from cityai.store.digests import digest_text
@@ -121,7 +121,8 @@ def find_place(path: Path) -> CardPlace:
     Parameters
     ----------
     path : Path
-        A project's folder or `project.yaml`, an audit file, a folder with a card, or `card.json`.
+        A project's folder, `project.yaml` or bare name, an audit file, a folder with a card, or
+        `card.json`.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def find_place(path: Path) -> CardPlace:
     UserError
         When a specification cannot be read.
     """
-    given = path.resolve()
+    given = find_named(path).resolve()
     if given.is_file() and given.suffix not in {".yaml", ".yml"}:
         given = given.parent
     if (given / JSON).is_file() and not (given / PROJECT).is_file():

@@ -292,6 +292,11 @@ def test_no_card_is_told_plainly(tmp_path: Path) -> None:
         verify_published(folder)
 
 
+def test_a_bare_name_finds_the_card(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(told.folder.parents[1])
+    assert find_place(Path(told.folder.name)) == find_place(told.folder)
+
+
 def test_the_portfolio_lists_the_card(told: Told) -> None:
     listed = json.loads((told.place / "model_cards" / "index.json").read_text())
     (system,) = listed["systems"]

@@ -157,6 +157,15 @@ def _measure_likeness(missing: Path) -> float:
     return max((SequenceMatcher(None, missing.name, name).ratio() for name in beside), default=0.0)
 
 
+def find_named(path: str | Path) -> Path:
+    """Return where a project lies that is named barely; any other path as it is."""
+    given = Path(path)
+    if given.exists() or given.name != str(given):
+        return given
+    shelves = [folder / "projects" / given for folder in (Path.cwd(), *Path.cwd().parents)]
+    return next((shelf for shelf in shelves if shelf.is_dir()), given)
+
+
 def load_project(path: str | Path) -> Project[Any]:
     """Read and resolve a project; its `kind` says which record its specification is.
 
@@ -170,10 +179,7 @@ def load_project(path: str | Path) -> Project[Any]:
     SpecError
         If a file is missing or a value is wrong; the message has the file, line and column.
     """
-    given = Path(path)
-    if not given.exists() and given.name == str(given):
-        shelves = [folder / "projects" / given for folder in (Path.cwd(), *Path.cwd().parents)]
-        given = next((shelf for shelf in shelves if shelf.is_dir()), given)
+    given = find_named(path)
     file = given / "project.yaml" if given.is_dir() or given.suffix != ".yaml" else given
     if not file.exists():
         raise SpecError(

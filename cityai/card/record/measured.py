@@ -270,8 +270,6 @@ class GroupResult(Part):
     between: tuple[float, float] | None = None
     """What `value` lies between where it is not said exactly: of few people, it is a count."""
     reference_between: tuple[float, float] | None = None
-    step: float | None = None
-    """Of cards before ranges were said: what figures were rounded to. Nothing on new ones."""
 
     @property
     def gap_between(self) -> tuple[float, float] | None:
