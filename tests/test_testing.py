@@ -168,6 +168,6 @@ def test_a_workspace_is_read_whole(tmp_path):
     create_project(folder, "mine", "housing")
     assert check_workspace(folder) == ("mine",)
     path = folder / "projects" / "mine" / "project.yaml"
-    path.write_text(path.read_text().replace("horizon: 3", "horizons: 3"))
+    path.write_text(path.read_text().replace("  horizon: ", "  horizons: "))
     with pytest.raises(UserError, match="horizons"):
         check_workspace(folder)

@@ -41,8 +41,9 @@ def check_truncation(
     """Compare features from all data with features from data cut at the moment of the question.
 
     At sampled origins, every column of the rows is built twice: from the whole snapshot, and from
-    one without whatever became known later. The two must be equal to the last bit. The project's
-    own functions are loaded afresh for the second, so they cannot remember.
+    one without whatever became known later. The two must be equal to the last bit. The second time
+    the latest is asked first: own functions begin anew at each, so what depends on a memory of
+    other moments differs too.
 
     Parameters
     ----------
@@ -75,11 +76,14 @@ def check_truncation(
     whole = build_rows(panel, snapshot, project, sample.tolist(), plan)
     _refuse_undefined(panel, snapshot, project, plan, _list_undefined(whole, project))
     differing: dict[str, str] = {}
-    for origin in sample.tolist():
+    for origin in sample[::-1].tolist():
         cut = _rebuild(panel, snapshot, project, origin, plan)
         expected = whole.table[whole.table[ORIGIN] == origin].reset_index(drop=True)
-        for name, where in _find_differences(expected, cut.table).items():
-            differing.setdefault(name, f"{where} on {panel.periods.start(origin):%Y-%m-%d}")
+        found = _find_differences(expected, cut.table)
+        on = f"{panel.periods.start(origin):%Y-%m-%d}"
+        differing = {name: f"{where} on {on}" for name, where in found.items()} | {
+            name: where for name, where in differing.items() if name not in found
+        }
     count = say(
         f"{len(whole.features)} features at {sample.size} moments ({len(whole.table):,} rows)"
     )

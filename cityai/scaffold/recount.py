@@ -54,10 +54,16 @@ def recount(
         )
     ]
     if counts.out_of_scope:
-        why = ["totals among the places"] * bool(found.grain.totals)
-        why += ["outside `since` and `until`"] * any(found.ends)
-        if sum(total.rows for total in found.grain.totals) < counts.out_of_scope and not found.far:
-            why.append(f"after the last whole {found.period}")
-        told.append(("left out", f"{counts.out_of_scope:,} rows", ", or ".join(why)))
+        parts = {
+            "totals among the places": sum(total.rows for total in found.grain.totals),
+            "far off, outside `since` and `until`": found.far,
+        }
+        rest = counts.out_of_scope - sum(parts.values())
+        parts[f"in {found.period}s that are not whole"] = rest
+        # Of a table too large to be looked at whole, only a run counts how many are of which kind.
+        why = ", ".join(
+            part if seen.is_cut else f"{n:,} {part}" for part, n in parts.items() if n > 0
+        )
+        told.append(("left out", f"{counts.out_of_scope:,} rows", why))
     told += [("rejected", f"{n:,} rows", why) for n, why in tell_rejects(snapshot.rejects)]
     return tuple(told)

@@ -48,7 +48,16 @@ LIBRARIES = (
 )
 """Libraries whose version may change a figure."""
 
-SHARED = ("columns.py", "confine", "errors.py", "findings.py", "messages.py", "scratch.py", "kinds")
+SHARED = (
+    "columns.py",
+    "confine",
+    "errors.py",
+    "findings.py",
+    "messages.py",
+    "notebook.py",
+    "scratch.py",
+    "kinds",
+)
 PACKAGE = Path(__file__).parent.parent
 
 

@@ -69,7 +69,8 @@ def test_other_places_like_these(bench: ModuleType) -> None:
 def test_people_with_few_events(bench: ModuleType) -> None:
     got = bench.simulate_persons(bench.Persons(2000, 0.1, 0.1), PANELS, seed=4)
     assert got.cover("family") >= LEAST
-    assert got.share("level") < 60
+    assert got.cover("level") >= LEAST
+    assert got.share("level") > 95  # also where few, or none, of a group were missed
 
 
 @pytest.mark.slow

@@ -56,13 +56,14 @@ def make_spec(**words) -> ProjectSpec:
             },
             "backtest": {"folds": N_FOLDS, "calibration": 4},
             "audit": {
+                "intersections": True,
                 "dimensions": {
                     "income": {"label": "Districts by income", "bands": "income"},
                     "origin": {
                         "label": "Origin of residents",
                         "shares": {"here": ["h"], "abroad": ["a"]},
                     },
-                }
+                },
             },
             "city": {
                 "name": "Testville",

@@ -396,7 +396,7 @@ class TestQuality:
         rows = sum(city.truths.rejected[kind] for kind in strange)
         assert unknown.reason.startswith(f"{rows:,} rows name")
         assert "(0 of them accepted)" in unknown.reason
-        assert "N7 (20), Old Harbour (20), X9 (20)" in unknown.reason
+        assert not any(name in unknown.reason for name in ("N7", "Old Harbour", "X9"))
         assert len(set(found.measures["slice"])) == PLACES + 2  # the city, and "not recorded"
 
     def test_findings_of_the_clean_city(self, even_city: SampleCity) -> None:

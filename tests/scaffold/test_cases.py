@@ -85,7 +85,7 @@ TOLD = {
     "na_texts": "N/A for missing",
     "negative_counts": "13 amounts below 0",
     "one_series": "one series of the whole city",
-    "sentinel_dates": "`since` and `until` leave them out",
+    "sentinel_dates": "80 far off, outside `since` and `until`, 67 in months that are not whole",
     "socrata_am_pm": "not UpdatedDate, ClosedDate",
     "suppressed_lt5": "unknown, not 0",
     "total_as_place": "Citywide in borough: the sum of the 4 others",
@@ -97,7 +97,7 @@ TOLD = {
 CHECKED = {
     "hourly_counts": "27,794 of 27,794 used, 0 rejected",
     "one_series": "900 of 900 used, 0 rejected",
-    "sentinel_dates": "80 out of scope",
+    "sentinel_dates": "147 out of scope",
     "suppressed_lt5": "288 of 288 used, 0 rejected",
     "total_row": "month: not a date; row 289 ('Total')",
     "two_values_one_day": "2,735 of 2,735 used, 0 rejected",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from cityai.data.features.own import History, call_function, load_functions
+from cityai.data.features.own import History, load_functions
 from cityai.spec.load import load_project
 
 FOLDER = Path(__file__).parents[1]
@@ -26,8 +26,10 @@ def make_history(values: np.ndarray) -> History:
 
 
 def call(name: str, values: np.ndarray) -> list[float]:
-    (function,) = load_functions(FOLDER / "features.py", [name])
-    return list(call_function(function, make_history(values)))
+    own = load_functions(FOLDER / "features.py", [name])
+    assert own is not None
+    (column,) = own.call(make_history(values), {})
+    return list(column)
 
 
 def test_project_is_short_and_complete() -> None:
