@@ -38,7 +38,7 @@ def make_view(name: str, groups: tuple[str, ...], weights: np.ndarray, n: np.nda
     held, hidden = n @ weights, np.zeros(len(groups), dtype=bool)
     return View(
         name, name, "hard", "", groups, weights, "overall", held, held, hidden,
-        (len(groups),), {}, (),
+        (len(groups),), {}, (), hidden, ("",) * len(groups), np.zeros_like(weights),
     )  # fmt: skip
 
 

@@ -268,7 +268,7 @@ def test_no_small_count_of_people_follows_from_a_card(kind: str, tmp_path) -> No
         n, found, told = attack_given(seed, tmp_path) if kind == "given" else attack_ranked(seed)
         attacked, shown = attacked + n, shown + told
         opened += [f"card {seed}: {line}" for line in found]
-    assert attacked > ATTACKS / 2
+    assert attacked >= ATTACKS / 2  # tiny groups are counted with another, so few are left
     assert shown > 15 * ATTACKS
     assert not opened, f"{len(opened)} of {attacked}: {opened[:10]}"
 

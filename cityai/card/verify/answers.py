@@ -65,7 +65,8 @@ def _claim_results(
 ) -> Iterator[Claim]:
     for i, result in enumerate(record.fairness.results):
         path, metric, unit = f"fairness.results[{i}]", result.metric, result.unit
-        own = weights[result.dimension][result.group]
+        # A group that is counted with another has no rows of its own, and no figure.
+        own = weights[result.dimension].get(result.group, np.zeros(len(everyone)))
         if result.n is not None:
             yield Claim(f"{path}.n", result.n, float(round(own.sum() / ROUNDED) * ROUNDED), 0)
         if result.between is not None:
