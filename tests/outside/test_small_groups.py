@@ -43,6 +43,20 @@ def test_a_mistyped_group_hides_itself_and_no_other(order, tmp_path, answers_tex
     assert figures["card.figures"] == "pass"
 
 
+def test_a_card_whose_reference_is_counted_with_another_verifies(order, tmp_path, answers_text):
+    people = make_people(rare=9)
+    people.to_csv(tmp_path / "people.csv", index=False)
+    text = answers_text.replace("attribute: group}", "attribute: group, reference: Bb}")
+    assert text != answers_text
+    audited = audit_given(order(text, small_cell=11), tmp_path / "people.csv")
+    rates = {r.group: r for r in audited.card.fairness.results if r.metric == "selection_rate"}
+    assert rates["A"].value is not None
+    assert rates["A"].reference == "Bb"
+    assert all(r.reference_value is None and r.gap is None for r in rates.values())
+    figures = {f.code: f.status.value for f in verify_published(audited.card_path.parent)}
+    assert figures["card.figures"] == "pass"
+
+
 def test_the_cell_that_hides_another_is_named_to_the_analyst_alone(
     order, tmp_path, answers_text, capsys
 ):

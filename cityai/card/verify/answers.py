@@ -65,7 +65,7 @@ def _claim_results(
 ) -> Iterator[Claim]:
     for i, result in enumerate(record.fairness.results):
         path, metric, unit = f"fairness.results[{i}]", result.metric, result.unit
-        # A group that is counted with another has no rows of its own, and no figure.
+        # A name that no row has: whatever the card says of it fails, with no traceback.
         own = weights[result.dimension].get(result.group, np.zeros(len(everyone)))
         if result.n is not None:
             yield Claim(f"{path}.n", result.n, float(round(own.sum() / ROUNDED) * ROUNDED), 0)

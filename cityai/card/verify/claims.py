@@ -199,7 +199,8 @@ def weigh_groups(
         single[membership.dimension] = groups
     for name, group, other in list_counted_with(record):
         if name in single:
-            single[name][other] = single[name][other] + single[name].pop(group)
+            single[name][other] = single[name][other] + single[name][group]
+            single[name][group] = np.zeros(len(table))
     both = dict(single)
     for i, first in enumerate(memberships):
         for second in memberships[i + 1 :]:
