@@ -22,7 +22,7 @@ from cityai.scaffold.workspace import create_workspace
 from cityai.spec.load import load_project
 from tests.scaffold.conftest import ANSWERS
 
-CASES = Path(os.environ.get("CITYAI_DATA", "../shared/data")).parent / "cases" / "tables"
+CASES = Path(os.environ.get("CITYAI_DATA", "../shared/data")).resolve().parent / "cases" / "tables"
 
 Case = tuple[str, str, str, list[str], int, float]
 UNDERSTOOD: dict[str, Case] = {

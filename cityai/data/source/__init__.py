@@ -96,6 +96,7 @@ def open_source(
 def _open(
     kind: str, source: SourceSpec, path: Path, wanted: list[str] | None, max_rows: int, room: Room
 ) -> SourceTable:
+    path = path.resolve()  # the engine finds nothing behind `..` or a link
     if kind == "csv":
         plain = write_plain_csv(path, source, room.folder)
         room.begin(path, plain.path)
