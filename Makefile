@@ -52,7 +52,7 @@ types: $(DONE)
 	@$(BIN)/mypy
 
 messages: $(DONE)  ## bring the card's catalogues up to date with the code
-	@$(BIN)/python -m cityai.card.speech.collect
+	@$(BIN)/python -m cityai.i18n.collect
 
 schema: $(DONE)  ## write the JSON Schema that editors use
 	@$(BIN)/cityai schema --write

@@ -26,14 +26,19 @@ from typing import Literal
 import numpy as np
 from audit_cities import CITY, NAMES, OTHERS, SHARES, Panel, Shape, draw_panels
 
-from cityai.assessment.alike import Parts, Varied, find_parts, take_together
-from cityai.assessment.gaps import Design, Measures, choose_design, measure_groups
 from cityai.assessment.metrics import METRICS, Metric
-from cityai.assessment.paired import measure_change
-from cityai.assessment.statistics import Cells, compute_ratio
-from cityai.assessment.trend import fit_line
-from cityai.assessment.verdicts import judge_gap
 from cityai.findings import Status
+from cityai.inference.cluster_sums import (
+    ClusteredMetric,
+    Parts,
+    collapse_identical_clusters,
+    find_parts,
+)
+from cityai.inference.equivalence import decide_equivalence
+from cityai.inference.group_gaps import Design, Measures, choose_design, measure_groups
+from cityai.inference.paired_difference import measure_change
+from cityai.inference.ratio_influence import Cells, compute_ratio
+from cityai.inference.trend import fit_line
 
 UNDER = next(m for m in METRICS if m.name == "under_forecast_share")
 WAPE = next(m for m in METRICS if m.name == "wape")
@@ -111,7 +116,7 @@ def _judge_gaps(panel: Panel, design: Design, one: np.ndarray, count: Count) -> 
         count.add("gap", *(x[one] for x in _miss_gaps(single, true)))
         _add_levels(count, "level", found, level[:-1])
         ends = zip(found.gap_low, found.gap_high, strict=True)
-        told = [judge_gap(low, high, LIMIT) is Status.FAIL for low, high in ends]
+        told = [decide_equivalence(low, high, LIMIT) is Status.FAIL for low, high in ends]
         count.fails += bool((np.array(told) & (np.abs(true) <= LIMIT)).any())
     if design.infers == CITY:
         before, after = (compute_ratio(t, NAMES, UNDER) for t in (panel.truth, panel.other_truth))
@@ -177,10 +182,12 @@ def simulate_persons(kind: Persons, panels: int, *, seed: int = SEED) -> Count:
     return count
 
 
-def _sum_people(pair: np.ndarray, parts: Parts, names: tuple[str, str]) -> tuple[Cells, Varied]:
-    alike = take_together(pair, parts)
+def _sum_people(
+    pair: np.ndarray, parts: Parts, names: tuple[str, str]
+) -> tuple[Cells, ClusteredMetric]:
+    alike = collapse_identical_clusters(pair, parts)
     sums = np.stack([np.bincount(parts.unit, weights=column) for column in pair.T], axis=-1)
-    return Cells(sums[None], names), Varied(alike, alike)
+    return Cells(sums[None], names), ClusteredMetric(alike, alike)
 
 
 def _add_levels(count: Count, column: str, found: Measures, true: np.ndarray) -> None:
@@ -253,7 +260,7 @@ def accuse(
         cells, varied = _sum_people(np.stack([yes, np.ones_like(yes)], -1), parts, ("yes", "n"))
         found = measure_groups(cells, weights, metric, design, reference, shown, varied)
         asked = list(zip(found.gap_low, found.gap_high, strict=True))[-1 if gap else 0 :]
-        told += [any(judge_gap(*ends, x) is Status.FAIL for ends in asked) for x in limits]
+        told += [any(decide_equivalence(*ends, x) is Status.FAIL for ends in asked) for x in limits]
     return [float(x) for x in 100 * told / simulations]
 
 

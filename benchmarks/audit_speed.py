@@ -22,13 +22,13 @@ from audit_cities import NAMES as CELL_NAMES
 from audit_cities import OTHERS, Shape, draw_panels
 from matplotlib.figure import Figure
 
-from cityai.assessment.alike import Varied, find_parts, take_together
-from cityai.assessment.answers import ANSWER_METRICS, build_answer_sums
-from cityai.assessment.gaps import choose_design, measure_groups
+from cityai.assessment.confusion_metrics import ANSWER_METRICS, build_answer_sums
 from cityai.assessment.metrics import METRICS
-from cityai.assessment.statistics import Cells, compute_ratio, resample_sums, sum_cells
 from cityai.columns import Y_PRED, Y_TRUE
-from cityai.data.given import DECISION
+from cityai.data.external_predictions import DECISION
+from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
+from cityai.inference.group_gaps import choose_design, measure_groups
+from cityai.inference.ratio_influence import Cells, compute_ratio, resample_sums, sum_cells
 
 REPLICATES = 1_000
 TIMED = 3
@@ -148,8 +148,8 @@ def clock_persons(rows: int, groups: int) -> dict[str, float]:
         cells = Cells(sum_cells(sums.values, group * 0, group, 1, groups), sums.names)
         for metric in ANSWER_METRICS:
             columns = [sums.names.index(n) for n in (metric.numerator, metric.denominator)]
-            alike = take_together(sums.values[:, columns], parts)
-            varied = Varied(alike, alike)
+            alike = collapse_identical_clusters(sums.values[:, columns], parts)
+            varied = ClusteredMetric(alike, alike)
             measure_groups(cells, np.eye(groups), metric, design, "overall", shown, varied)
 
     return {

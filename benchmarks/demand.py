@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from cityai.config.load import load_project
 from cityai.data.panel import build_panel
 from cityai.data.rows import build_rows
 from cityai.data.snapshot import read_snapshot
 from cityai.kinds import KINDS
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.split import check_folds, plan_folds
-from cityai.spec.load import load_project
 
 PEERS = {"waste": 0.0751, "shelter": 0.0137, "ems": 0.0478, "evictions": 0.5317, "council": 0.5315}
 

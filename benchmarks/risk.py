@@ -19,19 +19,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.case_groups import collect_groups
-from cityai.assessment.ranking import measure_auc, measure_first_half
-from cityai.assessment.ranking_audit import RankingAudit, audit_cases
-from cityai.assessment.ranking_evaluation import RankingEvaluation, evaluate_ranking
-from cityai.assessment.sooner import Calendar
+from cityai.assessment.ranking.audit import RankingAudit, audit_cases
+from cityai.assessment.ranking.days_earlier import Calendar
+from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
+from cityai.assessment.ranking.groups import collect_groups
+from cityai.assessment.ranking.metrics import measure_auc, measure_first_half
+from cityai.config.load import Project, load_project
+from cityai.config.risk import RiskSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.cases import build_case_rows, divide_cases, read_cases
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_split import check_case_folds, plan_case_folds
 from cityai.modeling.classifiers import CLASSIFIERS
-from cityai.spec.load import Project, load_project
-from cityai.spec.risk import RiskSpec
-from cityai.spec.tables import ColumnSpec
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 FOOD = "chicago_food_inspections"

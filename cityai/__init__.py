@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cityai.run import run_project
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
+    from cityai.pipeline.run import run_project
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_project", "run_project"]
@@ -30,11 +30,11 @@ def __getattr__(name: str) -> Any:
 
         check_system()
     if name == "load_project":
-        from cityai.spec.load import load_project
+        from cityai.config.load import load_project
 
         return load_project
     if name == "run_project":
-        from cityai.run import run_project
+        from cityai.pipeline.run import run_project
 
         return run_project
     raise AttributeError(f"module 'cityai' has no attribute '{name}'")

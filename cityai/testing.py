@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cityai.findings import Finding, Status, sort_findings
 
 if TYPE_CHECKING:
-    from cityai.spec.load import Project
+    from cityai.config.load import Project
 
 __all__ = ["Checkup", "check_project", "check_workspace"]
 
@@ -82,18 +82,18 @@ def check_project(folder: str | Path) -> Checkup:
     UserError
         When the project or its data cannot be read.
     """
-    from cityai.forecast import forecast_city
+    from cityai.config.load import load_project
     from cityai.kinds import KINDS
+    from cityai.pipeline.forecast import run_backtest_stages
+    from cityai.pipeline.stages import Stages
     from cityai.progress import SILENT
-    from cityai.spec.load import load_project
-    from cityai.stages import Stages
     from cityai.store.stages import open_store
 
     project = load_project(folder)
     spec, kind = project.spec, KINDS[project.spec.kind]
     store = open_store(project.state)
     with store.lock_project(spec.name):
-        found = forecast_city(project, Stages(store, spec.name, SILENT))
+        found = run_backtest_stages(project, Stages(store, spec.name, SILENT))
     source, asked = found.known.snapshot, found.known.asked
     again = kind.replay(project, source, kind.ask(project, source), _say_nothing)
     if kind.apply is not None and found.mitigation is not None:
@@ -131,8 +131,8 @@ def check_workspace(folder: str | Path) -> tuple[str, ...]:
     UserError
         For the first file that does not hold what it should.
     """
+    from cityai.config.load import load_project
     from cityai.kinds import KINDS
-    from cityai.spec.load import load_project
 
     found = []
     for path in sorted(Path(folder).glob("projects/*/project.yaml")):

@@ -60,7 +60,7 @@ def _walk_commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def write_project() -> str:
     """Every key of `project.yaml`, for each kind of question."""
-    from cityai.spec.schema import build_schema
+    from cityai.config.schema import build_schema
 
     head = "# Keys of project.yaml\n\nYour editor completes them: [editors](../editors.md).\n"
     return head + "\n".join(_describe_schema(build_schema("project")))
@@ -68,7 +68,7 @@ def write_project() -> str:
 
 def write_files() -> str:
     """Every key of the other files."""
-    from cityai.spec.schema import build_schema
+    from cityai.config.schema import build_schema
 
     lines = ["# Keys of the other files", ""]
     for name, written in (
@@ -113,7 +113,7 @@ def _tell_type(value: dict[str, Any]) -> str:
 
 def write_metrics() -> str:
     """Every metric that is audited, as the ratio of two sums."""
-    from cityai.assessment.answers import ANSWER_METRICS
+    from cityai.assessment.confusion_metrics import ANSWER_METRICS
     from cityai.assessment.metrics import METRICS
 
     lines = ["# Metrics", "", "Each is the ratio of two sums over rows, or the root of one.", ""]

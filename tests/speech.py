@@ -7,7 +7,8 @@ import re
 from cityai.card.record import CardRecord
 from cityai.card.render import render_html
 from cityai.card.render.own_words import list_own_words
-from cityai.card.speech import LOCALES, Speaker
+from cityai.i18n.catalogue import LOCALES
+from cityai.i18n.speaker import Speaker
 
 OTHERS = [language for language in LOCALES if language != "en"]
 ENGLISH = re.compile(r"\b(the|of|is|was|were|and|with|from|that|than|which|not)\b", re.I)

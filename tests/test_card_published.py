@@ -21,19 +21,19 @@ from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord, seal_record, write_canonical
 from cityai.card.verify import check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
-from cityai.cards import compare_published, find_drafted, find_place
 from cityai.cli.main import run_command
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Status
-from cityai.store.records import load_record, save_record
-from cityai.store.stages import open_store
-from cityai.verify import (
+from cityai.pipeline.cards import compare_published, find_drafted, find_place
+from cityai.pipeline.verify import (
     Recount,
     hold_results,
     read_drafted,
     recount_run,
     verify_published,
 )
+from cityai.store.records import load_record, save_record
+from cityai.store.stages import open_store
 from tests.conftest import PROJECT, draw_requests, write_workspace
 
 pytestmark = pytest.mark.slow

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cityai.assessment.answers import ANSWER_METRICS
+from cityai.assessment.confusion_metrics import ANSWER_METRICS
 from cityai.assessment.metrics import METRICS
 from cityai.card.record import CardRecord
 from cityai.cli import main as _commands  # noqa: F401  (all commands register themselves)
 from cityai.cli.commands import app
-from cityai.spec.schema import build_schema
+from cityai.config.schema import build_schema
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = "time|quality|backtest|evaluate|audit|explain|card|mitigation|kit|cases"

@@ -14,7 +14,6 @@ import pytest
 import cityai
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_json
-from cityai.check import check_project
 from cityai.cli.main import run_command
 from cityai.columns import CANDIDATE
 from cityai.data.panel import build_panel
@@ -23,7 +22,8 @@ from cityai.errors import TimeError
 from cityai.findings import Status
 from cityai.kinds.demand import cache_rows
 from cityai.modeling.final import predict_rows
-from cityai.result import Result
+from cityai.pipeline.check import check_project
+from cityai.pipeline.result import Result
 from cityai.track.door import import_mlflow, keep_quiet
 from cityai.track.server import connect_tracking
 from tests.conftest import PROJECT, write_workspace

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cityai.provenance import read_git
+from cityai.pipeline.provenance import read_git
 
 
 @pytest.fixture

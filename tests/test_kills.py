@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 
 from cityai.card.verify import check_digest, check_pages, read_record
-from cityai.cards import find_place
+from cityai.config.load import load_project
 from cityai.findings import Status
-from cityai.run import run_project
+from cityai.pipeline.cards import find_place
+from cityai.pipeline.run import run_project
+from cityai.pipeline.verify import hold_results, read_drafted
 from cityai.scratch import clear_scratch
-from cityai.spec.load import load_project
 from cityai.store.cards import PENDING
 from cityai.store.files import TEMPORARY
 from cityai.track.door import import_mlflow
 from cityai.track.runs import SEAL, repair_runs
 from cityai.track.server import connect_tracking
-from cityai.verify import hold_results, read_drafted
 from tests.conftest import PROJECT, draw_requests, write_workspace
 from tests.track.conftest import fork
 

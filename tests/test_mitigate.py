@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cityai.cli import main
-from cityai.spec.load import load_project
+from cityai.config.load import load_project
 from tests.conftest import PROJECT, draw_requests, write_workspace
 
 FAST = PROJECT.replace("folds: 7, calibration: 4", "folds: 8, calibration: 6") + (
@@ -122,10 +122,10 @@ def test_a_plan_that_cannot_be_is_a_message(plan, said, tmp_path, own_store, cap
 @pytest.mark.slow
 def test_the_planted_gap_of_the_sample_city(tmp_path, monkeypatch, capsys):
     """Recalibration closes what the level explains; equal shortfalls cost over-forecasting."""
-    from cityai.data.sample_city.write import write_sample_city
-    from cityai.forecast import forecast_city
+    from cityai.pipeline.forecast import run_backtest_stages
+    from cityai.pipeline.stages import Stages
     from cityai.progress import SILENT
-    from cityai.stages import Stages
+    from cityai.samples.write import write_sample_city
     from cityai.store.stages import open_store
 
     monkeypatch.setenv("CITYAI_STATE", str(tmp_path))
@@ -137,7 +137,7 @@ def test_the_planted_gap_of_the_sample_city(tmp_path, monkeypatch, capsys):
         plan = project.spec.mitigation.model_copy(update={"metric": metric})
         spec = project.spec.model_copy(update={"mitigation": plan})
         own = type(project)(spec, project.folder, project.workspace, project.digest)
-        options = forecast_city(own, Stages(store, spec.name, SILENT)).mitigation.options
+        options = run_backtest_stages(own, Stages(store, spec.name, SILENT)).mitigation.options
         found |= {(r["option"], r["metric"]): r for r in options.to_dict("records")}
     level, equal = found["recalibrate", "bias"], found["equalize", "under_forecast_share"]
     for row in (level, equal):

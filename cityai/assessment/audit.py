@@ -13,34 +13,34 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.alike import Varied, vary_metrics
-from cityai.assessment.gaps import OVERALL, Measures, measure_groups
+from cityai.assessment.group_tables import (
+    DIMENSION_COLUMNS,
+    AuditData,
+    GroupTable,
+    count_under,
+    describe_view,
+    gather_audit_data,
+    tabulate_dimension,
+    tabulate_pairs,
+    tabulate_whole,
+)
 from cityai.assessment.metrics import Metric, check_limits
-from cityai.assessment.protection import list_places, protect_views
-from cityai.assessment.published import hide_coarse_folds, publish_figures
 from cityai.assessment.scored import Scored, score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
-from cityai.assessment.trend import find_trends, follow_folds, leave_overlaps
-from cityai.assessment.verdicts import foresee_blocks, judge_gap
-from cityai.assessment.views import (
-    DIMENSION_COLUMNS,
-    Facts,
-    View,
-    count_under,
-    describe_view,
-    gather_facts,
-    view_dimension,
-    view_everything,
-    view_pairs,
-)
 from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
+from cityai.config.project import AuditableSpec
 from cityai.data.groups import Membership
+from cityai.disclosure.apply_rounding import hide_coarse_folds, publish_figures
+from cityai.disclosure.protect import list_places, protect_views
 from cityai.errors import UserError
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
-from cityai.messages import say as mark
+from cityai.i18n.messages import say as mark
+from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
+from cityai.inference.equivalence import decide_equivalence, foresee_blocks
+from cityai.inference.group_gaps import OVERALL, Measures, measure_groups
+from cityai.inference.trend import find_trends, follow_folds, leave_overlaps
 from cityai.modeling.predictions import Predictions
-from cityai.spec.project import JudgedSpec
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
@@ -148,7 +148,7 @@ def _find_frame_metrics() -> dict[str, Any]:
 
 
 def audit_predictions(
-    predictions: Predictions, memberships: Sequence[Membership], spec: JudgedSpec
+    predictions: Predictions, memberships: Sequence[Membership], spec: AuditableSpec
 ) -> Audit:
     """Audit a forecast for every group of every dimension.
 
@@ -158,7 +158,7 @@ def audit_predictions(
         Test folds.
     memberships : sequence of Membership
         The dimensions.
-    spec : JudgedSpec
+    spec : AuditableSpec
         Its `limits`, `policy` and `audit.infers`.
 
     Raises
@@ -176,7 +176,7 @@ def audit_predictions(
 def audit_scored(
     scored: Scored,
     memberships: Sequence[Membership],
-    spec: JudgedSpec,
+    spec: AuditableSpec,
     places: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> Audit:
     """Audit rows of any origin and kind for every group of every dimension.
@@ -197,14 +197,14 @@ def audit_scored(
     """
     metrics = scored.metrics
     check_limits(spec.limits, metrics)
-    facts = gather_facts(scored, spec)
+    facts = gather_audit_data(scored, spec)
     least = spec.policy.small_cell
-    single = [view_dimension(m, facts, least) for m in memberships]
-    pairs = view_pairs(single, facts, least) if spec.audit.intersections else ()
-    safe = protect_views(view_everything(facts, least), single, pairs, facts, places, least)
+    single = [tabulate_dimension(m, facts, least) for m in memberships]
+    pairs = tabulate_pairs(single, facts, least) if spec.audit.intersections else ()
+    safe = protect_views(tabulate_whole(facts, least), single, pairs, facts, places, least)
     everyone, single, pairs = safe.everyone, list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]
-    varied, whole = vary_metrics(scored, metrics), not everyone.hidden[0]
+    varied, whole = sum_metrics_by_cluster(scored, metrics), not everyone.hidden[0]
     exact = [
         row
         for v in views
@@ -231,11 +231,11 @@ def audit_scored(
 
 
 def _audit_metric(
-    view: View,
+    view: GroupTable,
     metric: Metric,
-    facts: Facts,
-    spec: JudgedSpec,
-    varied: Varied | None,
+    facts: AuditData,
+    spec: AuditableSpec,
+    varied: ClusteredMetric | None,
     *,
     whole: bool,
 ) -> list[dict[str, Any]]:
@@ -256,9 +256,9 @@ def _audit_metric(
 
 
 def _judge_group(
-    view: View,
+    view: GroupTable,
     metric: Metric,
-    facts: Facts,
+    facts: AuditData,
     found: Measures,
     g: int,
     limit: float,
@@ -294,7 +294,13 @@ def _judge_group(
 
 
 def _compare_group(
-    view: View, metric: Metric, facts: Facts, found: Measures, g: int, limit: float, size: float
+    view: GroupTable,
+    metric: Metric,
+    facts: AuditData,
+    found: Measures,
+    g: int,
+    limit: float,
+    size: float,
 ) -> dict[str, object]:
     at, value, gap = int(found.reference[g]), float(found.value[g]), float(found.gap[g])
     low, high, blocks = (float(x[g]) for x in (found.gap_low, found.gap_high, found.blocks))
@@ -315,10 +321,9 @@ def _compare_group(
     compared |= {"gap": gap, "gap_low": low, "gap_high": high}
     if not math.isfinite(limit):
         return compared | {"reason": f"{told} {say.NO_LIMIT}"}
-    status = judge_gap(low, high, limit)
+    status = decide_equivalence(low, high, limit)
     design, word = facts.design, facts.design.word
-    periods = design.blocks == "periods"
-    few, many = foresee_blocks(gap, low, high, limit, blocks, periods=periods)
+    few, many = foresee_blocks(gap, low, high, limit, blocks, periods=design.blocks == "periods")
     more = say.tell_more(few, many, blocks, word, design.days, float(found.members[g]))
     why = (say.UNVARYING if found.usable[g] else say.UNSURE).format(word=word)
     if blocks < design.min_blocks:
@@ -336,10 +341,10 @@ def _compare_group(
 
 def _find_findings(
     table: pd.DataFrame,
-    single: Sequence[View],
-    pairs: Sequence[View],
+    single: Sequence[GroupTable],
+    pairs: Sequence[GroupTable],
     metrics: Sequence[Metric],
-    spec: JudgedSpec,
+    spec: AuditableSpec,
 ) -> tuple[Finding, ...]:
     if not single:
         reason = mark(
@@ -362,12 +367,12 @@ def _find_findings(
     return sort_findings(findings)
 
 
-def _title(metric: Metric, view: View) -> str:
+def _title(metric: Metric, view: GroupTable) -> str:
     what = f"{metric.label[:1].upper()}{metric.label[1:]}"
     return mark(f"{what}: {view.label}")
 
 
-def _find_group(row: dict[Hashable, Any], metric: Metric, view: View) -> Finding:
+def _find_group(row: dict[Hashable, Any], metric: Metric, view: GroupTable) -> Finding:
     return Finding(
         f"audit.{metric.name}",
         Status(row["status"]),
@@ -380,7 +385,7 @@ def _find_group(row: dict[Hashable, Any], metric: Metric, view: View) -> Finding
     )
 
 
-def _find_pair(part: pd.DataFrame, metric: Metric, view: View, limit: float) -> Finding:
+def _find_pair(part: pd.DataFrame, metric: Metric, view: GroupTable, limit: float) -> Finding:
     counted = Counter(part["status"])
     found = [s for s in SEVERITY if counted.get(s.value)]
     told = ", ".join(f"{counted[s.value]} {s.value}" for s in found)

@@ -11,12 +11,12 @@ from cityai.assessment import sentences as say
 from cityai.assessment.metrics import Metric, find_metrics
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status, sort_findings
-from cityai.messages import say as mark
+from cityai.i18n.messages import say as mark
 from cityai.modeling.options import NONE
 
 if TYPE_CHECKING:
-    from cityai.spec.mitigation import MitigationSpec
-    from cityai.spec.project import ProjectSpec
+    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.project import ProjectSpec
 
 NEED: Final = "unmet_need"
 

@@ -11,13 +11,8 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.disclosure import hide_cells
 from cityai.assessment.metrics import METRICS, Metric, Sums, build_sums
 from cityai.assessment.rates import Rates, bound_values, divide_known
-from cityai.assessment.serial import spread_serial
-from cityai.assessment.spread import compute_margin
-from cityai.assessment.statistics import compute_influence, compute_ratio, sum_cells
-from cityai.assessment.verdicts import count_more_blocks
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -30,10 +25,15 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.project import ProjectSpec
+from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status, sort_findings
-from cityai.messages import say as mark
+from cityai.i18n.messages import say as mark
+from cityai.inference.autocorrelation import autocorrelated_se
+from cityai.inference.equivalence import count_more_blocks
+from cityai.inference.ratio_influence import compute_influence, compute_ratio, sum_cells
+from cityai.inference.standard_errors import compute_margin
 from cityai.modeling.predictions import Predictions
-from cityai.spec.project import ProjectSpec
 
 FORECAST = "forecast"
 """The model that is judged; others are `baseline.<name>` and `candidate.<name>`."""
@@ -140,7 +140,7 @@ def _measure_slices(
     low, high = np.full((2, len(value)), math.nan)
     usable = np.ones(len(value), bool)
     if part.kind != "fold" and len(tensor) > 1:
-        spread = spread_serial(compute_influence(tensor, names, metric), present, level=True)
+        spread = autocorrelated_se(compute_influence(tensor, names, metric), present, level=True)
         low, high = bound_values(
             *(value, spread, spec.policy.confidence, least),
             floor=metric.floor,
@@ -239,7 +239,7 @@ def _compare(
         # Shocks that both forecasts share cancel in the paired difference (Diebold and Mariano
         # 1995, J. Bus. Econ. Stat. 13(3)).
         blocks = present.astype(np.float64)
-        spread = spread_serial(influence[:, :1] - influence[:, 1:], blocks)
+        spread = autocorrelated_se(influence[:, :1] - influence[:, 1:], blocks)
         margin = float(compute_margin(spread, spec.policy.confidence, spec.policy.min_blocks)[0])
     difference = float(value[0] - value[1])
     status, sentence = _judge(name, metric, value, difference, margin, len(table), unit)

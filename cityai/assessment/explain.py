@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.disclosure import hide_cells
+from cityai.assessment.group_tables import AuditData, gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import score_predictions
-from cityai.assessment.views import Facts, gather_facts, view_dimension
 from cityai.columns import ENTITY, FOLD, ORIGIN, STEP
+from cityai.config.project import ProjectSpec
 from cityai.data.groups import Membership
+from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
-from cityai.messages import say, say_n
+from cityai.i18n.messages import say, say_n
 from cityai.modeling.estimators import compute_contributions
-from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
     import shap
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 400
 """Rows explained in each fold; more are sampled, the same ones every time."""
 ALIKE: Final = 0.9
-"""Features whose ranks correlate more strongly than this are shown as one."""
+"""Features whose ranks to_correlation more strongly than this are shown as one."""
 TOP: Final = 5
 """Rank up to which a feature counts as one of a fold's leading ones."""
 EXACT: Final = 1e-6
@@ -150,7 +150,7 @@ def explain_models(
     joint = pd.DataFrame({lead: units[list(m)].sum(axis=1) for lead, m in families.items()})
     total = explained["base"] + values.sum(axis=1)
     error = float(((total - explained["raw"]).abs() / explained["raw"].abs().clip(lower=1.0)).max())
-    facts = gather_facts(score_predictions(backtest.predictions), spec)
+    facts = gather_audit_data(score_predictions(backtest.predictions), spec)
     weight = _find_weight(backtest)
     method = METHOD.format(
         rows=len(explained),
@@ -287,7 +287,7 @@ def _explain_groups(
     joint: pd.DataFrame,
     entity: pd.Series,
     memberships: Sequence[Membership],
-    facts: Facts,
+    facts: AuditData,
     spec: ProjectSpec,
 ) -> pd.DataFrame:
     frames = []
@@ -296,7 +296,7 @@ def _explain_groups(
     parts = joint.to_numpy()[known]
     at = entity[known].map(place).to_numpy(np.int64)
     for membership in memberships:
-        view = view_dimension(membership, facts, spec.policy.small_cell)
+        view = tabulate_dimension(membership, facts, spec.policy.small_cell)
         weights = view.weights[at]
         size = weights.sum(axis=0)
         usable = (size > 0) & ~view.hidden
@@ -317,7 +317,7 @@ def _explain_groups(
 
 
 def _explain_entities(
-    joint: pd.DataFrame, entity: pd.Series, facts: Facts, spec: ProjectSpec
+    joint: pd.DataFrame, entity: pd.Series, facts: AuditData, spec: ProjectSpec
 ) -> pd.DataFrame:
     amount = facts.cells.values[..., facts.cells.names.index("y")].sum(axis=0)
     least = spec.policy.small_cell

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cityai.assessment.answers import WITHOUT_DECISION
+from cityai.assessment.confusion_metrics import WITHOUT_DECISION
 from cityai.assessment.selection import find_selective
 from cityai.columns import AS_OF, ENTITY, Y_TRUE
-from cityai.data.given import DECISION, Given
+from cityai.config.audit_file import AuditFileSpec
+from cityai.data.external_predictions import DECISION, Given
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.audit_file import AuditFileSpec
+from cityai.i18n.messages import say
 
 
 def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Iterator[Finding]:

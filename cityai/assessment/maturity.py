@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, Y_TRUE
-from cityai.data.given import ASKED, Given
+from cityai.config.audit_file import AuditFileSpec
+from cityai.data.external_predictions import ASKED, Given
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.audit_file import AuditFileSpec
+from cityai.i18n.messages import say
 
 CODE: Final = "audit.immature_outcomes"
 TITLE: Final = say("Outcomes were final when the data ended")

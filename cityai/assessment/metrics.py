@@ -25,7 +25,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.errors import SpecError, suggest_name
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 
 @dataclass(frozen=True, slots=True)

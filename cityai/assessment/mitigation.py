@@ -10,16 +10,21 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.decision import NEED, find_decision, require_plan, tell_option
+from cityai.assessment.group_tables import (
+    AuditData,
+    GroupTable,
+    gather_audit_data,
+    tabulate_dimension,
+)
 from cityai.assessment.metrics import Metric, find_metrics
-from cityai.assessment.paired import Change, measure_change
 from cityai.assessment.scored import score_predictions
-from cityai.assessment.statistics import Cells
-from cityai.assessment.verdicts import judge_gap
-from cityai.assessment.views import Facts, View, gather_facts, view_dimension
 from cityai.columns import ENTITY, EVERYWHERE, FOLD, Y_HIGH, Y_PRED
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
+from cityai.inference.equivalence import decide_equivalence
+from cityai.inference.paired_difference import Change, measure_change
+from cityai.inference.ratio_influence import Cells
 from cityai.modeling.corrections import (
     Option,
     apply_correction,
@@ -32,11 +37,11 @@ from cityai.modeling.predictions import Predictions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.project import ProjectSpec
     from cityai.data.groups import Membership
     from cityai.data.panel import Panel
     from cityai.modeling.backtest import Backtest
-    from cityai.spec.mitigation import MitigationSpec
-    from cityai.spec.project import ProjectSpec
 
 ERROR: Final = "wape"
 SHARED: Final = ("allocated", "unmet", "idle")
@@ -121,10 +126,10 @@ def evaluate_mitigation(
             where="mitigation.choice",
             expected=f"one of {', '.join(['none', *sorted(possible)])}",
         )
-    facts = gather_facts(score_predictions(predictions), spec)
+    facts = gather_audit_data(score_predictions(predictions), spec)
     trial = _Trial(
         facts,
-        view_dimension(membership, facts, spec.policy.small_cell),
+        tabulate_dimension(membership, facts, spec.policy.small_cell),
         [metrics[name] for name in dict.fromkeys((plan.metric, NEED))],
         metrics[ERROR],
         plan,
@@ -157,20 +162,24 @@ def evaluate_mitigation(
 
 
 def _try_option(
-    name: str, predictions: Predictions, corrections: pd.DataFrame, facts: Facts, spec: ProjectSpec
+    name: str,
+    predictions: Predictions,
+    corrections: pd.DataFrame,
+    facts: AuditData,
+    spec: ProjectSpec,
 ) -> Cells:
     """Sum the rows as they would be with an option."""
     own = corrections[corrections["option"] == name]
     if not (own["boost"] != 0).any():
         changed = apply_correction(predictions, corrections, name)
-        return gather_facts(score_predictions(changed), spec).cells
+        return gather_audit_data(score_predictions(changed), spec).cells
     table = predictions.table
     keys = pd.MultiIndex.from_frame(table[[FOLD, ENTITY]])
     boost = own.set_index(["fold", ENTITY])["boost"].reindex(keys).fillna(0.0)
     forecast, high = (table[c].to_numpy(np.float64) for c in (Y_PRED, Y_HIGH))
     claim = claim_capacity(forecast, high, boost.to_numpy(np.float64))
     claimed = replace(predictions, table=table.assign(**{Y_PRED: claim}))
-    shared = gather_facts(score_predictions(claimed), spec).cells
+    shared = gather_audit_data(score_predictions(claimed), spec).cells
     values = facts.cells.values.copy()
     for part in SHARED:
         at = facts.cells.names.index(part)
@@ -182,8 +191,8 @@ def _try_option(
 class _Trial:
     """Everything that the options are judged by."""
 
-    facts: Facts
-    view: View
+    facts: AuditData
+    view: GroupTable
     metrics: list[Metric]
     error: Metric
     plan: MitigationSpec
@@ -248,7 +257,7 @@ class _Trial:
             **_bound("closed", change.closed[worst], change.closed_margin[worst]),
             **_bound("lost", whole.whole, whole.whole_margin),
         }
-        status = judge_gap(figures["after_low"], figures["after_high"], limit)
+        status = decide_equivalence(figures["after_low"], figures["after_high"], limit)
         if not able:
             blank = dict.fromkeys(figures, math.nan)
             for name in ("before", "before_low", "before_high"):

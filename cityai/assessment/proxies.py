@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.proxy_inputs import Inputs, average_entities
-from cityai.assessment.spread import compute_margin, count_effective, spread_entities
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status, sort_findings
-from cityai.messages import say
+from cityai.i18n.messages import say
+from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
 
 if TYPE_CHECKING:
     from cityai.data.cases import CaseRows
@@ -230,7 +230,7 @@ def recover_groups(
     influence = ((missed - ratio * spread) / spread.sum())[:, None]
     freedom = count_effective(spread[:, None]) - 1
     margin = compute_margin(
-        spread_entities(influence, np.array([float(n)]), freedom), confidence, LEAST_ENTITIES
+        cluster_robust_se(influence, np.array([float(n)]), freedom), confidence, LEAST_ENTITIES
     )[0]
     if not math.isfinite(margin):
         # All entities are missed alike, or too few of them count to bound it.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import ENTITY
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 MOST_LEVELS = 300
 """Values of a category that are told apart, those of most entities."""

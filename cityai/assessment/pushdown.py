@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics import BASE_SUMS
-from cityai.assessment.statistics import Cells
 from cityai.columns import BASELINE, FOLD, SCALE, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
 from cityai.data.source.query import query_parquet, quote_name, quote_text
+from cityai.inference.ratio_influence import Cells
 
 
 def write_sums_query(

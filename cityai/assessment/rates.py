@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cityai.assessment.spread import Spread, find_quantile
+from cityai.inference.standard_errors import StandardErrors, find_quantile
 
 NEARLY_ONE = 1.001
 """Rows a block below which nothing shows how alike the rows of one block are."""
@@ -61,7 +61,7 @@ def bound_rate(
 
 def bound_values(
     value: np.ndarray,
-    spread: Spread,
+    spread: StandardErrors,
     confidence: float,
     min_blocks: int,
     *,
@@ -75,7 +75,7 @@ def bound_values(
     ----------
     value : numpy.ndarray
         (C,) figures.
-    spread : Spread
+    spread : StandardErrors
         Of each.
     confidence, min_blocks
         As the policy has them.

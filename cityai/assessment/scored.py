@@ -8,17 +8,17 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.answers import EVENTS, build_answer_sums, find_answer_metrics
 from cityai.assessment.blocks import join_overlaps
+from cityai.assessment.confusion_metrics import EVENTS, build_answer_sums, find_answer_metrics
 from cityai.assessment.metrics import Metric, Sums, build_sums, find_metrics
 from cityai.columns import AS_OF, BASELINE, ENTITY, FOLD, Y_TRUE
-from cityai.data.given import Given
-from cityai.data.given_groups import GivenGroups
+from cityai.config.audit_file import AuditFileSpec
+from cityai.config.project import AuditableSpec
+from cityai.data.external_groups import GivenGroups
+from cityai.data.external_predictions import Given
 from cityai.errors import DataError
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.predictions import Predictions
-from cityai.spec.audit_file import AuditFileSpec
-from cityai.spec.project import JudgedSpec
 
 MOST_CELLS = 150_000_000
 """Moments x units x sums that are held at once."""
@@ -29,7 +29,7 @@ INSPECTED_MORE = "inspected_more"
 COUNTED = (REPRESENTATION, INSPECTED_MORE)
 NOT_YET = say("no outcome is known yet, so nothing can be said about it")
 
-SpecT = TypeVar("SpecT", bound=JudgedSpec)
+SpecT = TypeVar("SpecT", bound=AuditableSpec)
 
 
 @dataclass(frozen=True, slots=True)

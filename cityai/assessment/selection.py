@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from cityai.columns import Y_TRUE
-from cityai.data.given import DECISION
+from cityai.data.external_predictions import DECISION
 
 FEWEST: Final = 30
 """With fewer rows on either side nothing is said."""

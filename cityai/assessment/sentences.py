@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from cityai.assessment.metrics import Metric
 from cityai.findings import Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 TOLD: Final[dict[str, str]] = {
     "under_forecast_share": say("{value} of the {unit} was not foreseen"),

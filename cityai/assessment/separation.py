@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.clusters import bound_by_entity
-from cityai.assessment.ranking import measure_auc
+from cityai.assessment.group_tables import GroupTable
+from cityai.assessment.ranking.metrics import measure_auc
 from cityai.assessment.scored import Scored
-from cityai.assessment.views import View
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
+from cityai.inference.clustered_intervals import bound_by_entity
 
 NAME = "auc"
 LEAST = 10
@@ -27,7 +27,7 @@ LEAST = 10
 
 
 def rank_groups(
-    scored: Scored, views: Sequence[View], confidence: float, least: float
+    scored: Scored, views: Sequence[GroupTable], confidence: float, least: float
 ) -> pd.DataFrame:
     """Compute the area under the ROC curve by group.
 
@@ -35,7 +35,7 @@ def rank_groups(
     ----------
     scored : Scored
         Rows of a yes or no; amounts give an empty frame.
-    views : sequence of View
+    views : sequence of GroupTable
         What is looked at. Groups of residents hold no single rows, so they have no figure.
     confidence : float
         Of each interval.
@@ -76,7 +76,7 @@ class _Ranked:
     confidence: float
 
 
-def _rank_view(view: View, ranked: _Ranked, least: float) -> list[dict[str, object]]:
+def _rank_view(view: GroupTable, ranked: _Ranked, least: float) -> list[dict[str, object]]:
     unit = ranked.unit
     whole = bool(np.isin(view.weights, (0.0, 1.0)).all())
     group = view.weights.argmax(axis=1)[unit] if whole else np.full(len(unit), -1)

@@ -9,14 +9,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.answers import COUNTS
+from cityai.assessment.confusion_metrics import COUNTS
+from cityai.assessment.group_tables import (
+    AuditData,
+    GroupTable,
+    gather_audit_data,
+    tabulate_dimension,
+    tabulate_whole,
+)
 from cityai.assessment.scored import Scored
-from cityai.assessment.views import Facts, View, gather_facts, view_dimension, view_everything
 from cityai.columns import NOT_RECORDED
+from cityai.config.audit_file import AuditFileSpec
 from cityai.data.groups import Membership
 from cityai.findings import Finding, Status
-from cityai.messages import say as mark
-from cityai.spec.audit_file import AuditFileSpec
+from cityai.i18n.messages import say as mark
 
 CODE = "audit.representation"
 
@@ -61,10 +67,10 @@ def count_shares(
     hidden : frozenset of tuple of str
         Dimension and group of those that the audit hides beside these.
     """
-    facts = gather_facts(scored, spec)
+    facts = gather_audit_data(scored, spec)
     least = spec.policy.small_cell
-    views = [view_everything(facts, least)]
-    views += [view_dimension(m, facts, least) for m in memberships]
+    views = [tabulate_whole(facts, least)]
+    views += [tabulate_dimension(m, facts, least) for m in memberships]
     views = [
         replace(v, hidden=v.hidden | np.array([(v.dimension, g) in hidden for g in v.groups]))
         for v in views
@@ -80,13 +86,13 @@ def count_shares(
     )
 
 
-def _sum(view: View, facts: Facts, name: str) -> np.ndarray:
+def _sum(view: GroupTable, facts: AuditData, name: str) -> np.ndarray:
     column = facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0)
     total: np.ndarray = column @ view.weights
     return total
 
 
-def _share_view(view: View, facts: Facts, least: float) -> pd.DataFrame:
+def _share_view(view: GroupTable, facts: AuditData, least: float) -> pd.DataFrame:
     received = next(n for n in ("selected", "forecast", "p") if n in facts.cells.names)
     people = np.array([view.residents.get(g, math.nan) for g in view.groups])
     columns = {
@@ -100,7 +106,7 @@ def _share_view(view: View, facts: Facts, least: float) -> pd.DataFrame:
     return pd.DataFrame(told | {"reason": view.tell_all_hidden(least)})
 
 
-def _total_population(view: View) -> float:
+def _total_population(view: GroupTable) -> float:
     total = sum(n for n in view.residents.values() if math.isfinite(n))
     return total if total > 0 else math.nan
 
@@ -110,13 +116,13 @@ def _divide(amounts: np.ndarray) -> np.ndarray:
     return amounts / total if total > 0 else amounts * math.nan
 
 
-def _count_view(view: View, facts: Facts) -> pd.DataFrame:
+def _count_view(view: GroupTable, facts: AuditData) -> pd.DataFrame:
     counted = {name: np.where(view.hidden, math.nan, _sum(view, facts, name)) for name in COUNTS}
     return pd.DataFrame({"dimension": view.dimension, "group": list(view.groups), **counted})
 
 
 def _find_representation(
-    view: View, table: pd.DataFrame, limit: float | None, *, persons: bool
+    view: GroupTable, table: pd.DataFrame, limit: float | None, *, persons: bool
 ) -> Finding:
     # A row of a yes or no is somebody; a row of an amount is a place, so what it gets is compared.
     share, what = ("rows_share", mark("rows")) if persons else ("received_share", mark("forecast"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 
 @dataclass(frozen=True, slots=True)

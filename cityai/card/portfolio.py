@@ -12,7 +12,7 @@ from pydantic import Field
 from cityai.card.counts import tally_groups, tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.record.part import Part
-from cityai.spec.words import NotApplicable
+from cityai.config.words import NotApplicable
 
 SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
 

@@ -1,6 +1,6 @@
 """The card's fixed words and the way it writes numbers.
 
-All in plain English, as a record holds it; `cityai.card.speech` says it in other languages.
+All in plain English, as a record holds it; `cityai.i18n` says it in other languages.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cityai.card.metric_words import METRICS, MetricWords
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 VERDICTS: Final[dict[str, str]] = {
     "pass": say("Within the limit"),
@@ -259,17 +259,7 @@ def name_one(unit: str) -> str:
 _UNSHOWN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069\ue000\ue001]"
 )
-"""Controls, changes of direction, and the two marks that `cityai.card.speech` sets itself."""
-
-
-def clean_text(text: str) -> str:
-    """Drop what no page can show: control characters and unpaired surrogates."""
-    kept = re.sub(
-        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069\ue000\ue001]",
-        "",
-        text,
-    )
-    return kept.encode("utf-8", "ignore").decode("utf-8")
+"""Controls, changes of direction, and the two marks that `cityai.i18n` sets itself."""
 
 
 def check_link(text: str) -> str:

@@ -29,7 +29,7 @@ def verify(path: CardPath) -> None:
     from cityai.findings import Status
 
     with tell_progress() as progress, progress.stage("computing the card's figures again"):
-        from cityai.verify import verify_published
+        from cityai.pipeline.verify import verify_published
 
         found = verify_published(path)
     from cityai.cli.summary import write_findings
@@ -48,9 +48,9 @@ def diff(
     ] = None,
 ) -> None:
     """Tell what changed from one card to another, and what of it may be chance."""
-    from cityai.cards import compare_published
     from cityai.cli.changes import write_changes
     from cityai.cli.console import measure_width
+    from cityai.pipeline.cards import compare_published
 
     tell(write_changes(compare_published(before, after), measure_width()))
 
@@ -62,8 +62,8 @@ def index(
     ] = None,
 ) -> None:
     """Make the list of all published cards again."""
-    from cityai.portfolio import publish_portfolio
-    from cityai.spec.load import find_workspace
+    from cityai.config.load import find_workspace
+    from cityai.pipeline.portfolio import publish_portfolio
 
     tell(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
 
@@ -81,7 +81,7 @@ def export(
     """Write a card as a register asks for it, and tell what is missing."""
     from cityai.cli.changes import write_completeness
     from cityai.cli.console import measure_width
-    from cityai.export import export_card
+    from cityai.pipeline.export import export_card
 
     exported = export_card(path, to, out or Path.cwd(), replace=force)
     tell(write_completeness(exported, measure_width()))

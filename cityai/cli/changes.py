@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cityai.card.record.changes import ChangesPart
-    from cityai.export import Exported
+    from cityai.pipeline.export import Exported
 
 HEADS = {
     "figure": "Figures",

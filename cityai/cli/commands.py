@@ -81,11 +81,11 @@ def begin(
 def run(project: ProjectPath) -> None:
     """Run a project, from its data to its card."""
     from cityai.cli.console import measure_width, tell_progress
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress:
-        from cityai.run import run_project
+        from cityai.pipeline.run import run_project
 
         result = run_project(loaded, progress)
     from cityai.cli.summary import write_summary
@@ -107,11 +107,11 @@ def audit(
 ) -> None:
     """Audit and card predictions that somebody else made."""
     from cityai.cli.console import measure_width, tell_progress
-    from cityai.spec.load_audit import load_audit
+    from cityai.config.load_audit import load_audit
 
     order = load_audit(spec)
     with tell_progress() as progress:
-        from cityai.outside import audit_given, write_tables
+        from cityai.pipeline.external_audit import audit_given, write_tables
 
         audited = audit_given(order, predictions, progress)
         if tables is not None:
@@ -142,7 +142,7 @@ def predict(
 ) -> None:
     """Predict a moment with the model of a run: a list or a forecast, with reasons."""
     from cityai.cli.console import measure_width, tell_progress
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress:
@@ -169,7 +169,7 @@ def misses(
 ) -> None:
     """Write pages on the replay's worst misses, for a reviewer; private."""
     from cityai.cli.console import measure_width, tell_progress
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress:
@@ -185,11 +185,11 @@ def misses(
 def mitigate(project: ProjectPath) -> None:
     """Try what could close a gap between groups, and draw what each way costs."""
     from cityai.cli.console import measure_width, tell_progress
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress:
-        from cityai.mitigate import mitigate_project
+        from cityai.pipeline.mitigate import mitigate_project
 
         tried = mitigate_project(loaded, progress)
     from cityai.cli.options import write_options
@@ -201,11 +201,11 @@ def mitigate(project: ProjectPath) -> None:
 def check(project: ProjectPath) -> None:
     """Check specification, data and time; fit nothing."""
     from cityai.cli.console import measure_width, tell_progress
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress:
-        from cityai.check import check_project
+        from cityai.pipeline.check import check_project
 
         checked = check_project(loaded, progress)
     from cityai.cli.summary import write_check
@@ -217,11 +217,11 @@ def check(project: ProjectPath) -> None:
 def folds(project: ProjectPath) -> None:
     """Show when the backtest asks, as dates and a picture."""
     from cityai.cli.console import can_draw, measure_width, tell_progress
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress, progress.stage("reading the data"):
-        from cityai.check import plan_project
+        from cityai.pipeline.check import plan_project
 
         planned = plan_project(loaded)
     from cityai.cli.windows import draw_folds
@@ -236,7 +236,7 @@ def show(
 ) -> None:
     """Show the specification with everything filled in."""
     from cityai.cli.windows import write_yaml
-    from cityai.spec.load import load_project
+    from cityai.config.load import load_project
 
     content = load_project(project).spec.model_dump(mode="json", exclude_none=True)
     as_json = json.dumps(content, indent=2, ensure_ascii=False)
@@ -249,13 +249,13 @@ def schema(
     write: Annotated[bool, typer.Option("--write", help="Write all of them to configs/.")] = False,
 ) -> None:
     """Print the JSON Schema for editors."""
-    from cityai.spec.schema import write_schema
+    from cityai.config.schema import write_schema
 
     if not write:
         tell(write_schema(name.value), nl=False)
         return
+    from cityai.config.load import find_workspace
     from cityai.scaffold.workspace import write_schemas
-    from cityai.spec.load import find_workspace
     from cityai.store.files import guard_files
 
     workspace = find_workspace(Path.cwd())
@@ -312,7 +312,7 @@ def sample_city(
 
     place = folder or find_state(Path.cwd()) / "sample_city"
     with tell_progress() as progress, progress.stage("inventing the city"):
-        from cityai.data.sample_city.write import ensure_sample_city
+        from cityai.samples.write import ensure_sample_city
 
         with guard_files(place, "the sample city cannot be written"):
             ensure_sample_city(place, seed)

@@ -127,8 +127,8 @@ def new(
     ] = None,
 ) -> None:
     """Make a project that runs at once."""
+    from cityai.config.load import find_workspace
     from cityai.scaffold.project import create_project
-    from cityai.spec.load import find_workspace
 
     workspace = find_workspace(Path.cwd())
     spec = None
@@ -136,9 +136,9 @@ def new(
         from cityai.cli.console import tell_progress
 
         with tell_progress() as progress, progress.stage("looking at the table"):
+            from cityai.config.load import read_city
             from cityai.scaffold.look import Wishes, look_at_cases, look_at_table
             from cityai.scaffold.project import find_kind
-            from cityai.spec.load import read_city
 
             wishes = Wishes(
                 time, place, amount, count, key, period, date_format, encoding, decimal,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cityai.mitigate import Tried
+    from cityai.pipeline.mitigate import Tried
 
 
 def write_options(tried: Tried, here: Path, width: int) -> str:

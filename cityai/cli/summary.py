@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.card.record import CardRecord
     from cityai.doctor import Part
-    from cityai.outside import Audited, Judged
-    from cityai.result import Checked, Result
+    from cityai.pipeline.external_audit import Audited, Judged
+    from cityai.pipeline.result import Checked, Result
 
 LABEL = 11
 LARGEST = 3

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import EVERYWHERE, NOT_RECORDED
-from cityai.data.facts import UNKNOWN_AREA
+from cityai.config.project import AuditableSpec, ProjectSpec
 from cityai.data.phrases import list_names, write_share
+from cityai.data.quality_facts import UNKNOWN_AREA
 from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
 from cityai.data.snapshot import Snapshot
 from cityai.findings import Finding, Status
-from cityai.messages import count_periods, say, say_n
-from cityai.spec.project import JudgedSpec, ProjectSpec
+from cityai.i18n.messages import count_periods, say, say_n
 
 SURE: Final = 3.0
 """Standard errors by which an area must differ from the city."""
@@ -51,7 +51,7 @@ def judge_areas(
     )
 
 
-def compare_areas(measures: pd.DataFrame, spec: JudgedSpec) -> Iterator[Finding]:
+def compare_areas(measures: pd.DataFrame, spec: AuditableSpec) -> Iterator[Finding]:
     """Say for each measure which areas' figures are clearly worse than the city's."""
     limit = spec.policy.quality.area_gap
     keys = ["dimension", "measure"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import NOT_RECORDED
-from cityai.spec.project import DimensionSpec
+from cityai.config.project import DimensionSpec
 
 
 def cut_numbers(values: pd.Series, cuts: Sequence[float], names: Sequence[str]) -> pd.Series:

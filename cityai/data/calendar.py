@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cityai.config.project import Period
 from cityai.data.periods import Periods
 from cityai.errors import SpecError
-from cityai.messages import say
-from cityai.spec.project import Period
+from cityai.i18n.messages import say
 
 CALENDAR: Final[dict[Period, dict[str, str]]] = {
     "day": {

@@ -16,10 +16,10 @@ from typing import Any, Final
 import pandas as pd
 import pandera.pandas as pa
 
+from cityai.config.project import ColumnSpec, ColumnType
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError, SpecError
-from cityai.messages import say
-from cityai.spec.project import ColumnSpec, ColumnType
+from cityai.i18n.messages import say
 
 MISSING: Final = "missing"
 NOT_OF_TYPE: Final[dict[ColumnType, str]] = {

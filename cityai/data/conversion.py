@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from cityai.config.project import ColumnSpec
 from cityai.data.contract import (
     ABOVE,
     BELOW,
@@ -33,7 +34,6 @@ from cityai.data.source.functions import (
     to_local,
     trim_text,
 )
-from cityai.spec.project import ColumnSpec
 
 BLANKS: Final = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, NOT_RECORDED
+from cityai.config.project import DimensionSpec, ProjectSpec
 from cityai.data.bands import cut_numbers, join_smaller
 from cityai.data.resident_shares import read_number, share_residents
 from cityai.errors import DataError, SpecError, suggest_name
-from cityai.messages import say
-from cityai.spec.project import DimensionSpec, ProjectSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.data.snapshot import Snapshot

@@ -8,13 +8,13 @@ from typing import Final
 import pandas as pd
 
 from cityai.columns import ENTITY, PERIOD, VALUE
-from cityai.data.facts import ONE_VALUE
+from cityai.config.project import DimensionSpec, ProjectSpec
+from cityai.data.quality_facts import ONE_VALUE
 from cityai.data.silences import LEAST_PERIODS
 from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.project import DimensionSpec, ProjectSpec
+from cityai.i18n.messages import say
 
 CODE: Final = "quality.one_value"
 CONSTANT: Final = "quality.constant"

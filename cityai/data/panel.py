@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
+from cityai.config.project import CohortSpec, ProjectSpec
 from cityai.data.periods import Periods
 from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError, TimeError
-from cityai.spec.project import CohortSpec, ProjectSpec
 
 MAX_CELLS: Final = 50_000_000
 """Periods times entities; more would need 400 MB for every copy."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.spec.project import Period
+from cityai.config.project import Period
 
 SEASON: Final[dict[Period, int]] = {"day": 7, "week": 52, "month": 12}
 """Periods in a season: a week of days, a year of weeks (364 days), a year of months."""

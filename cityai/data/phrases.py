@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 MOST_NAMED: Final = 10
 

@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
+from cityai.config.policy import QualityLimits
+from cityai.config.project import AuditableSpec, ProjectSpec
 from cityai.data.area_quality import judge_areas
-from cityai.data.facts import ONE_VALUE, UNKNOWN_AREA
 from cityai.data.one_value import find_constant, find_several
 from cityai.data.outages import find_touched
 from cityai.data.periods import Periods
 from cityai.data.phrases import list_names, write_share
+from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
 from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.data.snapshot import RowCounts, Snapshot
 from cityai.findings import Finding, Status, sort_findings
-from cityai.messages import count_periods, name_periods, say
-from cityai.spec.policy import QualityLimits
-from cityai.spec.project import JudgedSpec, ProjectSpec
+from cityai.i18n.messages import count_periods, name_periods, say
 
 Dimension = Literal["completeness", "accuracy", "consistency", "timeliness"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
@@ -209,7 +209,7 @@ def _count_periods(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def judge_dimensions(
-    measures: pd.DataFrame, limits: QualityLimits, spec: JudgedSpec
+    measures: pd.DataFrame, limits: QualityLimits, spec: AuditableSpec
 ) -> Iterator[Finding]:
     """Say for each dimension which figures of the whole lie under the limit."""
     overall = measures[(measures["slice"] == EVERYWHERE) & measures["limit"].notna()]

@@ -7,13 +7,13 @@ from typing import Final
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
+from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import Contract
-from cityai.data.judged import ACCEPTED, REJECTED
+from cityai.data.row_status import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError
-from cityai.messages import say
-from cityai.spec.project import AskedSpec
+from cityai.i18n.messages import say
 
 SHOWN_REJECTS: Final = 3
 LISTED_REJECTS: Final = 1_000_000
@@ -53,7 +53,7 @@ def refuse_hopeless(rows: Table, refused: Table, opened: SourceTable, contract: 
     )
 
 
-def find_repeats(rows: Table, contract: Contract, spec: AskedSpec) -> pd.DataFrame:
+def find_repeats(rows: Table, contract: Contract, spec: BaseProjectSpec) -> pd.DataFrame:
     """Find all but one row of each repeated key: n, key, kept.
 
     The one that was known first is kept; ties are broken by the cells, then by the row number, so

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import NOT_RECORDED
+from cityai.config.project import DimensionSpec
 from cityai.errors import DataError, SpecError, suggest_name
-from cityai.spec.project import DimensionSpec
 
 TOLERANCE = 0.005
 """Shares may exceed one by rounding this far; they are then scaled to one."""

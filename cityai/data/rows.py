@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, AS_OF, ENTITY, KNOWN, ORIGIN, PERIOD, PERIOD_START, STEP
+from cityai.config.load import Project
+from cityai.config.project import ProjectSpec
 from cityai.data.features.context import (
     Grid,
     describe_attributes,
@@ -24,8 +26,6 @@ from cityai.data.features.past import describe_past, label_past
 from cityai.data.features.plan import Feature, FeaturePlan, Floats, plan_features
 from cityai.data.features.vintages import Vintage, find_states, replay_vintages
 from cityai.errors import SpecError, suggest_name
-from cityai.spec.load import Project
-from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel

@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, ROW_NUMBER
+from cityai.config.city import AreasSpec
+from cityai.config.load import Project
+from cityai.config.load_audit import AuditRequest
+from cityai.config.project import BaseProjectSpec, ColumnSpec, CovariateSpec, SourceSpec
+from cityai.config.risk import EventSpec
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import NUMBER, convert_cells
 from cityai.data.periods import Periods
 from cityai.data.source import REJECT_COLUMNS, SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame, list_none
 from cityai.errors import DataError, suggest_name
-from cityai.messages import say
-from cityai.spec.city import AreasSpec
-from cityai.spec.load import Project
-from cityai.spec.load_audit import AuditOrder
-from cityai.spec.project import AskedSpec, ColumnSpec, CovariateSpec, SourceSpec
-from cityai.spec.risk import EventSpec
+from cityai.i18n.messages import say
 
 AREA_NAME: Final = "area_name"
 POPULATION: Final = "population"
@@ -53,7 +53,7 @@ class SideTable:
     digest: str
 
 
-def read_areas(project: Project[AskedSpec] | AuditOrder, areas: AreasSpec) -> SideTable:
+def read_areas(project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpec) -> SideTable:
     """Read the city's areas, indexed by their id.
 
     A column of a CSV file whose every filled cell is a number is a number; the id is always text.
@@ -90,7 +90,7 @@ def read_areas(project: Project[AskedSpec] | AuditOrder, areas: AreasSpec) -> Si
 
 
 def _read_areas(
-    project: Project[AskedSpec] | AuditOrder, areas: AreasSpec, path: Path
+    project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpec, path: Path
 ) -> SideTable:
     contract = build_contract(
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
@@ -221,7 +221,7 @@ def read_covariate(project: Project, name: str, spec: CovariateSpec, periods: Pe
 
 
 def read_side(
-    project: Project[AskedSpec],
+    project: Project[BaseProjectSpec],
     name: str,
     spec: CovariateSpec | EventSpec,
     section: str = "covariates",
@@ -262,7 +262,7 @@ def _find_moment(spec: CovariateSpec | EventSpec) -> ColumnSpec:
 
 
 def read_table(
-    project: Project[AskedSpec],
+    project: Project[BaseProjectSpec],
     name: str,
     source: SourceSpec,
     columns: Mapping[str, ColumnSpec],

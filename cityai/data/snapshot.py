@@ -17,11 +17,22 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import KNOWN, PERIOD
-from cityai.data.cells import check_names, count_cells, read_attributes, read_city_rule
+from cityai.config.load import Project
+from cityai.config.project import ProjectSpec
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
-from cityai.data.facts import collect_facts
-from cityai.data.judged import (
+from cityai.data.counts import check_names, count_cells, read_attributes, read_city_rule
+from cityai.data.outages import mark_outages
+from cityai.data.periods import Periods, find_start
+from cityai.data.quality_facts import collect_facts
+from cityai.data.rejects import (
+    count_status,
+    find_repeats,
+    list_rejects,
+    mark_repeats,
+    refuse_hopeless,
+)
+from cityai.data.row_status import (
     ACCEPTED,
     OUT_OF_SCOPE,
     REJECTED,
@@ -30,21 +41,10 @@ from cityai.data.judged import (
     list_required,
     place_rows,
 )
-from cityai.data.outages import mark_outages
-from cityai.data.periods import Periods, find_start
-from cityai.data.rejects import (
-    count_status,
-    find_repeats,
-    list_rejects,
-    mark_repeats,
-    refuse_hopeless,
-)
 from cityai.data.side_tables import SideTable, read_areas, read_covariate
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import RunError, TimeError
-from cityai.spec.load import Project
-from cityai.spec.project import ProjectSpec
 
 LONGEST_GAP: Final = 5
 """Years without a single row, at most, within a record."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from cityai.config.load import Project
 from cityai.data.source.engine import digest_file
-from cityai.spec.load import Project
 
 
 def list_sources(project: Project) -> tuple[Path, ...]:

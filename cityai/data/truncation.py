@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, ORIGIN, PERIOD, STEP, VALUE
+from cityai.config.load import Project
+from cityai.config.policy import PolicySpec
 from cityai.data.features.plan import FeaturePlan, Floats, plan_features
 from cityai.data.rows import LEVEL, MATURE_AT, Rows, build_rows
 from cityai.data.snapshot import Snapshot, cut_snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.load import Project
-from cityai.spec.policy import PolicySpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cityai.config.load import Project
 from cityai.delivery.sheets import make_sheets
 from cityai.kinds.kind import Foreseen
 from cityai.progress import SILENT, Progress
-from cityai.spec.load import Project
 
 FOLDER = "misses"
 """Folder, in the workspace's private one, that pages are written to."""
@@ -54,9 +54,9 @@ def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) 
     UserError, RunError
         As for `run_project`.
     """
-    from cityai.forecast import forecast_city
     from cityai.kinds import KINDS
-    from cityai.stages import Stages
+    from cityai.pipeline.forecast import run_backtest_stages
+    from cityai.pipeline.stages import Stages
     from cityai.store.files import write_files
     from cityai.store.stages import open_store
 
@@ -64,7 +64,7 @@ def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) 
     kind = KINDS[spec.kind]
     store = open_store(project.state)
     with store.lock_project(spec.name, on_wait=progress.warn):
-        found = forecast_city(project, Stages(store, spec.name, progress))
+        found = run_backtest_stages(project, Stages(store, spec.name, progress))
     with progress.stage("misses"):
         known = found.known
         foreseen = kind.find_misses(project, known.snapshot, known.asked, found.backtest, count)

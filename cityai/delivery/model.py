@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cityai.config.load import Project
 from cityai.confine.trees import try_trees
 from cityai.errors import SpecError
 from cityai.kinds.kind import Kind
-from cityai.publish import digest_asked
-from cityai.spec.load import Project
+from cityai.pipeline.publish import digest_asked
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
 from cityai.track.results import ASKED_DIGEST

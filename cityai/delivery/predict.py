@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from cityai.config.load import Project
 from cityai.delivery.model import FittingModel, find_model
 from cityai.delivery.tables import write_list
 from cityai.kinds.kind import Foreseen
 from cityai.progress import SILENT, Progress
-from cityai.spec.load import Project
 from cityai.store.files import write_files
 
 FOLDER = "predictions"

@@ -10,9 +10,9 @@ import pandas as pd
 
 from cityai.assessment.reasons import write_value
 from cityai.card.render.sheet import Sheet, render_sheet
+from cityai.config.load import Project
 from cityai.delivery.model import FittingModel
 from cityai.kinds.kind import Foreseen
-from cityai.spec.load import Project
 
 LONGEST = 60
 """Characters of a file's name that come from the case's own."""

@@ -27,6 +27,8 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.load import Project
+from cityai.config.project import ProjectSpec
 from cityai.data.groups import Membership, build_memberships
 from cityai.data.one_value import refuse_several
 from cityai.data.panel import Panel, build_panel
@@ -40,8 +42,6 @@ from cityai.modeling.classical import SMOOTHING, THETA
 from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters import TreesModel, choose_candidates
 from cityai.modeling.split import Folds, check_folds, check_overlaps, plan_folds
-from cityai.spec.load import Project
-from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
+    from cityai.config.load import Project
     from cityai.data.quality import QualityReport
     from cityai.findings import Finding
     from cityai.modeling.predictions import Predictions
-    from cityai.spec.load import Project
 
 Say = Callable[[str], None]
 

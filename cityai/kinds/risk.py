@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from cityai.assessment.case_groups import divide_entities
 from cityai.assessment.explain import Explanation
-from cityai.assessment.explain_cases import explain_cases
 from cityai.assessment.proxies import Proxies, find_proxies
-from cityai.assessment.ranking_audit import (
+from cityai.assessment.ranking.audit import (
     CaseGroups,
     RankingAudit,
     audit_cases,
     collect_groups,
 )
-from cityai.assessment.ranking_evaluation import RankingEvaluation, evaluate_ranking
+from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
+from cityai.assessment.ranking.explain import explain_cases
+from cityai.assessment.ranking.groups import divide_entities
 from cityai.columns import AS_OF
+from cityai.config.load import Project
+from cityai.config.risk import RiskSpec
 from cityai.data.cases import (
     CaseRows,
     Cases,
@@ -42,8 +44,6 @@ from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_model import CaseModel
 from cityai.modeling.case_split import CaseFolds, check_case_folds, plan_case_folds
 from cityai.modeling.classifiers import CLASSIFIERS
-from cityai.spec.load import Project
-from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
@@ -69,9 +69,9 @@ class Asked:
 
 def check_names(spec: RiskSpec) -> None:
     """Refuse names that the kind does not know, before any work is done."""
-    from cityai.assessment.answers import ANSWER_METRICS
+    from cityai.assessment.confusion_metrics import ANSWER_METRICS
     from cityai.assessment.metrics import check_limits
-    from cityai.assessment.ranking_audit import LIST_METRICS
+    from cityai.assessment.ranking.audit import LIST_METRICS
     from cityai.modeling.forecasters import choose_candidates
 
     choose_candidates(CLASSIFIERS, spec.models.candidates)

@@ -31,10 +31,10 @@ from cityai.modeling.fit import require_features
 from cityai.modeling.forecasters import Candidate, SeriesModel, ask_panel
 
 if TYPE_CHECKING:
+    from cityai.config.project import ProjectSpec
     from cityai.data.panel import Panel
     from cityai.data.rows import Rows
     from cityai.modeling.backtest import Backtest
-    from cityai.spec.project import ProjectSpec
 
 SHOWN: Final = (ENTITY, AS_OF, STEP, PERIOD_START, Y_PRED, Y_LOW, Y_HIGH)
 BACKGROUND: Final = 12

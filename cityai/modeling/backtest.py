@@ -24,7 +24,7 @@ from cityai.columns import (
 )
 from cityai.errors import SpecError, TimeError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.blend import learn_weights, mix_forecasts
 from cityai.modeling.final import FinalModel, build_final
 from cityai.modeling.forecasters import (
@@ -55,8 +55,8 @@ from cityai.modeling.sweep import (
 )
 
 if TYPE_CHECKING:
+    from cityai.config.project import ProjectSpec
     from cityai.data.panel import Panel
-    from cityai.spec.project import ProjectSpec
 
 BLEND: Final = "blend"
 REPLAYED: Final = (ORIGIN, ENTITY, STEP, PERIOD, Y_PRED, Y_LOW, Y_HIGH)

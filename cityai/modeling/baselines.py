@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from cityai.config.project import Period
 from cityai.data.periods import SEASON
 from cityai.modeling.forecasters import Asked, FloatArray, SeriesModel
-from cityai.spec.project import Period
 
 CITY_RULE: Final = "city_rule"
 """Name of the city's own forecast among the baselines, where its data hold one."""

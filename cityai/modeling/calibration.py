@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, log_expit, logit
 
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.forecasters import FloatArray
 
 Method = Literal["identity", "platt", "isotonic"]

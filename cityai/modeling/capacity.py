@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import CASE, FOLD, SLOT
+from cityai.config.risk import DecisionSpec
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.forecasters import FloatArray
-from cityai.spec.risk import DecisionSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)

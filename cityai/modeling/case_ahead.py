@@ -32,10 +32,10 @@ from cityai.modeling.drivers import Drivers
 from cityai.modeling.fit import require_features
 
 if TYPE_CHECKING:
+    from cityai.config.risk import RiskSpec
     from cityai.data.cases import CaseRows, Cases
     from cityai.modeling.case_backtest import CaseBacktest
     from cityai.modeling.predictions import Predictions
-    from cityai.spec.risk import RiskSpec
 
 RANK, OF = "rank", "of"
 BACKGROUND: Final = 4000

@@ -23,9 +23,10 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.risk import RiskSpec
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.backtest import BLEND
 from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
 from cityai.modeling.case_baselines import (
@@ -45,7 +46,6 @@ from cityai.modeling.case_split import CaseFolds
 from cityai.modeling.classifiers import BoostedClassifier, Classifier
 from cityai.modeling.forecasters import choose_candidates
 from cityai.modeling.predictions import Predictions, build_case_predictions
-from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.data.cases import CaseRows, Cases

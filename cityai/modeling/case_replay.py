@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import CANDIDATE, CASE, FOLD, Y_TRUE
+from cityai.config.risk import RiskSpec
 from cityai.modeling.blend import learn_odds_weights
 from cityai.modeling.calibration import learn_calibration, to_log_odds
 from cityai.modeling.case_baselines import LOGISTIC
@@ -24,7 +25,6 @@ from cityai.modeling.estimators import (
     predict_logistic,
     write_logistic,
 )
-from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.data.cases import CaseRows, Cases

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
+from cityai.config.risk import RiskSpec
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.split import Role
-from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
     from cityai.data.cases import Cases

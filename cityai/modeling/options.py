@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cityai.messages import say
+from cityai.i18n.messages import say
 from cityai.modeling.bounded_loss import bound_losses
 from cityai.modeling.corrections import (
     Option,

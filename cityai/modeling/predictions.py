@@ -29,8 +29,8 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.audit_file import Answer
 from cityai.errors import DataError, suggest_name
-from cityai.spec.audit_file import Answer
 
 KEY: Final = (FOLD, ENTITY, STEP)
 """One row a fold, entity and step; the table is sorted by these."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pandas as pd
 
+from cityai.config.project import ProjectSpec
 from cityai.data.periods import Periods
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.project import ProjectSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel

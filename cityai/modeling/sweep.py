@@ -38,9 +38,9 @@ from cityai.modeling.forecasters import (
 from cityai.modeling.intervals import IntArray
 
 if TYPE_CHECKING:
+    from cityai.config.project import ProjectSpec
     from cityai.data.panel import Panel
     from cityai.data.rows import Rows
-    from cityai.spec.project import ProjectSpec
 
 KEPT = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START)
 LEAST_ORIGINS: Final = 64

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from cityai.config.city import CitySpec
+from cityai.config.record import Slug
 from cityai.errors import SpecError
-from cityai.spec.city import CitySpec
-from cityai.spec.record import Slug
 
 MOST_LETTERS = 200
 """Longest name, title or office."""

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.data.sample_city.places import CODES, PLACES, THIRD
+from cityai.samples.places import CODES, PLACES, THIRD
 
 Floats = np.ndarray
 FIRST: Final = np.datetime64("2023-01-02", "D")

@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from cityai.config.project import SourceSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError
 from cityai.scaffold.dates import Reading, name_other, parse, read_dates
 from cityai.scaffold.names import is_code, is_moment
 from cityai.scaffold.numbers import Written, read_column, read_numbers
-from cityai.spec.project import SourceSpec
 
 MOST_LOOKED_AT: Final = 1_000_000
 """Rows that are looked at, drawn from the whole table."""

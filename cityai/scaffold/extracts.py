@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.data.sample_city.places import CODES, PAIR, PLACES, THIRD
+from cityai.samples.places import CODES, PAIR, PLACES, THIRD
 from cityai.scaffold.cases import draw_appointments, draw_cases, draw_inspections
 
 SEED: Final = 20260105

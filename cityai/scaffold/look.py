@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cityai.config.city import CitySpec
+from cityai.config.project import SourceSpec
 from cityai.data.source import find_format
 from cityai.errors import DataError, TimeError, suggest_name
 from cityai.scaffold.columns import Hints, Seen, describe_columns
@@ -22,8 +24,6 @@ from cityai.scaffold.moments import choose_known, choose_period, choose_time, fi
 from cityai.scaffold.propose import list_choices, list_unsettled, write_spec
 from cityai.scaffold.recount import recount
 from cityai.scaffold.understood import NOTHING_SAID, Understood, Wishes
-from cityai.spec.city import CitySpec
-from cityai.spec.project import SourceSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from cityai.config.project import Period
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, Seen
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_people
 from cityai.scaffold.windows import SEASON
-from cityai.spec.project import Period
 
 _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cityai.config.record import ProjectName
+from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
 from cityai.scaffold.answers import check_line, check_slug
 from cityai.scaffold.catalogue import Template, find_template
@@ -21,8 +23,6 @@ from cityai.scaffold.files import (
     read_files,
 )
 from cityai.scaffold.workspace import Created
-from cityai.spec.record import ProjectName
-from cityai.spec.yaml import read_yaml
 
 PRISTINE: Final = ".template"
 """Folder inside a project with its files as they were made: the base of a later update."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from cityai.config.city import CitySpec
+from cityai.config.load import Project
+from cityai.config.project import ProjectSpec
 from cityai.data.rejects import tell_rejects
 from cityai.data.snapshot import read_snapshot
 from cityai.scaffold.columns import Seen
 from cityai.scaffold.understood import Understood
-from cityai.spec.city import CitySpec
-from cityai.spec.load import Project
-from cityai.spec.project import ProjectSpec
 
 _NOWHERE = {
     "name": "City",

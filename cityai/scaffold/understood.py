@@ -7,10 +7,10 @@ from typing import Final
 
 import pandas as pd
 
+from cityai.config.project import Period
 from cityai.data.periods import find_start
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.windows import Windows, fit_windows
-from cityai.spec.project import Period
 
 CODE: Final = {"day": "D", "week": "W", "month": "M"}
 

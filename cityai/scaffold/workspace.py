@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from cityai import __version__
+from cityai.config.schema import SchemaName, write_schema
 from cityai.scaffold.answers import CityAnswers, check_slug
 from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
-from cityai.spec.schema import SchemaName, write_schema
 
 SCHEMAS: tuple[SchemaName, ...] = ("project", "card", "audit", "city", "policy")
 _NAME, _ANY_VERSION = b"WORKSPACE_NAME", b"cityai>=0"

@@ -22,7 +22,7 @@ from cityai.track.runs import NAME, NOTE, PARENT, PROJECT, SOURCE, USER, Tracked
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cityai.spec.project import JudgedSpec
+    from cityai.config.project import AuditableSpec
 
 RUN_DIGEST = "cityai.run_digest"
 DATA_DIGEST = "cityai.data_digest"
@@ -61,7 +61,7 @@ class Outcome:
 
     Attributes
     ----------
-    spec : JudgedSpec
+    spec : AuditableSpec
         The resolved specification.
     metrics : pandas.DataFrame
         `Evaluation.metrics`.
@@ -87,7 +87,7 @@ class Outcome:
         More tags.
     """
 
-    spec: JudgedSpec
+    spec: AuditableSpec
     metrics: pd.DataFrame
     audit: pd.DataFrame
     findings: tuple[Finding, ...]
@@ -152,7 +152,7 @@ def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
     }
 
 
-def build_params(spec: JudgedSpec) -> dict[str, str]:
+def build_params(spec: AuditableSpec) -> dict[str, str]:
     """Return the specification's choices as flat, short parameters."""
     sections = spec.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
     flat = dict(_flatten(sections))

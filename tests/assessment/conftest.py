@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.policy import PolicySpec
+from cityai.config.project import AuditSpec, ModelsSpec
 from cityai.data.groups import Membership
 from cityai.modeling.predictions import Predictions, build_predictions
-from cityai.spec.policy import PolicySpec
-from cityai.spec.project import AuditSpec, ModelsSpec
 
 
 def _make_predictions(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from cityai.assessment.audit import Audit, audit_predictions
 from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.config.project import AuditSpec
 from cityai.errors import DataError, SpecError, UserError
 from cityai.findings import Status
 from cityai.modeling.predictions import Predictions
-from cityai.spec.project import AuditSpec
 
 Make = Callable[..., object]
 SHARED = ("mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share")

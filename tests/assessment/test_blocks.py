@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.scored import score_predictions
-from cityai.assessment.trend import leave_overlaps
 from cityai.columns import AS_OF, PERIOD
 from cityai.findings import Status
+from cityai.inference.trend import leave_overlaps
 from cityai.modeling.predictions import build_predictions
 from cityai.modeling.split import check_overlaps, plan_folds
 from cityai.scaffold.windows import fit_windows

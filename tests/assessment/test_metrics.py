@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from cityai.assessment.answers import ANSWER_METRICS
+from cityai.assessment.confusion_metrics import ANSWER_METRICS
 from cityai.assessment.metrics import METRICS, build_sums, check_limits, find_metrics
-from cityai.assessment.ranking_audit import LIST_METRICS
-from cityai.assessment.statistics import compute_ratio
+from cityai.assessment.ranking.audit import LIST_METRICS
+from cityai.config.policy import RATIOS, PolicySpec
 from cityai.errors import SpecError
-from cityai.spec.policy import RATIOS, PolicySpec
+from cityai.inference.ratio_influence import compute_ratio
 
 BY_NAME = {m.name: m for m in METRICS}
 values = st.floats(0, 1e6, allow_nan=False).map(lambda x: round(x, 3))

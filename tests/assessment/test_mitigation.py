@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 
 from cityai.assessment.decision import require_plan
-from cityai.assessment.gaps import measure_groups
+from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.metrics import METRICS
 from cityai.assessment.mitigation import evaluate_mitigation
-from cityai.assessment.paired import measure_change
 from cityai.assessment.scored import score_predictions
-from cityai.assessment.views import gather_facts, view_dimension
+from cityai.config.mitigation import MitigationSpec
+from cityai.config.project import AuditSpec, DimensionSpec
 from cityai.errors import SpecError
 from cityai.findings import Status
-from cityai.spec.mitigation import MitigationSpec
-from cityai.spec.project import AuditSpec, DimensionSpec
+from cityai.inference.group_gaps import measure_groups
+from cityai.inference.paired_difference import measure_change
 from tests.modeling.conftest import build_panel, draw_values
 from tests.modeling.test_corrections import make_membership as halve
 from tests.modeling.test_corrections import make_replay
@@ -28,9 +28,9 @@ KNOWN = {m.name: m for m in METRICS}
 
 
 def change(predictions, other, membership, spec, name, infers="this city"):
-    facts = gather_facts(score_predictions(predictions), spec)
-    cells = gather_facts(score_predictions(other), spec).cells
-    view = view_dimension(membership, facts, 1)
+    facts = gather_audit_data(score_predictions(predictions), spec)
+    cells = gather_audit_data(score_predictions(other), spec).cells
+    view = tabulate_dimension(membership, facts, 1)
     shown = np.ones(len(view.groups), bool)
     args = (view.weights, KNOWN[name], facts.design, view.reference, shown)
     return measure_change(facts.cells, cells, *args), measure_groups(facts.cells, *args), facts
@@ -97,7 +97,7 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
     predictions = build_predictions(
         tested.assign(scale=1.0), coverage=0.9, unit="tons", chosen="blend"
     )
-    from cityai.spec.policy import PolicySpec
+    from cityai.config.policy import PolicySpec
 
     policy = PolicySpec()
     spec = SimpleNamespace(

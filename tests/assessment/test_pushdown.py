@@ -9,8 +9,8 @@ import pytest
 
 from cityai.assessment.metrics import build_sums
 from cityai.assessment.pushdown import sum_parquet
-from cityai.assessment.statistics import sum_cells
 from cityai.errors import DataError
+from cityai.inference.ratio_influence import sum_cells
 
 
 def count_here(table: pd.DataFrame, block: str, group: str) -> tuple[np.ndarray, tuple[str, ...]]:

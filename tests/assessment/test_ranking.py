@@ -11,13 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from cityai.assessment.clusters import (
-    bound_by_entity,
-    find_margin_by_day,
-    find_margin_by_entity,
-)
-from cityai.assessment.odds import draw_curve, fit_outcomes, measure_distance
-from cityai.assessment.ranking import (
+from cityai.assessment.ranking.calibration import draw_curve, fit_outcomes, measure_distance
+from cityai.assessment.ranking.days_earlier import Calendar
+from cityai.assessment.ranking.metrics import (
     Estimate,
     measure_auc,
     measure_brier,
@@ -27,7 +23,11 @@ from cityai.assessment.ranking import (
     measure_precision,
     measure_recall,
 )
-from cityai.assessment.sooner import Calendar
+from cityai.inference.clustered_intervals import (
+    bound_by_entity,
+    find_margin_by_day,
+    find_margin_by_entity,
+)
 from cityai.modeling.calibration import to_probability
 
 

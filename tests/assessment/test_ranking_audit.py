@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.case_groups import CaseGroups, collect_groups
-from cityai.assessment.ranking_audit import RankingAudit, audit_cases
-from cityai.assessment.ranking_evaluation import (
+from cityai.assessment.ranking.audit import RankingAudit, audit_cases
+from cityai.assessment.ranking.evaluate import (
     RankingEvaluation,
     compare_baseline,
     evaluate_ranking,
 )
-from cityai.assessment.ranking_judge import ListJudge
+from cityai.assessment.ranking.groups import CaseGroups, collect_groups
+from cityai.assessment.ranking.score_metrics import ScoreMetrics
 from cityai.data.cases import divide_cases
 from cityai.errors import SpecError
 from cityai.findings import Status
@@ -136,7 +136,7 @@ def test_a_list_that_selects_on_other_days_is_no_less_sure_of_what_it_finds():
             }
         )
         rank = frame["y_pred"].rank(ascending=False, method="first")
-        judge_list = ListJudge(frame.assign(decision=(rank <= 600).astype(float)), spec)
+        judge_list = ScoreMetrics(frame.assign(decision=(rank <= 600).astype(float)), spec)
         row = next(iter(compare_baseline(judge_list, "random_order")))
         assert row["metric"] == "recall"
         found.append(row["difference"])

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cityai.assessment.alike import Varied, find_parts, take_together
-from cityai.assessment.gaps import Measures, choose_design, measure_groups
 from cityai.assessment.metrics import Metric
 from cityai.assessment.rates import Rates, bound_gaps, bound_levels, bound_rate
-from cityai.assessment.spread import adjust_confidence
-from cityai.assessment.statistics import Cells
-from cityai.assessment.verdicts import judge_gap
 from cityai.findings import Status
+from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
+from cityai.inference.equivalence import decide_equivalence
+from cityai.inference.group_gaps import Measures, choose_design, measure_groups
+from cityai.inference.ratio_influence import Cells
+from cityai.inference.standard_errors import simultaneous_confidence
 
 RATE = Metric("true_positive_rate", "found", "tp", "n", "share", "high", part="rows")
 AMOUNT = Metric("mean", "mean", "tp", "n", "ratio", "high")
@@ -33,16 +33,16 @@ def measure(
     pair = np.column_stack([yes, np.ones(len(yes))]).astype(float)
     count = int(group.max()) + 1
     sums = np.stack([np.bincount(group, weights=c, minlength=count) for c in pair.T], axis=-1)
-    alike = take_together(pair, find_parts(group, person))
+    alike = collapse_identical_clusters(pair, find_parts(group, person))
     cells = Cells(sums[None], ("tp", "n"))
     shown = np.ones(count, bool)
     return measure_groups(
-        cells, np.eye(count), metric, PEOPLE, "overall", shown, Varied(alike, alike)
+        cells, np.eye(count), metric, PEOPLE, "overall", shown, ClusteredMetric(alike, alike)
     )
 
 
 def judge(found: Measures, limit: float = 0.05, g: int = 0) -> Status:
-    return judge_gap(float(found.gap_low[g]), float(found.gap_high[g]), limit)
+    return decide_equivalence(float(found.gap_low[g]), float(found.gap_high[g]), limit)
 
 
 def give(counts: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +187,7 @@ def test_a_part_of_the_city_is_compared_with_the_rest_and_scaled() -> None:
     """Half of the city: its gap to the whole is half of its gap to the other half."""
     yes, group = give([(10, 100), (60, 100)])
     found = measure(yes, group)
-    together = adjust_confidence(np.array([[1.0, -1.0], [-1.0, 1.0]]), 0.95)
+    together = simultaneous_confidence(np.array([[1.0, -1.0], [-1.0, 1.0]]), 0.95)
     wanted = stats.t.ppf((1 + together) / 2, 99)
     rest = [np.array([60 / 100]), np.array([100.0])]
     low, high = (
@@ -212,10 +212,10 @@ def test_those_who_count_in_a_figure_are_told_from_all_of_the_group() -> None:
     outcome = (np.arange(1100) % np.where(group == 0, 7, 2) == 0).astype(float)
     pair = np.column_stack([outcome * (np.arange(1100) % 3 == 0), outcome])
     sums = np.stack([np.bincount(group, weights=c) for c in pair.T], axis=-1)
-    alike = take_together(pair, find_parts(group, np.arange(1100)))
+    alike = collapse_identical_clusters(pair, find_parts(group, np.arange(1100)))
     found = measure_groups(
         Cells(sums[None], ("tp", "n")), np.eye(2), RATE, PEOPLE, "overall", np.ones(2, bool),
-        Varied(alike, alike),
+        ClusteredMetric(alike, alike),
     )  # fmt: skip
     assert found.members == pytest.approx([7.0, 2.0])
     assert found.blocks[0] == 100
@@ -231,11 +231,11 @@ def share(chosen: np.ndarray, yes: np.ndarray, group: np.ndarray, metric: Metric
     columns = [due, yes, chosen]
     sums = np.stack([np.bincount(group, weights=c, minlength=count) for c in columns], axis=-1)
     pair = np.column_stack([due, yes])
-    alike = take_together(pair, find_parts(group, np.arange(len(group))))
+    alike = collapse_identical_clusters(pair, find_parts(group, np.arange(len(group))))
     cells = Cells(sums[None], ("due", "n", "selected"))
     shown = np.ones(count, bool)
     return measure_groups(
-        cells, np.eye(count), metric, PEOPLE, "overall", shown, Varied(alike, alike)
+        cells, np.eye(count), metric, PEOPLE, "overall", shown, ClusteredMetric(alike, alike)
     )
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cityai.assessment.clusters import bound_by_entity
-from cityai.assessment.ranking import measure_auc
+from cityai.assessment.ranking.metrics import measure_auc
+from cityai.inference.clustered_intervals import bound_by_entity
 
 
 def compute_slowly(score: np.ndarray, yes: np.ndarray) -> tuple[float, float]:

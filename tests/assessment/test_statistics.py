@@ -14,36 +14,36 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from cityai.assessment.gaps import contrast_groups
 from cityai.assessment.metrics import METRICS, build_sums
 from cityai.assessment.sentences import tell_more
-from cityai.assessment.serial import (
+from cityai.findings import Status
+from cityai.inference.autocorrelation import (
     LEAST_PERIODS,
-    UNRELATED,
+    PRIOR_INDEPENDENT,
     UNRELATED_LEVEL,
+    autocorrelated_se,
     count_series,
-    find_error,
-    list_kinds,
-    spread_serial,
+    list_covariances,
+    model_averaged_se,
 )
-from cityai.assessment.spread import (
-    adjust_confidence,
-    compute_margin,
-    count_effective,
-    count_freedom,
-    find_lopsided,
-    mend_leverage,
-    spread_entities,
-)
-from cityai.assessment.statistics import (
+from cityai.inference.equivalence import count_more_blocks, decide_equivalence, foresee_blocks
+from cityai.inference.group_gaps import contrast_groups
+from cityai.inference.ratio_influence import (
     compute_influence,
     compute_ratio,
     resample_sums,
     sum_cells,
     weigh_cells,
 )
-from cityai.assessment.verdicts import count_more_blocks, foresee_blocks, judge_gap
-from cityai.findings import Status
+from cityai.inference.standard_errors import (
+    cluster_robust_se,
+    compute_margin,
+    correct_leverage,
+    count_effective,
+    find_lopsided,
+    satterthwaite_df,
+    simultaneous_confidence,
+)
 
 WAPE = METRICS[0]
 RMSE = next(m for m in METRICS if m.name == "rmse")
@@ -213,7 +213,7 @@ def test_closed_form_equals_bootstrap_of_the_same_blocks() -> None:
 def test_many_independent_periods_give_the_plain_t_interval() -> None:
     x = np.random.default_rng(5).normal(size=(104, 40))
     influence = (x - x.mean(axis=0)) / len(x)
-    margin = compute_margin(spread_serial(influence, np.full(40, 104.0)), 0.95, 6)
+    margin = compute_margin(autocorrelated_se(influence, np.full(40, 104.0)), 0.95, 6)
     plain = stats.t.ppf(0.975, 103) * x.std(ddof=1, axis=0) / math.sqrt(104)
     assert 1 <= np.median(margin / plain) < 1.3
     assert (margin >= plain * 0.999).all()
@@ -222,7 +222,7 @@ def test_many_independent_periods_give_the_plain_t_interval() -> None:
 @pytest.mark.parametrize("line", [False, True])
 def test_each_kind_of_resemblance_is_generalised_least_squares(line: bool) -> None:
     n, x = 9, np.random.default_rng(0).normal(size=9)
-    kinds = list_kinds(tuple(range(n)), line=line)
+    kinds = list_covariances(tuple(range(n)), line=line)
     design = np.column_stack([np.ones(n), np.arange(n) - 4.0])[:, : 2 if line else 1]
     k = 1  # the first kind that is not independence: rho 0.8, a part of 0.35
     apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
@@ -244,9 +244,12 @@ def test_the_longer_a_series_the_less_is_paid_for_not_knowing_its_resemblance() 
         x = rng.normal(size=(n, 200))
         x -= x.mean(axis=0)
         plain = np.sqrt(n * x.var(ddof=1, axis=0))
-        kinds = list_kinds(tuple(range(n)))
+        kinds = list_covariances(tuple(range(n)))
         wider.append(
-            [np.median(find_error(kinds, x, u) / plain) for u in (UNRELATED_LEVEL, UNRELATED)]
+            [
+                np.median(model_averaged_se(kinds, x, u) / plain)
+                for u in (UNRELATED_LEVEL, PRIOR_INDEPENDENT)
+            ]
         )
     level, gap = np.transpose(wider)
     assert (level > gap).all()
@@ -263,7 +266,7 @@ def test_more_periods_never_widen_the_interval(level: bool) -> None:
     for n in lengths:
         influence = (drawn[:, :n] - drawn[:, :n].mean(axis=1, keepdims=True)) / n
         blocks = np.full(4, float(n))
-        spreads = [spread_serial(x, blocks, level=level) for x in influence]
+        spreads = [autocorrelated_se(x, blocks, level=level) for x in influence]
         mean.append(np.mean([compute_margin(s, 0.95, 6) for s in spreads]))
     assert (np.diff(mean) < 0).all(), list(zip(lengths, mean, strict=True))
 
@@ -271,18 +274,21 @@ def test_more_periods_never_widen_the_interval(level: bool) -> None:
 def test_series_that_share_a_resemblance_tell_more_of_it() -> None:
     x = np.random.default_rng(6).normal(size=(8, 300))
     x -= x.mean(axis=0)
-    kinds, plain = list_kinds(tuple(range(8))), np.sqrt(8 * x.var(ddof=1, axis=0))
-    few, many = (np.median(find_error(kinds, x, UNRELATED, worth) / plain) for worth in (1.0, 10.0))
+    kinds, plain = list_covariances(tuple(range(8))), np.sqrt(8 * x.var(ddof=1, axis=0))
+    few, many = (
+        np.median(model_averaged_se(kinds, x, PRIOR_INDEPENDENT, worth) / plain)
+        for worth in (1.0, 10.0)
+    )
     assert 1 <= many < few
     # Without doubt about the kind, the error is that kind's own.
-    sure = find_error(kinds, x, 1.0)
+    sure = model_averaged_se(kinds, x, 1.0)
     assert sure == pytest.approx(plain)
 
 
 def test_periods_that_resemble_each_other_widen_the_interval() -> None:
     x = np.sin(np.linspace(0, 3 * np.pi, 26))[:, None]
     influence = (x - x.mean()) / 26
-    margin = compute_margin(spread_serial(influence, np.array([26.0])), 0.95, 6)
+    margin = compute_margin(autocorrelated_se(influence, np.array([26.0])), 0.95, 6)
     assert margin[0] > 1.5 * stats.t.ppf(0.975, 25) * x.std(ddof=1) / math.sqrt(26)
 
 
@@ -304,11 +310,11 @@ def test_columns_that_vary_together_count_as_fewer() -> None:
 def test_too_few_blocks_and_no_variation_give_no_interval() -> None:
     x = np.random.default_rng(0).normal(size=(9, 1))
     influence = np.column_stack([x - x.mean(), np.zeros(9)])
-    few = spread_serial(influence, np.array([9.0, 9.0]))
+    few = autocorrelated_se(influence, np.array([9.0, 9.0]))
     assert np.isnan(compute_margin(few, 0.95, 10)).all()
     assert np.isfinite(compute_margin(few, 0.95, 9)).tolist() == [True, False]
     short = influence[: LEAST_PERIODS - 1]
-    spread = spread_serial(short, np.full(2, len(short)))
+    spread = autocorrelated_se(short, np.full(2, len(short)))
     assert np.isnan(compute_margin(spread, 0.95, 3)).all()
     assert spread.usable.tolist() == [False, True]
 
@@ -317,11 +323,11 @@ def test_a_few_giants_leave_few_degrees_of_freedom() -> None:
     size = np.array([[100.0], [100.0], *[[1.0]] * 50])
     assert 2 < count_effective(size)[0] < 3.2
     influence = np.random.default_rng(0).normal(size=(52, 1))
-    spread = spread_entities(influence, np.array([52.0]), count_freedom(size, influence))
+    spread = cluster_robust_se(influence, np.array([52.0]), satterthwaite_df(size, influence))
     assert not spread.usable[0]
-    assert count_freedom(np.ones((52, 1)), influence)[0] == pytest.approx(51)
-    assert mend_leverage(influence, size)[2] == pytest.approx(influence[2], rel=0.01)
-    assert abs(mend_leverage(influence, size)[0]) > abs(influence[0])
+    assert satterthwaite_df(np.ones((52, 1)), influence)[0] == pytest.approx(51)
+    assert correct_leverage(influence, size)[2] == pytest.approx(influence[2], rel=0.01)
+    assert abs(correct_leverage(influence, size)[0]) > abs(influence[0])
 
 
 def test_a_share_of_few_is_lopsided_and_gives_no_interval() -> None:
@@ -331,16 +337,16 @@ def test_a_share_of_few_is_lopsided_and_gives_no_interval() -> None:
     influence = (yes - yes.mean(axis=0)) / 100
     wanted = (1 - 2 * 0.05) ** 2 / (100 * 0.05 * 0.95)
     assert find_lopsided(influence)[0] == pytest.approx(wanted)
-    assert count_freedom(size, influence).tolist() == [0.0, pytest.approx(99), 0.0]
+    assert satterthwaite_df(size, influence).tolist() == [0.0, pytest.approx(99), 0.0]
 
 
 def test_simultaneous_confidence_lies_between_one_and_independent() -> None:
     same, apart = np.full((6, 6), 0.9999), np.eye(6)
     np.fill_diagonal(same, 1.0)
-    assert adjust_confidence(same, 0.95) == pytest.approx(0.95, abs=0.01)
-    assert adjust_confidence(apart, 0.95) == pytest.approx(0.95 ** (1 / 6), abs=0.002)
-    assert adjust_confidence(np.eye(1), 0.95) == 0.95
-    assert adjust_confidence(apart, 0.95, pairs=True) > adjust_confidence(apart, 0.95)
+    assert simultaneous_confidence(same, 0.95) == pytest.approx(0.95, abs=0.01)
+    assert simultaneous_confidence(apart, 0.95) == pytest.approx(0.95 ** (1 / 6), abs=0.002)
+    assert simultaneous_confidence(np.eye(1), 0.95) == 0.95
+    assert simultaneous_confidence(apart, 0.95, pairs=True) > simultaneous_confidence(apart, 0.95)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +363,7 @@ def test_simultaneous_confidence_lies_between_one_and_independent() -> None:
     ],
 )
 def test_a_verdict_is_an_equivalence_test(gap: float, margin: float, status: Status) -> None:
-    assert judge_gap(gap - margin, gap + margin, 0.05) is status
+    assert decide_equivalence(gap - margin, gap + margin, 0.05) is status
 
 
 def test_more_blocks_are_those_that_shrink_the_interval_enough() -> None:

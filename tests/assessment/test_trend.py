@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.trend import LEAST_FOLDS, find_trends
+from cityai.inference.trend import LEAST_FOLDS, find_trends
 
 
 def build_table(value: np.ndarray) -> pd.DataFrame:

@@ -25,9 +25,9 @@ from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.draft import draft_card
 from cityai.card.record import write_canonical
+from cityai.config.project import ProjectSpec
 from cityai.data.groups import Membership
 from cityai.modeling.predictions import build_predictions
-from cityai.spec.project import ProjectSpec
 
 from .conftest import make_backtest, make_facts, make_spec
 
@@ -384,7 +384,7 @@ def test_no_suppressed_count_of_a_card_can_be_worked_out() -> None:
 
 def test_the_attack_finds_what_is_not_protected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "cityai.assessment.protection.protect_release",
+        "cityai.disclosure.protect.protect_release",
         lambda lines, a, hidden, secret, k: (hidden, np.full(len(hidden), -1)),
     )
     assert any(attack(make_city(seed))[1] for seed in range(8))

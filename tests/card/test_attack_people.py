@@ -21,16 +21,16 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
-from cityai.assessment.case_groups import collect_groups
-from cityai.assessment.ranking_audit import audit_cases
+from cityai.assessment.ranking.audit import audit_cases
+from cityai.assessment.ranking.groups import collect_groups
 from cityai.card.draft.audited import draft_fairness, list_suppressed
 from cityai.card.draft.ranked_list import _make_band
+from cityai.config.load_audit import load_audit
 from cityai.data.cases import divide_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.modeling.predictions import build_case_predictions
-from cityai.outside import judge_given
-from cityai.spec.load_audit import load_audit
+from cityai.pipeline.external_audit import judge_given
 from tests.modeling.made_cases import build_risk_spec, make_cases
 
 K = 11
@@ -275,7 +275,7 @@ def test_no_small_count_of_people_follows_from_a_card(kind: str, tmp_path) -> No
 
 @pytest.mark.parametrize("kind", ["given", "ranked"])
 def test_the_attack_finds_what_is_said_exactly(kind, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("cityai.assessment.published.choose_steps", lambda *_: {})
+    monkeypatch.setattr("cityai.disclosure.apply_rounding.choose_steps", lambda *_: {})
     seeds = range(4)
     found = [attack_given(s, tmp_path) if kind == "given" else attack_ranked(s) for s in seeds]
     assert any(opened for _, opened, _ in found)

@@ -12,9 +12,9 @@ import pytest
 from cityai.card.figures import draw_figures
 from cityai.card.render import render_pages
 from cityai.card.render.portfolio import name_portfolio, render_portfolio
-from cityai.card.speech import LOCALES
 from cityai.card.verify import read_record
-from cityai.portfolio import read_portfolio
+from cityai.i18n.catalogue import LOCALES
+from cityai.pipeline.portfolio import read_portfolio
 
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
 CARDS = sorted(MODEL_CARDS.glob("*/card.json"))

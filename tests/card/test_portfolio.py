@@ -16,8 +16,8 @@ from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import name_page, render_json
 from cityai.card.render.portfolio import SCRIPT, name_portfolio, render_portfolio
-from cityai.card.speech import LOCALES
-from cityai.portfolio import publish_portfolio
+from cityai.i18n.catalogue import LOCALES
+from cityai.pipeline.portfolio import publish_portfolio
 
 TODAY = date(2026, 11, 22)
 HOSTILE = [

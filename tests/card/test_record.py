@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from cityai.card.draft.gaps import QUESTIONS, list_gaps
 from cityai.card.record import CardRecord, digest_record, write_canonical, write_schema
 from cityai.card.render import render_json
-from cityai.spec.words import NotApplicable, WordsSpec
+from cityai.config.words import NotApplicable, WordsSpec
 
 
 def walk_words(model: BaseModel, path: str = ""):

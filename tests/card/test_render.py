@@ -17,8 +17,8 @@ from cityai.card.figures.canvas import drawing
 from cityai.card.figures.maps import draw_map
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
+from cityai.config.words import NotApplicable
 from cityai.errors import DataError
-from cityai.spec.words import NotApplicable
 
 NOT_SHOWN = {
     "record.updated": "equals `created` until a card is revised; both stand in one line",

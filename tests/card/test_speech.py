@@ -11,15 +11,15 @@ from cityai.card.diff import add_changes
 from cityai.card.figures import draw_figures
 from cityai.card.render import choose_language, name_page, render_json, render_pages
 from cityai.card.render.own_words import list_own_words
-from cityai.card.speech import LOCALES, Speaker
-from cityai.card.speech.catalogue import open_messages, read_catalogue
-from cityai.card.speech.collect import PACKAGE
-from cityai.card.speech.extract import extract_messages, read_code, read_template
-from cityai.card.speech.figures import FigureWriter
-from cityai.card.speech.grammar import draw_together
-from cityai.card.speech.patterns import Pattern, find_places, list_patterns
 from cityai.card.verify import read_record
-from cityai.messages import count_periods, say_n
+from cityai.i18n.catalogue import LOCALES, open_messages, read_catalogue
+from cityai.i18n.collect import PACKAGE
+from cityai.i18n.extract import extract_messages, read_code, read_template
+from cityai.i18n.figures import FigureWriter
+from cityai.i18n.grammar import draw_together
+from cityai.i18n.messages import count_periods, say_n
+from cityai.i18n.patterns import Pattern, find_places, list_patterns
+from cityai.i18n.speaker import Speaker
 from tests.speech import check_card
 
 OTHERS = [language for language in LOCALES if language != "en"]
@@ -187,7 +187,7 @@ def test_the_heavier_message_wins():
 
 def test_marked_sentences_are_read_from_code_and_templates():
     source = (
-        "from cityai.messages import say as mark, say_n\n"
+        "from cityai.i18n.messages import say as mark, say_n\n"
         "a = mark(f\"{len(rows):,} rows of {spec.unit} and {row['part']}\")\n"
         "b = say_n(f'{len(x)} day', f'{len(x)} days', len(x))\n"
         "c = mark('{rows:,} rows')\n"
@@ -198,7 +198,7 @@ def test_marked_sentences_are_read_from_code_and_templates():
         ("{rows} rows", ""),
     ]
     with pytest.raises(ValueError, match="only a literal"):
-        list(read_code("from cityai.messages import say\nsay(text)", "x.py"))
+        list(read_code("from cityai.i18n.messages import say\nsay(text)", "x.py"))
     found = read_template("{{ _('Hello {name}', name=n) }}{% if x %}{{ _('Bye') }}{% endif %}", "t")
     assert [m.text for m in found] == ["Hello {name}", "Bye"]
     assert say_n("a day", "days", 1) == "a day"

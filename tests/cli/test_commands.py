@@ -15,19 +15,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cityai.check import check_project
 from cityai.cli.console import PlainProgress
 from cityai.cli.main import run_command
 from cityai.cli.places import find_port
 from cityai.cli.windows import draw_folds, write_yaml
+from cityai.config.load import load_project
 from cityai.data.periods import Periods
 from cityai.doctor import GOOD, MISSING, examine_machine
 from cityai.errors import DataError, StoreError
 from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.split import Fold, Folds
+from cityai.pipeline.check import check_project
+from cityai.pipeline.run import run_project
 from cityai.progress import SilentProgress
-from cityai.run import run_project
-from cityai.spec.load import load_project
 from cityai.store.stages import open_store
 
 NAN = float("nan")
@@ -115,8 +115,8 @@ def make_result(folder: Path) -> SimpleNamespace:
 
 @pytest.fixture
 def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """Stand in for `cityai.run` and `cityai.check`."""
-    module: Any = ModuleType("cityai.run")
+    """Stand in for `cityai.pipeline.run` and `cityai.pipeline.check`."""
+    module: Any = ModuleType("cityai.pipeline.run")
 
     def do(project: Any, progress: Any = None) -> SimpleNamespace:
         with progress.stage("reading the data"):
@@ -127,9 +127,9 @@ def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     module.run_project = module.check_project = do
     module.plan_project = lambda project: make_folds()
     module.verify_published = lambda path: (make_findings()[0],)
-    monkeypatch.setitem(sys.modules, "cityai.run", module)
-    monkeypatch.setitem(sys.modules, "cityai.check", module)
-    monkeypatch.setitem(sys.modules, "cityai.verify", module)
+    monkeypatch.setitem(sys.modules, "cityai.pipeline.run", module)
+    monkeypatch.setitem(sys.modules, "cityai.pipeline.check", module)
+    monkeypatch.setitem(sys.modules, "cityai.pipeline.verify", module)
     monkeypatch.chdir(tmp_path)
     return module
 
@@ -279,7 +279,7 @@ def test_show_gives_the_resolved_specification(
     assert content["policy"]["small_cell"] == 11
     assert content["backtest"]["folds"] == 7
     assert run_command(["show", project]) == 0
-    from cityai.spec.yaml import read_yaml
+    from cityai.config.yaml import read_yaml
 
     path = tmp_path / "shown.yaml"
     path.write_text(capsys.readouterr().out)
@@ -330,10 +330,10 @@ def test_the_doctor_says_how_to_mend(
 def test_the_sample_city_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    module: Any = ModuleType("cityai.data.sample_city.write")
+    module: Any = ModuleType("cityai.samples.write")
     called: list[tuple[Path, int]] = []
     module.ensure_sample_city = lambda folder, seed: called.append((folder, seed))
-    monkeypatch.setitem(sys.modules, "cityai.data.sample_city.write", module)
+    monkeypatch.setitem(sys.modules, "cityai.samples.write", module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CITYAI_STATE", raising=False)
     assert run_command(["sample-city"]) == 0

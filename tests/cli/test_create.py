@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from cityai.cli.main import run_command
+from cityai.config.yaml import read_yaml
 from cityai.scaffold import files, project
 from cityai.scaffold.files import read_files
 from cityai.scaffold.workspace import create_workspace
-from cityai.spec.yaml import read_yaml
 from tests.scaffold.conftest import ANSWERS
 
 

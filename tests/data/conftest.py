@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.load import Project
+from cityai.config.project import ProjectSpec
 from cityai.data.panel import Panel, build_panel
 from cityai.data.periods import Periods, find_start
 from cityai.data.snapshot import RowCounts, Snapshot
-from cityai.spec.load import Project
-from cityai.spec.project import ProjectSpec
 
 CITY = {
     "name": "Testville",

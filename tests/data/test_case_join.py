@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.load import load_project
 from cityai.data.cases import read_cases, report_case_quality
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.spec.load import load_project
 from tests.data.test_cases import PROJECT, draw_tables, write_workspace
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cityai.config.load import load_project
 from cityai.data.cases import (
     build_case_rows,
     check_case_leaks,
@@ -23,7 +24,6 @@ from cityai.data.cases import (
 from cityai.data.cases.nearby import EARTH_M, HALVINGS
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.spec.load import load_project
 
 DAY = pd.Timedelta(days=1)
 PROJECT = {

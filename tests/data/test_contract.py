@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cityai.config.project import ColumnSpec, SourceSpec
 from cityai.data.contract import (
     ABOVE,
     BELOW,
@@ -31,7 +32,6 @@ from cityai.data.conversion import BLANKS, convert_cells
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, SpecError
-from cityai.spec.project import ColumnSpec, SourceSpec
 
 ZONE = "America/New_York"
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from cityai.columns import NOT_RECORDED
+from cityai.config.project import AuditSpec, DimensionSpec
 from cityai.data.groups import Membership, build_memberships
 from cityai.errors import DataError, SpecError
-from cityai.spec.project import AuditSpec, DimensionSpec
 
 AREAS = pd.DataFrame(
     {

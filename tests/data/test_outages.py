@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.project import OutageSpec
 from cityai.data.outages import mark_outages
 from cityai.data.periods import Periods
 from cityai.errors import SpecError
-from cityai.spec.project import OutageSpec
 
 PERIODS = Periods("week", pd.Timestamp("2024-01-01"), 6)
 ATTRIBUTES = pd.DataFrame(

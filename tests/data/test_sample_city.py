@@ -13,23 +13,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.load import Project, load_project
+from cityai.config.project import CovariateSpec, KnownSpec
 from cityai.data.panel import build_panel
 from cityai.data.quality import report_quality
 from cityai.data.rows import build_rows
-from cityai.data.sample_city import (
-    SampleCity,
-    ensure_sample_city,
-    write_sample_city,
-)
-from cityai.data.sample_city.dirt import SPOILS
-from cityai.data.sample_city.requests import IN_SCOPE, OUT_OF_SCOPE
 from cityai.data.side_tables import read_covariate
 from cityai.data.snapshot import RowCounts, Snapshot, read_snapshot
 from cityai.data.truncation import check_leaks, check_truncation
 from cityai.errors import StoreError
 from cityai.findings import Status
-from cityai.spec.load import Project, load_project
-from cityai.spec.project import CovariateSpec, KnownSpec
+from cityai.samples import (
+    SampleCity,
+    ensure_sample_city,
+    write_sample_city,
+)
+from cityai.samples.dirt import SPOILS
+from cityai.samples.requests import IN_SCOPE, OUT_OF_SCOPE
 
 ROOT = Path(__file__).parents[2]
 FIRST = np.datetime64("2022-01-03", "D")
@@ -102,7 +102,7 @@ class TestWriting:
         (tmp_path / "truth").mkdir()
         (tmp_path / "truth" / "planted.json").write_text(damage)
         written = []
-        module = "cityai.data.sample_city.write.write_sample_city"
+        module = "cityai.samples.write.write_sample_city"
         monkeypatch.setattr(module, lambda *given: written.append(given) or city)
         assert ensure_sample_city(tmp_path) == city
         assert written == [(tmp_path, 7)]

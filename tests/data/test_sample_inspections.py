@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cityai.data.sample_city import SampleCity, write_sample_city
-from cityai.data.sample_city.inspections import PER_PLACE, WATCHED
+from cityai.samples import SampleCity, write_sample_city
+from cityai.samples.inspections import PER_PLACE, WATCHED
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.project import SourceSpec, UnpivotSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame, open_room
 from cityai.errors import DataError
-from cityai.spec.project import SourceSpec, UnpivotSpec
 
 
 def read(path, columns=None, *, unpivot=None, max_rows=1000, **source):

@@ -15,12 +15,12 @@ import pytest
 from pydantic import BaseModel
 
 import cityai
+from cityai.config.load import SPECS, Project, load_project
+from cityai.config.project import AuditableSpec
 from cityai.data.source.engine import digest_file
 from cityai.data.sources import digest_sources, list_sources
-from cityai.run import run_project
-from cityai.spec.load import SPECS, Project, load_project
-from cityai.spec.project import JudgedSpec
-from cityai.stages import Stages
+from cityai.pipeline.run import run_project
+from cityai.pipeline.stages import Stages
 from cityai.store.digests import CHAPTERS, LIBRARIES, SHARED
 from tests.conftest import draw_requests, write_workspace
 from tests.delivery.conftest import FORECAST, RISK, draw_inspections
@@ -164,7 +164,7 @@ class Spy:
 def test_a_stage_looks_at_nothing_that_is_not_in_its_key(
     tmp_path: Path, own_store: None, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    spy, real, get = Spy(), Stages.keep, JudgedSpec.__getattribute__
+    spy, real, get = Spy(), Stages.keep, AuditableSpec.__getattribute__
     data: pd.DataFrame = draw_requests() if kind == "demand" else draw_inspections()
     text = f"{FORECAST}mitigation: {{dimension: income}}\n" if kind == "demand" else RISK
     project = load_project(write_workspace(tmp_path, data, text))
@@ -175,7 +175,7 @@ def test_a_stage_looks_at_nothing_that_is_not_in_its_key(
             spy.seen.setdefault(spy.now[-1], set()).add(name)
         return get(spec, name)
 
-    monkeypatch.setattr(JudgedSpec, "__getattribute__", look)
+    monkeypatch.setattr(AuditableSpec, "__getattribute__", look)
     monkeypatch.setattr(Stages, "keep", lambda *given: spy.keep(real, *given))
     run_project(project)
     assert {"snapshot", "quality", "backtest", "audit", "explanation"} <= set(spy.seen)

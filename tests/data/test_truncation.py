@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cityai.config.policy import PolicySpec
 from cityai.data import rows as rows_module
 from cityai.data.rows import build_rows
 from cityai.data.truncation import check_leaks, check_truncation
 from cityai.errors import DataError
 from cityai.findings import Status
-from cityai.spec.policy import PolicySpec
 
 POLICY = PolicySpec()
 

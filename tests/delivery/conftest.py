@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.result import Result
-from cityai.run import run_project
-from cityai.spec.load import load_project
+from cityai.config.load import load_project
+from cityai.pipeline.result import Result
+from cityai.pipeline.run import run_project
 from tests.conftest import PROJECT, draw_requests, write_workspace
 
 RISK = """\

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from cityai.cli.main import run_command
+from cityai.config.load import load_project
 from cityai.data.panel import build_panel
 from cityai.data.snapshot import read_snapshot
 from cityai.delivery.misses import show_misses
@@ -20,7 +21,6 @@ from cityai.errors import CityaiError, SpecError, StoreError, TimeError, Trackin
 from cityai.kinds import KINDS
 from cityai.kinds.demand import CANDIDATES, cache_rows
 from cityai.modeling.ahead import forecast_ahead
-from cityai.spec.load import load_project
 from tests.delivery.conftest import City
 
 END = pd.Timestamp("2023-07-03")

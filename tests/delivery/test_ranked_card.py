@@ -14,12 +14,12 @@ import pytest
 from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
-from cityai.check import check_project
 from cityai.cli.main import run_command
 from cityai.columns import EVERYWHERE
-from cityai.spec.load import load_project
+from cityai.config.load import load_project
+from cityai.pipeline.check import check_project
+from cityai.pipeline.verify import verify_published
 from cityai.track.server import connect_tracking
-from cityai.verify import verify_published
 from tests.conftest import write_workspace
 from tests.delivery.conftest import RISK, City, draw_inspections
 from tests.speech import check_card

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.config.project import ProjectSpec
 from cityai.data.panel import Panel
 from cityai.data.periods import Periods, find_start
 from cityai.data.rows import Rows
-from cityai.spec.project import ProjectSpec
 
 CITY = {
     "name": "Testville",

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cityai.config.risk import RiskSpec
 from cityai.data.cases import CaseRows, Cases
 from cityai.data.snapshot import RowCounts
-from cityai.spec.risk import RiskSpec
 from tests.modeling.conftest import CITY
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cityai.config.risk import DecisionSpec
 from cityai.errors import DataError
 from cityai.findings import Status
 from cityai.modeling.capacity import judge_capacity, rank_cases, refuse_everyone, select_cases
-from cityai.spec.risk import DecisionSpec
 
 TOP = DecisionSpec(rule="top", capacity=2, per="day")
 

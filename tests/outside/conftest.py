@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cityai.spec.load_audit import load_audit
+from cityai.config.load_audit import load_audit
 
 CITY = """\
 name: Testville

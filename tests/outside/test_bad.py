@@ -8,7 +8,7 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.errors import DataError, SpecError, UserError
-from cityai.outside import audit_given, judge_given
+from cityai.pipeline.external_audit import audit_given, judge_given
 
 
 def make_people(n: int = 400) -> pd.DataFrame:

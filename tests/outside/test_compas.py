@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cityai.outside import judge_given
+from cityai.pipeline.external_audit import judge_given
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = """\

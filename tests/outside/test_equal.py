@@ -15,14 +15,18 @@ from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn import metrics as sk
 
-from cityai.assessment.answers import ANSWER_METRICS, build_answer_sums, find_answer_metrics
 from cityai.assessment.audit import audit_scored
+from cityai.assessment.confusion_metrics import (
+    ANSWER_METRICS,
+    build_answer_sums,
+    find_answer_metrics,
+)
 from cityai.assessment.scored import fit_limits, score_given
-from cityai.assessment.statistics import compute_ratio, sum_cells
 from cityai.columns import AREA, AS_OF, ENTITY, FOLD, SCALE, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
-from cityai.data.given import ASKED, DECISION, NO_MOMENT, Given
-from cityai.data.given_groups import divide_given
-from cityai.spec.audit_file import AuditFileSpec
+from cityai.config.audit_file import AuditFileSpec
+from cityai.data.external_groups import divide_given
+from cityai.data.external_predictions import ASKED, DECISION, NO_MOMENT, Given
+from cityai.inference.ratio_influence import compute_ratio, sum_cells
 
 SPEC = AuditFileSpec.model_validate(
     {

@@ -10,7 +10,7 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.errors import DataError
-from cityai.outside import judge_given
+from cityai.pipeline.external_audit import judge_given
 
 ONE_BY_ONE = "{entity: id, outcome: y, prediction: score, decision: d}"
 

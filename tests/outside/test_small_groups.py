@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from cityai.cli.main import run_command
-from cityai.outside import audit_given
-from cityai.verify import verify_published
+from cityai.pipeline.external_audit import audit_given
+from cityai.pipeline.verify import verify_published
 
 
 def make_people(n: int = 1500, rare: int = 1) -> pd.DataFrame:

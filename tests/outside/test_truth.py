@@ -24,7 +24,7 @@ from cityai.card.draft.given import GivenFacts, draft_given_card
 from cityai.card.record import write_canonical
 from cityai.card.render.tables import arrange_audit
 from cityai.card.words import describe_metric
-from cityai.outside import _gather_facts, judge_given
+from cityai.pipeline.external_audit import _gather_facts, judge_given
 
 LIMITS = "{false_positive_rate: 0.05, false_negative_rate: 0.05, selection_rate: 0.05}"
 TEXT = """\

@@ -12,10 +12,10 @@ import pytest
 from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record, write_canonical
 from cityai.card.verify import read_record
-from cityai.cards import find_place
 from cityai.findings import Status
-from cityai.outside import audit_given
-from cityai.verify import read_drafted, recount_given, verify_published
+from cityai.pipeline.cards import find_place
+from cityai.pipeline.external_audit import audit_given
+from cityai.pipeline.verify import read_drafted, recount_given, verify_published
 from tests.speech import check_card
 
 

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cityai.cli.main import run_command
+from cityai.config.load import load_project
 from cityai.data.snapshot import read_snapshot
 from cityai.scaffold.workspace import create_workspace
-from cityai.spec.load import load_project
 from tests.scaffold.conftest import ANSWERS
 
 CASES = Path(os.environ.get("CITYAI_DATA", "../shared/data")).resolve().parent / "cases" / "tables"

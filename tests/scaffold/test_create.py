@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from cityai.config.load import load_project
+from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
 from cityai.scaffold.catalogue import CATALOGUE, find_template
 from cityai.scaffold.extracts import draw_extract
 from cityai.scaffold.files import read_files
 from cityai.scaffold.project import EXTRACT, ORIGIN, PRISTINE, create_project
 from cityai.scaffold.workspace import create_workspace
-from cityai.spec.load import load_project
-from cityai.spec.yaml import read_yaml
 from tests.scaffold.conftest import ANSWERS
 
 NAMES = [template.name for template in CATALOGUE]

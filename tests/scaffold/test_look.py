@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.check import plan_project
+from cityai.config.load import load_project
 from cityai.errors import DataError, SpecError
+from cityai.pipeline.check import plan_project
 from cityai.scaffold.extracts import draw_extract
 from cityai.scaffold.look import Wishes, look_at_table
 from cityai.scaffold.project import create_project, shorten_path
-from cityai.spec.load import load_project
 
 DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
 

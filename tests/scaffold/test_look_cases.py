@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.check import check_project, plan_project
+from cityai.config.load import load_project
 from cityai.errors import DataError
+from cityai.pipeline.check import check_project, plan_project
 from cityai.scaffold.extracts import draw_extract
 from cityai.scaffold.look import look_at_cases, look_at_table
 from cityai.scaffold.project import create_project
 from cityai.scaffold.understood import Wishes
-from cityai.spec.load import load_project
 
 
 def draw(n: int = 2_000) -> pd.DataFrame:

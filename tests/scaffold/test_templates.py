@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cityai.run import run_project
+from cityai.config.load import load_project
+from cityai.pipeline.run import run_project
 from cityai.scaffold.catalogue import CATALOGUE
 from cityai.scaffold.files import read_files
 from cityai.scaffold.project import create_project
 from cityai.scaffold.workspace import create_workspace
-from cityai.spec.load import load_project
 from cityai.testing import check_project, check_workspace
 from tests.scaffold.conftest import ANSWERS
 

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from cityai.config.city import CitySpec
 from cityai.errors import DataError
 from cityai.scaffold.look import Wishes, look_at_table
-from cityai.spec.city import CitySpec
 from tests.scaffold.conftest import ANSWERS
 from tests.scaffold.made_tables import MADE
 

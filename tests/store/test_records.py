@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cityai.config.policy import PolicySpec
 from cityai.errors import StoreError
 from cityai.findings import Finding, Status
-from cityai.spec.policy import PolicySpec
 from cityai.store import files as store_files
 from cityai.store.records import (
     MANIFEST,

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cityai.config.project import ProjectSpec
 from cityai.findings import Finding, Status
-from cityai.spec.project import ProjectSpec
 from cityai.track.results import Outcome
 from cityai.track.server import Tracking, connect_tracking
 

@@ -11,7 +11,7 @@ from cityai.card.diff.facts import compare_facts
 from cityai.card.diff.figures import compare_figures, have_same_rows
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.record.changes import Change, ChangeKind, ChangesPart
-from cityai.messages import say, say_n
+from cityai.i18n.messages import say, say_n
 
 PAIRED = say(
     "Both cards were tested on the same rows. A figure's change is judged by its change in every "

@@ -10,7 +10,7 @@ from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
 from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
 from cityai.columns import HEADLINE, LIST_HEADLINE
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 LONGEST: Final = 90
 """Characters of a person's text that a list of changes repeats."""
@@ -33,11 +33,11 @@ def compare_facts(before: CardRecord, after: CardRecord) -> tuple[Change, ...]:
     )
 
 
-Facts = Mapping[str, tuple[str, str]]
+AuditData = Mapping[str, tuple[str, str]]
 """By place in the record: what it is, and what it says."""
 
 
-def _compare(kind: ChangeKind, before: Facts, after: Facts) -> Iterator[Change]:
+def _compare(kind: ChangeKind, before: AuditData, after: AuditData) -> Iterator[Change]:
     for path in dict.fromkeys((*after, *before)):
         old, new = before.get(path), after.get(path)
         if old is not None and new is not None and old[1] == new[1]:
@@ -77,7 +77,7 @@ def _cut(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def _list_verdicts(card: CardRecord) -> Facts:
+def _list_verdicts(card: CardRecord) -> AuditData:
     labels = {d.name: f"({d.label})" for d in card.fairness.dimensions}
     judged = {
         f"fairness.results {r.dimension}={r.group} {r.metric}": (
@@ -98,7 +98,7 @@ def _list_verdicts(card: CardRecord) -> Facts:
     return {**judged, **compared}
 
 
-def _list_findings(card: CardRecord) -> Facts:
+def _list_findings(card: CardRecord) -> AuditData:
     """List findings that no verdict of a group tells already."""
     counted: dict[str, int] = {}
     found = {}
@@ -129,7 +129,7 @@ def _compare_gaps(before: CardRecord, after: CardRecord) -> Iterator[Change]:
             )
 
 
-def _list_data(card: CardRecord) -> Facts:
+def _list_data(card: CardRecord) -> AuditData:
     facts: dict[str, tuple[str, str]] = {}
     for part in card.data:
         at = f"data {part.name}"
@@ -151,7 +151,7 @@ def _list_data(card: CardRecord) -> Facts:
     return facts
 
 
-def _list_model(card: CardRecord) -> Facts:
+def _list_model(card: CardRecord) -> AuditData:
     model = card.model
     facts = {
         "model.type": (say("Kind of model"), f"{model.type} ({model.name})"),
@@ -167,7 +167,7 @@ def _list_model(card: CardRecord) -> Facts:
     return facts
 
 
-def _list_specification(card: CardRecord) -> Facts:
+def _list_specification(card: CardRecord) -> AuditData:
     facts = {
         "record.title": (say("Title"), card.record.title),
         "eval.nominal_coverage": (say("Coverage that is meant"), f"{card.eval.nominal_coverage:g}"),
@@ -197,7 +197,7 @@ def _list_specification(card: CardRecord) -> Facts:
     return facts
 
 
-def _list_words(card: CardRecord) -> Facts:
+def _list_words(card: CardRecord) -> AuditData:
     answers = card.model_dump(mode="json")
     answers["data"] = answers["data"][0] if answers["data"] else {}
     answers["review_due"] = answers["record"]["review_due"]

@@ -29,7 +29,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE, FOLD
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 FEWEST: Final = 6
 """Replays below which a paired change has no interval."""

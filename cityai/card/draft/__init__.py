@@ -19,8 +19,8 @@ from cityai.card.draft.options import draft_options
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.record.described import EnvironmentPart
 from cityai.columns import ENTITY
+from cityai.config.project import ProjectSpec
 from cityai.findings import Finding, sort_findings
-from cityai.spec.project import ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit

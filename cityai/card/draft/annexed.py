@@ -12,8 +12,8 @@ from cityai.card.draft.evaluated import as_number, as_text, unit_of
 from cityai.card.draft.rounding import round_figure
 from cityai.card.record.measured import ProxyPart, TrendPart
 from cityai.columns import EVERYWHERE
-from cityai.messages import say
-from cityai.spec.project import JudgedSpec
+from cityai.config.project import AuditableSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
@@ -28,7 +28,7 @@ def draft_annex(
     audit: Audit,
     proxies: Proxies | None,
     secret: frozenset[tuple[str, str]],
-    spec: JudgedSpec,
+    spec: AuditableSpec,
 ) -> dict[str, Any]:
     """Draft the fields of the section on groups that only reviewers need.
 
@@ -70,7 +70,7 @@ def _note_trends(trends: Sequence[TrendPart], followed: Any) -> str:
     )
 
 
-def _make_trend(row: dict[str, Any], spec: JudgedSpec) -> TrendPart:
+def _make_trend(row: dict[str, Any], spec: AuditableSpec) -> TrendPart:
     unit = unit_of(row["metric"], spec)
     figures = {name: round_figure(row[name], unit, None) for name in ("slope", "low", "high")}
     return TrendPart(

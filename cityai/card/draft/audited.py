@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cityai.assessment.published import FIGURES, find_hidden, list_hidden
 from cityai.card.draft import sentences
 from cityai.card.draft.annexed import draft_annex
 from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
@@ -17,9 +16,10 @@ from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure, rou
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
+from cityai.config.project import AuditableSpec
+from cityai.disclosure.apply_rounding import FIGURES, find_hidden, list_hidden
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.project import JudgedSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
@@ -32,7 +32,9 @@ IN_RANGES = say(
 SOURCE = say("audit.table, from the saved predictions and the groups' shares")
 
 
-def draft_fairness(audit: Audit, spec: JudgedSpec, proxies: Proxies | None = None) -> FairnessPart:
+def draft_fairness(
+    audit: Audit, spec: AuditableSpec, proxies: Proxies | None = None
+) -> FairnessPart:
     """Draft the section on results by group."""
     singles = frozenset(spec.audit.dimensions)
     table = audit.table[audit.table["dimension"] != EVERYWHERE]
@@ -58,7 +60,7 @@ def _describe_rounding(audit: Audit, results: Iterable[GroupResult]) -> tuple[st
     return (ROUNDED,) * people + (IN_RANGES,) * ranges
 
 
-def find_withheld(audit: Audit, spec: JudgedSpec) -> frozenset[tuple[str, str]]:
+def find_withheld(audit: Audit, spec: AuditableSpec) -> frozenset[tuple[str, str]]:
     """Return what the audit keeps out of the evaluation: kind of slice, and slice.
 
     Kinds are "overall", "fold", "area" and "entity"; places that are suppressed as groups of their
@@ -90,7 +92,7 @@ def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]
     return list_hidden((r.dimension, r.group, r.metric, r.status) for r in results)
 
 
-def _list_results(table: pd.DataFrame, spec: JudgedSpec) -> tuple[GroupResult, ...]:
+def _list_results(table: pd.DataFrame, spec: AuditableSpec) -> tuple[GroupResult, ...]:
     sizes = {
         (row["dimension"], row["group"], row["metric"]): find_size(
             row["metric"], as_number(row["n"]), as_number(row["size"])
@@ -103,7 +105,7 @@ def _list_results(table: pd.DataFrame, spec: JudgedSpec) -> tuple[GroupResult, .
 def _make_result(
     row: Mapping[Hashable, Any],
     sizes: Mapping[tuple[str, str, str], float | None],
-    spec: JudgedSpec,
+    spec: AuditableSpec,
 ) -> GroupResult:
     unit = unit_of(row["metric"], spec)
     hide = str(row["status"]) == Status.SUPPRESSED
@@ -156,7 +158,7 @@ def _take_range(row: Mapping[Hashable, Any], low: str, high: str) -> tuple[float
     return None if least is None or most is None else (round(least, 4), round(most, 4))
 
 
-def _say_blocks(row: Mapping[Hashable, Any], spec: JudgedSpec) -> int | None:
+def _say_blocks(row: Mapping[Hashable, Any], spec: AuditableSpec) -> int | None:
     blocks = as_count(row.get("blocks"))
     if blocks is None or not row["people"] or spec.audit.infers == "this city":
         return blocks
@@ -164,7 +166,7 @@ def _say_blocks(row: Mapping[Hashable, Any], spec: JudgedSpec) -> int | None:
 
 
 def _list_dimensions(
-    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: JudgedSpec
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: AuditableSpec
 ) -> tuple[DimensionPart, ...]:
     secret = list_suppressed(results)
     parts = []
@@ -203,7 +205,7 @@ def _round(share: Any) -> float | None:
 
 
 def _list_folds(
-    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: JudgedSpec
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: AuditableSpec
 ) -> tuple[Number, ...]:
     secret = list_suppressed(results)
     return tuple(

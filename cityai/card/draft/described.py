@@ -33,9 +33,9 @@ from cityai.card.record.measured import (
     Rejected,
 )
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, PERIOD_START, STEP, Y_HIGH, Y_LOW, Y_PRED
+from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.findings import Finding
-from cityai.messages import name_periods, say
-from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
+from cityai.i18n.messages import name_periods, say
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
@@ -56,7 +56,7 @@ def copy_words(words: BaseModel) -> dict[str, Any]:
     return {name: getattr(words, name) for name in type(words).model_fields}
 
 
-def draft_record(facts: RunFacts, spec: JudgedSpec) -> RecordPart:
+def draft_record(facts: RunFacts, spec: AuditableSpec) -> RecordPart:
     """Draft the record about itself."""
     return RecordPart(
         id=spec.name,
@@ -70,7 +70,7 @@ def draft_record(facts: RunFacts, spec: JudgedSpec) -> RecordPart:
     )
 
 
-def draft_system(spec: JudgedSpec, kind: str) -> SystemPart:
+def draft_system(spec: AuditableSpec, kind: str) -> SystemPart:
     """Draft what the system is, of a kind of `KINDS`."""
     return SystemPart(
         **copy_words(spec.words.system),
@@ -80,7 +80,7 @@ def draft_system(spec: JudgedSpec, kind: str) -> SystemPart:
     )
 
 
-def draft_owner(spec: JudgedSpec) -> OwnerPart:
+def draft_owner(spec: AuditableSpec) -> OwnerPart:
     """Draft who answers."""
     contact = spec.city.contact
     return OwnerPart(
@@ -95,12 +95,12 @@ def draft_decision(spec: ProjectSpec, n_entities: int) -> DecisionPart:
     return DecisionPart(**copy_words(spec.words.decision), scale=scale)
 
 
-def draft_use(spec: JudgedSpec, findings: Iterable[Finding]) -> UsePart:
+def draft_use(spec: AuditableSpec, findings: Iterable[Finding]) -> UsePart:
     """Draft what it is for, and the limits that the tests found."""
     return UsePart(**copy_words(spec.words.use), found_limits=sentences.describe_limits(findings))
 
 
-def draft_monitoring(spec: JudgedSpec) -> MonitoringPart:
+def draft_monitoring(spec: AuditableSpec) -> MonitoringPart:
     """Draft what happens after release."""
     return MonitoringPart(**copy_words(spec.words.monitoring))
 
@@ -122,7 +122,7 @@ def draft_publication(spec: ProjectSpec) -> PublicationPart:
 
 def draft_data(
     facts: RunFacts,
-    spec: AskedSpec,
+    spec: BaseProjectSpec,
     quality: QualityReport | None,
     *,
     grain: str,
@@ -170,7 +170,7 @@ def draft_data(
     return (part,)
 
 
-def _count_rows(quality: QualityReport | None, spec: AskedSpec) -> tuple[int, int, int, int]:
+def _count_rows(quality: QualityReport | None, spec: BaseProjectSpec) -> tuple[int, int, int, int]:
     """Count rows read, out of scope, refused, used; of events, those used are rounded.
 
     The exact number less that of the card before would be what came since.
@@ -197,7 +197,7 @@ def draft_provenance(facts: RunFacts) -> ProvenancePart:
 
 
 def draft_findings(
-    findings: Sequence[Finding], results: Iterable[GroupResult], spec: JudgedSpec
+    findings: Sequence[Finding], results: Iterable[GroupResult], spec: AuditableSpec
 ) -> tuple[FindingPart, ...]:
     """Copy the run's findings; a group's figure is the one that its result prints."""
     gaps = {(f"audit.{r.metric}", f"{r.dimension}={r.group}"): r.gap for r in results}
@@ -234,7 +234,7 @@ def _round_quality(value: object) -> float | None:
 
 
 def _list_measures(
-    table: pd.DataFrame, spec: AskedSpec, hidden: frozenset[tuple[str, str]]
+    table: pd.DataFrame, spec: BaseProjectSpec, hidden: frozenset[tuple[str, str]]
 ) -> tuple[QualityMeasure, ...]:
     least = spec.policy.small_cell if spec.data.layout == "events" else 0
     whole = table[table["slice"] == EVERYWHERE]
@@ -297,7 +297,9 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     )
 
 
-def _list_periods(table: pd.DataFrame, spec: AskedSpec, coarse: bool) -> tuple[QualityPoint, ...]:
+def _list_periods(
+    table: pd.DataFrame, spec: BaseProjectSpec, coarse: bool
+) -> tuple[QualityPoint, ...]:
     few = spec.policy.small_cell if spec.data.layout == "events" else 0
     points = []
     for row in table.to_dict("records"):

@@ -31,9 +31,9 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.findings import Finding
-from cityai.messages import say
-from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.assessment.evaluate import Evaluation
@@ -123,7 +123,7 @@ def pick_practice(metrics: tuple[Number, ...]) -> str:
     return min(errors, key=lambda name: (errors[name], name)) if errors else ""
 
 
-def unit_of(metric: str, spec: JudgedSpec) -> str:
+def unit_of(metric: str, spec: AuditableSpec) -> str:
     """Return a metric's unit, the target's own where it is measured in it."""
     unit = describe_metric(metric).unit
     return spec.unit if unit == "target" else unit
@@ -279,7 +279,7 @@ def _has_small_period(table: pd.DataFrame, spec: ProjectSpec) -> bool:
     return has_small(_take_latest(table).groupby(PERIOD_START)[Y_TRUE].sum(), spec)
 
 
-def has_small(totals: pd.Series, spec: AskedSpec) -> bool:
+def has_small(totals: pd.Series, spec: BaseProjectSpec) -> bool:
     """Tell whether one of some totals is too small to show, and not nothing."""
     return bool(((totals > 0) & (totals < spec.policy.small_cell)).any())
 

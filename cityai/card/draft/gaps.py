@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cityai.card.record.described import Gap
-from cityai.messages import say
-from cityai.spec.words import WordsSpec
+from cityai.config.words import WordsSpec
+from cityai.i18n.messages import say
 
 QUESTIONS: Final[dict[str, tuple[str, bool]]] = {
     "review_due": (say("the day by which this card must be looked at again"), True),

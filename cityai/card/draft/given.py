@@ -25,10 +25,10 @@ from cityai.card.record.measured import DataPart, EvalPart, Method, ModelPart
 from cityai.card.record.part import Number
 from cityai.card.words import name_baseline
 from cityai.columns import AS_OF, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
-from cityai.data.given import ASKED, DECISION, Given
+from cityai.config.audit_file import AuditFileSpec
+from cityai.data.external_predictions import ASKED, DECISION, Given
 from cityai.findings import Finding
-from cityai.messages import say
-from cityai.spec.audit_file import AuditFileSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit

@@ -21,8 +21,8 @@ from cityai.card.record.measured import (
 )
 from cityai.card.words import name_baseline, name_candidate
 from cityai.columns import BASELINE, CANDIDATE
-from cityai.messages import say
-from cityai.spec.project import ProjectSpec
+from cityai.config.project import ProjectSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.assessment.explain import Explanation

@@ -10,11 +10,11 @@ from cityai.card.draft.evaluated import as_number
 from cityai.card.draft.rounding import round_figure
 from cityai.card.record.options import OptionGroup, OptionResult, OptionsPart
 from cityai.findings import Status
-from cityai.messages import say, say_n
+from cityai.i18n.messages import say, say_n
 
 if TYPE_CHECKING:
     from cityai.assessment.mitigation import Mitigation
-    from cityai.spec.project import ProjectSpec
+    from cityai.config.project import ProjectSpec
 
 SOURCE = say("mitigation, from the saved predictions and the corrections learnt before each replay")
 HIDDEN = say("Not shown: too few are behind the group that is farthest behind.")

@@ -46,15 +46,15 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.risk import RiskSpec
 from cityai.findings import Finding, sort_findings
-from cityai.messages import say as mark
-from cityai.spec.risk import RiskSpec
+from cityai.i18n.messages import say as mark
 
 if TYPE_CHECKING:
     from cityai.assessment.explain import Explanation
     from cityai.assessment.proxies import Proxies
-    from cityai.assessment.ranking_audit import RankingAudit
-    from cityai.assessment.ranking_evaluation import RankingEvaluation
+    from cityai.assessment.ranking.audit import RankingAudit
+    from cityai.assessment.ranking.evaluate import RankingEvaluation
     from cityai.data.quality import QualityReport
     from cityai.modeling.case_backtest import CaseBacktest
     from cityai.modeling.case_split import CaseFolds

@@ -16,12 +16,12 @@ from cityai.card.record.ranked import (
     SlopeResult,
 )
 from cityai.columns import EVERYWHERE
-from cityai.messages import say as mark
-from cityai.spec.risk import RiskSpec
+from cityai.config.risk import RiskSpec
+from cityai.i18n.messages import say as mark
 
 if TYPE_CHECKING:
-    from cityai.assessment.ranking_audit import RankingAudit
-    from cityai.assessment.ranking_evaluation import RankingEvaluation
+    from cityai.assessment.ranking.audit import RankingAudit
+    from cityai.assessment.ranking.evaluate import RankingEvaluation
 
 SOURCE: Final = mark("evaluation.metrics, from the saved predictions")
 LIST_SOURCE: Final = mark(

@@ -10,9 +10,9 @@ from cityai.card.record.part import Number
 from cityai.card.record.ranked import AttentionResult, CapacityPoint, RankedPart
 from cityai.card.words import PAIR, write_interval, write_number
 from cityai.columns import BASELINE, LIST_HEADLINE
+from cityai.config.risk import RiskSpec
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.risk import RiskSpec
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.modeling.case_split import CaseFolds

@@ -26,9 +26,9 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, HEADLINE
+from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.findings import Finding, Status
-from cityai.messages import count_periods, say, say_n
-from cityai.spec.project import AskedSpec, JudgedSpec, ProjectSpec
+from cityai.i18n.messages import count_periods, say, say_n
 
 if TYPE_CHECKING:
     from cityai.modeling.split import Folds
@@ -217,7 +217,7 @@ def _tell_tally(tally: Tally, several: str) -> str:
 
 
 def describe_dimension(
-    kind: str, results: Sequence[GroupResult], spec: JudgedSpec
+    kind: str, results: Sequence[GroupResult], spec: AuditableSpec
 ) -> tuple[str, ...]:
     """Say how often a ton (a request) was not foreseen in the outer bands and in the city."""
     one = name_one(spec.unit)
@@ -337,7 +337,7 @@ def describe_cleaning(spec: ProjectSpec) -> tuple[str, ...]:
     )
 
 
-def describe_scope(spec: AskedSpec) -> tuple[str, ...]:
+def describe_scope(spec: BaseProjectSpec) -> tuple[str, ...]:
     """Say which rows are in scope, and which are refused."""
     data, said = spec.data, []
     if data.since or data.until:
@@ -374,7 +374,7 @@ def describe_scope(spec: AskedSpec) -> tuple[str, ...]:
     return tuple(said)
 
 
-def describe_known(spec: AskedSpec) -> str:
+def describe_known(spec: BaseProjectSpec) -> str:
     """Say when a row could first be seen."""
     known = spec.data.known
     if known.column:

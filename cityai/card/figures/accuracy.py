@@ -30,7 +30,7 @@ from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number
 from cityai.card.words import MISSING, write_count, write_day, write_interval, write_number
 from cityai.columns import BASELINE
-from cityai.messages import count_periods, name_periods, say
+from cityai.i18n.messages import count_periods, name_periods, say
 
 PERCENT = FuncFormatter(lambda value, _: f"{round(value * 100, 1):g}%")
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.10g}")

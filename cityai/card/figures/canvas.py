@@ -21,8 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
 
-from cityai.card.speech import LOCALES, Speaker
-from cityai.card.words import clean_text
+from cityai.i18n.catalogue import LOCALES
+from cityai.i18n.clean import clean_text
+from cityai.i18n.speaker import Speaker
 
 INK: Final = "#010101"
 MUTED: Final = "#020202"

@@ -22,7 +22,7 @@ from cityai.card.figures.canvas import (
 )
 from cityai.card.record import CardRecord
 from cityai.card.words import write_count, write_day, write_number
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 MOST_DRIVERS = 10
 

@@ -23,7 +23,7 @@ from cityai.card.figures.canvas import (
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupDriver
 from cityai.card.words import PAIR, write_gap, write_number
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 SHOWN = 3
 """Features drawn: those that move any of the groups most."""

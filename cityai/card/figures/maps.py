@@ -26,7 +26,7 @@ from cityai.card.figures.people import error_of, rank_places, tabulate_places
 from cityai.card.record import CardRecord
 from cityai.card.words import write_interval, write_number
 from cityai.errors import DataError
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 Ring = tuple[tuple[float, float], ...]
 Outlines = Mapping[str, tuple[Ring, ...]]

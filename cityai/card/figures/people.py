@@ -40,7 +40,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import EVERYWHERE
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
 MOST_PLACES = 30

@@ -25,7 +25,7 @@ from cityai.card.figures.canvas import (
 )
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_gap, write_interval, write_number
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 NEAR = 0.05
 """Part of an axis within which two points share a label."""

@@ -37,7 +37,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 NEED = ("selection_for_need", "exposure_for_need")
 

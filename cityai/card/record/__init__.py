@@ -1,6 +1,7 @@
 """The card's record: every number and sentence that a page may show.
 
-Human fields are those of `cityai.spec.words`: a value, ``{not_applicable: why}``, or nothing, which
+Human fields are those of `cityai.config.words`: a value, ``{not_applicable: why}``, or nothing,
+which
 `gaps` then lists. Every number says what it measures, of what, how sure, and where it came from.
 """
 
@@ -28,7 +29,7 @@ from cityai.card.record.described import (
 )
 from cityai.card.record.measured import DataPart, EvalPart, FairnessPart, ModelPart
 from cityai.card.record.part import Part
-from cityai.spec.words import (
+from cityai.config.words import (
     ChecklistLine,
     LegalWords,
     NotApplicable,

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from typing import Literal
 
 from cityai.card.record.part import Part, StatusWord
-from cityai.spec.record import Slug
-from cityai.spec.words import (
+from cityai.config.record import Slug
+from cityai.config.words import (
     DecisionWords,
     MonitoringWords,
     OwnerWords,

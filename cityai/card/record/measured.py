@@ -7,7 +7,7 @@ from datetime import date
 from cityai.card.record.options import OptionsPart
 from cityai.card.record.part import Number, Part, StatusWord, Unit
 from cityai.card.record.ranked import RankedPart
-from cityai.spec.words import DataWords, FairnessWords, NotApplicable
+from cityai.config.words import DataWords, FairnessWords, NotApplicable
 
 
 class QualityMeasure(Part):

@@ -15,8 +15,9 @@ from typing import Any, Final
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DataPart
 from cityai.card.registers.register import Export, Field, Register, fill_field, read_answer
-from cityai.card.words import PAIR, check_link, clean_text, write_figure
-from cityai.spec.words import NotApplicable
+from cityai.card.words import PAIR, check_link, write_figure
+from cityai.config.words import NotApplicable
+from cityai.i18n.clean import clean_text
 
 TITLE: Final = "CycloneDX 1.6, machine-learning bill of materials"
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"

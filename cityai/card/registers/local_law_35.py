@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cityai.card.record import CardRecord
 from cityai.card.registers.register import Field, fill_field, read_answer
-from cityai.spec.words import NotApplicable
+from cityai.config.words import NotApplicable
 
 
 def fill_law(record: CardRecord) -> tuple[Field, ...]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from cityai.card.record import CardRecord
 from cityai.card.registers.register import Field, read_answer
-from cityai.spec.words import NotApplicable
+from cityai.config.words import NotApplicable
 
 Row = Mapping[str, str]
 """The values so far, by column."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cityai.card.record import CardRecord
-from cityai.spec.words import NotApplicable
+from cityai.config.words import NotApplicable
 
 State = Literal["filled", "missing", "invalid", "empty", "not applicable"]
 STATES: Final[tuple[State, ...]] = ("filled", "missing", "invalid", "empty", "not applicable")

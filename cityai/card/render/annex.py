@@ -11,7 +11,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 TOGETHER = "all together"
 PROXY_VERDICTS = {

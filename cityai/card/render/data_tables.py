@@ -12,7 +12,7 @@ from cityai.card.words import (
     write_count,
     write_number,
 )
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 
 def arrange_quality(record: CardRecord) -> Grid:

@@ -10,7 +10,7 @@ from cityai.card.record.described import FindingPart
 from cityai.card.render.tables import choose_headline
 from cityai.card.words import PAIR, describe_metric, find_side, write_number
 from cityai.columns import BASELINE
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 SHOWN = 2
 """Findings of one title that stand at the top; more are one click away."""

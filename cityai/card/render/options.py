@@ -13,7 +13,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 OUTCOMES = {
     "as it is": say("As it is"),

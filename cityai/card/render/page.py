@@ -22,9 +22,11 @@ from cityai.card.render.annex import arrange_proxies, arrange_trends
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.pictures import show_picture
-from cityai.card.speech import LOCALES, NAMES, Speaker
-from cityai.messages import count_periods
-from cityai.spec.words import NotApplicable
+from cityai.config.words import NotApplicable
+from cityai.i18n.catalogue import LOCALES, NAMES
+from cityai.i18n.clean import clean_text
+from cityai.i18n.messages import count_periods
+from cityai.i18n.speaker import Speaker
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -154,7 +156,7 @@ def _show(context: Context, value: Any) -> Markup:
     if isinstance(value, Markup):
         return value
     if isinstance(value, words.Code):
-        return escape(words.clean_text(value))
+        return escape(clean_text(value))
     speaker: Speaker = context["speaker"]
     return _show_own(context, value) if isinstance(value, words.Own) else speaker.show(value)
 
@@ -222,7 +224,7 @@ def open_environment() -> Environment:
 def _clean_value(value: Any) -> Any:
     """Drop control characters from every text that reaches the page."""
     plain = isinstance(value, str) and not isinstance(value, Markup)
-    return words.clean_text(value) if plain else value
+    return clean_text(value) if plain else value
 
 
 def _name_values(

@@ -8,7 +8,7 @@ from html import unescape
 from markupsafe import Markup, escape
 
 from cityai.card.figures.canvas import shorten
-from cityai.card.speech import Speaker
+from cityai.i18n.speaker import Speaker
 
 _TEXT = re.compile(r"<(text|tspan)\b([^>]*)>([^<]+)<")
 _MOST = re.compile(r' data-most="(\d+)"')

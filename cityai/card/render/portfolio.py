@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from cityai.card.portfolio import Entry, Portfolio
 from cityai.card.render import TEMPLATES, open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
-from cityai.card.speech import LOCALES, NAMES, Speaker
 from cityai.card.words import AUTONOMIES, LIFE_PHASES
-from cityai.messages import say
+from cityai.i18n.catalogue import LOCALES, NAMES
+from cityai.i18n.messages import say
+from cityai.i18n.speaker import Speaker
 
 SCRIPT = TEMPLATES / "portfolio.js"
 COUNTED = {

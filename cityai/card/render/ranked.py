@@ -17,7 +17,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 SHOWN = (
     "selection_rate",

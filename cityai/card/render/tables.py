@@ -29,7 +29,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, CANDIDATE, HEADLINE, LIST_HEADLINE
-from cityai.messages import count_periods, say
+from cityai.i18n.messages import count_periods, say
 
 
 @dataclass(frozen=True, slots=True)

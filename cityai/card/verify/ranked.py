@@ -17,11 +17,11 @@ from cityai.card.draft.rounding import count_decimals
 from cityai.card.record import CardRecord
 from cityai.card.verify.claims import Claim, claim_range, list_counted_with
 from cityai.columns import CASE, DECISION, EVERYWHERE, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
+from cityai.config.risk import RiskSpec
 from cityai.modeling.predictions import Predictions
-from cityai.spec.risk import RiskSpec
 
 if TYPE_CHECKING:
-    from cityai.assessment.case_groups import CaseGroups
+    from cityai.assessment.ranking.groups import CaseGroups
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, AS_OF, ENTITY, KNOWN_AT, NOT_RECORDED, OCCURRED_AT
+from cityai.config.risk import RiskSpec
 from cityai.data.calendar import CALENDAR as DAY_WORDS
 from cityai.data.calendar import build_calendar
-from cityai.data.cases.asof import (
+from cityai.data.cases.as_of_join import (
     Floats,
     Ints,
     find_groups,
@@ -25,8 +26,7 @@ from cityai.data.cases.cases import DAY, KEY, REGISTERED_AT, Cases
 from cityai.data.cases.past import DAY_US
 from cityai.data.cases.rows import ATTRIBUTES, CALENDAR, COVARIATES, CaseFeature
 from cityai.data.periods import build_periods
-from cityai.messages import say
-from cityai.spec.risk import RiskSpec
+from cityai.i18n.messages import say
 
 RECENT_DAYS: Final = 3
 """Latest known days whose mean is a feature."""

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, ENTITY, KNOWN_AT, SLOT
+from cityai.config.load import Project
+from cityai.config.risk import RiskSpec
 from cityai.data.cases.cases import Cases
 from cityai.data.cases.context import describe_attributes, describe_calendar, describe_covariates
 from cityai.data.cases.nearby import describe_nearby
@@ -16,8 +18,6 @@ from cityai.data.cases.own import describe_own
 from cityai.data.cases.past import describe_cases_past, describe_events
 from cityai.data.cases.rows import CaseFeature, CaseRows
 from cityai.errors import SpecError, suggest_name
-from cityai.spec.load import Project
-from cityai.spec.risk import RiskSpec
 
 
 def build_case_rows(

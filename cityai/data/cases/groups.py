@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY
+from cityai.config.risk import RiskSpec
 from cityai.data.cases.cases import Cases
-from cityai.data.given_groups import GivenGroups, divide_rows
-from cityai.spec.risk import RiskSpec
+from cityai.data.external_groups import GivenGroups, divide_rows
 
 
 def divide_cases(cases: Cases, spec: RiskSpec) -> GivenGroups:

@@ -8,7 +8,7 @@ from cityai.columns import AREA, AS_OF, CASE, ENTITY, KNOWN_AT, OCCURRED_AT, Y_T
 from cityai.data.cases.cases import REGISTERED_AT
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 
 def join_rows(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, dict[str, int]]:

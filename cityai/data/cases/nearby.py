@@ -11,12 +11,12 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
-from cityai.data.cases.asof import Floats, Ints, read_moments
+from cityai.config.risk import DecaySpec, RiskSpec
+from cityai.data.cases.as_of_join import Floats, Ints, read_moments
 from cityai.data.cases.cases import Cases
 from cityai.data.cases.past import DAY_US, list_amounts
 from cityai.data.cases.rows import SURROUNDINGS, CaseFeature
-from cityai.messages import say
-from cityai.spec.risk import DecaySpec, RiskSpec
+from cityai.i18n.messages import say
 
 EARTH_M: Final = 6_371_008.8
 """Mean radius of the earth (IUGG), in metres."""

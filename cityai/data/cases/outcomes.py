@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, Y_TRUE
+from cityai.config.risk import RiskSpec
 from cityai.data.phrases import list_names
 from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
-from cityai.spec.risk import RiskSpec
 
 
 def read_outcomes(written: pd.DataFrame, spec: RiskSpec, where: str) -> pd.Series:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, KNOWN_AT, Y_TRUE
+from cityai.config.load import Project
+from cityai.config.risk import RiskSpec
 from cityai.data.cases.cases import Cases
 from cityai.data.cases.rows import OWN_FUNCTIONS, CaseFeature
 from cityai.data.features.history import CaseHistory
 from cityai.data.features.own import load_functions
-from cityai.spec.load import Project
-from cityai.spec.risk import RiskSpec
 
 __all__ = ["CaseHistory", "describe_own"]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
-from cityai.data.cases.asof import (
+from cityai.config.risk import EventSpec, RiskSpec
+from cityai.data.cases.as_of_join import (
     Floats,
     Ints,
     Past,
@@ -25,8 +26,7 @@ from cityai.data.cases.asof import (
 )
 from cityai.data.cases.cases import CATEGORY, Cases
 from cityai.data.cases.rows import OWN_PAST, SURROUNDINGS, CaseFeature
-from cityai.messages import say
-from cityai.spec.risk import EventSpec, RiskSpec
+from cityai.i18n.messages import say
 
 DAY_US: Final = 86_400_000_000
 LONGEST_DAYS: Final = 3650.0

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, PERIOD_START, Y_TRUE
+from cityai.config.risk import RiskSpec
 from cityai.data.area_quality import compare_areas, count_unknown
 from cityai.data.cases.cases import Cases
 from cityai.data.cases.join import find_several
 from cityai.data.periods import build_periods
 from cityai.data.quality import QualityReport, judge_dimensions, measure_facts
 from cityai.findings import Finding, Status, sort_findings
-from cityai.messages import say
-from cityai.spec.risk import RiskSpec
+from cityai.i18n.messages import say
 
 REPEATED: Final = "cases.repeated"
 UNKNOWN: Final = "cases.unknown"

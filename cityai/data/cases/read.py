@@ -23,15 +23,20 @@ from cityai.columns import (
     SLOT_START,
     Y_TRUE,
 )
+from cityai.config.load import Project
+from cityai.config.project import ColumnSpec
+from cityai.config.risk import RiskSpec
 from cityai.data.cases.cases import CITY_SCORE, REGISTERED_AT, Cases
 from cityai.data.cases.join import join_rows
 from cityai.data.cases.outcomes import check_outcomes, read_outcomes, write_both
 from cityai.data.cases.sides import read_daily, read_events
-from cityai.data.cells import check_names
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
-from cityai.data.facts import collect_facts
-from cityai.data.judged import (
+from cityai.data.counts import check_names
+from cityai.data.periods import Periods, build_periods
+from cityai.data.quality_facts import collect_facts
+from cityai.data.rejects import find_repeats, list_rejects, mark_repeats, refuse_hopeless
+from cityai.data.row_status import (
     ACCEPTED,
     JOINT,
     OUT_OF_SCOPE,
@@ -39,16 +44,11 @@ from cityai.data.judged import (
     add_days,
     judge_rows,
 )
-from cityai.data.periods import Periods, build_periods
-from cityai.data.rejects import find_repeats, list_rejects, mark_repeats, refuse_hopeless
 from cityai.data.side_tables import SideTable, read_areas
 from cityai.data.snapshot import add_sides, count_rows, join_rejects, refuse_far
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import Table, fetch_frame
-from cityai.messages import say
-from cityai.spec.load import Project
-from cityai.spec.project import ColumnSpec
-from cityai.spec.risk import RiskSpec
+from cityai.i18n.messages import say
 
 AFTER_CASE: Final = say("after the case takes place")
 BEFORE_ASKED: Final = "before the case is asked about"

@@ -8,12 +8,12 @@ from typing import Final
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN_AT, OCCURRED_AT
+from cityai.config.load import Project
+from cityai.config.project import ColumnSpec, CovariateSpec, KnownSpec
+from cityai.config.risk import EventSpec, JoinSpec, RiskSpec
 from cityai.data.cases.cases import CATEGORY, DAY, KEY
 from cityai.data.side_tables import SideTable, read_side, read_table
 from cityai.errors import DataError
-from cityai.spec.load import Project
-from cityai.spec.project import ColumnSpec, CovariateSpec, KnownSpec
-from cityai.spec.risk import EventSpec, JoinSpec, RiskSpec
 
 AMOUNTS: Final = ("integer", "number", "boolean")
 _LAST_MOMENT: Final = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)

@@ -10,17 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, KNOWN_AT, Y_TRUE
-from cityai.data.cases.asof import Floats
+from cityai.config.load import Project
+from cityai.config.policy import PolicySpec
+from cityai.config.risk import RiskSpec
+from cityai.data.cases.as_of_join import Floats
 from cityai.data.cases.cases import Cases, cut_cases
 from cityai.data.cases.features import build_case_rows
 from cityai.data.cases.rows import CaseRows
 from cityai.data.truncation import NEAR_PERFECT, PLANTED, TRUNCATION, tell_shuffle
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
-from cityai.messages import say
-from cityai.spec.load import Project
-from cityai.spec.policy import PolicySpec
-from cityai.spec.risk import RiskSpec
+from cityai.i18n.messages import say
 
 LEAST_OF_EACH: Final = 10
 """Fewer outcomes of either kind say nothing about a perfect relation."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from cityai.spec.project import Period
+    from cityai.config.project import Period
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ from cityai.data.features.history import CaseHistory, History
 from cityai.data.features.plan import Feature, Floats
 from cityai.errors import DataError, SpecError
 from cityai.findings import Finding, Status
-from cityai.messages import say
+from cityai.i18n.messages import say
 
 __all__ = ["CaseHistory", "History", "OwnFunctions", "collect_features", "load_functions"]
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cityai.data.features.plan import FeaturePlan, Floats
 from cityai.data.features.vintages import Ints, Vintage
-from cityai.messages import count_periods, name_periods, say
+from cityai.i18n.messages import count_periods, name_periods, say
 
 Bools = npt.NDArray[np.bool_]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED
+from cityai.config.project import FeaturesSpec, Period, ProjectSpec
 from cityai.errors import SpecError
-from cityai.spec.project import FeaturesSpec, Period, ProjectSpec
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel

@@ -15,13 +15,13 @@ from typing import Final
 
 import duckdb
 
+from cityai.config.project import SourceSpec, UnpivotSpec
 from cityai.confine.tables import translate_error
 from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
 from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room
 from cityai.data.source.files import open_csv, open_parquet
 from cityai.data.source.plain_text import write_plain_csv
 from cityai.errors import DataError, suggest_name
-from cityai.spec.project import SourceSpec, UnpivotSpec
 
 FORMATS: Final = {
     ".csv": "csv",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_name
 from cityai.data.source.engine import (
     MAX_CELL,
@@ -17,7 +18,6 @@ from cityai.data.source.engine import (
     list_none,
 )
 from cityai.errors import DataError, suggest_name
-from cityai.spec.project import SourceSpec
 
 
 def open_database(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
+from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_text
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
@@ -23,7 +24,6 @@ from cityai.data.source.engine import (
 )
 from cityai.data.source.plain_text import PlainFile
 from cityai.errors import DataError
-from cityai.spec.project import SourceSpec
 
 _LOST: Final = ("LINE SIZE OVER MAXIMUM", "INVALID STATE", "INVALID ENCODING")
 _CUT_ROW: Final = {

@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
+from cityai.config.project import SourceSpec
 from cityai.errors import DataError
-from cityai.spec.project import SourceSpec
 
 _CHUNK: Final = 1 << 22
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

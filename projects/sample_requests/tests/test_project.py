@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
+from cityai.config.load import load_project
 from cityai.data.features.own import History, load_functions
-from cityai.spec.load import load_project
 
 FOLDER = Path(__file__).parents[1]
 

@@ -1,0 +1,382 @@
+"""Ways to look at the predictions: the facts once, then a view for each dimension and pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as told
+from cityai.assessment.scored import Scored
+from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.config.project import AuditableSpec
+from cityai.data.groups import Membership
+from cityai.disclosure.primary_suppression import count_behind, hide_cells, join_small
+from cityai.errors import DataError
+from cityai.i18n.messages import say
+from cityai.inference.group_gaps import Design, choose_design, describe_design
+from cityai.inference.ratio_influence import Cells, sum_cells, weigh_cells
+
+DAY = np.timedelta64(1, "D")
+MOST_CELLS = 36
+"""A pair of dimensions with more intersections than this is not audited."""
+
+DIMENSION_COLUMNS = [
+    "dimension",
+    "label",
+    "kind",
+    "caveat",
+    "infers",
+    "block",
+    "groups",
+    "cuts",
+    "residents_share",
+    "data_share",
+    "counted_with",
+]
+"""Columns of `Audit.dimensions`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditData:
+    """What the audit takes from the predictions: one pass over the rows.
+
+    Attributes
+    ----------
+    cells, fold_cells : Cells
+        Sums by moment (`as_of`, in order of time), or by fold, and entity.
+    entities : tuple of str
+        Sorted keys of units; the second axis of both.
+    folds : tuple of int
+        First axis of `fold_cells`.
+    counts : bool
+        Whether amounts count people or events: every outcome is a whole number.
+    design : Design
+        What the intervals are about.
+    unit : str
+        Unit of the target.
+    amount : str
+        The sum that says how much of the whole a group is.
+    events : tuple of str
+        Sums that count people; a group with few of them, but some, is not shown.
+    """
+
+    cells: Cells
+    fold_cells: Cells
+    entities: tuple[str, ...]
+    folds: tuple[int, ...]
+    counts: bool
+    design: Design
+    unit: str
+    amount: str = "y"
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """One dimension, or the intersections of two.
+
+    Attributes
+    ----------
+    dimension, label, kind, caveat : str
+        As in `Membership`; ``a * b`` for intersections.
+    groups : tuple of str
+        G groups.
+    weights : numpy.ndarray
+        (E, G) float64; what a group that is too small holds is added to the one it is counted with.
+    reference : "overall", "best" or int
+        What each is compared with.
+    amount, n : numpy.ndarray
+        (G,) sum of outcomes and of rows, weighted.
+    hidden : numpy.ndarray
+        (G,) bool: may not be shown.
+    small : numpy.ndarray
+        (G,) bool: those that are hidden for themselves, not for another's sake.
+    counted_with : tuple of str
+        (G,) the group that a small one is counted with; empty for all others.
+    apart : numpy.ndarray
+        (E, G) the weights that were moved so.
+    shape : tuple of int
+        (G,), or (G1, G2) for intersections.
+    residents : dict of str to float
+        Residents by group, where known.
+    cuts : tuple of float
+        Cut points of bands.
+    """
+
+    dimension: str
+    label: str
+    kind: str
+    caveat: str
+    groups: tuple[str, ...]
+    weights: np.ndarray
+    reference: Literal["overall", "best"] | int
+    amount: np.ndarray
+    n: np.ndarray
+    hidden: np.ndarray
+    shape: tuple[int, ...]
+    residents: dict[str, float]
+    cuts: tuple[float, ...]
+    small: np.ndarray
+    counted_with: tuple[str, ...]
+    apart: np.ndarray
+
+    def tell_hidden(self, g: int, least: float) -> str:
+        """Say why a group is not shown; nothing of one that is."""
+        if not self.hidden[g]:
+            return ""
+        if self.counted_with[g]:
+            return told.COUNTED_WITH.format(least=f"{least:g}", group=self.counted_with[g])
+        return told.TOO_SMALL.format(least=f"{least:g}") if self.small[g] else told.FOR_ANOTHER
+
+    def tell_all_hidden(self, least: float) -> list[str]:
+        """Say so of every group."""
+        return [self.tell_hidden(g, least) for g in range(len(self.groups))]
+
+
+def gather_audit_data(scored: Scored, spec: AuditableSpec) -> AuditData:
+    """Sum the rows by moment and entity, and by fold and entity."""
+    sums = scored.sums
+    entity, entities = pd.factorize(scored.unit, sort=True)
+    moment, moments = pd.factorize(scored.moment, sort=True)
+    fold, folds = pd.factorize(scored.fold, sort=True)
+    by_moment = sum_cells(sums.values, moment, entity, len(moments), len(entities))
+    by_fold = sum_cells(sums.values, fold, entity, len(folds), len(entities))
+    policy = spec.policy
+    times = np.asarray(moments)
+    steps = np.diff(times) / DAY if np.issubdtype(times.dtype, np.datetime64) else np.empty(0)
+    design = choose_design(
+        *(spec.audit.infers, len(moments), policy.confidence, policy.min_blocks, scored.called),
+        days=float(np.median(steps)) if len(steps) else math.nan,
+    )
+    return AuditData(
+        Cells(by_moment, sums.names),
+        Cells(by_fold, sums.names),
+        tuple(str(e) for e in entities),
+        tuple(int(f) for f in folds),
+        scored.counts,
+        design,
+        scored.unit_name,
+        scored.amount,
+        scored.events,
+    )
+
+
+def tabulate_whole(facts: AuditData, least: float) -> GroupTable:
+    """View all rows as one group."""
+    weights = np.ones((len(facts.entities), 1))
+    amount, n = _count_amounts(facts, weights)
+    small = _find_small(facts, weights, n, np.full(1, np.nan), least)
+    return GroupTable(
+        EVERYWHERE,
+        "Everyone",
+        "hard",
+        "",
+        (EVERYWHERE,),
+        weights,
+        "overall",
+        amount,
+        n,
+        small,
+        (1,),
+        {},
+        (),
+        small,
+        ("",),
+        np.zeros_like(weights),
+    )
+
+
+def tabulate_dimension(membership: Membership, facts: AuditData, least: float) -> GroupTable:
+    """View one dimension, small groups and what would reveal them hidden.
+
+    Groups that are too small, and too few beside a large one to change its figures, are counted
+    with the largest, so that no other group has to be hidden for their sake.
+    """
+    weights, groups = _align_weights(membership, facts.entities)
+    residents = np.array([membership.residents.get(g, np.nan) for g in groups])
+    small = _find_small(facts, weights, _count_amounts(facts, weights)[1], residents, least)
+    weights, apart, other = join_small(
+        weights, small & (not membership.places), [*_list_held(facts, weights)], least
+    )
+    tiny = np.asarray(apart.any(axis=0))
+    amount, n = _count_amounts(facts, weights)
+    small = tiny | _find_small(facts, weights, n, residents, least)
+    reference: Literal["overall", "best"] | int = "overall"
+    if membership.reference == "best":
+        reference = "best"
+    elif membership.reference != "overall":
+        reference = groups.index(membership.reference)
+    return GroupTable(
+        membership.dimension,
+        membership.label,
+        membership.kind,
+        membership.caveat,
+        groups,
+        weights,
+        reference,
+        amount,
+        n,
+        tiny | hide_cells(amount, small & ~tiny, least),
+        (len(groups),),
+        membership.residents,
+        membership.cuts,
+        small,
+        tuple(groups[other] if t else "" for t in tiny),
+        apart,
+    )
+
+
+def _list_held(facts: AuditData, weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield (G,) how many rows groups hold, and what else counts people or events."""
+    for name in ("n", *((facts.amount,) if facts.counts else ()), *facts.events):
+        yield facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
+
+
+def tabulate_pairs(
+    views: Sequence[GroupTable], facts: AuditData, least: float
+) -> tuple[GroupTable, ...]:
+    """View the intersections of every two dimensions whose cells allow it.
+
+    Products of memberships: for soft groups this takes the two as unrelated within an area, which
+    the caveat says. A pair is left out when it has too many cells, when there are too few periods
+    for any interval, or when fewer than two of its cells may be shown.
+    """
+    if facts.cells.values.shape[0] < facts.design.min_blocks and facts.design.blocks == "periods":
+        return ()
+    pairs = [
+        _cross(first, second, facts, least)
+        for first, second in combinations(views, 2)
+        if min(len(first.groups), len(second.groups)) > 1
+        and len(first.groups) * len(second.groups) <= MOST_CELLS
+    ]
+    return tuple(p for p in pairs if ((p.n > 0) & ~p.hidden).sum() > 1)
+
+
+def _cross(first: GroupTable, second: GroupTable, facts: AuditData, least: float) -> GroupTable:
+    shape = (len(first.groups), len(second.groups))
+    weights = (first.weights[:, :, None] * second.weights[:, None, :]).reshape(
+        -1, shape[0] * shape[1]
+    )
+    amount, n = _count_amounts(facts, weights)
+    small = _find_small(facts, weights, n, np.full(len(amount), np.nan), least)
+    lost = ((first.hidden[:, None] | second.hidden[None, :]).ravel()) & (n > 0)
+    hidden = hide_cells(amount.reshape(shape), (small | lost).reshape(shape), least).ravel()
+    tiny = np.logical_or.outer(first.apart.any(axis=0), second.apart.any(axis=0)).ravel()
+    soft = "soft" in (first.kind, second.kind)
+    caveat = " ".join(dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
+    if first.kind == second.kind == "soft":
+        caveat += " " + say("The two are taken as unrelated within an area.")
+    return GroupTable(
+        f"{first.dimension} * {second.dimension}",
+        _name_pair(first.label, second.label),
+        "soft" if soft else "hard",
+        caveat,
+        tuple(say(f"{a} and {b}") for a in first.groups for b in second.groups),
+        weights,
+        "overall",
+        amount,
+        n,
+        hidden | tiny,
+        shape,
+        {},
+        (),
+        small | tiny,
+        ("",) * len(amount),
+        np.zeros_like(weights),
+    )
+
+
+def count_under(view: GroupTable, facts: AuditData, denominator: str) -> np.ndarray:
+    """Count what a figure is a share of: of a yes or no, those in its own denominator.
+
+    Returns
+    -------
+    numpy.ndarray
+        (G,) float64.
+    """
+    if not facts.events:
+        return view.amount
+    under = facts.cells.values[..., facts.cells.names.index(denominator)].sum(axis=0)
+    total: np.ndarray = under @ view.weights
+    return total
+
+
+def describe_view(view: GroupTable, facts: AuditData) -> dict[str, object]:
+    """Describe a dimension or pair: one row of `Audit.dimensions`."""
+    people = np.array([view.residents.get(g, np.nan) for g in view.groups])
+    known = float(np.nansum(people))
+    amount = np.where(view.hidden, np.nan, view.amount)
+    total = float(view.amount.sum())
+    return {
+        "dimension": view.dimension,
+        "label": view.label,
+        "kind": view.kind,
+        "caveat": view.caveat,
+        "infers": facts.design.infers,
+        "block": describe_design(facts.design, facts.cells.values.shape[0]),
+        "groups": list(view.groups),
+        "cuts": list(view.cuts),
+        "residents_share": (people / known if known > 0 else people * np.nan).tolist(),
+        "data_share": (amount / total if total > 0 else amount * np.nan).tolist(),
+        "counted_with": list(view.counted_with),
+    }
+
+
+def _align_weights(
+    membership: Membership, entities: tuple[str, ...]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    frame = membership.weights.reindex(list(entities)).astype(np.float64)
+    unknown = frame.isna().any(axis=1).to_numpy()
+    if unknown.any():
+        frame[unknown] = 0.0
+        if NOT_RECORDED not in frame:
+            frame[NOT_RECORDED] = 0.0
+        frame.loc[unknown, NOT_RECORDED] = 1.0
+    weights = frame.to_numpy(np.float64)
+    if (weights < 0).any() or (np.abs(weights.sum(axis=1) - 1) > 1e-9).any():
+        raise DataError(
+            "the parts of an entity in the groups do not add up to one",
+            where=f"membership '{membership.dimension}'",
+            expected="weights from 0 to 1 that add up to 1 for every entity",
+        )
+    return weights, tuple(str(c) for c in frame.columns)
+
+
+def _count_amounts(facts: AuditData, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    names = facts.cells.names
+    pair = facts.cells.values[..., [names.index(facts.amount), names.index("n")]].sum(axis=0)
+    totals = weigh_cells(pair[None], weights)[0]
+    return totals[:, 0], totals[:, 1]
+
+
+def _find_small(
+    facts: AuditData,
+    weights: np.ndarray,
+    n: np.ndarray,
+    residents: np.ndarray,
+    least: float,
+) -> np.ndarray:
+    """Find the groups of few people or events; a small part of many is an average of areas.
+
+    An amount in tons counts nobody; then only the number of residents can be too small.
+    """
+    names, sums = facts.cells.names, facts.cells.values.sum(axis=0)
+    behind = {
+        name: count_behind(sums[:, names.index(name)], weights)
+        for name in (facts.amount, *facts.events)
+    }
+    few = behind[facts.amount] < least if facts.counts else np.zeros(len(n), dtype=bool)
+    for name in facts.events:
+        few |= (behind[name] > 0) & (behind[name] < least)
+    return (n > 0) & (few | (residents < least))
+
+
+def _name_pair(first: str, second: str) -> str:
+    other = f"{second[:1].lower()}{second[1:]}"
+    return say(f"{first} and {other}")

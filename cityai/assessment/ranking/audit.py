@@ -1,0 +1,265 @@
+"""The audit of a ranked list: who is selected, who is passed over, and whose odds do not hold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment.audit import Audit, audit_scored
+from cityai.assessment.confusion_metrics import EVENTS, build_answer_sums, find_answer_metrics
+from cityai.assessment.metrics import Metric, Sums
+from cityai.assessment.ranking.calibration import (
+    CURVE_COLUMNS,
+    draw_curve,
+    fit_outcomes,
+    measure_distance,
+)
+from cityai.assessment.ranking.groups import CaseGroups, collect_groups
+from cityai.assessment.ranking.inspection_rates import Attention, count_attention
+from cityai.assessment.scored import Scored, fit_limits
+from cityai.columns import (
+    CASE,
+    DECISION,
+    ENTITY,
+    EVERYWHERE,
+    FOLD,
+    NOT_RECORDED,
+    OCCURRED_AT,
+    Y_PRED,
+    Y_TRUE,
+)
+from cityai.config.risk import RiskSpec
+from cityai.disclosure.apply_rounding import find_hidden
+from cityai.findings import sort_findings
+from cityai.i18n.messages import say as mark
+from cityai.inference.clustered_intervals import find_margin_by_entity
+from cityai.modeling.capacity import find_lists, rank_cases
+from cityai.modeling.predictions import Predictions
+
+__all__ = ["LIST_METRICS", "CaseGroups", "RankingAudit", "audit_cases", "collect_groups"]
+
+NO_NEED: Final = mark(
+    "nobody here had the outcome, so there is no true need to hold a share against"
+)
+
+LIST_METRICS: Final = (
+    Metric(
+        "selection_for_need",
+        mark("share of those selected over share of true need"),
+        "selected_due",
+        "positives",
+        "ratio",
+        "high",
+        undefined=NO_NEED,
+        counted="selected",
+    ),
+    Metric(
+        "exposure_for_need",
+        mark("share of attention by rank over share of true need"),
+        "exposure_due",
+        "positives",
+        "ratio",
+        "high",
+        undefined=NO_NEED,
+    ),
+)
+"""Metrics that only a list has; over everyone they are 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankingAudit(Audit):
+    """For whom a ranked list holds: an audit as any, and what only a list has.
+
+    Metrics are those of a yes or no at the operating point, and ``selection_for_need`` and
+    ``exposure_for_need``: a group's share of the selected, or of the exposure by rank, over its
+    share of true need (1 is an even share). `findings` hold those of limits and
+    ``audit.inspected_more``.
+
+    Attributes
+    ----------
+    slopes : pandas.DataFrame
+        Calibration by group, `dimension` "overall" first: `dimension`, `group`, `n`, `yes`,
+        `slope`, `slope_low`, `slope_high`, `intercept`, `intercept_low`, `intercept_high`, `error`
+        (mean distance of score and outcome over bands), `chance` (the same if every score held
+        exactly), `reason`.
+    curves : pandas.DataFrame
+        `RankingEvaluation.curve` by `dimension` and `group`.
+    attention : pandas.DataFrame
+        Where one looked: `dimension`, `group`, `cases`, `entities`, `cases_per_entity`, `low`,
+        `high`, `ratio` (to everyone's), `ratio_low`, `ratio_high` (simultaneous), `base_rate`,
+        `reason`.
+    """
+
+    slopes: pd.DataFrame
+    curves: pd.DataFrame
+    attention: pd.DataFrame
+
+
+def audit_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) -> RankingAudit:
+    """Audit a ranked list for every group of every dimension.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Test folds of a yes/no question.
+    groups : CaseGroups
+        From `collect_groups`.
+    spec : RiskSpec
+        Its `limits`, `policy` and `audit.infers`.
+
+    Raises
+    ------
+    SpecError
+        When a limit names a metric that is not audited.
+    """
+    scored = score_cases(predictions, groups, spec)
+    looked = count_attention(groups, spec)
+    audit = audit_scored(scored, groups.memberships, fit_limits(spec, scored.metrics))
+    odds = _calibrate_groups(predictions, groups, scored, audit, spec)
+    return _extend(audit, looked, groups, odds)
+
+
+def _extend(audit: Audit, looked: Attention, groups: CaseGroups, odds: _Odds) -> RankingAudit:
+    kept = {field.name: getattr(audit, field.name) for field in fields(Audit)}
+    kept["findings"] = sort_findings((*audit.findings, *looked.findings, *groups.findings))
+    return RankingAudit(**kept, slopes=odds.slopes, curves=odds.curves, attention=looked.table)
+
+
+def score_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) -> Scored:
+    """Turn each case into its sums, and find the group key that it is added up by.
+
+    Notes
+    -----
+    The exposure of a rank is ``1 / log2(1 + rank)`` within its fold and slot (Singh and Joachims
+    2018, doi:10.1145/3219819.3220088). Selections and exposures are scaled to add up to the number
+    of true cases, so that over everyone they are 1 for each; the scale is taken as fixed.
+    """
+    table = predictions.table
+    sums = build_answer_sums(table)
+    truth = table[Y_TRUE].to_numpy(np.float64)
+    chosen = table[DECISION].to_numpy(np.float64)
+    exposure = 1 / np.log2(1.0 + rank_cases(table, table[Y_PRED].to_numpy(np.float64)))
+    due = [v * truth.sum() / max(v.sum(), 1e-12) for v in (chosen, exposure)]
+    unit = find_units(predictions, groups)
+    # Days are blocks only where the statement is about other times.
+    days = table[OCCURRED_AT].dt.normalize().to_numpy()
+    return Scored(
+        Sums((*sums.names, "selected_due", "exposure_due"), np.column_stack([sums.values, *due])),
+        (*find_answer_metrics(table), *LIST_METRICS),
+        unit,
+        days if spec.audit.infers == "this city" else table[FOLD].to_numpy(),
+        table[FOLD].to_numpy(),
+        predictions.unit,
+        counts=True,
+        amount="n",
+        events=EVENTS,
+        entity=pd.factorize(table[ENTITY])[0],
+        called=spec.question.entity.label_plural,
+        lists=find_lists(table),
+    )
+
+
+def find_units(predictions: Predictions, groups: CaseGroups) -> np.ndarray:
+    """Return the key that each predicted case's groups are found by, (n,) str."""
+    unit = pd.Series(groups.table["unit"].to_numpy(), index=groups.table[CASE])
+    return unit.reindex(predictions.table[CASE]).to_numpy(object).astype(str)
+
+
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    slopes: pd.DataFrame
+    curves: pd.DataFrame
+
+
+def _calibrate_groups(
+    predictions: Predictions, groups: CaseGroups, scored: Scored, audit: Audit, spec: RiskSpec
+) -> _Odds:
+    """Calibrate everyone and every group that the audit shows."""
+    reasons = audit.table.groupby(["dimension", "group"])["reason"].first()
+    withheld = find_hidden(audit.table)
+    slopes: list[dict[str, object]] = []
+    curves: list[pd.DataFrame] = []
+    for dimension, group, weight in _list_parts(groups, scored, audit.dimensions):
+        named = {"dimension": dimension, "group": group}
+        if (dimension, group) in withheld:
+            reason = str(reasons[dimension, group])
+            nothing = dict.fromkeys(SLOPE_FIGURES, math.nan)
+            slopes.append({**named, **nothing, "reason": reason})
+            continue
+        slopes.append({**named, **_calibrate(predictions, weight, spec)})
+        part = predictions.table
+        curve = draw_curve(
+            part[Y_TRUE].to_numpy(np.float64),
+            part[Y_PRED].to_numpy(np.float64),
+            spec.policy.small_cell,
+            spec.policy.confidence,
+            weight,
+        )
+        curves.append(curve.assign(**named)[["dimension", "group", *CURVE_COLUMNS]])
+    filled = [c for c in curves if len(c)] or curves[:1]
+    return _Odds(pd.DataFrame(slopes), pd.concat(filled, ignore_index=True))
+
+
+SLOPE_FIGURES: Final = (
+    "n",
+    "yes",
+    "slope",
+    "slope_low",
+    "slope_high",
+    "intercept",
+    "intercept_low",
+    "intercept_high",
+    "error",
+    "chance",
+)
+
+
+def _list_parts(
+    groups: CaseGroups, scored: Scored, dimensions: pd.DataFrame
+) -> list[tuple[str, str, np.ndarray]]:
+    """Return every dimension's groups with each case's part in them, everyone first."""
+    parts = [(EVERYWHERE, EVERYWHERE, np.ones(len(scored.unit)))]
+    told = dimensions.set_index("dimension")
+    for membership in groups.memberships:
+        weights = membership.weights.reindex(scored.unit)
+        unknown = weights.isna().any(axis=1).to_numpy()
+        own = {
+            group: weights[group].fillna(float(group == NOT_RECORDED)).to_numpy(np.float64)
+            for group in membership.groups
+        }
+        if unknown.any() and NOT_RECORDED not in membership.groups:
+            own[NOT_RECORDED] = unknown.astype(np.float64)
+        row = told.loc[membership.dimension]
+        for group, other in zip(row["groups"], row["counted_with"], strict=True):
+            if other:
+                own[other] = own[other] + own[group]
+        parts += [(membership.dimension, group, weight) for group, weight in own.items()]
+    return parts
+
+
+def _calibrate(predictions: Predictions, weight: np.ndarray, spec: RiskSpec) -> dict[str, object]:
+    table, policy = predictions.table, spec.policy
+    truth, chance = (table[c].to_numpy(np.float64) for c in (Y_TRUE, Y_PRED))
+    entity = pd.factorize(table[ENTITY])[0].astype(np.int64)
+    line = fit_outcomes(truth, chance, weight)
+    error, alone = measure_distance(truth, chance, weight)
+    row: dict[str, object] = {
+        "n": float(weight.sum()),
+        "yes": float((weight * truth).sum()),
+        "error": error,
+        "chance": alone,
+        "reason": "",
+    }
+    for name, estimate in (("slope", line.slope), ("intercept", line.intercept)):
+        margin = find_margin_by_entity(
+            estimate.influence, entity, policy.confidence, policy.min_blocks
+        )
+        value = estimate.value
+        row |= {name: value, f"{name}_low": value - margin, f"{name}_high": value + margin}
+        if estimate.reason:
+            row["reason"] = mark(f"No value: {estimate.reason}.")
+    return row

@@ -1,0 +1,353 @@
+"""The evaluation of a ranked list: what it finds at a capacity, and whether its odds hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as say
+from cityai.assessment.evaluate import FORECAST
+from cityai.assessment.ranking import metrics as rank
+from cityai.assessment.ranking.calibration import draw_curve, fit_outcomes, measure_distance
+from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
+from cityai.assessment.ranking.metrics import Estimate, RankingMetric
+from cityai.assessment.ranking.score_metrics import ScoreMetrics
+from cityai.columns import (
+    BASELINE,
+    CANDIDATE,
+    DECISION,
+    EVERYWHERE,
+    FOLD,
+    LIST_HEADLINE,
+    Y_PRED,
+)
+from cityai.config.risk import RiskSpec
+from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.i18n.messages import say as mark
+from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
+from cityai.inference.equivalence import count_more_blocks, decide_equivalence
+from cityai.modeling.case_baselines import ACTUAL_ORDER
+from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.predictions import Predictions
+
+COMPARED: Final = (
+    rank.RECALL,
+    rank.PRECISION,
+    rank.AUC,
+    rank.FIRST_HALF,
+    rank.DAYS_SOONER,
+    rank.BRIER,
+    rank.LOG_LOSS,
+)
+"""Figures in which the list is compared with each baseline; `LIST_HEADLINE` alone decides."""
+SLOPE_TOLERANCE: Final = 0.25
+"""How far the calibration slope may lie from 1."""
+NOT_ASKED: Final = mark("The policy does not ask it to be better.")
+
+
+@dataclass(frozen=True, slots=True)
+class RankingEvaluation:
+    """How good a ranked list is.
+
+    Attributes
+    ----------
+    metrics : pandas.DataFrame
+        As `Evaluation.metrics`: one row a `model` ("forecast", "baseline.x", "candidate.y"),
+        `metric` (a name of `RANKING_METRICS`), `slice_kind` ("overall", "fold") and `slice`:
+        `value`, `low`, `high`, `n`, `left_out`, `reason` (why there is no value or no interval).
+        Intervals are about other entities like these in the same test folds.
+    comparisons : pandas.DataFrame
+        As `Evaluation.comparisons`, and `better` ("high" or "low": which sign of `difference` is
+        the better) and `block` (what was taken to vary). Paired case by case; blocks are days,
+        and entities where an order in time is judged.
+    at_capacity : pandas.DataFrame
+        The slider: one row a `model` and `capacity` (cases a slot), `share` of the cases that is
+        selected, `selected`, `found`, and `precision`, `recall`, `lift` with `_low` and `_high`,
+        `declared` (whether it is the project's own capacity), `reason`.
+    curve : pandas.DataFrame
+        Calibration over everyone, one row a score `band` (see `draw_curve`).
+    findings : tuple of Finding
+        `evaluate.better_than_baselines.<name>` and `evaluate.calibration`.
+    """
+
+    metrics: pd.DataFrame
+    comparisons: pd.DataFrame
+    at_capacity: pd.DataFrame
+    curve: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def evaluate_ranking(predictions: Predictions, spec: RiskSpec) -> RankingEvaluation:
+    """Evaluate a ranked list beside its baselines, whole and by fold.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of a yes/no question.
+    spec : RiskSpec
+        Its capacity rule and policy.
+    """
+    table = predictions.table
+    whole = ScoreMetrics(table, spec)
+    parts = {str(f): part.reset_index(drop=True) for f, part in table.groupby(FOLD)}
+    columns = {FORECAST: Y_PRED}
+    columns |= {c: c for c in table.columns if c.startswith((BASELINE, CANDIDATE))}
+    slices = [(EVERYWHERE, EVERYWHERE, whole)]
+    slices += [(FOLD, name, ScoreMetrics(part, spec)) for name, part in parts.items()]
+    metrics = pd.DataFrame(
+        [
+            {"model": model, "slice_kind": kind, "slice": name} | row
+            for model, column in columns.items()
+            for kind, name, judge in slices
+            for row in judge.describe(column)
+        ]
+    )
+    comparisons = pd.DataFrame(
+        [row for name in predictions.baselines for row in compare_baseline(whole, name)],
+        columns=COMPARISON_COLUMNS,
+    )
+    shown = [c for c in columns if not c.startswith(CANDIDATE)]
+    truth, chance = whole.truth, table[Y_PRED].to_numpy(np.float64)
+    policy = spec.policy
+    findings = [_find_better(name, comparisons, spec) for name in predictions.baselines]
+    findings.append(_find_calibration(whole, chance, spec))
+    return RankingEvaluation(
+        metrics,
+        comparisons,
+        trace_capacity_curve(table, {c: columns[c] for c in shown}, spec),
+        draw_curve(truth, chance, policy.small_cell, policy.confidence),
+        sort_findings(findings),
+    )
+
+
+COMPARISON_COLUMNS: Final = [
+    "baseline",
+    "metric",
+    "value",
+    "baseline_value",
+    "difference",
+    "low",
+    "high",
+    "n",
+    "n_blocks",
+    "verdict",
+    "more_blocks",
+    "sentence",
+    "better",
+    "block",
+]
+
+
+def compare_baseline(judge: ScoreMetrics, name: str) -> Iterator[dict[str, object]]:
+    """Compare the forecast with a baseline, figure by figure, on the cases that both rank."""
+    column = f"{BASELINE}{name}"
+    used = np.isfinite(judge.table[column].to_numpy(np.float64))
+    if not used.any():
+        return
+    both = judge.keep(used)
+    ours, theirs = both.measure(Y_PRED), both.measure(column)
+    for metric in COMPARED:
+        yield _compare(both, name, metric, ours, theirs)
+
+
+def _compare(
+    judge: ScoreMetrics,
+    name: str,
+    metric: RankingMetric,
+    all_ours: Mapping[str, Estimate],
+    all_theirs: Mapping[str, Estimate],
+) -> dict[str, object]:
+    ours, theirs = all_ours[metric.name], all_theirs[metric.name]
+    difference = ours.value - theirs.value
+    values = (math.nan, math.nan) if judge.few else (ours.value, theirs.value)
+    row: dict[str, object] = {
+        "baseline": name,
+        "metric": metric.name,
+        "value": values[0],
+        "baseline_value": values[1],
+        **dict.fromkeys(("difference", "low", "high"), math.nan),
+        "n": float(len(judge.table)),
+        "n_blocks": 0,
+        "verdict": Status.NOT_APPLICABLE.value,
+        "more_blocks": 0.0,
+        "sentence": judge.few or mark(f"No value: {ours.reason or theirs.reason}."),
+        "better": metric.better,
+        "block": "",
+    }
+    if judge.few or not math.isfinite(difference):
+        return row
+    digits = int(judge.truth.sum() >= say.FEW_FOR_DECIMALS)
+    margin, blocks, block = _find_margin(judge, name, metric, all_ours, all_theirs)
+    gain = -difference if metric.better == "low" else difference
+    status = Status.NOT_ENOUGH
+    if metric.name != LIST_HEADLINE:
+        status = Status.NOT_APPLICABLE
+    elif math.isfinite(margin) and abs(gain) > margin:
+        status = Status.PASS if gain > 0 else Status.FAIL
+    low, high = difference - margin, difference + margin
+    more = count_more_blocks(difference, low, high, 0.0, float(blocks))
+    return row | {
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "n_blocks": blocks,
+        "verdict": status.value,
+        "more_blocks": more if status is Status.NOT_ENOUGH else 0.0,
+        "sentence": say.tell_comparison(name, metric, *values, status, "days", digits),
+        "block": block,
+    }
+
+
+def _find_margin(
+    judge: ScoreMetrics,
+    name: str,
+    metric: RankingMetric,
+    ours: Mapping[str, Estimate],
+    theirs: Mapping[str, Estimate],
+) -> tuple[float, int, str]:
+    """Half-width of a paired difference, the number of blocks behind it, and what they are.
+
+    At one capacity both lists select as many, so recall and precision are what was found over one
+    or another constant: one influence serves the pair. That of recall alone would count it as
+    chance that a list selects more on some days than on others.
+    """
+    policy = judge.spec.policy
+    used, scale = metric.name, 1.0
+    if metric is rank.RECALL:
+        used = rank.PRECISION.name
+        scale = float(judge.table[DECISION].sum()) / float(judge.truth.sum())
+    influence = scale * (ours[used].influence - theirs[used].influence)
+    entities = int(judge.entity.max(initial=-1)) + 1
+    word = judge.spec.question.entity.label_plural
+    if metric is rank.DAYS_SOONER:
+        return judge.bound_days(Y_PRED, f"{BASELINE}{name}"), entities, word
+    if metric is rank.FIRST_HALF or name == ACTUAL_ORDER.name:
+        # An order by time is fixed by the day, so days are no draws of it.
+        margin = find_margin_by_entity(
+            influence, judge.entity, policy.confidence, policy.min_blocks
+        )
+        return margin, entities, word
+    margin = find_margin_by_day(influence, judge.day, policy.confidence, policy.min_blocks)
+    return margin, int(judge.day.max(initial=-1)) + 1, "days"
+
+
+def _find_better(name: str, comparisons: pd.DataFrame, spec: RiskSpec) -> Finding:
+    code, title = (
+        f"evaluate.better_than_baselines.{name}",
+        mark(f"Better than {name.replace('_', ' ')}"),
+    )
+    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == LIST_HEADLINE)]
+    if rows.empty:
+        return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))
+    row = rows.iloc[0]
+    status, reason = Status(str(row["verdict"])), str(row["sentence"])
+    if status is Status.FAIL and not spec.policy.better_than_baselines:
+        status, reason = Status.NOT_APPLICABLE, f"{reason} {NOT_ASKED}"
+    difference = float(row["difference"])
+    observed = difference if math.isfinite(difference) else None
+    return Finding(code, status, title, reason, observed, 0.0, "share", name)
+
+
+def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: RiskSpec) -> Finding:
+    """Hold level and slope of the probabilities against what they should be, the level by fold.
+
+    The level is judged in each test fold, simultaneously (Sidak): probabilities too high in one
+    and too low in another must not cancel.
+    """
+    code, title = "evaluate.calibration", mark("Probabilities hold what they say")
+    if judge.few:
+        return Finding(code, Status.SUPPRESSED, title, judge.few)
+    truth, policy = judge.truth, spec.policy
+    slope, (error, alone) = fit_outcomes(truth, chance).slope, measure_distance(truth, chance)
+    sloped = find_margin_by_entity(
+        slope.influence, judge.entity, policy.confidence, policy.min_blocks
+    )
+    fold = judge.table[FOLD].to_numpy()
+    folds = np.unique(fold)
+    whole = _Level.measure(judge, chance, np.ones(len(fold), bool), policy.confidence)
+    each = policy.confidence ** (1 / len(folds))
+    levels = [_Level.measure(judge, chance, fold == k, each) for k in folds]
+    verdicts = [
+        decide_equivalence(slope.value - 1 - sloped, slope.value - 1 + sloped, SLOPE_TOLERANCE),
+        *(x.judge(policy.coverage_tolerance) for x in levels),
+    ]
+    status = next(s for s in SEVERITY if s in verdicts)
+    told = f"{whole.tell(policy.coverage_tolerance)} "
+    worst = max(levels, key=lambda x: abs(x.value))
+    by_fold = len(levels) > 1 and all(x.told(policy.small_cell) for x in levels)
+    if by_fold:
+        told += mark(
+            f"Farthest off was test fold {folds[levels.index(worst)]} of {len(folds)}: "
+            f"{worst.meant:.1%} meant, {worst.came:.1%} came. "
+        )
+    if math.isfinite(slope.value):
+        told += mark(
+            f"The calibration slope is {_say_bounds(slope.value, sloped)} (1 is right, within "
+            f"{SLOPE_TOLERANCE}). "
+        )
+    if math.isfinite(error):
+        told += mark(
+            f"By bands they lie {error:.1%} apart on average; chance alone would give {alone:.1%}."
+        )
+    observed = worst.value if by_fold else whole.value
+    return Finding(code, status, title, told.strip(), observed, policy.coverage_tolerance, "share")
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Mean probability less the share of yes, of some cases, with half its interval's width."""
+
+    meant: float
+    came: float
+    yes: float
+    count: int
+    margin: float
+
+    @classmethod
+    def measure(
+        cls, judge: ScoreMetrics, chance: FloatArray, held: np.ndarray, confidence: float
+    ) -> _Level:
+        """Measure the cases held, (n,) bool."""
+        truth, own = judge.truth[held], chance[held]
+        off = own - truth
+        margin = find_margin_by_entity(
+            (off - off.mean()) / len(off),
+            *(judge.entity[held], confidence, judge.spec.policy.min_blocks),
+        )
+        return cls(float(own.mean()), float(truth.mean()), float(truth.sum()), len(own), margin)
+
+    @property
+    def value(self) -> float:
+        return self.meant - self.came
+
+    def judge(self, limit: float) -> Status:
+        return decide_equivalence(self.value - self.margin, self.value + self.margin, limit)
+
+    def told(self, least: int) -> bool:
+        """Tell whether the share may be said: so many had, and had not, the outcome."""
+        return not any(0 < count < least for count in (self.yes, self.count - self.yes))
+
+    def tell(self, limit: float) -> str:
+        said, mean, most = f"{self.meant:.1%}", f"{self.came:.1%}", f"{limit:.0%}"
+        bounds = _say_bounds(abs(self.value), self.margin, 100)
+        if self.value < 0:
+            return mark(
+                f"The probabilities average {said}, and {mean} of the cases were yes "
+                f"({bounds} points too low; at most {most} is allowed)."
+            )
+        return mark(
+            f"The probabilities average {said}, and {mean} of the cases were yes "
+            f"({bounds} points too high; at most {most} is allowed)."
+        )
+
+
+def _say_bounds(value: float, margin: float, scale: float = 1.0) -> str:
+    value, margin = scale * value, scale * margin
+    if not math.isfinite(margin):
+        return f"{value:.2f}"
+    return mark(f"{value:.2f}, {value - margin:.2f} to {value + margin:.2f}")

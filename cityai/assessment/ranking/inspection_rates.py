@@ -1,0 +1,190 @@
+"""Where one looked: cases per entity by group. What is found depends on who was looked at.
+
+Outcomes are known only of cases, and cases are not drawn at random. A group that was looked at more
+often has more found in it, and a list that learns from what was found will look there again (Lum
+and Isaac 2016, doi:10.1111/j.1740-9713.2016.00960.x; Ensign et al. 2018, arXiv:1706.09847).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.assessment import sentences as say
+from cityai.assessment.group_tables import (
+    AuditData,
+    GroupTable,
+    gather_audit_data,
+    tabulate_dimension,
+)
+from cityai.assessment.metrics import Metric, Sums
+from cityai.assessment.ranking.groups import CaseGroups
+from cityai.assessment.scored import INSPECTED_MORE, Scored
+from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
+from cityai.config.risk import RiskSpec
+from cityai.findings import SEVERITY, Finding, Status
+from cityai.i18n.messages import say as mark
+from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
+from cityai.inference.equivalence import decide_equivalence
+from cityai.inference.group_gaps import measure_groups
+
+CODE: Final = "audit.inspected_more"
+LIMIT: Final = 0.25
+"""How much more often, or less, than everyone a group may be looked at, where no limit is set."""
+PER_ENTITY: Final = Metric(
+    "cases_per_entity", mark("cases per entity"), "n", "entities", "ratio", "high"
+)
+FOUND: Final = Metric(
+    "base_rate", mark("share with the outcome"), "yes", "known", "share", "low", part="rows"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Where one looked.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        As `RankingAudit.attention`.
+    findings : tuple of Finding
+        `audit.inspected_more`, one a dimension.
+    """
+
+    table: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def count_attention(groups: CaseGroups, spec: RiskSpec) -> Attention:
+    """Count cases per entity by group, over the whole history.
+
+    Parameters
+    ----------
+    groups : CaseGroups
+        All cases.
+    spec : RiskSpec
+        Its policy, and its limit ``inspected_more``.
+    """
+    # Whatever the audit infers, who was looked at is about entities: there is one stretch of time.
+    about = spec.audit.model_copy(update={"infers": "others like these"})
+    scored = _count_cases(groups, spec)
+    facts = gather_audit_data(scored, spec.model_copy(update={"audit": about}))
+    varied = sum_metrics_by_cluster(scored, scored.metrics)
+    views = [tabulate_dimension(m, facts, spec.policy.small_cell) for m in groups.memberships]
+    tables = [_count_view(view, facts, varied, spec.policy.small_cell) for view in views]
+    limit = spec.audit.limits.get(INSPECTED_MORE, LIMIT)
+    findings = [_judge(v, t, limit, spec) for v, t in zip(views, tables, strict=True)]
+    if not tables:
+        return Attention(pd.DataFrame(columns=COLUMNS), ())
+    return Attention(pd.concat(tables, ignore_index=True)[COLUMNS], tuple(findings))
+
+
+COLUMNS: Final = [
+    "dimension",
+    "group",
+    "cases",
+    "entities",
+    "cases_per_entity",
+    "low",
+    "high",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "base_rate",
+    "reason",
+]
+
+
+def _count_cases(groups: CaseGroups, spec: RiskSpec) -> Scored:
+    table = groups.table
+    truth = table[Y_TRUE].to_numpy(np.float64)
+    known = np.isfinite(truth)
+    own = table.groupby(ENTITY)[ENTITY].transform("size").to_numpy(np.float64)
+    ones = np.ones(len(table))
+    sums = {"n": ones, "entities": 1 / own, "known": known, "yes": truth == 1}
+    return Scored(
+        sums=Sums(tuple(sums), np.column_stack([np.asarray(v, np.float64) for v in sums.values()])),
+        metrics=(PER_ENTITY, FOUND),
+        unit=table["unit"].to_numpy(object).astype(str),
+        moment=np.zeros(len(table), dtype=np.int64),
+        fold=np.ones(len(table), dtype=np.int64),
+        unit_name=spec.unit,
+        counts=True,
+        amount="n",
+        events=("yes",),
+        entity=pd.factorize(table[ENTITY])[0],
+        called=spec.question.entity.label_plural,
+    )
+
+
+def _count_view(
+    view: GroupTable, facts: AuditData, varied: dict[str, ClusteredMetric], least: float
+) -> pd.DataFrame:
+    shown = ~view.hidden & (view.n > 0)
+    looked, found = (
+        measure_groups(
+            facts.cells, view.weights, m, facts.design, "overall", shown, varied.get(m.name)
+        )
+        for m in (PER_ENTITY, FOUND)
+    )
+    names = facts.cells.names
+    totals = facts.cells.values.sum(axis=0).T @ view.weights
+    everyone = looked.reference_value
+    columns = {
+        "cases": totals[names.index("n")],
+        "entities": totals[names.index("entities")],
+        "cases_per_entity": looked.value,
+        "low": looked.low,
+        "high": looked.high,
+        "ratio": looked.value / everyone,
+        "ratio_low": 1 + looked.gap_low / everyone,
+        "ratio_high": 1 + looked.gap_high / everyone,
+        "base_rate": found.value,
+    }
+    table = pd.DataFrame({name: np.where(shown, v, np.nan) for name, v in columns.items()})
+    reason = np.array(view.tell_all_hidden(least), dtype=object)
+    return table.assign(
+        dimension=view.dimension,
+        group=list(view.groups),
+        reason=np.where(view.hidden | (view.n > 0), reason, say.EMPTY),
+        everyone=found.reference_value,
+    )
+
+
+def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Finding:
+    """Hold the group that was looked at most, or least, against the limit."""
+    title = mark(f"Where one looked: {view.label}")
+    known = table[table["ratio"].notna() & (table["group"] != NOT_RECORDED)]
+    if known.empty:
+        return Finding(CODE, Status.NOT_APPLICABLE, title, mark("No group may be shown."))
+    gaps = (known["ratio"] - 1).to_numpy()
+    ends = zip(known["ratio_low"] - 1, known["ratio_high"] - 1, strict=True)
+    verdicts = [decide_equivalence(float(low), float(high), limit) for low, high in ends]
+    status = next(s for s in SEVERITY if s in verdicts)
+    concerned = np.array([v is status for v in verdicts])
+    at = int(np.argmax(np.where(concerned, np.abs(gaps), -1.0)))
+    row = known.iloc[at]
+    ratio = mark(f"{row['ratio']:.2f} times")
+    if math.isfinite(row["ratio_low"]):
+        bounds = mark(f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
+        ratio = mark(f"{row['ratio']:.2f} times ({bounds})")
+    entity = spec.question.entity.label
+    told = mark(
+        f"{row['group']}: {row['cases_per_entity']:.2f} {spec.unit} for each {entity} on record, "
+        f"{ratio} as many as over all; the limit is {limit:.0%} more or less."
+    )
+    told += " " + mark(
+        f"There {row['base_rate']:.1%} of the {spec.unit} were yes, over all {row['everyone']:.1%}."
+    )
+    told += " " + {
+        Status.FAIL: mark(
+            "What was found depends on who was looked at: a group that was looked at "
+            "more often has more found in it, and a list that learns from it looks there again."
+        ),
+        Status.PASS: mark("No group was looked at clearly more or less often than the others."),
+    }.get(status, mark("There is not enough evidence to say whether this is within the limit."))
+    return Finding(CODE, status, title, told, float(gaps[at]), limit, "ratio", view.dimension)

@@ -1,0 +1,177 @@
+"""Tables: where they are, what every column must hold, and when a row could be seen."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cityai.config.record import SpecRecord, Text
+
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
+Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
+
+
+class SourceSpec(SpecRecord):
+    """Where a table is."""
+
+    path: Text
+    """CSV or Parquet file, or DuckDB/SQLite database. Relative to the project's folder, or
+    `${CITYAI_DATA}/...`."""
+    table: Text | None = None
+    """Table or view, for a database."""
+    encoding: Encoding = "utf-8"
+    """Encoding of a CSV file; `cp1252` is that of Excel on Windows."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Separator of a CSV file."""
+    skip: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """Lines above the header of a CSV file, such as a title."""
+    decimal: Literal[".", ","] = "."
+    """Decimal mark of numbers written as text."""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """Mark between thousands of numbers written as text."""
+    beside: tuple[Text, ...] = ()
+    """Texts beside a number that are not part of it, such as `$` or `EUR`."""
+    missing: tuple[str, ...] = ("",)
+    """Texts that stand for a missing value in a CSV file. `NA` is a text unless listed."""
+    suppressed: tuple[Text, ...] = ()
+    """Texts in columns of numbers for an amount that its owner hides, such as `<5`: unknown, never
+    0. A sum with such a part is unknown too."""
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError("`thousands` and `decimal` cannot be the same mark")
+        return self
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """How cells are written: what a contract needs to read them."""
+        names = ("decimal", "thousands", "beside", "missing", "suppressed")
+        return {name: getattr(self, name) for name in names}
+
+
+class ColumnSpec(SpecRecord):
+    """The contract of one source column."""
+
+    type: ColumnType
+    """Type that every filled cell must convert to."""
+    required: bool = False
+    """Whether an empty cell rejects the row."""
+    min: float | None = None
+    """Least allowed value."""
+    max: float | None = None
+    """Largest allowed value."""
+    allowed: tuple[str, ...] | None = None
+    """The only allowed texts."""
+    pattern: str | None = None
+    """Regular expression that the whole text must match."""
+    format: str | None = None
+    """strptime pattern of a date written as text, or `epoch_ms` or `epoch_s` (since 1970, UTC).
+    ISO 8601 without it; nothing is guessed."""
+    width: Annotated[int, Field(ge=2, le=40)] | None = None
+    """Digits of a code that lost its leading zeros: with 5, the text 2118 is 02118."""
+    label: str = ""
+    """What it is, in a reader's words."""
+
+
+class UnpivotSpec(SpecRecord):
+    """Turn one column per entity into one row per entity."""
+
+    columns: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Columns to turn into rows."""
+    into: Text = "name"
+    """New column with the old column's name."""
+    value: Text = "value"
+    """New column with its value."""
+
+
+class KnownSpec(SpecRecord):
+    """When the city's systems could first see a row: a column, or a fixed lag."""
+
+    column: Text | None = None
+    """Column with the moment."""
+    lag_days: Annotated[int, Field(ge=0)] | None = None
+    """Days after the event (or after the end of a panel's period). A date without a time counts at
+    the end of its day: with 0, what is dated Monday serves a question of Tuesday, with 1 one of
+    Wednesday."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.column is None) == (self.lag_days is None):
+            raise ValueError("give either `column` or `lag_days`")
+        return self
+
+
+class OutageSpec(SpecRecord):
+    """Days on which nobody measured: the system was down, a district was not visited."""
+
+    since: date
+    """First day."""
+    until: date
+    """First day no longer in it (half-open). A period that it touches is missing, not zero."""
+    areas: tuple[Text, ...] | None = None
+    """Ids of the areas concerned; the whole city when omitted."""
+    reason: Text
+    """What happened, for the card."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.until <= self.since:
+            raise ValueError("`until` must be after `since`")
+        return self
+
+
+class DataSpec(SpecRecord):
+    """The table that is counted, summed or measured."""
+
+    source: SourceSpec
+    """Where it is."""
+    layout: Literal["events", "panel"] = "events"
+    """`events`: one row an event. `panel`: one row an entity and period, present when reported."""
+    unpivot: UnpivotSpec | None = None
+    """For a table with one column per entity."""
+    time: Text
+    """Column with the moment of the event, or the start of the panel's period."""
+    zone: Literal["local", "utc"] = "local"
+    """Whether moments are written in the city's time or in UTC."""
+    known: KnownSpec
+    """When a row could first be seen."""
+    reporting_delay_days: Annotated[int, Field(ge=0)] = 0
+    """Days after a period's end until its total is taken as final (mature)."""
+    since: date | None = None
+    """First day used. Earlier rows are out of scope."""
+    until: date | None = None
+    """First day no longer used (half-open)."""
+    key: tuple[Text, ...] = ()
+    """Columns that identify a row. A repeated key is rejected."""
+    columns: Annotated[dict[str, ColumnSpec], Field(min_length=1)]
+    """The contract. Columns not listed are not read."""
+    where: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
+    """Rows in scope: a column and its values. Others are counted as out of scope."""
+    without: dict[str, tuple[str | bool | int, ...]] = Field(default_factory=dict)
+    """Rows out of scope: a column and its values, such as a total among the places."""
+    outages: tuple[OutageSpec, ...] = ()
+    """Days on which nobody measured. What is not declared here counts as it stands."""
+    max_rows: Annotated[int, Field(ge=1)] = 20_000_000
+    """Larger tables are refused."""
+
+
+class CovariateSpec(SpecRecord):
+    """Another table with values in time: weather, announced capacity, planned closures."""
+
+    source: SourceSpec
+    """Where it is."""
+    time: Text
+    """Column with the day (or the start of the period)."""
+    by: Literal["city", "area", "entity"] = "city"
+    """What one row is about."""
+    key: Text | None = None
+    """Column with the area's or entity's id."""
+    known: KnownSpec | Literal["ahead"]
+    """`ahead`: known for the target period when asked. Otherwise only its past is used."""
+    columns: Annotated[dict[str, ColumnSpec], Field(min_length=1)]
+    """The numeric columns to use, each with its contract."""
+    combine: Literal["mean", "sum", "max", "last"] = "mean"
+    """How several rows in one period are combined."""

@@ -1,0 +1,281 @@
+"""Predictions that somebody else made: read by their contract, with canonical column names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    BASELINE,
+    ENTITY,
+    FOLD,
+    SCALE,
+    STEP,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+    Y_TRUE,
+)
+from cityai.config.audit_file import AuditFileSpec, Label
+from cityai.config.project import ColumnSpec, ColumnType, SourceSpec
+from cityai.data.contract import build_contract
+from cityai.data.conversion import convert_cells
+from cityai.data.source import SourceTable, open_source
+from cityai.data.source.engine import check_columns, fetch_frame
+from cityai.data.yes_no import read_answer, write_text
+from cityai.errors import DataError
+
+ASKED: Final = "asked"
+"""The day from which an outcome is counted."""
+DECISION: Final = "decision"
+"""What was decided: 1, 0, or NaN."""
+NO_MOMENT: Final = pd.Timestamp("2000-01-01")
+"""Stands for the one period of predictions without `as_of`."""
+MOST_FOLDS: Final = 40
+"""With more moments than this, figures are not followed over time."""
+
+_TYPES: Final[dict[str, ColumnType]] = {
+    "prediction": "number",
+    "low": "number",
+    "high": "number",
+    "step": "integer",
+    "as_of": "datetime",
+    "asked": "datetime",
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """The rows that were handed over.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a prediction, in the order of the file: ``entity_id`` (str), ``as_of``
+        (datetime64), ``step``, ``fold`` (int64), ``y_true``, ``y_pred``, ``y_low``, ``y_high``,
+        ``scale`` (float64, NaN when missing), ``decision`` (float64: 1, 0 or NaN), ``asked``
+        (datetime64, NaT when missing), ``area_id`` (object, None when missing) and
+        ``baseline.<name>`` (float64).
+    groups : pandas.DataFrame
+        Same rows: the columns that divide them into groups, as text, None when missing.
+    read : int
+        Rows of the file.
+    rejects : pandas.DataFrame
+        ``row_number``, ``column``, ``value``, ``reason`` of every cell that made a row useless.
+    digest : str
+        SHA-256 of the file.
+    repeats : int
+        Rows that are the same as an earlier one in every column of the file. Counted where no
+        column says whom a row is about; otherwise a repeated key is refused.
+    has_key : bool
+        Whether a column names each of the other rows, so that a repeat is the same one again.
+    """
+
+    table: pd.DataFrame
+    groups: pd.DataFrame
+    read: int
+    rejects: pd.DataFrame
+    digest: str
+    repeats: int = 0
+    has_key: bool = False
+
+    @property
+    def rejected(self) -> int:
+        """Rows that could not be used."""
+        return self.read - len(self.table)
+
+
+def read_given(path: Path, spec: AuditFileSpec) -> Given:
+    """Read predictions by the audit file's columns.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet file, or a database.
+    spec : AuditFileSpec
+        Which column holds what.
+
+    Raises
+    ------
+    DataError
+        When a column is missing, no row can be used, a row occurs twice, no prediction is there,
+        or a yes or no cannot be told.
+    """
+    types = _choose_types(spec)
+    file = spec.predictions.file
+    source = SourceSpec(path=str(path), **file.model_dump(exclude={"max_rows"}))
+    columns = spec.predictions.columns
+    required = [c for c in (columns.entity, columns.as_of, columns.step) if c is not None]
+    contract = build_contract(
+        {name: ColumnSpec(type=kind) for name, kind in types.items()},
+        required,
+        zone=spec.city.time_zone,
+        decimal=file.decimal,
+        missing=file.missing,
+    )
+    # Whether two rows are the same is seen in all columns alone.
+    read = None if columns.entity is None else list(types)
+    with open_source(source, path, read, max_rows=file.max_rows) as opened:
+        check_columns(list(types), list(opened.names), path)
+        frame = fetch_frame(convert_cells(opened, contract).order_by("n"))
+        digest, cut = opened.digest, opened.cut_rows
+        repeats, has_key = (0, True) if read else _count_repeats(opened)
+    reasons = frame.filter(regex=r"^r\d+$")
+    good = ~reasons.notna().any(axis=1)
+    rejects = pd.concat([cut, *_list_rejects(frame, list(types))], ignore_index=True)
+    if not good.any():
+        raise DataError(
+            f"none of {len(frame) + len(cut):,} rows can be used; {_tell_reject(rejects)}",
+            where=str(path),
+            expected="columns of the types that the audit file asks for",
+        )
+    kept = frame[good].reset_index(drop=True)
+    cells = pd.DataFrame({name: kept[f"v{i}"] for i, name in enumerate(types)})
+    table = _name_columns(cells, kept["n"], spec, str(path))
+    _check_rows(table, spec, str(path))
+    wanted = dict.fromkeys(v for k, v in spec.columns.items() if k.startswith("audit."))
+    groups = pd.DataFrame({name: write_text(cells[name]) for name in wanted}, index=table.index)
+    return Given(table, groups, len(frame) + len(cut), rejects, digest, repeats, has_key)
+
+
+def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
+    """Type of each column; one that is both a figure and a group is read as a figure."""
+    types: dict[str, ColumnType] = {}
+    for key, name in spec.columns.items():
+        role = key.rsplit(".", 1)[-1]
+        kind = _TYPES.get(role, "text")
+        if ".baselines." in key or (role == "outcome" and spec.predictions.kind == "amount"):
+            kind = "number"
+        if types.get(name, "text") == "text":
+            types[name] = kind
+    return types
+
+
+def _count_repeats(opened: SourceTable) -> tuple[int, bool]:
+    """Count rows that are the same in every column, and say whether one names all others."""
+    names = list(opened.names.values())
+    rows = opened.table.select(*names).distinct()
+    distinct = rows.aggregate(n=rows.count(), **{f"d{c}": rows[c].nunique() for c in names})
+    counts = fetch_frame(distinct).iloc[0]
+    left = int(counts["n"])
+    return opened.count_rows() - left, bool((counts.drop("n") == left).any())
+
+
+def _tell_reject(rejects: pd.DataFrame) -> str:
+    first = rejects.iloc[0]
+    column = f", column '{first['column']}': '{first['value']}'" if first["column"] else ":"
+    return f"the first problem is row {first['row_number']:,}{column} is {first['reason']}"
+
+
+def _list_rejects(frame: pd.DataFrame, names: list[str]) -> list[pd.DataFrame]:
+    found = []
+    for i, name in enumerate(names):
+        bad = frame[frame[f"r{i}"].notna()]
+        if len(bad):
+            found.append(
+                pd.DataFrame(
+                    {
+                        "row_number": bad["n"],
+                        "column": name,
+                        "value": bad[f"x{i}"],
+                        "reason": bad[f"r{i}"],
+                    }
+                )
+            )
+    return found
+
+
+def _name_columns(
+    cells: pd.DataFrame, number: pd.Series, spec: AuditFileSpec, where: str
+) -> pd.DataFrame:
+    given, columns = spec.predictions, spec.predictions.columns
+    nothing = pd.Series(np.nan, index=cells.index)
+
+    def figure(name: str | None) -> pd.Series:
+        return nothing if name is None else cells[name].astype(np.float64)
+
+    def answer(name: str | None, yes: tuple[Label, ...], key: str) -> pd.Series:
+        return nothing if name is None else read_answer(cells[name], yes, f"{where}, `{key}`")
+
+    entity = write_text(cells[columns.entity]) if columns.entity else number.astype(str)
+    moment = cells[columns.as_of] if columns.as_of else pd.Series(NO_MOMENT, index=cells.index)
+    asked = cells[spec.maturity.asked] if spec.maturity else pd.Series(pd.NaT, index=cells.index)
+    score = figure(columns.prediction)
+    decision = answer(columns.decision, columns.decision_yes, "decision")
+    if given.threshold is not None:
+        decision = (score >= given.threshold).astype(np.float64).where(score.notna())
+    amount = given.kind == "amount"
+    outcome = (
+        figure(columns.outcome)
+        if amount
+        else answer(columns.outcome, columns.outcome_yes, "outcome")
+    )
+    ranks = moment.rank(method="dense").astype(np.int64)
+    return pd.DataFrame(
+        {
+            ENTITY: entity.astype(str),
+            AS_OF: moment.astype("datetime64[us]"),
+            STEP: cells[columns.step].astype(np.int64) if columns.step else 1,
+            FOLD: ranks if ranks.max() <= MOST_FOLDS else 1,
+            Y_TRUE: outcome,
+            Y_PRED: score,
+            Y_LOW: figure(columns.low),
+            Y_HIGH: figure(columns.high),
+            SCALE: nothing,
+            DECISION: decision,
+            ASKED: asked.astype("datetime64[us]"),
+            AREA: write_text(cells[columns.area]) if columns.area else None,
+            **{f"{BASELINE}{k}": figure(v) for k, v in columns.baselines.items()},
+        },
+        index=cells.index,
+    )
+
+
+def _check_rows(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
+    twice: Any = table.duplicated([ENTITY, AS_OF, STEP])
+    if twice.any():
+        columns = spec.predictions.columns
+        named = [c for c in (columns.entity, columns.as_of, columns.step) if c]
+        raise DataError(
+            f"{int(twice.sum()):,} rows repeat an earlier one's key, the first is "
+            f"'{table.loc[twice, ENTITY].iloc[0]}'",
+            where=f"{where}, {', '.join(named)}",
+            expected="one row for each " + " and ".join(named),
+            next_step="name `as_of` or `step` where predictions repeat, or leave `entity` out",
+        )
+    ordered = table[Y_LOW] > table[Y_HIGH]
+    if ordered.any():
+        raise DataError(
+            f"{int(ordered.sum()):,} ranges end before they begin",
+            where=where,
+            expected="low <= high",
+        )
+    _check_scale(table, spec, where)
+    if table[Y_PRED].isna().all() and table[DECISION].isna().all():
+        raise DataError(
+            f"all {len(table):,} predictions are missing",
+            where=where,
+            expected="a prediction or a decision in at least one row",
+            next_step="correct `predictions.columns`",
+        )
+
+
+def _check_scale(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
+    """Refuse a threshold that is a share where the scores are points or percent."""
+    threshold, score = spec.predictions.threshold, table[Y_PRED].dropna()
+    if threshold is None or not 0 < threshold < 1 or score.empty or score.min() < 0:
+        return
+    if (score > 1).mean() > 0.5:
+        raise DataError(
+            f"`threshold: {threshold:g}` is a share, and the scores go up to {score.max():g}: "
+            f"{(score >= threshold).mean():.1%} of the rows would be selected",
+            where=f"{where}, column '{spec.predictions.columns.prediction}'",
+            expected="a threshold in the unit of the scores",
+            next_step=f"write `threshold: {100 * threshold:g}` if the scores are percent",
+        )

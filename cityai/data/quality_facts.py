@@ -1,0 +1,229 @@
+"""What the quality report needs to know of the rows, counted where the table is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.config.project import BaseProjectSpec, ProjectSpec
+from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
+from cityai.data.periods import Periods
+from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, add_days, index_period
+from cityai.data.source.engine import Table, fetch_frame
+
+UNKNOWN_AREA: Final = "unknown_area"
+ONE_VALUE: Final = "one_value"
+FACT_COLUMNS: Final = ("fact", "column", "slice_kind", "slice", "good", "total", "figure")
+_LISTED_CODES: Final = 100
+
+
+def collect_facts(
+    rows: Table,
+    contract: Contract,
+    periods: Periods,
+    spec: BaseProjectSpec,
+    area_ids: Sequence[str] | None,
+) -> pd.DataFrame:
+    """Count what the quality report shows, in total and by area.
+
+    Parameters
+    ----------
+    rows : ibis.expr.types.Table
+        What `judge_rows` made, final status; `repeats` is true for a repeated key.
+    contract : Contract
+        The contract.
+    periods : Periods
+        The time axis.
+    spec : ProjectSpec
+        The project.
+    area_ids : sequence of str, optional
+        Ids of the area table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        fact (``filled``, ``valid``, ``in_range``, ``one_spelling`` per column; ``contract``,
+        ``unique``, ``known_after``, ``area_known``, ``on_time``, ``median_delay_days`` per row),
+        column, slice_kind (``overall``, ``area``, ``period``, ``code``), slice, good (int64), total
+        (int64), figure (float64, NaN where good / total says it). Areas are those of the area
+        table, and ``not recorded``. ``unknown_area`` counts accepted rows and rows in scope with
+        another code: all (figure: the number of codes) and, of the most frequent, each.
+        ``one_value`` counts, for each attribute and the area of an entity, the entities' days with
+        a value, and those with one alone (figure: the entities that have several on one day).
+    """
+    in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
+    pairs = {
+        **_pair_columns(in_scope, contract, spec),
+        **_pair_rows(in_scope, contract, periods, spec, area_ids),
+    }
+    sums: dict[str, Any] = {}
+    for place, (good, total) in enumerate(pairs.values()):
+        sums[f"g{place}"] = (good & total).cast("int64").sum()
+        sums[f"t{place}"] = total.cast("int64").sum()
+    by_area = in_scope.group_by(slice=_find_slice(in_scope, area_ids))
+    wide = fetch_frame(by_area.agg(**sums)).sort_values("slice", ignore_index=True)
+    overall = wide.drop(columns="slice").sum()
+    wide = wide.dropna(subset="slice")
+    facts = []
+    for place, (fact, column) in enumerate(pairs):
+        good, total = wide[f"g{place}"], wide[f"t{place}"]
+        facts.append(
+            (fact, column, "overall", EVERYWHERE, overall[f"g{place}"], overall[f"t{place}"])
+        )
+        if spec.question.entity.area is not None:
+            facts += [
+                (fact, column, "area", area, g, t)
+                for area, g, t in zip(wide["slice"], good, total, strict=True)
+            ]
+    shares = pd.DataFrame(facts, columns=list(FACT_COLUMNS[:-1])).assign(figure=float("nan"))
+    parts = [
+        shares,
+        *_count_unknown(in_scope, area_ids),
+        *_count_values(rows.filter(rows["status"] == ACCEPTED), contract, spec),
+        *_collect_delays(rows, periods, spec, area_ids),
+    ]
+    return pd.concat(parts, ignore_index=True).astype(
+        {"good": "int64", "total": "int64", "figure": "float64"}
+    )
+
+
+def _find_slice(rows: Table, area_ids: Sequence[str] | None) -> Any:
+    """Return each row's area, `not recorded` without one, NULL when it is in no area table."""
+    area = rows["a"]
+    known = area if area_ids is None else area.isin(list(area_ids)).ifelse(area, None)
+    return area.isnull().ifelse(NOT_RECORDED, known)
+
+
+def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.DataFrame]:
+    """Count rows by each code that is in no area table, the most frequent first."""
+    if area_ids is None:
+        return []
+    others = in_scope.filter(_find_slice(in_scope, area_ids).isnull())
+    is_accepted = (others["status"] == ACCEPTED).cast("int64")
+    found = fetch_frame(
+        others.group_by(slice=others["a"]).agg(good=is_accepted.sum(), total=others.count())
+    )
+    found = found.sort_values(["total", "slice"], ascending=[False, True], ignore_index=True)
+    whole = pd.DataFrame(
+        {
+            "slice": [EVERYWHERE],
+            "good": [found["good"].sum()],
+            "total": [found["total"].sum()],
+            "figure": [float(len(found))],
+        }
+    ).assign(slice_kind="overall")
+    listed = found.head(_LISTED_CODES).assign(slice_kind="code", figure=float("nan"))
+    return [
+        part.assign(fact=UNKNOWN_AREA, column="")[list(FACT_COLUMNS)]
+        for part in (whole, listed)
+        if len(part)
+    ]
+
+
+def _count_values(accepted: Table, contract: Contract, spec: BaseProjectSpec) -> list[pd.DataFrame]:
+    """Count the days on which an entity has one value of what describes it, and several."""
+    entity = spec.question.entity
+    described = dict.fromkeys((*entity.attributes, *([entity.area] if entity.area else [])))
+    parts = []
+    # A case says itself what describes it; there is nothing to choose between its entity's rows.
+    for name in described if isinstance(spec, ProjectSpec) else ():
+        cell = accepted[f"v{contract.place(name)}"]
+        filled = accepted.filter(cell.notnull())
+        days = filled.group_by(e=filled["e"], day=filled["o"].truncate("D")).agg(
+            several=filled[f"v{contract.place(name)}"].nunique() > 1
+        )
+        by_entity = days.group_by("e").agg(
+            good=(~days["several"]).cast("int64").sum(),
+            total=days.count(),
+            figure=days["several"].any().cast("float64"),
+        )
+        found = fetch_frame(by_entity.agg(**{c: by_entity[c].sum() for c in FACT_COLUMNS[-3:]}))
+        found = found.fillna(0.0)
+        found = found.assign(fact=ONE_VALUE, column=name, slice_kind="overall", slice=EVERYWHERE)
+        parts.append(found[list(FACT_COLUMNS)])
+    return parts
+
+
+def _pair_columns(rows: Table, contract: Contract, spec: BaseProjectSpec) -> dict[Any, Any]:
+    pairs: dict[tuple[str, str], tuple[Any, Any]] = {}
+    everything = rows["n"].notnull()
+    for i, (name, column) in enumerate(contract.columns.items()):
+        reason = rows[f"r{i}"]
+        is_filled = (rows[f"v{i}"].notnull() | reason.notnull()) & (
+            reason.isnull() | (reason != MISSING)
+        )
+        if column.required or name == spec.amount:
+            pairs["filled", name] = (is_filled, everything)
+        pairs["valid", name] = (reason.isnull(), is_filled)
+        if any(x is not None for x in (column.min, column.max, column.allowed, column.pattern)):
+            is_out = reason.isin(OUT_OF_RANGE).fill_null(False)
+            pairs["in_range", name] = (~is_out, is_filled)
+        if column.type == "text":
+            pairs["one_spelling", name] = (~rows[f"s{i}"], is_filled)
+    return pairs
+
+
+def _pair_rows(
+    rows: Table,
+    contract: Contract,
+    periods: Periods,
+    spec: BaseProjectSpec,
+    area_ids: Sequence[str] | None,
+) -> dict[Any, Any]:
+    everything = rows["n"].notnull()
+    keeps = everything
+    for i in range(len(contract.columns)):
+        reason = rows[f"r{i}"]
+        keeps = keeps & (reason.isnull() | (reason == MISSING))
+    pairs: dict[tuple[str, str], tuple[Any, Any]] = {("contract", ""): (keeps, everything)}
+    accepted = rows["status"] == ACCEPTED
+    if spec.row_key:
+        pairs["unique", ""] = (~rows["repeats"], accepted | rows["repeats"])
+    if area_ids is not None:
+        pairs["area_known", ""] = (rows["a"].isin(list(area_ids)), rows["a"].notnull())
+    if spec.data.known.column is not None:
+        pairs["known_after", ""] = (rows["k"] >= rows["o"], accepted)
+        limit = add_days(_find_end(rows["o"], periods), spec.data.reporting_delay_days)
+        pairs["on_time", ""] = (rows["k"] < limit, accepted)
+    return pairs
+
+
+def _find_end(moment: Any, periods: Periods) -> Any:
+    """Return the start of the next period."""
+    if periods.freq == "month":
+        return add_days(moment.truncate("M"), 31).truncate("M")
+    if periods.freq == "week":
+        return add_days(moment.truncate("W"), 7)
+    return add_days(moment.truncate("D"), 1)
+
+
+def _collect_delays(
+    rows: Table, periods: Periods, spec: BaseProjectSpec, area_ids: Sequence[str] | None
+) -> list[pd.DataFrame]:
+    """Return the median days from event to record, where that is a column of the data."""
+    if spec.data.known.column is None:
+        return []
+    accepted = rows.filter(rows["status"] == ACCEPTED)
+    accepted = accepted.mutate(
+        delay=accepted["k"].delta(accepted["o"], unit="day").cast("float64"),
+        p=index_period(accepted["o"], periods).cast("string"),
+        a=_find_slice(accepted, area_ids),
+    )
+    parts = []
+    for kind, by in (("overall", None), ("area", "a"), ("period", "p")):
+        if kind == "area" and spec.question.entity.area is None:
+            continue
+        grouped = accepted if by is None else accepted.group_by(slice=accepted[by])
+        found = fetch_frame(
+            grouped.agg(figure=accepted["delay"].quantile(0.5), total=accepted.count())
+        )
+        if by is None:
+            found["slice"] = EVERYWHERE
+        found = found.dropna(subset="slice").assign(
+            fact="median_delay_days", column="", slice_kind=kind, good=0
+        )
+        parts.append(found.sort_values("slice", ignore_index=True)[list(FACT_COLUMNS)])
+    return parts

@@ -1,0 +1,185 @@
+"""Rows with a verdict: accepted, rejected or out of scope; who they are about, and when.
+
+All of it is expressions on the table behind the door: nothing is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any, Final
+
+import pandas as pd
+
+from cityai.config.project import BaseProjectSpec, ColumnSpec, KnownSpec, ProjectSpec
+from cityai.data.contract import Contract
+from cityai.data.periods import Periods
+from cityai.data.source.engine import Table
+from cityai.errors import SpecError
+
+ACCEPTED: Final = 0
+REJECTED: Final = 1
+OUT_OF_SCOPE: Final = 2
+JOINT: Final = " / "
+"""Between the columns that name an entity."""
+
+
+def list_columns(spec: ProjectSpec) -> dict[str, ColumnSpec]:
+    """Return the contract of every column of the main table, those made by `unpivot` included."""
+    columns = dict(spec.data.columns)
+    unpivot = spec.data.unpivot
+    if unpivot is not None:
+        columns.setdefault(unpivot.into, ColumnSpec(type="text"))
+        columns.setdefault(unpivot.value, ColumnSpec(type="number"))
+        for name in unpivot.columns:
+            columns.pop(name, None)
+    return columns
+
+
+def list_required(spec: ProjectSpec) -> tuple[str, ...]:
+    """Return the columns without which a row cannot be placed: who, when, when known."""
+    known = spec.data.known.column
+    names = (*spec.question.entity.columns, spec.data.time, *([known] if known else []))
+    return tuple(dict.fromkeys(names))
+
+
+def judge_rows(converted: Table, contract: Contract, spec: BaseProjectSpec) -> Table:
+    """Give every row its entity, area, moments, amount and status.
+
+    Parameters
+    ----------
+    converted : ibis.expr.types.Table
+        What `convert_cells` made.
+    contract : Contract
+        The contract that it was converted by.
+    spec : ProjectSpec
+        The project.
+
+    Returns
+    -------
+    ibis.expr.types.Table
+        The same columns and `e` (entity), `a` (area), `o` (occurred, local), `k` (known, local),
+        `y` (amount, NULL for counts), `h` (whether its owner hides the amount), `status`. A row
+        whose own period cannot be told is rejected, not out of scope.
+    """
+    entity, data = spec.question.entity, spec.data
+
+    def value(name: str) -> Any:
+        return converted[f"v{contract.place(name)}"]
+
+    occurred = value(data.time)
+    names = [value(name).cast("string") for name in entity.columns]
+    # Without a column all rows are about one thing, called as the project calls it.
+    whole_city = occurred.isnull().ifelse(entity.label, entity.label)
+    joined = reduce(lambda left, right: left.concat(JOINT, right), names) if names else whole_city
+    columns: dict[str, Any] = {
+        "e": joined,
+        "a": value(entity.area).cast("string") if entity.area else joined.nullif(joined),
+        "o": occurred,
+        "y": value(spec.amount).cast("float64")
+        if spec.amount
+        else occurred.isnull().ifelse(None, None).cast("float64"),
+    }
+    hidden = f"h{contract.place(spec.amount)}" if spec.amount else ""
+    columns["h"] = converted[hidden] if hidden in converted.columns else occurred.isnull() & False
+    if data.known.column is not None:
+        columns["k"] = value(data.known.column)
+    else:
+        ends = occurred
+        if data.layout == "panel" and isinstance(spec, ProjectSpec):
+            ends = _find_last_day(occurred, spec)
+        columns["k"] = add_days(ends, data.known.lag_days or 0)
+    refused = _any(converted[f"r{i}"].notnull() for i in range(len(contract.columns)))
+    outside = _is_outside(converted, contract, spec)
+    columns["status"] = outside.ifelse(OUT_OF_SCOPE, refused.ifelse(REJECTED, ACCEPTED)).cast(
+        "int8"
+    )
+    return converted.mutate(**columns)
+
+
+def _is_outside(converted: Table, contract: Contract, spec: BaseProjectSpec) -> Any:
+    data = spec.data
+    outside = []
+    for key, named in (("where", data.where), ("without", data.without)):
+        for name, values in named.items():
+            i = contract.place(name)
+            written = _read_values(f"{key}.{name}", contract.columns[name], values)
+            among = converted[f"v{i}"].isin(written).fill_null(False)
+            outside.append(converted[f"r{i}"].isnull() & (~among if key == "where" else among))
+    i = contract.place(data.time)
+    occurred, is_read = converted[f"v{i}"], converted[f"r{i}"].isnull()
+    if data.since is not None:
+        outside.append(is_read & (occurred < pd.Timestamp(data.since)).fill_null(False))
+    if data.until is not None:
+        outside.append(is_read & (occurred >= pd.Timestamp(data.until)).fill_null(False))
+    return _any(outside) if outside else occurred.isnull() & occurred.notnull()
+
+
+def _read_values(place: str, column: ColumnSpec, allowed: Iterable[str | bool | int]) -> list[Any]:
+    values: list[str | bool | int] = list(allowed)
+    wrong: list[str | bool | int]
+    if column.type == "text":
+        wrong = [v for v in values if isinstance(v, bool)]
+        values = [str(v) for v in values]
+    elif column.type == "boolean":
+        wrong = [v for v in values if not isinstance(v, bool)]
+    elif column.type in ("integer", "number"):
+        wrong = [v for v in values if isinstance(v, bool | str)]
+    else:
+        wrong = values
+    if wrong:
+        raise SpecError(
+            f"'{wrong[0]}' cannot be a value of a column of type {column.type}",
+            where=f"data.{place}",
+            expected="texts for text, true or false for boolean, whole numbers for numbers",
+            next_step="use `since` and `until` for time"
+            if column.type in ("date", "datetime")
+            else "correct the value, or the column's type",
+        )
+    return values
+
+
+def _any(conditions: Iterable[Any]) -> Any:
+    first, *rest = conditions
+    for condition in rest:
+        first = first | condition
+    return first
+
+
+def add_days(moment: Any, days: int) -> Any:
+    """Move a local moment by whole days of the calendar."""
+    return moment if days == 0 else moment + pd.Timedelta(days=days).to_pytimedelta()
+
+
+def _find_last_day(moment: Any, spec: ProjectSpec) -> Any:
+    """Return the last day of the period that contains a moment."""
+    freq = spec.question.period
+    if freq == "month":
+        # The first of a month plus 31 days lies in the next one, whatever the month.
+        return add_days(add_days(moment.truncate("M"), 31).truncate("M"), -1)
+    return add_days(moment.truncate("W"), 6) if freq == "week" else moment.truncate("D")
+
+
+def find_known(known: KnownSpec, time: str) -> str:
+    """Return the column that says when a row could be seen, or the one that it is counted from."""
+    return known.column or time
+
+
+def index_period(moment: Any, periods: Periods) -> Any:
+    """Return the index of the period that contains a local moment, as `Periods.index` does."""
+    first = periods.first
+    if periods.freq == "month":
+        months = moment.year().cast("int64") * 12 + moment.month().cast("int64")
+        return months - (first.year * 12 + first.month)
+    days = moment.delta(first, unit="day")
+    return (days // 7).cast("int64") if periods.freq == "week" else days.cast("int64")
+
+
+def place_rows(accepted: Table, periods: Periods) -> Table:
+    """Add the period `p` and the first origin `i` at which a row could be seen.
+
+    A row counts only once its period is over, and is seen strictly before the question is asked.
+    """
+    period = index_period(accepted["o"], periods)
+    seen = index_period(accepted["k"], periods) + 1
+    return accepted.mutate(p=period, i=(seen > period).ifelse(seen, period + 1))

@@ -1,0 +1,249 @@
+"""How finely the rates of counted people may be said, so that no small count follows from them.
+
+A rate beside its number of people is a count: 5 % of 60 are three persons. Counts of fewer than the
+policy allows stay unknown by saying the range that a rate lies in, not by saying nothing. Whoever
+reads the ranges is taken to solve for the counts of all groups together, to know a rate exactly
+where it is not said as a range, and to know from a verdict where its limit and its margin lie.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from cityai.assessment.group_tables import AuditData, GroupTable
+from cityai.columns import EVERYWHERE
+from cityai.disclosure.inference_attack import (
+    COMPLEMENTS,
+    EXACT,
+    NOT_SAID,
+    SHARES,
+    SLACK,
+    STEPS,
+    Reader,
+    Secret,
+    find_range,
+    list_said,
+    mark_kinds,
+    mark_rate,
+)
+from cityai.findings import Status
+
+UNSAID: Final = math.inf
+SELECTED_FOR_NEED: Final = "selection_for_need"
+OVER_NEED: Final = frozenset({SELECTED_FOR_NEED, "exposure_for_need"})
+"""Shares of a list over shares of need: no shares themselves, and may be more than 1."""
+MOST_UNKNOWNS: Final = 40_000
+"""Groups of alike entities x kinds of people beyond which pairs are not said."""
+
+Lines = Mapping[tuple[str, str], float]
+Ranges = dict[tuple[str, str], dict[str, tuple[float, float]]]
+
+
+def choose_steps(
+    views: Sequence[GroupTable],
+    facts: AuditData,
+    least: float,
+    rows: Iterable[Mapping[str, Any]] = (),
+) -> dict[tuple[str, str], float]:
+    """Choose how wide the ranges are that the rates of each group are said in.
+
+    Parameters
+    ----------
+    views : sequence of GroupTable
+        All that the card shows.
+    facts : AuditData
+        The sums of a yes or no; nothing is chosen for amounts.
+    least : float
+        The policy's threshold.
+    rows : iterable of mapping
+        Rows of the audit's table with their exact figures: their verdicts are said too.
+
+    Returns
+    -------
+    dict
+        Width by dimension and group, `UNSAID` for those that cannot be said; the others are absent.
+
+    Notes
+    -----
+    A verdict tells on which side of its limit a rate lies, further from it than the margin or not;
+    it is told from exact figures, so it narrows the range (`_read_verdicts`).
+    Each line is coarsened until it does not give a count away by itself; then, of those that bear
+    on a small count, the one that opens it most for what is lost, until the linear programme leaves
+    the count a range of `least`. Steps do not lie within each other, so a coarser one may close
+    what another left open: all counts are gone through again until nothing is coarsened. Last, each
+    line is said as finely again as leaves every count open.
+    """
+    if not facts.events:
+        return {}
+    said = list_said(views, facts)
+    said.verdicts.update(_read_verdicts(said, rows))
+    mine = said.level == EXACT
+    if said.counts.size > MOST_UNKNOWNS:
+        mine &= np.array([" * " not in dimension for dimension, _ in said.keys])
+        said.level[~mine] = NOT_SAID
+    secrets = said.find_secrets(least)
+    for secret in secrets:
+        alone, own = said.take_alone(secret)
+        while alone.level[0] < NOT_SAID and alone.find_width(own, least)[0] < least - SLACK:
+            alone.level[0] += 1
+        said.level[secret.line] = alone.level[0]
+    before = None
+    while before is None or (said.level != before).any():
+        before = said.level.copy()
+        said.see_together(secrets)
+        for secret in secrets:
+            while (line := _choose_line(said, secret, least)) is not None:
+                said.level[line] += 1
+    _refine(said, secrets, np.flatnonzero(mine), least)
+    steps = (0.0, *STEPS, UNSAID)
+    return {said.keys[i]: steps[said.level[i]] for i in np.flatnonzero((said.level > EXACT) & mine)}
+
+
+def _read_verdicts(
+    said: Reader, rows: Iterable[Mapping[str, Any]]
+) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+    """Read off what each verdict tells of the kinds of people in its line.
+
+    The reader is taken to know the limit, the reference, and how far the interval reaches to
+    either side: then it says between which two figures the line's own one lies.
+    """
+    line = {key: i for i, key in enumerate(said.keys)}
+    whole = said.counts.sum(axis=0)
+    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for row in rows:
+        metric, low, high = str(row["metric"]), *_find_ends(row)
+        if not (metric in SHARES or metric == SELECTED_FOR_NEED) or low == -high == -math.inf:
+            continue
+        above, below = mark_rate(metric) if metric in SHARES else _mark_for_need(whole)
+        # It tells of the group, and as much of the group that it is compared with.
+        both = row["value"] + row["reference_value"]
+        for group, ends in (("group", (low, high)), ("reference", (both - high, both - low))):
+            at = line.get((row["dimension"], row[group]))
+            for end, way in zip(ends, (-1.0, 1.0), strict=True):
+                if at is not None and math.isfinite(end):
+                    found.setdefault(at, []).append((way * (above - end * below), below))
+    return found
+
+
+def _mark_for_need(whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mark those selected, of whom as many are due as there is need, and those with the need."""
+    chosen, due = mark_kinds("selected"), mark_kinds("outcome", "decided")
+    return chosen * float(whole @ due) / max(float(whole @ chosen), 1.0), due
+
+
+def _find_ends(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Find the figures between which the verdict says that the exact one lies."""
+    low, high, limit, beside = (
+        float(row[k]) for k in ("gap_low", "gap_high", "limit", "reference_value")
+    )
+    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(limit)):
+        return -math.inf, math.inf
+    down, up = float(row["gap"]) - low, high - float(row["gap"])
+    inside = (beside - limit + down, beside + limit - up)
+    if row["status"] == Status.PASS.value:
+        return inside
+    beyond = (beside - limit - up, beside + limit + down)
+    over = float(row["gap"]) > 0
+    if row["status"] == Status.FAIL.value:
+        return (beyond[1], math.inf) if over else (-math.inf, beyond[0])
+    if inside[0] > inside[1]:
+        return beyond
+    return (inside[1], beyond[1]) if over else (beyond[0], inside[0])
+
+
+def find_ranges(views: Sequence[GroupTable], facts: AuditData, steps: Lines) -> Ranges:
+    """Find the ranges that the figures of each group are said in.
+
+    Parameters
+    ----------
+    views, facts
+        As for `choose_steps`.
+    steps : mapping of (str, str) to float
+        What it returned.
+
+    Returns
+    -------
+    dict
+        By dimension and group of those that are said in ranges, by metric: the smallest and
+        the largest figure. Shares over need follow from the ranges of what was selected and what
+        came to pass; one that is not bounded is not there, nor are figures of scores.
+    """
+    names, found = facts.cells.names, Ranges()
+    if not steps:
+        return found
+    said = list_said(views, facts)
+    sums = facts.cells.values.sum(axis=0)
+    lines = np.concatenate([view.weights.T @ sums for view in views])
+    above, below = _mark_for_need(said.counts.sum(axis=0))
+    scale = float(above.max() / below.max())
+    for key, counts, totals in zip(said.keys, said.parts @ said.counts, lines, strict=True):
+        step = steps.get(key, 0.0)
+        if not 0 < step < UNSAID:
+            continue
+        own: dict[str, tuple[float, float]] = {}
+        for metric in SHARES:
+            above, below = mark_rate(COMPLEMENTS.get(metric, metric))
+            if counts @ below > 0:
+                low, high = find_range(float(counts @ above / (counts @ below)), step)
+                own[metric] = (1 - high, 1 - low) if metric in COMPLEMENTS else (low, high)
+        known = dict(zip(names, totals.tolist(), strict=True))
+        if own.get("base_rate", (0.0,))[0] > 0 and "selected_due" in known:
+            own |= _find_over_need(own, known, scale)
+        found[key] = own
+    return found
+
+
+def _find_over_need(
+    own: Mapping[str, tuple[float, float]], known: Mapping[str, float], scale: float
+) -> dict[str, tuple[float, float]]:
+    """Divide what a group receives by the range of its need; what is selected is a range too."""
+    least, most = own["base_rate"]
+    few, many = (scale * end for end in own["selection_rate"])
+    exposure = known["exposure_due"] / known["n"]
+    ends = {
+        SELECTED_FOR_NEED: (few / most, many / least),
+        "exposure_for_need": (exposure / most, exposure / least),
+    }
+    return {
+        name: (math.floor(low * 100) / 100, math.ceil(high * 100) / 100)
+        for name, (low, high) in ends.items()
+    }
+
+
+def _choose_line(said: Reader, secret: Secret, least: float) -> int | None:
+    """Choose the line to coarsen next, or none once the count is open, or nothing can open it.
+
+    What is lost grows with the square of the step, and with the people whose rate is blurred: the
+    variance of rounding (step^2 / 12) beside that of the rate itself.
+    """
+    width, bears = said.find_width(secret, least)
+    if width >= least - SLACK:
+        return None
+    steps = np.array([0.0, *STEPS, 2 * STEPS[-1], math.inf])
+    now, then = steps[said.level], steps[np.minimum(said.level + 1, NOT_SAID)]
+    # The evaluation says the whole exactly.
+    several = np.array([key != (EVERYWHERE, EVERYWHERE) for key in said.keys])
+    bearing = several & (said.level < NOT_SAID) & (bears > SLACK)
+    if not bearing.any():
+        return None
+    gain = np.minimum(bears * (then - now), least - width)
+    lost = np.maximum((then**2 - now**2) * said.people, SLACK)
+    return int(np.argmax(np.where(bearing, gain / lost, -1.0)))
+
+
+def _refine(said: Reader, secrets: Sequence[Secret], lines: np.ndarray, least: float) -> None:
+    """Say lines more finely where that leaves open all that is open now, the largest first."""
+    if not secrets:
+        return
+    need = [min(said.find_width(secret, least)[0], least) for secret in secrets]
+    for line in lines[np.argsort(-said.people[lines], kind="stable")].tolist():
+        while said.level[line] > EXACT:
+            said.level[line] -= 1
+            widths = (said.find_width(secret, least)[0] for secret in secrets)
+            if any(width < asked - SLACK for width, asked in zip(widths, need, strict=True)):
+                said.level[line] += 1
+                break

@@ -1,0 +1,1 @@
+"""Sentences with places, their catalogues, and the translator of pages."""

@@ -1,0 +1,1 @@
+"""Inference on clustered ratios: influence functions, standard errors, simultaneous intervals."""

@@ -1,0 +1,192 @@
+"""Standard errors under autocorrelation: Bayesian model average over AR(1) plus white noise.
+
+They are of a mean, or a slope, over a few periods whose resemblance is not known.
+
+How alike neighbouring periods are decides how wide an interval must be, and a few periods hardly
+tell it. So no single estimate is taken for the truth: for each kind of resemblance on a grid there
+is a variance and a likelihood, and the variance of the interval is the mean of them all, weighted
+by how plausible each kind was before (`PRIOR_INDEPENDENT`) and how well it explains the series.
+The folds of a replay do not overlap, so nothing else ties neighbours together.
+
+Before looking, differences (gaps, comparisons) are more often unrelated than not, because shocks
+that all share cancel in them; figures and slopes carry such shocks, so they are mostly related.
+Simulations (`benchmarks/audit.md`) show what else was tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from cityai.inference.standard_errors import StandardErrors, to_correlation
+
+ALIKE = (0.8, 0.9)
+"""Resemblance from one period to the next that is allowed for, beside none. However many periods
+there are: a kind that enters at some number would widen every interval there."""
+RHO_GRID = (0.35, 0.65, 1.0)
+"""Part of the variance that carries over; the rest is each period's own noise."""
+PRIOR_INDEPENDENT = 2 / 3
+"""Chance, before looking, that the periods of a difference have nothing in common."""
+UNRELATED_LEVEL = 0.1
+"""The same of a figure, or a slope."""
+LEAST_PERIODS = 6
+"""Fewer give no interval, whatever the policy asks for."""
+BATCHES = 104
+"""Twice as many periods or more are taken together into this many stretches."""
+
+
+@dataclass(frozen=True, slots=True)
+class CovarianceGrid:
+    """K kinds of resemblance of n moments, as seen by a fitted constant or line.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray
+        (n,) of the estimate: ones for a sum, least squares for a slope.
+    residual : numpy.ndarray
+        (K, n, n): ``x' R x`` is what generalised least squares leaves of a series.
+    stretch : numpy.ndarray
+        (K,) variance of the estimate when each moment's is 1.
+    log_det : numpy.ndarray
+        (K,) part of the log likelihood that does not depend on the series.
+    freedom : float
+        Moments less fitted constants.
+    """
+
+    weights: np.ndarray
+    residual: np.ndarray
+    stretch: np.ndarray
+    log_det: np.ndarray
+    freedom: float
+
+
+@lru_cache(maxsize=64)
+def list_covariances(moments: tuple[float, ...], *, line: bool = False) -> CovarianceGrid:
+    """List what moments may have in common: a lasting part (AR(1)) under noise of their own.
+
+    Parameters
+    ----------
+    moments : tuple of float
+        When each was, in periods, rising.
+    line : bool
+        Whether the estimate is the slope of a line rather than a sum.
+
+    Notes
+    -----
+    Restricted likelihood: Harville 1974, Biometrika 61(2).
+    """
+    moment = np.asarray(moments)
+    columns = [np.ones(len(moment)), moment - moment.mean()][: 2 if line else 1]
+    design = np.column_stack(columns)
+    weights = columns[-1] / (columns[-1] ** 2).sum() if line else columns[0]
+    apart = np.abs(np.subtract.outer(moment, moment))
+    residual, stretch, log_det = [], [], []
+    for rho, part in [(0.0, 1.0), *product(ALIKE, RHO_GRID)]:
+        alike = part * rho**apart + (1 - part) * np.eye(len(moment))
+        inverse = np.linalg.inv(alike)
+        inner = design.T @ inverse @ design
+        residual.append(inverse - inverse @ design @ np.linalg.inv(inner) @ design.T @ inverse)
+        stretch.append(weights @ alike @ weights)
+        log_det.append(-0.5 * (np.linalg.slogdet(alike)[1] + np.linalg.slogdet(inner)[1]))
+    freedom = float(len(moment) - design.shape[1])
+    return CovarianceGrid(
+        weights, np.array(residual), np.array(stretch), np.array(log_det), freedom
+    )
+
+
+def model_averaged_se(
+    kinds: CovarianceGrid, series: np.ndarray, unrelated: float, worth: float | None = None
+) -> np.ndarray:
+    """Find the standard error: the root of the mean variance over all kinds of resemblance.
+
+    Parameters
+    ----------
+    kinds : CovarianceGrid
+        Of n moments.
+    series : numpy.ndarray
+        (n, C), in order of time; none constant.
+    unrelated : float
+        Chance, before looking, that moments have nothing in common; the rest is shared evenly.
+    worth : float, optional
+        As how many independent series the C tell of one resemblance that they share; without it
+        each has its own.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C,) of the sum, or slope, of each series.
+    """
+    left = np.maximum((series * np.matmul(kinds.residual, series)).sum(axis=1), 1e-300)
+    fit = kinds.log_det[:, None] - kinds.freedom / 2 * np.log(left)
+    if worth is not None:
+        fit = fit.mean(axis=1, keepdims=True) * worth
+    weight = np.exp(fit - fit.max(axis=0))
+    weight[0] *= unrelated
+    weight[1:] *= (1 - unrelated) / (len(weight) - 1)
+    variance = left / kinds.freedom * kinds.stretch[:, None]
+    error: np.ndarray = np.sqrt((weight * variance).sum(axis=0) / weight.sum(axis=0))
+    return error
+
+
+def autocorrelated_se(
+    influence: np.ndarray, blocks: np.ndarray, *, level: bool = False
+) -> StandardErrors:
+    """Spread when blocks are periods, in order of time.
+
+    Parameters
+    ----------
+    influence : numpy.ndarray
+        (B, C), each column adding up to zero.
+    blocks : numpy.ndarray
+        (C,) periods in which each estimate had rows.
+    level : bool
+        Whether these are levels rather than differences: each then has a resemblance of its own.
+        Differences are taken to share one, so that few periods tell more of it.
+
+    Returns
+    -------
+    StandardErrors
+        `usable` is False with fewer than `LEAST_PERIODS` periods.
+    """
+    periods = len(influence)
+    if periods >= 2 * BATCHES:
+        # More would be slower and hardly tell more; what drifts slowly is seen in means as well.
+        parts = np.array_split(influence, BATCHES)
+        influence = np.stack([part.sum(axis=0) for part in parts])
+    n, columns = influence.shape
+    live = (influence**2).sum(axis=0) > 1e-24
+    error, freedom = np.zeros(columns), np.full(columns, max(n - 1.0, 1.0))
+    if live.any() and n >= LEAST_PERIODS:
+        series = influence[:, live]
+        kinds = list_covariances(tuple(range(n)))
+        worth = None if level else count_series(series)
+        error[live] = model_averaged_se(
+            kinds, series, UNRELATED_LEVEL if level else PRIOR_INDEPENDENT, worth
+        )
+        # A group without rows in some periods has fewer that vary.
+        count = np.clip(blocks * n / periods, 2.0, n)
+        error *= np.sqrt(count / (count - 1) * (n - 1) / n)
+        freedom = np.minimum(freedom, count - 1)
+    usable = np.full(columns, n >= LEAST_PERIODS) | ~live
+    return StandardErrors(
+        error, freedom, blocks, to_correlation(influence.T @ influence, n), usable
+    )
+
+
+def count_series(influence: np.ndarray) -> float:
+    """Count columns that vary together as fewer that vary on their own: ``C^2 / |R|^2``.
+
+    The mean squared correlation of columns that have nothing to do with each other is
+    ``1 / (B - 1)``; it is taken off.
+    """
+    n, columns = influence.shape
+    if columns < 2 or n < 4:
+        return float(min(columns, 1))
+    unit = influence / np.sqrt((influence**2).sum(axis=0))
+    alike = (unit.T @ unit) ** 2
+    alike = np.maximum((alike * (n - 1) - 1) / (n - 2), 0.0)
+    np.fill_diagonal(alike, 1.0)
+    return float(columns**2 / alike.sum())

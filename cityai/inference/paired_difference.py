@@ -1,0 +1,214 @@
+"""Two forecasts of the same rows: how a metric and its gaps change, with intervals that pair them.
+
+Both are judged on the same blocks, so what a block does to both alike cancels: the influence of a
+change is the difference of the two influences, and its interval follows as that of a gap does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cityai.assessment.metrics import Metric
+from cityai.inference.autocorrelation import autocorrelated_se
+from cityai.inference.group_gaps import Design, contrast_groups
+from cityai.inference.ratio_influence import Cells, compute_influence, compute_ratio, weigh_cells
+from cityai.inference.standard_errors import (
+    StandardErrors,
+    cluster_robust_se,
+    compute_margin,
+    correct_leverage,
+    satterthwaite_df,
+    simultaneous_confidence,
+    two_way_se,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of a metric's gaps, and of the whole, from one forecast to another.
+
+    Attributes
+    ----------
+    reference : numpy.ndarray
+        (G,) index of the group that each is compared with; G is the whole. The first forecast's
+        best-off group, where the best is the reference.
+    value_before, value_after : numpy.ndarray
+        (G + 1,) the metric by group, the whole last.
+    before, after, closed : numpy.ndarray
+        (G,) the gap, the gap after, and how far it has moved towards 0 (and perhaps beyond).
+    before_margin, after_margin, closed_margin : numpy.ndarray
+        (G,) half-widths, simultaneous over the groups; NaN where there is no interval.
+    whole, whole_margin : float
+        The change of the whole.
+    blocks : numpy.ndarray
+        (G,) blocks behind each.
+    """
+
+    reference: np.ndarray
+    value_before: np.ndarray
+    value_after: np.ndarray
+    before: np.ndarray
+    before_margin: np.ndarray
+    after: np.ndarray
+    after_margin: np.ndarray
+    closed: np.ndarray
+    closed_margin: np.ndarray
+    whole: float
+    whole_margin: float
+    blocks: np.ndarray
+
+
+def measure_change(
+    first: Cells,
+    second: Cells,
+    weights: np.ndarray,
+    metric: Metric,
+    design: Design,
+    reference: Literal["overall", "best"] | int,
+    shown: np.ndarray,
+) -> Change:
+    """Measure how a metric changes from a first forecast to a second of the same rows.
+
+    Parameters
+    ----------
+    first, second : Cells
+        (B, E, K) sums of each, the same periods and entities.
+    weights : numpy.ndarray
+        (E, G) each entity's part in each group.
+    metric : Metric
+        What to measure.
+    design : Design
+        What the intervals are about.
+    reference : "overall", "best" or int
+        What each group is compared with.
+    shown : numpy.ndarray
+        (G,) bool: groups that may be shown, and that count among the chances to be wrong.
+    """
+    pair = _Pair(first, second, np.column_stack([weights, np.ones(len(weights))]), metric)
+    before_all, after_all = pair.values
+    count = weights.shape[1]
+    lookup = _choose_reference(before_all, metric, reference, shown, count)
+    own = np.eye(count + 1)[:, :count]
+    np.subtract.at(own, (lookup, np.arange(count)), 1.0)
+    nothing = np.zeros_like(own)
+    before, after = before_all @ own, after_all @ own
+    side = np.where(before < 0, -1.0, 1.0)
+    counted = shown & (lookup != np.arange(count)) & np.isfinite(before) & np.isfinite(after)
+    contrasts = {
+        "before": np.vstack([own, nothing]),
+        "after": np.vstack([nothing, own]),
+        "closed": np.vstack([own * side, -own * side]),
+    }
+    spreads = {name: pair.spread(contrast, design) for name, contrast in contrasts.items()}
+    margins = {
+        name: _find_margin(spread, counted, design, reference == "best")
+        for name, spread in spreads.items()
+    }
+    whole = np.zeros((2 * (count + 1), 1))
+    whole[count], whole[-1] = -1.0, 1.0
+    apart = compute_margin(pair.spread(whole, design), design.confidence, design.min_blocks)
+    return Change(
+        reference=lookup,
+        value_before=before_all,
+        value_after=after_all,
+        before=before,
+        before_margin=margins["before"],
+        after=after,
+        after_margin=margins["after"],
+        closed=side * (before - after),
+        closed_margin=margins["closed"],
+        whole=float(after_all[-1] - before_all[-1]),
+        whole_margin=float(apart[0]),
+        blocks=spreads["before"].blocks,
+    )
+
+
+def _choose_reference(
+    value: np.ndarray,
+    metric: Metric,
+    reference: Literal["overall", "best"] | int,
+    shown: np.ndarray,
+    count: int,
+) -> np.ndarray:
+    if isinstance(reference, int):
+        return np.full(count, reference)
+    if reference == "overall":
+        return np.full(count, count)
+    badness = {"low": value, "high": -value, "zero": np.abs(value)}[metric.better][:count]
+    usable = shown & np.isfinite(badness)
+    best = int(np.argmin(np.where(usable, badness, np.inf))) if usable.any() else count
+    return np.full(count, best)
+
+
+def _find_margin(
+    spread: StandardErrors, counted: np.ndarray, design: Design, pairs: bool
+) -> np.ndarray:
+    possible = np.isfinite(compute_margin(spread, design.confidence, design.min_blocks))
+    live = counted & possible
+    correlation = spread.correlation[np.ix_(live, live)]
+    each = simultaneous_confidence(correlation, design.confidence, pairs=pairs)
+    return np.where(live, compute_margin(spread, each, design.min_blocks), np.nan)
+
+
+class _Pair:
+    """The sums of one metric for both forecasts, and the spread of any contrast of their values."""
+
+    def __init__(self, first: Cells, second: Cells, weights: np.ndarray, metric: Metric) -> None:
+        self.names = (metric.numerator, metric.denominator)
+        self.sums = tuple(
+            cells.values[..., [cells.names.index(n) for n in self.names]]
+            for cells in (first, second)
+        )
+        self.weights, self.metric = weights, metric
+        self.totals = tuple(weigh_cells(s.sum(axis=0)[None], weights)[0] for s in self.sums)
+        self.values = tuple(compute_ratio(t, self.names, metric) for t in self.totals)
+        tensors = [weigh_cells(s, weights) for s in self.sums]
+        self.present = np.hstack([(t[..., 1] > 0).sum(axis=0) for t in tensors])
+        self.influence = np.hstack([compute_influence(t, self.names, metric) for t in tensors])
+
+    def spread(self, contrast: np.ndarray, design: Design) -> StandardErrors:
+        """Spread of contrasts (2 (G + 1), C) of the values: the first forecast's, then the other's.
+
+        Blocks are as in `measure_groups`.
+        """
+        if design.blocks == "periods":
+            return self._by_period(contrast)
+        if design.blocks == "entities":
+            return self._by_entity(contrast)
+        return two_way_se(
+            self._by_period(contrast), self._by_entity(contrast), self._squares(contrast)
+        )
+
+    def _by_period(self, contrast: np.ndarray) -> StandardErrors:
+        influence = contrast_groups(self.influence, contrast)
+        return autocorrelated_se(influence, _fewest(self.present, contrast))
+
+    def _by_entity(self, contrast: np.ndarray) -> StandardErrors:
+        tensors = [s.sum(axis=0)[:, None, :] * self.weights[:, :, None] for s in self.sums]
+        size = np.hstack([t[..., 1] for t in tensors])
+        influence = np.hstack([compute_influence(t, self.names, self.metric) for t in tensors])
+        return cluster_robust_se(
+            correct_leverage(influence, size) @ contrast,
+            _fewest((size > 0).sum(axis=0), contrast),
+            _fewest(satterthwaite_df(size, influence), contrast),
+        )
+
+    def _squares(self, contrast: np.ndarray) -> np.ndarray:
+        total = np.zeros(contrast.shape[1])
+        for blocks in zip(*self.sums, strict=True):
+            parts = [
+                compute_influence(
+                    b[:, None, :] * self.weights[:, :, None], self.names, self.metric, known
+                )
+                for b, known in zip(blocks, self.totals, strict=True)
+            ]
+            total += ((np.hstack(parts) @ contrast) ** 2).sum(axis=0)
+        return total
+
+
+def _fewest(present: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+    """Return the least of what a contrast rests on; 0 for a group compared with itself."""
+    return np.array([present[c != 0].min() if c.any() else 0.0 for c in contrast.T], np.float64)

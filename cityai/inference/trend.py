@@ -1,0 +1,147 @@
+"""Whether a figure rises or falls from fold to fold, with an interval, or that nobody can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from cityai.assessment import sentences as say
+from cityai.assessment.group_tables import AuditData, GroupTable
+from cityai.assessment.metrics import Metric
+from cityai.disclosure.protect import Protection
+from cityai.i18n.messages import say as mark
+from cityai.inference.autocorrelation import (
+    BATCHES,
+    UNRELATED_LEVEL,
+    list_covariances,
+    model_averaged_se,
+)
+from cityai.inference.ratio_influence import compute_ratio, weigh_cells
+
+LEAST_FOLDS = 8
+"""Fewer folds with a figure give no interval of a slope."""
+COLUMNS = ["dimension", "group", "metric", "folds", "slope", "low", "high", "reason"]
+FEW = mark(
+    "{folds:.0f} folds have a figure; at least {least} are needed to say whether it rises or falls."
+)
+LEVEL = mark("There is not enough evidence that it rises or falls.")
+UNVARYING = mark("It does not vary from fold to fold, so no interval can be given.")
+RISES = mark("It rises from fold to fold.")
+FALLS = mark("It falls from fold to fold.")
+
+
+def follow_folds(
+    view: GroupTable, metrics: Sequence[Metric], facts: AuditData, safe: Protection, least: float
+) -> pd.DataFrame:
+    """Follow every metric of a view over the folds, what may not be shown left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `dimension`, `group`, `metric`, `fold`, `value`, `reason` (why there is none).
+    """
+    tensor = weigh_cells(facts.fold_cells.values, view.weights)
+    names = facts.fold_cells.names
+    hidden = view.hidden | safe.folds[view.dimension]
+    frames = []
+    for metric in metrics:
+        value = compute_ratio(tensor, names, metric)
+        reason = np.where(np.isfinite(value), "", mark(f"No value: {metric.undefined}."))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "dimension": view.dimension,
+                    "group": np.tile(np.array(view.groups, dtype=object), len(value)),
+                    "metric": metric.name,
+                    "fold": np.repeat(np.array(facts.folds), len(view.groups)),
+                    "value": np.where(hidden, math.nan, value).ravel(),
+                    "reason": np.where(hidden, say.SUPPRESSED.format(least=least), reason).ravel(),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def leave_overlaps(by_fold: pd.DataFrame, fold: np.ndarray, moment: np.ndarray) -> pd.DataFrame:
+    """Return the figures of folds whose windows do not overlap: the first of each block.
+
+    Parameters
+    ----------
+    by_fold : pandas.DataFrame
+        With a column ``fold``.
+    fold, moment : numpy.ndarray
+        (rows,) of each prediction, as `Scored` has them.
+    """
+    firsts = pd.Series(fold).groupby(moment).min()
+    return by_fold[by_fold["fold"].isin(firsts)]
+
+
+def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Fit a line through every figure by fold.
+
+    Parameters
+    ----------
+    by_fold : pandas.DataFrame
+        `dimension`, `group`, `metric`, `fold`, `value` (NaN where hidden or undefined).
+    confidence : float
+        Of each interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a dimension, group and metric: `folds` (with a figure), `slope` (change of the
+        metric from one fold to the next), `low`, `high`, `reason` (a sentence). A figure that may
+        not be shown has neither slope nor interval.
+    """
+    rows = []
+    for (dimension, group, metric), part in by_fold.groupby(
+        ["dimension", "group", "metric"], sort=False
+    ):
+        ordered = part.sort_values("fold")
+        value = ordered["value"].to_numpy(np.float64)
+        fold = ordered["fold"].to_numpy(np.float64)
+        known = np.isfinite(value)
+        slope, margin, reason = fit_line(fold[known], value[known], confidence)
+        rows.append(
+            (
+                *(dimension, group, metric, int(known.sum())),
+                *(slope, slope - margin, slope + margin, reason),
+            )
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[float, float, str]:
+    """Fit a line through a figure by fold.
+
+    Parameters
+    ----------
+    fold, value : numpy.ndarray
+        (n,) when, in rising order, and the figure, none missing.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    tuple of float, float and str
+        Slope, half-width of its interval (`serial.model_averaged_se`), and a sentence.
+    """
+    if len(value) < LEAST_FOLDS:
+        return math.nan, math.nan, FEW.format(folds=len(value), least=LEAST_FOLDS)
+    if len(value) >= 2 * BATCHES:
+        fold, value = (
+            np.array([part.mean() for part in np.array_split(x, BATCHES)]) for x in (fold, value)
+        )
+    kinds = list_covariances(tuple(fold.tolist()), line=True)
+    slope = float(kinds.weights @ value)
+    if np.ptp(value - np.polyval(np.polyfit(fold, value, 1), fold)) < 1e-9:
+        return slope, math.nan, UNVARYING
+    error = float(model_averaged_se(kinds, value[:, None], UNRELATED_LEVEL)[0])
+    margin = error * float(stdtrit(kinds.freedom, (1 + confidence) / 2))
+    if abs(slope) <= margin:
+        return slope, margin, LEVEL
+    return slope, margin, RISES if slope > 0 else FALLS

@@ -1,0 +1,1 @@
+"""The pipeline: from a specification to a published card."""

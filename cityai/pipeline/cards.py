@@ -1,0 +1,275 @@
+"""Published cards: where they are, what they were drafted from, and how they come out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cityai.card.diff import add_changes, compare_cards
+from cityai.card.draft.facts import RunFacts
+from cityai.card.figures import Outlines, read_outlines
+from cityai.card.pages import Pages, make_pages
+from cityai.card.record import CardRecord
+from cityai.card.record.changes import ChangesPart
+from cityai.card.verify import read_bytes, read_record
+from cityai.config.load import find_named, find_state, find_workspace, load_project
+from cityai.config.load_audit import load_audit
+from cityai.errors import StoreError
+from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
+from cityai.store.digests import digest_text
+from cityai.store.records import has_record, load_record, save_record
+from cityai.store.stages import Store
+
+if TYPE_CHECKING:
+    from cityai.config.load import Project
+
+PROJECT = "project.yaml"
+STAGE = "card"
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """From what a card was drafted, kept privately: enough to draft it again.
+
+    Attributes
+    ----------
+    spec : str
+        The resolved specification, as JSON.
+    facts : RunFacts
+        What the run knew about itself.
+    stages : dict of str to str
+        The digest under which each stage's record is kept; empty for given predictions.
+    file : str
+        The predictions that were given; empty for a run. Paths in the workspace are written from
+        there, so that a copy of it reads its own files.
+    file_digest : str
+        SHA-256 of that file's bytes.
+    order : str
+        The audit file of given predictions; empty for a run.
+    outlines, outlines_key : str
+        The file with the outlines of areas, and its key; empty without a map.
+    outlines_written : dict of str to str
+        How the data write an area's id that the outlines write otherwise.
+    earlier : str
+        JSON of the record that it is compared with; empty for the first card. It is not published:
+        counts of what came between the two would follow from both.
+    """
+
+    spec: str
+    facts: RunFacts
+    stages: dict[str, str]
+    file: str = ""
+    file_digest: str = ""
+    order: str = ""
+    outlines: str = ""
+    outlines_key: str = ""
+    outlines_written: dict[str, str] = field(default_factory=dict)
+    earlier: str = ""
+
+    def read_outlines(self, workspace: Path) -> Outlines | None:
+        """Read the outlines of areas, where the card has a map."""
+        if not self.outlines:
+            return None
+        return read_outlines(workspace / self.outlines, self.outlines_key, self.outlines_written)
+
+
+@dataclass(frozen=True)
+class CardPlace:
+    """Where a card is published.
+
+    Attributes
+    ----------
+    folder : Path
+        ``model_cards/<name>``.
+    workspace : Path
+        The nearest folder above with a ``configs`` folder.
+    """
+
+    folder: Path
+    workspace: Path
+
+    @property
+    def state(self) -> Path:
+        """The workspace's private folder."""
+        return find_state(self.workspace)
+
+    @property
+    def json(self) -> Path:
+        """The record's file."""
+        return self.folder / JSON
+
+    def read_files(self) -> dict[str, bytes]:
+        """Read all files that are published, at a moment at which nobody publishes."""
+        with hold_cards(self.folder.parent, self.state):
+            return {p.name: read_bytes(p) for p in sorted(self.folder.iterdir()) if p.is_file()}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A card as it comes out: its record, its pages, and the record of the card before."""
+
+    record: CardRecord
+    pages: Pages
+    earlier: str
+
+
+def find_place(path: Path) -> CardPlace:
+    """Find the card of a project, of an audit file, or in a folder of its own.
+
+    Parameters
+    ----------
+    path : Path
+        A project's folder, `project.yaml` or bare name, an audit file, a folder with a card, or
+        `card.json`.
+
+    Raises
+    ------
+    StoreError
+        When no card is published there.
+    UserError
+        When a specification cannot be read.
+    """
+    given = find_named(path).resolve()
+    if given.is_file() and given.suffix not in {".yaml", ".yml"}:
+        given = given.parent
+    if (given / JSON).is_file() and not (given / PROJECT).is_file():
+        return CardPlace(given, find_workspace(given))
+    if given.is_dir() or given.name == PROJECT:
+        project = load_project(given)
+        name, workspace, again = project.spec.name, project.workspace, f"cityai run {path}"
+    else:
+        order = load_audit(given)
+        name, workspace = order.spec.name, order.workspace
+        again = f"cityai audit PREDICTIONS --spec {path}"
+    folder = workspace / CARDS / name
+    with hold_cards(folder.parent, find_state(workspace)):
+        found = (folder / JSON).is_file()
+    if not found:
+        raise StoreError("no card is published", where=str(folder), next_step=again)
+    return CardPlace(folder, workspace)
+
+
+def make_card(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:
+    """Make a card: what changed since the last one is added, its pages are made. Nothing is kept.
+
+    Parameters
+    ----------
+    record : CardRecord
+        As drafted.
+    place : CardPlace
+        Where it will be published.
+    drafted : Drafted
+        From what it was drafted.
+    """
+    with hold_cards(place.folder.parent, place.state):
+        earlier = _read_earlier(place, record.provenance.run_digest)
+    card = add_changes(record, earlier)
+    pages = make_pages(card, drafted.read_outlines(place.workspace))
+    return Published(card, pages, earlier)
+
+
+def publish_made(made: Published, place: CardPlace, drafted: Drafted) -> None:
+    """Publish a card that was made; the last act of a run.
+
+    What it was drafted from is kept privately first; then the pages, the record and the city's
+    portfolio come out together.
+
+    Raises
+    ------
+    StoreError
+        If the disk refuses; what was published before is untouched.
+    """
+    from cityai.pipeline.portfolio import make_portfolio
+
+    save_record(replace(drafted, earlier=made.earlier), find_drafted(place, made.record))
+    cards, name = place.folder.parent, place.folder.name
+    with hold_cards(cards, place.state):
+        old = dict.fromkeys((EARLIER, *(p.name for p in place.folder.glob("card*.html"))), "")
+        files = {**old, **made.pages.files}
+        beside = make_portfolio(cards, {name: made.record})
+        publish_files(cards, {**{f"{name}/{f}": text for f, text in files.items()}, **beside})
+
+
+def _read_earlier(place: CardPlace, run_digest: str) -> str:
+    """Read the record of the last published card that another run made; empty without one.
+
+    A run repeated with the same inputs finds its own card, and so the same earlier one: the same
+    inputs give the same card.
+    """
+    try:
+        text = place.json.read_text("utf-8")
+        if json.loads(text)["provenance"]["run_digest"] != run_digest:
+            return text
+        return _load_earlier(place, CardRecord.model_validate_json(text))
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _load_earlier(place: CardPlace, record: CardRecord) -> str:
+    folder = find_drafted(place, record)
+    return load_record(Drafted, folder).earlier if has_record(folder) else ""
+
+
+def find_drafted(place: CardPlace, record: CardRecord) -> Path:
+    """Return where what a card was drafted from is kept: apart for each time that it was made."""
+    own = record.record
+    run = record.provenance
+    made = digest_text(f"{run.run_digest} {run.results_digest} {own.created.isoformat()}")
+    return Store(place.state).find_folder(own.id, STAGE, made)
+
+
+def describe_run(project: Project, facts: RunFacts, stages: dict[str, str]) -> Drafted:
+    """Describe from what a project's card was drafted."""
+    spec = project.spec
+    places = spec.areas.boundaries if spec.areas else None
+    return Drafted(
+        spec=spec.model_dump_json(),
+        facts=facts,
+        stages=dict(stages),
+        outlines=write_place(project.find_path(places.path), project.workspace) if places else "",
+        outlines_key=places.key if places else "",
+        outlines_written=dict(spec.areas.written) if spec.areas else {},
+    )
+
+
+def write_place(path: Path, workspace: Path) -> str:
+    """Write a path from the workspace, where it lies in it."""
+    found = path.resolve()
+    inside = found.is_relative_to(workspace.resolve())
+    return str(found.relative_to(workspace.resolve()) if inside else found)
+
+
+def compare_published(before: Path, after: Path | None = None) -> ChangesPart:
+    """Compare two published cards, or one with the card before it.
+
+    Parameters
+    ----------
+    before, after : Path
+        As for `find_place`; a file is taken as the record itself. Without `after`, `before` is
+        compared with the last card of another run, as the private folder keeps it.
+
+    Raises
+    ------
+    StoreError, UserError
+        When there is no card, it is not one, or there is none before it.
+    """
+    if after is not None:
+        return compare_cards(_read_card(before), _read_card(after))
+    place = find_place(before)
+    card = _read_card(place.json)
+    earlier = _load_earlier(place, card)
+    if not earlier:
+        raise StoreError(
+            "there is no card before this one",
+            where=str(place.folder),
+            expected="a card that another run published earlier, kept in the private folder",
+            next_step="name two cards",
+        )
+    return compare_cards(read_record(earlier.encode(), where=str(place.state)), card)
+
+
+def _read_card(path: Path) -> CardRecord:
+    file = path if path.is_file() and path.suffix == ".json" else find_place(path).json
+    return read_record(read_bytes(file), where=str(file))

@@ -1,0 +1,81 @@
+"""`cityai mitigate`: every way to close a gap, tried, tracked and drawn; a person chooses."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cityai.config.load import Project
+from cityai.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from cityai.assessment.mitigation import Mitigation
+
+PLANES = "mitigation"
+"""Folder, in the workspace's private one, that planes are drawn to."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What `cityai mitigate` leaves.
+
+    Attributes
+    ----------
+    project : Project
+        What was asked.
+    mitigation : Mitigation
+        The options and what they did.
+    plane : Path
+        The drawing: accuracy lost against gap closed. Private until it is on a card.
+    mlflow_run_id : str
+        The parent run in MLflow.
+    """
+
+    project: Project
+    mitigation: Mitigation
+    plane: Path
+    mlflow_run_id: str
+
+
+def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
+    """Try every option on the backtest's folds; log each as a child run; draw the plane.
+
+    Raises
+    ------
+    SpecError
+        When the project names no gap, or one of a dimension that does not exist.
+    UserError, RunError
+        As for `run_project`.
+    """
+    from cityai.assessment.decision import require_plan
+    from cityai.card.draft.options import draft_options
+    from cityai.card.figures.plane import draw_plane, write_plane
+    from cityai.pipeline.forecast import run_backtest_stages
+    from cityai.pipeline.stages import Stages
+    from cityai.store.files import guard_files, make_folder, make_temporary, write_file
+    from cityai.store.stages import open_store
+    from cityai.track.mitigations import log_mitigation
+    from cityai.track.runs import open_run
+
+    spec = project.spec
+    require_plan(spec)
+    store = open_store(project.state)
+    with (
+        store.lock_project(spec.name, on_wait=progress.warn),
+        open_run(project, spec.name, name="mitigation") as run,
+    ):
+        found = run_backtest_stages(project, Stages(store, spec.name, progress))
+        assert found.mitigation is not None  # noqa: S101 - the plan was required above
+        with progress.stage("plane and tracking"):
+            part = draft_options(found.mitigation, spec)
+            drawing = write_plane(draw_plane(part))
+            plane = project.state / PLANES / f"{spec.name}.svg"
+            with guard_files(plane.parent, "the plane cannot be written"):
+                make_folder(plane.parent)
+                with make_temporary(plane) as temporary:
+                    write_file(temporary / plane.name, drawing.encode())
+                    os.replace(temporary / plane.name, plane)
+            log_mitigation(run, found.mitigation, project.digest, drawing)
+    return Tried(project, found.mitigation, plane, run.run_id)

@@ -1,0 +1,121 @@
+"""What a run leaves, as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cityai.config.load import Project
+from cityai.findings import Finding, Status, count_statuses
+from cityai.notebook import write_page
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.proxies import Proxies
+    from cityai.card.record import CardRecord
+    from cityai.data.quality import QualityReport
+
+
+@dataclass(frozen=True)
+class TimeChecks:
+    """What the features' own checks found."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the city knew: the first half of a run, before anything is fitted.
+
+    Attributes
+    ----------
+    snapshot, asked : Any
+        The kind's own records: what was read, and how it is asked about.
+    snapshot_digest : str
+        Of the first of them.
+    quality : QualityReport
+        How good the data are.
+    findings : tuple of Finding
+        What the checks of time found.
+    """
+
+    snapshot: Any
+    snapshot_digest: str
+    quality: QualityReport
+    asked: Any
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """What a run leaves. Every record is frozen; its class documents its tables.
+
+    Attributes
+    ----------
+    project : Project
+        What was asked.
+    quality, backtest, predictions, evaluation, audit, explanation, card
+        The stages' records; those typed ``Any`` are of the kind's own classes.
+    findings : tuple of Finding
+        All findings, the gravest first.
+    seconds : dict of str to float
+        Wall-clock seconds of the stages that were made, and of "the rest" (waiting, reading what
+        was saved): together the whole run.
+    card_path : Path
+        The published page.
+    mlflow_run_id : str
+        The run in MLflow.
+    mitigation : Any
+        What was tried to close a gap, where the project names one.
+    proxies : Proxies or None
+        How well the inputs recover the groups.
+    """
+
+    project: Project
+    quality: QualityReport
+    backtest: Any
+    predictions: Any
+    evaluation: Any
+    audit: Audit
+    explanation: Any
+    card: CardRecord
+    findings: tuple[Finding, ...]
+    seconds: dict[str, float]
+    card_path: Path
+    mlflow_run_id: str
+    mitigation: Any = None
+    proxies: Proxies | None = None
+
+    def __repr__(self) -> str:
+        """Return one line; the tables inside are attributes."""
+        return f"Result({self.project.spec.name}: {self._count_findings()}; {self.card_path})"
+
+    def _count_findings(self) -> str:
+        counts = count_statuses(f.status for f in self.findings)
+        return ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the card says first, and where it is."""
+        failed = [f for f in self.findings if f.status in (Status.FAIL, Status.ERROR)]
+        return write_page(
+            self.card.record.title,
+            {
+                "How good": self.card.eval.in_words,
+                "For whom": self.card.fairness.in_words,
+                "Failed": [f"{f.title}: {f.reason}" for f in failed],
+                "Findings": [self._count_findings()],
+                "Card": [self.card_path.as_uri()],
+                "MLflow": [f"run {self.mlflow_run_id}"],
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What can be said of a project before anything is fitted."""
+
+    project: Project
+    quality: QualityReport
+    folds: Any
+    findings: tuple[Finding, ...]

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from cityai.disclosure import complementary_suppression as release
+from cityai.disclosure.complementary_suppression import protect_release
+
+K = 11.0
+RELEASES = int(os.environ.get("CITYAI_RELEASES", "150"))
+
+
+def find_ranges(
+    lines: np.ndarray, amounts: np.ndarray, hidden: np.ndarray, small: np.ndarray
+) -> np.ndarray:
+    """Solve, without any short way, for how far each hidden line is left open: (L,).
+
+    Shown lines are known exactly; of hidden ones it is known whether they are small.
+    """
+    ranges = np.full(len(lines), np.nan)
+    most = K * lines.max(axis=1)
+    held = lines @ amounts
+    low, high = hidden & ~small & (held >= most), hidden & small & (held <= most)
+    over = np.vstack([-lines[low], lines[high]])
+    tops = np.concatenate([-most[low], most[high]])
+    for i in np.flatnonzero(hidden):
+        ends = []
+        for sign in (1.0, -1.0):
+            solved = linprog(
+                sign * lines[i], over, tops, lines[~hidden], held[~hidden], bounds=(0, None)
+            )
+            assert solved.status in (0, 3), solved.message
+            ends.append(-sign * np.inf if solved.status == 3 else solved.x @ lines[i])
+        ranges[i] = ends[1] - ends[0]
+    return ranges
+
+
+def hide(lines: np.ndarray, amounts: np.ndarray, small: np.ndarray) -> np.ndarray:
+    return protect_release(csr_array(lines), amounts, np.zeros_like(small), small, K)[0]
+
+
+def build_lines(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A card's tables at random: two or three dimensions, their pairs, areas, folds, the whole."""
+    areas, folds = int(rng.integers(4, 9)), int(rng.integers(2, 4))
+    atoms = areas * folds
+    area, fold = np.divmod(np.arange(atoms), folds)
+    amounts = rng.negative_binomial(1, rng.uniform(0.01, 0.08), atoms).astype(float)
+    keys = [rng.integers(0, int(rng.integers(2, 5)), areas)[area] for _ in range(2)]
+    tables = [keys[0], keys[1], area, fold, keys[0] * 10 + keys[1], keys[0] * 10 + fold]
+    rows = [key == group for key in tables for group in np.unique(key)]
+    lines = np.array([np.ones(atoms), *rows], dtype=np.float64)
+    held = lines @ amounts
+    return lines, amounts, (held > 0) & (held < K)
+
+
+def attack(seeds: range) -> tuple[int, int, int]:
+    opened = kept = attacked = 0
+    for seed in seeds:
+        lines, amounts, small = build_lines(np.random.default_rng(seed))
+        hidden = hide(lines, amounts, small)
+        assert hidden[small].all()
+        ranges = find_ranges(lines, amounts, hidden, small)[small]
+        opened += int((ranges < K - 1e-4).sum())
+        attacked += int(small.sum())
+        kept += int((~hidden).sum())
+    return opened, kept, attacked
+
+
+def test_no_hidden_cell_can_be_worked_out_from_all_tables_together() -> None:
+    opened, kept, attacked = attack(range(25))
+    assert opened == 0
+    assert attacked > 30
+    assert kept > 400
+
+
+@pytest.mark.slow
+def test_many_releases_withstand_the_attack() -> None:
+    # CITYAI_RELEASES=1000 is the full number.
+    assert attack(range(50, 50 + RELEASES))[0] == 0
+
+
+def test_hiding_table_by_table_would_fail() -> None:
+    # The row is hidden in one table and shown in another that divides the same people.
+    lines = np.array([[1.0, 1.0, 1.0, 1.0], [1, 0, 0, 0], [0, 1, 1, 1], [1, 1, 0, 0], [0, 1, 0, 0]])
+    amounts = np.array([4.0, 60.0, 70.0, 80.0])
+    small = np.array([False, True, False, False, False])
+    alone = np.array([False, True, True, False, False])
+    assert find_ranges(lines, amounts, alone, small)[1] == pytest.approx(0.0, abs=1e-6)
+    hidden = hide(lines, amounts, small)
+    assert find_ranges(lines, amounts, hidden, small)[small].min() >= K - 1e-4
+    assert not hidden[0]
+
+
+def test_nothing_small_hides_nothing() -> None:
+    lines, amounts, small = build_lines(np.random.default_rng(0))
+    assert not hide(lines, amounts + 100, np.zeros_like(small)).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_line_is_hidden_for_nothing(seed: int) -> None:
+    """Showing any line again that was hidden on the way would open a secret."""
+    lines, amounts, small = build_lines(np.random.default_rng(seed))
+    hidden = hide(lines, amounts, small)
+    for line in np.flatnonzero(hidden & ~small):
+        trial = hidden.copy()
+        trial[line] = False
+        assert find_ranges(lines, amounts, trial, small)[small].min() < K
+
+
+def test_that_a_cell_is_hidden_for_anothers_sake_may_be_said() -> None:
+    """Of 12 in two hidden cells, one of which is no small one, the small one holds one."""
+    lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    amounts, small = np.array([1.0, 11.0, 40.0]), np.array([False, True, False, False])
+    two = np.array([False, True, True, False])
+    assert find_ranges(lines, amounts, two, small)[1] == pytest.approx(1.0)
+    assert hide(lines, amounts, small).tolist() == [False, True, False, True]
+
+
+def test_the_cell_that_a_line_is_hidden_for_is_named() -> None:
+    lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
+    hidden, cause = protect_release(csr_array(lines), amounts, np.zeros_like(small), small, K)
+    assert hidden.tolist() == [False, True, False, True]
+    assert cause.tolist() == [-1, -1, -1, 1]
+
+
+def test_a_small_part_of_each_area_is_left_as_open_as_it_can_be() -> None:
+    """A tenth of few events in one area: a range of a tenth of the threshold, not of all of it."""
+    amounts = np.array([9.0, 40.0, 50.0, 30.0])
+    lines = np.array([[0.1, 0, 0, 0], *np.eye(4), np.ones(4)])
+    small = np.array([True, True, False, False, False, False])
+    hidden = hide(lines, amounts, small)
+    assert find_ranges(lines, amounts, hidden, small)[small] == pytest.approx([1.1, 11.0])
+    assert hidden.tolist() == [True, True, False, False, True, False]
+
+
+def build_places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Many places in few groups, by fold: most of the lines are alike."""
+    places, folds = int(rng.integers(15, 30)), int(rng.integers(2, 4))
+    fold, place = np.divmod(np.arange(places * folds), places)
+    levels = rng.choice([0.5, 6.0, 20.0, 40.0], places, p=[0.1, 0.1, 0.4, 0.4])
+    amounts = rng.poisson(levels[place]).astype(float)
+    group = rng.integers(0, 3, places)[place]
+    tables = [place, group, fold, group * 10 + fold]
+    rows = [key == value for key in tables for value in np.unique(key)]
+    lines = np.array([np.ones(len(place)), *rows], dtype=np.float64)
+    held = lines @ amounts
+    return lines, amounts, (held > 0) & (held < K)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lines_that_are_alike_are_solved_for_together_without_a_difference(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, amounts, small = build_places(np.random.default_rng(seed))
+    hidden = hide(lines, amounts, small)
+    ranges = find_ranges(lines, amounts, hidden, small)[small]
+    assert (ranges >= K - 1e-4).all()
+    monkeypatch.setattr(release, "FEW_APART", len(lines))
+    each = hide(lines, amounts, small)
+    assert hidden.sum() <= each.sum() + 1
+
+
+def test_a_thousand_alike_places_are_a_few_lines() -> None:
+    places = 1000
+    lines = np.array([np.ones(places), *np.eye(places)])
+    amounts = np.full(places, 50.0)
+    amounts[:2] = 3.0, 40.0
+    small = np.zeros(places + 1, dtype=bool)
+    small[1] = True
+    pools = release._pool_lines(csr_array(lines), amounts, small, 4)
+    assert len(np.unique(pools)) == 1 + 1 + 4 + 1
+    hidden = hide(lines, amounts, small)
+    assert np.flatnonzero(hidden).tolist() == [1, 2]
