@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cityai.store.digests import CHAPTERS, SHARED, WITHOUT_FIGURES
+
 PACKAGE = Path(__file__).parents[1] / "cityai"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -191,6 +193,14 @@ def test_starting_is_light(command):
     )
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in probe.stderr.splitlines()}
     assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
+
+
+def test_every_room_is_in_the_digest_of_results_or_changes_no_figure():
+    """Code that a saved result depends on must be in its digest, or stale results are published."""
+    counted = {part for rooms in CHAPTERS.values() for part in rooms} | set(SHARED)
+    rooms = {p.name for p in PACKAGE.iterdir() if p.name != "__pycache__"}
+    assert rooms == {part.split("/")[0] for part in counted} | WITHOUT_FIGURES
+    assert not WITHOUT_FIGURES & counted
 
 
 def test_chapters_know_nothing_of_the_store():

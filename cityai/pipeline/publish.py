@@ -39,7 +39,7 @@ def publish_result(
     from cityai.track.runs import SEAL
 
     spec, backtest = project.spec, judged.backtest
-    facts = gather_audit_data(project, stages, known, judged, predictions_digest)
+    facts = gather_run_facts(project, stages, known, judged, predictions_digest)
     drafted = KINDS[spec.kind].draft(facts, spec, judged)
     findings = sort_findings(dict.fromkeys((*facts.findings, *judged.findings)))
     path = find_card(project)
@@ -97,7 +97,7 @@ def digest_asked(project: Project) -> str:
     return digest_text(f"{asked} {project.read_own_features()}")
 
 
-def gather_audit_data(
+def gather_run_facts(
     project: Project,
     stages: Stages,
     known: Known,

@@ -9,8 +9,13 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-CHAPTERS = ("spec", "data", "modeling", "assessment", "card")
-"""The chapters by rank: each may use those before it."""
+CHAPTERS = {
+    "data": ("config", "data"),
+    "modeling": ("modeling",),
+    "assessment": ("inference", "disclosure", "assessment"),
+    "card": ("i18n", "card"),
+}
+"""The rooms of each chapter, by rank: a chapter's results depend on those before it too."""
 
 STAGES = {
     "snapshot": "data",
@@ -53,11 +58,30 @@ SHARED = (
     "confine",
     "errors.py",
     "findings.py",
-    "messages.py",
+    "i18n/messages.py",
     "notebook.py",
     "scratch.py",
     "kinds",
 )
+"""What every chapter depends on."""
+WITHOUT_FIGURES = frozenset(
+    {
+        "__init__.py",
+        "__main__.py",
+        "cli",
+        "delivery",
+        "doctor.py",
+        "pipeline",
+        "progress.py",
+        "py.typed",
+        "samples",
+        "scaffold",
+        "store",
+        "testing.py",
+        "track",
+    }
+)
+"""Rooms that change no figure of a stage's record."""
 PACKAGE = Path(__file__).parent.parent
 
 
@@ -97,10 +121,13 @@ def digest_stage(stage: str, *inputs: str) -> str:
 @cache
 def digest_sources(chapter: str, package: Path = PACKAGE) -> str:
     """Return the digest of the sources that a chapter's results depend on."""
-    ranked = CHAPTERS[: CHAPTERS.index(chapter) + 1]
+    names = list(CHAPTERS)
+    ranked = [room for name in names[: names.index(chapter) + 1] for room in CHAPTERS[name]]
     found = hashlib.sha256()
     for part in (*SHARED, *ranked):
         root = package / part
+        if not root.exists():
+            raise ValueError(f"no '{part}' in {package.name}: results would not depend on its code")
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 content = path.read_bytes()

@@ -14,7 +14,7 @@ import pytest
 
 from cityai.errors import StoreError
 from cityai.store.cards import PENDING, hold_cards, publish_files
-from cityai.store.digests import CHAPTERS, STAGES, digest_sources, digest_stage, digest_text
+from cityai.store.digests import CHAPTERS, SHARED, STAGES, digest_sources, digest_stage, digest_text
 from cityai.store.files import TEMPORARY
 from cityai.store.locks import hold_lock
 from cityai.store.stages import clean_stages, open_store
@@ -51,8 +51,8 @@ def test_an_unknown_stage_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changed", "stale"),
     [
-        ("columns.py", {"spec", "data", "modeling", "assessment", "card"}),
-        ("kinds/demand.py", {"spec", "data", "modeling", "assessment", "card"}),
+        ("columns.py", {"data", "modeling", "assessment", "card"}),
+        ("kinds/demand.py", {"data", "modeling", "assessment", "card"}),
         ("modeling/fit.py", {"modeling", "assessment", "card"}),
         ("card/templates/card.html.j2", {"card"}),
         ("card/__pycache__/x.pyc", set()),
@@ -62,7 +62,9 @@ def test_an_unknown_stage_is_refused() -> None:
 def test_a_change_of_code_makes_its_chapter_and_those_above_stale(
     tmp_path: Path, changed: str, stale: set[str]
 ) -> None:
-    names = ["columns.py", "kinds/demand.py", "spec/a.py", "modeling/fit.py"]
+    rooms = [f"{room}/a.py" for chapter in CHAPTERS.values() for room in chapter]
+    files = [part if part.endswith(".py") else f"{part}/a.py" for part in SHARED]
+    names = [*rooms, *files, "kinds/demand.py", "modeling/fit.py"]
     names += ["card/templates/card.html.j2", "card/__pycache__/x.pyc", "cli/main.py"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +73,11 @@ def test_a_change_of_code_makes_its_chapter_and_those_above_stale(
     (tmp_path / changed).write_text("2")
     after = {c: digest_sources.__wrapped__(c, tmp_path) for c in CHAPTERS}
     assert {c for c in CHAPTERS if before[c] != after[c]} == stale
+
+
+def test_a_room_that_is_gone_is_no_silent_part_of_a_key(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="results would not depend on its code"):
+        digest_sources.__wrapped__("data", tmp_path)
 
 
 def test_the_records_used_last_stay(tmp_path: Path) -> None:
