@@ -28,7 +28,7 @@ from cityai.columns import Y_PRED, Y_TRUE
 from cityai.data.external_predictions import DECISION
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
 from cityai.inference.group_gaps import choose_design, measure_groups
-from cityai.inference.ratio_influence import Cells, compute_ratio, resample_sums, sum_cells
+from cityai.inference.ratio_influence import Cells, compute_ratio, sum_cells
 
 REPLICATES = 1_000
 TIMED = 3
@@ -69,7 +69,7 @@ def audit_blocks(tensor: np.ndarray, replicates: int = REPLICATES) -> None:
     rng = np.random.default_rng(0)
     blocks = len(tensor)
     draws = rng.multinomial(blocks, np.full(blocks, 1 / blocks), replicates).astype(float)
-    sums = resample_sums(tensor, draws)
+    sums = np.einsum("rb,bgk->rgk", draws, tensor, optimize=True)
     whole = sums.sum(axis=1, keepdims=True)
     for name in SIX:
         metric = next(m for m in METRICS if m.name == name)

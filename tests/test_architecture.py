@@ -201,19 +201,3 @@ def test_every_room_is_in_the_digest_of_results_or_changes_no_figure():
     rooms = {p.name for p in PACKAGE.iterdir() if p.name != "__pycache__"}
     assert rooms == {part.split("/")[0] for part in counted} | WITHOUT_FIGURES
     assert not WITHOUT_FIGURES & counted
-
-
-def test_chapters_know_nothing_of_the_store():
-    for path in MODULES:
-        if name_of(path).split("/")[0] in {
-            "config",
-            "data",
-            "modeling",
-            "inference",
-            "disclosure",
-            "assessment",
-            "card",
-            "kinds",
-        }:
-            for name in find_imports(path):
-                assert not f"{name}.".startswith(("cityai.store.", "cityai.track.")), path

@@ -256,12 +256,6 @@ def name_one(unit: str) -> str:
     return unit[:-1] if unit.endswith("s") and not unit.endswith("ss") else unit
 
 
-_UNSHOWN = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\u202a-\u202e\u2066-\u2069\ue000\ue001]"
-)
-"""Controls, changes of direction, and the two marks that `cityai.i18n` sets itself."""
-
-
 def check_link(text: str) -> str:
     """Return the text when it is a web or mail address that may stand in a link, else nothing."""
     if re.search(r"[\s\"'<>`\\]|[^\x21-\x7e]", text):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from cityai.config.project import BaseProjectSpec, ColumnSpec, KnownSpec, ProjectSpec
+from cityai.config.project import BaseProjectSpec, ColumnSpec, ProjectSpec
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods
 from cityai.data.source.engine import Table
@@ -158,11 +158,6 @@ def _find_last_day(moment: Any, spec: ProjectSpec) -> Any:
         # The first of a month plus 31 days lies in the next one, whatever the month.
         return add_days(add_days(moment.truncate("M"), 31).truncate("M"), -1)
     return add_days(moment.truncate("W"), 6) if freq == "week" else moment.truncate("D")
-
-
-def find_known(known: KnownSpec, time: str) -> str:
-    """Return the column that says when a row could be seen, or the one that it is counted from."""
-    return known.column or time
 
 
 def index_period(moment: Any, periods: Periods) -> Any:

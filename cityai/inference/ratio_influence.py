@@ -125,23 +125,3 @@ def compute_influence(
         slope = np.divide(slope, 2 * value, out=np.zeros_like(slope), where=value > 0)
     influence: np.ndarray = (top - np.nan_to_num(ratio) * bottom) * slope
     return influence
-
-
-def resample_sums(tensor: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Bootstrap the tensor: a matrix product.
-
-    Parameters
-    ----------
-    tensor : numpy.ndarray
-        (B, G, K) sums.
-    draws : numpy.ndarray
-        (R, B) how often each block is drawn in each replicate.
-
-    Returns
-    -------
-    numpy.ndarray
-        (R, G, K) sums of each replicate.
-    """
-    blocks = tensor.shape[0]
-    drawn: np.ndarray = draws @ tensor.reshape(blocks, -1)
-    return drawn.reshape(len(draws), *tensor.shape[1:])

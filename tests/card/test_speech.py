@@ -9,7 +9,7 @@ import pytest
 
 from cityai.card.diff import add_changes
 from cityai.card.figures import draw_figures
-from cityai.card.render import choose_language, name_page, render_json, render_pages
+from cityai.card.render import name_page, render_json, render_pages
 from cityai.card.render.own_words import list_own_words
 from cityai.card.verify import read_record
 from cityai.i18n.catalogue import LOCALES, open_messages, read_catalogue
@@ -210,7 +210,6 @@ def test_pages_link_to_each_other(city):
     for name, html in pages.items():
         for other in pages:
             assert (f'href="{other}"' in html) is (other != name)
-    assert choose_language(city.record) == "en"
     assert name_page("es", "es") == "card.html"
     assert '<html lang="pt">' in pages["card.pt.html"]
 
@@ -232,7 +231,6 @@ def test_the_city_decides_which_pages_are_written(city):
     assert list(render_pages(city.record.model_copy(update={"record": head}))) == [
         "card.html", "card.en.html",
     ]  # fmt: skip
-    assert choose_language(city.record.model_copy(update={"record": head})) == "fr"
 
 
 def test_catalogues_open_once():

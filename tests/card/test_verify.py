@@ -9,16 +9,25 @@ import numpy as np
 import pytest
 
 from cityai.card.figures import draw_figures
+from cityai.card.pages import JSON
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_json, render_markdown
-from cityai.card.verify import read_record, verify_card
+from cityai.card.verify import check_claims, check_digest, check_pages, read_bytes, read_record
 from cityai.card.verify.claims import list_claims
 from cityai.errors import DataError
 from cityai.findings import Status
 
 
 def check(card, city):
-    return {f.code: f for f in verify_card(card, city.predictions, city.memberships)}
+    """Check a record, or the folder of a card: its digest, its pages and its figures."""
+    if isinstance(card, CardRecord):
+        found = [check_digest(card)]
+    else:
+        content = read_bytes(card / JSON)
+        files, card = {p.name: read_bytes(p) for p in card.glob("card.*")}, read_record(content)
+        found = [check_digest(card, content), check_pages(files, card)]
+    claims = list_claims(card, city.predictions, city.memberships)
+    return {f.code: f for f in (*found, check_claims(claims))}
 
 
 def edit(record: CardRecord, path: str, value) -> CardRecord:
@@ -82,7 +91,7 @@ def test_pages_must_carry_the_records_digest(city, tmp_path):
     assert check(tmp_path, city)["card.pages"].status is Status.NOT_APPLICABLE
     (tmp_path / "card.html").write_text(render_html(city.record))
     (tmp_path / "card.md").write_text(render_markdown(city.record))
-    assert all(f.status is Status.PASS for f in check(tmp_path / "card.json", city).values())
+    assert all(f.status is Status.PASS for f in check(tmp_path, city).values())
     (tmp_path / "card.html").write_text(render_html(edit(city.record, "record.title", "Another")))
     assert check(tmp_path, city)["card.pages"].subject == "card.html"
 
@@ -92,8 +101,8 @@ def test_changed_predictions_are_found(city):
 
     table = city.predictions.table.assign(y_pred=city.predictions.table["y_pred"] * 1.02)
     other = replace(city.predictions, table=table)
-    found = verify_card(city.record, other, city.memberships)
-    assert found[1].status is Status.FAIL
+    claims = list_claims(city.record, other, city.memberships)
+    assert check_claims(claims).status is Status.FAIL
 
 
 def test_missing_scale_is_left_out_not_counted_as_zero(city):

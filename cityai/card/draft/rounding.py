@@ -88,31 +88,3 @@ def round_total(value: object, step: int = 0) -> float | None:
     if abs(number) < 10_000:
         return round(number, 1 if abs(number) < 1_000 else 0)
     return round_figure(number, "total", SMALL_GROUP)
-
-
-def find_fractions(rate: float, decimals: int, most: int) -> list[tuple[int, int]]:
-    """Find every fraction in lowest terms that a published rate could be.
-
-    Parameters
-    ----------
-    rate : float
-        As published.
-    decimals : int
-        Decimals that it was published with.
-    most : int
-        Largest denominator.
-
-    Returns
-    -------
-    list of tuple of int
-        Numerator and denominator; a rate with a single one gives its counts away.
-    """
-    half = 0.5 * 10.0**-decimals
-    found = set()
-    for bottom in range(1, most + 1):
-        first = math.ceil((rate - half) * bottom - 1e-9)
-        last = math.floor((rate + half) * bottom + 1e-9)
-        for top in range(max(first, 0), min(last, bottom) + 1):
-            shared = math.gcd(top, bottom)
-            found.add((top // shared, bottom // shared))
-    return sorted(found)

@@ -6,7 +6,6 @@ from cityai.card.record import CardRecord, write_canonical
 from cityai.card.render.markdown import render_markdown
 from cityai.card.render.page import (
     TEMPLATES,
-    choose_language,
     name_page,
     open_environment,
     render_html,
@@ -21,7 +20,6 @@ def render_json(record: CardRecord) -> str:
 
 __all__ = [
     "TEMPLATES",
-    "choose_language",
     "name_page",
     "open_environment",
     "render_html",

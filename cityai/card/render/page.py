@@ -54,11 +54,6 @@ def list_languages(written: Sequence[str], own: str) -> tuple[str, ...]:
     return tuple(sorted(codes, key=lambda code: code != own))
 
 
-def choose_language(record: CardRecord) -> str:
-    """Return the language of ``card.html``."""
-    return list_languages(record.record.languages, record.record.words_language)[0]
-
-
 def name_page(language: str, main: str = "en") -> str:
     """Return the file name of the page in a language: ``card.html``, ``card.es.html``."""
     return "card.html" if language == main else f"card.{language}.html"

@@ -3,62 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from cityai.card.pages import JSON, Pages
 from cityai.card.record import CardRecord, digest_record, write_canonical
-from cityai.card.verify.claims import Claim, list_claims
-from cityai.data.groups import Membership
+from cityai.card.verify.claims import Claim
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
-from cityai.modeling.predictions import Predictions
-
-
-def verify_card(
-    card: CardRecord | Path,
-    predictions: Predictions,
-    memberships: Sequence[Membership],
-    pages: Pages | None = None,
-) -> tuple[Finding, ...]:
-    """Verify a card: its own digest, the pages beside it, and every figure from the predictions.
-
-    Parameters
-    ----------
-    card : CardRecord or Path
-        The record, or ``card.json``, or the folder that holds it; pages beside it are checked too.
-    predictions : Predictions
-        The saved predictions.
-    memberships : sequence of Membership
-        Groups of the audit.
-    pages : Pages, optional
-        The record's pages, made again: those beside it must be the same, byte by byte. Without
-        them a page must carry the record's digest.
-
-    Returns
-    -------
-    tuple of Finding
-        ``card.digest``, ``card.pages`` (for a path) and ``card.figures``; the last names the first
-        figure that differs, with what is printed and what was counted.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read as a card.
-    """
-    if isinstance(card, CardRecord):
-        figures = check_claims(list_claims(card, predictions, memberships))
-        return check_digest(card), figures
-    path = card / JSON if card.is_dir() else card
-    content = read_bytes(path)
-    record = read_record(content, where=str(path))
-    return (
-        check_digest(record, content),
-        check_pages({p.name: read_bytes(p) for p in path.parent.glob("card.*")}, record, pages),
-        check_claims(list_claims(record, predictions, memberships)),
-    )
 
 
 def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
