@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -53,8 +53,8 @@ class Child:
     Parameters
     ----------
     module : str
-        Its ``serve(shut)`` answers, by `answer`; `shut` tells whether files and network are out of
-        reach.
+        Its ``serve(shut)`` answers, by `answer_messages`; `shut` tells whether files and network
+        are out of reach.
     closed : bool
         Whether to put every file but the code, programs and the network out of its reach.
     seconds : float, optional
@@ -137,7 +137,27 @@ def read_limit(name: str) -> float:
     return value
 
 
-def open_pipes() -> tuple[IO[bytes], IO[bytes]]:
+def answer_messages(work: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Answer one message after the other: the loop inside of the process.
+
+    Parameters
+    ----------
+    work : callable
+        From the parts of a message to those of its answer; what it raises is the answer.
+    """
+    asked, given = _open_pipes()
+    while True:
+        try:
+            parts = receive(asked)
+        except EOFError:
+            return
+        try:
+            send(given, [b"done", *work(parts)])
+        except BaseException as error:
+            send(given, _tell_error(error))
+
+
+def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Return where messages come from and where answers go; what is printed is no answer."""
     asked, given = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -145,10 +165,8 @@ def open_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return asked, given
 
 
-def answer(error: BaseException | None, *parts: bytes) -> list[bytes]:
-    """Return the message that answers: the parts, or an error for the parent to raise."""
-    if error is None:
-        return [b"done", *parts]
+def _tell_error(error: BaseException) -> list[bytes]:
+    """Return the message of an error for the parent to raise."""
     if isinstance(error, MemoryError):
         return [b"memory"]
     if isinstance(error, CityaiError):

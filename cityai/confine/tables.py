@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import duckdb
 
-from cityai.confine.child import answer, open_pipes, receive, send, tell_limits
+from cityai.confine.child import answer_messages, tell_limits
 from cityai.errors import DataError
 
 MEMORY_LIMIT: Final = "4GB"
@@ -34,29 +34,29 @@ _CHUNK: Final = 50_000
 
 def serve(shut: bool) -> None:
     """Answer one message after the other: what to do, with its arguments."""
-    asked, given = open_pipes()
+    desk = _Desk()
+    answer_messages(desk.work)
+
+
+class _Desk:
+    """The engine that is open, and what is asked of it."""
+
     engine: Any = None
-    while True:
-        try:
-            parts = receive(asked)
-        except EOFError:
-            return
-        try:
-            work, *told = json.loads(parts[0])
-            rows: Sequence[Sequence[object]] = ()
-            if work in ("open", "close") and engine is not None:
-                engine.close()
-            if work == "open":
-                engine = _open(*told)
-            elif work == "run":
-                rows = engine.execute(*told).fetchall()
-            elif work == "sqlite":
-                rows = _ask_sqlite(*told)
-            elif work == "copy":
-                _copy_sqlite(engine, *told)
-            send(given, answer(None, json.dumps(rows, default=str).encode()))
-        except BaseException as error:
-            send(given, answer(error))
+
+    def work(self, parts: list[bytes]) -> list[bytes]:
+        work, *told = json.loads(parts[0])
+        rows: Sequence[Sequence[object]] = ()
+        if work in ("open", "close") and self.engine is not None:
+            self.engine.close()
+        if work == "open":
+            self.engine = _open(*told)
+        elif work == "run":
+            rows = self.engine.execute(*told).fetchall()
+        elif work == "sqlite":
+            rows = _ask_sqlite(*told)
+        elif work == "copy":
+            _copy_sqlite(self.engine, *told)
+        return [json.dumps(rows, default=str).encode()]
 
 
 def _open(place: str, spill: str, readable: str | None, attach: bool) -> Any:

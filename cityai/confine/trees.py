@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cityai.confine.child import Child, Ended, answer, open_pipes, receive, send, tell_limits
+from cityai.confine.child import Child, Ended, answer_messages, tell_limits
 from cityai.errors import StoreError
 
 SECONDS = 60.0
@@ -31,13 +31,12 @@ def try_trees(text: str, where: str) -> None:
 
 
 def serve(shut: bool) -> None:
-    """Read one text."""
-    asked, given = open_pipes()
-    (text,) = receive(asked)
-    try:
-        from lightgbm import Booster
+    """Read one text after the other."""
+    answer_messages(_read)
 
-        Booster(model_str=text.decode())
-        send(given, answer(None))
-    except BaseException as error:
-        send(given, answer(error))
+
+def _read(parts: list[bytes]) -> list[bytes]:
+    from lightgbm import Booster
+
+    Booster(model_str=parts[0].decode())
+    return []

@@ -7,7 +7,6 @@ remembered from a later one; it was started beforehand, so that nobody waits for
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from cityai.confine.child import Child, Ended, tell_limits
+from cityai.confine.own_code import write_frame
 from cityai.data.features.history import CaseHistory, History
 from cityai.data.features.plan import Feature, Floats
 from cityai.errors import DataError, SpecError
@@ -116,7 +115,7 @@ class OwnFunctions:
             ) from None
 
     def _pack(self, history: CaseHistory, whole: dict[str, pd.DataFrame]) -> list[bytes]:
-        parts = [_write_frame(history.asked)]
+        parts = [write_frame(history.asked)]
         names = []
         for name, frame in {"": history.cases, **history.events}.items():
             source, before = self._sent.get(name, (None, 0))
@@ -124,7 +123,7 @@ class OwnFunctions:
                 before = 0
             self._sent[name] = (whole[name], len(frame))
             names.append([name, before])
-            parts.append(_write_frame(frame.iloc[before:]))
+            parts.append(write_frame(frame.iloc[before:]))
         return [b"cases", json.dumps(names).encode(), *parts]
 
 
@@ -188,12 +187,4 @@ def _pack(history: History) -> list[bytes]:
     values = np.ascontiguousarray(history.values.to_numpy(np.float64))
     starts = history.values.index.to_numpy("datetime64[us]")
     told = json.dumps({"period": history.period}).encode()
-    return [b"panel", told, starts.tobytes(), values.tobytes(), _write_frame(history.entities)]
-
-
-def _write_frame(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table = pa.Table.from_pandas(frame)
-    with pa.ipc.new_stream(buffer, table.schema) as stream:
-        stream.write_table(table)
-    return buffer.getvalue()
+    return [b"panel", told, starts.tobytes(), values.tobytes(), write_frame(history.entities)]

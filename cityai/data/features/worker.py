@@ -2,61 +2,56 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cityai.confine.child import answer, open_pipes, receive, send
-from cityai.data.features.guard import Watch
+from cityai.confine.child import answer_messages
+from cityai.confine.guard import Watch
+from cityai.confine.own_code import (
+    OwnFunction,
+    call_watched,
+    find_function,
+    read_frame,
+    read_table,
+    run_file,
+)
 from cityai.data.features.history import CaseHistory, History
-from cityai.errors import CityaiError, DataError, SpecError, suggest_name
+from cityai.errors import DataError
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Function:
-    name: str
-    label: str
-    where: str
-    call: Callable[[Any], object]
+FILE: Final = "features.py"
+RULE: Final = "a feature may only use the history that it is given"
 
 
 def serve(shut: bool) -> None:
     """Load the functions that the first message names; then answer one history after the other."""
-    asked, given = open_pipes()
-    watch = Watch()
-    sys.addaudithook(watch)
-    functions: list[_Function] = []
-    tables: dict[str, list[pa.Table]] = {}
-    while True:
-        try:
-            parts = receive(asked)
-        except EOFError:
-            return
-        try:
-            if functions:
-                found = _answer(functions, parts, tables, watch)
-            else:
-                told = json.loads(parts[0])
-                module = _run_file(told["path"], parts[1], watch)
-                functions = [_find(module, told["path"], name) for name in told["names"]]
-                known = [(function.name, function.label, function.where) for function in functions]
-                found = [json.dumps({"shut": shut, "functions": known}).encode()]
-            send(given, answer(None, *found))
-        except BaseException as error:
-            send(given, answer(error))
+    answer_messages(_Desk(shut).work)
+
+
+class _Desk:
+    """The functions that were loaded, and the tables that came before."""
+
+    def __init__(self, shut: bool) -> None:
+        self._shut, self._watch = shut, Watch(FILE, RULE)
+        self._functions: list[OwnFunction] = []
+        self._tables: dict[str, list[pa.Table]] = {}
+
+    def work(self, parts: list[bytes]) -> list[bytes]:
+        if self._functions:
+            return _answer(self._functions, parts, self._tables, self._watch)
+        told = json.loads(parts[0])
+        path = told["path"]
+        module = run_file(path, parts[1], self._watch)
+        self._functions = [find_function(module, path, n, "features.own") for n in told["names"]]
+        known = [(function.name, function.label, function.where) for function in self._functions]
+        return [json.dumps({"shut": self._shut, "functions": known}).encode()]
 
 
 def _answer(
-    functions: list[_Function],
+    functions: list[OwnFunction],
     parts: list[bytes],
     tables: dict[str, list[pa.Table]],
     watch: Watch,
@@ -77,7 +72,7 @@ def _answer(
 def _read_panel(moment: pd.Timestamp, parts: list[bytes]) -> History:
     period = json.loads(parts[0])["period"]
     starts = pd.DatetimeIndex(np.frombuffer(parts[1], dtype="datetime64[us]").copy())
-    entities = _read_table(parts[3]).to_pandas()
+    entities = read_frame(parts[3])
     values = np.frombuffer(parts[2], dtype=np.float64).copy().reshape(len(starts), len(entities))
     frame = pd.DataFrame(values, index=starts, columns=entities.index)
     return History(moment, period, frame, entities)
@@ -92,73 +87,27 @@ def _read_cases(
         kept = tables.setdefault(name, [])
         if not before:
             kept.clear()
-        kept.append(_read_table(part))
+        kept.append(read_table(part))
         # A column without any value in one part has no type there.
         joined = pa.concat_tables(kept, promote_options="permissive")
         frames[name] = joined.to_pandas(ignore_metadata=False)
         frames[name].index = pd.RangeIndex(len(frames[name]))
     cases = frames.pop("")
-    return CaseHistory(moment, _read_table(parts[1]).to_pandas(), cases, frames)
-
-
-def _read_table(part: bytes) -> pa.Table:
-    with pa.ipc.open_stream(io.BytesIO(part)) as stream:
-        return stream.read_all()
-
-
-def _run_file(path: str, code: bytes, watch: Watch) -> ModuleType:
-    module = ModuleType("features")
-    module.__file__ = watch.own = path
-    sys.modules["features"] = module
-    try:
-        with watch.over(path):
-            exec(compile(code, path, "exec"), vars(module))  # noqa: S102 - this is its purpose
-    except CityaiError:
-        raise
-    except MemoryError:
-        raise
-    except BaseException as error:
-        raise SpecError(
-            f"the file cannot be run: {type(error).__name__}: {error}",
-            where=_find_line(error, path, path),
-            expected="a file that Python can run, with functions and nothing else to do",
-        ) from error
-    return module
-
-
-def _find(module: ModuleType, path: str, name: str) -> _Function:
-    found = getattr(module, name, None)
-    if not callable(found):
-        functions = [n for n, thing in vars(module).items() if callable(thing) and n[0] != "_"]
-        raise SpecError(
-            f"`features.own` names '{name}', which features.py does not define",
-            where=path,
-            expected=suggest_name(name, functions),
-        )
-    code = getattr(found, "__code__", None)
-    line = f":{code.co_firstlineno}" if code is not None else ""
-    said = (getattr(found, "__doc__", None) or "").strip().splitlines()
-    label = said[0].rstrip(".") if said else name.replace("_", " ")
-    return _Function(name, label, f"{path}{line}, {name}()", found)
+    return CaseHistory(moment, read_frame(parts[1]), cases, frames)
 
 
 def _call(
-    function: _Function, history: History | CaseHistory, index: pd.Index, said: str, watch: Watch
+    function: OwnFunction, history: History | CaseHistory, index: pd.Index, said: str, watch: Watch
 ) -> np.ndarray:
     where = f"{function.where} at {history.as_of:%Y-%m-%d}"
-    try:
-        with watch.over(function.where):
-            given = function.call(history)
-    except (CityaiError, MemoryError):
-        raise
-    except BaseException as error:
-        path = function.where.split(".py", 1)[0] + ".py"
-        raise DataError(
-            f"the function {function.name} failed: {type(error).__name__}: {error}",
-            where=_find_line(error, path, function.where),
-            expected="a function that works on any past, a short one too",
-            next_step=said,
-        ) from error
+    given = call_watched(
+        function,
+        watch,
+        lambda: function.call(history),
+        failed=f"the function {function.name} failed",
+        expected="a function that works on any past, a short one too",
+        next_step=said,
+    )
     return _check_result(given, index, where, function.name)
 
 
@@ -193,11 +142,3 @@ def _check_result(given: object, asked: pd.Index, where: str, name: str) -> np.n
             expected="numbers, or NaN where there is none",
         )
     return values
-
-
-def _find_line(error: BaseException, path: str, fallback: str) -> str:
-    """Return file, line and function of the deepest frame in the project's own file."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    if isinstance(error, SyntaxError):
-        return f"{path}:{error.lineno}"
-    return f"{path}:{frames[-1].lineno}, {frames[-1].name}()" if frames else fallback

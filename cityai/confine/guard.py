@@ -1,8 +1,9 @@
-"""What Python itself refuses to feature functions: a file or a connection may hold the future."""
+"""What Python itself refuses to a city's own code: a file or a connection may hold the future."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -30,13 +31,22 @@ class Watch:
 
     A compiled library that opens a file by itself raises no event; on Linux the system refuses it
     (`cityai.confine.kernel`).
+
+    Parameters
+    ----------
+    file : str
+        Name of the city's file, such as ``features.py``.
+    rule : str
+        What its code may use, for the message.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file: str, rule: str) -> None:
+        self.file, self._rule = file, rule
         self._code = tuple(os.path.realpath(path) for path in list_code())
         self._over = False
         self._refused = ""
         self.own = ""
+        sys.addaudithook(self)
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
         """Refuse an event of the interpreter."""
@@ -49,7 +59,7 @@ class Watch:
         # Libraries look at the machine, and Python at the line of a mistake: both go on without.
         if not said.startswith(_MACHINE) and said != self.own:
             self._refused = self._refused or said
-        raise PermissionError(f"features.py opens {said}")
+        raise PermissionError(f"{self.file} opens {said}")
 
     @contextmanager
     def over(self, where: str) -> Iterator[None]:
@@ -66,8 +76,7 @@ class Watch:
         finally:
             if self._refused:
                 raise DataError(
-                    f"features.py opens {self._refused}: a feature may only use the history that "
-                    "it is given",
+                    f"{self.file} opens {self._refused}: {self._rule}",
                     where=where,
                     expected="no file, database or connection, for they may hold the future",
                     next_step="declare the table under `covariates`, with when it is known",
