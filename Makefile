@@ -6,7 +6,7 @@ DONE := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fast check lint types messages schema docs bench clean
+.PHONY: help setup demo test long fast check lint types messages schema docs bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,17 +31,23 @@ demo: $(DONE)  ## write the synthetic city, run its project, print where the car
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/cityai run projects/sample_requests
 	@echo "==> The card: $(DEMO)/model_cards/sample_requests/card.html (cd $(DEMO) for cityai ui)"
 
-test: $(DONE)  ## lint, types and all tests, as CI does
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test: $(DONE)  ## lint, types and the tests, within minutes
 	@echo "==> Lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "==> Types"
 	@$(BIN)/mypy
-	@echo "==> Tests"
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@echo "==> Tests (make long runs those that take long)"
+	@$(TESTS) -m "not long"
+
+long: $(DONE)  ## the tests that take long; CI runs them after make test
+	@echo "==> Tests that take long"
+	@$(TESTS) -m long
 
 fast: $(DONE)  ## the tests that take no time
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+	@$(TESTS) -q -m "not slow and not long"
 
 check: lint types fast  ## what to run before a commit
 

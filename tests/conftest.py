@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ def _same_environment() -> Iterator[None]:
 
 
 LONGEST = ("test_browser.py", "test_templates.py", "test_card_published.py")
+DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
+"""The folder of real city data."""
+BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,14 +38,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def list_unproven(marks: str, has_data: bool, has_browser: bool) -> list[str]:
+    """Say what a run cannot prove, whatever tests were chosen."""
+    left = [mark for mark in ("long", "slow") if f"not {mark}" in marks]
+    said = [f"what tests marked {mark} prove: they were left out" for mark in left]
+    if not has_data:
+        said.append("that real tables of cities are read right: set CITYAI_DATA to their folder")
+    if not has_browser:
+        said.append("that a card works in a browser: no Chromium is installed (or CITYAI_BROWSER)")
+    return said
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Say at the end what this run could not prove: a skip is no pass."""
+    said = list_unproven(config.option.markexpr, DATA.is_dir(), bool(BROWSER))
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
-    if reasons:
+    said += [f"{n} test{'s' * (n > 1)}: {reason}" for reason, n in sorted(reasons.items())]
+    if said:
         terminalreporter.section("not proven by this run")
-    for reason, count in sorted(reasons.items()):
-        terminalreporter.line(f"{count} test{'s' * (count > 1)}: {reason}")
+    for line in said:
+        terminalreporter.line(line)
 
 
 CITY = """\
@@ -93,10 +112,9 @@ audit:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real city data; tests that need it are skipped where it is absent."""
-    folder = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data")
-    if not folder.is_dir():
+    if not DATA.is_dir():
         pytest.skip("no real city data: set CITYAI_DATA to the folder that holds them")
-    return folder.resolve()
+    return DATA
 
 
 def draw_requests(weeks: int = 130, districts: int = 6, seed: int = 3) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -135,6 +136,33 @@ def list_modules(path: Path, known: set[str]) -> set[str]:
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return found & known
+
+
+def read_table(heading: str) -> list[list[str]]:
+    """Return the cells of the table below a heading of CONTRIBUTING.md, without its header."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text().split(f"## {heading}\n")[1]
+    rows = [line for line in text.split("\n## ")[0].splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+
+
+def test_every_room_has_its_line_in_the_order_of_the_ranks():
+    told = [name for row in read_table("The rooms") for name in re.findall("`(.+?)`", row[0])]
+    rooms = {p.name + "/" * p.is_dir() for p in PACKAGE.iterdir() if "__" not in p.name}
+    assert set(told) == rooms - {"py.typed"}
+    ranks = [rank_of(name.rstrip("/").removesuffix(".py")) for name in told]
+    assert ranks == sorted(ranks)
+
+
+def test_files_that_new_code_goes_to_are_there():
+    rows = read_table("Where new code goes")
+    wanted = {"a baseline", "a metric", "a card section", "a register", "an estimator", "a check"}
+    assert wanted | {"a source of tables", "a kind of question"} <= {row[0] for row in rows}
+    for row in rows:
+        named = [name for cell in row for name in re.findall(r"`([\w./]+)`", cell)]
+        paths = [name for name in named if "/" in name or (name.endswith(".py"))]
+        for name in paths:
+            assert any((root / name).exists() for root in (PACKAGE, PACKAGE.parent)), (row[0], name)
+    assert all(re.search(r"`[\w./]+`", row[1]) for row in rows)
 
 
 def test_one_heavy_library_one_door():

@@ -29,7 +29,7 @@ from cityai.track.server import connect_tracking
 from tests.conftest import PROJECT, draw_requests, write_workspace
 from tests.track.conftest import fork
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 KILLS = int(os.environ.get("CITYAI_KILLS", "60"))
 TEXT = PROJECT + "models: {candidates: [theta]}\n"

@@ -119,7 +119,7 @@ def test_a_plan_that_cannot_be_is_a_message(plan, said, tmp_path, own_store, cap
     assert said in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_planted_gap_of_the_sample_city(tmp_path, monkeypatch, capsys):
     """Recalibration closes what the level explains; equal shortfalls cost over-forecasting."""
     from cityai.pipeline.forecast import run_backtest_stages

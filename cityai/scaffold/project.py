@@ -101,7 +101,9 @@ def create_project(
     if spec is not None:
         files["project.yaml"] = _write_proposed(workspace, files["project.yaml"], spec)
     else:
-        files[EXTRACT] = _draw_extract(chosen.name)
+        from cityai.samples.extracts import draw_extract
+
+        files[EXTRACT] = draw_extract(chosen.name)
     files |= {f"{PRISTINE}/{path}": content for path, content in pristine.items()}
     files[f"{PRISTINE}/{ORIGIN}"] = write_origin(origin)
     target = workspace / "projects" / name
@@ -221,9 +223,3 @@ def _require_workspace(workspace: Path) -> None:
             expected="a folder with configs/",
             next_step="make one with cityai init my-city, and go into it",
         )
-
-
-def _draw_extract(template: str) -> bytes:
-    from cityai.scaffold.extracts import draw_extract
-
-    return draw_extract(template)

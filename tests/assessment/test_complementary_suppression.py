@@ -77,7 +77,7 @@ def test_no_hidden_cell_can_be_worked_out_from_all_tables_together() -> None:
     assert kept > 400
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_releases_withstand_the_attack() -> None:
     # CITYAI_RELEASES=1000 is the full number.
     assert attack(range(50, 50 + RELEASES))[0] == 0

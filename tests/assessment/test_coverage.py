@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.long
 PANELS = 200
 LEAST = 90.0
 """What a coverage of 95 % falls below in one of 300 such simulations of 200 panels."""
@@ -30,7 +31,6 @@ def bench() -> ModuleType:
     return module
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alike", "periods"),
     [
@@ -48,14 +48,12 @@ def test_every_interval_of_this_city_holds(bench: ModuleType, periods: int, alik
     assert got.told_fail <= 5
 
 
-@pytest.mark.slow
 def test_many_periods_do_not_widen_the_interval_for_nothing(bench: ModuleType) -> None:
     got = bench.simulate(104, 200, bench.Shape(shared=0.0), seed=2)
     assert LEAST <= got.cover("gap") <= 99.5
     assert got.cover("trend") >= LEAST
 
 
-@pytest.mark.slow
 def test_other_places_like_these(bench: ModuleType) -> None:
     shape = bench.Shape(areas=200, icc=0.3, skew=0.3, infers=bench.OTHERS)
     got = bench.simulate(1, PANELS, shape, seed=3)
@@ -65,7 +63,6 @@ def test_other_places_like_these(bench: ModuleType) -> None:
     assert bench.simulate(1, 50, few, seed=3).share("gap") < 10  # too few to say
 
 
-@pytest.mark.slow
 def test_people_with_few_events(bench: ModuleType) -> None:
     got = bench.simulate_persons(bench.Persons(2000, 0.1, 0.1), PANELS, seed=4)
     assert got.cover("family") >= LEAST
@@ -73,7 +70,6 @@ def test_people_with_few_events(bench: ModuleType) -> None:
     assert got.share("level") > 95  # also where few, or none, of a group were missed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("groups", [2, 5])
 def test_a_fair_system_is_not_accused(bench: ModuleType, groups: int) -> None:
     strict, within = bench.accuse(groups, PANELS, (0.0, 0.01), seed=5)
@@ -81,7 +77,6 @@ def test_a_fair_system_is_not_accused(bench: ModuleType, groups: int) -> None:
     assert within <= 2
 
 
-@pytest.mark.slow
 def test_a_true_gap_is_found(bench: ModuleType) -> None:
     found = bench.accuse(2, PANELS, (0.0, 0.03), gap=0.1, seed=6)
     assert found[0] >= 97

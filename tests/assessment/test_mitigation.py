@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +75,7 @@ def test_the_interval_of_a_loss_pairs_the_two(make_predictions, make_membership,
     assert np.isnan(same.whole_margin), "nothing varied: no interval, rather than certainty"
 
 
+@cache
 def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
     """Six of twelve places grow from month 30 on; last year's value is the forecast."""
     values = draw_values(n_periods=96, seed=4)

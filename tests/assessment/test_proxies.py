@@ -104,7 +104,7 @@ def test_features_of_no_meaning_are_seldom_called_a_proxy(
     assert call_proxies(40, n, features, 0.0, make_membership) <= 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_hundred_drawings_of_no_meaning(make_membership: Callable) -> None:
     for n, features in ((34, 60), (80, 20), (300, 5)):
         assert call_proxies(200, n, features, 0.0, make_membership) <= 0.06

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import date
 from pathlib import Path
 
@@ -15,13 +14,15 @@ from cityai.card.render.portfolio import name_portfolio, render_portfolio
 from cityai.card.verify import read_record
 from cityai.i18n.catalogue import LOCALES
 from cityai.pipeline.portfolio import read_portfolio
+from tests.conftest import BROWSER
 
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
 CARDS = sorted(MODEL_CARDS.glob("*/card.json"))
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
 EVERY = bool(os.environ.get("CITYAI_EVERY_PAGE"))
-"""Colours of every language too: they are the same, and are most of the time."""
+"""Every card of the repository, and colours of every language too: they are the same."""
+SHOWN = ("evictions", "food_inspections")
+"""An amount by place, and a ranked list; beside them stands the tests' own card."""
 FEW_ROWS = """document.querySelectorAll('tbody').forEach(
     body => [...body.rows].slice(6).forEach(row => row.remove()))"""
 """All rows of a table come from one template; axe reads the first six of each."""
@@ -35,7 +36,7 @@ RUN = """([tags, colours, rest]) => {
 OPEN_ALL = "document.querySelectorAll('details').forEach(d => d.open = true)"
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (or CITYAI_BROWSER)"),
 ]
 
@@ -57,11 +58,14 @@ def axe():
 
 @pytest.fixture(scope="module")
 def folder(city, tmp_path_factory):
-    """Write every card of the repository, the tests' own and the portfolio, in four languages."""
+    """Write the cards that are shown and the portfolio, in four languages."""
     root = tmp_path_factory.mktemp("cards")
     records = {"test": city.record} | {
-        path.parent.name: read_record(path.read_text("utf-8")) for path in CARDS
+        path.parent.name: read_record(path.read_text("utf-8"))
+        for path in CARDS
+        if EVERY or path.parent.name in SHOWN
     }
+    assert len(records) > len(SHOWN)
     for name, record in records.items():
         (root / name).mkdir()
         for file, html in render_pages(record, draw_figures(record)).items():

@@ -280,7 +280,7 @@ def compare_frames(frames: int) -> float:
     return largest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_many_frames():
     """``CITYAI_FRAMES=10000`` draws so many."""

@@ -13,8 +13,8 @@ import pytest
 from cityai.config.load import load_project
 from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
+from cityai.samples.extracts import draw_extract
 from cityai.scaffold.catalogue import CATALOGUE, find_template
-from cityai.scaffold.extracts import draw_extract
 from cityai.scaffold.files import read_files
 from cityai.scaffold.project import EXTRACT, ORIGIN, PRISTINE, create_project
 from cityai.scaffold.workspace import create_workspace
@@ -108,7 +108,7 @@ def test_mistakes_are_named(workspace, tmp_path):
     assert find_template("blank-demand").name == "blank_demand"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_500_hostile_answers_are_refused_or_harmless(tmp_path):
     harmless = create_workspace(tmp_path / "benign", ANSWERS).folder
     benign = create_project(harmless, "mine", "housing", "A title").folder

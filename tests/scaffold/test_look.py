@@ -12,7 +12,7 @@ import pytest
 from cityai.config.load import load_project
 from cityai.errors import DataError, SpecError
 from cityai.pipeline.check import plan_project
-from cityai.scaffold.extracts import draw_extract
+from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import Wishes, look_at_table
 from cityai.scaffold.project import create_project, shorten_path
 

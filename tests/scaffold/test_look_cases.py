@@ -9,7 +9,7 @@ import pytest
 from cityai.config.load import load_project
 from cityai.errors import DataError
 from cityai.pipeline.check import check_project, plan_project
-from cityai.scaffold.extracts import draw_extract
+from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import look_at_cases, look_at_table
 from cityai.scaffold.project import create_project
 from cityai.scaffold.understood import Wishes
