@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from cityai.config.load import load_project
+from cityai.data.layouts.dense import build_rows
 from cityai.data.panel import build_panel
-from cityai.data.rows import build_rows
 from cityai.data.snapshot import read_snapshot
 from cityai.kinds import KINDS
 from cityai.modeling.backtest import Backtest, run_backtest

@@ -27,7 +27,8 @@ from cityai.assessment.ranking.metrics import measure_auc, measure_first_half
 from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
-from cityai.data.cases import build_case_rows, divide_cases, read_cases
+from cityai.data.cases import divide_cases, read_cases
+from cityai.data.layouts.listed import build_case_rows
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_split import check_case_folds, plan_case_folds

@@ -104,8 +104,8 @@ def check_project(folder: str | Path) -> Checkup:
         sort_findings(
             (
                 *found.known.findings,
-                kind.shuffle(project, source, asked, spec.models.seed),
-                _expect_leak(kind.plant(project, source, asked)),
+                kind.check_permuted(project, source, asked, spec.models.seed),
+                _expect_leak(kind.check_planted(project, source, asked)),
                 _check_grain(found.backtest.predictions.table),
                 _check_repeat(found.backtest.predictions.table, again.predictions.table),
                 _check_sums(audit.table, audit.dimensions),

@@ -25,7 +25,6 @@ from cityai.i18n.messages import say
 from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
 
 if TYPE_CHECKING:
-    from cityai.data.cases import CaseRows
     from cityai.data.rows import Rows
 
 CODE = "audit.proxy"
@@ -105,7 +104,7 @@ class Proxies:
 
 
 def find_proxies(
-    rows: Rows | CaseRows,
+    rows: Rows,
     memberships: Sequence[Membership],
     confidence: float,
     on_map: Container[str] = (),

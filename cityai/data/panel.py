@@ -64,6 +64,12 @@ class Panel:
     gaps: bool = False
     blind: int = 0
 
+    @property
+    def moments(self) -> pd.DatetimeIndex:
+        """Starts of the origins at which anybody is asked about."""
+        asked = np.flatnonzero(self.active.any(axis=1))
+        return self.periods.starts(self.periods.count + 1)[asked]
+
     def known_at(self, origin: int) -> Floats:
         """Return the past as it was visible just before an origin.
 

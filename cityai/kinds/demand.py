@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -29,11 +28,15 @@ from cityai.columns import (
 )
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
+from cityai.data.features.own import check_own
 from cityai.data.groups import Membership, build_memberships
+from cityai.data.layouts.dense import label_dense, lay_dense
+from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.one_value import refuse_several
 from cityai.data.panel import Panel, build_panel
 from cityai.data.quality import report_quality
 from cityai.data.snapshot import Snapshot, read_snapshot
+from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.findings import Finding
 from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
 from cityai.modeling.backtest import Backtest, run_backtest
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
-    from cityai.data.rows import Rows
+    from cityai.data.rows import Rows, RowsAt
     from cityai.modeling.predictions import Predictions
 
 CANDIDATES: Final = (
@@ -69,12 +72,15 @@ class Asked:
         What was known when.
     folds : Folds
         The windows of the backtest.
+    rows_at : RowsAt
+        From moments to their rows.
     rows_for : callable
-        From origins to their rows; the features are planned once.
+        From origins to their rows.
     """
 
     panel: Panel
     folds: Folds
+    rows_at: RowsAt
     rows_for: Callable[[Sequence[int]], Rows]
 
 
@@ -102,47 +108,37 @@ def ask_panel(project: Project, snapshot: Snapshot) -> Asked:
     """Lay the panel and the folds out."""
     spec = project.spec
     panel = build_panel(snapshot, spec)
-    return Asked(panel, plan_folds(panel, spec), cache_rows(project, panel, snapshot))
+    rows_at = lay_dense(panel, snapshot, project)
+    return Asked(panel, plan_folds(panel, spec), rows_at, by_origin(rows_at, panel))
 
 
-def cache_rows(
-    project: Project, panel: Panel, snapshot: Snapshot
-) -> Callable[[Sequence[int]], Rows]:
-    """Return the function from origins to their rows; the features are planned once."""
-    from cityai.data.features.plan import plan_features
-    from cityai.data.rows import build_rows
-
-    plan = cache(lambda: plan_features(panel, snapshot, project.spec))
-    return lambda origins: build_rows(panel, snapshot, project, origins, plan())
+def by_origin(rows_at: RowsAt, panel: Panel) -> Callable[[Sequence[int]], Rows]:
+    """Return the function from origins, by number, to their rows."""
+    return lambda origins: rows_at([panel.periods.start(origin) for origin in origins])
 
 
 def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Finding, ...]:
     """Prove that features see no future; look for one that is the target itself."""
-    from cityai.data.features.own import check_own
-    from cityai.data.truncation import check_leaks, check_truncation
-
     rows = asked.rows_for(_choose_moments(asked))
     return (
-        check_truncation(asked.panel, snapshot, project),
-        check_leaks(rows, asked.panel, project.spec.policy),
+        check_truncation(asked.rows_at, asked.panel.moments, project),
+        check_leaks(rows, label_dense(rows, asked.panel), project.spec.policy),
         *check_own(project.own_features, project.spec.features.own),
     )
 
 
-def shuffle(project: Project, snapshot: Snapshot, asked: Asked, seed: int) -> Finding:
-    """See whether features change when what comes later is put in another order."""
-    from cityai.data.truncation import check_shuffle
+def check_permuted(project: Project, snapshot: Snapshot, asked: Asked, seed: int) -> Finding:
+    """See whether features change when what comes later is permuted."""
+    moment = asked.panel.periods.start(asked.folds.test[0].origin)
+    permuted = lay_dense(asked.panel, permute_future(snapshot, moment, seed), project)
+    return check_permutation(asked.rows_at([moment]), permuted([moment]))
 
-    origin = asked.folds.test[0].origin
-    return check_shuffle(asked.panel, snapshot, project, origin, seed)
 
-
-def plant(project: Project, snapshot: Snapshot, asked: Asked) -> Finding:
+def check_planted(project: Project, snapshot: Snapshot, asked: Asked) -> Finding:
     """See whether a feature that is the target itself is found."""
-    from cityai.data.truncation import check_leaks, plant_leak
-
-    rows = plant_leak(asked.rows_for(_choose_moments(asked)), asked.panel)
-    return check_leaks(rows, asked.panel, project.spec.policy)
+    rows = asked.rows_for(_choose_moments(asked))
+    labels = label_dense(rows, asked.panel)
+    return check_leaks(plant_leak(rows, labels), labels, project.spec.policy)
 
 
 def replay(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
@@ -250,7 +246,7 @@ def foresee(project: Project, snapshot: Snapshot, final: FinalModel, as_of: date
     from cityai.modeling.ahead import forecast_ahead
 
     panel = build_panel(snapshot, project.spec)
-    rows_for = cache_rows(project, panel, snapshot)
+    rows_for = by_origin(lay_dense(panel, snapshot, project), panel)
     ahead = forecast_ahead(panel, rows_for, final, project.spec, CANDIDATES, as_of)
     names = name_entities(snapshot).set_index(ENTITY)["name"]
     return Foreseen(
@@ -329,8 +325,8 @@ DEMAND: Final = Kind(
     report=report_quality,
     ask=ask_panel,
     check_time=check_time,
-    shuffle=shuffle,
-    plant=plant,
+    check_permuted=check_permuted,
+    check_planted=check_planted,
     check_folds=lambda snapshot, asked: (
         check_folds(asked.folds, asked.panel),
         check_overlaps(asked.folds),

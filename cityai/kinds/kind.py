@@ -152,7 +152,7 @@ class Kind:
         ``(project, source) -> asked``: rows and ``folds``, laid out to be asked about.
     check_time : callable
         ``(project, source, asked) -> findings`` that take computing; they are saved.
-    shuffle, plant : callable
+    check_permuted, check_planted : callable
         ``(project, source, asked, seed) -> Finding`` whether features change when what comes later
         is put in another order; ``(project, source, asked) -> Finding`` whether a feature that is
         the target itself is found. For the tests of a project.
@@ -201,8 +201,8 @@ class Kind:
     report: Callable[[Any, Any], QualityReport]
     ask: Callable[[Project[Any], Any], Any]
     check_time: Callable[[Project[Any], Any, Any], tuple[Finding, ...]]
-    shuffle: Callable[[Project[Any], Any, Any, int], Finding]
-    plant: Callable[[Project[Any], Any, Any], Finding]
+    check_permuted: Callable[[Project[Any], Any, Any, int], Finding]
+    check_planted: Callable[[Project[Any], Any, Any], Finding]
     check_folds: Callable[[Any, Any], tuple[Finding, ...]]
     replay: Callable[[Project[Any], Any, Any, Say], Any]
     divide: Callable[[Any, Any], Any]

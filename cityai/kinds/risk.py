@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -25,18 +24,15 @@ from cityai.columns import AS_OF
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
 from cityai.data.cases import (
-    CaseRows,
     Cases,
-    build_case_rows,
-    check_case_leaks,
-    check_case_shuffle,
-    check_case_truncation,
     divide_cases,
-    plant_case_leak,
     read_cases,
     report_case_quality,
 )
 from cityai.data.features.own import check_own
+from cityai.data.layouts.listed import label_listed, lay_listed
+from cityai.data.leaks import check_leaks, plant_leak
+from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.findings import Finding
 from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
@@ -49,6 +45,7 @@ if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
+    from cityai.data.rows import Rows, RowsAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +56,16 @@ class Asked:
     ----------
     folds : CaseFolds
         The windows of the backtest.
-    rows : callable
-        Returns all cases with their features, which are built once.
+    rows_at : RowsAt
+        From moments to their rows; those of all cases are made once.
     """
 
     folds: CaseFolds
-    rows: Callable[[], CaseRows]
+    rows_at: RowsAt
+
+    def rows(self) -> Rows:
+        """All cases with their features."""
+        return self.rows_at()
 
 
 def check_names(spec: RiskSpec) -> None:
@@ -80,30 +81,32 @@ def check_names(spec: RiskSpec) -> None:
 
 def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
     """Lay the folds out, and the features for when they are needed."""
-    rows = cache(lambda: build_case_rows(cases, project))
-    return Asked(plan_case_folds(cases, project.spec), rows)
+    return Asked(plan_case_folds(cases, project.spec), lay_listed(cases, project))
 
 
 def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[Finding, ...]:
     """Prove that features see no future; look for one that is the outcome itself."""
-    rows = asked.rows()
+    moments = pd.DatetimeIndex(cases.table[AS_OF].unique())
     return (
-        check_case_truncation(cases, rows, project),
-        check_case_leaks(rows, cases, project.spec.policy),
+        check_truncation(asked.rows_at, moments, project),
+        check_leaks(asked.rows_at(), label_listed(cases), project.spec.policy),
         *check_own(project.own_features, project.spec.features.own),
     )
 
 
-def shuffle(project: Project[RiskSpec], cases: Cases, asked: Asked, seed: int) -> Finding:
-    """See whether features change when what comes later is put in another order."""
+def check_permuted(project: Project[RiskSpec], cases: Cases, asked: Asked, seed: int) -> Finding:
+    """See whether features change when what comes later is permuted."""
     moment = asked.folds.test[0].cutoff
-    return check_case_shuffle(cases, asked.rows(), project, moment, seed)
+    permuted = lay_listed(permute_future(cases, moment, seed), project)
+    earlier = cases.table[AS_OF]
+    moments = pd.DatetimeIndex(earlier[earlier <= moment].unique())
+    return check_permutation(asked.rows_at(moments), permuted(moments))
 
 
-def plant(project: Project[RiskSpec], cases: Cases, asked: Asked) -> Finding:
+def check_planted(project: Project[RiskSpec], cases: Cases, asked: Asked) -> Finding:
     """See whether a feature that is the outcome itself is found."""
-    rows = plant_case_leak(asked.rows(), cases)
-    return check_case_leaks(rows, cases, project.spec.policy)
+    labels = label_listed(cases)
+    return check_leaks(plant_leak(asked.rows_at(), labels), labels, project.spec.policy)
 
 
 def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
@@ -173,7 +176,7 @@ def foresee(
     from cityai.modeling.case_ahead import predict_ahead
 
     spec = project.spec
-    ahead = predict_ahead(cases, lambda cut: build_case_rows(cut, project), final, spec, as_of)
+    ahead = predict_ahead(cases, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
     return Foreseen(
         table=ahead.table,
         heads=_head_cases(ahead.table, spec),
@@ -254,8 +257,8 @@ RISK: Final = Kind(
     report=report_case_quality,
     ask=ask_cases,
     check_time=check_time,
-    shuffle=shuffle,
-    plant=plant,
+    check_permuted=check_permuted,
+    check_planted=check_planted,
     check_folds=lambda cases, asked: (check_case_folds(asked.folds, cases),),
     replay=replay,
     divide=lambda cases, spec: collect_groups(cases, divide_cases(cases, spec)),

@@ -33,7 +33,8 @@ from cityai.modeling.fit import require_features
 
 if TYPE_CHECKING:
     from cityai.config.risk import RiskSpec
-    from cityai.data.cases import CaseRows, Cases
+    from cityai.data.cases import Cases
+    from cityai.data.rows import Rows
     from cityai.modeling.case_backtest import CaseBacktest
     from cityai.modeling.predictions import Predictions
 
@@ -65,7 +66,7 @@ class AheadCases:
 
 def predict_ahead(
     cases: Cases,
-    build_rows: Callable[[Cases], CaseRows],
+    build_rows: Callable[[Cases], Rows],
     final: CaseModel,
     spec: RiskSpec,
     as_of: datetime,
@@ -178,7 +179,7 @@ def worst_misses(predictions: Predictions, count: int) -> pd.DataFrame:
     return both[kept]
 
 
-def take_folds_apart(table: pd.DataFrame, backtest: CaseBacktest, rows: CaseRows) -> Drivers:
+def take_folds_apart(table: pd.DataFrame, backtest: CaseBacktest, rows: Rows) -> Drivers:
     """Take past cases apart by the model of their own test fold; rows in the order of `table`."""
     features = rows.table.set_index(CASE)
     numbers = [fold.number for fold in backtest.folds.test]

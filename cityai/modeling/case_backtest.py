@@ -48,7 +48,8 @@ from cityai.modeling.forecasters import choose_candidates
 from cityai.modeling.predictions import Predictions, build_case_predictions
 
 if TYPE_CHECKING:
-    from cityai.data.cases import CaseRows, Cases
+    from cityai.data.cases import Cases
+    from cityai.data.rows import Rows
 
 MOST_TOLD: Final = 4
 """Folds whose calibration is told one by one."""
@@ -89,7 +90,7 @@ class CaseBacktest:
 
 def run_case_backtest(
     cases: Cases,
-    rows: CaseRows,
+    rows: Rows,
     folds: CaseFolds,
     spec: RiskSpec,
     *,
@@ -103,7 +104,7 @@ def run_case_backtest(
     ----------
     cases : Cases
         All cases.
-    rows : CaseRows
+    rows : Rows
         Their features, in the same order.
     folds : CaseFolds
         From `plan_case_folds`.

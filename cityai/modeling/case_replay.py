@@ -27,7 +27,8 @@ from cityai.modeling.estimators import (
 )
 
 if TYPE_CHECKING:
-    from cityai.data.cases import CaseRows, Cases
+    from cityai.data.cases import Cases
+    from cityai.data.rows import Rows
 
 
 class CaseReplay:
@@ -36,7 +37,7 @@ class CaseReplay:
     def __init__(
         self,
         cases: Cases,
-        rows: CaseRows,
+        rows: Rows,
         spec: RiskSpec,
         candidates: Sequence[Classifier],
         say: Callable[[str], None],

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from cityai.data.cases.own import CaseHistory
+    from cityai.data.features.history import CaseHistory
 
 METRES = 111_195.0  # in one degree of latitude
 REACH = 200.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,15 @@ from hypothesis import strategies as st
 
 from cityai.config.load import load_project
 from cityai.data.cases import (
-    build_case_rows,
-    check_case_leaks,
-    check_case_truncation,
     cut_cases,
     divide_cases,
     read_cases,
     report_case_quality,
 )
-from cityai.data.cases.nearby import EARTH_M, HALVINGS
+from cityai.data.features.nearby import EARTH_M, HALVINGS
+from cityai.data.layouts.listed import build_case_rows, label_listed, lay_listed
+from cityai.data.leaks import check_leaks, plant_leak
+from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
 
@@ -188,6 +189,15 @@ def build(project: Path):
     return loaded, cases, build_case_rows(cases, loaded)
 
 
+def prove(cases, loaded, rows_at=None):
+    moments = pd.DatetimeIndex(cases.table["as_of"].unique())
+    return check_truncation(rows_at or lay_listed(cases, loaded), moments, loaded)
+
+
+def search(rows, cases, loaded):
+    return check_leaks(rows, label_listed(cases), loaded.spec.policy)
+
+
 def measure_metres(a: pd.Series, b: pd.Series) -> float:
     """Great circle by the haversine formula: not how the module does it."""
     lat, lon = np.radians([a["latitude"], b["latitude"]]), np.radians([a.longitude, b.longitude])
@@ -269,9 +279,9 @@ def test_counts_are_exact(tmp_path, tables):
         assert [rows.table[n].iloc[i] for n in whole] == [found[n] for n in whole]
 
 
-def test_every_feature_has_words_and_a_family(tmp_path, tables):
+def test_every_feature_has_words(tmp_path, tables):
     _, _, rows = build(write_workspace(tmp_path, tables))
-    assert set(rows.features) == set(rows.labels) == set(rows.families)
+    assert set(rows.features) == set(rows.labels)
     assert rows.labels["past_yes_365d"] == "times that it was found in the last year, same kitchen"
     assert rows.labels["fines.amount_last"].startswith("dollars at the last of the fines")
     assert rows.categorical == ("kind",)
@@ -313,13 +323,18 @@ def test_nothing_known_later_touches_a_feature(tmp_path, seed, at):
     pd.testing.assert_frame_equal(whole[:], cut.table[numbers])
 
 
-def test_the_truncation_check_passes_and_fires(tmp_path, tables, monkeypatch):
-    loaded, cases, rows = build(write_workspace(tmp_path, tables))
-    assert check_case_truncation(cases, rows, loaded).status is Status.PASS
-    table = rows.table.copy()
-    table.loc[table.index[-1], "past_yes"] += 1
-    planted = rows.__class__(table, rows.features, rows.categorical, rows.labels, rows.families)
-    found = check_case_truncation(cases, planted, loaded)
+def test_the_truncation_check_passes_and_fires(tmp_path, tables):
+    loaded, cases, _ = build(write_workspace(tmp_path, tables))
+    assert prove(cases, loaded).status is Status.PASS
+    rows_at = lay_listed(cases, loaded)
+
+    def peek(moments=None, known_before=None):
+        rows = rows_at(moments, known_before)
+        if known_before is not None:
+            return rows
+        return replace(rows, table=rows.table.assign(past_yes=rows.table["past_yes"] + 1))
+
+    found = prove(cases, loaded, peek)
     assert found.status is Status.FAIL
     assert found.subject == "past_yes"
 
@@ -327,11 +342,31 @@ def test_the_truncation_check_passes_and_fires(tmp_path, tables, monkeypatch):
 def test_a_feature_that_is_the_answer_is_found(tmp_path, tables):
     data = tables["data"].assign(seats=(tables["data"]["found"] == "yes") * 40 + 5)
     loaded, cases, rows = build(write_workspace(tmp_path, {**tables, "data": data}))
-    found = check_case_leaks(rows, cases, loaded.spec.policy)
+    found = search(rows, cases, loaded)
     assert found.status is Status.FAIL
     assert found.subject == "seats"
     honest = build(write_workspace(tmp_path, tables))
-    assert check_case_leaks(honest[2], honest[1], loaded.spec.policy).status is Status.PASS
+    assert search(honest[2], honest[1], loaded).status is Status.PASS
+
+
+def test_the_outcome_that_a_test_plants_is_found(tmp_path, tables):
+    loaded, cases, rows = build(write_workspace(tmp_path, tables))
+    found = search(plant_leak(rows, label_listed(cases)), cases, loaded)
+    assert found.status is Status.FAIL
+    assert "planted_leak" in found.subject
+
+
+def test_features_stand_a_permutation_of_the_future(tmp_path, tables):
+    loaded, cases, _ = build(write_workspace(tmp_path, tables))
+    moments = pd.DatetimeIndex(cases.table["as_of"].unique())
+    now, later = moments[: len(moments) // 2], moments[-5:]
+    permuted = permute_future(cases, now[-1], 1)
+    known = cases.table["known_at"] < now[-1]
+    assert permuted.table["y_true"][known].equals(cases.table["y_true"][known])
+    assert not permuted.table["y_true"].equals(cases.table["y_true"])
+    before, after = lay_listed(cases, loaded), lay_listed(permuted, loaded)
+    assert check_permutation(before(now), after(now)).status is Status.PASS
+    assert check_permutation(before(later), after(later)).status is Status.FAIL
 
 
 def test_a_case_sees_the_day_before_and_not_its_own(tmp_path, tables):
@@ -456,8 +491,7 @@ def test_own_functions_see_the_past_alone(tmp_path, tables):
     loaded, cases, rows = build(project)
     known = rows.table["earlier"].fillna(0)
     assert known.tolist() == rows.table["past_cases"].tolist()
-    assert rows.families["earlier"] == "own functions"
-    assert check_case_truncation(cases, rows, loaded).status is Status.PASS
+    assert prove(cases, loaded).status is Status.PASS
 
 
 def test_an_own_function_without_a_number_is_named(tmp_path, tables):
@@ -465,9 +499,9 @@ def test_an_own_function_without_a_number_is_named(tmp_path, tables):
     (project / "features.py").write_text(
         "def nothing(history):\n    return [None] * len(history.asked)\n"
     )
-    loaded, cases, rows = build(project)
+    loaded, cases, _ = build(project)
     with pytest.raises(DataError, match="nothing gave no number"):
-        check_case_truncation(cases, rows, loaded)
+        prove(cases, loaded)
 
 
 def test_names_of_no_feature_are_refused(tmp_path, tables):
@@ -557,4 +591,4 @@ def test_weather_known_on_the_day_before(tmp_path, tables):
     assert rows.table["planned.rain"].tolist() == number.tolist()
     assert rows.table["measured.rain"].tolist() == (number - 1).tolist()
     assert rows.table["measured.rain_3d"].tolist() == (number - 2).tolist()
-    assert check_case_truncation(cases, rows, loaded).status is Status.PASS
+    assert prove(cases, loaded).status is Status.PASS

@@ -10,7 +10,7 @@ from cityai.data.features.own import load_functions
 from cityai.data.features.past import describe_past, find_level, label_past
 from cityai.data.features.plan import plan_features
 from cityai.data.features.vintages import find_states, replay_vintages
-from cityai.data.rows import build_rows
+from cityai.data.layouts.dense import build_rows
 from cityai.errors import DataError, SpecError
 
 LENGTHS = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cityai.data.rows import build_rows
+from cityai.data.layouts.dense import build_rows
 from cityai.errors import SpecError
 
 KEYS = ["origin", "entity_id", "step"]
@@ -32,7 +32,7 @@ def test_the_grid_is_complete_and_sorted(make_world):
     assert table[KEYS].equals(table.sort_values(KEYS)[KEYS])
     assert not table.duplicated(KEYS).any()
     assert (table["period"] == table["origin"] + 2 + table["step"] - 1).all()
-    assert (table["mature_at"] == table["period"] + 2).all()
+    assert (table["known_at"] == world.panel.periods.starts(99)[table["period"] + 2]).all()
     starts = world.panel.periods.starts(90)
     assert (table["as_of"] == starts[table["origin"]]).all()
     assert (table["period_start"] == starts[table["period"]]).all()
@@ -147,7 +147,7 @@ def test_the_final_origin_asks_about_the_future(make_world):
     world = make_world(n_periods=70)
     table = build_rows(*world.parts, [70]).table
     assert (table["period"] >= 70).all()
-    assert (table["mature_at"] > 70).all()
+    assert (table["known_at"] > world.panel.periods.start(70)).all()
     assert table["week"].notna().all()
 
 

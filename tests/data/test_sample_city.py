@@ -15,12 +15,13 @@ import pytest
 
 from cityai.config.load import Project, load_project
 from cityai.config.project import CovariateSpec, KnownSpec
+from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
+from cityai.data.leaks import check_leaks
 from cityai.data.panel import build_panel
 from cityai.data.quality import report_quality
-from cityai.data.rows import build_rows
 from cityai.data.side_tables import read_covariate
 from cityai.data.snapshot import RowCounts, Snapshot, read_snapshot
-from cityai.data.truncation import check_leaks, check_truncation
+from cityai.data.truncation import check_truncation
 from cityai.errors import StoreError
 from cityai.findings import Status
 from cityai.samples import (
@@ -442,7 +443,8 @@ LEAK = CovariateSpec.model_validate(
 class TestTime:
     def test_features_do_not_see_the_future(self, project: Project, snapshot: Snapshot) -> None:
         panel = build_panel(snapshot, project.spec)
-        found = check_truncation(panel, snapshot, project, n_origins=3)
+        rows_at = lay_dense(panel, snapshot, project)
+        found = check_truncation(rows_at, panel.moments, project, n_moments=3)
         assert found.status == Status.PASS, found.reason
 
     @pytest.mark.parametrize("known", ["ahead", "later"])
@@ -458,7 +460,7 @@ class TestTime:
         seen = replace(snapshot, covariates={"handled": read})
         panel = build_panel(seen, spec)
         rows = build_rows(panel, seen, leaky, range(60, WEEKS, 6))
-        found = check_leaks(rows, panel, spec.policy)
+        found = check_leaks(rows, label_dense(rows, panel), spec.policy)
         if known == "ahead":
             assert found.status == Status.FAIL
             assert "handled_in_week" in found.subject

@@ -9,13 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.config.policy import PolicySpec
-from cityai.data import rows as rows_module
-from cityai.data.rows import build_rows
-from cityai.data.truncation import check_leaks, check_truncation
+from cityai.data.layouts import dense
+from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
+from cityai.data.leaks import check_leaks, plant_leak
+from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError
 from cityai.findings import Status
 
 POLICY = PolicySpec()
+
+
+def prove(world):
+    return check_truncation(lay_dense(*world.parts), world.panel.moments, world.project)
+
+
+def search(rows, panel):
+    return check_leaks(rows, label_dense(rows, panel), POLICY)
 
 
 @settings(
@@ -32,7 +41,7 @@ def test_features_do_not_see_the_future(make_world, seed, period, gaps, blind, l
     world = make_world(
         seed=seed, period=period, n_periods=60, gaps=gaps, blind=blind, lead=lead, latest=6
     )
-    finding = check_truncation(*world.parts)
+    finding = prove(world)
     assert finding.status is Status.PASS, finding.reason
     assert finding.code == "time.truncation"
     assert (finding.observed, finding.limit) == (0.0, 0.0)
@@ -57,7 +66,7 @@ def test_covariates_and_own_functions_are_held_to_it_too(make_world, tmp_path):
         },
         tables={"ahead": sky.assign(known=0), "behind": sky.assign(known=sky["period"] + 2)},
     )
-    assert check_truncation(*world.parts).status is Status.PASS
+    assert prove(world).status is Status.PASS
 
 
 # --- tripwires ----------------------------------------------------------------------------------
@@ -75,7 +84,7 @@ def test_a_function_cannot_remember_the_future(make_world, tmp_path):
         "    return history.values.iloc[-1]\n"
     )
     world = make_world(own=["peek", "honest"])
-    assert check_truncation(*world.parts).status is Status.PASS
+    assert prove(world).status is Status.PASS
     for origin in (70, 30, 50):
         table = build_rows(*world.parts, [origin]).table
         np.testing.assert_array_equal(table["peek"], table["honest"])
@@ -84,13 +93,13 @@ def test_a_function_cannot_remember_the_future(make_world, tmp_path):
 def test_a_feature_that_uses_final_values_is_found(make_world, monkeypatch):
     """As if lags were read from the final table, with what was reported late."""
     world = make_world(latest=6)
-    honest = rows_module.replay_vintages
+    honest = dense.replay_vintages
 
     def hindsight(cells, *arguments, **choices):
         return honest(cells.assign(known=cells["period"] + 1), *arguments, **choices)
 
-    monkeypatch.setattr(rows_module, "replay_vintages", hindsight)
-    finding = check_truncation(*world.parts)
+    monkeypatch.setattr(dense, "replay_vintages", hindsight)
+    finding = prove(world)
     assert finding.status is Status.FAIL
     assert finding.observed is not None
     assert finding.observed > 5
@@ -99,15 +108,15 @@ def test_a_feature_that_uses_final_values_is_found(make_world, monkeypatch):
 def test_nothing_of_the_future_comes_through_the_panel(make_world, monkeypatch):
     """As if a feature asked the panel, which holds all parts, in place of the snapshot."""
     world = make_world(latest=6)
-    honest = rows_module._assemble
+    honest = dense._assemble
 
     def ask_panel(grid, panel, level, features, spec):
         latest = np.stack([panel.known_at(panel.periods.count)[-1] for _ in grid.origins])
-        peek = rows_module.Feature("peek", "peek", latest[:, :, None])
+        peek = dense.Feature("peek", "peek", latest[:, :, None])
         return honest(grid, panel, level, (*features, peek), spec)
 
-    monkeypatch.setattr(rows_module, "_assemble", ask_panel)
-    finding = check_truncation(*world.parts)
+    monkeypatch.setattr(dense, "_assemble", ask_panel)
+    finding = prove(world)
     assert finding.status is Status.FAIL
     assert finding.subject == "peek"
 
@@ -116,7 +125,7 @@ def test_a_function_that_is_never_defined_is_refused(make_world, tmp_path):
     path = tmp_path / "features.py"
     path.write_text("def nothing(history):\n    return history.values.iloc[-1] * float('nan')\n")
     with pytest.raises(DataError, match=r"features\.py, nothing\(\).*no number.* 67 moments"):
-        check_truncation(*make_world(own=["nothing"]).parts)
+        prove(make_world(own=["nothing"]))
 
 
 def test_a_function_that_is_defined_once_is_kept(make_world, tmp_path):
@@ -124,24 +133,22 @@ def test_a_function_that_is_defined_once_is_kept(make_world, tmp_path):
         "def once(history):\n"
         "    return history.values.iloc[-1] * (1 if len(history.values) == 31 else float('nan'))\n"
     )
-    assert check_truncation(*make_world(own=["once"]).parts).status is Status.PASS
+    assert prove(make_world(own=["once"])).status is Status.PASS
 
 
-def test_a_difference_of_one_bit_is_found(make_world, monkeypatch):
+def test_a_difference_of_one_bit_is_found(make_world):
     world = make_world()
 
-    def shift(rows):
-        table = rows.table.copy()
-        table["lag_1"] = np.nextafter(table["lag_1"], np.float32(9e9), dtype=np.float32)
-        return replace(rows, table=table)
+    rows_at = lay_dense(*world.parts)
 
-    monkeypatch.setattr(
-        "cityai.data.truncation._rebuild",
-        lambda panel, snapshot, project, origin, plan: shift(
-            build_rows(panel, snapshot, project, [origin], plan)
-        ),
-    )
-    finding = check_truncation(*world.parts)
+    def shift(moments, known_before=None):
+        rows = rows_at(moments, known_before)
+        if known_before is None:
+            return rows
+        lag = np.nextafter(rows.table["lag_1"], np.float32(9e9), dtype=np.float32)
+        return replace(rows, table=rows.table.assign(lag_1=lag))
+
+    finding = check_truncation(shift, world.panel.moments, world.project)
     assert finding.status is Status.FAIL
     assert finding.subject == "lag_1"
     assert finding.observed == 1
@@ -150,8 +157,45 @@ def test_a_difference_of_one_bit_is_found(make_world, monkeypatch):
 def test_nobody_asked_about_is_no_evidence(make_world):
     world = make_world()
     panel = replace(world.panel, active=np.zeros_like(world.panel.active))
-    finding = check_truncation(panel, world.snapshot, world.project)
+    finding = prove(replace(world, panel=panel))
     assert finding.status is Status.NOT_ENOUGH
+
+
+def test_the_future_is_permuted_and_nothing_else(make_world):
+    covariate = {
+        "source": {"path": "x.csv"},
+        "time": "day",
+        "known": {"lag_days": 9},
+        "columns": {"heat": {"type": "number"}},
+    }
+    sky = pd.DataFrame({"key": "", "period": range(70), "known": range(1, 71), "heat": range(70)})
+    world = make_world(latest=6, covariates={"sky": covariate}, tables={"sky": sky})
+    moment = world.panel.periods.start(40)
+    permuted = permute_future(world.snapshot, moment, 1)
+    for old, new, name in (
+        (world.snapshot.cells, permuted.cells, "value"),
+        (sky, permuted.covariates["sky"], "heat"),
+    ):
+        later = old["known"] > 40
+        assert old[name][~later].equals(new[name][~later])
+        assert not old[name][later].equals(new[name][later])
+        assert sorted(old[name]) == sorted(new[name])
+        assert old.drop(columns=[name, "n"], errors="ignore").equals(
+            new.drop(columns=[name, "n"], errors="ignore")
+        )
+
+
+def test_a_feature_that_sees_later_values_does_not_stand_permutation(make_world):
+    world = make_world(latest=6)
+    moment = world.panel.periods.start(40)
+    permuted = replace(world, snapshot=permute_future(world.snapshot, moment, 1))
+    now, later = [moment], [world.panel.periods.start(60)]
+    before, after = lay_dense(*world.parts), lay_dense(*permuted.parts)
+    assert check_permutation(before(now), after(now)).status is Status.PASS
+    found = check_permutation(before(later), after(later))
+    assert found.status is Status.FAIL
+    assert found.observed is not None
+    assert found.observed > 5
 
 
 # --- near-perfect features ----------------------------------------------------------------------
@@ -198,16 +242,25 @@ def make_leaky(make_world, leak, seed=0, noise=0.0):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_planted_leak_is_found(make_world, leak, seed):
     rows, panel = make_leaky(make_world, leak, seed)
-    finding = check_leaks(rows, panel, POLICY)
+    finding = search(rows, panel)
     assert finding.status is Status.FAIL
     assert finding.subject == "trucks.trips"
     assert finding.observed == pytest.approx(1, abs=1e-4)
     assert finding.limit == 0.999
 
 
+def test_the_leak_that_a_test_plants_is_found(make_world):
+    world = make_world(n_periods=80, gaps=True)
+    rows = build_rows(*world.parts, range(20, 81))
+    labels = label_dense(rows, world.panel)
+    finding = check_leaks(plant_leak(rows, labels), labels, POLICY)
+    assert finding.status is Status.FAIL
+    assert finding.subject == "planted_leak"
+
+
 def test_a_good_forecast_is_not_a_leak(make_world):
     rows, panel = make_leaky(make_world, lambda y, e, p: y, noise=1.0)
-    finding = check_leaks(rows, panel, POLICY)
+    finding = search(rows, panel)
     assert finding.status is Status.PASS, finding.reason
     assert "trucks.trips" in finding.reason
 
@@ -231,14 +284,12 @@ def test_persistence_is_not_a_leak(make_world, name):
     values = np.column_stack([PERSISTENT[name](rng, 150, e) for e in range(5)])
     world = make_world(period="day", n_periods=150, values=values, horizon=7)
     rows = build_rows(*world.parts, range(30, 150, 2))
-    finding = check_leaks(rows, world.panel, POLICY)
+    finding = search(rows, world.panel)
     assert finding.status in (Status.PASS, Status.NOT_ENOUGH), finding.reason
 
 
 def test_too_few_rows_are_no_evidence(make_world):
     world = make_world()
-    finding = check_leaks(build_rows(*world.parts, [30, 31, 32]), world.panel, POLICY)
+    finding = search(build_rows(*world.parts, [30, 31, 32]), world.panel)
     assert finding.status is Status.NOT_ENOUGH
-    assert check_leaks(build_rows(*world.parts, [0]), world.panel, POLICY).status is (
-        Status.NOT_ENOUGH
-    )
+    assert search(build_rows(*world.parts, [0]), world.panel).status is (Status.NOT_ENOUGH)

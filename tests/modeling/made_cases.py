@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.config.risk import RiskSpec
-from cityai.data.cases import CaseRows, Cases
+from cityai.data.cases import Cases
+from cityai.data.rows import Rows
 from cityai.data.snapshot import RowCounts
 from tests.modeling.conftest import CITY
 
@@ -97,7 +98,7 @@ def hold_cases(table: pd.DataFrame, n: int) -> Cases:
     )
 
 
-def make_rows(cases: Cases, numbers: tuple[str, ...] = ("trait",), seed: int = 1) -> CaseRows:
+def make_rows(cases: Cases, numbers: tuple[str, ...] = ("trait",), seed: int = 1) -> Rows:
     """Rows with the hidden trait seen through noise, a category, and figures that say nothing."""
     rng = np.random.default_rng(seed)
     table = cases.table
@@ -107,10 +108,9 @@ def make_rows(cases: Cases, numbers: tuple[str, ...] = ("trait",), seed: int = 1
     features["kind"] = table["kind"].astype("category")
     kept = table[["case_id", "entity_id", "as_of", "known_at", "slot"]]
     names = tuple(features)
-    return CaseRows(
+    return Rows(
         table=kept.assign(**features),
         features=names,
         categorical=("kind",),
         labels={name: name for name in names},
-        families=dict.fromkeys(names, "own past"),
     )

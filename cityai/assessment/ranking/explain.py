@@ -25,7 +25,7 @@ from cityai.modeling.case_drivers import take_apart
 
 if TYPE_CHECKING:
     from cityai.assessment.ranking.audit import CaseGroups
-    from cityai.data.cases import CaseRows
+    from cityai.data.rows import Rows
     from cityai.modeling.case_backtest import CaseBacktest
     from cityai.modeling.case_model import CaseModel
 
@@ -53,7 +53,7 @@ class _Part:
 
 
 def explain_cases(
-    backtest: CaseBacktest, rows: CaseRows, groups: CaseGroups, spec: RiskSpec
+    backtest: CaseBacktest, rows: Rows, groups: CaseGroups, spec: RiskSpec
 ) -> Explanation:
     """Explain the models of the test folds on the cases that they were tested on.
 
@@ -61,7 +61,7 @@ def explain_cases(
     ----------
     backtest : CaseBacktest
         Its `models`, one a test fold, and `predictions`.
-    rows : CaseRows
+    rows : Rows
         All cases with their features.
     groups : CaseGroups
         Groups to explain for.

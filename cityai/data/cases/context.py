@@ -10,11 +10,9 @@ import pandas as pd
 
 from cityai.columns import AREA, AS_OF, ENTITY, KNOWN_AT, NOT_RECORDED, OCCURRED_AT
 from cityai.config.risk import RiskSpec
-from cityai.data.calendar import CALENDAR as DAY_WORDS
-from cityai.data.calendar import build_calendar
-from cityai.data.cases.as_of_join import (
-    Floats,
-    Ints,
+from cityai.data.calendar import CALENDAR, build_calendar
+from cityai.data.cases.cases import DAY, KEY, REGISTERED_AT, Cases
+from cityai.data.features.as_of_join import (
     find_groups,
     look_back,
     order_past,
@@ -22,17 +20,16 @@ from cityai.data.cases.as_of_join import (
     sum_seen,
     take_last,
 )
-from cityai.data.cases.cases import DAY, KEY, REGISTERED_AT, Cases
-from cityai.data.cases.past import DAY_US
-from cityai.data.cases.rows import ATTRIBUTES, CALENDAR, COVARIATES, CaseFeature
+from cityai.data.features.events import DAY_US
 from cityai.data.periods import build_periods
+from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
 
 RECENT_DAYS: Final = 3
 """Latest known days whose mean is a feature."""
 
 
-def describe_attributes(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
+def describe_attributes(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     """Yield the declared cells of the case's own row."""
     if not spec.features.attributes:
         return
@@ -41,37 +38,37 @@ def describe_attributes(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
         label = spec.data.columns[name].label or name.replace("_", " ")
         if column.dtype.kind == "f":
             values = column.to_numpy(np.float64)
-            yield CaseFeature(name, label, ATTRIBUTES, values)
+            yield Feature(name, label, values)
             continue
         text = column.where(column.notna(), NOT_RECORDED).astype(object)
         found = sorted(set(text) - {NOT_RECORDED})
         categories = (*found, NOT_RECORDED)
         codes = pd.Categorical(text, categories).codes.astype(np.float64)
-        yield CaseFeature(name, label, ATTRIBUTES, codes, categories)
+        yield Feature(name, label, codes, categories)
 
 
-def describe_calendar(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
+def describe_calendar(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     """Yield what the calendar says of the case's day, and how far ahead it was asked."""
     table = cases.table
     day = table[OCCURRED_AT].dt.normalize()
     if spec.question.asked.column is not None:
         ahead = (day - table[AS_OF].dt.normalize()).dt.days.to_numpy(np.float64)
-        yield CaseFeature("days_ahead", say("days from the question to its day"), CALENDAR, ahead)
+        yield Feature("days_ahead", say("days from the question to its day"), ahead)
     if REGISTERED_AT in table:
         since = (day - table[REGISTERED_AT].dt.normalize()).dt.days.to_numpy(np.float64)
         label = say("days from its registration to its day")
-        yield CaseFeature("days_since_registered", label, CALENDAR, since)
+        yield Feature("days_since_registered", label, since)
     if not spec.features.calendar:
         return
     periods = build_periods("day", day.min(), day.max())
     known = build_calendar(periods, periods.count, spec.city.country, spec.city.subdivision)
     at = periods.index(day)
-    for name, label in DAY_WORDS["day"].items():
+    for name, label in CALENDAR["day"].items():
         values = known[name].to_numpy(np.float64)[at]
-        yield CaseFeature(f"day_{name}", say(f"{label}, of the case's day"), CALENDAR, values)
+        yield Feature(f"day_{name}", say(f"{label}, of the case's day"), values)
 
 
-def describe_covariates(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
+def describe_covariates(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     """Yield what was last known of every covariate, or what is known ahead of the case's day."""
     for name, covariate in spec.covariates.items():
         daily = cases.covariates[name]
@@ -86,7 +83,7 @@ def describe_covariates(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
             if covariate.known == "ahead":
                 day = table[OCCURRED_AT].dt.normalize()
                 found = _look_up(group, read_moments(daily[DAY]), values, asked, read_moments(day))
-                yield CaseFeature(f"{name}.{c}", say(f"{declared}, on its day"), COVARIATES, found)
+                yield Feature(f"{name}.{c}", say(f"{declared}, on its day"), found)
                 continue
             for days in (1, RECENT_DAYS):
                 mean = _mean_latest(daily, group, values, asked, table, days)
@@ -96,7 +93,7 @@ def describe_covariates(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
                     else say(f"mean of the last {days} days")
                 )
                 suffix = "" if days == 1 else f"_{days}d"
-                yield CaseFeature(f"{name}.{c}{suffix}", f"{declared}, {said}", COVARIATES, mean)
+                yield Feature(f"{name}.{c}{suffix}", f"{declared}, {said}", mean)
 
 
 def _look_up(group: Ints, day: Ints, values: Floats, asked: Ints, wanted: Ints) -> Floats:

@@ -11,16 +11,16 @@ from cityai.columns import AS_OF, CASE, KNOWN_AT, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
 from cityai.data.cases.cases import Cases
-from cityai.data.cases.rows import OWN_FUNCTIONS, CaseFeature
 from cityai.data.features.history import CaseHistory
 from cityai.data.features.own import load_functions
+from cityai.data.rows import Feature
 
 __all__ = ["CaseHistory", "describe_own"]
 
 
 def describe_own(
     cases: Cases, project: Project[RiskSpec], only: pd.Timestamp | None = None
-) -> Iterator[CaseFeature]:
+) -> Iterator[Feature]:
     """Yield the results of the project's own functions, called once a day with questions.
 
     With a day given, they are called for that day alone; the other cases have NaN.
@@ -54,7 +54,7 @@ def describe_own(
         )
         results[:, rows] = np.stack(own.call(history, whole))
     for function, values in zip(own.functions, results, strict=True):
-        yield CaseFeature(function.name, function.label, OWN_FUNCTIONS, values)
+        yield Feature(function.name, function.label, values)
 
 
 def _is_later(column: str) -> bool:

@@ -12,9 +12,10 @@ from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED, PERIOD
 from cityai.config.project import CovariateSpec, ProjectSpec
 from cityai.data.calendar import CALENDAR, build_calendar
 from cityai.data.features.past import find_latest
-from cityai.data.features.plan import Feature, FeaturePlan, Floats
-from cityai.data.features.vintages import Ints, find_positions, replay_table
+from cityai.data.features.plan import FeaturePlan
+from cityai.data.features.vintages import find_positions, replay_table
 from cityai.data.periods import Periods
+from cityai.data.rows import Feature, Floats, Ints
 from cityai.errors import DataError
 from cityai.i18n.messages import count_periods, name_periods, say
 

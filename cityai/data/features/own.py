@@ -18,7 +18,7 @@ import pandas as pd
 from cityai.confine.child import Child, Ended, tell_limits
 from cityai.confine.own_code import write_frame
 from cityai.data.features.history import CaseHistory, History
-from cityai.data.features.plan import Feature, Floats
+from cityai.data.rows import Feature, Floats
 from cityai.errors import DataError, SpecError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say

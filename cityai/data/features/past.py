@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cityai.data.features.plan import FeaturePlan, Floats
-from cityai.data.features.vintages import Ints, Vintage
+from cityai.data.features.plan import FeaturePlan
+from cityai.data.features.vintages import Vintage
+from cityai.data.rows import Floats, Ints
 from cityai.i18n.messages import count_periods, name_periods, say
 
 Bools = npt.NDArray[np.bool_]

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cityai.data.panel import Panel
     from cityai.data.snapshot import Snapshot
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -53,28 +51,6 @@ DEFAULTS: Final[dict[Period, Defaults]] = {
     "month": Defaults((1, 2, 3, 6, 12, 24), (3, 6, 12), 12, 12, 3, 0),
 }
 """By length of period."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Feature:
-    """One feature for every (origin, entity, step).
-
-    Attributes
-    ----------
-    name : str
-        Stable name; `label` says it in a reader's words.
-    label : str
-        What it is, for readers.
-    values : numpy.ndarray
-        Broadcastable to (origins, entities, steps): float, or codes into `categories`.
-    categories : tuple of str or None
-        The texts that codes stand for; None for a number.
-    """
-
-    name: str
-    label: str
-    values: npt.NDArray[np.float64] | npt.NDArray[np.int64]
-    categories: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
-from cityai.data.features.plan import Floats
-
-Ints = npt.NDArray[np.int64]
+from cityai.data.rows import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

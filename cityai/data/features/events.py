@@ -11,9 +11,8 @@ import pandas as pd
 
 from cityai.columns import AREA, AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
 from cityai.config.risk import EventSpec, RiskSpec
-from cityai.data.cases.as_of_join import (
-    Floats,
-    Ints,
+from cityai.data.cases.cases import CATEGORY, Cases
+from cityai.data.features.as_of_join import (
     Past,
     Seen,
     find_groups,
@@ -24,8 +23,7 @@ from cityai.data.cases.as_of_join import (
     sum_seen,
     take_last,
 )
-from cityai.data.cases.cases import CATEGORY, Cases
-from cityai.data.cases.rows import OWN_PAST, SURROUNDINGS, CaseFeature
+from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
 
 DAY_US: Final = 86_400_000_000
@@ -95,7 +93,7 @@ def follow(
     return Trail(past, seen, back, asked, occurred)
 
 
-def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
+def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     """Yield what earlier cases of the entity, its area and the city showed."""
     table, windows = cases.table, tuple(sorted(set(spec.features.windows_days)))
     entity, unit = spec.question.entity, spec.question.unit
@@ -136,7 +134,7 @@ def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
 
 def _describe_rates(
     cases: Cases, spec: RiskSpec, y_true: Floats, answered: Floats, windows: tuple[int, ...]
-) -> Iterator[CaseFeature]:
+) -> Iterator[Feature]:
     table, unit = cases.table, spec.question.unit
     levels = {"city": (pd.Series("", index=table.index), say("the whole city"))}
     if AREA in table:
@@ -145,18 +143,17 @@ def _describe_rates(
         group, of_case = find_groups(place, place)
         trail = follow(table, group, cases, of_case, windows)
         for days in windows:
-            yield CaseFeature(
+            yield Feature(
                 f"{level}_rate_{days}d",
                 say(
                     f"share of {unit} in {words} in {say_span(days)} in which "
                     f"{spec.question.outcome.label}"
                 ),
-                SURROUNDINGS,
                 _divide(trail.sum(y_true, days), trail.sum(answered, days)),
             )
 
 
-def describe_events(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
+def describe_events(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     """Yield counts and sums of every declared table of events that has a key."""
     windows = tuple(sorted(set(spec.features.windows_days)))
     for name, event in spec.events.items():
@@ -166,7 +163,7 @@ def describe_events(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
 
 def _describe_table(
     name: str, event: EventSpec, cases: Cases, spec: RiskSpec, windows: tuple[int, ...]
-) -> Iterator[CaseFeature]:
+) -> Iterator[Feature]:
     events, table = cases.events[name], cases.table
     everyone = pd.Series("", index=events.index), pd.Series("", index=table.index)
     column = {"entity": ENTITY, "area": AREA}.get(event.by)
@@ -174,14 +171,13 @@ def _describe_table(
     group, of_case = find_groups(known, asked)
     trail = follow(events, group, cases, of_case, windows)
     is_own = event.by == "entity"
-    family = OWN_PAST if is_own else SURROUNDINGS
     what = event.label or name.replace("_", " ")
     at = {"entity": say(f"same {spec.question.entity.label}"), "area": say("same area")}.get(
         event.by, say("whole city")
     )
 
-    def feature(suffix: str, label: str, values: Floats) -> CaseFeature:
-        return CaseFeature(f"{name}.{suffix}", f"{label}, {at}", family, values)
+    def feature(suffix: str, label: str, values: Floats) -> Feature:
+        return Feature(f"{name}.{suffix}", f"{label}, {at}", values)
 
     if is_own:
         yield feature("count", say(f"{what} before"), trail.count())
@@ -230,8 +226,8 @@ def _say_amount(amount: str, event: EventSpec) -> str:
     return (declared.label if declared else "") or amount.replace("_", " ")
 
 
-def _own(name: str, label: str, values: Floats) -> CaseFeature:
-    return CaseFeature(name, label, OWN_PAST, values)
+def _own(name: str, label: str, values: Floats) -> Feature:
+    return Feature(name, label, values)
 
 
 def _divide(part: Floats, whole: Floats) -> Floats:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from cityai.data.rows import Floats, Ints
+
 Moments = npt.NDArray[np.datetime64]
 
 

@@ -12,10 +12,10 @@ from scipy.spatial import cKDTree
 
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
 from cityai.config.risk import DecaySpec, RiskSpec
-from cityai.data.cases.as_of_join import Floats, Ints, read_moments
 from cityai.data.cases.cases import Cases
-from cityai.data.cases.past import DAY_US, list_amounts
-from cityai.data.cases.rows import SURROUNDINGS, CaseFeature
+from cityai.data.features.as_of_join import read_moments
+from cityai.data.features.events import DAY_US, list_amounts
+from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
 
 EARTH_M: Final = 6_371_008.8
@@ -26,7 +26,7 @@ MOST_PAIRS: Final = 2_000_000
 """Pairs of a case and an event that are looked at together, which bounds the memory."""
 
 
-def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
+def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     """Yield the density of what happened near each case, and the rate of earlier cases there."""
     if spec.question.entity.latitude is None:
         return
@@ -36,13 +36,12 @@ def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
     y_true = table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
     sums = sum_nearby(table, table, np.column_stack([answered, np.nan_to_num(y_true)]), decay)
-    yield CaseFeature(
+    yield Feature(
         "nearby_rate",
         say(
             f"share of earlier {spec.question.unit} {reach} in which "
             f"{spec.question.outcome.label} ({fading})"
         ),
-        SURROUNDINGS,
         _divide(sums[:, 1], sums[:, 0]),
     )
     for name, event in spec.events.items():
@@ -55,9 +54,7 @@ def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[CaseFeature]:
         what = event.label or name.replace("_", " ")
         for i, amount in enumerate(["density", *amounts]):
             said = what if amount == "density" else say(f"{amount.replace('_', ' ')} of {what}")
-            yield CaseFeature(
-                f"{name}.{amount}", f"{said} {reach} ({fading})", SURROUNDINGS, found[:, i]
-            )
+            yield Feature(f"{name}.{amount}", f"{said} {reach} ({fading})", found[:, i])
 
 
 def sum_nearby(

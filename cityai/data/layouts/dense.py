@@ -1,0 +1,254 @@
+"""Dense rows: every entity that is asked about, at every origin, at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    ENTITY,
+    KNOWN,
+    KNOWN_AT,
+    ORIGIN,
+    PERIOD,
+    PERIOD_START,
+    STEP,
+)
+from cityai.config.load import Project
+from cityai.config.project import ProjectSpec
+from cityai.data.features.context import (
+    Grid,
+    describe_attributes,
+    describe_calendar,
+    describe_covariates,
+    find_areas,
+)
+from cityai.data.features.history import History
+from cityai.data.features.own import collect_features, load_functions
+from cityai.data.features.past import describe_past, label_past
+from cityai.data.features.plan import FeaturePlan, plan_features
+from cityai.data.features.vintages import Vintage, find_states, replay_vintages
+from cityai.data.leaks import Labels
+from cityai.data.rows import (
+    LEVEL,
+    Feature,
+    Floats,
+    Moments,
+    Rows,
+    RowsAt,
+    categorise,
+    choose_features,
+    write_rows,
+)
+from cityai.data.snapshot import Snapshot, cut_snapshot
+
+if TYPE_CHECKING:
+    from cityai.data.panel import Panel
+
+_KEYS = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START, KNOWN_AT, LEVEL)
+
+
+def lay_dense(panel: Panel, snapshot: Snapshot, project: Project) -> RowsAt:
+    """Return the function from moments to dense rows; the features are planned once."""
+    plan = cache(lambda: plan_features(panel, snapshot, project.spec))
+
+    def rows_at(moments: Moments | None = None, known_before: pd.Timestamp | None = None) -> Rows:
+        asked = pd.DatetimeIndex(list(panel.moments if moments is None else moments))
+        origins = panel.periods.index(asked).tolist()
+        if known_before is None:
+            return build_rows(panel, snapshot, project, origins, plan())
+        cut = int(panel.periods.index(pd.DatetimeIndex([known_before]))[0])
+        blind = np.full_like(panel.final, np.nan)
+        past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None)
+        return build_rows(past, cut_snapshot(snapshot, cut), project, origins, plan())
+
+    return rows_at
+
+
+def label_dense(rows: Rows, panel: Panel) -> Labels:
+    """Return the final amounts of dense rows, with what usually tells them, for `check_leaks`."""
+    table = rows.table
+    origin, period = table[ORIGIN].to_numpy(np.int64), table[PERIOD].to_numpy(np.int64)
+    entity = table[ENTITY].cat.codes.to_numpy()
+    final = np.vstack([panel.final, np.full((1, len(panel.entity_ids)), np.nan)])
+    filled = pd.DataFrame(panel.final).ffill().to_numpy()
+    count, season = panel.periods.count, panel.periods.season
+    is_final = (period + 1 + panel.delay <= count) & (origin > 0)
+    latest = filled[origin - 1, entity]
+    same = period + (origin - 1 - period) // season * season
+    before = np.where(same >= 0, filled[np.maximum(same, 0), entity], np.nan)
+    before = np.where(np.isnan(before), latest, before)
+    values = np.where(is_final, final[np.minimum(period, count), entity], np.nan)
+    return Labels(values, np.column_stack([latest, before, table[LEVEL].to_numpy(np.float64)]))
+
+
+def build_rows(
+    panel: Panel,
+    snapshot: Snapshot,
+    project: Project,
+    origins: Iterable[int],
+    plan: FeaturePlan | None = None,
+) -> Rows:
+    """Build the rows of all entities that are asked about at the given origins.
+
+    Features are computed from the snapshot's rows that were visible before each origin, and from
+    nothing else; the panel gives the cohort, the time axis and who is asked about.
+
+    Parameters
+    ----------
+    panel : Panel
+        The cohort.
+    snapshot : Snapshot
+        What was known, and when.
+    project : Project
+        The question, and the project's own functions.
+    origins : iterable of int
+        Any of ``0 .. panel.periods.count``; the last has only targets in the future. Repeated ones
+        count once.
+    plan : FeaturePlan, optional
+        The set of features, settled from the data when omitted.
+
+    Raises
+    ------
+    ValueError
+        When there is no origin, or one lies off the time axis.
+    SpecError
+        When the specification names a feature that does not exist.
+    DataError
+        When one of the project's own functions fails.
+    """
+    moments = np.unique(np.fromiter(origins, dtype=np.int64))
+    count = panel.periods.count
+    if not moments.size or moments[0] < 0 or moments[-1] > count:
+        raise ValueError(f"there must be origins, and they must lie between 0 and {count}")
+    plan = plan or plan_features(panel, snapshot, project.spec)
+    grid = _lay_grid(panel, snapshot, moments, plan)
+    built = _describe_target(grid, snapshot, project, plan)
+    rules = project.spec.features
+    features = choose_features(
+        (
+            *built.features,
+            *describe_calendar(grid, project.spec),
+            *describe_attributes(grid, snapshot.attributes, plan, project.spec),
+            *describe_covariates(grid, snapshot.covariates, plan, project.spec),
+        ),
+        rules,
+        reserved=_KEYS,
+        known=(ENTITY,) if rules.attributes else (),
+    )
+    return _assemble(grid, panel, built.level, features, project.spec)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TargetFeatures:
+    """Features of the target's past, and the level (origins, entities)."""
+
+    level: Floats
+    features: tuple[Feature, ...]
+
+
+def _lay_grid(
+    panel: Panel, snapshot: Snapshot, origins: npt.NDArray[np.int64], plan: FeaturePlan
+) -> Grid:
+    attributes = snapshot.attributes
+    states = find_states(attributes, panel.entity_ids, origins.tolist())
+    named = set(attributes[AREA].dropna()) if AREA in attributes.columns else set()
+    area_ids = tuple(sorted(named))
+    return Grid(
+        periods=panel.periods,
+        entity_ids=panel.entity_ids,
+        origins=origins,
+        targets=plan.targets(0)[None, :] + origins[:, None],
+        states=states,
+        areas=find_areas(attributes, states, area_ids),
+        area_ids=area_ids,
+    )
+
+
+def _describe_target(
+    grid: Grid, snapshot: Snapshot, project: Project, plan: FeaturePlan
+) -> _TargetFeatures:
+    own = load_functions(project.own_features, project.spec.features.own)
+    results: list[list[Floats]] = []
+    pasts = []
+    vintages = replay_vintages(
+        snapshot.cells,
+        grid.entity_ids,
+        grid.periods.count,
+        grid.origins.tolist(),
+        gaps=plan.gaps,
+        blind=plan.blind,
+    )
+    for i, vintage in enumerate(vintages):
+        pasts.append(describe_past(vintage, grid.areas[i], plan))
+        if own is not None:
+            results.append(own.call(_cut_history(vintage, grid, snapshot, i, plan), {}))
+    labels = label_past(plan)
+    features = [
+        *(
+            Feature(name, labels[name], np.stack([past.flat[name] for past in pasts])[:, :, None])
+            for name in pasts[0].flat
+        ),
+        *(
+            Feature(name, labels[name], np.stack([past.stepped[name] for past in pasts]))
+            for name in pasts[0].stepped
+        ),
+        *(() if own is None else collect_features(own, results)),
+    ]
+    level = np.stack([past.level for past in pasts])
+    return _TargetFeatures(level, tuple(features))
+
+
+def _cut_history(
+    vintage: Vintage, grid: Grid, snapshot: Snapshot, i: int, plan: FeaturePlan
+) -> History:
+    """Make the history that the project's own functions see: copies, so nothing can be edited."""
+    entities = pd.Index(grid.entity_ids, name=ENTITY)
+    states = np.where(grid.states[i] < 0, len(snapshot.attributes), grid.states[i])
+    recorded = snapshot.attributes.drop(columns=[ENTITY, KNOWN]).reset_index(drop=True)
+    return History(
+        as_of=grid.periods.start(vintage.origin),
+        period=plan.period,
+        values=pd.DataFrame(
+            vintage.values.copy(), index=grid.periods.starts(vintage.origin), columns=entities
+        ),
+        entities=recorded.reindex(states).set_axis(entities),
+    )
+
+
+def _assemble(
+    grid: Grid, panel: Panel, level: Floats, features: Sequence[Feature], spec: ProjectSpec
+) -> Rows:
+    """Write the grid's active cells out as one sorted table."""
+    origin, entity = np.nonzero(panel.active[grid.origins])
+    steps = grid.targets.shape[1]
+    target = grid.targets[origin].ravel()
+    keys: dict[str, object] = {
+        ORIGIN: np.repeat(grid.origins[origin], steps),
+        AS_OF: np.repeat(_list_moments(panel, grid.origins)[origin], steps),
+        ENTITY: categorise(np.repeat(entity, steps), grid.entity_ids),
+        STEP: np.tile(np.arange(1, steps + 1, dtype=np.int16), len(origin)),
+        PERIOD: target,
+        PERIOD_START: _list_moments(panel, target),
+        KNOWN_AT: _list_moments(panel, target + 1 + panel.delay),
+        LEVEL: np.repeat(level[origin, entity], steps),
+    }
+    shape = (len(grid.origins), len(grid.entity_ids), steps)
+    written = [(f, np.broadcast_to(f.values, shape)[origin, entity].ravel()) for f in features]
+    me = spec.features.attributes and ENTITY not in spec.features.exclude
+    also = {ENTITY: spec.question.entity.label} if me else {}
+    return write_rows(keys, written, spec.features, also)
+
+
+def _list_moments(panel: Panel, index: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
+    starts = panel.periods.starts(int(index.max(initial=0)) + 1).to_numpy()
+    moments: npt.NDArray[np.datetime64] = starts[index]
+    return moments

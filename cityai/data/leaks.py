@@ -1,0 +1,286 @@
+"""Target leakage: a search for a single feature that tells the target almost perfectly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.columns import ENTITY, STEP
+from cityai.config.policy import PolicySpec
+from cityai.data.rows import Floats, Rows
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import say
+
+Bools = npt.NDArray[np.bool_]
+
+NEAR_PERFECT: Final = "time.near_perfect"
+PLANTED: Final = "planted_leak"
+"""Name of the feature that a test plants."""
+LEAST_ROWS: Final = 20
+"""Fewer rows of an entity say nothing about a perfect relation."""
+LEAST_OF_EACH: Final = 10
+"""Fewer outcomes of either kind say nothing about a perfect relation."""
+_NOTHING_LEFT: Final = 1e-12
+"""Share of a column's squares under which what is left of it is rounding, not information."""
+_LEAST_SPREAD: Final = 3
+"""Least number of rows (effectively) that what is left of a target must be spread over."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The targets of rows, and what any honest feature may tell of them.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        (rows,) float64; NaN where the label is not final.
+    usual : numpy.ndarray or None
+        (rows, 3) float64 of an amount: the latest value, the value one season before, and the
+        recent level. None of a yes (1) or no (0).
+    """
+
+    values: Floats
+    usual: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """How nearly a feature tells a target, and how that is said."""
+
+    unit: str
+    title: str
+    few: str
+    apply: Callable[[Rows, Labels], dict[str, float]]
+    tell: Callable[[str, float, float, bool], str]
+
+
+def plant_leak(rows: Rows, labels: Labels) -> Rows:
+    """Return rows with one more feature, which is the target itself."""
+    return replace(
+        rows,
+        table=rows.table.assign(**{PLANTED: labels.values.astype(np.float32)}),
+        features=(*rows.features, PLANTED),
+        labels={**rows.labels, PLANTED: "the target itself, planted by a test"},
+    )
+
+
+def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
+    """Look for a single feature that tells the target almost perfectly.
+
+    An amount: entities differ in size and their figures persist, so a plain correlation is near
+    one for honest features too. What is measured is what a feature adds: within each entity, the
+    part of feature and target that the recent level, the latest value and the value one season
+    before do not explain (least squares), correlated; then the median over entities. It is
+    measured in the unit of the target and as a share of the level, and the larger counts.
+
+    A yes or no: a number is measured by the area under the ROC curve when rows are ranked by it
+    alone, upwards or downwards, or by whether it is missing. A text is measured by the rate of yes
+    that its value had in the other half of the rows, so many rare values are no perfect relation
+    by themselves.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of several moments.
+    labels : Labels
+        Their targets; only final ones are used.
+    policy : PolicySpec
+        ``near_perfect`` is the limit.
+
+    Returns
+    -------
+    Finding
+        ``time.near_perfect``: fail with the features that reach the limit, pass with the largest,
+        not enough evidence when no entity has twenty rows at one step, or with fewer than ten
+        outcomes of either kind.
+    """
+    measure = _YES_NO if labels.usual is None else _AMOUNT
+    limit = policy.near_perfect
+    found = measure.apply(rows, labels)
+    if not found:
+        return Finding(
+            NEAR_PERFECT, Status.NOT_ENOUGH, measure.title, measure.few, None, limit, measure.unit
+        )
+    ranked = sorted(found, key=lambda name: (-found[name], name))
+    worst = ranked[0]
+    leaks = [name for name in ranked if found[name] >= limit]
+    said = say(f"'{worst}' ({rows.labels[worst]})")
+    others = len(leaks) - 1
+    said = say(f"{said} and {others} more") if others > 0 else said
+    return Finding(
+        NEAR_PERFECT,
+        Status.FAIL if leaks else Status.PASS,
+        measure.title,
+        measure.tell(said, found[worst], limit, bool(leaks)),
+        found[worst],
+        limit,
+        measure.unit,
+        ", ".join(leaks),
+    )
+
+
+def _correlate_all(rows: Rows, labels: Labels) -> dict[str, float]:
+    """Measure what each numeric feature adds at the first and at the last step."""
+    steps = rows.table[STEP]
+    found: dict[str, float] = {}
+    for step in sorted({1, int(steps.max())} if len(steps) else ()):
+        for name, figure in _measure_step(rows, labels, (steps == step).to_numpy()).items():
+            found[name] = float(np.fmax(found.get(name, np.nan), figure))
+    return {name: figure for name, figure in found.items() if not np.isnan(figure)}
+
+
+def _measure_step(rows: Rows, labels: Labels, at: Bools) -> dict[str, float]:
+    """Partial correlation of each numeric feature with the target: the median over entities."""
+    assert labels.usual is not None  # noqa: S101 - it is what tells an amount
+    target, (latest, before, level) = labels.values, labels.usual.T
+    usable = np.flatnonzero(at & ~np.isnan(target) & ~np.isnan(latest))
+    names = [name for name in rows.features if name not in rows.categorical]
+    features = rows.table[names].iloc[usable].to_numpy(np.float64)
+    entity = pd.factorize(rows.table[ENTITY].iloc[usable], sort=True)[0]
+    figures = []
+    for one in range(int(entity.max(initial=-1)) + 1):
+        inside = entity == one
+        mine = usable[inside]
+        size, y, x = level[mine], target[mine], features[inside]
+        recent = np.column_stack([latest[mine], before[mine]])
+        whole = _correlate(y, x, np.column_stack([recent, size]))
+        share = _correlate(y / size, x, np.column_stack([recent / size[:, None], 1 / size]))
+        figures.append(np.fmax(whole, share))
+    if not figures:
+        return {}
+    return dict(zip(names, _find_medians(np.stack(figures)).tolist(), strict=True))
+
+
+def _tell_correlation(said: str, figure: float, limit: float, leaks: bool) -> str:
+    if leaks:
+        return say(
+            f"{said} tells the target almost perfectly (correlation {figure:.4f}, "
+            f"limit {limit}): it is likely to hold the answer itself."
+        )
+    return say(
+        f"The nearest is {said}, with a correlation of {figure:.3f} beyond what recent "
+        f"values and the season tell (limit {limit})."
+    )
+
+
+def _find_medians(figures: Floats) -> Floats:
+    """Median of each column without missing values; NaN where nothing is left."""
+    medians = np.full(figures.shape[1], np.nan)
+    some = ~np.isnan(figures).all(axis=0)
+    medians[some] = np.nanmedian(figures[:, some], axis=0)
+    return medians
+
+
+def _correlate(target: Floats, features: Floats, controls: Floats) -> Floats:
+    """Absolute partial correlation of each feature with the target, given the controls.
+
+    Columns with missing values are measured on the rows that they have; NaN where fewer than
+    `LEAST_ROWS` are left, where the controls explain all of either side, or where what they leave
+    of the target is two or three single rows, which anything may fit by chance.
+    """
+    result = np.full(features.shape[1], np.nan)
+    missing = np.isnan(features)
+    for pattern in np.unique(missing, axis=1).T:
+        kept = ~pattern
+        if kept.sum() < LEAST_ROWS:
+            continue
+        columns = np.flatnonzero((missing == pattern[:, None]).all(axis=0))
+        base = _find_span(controls[kept])
+        y = _remove(target[kept][:, None], base)
+        if not (y**4).sum() * _LEAST_SPREAD <= 1:
+            continue
+        x = _remove(features[np.ix_(kept, columns)], base)
+        with np.errstate(invalid="ignore"):
+            result[columns] = np.abs((x * y).sum(axis=0))
+    return result
+
+
+def _find_span(controls: Floats) -> Floats:
+    """Return an orthonormal basis of a constant and the controls."""
+    centred = controls - controls.mean(axis=0)
+    spread = np.sqrt((centred**2).mean(axis=0))
+    scaled = centred[:, spread > 0] / spread[spread > 0]
+    columns = np.column_stack([np.ones(len(controls)), scaled])
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    basis: Floats = left[:, size > size[0] * 1e-9]
+    return basis
+
+
+def _remove(columns: Floats, basis: Floats) -> Floats:
+    """Remove what the basis explains and scale what is left to length one; NaN when nothing is."""
+    left = columns - basis @ (basis.T @ columns)
+    length, before = (left**2).sum(axis=0), (columns**2).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled: Floats = np.where(length > _NOTHING_LEFT * before, left / np.sqrt(length), np.nan)
+    return scaled
+
+
+def _rank_all(rows: Rows, labels: Labels) -> dict[str, float]:
+    """Measure how well each feature alone ranks the rows."""
+    known = ~np.isnan(labels.values)
+    yes = labels.values[known] == 1
+    if min(int(yes.sum()), int((~yes).sum())) < LEAST_OF_EACH:
+        return {}
+    return {name: _rank_by(rows.table[name][known], yes) for name in rows.features}
+
+
+def _tell_area(said: str, figure: float, limit: float, leaks: bool) -> str:
+    if leaks:
+        return say(
+            f"{said} alone ranks the cases almost perfectly (area under the curve "
+            f"{figure:.4f}, limit {limit}): it is likely to hold the answer itself."
+        )
+    return say(
+        f"The nearest is {said}, which alone ranks the cases with an area under the curve of "
+        f"{figure:.3f} (limit {limit})."
+    )
+
+
+def _rank_by(column: pd.Series, yes: Bools) -> float:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        even = np.arange(len(codes)) % 2 == 0
+        size = len(column.cat.categories)
+        score = np.empty(len(codes))
+        for half in (even, ~even):
+            total = np.bincount(codes[half], minlength=size)
+            found = np.bincount(codes[half], yes[half], minlength=size)
+            score[~half] = ((found + yes[half].mean()) / (total + 1))[codes[~half]]
+        return max(_find_area(score[half], yes[half]) for half in (even, ~even))
+    values = column.to_numpy(np.float64)
+    missing = np.isnan(values)
+    figures = [_find_area(missing.astype(np.float64), yes)]
+    if min(int(yes[~missing].sum()), int((~yes[~missing]).sum())) >= LEAST_OF_EACH:
+        figures.append(_find_area(values[~missing], yes[~missing]))
+    return max(figures)
+
+
+def _find_area(score: Floats, yes: Bools) -> float:
+    """Area under the curve by ranks (Mann-Whitney), upwards or downwards."""
+    n_yes, n_no = int(yes.sum()), int((~yes).sum())
+    if not n_yes or not n_no:
+        return 0.5
+    ranks = pd.Series(score).rank().to_numpy(np.float64)
+    area = (ranks[yes].sum() - n_yes * (n_yes + 1) / 2) / (n_yes * n_no)
+    return float(max(area, 1 - area))
+
+
+_AMOUNT: Final = _Measure(
+    "correlation",
+    say("No single feature tells the target almost perfectly"),
+    say(f"No entity has {LEAST_ROWS} rows with a final label to look at."),
+    _correlate_all,
+    _tell_correlation,
+)
+_YES_NO: Final = _Measure(
+    "AUC",
+    say("No single feature tells the outcome almost perfectly"),
+    say(f"There are fewer than {LEAST_OF_EACH} outcomes of either kind to look at."),
+    _rank_all,
+    _tell_area,
+)
