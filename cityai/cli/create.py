@@ -137,16 +137,16 @@ def new(
 
         with tell_progress() as progress, progress.stage("looking at the table"):
             from cityai.config.load import read_city
-            from cityai.scaffold.look import Wishes, look_at_cases, look_at_table
+            from cityai.scaffold.look import look_at_table
             from cityai.scaffold.project import find_kind
+            from cityai.scaffold.understood import Wishes
 
             wishes = Wishes(
                 time, place, amount, count, key, period, date_format, encoding, decimal,
                 thousands, width, outcome,
             )  # fmt: skip
-            is_risk = find_kind(template or "blank_demand") == "risk"
-            look = look_at_cases if is_risk else look_at_table
-            seen = look(table, wishes, read_city(workspace))
+            kind = find_kind(template or "blank_demand")
+            seen = look_at_table(table, wishes, read_city(workspace), kind)
         tell(seen.tell())
         spec = seen.spec
     made = create_project(workspace, name, template or "blank_demand", title, spec)

@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.config.project import SourceSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
-from cityai.errors import DataError
+from cityai.errors import DataError, suggest_name
 from cityai.scaffold.dates import Reading, name_other, parse, read_dates
 from cityai.scaffold.names import is_code, is_moment
 from cityai.scaffold.numbers import Written, read_column, read_numbers
@@ -157,6 +157,26 @@ class Seen:
         written = self.columns[name].written
         cells = self.frame[name]
         return cells.astype("float64") * np.nan if written is None else read_column(cells, written)
+
+    def split(self, written: str, option: str = "") -> tuple[str, ...]:
+        """Return the columns that a person names, between commas unless one is called so.
+
+        Raises
+        ------
+        DataError
+            When there is no such column.
+        """
+        if written in self.columns:
+            return (written,)
+        names = tuple(name.strip() for name in written.split(",") if name.strip())
+        for name in names:
+            if name not in self.columns:
+                raise DataError(
+                    f"{option}there is no column {name[:60]!a}",
+                    where=str(self.path),
+                    expected=suggest_name(name, self.columns),
+                )
+        return names
 
     def is_measured(self, name: str) -> bool:
         """Tell whether a column looks like an amount: whole numbers with many values."""

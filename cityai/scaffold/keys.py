@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cityai.errors import DataError, suggest_name
-from cityai.scaffold.columns import Seen
+from cityai.errors import DataError
+from cityai.scaffold.columns import MONTH, Seen
 from cityai.scaffold.grain import Grain
+from cityai.scaffold.names import is_id
 
 _UNIQUE = 0.999
 _OFTEN = 0.5
 _AGREE = 0.95
 
 
-def check_key(seen: Seen, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """Return the key that a person names, and how often it comes again.
+def check_key(seen: Seen, written: str) -> tuple[tuple[str, ...], str, int]:
+    """Return the key that a person names, how often it comes again, in words and in rows.
 
     Raises
     ------
     DataError
         When there is no such column.
     """
-    for name in names:
-        if name not in seen.columns or (seen.months and name == "month"):
-            raise DataError(
-                f"--key: there is no column {name[:60]!a}",
-                where=str(seen.path),
-                expected=suggest_name(name, seen.columns),
-            )
+    names = seen.split(written, "--key: ")
+    if seen.months and MONTH in names:
+        raise DataError(
+            f"--key: there is no column '{MONTH}'",
+            where=str(seen.path),
+            expected="a column of the table as it is written",
+        )
+    again = int(seen.frame.duplicated(list(names)).sum())
     if len(names) == 1:
-        return names, _tell_again(seen.rows - seen.count_distinct(names[0]))
-    return names, _tell_again(int(seen.frame.duplicated(list(names)).sum()))
+        again = seen.rows - seen.count_distinct(names[0])
+    return names, _tell_again(again), again
 
 
 def choose_key(
@@ -54,11 +56,11 @@ def choose_key(
     count = {c.name: seen.count_distinct(c.name) for c in whole}
     # A few repeated numbers are the very thing that a key finds.
     unique = [name for name, n in count.items() if n >= _UNIQUE * seen.rows]
-    named = [name for name in unique if _is_named(name)]
+    named = [name for name in unique if is_id(name)]
     for name in (named or unique)[:1]:
         return (name,), _tell_again(seen.rows - count[name])
     for name, n in count.items():
-        if not _is_named(name) or n < _OFTEN * seen.rows:
+        if not is_id(name) or n < _OFTEN * seen.rows:
             continue
         times = seen.frame.groupby(name)[time].agg(["size", "nunique"])
         again = times[times["size"] > 1]
@@ -100,10 +102,6 @@ def choose_width(seen: Seen, grain: Grain, wished: int | None) -> int:
         expected="whether the two are one place",
         next_step=f"--width {width} joins them; --width 0 leaves them apart",
     )
-
-
-def _is_named(name: str) -> bool:
-    return any(word in name.lower() for word in ("id", "key", "num", "nr", "_no", "uuid"))
 
 
 def _tell_again(again: int) -> str:

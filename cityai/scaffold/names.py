@@ -43,6 +43,17 @@ _LATER: Final = (
     "updat", "modif", "edit", "clos", "resol", "complet", "last", "finish", "status", "due",
     "expir", "actual", "cierre", "fecham", "ferm", "end", "extract", "refresh", "export", "loaded",
 )  # fmt: skip
+_OUTCOMES: Final = (
+    "outcome", "found", "recid", "show", "missed", "fail", "violat", "default", "target", "label",
+    "critical", "result", "late", "return", "evict", "arrest", "readmi", "fraud", "defect",
+)  # fmt: skip
+_WHO: Final = (
+    "patient", "person", "client", "licen", "establish", "account", "subject", "house", "address",
+    "kitchen", "customer", "tenant", "building", "parcel", "child", "student", "owner", "meter",
+)  # fmt: skip
+_SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
+_GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
+_IDS: Final = ("id", "key", "num", "nr", "_no", "uuid")
 _OF_PEOPLE: Final = ("birth", "dob", "nacim", "nasc", "naiss", "geburt", "built", "install")
 TOTALS: Final = _read(
     """total totals citywide city-wide all overall sum gesamt insgesamt summe todos todas todo
@@ -90,6 +101,32 @@ def is_later(name: str) -> bool:
 def is_of_people(name: str) -> bool:
     """Whether a date's name is that of a birth or a building, not of what happened."""
     return any(word in name.lower() for word in _OF_PEOPLE)
+
+
+def is_outcome(name: str) -> bool:
+    """Whether a name is that of what turned out."""
+    return any(word in name.lower() for word in _OUTCOMES)
+
+
+def is_who(name: str) -> bool:
+    """Whether a name is that of a person, or of a thing that several cases are about."""
+    return any(word in name.lower() for word in _WHO)
+
+
+def is_score(name: str) -> bool:
+    """Whether a name is that of a score."""
+    return any(word in name.lower() for word in _SCORES)
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is that of what names a row."""
+    return any(word in name.lower() for word in _IDS)
+
+
+def is_group(name: str) -> bool:
+    """Whether a word of a name is that of a group of people."""
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)]
+    return "age" in words or any(word.startswith(_GROUPS) for word in words)
 
 
 def is_total(value: str) -> bool:

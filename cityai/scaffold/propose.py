@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from cityai.config.city import CitySpec
+from cityai.errors import TimeError
+from cityai.scaffold.cases import list_answers, write_entity
 from cityai.scaffold.columns import AMOUNT, MONTH, Seen
-from cityai.scaffold.look_cases import list_answers
 from cityai.scaffold.names import is_part_of_time
-from cityai.scaffold.understood import Understood
+from cityai.scaffold.recount import recount
+from cityai.scaffold.understood import Proposed, Told, Understood, Wishes, understand_table
 from cityai.scaffold.windows import SEASON
 
 _MOST_GROUPS: Final = 60
@@ -27,7 +31,28 @@ _NO_PLACE: Final = frozenset(
 )
 
 
-def list_choices(seen: Seen, found: Understood) -> tuple[tuple[str, str, str], ...]:
+def propose_series(seen: Seen, wishes: Wishes, city: CitySpec | None) -> Proposed:
+    """Propose how a table of events or amounts is read.
+
+    Raises
+    ------
+    DataError
+        When it can be read in two ways, or cannot serve a wish.
+    """
+    found = understand_table(seen, wishes, "UTC" if city is None else city.time_zone)
+    try:
+        counted = recount(seen, found, write_spec(seen, found), city)
+    except TimeError:
+        if not seen.is_cut or found.far:
+            raise
+        # Rows far off may be so few that none was among those looked at.
+        found = replace(found, far=1)
+        counted = recount(seen, found, write_spec(seen, found), city)
+    choices = (*list_choices(seen, found), *counted)
+    return choices, list_unsettled(seen, found), write_spec(seen, found)
+
+
+def list_choices(seen: Seen, found: Understood) -> Told:
     """Return what was asked, what was chosen, and what speaks for it."""
     grain, used = found.grain, list_used(found)
     of_place = [seen.columns[name].tell() for name in grain.places if name in seen.columns]
@@ -254,7 +279,6 @@ def write_spec(seen: Seen, found: Understood) -> dict[str, Any]:
 
 def _write_question(seen: Seen, found: Understood) -> dict[str, Any]:
     grain = found.grain
-    label = " and ".join(grain.places).lower().replace("_", " ").strip() or "whole city"
     history = min(SEASON[found.period] // 2, max(2, found.windows.least // 2))
     return {
         "measure": "sum" if grain.amount else "count",
@@ -263,12 +287,7 @@ def _write_question(seen: Seen, found: Understood) -> dict[str, Any]:
         "period": found.period,
         "horizon": found.windows.horizon,
         "missing_periods": find_missing(seen, found),
-        "entity": {
-            "columns": list(grain.places),
-            "label": label,
-            "label_plural": label if label.endswith("s") else f"{label}s",
-            "cohort": {"min_history": history},
-        },
+        "entity": {**write_entity(grain.places), "cohort": {"min_history": history}},
     }
 
 

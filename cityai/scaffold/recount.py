@@ -12,7 +12,7 @@ from cityai.config.project import ProjectSpec
 from cityai.data.rejects import tell_rejects
 from cityai.data.snapshot import read_snapshot
 from cityai.scaffold.columns import Seen
-from cityai.scaffold.understood import Understood
+from cityai.scaffold.understood import Told, Understood
 
 _NOWHERE = {
     "name": "City",
@@ -22,9 +22,7 @@ _NOWHERE = {
 }
 
 
-def recount(
-    seen: Seen, found: Understood, spec: dict[str, Any], city: CitySpec | None
-) -> tuple[tuple[str, str, str], ...]:
+def recount(seen: Seen, found: Understood, spec: dict[str, Any], city: CitySpec | None) -> Told:
     """Count the table as a run does, and tell what was counted and what was not.
 
     Raises

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from cityai.config.project import Period
 from cityai.data.periods import find_start
-from cityai.scaffold.grain import Grain
+from cityai.errors import DataError, suggest_name
+from cityai.scaffold.columns import Seen
+from cityai.scaffold.grain import Grain, find_grain
+from cityai.scaffold.keys import check_key, choose_key, choose_width
+from cityai.scaffold.moments import choose_known, choose_period, choose_time, find_ends
 from cityai.scaffold.windows import Windows, fit_windows
 
 CODE: Final = {"day": "D", "week": "W", "month": "M"}
@@ -56,6 +60,10 @@ class Wishes:
 
 
 NOTHING_SAID: Final = Wishes()
+Told = tuple[tuple[str, str, str], ...]
+"""What was asked, what was chosen, what speaks for it."""
+Proposed = tuple[Told, tuple[str, ...], dict[str, Any]]
+"""Choices, what the table cannot tell, and the sections of `project.yaml`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +138,71 @@ class Understood:
         # A period that began before the first row is whole all the same.
         first = find_start(self.period, self.since or self.first)
         return first, self.last + pd.Timedelta(days=1)
+
+
+def understand_table(seen: Seen, wishes: Wishes, zone: str) -> Understood:
+    """Choose how a table is read."""
+    time, times = choose_time(seen, wishes.time)
+    places = seen.split(wishes.place)
+    _refuse_useless(seen, time, places, wishes)
+    grain = find_grain(seen, time, places, wishes.amount, wishes.counts, zone)
+    _ask_marks(seen, grain)
+    known, moved, delay = choose_known(seen, time)
+    first, last, far, since = find_ends(seen.frame[time].dropna(), grain.is_panel)
+    days = (last - (since or first)).days + 1
+    period, why = choose_period(seen, time, grain, days, wishes.period)
+    if wishes.key and wishes.key != "none":
+        key, why_key = check_key(seen, wishes.key)[:2]
+    else:
+        key, why_key = choose_key(seen, time, grain, is_none=wishes.key == "none")
+    return Understood(
+        time, times, first, last, far, since, known, moved, delay, key, why_key, grain, period,
+        why, choose_width(seen, grain, wishes.width),
+    )  # fmt: skip
+
+
+def _refuse_useless(seen: Seen, time: str, places: tuple[str, ...], wishes: Wishes) -> None:
+    """Refuse a wish that cannot serve."""
+    amount = seen.columns.get(wishes.amount)
+    wrong: list[tuple[str, str, str]] = []
+    if amount is not None and wishes.counts:
+        wrong.append(("--count", "rows are counted, or an amount is added up", "one of the two"))
+    if amount is not None and amount.written is None:
+        numbers = [c.name for c in seen.columns.values() if c.is_amount]
+        wrong.append((
+            "--amount",
+            f"'{amount.name}' holds {amount.tell()}, no numbers",
+            suggest_name(amount.name, numbers) if numbers else "a column of numbers",
+        ))  # fmt: skip
+    elif amount is not None and amount.written is not None and amount.written.is_percent:
+        wrong.append(("--amount", f"'{amount.name}' holds percentages, which do not add up",
+                      "a column of amounts"))  # fmt: skip
+    for name in places:
+        column = seen.columns[name]
+        if name in (time, wishes.amount):
+            wrong.append(("--place", f"'{name}' is the time or the amount", "a column of places"))
+        elif column.distinct >= max(0.9 * len(seen.frame), 2) or not column.distinct:
+            wrong.append((
+                "--place",
+                f"'{name}' has {column.distinct:,} values in {len(seen.frame):,} rows",
+                "a column whose values come again, so that each has a history",
+            ))  # fmt: skip
+    for option, what, expected in wrong:
+        raise DataError(f"{option}: {what}", where=str(seen.path), expected=expected)
+
+
+def _ask_marks(seen: Seen, grain: Grain) -> None:
+    column = seen.columns.get(grain.amount)
+    if column is None or column.written is None or len(column.written.readings) == 1:
+        return
+    cell = next(c for c in seen.frame[grain.amount].dropna() if "," in c or "." in c)
+    options = [
+        f"--decimal '{decimal}'" + (f" --thousands '{thousands}'" if thousands else "")
+        for decimal, thousands in column.written.readings
+    ]
+    raise DataError(
+        f"the numbers of '{grain.amount}', such as {cell[:40]!a}, can be read in two ways",
+        where=str(seen.path),
+        expected="which mark stands before decimals, and which between thousands",
+        next_step=f"one of: {'; '.join(options)}",
+    )

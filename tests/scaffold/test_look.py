@@ -13,8 +13,9 @@ from cityai.config.load import load_project
 from cityai.errors import DataError, SpecError
 from cityai.pipeline.check import plan_project
 from cityai.samples.extracts import draw_extract
-from cityai.scaffold.look import Wishes, look_at_table
+from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project, shorten_path
+from cityai.scaffold.understood import Wishes
 
 DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
 

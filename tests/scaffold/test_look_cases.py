@@ -10,7 +10,7 @@ from cityai.config.load import load_project
 from cityai.errors import DataError
 from cityai.pipeline.check import check_project, plan_project
 from cityai.samples.extracts import draw_extract
-from cityai.scaffold.look import look_at_cases, look_at_table
+from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project
 from cityai.scaffold.understood import Wishes
 
@@ -37,7 +37,7 @@ def draw(n: int = 2_000) -> pd.DataFrame:
 def look(tmp_path, table, **wishes):
     path = tmp_path / "cases.csv"
     table.to_csv(path, index=False)
-    return look_at_cases(path, Wishes(**wishes))
+    return look_at_table(path, Wishes(**wishes), kind="risk")
 
 
 def test_what_is_there_is_understood_and_told(tmp_path):
@@ -114,7 +114,7 @@ def test_rows_of_one_number_on_one_day_are_one_case(tmp_path):
 def test_the_proposal_of_a_template_s_table_can_be_asked(workspace, tmp_path, name):
     path = tmp_path / f"{name}.csv"
     path.write_bytes(draw_extract(name))
-    seen = look_at_cases(path)
+    seen = look_at_table(path, kind="risk")
     made = create_project(workspace, f"my_{name}", "blank_risk", spec=seen.spec).folder
     assert len(plan_project(load_project(made)).test) == seen.spec["backtest"]["folds"]
 

@@ -9,7 +9,8 @@ import pytest
 
 from cityai.config.city import CitySpec
 from cityai.errors import DataError
-from cityai.scaffold.look import Wishes, look_at_table
+from cityai.scaffold.look import look_at_table
+from cityai.scaffold.understood import Wishes
 from tests.scaffold.conftest import ANSWERS
 from tests.scaffold.made_tables import MADE
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
+from cityai.config.city import CitySpec
 from cityai.data.conversion import FALSE, TRUE
 from cityai.data.yes_no import write_answer
-from cityai.errors import DataError, suggest_name
+from cityai.errors import DataError
 from cityai.scaffold.columns import Column, Seen
-from cityai.scaffold.names import is_later, is_of_people
+from cityai.scaffold.keys import check_key
+from cityai.scaffold.names import (
+    is_group,
+    is_id,
+    is_later,
+    is_of_people,
+    is_outcome,
+    is_score,
+    is_who,
+)  # fmt: skip
+from cityai.scaffold.understood import Proposed, Told, Wishes
 
-_OUTCOMES: Final = (
-    "outcome", "found", "recid", "show", "missed", "fail", "violat", "default", "target", "label",
-    "critical", "result", "late", "return", "evict", "arrest", "readmi", "fraud", "defect",
-)  # fmt: skip
-_WHO: Final = (
-    "patient", "person", "client", "licen", "establish", "account", "subject", "house", "address",
-    "kitchen", "customer", "tenant", "building", "parcel", "child", "student", "owner", "meter",
-)  # fmt: skip
-_SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
-_GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
-_IDS: Final = ("id", "key", "num", "nr", "_no", "uuid", "case")
 _LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
 _FEW: Final = 12
 _DAYS: Final = {"day": 1, "week": 7}
@@ -75,54 +76,43 @@ def list_answers(seen: Seen) -> list[str]:
             values = write_answer(seen.frame[column.name]).dropna().astype(str).str.lower()
             if values.isin((*TRUE, *FALSE)).all() and values.isin(TRUE).any():
                 found.append(column.name)
-    return sorted(found, key=lambda name: not _has(name, _OUTCOMES))
+    return sorted(found, key=lambda name: not is_outcome(name))
 
 
-def understand_cases(seen: Seen, outcome: str, wished: str, place: str, key: str) -> Case:
-    """Choose how a table of cases is read.
-
-    Parameters
-    ----------
-    seen : Seen
-        The table.
-    outcome : str
-        What a person says of the outcome: a column, ``score>=28`` or ``result=fail,closed``.
-    wished, place, key : str
-        Columns of the moment, of whom a case is about, and of what names it; empty to look.
+def propose_cases(seen: Seen, wishes: Wishes, city: CitySpec | None) -> Proposed:
+    """Propose how a table of cases is read.
 
     Raises
     ------
     DataError
         When what is asked of a case, when, or what names it cannot be told.
     """
-    answer = _choose_answer(seen, outcome)
-    time, booked = _choose_moments(seen, wished)
-    ids, several = _choose_key(seen, time, key)
-    who = place or _choose_who(seen, {answer.column, time, booked, *ids})
+    case = understand_cases(seen, wishes)
+    return tell_cases(seen, case), ask_cases(seen, case), write_cases(seen, case)
+
+
+def understand_cases(seen: Seen, wishes: Wishes) -> Case:
+    """Choose how a table of cases is read."""
+    answer = _choose_answer(seen, wishes.outcome)
+    time, booked = _choose_moments(seen, wishes.time)
+    ids, several = _choose_key(seen, time, wishes.key)
+    who = wishes.place or _choose_who(seen, {answer.column, time, booked, *ids})
     scores = [
         c.name
         for c in seen.columns.values()
-        if c.written is not None and c.distinct > 2 and _has(c.name, _SCORES)
+        if c.written is not None and c.distinct > 2 and is_score(c.name)
         and c.name not in (answer.column, who, *ids)
     ]  # fmt: skip
     return Case(answer, time, booked, who, ids, several, scores[0] if scores else "")
-
-
-def _has(name: str, words: tuple[str, ...]) -> bool:
-    return any(word in name.lower() for word in words)
-
-
-def _begins(word: str) -> bool:
-    return word.lower() == "age" or word.lower().startswith(_GROUPS)
 
 
 def _choose_answer(seen: Seen, wished: str) -> Answer:
     if wished:
         return _read_wish(seen, wished)
     found = list_answers(seen)
-    named = [name for name in found if _has(name, _OUTCOMES)]
+    named = [name for name in found if is_outcome(name)]
     if len(named or found) != 1:
-        numbers = [c.name for c in seen.columns.values() if _has(c.name, (*_SCORES, *_OUTCOMES))]
+        numbers = [c.name for c in seen.columns.values() if is_score(c.name) or is_outcome(c.name)]
         shown = ", ".join((named or found)[:6])
         raise DataError(
             f"several columns hold yes and no: {shown}" if found else "no column holds yes and no",
@@ -149,12 +139,7 @@ def _read_answer(seen: Seen, name: str) -> Answer:
 def _read_wish(seen: Seen, wished: str) -> Answer:
     found = None if wished in seen.columns else _LIMIT.fullmatch(wished)
     name = found[1] if found else wished
-    if name not in seen.columns:
-        raise DataError(
-            f"--outcome: there is no column {name[:60]!a}",
-            where=str(seen.path),
-            expected=suggest_name(name, seen.columns),
-        )
+    seen.split(name, "--outcome: ")
     if found is None:
         if name not in list_answers(seen):
             raise DataError(
@@ -218,23 +203,16 @@ def _choose_moments(seen: Seen, wished: str) -> tuple[str, str]:
 def _choose_key(seen: Seen, time: str, wished: str) -> tuple[tuple[str, ...], bool]:
     """Return what names a case, and whether several rows are one."""
     if wished:
-        names = tuple(name.strip() for name in wished.split(","))
-        for name in names:
-            if name not in seen.columns:
-                raise DataError(
-                    f"--key: there is no column {name[:60]!a}",
-                    where=str(seen.path),
-                    expected=suggest_name(name, seen.columns),
-                )
-        return names, bool(seen.frame.duplicated(list(names)).any())
+        names, _, again = check_key(seen, wished)
+        return names, again > 0
     whole = [c for c in seen.columns.values() if not c.missing and c.type in ("text", "integer")]
     unique = [c.name for c in whole if c.distinct == len(seen.frame)]
-    named = [name for name in unique if _has(name, _IDS)] or unique
+    named = [name for name in unique if is_id(name)] or unique
     if named:
         return (named[0],), False
     for column in whole:
         # Rows of one number on one day are one case: the violations of an inspection.
-        is_number = _has(column.name, _IDS) and column.distinct > len(seen.frame) // 20
+        is_number = is_id(column.name) and column.distinct > len(seen.frame) // 20
         if is_number and (seen.frame.groupby(column.name)[time].nunique() == 1).all():
             return (column.name,), True
     raise DataError(
@@ -254,11 +232,11 @@ def _choose_who(seen: Seen, taken: set[str]) -> str:
         if c.name not in taken and c.type in ("text", "integer") and c.missing < 0.02
         and 50 <= c.distinct <= 0.95 * len(seen.frame)
     ]  # fmt: skip
-    named = [c for c in found if _has(c.name, _WHO)]
+    named = [c for c in found if is_who(c.name)]
     return max(named, key=lambda c: c.distinct).name if named else ""
 
 
-def tell_cases(seen: Seen, case: Case) -> tuple[tuple[str, str, str], ...]:
+def tell_cases(seen: Seen, case: Case) -> Told:
     """Return what was asked, what was chosen, and what speaks for it."""
     rows = "rows that share it are one case" if case.several else "no two rows share it"
     who = seen.columns[case.who].tell() if case.who else "no column names whom several are about"
@@ -283,8 +261,7 @@ def ask_cases(seen: Seen, case: Case) -> tuple[str, ...]:
     """Return what the table cannot tell."""
     used = {case.answer.column, case.time, case.booked, case.who, case.score, *case.key}
     free = [c.name for c in seen.columns.values() if c.name not in used and not c.is_moment]
-    words = {name: re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name) for name in free}
-    groups = [name for name in free if any(_begins(word) for word in words[name])]
+    groups = [name for name in free if is_group(name)]
     per, capacity = _choose_capacity(seen, case)
     return (
         "the words for readers (`title`, `question.unit`, `question.outcome.label`, "
@@ -320,7 +297,6 @@ def _choose_capacity(seen: Seen, case: Case) -> tuple[str, int]:
 def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
     """Return the sections of `project.yaml`."""
     who = case.who or case.key[0]
-    label = who.lower().replace("_", " ")
     per, capacity = _choose_capacity(seen, case)
     days = seen.frame[case.time].dropna()
     span = int((days.max() - days.min()).days) + 1
@@ -341,11 +317,7 @@ def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
             **({"rows": "several"} if case.several else {}),
             "outcome": {**case.answer.spec, "label": "the outcome is yes"},
             "asked": asked,
-            "entity": {
-                "columns": [who],
-                "label": label,
-                "label_plural": label if label.endswith("s") else f"{label}s",
-            },
+            "entity": write_entity((who,)),
             "decision": {"rule": "top", "capacity": capacity, "per": per},
         },
         "data": {
@@ -362,3 +334,10 @@ def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
         "models": {"seed": 20260101, **({"city_score": case.score} if case.score else {})},
         "audit": {"infers": "others like these", "dimensions": {}},
     }
+
+
+def write_entity(columns: Sequence[str]) -> dict[str, Any]:
+    """Return `question.entity`: its columns and the words for readers."""
+    label = " and ".join(columns).lower().replace("_", " ").strip() or "whole city"
+    plural = label if label.endswith("s") else f"{label}s"
+    return {"columns": list(columns), "label": label, "label_plural": plural}
