@@ -29,10 +29,10 @@ from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
 from cityai.data.cases import divide_cases, read_cases
 from cityai.data.layouts.listed import build_case_rows
+from cityai.kinds.risk import CANDIDATES
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_split import check_case_folds, plan_case_folds
-from cityai.modeling.classifiers import CLASSIFIERS
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 FOOD = "chicago_food_inspections"
@@ -71,7 +71,7 @@ def replay_project(project: Project[RiskSpec]) -> Replayed:
     folds = plan_case_folds(cases, spec)
     print(check_case_folds(folds, cases).reason)
     backtest = run_case_backtest(
-        cases, rows, folds, spec, baselines=RISK_BASELINES, candidates=CLASSIFIERS
+        cases, rows, folds, spec, baselines=RISK_BASELINES, candidates=CANDIDATES
     )
     evaluation = evaluate_ranking(backtest.predictions, spec)
     groups = collect_groups(cases, divide_cases(cases, spec))

@@ -212,8 +212,8 @@ def test_the_same_inputs_give_the_same_bits(
     step = run(write_workspace(tmp_path, requests_table, project))
     other, ours = step.result, story.first.result
     pd.testing.assert_frame_equal(other.predictions.table, ours.predictions.table, check_exact=True)
-    assert other.backtest.final.booster == ours.backtest.final.booster
-    assert [m.booster for m in other.backtest.models] == [m.booster for m in ours.backtest.models]
+    assert other.backtest.final.models == ours.backtest.final.models
+    assert other.backtest.models == ours.backtest.models
     pd.testing.assert_frame_equal(other.audit.table, ours.audit.table, check_exact=True)
     pd.testing.assert_frame_equal(
         other.explanation.drivers, ours.explanation.drivers, check_exact=True
@@ -289,7 +289,7 @@ def test_the_logged_model_predicts_the_same(story: Story, client: Any) -> None:
     snapshot = read_snapshot(project)
     panel = build_panel(snapshot, project.spec)
     rows = cache_rows(project, panel, snapshot)([panel.periods.count]).table
-    others = [name for name in final.blend if name != final.trees]
+    others = [name for name in final.blend if name not in {m.candidate for m in final.models}]
     frame = rows.assign(**{f"{CANDIDATE}{name}": rows["level"] for name in others})
     frame = frame[list(final.list_inputs())]
     texts = {name: "str" for name, kind in final.list_inputs().items() if kind == "string"}

@@ -19,7 +19,8 @@ from cityai.data.groups import Membership
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say, say_n
-from cityai.modeling.estimators import compute_contributions
+from cityai.modeling.drivers import explain_blend
+from cityai.modeling.forecasters import join_categories, list_features
 
 if TYPE_CHECKING:
     import shap
@@ -138,8 +139,12 @@ def explain_models(
     TreeSHAP: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9. Near-duplicate features share
     their importance by chance, so their sum is shown; importance is no cause (Janzing et al. 2020).
     """
-    parts = [_explain_fold(model, rows, spec.models.seed) for model in backtest.models]
-    parts = [p for p in parts if len(p.rows)]
+    weights = backtest.weights.set_index([FOLD, "candidate"])["weight"]
+    tried = [
+        _explain_fold(model, weights.loc[model.fold].to_dict(), rows, spec.models.seed)
+        for model in backtest.models
+    ]
+    parts = [p for p in tried if p is not None and len(p.rows)]
     if not parts:
         return explain_nothing()
     values = pd.concat([p.values for p in parts], ignore_index=True)
@@ -151,7 +156,7 @@ def explain_models(
     total = explained["base"] + values.sum(axis=1)
     error = float(((total - explained["raw"]).abs() / explained["raw"].abs().clip(lower=1.0)).max())
     facts = gather_audit_data(score_predictions(backtest.predictions), spec)
-    weight = _find_weight(backtest)
+    weight = float(np.mean([p.weight for p in parts]))
     method = METHOD.format(
         rows=len(explained),
         all=sum(p.available for p in parts),
@@ -184,33 +189,44 @@ class _Part:
     data: pd.DataFrame
     available: int
     link: str
+    weight: float
 
 
-def _explain_fold(model: FoldModel, rows: Rows, seed: int) -> _Part:
-    table = rows.table[rows.table[ORIGIN] == model.origin]
+def _explain_fold(
+    model: FoldModel, weights: dict[str, float], rows: Rows, seed: int
+) -> _Part | None:
+    own = table = rows.table[rows.table[ORIGIN] == model.origin]
     available = len(table)
     if available > MOST_ROWS:
         drawn = np.random.default_rng([seed, model.fold]).choice(
             available, MOST_ROWS, replace=False
         )
         table = table.iloc[np.sort(drawn)]
-    features = list(model.features)
-    data = table[features].reset_index(drop=True)
-    found = compute_contributions(model.booster, data, model.categories)
-    level = table["level"].to_numpy(np.float64)
+    table = table.reset_index(drop=True)
+    found, weight = explain_blend(model.models, weights, table, own)
+    if found is None:
+        return None
+    features, text = list(list_features(model.models)), join_categories(model.models)
+    data = table[features]
     explained = pd.DataFrame(
         {
             FOLD: model.fold,
             ENTITY: table[ENTITY].astype(str).to_numpy(),
             STEP: table[STEP].to_numpy(np.int64),
-            "level": level,
+            "level": found.level,
             "base": found.base,
             "raw": found.raw,
         }
     )
-    texts = {c: data[c].astype("str") for c in features if c in model.categories}
+    texts = {c: data[c].astype("str") for c in features if c in text}
     return _Part(
-        explained, found.values, found.to_unit(level), data.assign(**texts), available, found.link
+        explained,
+        found.values,
+        found.to_unit(),
+        data.assign(**texts),
+        available,
+        found.link,
+        weight,
     )
 
 
@@ -333,14 +349,6 @@ def _explain_entities(
         }
     )
     return table.sort_values([ENTITY, "feature"], kind="stable", ignore_index=True)
-
-
-def _find_weight(backtest: Backtest) -> float:
-    names = {m.candidate for m in backtest.models}
-    folds = {m.fold for m in backtest.models}
-    weights = backtest.weights
-    mine = weights[weights["candidate"].isin(names) & weights[FOLD].isin(folds)]
-    return float(mine.groupby(FOLD)["weight"].sum().mean()) if len(mine) else math.nan
 
 
 def judge_additivity(error: float, rows: int) -> Finding:

@@ -9,6 +9,7 @@ from cityai.config.load import Project
 from cityai.confine.trees import try_trees
 from cityai.errors import SpecError
 from cityai.kinds.kind import Kind
+from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
 from cityai.pipeline.publish import digest_asked
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
@@ -70,6 +71,7 @@ def find_model(project: Project, kind: Kind, run_id: str = "") -> FittingModel:
             next_step="run the project again, or name the run that fits with --run",
         )
     final: Any = read_record(kind.final_type, found.files, found.where)
-    if final.booster is not None:
-        try_trees(final.booster, str(found.where))
+    for saved in final.models:
+        if saved.format == LIGHTGBM:
+            try_trees(saved.content, str(found.where))
     return FittingModel(final, found.run_id, found.digest, NOT_APPROVED)

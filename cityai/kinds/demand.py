@@ -40,10 +40,11 @@ from cityai.data.truncation import check_permutation, check_truncation, permute_
 from cityai.findings import Finding
 from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
 from cityai.modeling.backtest import Backtest, run_backtest
-from cityai.modeling.baselines import CITY_RULE, choose_baselines
-from cityai.modeling.classical import SMOOTHING, THETA
 from cityai.modeling.final import FinalModel
-from cityai.modeling.forecasters import TreesModel, choose_candidates
+from cityai.modeling.forecasters import choose_candidates
+from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 from cityai.modeling.split import Folds, check_folds, check_overlaps, plan_folds
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from cityai.modeling.predictions import Predictions
 
 CANDIDATES: Final = (
-    TreesModel("lightgbm", "boosted trees over all entities"),
+    BoostedTrees("lightgbm", "boosted trees over all entities"),
     THETA,
     SMOOTHING,
 )

@@ -39,13 +39,34 @@ from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_model import CaseModel
 from cityai.modeling.case_split import CaseFolds, check_case_folds, plan_case_folds
-from cityai.modeling.classifiers import CLASSIFIERS
+from cityai.modeling.forecasters import choose_candidates
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
     from cityai.data.rows import Rows, RowsAt
+
+CANDIDATES: Final = (
+    BoostedTrees(
+        "lightgbm",
+        "boosted trees",
+        target="probability",
+        rounds=200,
+        leaves=7,
+        leaf_rows=60,
+        learning_rate=0.03,
+        feature_share=0.5,
+        row_share=0.7,
+        ridge=10.0,
+        most_rows=None,
+        least_rows=0,
+    ),
+    LOGISTIC_REGRESSION,
+)
+"""Trees of a yes/no question are held back: the data are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +94,8 @@ def check_names(spec: RiskSpec) -> None:
     from cityai.assessment.confusion_metrics import ANSWER_METRICS
     from cityai.assessment.metrics import check_limits
     from cityai.assessment.ranking.audit import LIST_METRICS
-    from cityai.modeling.forecasters import choose_candidates
 
-    choose_candidates(CLASSIFIERS, spec.models.candidates)
+    choose_candidates(CANDIDATES, spec.models.candidates)
     check_limits(spec.audit.limits, (*ANSWER_METRICS, *LIST_METRICS))
 
 
@@ -117,7 +137,7 @@ def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> 
         asked.folds,
         project.spec,
         baselines=RISK_BASELINES,
-        candidates=CLASSIFIERS,
+        candidates=CANDIDATES,
         progress=say,
     )
 
@@ -272,5 +292,5 @@ RISK: Final = Kind(
     foresee=foresee,
     find_misses=find_misses,
     baselines=lambda: RISK_BASELINES,
-    candidates=CLASSIFIERS,
+    candidates=CANDIDATES,
 )

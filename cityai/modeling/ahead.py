@@ -24,11 +24,15 @@ from cityai.columns import (
 )
 from cityai.data.periods import Periods, find_start
 from cityai.errors import TimeError
-from cityai.modeling.drivers import Drivers
-from cityai.modeling.estimators import LEVEL, compute_contributions
+from cityai.modeling.drivers import Drivers, explain_blend
 from cityai.modeling.final import FinalModel
 from cityai.modeling.fit import require_features
-from cityai.modeling.forecasters import Candidate, SeriesModel, ask_panel
+from cityai.modeling.forecasters import (
+    Candidate,
+    cut_history,
+    list_features,
+    list_series,
+)
 
 if TYPE_CHECKING:
     from cityai.config.project import ProjectSpec
@@ -78,7 +82,7 @@ def forecast_ahead(
     spec : ProjectSpec
         The project.
     candidates : sequence of Candidate
-        The kind's: those of the blend that are no trees are asked again.
+        The kind's: those of the blend that look at series are asked again.
     as_of : datetime
         The moment: the local start of a period.
 
@@ -97,14 +101,14 @@ def forecast_ahead(
     table = frame[[ENTITY, AS_OF, STEP, PERIOD_START]].join(found[[Y_PRED, Y_LOW, Y_HIGH]])
     table = table.astype({ENTITY: "str", STEP: np.int64}).reset_index(drop=True)
     earlier = [o for o in range(origin - 1, 0, -1) if panel.active[o].any()][:BACKGROUND]
-    background = rows_for(earlier).table if earlier and final.booster else rows.table.iloc[:0]
+    background = rows_for(earlier).table if earlier and final.models else rows.table.iloc[:0]
     return Ahead(table, _take_apart(final, frame, background, rows.labels))
 
 
 def take_fold_apart(
     table: pd.DataFrame, backtest: Backtest, rows_for: Callable[[Sequence[int]], Rows]
 ) -> Drivers:
-    """Take past forecasts apart by the trees of their own test fold.
+    """Take past forecasts apart by the learners of their own test fold.
 
     Parameters
     ----------
@@ -116,8 +120,8 @@ def take_fold_apart(
         From origins to their rows.
     """
     models = {model.fold: model for model in backtest.models}
+    none = pd.DataFrame(index=table.index)
     if not models:
-        none = pd.DataFrame(index=table.index)
         return Drivers(none, none, none, {}, 0.0)
     rows = rows_for(sorted({model.origin for model in models.values()}))
     origins = table[FOLD].map({fold: model.origin for fold, model in models.items()})
@@ -125,20 +129,23 @@ def take_fold_apart(
     found = found.set_index([ORIGIN, ENTITY, STEP])
     keys = pd.MultiIndex.from_arrays([origins, table[ENTITY].astype("str"), table[STEP]])
     own = found.loc[keys].reset_index()
-    names, parts = list(backtest.models[0].features), []
+    names = list(list_features([m for model in backtest.models for m in model.models]))
     weights = backtest.weights.set_index([FOLD, "candidate"])["weight"]
+    parts, shares = [], []
     for fold, model in sorted(models.items()):
         here = np.flatnonzero(table[FOLD].to_numpy() == fold)
         if not len(here):
             continue
-        contributions = compute_contributions(
-            model.booster, own.iloc[here][names], model.categories
+        part, share = explain_blend(
+            model.models, weights.loc[fold].to_dict(), own.iloc[here], rows.table
         )
-        units = contributions.to_unit(own[LEVEL].to_numpy(np.float64)[here])
-        parts.append(units * float(weights.get((fold, model.candidate), 0.0)))
-    joined = pd.concat(parts).reindex(range(len(table)))
-    mean = float(weights.groupby("candidate").mean().get(backtest.models[0].candidate, 0.0))
-    return Drivers(joined, own[names], rows.table[names], dict(rows.labels), mean)
+        if part is not None:
+            shares.append(share)
+            parts.append(part.to_unit() * share)
+    if not parts:
+        return Drivers(none, none, none, {}, 0.0)
+    joined = pd.concat(parts).reindex(index=range(len(table)), columns=names, fill_value=0.0)
+    return Drivers(joined, own[names], rows.table[names], dict(rows.labels), float(np.mean(shares)))
 
 
 def find_origin(panel: Panel, as_of: datetime) -> int:
@@ -191,13 +198,13 @@ def _ask_series(
     origin: int,
 ) -> dict[str, np.ndarray]:
     question = spec.question
-    asked = ask_panel(panel, origin, horizon=question.horizon, lead=question.lead)
+    asked = cut_history(panel, origin, horizon=question.horizon, lead=question.lead)
     entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(table[ENTITY].astype("str")))
     step = table[STEP].to_numpy(np.int64) - 1
     return {
         CANDIDATE + model.name: model.forecast(asked)[step, entity]
-        for model in candidates
-        if isinstance(model, SeriesModel) and model.name in final.blend
+        for model in list_series(candidates)
+        if model.name in final.blend
     }
 
 
@@ -205,13 +212,12 @@ def _take_apart(
     final: FinalModel, frame: pd.DataFrame, background: pd.DataFrame, labels: dict[str, str]
 ) -> Drivers:
     names = list(final.feature_names)
-    if final.booster is None:
+    found, weight = explain_blend(final.models, final.blend, frame, background)
+    if found is None:
         none = pd.DataFrame(index=frame.index).reset_index(drop=True)
         return Drivers(none, none, none, dict(labels), 0.0)
-    found = compute_contributions(final.booster, frame[names], final.categories)
-    weight = final.blend.get(final.trees, 0.0)
     factor = frame[ENTITY].astype("str").map(final.corrections).fillna(1.0).to_numpy(np.float64)
-    units = found.to_unit(frame[LEVEL].to_numpy(np.float64)).mul(weight * factor, axis=0)
+    units = found.to_unit().mul(weight * factor, axis=0)
     return Drivers(
         units.reset_index(drop=True),
         frame[names].reset_index(drop=True),

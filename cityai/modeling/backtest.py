@@ -22,7 +22,7 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
-from cityai.errors import SpecError, TimeError
+from cityai.errors import TimeError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 from cityai.modeling.blend import learn_weights, mix_forecasts
@@ -30,8 +30,8 @@ from cityai.modeling.final import FinalModel, build_final
 from cityai.modeling.forecasters import (
     Candidate,
     FloatArray,
-    SeriesModel,
-    TreesModel,
+    SavedModel,
+    SeriesForecaster,
     choose_candidates,
 )
 from cityai.modeling.intervals import (
@@ -65,7 +65,7 @@ REPLAYED: Final = (ORIGIN, ENTITY, STEP, PERIOD, Y_PRED, Y_LOW, Y_HIGH)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldModel:
-    """The trees of one test fold, for explanation.
+    """What was fitted at one test fold, for explanation.
 
     Attributes
     ----------
@@ -73,22 +73,13 @@ class FoldModel:
         Number of the test fold.
     origin : int
         Its moment.
-    candidate : str
-        Name of the candidate that they are.
-    booster : str
-        LightGBM's text.
-    features : tuple of str
-        Features, in the booster's order.
-    categories : dict of str to tuple of str
-        Known values of the categorical ones.
+    models : tuple of SavedModel
+        The candidates that learn from rows.
     """
 
     fold: int
     origin: int
-    candidate: str
-    booster: str
-    features: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
+    models: tuple[SavedModel, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +98,7 @@ class Backtest:
         Every origin's out-of-sample forecasts, the calibration origins' too: `REPLAYED`, sorted by
         origin, entity and step. No outcome is in it: what was known when is the panel's to say.
     models : tuple of FoldModel
-        Trees of each test fold.
+        Of each test fold at which anything was fitted.
     final : FinalModel
         Fitted on everything that is known.
     findings : tuple of Finding
@@ -140,7 +131,7 @@ def run_backtest(
     folds: Folds,
     spec: ProjectSpec,
     *,
-    baselines: Sequence[SeriesModel],
+    baselines: Sequence[SeriesForecaster],
     candidates: Sequence[Candidate],
     city_rule: pd.DataFrame | None = None,
     progress: Progress | None = None,
@@ -170,17 +161,11 @@ def run_backtest(
     Raises
     ------
     SpecError
-        When a candidate is not known, or several are made of trees.
+        When a candidate is not known.
     TimeError
         When no entity was asked about, or nothing was measured, in the test folds.
     """
     chosen = choose_candidates(candidates, spec.models.candidates)
-    if sum(isinstance(c, TreesModel) for c in chosen) > 1:
-        raise SpecError(
-            "several candidates are made of trees",
-            where="models.candidates",
-            expected="one at most, so that one explanation speaks for the forecast",
-        )
     last = panel.periods.count
     origins = [*(f.origin for f in folds.folds), last]
     sweep = sweep_origins(
@@ -220,7 +205,7 @@ def run_backtest(
         models=_list_models(sweep, folds),
         final=build_final(
             origin=last,
-            trees={name: t for (name, origin), t in sweep.trees.items() if origin == last},
+            models=[m for (_, origin), m in sweep.models.items() if origin == last],
             blend=dict(zip(names, replay.weights[last].tolist(), strict=True)),
             intervals=replay.intervals,
             entity_ids=panel.entity_ids,
@@ -324,12 +309,11 @@ def _list_weights(replay: _Replay, folds: Folds, names: Sequence[str]) -> pd.Dat
 
 
 def _list_models(sweep: Sweep, folds: Folds) -> tuple[FoldModel, ...]:
-    numbers = {f.origin: f.number for f in folds.test}
-    return tuple(
-        FoldModel(numbers[origin], origin, name, t.booster, t.features, t.categories)
-        for (name, origin), t in sorted(sweep.trees.items(), key=lambda item: item[0][1])
-        if origin in numbers
-    )
+    fitted = {
+        fold: tuple(model for (_, origin), model in sweep.models.items() if origin == fold.origin)
+        for fold in folds.test
+    }
+    return tuple(FoldModel(f.number, f.origin, models) for f, models in fitted.items() if models)
 
 
 def _judge_calibration(folds: Folds, spec: ProjectSpec) -> Finding:

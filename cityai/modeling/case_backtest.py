@@ -24,7 +24,6 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.risk import RiskSpec
-from cityai.errors import SpecError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 from cityai.modeling.backtest import BLEND
@@ -43,8 +42,7 @@ from cityai.modeling.case_baselines import (
 from cityai.modeling.case_model import CaseModel
 from cityai.modeling.case_replay import CaseReplay
 from cityai.modeling.case_split import CaseFolds
-from cityai.modeling.classifiers import BoostedClassifier, Classifier
-from cityai.modeling.forecasters import choose_candidates
+from cityai.modeling.forecasters import Learner, choose_candidates
 from cityai.modeling.predictions import Predictions, build_case_predictions
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ def run_case_backtest(
     spec: RiskSpec,
     *,
     baselines: Sequence[RiskBaseline],
-    candidates: Sequence[Classifier],
+    candidates: Sequence[Learner],
     progress: Callable[[str], None] | None = None,
 ) -> CaseBacktest:
     """Replay the past fold by fold; each sees only what was known before its cutoff.
@@ -111,8 +109,7 @@ def run_case_backtest(
     spec : RiskSpec
         ``question.decision``, ``models`` and ``backtest`` are read.
     baselines, candidates : sequence
-        Of the kind: `cityai.modeling.case_baselines.RISK_BASELINES` and
-        `cityai.modeling.classifiers.CLASSIFIERS`.
+        Of the kind.
     progress : callable, optional
         Told what is being done.
 
@@ -122,12 +119,6 @@ def run_case_backtest(
         When the capacity selects every case, so there is nothing to rank.
     """
     chosen = choose_candidates(candidates, spec.models.candidates)
-    if sum(isinstance(c, BoostedClassifier) for c in chosen) > 1:
-        raise SpecError(
-            "several candidates are made of trees",
-            where="models.candidates",
-            expected="one at most, so that one explanation speaks for the probability",
-        )
     replay = CaseReplay(cases, rows, spec, chosen, progress or (lambda _: None))
     folds_table = [replay.step(fold.number, fold.train_until, fold) for fold in folds.folds]
     models = [m for m, f in zip(folds_table, folds.folds, strict=True) if f.role == "test"]

@@ -12,9 +12,8 @@ from cityai.columns import CANDIDATE
 from cityai.modeling.calibration import to_log_odds
 from cityai.modeling.case_model import CaseModel, predict_cases
 from cityai.modeling.drivers import Drivers
-from cityai.modeling.estimators import compute_contributions, read_logistic
-from cityai.modeling.estimators.logistic import Logistic, build_design
 from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.formats import load_learner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,21 +54,12 @@ def take_apart(model: CaseModel, frame: pd.DataFrame, background: pd.DataFrame) 
     names = list(model.feature_names)
     values = pd.DataFrame(0.0, index=frame.index, columns=names)
     base = np.zeros(len(frame))
-    for name, weight in model.blend.items():
-        if weight == 0:
-            continue
-        if name == model.trees and model.booster is not None:
-            found = compute_contributions(model.booster, frame[names], model.categories)
+    for saved in model.models:
+        weight = model.blend[saved.candidate]
+        found = load_learner(saved).explain(frame, background) if weight else None
+        if found is not None:
             values = values + weight * found.values
             base = base + weight * found.base
-        elif name == model.linear and model.logistic is not None:
-            logistic = read_logistic(model.logistic)
-            usual = build_design(logistic, background).mean(axis=0)
-            coefficients = np.array(logistic.coefficients)
-            moved = (build_design(logistic, frame) - usual) * coefficients
-            for place, feature in enumerate(_name_columns(logistic)):
-                values[feature] = values[feature] + weight * moved[:, place]
-            base = base + weight * (logistic.intercept + float(usual @ coefficients))
     predicted = predict_cases(model, frame)
     odds = [
         weight * to_log_odds(predicted[CANDIDATE + name].to_numpy(np.float64))
@@ -91,9 +81,3 @@ def find_drivers(
         dict(labels),
         1.0,
     )
-
-
-def _name_columns(logistic: Logistic) -> list[str]:
-    """Return the feature that each column of the design belongs to."""
-    levels = [name for name, values in logistic.levels.items() for _ in values]
-    return [*logistic.numbers, *logistic.gaps, *levels]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from cityai.columns import CANDIDATE, Y_PRED
 from cityai.modeling.calibration import CalibrationMap, calibrate, to_log_odds, to_probability
-from cityai.modeling.estimators import Trees, predict_binary, predict_logistic, read_logistic
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters import FloatArray, SavedModel, join_categories, list_features
+from cityai.modeling.forecasters.formats import load_learner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,18 +21,8 @@ class CaseModel:
     ----------
     as_of : pandas.Timestamp
         Every outcome that it learnt from was known before this moment.
-    booster : str or None
-        The trees, as LightGBM's text; None when no candidate is made of trees.
-    trees : str
-        Name of the candidate that the trees are; empty without one.
-    logistic : str or None
-        The logistic regression as JSON (see `cityai.modeling.estimators.Logistic`); None without.
-    linear : str
-        Name of the candidate that it is; empty without one.
-    feature_names : tuple of str
-        Features, in order.
-    categories : dict of str to tuple of str
-        Known values of the categorical ones.
+    models : tuple of SavedModel
+        The candidates of the blend.
     blend : dict of str to float
         Weight of each candidate on the log-odds, sum 1.
     calibration : CalibrationMap
@@ -46,21 +36,27 @@ class CaseModel:
     """
 
     as_of: pd.Timestamp
-    booster: str | None
-    trees: str
-    logistic: str | None
-    linear: str
-    feature_names: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
+    models: tuple[SavedModel, ...]
     blend: dict[str, float]
     calibration: CalibrationMap
     base_rate: float
     seed: int
     training_rows: int
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Features, in order."""
+        return list_features(self.models)
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Known values of the categorical ones."""
+        return join_categories(self.models)
+
     def list_inputs(self) -> dict[str, str]:
         """Return the columns that `predict` takes, with MLflow's names of their types."""
-        return {n: "string" if n in self.categories else "double" for n in self.feature_names}
+        text = self.categories
+        return {n: "string" if n in text else "double" for n in self.feature_names}
 
     def list_outputs(self) -> dict[str, str]:
         """Return the columns that `predict` gives."""
@@ -91,13 +87,9 @@ def predict_cases(model: CaseModel, frame: pd.DataFrame) -> pd.DataFrame:
     DataError
         When a column is missing or infinite.
     """
-    parts: dict[str, FloatArray] = {}
-    for name in model.blend:
-        if name == model.trees and model.booster is not None:
-            trees = Trees(model.booster, model.feature_names, model.categories, model.training_rows)
-            parts[CANDIDATE + name] = predict_binary(trees, frame)
-        elif name == model.linear and model.logistic is not None:
-            parts[CANDIDATE + name] = predict_logistic(read_logistic(model.logistic), frame)
+    parts: dict[str, FloatArray] = {
+        CANDIDATE + saved.candidate: load_learner(saved).predict(frame) for saved in model.models
+    }
     odds = np.column_stack([to_log_odds(p) for p in parts.values()])
     mixed = odds @ np.array(list(model.blend.values()))
     chance = to_probability(calibrate(model.calibration, mixed))

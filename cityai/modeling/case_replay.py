@@ -15,16 +15,9 @@ from cityai.modeling.calibration import learn_calibration, to_log_odds
 from cityai.modeling.case_baselines import LOGISTIC
 from cityai.modeling.case_model import CaseModel, predict_cases
 from cityai.modeling.case_split import CaseFold, find_tested, find_training
-from cityai.modeling.classifiers import LOGISTIC_CANDIDATE, BoostedClassifier, Classifier
-from cityai.modeling.estimators import (
-    Logistic,
-    Trees,
-    fit_binary,
-    fit_logistic,
-    list_categories,
-    predict_logistic,
-    write_logistic,
-)
+from cityai.modeling.forecasters import FittedLearner, Learner
+from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 
 if TYPE_CHECKING:
     from cityai.data.cases import Cases
@@ -39,7 +32,7 @@ class CaseReplay:
         cases: Cases,
         rows: Rows,
         spec: RiskSpec,
-        candidates: Sequence[Classifier],
+        candidates: Sequence[Learner],
         say: Callable[[str], None],
     ) -> None:
         self.cases, self.rows, self.spec, self.say = cases, rows, spec, say
@@ -68,35 +61,30 @@ class CaseReplay:
             return model
         tested = find_tested(self.cases, fold)
         found = predict_cases(model, self.rows.table[tested])
-        line = fitted.get(LOGISTIC_CANDIDATE.name) or self._fit(LOGISTIC_CANDIDATE, teaching)
-        assert isinstance(line, Logistic)  # noqa: S101 - that is what the candidate is fitted to
+        line = fitted.get(LOGISTIC_REGRESSION.name) or self._fit(LOGISTIC_REGRESSION, teaching)
         found = found.assign(
             **{
                 FOLD: number,
                 CASE: self.cases.table.loc[tested, CASE],
-                LOGISTIC.name: predict_logistic(line, self.rows.table[tested]),
+                LOGISTIC.name: line.predict(self.rows.table[tested]),
             }
         )
         self.predicted.append(found)
         return model
 
-    def _fit(self, candidate: Classifier, teaching: np.ndarray) -> Trees | Logistic:
-        table, answers = self.rows.table[teaching], self.answers[teaching]
-        features = self.rows.features
-        categories = list_categories(table, self.rows.categorical)
-        if isinstance(candidate, BoostedClassifier):
-            return fit_binary(
-                candidate,
-                table,
-                answers,
-                features=features,
-                categories=categories,
-                seed=self.spec.models.seed,
-            )
-        return fit_logistic(candidate, table, answers, features=features, categories=categories)
+    def _fit(self, candidate: Learner, teaching: np.ndarray) -> FittedLearner:
+        table = self.rows.table[teaching]
+        return candidate.fit(
+            table,
+            self.answers[teaching],
+            features=self.rows.features,
+            categories=list_categories(table, self.rows.categorical),
+            seed=self.spec.models.seed,
+            threads=1,
+        )
 
     def _gather(
-        self, fitted: dict[str, Trees | Logistic], train_until: pd.Timestamp, teaching: np.ndarray
+        self, fitted: dict[str, FittedLearner], train_until: pd.Timestamp, teaching: np.ndarray
     ) -> CaseModel:
         names = list(fitted)
         past = self._see_past(train_until)
@@ -104,19 +92,9 @@ class CaseReplay:
         truth = past[Y_TRUE].to_numpy(np.float64)
         weights = learn_odds_weights(odds, truth)
         chart = learn_calibration(odds @ weights, truth, past[FOLD].to_numpy(np.int64))
-        trees = {n: f for n, f in fitted.items() if isinstance(f, Trees)}
-        lines = {n: f for n, f in fitted.items() if isinstance(f, Logistic)}
-        tree = next(iter(trees.values()), None)
-        line = next(iter(lines.values()), None)
-        categories = list_categories(self.rows.table[teaching], self.rows.categorical)
         return CaseModel(
             as_of=train_until,
-            booster=None if tree is None else tree.booster,
-            trees=next(iter(trees), ""),
-            logistic=None if line is None else write_logistic(line),
-            linear=next(iter(lines), ""),
-            feature_names=self.rows.features,
-            categories=categories,
+            models=tuple(learner.save() for learner in fitted.values()),
             blend=dict(zip(names, weights.tolist(), strict=True)),
             calibration=chart,
             base_rate=float(self.answers[teaching].mean()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 from cityai.columns import CANDIDATE, ENTITY, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.errors import DataError
 from cityai.modeling.blend import mix_forecasts
-from cityai.modeling.estimators import LEVEL, Trees, predict_trees
+from cityai.modeling.forecasters import LEVEL, SavedModel, join_categories, list_features
+from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.intervals import Intervals, place_bounds
 
 RATIO = "ratio"
@@ -27,14 +28,8 @@ class FinalModel:
     ----------
     origin : int
         Moment that it was fitted at: the end of what is known.
-    booster : str or None
-        The trees, as LightGBM's text; None when no candidate is made of trees.
-    trees : str
-        Name of the candidate that the trees are; empty without one.
-    feature_names : tuple of str
-        Features of the trees, in order.
-    categories : dict of str to tuple of str
-        Known values of the categorical ones.
+    models : tuple of SavedModel
+        The candidates of the blend that learn from rows.
     blend : dict of str to float
         Weight of each candidate, sum 1.
     intervals : pandas.DataFrame
@@ -49,17 +44,12 @@ class FinalModel:
         Nominal coverage of the intervals.
     seed : int
         Seed of the training.
-    training_rows : int
-        Rows that the trees learnt from.
     corrections : dict of str to float
         Factor on the forecast and interval of each entity, where a mitigation was chosen.
     """
 
     origin: int
-    booster: str | None
-    trees: str
-    feature_names: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
+    models: tuple[SavedModel, ...]
     blend: dict[str, float]
     intervals: pd.DataFrame
     entities: pd.DataFrame
@@ -67,15 +57,25 @@ class FinalModel:
     nonnegative: bool
     coverage: float
     seed: int
-    training_rows: int
     corrections: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Features of the learners, in order."""
+        return list_features(self.models)
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Known values of the categorical ones."""
+        return join_categories(self.models)
 
     def list_inputs(self) -> dict[str, str]:
         """Return the columns that `predict` takes, with MLflow's names of their types."""
-        trees = {LEVEL: "double"} if self.feature_names else {}
-        trees |= {n: "string" if n in self.categories else "double" for n in self.feature_names}
-        others = {CANDIDATE + n: "double" for n in self.blend if n != self.trees}
-        return {ENTITY: "string", STEP: "long", **trees, **others}
+        learnt, text = {model.candidate for model in self.models}, self.categories
+        inputs = {LEVEL: "double"} if self.models else {}
+        inputs |= {n: "string" if n in text else "double" for n in self.feature_names}
+        others = {CANDIDATE + n: "double" for n in self.blend if n not in learnt}
+        return {ENTITY: "string", STEP: "long", **inputs, **others}
 
     def list_outputs(self) -> dict[str, str]:
         """Return the columns that `predict` gives."""
@@ -90,7 +90,7 @@ class FinalModel:
 def build_final(
     *,
     origin: int,
-    trees: Mapping[str, Trees],
+    models: Sequence[SavedModel],
     blend: dict[str, float],
     intervals: Intervals,
     entity_ids: tuple[str, ...],
@@ -103,8 +103,8 @@ def build_final(
     ----------
     origin : int
         Moment that it was fitted at.
-    trees : mapping of str to Trees
-        The trees of the candidate of that name; one at most.
+    models : sequence of SavedModel
+        The candidates that learn from rows.
     blend : dict of str to float
         Weights by candidate.
     intervals : Intervals
@@ -114,13 +114,9 @@ def build_final(
     coverage, seed : float, int
         As in `FinalModel`.
     """
-    name, trained = next(iter(trees.items()), ("", None))
     return FinalModel(
         origin=origin,
-        booster=None if trained is None else trained.booster,
-        trees=name,
-        feature_names=() if trained is None else trained.features,
-        categories={} if trained is None else trained.categories,
+        models=tuple(models),
         blend=blend,
         intervals=pd.DataFrame(
             {
@@ -138,7 +134,6 @@ def build_final(
         nonnegative=intervals.nonnegative,
         coverage=coverage,
         seed=seed,
-        training_rows=0 if trained is None else trained.rows,
     )
 
 
@@ -150,7 +145,7 @@ def predict_rows(model: FinalModel, frame: pd.DataFrame) -> pd.DataFrame:
     model : FinalModel
         The registered model.
     frame : pandas.DataFrame
-        ``entity_id``, ``step``, the trees' features and ``level`` when there are trees, and
+        ``entity_id``, ``step``, the learners' features and ``level`` when there are any, and
         ``candidate.<name>`` for every other candidate of the blend.
 
     Returns
@@ -173,10 +168,10 @@ def predict_rows(model: FinalModel, frame: pd.DataFrame) -> pd.DataFrame:
             expected=f"no step below 1 or above {horizon}",
         )
     parts = pd.DataFrame(index=frame.index)
+    learnt = {saved.candidate: saved for saved in model.models}
     for name in model.blend:
-        if name == model.trees and model.booster is not None:
-            trees = Trees(model.booster, model.feature_names, model.categories, model.training_rows)
-            values = predict_trees(trees, frame)
+        if name in learnt:
+            values = load_learner(learnt[name]).predict(frame)
             parts[CANDIDATE + name] = np.maximum(values, 0.0) if model.nonnegative else values
         else:
             parts[CANDIDATE + name] = _read_candidate(frame, name)

@@ -26,15 +26,18 @@ from cityai.columns import (
     STEP,
     VALUE,
 )
-from cityai.modeling.baselines import CITY_RULE
-from cityai.modeling.estimators import Trees, fit_trees, list_categories, predict_trees
 from cityai.modeling.forecasters import (
     Candidate,
+    FittedLearner,
     FloatArray,
-    SeriesModel,
-    TreesModel,
-    ask_panel,
+    Learner,
+    SavedModel,
+    SeriesForecaster,
+    cut_history,
+    list_learners,
 )
+from cityai.modeling.forecasters.baselines import CITY_RULE
+from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.intervals import IntArray
 
 if TYPE_CHECKING:
@@ -65,13 +68,13 @@ class Sweep:
         nothing to go by.
     entity : numpy.ndarray
         Shape (R,), int64, position of each row's entity in the panel.
-    trees : dict of (str, int) to Trees
-        What was trained, by candidate and origin.
+    models : dict of (str, int) to SavedModel
+        What was fitted, by candidate and origin.
     """
 
     table: pd.DataFrame
     entity: IntArray
-    trees: dict[tuple[str, int], Trees]
+    models: dict[tuple[str, int], SavedModel]
 
 
 class _Task:
@@ -98,7 +101,7 @@ def sweep_origins(
     origins: Sequence[int],
     spec: ProjectSpec,
     *,
-    baselines: Sequence[SeriesModel],
+    baselines: Sequence[SeriesForecaster],
     candidates: Sequence[Candidate],
     city_rule: pd.DataFrame | None = None,
     progress: Progress | None = None,
@@ -122,35 +125,34 @@ def sweep_origins(
     progress : callable, optional
         Told in a sentence what is being done.
     """
-    learners = [c for c in candidates if isinstance(c, TreesModel)]
-    learning = plan_training(panel, spec, origins[-1], learners)
+    learning = plan_training(panel, spec, origins[-1], list_learners(candidates))
     tell = progress or (lambda _: None)
     tell(f"rows of {len({*origins, *learning})} moments")
     rows = rows_for(sorted({*origins, *learning}))
     task = _Task(panel, spec, rows, _find_entities(rows.table, panel), frozenset(learning))
     asked_rows = np.flatnonzero(np.isin(task.origin, list(origins)))
     columns: dict[str, FloatArray] = {}
-    trees: dict[tuple[str, int], Trees] = {}
+    models: dict[tuple[str, int], SavedModel] = {}
     for model, prefix in _name_columns(baselines, candidates):
         tell(f"{model.label}, at {len(origins)} moments")
-        if isinstance(model, SeriesModel):
-            values = _ask_series(model, task, origins)
+        if isinstance(model, Learner):
+            fitted = _fit_origins(model, task, origins)
+            models |= {(model.name, origin): found.save() for origin, found in fitted.items()}
+            values = _predict_rows(fitted, task)
         else:
-            trained = _train_origins(model, task, origins)
-            trees |= {(model.name, origin): found for origin, found in trained.items()}
-            values = _ask_trees(trained, task)
+            values = _ask_series(model, task, origins)
         columns[prefix + model.name] = values[asked_rows]
     table = rows.table[list(KEPT)].iloc[asked_rows].reset_index(drop=True).assign(**columns)
     table[ENTITY] = table[ENTITY].astype("str")
     if city_rule is not None:
         table = _join_rule(table, city_rule, len(baselines))
-    return Sweep(table, task.entity[asked_rows], trees)
+    return Sweep(table, task.entity[asked_rows], models)
 
 
 def plan_training(
-    panel: Panel, spec: ProjectSpec, last: int, models: Sequence[TreesModel]
+    panel: Panel, spec: ProjectSpec, last: int, models: Sequence[Learner]
 ) -> tuple[int, ...]:
-    """Choose the origins whose rows the trees learn from, shared by all folds.
+    """Choose the origins whose rows the learners learn from, shared by all folds.
 
     They are evenly spaced back from the last one, by a stride without a common factor with the
     season, so that no weekday or month is left out, and that keeps the rows near the models' most.
@@ -164,7 +166,8 @@ def plan_training(
         return ()
     each = max(len(panel.entity_ids) * spec.question.horizon, 1)
     many = min(LEAST_ORIGINS, MOST_BUILT // each)
-    count = max(max(m.most_rows for m in models) // each, many, 2)
+    most = max(MOST_BUILT if m.most_rows is None else m.most_rows for m in models)
+    count = max(min(most, MOST_BUILT) // each, many, 2)
     stride = max(math.ceil((newest - first + 1) / count), 1)
     while math.gcd(stride, panel.periods.season) > 1:
         stride += 1
@@ -185,58 +188,58 @@ def is_nonnegative(history: FloatArray) -> bool:
     return not bool((history < 0).any())
 
 
-def _ask_series(model: SeriesModel, task: _Task, origins: Sequence[int]) -> FloatArray:
+def _ask_series(model: SeriesForecaster, task: _Task, origins: Sequence[int]) -> FloatArray:
     """Ask a series model at each origin; NaN in the rows of other origins."""
     question = task.spec.question
     values = np.full(len(task.origin), np.nan)
     for origin in origins:
         here = np.flatnonzero(task.origin == origin)
-        asked = ask_panel(task.panel, origin, horizon=question.horizon, lead=question.lead)
+        asked = cut_history(task.panel, origin, horizon=question.horizon, lead=question.lead)
         values[here] = model.forecast(asked)[task.step[here] - 1, task.entity[here]]
     return values
 
 
-def _ask_trees(trained: dict[int, Trees], task: _Task) -> FloatArray:
-    """Ask the trees of each origin; NaN where there are none."""
+def _predict_rows(fitted: dict[int, FittedLearner], task: _Task) -> FloatArray:
+    """Ask what was fitted at each origin; NaN where nothing was."""
     values = np.full(len(task.origin), np.nan)
-    for origin, trees in trained.items():
+    for origin, learner in fitted.items():
         here = np.flatnonzero(task.origin == origin)
-        found = predict_trees(trees, task.rows.table.iloc[here])
+        found = learner.predict(task.rows.table.iloc[here])
         known = task.panel.known_at(origin)
         values[here] = np.maximum(found, 0.0) if is_nonnegative(known) else found
     return values
 
 
-def _train_origins(model: TreesModel, task: _Task, origins: Sequence[int]) -> dict[int, Trees]:
-    """Train at each origin; side by side, since the fits have nothing to do with each other."""
+def _fit_origins(model: Learner, task: _Task, origins: Sequence[int]) -> dict[int, FittedLearner]:
+    """Fit at each origin; side by side, since the fits have nothing to do with each other."""
     categories = list_categories(task.rows.table, task.rows.categorical)
     with ThreadPoolExecutor(task.spec.models.threads) as pool:
-        fits = pool.map(lambda origin: _train(model, task, categories, origin), origins)
+        fits = pool.map(lambda origin: _fit(model, task, categories, origin), origins)
         return {o: fit for o, fit in zip(origins, fits, strict=True) if fit is not None}
 
 
-def _train(
-    model: TreesModel, task: _Task, categories: dict[str, tuple[str, ...]], origin: int
-) -> Trees | None:
-    """Train on rows of earlier origins whose labels are mature; None when they are too few."""
+def _fit(
+    model: Learner, task: _Task, categories: dict[str, tuple[str, ...]], origin: int
+) -> FittedLearner | None:
+    """Fit on rows of earlier origins whose labels are mature; None when they are too few."""
     mature = task.period < task.panel.mature_until(origin)
     chosen = np.flatnonzero(task.learning & mature & (task.origin < origin))
     labels = read_labels(task.panel, origin, task.period[chosen], task.entity[chosen])
     chosen, labels = chosen[~np.isnan(labels)], labels[~np.isnan(labels)]
     seed = task.spec.models.seed
-    if len(chosen) > model.most_rows:
+    if model.most_rows is not None and len(chosen) > model.most_rows:
         kept = np.random.default_rng(seed).choice(len(chosen), model.most_rows, replace=False)
         kept.sort()
         chosen, labels = chosen[kept], labels[kept]
-    if len(chosen) < 2 * model.least_rows:
+    if len(chosen) < model.least_rows:
         return None
     table = task.rows.table.iloc[chosen]
     features = task.rows.features
-    return fit_trees(model, table, labels, features=features, categories=categories, seed=seed)
+    return model.fit(table, labels, features=features, categories=categories, seed=seed, threads=1)
 
 
 def _name_columns(
-    baselines: Sequence[SeriesModel], candidates: Sequence[Candidate]
+    baselines: Sequence[SeriesForecaster], candidates: Sequence[Candidate]
 ) -> list[tuple[Candidate, str]]:
     return [*((b, BASELINE) for b in baselines), *((c, CANDIDATE) for c in candidates)]
 

@@ -12,8 +12,10 @@ import pytest
 
 from cityai.assessment.explain import explain_models, find_families
 from cityai.findings import Status
-from cityai.modeling.estimators import fit_trees, list_categories
-from cityai.modeling.forecasters import TreesModel
+from cityai.modeling.forecasters import SavedLearner, SavedModel
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.forecasters.formats import FORMATS, load_learner
 
 Make = Callable[..., object]
 FEATURES = ("last", "last_twin", "noise", "place")
@@ -34,20 +36,17 @@ def case(make_predictions: Make) -> SimpleNamespace:
     rows = SimpleNamespace(
         table=table, features=FEATURES, categorical=("place",), labels={"last": "last month"}
     )
-    model = TreesModel("trees", "Trees", rounds=30, least_rows=5)
+    model = BoostedTrees("trees", "Trees", rounds=30, leaf_rows=5)
     categories = list_categories(table, ["place"])
     models = []
     for fold in (1, 2, 3):
         y = (table.level * np.exp(table["last"] + rng.normal(0, 0.1, n))).to_numpy(float)
-        trees = fit_trees(model, table, y, features=FEATURES, categories=categories, seed=fold)
+        trees = model.fit(table, y, features=FEATURES, categories=categories, seed=fold)
         models.append(
             SimpleNamespace(
                 fold=fold,
                 origin=fold + 9,
-                candidate="trees",
-                booster=trees.booster,
-                features=FEATURES,
-                categories=categories,
+                models=(trees.save(),),
             )
         )
     weights = pd.DataFrame(
@@ -118,7 +117,7 @@ def test_equal_to_shapley_values_over_all_subsets(case: SimpleNamespace, make_sp
     count = len(FEATURES)
     split = set()
     for model in case.backtest.models:
-        trees = lgb.Booster(model_str=model.booster).dump_model()["tree_info"]
+        trees = lgb.Booster(model_str=model.models[0].content).dump_model()["tree_info"]
         split |= {node["split_feature"] for t in trees for node in list_splits(t["tree_structure"])}
         x = matrix[(rows.origin == model.origin).to_numpy()][:4]
         got = handed.values[(found.rows.fold == model.fold).to_numpy()][:4]
@@ -186,3 +185,55 @@ def test_families_follow_absolute_rank_correlation() -> None:
         "d": ("d",),
         "e": ("e",),
     }
+
+
+def test_several_learners_are_weighed_as_the_blend_weighs_them(
+    case: SimpleNamespace, make_spec: Make
+) -> None:
+    """Their parts, by weight, add up to the distance of their mix from its base."""
+    table = case.rows.table
+    categories = list_categories(table, ["place"])
+    y = table.level.to_numpy(float)
+    plain = BoostedTrees("plain", "Plain", rounds=9, leaf_rows=5)
+    second = plain.fit(table, y - 9, features=FEATURES[1:], categories=categories, seed=1).save()
+    models = tuple(
+        SimpleNamespace(fold=m.fold, origin=m.origin, models=(*m.models, second))
+        for m in case.backtest.models
+    )
+    weights = pd.concat(
+        [
+            case.backtest.weights,
+            pd.DataFrame({"fold": [1, 2, 3], "candidate": "plain", "weight": 0.2}),
+        ]
+    )
+    both = SimpleNamespace(predictions=case.backtest.predictions, models=models, weights=weights)
+    found = explain_models(both, case.rows, [], make_spec())
+    assert found.weight == pytest.approx(0.7)
+    assert found.additivity_error <= 1e-9
+    fold = found.rows[found.rows.fold == 1]
+    own = table[table.origin == 10]
+    parts = [load_learner(m).predict(own) for m in models[0].models]
+    assert fold.raw.to_numpy() == pytest.approx(0.75 * parts[0] + 0.25 * parts[1])
+    assert list(found.values.columns) == list(FEATURES)
+
+
+def test_a_learner_without_an_explainer_is_left_out_and_its_weight_is_not_claimed(
+    case: SimpleNamespace, make_spec: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(SavedLearner):
+        def explain(self, table: pd.DataFrame, background: pd.DataFrame) -> None:
+            return None
+
+    monkeypatch.setitem(FORMATS, "silent", Silent)
+    silent = SavedModel("silent", "silent", "", FEATURES, {}, 1)
+    models = tuple(
+        SimpleNamespace(fold=m.fold, origin=m.origin, models=(*m.models, silent))
+        for m in case.backtest.models
+    )
+    weights = case.backtest.weights.replace({"candidate": {"naive": "silent"}})
+    both = SimpleNamespace(predictions=case.backtest.predictions, models=models, weights=weights)
+    found = explain_models(both, case.rows, [], make_spec())
+    assert found.weight == pytest.approx(0.5)
+    alone = [SimpleNamespace(fold=m.fold, origin=m.origin, models=(silent,)) for m in models]
+    none = SimpleNamespace(predictions=both.predictions, models=alone, weights=weights)
+    assert explain_models(none, case.rows, [], make_spec()).weight == 0

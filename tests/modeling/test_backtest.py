@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.errors import DataError, SpecError, TimeError
+from cityai.errors import DataError, TimeError
 from cityai.findings import Status
 from cityai.modeling.backtest import find_scales, run_backtest
-from cityai.modeling.baselines import choose_baselines
-from cityai.modeling.classical import SMOOTHING, THETA
 from cityai.modeling.final import predict_rows
-from cityai.modeling.forecasters import TreesModel, ask_panel
+from cityai.modeling.forecasters import cut_history
+from cityai.modeling.forecasters.baselines import choose_baselines
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 from cityai.modeling.split import plan_folds
 from cityai.modeling.sweep import plan_training, read_labels
 from tests.modeling.conftest import build_panel, build_spec, draw_values, make_rows_for
 
-TREES = TreesModel("trees", "trees", rounds=25, leaves=7)
+TREES = BoostedTrees("trees", "trees", rounds=25, leaves=7)
 CANDIDATES = (TREES, THETA, SMOOTHING)
 
 
@@ -120,7 +121,7 @@ def test_labels_are_those_seen_at_the_origin():
 def test_the_final_model_forecasts_the_next_periods(backtest):
     panel, spec = build_panel(), build_spec()
     rows = make_rows_for(panel, spec)([72]).table
-    asked = ask_panel(panel, 72, horizon=3, lead=0)
+    asked = cut_history(panel, 72, horizon=3, lead=0)
     entity = rows["entity_id"].cat.codes.to_numpy()
     frame = rows.assign(
         **{
@@ -176,7 +177,7 @@ def test_the_city_rule_is_one_more_baseline():
 def test_series_alone_need_no_trees():
     found = run(build_panel(), build_spec(models={"candidates": ["theta"]}))
     assert found.models == ()
-    assert found.final.booster is None
+    assert found.final.models == ()
     np.testing.assert_array_equal(
         found.predictions.table["y_pred"], found.predictions.table["candidate.theta"]
     )
@@ -184,13 +185,26 @@ def test_series_alone_need_no_trees():
 
 def test_each_test_fold_keeps_its_trees(backtest):
     assert [m.fold for m in backtest.models] == [1, 2, 3, 4]
-    assert {m.candidate for m in backtest.models} == {"trees"}
-    assert len({m.booster for m in backtest.models}) == 4
+    assert {m.candidate for fold in backtest.models for m in fold.models} == {"trees"}
+    assert len({fold.models[0].content for fold in backtest.models}) == 4
 
 
-def test_two_kinds_of_trees_are_refused():
-    with pytest.raises(SpecError, match="several candidates are made of trees"):
-        run(build_panel(), build_spec(), candidates=(TREES, replace(TREES, name="more")))
+def test_several_learners_take_part():
+    more = replace(TREES, name="more", leaves=3, most_rows=300)
+    found = run(build_panel(), build_spec(), candidates=(TREES, more, THETA))
+    assert found.predictions.candidates == ("trees", "more", "theta")
+    assert [m.candidate for m in found.final.models] == ["trees", "more"]
+    assert [m.rows for m in found.final.models][1] == 300
+    assert "candidate.more" not in found.final.list_inputs()
+
+
+def test_a_learner_with_too_few_rows_leaves_its_weight_to_the_others():
+    hungry = replace(TREES, name="hungry", least_rows=10**9)
+    found = run(build_panel(), build_spec(), candidates=(hungry, THETA))
+    table = found.predictions.table
+    assert table["candidate.hungry"].isna().all()
+    np.testing.assert_array_equal(table["y_pred"], table["candidate.theta"])
+    assert found.final.models == ()
 
 
 def test_nobody_asked_about_is_said():

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from cityai.errors import SpecError
-from cityai.modeling.baselines import (
+from cityai.modeling.forecasters import SeriesHistory, choose_candidates
+from cityai.modeling.forecasters.baselines import (
     average_recent,
     choose_baselines,
     find_last_known,
     repeat_season,
     repeat_year,
 )
-from cityai.modeling.classical import SMOOTHING, THETA
-from cityai.modeling.forecasters import Asked, choose_candidates
+from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 
 
-def ask(values, steps=3, skip=0, season=7, year=364) -> Asked:
-    return Asked(np.asarray(values, dtype=float), skip, steps, season, year)
+def ask(values, steps=3, skip=0, season=7, year=364) -> SeriesHistory:
+    return SeriesHistory(np.asarray(values, dtype=float), skip, steps, season, year)
 
 
 def test_last_week_is_repeated_day_by_day():

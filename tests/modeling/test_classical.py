@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cityai.modeling.classical import (
+from cityai.modeling.forecasters import SeriesHistory
+from cityai.modeling.forecasters.classical import (
     THETA_ALPHAS,
     THETA_THETAS,
     forecast_smoothing,
     forecast_theta,
 )
-from cityai.modeling.forecasters import Asked
 from tests.modeling.conftest import draw_values
 
 FORECASTS = [forecast_theta, forecast_smoothing]
 
 
-def ask(values, steps=4, skip=0, season=12) -> Asked:
-    return Asked(np.asarray(values, dtype=float), skip, steps, season, season)
+def ask(values, steps=4, skip=0, season=12) -> SeriesHistory:
+    return SeriesHistory(np.asarray(values, dtype=float), skip, steps, season, season)
 
 
 def forecast_theta_slowly(series: np.ndarray, steps: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cityai.confine.trees import try_trees
 from cityai.errors import DataError, StoreError
-from cityai.modeling.estimators.tree_text import check_trees
+from cityai.modeling.forecasters.tree_text import check_trees
 
 
 def train(leaves: int = 5, rounds: int = 3, **more: object) -> str:

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from cityai.errors import StoreError
-from cityai.modeling.estimators import fit_trees
 from cityai.modeling.final import FinalModel, predict_rows
-from cityai.modeling.forecasters import TreesModel
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.track.door import import_mlflow, keep_quiet
 from cityai.track.model import write_model
 from cityai.track.results import log_outcome
@@ -38,8 +37,7 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def final(frame: pd.DataFrame) -> FinalModel:
     features = ("tons 1 month ago", "borough")
-    trees = fit_trees(
-        TreesModel("trees", "Trees"),
+    trees = BoostedTrees("trees", "Trees").fit(
         frame,
         frame["level"].to_numpy() * 2 + frame["tons 1 month ago"].to_numpy(np.float64),
         features=features,
@@ -48,10 +46,7 @@ def final(frame: pd.DataFrame) -> FinalModel:
     )
     return FinalModel(
         origin=9,
-        booster=trees.booster,
-        trees="trees",
-        feature_names=features,
-        categories=trees.categories,
+        models=(trees.save(),),
         blend={"theta": 0.25, "trees": 0.75},
         intervals=pd.DataFrame({"step": [1, 2, 3], "low": [-1.0, -2, -3], "high": [1.0, 2, 3]}),
         entities=pd.DataFrame({"entity_id": [f"D{i}" for i in range(5)], "ratio": np.ones(5)}),
@@ -59,7 +54,6 @@ def final(frame: pd.DataFrame) -> FinalModel:
         nonnegative=True,
         coverage=0.9,
         seed=1,
-        training_rows=300,
     )
 
 

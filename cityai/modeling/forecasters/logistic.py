@@ -1,4 +1,4 @@
-"""Logistic regression, kept as figures: fitted by scikit-learn, predicted by numpy.
+"""Ridge-penalised logistic regression, kept as figures: scikit-learn fits, numpy predicts.
 
 Numbers are held inside what most training rows had, standardised, and a gap is the training mean
 with a mark of its own; categories become one column each, unknown ones none.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,14 +18,19 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.special import expit
 
 from cityai.errors import DataError
-from cityai.modeling.classifiers import LogisticClassifier
-from cityai.modeling.estimators.binary import check_answers
-from cityai.modeling.estimators.booster import encode
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.encoding import check_answers, encode
+from cityai.modeling.forecasters.protocol import (
+    Contributions,
+    FloatArray,
+    SavedLearner,
+    SavedModel,
+)
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
+LOGISTIC: Final = "logistic"
+"""The format: JSON of `Logistic`."""
 TAILS: Final = (0.005, 0.995)
 """Quantiles of the training rows that numbers are held inside."""
 FEWEST: Final = 20
@@ -69,46 +75,99 @@ class Logistic:
     rows: int
 
 
-def fit_logistic(
-    model: LogisticClassifier,
-    table: pd.DataFrame,
-    answers: FloatArray,
-    *,
-    features: Sequence[str],
-    categories: Mapping[str, tuple[str, ...]],
-) -> Logistic:
-    """Fit on cases whose outcome was known.
+@dataclass(frozen=True, slots=True)
+class RidgeLogistic:
+    """Logistic regression on standardised features, with a ridge penalty.
 
-    Parameters
+    Attributes
     ----------
-    model : LogisticClassifier
-        The settings.
-    table : pandas.DataFrame
-        Rows with `features`.
-    answers : numpy.ndarray
-        Shape (n,), float64, 1 or 0.
-    features : sequence of str
-        Columns to learn from.
-    categories : mapping of str to tuple of str
-        Known values of the categorical ones.
-
-    Raises
-    ------
-    DataError
-        When only one answer is there, or a feature is missing or infinite.
+    name, label : str
+        Stable name, the end of its column's name; what it is, in a reader's words.
+    inverse_penalty : float
+        Inverse strength of the ridge penalty (scikit-learn's C).
+    most_rows, least_rows : int
+        As in `Learner`.
     """
-    check_answers(answers)
-    plain = _describe_columns(table, features, categories, len(answers))
-    fitted = fit_sklearn(model, build_design(plain, table), answers)
-    return replace(
-        plain,
-        coefficients=tuple(float(c) for c in fitted.coef_[0]),
-        intercept=float(fitted.intercept_[0]),
-    )
+
+    name: str
+    label: str
+    inverse_penalty: float = 0.01
+    most_rows: int | None = None
+    least_rows: int = 0
+
+    def fit(
+        self,
+        table: pd.DataFrame,
+        y: FloatArray,
+        *,
+        features: Sequence[str],
+        categories: Mapping[str, tuple[str, ...]],
+        seed: int = 0,
+        threads: int = 1,
+    ) -> FittedLogistic:
+        """Fit on cases whose outcome was known; nothing is drawn, so `seed` changes nothing.
+
+        Raises
+        ------
+        DataError
+            When only one answer is there, or a feature is missing or infinite.
+        """
+        check_answers(y)
+        plain = _describe_columns(table, features, categories, len(y))
+        fitted = fit_sklearn(self, build_design(plain, table), y)
+        whole = replace(
+            plain,
+            coefficients=tuple(float(c) for c in fitted.coef_[0]),
+            intercept=float(fitted.intercept_[0]),
+        )
+        content = json.dumps(asdict(whole), sort_keys=True)
+        return FittedLogistic(
+            SavedModel(self.name, LOGISTIC, content, tuple(features), dict(categories), len(y))
+        )
+
+
+LOGISTIC_REGRESSION: Final = RidgeLogistic("logistic", "logistic regression")
+"""The candidate, and the baseline to beat, of a yes/no question."""
+
+
+class FittedLogistic(SavedLearner):
+    """A fitted logistic regression, as JSON; its figures keep every digit."""
+
+    __slots__ = ()
+
+    def predict(self, table: pd.DataFrame) -> FloatArray:
+        """Return probabilities, shape (n,).
+
+        Raises
+        ------
+        DataError
+            When a feature is missing or infinite.
+        """
+        logistic = read_logistic(self.saved.content)
+        design = build_design(logistic, table)
+        share: FloatArray = expit(design @ np.array(logistic.coefficients) + logistic.intercept)
+        return share
+
+    def explain(self, table: pd.DataFrame, background: pd.DataFrame) -> Contributions:
+        """Compute linear Shapley values: coefficient times distance from the background's mean.
+
+        Lundberg & Lee 2017; features are taken as independent.
+        """
+        logistic = read_logistic(self.saved.content)
+        coefficients = np.array(logistic.coefficients)
+        usual = build_design(logistic, background).mean(axis=0)
+        moved = (build_design(logistic, table) - usual) * coefficients
+        values = pd.DataFrame(0.0, index=table.index, columns=list(self.features))
+        levels = [name for name, values in logistic.levels.items() for _ in values]
+        for place, feature in enumerate([*logistic.numbers, *logistic.gaps, *levels]):
+            values[feature] = values[feature] + moved[:, place]
+        base = np.full(len(table), logistic.intercept + float(usual @ coefficients))
+        raw = base + moved.sum(axis=1)
+        return Contributions(values, base, raw, "logit", np.ones(len(table)))
 
 
 def fit_sklearn(
-    model: LogisticClassifier, design: FloatArray, answers: FloatArray
+    model: RidgeLogistic, design: FloatArray, answers: FloatArray
 ) -> LogisticRegression:
     """Fit scikit-learn's own estimator on a design of shape (n, P)."""
     from sklearn.linear_model import LogisticRegression
@@ -117,19 +176,6 @@ def fit_sklearn(
         C=model.inverse_penalty, solver="newton-cholesky", tol=1e-8, max_iter=200
     )
     return estimator.fit(design, answers.astype(np.int64))
-
-
-def predict_logistic(logistic: Logistic, table: pd.DataFrame) -> FloatArray:
-    """Return probabilities, shape (n,).
-
-    Raises
-    ------
-    DataError
-        When a feature is missing or infinite.
-    """
-    design = build_design(logistic, table)
-    share: FloatArray = expit(design @ np.array(logistic.coefficients) + logistic.intercept)
-    return share
 
 
 def build_design(logistic: Logistic, table: pd.DataFrame) -> FloatArray:
@@ -149,13 +195,9 @@ def build_design(logistic: Logistic, table: pd.DataFrame) -> FloatArray:
     return np.column_stack(parts)
 
 
-def write_logistic(logistic: Logistic) -> str:
-    """Return it as JSON; figures keep every digit."""
-    return json.dumps(asdict(logistic), sort_keys=True)
-
-
+@lru_cache(maxsize=64)
 def read_logistic(text: str) -> Logistic:
-    """Read what `write_logistic` wrote.
+    """Read the JSON of a fitted logistic regression.
 
     Raises
     ------

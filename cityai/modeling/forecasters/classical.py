@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cityai.modeling.forecasters import Asked, FloatArray, SeriesModel
-from cityai.modeling.seasons import find_first_known, find_seasons, mean_known
+from cityai.modeling.forecasters.protocol import FloatArray
+from cityai.modeling.forecasters.seasons import find_first_known, find_seasons, mean_known
+from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 
 MOST_SEASONS: Final = 260
 """Seasons of history that are looked at: five years of days. Older ones hardly weigh."""
@@ -49,7 +50,7 @@ class SmoothingGrid:
     seasonal: FloatArray
 
 
-def forecast_theta(asked: Asked) -> FloatArray:
+def forecast_theta(asked: SeriesHistory) -> FloatArray:
     """Forecast by the optimised Theta method.
 
     Fiorucci et al. 2016, doi:10.1016/j.ijforecast.2016.02.005, the static optimised model.
@@ -61,7 +62,7 @@ def forecast_theta(asked: Asked) -> FloatArray:
 
     Parameters
     ----------
-    asked : Asked
+    asked : SeriesHistory
         History (T, E) and what is to be forecast.
 
     Returns
@@ -73,7 +74,7 @@ def forecast_theta(asked: Asked) -> FloatArray:
     return _forecast_blocks(asked, _forecast_theta)
 
 
-def forecast_smoothing(asked: Asked) -> FloatArray:
+def forecast_smoothing(asked: SeriesHistory) -> FloatArray:
     """Forecast by damped-trend additive Holt-Winters smoothing, with and without a season.
 
     The parameters with the least absolute error one period ahead, recent errors weighing more, are
@@ -93,7 +94,9 @@ SMOOTHING: Final = SeriesModel(
 )
 
 
-def _forecast_blocks(asked: Asked, forecast: Callable[[Asked], FloatArray]) -> FloatArray:
+def _forecast_blocks(
+    asked: SeriesHistory, forecast: Callable[[SeriesHistory], FloatArray]
+) -> FloatArray:
     """Forecast block by block of entities, on the recent part of their history."""
     recent = asked.history[-MOST_SEASONS * asked.season :]
     entities = recent.shape[1]
@@ -101,14 +104,14 @@ def _forecast_blocks(asked: Asked, forecast: Callable[[Asked], FloatArray]) -> F
     begun = np.flatnonzero((~np.isnan(recent)).any(axis=0))
     for at in range(0, len(begun), BLOCK):
         block = begun[at : at + BLOCK]
-        part = Asked(recent[:, block], asked.skip, asked.steps, asked.season, asked.year)
+        part = SeriesHistory(recent[:, block], asked.skip, asked.steps, asked.season, asked.year)
         found[:, block] = forecast(part)
     if recent.size and np.nanmin(recent, initial=0.0) >= 0:
         found = np.maximum(found, 0.0)
     return found
 
 
-def _forecast_theta(asked: Asked) -> FloatArray:
+def _forecast_theta(asked: SeriesHistory) -> FloatArray:
     seasons = find_seasons(asked.history, asked.season)
     plain = seasons.remove(asked.history)
     first = find_first_known(plain)
@@ -169,7 +172,7 @@ def _build_grid(seasonal: bool) -> SmoothingGrid:
     return SmoothingGrid(points[:, 0], points[:, 1], points[:, 2], points[:, 3], points[:, 4])
 
 
-def _forecast_smoothing(asked: Asked) -> FloatArray:
+def _forecast_smoothing(asked: SeriesHistory) -> FloatArray:
     length, entities = asked.history.shape
     season = asked.season if length >= 2 * asked.season else 1
     grid = _build_grid(season > 1)

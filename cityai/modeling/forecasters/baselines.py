@@ -8,7 +8,8 @@ import numpy as np
 
 from cityai.config.project import Period
 from cityai.data.periods import SEASON
-from cityai.modeling.forecasters import Asked, FloatArray, SeriesModel
+from cityai.modeling.forecasters.protocol import FloatArray
+from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 
 CITY_RULE: Final = "city_rule"
 """Name of the city's own forecast among the baselines, where its data hold one."""
@@ -17,7 +18,7 @@ RECENT: Final[dict[int, int]] = {7: 28, 52: 8, 12: 3}
 """Periods in the recent mean, by season: four weeks, eight weeks, three months."""
 
 
-def repeat_season(asked: Asked) -> FloatArray:
+def repeat_season(asked: SeriesHistory) -> FloatArray:
     """Repeat the last season that is known: last week's day, last year's week or month.
 
     A period that is not known in the last season is sought in the season before it, and so on; an
@@ -31,12 +32,12 @@ def repeat_season(asked: Asked) -> FloatArray:
     return _repeat_lag(asked, asked.season)
 
 
-def repeat_year(asked: Asked) -> FloatArray:
+def repeat_year(asked: SeriesHistory) -> FloatArray:
     """Repeat the same weekday of a year ago (364 days), as `repeat_season` does a season."""
     return _repeat_lag(asked, asked.year)
 
 
-def average_recent(asked: Asked) -> FloatArray:
+def average_recent(asked: SeriesHistory) -> FloatArray:
     """Repeat the mean of the last periods that are known (`RECENT`).
 
     Returns
@@ -72,7 +73,7 @@ _SEASON_LABELS: Final[dict[Period, str]] = {
 }
 
 
-def _repeat_lag(asked: Asked, lag: int) -> FloatArray:
+def _repeat_lag(asked: SeriesHistory, lag: int) -> FloatArray:
     targets = asked.length + asked.skip + np.arange(asked.steps)
     found = np.full((asked.steps, asked.history.shape[1]), np.nan)
     sources = targets - lag * -(-(targets - asked.length + 1) // lag)
@@ -84,7 +85,7 @@ def _repeat_lag(asked: Asked, lag: int) -> FloatArray:
     return np.where(np.isnan(found), _find_recent_mean(asked)[None, :], found)
 
 
-def _find_recent_mean(asked: Asked) -> FloatArray:
+def _find_recent_mean(asked: SeriesHistory) -> FloatArray:
     """Return the mean of each entity's last known values within the window, else its last value."""
     window = RECENT.get(asked.season, asked.season)
     recent = asked.history[max(0, asked.length - window) :]

@@ -6,20 +6,18 @@ import pytest
 from scipy.special import expit
 
 from cityai.errors import DataError
-from cityai.modeling.classifiers import BoostedClassifier, LogisticClassifier
-from cityai.modeling.estimators import (
-    compute_contributions,
-    fit_binary,
-    fit_logistic,
-    predict_binary,
-    predict_logistic,
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.formats import load_learner
+from cityai.modeling.forecasters.logistic import (
+    RidgeLogistic,
+    build_design,
+    fit_sklearn,
     read_logistic,
-    write_logistic,
 )
-from cityai.modeling.estimators.logistic import build_design, fit_sklearn
+from tests.modeling.test_case_backtest import HELD_BACK
 
-TREES = BoostedClassifier("lightgbm", "trees", rounds=40)
-LINE = LogisticClassifier("logistic", "line", inverse_penalty=0.5)
+TREES = BoostedTrees("lightgbm", "trees", **HELD_BACK)
+LINE = RidgeLogistic("logistic", "line", inverse_penalty=0.5)
 FEATURES = ("amount, [odd] name", "gap", "kind", "colour")
 KINDS = {"kind": ("bar", "shop"), "colour": ("blue", "green", "red")}
 """Not in the order of the alphabet: the coefficients must find their columns all the same."""
@@ -44,17 +42,18 @@ def made() -> tuple[pd.DataFrame, np.ndarray]:
 
 def test_a_logistic_regression_kept_as_figures_is_scikit_learns_own(made):
     frame, answers = made
-    fitted = fit_logistic(LINE, frame, answers, features=FEATURES, categories=KINDS)
-    design = build_design(fitted, frame)
+    fitted = LINE.fit(frame, answers, features=FEATURES, categories=KINDS)
+    design = build_design(read_logistic(fitted.save().content), frame)
     oracle = fit_sklearn(LINE, design, answers).predict_proba(design)[:, 1]
-    again = read_logistic(write_logistic(fitted))
-    assert again == fitted
-    assert np.abs(predict_logistic(again, frame) - oracle).max() < 1e-12
+    again = load_learner(fitted.save())
+    assert np.abs(again.predict(frame) - oracle).max() < 1e-12
+    parts = again.explain(frame, frame)
+    assert expit(parts.base + parts.values.sum(axis=1).to_numpy()) == pytest.approx(oracle)
 
 
 def test_unknown_categories_gaps_and_extremes_stay_finite(made):
     frame, answers = made
-    fitted = fit_logistic(LINE, frame, answers, features=FEATURES, categories=KINDS)
+    fitted = LINE.fit(frame, answers, features=FEATURES, categories=KINDS)
     odd = pd.DataFrame(
         {
             FEATURES[0]: [1e308, np.nan],
@@ -63,21 +62,21 @@ def test_unknown_categories_gaps_and_extremes_stay_finite(made):
             "colour": "red",
         }
     )
-    found = predict_logistic(fitted, odd)
+    found = fitted.predict(odd)
     assert ((found > 0) & (found < 1)).all()
-    only = fit_logistic(LINE, frame, answers, features=("kind",), categories=KINDS)
-    assert len(predict_logistic(only, odd)) == 2
+    only = LINE.fit(frame, answers, features=("kind",), categories=KINDS)
+    assert len(only.predict(odd)) == 2
 
 
 def test_trees_are_deterministic_and_explained_on_the_log_odds(made):
     frame, answers = made
     first, second = (
-        fit_binary(TREES, frame, answers, features=FEATURES, categories=KINDS, seed=1, threads=t)
+        TREES.fit(frame, answers, features=FEATURES, categories=KINDS, seed=1, threads=t)
         for t in (1, 2)
     )
-    chance = predict_binary(first, frame)
-    assert (chance == predict_binary(second, frame)).all()
-    parts = compute_contributions(first.booster, frame[list(FEATURES)], KINDS)
+    chance = first.predict(frame)
+    assert (chance == second.predict(frame)).all()
+    parts = first.explain(frame, frame)
     assert parts.link == "logit"
     assert expit(parts.base + parts.values.sum(axis=1).to_numpy()) == pytest.approx(chance)
 
@@ -86,20 +85,20 @@ def test_trees_are_deterministic_and_explained_on_the_log_odds(made):
 def test_answers_that_teach_nothing_are_refused(answers):
     frame = pd.DataFrame({"x": np.arange(float(len(answers)))})
     with pytest.raises(DataError, match="teach nothing"):
-        fit_binary(TREES, frame, answers, features=("x",), categories={}, seed=1)
+        TREES.fit(frame, answers, features=("x",), categories={}, seed=1)
     with pytest.raises(DataError, match="teach nothing"):
-        fit_logistic(LINE, frame, answers, features=("x",), categories={})
+        LINE.fit(frame, answers, features=("x",), categories={})
 
 
 def test_other_columns_and_infinities_are_refused(made):
     frame, answers = made
-    trees = fit_binary(TREES, frame, answers, features=FEATURES, categories=KINDS, seed=1)
-    line = fit_logistic(LINE, frame, answers, features=FEATURES, categories=KINDS)
-    for predict, model in ((predict_binary, trees), (predict_logistic, line)):
+    trees = TREES.fit(frame, answers, features=FEATURES, categories=KINDS, seed=1)
+    line = LINE.fit(frame, answers, features=FEATURES, categories=KINDS)
+    for model in (trees, line):
         with pytest.raises(DataError):
-            predict(model, frame.drop(columns="kind"))
+            model.predict(frame.drop(columns="kind"))
         with pytest.raises(DataError, match="infinite"):
-            predict(model, frame.assign(gap=np.inf))
+            model.predict(frame.assign(gap=np.inf))
 
 
 def test_another_text_is_no_model():

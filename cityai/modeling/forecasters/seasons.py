@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 
 TEST_POINT: Final = 1.645
 """Point of the normal distribution for the autocorrelation test, 90 % two-sided."""

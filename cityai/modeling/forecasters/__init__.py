@@ -1,0 +1,43 @@
+"""What can predict: one protocol, and the forecasters that obey it.
+
+A new one costs a file here (or, a city's own, `models.py`), and a loader in `formats` where it
+brings a format of its own. The only door to LightGBM and scikit-learn.
+"""
+
+from cityai.modeling.forecasters.protocol import (
+    LEVEL,
+    Candidate,
+    Contributions,
+    FittedLearner,
+    FloatArray,
+    Learner,
+    SavedLearner,
+    SavedModel,
+    SeriesForecaster,
+    choose_candidates,
+    join_categories,
+    list_features,
+    list_learners,
+    list_series,
+)
+from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel, cut_history
+
+__all__ = [
+    "LEVEL",
+    "Candidate",
+    "Contributions",
+    "FittedLearner",
+    "FloatArray",
+    "Learner",
+    "SavedLearner",
+    "SavedModel",
+    "SeriesForecaster",
+    "SeriesHistory",
+    "SeriesModel",
+    "choose_candidates",
+    "cut_history",
+    "join_categories",
+    "list_features",
+    "list_learners",
+    "list_series",
+]

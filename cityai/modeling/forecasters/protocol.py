@@ -1,0 +1,304 @@
+"""The protocol of forecasters: what the backtest asks of anything that can predict.
+
+A learner learns from rows; a forecaster of series looks at the history of the panel. What a learner
+has learnt is kept as text in a format that `FORMATS` of `cityai.modeling.forecasters.formats`
+loads, never as a pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cityai.errors import SpecError, suggest_name
+
+if TYPE_CHECKING:
+    from cityai.modeling.forecasters.series import SeriesHistory
+
+FloatArray = npt.NDArray[np.float64]
+Link = Literal["log", "identity", "logit"]
+
+LEVEL: Final = "level"
+"""Column beside the features of an amount: the entity's recent mean, above 0."""
+MOST_ROWS: Final = 30_000
+"""Training rows at most, of a learner that says nothing else."""
+LEAST_ROWS: Final = 60
+"""Training rows at least, of a learner that says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModel:
+    """A fitted learner as text: what is logged, reloaded, and explained.
+
+    Attributes
+    ----------
+    candidate : str
+        Name of the candidate that it is.
+    format : str
+        Which loader of `FORMATS` reads `content`.
+    content : str
+        The model in the library's own format; bytes as base64.
+    features : tuple of str
+        Features, in order.
+    categories : dict of str to tuple of str
+        Known values of the categorical ones, in the order of their codes.
+    rows : int
+        Training rows.
+    """
+
+    candidate: str
+    format: str
+    content: str
+    features: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+    rows: int
+
+
+def list_features(models: Iterable[SavedModel]) -> tuple[str, ...]:
+    """Return the features of several models, each once, in order."""
+    return tuple(dict.fromkeys(name for model in models for name in model.features))
+
+
+def join_categories(models: Iterable[SavedModel]) -> dict[str, tuple[str, ...]]:
+    """Return the known values of the categorical features of several models."""
+    return {name: values for model in models for name, values in model.categories.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """Shapley values of one model for some rows.
+
+    Attributes
+    ----------
+    values : pandas.DataFrame
+        Shape (n, F), float64, one column a feature, in the scale of the raw score; index as given.
+    base : numpy.ndarray
+        Shape (n,), the raw score without any feature. ``base + values.sum(axis=1)`` is `raw`.
+    raw : numpy.ndarray
+        Shape (n,), the raw score of the prediction.
+    link : {"log", "identity", "logit"}
+        ``log``: the forecast is ``level * exp(raw)``; ``identity``: ``level * raw``; ``logit``: raw
+        scores are log-odds.
+    level : numpy.ndarray
+        Shape (n,), what amounts are relative to: the rows' levels, or 1.
+    """
+
+    values: pd.DataFrame
+    base: FloatArray
+    raw: FloatArray
+    link: Link
+    level: FloatArray
+
+    def to_unit(self) -> pd.DataFrame:
+        """Share each prediction's distance from its base out among the features.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Shape (n, F), in the target's unit. Rows add up to the forecast minus the forecast at
+            the base; the shares are those of the raw score. Log-odds stay as they are.
+        """
+        if self.link == "logit":
+            return self.values
+        if self.link == "identity":
+            return self.values.mul(self.level, axis=0)
+        distance = self.raw - self.base
+        moved = np.exp(self.base) * np.expm1(distance)
+        near = np.abs(distance) < 1e-12
+        rate = np.where(near, np.exp(self.base), moved / np.where(near, 1.0, distance))
+        return self.values.mul(self.level * rate, axis=0)
+
+    def in_unit(self) -> Contributions:
+        """Return the same in the target's unit, where models of other scales can be added."""
+        if self.link == "logit":
+            return self
+        base, raw = (np.exp(s) if self.link == "log" else s for s in (self.base, self.raw))
+        ones = np.ones(len(self.level))
+        return Contributions(self.to_unit(), self.level * base, self.level * raw, "identity", ones)
+
+
+class FittedLearner(Protocol):
+    """A learner after its fit."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Features, in order."""
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Known values of the categorical ones."""
+
+    @property
+    def rows(self) -> int:
+        """Training rows."""
+
+    def predict(self, table: pd.DataFrame) -> FloatArray:
+        """Return amounts or probabilities, shape (n,), float64.
+
+        Raises
+        ------
+        DataError
+            When a feature is missing or infinite.
+        """
+
+    def explain(self, table: pd.DataFrame, background: pd.DataFrame) -> Contributions | None:
+        """Return each feature's part in each prediction; None where no explainer fits.
+
+        Parameters
+        ----------
+        table, background : pandas.DataFrame
+            Rows to explain, and rows that tell what is usual, where the explainer asks for it.
+        """
+
+    def save(self) -> SavedModel:
+        """Return the model as text, without pickle."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A candidate that learns from rows: boosted trees, a regression, a city's own estimator."""
+
+    @property
+    def name(self) -> str:
+        """Stable name, the end of its column's name."""
+
+    @property
+    def label(self) -> str:
+        """What it is, in a reader's words."""
+
+    @property
+    def most_rows(self) -> int | None:
+        """Training rows at most, more are drawn at random; None for all (see `MOST_ROWS`)."""
+
+    @property
+    def least_rows(self) -> int:
+        """Training rows below which it takes no part at a moment (see `LEAST_ROWS`)."""
+
+    def fit(
+        self,
+        table: pd.DataFrame,
+        y: FloatArray,
+        *,
+        features: Sequence[str],
+        categories: Mapping[str, tuple[str, ...]],
+        seed: int,
+        threads: int,
+    ) -> FittedLearner:
+        """Learn from rows whose outcomes were known.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            Rows in a fixed order, with `features` and, for amounts, ``level``.
+        y : numpy.ndarray
+            Shape (n,), float64: amounts, or 1 and 0.
+        features : sequence of str
+            Columns to learn from.
+        categories : mapping of str to tuple of str
+            Known values of the categorical ones.
+        seed, threads : int
+            Seed of whatever is drawn; threads, on which the result does not depend.
+
+        Raises
+        ------
+        DataError
+            When the rows teach nothing, or a feature is missing or infinite.
+        """
+
+
+@runtime_checkable
+class SeriesForecaster(Protocol):
+    """A candidate or baseline that looks at each entity's own history."""
+
+    @property
+    def name(self) -> str:
+        """Stable name, the end of its column's name."""
+
+    @property
+    def label(self) -> str:
+        """What it is, in a reader's words."""
+
+    def forecast(self, asked: SeriesHistory, /) -> FloatArray:
+        """Return forecasts in the target's unit, shape (horizon, entities)."""
+
+
+Candidate = Learner | SeriesForecaster
+
+
+def list_learners(candidates: Iterable[Candidate]) -> tuple[Learner, ...]:
+    """Return the candidates that learn from rows."""
+    return tuple(c for c in candidates if isinstance(c, Learner))
+
+
+def list_series(candidates: Iterable[Candidate]) -> tuple[SeriesForecaster, ...]:
+    """Return the candidates that look at the history of the panel."""
+    return tuple(c for c in candidates if isinstance(c, SeriesForecaster))
+
+
+@dataclass(frozen=True, slots=True)
+class SavedLearner:
+    """A fitted learner that is its saved text, parsed when it is asked."""
+
+    saved: SavedModel
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Features, in order."""
+        return self.saved.features
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Known values of the categorical ones."""
+        return self.saved.categories
+
+    @property
+    def rows(self) -> int:
+        """Training rows."""
+        return self.saved.rows
+
+    def save(self) -> SavedModel:
+        """Return the text."""
+        return self.saved
+
+
+class Named(Protocol):
+    """A candidate of any kind of question."""
+
+    @property
+    def name(self) -> str:
+        """Stable name."""
+
+
+NamedT = TypeVar("NamedT", bound=Named)
+
+
+def choose_candidates(known: Sequence[NamedT], names: Iterable[str] | None) -> tuple[NamedT, ...]:
+    """Pick candidates by name, in the kind's order; all of them when no names are given.
+
+    Raises
+    ------
+    SpecError
+        When a name is not known, or none is left.
+    """
+    if names is None:
+        return tuple(known)
+    wanted = tuple(names)
+    for name in wanted:
+        if name not in {c.name for c in known}:
+            raise SpecError(
+                f"there is no candidate '{name}'",
+                where="models.candidates",
+                expected=suggest_name(name, (c.name for c in known)),
+            )
+    if not wanted:
+        raise SpecError(
+            "no candidate is left",
+            where="models.candidates",
+            expected=f"at least one of {', '.join(c.name for c in known)}",
+        )
+    return tuple(c for c in known if c.name in wanted)

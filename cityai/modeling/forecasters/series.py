@@ -1,0 +1,91 @@
+"""Forecasters of series, and the history that they are given at one origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cityai.modeling.forecasters.protocol import FloatArray
+
+if TYPE_CHECKING:
+    from cityai.data.panel import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesHistory:
+    """What a forecaster of series is given at one origin.
+
+    Attributes
+    ----------
+    history : numpy.ndarray
+        Shape (T, E), float64, in the target's unit: the mature totals of periods ``0 .. T - 1`` as
+        they were seen at the origin. NaN before an entity's first period and where nothing was
+        measured.
+    skip : int
+        Periods between the end of `history` and the first target period (reporting delay + lead).
+    steps : int
+        Target periods to forecast, H.
+    season : int
+        Periods in a season (7 days, 52 weeks, 12 months).
+    year : int
+        Periods in a year, whole seasons (364 days, 52 weeks, 12 months).
+    """
+
+    history: FloatArray
+    skip: int
+    steps: int
+    season: int
+    year: int
+
+    @property
+    def length(self) -> int:
+        """Number of periods of history, T."""
+        return int(self.history.shape[0])
+
+    @property
+    def reach(self) -> int:
+        """Periods from the end of history to the last target period."""
+        return self.skip + self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesModel:
+    """A forecaster that sees each entity's own history.
+
+    Attributes
+    ----------
+    name, label : str
+        Stable name, the end of its column's name; what it is, in a reader's words.
+    forecast : callable
+        From `SeriesHistory` to forecasts of shape (H, E), in the target's unit.
+    """
+
+    name: str
+    label: str
+    forecast: Callable[[SeriesHistory], FloatArray]
+
+
+def cut_history(panel: Panel, origin: int, *, horizon: int, lead: int) -> SeriesHistory:
+    """Cut the panel at an origin: only mature totals, as they were seen then.
+
+    Parameters
+    ----------
+    panel : Panel
+        What was known when.
+    origin : int
+        Index of the moment.
+    horizon, lead : int
+        Periods to forecast, and periods between the origin and the first of them.
+    """
+    mature = panel.mature_until(origin)
+    season = panel.periods.season
+    return SeriesHistory(
+        history=np.asarray(panel.known_at(origin)[:mature], dtype=np.float64),
+        skip=origin - mature + lead,
+        steps=horizon,
+        season=season,
+        year=364 if panel.periods.freq == "day" else season,
+    )
