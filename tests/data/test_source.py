@@ -184,7 +184,6 @@ def test_the_engine_cannot_leave_its_room(tmp_path):
     secret = write(tmp_path, b"a\nsecret\n", "secret.csv")
     link = tmp_path / "link.csv"
     link.symlink_to(secret)
-    allowed = write(tmp_path, b"a\n1\n", "allowed.csv")
     attempts = [
         f"SELECT * FROM read_csv('{secret}')",
         f"SELECT * FROM read_csv('{link}')",
@@ -201,10 +200,7 @@ def test_the_engine_cannot_leave_its_room(tmp_path):
         "SELECT * FROM read_csv('https://example.org/a.csv')",
     ]
     with open_room() as room:
-        engine = room.open_engine(allowed)
-        assert engine.con.execute(f"SELECT count(*) FROM read_csv('{allowed}')").fetchall() == [
-            (1,)
-        ]
+        engine = room.enter()
         for attempt in attempts:
             with pytest.raises(duckdb.Error):
                 engine.con.execute(attempt).fetchall()

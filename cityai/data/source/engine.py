@@ -136,7 +136,10 @@ class Room:
     def enter(self) -> Any:
         """Leave the reading process, and open what it has read."""
         self._leave()
-        return self.open_engine(None)
+        spill = str(self.folder / "spill")
+        self._engine = engine = ibis.duckdb.connect(self._place, temp_directory=spill, **SETTINGS)
+        lock_engine(engine.con)
+        return engine
 
     def _leave(self) -> None:
         if self._reading and _READERS:
@@ -146,15 +149,6 @@ class Room:
     @property
     def _place(self) -> Path:
         return self.folder.absolute() / "work.duckdb"
-
-    def open_engine(self, readable: Path | None) -> Any:
-        """Open a locked engine in this process that may read one file, or none."""
-        spill = str(self.folder / "spill")
-        self._engine = engine = ibis.duckdb.connect(self._place, temp_directory=spill, **SETTINGS)
-        if readable is not None:
-            engine.con.execute(f"SET allowed_paths=[{quote_text(readable)}]")
-        lock_engine(engine.con)
-        return engine
 
     def close(self) -> None:
         """Close the engine, and what the reading process has open."""
