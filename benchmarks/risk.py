@@ -22,14 +22,13 @@ import pandas as pd
 from cityai.assessment.ranking.audit import RankingAudit, audit_cases
 from cityai.assessment.ranking.days_earlier import Calendar
 from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
-from cityai.assessment.ranking.groups import collect_groups
 from cityai.assessment.ranking.metrics import measure_auc, measure_first_half
 from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
-from cityai.data.cases import divide_cases, read_cases
+from cityai.data.cases import read_cases
 from cityai.data.layouts.listed import build_case_rows
-from cityai.kinds.risk import CANDIDATES
+from cityai.kinds.risk import CANDIDATES, assign_cases
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_split import check_case_folds, plan_case_folds
@@ -74,7 +73,7 @@ def replay_project(project: Project[RiskSpec]) -> Replayed:
         cases, rows, folds, spec, baselines=RISK_BASELINES, candidates=CANDIDATES
     )
     evaluation = evaluate_ranking(backtest.predictions, spec)
-    groups = collect_groups(cases, divide_cases(cases, spec))
+    groups = assign_cases(cases, spec)
     audit = audit_cases(backtest.predictions, groups, spec)
     return Replayed(backtest, evaluation, audit, time.perf_counter() - begun)
 

@@ -30,7 +30,6 @@ from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
 from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
 from cityai.config.project import AuditableSpec
-from cityai.data.groups import Membership
 from cityai.disclosure.apply_rounding import hide_coarse_folds, publish_figures
 from cityai.disclosure.protect import list_places, protect_views
 from cityai.errors import UserError
@@ -41,6 +40,7 @@ from cityai.inference.equivalence import decide_equivalence, foresee_blocks
 from cityai.inference.group_gaps import OVERALL, Measures, measure_groups
 from cityai.inference.trend import find_trends, follow_folds, leave_overlaps
 from cityai.modeling.predictions import Predictions
+from cityai.records.groups import Membership
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame

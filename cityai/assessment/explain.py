@@ -15,12 +15,12 @@ from cityai.assessment.group_tables import AuditData, gather_audit_data, tabulat
 from cityai.assessment.scored import score_predictions
 from cityai.columns import ENTITY, FOLD, ORIGIN, STEP
 from cityai.config.project import ProjectSpec
-from cityai.data.groups import Membership
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say, say_n
 from cityai.modeling.drivers import explain_blend
 from cityai.modeling.forecasters import join_categories, list_features
+from cityai.records.groups import Membership
 
 if TYPE_CHECKING:
     import shap

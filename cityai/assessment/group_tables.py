@@ -15,12 +15,12 @@ from cityai.assessment import sentences as told
 from cityai.assessment.scored import Scored
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditableSpec
-from cityai.data.groups import Membership
 from cityai.disclosure.primary_suppression import count_behind, hide_cells, join_small
 from cityai.errors import DataError
 from cityai.i18n.messages import say
 from cityai.inference.group_gaps import Design, choose_design, describe_design
 from cityai.inference.ratio_influence import Cells, sum_cells, weigh_cells
+from cityai.records.groups import Membership
 
 DAY = np.timedelta64(1, "D")
 MOST_CELLS = 36

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from cityai.config.mitigation import MitigationSpec
     from cityai.config.project import ProjectSpec
-    from cityai.data.groups import Membership
     from cityai.data.panel import Panel
     from cityai.modeling.backtest import Backtest
+    from cityai.records.groups import Membership
 
 ERROR: Final = "wape"
 SHARED: Final = ("allocated", "unmet", "idle")

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.proxy_inputs import Inputs, average_entities
-from cityai.data.groups import Membership
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.messages import say
 from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
+from cityai.records.groups import Membership
 
 if TYPE_CHECKING:
     from cityai.data.rows import Rows

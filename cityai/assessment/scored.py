@@ -14,11 +14,11 @@ from cityai.assessment.metrics import Metric, Sums, build_sums, find_metrics
 from cityai.columns import AS_OF, BASELINE, ENTITY, FOLD, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.project import AuditableSpec
-from cityai.data.external_groups import GivenGroups
 from cityai.data.external_predictions import Given
 from cityai.errors import DataError
 from cityai.i18n.messages import say
 from cityai.modeling.predictions import Predictions
+from cityai.records.groups import Groups
 
 MOST_CELLS = 150_000_000
 """Moments x units x sums that are held at once."""
@@ -93,7 +93,7 @@ def score_predictions(predictions: Predictions) -> Scored:
     )
 
 
-def score_given(given: Given, groups: GivenGroups, spec: AuditFileSpec) -> Scored:
+def score_given(given: Given, groups: Groups, spec: AuditFileSpec) -> Scored:
     """Score predictions that somebody else made.
 
     Raises

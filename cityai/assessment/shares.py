@@ -20,9 +20,9 @@ from cityai.assessment.group_tables import (
 from cityai.assessment.scored import Scored
 from cityai.columns import NOT_RECORDED
 from cityai.config.audit_file import AuditFileSpec
-from cityai.data.groups import Membership
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say as mark
+from cityai.records.groups import Membership
 
 CODE = "audit.representation"
 

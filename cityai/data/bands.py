@@ -37,7 +37,10 @@ def cut_numbers(values: pd.Series, cuts: Sequence[float], names: Sequence[str]) 
 
 
 def join_smaller(
-    dimension: DimensionSpec, weights: pd.DataFrame, residents: dict[str, float]
+    dimension: DimensionSpec,
+    weights: pd.DataFrame,
+    residents: dict[str, float],
+    sizes: pd.Series,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Keep the groups of most entities apart, and put all others into one.
 
@@ -49,11 +52,13 @@ def join_smaller(
         As `Membership.weights`.
     residents : dict of str to float
         As `Membership.residents`.
+    sizes : pandas.Series
+        Entities of each row of `weights`.
     """
     if dimension.largest is None or dimension.rest is None:
         return weights, residents
     named = weights.drop(columns=NOT_RECORDED, errors="ignore")
-    order = named.sum().sort_values(ascending=False, kind="stable").index
+    order = named.mul(sizes, axis=0).sum().sort_values(ascending=False, kind="stable").index
     kept = [c for c in named if c in order[: dimension.largest] and c != dimension.rest]
     others = [c for c in named if c not in kept]
     if not others:

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from cityai.columns import ENTITY, PERIOD, VALUE
-from cityai.config.project import DimensionSpec, ProjectSpec
+from cityai.config.project import BaseProjectSpec, DimensionSpec, ProjectSpec
 from cityai.data.quality_facts import ONE_VALUE
 from cityai.data.silences import LEAST_PERIODS
 from cityai.data.snapshot import Snapshot
@@ -80,20 +80,14 @@ def find_constant(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
     return Finding(CONSTANT, Status.FAIL, title, reason, share, ALIKE, "share")
 
 
-def refuse_several(snapshot: Snapshot, spec: ProjectSpec) -> Snapshot:
+def refuse_several(facts: pd.DataFrame, spec: BaseProjectSpec) -> None:
     """Refuse groups by an attribute, or an area, of which entities have several at a time.
-
-    Returns
-    -------
-    Snapshot
-        The one given.
 
     Raises
     ------
     DataError
         With the key that would tell the entities apart.
     """
-    facts = snapshot.quality_facts
     counted = {r["column"]: r for r in facts[facts["fact"] == ONE_VALUE].to_dict("records")}
     entity = spec.question.entity
     for name, dimension in spec.audit.dimensions.items():
@@ -111,7 +105,6 @@ def refuse_several(snapshot: Snapshot, spec: ProjectSpec) -> Snapshot:
                 next_step=f"ask about each of them: `question.entity.columns: [{key}]`; or take "
                 "the dimension out",
             )
-    return snapshot
 
 
 def _find_column(dimension: DimensionSpec, area: str | None) -> str:

@@ -29,7 +29,7 @@ from cityai.columns import (
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
 from cityai.data.features.own import check_own
-from cityai.data.groups import Membership, build_memberships
+from cityai.data.groups import assign_entities
 from cityai.data.layouts.dense import label_dense, lay_dense
 from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.one_value import refuse_several
@@ -46,6 +46,7 @@ from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 from cityai.modeling.split import Folds, check_folds, check_overlaps, plan_folds
+from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
@@ -83,13 +84,6 @@ class Asked:
     folds: Folds
     rows_at: RowsAt
     rows_for: Callable[[Sequence[int]], Rows]
-
-
-@dataclass(frozen=True)
-class Groups:
-    """How much of each entity belongs to which group."""
-
-    memberships: tuple[Membership, ...]
 
 
 def check_names(spec: ProjectSpec) -> None:
@@ -153,6 +147,18 @@ def replay(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Back
         candidates=CANDIDATES,
         city_rule=snapshot.city_rule,
         progress=say,
+    )
+
+
+def assign_groups(snapshot: Snapshot, spec: ProjectSpec) -> Groups:
+    """Assign entities to the groups of the audit."""
+    refuse_several(snapshot.quality_facts, spec)
+    return assign_entities(
+        snapshot.cells[ENTITY],
+        snapshot.attributes,
+        snapshot.areas,
+        spec.audit.dimensions,
+        spec.question.entity.area,
     )
 
 
@@ -333,7 +339,7 @@ DEMAND: Final = Kind(
         check_overlaps(asked.folds),
     ),
     replay=replay,
-    divide=lambda snapshot, spec: Groups(build_memberships(refuse_several(snapshot, spec), spec)),
+    divide=assign_groups,
     evaluate=evaluate_predictions,
     judge=judge,
     explain=explain,

@@ -11,25 +11,19 @@ import pandas as pd
 
 from cityai.assessment.explain import Explanation
 from cityai.assessment.proxies import Proxies, find_proxies
-from cityai.assessment.ranking.audit import (
-    CaseGroups,
-    RankingAudit,
-    audit_cases,
-    collect_groups,
-)
+from cityai.assessment.ranking.audit import RankingAudit, audit_cases
 from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
 from cityai.assessment.ranking.explain import explain_cases
-from cityai.assessment.ranking.groups import divide_entities
-from cityai.columns import AS_OF
+from cityai.columns import AREA, AS_OF, CASE, ENTITY, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
 from cityai.data.cases import (
     Cases,
-    divide_cases,
     read_cases,
     report_case_quality,
 )
 from cityai.data.features.own import check_own
+from cityai.data.groups import assign_groups
 from cityai.data.layouts.listed import label_listed, lay_listed
 from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
@@ -42,6 +36,7 @@ from cityai.modeling.case_split import CaseFolds, check_case_folds, plan_case_fo
 from cityai.modeling.forecasters import choose_candidates
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
+from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
@@ -129,6 +124,14 @@ def check_planted(project: Project[RiskSpec], cases: Cases, asked: Asked) -> Fin
     return check_leaks(plant_leak(asked.rows_at(), labels), labels, project.spec.policy)
 
 
+def assign_cases(cases: Cases, spec: RiskSpec) -> Groups:
+    """Assign cases to the groups of the audit, each by its own row."""
+    entity, table = spec.question.entity, cases.table
+    rows = table[[CASE, ENTITY, Y_TRUE, *([AREA] if AREA in table else [])]]
+    own = table[list(entity.attributes)]
+    return assign_groups(rows, own, cases.areas, spec.audit.dimensions, entity.area)
+
+
 def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
     """Replay the past."""
     return run_case_backtest(
@@ -143,7 +146,7 @@ def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> 
 
 
 def explain(
-    project: Project[RiskSpec], backtest: CaseBacktest, asked: Asked, groups: CaseGroups
+    project: Project[RiskSpec], backtest: CaseBacktest, asked: Asked, groups: Groups
 ) -> Explanation:
     """Explain the models on the cases that they were tested on."""
     return explain_cases(backtest, asked.rows(), groups, project.spec)
@@ -172,7 +175,7 @@ def draft(facts: RunFacts, spec: RiskSpec, judged: Judged) -> CardRecord:
 
 
 def claims(
-    record: CardRecord, replayed: Replayed, groups: CaseGroups, spec: RiskSpec
+    record: CardRecord, replayed: Replayed, groups: Groups, spec: RiskSpec
 ) -> Iterator[Claim]:
     """Count the card's figures again."""
     from cityai.card.verify.ranked import list_ranked_claims
@@ -180,12 +183,12 @@ def claims(
     return list_ranked_claims(record, replayed.predictions, groups, spec)
 
 
-def recover(asked: Asked, groups: CaseGroups, spec: RiskSpec) -> Proxies:
+def recover(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
     """Find how well the inputs recover the groups of entities, on all cases."""
     places = {
         name for name, d in spec.audit.dimensions.items() if d.attribute in {"area", "entity"}
     }
-    return find_proxies(asked.rows(), divide_entities(groups), spec.policy.confidence, places)
+    return find_proxies(asked.rows(), groups.list_entities(), spec.policy.confidence, places)
 
 
 def foresee(
@@ -268,7 +271,7 @@ RISK: Final = Kind(
     check=check_names,
     source_type=Cases,
     backtest_type=CaseBacktest,
-    groups_type=CaseGroups,
+    groups_type=Groups,
     evaluation_type=RankingEvaluation,
     audit_type=RankingAudit,
     explanation_type=Explanation,
@@ -281,7 +284,7 @@ RISK: Final = Kind(
     check_planted=check_planted,
     check_folds=lambda cases, asked: (check_case_folds(asked.folds, cases),),
     replay=replay,
-    divide=lambda cases, spec: collect_groups(cases, divide_cases(cases, spec)),
+    divide=assign_cases,
     evaluate=evaluate_ranking,
     judge=audit_cases,
     explain=explain,

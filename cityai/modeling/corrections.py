@@ -22,8 +22,8 @@ from cityai.modeling.ratios import MOST, Past, divide_sums, learn_ratios, shrink
 from cityai.modeling.sweep import read_labels
 
 if TYPE_CHECKING:
-    from cityai.data.groups import Membership
     from cityai.data.panel import Panel
+    from cityai.records.groups import Membership
 
 UNMITIGATED: Final = "unmitigated"
 """Name under which a corrected forecast keeps what it was before."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cityai.columns import AREA, EVERYWHERE, FOLD
+from cityai.columns import AREA, ENTITY, EVERYWHERE, FOLD
 from cityai.config.load_audit import AuditRequest
 from cityai.findings import SEVERITY, Finding, sort_findings
 from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cityai.assessment.shares import Shares
     from cityai.card.draft.facts import RunFacts
     from cityai.card.record import CardRecord
-    from cityai.data.external_groups import GivenGroups
     from cityai.data.external_predictions import Given
+    from cityai.records.groups import Groups
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Judged:
 
     order: AuditRequest
     given: Given
-    groups: GivenGroups
+    groups: Groups
     scored: Scored
     audit: Audit
     shares: Shares
@@ -98,8 +98,8 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
     from cityai.assessment.shares import count_shares
     from cityai.data.area_quality import write_unknown
-    from cityai.data.external_groups import divide_given
     from cityai.data.external_predictions import read_given
+    from cityai.data.groups import assign_groups
     from cityai.data.phrases import list_names
     from cityai.data.side_tables import read_areas
     from cityai.disclosure.apply_rounding import find_hidden
@@ -110,7 +110,8 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
         areas = None if spec.areas is None else read_areas(order, spec.areas).table
     with progress.stage("groups and sums"):
         progress.advance(1, 4)
-        groups = divide_given(given, areas, spec)
+        rows = given.table[[ENTITY, AREA]]
+        groups = assign_groups(rows, given.groups, areas, spec.audit.dimensions)
         if areas is not None and (
             unknown := sorted({*given.table[AREA].dropna()} - {*areas.index})
         ):

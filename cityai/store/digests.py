@@ -60,6 +60,7 @@ SHARED = (
     "findings.py",
     "i18n/messages.py",
     "notebook.py",
+    "records",
     "scratch.py",
     "kinds",
 )

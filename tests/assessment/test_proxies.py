@@ -14,9 +14,9 @@ from cityai.assessment.proxies import (
     recover_dealt,
     recover_groups,
 )
-from cityai.data.groups import Membership
 from cityai.data.rows import Rows
 from cityai.findings import Status
+from cityai.records.groups import Membership
 
 
 def ask(

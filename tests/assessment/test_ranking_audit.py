@@ -12,11 +12,10 @@ from cityai.assessment.ranking.evaluate import (
     compare_baseline,
     evaluate_ranking,
 )
-from cityai.assessment.ranking.groups import CaseGroups, collect_groups
 from cityai.assessment.ranking.score_metrics import ScoreMetrics
-from cityai.data.cases import divide_cases
 from cityai.errors import SpecError
 from cityai.findings import Status
+from cityai.kinds.risk import assign_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.modeling.predictions import Predictions, build_case_predictions
@@ -54,7 +53,7 @@ def predict(cases, spec, bias: float = 0.0) -> Predictions:
 
 
 def judge(cases, spec, bias: float = 0.0) -> RankingAudit:
-    groups = collect_groups(cases, divide_cases(cases, spec))
+    groups = assign_cases(cases, spec)
     return audit_cases(predict(cases, spec, bias), groups, spec)
 
 
@@ -281,7 +280,7 @@ def test_parts_of_an_entity_stay_one():
     became = np.where(table["slot"] < 30, "bar", table["kind"])
     moved = replace(cases, table=table.assign(kind=became))
     spec = risk_spec()
-    groups: CaseGroups = collect_groups(moved, divide_cases(moved, spec))
+    groups = assign_cases(moved, spec)
     found = audit_cases(predict(moved, spec), groups, spec)
     assert found.attention["entities"].sum() == pytest.approx(100)
 

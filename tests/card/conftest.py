@@ -18,10 +18,10 @@ from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.draft import RunFacts, draft_card
 from cityai.config.project import ProjectSpec
-from cityai.data.groups import Membership
 from cityai.data.periods import Periods
 from cityai.findings import Finding, Status
 from cityai.modeling.predictions import build_predictions
+from cityai.records.groups import Membership
 
 N_PLACES, N_FOLDS, HORIZON = 24, 6, 3
 

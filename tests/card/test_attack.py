@@ -26,8 +26,8 @@ from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.draft import draft_card
 from cityai.card.record import write_canonical
 from cityai.config.project import ProjectSpec
-from cityai.data.groups import Membership
 from cityai.modeling.predictions import build_predictions
+from cityai.records.groups import Membership
 
 from .conftest import make_backtest, make_facts, make_spec
 

@@ -22,11 +22,10 @@ import pytest
 from scipy.optimize import linprog
 
 from cityai.assessment.ranking.audit import audit_cases
-from cityai.assessment.ranking.groups import collect_groups
 from cityai.card.draft.audited import draft_fairness, list_suppressed
 from cityai.card.draft.ranked_list import _make_band
 from cityai.config.load_audit import load_audit
-from cityai.data.cases import divide_cases
+from cityai.kinds.risk import assign_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.modeling.predictions import build_case_predictions
@@ -244,7 +243,7 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
         decision=chosen, **{"baseline.random_order": score, "candidate.one": score}
     )
     predictions = build_case_predictions(frame, unit="inspections", chosen="blend")
-    found = audit_cases(predictions, collect_groups(cases, divide_cases(cases, spec)), spec)
+    found = audit_cases(predictions, assign_cases(cases, spec), spec)
     fairness = draft_fairness(found, spec)
     kept = predictions.table
     rows = frame.set_index("case_id").loc[kept["case_id"]].reset_index()

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from cityai.config.load import load_project
 from cityai.data.cases import (
     cut_cases,
-    divide_cases,
     read_cases,
     report_case_quality,
 )
@@ -25,6 +24,7 @@ from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
+from cityai.kinds.risk import assign_cases
 
 DAY = pd.Timedelta(days=1)
 PROJECT = {
@@ -512,7 +512,7 @@ def test_names_of_no_feature_are_refused(tmp_path, tables):
 
 def test_groups_of_cases(tmp_path, tables):
     loaded, cases, _ = build(write_workspace(tmp_path, tables))
-    groups = divide_cases(cases, loaded.spec)
+    groups = assign_cases(cases, loaded.spec)
     kind, size, income = groups.memberships
     assert size.groups == ("small", "middle", "large")
     of_case = size.weights.loc[groups.units]
@@ -528,7 +528,7 @@ def test_groups_of_cases(tmp_path, tables):
 def test_a_patient_who_has_a_birthday_is_two_parts_of_one(tmp_path, tables):
     data = tables["data"].assign(kitchen="K0", seats=[19] * 30 + [20] * 30)
     loaded, cases, _ = build(write_workspace(tmp_path, {**tables, "data": data}))
-    groups = divide_cases(cases, loaded.spec)
+    groups = assign_cases(cases, loaded.spec)
     small = groups.memberships[1].weights.loc[groups.units, "small"].to_numpy()
     assert (small == (cases.table["seats"] < 20)).all()
 

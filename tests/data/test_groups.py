@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from cityai.columns import NOT_RECORDED
-from cityai.config.project import AuditSpec, DimensionSpec
-from cityai.data.groups import Membership, build_memberships
+from cityai.config.project import DimensionSpec
+from cityai.data.groups import assign_entities, assign_groups
 from cityai.errors import DataError, SpecError
+from cityai.records.groups import Membership
 
 AREAS = pd.DataFrame(
     {
@@ -36,13 +35,10 @@ def build(
                 "area_id": ["2", "1", "2", "3", None],
             }
         )
-    cells = pd.DataFrame({"entity_id": ["d", "c", "b", "a", "a"], "period": range(5)})
-    spec = SimpleNamespace(
-        audit=AuditSpec(dimensions={"x": DimensionSpec(label="X", **dimension)}),
-        question=SimpleNamespace(entity=SimpleNamespace(area="district")),
-    )
-    snapshot = SimpleNamespace(cells=cells, attributes=attributes, areas=areas)
-    (found,) = build_memberships(snapshot, spec)
+    dimensions = {"x": DimensionSpec(label="X", **dimension)}
+    (found,) = assign_entities(
+        ["d", "c", "b", "a", "a"], attributes, areas, dimensions, "district"
+    ).memberships
     weights = found.weights
     assert list(weights.index) == ["a", "b", "c", "d"]
     assert weights.sum(axis=1).to_numpy() == pytest.approx(np.ones(4))
@@ -181,3 +177,20 @@ def test_shares_of_overlapping_counts_are_of_all_that_are_counted() -> None:
     found = build(AREAS.assign(born_abroad=[90, 300, 600, None]),
                   shares={"here": ("born_here",), "abroad": ("born_abroad",)})  # fmt: skip
     assert found.weights.loc["a", "here"] == pytest.approx(0.4)
+
+
+def test_the_largest_groups_are_those_of_most_entities_however_many_ways_they_differ() -> None:
+    """One place that is in three groups of another dimension is one place."""
+    rows = pd.DataFrame({"entity_id": [*"abcd", "e", "e", "e"]})
+    own = pd.DataFrame({"kind": [*"qqrr", "p", "p", "p"], "size": [1, 1, 1, 1, 1, 2, 3]})
+    dimensions = {
+        "kind": DimensionSpec(label="Kind", attribute="kind", largest=2, rest="others"),
+        "size": DimensionSpec(label="Size", attribute="size"),
+    }
+    groups = assign_groups(rows, own, None, dimensions)
+    kind, size = groups.memberships
+    assert kind.groups == ("q", "r", "others")
+    assert groups.table["entity_id"].tolist() == rows["entity_id"].tolist()
+    assert size.weights.loc[groups.units].idxmax(axis=1).tolist() == [*"11111", "2", "3"]
+    by_entity = groups.list_entities()[1].weights
+    assert by_entity.loc["e"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityai.assessment.metrics import build_sums
-from cityai.data.groups import Membership
 from cityai.modeling.bounded_loss import bound_losses
 from cityai.modeling.corrections import (
     apply_correction,
@@ -23,6 +22,7 @@ from cityai.modeling.corrections import (
 from cityai.modeling.options import OPTIONS
 from cityai.modeling.predictions import build_predictions
 from cityai.modeling.ratios import MOST, Past, Ratios, learn_ratios, shrink_distance
+from cityai.records.groups import Membership
 from tests.modeling.conftest import build_panel, draw_values
 
 HARD = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])

@@ -24,9 +24,10 @@ from cityai.assessment.confusion_metrics import (
 from cityai.assessment.scored import fit_limits, score_given
 from cityai.columns import AREA, AS_OF, ENTITY, FOLD, SCALE, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
-from cityai.data.external_groups import divide_given
 from cityai.data.external_predictions import ASKED, DECISION, NO_MOMENT, Given
+from cityai.data.groups import assign_groups
 from cityai.inference.ratio_influence import compute_ratio, sum_cells
+from cityai.records.groups import Groups
 
 SPEC = AuditFileSpec.model_validate(
     {
@@ -154,9 +155,13 @@ def join_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(marked, ignore_index=True)
 
 
+def divide(given: Given) -> Groups:
+    return assign_groups(given.table[[ENTITY, AREA]], given.groups, None, SPEC.audit.dimensions)
+
+
 def audit_rows(rows: pd.DataFrame) -> pd.DataFrame:
     given_rows = make_given(rows)
-    groups = divide_given(given_rows, None, SPEC)
+    groups = divide(given_rows)
     scored = score_given(given_rows, groups, SPEC)
     audit = audit_scored(scored, groups.memberships, fit_limits(SPEC, scored.metrics))
     return audit.table.pivot_table(
@@ -297,7 +302,7 @@ def test_a_group_without_positives_has_no_rate_and_says_why():
         }
     )
     given_rows = make_given(rows)
-    groups = divide_given(given_rows, None, SPEC)
+    groups = divide(given_rows)
     scored = score_given(given_rows, groups, SPEC)
     table = audit_scored(scored, groups.memberships, SPEC).table.set_index(["group", "metric"])
     row = table.loc[("small", "true_positive_rate")]
@@ -322,7 +327,7 @@ def test_a_person_whose_group_changes_stays_one_block():
     told = []
     for given_rows in (one_group, parts):
         given_rows.table[ENTITY] = [f"p{i}" for i in people]
-        groups = divide_given(given_rows, None, SPEC)
+        groups = divide(given_rows)
         scored = score_given(given_rows, groups, SPEC)
         told.append(audit_scored(scored, groups.memberships, SPEC).table)
     assert len(set(groups.units)) == 2

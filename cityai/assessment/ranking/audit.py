@@ -18,7 +18,6 @@ from cityai.assessment.ranking.calibration import (
     fit_outcomes,
     measure_distance,
 )
-from cityai.assessment.ranking.groups import CaseGroups, collect_groups
 from cityai.assessment.ranking.inspection_rates import Attention, count_attention
 from cityai.assessment.scored import Scored, fit_limits
 from cityai.columns import (
@@ -39,8 +38,9 @@ from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_entity
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.predictions import Predictions
+from cityai.records.groups import Groups
 
-__all__ = ["LIST_METRICS", "CaseGroups", "RankingAudit", "audit_cases", "collect_groups"]
+__all__ = ["LIST_METRICS", "RankingAudit", "audit_cases"]
 
 NO_NEED: Final = mark(
     "nobody here had the outcome, so there is no true need to hold a share against"
@@ -99,15 +99,15 @@ class RankingAudit(Audit):
     attention: pd.DataFrame
 
 
-def audit_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) -> RankingAudit:
+def audit_cases(predictions: Predictions, groups: Groups, spec: RiskSpec) -> RankingAudit:
     """Audit a ranked list for every group of every dimension.
 
     Parameters
     ----------
     predictions : Predictions
         Test folds of a yes/no question.
-    groups : CaseGroups
-        From `collect_groups`.
+    groups : Groups
+        From `assign_groups`, case by case.
     spec : RiskSpec
         Its `limits`, `policy` and `audit.infers`.
 
@@ -123,13 +123,13 @@ def audit_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) ->
     return _extend(audit, looked, groups, odds)
 
 
-def _extend(audit: Audit, looked: Attention, groups: CaseGroups, odds: _Odds) -> RankingAudit:
+def _extend(audit: Audit, looked: Attention, groups: Groups, odds: _Odds) -> RankingAudit:
     kept = {field.name: getattr(audit, field.name) for field in fields(Audit)}
     kept["findings"] = sort_findings((*audit.findings, *looked.findings, *groups.findings))
     return RankingAudit(**kept, slopes=odds.slopes, curves=odds.curves, attention=looked.table)
 
 
-def score_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) -> Scored:
+def score_cases(predictions: Predictions, groups: Groups, spec: RiskSpec) -> Scored:
     """Turn each case into its sums, and find the group key that it is added up by.
 
     Notes
@@ -163,7 +163,7 @@ def score_cases(predictions: Predictions, groups: CaseGroups, spec: RiskSpec) ->
     )
 
 
-def find_units(predictions: Predictions, groups: CaseGroups) -> np.ndarray:
+def find_units(predictions: Predictions, groups: Groups) -> np.ndarray:
     """Return the key that each predicted case's groups are found by, (n,) str."""
     unit = pd.Series(groups.table["unit"].to_numpy(), index=groups.table[CASE])
     return unit.reindex(predictions.table[CASE]).to_numpy(object).astype(str)
@@ -176,7 +176,7 @@ class _Odds:
 
 
 def _calibrate_groups(
-    predictions: Predictions, groups: CaseGroups, scored: Scored, audit: Audit, spec: RiskSpec
+    predictions: Predictions, groups: Groups, scored: Scored, audit: Audit, spec: RiskSpec
 ) -> _Odds:
     """Calibrate everyone and every group that the audit shows."""
     reasons = audit.table.groupby(["dimension", "group"])["reason"].first()
@@ -219,7 +219,7 @@ SLOPE_FIGURES: Final = (
 
 
 def _list_parts(
-    groups: CaseGroups, scored: Scored, dimensions: pd.DataFrame
+    groups: Groups, scored: Scored, dimensions: pd.DataFrame
 ) -> list[tuple[str, str, np.ndarray]]:
     """Return every dimension's groups with each case's part in them, everyone first."""
     parts = [(EVERYWHERE, EVERYWHERE, np.ones(len(scored.unit)))]

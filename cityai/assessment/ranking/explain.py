@@ -19,15 +19,15 @@ from cityai.assessment.explain import (
 )
 from cityai.columns import CASE, ENTITY, FOLD, STEP, Y_TRUE
 from cityai.config.risk import RiskSpec
-from cityai.data.groups import Membership
 from cityai.i18n.messages import say
 from cityai.modeling.case_drivers import take_apart
+from cityai.records.groups import Membership
 
 if TYPE_CHECKING:
-    from cityai.assessment.ranking.audit import CaseGroups
     from cityai.data.rows import Rows
     from cityai.modeling.case_backtest import CaseBacktest
     from cityai.modeling.case_model import CaseModel
+    from cityai.records.groups import Groups
 
 MOST_CASES: Final = 1500
 """Cases explained in each fold; more are sampled, the same ones every time."""
@@ -53,7 +53,7 @@ class _Part:
 
 
 def explain_cases(
-    backtest: CaseBacktest, rows: Rows, groups: CaseGroups, spec: RiskSpec
+    backtest: CaseBacktest, rows: Rows, groups: Groups, spec: RiskSpec
 ) -> Explanation:
     """Explain the models of the test folds on the cases that they were tested on.
 
@@ -63,7 +63,7 @@ def explain_cases(
         Its `models`, one a test fold, and `predictions`.
     rows : Rows
         All cases with their features.
-    groups : CaseGroups
+    groups : Groups
         Groups to explain for.
     spec : RiskSpec
         Its seed and policy.
@@ -135,7 +135,7 @@ def _explain_fold(
 
 
 def _explain_groups(
-    joint: pd.DataFrame, explained: pd.DataFrame, groups: CaseGroups, least: int
+    joint: pd.DataFrame, explained: pd.DataFrame, groups: Groups, least: int
 ) -> pd.DataFrame:
     unit = explained[CASE].map(groups.table.set_index(CASE)["unit"])
     columns = ["dimension", "group", "feature", "mean_shap", "importance"]

@@ -22,7 +22,6 @@ from cityai.assessment.group_tables import (
     tabulate_dimension,
 )
 from cityai.assessment.metrics import Metric, Sums
-from cityai.assessment.ranking.groups import CaseGroups
 from cityai.assessment.scored import INSPECTED_MORE, Scored
 from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
 from cityai.config.risk import RiskSpec
@@ -31,6 +30,7 @@ from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.group_gaps import measure_groups
+from cityai.records.groups import Groups
 
 CODE: Final = "audit.inspected_more"
 LIMIT: Final = 0.25
@@ -59,12 +59,12 @@ class Attention:
     findings: tuple[Finding, ...]
 
 
-def count_attention(groups: CaseGroups, spec: RiskSpec) -> Attention:
+def count_attention(groups: Groups, spec: RiskSpec) -> Attention:
     """Count cases per entity by group, over the whole history.
 
     Parameters
     ----------
-    groups : CaseGroups
+    groups : Groups
         All cases.
     spec : RiskSpec
         Its policy, and its limit ``inspected_more``.
@@ -99,7 +99,7 @@ COLUMNS: Final = [
 ]
 
 
-def _count_cases(groups: CaseGroups, spec: RiskSpec) -> Scored:
+def _count_cases(groups: Groups, spec: RiskSpec) -> Scored:
     table = groups.table
     truth = table[Y_TRUE].to_numpy(np.float64)
     known = np.isfinite(truth)

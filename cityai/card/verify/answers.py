@@ -18,7 +18,7 @@ from cityai.card.record import CardRecord
 from cityai.card.verify.claims import ROUNDING, Claim, Floats, claim_range, weigh_groups
 from cityai.columns import EVERYWHERE, FOLD, Y_PRED, Y_TRUE
 from cityai.data.external_predictions import DECISION
-from cityai.data.groups import Membership
+from cityai.records.groups import Membership
 
 FORECAST: Final = {"model": "forecast"}
 ROUNDED: Final = 20

@@ -35,8 +35,8 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
-from cityai.data.groups import Membership
 from cityai.modeling.predictions import Predictions
+from cityai.records.groups import Membership
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

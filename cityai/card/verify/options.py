@@ -11,8 +11,8 @@ import pandas as pd
 from cityai.card.record import CardRecord
 from cityai.card.verify.claims import Claim, Floats, count_group, prepare_table, weigh_groups
 from cityai.columns import ENTITY, FOLD, Y_HIGH, Y_PRED
-from cityai.data.groups import Membership
 from cityai.modeling.predictions import Predictions
+from cityai.records.groups import Membership
 
 SHARED: Final = {"unmet_need", "idle_capacity"}
 """Metrics of a capacity that is shared by the claims."""

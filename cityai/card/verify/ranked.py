@@ -21,7 +21,7 @@ from cityai.config.risk import RiskSpec
 from cityai.modeling.predictions import Predictions
 
 if TYPE_CHECKING:
-    from cityai.assessment.ranking.groups import CaseGroups
+    from cityai.records.groups import Groups
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ DAY: Final = np.timedelta64(1, "D")
 
 
 def list_ranked_claims(
-    record: CardRecord, predictions: Predictions, groups: CaseGroups, spec: RiskSpec
+    record: CardRecord, predictions: Predictions, groups: Groups, spec: RiskSpec
 ) -> Iterator[Claim]:
     """List what is found, how soon, the slider, the curve, and each group's figures."""
     table = predictions.table.reset_index(drop=True)
@@ -123,7 +123,7 @@ def _find_decimals(printed: float, counted: float) -> int:
     return min(fewest, max(3 - whole, 2)) if whole else fewest
 
 
-def _weigh(table: pd.DataFrame, groups: CaseGroups) -> dict[tuple[str, str], Floats]:
+def _weigh(table: pd.DataFrame, groups: Groups) -> dict[tuple[str, str], Floats]:
     unit = dict(zip(groups.table[CASE], groups.table["unit"], strict=True))
     keys = [unit.get(case) for case in table[CASE]]
     weights = {}
