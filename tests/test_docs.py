@@ -19,6 +19,7 @@ from cityai.cli.commands import app
 from cityai.config.schema import build_schema
 
 ROOT = Path(__file__).parents[1]
+GLOSSARY = ROOT / "docs" / "glossary.md"
 CHAPTERS = "time|quality|backtest|evaluate|audit|explain|card|mitigation|kit|cases"
 
 
@@ -149,6 +150,18 @@ def test_links_lead_somewhere(page):
             assert made[1] in write_reference(), f"{page} links to {target}"
         elif "://" not in target:
             assert (path.parent / target).exists(), f"{page} links to {target}"
+
+
+def test_every_word_of_the_glossary_is_one_of_the_code():
+    """By that name, in a name or in a sentence of the package; and it is explained once."""
+    rows = re.findall(r"^\| (?!\*\*|---|word)(.+?) \| (.+) \|$", GLOSSARY.read_text(), re.M)
+    words = [word.strip(" `").lower() for cell, _ in rows for word in cell.split(",")]
+    assert len(words) == len(set(words)) > 50
+    package = ROOT / "cityai"
+    code = "".join(f"{p.relative_to(package)} {p.read_text()}" for p in package.rglob("*.py"))
+    for word in words:
+        name = word.replace(" ", "[ _]")
+        assert re.search(rf"(?<![a-z]){name}(s|ies)?(?![a-z])", code.lower()), word
 
 
 def test_nothing_names_a_machine_or_an_index():
