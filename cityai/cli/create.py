@@ -139,16 +139,16 @@ def new(
             from cityai.config.load import read_city
             from cityai.scaffold.look import look_at_table
             from cityai.scaffold.project import find_kind
-            from cityai.scaffold.understood import Wishes
+            from cityai.scaffold.series import Overrides
 
-            wishes = Wishes(
+            overrides = Overrides(
                 time, place, amount, count, key, period, date_format, encoding, decimal,
                 thousands, width, outcome,
             )  # fmt: skip
             kind = find_kind(template or "blank_demand")
-            seen = look_at_table(table, wishes, read_city(workspace), kind)
-        tell(seen.tell())
-        spec = seen.spec
+            profile = look_at_table(table, overrides, read_city(workspace), kind)
+        tell(profile.tell())
+        spec = profile.spec
     made = create_project(workspace, name, template or "blank_demand", title, spec)
     tell(f"The project is in {made.folder.relative_to(workspace)}")
     tell(f"  next: cityai check projects/{name}, then cityai run projects/{name}")

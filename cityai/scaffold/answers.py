@@ -1,4 +1,4 @@
-"""What a person answers when something new is made; refused before a file is written."""
+"""Validation of answers: names and titles of new things, refused before a file is written."""
 
 from __future__ import annotations
 

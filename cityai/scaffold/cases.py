@@ -1,4 +1,4 @@
-"""A first look at a table of cases: what is asked of each, whom it is about, and when."""
+"""Layout of a table of cases: binary outcome, entity, and moment of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cityai.config.city import CitySpec
 from cityai.data.conversion import FALSE, TRUE
 from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
-from cityai.scaffold.columns import Column, Seen
+from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.keys import check_key
 from cityai.scaffold.names import (
     is_group,
@@ -24,7 +24,7 @@ from cityai.scaffold.names import (
     is_score,
     is_who,
 )  # fmt: skip
-from cityai.scaffold.understood import Proposed, Told, Wishes
+from cityai.scaffold.series import Choices, Overrides, ProposalParts
 
 _LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
 _FEW: Final = 12
@@ -34,8 +34,8 @@ _LEAST_A_PERIOD: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is asked of a case.
+class OutcomeRule:
+    """Rule of the binary outcome of a case.
 
     Attributes
     ----------
@@ -56,10 +56,10 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """How a table of cases can be read; `key` names a case, whose rows are `several` or one."""
+class CaseLayout:
+    """Layout of a table of cases; `key` names a case, whose rows are `several` or one."""
 
-    answer: Answer
+    answer: OutcomeRule
     time: str
     booked: str
     who: str
@@ -68,18 +68,20 @@ class Case:
     score: str
 
 
-def list_answers(seen: Seen) -> list[str]:
+def list_answers(profile: TableProfile) -> list[str]:
     """Return the columns that hold yes and no, those named like an outcome first."""
     found = []
-    for column in seen.columns.values():
+    for column in profile.columns.values():
         if column.distinct == 2:
-            values = write_answer(seen.frame[column.name]).dropna().astype(str).str.lower()
+            values = write_answer(profile.frame[column.name]).dropna().astype(str).str.lower()
             if values.isin((*TRUE, *FALSE)).all() and values.isin(TRUE).any():
                 found.append(column.name)
     return sorted(found, key=lambda name: not is_outcome(name))
 
 
-def propose_cases(seen: Seen, wishes: Wishes, city: CitySpec | None) -> Proposed:
+def propose_cases(
+    profile: TableProfile, overrides: Overrides, city: CitySpec | None
+) -> ProposalParts:
     """Propose how a table of cases is read.
 
     Raises
@@ -87,81 +89,87 @@ def propose_cases(seen: Seen, wishes: Wishes, city: CitySpec | None) -> Proposed
     DataError
         When what is asked of a case, when, or what names it cannot be told.
     """
-    case = understand_cases(seen, wishes)
-    return tell_cases(seen, case), ask_cases(seen, case), write_cases(seen, case)
+    case = read_case_layout(profile, overrides)
+    return (
+        list_case_choices(profile, case),
+        list_case_gaps(profile, case),
+        write_case_spec(profile, case),
+    )
 
 
-def understand_cases(seen: Seen, wishes: Wishes) -> Case:
-    """Choose how a table of cases is read."""
-    answer = _choose_answer(seen, wishes.outcome)
-    time, booked = _choose_moments(seen, wishes.time)
-    ids, several = _choose_key(seen, time, wishes.key)
-    who = wishes.place or _choose_who(seen, {answer.column, time, booked, *ids})
+def read_case_layout(profile: TableProfile, overrides: Overrides) -> CaseLayout:
+    """Infer the layout of a table of cases."""
+    answer = _choose_answer(profile, overrides.outcome)
+    time, booked = _choose_moments(profile, overrides.time)
+    ids, several = _choose_key(profile, time, overrides.key)
+    who = overrides.place or _choose_who(profile, {answer.column, time, booked, *ids})
     scores = [
         c.name
-        for c in seen.columns.values()
+        for c in profile.columns.values()
         if c.written is not None and c.distinct > 2 and is_score(c.name)
         and c.name not in (answer.column, who, *ids)
     ]  # fmt: skip
-    return Case(answer, time, booked, who, ids, several, scores[0] if scores else "")
+    return CaseLayout(answer, time, booked, who, ids, several, scores[0] if scores else "")
 
 
-def _choose_answer(seen: Seen, wished: str) -> Answer:
+def _choose_answer(profile: TableProfile, wished: str) -> OutcomeRule:
     if wished:
-        return _read_wish(seen, wished)
-    found = list_answers(seen)
+        return _read_wish(profile, wished)
+    found = list_answers(profile)
     named = [name for name in found if is_outcome(name)]
     if len(named or found) != 1:
-        numbers = [c.name for c in seen.columns.values() if is_score(c.name) or is_outcome(c.name)]
+        numbers = [
+            c.name for c in profile.columns.values() if is_score(c.name) or is_outcome(c.name)
+        ]
         shown = ", ".join((named or found)[:6])
         raise DataError(
             f"several columns hold yes and no: {shown}" if found else "no column holds yes and no",
-            where=str(seen.path),
+            where=str(profile.path),
             expected="the column with what turned out",
             next_step="say which with --outcome COLUMN, --outcome 'COLUMN>=28' for a number, or "
             "--outcome 'COLUMN=text,text' for texts that mean yes"
             + (f"; perhaps {', '.join(numbers[:3])}" if numbers and not found else ""),
         )
-    return _read_answer(seen, (named or found)[0])
+    return _read_answer(profile, (named or found)[0])
 
 
-def _read_answer(seen: Seen, name: str) -> Answer:
-    text = write_answer(seen.frame[name]).dropna().astype(str)
+def _read_answer(profile: TableProfile, name: str) -> OutcomeRule:
+    text = write_answer(profile.frame[name]).dropna().astype(str)
     yes = sorted(set(text[text.str.lower().isin(TRUE)]))
     no = sorted(set(text[text.str.lower().isin(FALSE)]))
     share = text.isin(yes).mean()
-    others = [c for c in list_answers(seen) if c != name]
+    others = [c for c in list_answers(profile) if c != name]
     offer = f"; or --outcome {', '.join(others[:4])}" if others else ""
     why = f"{', '.join(yes)} in {share:.1%} of the rows{offer}"
-    return Answer(name, {"column": name, "yes": yes, "no": no}, "text", why)
+    return OutcomeRule(name, {"column": name, "yes": yes, "no": no}, "text", why)
 
 
-def _read_wish(seen: Seen, wished: str) -> Answer:
-    found = None if wished in seen.columns else _LIMIT.fullmatch(wished)
+def _read_wish(profile: TableProfile, wished: str) -> OutcomeRule:
+    found = None if wished in profile.columns else _LIMIT.fullmatch(wished)
     name = found[1] if found else wished
-    seen.split(name, "--outcome: ")
+    profile.split(name, "--outcome: ")
     if found is None:
-        if name not in list_answers(seen):
+        if name not in list_answers(profile):
             raise DataError(
-                f"'{name}' does not hold yes and no alone: {seen.columns[name].tell()}",
-                where=str(seen.path),
+                f"'{name}' does not hold yes and no alone: {profile.columns[name].tell()}",
+                where=str(profile.path),
                 next_step=f"say what means yes: --outcome '{name}>=28' or '{name}=text,text'",
             )
-        return _read_answer(seen, name)
+        return _read_answer(profile, name)
     if found[2] == "=":
         yes = [value.strip() for value in found[3].split(",")]
-        share = seen.frame[name].astype("str").isin(yes).mean()
-        no = sorted(set(seen.frame[name].dropna().astype("str")) - set(yes))
+        share = profile.frame[name].astype("str").isin(yes).mean()
+        no = sorted(set(profile.frame[name].dropna().astype("str")) - set(yes))
         spec = {"column": name, "yes": yes, "no": no}
         if not share or len(no) > _FEW or not no:
             raise DataError(
                 f"no row of '{name}' holds {', '.join(yes)}" if not share
                 else f"'{name}' holds {len(no)} other texts",
-                where=str(seen.path),
+                where=str(profile.path),
                 expected=f"values that mean yes among a few: {', '.join(no[:6])}",
             )  # fmt: skip
-        return Answer(name, spec, "text", f"as you said; {share:.1%} of the rows")
-    number = seen.read_numbers(name)
+        return OutcomeRule(name, spec, "text", f"as you said; {share:.1%} of the rows")
+    number = profile.read_numbers(name)
     try:
         limit = float(found[3])
     except ValueError:
@@ -170,86 +178,86 @@ def _read_wish(seen: Seen, wished: str) -> Answer:
     if meant.nunique() < 2:
         raise DataError(
             f"{wished[:60]!a} is {'true' if meant.any() else 'false'} of every row",
-            where=str(seen.path),
-            expected=f"a limit between the values of '{name}': {seen.columns[name].tell()}",
+            where=str(profile.path),
+            expected=f"a limit between the values of '{name}': {profile.columns[name].tell()}",
         )
     spec = {"column": name, "at_least" if found[2] == ">=" else "at_most": limit}
-    return Answer(name, spec, "number", f"as you said; {meant.mean():.1%} of the rows")
+    return OutcomeRule(name, spec, "number", f"as you said; {meant.mean():.1%} of the rows")
 
 
-def _choose_moments(seen: Seen, wished: str) -> tuple[str, str]:
+def _choose_moments(profile: TableProfile, wished: str) -> tuple[str, str]:
     """Return when a case takes place, and when it was booked, where a column says so."""
     dated = [
         c.name
-        for c in seen.columns.values()
+        for c in profile.columns.values()
         if c.is_moment and c.missing <= 0.02 and not is_of_people(c.name) and not is_later(c.name)
     ]
     if not (wished or dated):
         raise DataError(
             "no column holds the day of each case",
-            where=str(seen.path),
+            where=str(profile.path),
             expected="a column of dates without gaps, such as 2025-03-31",
             next_step="name it with --time, and say how it is read with --format",
         )
-    time = wished or max(dated, key=lambda name: (seen.frame[name].median(), name))
-    day = seen.frame[time].dt.normalize()
+    time = wished or max(dated, key=lambda name: (profile.frame[name].median(), name))
+    day = profile.frame[time].dt.normalize()
     for name in dated:
-        wait = day - seen.frame[name].dt.normalize()
+        wait = day - profile.frame[name].dt.normalize()
         if name != time and (wait >= pd.Timedelta(0)).mean() > 0.995 and wait.max() > wait.min():
             return time, name
     return time, ""
 
 
-def _choose_key(seen: Seen, time: str, wished: str) -> tuple[tuple[str, ...], bool]:
+def _choose_key(profile: TableProfile, time: str, wished: str) -> tuple[tuple[str, ...], bool]:
     """Return what names a case, and whether several rows are one."""
     if wished:
-        names, _, again = check_key(seen, wished)
+        names, _, again = check_key(profile, wished)
         return names, again > 0
-    whole = [c for c in seen.columns.values() if not c.missing and c.type in ("text", "integer")]
-    unique = [c.name for c in whole if c.distinct == len(seen.frame)]
+    whole = [c for c in profile.columns.values() if not c.missing and c.type in ("text", "integer")]
+    unique = [c.name for c in whole if c.distinct == len(profile.frame)]
     named = [name for name in unique if is_id(name)] or unique
     if named:
         return (named[0],), False
     for column in whole:
         # Rows of one number on one day are one case: the violations of an inspection.
-        is_number = is_id(column.name) and column.distinct > len(seen.frame) // 20
-        if is_number and (seen.frame.groupby(column.name)[time].nunique() == 1).all():
+        is_number = is_id(column.name) and column.distinct > len(profile.frame) // 20
+        if is_number and (profile.frame.groupby(column.name)[time].nunique() == 1).all():
             return (column.name,), True
     raise DataError(
         "no column names a case",
-        where=str(seen.path),
+        where=str(profile.path),
         expected="a column that differs in every row",
         next_step="say what names a case with --key COLUMN, or --key COLUMN,COLUMN; rows that "
         "share it are joined to one case",
     )
 
 
-def _choose_who(seen: Seen, taken: set[str]) -> str:
+def _choose_who(profile: TableProfile, taken: set[str]) -> str:
     """Return the column with whom cases are about: one that comes again; empty without one."""
     found = [
         c
-        for c in seen.columns.values()
+        for c in profile.columns.values()
         if c.name not in taken and c.type in ("text", "integer") and c.missing < 0.02
-        and 50 <= c.distinct <= 0.95 * len(seen.frame)
+        and 50 <= c.distinct <= 0.95 * len(profile.frame)
     ]  # fmt: skip
     named = [c for c in found if is_who(c.name)]
     return max(named, key=lambda c: c.distinct).name if named else ""
 
 
-def tell_cases(seen: Seen, case: Case) -> Told:
+def list_case_choices(profile: TableProfile, case: CaseLayout) -> Choices:
     """Return what was asked, what was chosen, and what speaks for it."""
     rows = "rows that share it are one case" if case.several else "no two rows share it"
-    who = seen.columns[case.who].tell() if case.who else "no column names whom several are about"
+    who = profile.columns[case.who].tell() if case.who else "no column names whom several are about"
     told = [
         ("outcome", case.answer.column, case.answer.why),
         ("case", ", ".join(case.key), rows),
         ("about", case.who or case.key[0], who + ("" if case.who else "; or --place")),
-        ("time", case.time, seen.columns[case.time].tell()),
+        ("time", case.time, profile.columns[case.time].tell()),
         ("known", "1 day later", "assumed, no column says when an outcome was recorded"),
         ("asked", "that day", "at midnight when it begins"),
     ]
     if case.booked:
-        days = [seen.frame[name].dt.normalize() for name in (case.booked, case.time)]
+        days = [profile.frame[name].dt.normalize() for name in (case.booked, case.time)]
         late = f"{(days[0] >= days[1]).mean():.1%} of the cases, booked on the day itself"
         told.append(("booked", case.booked, f"{late}, are out of scope: not known when it began"))
     if case.score:
@@ -257,12 +265,12 @@ def tell_cases(seen: Seen, case: Case) -> Told:
     return tuple(told)
 
 
-def ask_cases(seen: Seen, case: Case) -> tuple[str, ...]:
+def list_case_gaps(profile: TableProfile, case: CaseLayout) -> tuple[str, ...]:
     """Return what the table cannot tell."""
     used = {case.answer.column, case.time, case.booked, case.who, case.score, *case.key}
-    free = [c.name for c in seen.columns.values() if c.name not in used and not c.is_moment]
+    free = [c.name for c in profile.columns.values() if c.name not in used and not c.is_moment]
     groups = [name for name in free if is_group(name)]
-    per, capacity = _choose_capacity(seen, case)
+    per, capacity = _choose_capacity(profile, case)
     return (
         "the words for readers (`title`, `question.unit`, `question.outcome.label`, "
         "`question.entity.label`)",
@@ -286,24 +294,24 @@ def ask_cases(seen: Seen, case: Case) -> tuple[str, ...]:
     )
 
 
-def _choose_capacity(seen: Seen, case: Case) -> tuple[str, int]:
-    days = seen.frame[case.time].dropna().dt.normalize()
-    cases = len(seen.frame.drop_duplicates(list(case.key))) * seen.rows / len(seen.frame)
+def _choose_capacity(profile: TableProfile, case: CaseLayout) -> tuple[str, int]:
+    days = profile.frame[case.time].dropna().dt.normalize()
+    cases = len(profile.frame.drop_duplicates(list(case.key))) * profile.rows / len(profile.frame)
     daily = cases / max((days.max() - days.min()).days + 1, 1)
     per = "day" if daily >= _LEAST_A_PERIOD else "week"
     return per, max(round(0.1 * daily * _DAYS[per]), 1)
 
 
-def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
+def write_case_spec(profile: TableProfile, case: CaseLayout) -> dict[str, Any]:
     """Return the sections of `project.yaml`."""
     who = case.who or case.key[0]
-    per, capacity = _choose_capacity(seen, case)
-    days = seen.frame[case.time].dropna()
+    per, capacity = _choose_capacity(profile, case)
+    days = profile.frame[case.time].dropna()
     span = int((days.max() - days.min()).days) + 1
     columns: dict[str, Column] = {}
     for name in dict.fromkeys((*case.key, who, case.time, case.booked, case.score)):
         if name:
-            columns[name] = seen.columns[name]
+            columns[name] = profile.columns[name]
     contract = {name: c.write_contract(name in case.key) for name, c in columns.items()}
     contract[case.answer.column] = {"type": case.answer.type}
     asked = {"days_before": 0, **({"registered": case.booked} if case.booked else {})}
@@ -321,7 +329,7 @@ def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
             "decision": {"rule": "top", "capacity": capacity, "per": per},
         },
         "data": {
-            "source": seen.source.model_dump(exclude_defaults=True),
+            "source": profile.source.model_dump(exclude_defaults=True),
             "time": case.time,
             "known": {"lag_days": 1},
             "columns": contract,
@@ -329,7 +337,7 @@ def write_cases(seen: Seen, case: Case) -> dict[str, Any]:
         "backtest": {
             "folds": 4 if span >= 84 else 3,
             "stride_days": max(span // 12, 1),
-            "min_train": min(max(seen.rows // 10, 50), 500),
+            "min_train": min(max(profile.rows // 10, 50), 500),
         },
         "models": {"seed": 20260101, **({"city_score": case.score} if case.score else {})},
         "audit": {"infers": "others like these", "dimensions": {}},

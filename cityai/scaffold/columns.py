@@ -1,4 +1,4 @@
-"""What the columns of a table hold, told from its cells."""
+"""Profile of a table: the type, format and range of each column, inferred from its cells."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cityai.config.project import SourceSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, suggest_name
-from cityai.scaffold.dates import Reading, name_other, parse, read_dates
+from cityai.scaffold.dates import DateFormat, name_other, parse, read_dates
 from cityai.scaffold.names import is_code, is_moment
-from cityai.scaffold.numbers import Written, read_column, read_numbers
+from cityai.scaffold.numbers import NumberFormat, read_column, read_numbers
 
 MOST_LOOKED_AT: Final = 1_000_000
 """Rows that are looked at, drawn from the whole table."""
@@ -29,7 +29,7 @@ MONTH, AMOUNT = "month", "amount"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """Profile of one column.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Column:
         As the table has it.
     type : str
         text, integer, number, date or datetime.
-    readings : tuple of Reading
+    readings : tuple of DateFormat
         Ways to read its dates; with one that is certain, `type` is that of a moment.
-    written : Written, optional
+    written : NumberFormat, optional
         How its numbers are written.
     missing : float
         Share of cells without a value.
@@ -57,8 +57,8 @@ class Column:
 
     name: str
     type: str
-    readings: tuple[Reading, ...]
-    written: Written | None
+    readings: tuple[DateFormat, ...]
+    written: NumberFormat | None
     missing: float
     distinct: int
     low: str
@@ -113,8 +113,8 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A table as it was seen.
+class TableProfile:
+    """Profile of a table, with the rows that were looked at.
 
     Attributes
     ----------
@@ -186,7 +186,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What a person says of how a table is written.
+    """Parsing hints: what a person says of how a table is written.
 
     Attributes
     ----------
@@ -207,8 +207,8 @@ class Hints:
     format: str = ""
 
 
-def describe_columns(path: Path, source: SourceSpec, hints: Hints) -> Seen:
-    """Describe every column of a table.
+def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:
+    """Profile a table: describe each of its columns.
 
     Raises
     ------
@@ -233,7 +233,7 @@ def describe_columns(path: Path, source: SourceSpec, hints: Hints) -> Seen:
         cells = cells.melt(kept, list(months), var_name=MONTH, value_name=AMOUNT)
     columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
     read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}
-    return Seen(path, source, pd.DataFrame(read), columns, rows, months, whole)
+    return TableProfile(path, source, pd.DataFrame(read), columns, rows, months, whole)
 
 
 def _find_months(cells: pd.DataFrame, hints: Hints, path: Path) -> tuple[str, ...]:
@@ -279,7 +279,9 @@ def _describe(name: str, cells: pd.Series, source: SourceSpec, hints: Hints) -> 
     if values.empty:
         return found
     if hints.format and name == hints.time:
-        readings: tuple[Reading, ...] = (Reading(hints.format, _tell_grain(values, hints.format)),)
+        readings: tuple[DateFormat, ...] = (
+            DateFormat(hints.format, _tell_grain(values, hints.format)),
+        )
     else:
         readings = read_dates(values, times, is_moment(name))
     if readings:

@@ -1,4 +1,4 @@
-"""How dates are written: every reading of a column that its cells allow."""
+"""Date formats of a column: every one that its cells allow."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ _OTHERS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One way to read the dates of a column.
+class DateFormat:
+    """Date format of a column: one way to read it.
 
     Attributes
     ----------
@@ -77,7 +77,9 @@ class Reading:
         return "%y" not in self.format
 
 
-def read_dates(values: pd.Series, times: npt.NDArray[Any], is_named: bool) -> tuple[Reading, ...]:
+def read_dates(
+    values: pd.Series, times: npt.NDArray[Any], is_named: bool
+) -> tuple[DateFormat, ...]:
     """Return every way in which texts can be dates; none when they are something else.
 
     Parameters
@@ -93,7 +95,7 @@ def read_dates(values: pd.Series, times: npt.NDArray[Any], is_named: bool) -> tu
         return ()
     for kind, pattern in (("date", ISO_DATE), ("datetime", ISO_MOMENT)):
         if _fit(values.str.fullmatch(pattern), times):
-            return (Reading("", kind),) if _fit(parse(values, "").notna(), times) else ()
+            return (DateFormat("", kind),) if _fit(parse(values, "").notna(), times) else ()
     epoch = _read_epoch(values, times, is_named)
     if epoch:
         return epoch
@@ -109,7 +111,7 @@ def read_dates(values: pd.Series, times: npt.NDArray[Any], is_named: bool) -> tu
     if clock and "%z" not in clock and best:
         moments = parse(values, best[0]).dropna()
         kind = "date" if (moments == moments.dt.normalize()).all() else kind
-    return tuple(Reading(pattern, kind) for pattern in best)
+    return tuple(DateFormat(pattern, kind) for pattern in best)
 
 
 def parse(values: pd.Series, pattern: str, zone: str = "UTC") -> pd.Series:
@@ -183,14 +185,16 @@ def _cut_clock(values: pd.Series, times: npt.NDArray[Any]) -> tuple[pd.Series, s
     return parts[0].fillna(""), clock
 
 
-def _read_epoch(values: pd.Series, times: npt.NDArray[Any], is_named: bool) -> tuple[Reading, ...]:
+def _read_epoch(
+    values: pd.Series, times: npt.NDArray[Any], is_named: bool
+) -> tuple[DateFormat, ...]:
     """Whole numbers that count from 1970, in the years 2000 to 2039."""
     for pattern, digits in (("epoch_ms", 1_000), ("epoch_s", 1)):
         if not is_named or not _fit(values.str.fullmatch(r"\d{9,13}"), times):
             continue
         seconds = pd.to_numeric(values, errors="coerce") / digits
         if _fit(seconds.between(946_684_800, 2_208_988_800), times):
-            return (Reading(pattern, "datetime"),)
+            return (DateFormat(pattern, "datetime"),)
     return ()
 
 

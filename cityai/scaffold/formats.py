@@ -1,4 +1,4 @@
-"""How a text file is written: its encoding, its separator, and where its header stands."""
+"""File format of a text table: encoding, delimiter, and where the header stands."""
 
 from __future__ import annotations
 

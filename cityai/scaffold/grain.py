@@ -1,4 +1,4 @@
-"""What one row of a table is: an event, or the amount of a place and period."""
+"""Grain of a table: a row is an event, or the amount of a place and period."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.errors import DataError
-from cityai.scaffold.columns import Column, Seen
+from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.names import is_amount, is_area, is_part_of_time
 from cityai.scaffold.totals import Total, find_totals
 
@@ -31,7 +31,7 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """What one row is.
+    """Grain of a table: what one row is.
 
     Attributes
     ----------
@@ -73,13 +73,13 @@ class Grain:
 
 
 def find_grain(
-    seen: Seen, time: str, places: tuple[str, ...], amount: str, counts: bool, zone: str
+    profile: TableProfile, time: str, places: tuple[str, ...], amount: str, counts: bool, zone: str
 ) -> Grain:
-    """Find what one row is.
+    """Infer the grain of a table: what one row is.
 
     Parameters
     ----------
-    seen : Seen
+    profile : TableProfile
         The table.
     time : str
         Column with the moment.
@@ -97,17 +97,17 @@ def find_grain(
     DataError
         When rows can be counted or added up with equal right, and nobody said which.
     """
-    ranked = _rank_places(seen, time)
-    amounts = [amount] if amount else [] if counts else _rank_amounts(seen, time, places, ranked)
-    spread = None if places or amount or counts else _find_spread(seen, amounts)
+    ranked = _rank_places(profile, time)
+    amounts = [amount] if amount else [] if counts else _rank_amounts(profile, time, places, ranked)
+    spread = None if places or amount or counts else _find_spread(profile, amounts)
     if spread:
         why = f"{', '.join(spread.columns)} add up to {spread.total}"
         return Grain(
             True, ("place",), (time, "place"), "amount", spread.columns, why,
             "their cells, one row each",
         )  # fmt: skip
-    rows = _Rows(seen, time, zone)
-    parts = [c.name for c in seen.columns.values() if is_part_of_time(c.name) and c.distinct > 1]
+    rows = _Rows(profile, time, zone)
+    parts = [c.name for c in profile.columns.values() if is_part_of_time(c.name) and c.distinct > 1]
     for value in amounts:
         others = [c for c in ranked if c != value and c not in places][:_MOST_TRIED]
         found = _find_set(rows, [*others, *parts], places)
@@ -122,38 +122,38 @@ def find_grain(
             )
         return Grain(
             True, area, () if found.is_clock else (time, *found.columns), value, (), why,
-            seen.columns[value].tell(), _list_others(ranked, (*area, *found.columns)),
+            profile.columns[value].tell(), _list_others(ranked, (*area, *found.columns)),
             tuple(a for a in amounts if a != value and is_amount(a))[:4],
-            find_totals(seen, time, found.columns, value),
+            find_totals(profile, time, found.columns, value),
         )  # fmt: skip
-    chosen = places or tuple(_choose_place(seen, time, ranked)[:1])
+    chosen = places or tuple(_choose_place(profile, time, ranked)[:1])
     named = [a for a in amounts if is_amount(a)]
     if named and not amount:
-        _ask_what(seen, named)
+        _ask_what(profile, named)
     why = (
         "each row is one event"
         if counts or not amounts
         else "rows of the same place and moment repeat, or lie far apart: each is one event"
     )
-    of_amount = seen.columns[amount].tell() if amount else "a row is one event"
+    of_amount = profile.columns[amount].tell() if amount else "a row is one event"
     passed = () if amount else tuple(a for a in amounts)[:4]
     return Grain(
         False, chosen, (), amount, (), why, of_amount, _list_others(ranked, chosen), passed
     )
 
 
-def _ask_what(seen: Seen, named: Sequence[str]) -> None:
+def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
     shown = [
-        f"--amount {name} adds it up ({seen.columns[name].tell()}: "
-        f"{seen.read_numbers(name).sum():,.12g} in all)"
+        f"--amount {name} adds it up ({profile.columns[name].tell()}: "
+        f"{profile.read_numbers(name).sum():,.12g} in all)"
         for name in named[:3]
     ]
     raise DataError(
         "rows of the same place and moment repeat, so they may be counted, or an amount of each "
         "added up",
-        where=str(seen.path),
+        where=str(profile.path),
         expected="a word on what is asked",
-        next_step=f"--count counts the rows ({seen.rows:,}); {'; '.join(shown)}",
+        next_step=f"--count counts the rows ({profile.rows:,}); {'; '.join(shown)}",
     )
 
 
@@ -186,10 +186,10 @@ class _Set:
 class _Rows:
     """The rows of a table by numbers: which moment, which value of each column."""
 
-    def __init__(self, seen: Seen, time: str, zone: str) -> None:
-        moments = seen.frame[time]
+    def __init__(self, profile: TableProfile, time: str, zone: str) -> None:
+        moments = profile.frame[time]
         self.has = moments.notna().to_numpy()
-        self.seen, self.zone = seen, zone
+        self.profile, self.zone = profile, zone
         self.moments = moments[self.has]
         self.time, unique = pd.factorize(self.moments)
         self.unique = pd.DatetimeIndex(unique).sort_values()
@@ -203,7 +203,7 @@ class _Rows:
         number = self.time.astype(np.int64)
         for name in columns:
             if name not in self._codes:
-                cells = self.seen.frame[name][self.has]
+                cells = self.profile.frame[name][self.has]
                 self._codes[name] = pd.factorize(cells, use_na_sentinel=False)[0].astype(np.int64)
             code = self._codes[name]
             number = pd.factorize(number * (code.max() + 1) + code)[0].astype(np.int64)
@@ -254,32 +254,32 @@ def _find_set(rows: _Rows, more: Sequence[str], places: tuple[str, ...]) -> _Set
     return None
 
 
-def _choose_place(seen: Seen, time: str, ranked: Sequence[str]) -> list[str]:
+def _choose_place(profile: TableProfile, time: str, ranked: Sequence[str]) -> list[str]:
     """Put the finest place first that has rows enough to be predicted."""
-    moments = seen.frame[time].dropna().sort_values(ignore_index=True)
+    moments = profile.frame[time].dropna().sort_values(ignore_index=True)
     # Single dates far off say nothing of how long the record is.
     edge = len(moments) // 100
     low, high = pd.Timestamp(moments.iloc[edge]), pd.Timestamp(moments.iloc[-1 - edge])
     months = max((high - low).days / 0.98 / 30.4, 1.0)
 
     def is_thin(name: str) -> bool:
-        return seen.rows / months / max(seen.columns[name].distinct, 1) < _ENOUGH
+        return profile.rows / months / max(profile.columns[name].distinct, 1) < _ENOUGH
 
     named = [name for name in ranked if is_area(name)]
     return sorted(named or ranked, key=is_thin)
 
 
-def _rank_places(seen: Seen, time: str) -> list[str]:
+def _rank_places(profile: TableProfile, time: str) -> list[str]:
     def rank(column: Column) -> tuple[bool, bool, bool, int, str]:
         named = is_area(column.name)
-        measured = seen.is_measured(column.name) and not named
+        measured = profile.is_measured(column.name) and not named
         return (not named, measured, column.missing > 0.1, -column.distinct, column.name)
 
     found = [
         column
-        for column in seen.columns.values()
+        for column in profile.columns.values()
         if column.type in ("text", "integer")
-        and 2 <= column.distinct <= min(2_000, max(len(seen.frame) // 4, 2))
+        and 2 <= column.distinct <= min(2_000, max(len(profile.frame) // 4, 2))
         and column.missing < 0.25
         and column.name != time
         and not column.is_unsure
@@ -290,14 +290,14 @@ def _rank_places(seen: Seen, time: str) -> list[str]:
 
 
 def _rank_amounts(
-    seen: Seen, time: str, places: tuple[str, ...], ranked: Sequence[str]
+    profile: TableProfile, time: str, places: tuple[str, ...], ranked: Sequence[str]
 ) -> list[str]:
     def rank(column: Column) -> tuple[bool, bool, int, str]:
         return (not is_amount(column.name), column.missing > 0.05, -column.distinct, column.name)
 
     found = [
         column
-        for column in seen.columns.values()
+        for column in profile.columns.values()
         if column.is_amount
         and column.name not in (time, *places)
         and not is_part_of_time(column.name)
@@ -312,13 +312,13 @@ class _Spread:
     total: str
 
 
-def _find_spread(seen: Seen, amounts: Sequence[str]) -> _Spread | None:
+def _find_spread(profile: TableProfile, amounts: Sequence[str]) -> _Spread | None:
     """Return columns that add up to one more column: a table with one column a place."""
-    numbers = {name: seen.read_numbers(name) for name in amounts}
+    numbers = {name: profile.read_numbers(name) for name in amounts}
     whole = pd.DataFrame(numbers).fillna(0.0)
     for total in amounts:
         rest = [name for name in amounts if name != total]
         if len(rest) >= 3 and bool((whole[rest].sum(axis=1) == whole[total]).all()):
-            order = list(seen.columns)
+            order = list(profile.columns)
             return _Spread(tuple(sorted(rest, key=order.index)), total)
     return None

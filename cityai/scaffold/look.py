@@ -16,12 +16,12 @@ from cityai.config.city import CitySpec
 from cityai.config.project import SourceSpec
 from cityai.data.source import find_format
 from cityai.scaffold.cases import propose_cases
-from cityai.scaffold.columns import Hints, Seen, describe_columns
+from cityai.scaffold.columns import Hints, TableProfile, profile_table
 from cityai.scaffold.formats import find_encoding, find_layout
 from cityai.scaffold.propose import propose_series
-from cityai.scaffold.understood import NOTHING_SAID, Proposed, Wishes
+from cityai.scaffold.series import NO_OVERRIDES, Overrides, ProposalParts
 
-PROPOSED: Final[dict[str, Callable[[Seen, Wishes, CitySpec | None], Proposed]]] = {
+PROPOSED: Final[dict[str, Callable[[TableProfile, Overrides, CitySpec | None], ProposalParts]]] = {
     "demand": propose_series,
     "risk": propose_cases,
 }
@@ -62,7 +62,10 @@ class Proposal:
 
 
 def look_at_table(
-    path: Path, wishes: Wishes = NOTHING_SAID, city: CitySpec | None = None, kind: str = "demand"
+    path: Path,
+    overrides: Overrides = NO_OVERRIDES,
+    city: CitySpec | None = None,
+    kind: str = "demand",
 ) -> Proposal:
     """Look at a table and propose how to read it.
 
@@ -70,7 +73,7 @@ def look_at_table(
     ----------
     path : Path
         CSV or Parquet file.
-    wishes : Wishes
+    overrides : Overrides
         What a person says of it.
     city : CitySpec, optional
         Whose clock tells which day a moment lies in; UTC without one.
@@ -84,17 +87,17 @@ def look_at_table(
         a wish.
     """
     zone = "UTC" if city is None else city.time_zone
-    hints = Hints(zone, wishes.decimal, wishes.thousands, wishes.time, wishes.format)
-    seen = describe_columns(path, _find_source(path, wishes), hints)
-    for written in (wishes.time, wishes.place, wishes.amount):
-        seen.split(written)
-    return Proposal(path, seen.rows, *PROPOSED[kind](seen, wishes, city))
+    hints = Hints(zone, overrides.decimal, overrides.thousands, overrides.time, overrides.format)
+    profile = profile_table(path, _find_source(path, overrides), hints)
+    for written in (overrides.time, overrides.place, overrides.amount):
+        profile.split(written)
+    return Proposal(path, profile.rows, *PROPOSED[kind](profile, overrides, city))
 
 
-def _find_source(path: Path, wishes: Wishes) -> SourceSpec:
+def _find_source(path: Path, overrides: Overrides) -> SourceSpec:
     written: dict[str, Any] = {"path": str(path.resolve())}
     if not path.exists() or find_format(path) == "csv":
-        encoding = wishes.encoding or find_encoding(path)
+        encoding = overrides.encoding or find_encoding(path)
         delimiter, skip = find_layout(path, encoding)
         written |= {"encoding": encoding, "delimiter": delimiter, "skip": skip}
     return SourceSpec.model_validate(written)

@@ -1,4 +1,4 @@
-"""Which column holds the moment, between which days the record lies, and how fine a period is."""
+"""Time axis of a table: the column of the moment, the range of days, the length of a period."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from cityai.config.project import Period
 from cityai.errors import DataError, suggest_name
-from cityai.scaffold.columns import Column, Seen
+from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_people
 from cityai.scaffold.windows import SEASON
@@ -28,7 +28,7 @@ _DENSE: Final = 1 / 3
 _ORDER: Final[tuple[Period, ...]] = ("day", "week", "month")
 
 
-def choose_time(seen: Seen, wished: str) -> tuple[str, tuple[str, ...]]:
+def choose_time(profile: TableProfile, wished: str) -> tuple[str, tuple[str, ...]]:
     """Return the column with the moment, and the others that could be meant.
 
     Raises
@@ -36,16 +36,16 @@ def choose_time(seen: Seen, wished: str) -> tuple[str, tuple[str, ...]]:
     DataError
         When no column holds dates, or those of the one that is meant can be read in two ways.
     """
-    columns = seen.columns.values()
+    columns = profile.columns.values()
     if wished:
-        column = seen.columns[wished]
+        column = profile.columns[wished]
         if column.is_unsure:
-            raise _ask_reading(column, seen)
+            raise _ask_reading(column, profile)
         if not column.is_moment:
             raise DataError(
                 f"'{wished}' holds {column.other or column.tell()}, no dates that can be read",
-                where=str(seen.path),
-                expected=_suggest_dates(seen),
+                where=str(profile.path),
+                expected=_suggest_dates(profile),
                 next_step="name another column as --time, or say how it is read with --format",
             )
     dated = [c for c in columns if c.is_moment]
@@ -56,7 +56,7 @@ def choose_time(seen: Seen, wished: str) -> tuple[str, tuple[str, ...]]:
             is_of_people(c.name),
             is_later(c.name),
             c.missing > 0.02,
-            seen.frame[c.name].median(),
+            profile.frame[c.name].median(),
             bool(c.readings[0].format),
             c.name,
         ),
@@ -66,15 +66,15 @@ def choose_time(seen: Seen, wished: str) -> tuple[str, tuple[str, ...]]:
     best = ordered[0] if ordered else None
     needed = best is None or is_of_people(best.name) or is_later(best.name) or best.missing > 0.02
     if not wished and (filled if needed else best is None):
-        raise _ask_reading(filled[0], seen)
+        raise _ask_reading(filled[0], profile)
     if not wished and best is None and unsure:
-        raise _ask_reading(unsure[0], seen)
+        raise _ask_reading(unsure[0], profile)
     if best is None:
         others = [f"'{c.name}' holds {c.other}" for c in columns if c.other]
         raise DataError(
             "no column holds dates that can be read without guessing"
             + (f": {'; '.join(others)}" if others else ""),
-            where=str(seen.path),
+            where=str(profile.path),
             expected="a column of dates such as 2025-03-31, one format in all its rows",
             next_step="write the date as ISO 8601, or name the column with --time and say how it "
             "is read with --format, such as %d/%m/%Y",
@@ -83,13 +83,13 @@ def choose_time(seen: Seen, wished: str) -> tuple[str, tuple[str, ...]]:
     return chosen, tuple(c.name for c in ordered if c.name != chosen)
 
 
-def _suggest_dates(seen: Seen) -> str:
-    dated = [c.name for c in seen.columns.values() if c.is_moment or c.is_unsure]
+def _suggest_dates(profile: TableProfile) -> str:
+    dated = [c.name for c in profile.columns.values() if c.is_moment or c.is_unsure]
     return f"a column of dates: {suggest_name('', dated)}" if dated else "a column of dates"
 
 
-def _ask_reading(column: Column, seen: Seen) -> DataError:
-    cell = str(seen.frame[column.name].dropna().iloc[0])
+def _ask_reading(column: Column, profile: TableProfile) -> DataError:
+    cell = str(profile.frame[column.name].dropna().iloc[0])
     options = []
     for reading in column.readings:
         pattern = reading.format
@@ -99,7 +99,7 @@ def _ask_reading(column: Column, seen: Seen) -> DataError:
     return DataError(
         f"the dates of '{column.name}', such as {cell[:40]!a}, "
         + ("can be read in two ways" if many else "do not say their century"),
-        where=str(seen.path),
+        where=str(profile.path),
         expected="the reading that is meant; or ISO 8601 (2025-03-31)",
         next_step=f"--time '{column.name}' and one of: {'; '.join(options)}",
     )
@@ -146,17 +146,17 @@ def _find_dense(counts: pd.Series) -> pd.Timestamp | None:
     return pd.Timestamp(months.index[begin].start_time)
 
 
-def choose_known(seen: Seen, time: str) -> tuple[str, tuple[str, ...], int]:
+def choose_known(profile: TableProfile, time: str) -> tuple[str, tuple[str, ...], int]:
     """Return the column that says when a row was recorded, those that move, and the delay.
 
     The delay is the days within which 99 of 100 rows were recorded; a column moves that by its
     name is written again with every edit.
     """
     moved, chosen, delay = [], "", 0
-    for column in seen.columns.values():
+    for column in profile.columns.values():
         if not column.is_moment or column.name == time or column.missing > 0.02:
             continue
-        wait = (seen.frame[column.name] - seen.frame[time]).dt.days
+        wait = (profile.frame[column.name] - profile.frame[time]).dt.days
         if not ((wait >= 0).mean() > 0.999 and wait.max() > 0 and wait.quantile(0.5) <= 31):
             continue
         if is_later(column.name):
@@ -167,7 +167,7 @@ def choose_known(seen: Seen, time: str) -> tuple[str, tuple[str, ...], int]:
 
 
 def choose_period(
-    seen: Seen, time: str, grain: Grain, days: int, wished: str
+    profile: TableProfile, time: str, grain: Grain, days: int, wished: str
 ) -> tuple[Period, str]:
     """Return the period, and what speaks for it.
 
@@ -181,22 +181,22 @@ def choose_period(
         raise DataError(
             f"{wished[:40]!a} is no period", expected="day, week or month", where="--period"
         )
-    moments = seen.frame[time].dropna().dt.normalize()
+    moments = profile.frame[time].dropna().dt.normalize()
     if grain.is_panel:
-        moments_a_day = seen.frame[time].nunique() / moments.nunique()
+        moments_a_day = profile.frame[time].nunique() / moments.nunique()
         gap = float(pd.Series(moments.unique()).sort_values().diff().dt.days.median())
         gap = 1.0 if np.isnan(gap) else gap
         if gap > 45:
             raise DataError(
                 f"the rows are {gap:.0f} days apart",
-                where=f"{seen.path}, column '{time}'",
+                where=f"{profile.path}, column '{time}'",
                 expected="a row a day, week or month; these are the periods that can be predicted",
             )
         found: Period = "day" if gap < 4 else "week" if gap < 20 else "month"
         if named and _ORDER.index(named) < _ORDER.index(found):
             raise DataError(
                 f"no {wished} can be predicted: the rows are {gap:.0f} days apart",
-                where=f"{seen.path}, column '{time}'",
+                where=f"{profile.path}, column '{time}'",
                 expected=f"--period {' or '.join(_ORDER[_ORDER.index(found) :])}",
             )
         if named and named != found:
@@ -206,8 +206,8 @@ def choose_period(
         return found, f"rows are {gap:.0f} days apart"
     places = 1
     for name in grain.places:
-        places = max(places, seen.columns[name].distinct)
-    daily = len(moments) * seen.rows / max(len(seen.frame), 1) / max(days, 1) / places
+        places = max(places, profile.columns[name].distinct)
+    daily = len(moments) * profile.rows / max(len(profile.frame), 1) / max(days, 1) / places
     full = [p for p in _ORDER[:2] if daily * _DAYS[p] >= _LEAST_A_PERIOD]
     long = [p for p in full if days / _DAYS[p] >= 2.5 * SEASON[p]]
     # A history too short for its seasons is not made longer by coarser periods.

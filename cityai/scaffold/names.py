@@ -1,4 +1,4 @@
-"""What the names of columns say of what they hold, in the languages of the cards and German."""
+"""Vocabulary of column names: what they say of their content, in five languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How numbers are written: marks, texts beside them, and texts that stand for none."""
+"""Number formats: decimal marks, units beside numbers, and texts that stand for missing."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _FEW_STRANGE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """How the numbers of a column are written.
+class NumberFormat:
+    """Number format of a column.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def read_numbers(
     delimiter: str,
     decimal: str,
     thousands: str | None,
-) -> Written | None:
+) -> NumberFormat | None:
     """Tell how the numbers of a column are written; None when it does not hold numbers.
 
     Parameters
@@ -142,7 +142,7 @@ def read_numbers(
         return None
     readings = _weigh(cells, readings, delimiter)
     numbers = read_cells(cells, *readings[0])
-    return Written(
+    return NumberFormat(
         readings,
         signs,
         tuple(sorted(values[is_missing])),
@@ -153,7 +153,7 @@ def read_numbers(
     )
 
 
-def read_column(cells: pd.Series, written: Written) -> pd.Series:
+def read_column(cells: pd.Series, written: NumberFormat) -> pd.Series:
     """Return a column of texts as numbers, NaN where it holds none."""
     bare = cells.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
     return read_cells(bare, *written.readings[0])

@@ -13,7 +13,7 @@ from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
 from cityai.scaffold.answers import check_line, check_slug
 from cityai.scaffold.catalogue import Template, find_template
-from cityai.scaffold.explained import read_explained, write_explained
+from cityai.scaffold.comments import read_comments, write_commented
 from cityai.scaffold.files import (
     TEMPLATES,
     change_yaml,
@@ -22,7 +22,7 @@ from cityai.scaffold.files import (
     open_editor,
     read_files,
 )
-from cityai.scaffold.workspace import Created
+from cityai.scaffold.workspace import NewFolder
 
 PRISTINE: Final = ".template"
 """Folder inside a project with its files as they were made: the base of a later update."""
@@ -65,7 +65,7 @@ def create_project(
     template: str,
     title: str = "",
     spec: dict[str, Any] | None = None,
-) -> Created:
+) -> NewFolder:
     """Make a project in a workspace.
 
     Parameters
@@ -108,7 +108,7 @@ def create_project(
     files[f"{PRISTINE}/{ORIGIN}"] = write_origin(origin)
     target = workspace / "projects" / name
     create_folder(target, files, "choose another name for the project")
-    return Created(target, tuple(sorted(files)))
+    return NewFolder(target, tuple(sorted(files)))
 
 
 def find_kind(template: str) -> str:
@@ -142,8 +142,8 @@ def _write_proposed(workspace: Path, written: bytes, proposed: dict[str, Any]) -
     source = {**source, "path": shorten_path(Path(source["path"]), workspace)}
     content["data"] = {**proposed["data"], "source": source}
     plain = (TEMPLATES / PLAIN[proposed["kind"]] / "project.yaml").read_text("utf-8")
-    heads = read_explained(written.decode())
-    return write_explained(content, read_explained(plain), heads)
+    heads = read_comments(written.decode())
+    return write_commented(content, read_comments(plain), heads)
 
 
 def shorten_path(path: Path, workspace: Path) -> str:

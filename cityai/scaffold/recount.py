@@ -1,4 +1,4 @@
-"""What a run counts of a table, by the very reading that a run uses."""
+"""Row counts and total of a table, by the very reading that a run uses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
 from cityai.data.rejects import tell_rejects
 from cityai.data.snapshot import read_snapshot
-from cityai.scaffold.columns import Seen
-from cityai.scaffold.understood import Told, Understood
+from cityai.scaffold.columns import TableProfile
+from cityai.scaffold.series import Choices, SeriesLayout
 
 _NOWHERE = {
     "name": "City",
@@ -22,7 +22,9 @@ _NOWHERE = {
 }
 
 
-def recount(seen: Seen, found: Understood, spec: dict[str, Any], city: CitySpec | None) -> Told:
+def recount(
+    profile: TableProfile, found: SeriesLayout, spec: dict[str, Any], city: CitySpec | None
+) -> Choices:
     """Count the table as a run does, and tell what was counted and what was not.
 
     Raises
@@ -35,7 +37,7 @@ def recount(seen: Seen, found: Understood, spec: dict[str, Any], city: CitySpec 
     read = ProjectSpec.model_validate(
         {**spec, "name": "look", "city": (city or CitySpec.model_validate(_NOWHERE)).model_dump()}
     )
-    snapshot = read_snapshot(Project(read, seen.path.parent, seen.path.parent, ""))
+    snapshot = read_snapshot(Project(read, profile.path.parent, profile.path.parent, ""))
     cells, counts, periods = snapshot.cells, snapshot.counts, snapshot.periods
     end = periods.start(periods.count) - pd.Timedelta(days=1)
     unknown = int(cells["value"].isna().sum())
@@ -60,7 +62,7 @@ def recount(seen: Seen, found: Understood, spec: dict[str, Any], city: CitySpec 
         parts[f"in {found.period}s that are not whole"] = rest
         # Of a table too large to be looked at whole, only a run counts how many are of which kind.
         why = ", ".join(
-            part if seen.is_cut else f"{n:,} {part}" for part, n in parts.items() if n > 0
+            part if profile.is_cut else f"{n:,} {part}" for part, n in parts.items() if n > 0
         )
         told.append(("left out", f"{counts.out_of_scope:,} rows", why))
     told += [("rejected", f"{n:,} rows", why) for n, why in tell_rejects(snapshot.rejects)]

@@ -1,4 +1,4 @@
-"""Sums among the places: a row of the whole city beside those of its parts."""
+"""Total rows: a row of the whole city beside those of its parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from cityai.scaffold.columns import Seen
+from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.names import is_total
 
 _ALMOST_ALL: Final = 0.95
@@ -37,14 +37,16 @@ class Total:
     parts: int
 
 
-def find_totals(seen: Seen, time: str, columns: Sequence[str], amount: str) -> tuple[Total, ...]:
+def find_totals(
+    profile: TableProfile, time: str, columns: Sequence[str], amount: str
+) -> tuple[Total, ...]:
     """Find values whose amounts are the sum of all others, at almost every moment.
 
     A column is looked at within equal values of the others, so that `all` beside men and women is
     found as well as the whole city beside its districts.
     """
-    table = pd.DataFrame({name: seen.frame[name] for name in (time, *columns)})
-    table["y"] = seen.read_numbers(amount)
+    table = pd.DataFrame({name: profile.frame[name] for name in (time, *columns)})
+    table["y"] = profile.read_numbers(amount)
     found = []
     for column in columns:
         values = table[column].dropna().astype("str").value_counts()

@@ -22,7 +22,7 @@ from cityai.store.files import guard_files
 
 
 @dataclass(frozen=True, slots=True)
-class Updated:
+class UpdateOutcome:
     """What an update did, by path inside the project.
 
     Attributes
@@ -46,7 +46,7 @@ class Updated:
     conflicts: tuple[str, ...] = ()
 
 
-def update_project(project: Path) -> Updated:
+def update_project(project: Path) -> UpdateOutcome:
     """Bring a project up to its template as it is now, by a three-way merge of lines.
 
     Parameters
@@ -65,7 +65,7 @@ def update_project(project: Path) -> Updated:
     template = find_template(origin.template)
     digest = digest_template(template)
     if digest == origin.digest:
-        return Updated(current=True)
+        return UpdateOutcome(current=True)
     base = {p: c for p, c in read_files(project / PRISTINE).items() if p != ORIGIN}
     new = render_template(template, origin)
     own = {path: _read_own(project, path) for path in {*base, *new}}
@@ -116,10 +116,10 @@ def _tell(
     own: dict[str, bytes | None],
     new: dict[str, bytes],
     merged: dict[str, bytes | None],
-) -> Updated:
+) -> UpdateOutcome:
     conflicts = sorted(p for p, content in merged.items() if content and OURS in content)
     written = sorted(p for p, c in merged.items() if c is not None and c != own[p])
-    return Updated(
+    return UpdateOutcome(
         current=False,
         changed=tuple(p for p in written if own[p] is not None and p not in conflicts),
         added=tuple(p for p in written if own[p] is None),

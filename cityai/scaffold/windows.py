@@ -1,4 +1,4 @@
-"""How far ahead, and how often, the history of a table allows to ask."""
+"""Backtest windows that the history of a table allows: horizon and number of folds."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _THIS_VERSION = f"cityai>={__version__}".encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class NewFolder:
     """What was made.
 
     Attributes
@@ -32,7 +32,7 @@ class Created:
     files: tuple[str, ...]
 
 
-def create_workspace(folder: Path, answers: CityAnswers) -> Created:
+def create_workspace(folder: Path, answers: CityAnswers) -> NewFolder:
     """Make a workspace.
 
     Parameters
@@ -59,7 +59,7 @@ def create_workspace(folder: Path, answers: CityAnswers) -> Created:
     files["configs/city.yaml"] = change_yaml(files["configs/city.yaml"], city)
     files |= write_schemas()
     create_folder(folder, files, "choose another folder for the workspace")
-    return Created(folder, tuple(sorted(files)))
+    return NewFolder(folder, tuple(sorted(files)))
 
 
 @cache

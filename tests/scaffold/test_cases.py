@@ -24,8 +24,8 @@ from tests.scaffold.conftest import ANSWERS
 
 CASES = Path(os.environ.get("CITYAI_DATA", "../shared/data")).resolve().parent / "cases" / "tables"
 
-Case = tuple[str, str, str, list[str], int, float]
-UNDERSTOOD: dict[str, Case] = {
+CaseLayout = tuple[str, str, str, list[str], int, float]
+UNDERSTOOD: dict[str, CaseLayout] = {
     # file: time, period, amount, place, places, total of the whole table
     "ambiguous_unused_column": ("opened", "month", "", ["ward"], 4, 3_383),
     "arcgis_epoch_ms": ("created_date", "month", "", ["district"], 6, 1_536),
@@ -130,7 +130,7 @@ def read_amount(text: str, name: str) -> float | None:
         return None
 
 
-def recount(name: str, case: Case) -> dict[tuple[Any, ...], float]:
+def recount(name: str, case: CaseLayout) -> dict[tuple[Any, ...], float]:
     """Add up the table by place and period with the standard library alone."""
     time, period, amount, places, _, _ = case
     coding = {"cp1252": "cp1252", "late_latin1": "latin-1"}.get(name, "utf-8")

@@ -15,7 +15,7 @@ from cityai.pipeline.check import plan_project
 from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project, shorten_path
-from cityai.scaffold.understood import Wishes
+from cityai.scaffold.series import Overrides
 
 DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
 
@@ -197,7 +197,7 @@ def test_a_wish_that_cannot_serve_is_refused(tmp_path, wish, said):
     ]
     path.write_text("row,month,ward,visits,share\n" + "\n".join(rows) + "\n")
     assert look_at_table(path).spec["question"]["value"] == "visits"
-    wishes = Wishes(**({"amount": "visits"} if "decimal" in wish else {}), **wish)
+    wishes = Overrides(**({"amount": "visits"} if "decimal" in wish else {}), **wish)
     with pytest.raises(DataError, match=said):
         look_at_table(path, wishes)
 
@@ -207,7 +207,7 @@ def test_a_wish_for_a_longer_period_adds_up(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("day,visits\n" + "".join(f"{d:%Y-%m-%d},{5 + i % 7}\n" for i, d in
                     enumerate(days)))  # fmt: skip
-    proposal = look_at_table(path, Wishes(period="week"))
+    proposal = look_at_table(path, Overrides(period="week"))
     assert proposal.spec["question"]["period"] == "week"
     total = next(chosen for asked, chosen, _ in proposal.choices if asked == "total")
     assert total == f"{sum(5 + i % 7 for i in range(700)):,} visits"
@@ -257,7 +257,7 @@ def test_mistakes_are_named(tmp_path):
         look_at_table(path)
     path.write_text("day,b\n2025-01-01,2\n2025-01-02,4\n")
     with pytest.raises(DataError, match=r"(?s)no column 'dey'.*'day'"):
-        look_at_table(path, Wishes(time="dey"))
+        look_at_table(path, Overrides(time="dey"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from cityai.pipeline.check import check_project, plan_project
 from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project
-from cityai.scaffold.understood import Wishes
+from cityai.scaffold.series import Overrides
 
 
 def draw(n: int = 2_000) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def draw(n: int = 2_000) -> pd.DataFrame:
 def look(tmp_path, table, **wishes):
     path = tmp_path / "cases.csv"
     table.to_csv(path, index=False)
-    return look_at_table(path, Wishes(**wishes), kind="risk")
+    return look_at_table(path, Overrides(**wishes), kind="risk")
 
 
 def test_what_is_there_is_understood_and_told(tmp_path):

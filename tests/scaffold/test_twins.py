@@ -10,7 +10,7 @@ import pytest
 from cityai.config.city import CitySpec
 from cityai.errors import DataError
 from cityai.scaffold.look import look_at_table
-from cityai.scaffold.understood import Wishes
+from cityai.scaffold.series import Overrides
 from tests.scaffold.conftest import ANSWERS
 from tests.scaffold.made_tables import MADE
 
@@ -30,13 +30,13 @@ def test_a_table_is_understood_or_asked_about(tmp_path, name):
     path.write_bytes(made.text.encode(made.encoding))
     if made.asked:
         # What is refused for good is refused with the answer too.
-        refused = Wishes(**made.wishes) if np.isnan(made.total) else Wishes()
+        refused = Overrides(**made.wishes) if np.isnan(made.total) else Overrides()
         with pytest.raises(DataError) as caught:
             look_at_table(path, refused, CITY)
         assert re.search(made.asked, str(caught.value)), caught.value
         if np.isnan(made.total):
             return
-    proposal = look_at_table(path, Wishes(**made.wishes), CITY)
+    proposal = look_at_table(path, Overrides(**made.wishes), CITY)
     question, data = proposal.spec["question"], proposal.spec["data"]
     entity = question["entity"]["columns"]
     assert (data["time"], question.get("value", ""), question["period"]) == (

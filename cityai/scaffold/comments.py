@@ -1,4 +1,4 @@
-"""A specification written out with the explanations that a template gives its keys."""
+"""YAML with comments: a specification with the explanations that a template gives its keys."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SHORT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """What a file says about its keys.
+class KeyComments:
+    """Comments of a YAML file by key.
 
     Attributes
     ----------
@@ -36,8 +36,8 @@ class Explained:
     heads: dict[Path, tuple[str, ...]]
 
 
-def read_explained(text: str) -> Explained:
-    """Read what a file says about its keys."""
+def read_comments(text: str) -> KeyComments:
+    """Read the comments of a YAML file by key."""
     notes: dict[Path, str] = {}
     heads: dict[Path, tuple[str, ...]] = {}
     above: list[str] = []
@@ -50,19 +50,19 @@ def read_explained(text: str) -> Explained:
             path = _find_shown(line, last)
         if path and (found := _NOTE.search(line)):
             notes[path] = found[1]
-    return Explained(notes, heads)
+    return KeyComments(notes, heads)
 
 
-def write_explained(content: Mapping[str, Any], notes: Explained, heads: Explained) -> bytes:
+def write_commented(content: Mapping[str, Any], notes: KeyComments, heads: KeyComments) -> bytes:
     """Write a mapping as YAML, each key with what is said about it.
 
     Parameters
     ----------
     content : mapping
         Texts, numbers, dates, lists and mappings.
-    notes : Explained
+    notes : KeyComments
         Where the comments at the ends of lines come from.
-    heads : Explained
+    heads : KeyComments
         Where the lines above keys come from.
     """
     lines = []

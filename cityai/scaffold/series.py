@@ -1,4 +1,4 @@
-"""How a table can be read, and what a person said of it."""
+"""Layout of a table as series by entity and period, inferred or as a person says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from cityai.config.project import Period
 from cityai.data.periods import find_start
 from cityai.errors import DataError, suggest_name
-from cityai.scaffold.columns import Seen
+from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import check_key, choose_key, choose_width
 from cityai.scaffold.moments import choose_known, choose_period, choose_time, find_ends
@@ -20,8 +20,8 @@ CODE: Final = {"day": "D", "week": "W", "month": "M"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person says, so that it is not looked for; what is empty or None was not said.
+class Overrides:
+    """Overrides of what is inferred; what is empty or None was not said.
 
     Attributes
     ----------
@@ -59,16 +59,16 @@ class Wishes:
     outcome: str = ""
 
 
-NOTHING_SAID: Final = Wishes()
-Told = tuple[tuple[str, str, str], ...]
+NO_OVERRIDES: Final = Overrides()
+Choices = tuple[tuple[str, str, str], ...]
 """What was asked, what was chosen, what speaks for it."""
-Proposed = tuple[Told, tuple[str, ...], dict[str, Any]]
+ProposalParts = tuple[Choices, tuple[str, ...], dict[str, Any]]
 """Choices, what the table cannot tell, and the sections of `project.yaml`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """How a table can be read.
+class SeriesLayout:
+    """Layout of a table of events or amounts.
 
     Attributes
     ----------
@@ -140,35 +140,37 @@ class Understood:
         return first, self.last + pd.Timedelta(days=1)
 
 
-def understand_table(seen: Seen, wishes: Wishes, zone: str) -> Understood:
-    """Choose how a table is read."""
-    time, times = choose_time(seen, wishes.time)
-    places = seen.split(wishes.place)
-    _refuse_useless(seen, time, places, wishes)
-    grain = find_grain(seen, time, places, wishes.amount, wishes.counts, zone)
-    _ask_marks(seen, grain)
-    known, moved, delay = choose_known(seen, time)
-    first, last, far, since = find_ends(seen.frame[time].dropna(), grain.is_panel)
+def read_series_layout(profile: TableProfile, overrides: Overrides, zone: str) -> SeriesLayout:
+    """Infer the layout of a table of events or amounts."""
+    time, times = choose_time(profile, overrides.time)
+    places = profile.split(overrides.place)
+    _refuse_useless(profile, time, places, overrides)
+    grain = find_grain(profile, time, places, overrides.amount, overrides.counts, zone)
+    _ask_marks(profile, grain)
+    known, moved, delay = choose_known(profile, time)
+    first, last, far, since = find_ends(profile.frame[time].dropna(), grain.is_panel)
     days = (last - (since or first)).days + 1
-    period, why = choose_period(seen, time, grain, days, wishes.period)
-    if wishes.key and wishes.key != "none":
-        key, why_key = check_key(seen, wishes.key)[:2]
+    period, why = choose_period(profile, time, grain, days, overrides.period)
+    if overrides.key and overrides.key != "none":
+        key, why_key = check_key(profile, overrides.key)[:2]
     else:
-        key, why_key = choose_key(seen, time, grain, is_none=wishes.key == "none")
-    return Understood(
+        key, why_key = choose_key(profile, time, grain, is_none=overrides.key == "none")
+    return SeriesLayout(
         time, times, first, last, far, since, known, moved, delay, key, why_key, grain, period,
-        why, choose_width(seen, grain, wishes.width),
+        why, choose_width(profile, grain, overrides.width),
     )  # fmt: skip
 
 
-def _refuse_useless(seen: Seen, time: str, places: tuple[str, ...], wishes: Wishes) -> None:
+def _refuse_useless(
+    profile: TableProfile, time: str, places: tuple[str, ...], overrides: Overrides
+) -> None:
     """Refuse a wish that cannot serve."""
-    amount = seen.columns.get(wishes.amount)
+    amount = profile.columns.get(overrides.amount)
     wrong: list[tuple[str, str, str]] = []
-    if amount is not None and wishes.counts:
+    if amount is not None and overrides.counts:
         wrong.append(("--count", "rows are counted, or an amount is added up", "one of the two"))
     if amount is not None and amount.written is None:
-        numbers = [c.name for c in seen.columns.values() if c.is_amount]
+        numbers = [c.name for c in profile.columns.values() if c.is_amount]
         wrong.append((
             "--amount",
             f"'{amount.name}' holds {amount.tell()}, no numbers",
@@ -178,31 +180,31 @@ def _refuse_useless(seen: Seen, time: str, places: tuple[str, ...], wishes: Wish
         wrong.append(("--amount", f"'{amount.name}' holds percentages, which do not add up",
                       "a column of amounts"))  # fmt: skip
     for name in places:
-        column = seen.columns[name]
-        if name in (time, wishes.amount):
+        column = profile.columns[name]
+        if name in (time, overrides.amount):
             wrong.append(("--place", f"'{name}' is the time or the amount", "a column of places"))
-        elif column.distinct >= max(0.9 * len(seen.frame), 2) or not column.distinct:
+        elif column.distinct >= max(0.9 * len(profile.frame), 2) or not column.distinct:
             wrong.append((
                 "--place",
-                f"'{name}' has {column.distinct:,} values in {len(seen.frame):,} rows",
+                f"'{name}' has {column.distinct:,} values in {len(profile.frame):,} rows",
                 "a column whose values come again, so that each has a history",
             ))  # fmt: skip
     for option, what, expected in wrong:
-        raise DataError(f"{option}: {what}", where=str(seen.path), expected=expected)
+        raise DataError(f"{option}: {what}", where=str(profile.path), expected=expected)
 
 
-def _ask_marks(seen: Seen, grain: Grain) -> None:
-    column = seen.columns.get(grain.amount)
+def _ask_marks(profile: TableProfile, grain: Grain) -> None:
+    column = profile.columns.get(grain.amount)
     if column is None or column.written is None or len(column.written.readings) == 1:
         return
-    cell = next(c for c in seen.frame[grain.amount].dropna() if "," in c or "." in c)
+    cell = next(c for c in profile.frame[grain.amount].dropna() if "," in c or "." in c)
     options = [
         f"--decimal '{decimal}'" + (f" --thousands '{thousands}'" if thousands else "")
         for decimal, thousands in column.written.readings
     ]
     raise DataError(
         f"the numbers of '{grain.amount}', such as {cell[:40]!a}, can be read in two ways",
-        where=str(seen.path),
+        where=str(profile.path),
         expected="which mark stands before decimals, and which between thousands",
         next_step=f"one of: {'; '.join(options)}",
     )
