@@ -83,33 +83,38 @@ def check_project(folder: str | Path) -> Checkup:
         When the project or its data cannot be read.
     """
     from cityai.config.load import load_project
-    from cityai.kinds import KINDS
-    from cityai.pipeline.forecast import run_backtest_stages
-    from cityai.pipeline.stages import Stages
-    from cityai.progress import SILENT
-    from cityai.store.stages import open_store
+    from cityai.pipeline.run import (
+        final_backtest,
+        find_mitigation,
+        memberships,
+        problem,
+        read_and_check,
+        snapshot,
+    )
+    from cityai.pipeline.stage import hold_run
 
     project = load_project(folder)
-    spec, kind = project.spec, KINDS[project.spec.kind]
-    store = open_store(project.state)
-    with store.lock_project(spec.name):
-        found = run_backtest_stages(project, Stages(store, spec.name, SILENT))
-    source, asked = found.known.snapshot, found.known.asked
-    again = kind.replay(project, source, kind.ask(project, source), _say_nothing)
-    if kind.apply is not None and found.mitigation is not None:
-        again = kind.apply(again, found.mitigation, spec)
-    audit = kind.judge(found.backtest.predictions, found.groups, spec)
+    spec = project.spec
+    with hold_run(project) as run:
+        findings = read_and_check(run)
+        source: Any = snapshot(run)
+        groups: Any = memberships(run)
+        kind, asked, made, tried = run.kind, problem(run), final_backtest(run), find_mitigation(run)
+    again = kind.backtest(project, source, kind.build_problem(project, source), _say_nothing)
+    if kind.apply is not None and tried is not None:
+        again = kind.apply(again, tried, spec)
+    audit = kind.audit(made.predictions, groups, spec)
     checkup = Checkup(
         spec.name,
         sort_findings(
             (
-                *found.known.findings,
+                *findings,
                 kind.check_permuted(project, source, asked, spec.models.seed),
                 _expect_leak(kind.check_planted(project, source, asked)),
-                _check_grain(found.backtest.predictions.table),
-                _check_repeat(found.backtest.predictions.table, again.predictions.table),
+                _check_grain(made.predictions.table),
+                _check_repeat(made.predictions.table, again.predictions.table),
                 _check_sums(audit.table, audit.dimensions),
-                _check_sensitive(project, found.backtest),
+                _check_sensitive(project, made),
                 _check_card(project),
             )
         ),

@@ -141,7 +141,7 @@ def test_a_run_that_fails_lets_no_cell_out(
     def fail(*_: object) -> None:
         raise ValueError(f"could not convert '{CANARY}'") from KeyError(CANARY)
 
-    monkeypatch.setattr("cityai.pipeline.forecast.run_backtest_stages", fail)
+    monkeypatch.setattr("cityai.pipeline.run.read_and_check", fail)
     assert run_command(["run", "."]) == 1
     assert CANARY in capsys.readouterr().err
     assert any(p.suffix == ".log" for p in list_public(tmp_path))

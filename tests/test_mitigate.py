@@ -122,22 +122,20 @@ def test_a_plan_that_cannot_be_is_a_message(plan, said, tmp_path, own_store, cap
 @pytest.mark.long
 def test_the_planted_gap_of_the_sample_city(tmp_path, monkeypatch, capsys):
     """Recalibration closes what the level explains; equal shortfalls cost over-forecasting."""
-    from cityai.pipeline.forecast import run_backtest_stages
-    from cityai.pipeline.stages import Stages
-    from cityai.progress import SILENT
+    from cityai.pipeline.run import mitigation
+    from cityai.pipeline.stage import hold_run
     from cityai.samples.write import write_sample_city
-    from cityai.store.stages import open_store
 
     monkeypatch.setenv("CITYAI_STATE", str(tmp_path))
     write_sample_city(tmp_path / "sample_city", 7)
     project = load_project(ROOT / "projects" / "sample_requests")
-    store = open_store(tmp_path)
     found = {}
     for metric in ("under_forecast_share", "bias"):
         plan = project.spec.mitigation.model_copy(update={"metric": metric})
         spec = project.spec.model_copy(update={"mitigation": plan})
         own = type(project)(spec, project.folder, project.workspace, project.digest)
-        options = run_backtest_stages(own, Stages(store, spec.name, SILENT)).mitigation.options
+        with hold_run(own) as run:
+            options = mitigation(run).options
         found |= {(r["option"], r["metric"]): r for r in options.to_dict("records")}
     level, equal = found["recalibrate", "bias"], found["equalize", "under_forecast_share"]
     for row in (level, equal):

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from cityai import forecast, kinds
+from cityai import kinds
 from cityai.errors import UserError
 from cityai.findings import Finding, Status
+from cityai.pipeline import run
 from cityai.scaffold.project import create_project
 from cityai.scaffold.workspace import create_workspace
 from cityai.testing import LIMITS, check_project, check_workspace
@@ -40,14 +41,14 @@ def make_kind(
     told = Finding("time.leak", leak, "Leaks", "A reason.")
     good = Finding("time.shuffle", Status.PASS, "Shuffle", "A reason.")
     return SimpleNamespace(
-        ask=lambda project, source: None,
-        replay=lambda project, source, asked, say: make_backtest(again),
+        build_problem=lambda project, source: None,
+        backtest=lambda project, source, asked, say: make_backtest(again),
         apply=None,
-        judge=lambda predictions, groups, spec: SimpleNamespace(
+        audit=lambda predictions, groups, spec: SimpleNamespace(
             table=audited, dimensions=dimensions
         ),
-        shuffle=lambda project, source, asked, seed: good,
-        plant=lambda project, source, asked: told,
+        check_permuted=lambda project, source, asked, seed: good,
+        check_planted=lambda project, source, asked: told,
     )
 
 
@@ -68,15 +69,12 @@ def plant(monkeypatch) -> Callable[..., None]:
         **faults,
     ) -> None:
         first = make_table() if table is None else table
-        found = SimpleNamespace(
-            known=SimpleNamespace(snapshot=None, asked=None, findings=()),
-            backtest=make_backtest(first, features),
-            groups=None,
-            mitigation=None,
-        )
         kind = make_kind(first if again is None else again, **faults)
         monkeypatch.setitem(kinds.KINDS, "demand", kind)
-        monkeypatch.setattr(forecast, "forecast_city", lambda project, stages: found)
+        monkeypatch.setattr(run, "read_and_check", lambda run: ())
+        monkeypatch.setattr(run, "final_backtest", lambda run: make_backtest(first, features))
+        for name in ("snapshot", "problem", "memberships", "find_mitigation"):
+            monkeypatch.setattr(run, name, lambda run: None)
 
     return put
 

@@ -18,12 +18,15 @@ SHOWN = 5
 
 def write_delivered(delivered: Delivered, here: Path, width: int) -> str:
     """Return the closing words of `cityai predict`."""
-    foreseen, model = delivered.foreseen, delivered.model
+    predicted, model = delivered.predicted, delivered.model
     blocks = [
-        ("List", [f"{len(foreseen.table):,} rows", *(show_path(p, here) for p in delivered.files)]),
-        ("First", _tell_first(foreseen.heads, foreseen.tells)),
+        (
+            "List",
+            [f"{len(predicted.table):,} rows", *(show_path(p, here) for p in delivered.files)],
+        ),
+        ("First", _tell_first(predicted.heads, predicted.tells)),
         ("Model", [f"run {model.run_id}", f"fingerprint {model.digest[:16]}, {model.approval}"]),
-        ("Mind", [*delivered.warnings, *foreseen.notes]),
+        ("Mind", [*delivered.warnings, *predicted.notes]),
     ]
     if delivered.sheets:
         folder = show_path(delivered.sheets[0].parent, here)
@@ -35,12 +38,12 @@ def write_delivered(delivered: Delivered, here: Path, width: int) -> str:
 
 def write_missed(missed: Missed, here: Path, width: int) -> str:
     """Return the closing words of `cityai misses`."""
-    foreseen = missed.foreseen
+    predicted = missed.predicted
     folder = show_path(missed.sheets[0].parent, here) if missed.sheets else ""
     blocks = [
         ("Sheets", [f"{len(missed.sheets)} in {folder}" if folder else "there is no miss"]),
-        ("First", _tell_first(foreseen.heads, foreseen.tells)),
-        ("Mind", ["chosen with hindsight, private, not for publication", *foreseen.notes]),
+        ("First", _tell_first(predicted.heads, predicted.tells)),
+        ("Mind", ["chosen with hindsight, private, not for publication", *predicted.notes]),
     ]
     return "\n".join(["", *align_blocks(blocks, width)])
 

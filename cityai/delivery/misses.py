@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cityai.config.load import Project
 from cityai.delivery.sheets import make_sheets
-from cityai.kinds.kind import Foreseen
+from cityai.kinds.kind import CasePredictions
 from cityai.progress import SILENT, Progress
 
 FOLDER = "misses"
@@ -26,14 +27,14 @@ class Missed:
     ----------
     project : Project
         What was asked.
-    foreseen : Foreseen
+    predicted : CasePredictions
         The cases, what was predicted, what came to pass, and why it was predicted.
     sheets : tuple of Path
         One page a case.
     """
 
     project: Project
-    foreseen: Foreseen
+    predicted: CasePredictions
     sheets: tuple[Path, ...]
 
 
@@ -54,20 +55,16 @@ def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) 
     UserError, RunError
         As for `run_project`.
     """
-    from cityai.kinds import KINDS
-    from cityai.pipeline.forecast import run_backtest_stages
-    from cityai.pipeline.stages import Stages
+    from cityai.pipeline.run import final_backtest, problem, read_and_check, snapshot
+    from cityai.pipeline.stage import hold_run
     from cityai.store.files import write_files
-    from cityai.store.stages import open_store
 
-    spec = project.spec
-    kind = KINDS[spec.kind]
-    store = open_store(project.state)
-    with store.lock_project(spec.name, on_wait=progress.warn):
-        found = run_backtest_stages(project, Stages(store, spec.name, progress))
+    with hold_run(project, progress) as run:
+        read_and_check(run)
+        source: Any = snapshot(run)
+        asked, made = problem(run), final_backtest(run)
     with progress.stage("misses"):
-        known = found.known
-        foreseen = kind.find_misses(project, known.snapshot, known.asked, found.backtest, count)
-        pages = make_sheets(project, foreseen, None, [WARNING], range(count))
-        written = write_files(pages, project.state / FOLDER / spec.name)
-    return Missed(project, foreseen, written)
+        predicted = run.kind.find_misses(project, source, asked, made, count)
+        pages = make_sheets(project, predicted, None, [WARNING], range(count))
+        written = write_files(pages, project.state / FOLDER / project.spec.name)
+    return Missed(project, predicted, written)

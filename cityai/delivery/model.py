@@ -10,7 +10,7 @@ from cityai.confine.trees import try_trees
 from cityai.errors import SpecError
 from cityai.kinds.kind import Kind
 from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
-from cityai.pipeline.publish import digest_asked
+from cityai.pipeline.run import digest_problem
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
 from cityai.track.results import ASKED_DIGEST
@@ -62,7 +62,7 @@ def find_model(project: Project, kind: Kind, run_id: str = "") -> FittingModel:
         When the project's question, data, features or models are no longer those of the run.
     """
     found = fetch_model(connect_tracking(project.state), project.spec.name, run_id)
-    if found.tags.get(ASKED_DIGEST) != digest_asked(project):
+    if found.tags.get(ASKED_DIGEST) != digest_problem(project):
         raise SpecError(
             "the project has changed since its model was made: its question, data, features, "
             "backtest, models or city are no longer those of the run",

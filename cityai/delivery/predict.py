@@ -11,7 +11,7 @@ import pandas as pd
 from cityai.config.load import Project
 from cityai.delivery.model import FittingModel, find_model
 from cityai.delivery.tables import write_list
-from cityai.kinds.kind import Foreseen
+from cityai.kinds.kind import CasePredictions
 from cityai.progress import SILENT, Progress
 from cityai.store.files import write_files
 
@@ -30,7 +30,7 @@ class Delivered:
     ----------
     project : Project
         What was asked.
-    foreseen : Foreseen
+    predicted : CasePredictions
         The predictions and their reasons.
     model : FittingModel
         What made them.
@@ -43,7 +43,7 @@ class Delivered:
     """
 
     project: Project
-    foreseen: Foreseen
+    predicted: CasePredictions
     model: FittingModel
     files: tuple[Path, ...]
     sheets: tuple[Path, ...]
@@ -95,43 +95,45 @@ def predict_project(
     with progress.stage("data"):
         snapshot = kind.read(project, progress.say)
     with progress.stage("predictions"):
-        foreseen = kind.foresee(project, snapshot, model.final, as_of)
+        predicted = kind.predict(project, snapshot, model.final, as_of)
     folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
     replace = replace or out is None
-    warnings = _list_warnings(foreseen, as_of, model)
+    warnings = _list_warnings(predicted, as_of, model)
     with progress.stage("files"):
-        files = write_list(arrange_list(foreseen, model), folder, NAME, replace=replace)
+        files = write_list(arrange_list(predicted, model), folder, NAME, replace=replace)
         pages: tuple[Path, ...] = ()
         if sheets:
             from cityai.delivery.sheets import make_sheets
 
-            made = make_sheets(project, foreseen, model, warnings, range(sheets))
+            made = make_sheets(project, predicted, model, warnings, range(sheets))
             pages = write_files(made, folder / "sheets", replace=replace)
-    return Delivered(project, foreseen, model, files, pages, warnings)
+    return Delivered(project, predicted, model, files, pages, warnings)
 
 
-def arrange_list(foreseen: Foreseen, model: FittingModel) -> pd.DataFrame:
+def arrange_list(predicted: CasePredictions, model: FittingModel) -> pd.DataFrame:
     """Return the list as it is written: predictions, reasons, and where they came from."""
-    table = foreseen.table.copy()
-    reasons = foreseen.reasons.table
+    table = predicted.table.copy()
+    reasons = predicted.reasons.table
     for place in range(1, TOLD + 1):
         own = reasons[reasons["place"] == place].set_index("row")["sentence"]
         table[f"reason_{place}"] = pd.Series(range(len(table))).map(own).fillna("").to_numpy()
     return table.assign(
         run_id=model.run_id,
         model_digest=model.digest,
-        trained_until=pd.Timestamp(foreseen.trained_until),
+        trained_until=pd.Timestamp(predicted.trained_until),
         approval=model.approval,
     )
 
 
-def _list_warnings(foreseen: Foreseen, as_of: datetime, model: FittingModel) -> tuple[str, ...]:
+def _list_warnings(
+    predicted: CasePredictions, as_of: datetime, model: FittingModel
+) -> tuple[str, ...]:
     said = []
-    if as_of < foreseen.trained_until:
+    if as_of < predicted.trained_until:
         said.append(
-            f"The model learnt from what was known before {foreseen.trained_until:%Y-%m-%d}, which "
-            f"is after the moment asked about: it has seen part of what followed. Good for looking "
-            "at, not for judging the model; the card's figures come from honest replays."
+            f"The model learnt from what was known before {predicted.trained_until:%Y-%m-%d}, "
+            "which is after the moment asked about: it has seen part of what followed. Good for "
+            "looking at, not for judging the model; the card's figures come from honest replays."
         )
     said.append(f"Approval: {model.approval}. The policy asks for none before a list is made.")
     return tuple(said)

@@ -12,7 +12,7 @@ from cityai.assessment.reasons import write_value
 from cityai.card.render.sheet import Sheet, render_sheet
 from cityai.config.load import Project
 from cityai.delivery.model import FittingModel
-from cityai.kinds.kind import Foreseen
+from cityai.kinds.kind import CasePredictions
 
 LONGEST = 60
 """Characters of a file's name that come from the case's own."""
@@ -21,7 +21,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 def make_sheets(
     project: Project,
-    foreseen: Foreseen,
+    predicted: CasePredictions,
     model: FittingModel | None,
     warnings: Iterable[str],
     places: Iterable[int],
@@ -35,25 +35,25 @@ def make_sheets(
     """
     pages = {}
     for i in places:
-        if i < len(foreseen.table):
-            sheet = draft_sheet(project, foreseen, model, tuple(warnings), i)
-            pages[name_file(i, foreseen.heads[i])] = render_sheet(sheet).encode("utf-8")
+        if i < len(predicted.table):
+            sheet = draft_sheet(project, predicted, model, tuple(warnings), i)
+            pages[name_file(i, predicted.heads[i])] = render_sheet(sheet).encode("utf-8")
     return pages
 
 
 def draft_sheet(
     project: Project,
-    foreseen: Foreseen,
+    predicted: CasePredictions,
     model: FittingModel | None,
     warnings: tuple[str, ...],
     row: int,
 ) -> Sheet:
     """Gather what the page of one row says."""
-    spec, reasons = project.spec, foreseen.reasons
+    spec, reasons = project.spec, predicted.reasons
     own = reasons.table[reasons.table["row"] == row].sort_values("place", kind="stable")
     close = own[own["sensitive"].astype(str) != ""]
     override = spec.words.oversight.override
-    origin = [("Learnt from what was known before", f"{foreseen.trained_until:%Y-%m-%d}")]
+    origin = [("Learnt from what was known before", f"{predicted.trained_until:%Y-%m-%d}")]
     if model is not None:
         origin = [
             ("Run", model.run_id),
@@ -65,17 +65,17 @@ def draft_sheet(
         title=spec.title,
         city=spec.city.name,
         synthetic=spec.city.synthetic,
-        head=foreseen.heads[row],
-        tells=foreseen.tells[row],
+        head=predicted.heads[row],
+        tells=predicted.tells[row],
         reasons=reasons.list_sentences(row),
         sensitive=tuple(close["label"]),
         caveat=reasons.caveat,
         note=reasons.note,
-        warnings=(*foreseen.notes, *warnings),
+        warnings=(*predicted.notes, *warnings),
         override=override if isinstance(override, str) else "",
         facts=tuple(
             (str(name).replace("_", " "), _write_fact(value))
-            for name, value in foreseen.table.iloc[row].items()
+            for name, value in predicted.table.iloc[row].items()
         ),
         origin=tuple(origin),
     )

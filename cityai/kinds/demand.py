@@ -38,7 +38,7 @@ from cityai.data.quality import report_quality
 from cityai.data.snapshot import Snapshot, read_snapshot
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.findings import Finding
-from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
+from cityai.kinds.kind import CasePredictions, Cover, Kind, Records, Replayed, Say
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters import choose_candidates
@@ -136,7 +136,7 @@ def check_planted(project: Project, snapshot: Snapshot, asked: Asked) -> Finding
     return check_leaks(plant_leak(rows, labels), labels, project.spec.policy)
 
 
-def replay(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
+def backtest(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
     return run_backtest(
         asked.panel,
@@ -162,7 +162,7 @@ def assign_groups(snapshot: Snapshot, spec: ProjectSpec) -> Groups:
     )
 
 
-def judge(predictions: Predictions, groups: Groups, spec: ProjectSpec) -> Audit:
+def audit(predictions: Predictions, groups: Groups, spec: ProjectSpec) -> Audit:
     """Audit the forecasts by group."""
     return audit_predictions(predictions, groups.memberships, spec)
 
@@ -173,7 +173,7 @@ def explain(project: Project, backtest: Backtest, asked: Asked, groups: Groups) 
     return explain_models(backtest, rows, groups.memberships, project.spec)
 
 
-def cover(snapshot: Snapshot) -> Cover:
+def describe_coverage(snapshot: Snapshot) -> Cover:
     """Tell what the snapshot covers."""
     periods = snapshot.periods
     first, last = periods.start(0), periods.start(periods.count)
@@ -199,25 +199,25 @@ def name_entities(snapshot: Snapshot) -> pd.DataFrame:
     return named.assign(name=name, **{AREA: area}).reset_index(drop=True)
 
 
-def draft(facts: RunFacts, spec: ProjectSpec, judged: Judged) -> CardRecord:
+def draft(facts: RunFacts, spec: ProjectSpec, records: Records) -> CardRecord:
     """Draft the card of a forecast."""
     from cityai.card.draft import draft_card
 
     return draft_card(
         facts,
         spec,
-        judged.backtest.predictions,
-        judged.evaluation,
-        judged.audit,
-        quality=judged.quality,
-        backtest=judged.backtest,
-        explanation=judged.explanation,
-        mitigation=judged.mitigation,
-        proxies=judged.proxies,
+        records.backtest.predictions,
+        records.evaluation,
+        records.audit,
+        quality=records.quality,
+        backtest=records.backtest,
+        explanation=records.explanation,
+        mitigation=records.mitigation,
+        proxies=records.proxies,
     )
 
 
-def claims(
+def recount(
     record: CardRecord, replayed: Replayed, groups: Groups, spec: ProjectSpec
 ) -> Iterator[Claim]:
     """Count the card's figures again, those of the options for a gap among them."""
@@ -230,7 +230,7 @@ def claims(
         yield from list_option_claims(record, replayed.before, corrections, groups.memberships)
 
 
-def recover(asked: Asked, groups: Groups, spec: ProjectSpec) -> Proxies:
+def measure_proxies(asked: Asked, groups: Groups, spec: ProjectSpec) -> Proxies:
     """Find how well the inputs recover the groups, on the rows of the test folds."""
     rows = asked.rows_for([fold.origin for fold in asked.folds.test])
     places = spec.audit.dimensions
@@ -247,7 +247,9 @@ def apply_mitigation(backtest: Backtest, mitigation: Mitigation, spec: ProjectSp
     return replace(backtest, predictions=mitigation.predictions, final=final)
 
 
-def foresee(project: Project, snapshot: Snapshot, final: FinalModel, as_of: datetime) -> Foreseen:
+def predict(
+    project: Project, snapshot: Snapshot, final: FinalModel, as_of: datetime
+) -> CasePredictions:
     """Forecast the periods that follow a moment, each with what moved it."""
     from cityai.assessment.reasons import tell_amount, tell_reasons
     from cityai.modeling.ahead import forecast_ahead
@@ -256,7 +258,7 @@ def foresee(project: Project, snapshot: Snapshot, final: FinalModel, as_of: date
     rows_for = by_origin(lay_dense(panel, snapshot, project), panel)
     ahead = forecast_ahead(panel, rows_for, final, project.spec, CANDIDATES, as_of)
     names = name_entities(snapshot).set_index(ENTITY)["name"]
-    return Foreseen(
+    return CasePredictions(
         table=ahead.table,
         heads=_head_rows(ahead.table, names),
         tells=_tell_rows(ahead.table, project.spec),
@@ -267,7 +269,7 @@ def foresee(project: Project, snapshot: Snapshot, final: FinalModel, as_of: date
 
 def find_misses(
     project: Project, snapshot: Snapshot, asked: Asked, backtest: Backtest, count: int
-) -> Foreseen:
+) -> CasePredictions:
     """Return the forecasts of the test folds that were farthest off, with what moved them."""
     from cityai.assessment.reasons import tell_amount, tell_reasons
     from cityai.modeling.ahead import take_fold_apart
@@ -283,7 +285,7 @@ def find_misses(
         (f"It came to {true:,.1f} {unit}.", *said)
         for true, said in zip(worst[Y_TRUE], _tell_rows(worst, project.spec), strict=True)
     )
-    return Foreseen(
+    return CasePredictions(
         table=worst,
         heads=_head_rows(worst, names),
         tells=tells,
@@ -330,7 +332,7 @@ DEMAND: Final = Kind(
     final_type=FinalModel,
     read=read_snapshot,
     report=report_quality,
-    ask=ask_panel,
+    build_problem=ask_panel,
     check_time=check_time,
     check_permuted=check_permuted,
     check_planted=check_planted,
@@ -338,16 +340,16 @@ DEMAND: Final = Kind(
         check_folds(asked.folds, asked.panel),
         check_overlaps(asked.folds),
     ),
-    replay=replay,
-    divide=assign_groups,
+    backtest=backtest,
+    assign_groups=assign_groups,
     evaluate=evaluate_predictions,
-    judge=judge,
+    audit=audit,
     explain=explain,
-    cover=cover,
+    describe_coverage=describe_coverage,
     draft=draft,
-    claims=claims,
-    recover=recover,
-    foresee=foresee,
+    recount=recount,
+    measure_proxies=measure_proxies,
+    predict=predict,
     find_misses=find_misses,
     baselines=choose_baselines,
     candidates=CANDIDATES,

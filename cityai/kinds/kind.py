@@ -42,13 +42,15 @@ class Cover:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The records that a card is drafted from; each one's class documents its tables.
+class Records:
+    """What a run's stages made; each record's class documents its tables.
 
     Attributes
     ----------
     quality, backtest, evaluation, audit, explanation
         Of the kind's own classes; every audit is an `Audit`.
+    snapshot : Any
+        What the city knew, and when; None where a saved card is drafted again without it.
     mitigation : Any
         What was tried to close a gap; None where the project names none.
     proxies : Proxies or None
@@ -60,6 +62,7 @@ class Judged:
     evaluation: Any
     audit: Any
     explanation: Any
+    snapshot: Any = None
     mitigation: Any = None
     proxies: Proxies | None = None
 
@@ -98,7 +101,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class CasePredictions:
     """What a model says about some rows, and why, for people who work with them.
 
     Attributes
@@ -148,7 +151,7 @@ class Kind:
         ``(project, say) -> source``: what the city knew, and when.
     report : callable
         ``(source, spec) -> QualityReport``.
-    ask : callable
+    build_problem : callable
         ``(project, source) -> asked``: rows and ``folds``, laid out to be asked about.
     check_time : callable
         ``(project, source, asked) -> findings`` that take computing; they are saved.
@@ -158,27 +161,27 @@ class Kind:
         the target itself is found. For the tests of a project.
     check_folds : callable
         ``(source, asked) -> findings`` that take none.
-    replay : callable
+    backtest : callable
         ``(project, source, asked, say) -> backtest``.
-    divide : callable
+    assign_groups : callable
         ``(source, spec) -> groups``: who belongs where.
-    evaluate, judge : callable
+    evaluate, audit : callable
         ``(predictions, spec) -> evaluation``; ``(predictions, groups, spec) -> Audit``.
     explain : callable
         ``(project, backtest, asked, groups) -> explanation``.
-    cover : callable
+    describe_coverage : callable
         ``(source) -> Cover``.
     draft : callable
-        ``(facts, spec, judged) -> CardRecord``.
-    claims : callable
+        ``(facts, spec, records) -> CardRecord``.
+    recount : callable
         ``(record, replayed, groups, spec) -> Claim, ...``: the published card's figures, counted
         again from what was replayed (`Replayed`), apart from the assessment.
-    recover : callable
+    measure_proxies : callable
         ``(asked, groups, spec) -> Proxies``: how well the inputs recover the groups.
-    foresee : callable
-        ``(project, source, final, as_of) -> Foreseen``.
+    predict : callable
+        ``(project, source, final, as_of) -> CasePredictions``.
     find_misses : callable
-        ``(project, source, asked, backtest, count) -> Foreseen``: the replay's worst misses.
+        ``(project, source, asked, backtest, count) -> CasePredictions``: the replay's worst misses.
     baselines, candidates : Any
         What runs beside the forecast, and what may take part in it.
     mitigation_type : type or None
@@ -199,22 +202,22 @@ class Kind:
     final_type: type
     read: Callable[[Project[Any], Say | None], Any]
     report: Callable[[Any, Any], QualityReport]
-    ask: Callable[[Project[Any], Any], Any]
+    build_problem: Callable[[Project[Any], Any], Any]
     check_time: Callable[[Project[Any], Any, Any], tuple[Finding, ...]]
     check_permuted: Callable[[Project[Any], Any, Any, int], Finding]
     check_planted: Callable[[Project[Any], Any, Any], Finding]
     check_folds: Callable[[Any, Any], tuple[Finding, ...]]
-    replay: Callable[[Project[Any], Any, Any, Say], Any]
-    divide: Callable[[Any, Any], Any]
+    backtest: Callable[[Project[Any], Any, Any, Say], Any]
+    assign_groups: Callable[[Any, Any], Any]
     evaluate: Callable[[Any, Any], Any]
-    judge: Callable[[Any, Any, Any], Audit]
+    audit: Callable[[Any, Any, Any], Audit]
     explain: Callable[[Project[Any], Any, Any, Any], Any]
-    cover: Callable[[Any], Cover]
-    draft: Callable[[RunFacts, Any, Judged], CardRecord]
-    claims: Callable[[CardRecord, Replayed, Any, Any], Iterable[Claim]]
-    recover: Callable[[Any, Any, Any], Proxies]
-    foresee: Callable[[Project[Any], Any, Any, datetime], Foreseen]
-    find_misses: Callable[[Project[Any], Any, Any, Any, int], Foreseen]
+    describe_coverage: Callable[[Any], Cover]
+    draft: Callable[[RunFacts, Any, Records], CardRecord]
+    recount: Callable[[CardRecord, Replayed, Any, Any], Iterable[Claim]]
+    measure_proxies: Callable[[Any, Any, Any], Proxies]
+    predict: Callable[[Project[Any], Any, Any, datetime], CasePredictions]
+    find_misses: Callable[[Project[Any], Any, Any, Any, int], CasePredictions]
     baselines: Callable[..., Sequence[Any]]
     candidates: Sequence[Any]
     mitigation_type: type | None = None

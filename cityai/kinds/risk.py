@@ -28,7 +28,7 @@ from cityai.data.layouts.listed import label_listed, lay_listed
 from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.findings import Finding
-from cityai.kinds.kind import Cover, Foreseen, Judged, Kind, Replayed, Say
+from cityai.kinds.kind import CasePredictions, Cover, Kind, Records, Replayed, Say
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_model import CaseModel
@@ -132,7 +132,7 @@ def assign_cases(cases: Cases, spec: RiskSpec) -> Groups:
     return assign_groups(rows, own, cases.areas, spec.audit.dimensions, entity.area)
 
 
-def replay(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
+def backtest(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
     """Replay the past."""
     return run_case_backtest(
         cases,
@@ -152,29 +152,29 @@ def explain(
     return explain_cases(backtest, asked.rows(), groups, project.spec)
 
 
-def cover(cases: Cases) -> Cover:
+def describe_coverage(cases: Cases) -> Cover:
     """Tell what the cases cover; no entity is named."""
     first = cases.table[AS_OF].min().normalize()
     return Cover(first.to_pydatetime(), cases.until.to_pydatetime(), None)
 
 
-def draft(facts: RunFacts, spec: RiskSpec, judged: Judged) -> CardRecord:
+def draft(facts: RunFacts, spec: RiskSpec, records: Records) -> CardRecord:
     """Draft the card of a ranked list."""
     from cityai.card.draft.ranked import draft_ranked_card
 
     return draft_ranked_card(
         facts,
         spec,
-        judged.backtest,
-        judged.evaluation,
-        judged.audit,
-        quality=judged.quality,
-        explanation=judged.explanation,
-        proxies=judged.proxies,
+        records.backtest,
+        records.evaluation,
+        records.audit,
+        quality=records.quality,
+        explanation=records.explanation,
+        proxies=records.proxies,
     )
 
 
-def claims(
+def recount(
     record: CardRecord, replayed: Replayed, groups: Groups, spec: RiskSpec
 ) -> Iterator[Claim]:
     """Count the card's figures again."""
@@ -183,7 +183,7 @@ def claims(
     return list_ranked_claims(record, replayed.predictions, groups, spec)
 
 
-def recover(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
+def measure_proxies(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
     """Find how well the inputs recover the groups of entities, on all cases."""
     places = {
         name for name, d in spec.audit.dimensions.items() if d.attribute in {"area", "entity"}
@@ -191,16 +191,16 @@ def recover(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
     return find_proxies(asked.rows(), groups.list_entities(), spec.policy.confidence, places)
 
 
-def foresee(
+def predict(
     project: Project[RiskSpec], cases: Cases, final: CaseModel, as_of: datetime
-) -> Foreseen:
+) -> CasePredictions:
     """Rank the cases of a moment, each with why it stands where it does."""
     from cityai.assessment.reasons import tell_chance, tell_reasons
     from cityai.modeling.case_ahead import predict_ahead
 
     spec = project.spec
     ahead = predict_ahead(cases, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
-    return Foreseen(
+    return CasePredictions(
         table=ahead.table,
         heads=_head_cases(ahead.table, spec),
         tells=_tell_cases(ahead.table, spec),
@@ -212,7 +212,7 @@ def foresee(
 
 def find_misses(
     project: Project[RiskSpec], cases: Cases, asked: Asked, backtest: CaseBacktest, count: int
-) -> Foreseen:
+) -> CasePredictions:
     """Return cases of the test folds that were passed over or selected most wrongly."""
     from cityai.assessment.reasons import tell_chance, tell_reasons
     from cityai.modeling.case_ahead import take_folds_apart, worst_misses
@@ -232,7 +232,7 @@ def find_misses(
         )
         for row, said in zip(worst.to_dict("records"), _tell_cases(worst, spec), strict=True)
     )
-    return Foreseen(
+    return CasePredictions(
         table=worst,
         heads=_head_cases(worst, spec),
         tells=tells,
@@ -278,21 +278,21 @@ RISK: Final = Kind(
     final_type=CaseModel,
     read=read_cases,
     report=report_case_quality,
-    ask=ask_cases,
+    build_problem=ask_cases,
     check_time=check_time,
     check_permuted=check_permuted,
     check_planted=check_planted,
     check_folds=lambda cases, asked: (check_case_folds(asked.folds, cases),),
-    replay=replay,
-    divide=assign_cases,
+    backtest=backtest,
+    assign_groups=assign_cases,
     evaluate=evaluate_ranking,
-    judge=audit_cases,
+    audit=audit_cases,
     explain=explain,
-    cover=cover,
+    describe_coverage=describe_coverage,
     draft=draft,
-    claims=claims,
-    recover=recover,
-    foresee=foresee,
+    recount=recount,
+    measure_proxies=measure_proxies,
+    predict=predict,
     find_misses=find_misses,
     baselines=lambda: RISK_BASELINES,
     candidates=CANDIDATES,

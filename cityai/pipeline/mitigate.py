@@ -52,24 +52,22 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
     from cityai.assessment.decision import require_plan
     from cityai.card.draft.options import draft_options
     from cityai.card.figures.plane import draw_plane, write_plane
-    from cityai.pipeline.forecast import run_backtest_stages
-    from cityai.pipeline.stages import Stages
+    from cityai.pipeline.run import mitigation, read_and_check
+    from cityai.pipeline.stage import hold_run
     from cityai.store.files import guard_files, make_folder, make_temporary, write_file
-    from cityai.store.stages import open_store
     from cityai.track.mitigations import log_mitigation
     from cityai.track.runs import open_run
 
     spec = project.spec
     require_plan(spec)
-    store = open_store(project.state)
     with (
-        store.lock_project(spec.name, on_wait=progress.warn),
-        open_run(project, spec.name, name="mitigation") as run,
+        hold_run(project, progress) as run,
+        open_run(project, spec.name, name="mitigation") as tracked,
     ):
-        found = run_backtest_stages(project, Stages(store, spec.name, progress))
-        assert found.mitigation is not None  # noqa: S101 - the plan was required above
+        read_and_check(run)
+        found: Mitigation = mitigation(run)
         with progress.stage("plane and tracking"):
-            part = draft_options(found.mitigation, spec)
+            part = draft_options(found, spec)
             drawing = write_plane(draw_plane(part))
             plane = project.state / PLANES / f"{spec.name}.svg"
             with guard_files(plane.parent, "the plane cannot be written"):
@@ -77,5 +75,5 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
                 with make_temporary(plane) as temporary:
                     write_file(temporary / plane.name, drawing.encode())
                     os.replace(temporary / plane.name, plane)
-            log_mitigation(run, found.mitigation, project.digest, drawing)
-    return Tried(project, found.mitigation, plane, run.run_id)
+            log_mitigation(tracked, found, project.digest, drawing)
+    return Tried(project, found, plane, tracked.run_id)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cityai.config.load import Project
-from cityai.findings import sort_findings
+from cityai.findings import Finding, sort_findings
 from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
 from cityai.pipeline.result import Result
+from cityai.pipeline.stage import PipelineRun, digest_results
 from cityai.store.cards import CARDS
+from cityai.store.digests import digest_text
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
-    from cityai.kinds.kind import Judged
-    from cityai.pipeline.result import Known
-    from cityai.pipeline.stages import Stages
+    from cityai.kinds.kind import Records
     from cityai.track.runs import TrackedRun
 
 
@@ -25,34 +26,45 @@ def find_card(project: Project) -> Path:
 
 
 def publish_result(
-    project: Project,
-    run: TrackedRun,
-    stages: Stages,
-    known: Known,
-    judged: Judged,
-    predictions_digest: str,
+    run: PipelineRun,
+    tracked: TrackedRun,
+    records: Records,
+    checked: Sequence[Finding],
+    problem_digest: str,
 ) -> Result:
-    """Draft and render the card, log everything, publish last; return the result."""
-    from cityai.kinds import KINDS
+    """Draft and render the card, log everything, publish last; return the result.
+
+    Parameters
+    ----------
+    run, tracked : PipelineRun, TrackedRun
+        The run, and where it is tracked.
+    records : Records
+        What its stages made.
+    checked : sequence of Finding
+        What the checks of time found.
+    problem_digest : str
+        Digest of all of the project that its model depends on.
+    """
     from cityai.pipeline.cards import CardPlace, describe_run, make_card, publish_made
     from cityai.track.results import ASKED_DIGEST, Outcome, log_outcome
     from cityai.track.runs import SEAL
 
-    spec, backtest = project.spec, judged.backtest
-    facts = gather_run_facts(project, stages, known, judged, predictions_digest)
-    drafted = KINDS[spec.kind].draft(facts, spec, judged)
-    findings = sort_findings(dict.fromkeys((*facts.findings, *judged.findings)))
+    project = run.project
+    spec, backtest = project.spec, records.backtest
+    facts = gather_run_facts(run, records, checked)
+    drafted = run.kind.draft(facts, spec, records)
+    findings = sort_findings(dict.fromkeys((*facts.findings, *records.findings)))
     path = find_card(project)
     place = CardPlace(path.parent, project.workspace)
-    described = describe_run(project, facts, stages.digests)
+    described = describe_run(project, facts, run.digests)
     made = make_card(drafted, place, described)
     card, pages = made.record, made.pages
     log_outcome(
-        run,
+        tracked,
         Outcome(
             spec=spec,
-            metrics=judged.evaluation.metrics,
-            audit=judged.audit.table,
+            metrics=records.evaluation.metrics,
+            audit=records.audit.table,
             findings=findings,
             results=card.fairness.results,
             run_digest=facts.run_digest,
@@ -63,69 +75,51 @@ def publish_result(
             markdown=pages.markdown,
             json=pages.json,
             final=backtest.final,
-            rows=known.snapshot.counts.accepted,
-            seconds=stages.seconds,
-            tags={ASKED_DIGEST: digest_asked(project)},
+            rows=records.snapshot.counts.accepted,
+            seconds=run.seconds,
+            tags={ASKED_DIGEST: problem_digest},
         ),
     )
-    run.set_tags({SEAL: card.record.content_digest})
+    tracked.set_tags({SEAL: card.record.content_digest})
     publish_made(made, place, described)
     return Result(
         project=project,
-        quality=judged.quality,
+        quality=records.quality,
         backtest=backtest,
         predictions=backtest.predictions,
-        evaluation=judged.evaluation,
-        audit=judged.audit,
-        explanation=judged.explanation,
+        evaluation=records.evaluation,
+        audit=records.audit,
+        explanation=records.explanation,
         card=card,
         findings=findings,
-        seconds=dict(stages.seconds),
+        seconds=dict(run.seconds),
         card_path=path,
-        mlflow_run_id=run.run_id,
-        mitigation=judged.mitigation,
-        proxies=judged.proxies,
+        mlflow_run_id=tracked.run_id,
+        mitigation=records.mitigation,
+        proxies=records.proxies,
     )
 
 
-def digest_asked(project: Project) -> str:
-    """Return the digest of all of a project that its model depends on; no word, no policy."""
-    from cityai.pipeline.stages import READ, REPLAYED, write_part
-    from cityai.store.digests import digest_text
-
-    asked = write_part(project.spec, "kind", *READ, *REPLAYED, "mitigation")
-    return digest_text(f"{asked} {project.read_own_features()}")
-
-
-def gather_run_facts(
-    project: Project,
-    stages: Stages,
-    known: Known,
-    judged: Judged,
-    predictions_digest: str,
-) -> RunFacts:
+def gather_run_facts(run: PipelineRun, records: Records, checked: Sequence[Finding]) -> RunFacts:
     """Gather what the run knows about itself, for the card."""
     from cityai.card.draft.facts import RunFacts
-    from cityai.kinds import KINDS
-    from cityai.pipeline.stages import digest_results
-    from cityai.store.digests import digest_text
 
+    project, data, predictions = run.project, records.snapshot.digest, run.digests["backtest"]
     commit, dirty = read_git(project.workspace)
-    cover = KINDS[project.spec.kind].cover(known.snapshot)
-    digests = (project.digest, known.snapshot.digest, predictions_digest)
+    cover = run.kind.describe_coverage(records.snapshot)
     return RunFacts(
-        run_digest=digest_text(" ".join(digests)),
-        data_digest=known.snapshot.digest,
+        run_digest=digest_text(" ".join((project.digest, data, predictions))),
+        data_digest=data,
         spec_digest=project.digest,
-        predictions_digest=predictions_digest,
+        predictions_digest=predictions,
         git_commit=commit,
         git_dirty=dirty,
         created=read_clock(),
         versions={name: find_version(name) for name in LIBRARIES},
-        results_digest=digest_results(stages.results),
+        results_digest=digest_results(run.results),
         first=cover.first,
         last=cover.last,
         entities=cover.entities,
-        findings=known.findings,
-        feature_labels=judged.explanation.labels,
+        findings=tuple(checked),
+        feature_labels=records.explanation.labels,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cityai.config.load import Project
+from cityai.errors import TimeError
 from cityai.findings import Finding, Status, count_statuses
 from cityai.notebook import write_page
 
@@ -24,27 +26,16 @@ class TimeChecks:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the city knew: the first half of a run, before anything is fitted.
-
-    Attributes
-    ----------
-    snapshot, asked : Any
-        The kind's own records: what was read, and how it is asked about.
-    snapshot_digest : str
-        Of the first of them.
-    quality : QualityReport
-        How good the data are.
-    findings : tuple of Finding
-        What the checks of time found.
-    """
-
-    snapshot: Any
-    snapshot_digest: str
-    quality: QualityReport
-    asked: Any
-    findings: tuple[Finding, ...]
+def refuse_future(findings: Sequence[Finding]) -> None:
+    """Raise where a check of time failed: nothing is fitted on what was not known yet."""
+    for finding in findings:
+        if finding.status is Status.FAIL and finding.code in ("time.truncation", "time.folds"):
+            raise TimeError(
+                finding.reason,
+                where=finding.code,
+                expected="only what was known before the question was asked",
+                next_step="leave the feature out (`features.exclude`), or correct `features.py`",
+            )
 
 
 @dataclass(frozen=True, repr=False)

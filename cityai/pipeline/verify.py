@@ -26,8 +26,9 @@ from cityai.config.load_audit import AuditRequest
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status
 from cityai.modeling.predictions import Predictions
+from cityai.pipeline import run as stages
 from cityai.pipeline.cards import CardPlace, Drafted, find_drafted, find_place
-from cityai.pipeline.stages import digest_results
+from cityai.pipeline.stage import RecordT, Stage, digest_results
 from cityai.store.cards import JSON
 from cityai.store.records import (
     check_manifest,
@@ -153,34 +154,36 @@ def hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict
 
 def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
     """Judge a run's saved predictions again, draft its card again, and count its figures apart."""
-    from cityai.assessment.proxies import Proxies
     from cityai.config.load import SPECS
-    from cityai.data.quality import QualityReport
     from cityai.kinds import KINDS
-    from cityai.kinds.kind import Judged, Replayed
+    from cityai.kinds.kind import Records, Replayed
 
     named = str(json.loads(drafted.spec)["kind"])
     spec, kind = SPECS[named].model_validate_json(drafted.spec), KINDS[named]
     where = hold_results(drafted, place, record)
-    backtest: Any = load_record(kind.backtest_type, where["backtest"])
-    groups: Any = load_record(kind.groups_type, where["memberships"])
+
+    def load(stage: Stage[RecordT]) -> RecordT:
+        return load_record(stage.find_record(kind), where[stage.name])
+
+    backtest: Any = load(stages.backtest)
+    groups: Any = load(stages.memberships)
     before = backtest.predictions
     mitigation: Any = None
-    if "mitigation" in where and kind.mitigation_type is not None and kind.apply is not None:
-        mitigation = load_record(kind.mitigation_type, where["mitigation"])
+    if stages.mitigation.name in where and kind.apply is not None:
+        mitigation = load(stages.mitigation)
         backtest = kind.apply(backtest, mitigation, spec)
     predictions = backtest.predictions
-    claims = kind.claims(record, Replayed(predictions, before, mitigation), groups, spec)
-    judged = Judged(
-        quality=load_record(QualityReport, where["quality"]),
+    claims = kind.recount(record, Replayed(predictions, before, mitigation), groups, spec)
+    records = Records(
+        quality=load(stages.quality),
         backtest=backtest,
         evaluation=kind.evaluate(predictions, spec),
-        audit=kind.judge(predictions, groups, spec),
-        explanation=load_record(kind.explanation_type, where["explanation"]),
+        audit=kind.audit(predictions, groups, spec),
+        explanation=load(stages.explanation),
         mitigation=mitigation,
-        proxies=load_record(Proxies, where["proxies"]),
+        proxies=load(stages.proxies),
     )
-    again = kind.draft(drafted.facts, spec, judged)
+    again = kind.draft(drafted.facts, spec, records)
     told = (
         f"{len(predictions.table):,} predictions and every file of {len(where)} results were read, "
         "as they were saved. The city's own tables and what MLflow keeps were not read."

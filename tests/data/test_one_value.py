@@ -76,10 +76,10 @@ def test_groups_by_such_an_attribute_are_refused_and_the_key_is_proposed(make_pr
     audit = {"dimensions": {"who": {"label": "Who", "attribute": "kind"}}}
     snapshot, spec = read(make_project, shelters(140), audit)
     with pytest.raises(DataError, match="several values for one shelter on one day") as error:
-        KINDS["demand"].divide(snapshot, spec)
+        KINDS["demand"].assign_groups(snapshot, spec)
     assert "columns: [district, kind]" in (error.value.next_step or "")
     snapshot, spec = read(make_project, shelters(140), audit, columns=("district", "kind"))
-    [membership] = KINDS["demand"].divide(snapshot, spec).memberships
+    [membership] = KINDS["demand"].assign_groups(snapshot, spec).memberships
     assert membership.weights["women"].sum() == 2
 
 
@@ -91,7 +91,7 @@ def test_two_areas_on_one_day_are_refused_too(make_project, tmp_path):
     assert (found.status, found.subject) == (Status.FAIL, "kind")
     snapshot, spec = read(make_project, shelters(140), audit, **choices)
     with pytest.raises(DataError, match="'kind' has several values"):
-        KINDS["demand"].divide(snapshot, spec)
+        KINDS["demand"].assign_groups(snapshot, spec)
 
 
 def test_an_amount_that_never_varies_fails(make_project):

@@ -20,7 +20,7 @@ from cityai.config.project import AuditableSpec
 from cityai.data.source.engine import digest_file
 from cityai.data.sources import digest_sources, list_sources
 from cityai.pipeline.run import run_project
-from cityai.pipeline.stages import Stages
+from cityai.pipeline.stage import PipelineRun
 from cityai.store.digests import CHAPTERS, LIBRARIES, SHARED
 from tests.conftest import draw_requests, write_workspace
 from tests.delivery.conftest import FORECAST, RISK, draw_inspections
@@ -144,7 +144,7 @@ class Spy:
         self.keyed: dict[str, set[str]] = {}
         self.digests: dict[str, str] = {}
 
-    def keep(self, real: Any, stages: Stages, name: str, kind: type, make: Any, *inputs: str):
+    def keep(self, real: Any, run: PipelineRun, name: str, kind: type, make: Any, *inputs: str):
         keyed = self.keyed[name] = set()
         for text in inputs:
             keyed |= self.keyed.get(self.digests.get(text, ""), set())
@@ -157,16 +157,16 @@ class Spy:
             finally:
                 self.now.pop()
 
-        record, digest = real(stages, name, kind, watched, *inputs)
-        self.digests[digest] = name
-        return record, digest
+        record = real(run, name, kind, watched, *inputs)
+        self.digests[run.digests[name]] = name
+        return record
 
 
 @pytest.mark.parametrize("kind", ["demand", "risk"])
 def test_a_stage_looks_at_nothing_that_is_not_in_its_key(
     tmp_path: Path, own_store: None, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    spy, real, get = Spy(), Stages.keep, AuditableSpec.__getattribute__
+    spy, real, get = Spy(), PipelineRun.keep, AuditableSpec.__getattribute__
     data: pd.DataFrame = draw_requests() if kind == "demand" else draw_inspections()
     text = f"{FORECAST}mitigation: {{dimension: income}}\n" if kind == "demand" else RISK
     project = load_project(write_workspace(tmp_path, data, text))
@@ -178,7 +178,7 @@ def test_a_stage_looks_at_nothing_that_is_not_in_its_key(
         return get(spec, name)
 
     monkeypatch.setattr(AuditableSpec, "__getattribute__", look)
-    monkeypatch.setattr(Stages, "keep", lambda *given: spy.keep(real, *given))
+    monkeypatch.setattr(PipelineRun, "keep", lambda *given: spy.keep(real, *given))
     run_project(project)
     assert {"snapshot", "quality", "backtest", "audit", "explanation"} <= set(spy.seen)
     forgotten = {stage: seen - spy.keyed[stage] for stage, seen in spy.seen.items()}

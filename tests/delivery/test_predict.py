@@ -52,12 +52,12 @@ def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> 
 def test_a_list_is_ranked_and_holds_to_the_capacity(ranked: City, tmp_path: Path) -> None:
     project = load_project(ranked.folder)
     made = predict_project(project, LAST, out=tmp_path / "out", sheets=1)
-    table = made.foreseen.table
+    table = made.predicted.table
     assert len(table) == 5
     assert list(table["rank"]) == [1, 2, 3, 4, 5]
     assert table["y_pred"].is_monotonic_decreasing
     assert table["y_pred"].between(0, 1).all()
-    assert "all 5 are selected" in " ".join(made.foreseen.notes)
+    assert "all 5 are selected" in " ".join(made.predicted.notes)
     page = made.sheets[0].read_text()
     assert "No. 1 of 5 inspections" in page
     assert "Not causes." in page
@@ -74,10 +74,10 @@ def test_the_features_of_a_list_know_nothing_later(ranked: City) -> None:
     cases = kind.read(project, None)
     final = ranked.result.backtest.final
     day = pd.Timestamp("2023-09-04")
-    whole = kind.foresee(project, cases, final, day).table
+    whole = kind.predict(project, cases, final, day).table
     table = cases.table[cases.table["as_of"] <= pd.Timestamp(day)]
     early = replace(cases, table=table.reset_index(drop=True))
-    cut = kind.foresee(project, early, final, day).table
+    cut = kind.predict(project, early, final, day).table
     pd.testing.assert_frame_equal(whole, cut, check_exact=True)
 
 
@@ -164,7 +164,7 @@ def test_a_project_that_changed_is_refused_but_words_may(forecast: City, tmp_pat
         file.write_text(before.replace("title: Requests by district", "title: Other"))
         (forecast.folder / "card.yaml").write_text("owner: {unit: Another}\n")
         made = predict_project(load_project(forecast.folder), END, out=tmp_path)
-        assert len(made.foreseen.table) == 12
+        assert len(made.predicted.table) == 12
     finally:
         file.write_text(before)
         (forecast.folder / "card.yaml").unlink(missing_ok=True)
@@ -191,7 +191,7 @@ def test_an_earlier_day_is_warned_about(forecast: City, tmp_path: Path) -> None:
 
 def test_misses_are_private_and_the_worst(ranked: City) -> None:
     missed = show_misses(load_project(ranked.folder), 6)
-    table = missed.foreseen.table
+    table = missed.predicted.table
     predictions = ranked.result.predictions.table
     passed = predictions[(predictions["y_true"] == 1) & (predictions["decision"] == 0)]
     assert table["y_pred"].iloc[0] == passed["y_pred"].min()
@@ -203,7 +203,7 @@ def test_misses_are_private_and_the_worst(ranked: City) -> None:
 
 def test_misses_of_a_forecast(forecast: City) -> None:
     missed = show_misses(load_project(forecast.folder), 3)
-    table, all_rows = missed.foreseen.table, forecast.result.predictions.table
+    table, all_rows = missed.predicted.table, forecast.result.predictions.table
     off = (all_rows["y_true"] - all_rows["y_pred"]).abs()
     assert np.abs(table["y_true"] - table["y_pred"]).iloc[0] == off.max()
     assert len(missed.sheets) == 3

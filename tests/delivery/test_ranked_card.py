@@ -134,7 +134,7 @@ def test_the_logged_model_predicts_the_same(ranked: City) -> None:
 
     project, final = ranked.result.project, ranked.result.backtest.final
     kind = KINDS["risk"]
-    rows = kind.ask(project, kind.read(project, None)).rows()
+    rows = kind.build_problem(project, kind.read(project, None)).rows()
     texts = {n: "str" for n, t in final.list_inputs().items() if t == "string"}
     frame = rows.table[list(final.list_inputs())].tail(20).astype(texts)
     tracking = connect_tracking(ranked.place / ".cityai")

@@ -1,0 +1,181 @@
+"""Memoised stages: made once, saved under the digest of what they are made from, timed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+from cityai.config.load import Project
+from cityai.config.project import AuditableSpec
+from cityai.kinds import KINDS
+from cityai.kinds.kind import Kind
+from cityai.progress import SILENT, Progress
+from cityai.store.digests import digest_stage, digest_text
+from cityai.store.records import digest_manifest, has_record, keep_record
+from cityai.store.stages import Store, open_store
+
+RecordT = TypeVar("RecordT")
+KeptT = TypeVar("KeptT")
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """One run of a project's stages.
+
+    Attributes
+    ----------
+    project : Project
+        What was asked.
+    store : Store
+        Where records are kept.
+    progress : Progress
+        Told what is being done.
+    seconds : dict of str to float
+        Wall-clock seconds of each stage that was made (reading a saved one is not counted).
+    digests : dict of str to str
+        The digest under which each stage's record is kept.
+    results : dict of str to str
+        The digest of each stage's record itself: of the manifest of its files.
+    records : dict of str to object
+        What was made or read so far.
+    """
+
+    project: Project
+    store: Store
+    progress: Progress = SILENT
+    seconds: dict[str, float] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
+    records: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """The choices of the project's kind of question."""
+        return KINDS[self.project.spec.kind]
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Time a block as a stage that is made."""
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
+    def keep(
+        self, name: str, record: type[KeptT], make: Callable[[], KeptT], *inputs: str
+    ) -> KeptT:
+        """Return a stage's record, made or as it was saved.
+
+        Parameters
+        ----------
+        name : str
+            A name of `cityai.store.digests.STAGES`.
+        record : type
+            The record's class.
+        make : callable
+            Makes it.
+        *inputs : str
+            Digests and texts of everything that it is made from.
+        """
+        digest = self.digests[name] = digest_stage(name, *inputs)
+        folder = self.store.find_folder(self.project.spec.name, name, digest)
+        saved = has_record(folder)
+        with self.progress.stage(f"{name} (as saved)" if saved else name):
+            with nullcontext() if saved else self.time(name):
+                kept = keep_record(record, folder, make)
+            self.results[name] = digest_manifest(folder)
+        return kept
+
+
+class Stage(Generic[RecordT]):
+    """A stage: its function, and beside it everything that its key is made of.
+
+    Parameters
+    ----------
+    make : callable
+        ``(run) -> record``.
+    record : type or str
+        The record's class; or the field of `Kind` that holds it.
+    after : sequence of Stage
+        Stages whose records it is made from.
+    fields : sequence of str
+        Parts of the specification that it looks at beside ``kind``; those that a kind lacks are
+        left out.
+    files : sequence of callable
+        ``(project) -> str``: digests or texts of the files that it reads.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[PipelineRun], RecordT],
+        record: type[RecordT] | str,
+        after: tuple[Stage[Any], ...],
+        fields: tuple[str, ...],
+        files: tuple[Callable[[Project], str], ...],
+    ) -> None:
+        self.name, self.__doc__ = make.__name__, make.__doc__
+        self.make, self.record = make, record
+        self.after, self.fields, self.files = after, ("kind", *fields), files
+
+    def __call__(self, run: PipelineRun) -> RecordT:
+        """Return the record: from memory, as it was saved, or made."""
+        if self.name not in run.records:
+            for stage in self.after:
+                stage(run)
+            own, inputs = self.find_record(run.kind), self._list_inputs(run)
+            run.records[self.name] = run.keep(self.name, own, lambda: self.make(run), *inputs)
+        return cast(RecordT, run.records[self.name])
+
+    def find_record(self, kind: Kind) -> type[RecordT]:
+        """Return the class of the record."""
+        found: type[RecordT] = (
+            getattr(kind, self.record) if isinstance(self.record, str) else self.record
+        )
+        return found
+
+    def find_digest(self, run: PipelineRun) -> str:
+        """Return the digest under which the record is kept, whether or not it is made yet."""
+        return run.digests.get(self.name) or digest_stage(self.name, *self._list_inputs(run))
+
+    def list_fields(self) -> set[str]:
+        """Return the parts of the specification that the record depends on, by whatever way."""
+        return {*self.fields, *(name for stage in self.after for name in stage.list_fields())}
+
+    def _list_inputs(self, run: PipelineRun) -> tuple[str, ...]:
+        return (
+            *(stage.find_digest(run) for stage in self.after),
+            write_part(run.project.spec, *self.fields),
+            *(read(run.project) for read in self.files),
+        )
+
+
+def stage(
+    record: type[RecordT] | str,
+    *,
+    after: tuple[Stage[Any], ...] = (),
+    fields: tuple[str, ...],
+    files: tuple[Callable[[Project], str], ...] = (),
+) -> Callable[[Callable[[PipelineRun], RecordT]], Stage[RecordT]]:
+    """Declare a function to be a stage, with what its key is made of (see `Stage`)."""
+    return lambda make: Stage(make, record, after, fields, files)
+
+
+@contextmanager
+def hold_run(project: Project, progress: Progress = SILENT) -> Iterator[PipelineRun]:
+    """Hold a project against other runs of it, and yield a run."""
+    store = open_store(project.state)
+    with store.lock_project(project.spec.name, on_wait=progress.warn):
+        yield PipelineRun(project, store, progress)
+
+
+def digest_results(results: Mapping[str, str]) -> str:
+    """Return one SHA-256 of `PipelineRun.results`, which a card's record is bound to."""
+    return digest_text(json.dumps(dict(results), sort_keys=True))
+
+
+def write_part(spec: AuditableSpec, *fields: str) -> str:
+    """Return parts of a specification as canonical text, for a stage's digest."""
+    return json.dumps(spec.model_dump(mode="json", include=set(fields)), sort_keys=True)
