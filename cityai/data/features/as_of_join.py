@@ -141,12 +141,56 @@ def sum_seen(past: Past, seen: Seen, whole: Seen, amount: Floats) -> Floats:
     return np.where(seen.has_group, total(seen.stop) - total(seen.start), np.nan)
 
 
+def find_last(past: Past, seen: Seen) -> Ints:
+    """Return the table row of what became known last; -1 where nothing was."""
+    if not past.order.size:
+        return np.full(seen.stop.shape, -1)
+    some = seen.stop > seen.start
+    return np.where(some, past.order[np.where(some, seen.stop - 1, 0)], -1)
+
+
 def take_last(past: Past, seen: Seen, values: Floats) -> Floats:
     """Return the value of what became known last; NaN where nothing was."""
-    some = seen.stop > seen.start
-    if not past.order.size:
-        return np.full(some.shape, np.nan)
-    return np.where(some, values[past.order[np.where(some, seen.stop - 1, 0)]], np.nan)
+    return np.append(values, np.nan)[find_last(past, seen)]
+
+
+def look_up(group: Ints, when: Ints, values: Floats, asked: Ints, wanted: Ints) -> Floats:
+    """Join exactly: return the value of each question's group and moment.
+
+    Parameters
+    ----------
+    group, when, values : numpy.ndarray
+        (rows,) group (-1 for none), moment and float64 value; the last of several rows counts.
+    asked, wanted : numpy.ndarray
+        Group and moment of each question, which broadcast together.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 in the questions' shape; NaN without a row.
+    """
+    kept = np.flatnonzero(group >= 0)
+    moments = np.unique(when[kept])
+    width = moments.size + 1
+    order = kept[
+        np.argsort(group[kept] * width + np.searchsorted(moments, when[kept]), kind="stable")
+    ]
+    keys = group[order] * width + np.searchsorted(moments, when[order])
+    at = np.searchsorted(moments, wanted)
+    known = (at < moments.size) & (np.append(moments, 0)[at] == wanted)
+    key = np.where(known, asked * width + at, -1)
+    row = np.searchsorted(keys, key, side="right") - 1
+    found = (row >= 0) & (np.append(keys, -1)[row] == key)
+    result: Floats = np.where(found, np.append(values, np.nan)[row], np.nan)
+    return result
+
+
+def divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Floats:
+    """Divide; NaN where the divisor is zero or missing, never infinite."""
+    over, under = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
+    result = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
+    np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
+    return result
 
 
 def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:

@@ -15,6 +15,7 @@ from cityai.data.cases.cases import CATEGORY, Cases
 from cityai.data.features.as_of_join import (
     Past,
     Seen,
+    divide,
     find_groups,
     find_latest,
     look_back,
@@ -107,7 +108,7 @@ def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
     yield _own(
         "past_rate",
         say(f"share of earlier {unit} of the {where} in which {spec.question.outcome.label}"),
-        _divide(trail.sum(y_true), trail.sum(answered)),
+        divide(trail.sum(y_true), trail.sum(answered)),
     )
     yield _own(
         "last_outcome",
@@ -149,7 +150,7 @@ def _describe_rates(
                     f"share of {unit} in {words} in {say_span(days)} in which "
                     f"{spec.question.outcome.label}"
                 ),
-                _divide(trail.sum(y_true, days), trail.sum(answered, days)),
+                divide(trail.sum(y_true, days), trail.sum(answered, days)),
             )
 
 
@@ -191,9 +192,7 @@ def _describe_table(
             last = take_last(trail.past, trail.seen, values)
             total = trail.sum(values)
             yield feature(f"{amount}_last", say(f"{said} at the last of the {what}"), last)
-            yield feature(
-                f"{amount}_mean", say(f"{said} on average"), _divide(total, trail.count())
-            )
+            yield feature(f"{amount}_mean", say(f"{said} on average"), divide(total, trail.count()))
         for days in windows:
             yield feature(
                 f"{amount}_{days}d", say(f"{said} in {say_span(days)}"), trail.sum(values, days)
@@ -228,8 +227,3 @@ def _say_amount(amount: str, event: EventSpec) -> str:
 
 def _own(name: str, label: str, values: Floats) -> Feature:
     return Feature(name, label, values)
-
-
-def _divide(part: Floats, whole: Floats) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)

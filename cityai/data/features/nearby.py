@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
 from cityai.config.risk import DecaySpec, RiskSpec
 from cityai.data.cases.cases import Cases
-from cityai.data.features.as_of_join import read_moments
+from cityai.data.features.as_of_join import divide, read_moments
 from cityai.data.features.events import DAY_US, list_amounts
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
@@ -42,7 +42,7 @@ def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
             f"share of earlier {spec.question.unit} {reach} in which "
             f"{spec.question.outcome.label} ({fading})"
         ),
-        _divide(sums[:, 1], sums[:, 0]),
+        divide(sums[:, 1], sums[:, 0]),
     )
     for name, event in spec.events.items():
         if event.by != "point":
@@ -160,8 +160,3 @@ def _place(table: pd.DataFrame) -> npt.NDArray[np.float64]:
             np.sin(latitude),
         ]
     )
-
-
-def _divide(part: Floats, whole: Floats) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.confine.child import Child, Ended, tell_limits
 from cityai.confine.own_code import write_frame
 from cityai.data.features.history import CaseHistory, History
-from cityai.data.rows import Feature, Floats
+from cityai.data.rows import Feature, Floats, Ints
 from cityai.errors import DataError, SpecError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
-
-__all__ = ["CaseHistory", "History", "OwnFunctions", "collect_features", "load_functions"]
 
 _WORKER = "cityai.data.features.worker"
 _KEPT: dict[tuple[str, bytes, tuple[str, ...]], OwnFunctions] = {}
@@ -152,16 +152,40 @@ def load_functions(path: Path, names: Sequence[str]) -> OwnFunctions | None:
     return _KEPT[key]
 
 
-def collect_features(own: OwnFunctions, results: Sequence[Sequence[Floats]]) -> list[Feature]:
-    """Join the results at all origins, (functions, entities) each, into features.
+class OwnFeatures:
+    """Asks the project's own functions at moment after moment, and keeps what they give.
 
     One may be undefined (NaN) at any of them: early on, for one, when it looks back a year.
+
+    Parameters
+    ----------
+    project : Project
+        Names the functions; without any, nothing is asked.
+    shape : tuple of int
+        In which the rows are laid out.
     """
-    columns = np.stack([np.stack(list(given)) for given in results], axis=1)
-    return [
-        Feature(function.name, function.label, values[:, :, None])
-        for function, values in zip(own.functions, columns, strict=True)
-    ]
+
+    def __init__(self, project: Project[BaseProjectSpec], shape: tuple[int, ...]) -> None:
+        self._own = load_functions(project.own_features, project.spec.features.own)
+        self.functions = () if self._own is None else self._own.functions
+        self._values = np.full((len(self.functions), *shape), np.nan)
+
+    def ask(
+        self,
+        at: tuple[int | slice | Ints, ...],
+        history: History | CaseHistory,
+        whole: dict[str, pd.DataFrame] | None = None,
+    ) -> None:
+        """Ask at one moment; the answers are those of the rows `at`, an index into the shape."""
+        if self._own is not None:
+            self._values[(slice(None), *at)] = np.stack(self._own.call(history, whole or {}))
+
+    def collect(self) -> list[Feature]:
+        """Return a feature for each function."""
+        return [
+            Feature(function.name, function.label, values)
+            for function, values in zip(self.functions, self._values, strict=True)
+        ]
 
 
 def check_own(path: Path, names: Sequence[str]) -> tuple[Finding, ...]:

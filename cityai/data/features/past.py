@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cityai.data.features.as_of_join import divide
 from cityai.data.features.plan import FeaturePlan
 from cityai.data.features.vintages import Vintage
 from cityai.data.rows import Floats, Ints
@@ -178,9 +179,9 @@ def _describe_windows(
         for place, codes in (("area", area), ("city", np.zeros_like(area))):
             if place in plan.levels:
                 base = _add_up(usual, codes)
-                columns[f"{place}_trend_{window}"] = _divide(_add_up(trend, codes), base)
+                columns[f"{place}_trend_{window}"] = divide(_add_up(trend, codes), base)
                 if has_mean:
-                    columns[f"{place}_mean_{window}"] = _divide(_add_up(mean, codes), base)
+                    columns[f"{place}_mean_{window}"] = divide(_add_up(mean, codes), base)
     return columns
 
 
@@ -191,14 +192,14 @@ def _describe_activity(vintage: Vintage, level: Floats, plan: FeaturePlan) -> di
     columns = {
         "change": (_mean(_last(values, windows[0])) - _mean(_last(values, windows[0], windows[0])))
         / level,
-        "zero_share": _divide((long == 0).sum(axis=0), reported.sum(axis=0)),
+        "zero_share": divide((long == 0).sum(axis=0), reported.sum(axis=0)),
         "age": np.where(vintage.first >= 0, vintage.origin - vintage.first, np.nan),
         "log_level": np.log1p(level),
     }
     if plan.gaps:
         begun = vintage.origin - plan.blind - np.maximum(vintage.first, 0)
         asked = np.where(vintage.first >= 0, np.minimum(begun, len(long) - plan.blind), 0)
-        columns["gap_share"] = 1 - _divide(reported.sum(axis=0), asked)
+        columns["gap_share"] = 1 - divide(reported.sum(axis=0), asked)
         columns["latest"] = find_latest(values) / level
     return columns
 
@@ -221,7 +222,7 @@ def _describe_seasons(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dic
         "season_1": same[0] / level,
         "season_2": same[1] / level,
         "season_mean": _mean(np.stack(same[: choice.seasons])) / level,
-        "year_index": _divide(_mean(np.stack(around)), base),
+        "year_index": divide(_mean(np.stack(around)), base),
     }
     if choice.year != plan.season:
         stepped["year_1"] = _take(values, _step_back(targets, newest, choice.year)) / level
@@ -259,7 +260,7 @@ def _last(values: Floats, window: int, skip: int = 0) -> Floats:
 def _mean(values: Floats) -> Floats:
     """Mean over the first axis of what is not missing; NaN when nothing is left."""
     present = ~np.isnan(values)
-    return _divide(np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0))
+    return divide(np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0))
 
 
 def _slope(values: Floats) -> Floats:
@@ -268,9 +269,9 @@ def _slope(values: Floats) -> Floats:
     count = present.sum(axis=0)
     time = np.arange(len(values), dtype=np.float64)[:, None]
     filled = np.where(present, values, 0.0)
-    middle = _divide((time * present).sum(axis=0), count)
+    middle = divide((time * present).sum(axis=0), count)
     centred = np.where(present, time - middle, 0.0)
-    slope = _divide((centred * filled).sum(axis=0), (centred**2).sum(axis=0))
+    slope = divide((centred * filled).sum(axis=0), (centred**2).sum(axis=0))
     return np.where(count >= 3, slope, np.nan)
 
 
@@ -283,11 +284,3 @@ def _add_up(values: Floats, codes: Ints) -> Floats:
     counted = np.bincount(shifted, present, size)
     usable = (shifted > 0) & (counted[shifted] > 0)
     return np.where(usable, total[shifted], np.nan)
-
-
-def _divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Floats:
-    """Divide; NaN where the divisor is zero or missing, never infinite."""
-    over, under = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    result = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
-    np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
-    return result

@@ -130,7 +130,7 @@ def plan_features(panel: Panel, snapshot: Snapshot, spec: ProjectSpec) -> Featur
         season=panel.periods.season,
         choice=choice,
         levels=_find_levels(spec.features.levels, panel.entity_ids, snapshot.attributes),
-        categories={str(name): _list_texts(texts[name]) for name in texts.columns},
+        categories={str(name): list_texts(texts[name]) for name in texts.columns},
     )
 
 
@@ -179,5 +179,6 @@ def _find_levels(
     return tuple(levels)
 
 
-def _list_texts(column: pd.Series) -> tuple[str, ...]:
+def list_texts(column: pd.Series) -> tuple[str, ...]:
+    """Return the texts of a category, sorted, `not recorded` last."""
     return (*sorted({str(text) for text in column.dropna()} - {NOT_RECORDED}), NOT_RECORDED)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
+from cityai.data.features.as_of_join import find_last, look_back, order_past
 from cityai.data.rows import Floats, Ints
 
 
@@ -116,15 +117,11 @@ def find_states(
         (origins, entities) int64 positions in `attributes`; -1 when nothing was known yet.
     """
     entity = find_positions(attributes[ENTITY], entity_ids)
-    known = attributes[KNOWN].to_numpy(np.int64)
-    order = np.lexsort((np.arange(len(entity)), known, entity))
-    # One sorted key for (entity, moment), so that all look-ups are one binary search.
-    span = int(max(known.max(initial=0), *origins, 0)) + 2
-    key = entity[order] * span + known[order]
-    wanted = np.arange(len(entity_ids)) * span + np.asarray(origins, dtype=np.int64)[:, None]
-    found = np.searchsorted(key, wanted, side="right") - 1
-    own = (found >= 0) & (entity[order][found] == np.arange(len(entity_ids)))
-    return np.where(own, order[found], -1) if len(order) else np.full(wanted.shape, -1)
+    past = order_past(entity, attributes[KNOWN].to_numpy(np.int64))
+    shape = (len(origins), len(entity_ids))
+    asked = np.broadcast_to(np.asarray(origins, dtype=np.int64)[:, None] + 1, shape)
+    group = np.broadcast_to(np.arange(shape[1]), shape)
+    return find_last(past, look_back(past, group.ravel(), asked.ravel())).reshape(shape)
 
 
 def replay_table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,15 +24,10 @@ from cityai.columns import (
 )
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
-from cityai.data.features.context import (
-    Grid,
-    describe_attributes,
-    describe_calendar,
-    describe_covariates,
-    find_areas,
-)
+from cityai.data.features.context import describe_attribute, describe_calendar
+from cityai.data.features.covariates import Grid, describe_dense, find_areas
 from cityai.data.features.history import History
-from cityai.data.features.own import collect_features, load_functions
+from cityai.data.features.own import OwnFeatures
 from cityai.data.features.past import describe_past, label_past
 from cityai.data.features.plan import FeaturePlan, plan_features
 from cityai.data.features.vintages import Vintage, find_states, replay_vintages
@@ -49,6 +44,7 @@ from cityai.data.rows import (
     write_rows,
 )
 from cityai.data.snapshot import Snapshot, cut_snapshot
+from cityai.i18n.messages import name_periods, say
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel
@@ -136,9 +132,10 @@ def build_rows(
     features = choose_features(
         (
             *built.features,
-            *describe_calendar(grid, project.spec),
-            *describe_attributes(grid, snapshot.attributes, plan, project.spec),
-            *describe_covariates(grid, snapshot.covariates, plan, project.spec),
+            _describe_steps(plan),
+            *describe_calendar(grid.periods, grid.targets[:, None, :], project.spec),
+            *_describe_attributes(grid, snapshot.attributes, plan, project.spec),
+            *describe_dense(grid, snapshot.covariates, plan, project.spec),
         ),
         rules,
         reserved=_KEYS,
@@ -176,8 +173,7 @@ def _lay_grid(
 def _describe_target(
     grid: Grid, snapshot: Snapshot, project: Project, plan: FeaturePlan
 ) -> _TargetFeatures:
-    own = load_functions(project.own_features, project.spec.features.own)
-    results: list[list[Floats]] = []
+    own = OwnFeatures(project, (len(grid.origins), len(grid.entity_ids), 1))
     pasts = []
     vintages = replay_vintages(
         snapshot.cells,
@@ -189,8 +185,8 @@ def _describe_target(
     )
     for i, vintage in enumerate(vintages):
         pasts.append(describe_past(vintage, grid.areas[i], plan))
-        if own is not None:
-            results.append(own.call(_cut_history(vintage, grid, snapshot, i, plan), {}))
+        if own.functions:
+            own.ask((i, slice(None), 0), _cut_history(vintage, grid, snapshot, i, plan))
     labels = label_past(plan)
     features = [
         *(
@@ -201,10 +197,29 @@ def _describe_target(
             Feature(name, labels[name], np.stack([past.stepped[name] for past in pasts]))
             for name in pasts[0].stepped
         ),
-        *(() if own is None else collect_features(own, results)),
+        *own.collect(),
     ]
     level = np.stack([past.level for past in pasts])
     return _TargetFeatures(level, tuple(features))
+
+
+def _describe_steps(plan: FeaturePlan) -> Feature:
+    steps = np.arange(1, plan.horizon + 1, dtype=np.float64)[None, None, :]
+    return Feature("steps_ahead", say(f"{name_periods(plan.period)} ahead"), steps)
+
+
+def _describe_attributes(
+    grid: Grid, attributes: pd.DataFrame, plan: FeaturePlan, spec: ProjectSpec
+) -> Iterator[Feature]:
+    """Yield the entities' attributes as they were recorded at each origin."""
+    declared = spec.data.columns
+    for name in map(str, attributes.columns if spec.features.attributes else ()):
+        if name in (ENTITY, KNOWN) or (name == AREA and "area" not in plan.levels):
+            continue
+        label = declared[name].label if name in declared and declared[name].label else name
+        title, words = (AREA, "area") if name == AREA else (f"attribute.{name}", label)
+        states = grid.states[:, :, None]
+        yield describe_attribute(title, words, attributes[name], plan.categories.get(name), states)
 
 
 def _cut_history(

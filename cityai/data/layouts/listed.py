@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, CASE, ENTITY, KNOWN_AT, SLOT, STEP, Y_TRUE
+from cityai.columns import AS_OF, CASE, ENTITY, KNOWN_AT, OCCURRED_AT, SLOT, STEP, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
-from cityai.data.cases.cases import Cases, cut_cases
-from cityai.data.cases.context import describe_attributes, describe_calendar, describe_covariates
-from cityai.data.cases.own import describe_own
+from cityai.data.cases.cases import REGISTERED_AT, Cases, cut_cases
+from cityai.data.features.context import describe_attribute, describe_calendar
+from cityai.data.features.covariates import describe_listed
 from cityai.data.features.events import describe_cases_past, describe_events
+from cityai.data.features.history import CaseHistory
 from cityai.data.features.nearby import describe_nearby
+from cityai.data.features.own import OwnFeatures
+from cityai.data.features.plan import list_texts
 from cityai.data.leaks import Labels
-from cityai.data.rows import Moments, Rows, RowsAt, choose_features, write_rows
+from cityai.data.periods import build_periods
+from cityai.data.rows import Feature, Moments, Rows, RowsAt, choose_features, write_rows
+from cityai.i18n.messages import say
 
 _KEYS = (CASE, ENTITY, AS_OF, KNOWN_AT, SLOT)
 
@@ -75,10 +81,10 @@ def build_case_rows(
             *describe_cases_past(cases, spec),
             *describe_events(cases, spec),
             *describe_nearby(cases, spec),
-            *describe_attributes(cases, spec),
-            *describe_calendar(cases, spec),
-            *describe_covariates(cases, spec),
-            *describe_own(cases, project, day),
+            *_describe_attributes(cases, spec),
+            *_describe_day(cases, spec),
+            *describe_listed(cases, spec),
+            *_describe_own(cases, project, day),
         ),
         spec.features,
         reserved=(*_KEYS, STEP),
@@ -86,3 +92,61 @@ def build_case_rows(
     keys = {name: cases.table[name] for name in _KEYS}
     keys[STEP] = pd.Series(1, index=cases.table.index, dtype=np.int16)
     return write_rows(keys, [(f, f.values) for f in features], spec.features)
+
+
+def _describe_attributes(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+    """Yield the declared cells of the case's own row."""
+    for name in spec.question.entity.attributes if spec.features.attributes else ():
+        column = cases.table[name]
+        label = spec.data.columns[name].label or name.replace("_", " ")
+        categories = None if column.dtype.kind == "f" else list_texts(column)
+        yield describe_attribute(name, label, column, categories)
+
+
+def _describe_day(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+    """Yield what the calendar says of the case's day, and how far ahead it was asked."""
+    table = cases.table
+    day = table[OCCURRED_AT].dt.normalize()
+    if spec.question.asked.column is not None:
+        ahead = (day - table[AS_OF].dt.normalize()).dt.days.to_numpy(np.float64)
+        yield Feature("days_ahead", say("days from the question to its day"), ahead)
+    if REGISTERED_AT in table:
+        since = (day - table[REGISTERED_AT].dt.normalize()).dt.days.to_numpy(np.float64)
+        label = say("days from its registration to its day")
+        yield Feature("days_since_registered", label, since)
+    periods = build_periods("day", day.min(), day.max())
+    yield from describe_calendar(
+        periods, periods.index(day), spec, "day_", lambda label: say(f"{label}, of the case's day")
+    )
+
+
+def _describe_own(
+    cases: Cases, project: Project[RiskSpec], only: pd.Timestamp | None
+) -> list[Feature]:
+    """Ask the project's own functions once a day with questions, or on one day alone."""
+    table = cases.table
+    own = OwnFeatures(project, (len(table),))
+    if not own.functions:
+        return []
+    asked = table[[c for c in table.columns if not _is_later(c)]].set_index(CASE)
+    known = table[table[Y_TRUE].notna()].sort_values([KNOWN_AT, CASE], ignore_index=True)
+    known = known[[c for c in known.columns if not c.startswith(("slot", "baseline."))]]
+    whole = {"": known, **cases.events}
+    for day, rows in table.groupby(table[AS_OF].dt.normalize(), sort=True).indices.items():
+        moment = pd.Timestamp(str(day))
+        if only is not None and moment != only:
+            continue
+        seen = {name: _cut(frame, moment) for name, frame in whole.items()}
+        own.ask(
+            (np.asarray(rows),), CaseHistory(moment, asked.iloc[rows], seen.pop(""), seen), whole
+        )
+    return own.collect()
+
+
+def _is_later(column: str) -> bool:
+    """Tell which columns of a case are not known when it is asked about."""
+    return column in (Y_TRUE, KNOWN_AT) or column.startswith(("slot", "baseline."))
+
+
+def _cut(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+    return frame.iloc[: int(frame[KNOWN_AT].searchsorted(moment, side="left"))]
