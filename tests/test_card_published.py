@@ -132,6 +132,7 @@ def test_an_honest_card_verifies_beside_a_run(told: Told) -> None:
     assert len(options) > 20
 
 
+@pytest.mark.long
 def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
     """One number of each place in the record, in each table of figures also of each metric."""
     kinds: dict[str, list[tuple[tuple[Any, ...], float]]] = defaultdict(list)
@@ -185,6 +186,7 @@ def test_the_whole_command_names_a_forged_interval(
         path.write_bytes(honest)
 
 
+@pytest.mark.long
 def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
     """In the record, the pages, and every file that the card stands on."""
     place = find_place(told.folder)

@@ -16,11 +16,12 @@ from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_json
 from cityai.cli.main import run_command
 from cityai.columns import CANDIDATE
+from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
 from cityai.data.snapshot import read_snapshot
 from cityai.errors import TimeError
 from cityai.findings import Status
-from cityai.kinds.demand import cache_rows
+from cityai.kinds.demand import by_origin
 from cityai.modeling.final import predict_rows
 from cityai.pipeline.check import check_project
 from cityai.pipeline.result import Result
@@ -288,7 +289,7 @@ def test_the_logged_model_predicts_the_same(story: Story, client: Any) -> None:
     project, final = result.project, result.backtest.final
     snapshot = read_snapshot(project)
     panel = build_panel(snapshot, project.spec)
-    rows = cache_rows(project, panel, snapshot)([panel.periods.count]).table
+    rows = by_origin(lay_dense(panel, snapshot, project), panel)([panel.periods.count]).table
     others = [name for name in final.blend if name not in {m.candidate for m in final.models}]
     frame = rows.assign(**{f"{CANDIDATE}{name}": rows["level"] for name in others})
     frame = frame[list(final.list_inputs())]

@@ -211,7 +211,19 @@ def call(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
     return err
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = (
+    "endless sqlite",
+    "view that never gives a row",
+    "pipe",
+    "dictionary",
+    "endless view",
+    "many rows",
+)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
+)
 def test_one_message_with_its_place_and_nothing_lost(
     folder: Path,
     capfd: pytest.CaptureFixture[str],

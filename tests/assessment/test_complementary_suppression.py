@@ -70,6 +70,7 @@ def attack(seeds: range) -> tuple[int, int, int]:
     return opened, kept, attacked
 
 
+@pytest.mark.slow
 def test_no_hidden_cell_can_be_worked_out_from_all_tables_together() -> None:
     opened, kept, attacked = attack(range(25))
     assert opened == 0

@@ -119,6 +119,7 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
 DECIDED = {"reason": "Growth is known.", "decided_by": "head of planning"}
 
 
+@pytest.mark.slow
 def test_a_planted_gap_is_closed_and_the_cost_is_stated():
     found, predictions = make_case("equalize", **DECIDED)
     rows = found.options.set_index(["option", "metric"])
@@ -140,6 +141,7 @@ def test_a_planted_gap_is_closed_and_the_cost_is_stated():
     assert "head of planning: Growth is known." in choice.reason
 
 
+@pytest.mark.slow
 def test_nothing_is_changed_unless_it_is_chosen():
     found, predictions = make_case()
     assert found.predictions is predictions
@@ -149,6 +151,7 @@ def test_nothing_is_changed_unless_it_is_chosen():
     assert make_case("none", **DECIDED)[0].findings[0].status is Status.PASS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "status"),
     [("recalibrate", Status.FAIL), ("bounded_loss", Status.NOT_APPLICABLE), ("none", None)],
@@ -160,6 +163,7 @@ def test_a_protected_attribute_needs_legal_review(choice, status):
     assert status is not Status.FAIL or "legal review" in found[0].reason
 
 
+@pytest.mark.slow
 def test_soft_groups_are_not_given_to_a_reduction():
     found, _ = make_case(soft=True)
     rows = found.options[found.options["option"] == "bounded_loss"]
@@ -191,6 +195,7 @@ def test_a_choice_needs_its_reason_and_who_decided():
     assert MitigationSpec(dimension="income").choice == "none"
 
 
+@pytest.mark.slow
 def test_hidden_groups_have_no_figures(make_predictions):
     found, _ = make_case()
     assert not found.groups["value_after"].isna().any()

@@ -89,6 +89,7 @@ def find_differences(before: CardRecord, after: CardRecord) -> dict[str, tuple[f
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_small_count_follows_from_two_cards(record: CardRecord) -> None:
     rng = np.random.default_rng(7)
     asked, opened = 0, []

@@ -13,13 +13,14 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
+from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
 from cityai.data.snapshot import read_snapshot
 from cityai.delivery.misses import show_misses
 from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import KINDS
-from cityai.kinds.demand import CANDIDATES, cache_rows
+from cityai.kinds.demand import CANDIDATES, by_origin
 from cityai.modeling.ahead import forecast_ahead
 from tests.delivery.conftest import City
 
@@ -33,7 +34,7 @@ def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> 
     snapshot = read_snapshot(project)
     panel = build_panel(snapshot, project.spec)
     own = forecast.result.backtest.final
-    rows = cache_rows(project, panel, snapshot)
+    rows = by_origin(lay_dense(panel, snapshot, project), panel)
     expected = forecast_ahead(panel, rows, own, project.spec, CANDIDATES, END).table
     written = pd.read_parquet(made.files[1])
     pd.testing.assert_frame_equal(

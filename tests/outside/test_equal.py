@@ -258,6 +258,7 @@ def check_reports(rows: pd.DataFrame, ours: pd.DataFrame) -> float:
     return max(largest)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32 - 1))
@@ -265,6 +266,7 @@ def test_equal_to_metric_frame_and_scikit_learn(seed):
     check_frame(draw_rows(np.random.default_rng(seed), missing=False))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_equal_to_counting_in_sql_undefined_ones_too(seed):

@@ -225,6 +225,7 @@ def test_every_figure_of_adult(order, data_folder, tmp_path):
     assert young.status == "fail"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20,
     deadline=None,
