@@ -38,7 +38,15 @@ from cityai.data.quality import report_quality
 from cityai.data.snapshot import Snapshot, read_snapshot
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.findings import Finding
-from cityai.kinds.kind import CasePredictions, Cover, Kind, Records, Replayed, Say
+from cityai.kinds.kind import (
+    CasePredictions,
+    Cover,
+    Kind,
+    Records,
+    Replayed,
+    Say,
+    gather_card_facts,
+)
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters import choose_candidates
@@ -202,19 +210,10 @@ def name_entities(snapshot: Snapshot) -> pd.DataFrame:
 def draft(facts: RunFacts, spec: ProjectSpec, records: Records) -> CardRecord:
     """Draft the card of a forecast."""
     from cityai.card.draft import draft_card
+    from cityai.card.draft.subject import describe_forecast
 
-    return draft_card(
-        facts,
-        spec,
-        records.backtest.predictions,
-        records.evaluation,
-        records.audit,
-        quality=records.quality,
-        backtest=records.backtest,
-        explanation=records.explanation,
-        mitigation=records.mitigation,
-        proxies=records.proxies,
-    )
+    subject = describe_forecast(spec, records.backtest.predictions)
+    return draft_card(gather_card_facts(facts, spec, subject, records))
 
 
 def recount(

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.proxies import Proxies
     from cityai.assessment.reasons import Reasons
-    from cityai.card.draft import RunFacts
+    from cityai.card.draft import CardFacts, RankingTables, RunFacts
+    from cityai.card.draft.subject import Subject
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
     from cityai.config.load import Project
+    from cityai.config.project import AuditableSpec
     from cityai.data.quality import QualityReport
     from cityai.findings import Finding
     from cityai.modeling.predictions import Predictions
@@ -88,7 +90,7 @@ class Replayed:
     Attributes
     ----------
     predictions : Predictions
-        Those that were judged.
+        Those that were records.
     before : Predictions
         The same before any mitigation.
     mitigation : Any
@@ -127,6 +129,35 @@ class CasePredictions:
     reasons: Reasons
     trained_until: datetime
     notes: tuple[str, ...] = ()
+
+
+def gather_card_facts(
+    run: RunFacts,
+    spec: AuditableSpec,
+    subject: Subject,
+    records: Records,
+    ranking: RankingTables | None = None,
+) -> CardFacts:
+    """Gather what a card is drafted from, as the stages left it."""
+    from cityai.card.draft import CardFacts, Fitted
+    from cityai.findings import sort_findings
+
+    final = records.backtest.final
+    return CardFacts(
+        run=run,
+        spec=spec,
+        subject=subject,
+        predictions=records.backtest.predictions,
+        evaluation=records.evaluation,
+        audit=records.audit,
+        findings=sort_findings(dict.fromkeys((*run.findings, *records.findings))),
+        quality=records.quality,
+        fitted=Fitted(records.backtest.folds.to_table(), final.blend, tuple(final.feature_names)),
+        ranking=ranking,
+        explanation=records.explanation,
+        mitigation=records.mitigation,
+        proxies=records.proxies,
+    )
 
 
 @dataclass(frozen=True, slots=True)

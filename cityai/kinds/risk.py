@@ -28,7 +28,15 @@ from cityai.data.layouts.listed import label_listed, lay_listed
 from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.findings import Finding
-from cityai.kinds.kind import CasePredictions, Cover, Kind, Records, Replayed, Say
+from cityai.kinds.kind import (
+    CasePredictions,
+    Cover,
+    Kind,
+    Records,
+    Replayed,
+    Say,
+    gather_card_facts,
+)
 from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
 from cityai.modeling.case_baselines import RISK_BASELINES
 from cityai.modeling.case_model import CaseModel
@@ -160,18 +168,15 @@ def describe_coverage(cases: Cases) -> Cover:
 
 def draft(facts: RunFacts, spec: RiskSpec, records: Records) -> CardRecord:
     """Draft the card of a ranked list."""
-    from cityai.card.draft.ranked import draft_ranked_card
+    from cityai.card.draft import RankingTables, draft_card
+    from cityai.card.draft.subject import describe_list
 
-    return draft_ranked_card(
-        facts,
-        spec,
-        records.backtest,
-        records.evaluation,
-        records.audit,
-        quality=records.quality,
-        explanation=records.explanation,
-        proxies=records.proxies,
+    evaluation, audit = records.evaluation, records.audit
+    ranking = RankingTables(
+        evaluation.at_capacity, evaluation.curve, audit.slopes, audit.curves, audit.attention
     )
+    subject = describe_list(spec, records.backtest.predictions)
+    return draft_card(gather_card_facts(facts, spec, subject, records, ranking))
 
 
 def recount(

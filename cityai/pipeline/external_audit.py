@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, EVERYWHERE, FOLD
+from cityai.columns import AREA, AS_OF, ENTITY, EVERYWHERE, FOLD
 from cityai.config.load_audit import AuditRequest
 from cityai.findings import SEVERITY, Finding, sort_findings
 from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.scored import Scored
     from cityai.assessment.shares import Shares
-    from cityai.card.draft.facts import RunFacts
+    from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
     from cityai.data.external_predictions import Given
+    from cityai.data.quality import QualityReport
+    from cityai.modeling.predictions import Predictions
     from cityai.records.groups import Groups
 
 
@@ -158,7 +161,7 @@ def audit_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     RunError
         When the audit could not be completed. Earlier results are untouched.
     """
-    from cityai.card.draft.given import GivenFacts, draft_given_card
+    from cityai.card.draft import draft_card
     from cityai.data.source.engine import digest_file
     from cityai.pipeline.cards import CardPlace, Drafted, make_card, publish_made, write_place
     from cityai.store.cards import CARDS
@@ -173,8 +176,7 @@ def audit_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
         with _time(progress, "audit", seconds):
             judged = judge_given(order, path, progress)
         with _time(progress, "card and tracking", seconds):
-            spec, facts = judged.order.spec, _gather_facts(judged)
-            handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
+            spec, facts = judged.order.spec, gather_run_facts(judged)
             place = CardPlace(order.workspace / CARDS / name, order.workspace)
             drafted = Drafted(
                 order.spec.model_dump_json(),
@@ -184,8 +186,9 @@ def audit_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
                 file_digest=digest_file(path),
                 order=write_place(order.path, order.workspace),
             )
-            record = draft_given_card(facts, spec, handed, judged.audit, judged.findings)
-            made = make_card(record, place, drafted)
+            made = make_card(
+                draft_card(gather_card_facts(judged, facts, path.name)), place, drafted
+            )
             card, pages = made.record, made.pages
             log_outcome(
                 run,
@@ -258,13 +261,17 @@ def _time(progress: Progress, name: str, seconds: dict[str, float]) -> Iterator[
     seconds[name] = time.perf_counter() - begun
 
 
-def _gather_facts(judged: Judged) -> RunFacts:
-    from cityai.card.draft.facts import RunFacts
+def gather_run_facts(judged: Judged) -> RunFacts:
+    """Gather what the audit knows about itself, for the card."""
+    from cityai.card.draft import RunFacts
+    from cityai.data.external_predictions import ASKED
     from cityai.store.digests import digest_text
 
-    order, given = judged.order, judged.given
+    order, given, spec = judged.order, judged.given, judged.order.spec
     commit, dirty = read_git(order.workspace)
-    now = read_clock()
+    days = given.table[AS_OF if spec.maturity is None else ASKED].dropna()
+    dated = spec.maturity is not None or spec.predictions.columns.as_of is not None
+    first, last = (days.min(), days.max()) if dated and len(days) else (None, None)
     return RunFacts(
         run_digest=digest_text(f"{order.digest} {given.digest}"),
         data_digest=given.digest,
@@ -272,10 +279,72 @@ def _gather_facts(judged: Judged) -> RunFacts:
         predictions_digest=given.digest,
         git_commit=commit,
         git_dirty=dirty,
-        created=now,
+        created=read_clock(),
         versions={name: find_version(name) for name in LIBRARIES},
-        first=now,
-        last=now,
+        first=None if first is None else first.to_pydatetime(),
+        last=None if last is None else (last + pd.Timedelta(days=1)).to_pydatetime(),
+    )
+
+
+def gather_card_facts(judged: Judged, facts: RunFacts, file: str) -> CardFacts:
+    """Gather what the card of given predictions is drafted from: no model, no replay.
+
+    Parameters
+    ----------
+    judged : Judged
+        What was found out.
+    facts : RunFacts
+        What the audit knows about itself.
+    file : str
+        Name of the file.
+    """
+    from cityai.assessment.evaluate import Evaluation
+    from cityai.card.draft import CardFacts
+    from cityai.card.draft.subject import describe_external
+
+    spec, audit, predictions = judged.order.spec, judged.audit, build_external(judged)
+    whole = audit.table[audit.table["dimension"] == EVERYWHERE]
+    known = np.isfinite(whole["value"])
+    metrics = whole[["metric", "value", "low", "high", "size"]].assign(
+        n=whole["n"].where(known),
+        reason=whole["reason"].where(~known, ""),
+        model="forecast",
+        slice_kind=EVERYWHERE,
+        slice=EVERYWHERE,
+    )
+    return CardFacts(
+        run=facts,
+        spec=spec,
+        subject=describe_external(spec, predictions, file),
+        predictions=predictions,
+        evaluation=Evaluation(metrics, pd.DataFrame(), ()),
+        audit=audit,
+        findings=judged.findings,
+        quality=report_rows(judged.given),
+    )
+
+
+def build_external(judged: Judged) -> Predictions:
+    """Build the table of predictions from the rows that were handed over."""
+    from cityai.data.external_predictions import DECISION
+    from cityai.modeling.predictions import Predictions
+
+    spec, table = judged.order.spec, judged.given.table
+    amounts = spec.predictions.kind == "amount"
+    kept = table.drop(columns=DECISION) if amounts else table
+    return Predictions(kept, spec.coverage, spec.unit, "given", spec.predictions.kind)
+
+
+def report_rows(given: Given) -> QualityReport:
+    """Report the rows in and out; of handed predictions nothing else is measured."""
+    from cityai.data.quality import QualityReport
+    from cityai.data.snapshot import RowCounts
+
+    counts = RowCounts(given.read, 0, given.rejected, len(given.table))
+    measured = ["dimension", "measure", "slice", "value", "n", "limit", "status"]
+    periods = ["period_start", "rows", "entities_reporting", "median_delay_days"]
+    return QualityReport(
+        pd.DataFrame(columns=measured), counts, given.rejects, (), pd.DataFrame(columns=periods)
     )
 
 

@@ -59,7 +59,7 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
     from cityai.track.runs import open_run
 
     spec = project.spec
-    require_plan(spec)
+    plan = require_plan(spec)
     with (
         hold_run(project, progress) as run,
         open_run(project, spec.name, name="mitigation") as tracked,
@@ -67,7 +67,7 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
         read_and_check(run)
         found: Mitigation = mitigation(run)
         with progress.stage("plane and tracking"):
-            part = draft_options(found, spec)
+            part = draft_options(found, plan, spec)
             drawing = write_plane(draw_plane(part))
             plane = project.state / PLANES / f"{spec.name}.svg"
             with guard_files(plane.parent, "the plane cannot be written"):

@@ -199,9 +199,9 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     StoreError
         When the file is gone, or is not the one that was audited.
     """
-    from cityai.card.draft.given import GivenFacts, draft_given_card
+    from cityai.card.draft import draft_card
     from cityai.data.source.engine import digest_file
-    from cityai.pipeline.external_audit import judge_given
+    from cityai.pipeline.external_audit import gather_card_facts, judge_given
 
     spec = AuditFileSpec.model_validate_json(drafted.spec)
     path = place.workspace / drafted.file
@@ -230,9 +230,7 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
         claims = _count_rows(list_claims(record, rows, groups.memberships), scored)
     else:
         claims = list_answer_claims(record, keyed, groups.memberships)
-    handed = GivenFacts(given, path.name, judged.scored.metrics)
-    kept = judged.order.spec
-    again = draft_given_card(drafted.facts, kept, handed, judged.audit, judged.findings)
+    again = draft_card(gather_card_facts(judged, drafted.facts, path.name))
     told = (
         f"{len(given.table):,} predictions were read, as they were given. What MLflow keeps was "
         "not read."

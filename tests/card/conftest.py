@@ -16,11 +16,13 @@ import pytest
 
 from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
-from cityai.card.draft import RunFacts, draft_card
+from cityai.card.draft import CardFacts, Fitted, RunFacts, draft_card
+from cityai.card.draft.subject import describe_forecast
 from cityai.config.project import ProjectSpec
 from cityai.data.periods import Periods
-from cityai.findings import Finding, Status
+from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.predictions import build_predictions
+from cityai.modeling.split import Folds
 from cityai.records.groups import Membership
 
 N_PLACES, N_FOLDS, HORIZON = 24, 6, 3
@@ -248,7 +250,7 @@ def make_backtest(predictions):
     ]  # fmt: skip
     return SimpleNamespace(
         predictions=predictions,
-        folds=SimpleNamespace(periods=periods, folds=tuple(folds)),
+        folds=Folds(periods, tuple(folds)),
         final=SimpleNamespace(
             blend={"lightgbm": 0.6, "theta": 0.4}, feature_names=("lag_1", "lag_12", "month")
         ),
@@ -296,6 +298,22 @@ def make_facts(ids: list[str], names: list[str] | None = None) -> RunFacts:
     )  # fmt: skip
 
 
+def draft_forecast(facts, spec, predictions, evaluation, audit, *, backtest=None, **records):
+    """Draft the card of a forecast from its records; each that is not given is not there."""
+    given = (facts, evaluation, audit, records.get("quality"), backtest, *records.values())
+    findings = dict.fromkeys(f for r in given if r is not None for f in r.findings)
+    fitted = None
+    if backtest is not None:
+        final = backtest.final
+        fitted = Fitted(backtest.folds.to_table(), final.blend, final.feature_names)
+    subject = describe_forecast(spec, predictions)
+    return draft_card(
+        CardFacts(
+            facts, spec, subject, predictions, evaluation, audit, sort_findings(findings), fitted=fitted, **records
+        )
+    )  # fmt: skip
+
+
 _KEPT = {}
 
 
@@ -315,7 +333,7 @@ def make_city(words=None, ids=None, groups=None, suppressed=frozenset(), names=N
     if suppressed:
         audit = hide_groups(audit, suppressed)
     facts = make_facts(ids, names)
-    record = draft_card(
+    record = draft_forecast(
         facts, spec, predictions, evaluation, audit,
         quality=make_quality(ids), backtest=make_backtest(predictions), explanation=make_explanation(memberships),
     )  # fmt: skip

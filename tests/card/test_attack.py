@@ -23,13 +23,12 @@ from scipy.sparse import csr_array
 
 from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
-from cityai.card.draft import draft_card
 from cityai.card.record import write_canonical
 from cityai.config.project import ProjectSpec
 from cityai.modeling.predictions import build_predictions
 from cityai.records.groups import Membership
 
-from .conftest import make_backtest, make_facts, make_spec
+from .conftest import draft_forecast, make_backtest, make_facts, make_spec
 
 K = 11
 ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "15"))
@@ -60,7 +59,7 @@ def make_city(seed: int) -> SimpleNamespace:
     memberships = draw_memberships(rng, ids)
     audit = audit_predictions(predictions, memberships, spec)
     quality = count_rows(predictions.table)
-    card = draft_card(
+    card = draft_forecast(
         make_facts(ids), spec, predictions, evaluate_predictions(predictions, spec), audit,
         quality=quality, backtest=make_backtest(predictions), mitigation=try_nothing(predictions.table, memberships[0]),
     )  # fmt: skip

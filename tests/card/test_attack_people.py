@@ -22,15 +22,18 @@ import pytest
 from scipy.optimize import linprog
 
 from cityai.assessment.ranking.audit import audit_cases
-from cityai.card.draft.audited import draft_fairness, list_suppressed
-from cityai.card.draft.ranked_list import _make_band
+from cityai.assessment.ranking.evaluate import evaluate_ranking
+from cityai.card.draft import CardFacts, Fitted, RankingTables, draft_card
+from cityai.card.draft.subject import describe_list
 from cityai.config.load_audit import load_audit
 from cityai.kinds.risk import assign_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.modeling.predictions import build_case_predictions
-from cityai.pipeline.external_audit import judge_given
+from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
 from tests.modeling.made_cases import build_risk_spec, make_cases
+
+from .conftest import make_facts
 
 K = 11
 ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "6"))
@@ -212,7 +215,7 @@ def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
     (tmp_path / "audit.yaml").write_text(AUDIT)
     rows.to_csv(tmp_path / "rows.csv", index=False)
     judged = judge_given(load_audit(tmp_path / "audit.yaml"), tmp_path / "rows.csv")
-    fairness = draft_fairness(judged.audit, judged.order.spec)
+    fairness = draft_card(gather_card_facts(judged, gather_run_facts(judged), "rows.csv")).fairness
     outsider = Outsider(pool_groups(rows.assign(cell=name_cells(y, d)), fairness))
     results = json.loads(fairness.model_dump_json())["results"]
     read_results(outsider, results, judged.audit.table)
@@ -244,7 +247,17 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
     )
     predictions = build_case_predictions(frame, unit="inspections", chosen="blend")
     found = audit_cases(predictions, assign_cases(cases, spec), spec)
-    fairness = draft_fairness(found, spec)
+    judged = evaluate_ranking(predictions, spec)
+    tables = RankingTables(
+        judged.at_capacity, judged.curve, found.slopes, found.curves, found.attention
+    )
+    card = draft_card(
+        CardFacts(
+            make_facts([]), spec, describe_list(spec, predictions), predictions, judged, found, (),
+            fitted=Fitted(pd.DataFrame({"role": []}), {}, ()), ranking=tables,
+        )
+    )  # fmt: skip
+    fairness = card.fairness
     kept = predictions.table
     rows = frame.set_index("case_id").loc[kept["case_id"]].reset_index()
     rows["cell"] = name_cells(rows["y_true"].to_numpy(), rows["decision"].to_numpy())
@@ -252,10 +265,8 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
     outsider = Outsider(rows)
     results = json.loads(fairness.model_dump_json())["results"]
     read_results(outsider, results, found.table)
-    veiled = list_suppressed(fairness.results)
-    veiled |= {(r.dimension, r.group) for r in fairness.results if r.between}
-    bands = [_make_band(row, K, veiled).model_dump() for row in found.curves.to_dict("records")]
-    read_curve(outsider, bands, rows)
+    assert card.eval.ranked is not None
+    read_curve(outsider, [point.model_dump() for point in card.eval.ranked.curve], rows)
     told = sum(r["value"] is not None or r["between"] is not None for r in results)
     return *attack(outsider, list_groups(found.table)), told
 

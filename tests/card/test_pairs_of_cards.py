@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,10 @@ import pandas as pd
 import pytest
 
 from cityai.card.diff import add_changes
-from cityai.card.draft.described import draft_data
+from cityai.card.draft import CardFacts, Fitted
+from cityai.card.draft.data import draft_data
+from cityai.card.draft.subject import describe_forecast, describe_list
+from cityai.card.draft.withheld import find_withheld
 from cityai.card.record import CardRecord
 from cityai.card.render import render_json
 from tests.modeling.made_cases import build_risk_spec
@@ -46,10 +50,24 @@ def record() -> CardRecord:
     return make_city().record
 
 
+def draft_rows(spec, rows: np.ndarray):
+    """The part on the data, as any card of a run has it."""
+    made = build_made_facts()
+    described = describe_forecast if spec.kind == "demand" else describe_list
+    facts = CardFacts(
+        make_facts(["a0"]), spec, described(spec, made.predictions), made.predictions, made.evaluation, made.audit, (),
+        quality=make_quality(rows), fitted=Fitted(pd.DataFrame(), {}, ()),
+    )  # fmt: skip
+    return draft_data(facts, find_withheld(facts))
+
+
+@cache
+def build_made_facts() -> SimpleNamespace:
+    return make_city()
+
+
 def publish(record: CardRecord, rows: np.ndarray, spec, earlier: str = "") -> CardRecord:
-    data = draft_data(
-        make_facts(["a0"]), spec, make_quality(rows), grain="one row an event", cleaning=()
-    )
+    data = draft_rows(spec, rows)
     fairness = record.fairness.model_copy(update={"min_group_size": K})
     record = record.model_copy(update={"data": data, "fairness": fairness})
     return add_changes(record, earlier)
@@ -124,7 +142,7 @@ def test_no_small_count_follows_from_two_cards(record: CardRecord) -> None:
 def test_a_hidden_month_is_not_the_rest(spec) -> None:
     """50, hidden and 60 of 115: whatever kind of card draws it, the hidden one is not 5."""
     rows = np.array([[50], [5], [60]])
-    [part] = draft_data(make_facts(["a0"]), spec, make_quality(rows), grain="", cleaning=())
+    [part] = draft_rows(spec, rows)
     shown = [p.rows for p in part.by_period]
     assert shown[1] is None
     left = part.rows_accepted - sum(n for n in shown if n is not None)

@@ -20,6 +20,8 @@ from cityai.card.render import render_html, render_markdown
 from cityai.config.words import NotApplicable
 from cityai.errors import DataError
 
+from .conftest import draft_forecast
+
 NOT_SHOWN = {
     "record.updated": "equals `created` until a card is revised; both stand in one line",
     "fairness.by_fold[].unit": "follows from the metric",
@@ -328,10 +330,8 @@ def test_outlines_that_cannot_be_read_say_what_to_do(outlines_file):
 
 
 def test_a_card_without_words_and_extras_renders(draft_city, city):
-    from cityai.card.draft import draft_card
-
     bare = draft_city(words={}, groups=None)
-    record = draft_card(city.facts, bare.spec, bare.predictions, bare.evaluation, bare.audit)
+    record = draft_forecast(city.facts, bare.spec, bare.predictions, bare.evaluation, bare.audit)
     page = render_html(record, draw_figures(record))
     assert find_active(page) == []
     assert "Not yet answered" in page

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from cityai.card.draft.given import GivenFacts, draft_given_card
+from cityai.card.draft import draft_card
 from cityai.card.record import write_canonical
 from cityai.card.render.tables import arrange_audit
 from cityai.card.words import describe_metric
-from cityai.pipeline.external_audit import _gather_facts, judge_given
+from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
 
 LIMITS = "{false_positive_rate: 0.05, false_negative_rate: 0.05, selection_rate: 0.05}"
 TEXT = """\
@@ -52,9 +52,7 @@ def write_text(*dimensions: str, name: str = "truth") -> str:
 
 def draft(order, path: Path):
     judged = judge_given(order, path)
-    handed = GivenFacts(judged.given, path.name, judged.scored.metrics)
-    facts = _gather_facts(judged)
-    return draft_given_card(facts, judged.order.spec, handed, judged.audit, judged.findings)
+    return draft_card(gather_card_facts(judged, gather_run_facts(judged), path.name))
 
 
 def count_rates(rows: pd.DataFrame) -> dict[str, float]:

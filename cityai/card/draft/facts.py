@@ -1,13 +1,25 @@
-"""What the run knows about itself, for the card."""
+"""What a card is drafted from: one frozen record for every source of predictions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
 from cityai.findings import Finding
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
+    from cityai.assessment.proxies import Proxies
+    from cityai.card.draft.subject import Subject
+    from cityai.config.project import AuditableSpec
+    from cityai.data.quality import QualityReport
+    from cityai.modeling.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +38,9 @@ class RunFacts:
         When the card was made, in UTC.
     versions : dict of str to str
         Versions of the libraries.
-    first, last : datetime
-        First day that the data cover, and the first day that they no longer cover.
+    first, last : datetime or None
+        First day that the data cover, and the first day that they no longer cover; None where no
+        row has a day.
     entities : DataFrame or None
         ``entity_id`` with ``name`` (for readers) and ``area_id`` where known. Without it entities
         are shown by their ids.
@@ -47,9 +60,100 @@ class RunFacts:
     git_dirty: bool
     created: datetime
     versions: dict[str, str]
-    first: datetime
-    last: datetime
+    first: datetime | None
+    last: datetime | None
     entities: pd.DataFrame | None = None
     findings: tuple[Finding, ...] = ()
     feature_labels: dict[str, str] = field(default_factory=dict)
     results_digest: str = ""
+
+
+class Evaluated(Protocol):
+    """The tables of an evaluation that every card shows (see `Evaluation`)."""
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row a model, metric and slice."""
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """One row a baseline and metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that was fitted, and how the past was replayed with it.
+
+    Attributes
+    ----------
+    windows : pandas.DataFrame
+        The folds, as `Folds.to_table` gives them.
+    blend : mapping of str to float
+        Weights of the candidates in the final model.
+    inputs : tuple of str
+        Its features.
+    """
+
+    windows: pd.DataFrame
+    blend: Mapping[str, float]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingTables:
+    """What an evaluation and an audit say of a list that is worked off from its top.
+
+    Attributes
+    ----------
+    at_capacity, curve : pandas.DataFrame
+        As in `RankingEvaluation`.
+    slopes, curves, attention : pandas.DataFrame
+        As in `RankingAudit`.
+    """
+
+    at_capacity: pd.DataFrame
+    curve: pd.DataFrame
+    slopes: pd.DataFrame
+    curves: pd.DataFrame
+    attention: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """All that a card is drafted from. What a source lacks is None, and its section is left out.
+
+    Attributes
+    ----------
+    run : RunFacts
+        What the run knows about itself.
+    spec : AuditableSpec
+        The resolved specification; its `words` are the human part.
+    subject : Subject
+        What is asked, in the words of its kind.
+    predictions, evaluation, audit
+        What was predicted and how it was judged.
+    findings : tuple of Finding
+        All of them, in the order of the card.
+    quality : QualityReport or None
+        How good the data are.
+    fitted : Fitted or None
+        None for predictions that somebody else made.
+    ranking : RankingTables or None
+        Only of a list that is ranked.
+    explanation, mitigation, proxies : optional
+        As the stages of the same names leave them.
+    """
+
+    run: RunFacts
+    spec: AuditableSpec
+    subject: Subject
+    predictions: Predictions
+    evaluation: Evaluated
+    audit: Audit
+    findings: tuple[Finding, ...]
+    quality: QualityReport | None = None
+    fitted: Fitted | None = None
+    ranking: RankingTables | None = None
+    explanation: Explanation | None = None
+    mitigation: Mitigation | None = None
+    proxies: Proxies | None = None

@@ -6,15 +6,20 @@ import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cityai.card.draft.evaluated import as_number
 from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.values import as_number
+from cityai.card.draft.withheld import NOTHING, Withheld
 from cityai.card.record.options import OptionGroup, OptionResult, OptionsPart
 from cityai.findings import Status
 from cityai.i18n.messages import say, say_n
 
 if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
     from cityai.assessment.mitigation import Mitigation
-    from cityai.config.project import ProjectSpec
+    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.project import AuditableSpec
 
 SOURCE = say("mitigation, from the saved predictions and the corrections learnt before each replay")
 HIDDEN = say("Not shown: too few are behind the group that is farthest behind.")
@@ -25,19 +30,13 @@ UNDECIDED = say(
 
 
 def draft_options(
-    mitigation: Mitigation, spec: ProjectSpec, secret: frozenset[tuple[str, str]] = frozenset()
+    mitigation: Mitigation,
+    plan: MitigationSpec,
+    spec: AuditableSpec,
+    withheld: Withheld = NOTHING,
 ) -> OptionsPart:
-    """Draft the section on the options; what the audit hides of a group stays hidden here.
-
-    Raises
-    ------
-    ValueError
-        When the project names no gap.
-    """
-    plan = spec.mitigation
-    if plan is None:
-        raise ValueError("nothing was tried without `mitigation` in the specification")
-    hidden = {group for dimension, group in secret if dimension == mitigation.dimension}
+    """Draft the section on the options; what the audit hides of a group stays hidden here."""
+    hidden = {group for dimension, group in withheld.groups if dimension == mitigation.dimension}
     options = tuple(_make_option(row, hidden) for row in mitigation.options.to_dict("records"))
     return OptionsPart(
         dimension=mitigation.dimension,

@@ -2,139 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cityai.card.counts import Tally, tally_groups
 from cityai.card.draft.rounding import SMALL_GROUP
 from cityai.card.record.measured import (
-    Comparison,
     Driver,
     GroupPart,
     GroupResult,
     PlaceResult,
-    QualityMeasure,
     SeriesPoint,
 )
-from cityai.card.record.part import Number
 from cityai.card.words import (
     describe_metric,
     find_side,
     name_one,
     say_share,
-    write_count,
     write_number,
 )
-from cityai.columns import BASELINE, HEADLINE
 from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
-from cityai.findings import Finding, Status
 from cityai.i18n.messages import count_periods, say, say_n
 
 if TYPE_CHECKING:
-    from cityai.modeling.split import Folds
+    from cityai.card.draft.subject import Subject
 
 
-def describe_accuracy(
-    metrics: Sequence[Number],
-    comparisons: Sequence[Comparison],
-    practice: str,
-    label: str,
-    spec: ProjectSpec,
-) -> tuple[str, ...]:
-    """Say how far off the forecast is, beside today's practice, and how its ranges held."""
-    overall = {(m.slice["model"], m.metric): m.value for m in metrics if len(m.slice) == 1}
-    one = name_one(spec.question.unit)
-    said = []
-    error = overall.get(("forecast", HEADLINE))
-    if error is not None:
-        said.append(
-            say(
-                f"Added up, the forecasts were off by {write_number(error, 'share')} of what "
-                f"happened: {say_share(error, one)}."
-            )
-        )
-    other = overall.get((f"{BASELINE}{practice}", HEADLINE))
-    if error is not None and other is not None:
-        off = say(f"{write_number(other, 'share')}: {say_share(other, one)}")
-        if error < other:
-            told = say(f"That is less than {label}, which was off by {off}.")
-        elif error > other:
-            told = say(f"That is more than {label}, which was off by {off}.")
-        else:
-            told = say(f"That is the same as {label}, which was off by {off}.")
-        status = {c.baseline: c.status for c in comparisons if c.metric == HEADLINE}.get(practice)
-        if status not in {"pass", "fail"} and error != other:
-            told += " " + say("The test cannot say whether this would hold at other times.")
-        said.append(told)
-    missed = overall.get(("forecast", "under_forecast_share"))
-    if missed is not None:
-        said.append(
-            say(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
-        )
-    held = overall.get(("forecast", "coverage"))
-    if held is not None:
-        said.append(
-            say(
-                f"The actual value lay inside the stated range {write_number(held, 'share')} of "
-                f"the time; it is meant to be {write_number(spec.models.coverage, 'share')}."
-            )
-        )
-    return tuple(said)
-
-
-def describe_design(
-    spec: ProjectSpec, folds: Folds | None, findings: Iterable[Finding]
-) -> tuple[str, ...]:
-    """Say how the past was replayed."""
-    question = spec.question
-    tests = spec.backtest.folds if folds is None else sum(f.role == "test" for f in folds.folds)
-    said = [
-        say_n(
-            f"The past was replayed {tests} time.", f"The past was replayed {tests} times.", tests
-        )
-        + " "
-        + say(
-            "Each time the forecast used only what the city's systems held at that moment, looked "
-            f"{count_periods(question.horizon, question.period)} ahead, and was then held against "
-            "what happened."
-        ),
-    ]
-    if any(f.code == "time.truncation" and f.status is Status.PASS for f in findings):
-        said.append(
-            say(
-                "Nothing that became known later was used, late corrections included: the inputs "
-                "were made again from data cut at those moments, and were the same to the last bit."
-            )
-        )
-    weighing = 0 if folds is None else sum(f.role != "test" for f in folds.folds)
-    if weighing:
-        said.append(
-            say_n(
-                f"{weighing} earlier moment served only to weigh the models against each other "
-                "and to set the width of the ranges.",
-                f"{weighing} earlier moments served only to weigh the models against each other "
-                "and to set the width of the ranges.",
-                weighing,
-            )
-            + " "
-            + say("No figure on this page comes from them.")
-        )
-    hindsight = [
-        name
-        for name in ("first_before", "last_from", "min_rows")
-        if getattr(question.entity.cohort, name) is not None
-    ]
-    if hindsight:
-        said.append(
-            say(
-                f"Which {question.entity.label_plural} are included was settled with hindsight "
-                f"({', '.join(hindsight)}); a forecast made at the time could not have known this."
-            )
-        )
-    return tuple(said)
-
-
-def describe_series(series: Sequence[SeriesPoint], step: int, spec: ProjectSpec) -> str:
+def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) -> str:
     """Say what the band around the city's total is, how often it held, and how it is rounded."""
     rounded = (
         " " + say(f"Totals are rounded to multiples of {step}: one of them is too small to show.")
@@ -145,26 +39,25 @@ def describe_series(series: Sequence[SeriesPoint], step: int, spec: ProjectSpec)
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     return (
         say(
-            f"The band adds up the ranges of all {spec.question.entity.label_plural}; it is wider "
+            f"The band adds up the ranges of all {subject.entities}; it is wider "
             "than a range for the total would be."
         )
         + " "
         + say(
             f"The actual total lay inside it in {inside} of "
-            f"{count_periods(len(known), spec.question.period)}."
+            f"{count_periods(len(known), subject.period)}."
         )
         + rounded
     )
 
 
-def describe_places(places: Sequence[PlaceResult], spec: ProjectSpec) -> str:
+def describe_places(places: Sequence[PlaceResult], subject: Subject, unit: str) -> str:
     """Say how many places there are and how many are left out."""
     hidden = sum(all(f.value is None for f in p.figures) for p in places)
-    entity = spec.question.entity
-    counted = _count_named(len(places), entity.label, entity.label_plural)
+    counted = _count_named(len(places), subject.entity, subject.entities)
     text = f"{counted}."
     if hidden:
-        text = say(f"{counted}, {hidden} of them with too few {spec.question.unit} to show.")
+        text = say(f"{counted}, {hidden} of them with too few {unit} to show.")
     return f"{text} " + say(
         "Figures of a single place rest on few predictions and are rounded; a difference between "
         "two neighbours in the ranking is mostly chance."
@@ -254,33 +147,6 @@ def describe_small(groups: Sequence[GroupPart], least: int) -> tuple[str, ...]:
     )
 
 
-def describe_data(
-    read: int,
-    out_of_scope: int,
-    rejected: int,
-    accepted: int,
-    measures: Iterable[QualityMeasure],
-    findings: Iterable[Finding],
-) -> tuple[str, ...]:
-    """Say how many rows were used, which quality limits were missed, and which checks failed."""
-    said = [
-        say(
-            f"{write_count(read)} rows were read: {write_count(accepted)} used, "
-            f"{write_count(out_of_scope)} outside the question, {write_count(rejected)} refused."
-        )
-    ]
-    missed = sorted({m.dimension for m in measures if m.status == "fail"})
-    named = {f"quality.{dimension}" for dimension in missed}
-    failed = {f.title: None for f in findings if f.status is Status.FAIL and f.code not in named}
-    if missed:
-        said.append(say(f"Limits missed: {', '.join(missed)}."))
-    if failed:
-        said.append(say(f"Checks of the data that failed: {', '.join(failed)}."))
-    if not missed and not failed:
-        said.append(say("No limit on the quality was missed."))
-    return tuple(said)
-
-
 def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[str, ...]:
     """Say what moves the forecasts most."""
     known = [d for d in drivers if d.share is not None]
@@ -297,11 +163,6 @@ def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[s
             )
         )
     return tuple(said)
-
-
-def describe_limits(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Say where the tests found the forecast wanting."""
-    return tuple(f.reason for f in findings if f.status is Status.FAIL)
 
 
 def describe_scale(n_entities: int, spec: ProjectSpec) -> str:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from cityai.assessment.proxies import CODE as PROXY
 from cityai.assessment.proxies import TOGETHER
 from cityai.assessment.shares import CODE as REPRESENTATION
-from cityai.card.draft.evaluated import as_number, as_text, unit_of
+from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.values import as_number, as_text, unit_of
+from cityai.card.draft.withheld import Withheld
 from cityai.card.record.measured import ProxyPart, TrendPart
 from cityai.columns import EVERYWHERE
 from cityai.config.project import AuditableSpec
 from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
-    from cityai.assessment.audit import Audit
     from cityai.assessment.proxies import Proxies
     from cityai.findings import Finding
 
@@ -24,12 +25,7 @@ MOST_PROXIES: Final = 5
 """Inputs shown for each dimension, the most telling first."""
 
 
-def draft_annex(
-    audit: Audit,
-    proxies: Proxies | None,
-    secret: frozenset[tuple[str, str]],
-    spec: AuditableSpec,
-) -> dict[str, Any]:
+def draft_annex(facts: CardFacts, withheld: Withheld) -> dict[str, Any]:
     """Draft the fields of the section on groups that only reviewers need.
 
     Returns
@@ -37,20 +33,21 @@ def draft_annex(
     dict
         `trends`, `trends_note`, `representation`, `proxies` and `proxies_in_words`.
     """
+    audit, proxies, spec = facts.audit, facts.proxies, facts.spec
     followed = audit.trends[audit.trends["metric"].isin(list(spec.limits))]
     trends = tuple(
         _make_trend({str(key): value for key, value in row.items()}, spec)
         for row in followed.to_dict("records")
         if as_number(row["low"]) is not None
         and row["dimension"] != EVERYWHERE
-        and (row["dimension"], row["group"]) not in secret
+        and not withheld.veils(row["dimension"], row["group"])
     )
     return {
         "trends": trends,
         "trends_note": _note_trends(trends, followed),
-        "representation": _tell(audit.findings, REPRESENTATION),
+        "representation": _tell(facts.findings, REPRESENTATION),
         "proxies": _list_proxies(proxies) if proxies else (),
-        "proxies_in_words": _tell(proxies.findings, PROXY) if proxies else (),
+        "proxies_in_words": _tell(facts.findings, PROXY),
     }
 
 

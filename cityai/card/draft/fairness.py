@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cityai.card.draft import sentences
-from cityai.card.draft.annexed import draft_annex
-from cityai.card.draft.evaluated import as_count, as_number, as_text, unit_of
+from cityai.card.draft.annex import draft_annex
+from cityai.card.draft.described import copy_words
+from cityai.card.draft.facts import CardFacts
+from cityai.card.draft.options import draft_options
 from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure, round_people
+from cityai.card.draft.values import as_count, as_number, as_text, unit_of
+from cityai.card.draft.withheld import Withheld, choose_rows
 from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
 from cityai.config.project import AuditableSpec
-from cityai.disclosure.apply_rounding import FIGURES, find_hidden, list_hidden
-from cityai.findings import Finding, Status
+from cityai.disclosure.apply_rounding import FIGURES
+from cityai.findings import Status
 from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
-    from cityai.assessment.proxies import Proxies
 
 ROUNDED = say("Numbers of people in a group are rounded to twenties.")
 IN_RANGES = say(
@@ -32,25 +34,26 @@ IN_RANGES = say(
 SOURCE = say("audit.table, from the saved predictions and the groups' shares")
 
 
-def draft_fairness(
-    audit: Audit, spec: AuditableSpec, proxies: Proxies | None = None
-) -> FairnessPart:
+def draft_fairness(facts: CardFacts, withheld: Withheld) -> FairnessPart:
     """Draft the section on results by group."""
-    singles = frozenset(spec.audit.dimensions)
-    table = audit.table[audit.table["dimension"] != EVERYWHERE]
-    kept = table["dimension"].isin(singles) | table["metric"].isin(list(spec.limits))
-    results = _list_results(table[kept], spec)
+    spec, audit = facts.spec, facts.audit
+    results = list_results(choose_rows(audit, spec), spec)
     words = spec.words.fairness
+    plan = facts.subject.plan
+    known = set(audit.table["metric"].astype(str))
     return FairnessPart(
-        **{name: getattr(words, name) for name in type(words).model_fields},
+        **copy_words(words),
         min_group_size=spec.policy.small_cell,
         confidence=spec.policy.confidence,
-        limits=dict(sorted(spec.limits.items())),
-        dimensions=_list_dimensions(audit.dimensions, results, spec),
+        limits={name: limit for name, limit in sorted(spec.limits.items()) if name in known},
+        dimensions=_list_dimensions(audit.dimensions, results, withheld, spec),
         results=results,
-        by_fold=_list_folds(audit.by_fold, results, spec),
+        by_fold=_list_folds(audit.by_fold, withheld, spec),
         in_words=(*sentences.describe_fairness(results), *_describe_rounding(audit, results)),
-        **draft_annex(audit, proxies, list_suppressed(results), spec),
+        options=draft_options(facts.mitigation, plan, spec, withheld)
+        if facts.mitigation and plan
+        else None,
+        **draft_annex(facts, withheld),
     )
 
 
@@ -60,39 +63,8 @@ def _describe_rounding(audit: Audit, results: Iterable[GroupResult]) -> tuple[st
     return (ROUNDED,) * people + (IN_RANGES,) * ranges
 
 
-def find_withheld(audit: Audit, spec: AuditableSpec) -> frozenset[tuple[str, str]]:
-    """Return what the audit keeps out of the evaluation: kind of slice, and slice.
-
-    Kinds are "overall", "fold", "area" and "entity"; places that are suppressed as groups of their
-    own are among them.
-    """
-    found = set(zip(audit.withheld["kind"], audit.withheld["slice"].astype(str), strict=True))
-    for name, group in find_hidden(audit.table):
-        dimension = spec.audit.dimensions.get(name)
-        if dimension and dimension.attribute in {"entity", "area"}:
-            found.add((str(dimension.attribute), group))
-    return frozenset(found)
-
-
-def withhold_findings(
-    findings: Iterable[Finding], hidden: frozenset[tuple[str, str]]
-) -> tuple[Finding, ...]:
-    """Say nothing of the evaluation of the whole where the whole may not be shown."""
-    if (EVERYWHERE, EVERYWHERE) not in hidden:
-        return tuple(findings)
-    told = {"status": Status.SUPPRESSED, "reason": say("Not shown: too few."), "observed": None}
-    return tuple(
-        replace(f, **told) if f.code.startswith("evaluate.") else f  # type: ignore[arg-type]
-        for f in findings
-    )
-
-
-def list_suppressed(results: Iterable[GroupResult]) -> frozenset[tuple[str, str]]:
-    """Return the (dimension, group) pairs that may not be shown anywhere."""
-    return list_hidden((r.dimension, r.group, r.metric, r.status) for r in results)
-
-
-def _list_results(table: pd.DataFrame, spec: AuditableSpec) -> tuple[GroupResult, ...]:
+def list_results(table: pd.DataFrame, spec: AuditableSpec) -> tuple[GroupResult, ...]:
+    """List the figures of groups, as finely as each may be said."""
     sizes = {
         (row["dimension"], row["group"], row["metric"]): find_size(
             row["metric"], as_number(row["n"]), as_number(row["size"])
@@ -166,9 +138,11 @@ def _say_blocks(row: Mapping[Hashable, Any], spec: AuditableSpec) -> int | None:
 
 
 def _list_dimensions(
-    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: AuditableSpec
+    table: pd.DataFrame,
+    results: tuple[GroupResult, ...],
+    withheld: Withheld,
+    spec: AuditableSpec,
 ) -> tuple[DimensionPart, ...]:
-    secret = list_suppressed(results)
     parts = []
     for row in table.to_dict("records"):
         own = [r for r in results if r.dimension == row["dimension"]]
@@ -177,11 +151,12 @@ def _list_dimensions(
         shown = [
             GroupPart(
                 name=group,
-                residents_share=None if (row["dimension"], group) in secret else _round(people),
-                data_share=None if (row["dimension"], group) in secret else _round(amount),
+                residents_share=None if hide else _round(people),
+                data_share=None if hide else _round(amount),
                 counted_with=other,
             )
             for group, people, amount, other in shares
+            for hide in [withheld.veils(row["dimension"], group)]
         ]
         with_others = sentences.describe_small(shown, spec.policy.small_cell)
         parts.append(
@@ -204,10 +179,7 @@ def _round(share: Any) -> float | None:
     return round_figure(share, "share", SMALL_GROUP)
 
 
-def _list_folds(
-    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: AuditableSpec
-) -> tuple[Number, ...]:
-    secret = list_suppressed(results)
+def _list_folds(table: pd.DataFrame, withheld: Withheld, spec: AuditableSpec) -> tuple[Number, ...]:
     return tuple(
         Number(
             metric=row["metric"],
@@ -219,5 +191,5 @@ def _list_folds(
         for row in table.to_dict("records")
         if row["metric"] in spec.limits
         and row["dimension"] != EVERYWHERE
-        and (row["dimension"], row["group"]) not in secret
+        and not withheld.veils(row["dimension"], row["group"])
     )

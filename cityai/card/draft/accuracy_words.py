@@ -1,0 +1,203 @@
+"""How good it is, in plain sentences, each made from figures that the record also holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from cityai.assessment.confusion_metrics import ANSWER_METRICS
+from cityai.assessment.sentences import tell_value
+from cityai.card.record.measured import Comparison
+from cityai.card.record.part import Number
+from cityai.card.record.ranked import CapacityPoint, RankedPart
+from cityai.card.words import name_one, say_share, write_interval, write_number
+from cityai.columns import BASELINE, DECISION, HEADLINE, LIST_HEADLINE, Y_TRUE
+from cityai.i18n.messages import say
+
+if TYPE_CHECKING:
+    from cityai.card.draft.facts import CardFacts
+
+TOLD: Final = ("selection_rate", "false_negative_rate", "false_positive_rate")
+"""What is told of decisions that are not those of a ranked list."""
+
+
+def describe_accuracy(
+    metrics: Sequence[Number],
+    comparisons: Sequence[Comparison],
+    practice: str,
+    label: str,
+    ranked: RankedPart | None,
+    facts: CardFacts,
+) -> tuple[str, ...]:
+    """Say how far off amounts are, what a list finds, or who is selected wrongly."""
+    unit = facts.spec.unit
+    if ranked is not None:
+        return _tell_list(metrics, comparisons, ranked, unit)
+    coverage = facts.spec.coverage
+    amounts = _tell_amounts(metrics, comparisons, practice, label, unit, coverage)
+    return (*amounts, *_tell_answers(metrics, unit))
+
+
+def excuse_silence(table: pd.DataFrame) -> tuple[str, ...]:
+    """Say why nothing can be said of how good predictions are."""
+    if table[Y_TRUE].isna().all():
+        return (say("No outcome is known yet, so nobody can say how good they are."),)
+    if DECISION in table and table[DECISION].isna().all():
+        return (say("Who is selected is not known, so nobody can say how good the selection is."),)
+    return (say("There are too few rows to show how good they are."),)
+
+
+def _tell_answers(metrics: Iterable[Number], unit: str) -> tuple[str, ...]:
+    known = {metric.name: metric for metric in ANSWER_METRICS}
+    return tuple(
+        f"{said[:1].upper()}{said[1:]}."
+        for m in metrics
+        if m.metric in TOLD and m.value is not None
+        for said in [tell_value(known[m.metric], m.value, unit)]
+    )
+
+
+def _tell_amounts(
+    metrics: Sequence[Number],
+    comparisons: Sequence[Comparison],
+    practice: str,
+    label: str,
+    unit: str,
+    nominal: float,
+) -> tuple[str, ...]:
+    """Say how far off the forecast is, beside today's practice, and how its ranges held."""
+    overall = {(m.slice["model"], m.metric): m.value for m in metrics if len(m.slice) == 1}
+    one = name_one(unit)
+    said = []
+    error = overall.get(("forecast", HEADLINE))
+    if error is not None:
+        said.append(
+            say(
+                f"Added up, the forecasts were off by {write_number(error, 'share')} of what "
+                f"happened: {say_share(error, one)}."
+            )
+        )
+    other = overall.get((f"{BASELINE}{practice}", HEADLINE))
+    if error is not None and other is not None:
+        off = say(f"{write_number(other, 'share')}: {say_share(other, one)}")
+        if error < other:
+            told = say(f"That is less than {label}, which was off by {off}.")
+        elif error > other:
+            told = say(f"That is more than {label}, which was off by {off}.")
+        else:
+            told = say(f"That is the same as {label}, which was off by {off}.")
+        status = {c.baseline: c.status for c in comparisons if c.metric == HEADLINE}.get(practice)
+        if status not in {"pass", "fail"} and error != other:
+            told += " " + say("The test cannot say whether this would hold at other times.")
+        said.append(told)
+    missed = overall.get(("forecast", "under_forecast_share"))
+    if missed is not None:
+        said.append(
+            say(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
+        )
+    held = overall.get(("forecast", "coverage"))
+    if held is not None:
+        said.append(
+            say(
+                f"The actual value lay inside the stated range {write_number(held, 'share')} of "
+                f"the time; it is meant to be {write_number(nominal, 'share')}."
+            )
+        )
+    return tuple(said)
+
+
+def _tell_list(
+    metrics: Sequence[Number],
+    comparisons: Sequence[Comparison],
+    ranked: RankedPart,
+    unit: str,
+) -> tuple[str, ...]:
+    """Say what the list finds at its capacity, beside today's order."""
+    overall = {(m.slice["model"], m.metric): m for m in metrics if len(m.slice) == 1}
+    status = {c.metric: c.status for c in comparisons if c.baseline == ranked.practice}
+    said = [*_tell_top(ranked), *_tell_recall(ranked, status.get(LIST_HEADLINE, ""))]
+    own, other = (
+        overall.get((model, "days_sooner")) for model in ("forecast", f"{BASELINE}city_score")
+    )
+    if own is not None and own.value is not None:
+        told = say(
+            f"What is found is found {_write_sure(own, 'days')} sooner on average than in the "
+            "order that really happened."
+        )
+        if other is not None and other.value is not None:
+            score = write_number(other.value, "days")
+            told += " " + say(f"With the city's own score it would be {score}.")
+        said.append(told)
+    auc = overall.get(("forecast", "auc"))
+    if auc is not None and auc.value is not None:
+        said.append(
+            say(
+                f"Of two {unit} of the same list, one with the outcome and one without, it "
+                f"puts the right one first {auc.value * 100:.0f} times in 100; a coin would do so "
+                "50 times."
+            )
+        )
+    slope = overall.get(("forecast", "calibration_slope"))
+    if slope is not None and slope.value is not None:
+        said.append(
+            say(
+                "Whether a probability of 20% means 20 in 100: the slope of calibration is "
+                f"{_write_sure(slope, 'ratio')}; 1 is right."
+            )
+        )
+    return tuple(said)
+
+
+def _tell_top(ranked: RankedPart) -> list[str]:
+    own = _pick(ranked, "forecast")
+    other = _pick(ranked, f"{BASELINE}{ranked.practice}") if ranked.practice else None
+    if own is None or own.precision is None:
+        return []
+    if other is None or other.precision is None:
+        return [
+            say(
+                f"Of 100 {ranked.cases} that this list selects, in about {own.precision * 100:.0f} "
+                f"it turned out that {ranked.outcome}."
+            )
+        ]
+    return [
+        say(
+            f"Of 100 {ranked.cases} that this list selects, in about {own.precision * 100:.0f} "
+            f"it turned out that {ranked.outcome}; with {ranked.practice_label}: in about "
+            f"{other.precision * 100:.0f}."
+        )
+    ]
+
+
+def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
+    own = _pick(ranked, "forecast")
+    other = _pick(ranked, f"{BASELINE}{ranked.practice}") if ranked.practice else None
+    if own is None or own.recall is None:
+        return []
+    reached = write_number(own.recall, "share")
+    if other is None or other.recall is None:
+        told = say(f"Selecting {ranked.rule} reaches {reached} of all the cases in which it did.")
+    else:
+        theirs = write_number(other.recall, "share")
+        told = say(
+            f"Selecting {ranked.rule} reaches {reached} of all the cases in which it did, "
+            f"{ranked.practice_label} {theirs}."
+        )
+    if other is not None and status not in {"pass", "fail"}:
+        told += say(" The test cannot say whether this would hold at other times.")
+    return [told]
+
+
+def _write_sure(number: Number, unit: str) -> str:
+    """Write a figure with its interval, where it has one."""
+    told = write_number(number.value, unit)
+    if number.low is None:
+        return told
+    return say(f"{told} ({write_interval(number.low, number.high, unit)})")
+
+
+def _pick(ranked: RankedPart, model: str) -> CapacityPoint | None:
+    own = [p for p in ranked.capacity if p.model == model and p.declared]
+    return own[0] if own else None

@@ -1,0 +1,188 @@
+"""The data and their quality: rows in and out, measures, periods."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cityai.card.draft.described import copy_words
+from cityai.card.draft.facts import CardFacts
+from cityai.card.draft.rounding import PERIOD_STEP, round_figure, round_people
+from cityai.card.draft.values import as_count, as_number, as_text
+from cityai.card.draft.withheld import Withheld
+from cityai.card.record.measured import DataPart, QualityMeasure, QualityPoint, Rejected
+from cityai.card.words import write_count
+from cityai.columns import EVERYWHERE, Y_TRUE
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import say
+
+if TYPE_CHECKING:
+    from cityai.data.quality import QualityReport
+
+
+def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
+    """Draft the section on the data and their quality."""
+    run, subject, quality = facts.run, facts.subject, facts.quality
+    least = facts.spec.policy.small_cell if subject.events else 0
+    rows = _count_rows(quality, events=subject.events)
+    measures = () if quality is None else _list_measures(quality.measures, least, withheld)
+    part = DataPart(
+        **copy_words(facts.spec.words.data),
+        name=subject.source,
+        sha256=run.data_digest,
+        roles=("audit",) if facts.fitted is None else ("learning", "testing", "operation"),
+        first=run.first.date() if run.first else None,
+        last=run.last.date() - timedelta(days=1) if run.last else None,
+        grain=subject.grain,
+        rows_read=rows[0],
+        rows_out_of_scope=rows[1],
+        rows_rejected=rows[2],
+        rows_accepted=rows[3],
+        columns=subject.columns,
+        known_rule=subject.known_rule,
+        cleaning=subject.cleaning,
+        quality=measures,
+        rejected=() if quality is None else count_rejects(quality.rejects),
+        by_period=() if quality is None else _list_periods(quality.by_period, least, withheld),
+        in_words=_describe_data(facts, quality, rows, measures) if quality else (),
+    )
+    return (part,)
+
+
+def _describe_data(
+    facts: CardFacts,
+    quality: QualityReport,
+    rows: tuple[int, int, int, int],
+    measures: Iterable[QualityMeasure],
+) -> tuple[str, ...]:
+    """Say how many rows were used, which quality limits were missed, and which checks failed."""
+    read, out_of_scope, rejected, accepted = rows
+    said = [
+        say(
+            f"{write_count(read)} rows were read: {write_count(accepted)} used, "
+            f"{write_count(out_of_scope)} outside the question, {write_count(rejected)} refused."
+        )
+    ]
+    if facts.fitted is None:
+        known = facts.predictions.table[Y_TRUE].notna().sum()
+        return (said[0] + " " + say(f"{known:,} have a known outcome."),)
+    missed = sorted({m.dimension for m in measures if m.status == "fail"})
+    named = {f"quality.{dimension}" for dimension in missed}
+    failed = _name_failed(quality.findings, named)
+    if missed:
+        said.append(say(f"Limits missed: {', '.join(missed)}."))
+    if failed:
+        said.append(say(f"Checks of the data that failed: {', '.join(failed)}."))
+    if not missed and not failed:
+        said.append(say("No limit on the quality was missed."))
+    return tuple(said)
+
+
+def _name_failed(findings: Iterable[Finding], named: set[str]) -> list[str]:
+    failed = (f.title for f in findings if f.status is Status.FAIL and f.code not in named)
+    return list(dict.fromkeys(failed))
+
+
+def _count_rows(quality: QualityReport | None, *, events: bool) -> tuple[int, int, int, int]:
+    """Count rows read, out of scope, refused, used; of events, those used are rounded.
+
+    The exact number less that of the card before would be what came since.
+    """
+    if quality is None:
+        return 0, 0, 0, 0
+    counts = quality.counts
+    used = round_people(counts.accepted) if events else counts.accepted
+    return used + counts.out_of_scope + counts.rejected, counts.out_of_scope, counts.rejected, used
+
+
+def _round_quality(value: object) -> float | None:
+    """Round to a hundredth of a percent; what is not whole is never printed as 100 %."""
+    number = as_number(value)
+    if number is None:
+        return None
+    return min(round(number, 4), 0.9999) if number < 1 else round(number, 4)
+
+
+def _list_measures(
+    table: pd.DataFrame, least: int, withheld: Withheld
+) -> tuple[QualityMeasure, ...]:
+    whole = table[table["slice"] == EVERYWHERE]
+    places = table[(table["slice"] != EVERYWHERE) & table["limit"].notna()]
+    # One row a place and dimension: the least figure that may be shown, else that none may.
+    places = places.assign(few=places["n"] < least).sort_values(
+        ["slice", "dimension", "few", "value", "measure"], kind="stable"
+    )
+    worst = places.drop_duplicates(["slice", "dimension"])
+    # Rows of the other places would give away those of one that is hidden.
+    coarse = bool(places["few"].any()) or any(
+        kind in {"area", "entity"} for kind, _ in withheld.slices
+    )
+    return tuple(
+        _make_measure(row, least, coarse and least > 0 and part is worst)
+        for part in (whole, worst)
+        for row in part.to_dict("records")
+    )
+
+
+def _round_rows(rows: int | None, *, coarse: bool) -> int | None:
+    return round(rows / PERIOD_STEP) * PERIOD_STEP if coarse and rows is not None else rows
+
+
+def _round_coarsely(share: float | None) -> float | None:
+    return None if share is None else min(round(share, 2), 0.99) if share < 1 else share
+
+
+def _make_measure(row: Mapping[Hashable, Any], least: int, coarse: bool) -> QualityMeasure:
+    days = str(row["measure"]).startswith("median days")
+    place = as_text(row["slice"])
+    hide = place != EVERYWHERE and row["n"] < least
+    value = round_figure(row["value"], "days", None) if days else _round_quality(row["value"])
+    return QualityMeasure(
+        dimension=row["dimension"],
+        measure=row["measure"],
+        slice=place,
+        value=None if hide else _round_coarsely(value) if coarse and not days else value,
+        unit="days" if days else "share",
+        n=None
+        if hide or (coarse and place != EVERYWHERE)
+        else _say_rows(as_count(row["n"]), least),
+        limit=as_number(row["limit"]),
+        status="suppressed" if hide else str(row["status"]),  # type: ignore[arg-type]
+        source="quality.measures",
+    )
+
+
+def _say_rows(rows: int | None, least: int) -> int | None:
+    """Round rows that are events: what came since the card before would follow from both."""
+    return rows if rows is None or not least else round_people(rows)
+
+
+def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
+    """Count why rows were refused, by column and reason."""
+    if table.empty:
+        return ()
+    counted = table.groupby(["column", "reason"], sort=True).size().reset_index(name="rows")
+    return tuple(
+        Rejected(column=str(row["column"]), reason=str(row["reason"]), rows=int(row["rows"]))
+        for row in counted.to_dict("records")
+    )
+
+
+def _list_periods(table: pd.DataFrame, least: int, withheld: Withheld) -> tuple[QualityPoint, ...]:
+    coarse = withheld.coarse and least > 0
+    points = []
+    for row in table.to_dict("records"):
+        rows = as_count(row["rows"])
+        hide = rows is not None and 0 < rows < least
+        points.append(
+            QualityPoint(
+                period_start=pd.Timestamp(row["period_start"]).date(),
+                rows=None if hide else _round_rows(rows, coarse=coarse),
+                reporting=None if hide else as_count(row["entities_reporting"]),
+                median_delay_days=round_figure(row["median_delay_days"], "days", None),
+            )
+        )
+    return tuple(points)

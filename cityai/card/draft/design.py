@@ -1,0 +1,132 @@
+"""How it was tested, in plain sentences: by replaying the past, or as it was handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from cityai.columns import DECISION, Y_PRED, Y_TRUE
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import count_periods, say, say_n
+
+if TYPE_CHECKING:
+    from cityai.card.draft.facts import CardFacts
+
+
+def describe_design(facts: CardFacts) -> tuple[str, ...]:
+    """Say how it was tested."""
+    if facts.fitted is None:
+        return _tell_handed(facts)
+    roles = list(facts.fitted.windows["role"])
+    tests = roles.count("test")
+    tell = _tell_ahead if facts.ranking is None else _tell_stretches
+    return tell(facts, tests, len(roles) - tests)
+
+
+def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
+    subject = facts.subject
+    said = [
+        say_n(
+            f"The past was replayed {tests} time.", f"The past was replayed {tests} times.", tests
+        )
+        + " "
+        + say(
+            "Each time the forecast used only what the city's systems held at that moment, looked "
+            f"{count_periods(subject.horizon, subject.period)} ahead, and was then held against "
+            "what happened."
+        ),
+    ]
+    if _is_proven(facts.findings):
+        said.append(
+            say(
+                "Nothing that became known later was used, late corrections included: the inputs "
+                "were made again from data cut at those moments, and were the same to the last bit."
+            )
+        )
+    if weighing:
+        said.append(
+            say_n(
+                f"{weighing} earlier moment served only to weigh the models against each other "
+                "and to set the width of the ranges.",
+                f"{weighing} earlier moments served only to weigh the models against each other "
+                "and to set the width of the ranges.",
+                weighing,
+            )
+            + " "
+            + say("No figure on this page comes from them.")
+        )
+    if subject.hindsight:
+        said.append(
+            say(
+                f"Which {subject.entities} are included was settled with hindsight "
+                f"({', '.join(subject.hindsight)}); a forecast made at the time could not have "
+                "known this."
+            )
+        )
+    return tuple(said)
+
+
+def _tell_stretches(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
+    said = [
+        say(
+            f"The past was replayed {tests} times. Each time a model was made from "
+            f"outcomes that were known before the stretch began, ranked the {facts.spec.unit} of "
+            "the stretch, each by what was known before it was asked about, and was then held "
+            "against what happened."
+        )
+    ]
+    if _is_proven(facts.findings):
+        said.append(
+            say(
+                "Nothing that became known later was used: the inputs were made again from data "
+                "cut at those moments, and were the same to the last bit."
+            )
+        )
+    if weighing:
+        said.append(
+            say(
+                f"{weighing} earlier stretches served only to weigh the models "
+                "against each other and to set the probabilities. No figure on this page comes "
+                "from them."
+            )
+        )
+    said.append(
+        say(
+            "Outcomes are known only of cases that took place. What would have been found "
+            "elsewhere, nobody knows: every figure is about cases that somebody looked at."
+        )
+    )
+    return tuple(said)
+
+
+def _is_proven(findings: Iterable[Finding]) -> bool:
+    return any(f.code == "time.truncation" and f.status is Status.PASS for f in findings)
+
+
+def _tell_handed(facts: CardFacts) -> tuple[str, ...]:
+    made_by, table = facts.subject.made_by or say("somebody else"), facts.predictions.table
+    said = [
+        say(
+            f"These predictions were made by {made_by} and judged as they came: no model was "
+            "fitted."
+        )
+        + " "
+        + say("Whether they were made before the outcome was known cannot be seen from the file.")
+    ]
+    known, total = int(table[Y_TRUE].notna().sum()), len(table)
+    if known < total:
+        said.append(
+            say(
+                f"{known:,} of {total:,} rows have a known outcome; every figure that needs one "
+                "rests on those alone."
+            )
+        )
+    column = DECISION if DECISION in table else Y_PRED
+    missing = int(table[column].isna().sum())
+    if missing:
+        said.append(
+            say(f"{missing:,} of {total:,} rows have no decision.")
+            if column == DECISION
+            else say(f"{missing:,} of {total:,} rows have no prediction.")
+        )
+    return tuple(said)

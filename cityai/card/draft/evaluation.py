@@ -1,0 +1,206 @@
+"""How well it works: the evaluation's figures, rounded and named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import pandas as pd
+
+from cityai.card.draft.accuracy_words import describe_accuracy, excuse_silence
+from cityai.card.draft.design import describe_design
+from cityai.card.draft.facts import CardFacts
+from cityai.card.draft.places import MakeNumber, draft_places
+from cityai.card.draft.ranked import draft_ranked
+from cityai.card.draft.rounding import PERIOD_STEP, find_size, round_figure
+from cityai.card.draft.sentences import describe_places, describe_series
+from cityai.card.draft.series import draft_series
+from cityai.card.draft.values import as_count, as_number, as_text, hide_number, read_status, unit_of
+from cityai.card.draft.withheld import Withheld
+from cityai.card.record.measured import Comparison, EvalPart, FoldPart
+from cityai.card.record.part import Number
+from cityai.card.words import name_baseline
+from cityai.columns import (
+    AREA,
+    BASELINE,
+    CANDIDATE,
+    ENTITY,
+    EVERYWHERE,
+    FOLD,
+    HEADLINE,
+    LIST_HEADLINE,
+    STEP,
+    Y_TRUE,
+)
+from cityai.config.project import AuditableSpec
+from cityai.i18n.messages import say
+
+SOURCE: Final = say("evaluation.metrics, from the saved predictions")
+HANDED: Final = say("audit.table, from the predictions that were handed over")
+IN_SLICES: Final = frozenset(
+    {"wape", "bias", "under_forecast_share", "coverage"}
+    | {"recall", "precision", "auc", "days_sooner", "first_half_share"}
+)
+"""Figures that are said by fold, and by step."""
+DECIDING: Final = frozenset({HEADLINE, LIST_HEADLINE})
+PRACTICES: Final = ("city_rule", "actual_order", "city_score", "past_rate", "random_order")
+"""What may stand for today's practice, the most telling first."""
+SLICED: Final = {FOLD: FOLD, STEP: STEP, "entity": ENTITY, "area": AREA}
+"""Column of the predictions that each kind of slice is cut by."""
+
+Amounts = Mapping[tuple[str, str], float]
+"""What happened, by kind of slice and slice."""
+
+
+def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
+    """Draft the section on how well it works."""
+    spec, subject, predictions = facts.spec, facts.subject, facts.predictions
+    amounts = sum_amounts(predictions.table, facts.evaluation.metrics)
+    source = HANDED if facts.fitted is None else SOURCE
+    make = partial(_make_number, amounts=amounts, spec=spec, source=source)
+    metrics = _list_metrics(facts.evaluation.metrics, make, withheld)
+    comparisons = () if withheld.whole else _list_comparisons(facts)
+    practice = pick_practice(metrics, predictions.baselines)
+    label = name_baseline(practice, subject.period) if practice else ""
+    series = draft_series(facts, withheld, practice)
+    places = draft_places(facts, withheld, make)
+    outlines = subject.areas.boundaries if places and subject.areas else None
+    ranked = draft_ranked(facts, withheld, practice, label)
+    step = PERIOD_STEP if series and withheld.coarse else 0
+    told = describe_accuracy(metrics, comparisons, practice, label, ranked, facts)
+    return EvalPart(
+        design=describe_design(facts),
+        folds=() if facts.fitted is None else list_folds(facts.fitted.windows),
+        metrics=metrics,
+        comparisons=comparisons,
+        practice=practice,
+        practice_label=label,
+        nominal_coverage=spec.coverage,
+        coverage_tolerance=spec.policy.coverage_tolerance,
+        confidence=spec.policy.confidence,
+        series=series,
+        series_step=step,
+        series_note=describe_series(series, step, subject) if series else "",
+        places=places,
+        places_label=subject.entities,
+        places_note=describe_places(places, subject, spec.unit) if places else "",
+        boundaries=PurePosixPath(outlines.path).name if outlines else "",
+        boundaries_key=outlines.key if outlines else "",
+        metric_reason=spec.words.model.metric_reason,
+        in_words=told or excuse_silence(predictions.table),
+        ranked=ranked,
+    )
+
+
+def pick_practice(metrics: Sequence[Number], baselines: Sequence[str]) -> str:
+    """Return the baseline that stands for today's practice.
+
+    That which the city really did, or its own rule, where it is in the data; else the baseline with
+    the least average error: the hardest one to beat.
+    """
+    known = next((name for name in PRACTICES if name in baselines), "")
+    errors = {
+        m.slice["model"].removeprefix(BASELINE): m.value
+        for m in metrics
+        if m.metric == HEADLINE
+        and len(m.slice) == 1
+        and m.slice["model"].startswith(BASELINE)
+        and m.value is not None
+    }
+    return known or min(errors, key=lambda name: (errors[name], name), default="")
+
+
+def sum_amounts(table: pd.DataFrame, metrics: pd.DataFrame) -> Amounts:
+    """Sum what happened, in each slice that a figure is about."""
+    amounts = {(EVERYWHERE, EVERYWHERE): float(table[Y_TRUE].sum())}
+    for kind in set(metrics["slice_kind"]) & set(SLICED):
+        sums = table.groupby(table[SLICED[kind]].astype(str), sort=True)[Y_TRUE].sum()
+        amounts |= {(kind, str(name)): float(total) for name, total in sums.items()}
+    return amounts
+
+
+def _list_metrics(table: pd.DataFrame, make: MakeNumber, withheld: Withheld) -> tuple[Number, ...]:
+    kept = []
+    for row in table.to_dict("records"):
+        kind, at, model = row["slice_kind"], str(row["slice"]), str(row["model"])
+        slices = {"model": model}
+        if kind in {FOLD, STEP}:
+            if row["metric"] not in IN_SLICES or model.startswith(CANDIDATE):
+                continue
+            slices[kind] = at
+        elif kind != EVERYWHERE:
+            continue
+        number = make(row, slices)
+        # A mean beside its number is a total, and steps cut the folds into periods.
+        cuts = withheld.cuts and (kind == STEP or row["metric"] == "mae")
+        kept.append(hide_number(number) if cuts or withheld.hides(kind, at) else number)
+    return tuple(kept)
+
+
+def _make_number(
+    row: Mapping[Hashable, Any],
+    slices: dict[str, str],
+    *,
+    amounts: Amounts,
+    spec: AuditableSpec,
+    source: str,
+) -> Number:
+    unit, n = unit_of(row["metric"], spec), as_count(row["n"])
+    amount = row.get("size", amounts.get((row["slice_kind"], str(row["slice"]))))
+    size = find_size(row["metric"], n, amount)
+    return Number(
+        metric=row["metric"],
+        value=round_figure(row["value"], unit, size),
+        unit=unit,
+        slice=slices,
+        low=round_figure(row.get("low"), unit, size),
+        high=round_figure(row.get("high"), unit, size),
+        n=n,
+        source=source,
+        reason=as_text(row.get("reason")),
+    )
+
+
+def _list_comparisons(facts: CardFacts) -> tuple[Comparison, ...]:
+    """List the differences that there are, and those that decide even where there is none."""
+    kept = []
+    for row in facts.evaluation.comparisons.to_dict("records"):
+        if as_number(row["difference"]) is None and row["metric"] not in DECIDING:
+            continue
+        unit = unit_of(row["metric"], facts.spec)
+        name = str(row["baseline"]).removeprefix(BASELINE)
+        figures = {end: round_figure(row[end], unit, math.inf) for end in ("low", "high")}
+        kept.append(
+            Comparison(
+                baseline=name,
+                label=name_baseline(name, facts.subject.period),
+                metric=row["metric"],
+                unit=unit,
+                difference=round_figure(row["difference"], unit, math.inf),
+                blocks=as_count(row.get("n_blocks")),
+                status=read_status(row["verdict"]),
+                sentence=as_text(row.get("sentence")),
+                source=say("evaluation.comparisons, from the saved predictions"),
+                **figures,
+            )
+        )
+    return tuple(kept)
+
+
+def list_folds(windows: pd.DataFrame) -> tuple[FoldPart, ...]:
+    """List the windows of the replays, each end the last day inside."""
+    return tuple(
+        FoldPart(
+            number=row["fold"],
+            role=row["role"],
+            as_of=row["as_of"].date(),
+            train_before=row["labels_until"].date(),
+            test_first=row["test_from"].date(),
+            test_last=(row["test_until"] - timedelta(days=1)).date(),
+        )
+        for row in windows.to_dict("records")
+    )

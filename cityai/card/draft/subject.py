@@ -1,0 +1,270 @@
+"""What a card is about, in the words of its kind: the only place where specifications differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cityai.card.draft import sentences
+from cityai.columns import (
+    AS_OF,
+    CASE,
+    DECISION,
+    ENTITY,
+    OCCURRED_AT,
+    PERIOD_START,
+    STEP,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+)
+from cityai.i18n.messages import name_periods, say
+
+if TYPE_CHECKING:
+    from cityai.config.audit_file import AuditFileSpec
+    from cityai.config.city import AreasSpec
+    from cityai.config.mitigation import MitigationSpec
+    from cityai.config.project import BaseProjectSpec, ProjectSpec
+    from cityai.config.risk import RiskSpec
+    from cityai.modeling.predictions import Predictions
+
+KINDS: Final = {
+    "demand": say("Demand forecast: how much of something, where, in the coming periods"),
+    "risk": say("Ranked list: how likely something is for each case, and which come first"),
+    "amount": say("Predictions made by somebody else: how much of something, where"),
+    "yes/no": say(
+        "Predictions made by somebody else: whether something happens, and who is selected"
+    ),
+}
+ODDS: Final = "log-odds"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is asked, as a card says it.
+
+    Attributes
+    ----------
+    kind : str
+        Kind of question.
+    entity, entities : str
+        What one and several of those that predictions are about are called.
+    period, horizon : str, int
+        Grain in time (``period`` where there is none), and periods ahead (0 where none are).
+    scale, output : str
+        How many predictions of what; what one prediction is.
+    parameters : mapping of str to object
+        Choices of the specification that the results depend on.
+    schema : dict of str to str
+        Columns of the published predictions.
+    source, grain, known_rule : str
+        Name of the data; what one row is; when it could first be seen.
+    cleaning, columns : tuple of str
+        What was done to the rows; columns that are read.
+    drivers_in : str
+        Unit in which the model's drivers push.
+    method : str
+        How the predictions are made, where their name does not say it.
+    made_by : str
+        Who made them.
+    events : bool
+        Whether a row of the data is an event, so that few rows are few people.
+    counts : bool
+        Whether the amounts count such events.
+    sensitive : mapping of str to str
+        Inputs close to a protected group, and why they are used.
+    hindsight : tuple of str
+        Rules of the cohort that nobody could have known at the time.
+    areas : AreasSpec or None
+        The area table.
+    named_by_area : bool
+        Whether the area's id is part of the entity's.
+    plan : MitigationSpec or None
+        What was to be tried about a gap.
+    outcome, rule, per : str
+        What a yes means; who is selected, in each period of which length.
+    """
+
+    kind: str
+    entity: str
+    entities: str
+    period: str
+    horizon: int
+    scale: str
+    output: str
+    parameters: Mapping[str, object]
+    schema: dict[str, str]
+    source: str
+    grain: str
+    known_rule: str
+    cleaning: tuple[str, ...]
+    columns: tuple[str, ...]
+    drivers_in: str = ""
+    method: str = ""
+    made_by: str = ""
+    events: bool = False
+    counts: bool = False
+    sensitive: Mapping[str, str] = field(default_factory=dict)
+    hindsight: tuple[str, ...] = ()
+    areas: AreasSpec | None = None
+    named_by_area: bool = False
+    plan: MitigationSpec | None = None
+    outcome: str = ""
+    rule: str = ""
+    per: str = ""
+
+
+def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
+    """Describe a forecast of amounts."""
+    question, unit = spec.question, spec.question.unit
+    entity, cohort = question.entity, question.entity.cohort
+    hindsight = ("first_before", "last_from", "min_rows")
+    return Subject(
+        kind=KINDS[spec.kind],
+        entity=entity.label,
+        entities=entity.label_plural,
+        period=question.period,
+        horizon=question.horizon,
+        scale=sentences.describe_scale(predictions.table[ENTITY].nunique(), spec),
+        output=say(f"{unit} per {entity.label} and {question.period}, with a range"),
+        parameters={
+            "backtest.folds": spec.backtest.folds,
+            "backtest.stride": spec.backtest.stride or question.horizon,
+            "backtest.calibration": spec.backtest.calibration,
+            "models.coverage": spec.models.coverage,
+            "models.seed": spec.models.seed,
+            "features.lags": spec.features.lags,
+            "features.windows": spec.features.windows,
+            "features.levels": spec.features.levels,
+            **_list_choices(spec),
+            "data.reporting_delay_days": spec.data.reporting_delay_days,
+        },
+        schema={
+            ENTITY: entity.label,
+            AS_OF: say("moment at which the forecast was made"),
+            STEP: say(f"{name_periods(question.period)} ahead, from 1"),
+            PERIOD_START: say(f"first day of the {question.period} that is forecast"),
+            Y_PRED: say(f"forecast, in {unit}"),
+            Y_LOW: say(f"low end of the range, in {unit}"),
+            Y_HIGH: say(f"high end of the range, in {unit}"),
+        },
+        source=_name_source(spec),
+        grain=sentences.describe_grain(spec),
+        known_rule=sentences.describe_known(spec),
+        cleaning=sentences.describe_cleaning(spec),
+        columns=tuple(spec.data.columns),
+        drivers_in=unit,
+        events=spec.data.layout == "events",
+        counts=question.measure == "count",
+        sensitive=spec.features.sensitive,
+        hindsight=tuple(name for name in hindsight if getattr(cohort, name) is not None),
+        areas=spec.areas,
+        named_by_area=entity.area in entity.columns,
+        plan=spec.mitigation,
+    )
+
+
+def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
+    """Describe a list of cases, ranked by how likely a yes is."""
+    question, rule = spec.question, spec.question.decision
+    outcome, entity = question.outcome.label, question.entity
+    selected = _describe_rule(spec)
+    cases, entities = len(predictions.table), predictions.table[ENTITY].nunique()
+    return Subject(
+        kind=KINDS[spec.kind],
+        entity=entity.label,
+        entities=entity.label_plural,
+        period="period" if rule.per == "fold" else rule.per,
+        horizon=0,
+        scale=say(
+            f"{cases:,} {spec.unit} at {entities:,} {entity.label_plural}, each with the "
+            f"probability that {outcome}; selected are {selected}"
+        ),
+        output=say(f"probability that {outcome}, for each case"),
+        parameters={
+            "decision.rule": rule.rule,
+            "decision.capacity": "none" if rule.capacity is None else rule.capacity,
+            "decision.per": rule.per,
+            "decision.threshold": "none" if rule.threshold is None else rule.threshold,
+            "backtest.folds": spec.backtest.folds,
+            "backtest.stride_days": spec.backtest.stride_days,
+            "backtest.gap_days": spec.backtest.gap_days,
+            "backtest.min_train": spec.backtest.min_train,
+            "models.seed": spec.models.seed,
+            "features.windows_days": spec.features.windows_days,
+            "features.decay.half_life_days": spec.features.decay.half_life_days,
+            "features.decay.reach_m": spec.features.decay.reach_m,
+            **_list_choices(spec),
+        },
+        schema={
+            CASE: "case",
+            ENTITY: entity.label,
+            AS_OF: say("moment at which it was asked about"),
+            OCCURRED_AT: say("when it takes place"),
+            Y_PRED: say(f"probability that {outcome}"),
+            DECISION: say("1: selected under the capacity"),
+        },
+        source=_name_source(spec),
+        grain=say(f"one row a case ({spec.unit})"),
+        known_rule=sentences.describe_known(spec),
+        cleaning=sentences.describe_scope(spec),
+        columns=tuple(spec.data.columns),
+        drivers_in=ODDS,
+        events=spec.data.layout == "events",
+        sensitive=spec.features.sensitive,
+        outcome=outcome,
+        rule=selected,
+        per=rule.per,
+    )
+
+
+def describe_external(spec: AuditFileSpec, predictions: Predictions, file: str) -> Subject:
+    """Describe predictions that somebody else made, handed over in a file."""
+    given, table = spec.predictions, predictions.table
+    made_by = given.made_by or say("somebody else")
+    return Subject(
+        kind=KINDS[given.kind],
+        entity=given.label,
+        entities=given.label_plural,
+        period="period",
+        horizon=0,
+        scale=say(
+            f"{len(table):,} predictions about {table[ENTITY].nunique():,} "
+            f"{given.label_plural} ({spec.unit})"
+        ),
+        output=say(f"{given.unit}, {given.kind}, one for each {given.label}"),
+        parameters={"threshold": "none" if given.threshold is None else f"{given.threshold:g}"},
+        schema={n: key.removeprefix("predictions.columns.") for key, n in spec.columns.items()},
+        source=file,
+        grain=say(f"one row a prediction about one {given.label}"),
+        known_rule=say("Not known: the predictions came as they are."),
+        cleaning=(say("A row whose cells are not of the declared kind is refused and counted."),),
+        columns=tuple(spec.contract),
+        method=say(f"Predictions made by {made_by}; how is not known to this record"),
+        made_by=made_by,
+        areas=spec.areas,
+    )
+
+
+def _name_source(spec: BaseProjectSpec) -> str:
+    return spec.data.source.table or spec.data.source.path.rsplit("/", 1)[-1]
+
+
+def _list_choices(spec: BaseProjectSpec) -> dict[str, object]:
+    """List the choices of features that every fitted model has."""
+    return {
+        "features.calendar": spec.features.calendar,
+        "features.attributes": spec.features.attributes,
+        "features.own": spec.features.own,
+        "features.exclude": spec.features.exclude,
+    }
+
+
+def _describe_rule(spec: RiskSpec) -> str:
+    """Say who is selected."""
+    rule = spec.question.decision
+    if rule.rule == "threshold":
+        return say(f"all {spec.unit} with a probability of {rule.threshold:.0%} or more")
+    stretch = say("stretch that was tested") if rule.per == "fold" else rule.per
+    return say(f"the {rule.capacity:,} {spec.unit} with the highest probability in each {stretch}")
