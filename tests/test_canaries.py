@@ -16,6 +16,7 @@ from tests.conftest import PROJECT, draw_requests, write_workspace
 from tests.delivery.conftest import FORECAST, RISK, draw_inspections
 from tests.outside.conftest import AMOUNTS, ANSWERS
 
+pytestmark = pytest.mark.long
 CANARY = "Qzx7"
 """Stands in cells that nobody outside may read."""
 FREE = "    note: {type: text}\n"

@@ -106,7 +106,7 @@ def list_keys(schema: dict) -> set[str]:
     return {key for part in parts for key in part.get("properties", {})}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_site_builds_without_a_warning(tmp_path):
     if importlib.util.find_spec("mkdocs") is None:
         pytest.skip("mkdocs is not installed")

@@ -35,7 +35,6 @@ from cityai.samples.requests import Requests, draw_requests
 
 VERSION: Final = 2
 """Raised whenever the same seed gives another city."""
-NAME: Final = "Port Ellery"
 _TRUTHS: Final = "truth/planted.json"
 
 

@@ -136,7 +136,7 @@ def test_no_figure_is_bounded_beyond_what_is_possible():
     assert low < auc.value < high < 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("places", [0, 80], ids=["alone", "in places"])
 def test_intervals_cover(places: int):
     """95 % intervals by entity hold the truth in 95 of 100 draws, give or take four."""
@@ -168,7 +168,7 @@ def test_intervals_cover(places: int):
         assert shown[name] >= 540, name  # too lopsided for an interval: now and then
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_paired_difference_covers_over_days():
     """The same truth, one score with noise added: the interval of the difference holds."""
     rng = np.random.default_rng(11)

@@ -261,7 +261,7 @@ def test_a_group_of_whom_none_is_selected_is_told_to_get_less_than_its_need() ->
     assert new.gap_high[1:] == pytest.approx(robust.gap_high[1:], abs=0.03)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_intervals_of_shares_over_need_hold() -> None:
     rng = np.random.default_rng(7)
     group = rng.choice(3, 2000, p=[0.12, 0.4, 0.48])
@@ -277,7 +277,7 @@ def test_intervals_of_shares_over_need_hold() -> None:
     assert held / 300 >= 0.91, held / 300
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("rate", "rows"), [(0.0, 1), (0.02, 1), (0.1, 1), (0.5, 1), (0.05, 4)])
 def test_intervals_of_all_gaps_hold_together(rate: float, rows: int) -> None:
     rng = np.random.default_rng([17, int(1000 * rate), rows])

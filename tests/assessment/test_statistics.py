@@ -138,7 +138,7 @@ def test_points_equal_fairlearn(case: list[tuple[int, int, float, float, float]]
     check_fairlearn(case)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(derandomize=True, max_examples=int(os.environ.get("CITYAI_FRAMES", "200")), deadline=None)
 @given(cases)
 def test_points_equal_fairlearn_often(case: list[tuple[int, int, float, float, float]]) -> None:

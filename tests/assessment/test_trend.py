@@ -38,7 +38,7 @@ def test_a_straight_line_without_noise_has_no_interval() -> None:
     assert np.isnan(row.low)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rho", "folds"),
     [

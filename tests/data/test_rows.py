@@ -149,21 +149,3 @@ def test_the_final_origin_asks_about_the_future(make_world):
     assert (table["period"] >= 70).all()
     assert (table["known_at"] > world.panel.periods.start(70)).all()
     assert table["week"].notna().all()
-
-
-@pytest.mark.slow
-def test_a_large_city_takes_a_second_or_two(make_world):
-    import time
-
-    rng = np.random.default_rng(0)
-    world = make_world(
-        period="day",
-        n_periods=1000,
-        n_entities=110,
-        horizon=14,
-        values=rng.gamma(2, 3, (1000, 110)),
-    )
-    started = time.perf_counter()
-    rows = build_rows(*world.parts, range(601, 1001, 2))
-    assert time.perf_counter() - started < 10
-    assert len(rows.table) > 250_000

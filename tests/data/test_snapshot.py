@@ -523,6 +523,7 @@ REAL = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", list(REAL))
 def test_real_tables_equal_a_plain_query(make_project, data_folder, monkeypatch, name):
     monkeypatch.setenv("CITYAI_DATA", str(data_folder))

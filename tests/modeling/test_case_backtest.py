@@ -201,7 +201,7 @@ def add_memory(cases, *, honest: bool):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_noise_gives_nothing():
     """50 noise targets with overlapping label windows: mean AUC 0.50 within 0.02."""
     spec = build_risk_spec(backtest={"folds": 2, "stride_days": 120, "min_train": 300})

@@ -54,7 +54,7 @@ def test_theta_equals_a_slow_second_implementation():
     np.testing.assert_allclose(found, slow, rtol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_theta_is_as_good_as_a_published_implementation():
     models = pytest.importorskip("statsforecast.models", reason="the oracle is not installed")

@@ -162,7 +162,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(UNDERSTOOD))
 def test_a_case_is_understood_and_counted(name: str, inside: Path, capsys: Any) -> None:
     table = CASES / f"{name}.csv"

@@ -272,7 +272,7 @@ def test_mistakes_are_named(tmp_path):
          "SERVICE_USER_COUNT", "day"),
     ],
 )  # fmt: skip
-@pytest.mark.slow
+@pytest.mark.long
 def test_real_tables_are_understood(file, time, place, amount, period):
     if not (DATA / file).exists():
         pytest.skip(f"{file} is not in CITYAI_DATA")

@@ -16,8 +16,6 @@ from cityai.scaffold.workspace import create_workspace
 from cityai.testing import check_project, check_workspace
 from tests.scaffold.conftest import ANSWERS
 
-BLANK = ("blank_demand", "blank_risk")
-"""Those that every run of the tests makes; the others take long."""
 CARD = ("card.html", "card.es.html", "card.fr.html", "card.pt.html", "card.json", "card.md")
 INDEX = {
     f"model_cards/index{part}" for part in (".html", ".es.html", ".fr.html", ".pt.html", ".json")
@@ -36,13 +34,8 @@ def list_public(workspace: Path) -> set[str]:
     return {path for path in read_files(workspace) if not path.startswith(".cityai/")}
 
 
-@pytest.mark.parametrize(
-    "template",
-    [
-        pytest.param(t.name, marks=pytest.mark.slow if t.name in BLANK else pytest.mark.long)
-        for t in CATALOGUE
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("template", [template.name for template in CATALOGUE])
 def test_template_works(city, template):
     name = f"my_{template}"
     create_project(city, name, template)

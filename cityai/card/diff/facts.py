@@ -14,7 +14,6 @@ from cityai.i18n.messages import say
 
 LONGEST: Final = 90
 """Characters of a person's text that a list of changes repeats."""
-NOTHING: Final = "nothing"
 DIMENSIONS: Final = "fairness.dimensions "
 """Before a dimension's name, the place of a change of its groups."""
 GROUPS_OF: Final = say("Groups of {label}")

@@ -96,12 +96,6 @@ def seal_record(record: CardRecord) -> CardRecord:
     return record.model_copy(update={"record": head})
 
 
-def write_schema() -> str:
-    """Return the JSON Schema of the record (draft 2020-12)."""
-    schema = CardRecord.model_json_schema(mode="serialization")
-    return dump_facts({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
-
-
 def dump_facts(facts: dict[str, Any]) -> str:
     """Return facts as canonical JSON."""
     return json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

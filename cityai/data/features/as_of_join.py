@@ -10,8 +10,6 @@ import pandas as pd
 
 from cityai.data.rows import Floats, Ints
 
-Moments = npt.NDArray[np.datetime64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:

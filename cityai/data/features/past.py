@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from cityai.data.features.as_of_join import divide
 from cityai.data.features.plan import FeaturePlan
 from cityai.data.features.vintages import Vintage
 from cityai.data.rows import Floats, Ints
 from cityai.i18n.messages import count_periods, name_periods, say
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
