@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cityai.card.metric_words import METRICS, MetricWords
+from cityai.data.periods import by_period
 from cityai.i18n.messages import say
 
 VERDICTS: Final[dict[str, str]] = {
@@ -286,22 +287,22 @@ def _trim(value: float, decimals: int) -> str:
     return "0" if text == "-0" else text.replace("-", "−")
 
 
-_SAME_SEASON = {
-    "day": say("the same weekday last week"),
-    "week": say("the same week last year"),
-    "month": say("the same month last year"),
-}
+_SAME_SEASON = by_period(
+    day=say("the same weekday last week"),
+    week=say("the same week last year"),
+    month=say("the same month last year"),
+)
 
-_SAME_PERIOD = {
-    "day": say("the same day last year"),
-    "week": say("the same week last year"),
-    "month": say("the same month last year"),
-}
-_LAST_PERIODS = {
-    "day": say("the average of the last days"),
-    "week": say("the average of the last weeks"),
-    "month": say("the average of the last months"),
-}
+_SAME_PERIOD = by_period(
+    day=say("the same day last year"),
+    week=say("the same week last year"),
+    month=say("the same month last year"),
+)
+_LAST_PERIODS = by_period(
+    day=say("the average of the last days"),
+    week=say("the average of the last weeks"),
+    month=say("the average of the last months"),
+)
 
 
 def name_baseline(name: str, period: str) -> str:

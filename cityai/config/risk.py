@@ -15,6 +15,7 @@ from cityai.config.project import (
     BaseProjectSpec,
     BaseQuestionSpec,
     Location,
+    Period,
 )
 from cityai.config.record import Slug, SpecRecord, Text
 from cityai.config.tables import ColumnSpec, KnownSpec, SourceSpec
@@ -87,7 +88,7 @@ class DecisionSpec(SpecRecord):
     """`top`: the highest probabilities, as many as the capacity. `threshold`: all from a limit."""
     capacity: Annotated[int, Field(ge=1)] | None = None
     """Cases that can be acted on in each period (`per`)."""
-    per: Literal["day", "week", "month", "fold"] = "day"
+    per: Literal[Period, "fold"] = "day"
     """Period that the capacity holds for, by the days on which cases take place."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Least probability to act on."""

@@ -11,13 +11,12 @@ import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.config.project import CohortSpec, ProjectSpec
-from cityai.data.periods import Periods
+from cityai.data.periods import SHORTEST_DAYS, Periods
 from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError, TimeError
 
 MAX_CELLS: Final = 50_000_000
 """Periods times entities; more would need 400 MB for every copy."""
-SHORTEST_MONTH: Final = 28
 POSITION: Final = "entity"
 
 Floats = npt.NDArray[np.float64]
@@ -166,8 +165,7 @@ def count_delay(spec: ProjectSpec) -> int:
     as 28 days, so a label is never called mature too early.
     """
     days = max(spec.data.reporting_delay_days, spec.data.known.lag_days or 0)
-    length = {"day": 1, "week": 7, "month": SHORTEST_MONTH}[spec.question.period]
-    return -(-days // length)
+    return -(-days // SHORTEST_DAYS[spec.question.period])
 
 
 def _choose_cohort(cells: pd.DataFrame, periods: Periods, rules: CohortSpec) -> tuple[str, ...]:

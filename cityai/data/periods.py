@@ -9,7 +9,7 @@ is a day also when the clocks change.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,31 @@ import pandas as pd
 
 from cityai.config.project import Period
 
-SEASON: Final[dict[Period, int]] = {"day": 7, "week": 52, "month": 12}
+DAY: Final[Period] = "day"
+WEEK: Final[Period] = "week"
+MONTH: Final[Period] = "month"
+PERIODS: Final = (DAY, WEEK, MONTH)
+"""All lengths of a period, the shortest first."""
+
+T = TypeVar("T")
+
+
+def by_period(*, day: T, week: T, month: T) -> dict[str, T]:
+    """Return a table by length of period: whoever writes one names them all."""
+    return {DAY: day, WEEK: week, MONTH: month}
+
+
+SEASON: Final = by_period(day=7, week=52, month=12)
 """Periods in a season: a week of days, a year of weeks (364 days), a year of months."""
+YEAR: Final = by_period(day=364, week=52, month=12)
+"""Periods in a year that keep the weekday."""
+YEAR_IN_WORDS: Final = by_period(day=(52, WEEK), week=(52, WEEK), month=(12, MONTH))
+"""The same as it is said: so many of which period."""
+SHORTEST_DAYS: Final = by_period(day=1, week=7, month=28)
+LONGEST_DAYS: Final = by_period(day=1, week=7, month=31)
+MEAN_DAYS: Final = by_period(day=1.0, week=7.0, month=30.4)
+_UNIT: Final = by_period(day="D", week="W", month="M")
+"""How the database calls a period that a moment is cut to."""
 
 Moments = pd.Series | pd.DatetimeIndex
 
@@ -58,6 +81,11 @@ class Periods:
     def season(self) -> int:
         """Periods in a season: 7 days, 52 weeks (364 days) or 12 months."""
         return SEASON[self.freq]
+
+    @property
+    def year(self) -> int:
+        """Periods in a year that keep the weekday: 364 days, 52 weeks or 12 months."""
+        return YEAR[self.freq]
 
     def starts(self, n: int | None = None) -> pd.DatetimeIndex:
         """Return the starts of periods ``0 .. n - 1``.
@@ -109,13 +137,20 @@ class Periods:
             _count_units(self.freq, pd.DatetimeIndex([self.first]))[0]
         )
 
+    def index_column(self, moment: Any) -> Any:
+        """Return the expression of the index of the period that contains a column's moments."""
+        if self.freq == MONTH:
+            months = moment.year().cast("int64") * 12 + moment.month().cast("int64")
+            return months - (self.first.year * 12 + self.first.month)
+        days = moment.delta(self.first, unit="day")
+        return (days // SHORTEST_DAYS[self.freq]).cast("int64")
+
     def _start_days(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
         first = self.first.to_datetime64()
-        if self.freq == "month":
+        if self.freq == MONTH:
             months = first.astype("datetime64[M]").astype(np.int64) + steps
             return np.asarray(months.astype("datetime64[M]"), dtype="datetime64[D]")
-        stride = 7 if self.freq == "week" else 1
-        days = first.astype("datetime64[D]").astype(np.int64) + steps * stride
+        days = first.astype("datetime64[D]").astype(np.int64) + steps * SHORTEST_DAYS[self.freq]
         return np.asarray(days, dtype="datetime64[D]")
 
 
@@ -147,19 +182,43 @@ def build_periods(freq: Period, earliest: pd.Timestamp, latest: pd.Timestamp) ->
 def find_start(freq: Period, moment: pd.Timestamp) -> pd.Timestamp:
     """Return the start of the day, week (Monday) or month that contains a local moment."""
     unit = int(_count_units(freq, pd.DatetimeIndex([moment]))[0])
-    if freq == "month":
+    if freq == MONTH:
         return pd.Timestamp(np.datetime64(unit, "M").astype("datetime64[D]")).as_unit("us")
-    if freq == "week":
+    if freq == WEEK:
         return pd.Timestamp(_EPOCH_MONDAY + 7 * unit).as_unit("us")
     return pd.Timestamp(np.datetime64(unit, "D")).as_unit("us")
+
+
+def find_starts(freq: Period, moments: pd.Series) -> pd.Series:
+    """Return the start of the period that contains each local moment, as `find_start` does."""
+    axis = build_periods(freq, moments.min(), moments.max())
+    return pd.Series(axis.starts()[axis.index(moments)], index=moments.index)
+
+
+def count_between(freq: Period, earliest: pd.Timestamp, latest: pd.Timestamp) -> int:
+    """Count the periods from the one that contains a moment to the one that contains another."""
+    return build_periods(freq, earliest, latest).count
+
+
+def add_days(moment: Any, days: int) -> Any:
+    """Return the expression of a column's moments, moved by whole days of the calendar."""
+    return moment if days == 0 else moment + pd.Timedelta(days=days).to_pytimedelta()
+
+
+def find_end_column(freq: Period, moment: Any) -> Any:
+    """Return the expression of the end of the period (start of the next) of a column's moments."""
+    start = moment.truncate(_UNIT[freq])
+    # The first of a month plus 31 days lies in the next one, whatever the month.
+    later = add_days(start, LONGEST_DAYS[freq])
+    return later.truncate(_UNIT[freq]) if freq == MONTH else later
 
 
 def _count_units(freq: Period, moments: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
     """Give each moment the number of its day, week or month, counted from a fixed one."""
     days = moments.to_numpy().astype("datetime64[D]")
-    if freq == "month":
+    if freq == MONTH:
         return days.astype("datetime64[M]").astype(np.int64)
     since_monday = (days - _EPOCH_MONDAY).astype(np.int64)
-    if freq == "week":
+    if freq == WEEK:
         return since_monday // 7
     return days.astype(np.int64)

@@ -10,8 +10,8 @@ import pandas as pd
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
-from cityai.data.periods import Periods
-from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, add_days, index_period
+from cityai.data.periods import Periods, add_days, find_end_column
+from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE
 from cityai.data.source.engine import Table, fetch_frame
 
 UNKNOWN_AREA: Final = "unknown_area"
@@ -186,18 +186,9 @@ def _pair_rows(
         pairs["area_known", ""] = (rows["a"].isin(list(area_ids)), rows["a"].notnull())
     if spec.data.known.column is not None:
         pairs["known_after", ""] = (rows["k"] >= rows["o"], accepted)
-        limit = add_days(_find_end(rows["o"], periods), spec.data.reporting_delay_days)
+        limit = add_days(find_end_column(periods.freq, rows["o"]), spec.data.reporting_delay_days)
         pairs["on_time", ""] = (rows["k"] < limit, accepted)
     return pairs
-
-
-def _find_end(moment: Any, periods: Periods) -> Any:
-    """Return the start of the next period."""
-    if periods.freq == "month":
-        return add_days(moment.truncate("M"), 31).truncate("M")
-    if periods.freq == "week":
-        return add_days(moment.truncate("W"), 7)
-    return add_days(moment.truncate("D"), 1)
 
 
 def _collect_delays(
@@ -209,7 +200,7 @@ def _collect_delays(
     accepted = rows.filter(rows["status"] == ACCEPTED)
     accepted = accepted.mutate(
         delay=accepted["k"].delta(accepted["o"], unit="day").cast("float64"),
-        p=index_period(accepted["o"], periods).cast("string"),
+        p=periods.index_column(accepted["o"]).cast("string"),
         a=_find_slice(accepted, area_ids),
     )
     parts = []

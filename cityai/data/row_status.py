@@ -13,7 +13,7 @@ import pandas as pd
 
 from cityai.config.project import BaseProjectSpec, ColumnSpec, ProjectSpec
 from cityai.data.contract import Contract
-from cityai.data.periods import Periods
+from cityai.data.periods import Periods, add_days, find_end_column
 from cityai.data.source.engine import Table
 from cityai.errors import SpecError
 
@@ -87,7 +87,7 @@ def judge_rows(converted: Table, contract: Contract, spec: BaseProjectSpec) -> T
     else:
         ends = occurred
         if data.layout == "panel" and isinstance(spec, ProjectSpec):
-            ends = _find_last_day(occurred, spec)
+            ends = add_days(find_end_column(spec.question.period, occurred), -1)
         columns["k"] = add_days(ends, data.known.lag_days or 0)
     refused = _any(converted[f"r{i}"].notnull() for i in range(len(contract.columns)))
     outside = _is_outside(converted, contract, spec)
@@ -146,35 +146,11 @@ def _any(conditions: Iterable[Any]) -> Any:
     return first
 
 
-def add_days(moment: Any, days: int) -> Any:
-    """Move a local moment by whole days of the calendar."""
-    return moment if days == 0 else moment + pd.Timedelta(days=days).to_pytimedelta()
-
-
-def _find_last_day(moment: Any, spec: ProjectSpec) -> Any:
-    """Return the last day of the period that contains a moment."""
-    freq = spec.question.period
-    if freq == "month":
-        # The first of a month plus 31 days lies in the next one, whatever the month.
-        return add_days(add_days(moment.truncate("M"), 31).truncate("M"), -1)
-    return add_days(moment.truncate("W"), 6) if freq == "week" else moment.truncate("D")
-
-
-def index_period(moment: Any, periods: Periods) -> Any:
-    """Return the index of the period that contains a local moment, as `Periods.index` does."""
-    first = periods.first
-    if periods.freq == "month":
-        months = moment.year().cast("int64") * 12 + moment.month().cast("int64")
-        return months - (first.year * 12 + first.month)
-    days = moment.delta(first, unit="day")
-    return (days // 7).cast("int64") if periods.freq == "week" else days.cast("int64")
-
-
 def place_rows(accepted: Table, periods: Periods) -> Table:
     """Add the period `p` and the first origin `i` at which a row could be seen.
 
     A row counts only once its period is over, and is seen strictly before the question is asked.
     """
-    period = index_period(accepted["o"], periods)
-    seen = index_period(accepted["k"], periods) + 1
+    period = periods.index_column(accepted["o"])
+    seen = periods.index_column(accepted["k"]) + 1
     return accepted.mutate(p=period, i=(seen > period).ifelse(seen, period + 1))

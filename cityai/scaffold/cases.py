@@ -11,6 +11,7 @@ import pandas as pd
 
 from cityai.config.city import CitySpec
 from cityai.data.conversion import FALSE, TRUE
+from cityai.data.periods import DAY, SHORTEST_DAYS, WEEK
 from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
 from cityai.scaffold.columns import Column, TableProfile
@@ -28,7 +29,6 @@ from cityai.scaffold.series import Choices, Overrides, ProposalParts
 
 _LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
 _FEW: Final = 12
-_DAYS: Final = {"day": 1, "week": 7}
 _LEAST_A_PERIOD: Final = 20
 """Cases in a period, on average, from which a capacity of it leaves a choice."""
 
@@ -298,8 +298,8 @@ def _choose_capacity(profile: TableProfile, case: CaseLayout) -> tuple[str, int]
     days = profile.frame[case.time].dropna().dt.normalize()
     cases = len(profile.frame.drop_duplicates(list(case.key))) * profile.rows / len(profile.frame)
     daily = cases / max((days.max() - days.min()).days + 1, 1)
-    per = "day" if daily >= _LEAST_A_PERIOD else "week"
-    return per, max(round(0.1 * daily * _DAYS[per]), 1)
+    per = DAY if daily >= _LEAST_A_PERIOD else WEEK
+    return per, max(round(0.1 * daily * SHORTEST_DAYS[per]), 1)
 
 
 def write_case_spec(profile: TableProfile, case: CaseLayout) -> dict[str, Any]:

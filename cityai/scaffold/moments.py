@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.config.project import Period
+from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.grain import Grain
@@ -22,10 +23,8 @@ _FEW: Final = 0.01
 """Share of the rows that may lie far off."""
 _FEW_DAYS: Final = 3
 """Different days that are placeholders, such as 1900-01-01, however many rows have them."""
-_DAYS: Final = {"day": 1.0, "week": 7.0, "month": 30.4}
 _THIN: Final = 0.05
 _DENSE: Final = 1 / 3
-_ORDER: Final[tuple[Period, ...]] = ("day", "week", "month")
 
 
 def choose_time(profile: TableProfile, wished: str) -> tuple[str, tuple[str, ...]]:
@@ -176,7 +175,7 @@ def choose_period(
     DataError
         When the period that a person named is finer than the table, or none.
     """
-    named = next((period for period in _ORDER if period == wished), None)
+    named = next((period for period in PERIODS if period == wished), None)
     if wished and named is None:
         raise DataError(
             f"{wished[:40]!a} is no period", expected="day, week or month", where="--period"
@@ -192,12 +191,12 @@ def choose_period(
                 where=f"{profile.path}, column '{time}'",
                 expected="a row a day, week or month; these are the periods that can be predicted",
             )
-        found: Period = "day" if gap < 4 else "week" if gap < 20 else "month"
-        if named and _ORDER.index(named) < _ORDER.index(found):
+        found: Period = DAY if gap < 4 else WEEK if gap < 20 else MONTH
+        if named and PERIODS.index(named) < PERIODS.index(found):
             raise DataError(
                 f"no {wished} can be predicted: the rows are {gap:.0f} days apart",
                 where=f"{profile.path}, column '{time}'",
-                expected=f"--period {' or '.join(_ORDER[_ORDER.index(found) :])}",
+                expected=f"--period {' or '.join(PERIODS[PERIODS.index(found) :])}",
             )
         if named and named != found:
             return named, f"as you said; rows are {gap:.0f} days apart, and are added up"
@@ -208,10 +207,10 @@ def choose_period(
     for name in grain.places:
         places = max(places, profile.columns[name].distinct)
     daily = len(moments) * profile.rows / max(len(profile.frame), 1) / max(days, 1) / places
-    full = [p for p in _ORDER[:2] if daily * _DAYS[p] >= _LEAST_A_PERIOD]
-    long = [p for p in full if days / _DAYS[p] >= 2.5 * SEASON[p]]
+    full = [p for p in PERIODS[:2] if daily * MEAN_DAYS[p] >= _LEAST_A_PERIOD]
+    long = [p for p in full if days / MEAN_DAYS[p] >= 2.5 * SEASON[p]]
     # A history too short for its seasons is not made longer by coarser periods.
     short = full[:1] if days < _FAR else []
-    period = named or [*long, *short, _ORDER[-1]][0]
+    period = named or [*long, *short, PERIODS[-1]][0]
     said = ", as you said" if named else ""
-    return period, f"{daily * _DAYS[period]:.1f} rows a {period} and place{said}"
+    return period, f"{daily * MEAN_DAYS[period]:.1f} rows a {period} and place{said}"

@@ -8,15 +8,13 @@ from typing import Any, Final
 import pandas as pd
 
 from cityai.config.project import Period
-from cityai.data.periods import find_start
+from cityai.data.periods import count_between, find_start
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import check_key, choose_key, choose_width
 from cityai.scaffold.moments import choose_known, choose_period, choose_time, find_ends
 from cityai.scaffold.windows import Windows, fit_windows
-
-CODE: Final = {"day": "D", "week": "W", "month": "M"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +119,7 @@ class SeriesLayout:
     @property
     def periods(self) -> int:
         """Periods from the first row to the last."""
-        code = CODE[self.period]
-        first = self.since or self.first
-        return int((self.last.to_period(code) - first.to_period(code)).n) + 1
+        return count_between(self.period, self.since or self.first, self.last)
 
     @property
     def windows(self) -> Windows:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-HORIZON: Final = {"day": 14, "week": 4, "month": 3}
+from cityai.data.periods import LONGEST_DAYS, by_period
+
+HORIZON: Final = by_period(day=14, week=4, month=3)
 """Periods ahead that are written down; the decision needs its own."""
-SEASON: Final = {"day": 28, "week": 52, "month": 12}
+SEASON: Final = by_period(day=28, week=52, month=12)
 """Periods of history that a forecast should have seen before it is first asked."""
-_DAYS: Final = {"day": 1, "week": 7, "month": 31}
 _MOST_FOLDS: Final = 8
 _FEW_FOLDS: Final = 4
 _LEAST_FOLDS: Final = 2
@@ -59,7 +60,7 @@ def fit_windows(period: str, periods: int, delay_days: int) -> Windows:
     delay_days : int
         Days until a row is known.
     """
-    delay = 1 + -(-delay_days // _DAYS[period])
+    delay = 1 + -(-delay_days // LONGEST_DAYS[period])
     wanted = HORIZON[period]
     for fewest in (_FEW_FOLDS, _LEAST_FOLDS):
         for horizon in range(wanted, 0, -1):

@@ -1,12 +1,28 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityai.data.periods import Periods, build_periods, find_start
+import cityai
+from cityai.data.periods import (
+    LONGEST_DAYS,
+    PERIODS,
+    SHORTEST_DAYS,
+    WEEK,
+    Periods,
+    build_periods,
+    find_end_column,
+    find_start,
+    find_starts,
+)
+from cityai.data.source.engine import fetch_frame
 
 FREQS = ("day", "week", "month")
 moments = st.datetimes(pd.Timestamp("1890-01-01"), pd.Timestamp("2160-01-01"))
@@ -85,3 +101,46 @@ def test_starts_agree_with_the_calendar_of_pandas(freq, moment, count):
     ours = Periods(freq, first, count).starts()
     assert list(ours) == list(pd.date_range(first, periods=count, freq=rule))
     assert ours.dtype == "datetime64[us]"
+
+
+def test_a_week_is_known_in_the_room_of_the_calendar_alone():
+    """Arithmetic by length of period lives in one place; elsewhere a table names all lengths."""
+    package = Path(cityai.__file__).parent
+    rooms = ("data/periods.py", "data/calendar.py", "config/project.py", "i18n/")
+    found = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in sorted(package.rglob("*.py"))
+        if not path.relative_to(package).as_posix().startswith(rooms)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == WEEK
+    ]
+    assert found == []
+
+
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+@pytest.mark.parametrize("freq", PERIODS)
+def test_the_database_counts_as_the_axis_does(freq):
+    """Index and end of a period, as an expression over a column, on every day of four years."""
+    days = pd.Series(pd.date_range("2023-01-01 13:30", "2027-01-01 13:30", freq="D"))
+    axis = build_periods(freq, days.iloc[0], days.iloc[-1])
+    engine = ibis.duckdb.connect()
+    engine.con.execute(
+        "CREATE TABLE days AS SELECT unnest(generate_series(TIMESTAMP '2023-01-01 13:30', "
+        "TIMESTAMP '2027-01-01 13:30', INTERVAL 1 DAY)) AS o"
+    )
+    moment = engine.table("days")["o"]
+    end = find_end_column(freq, moment)
+    found = engine.table("days").select("o", i=axis.index_column(moment), end=end)
+    found = fetch_frame(found).sort_values("o")
+    assert found["i"].tolist() == axis.index(days).tolist()
+    ends = axis.starts(axis.count + 1)[axis.index(days) + 1]
+    assert pd.to_datetime(found["end"]).tolist() == ends.tolist()
+    starts = find_starts(freq, days)
+    assert starts.tolist() == [find_start(freq, day) for day in days]
+
+
+@pytest.mark.parametrize("freq", PERIODS)
+def test_no_period_is_shorter_or_longer_than_is_said(freq):
+    starts = Periods(freq, find_start(freq, pd.Timestamp("2023-01-01")), 0).starts(60)
+    length = np.diff(starts.to_numpy()) / np.timedelta64(1, "D")
+    assert (length.min(), length.max()) == (SHORTEST_DAYS[freq], LONGEST_DAYS[freq])

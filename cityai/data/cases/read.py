@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.load import Project
-from cityai.config.project import ColumnSpec
+from cityai.config.project import ColumnSpec, Period
 from cityai.config.risk import RiskSpec
 from cityai.data.cases.cases import CITY_SCORE, REGISTERED_AT, Cases
 from cityai.data.cases.join import join_rows
@@ -33,7 +33,7 @@ from cityai.data.cases.sides import read_daily, read_events
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
 from cityai.data.counts import check_names
-from cityai.data.periods import Periods, build_periods
+from cityai.data.periods import Periods, add_days, build_periods, find_starts
 from cityai.data.quality_facts import collect_facts
 from cityai.data.rejects import find_repeats, list_rejects, mark_repeats, refuse_hopeless
 from cityai.data.row_status import (
@@ -41,7 +41,6 @@ from cityai.data.row_status import (
     JOINT,
     OUT_OF_SCOPE,
     REJECTED,
-    add_days,
     judge_rows,
 )
 from cityai.data.side_tables import SideTable, read_areas
@@ -305,15 +304,10 @@ def _lay_out(written: pd.DataFrame, until: pd.Timestamp, spec: RiskSpec) -> pd.D
     return table.sort_values([AS_OF, CASE], ignore_index=True)
 
 
-def _find_slots(occurred: pd.Series, per: str) -> pd.Series:
-    days: pd.Series = occurred.dt.normalize()
+def _find_slots(occurred: pd.Series, per: Literal[Period, "fold"]) -> pd.Series:
     if per == "fold":
-        return pd.Series(days.min(), index=days.index)
-    if per == "week":
-        days = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
-    if per == "month":
-        days = days - pd.to_timedelta(days.dt.day - 1, unit="D")
-    return days
+        return pd.Series(occurred.min().normalize(), index=occurred.index)
+    return find_starts(per, occurred)
 
 
 def _digest(spec: RiskSpec, digests: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from cityai.data.features.as_of_join import divide
 from cityai.data.features.plan import FeaturePlan
 from cityai.data.features.vintages import Vintage
+from cityai.data.periods import YEAR_IN_WORDS, by_period
 from cityai.data.rows import Floats, Ints
 from cityai.i18n.messages import count_periods, name_periods, say
 
@@ -126,12 +127,12 @@ def label_past(plan: FeaturePlan) -> dict[str, str]:
 
 def _label_seasons(plan: FeaturePlan) -> dict[str, str]:
     unit, n = plan.unit, plan.choice.seasons
-    same = {
-        "day": say("same weekday"),
-        "week": say("same week of the year"),
-        "month": say("same month of the year"),
-    }[plan.period]
-    before = count_periods(*((12, "month") if plan.period == "month" else (52, "week")))
+    same = by_period(
+        day=say("same weekday"),
+        week=say("same week of the year"),
+        month=say("same month of the year"),
+    )[plan.period]
+    before = count_periods(*YEAR_IN_WORDS[plan.period])
     return {
         "season_1": say(f"{unit} on the latest known {same}, as a share of the recent level"),
         "season_2": say(f"{unit} on the {same} before that, as a share of the recent level"),
@@ -208,7 +209,7 @@ def _describe_seasons(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dic
     newest = vintage.origin - plan.blind - 1
     latest = _step_back(targets, newest, plan.season)
     same = [_take(values, latest - k * plan.season) for k in range(max(choice.seasons, 2))]
-    year = _step_back(targets, newest - choice.blur, choice.year)
+    year = _step_back(targets, newest - choice.blur, plan.year)
     around = [_take(values, year + k) for k in range(-choice.blur, choice.blur + 1)]
     # The level of a year before is taken over the window that ended as far before `year` as the
     # origin lies before the target.
@@ -221,8 +222,8 @@ def _describe_seasons(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dic
         "season_mean": _mean(np.stack(same[: choice.seasons])) / level,
         "year_index": divide(_mean(np.stack(around)), base),
     }
-    if choice.year != plan.season:
-        stepped["year_1"] = _take(values, _step_back(targets, newest, choice.year)) / level
+    if plan.year != plan.season:
+        stepped["year_1"] = _take(values, _step_back(targets, newest, plan.year)) / level
     return {name: found.T for name, found in stepped.items()}
 
 

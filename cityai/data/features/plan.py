@@ -12,6 +12,7 @@ import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED
 from cityai.config.project import FeaturesSpec, Period, ProjectSpec
+from cityai.data.periods import by_period
 from cityai.errors import SpecError
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ class Defaults:
         Periods back, and lengths of rolling windows.
     level : int
         Length of the window whose mean is an entity's recent level.
-    year : int
-        Periods in a year that keep the weekday (364 days, 52 weeks, 12 months).
     seasons : int
         How many past seasons the seasonal mean takes.
     blur : int
@@ -40,16 +39,15 @@ class Defaults:
     lags: tuple[int, ...]
     windows: tuple[int, ...]
     level: int
-    year: int
     seasons: int
     blur: int
 
 
-DEFAULTS: Final[dict[Period, Defaults]] = {
-    "day": Defaults((1, 2, 3, 4, 5, 6, 7, 14, 21, 28), (7, 14, 28, 91, 364), 28, 364, 4, 3),
-    "week": Defaults((1, 2, 3, 4, 8, 13, 26, 52), (4, 13, 26, 52), 26, 52, 3, 1),
-    "month": Defaults((1, 2, 3, 6, 12, 24), (3, 6, 12), 12, 12, 3, 0),
-}
+DEFAULTS: Final = by_period(
+    day=Defaults((1, 2, 3, 4, 5, 6, 7, 14, 21, 28), (7, 14, 28, 91, 364), 28, 4, 3),
+    week=Defaults((1, 2, 3, 4, 8, 13, 26, 52), (4, 13, 26, 52), 26, 3, 1),
+    month=Defaults((1, 2, 3, 6, 12, 24), (3, 6, 12), 12, 3, 0),
+)
 """By length of period."""
 
 
@@ -89,6 +87,7 @@ class FeaturePlan:
     gaps: bool
     floor: float | None
     season: int
+    year: int
     choice: Defaults
     levels: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
@@ -128,6 +127,7 @@ def plan_features(panel: Panel, snapshot: Snapshot, spec: ProjectSpec) -> Featur
         gaps=question.missing_periods == "missing",
         floor=0.25 if question.measure == "count" else None,
         season=panel.periods.season,
+        year=panel.periods.year,
         choice=choice,
         levels=_find_levels(spec.features.levels, panel.entity_ids, snapshot.attributes),
         categories={str(name): list_texts(texts[name]) for name in texts.columns},
@@ -149,7 +149,6 @@ def _choose(features: FeaturesSpec, usual: Defaults, blind: int, count: int) -> 
         tuple(sorted(lags)),
         tuple(sorted(windows)),
         max(usual.level, blind + usual.level // 2),
-        usual.year,
         usual.seasons,
         usual.blur,
     )

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from cityai.config.project import Period
-from cityai.data.periods import SEASON
+from cityai.data.periods import SEASON, YEAR, by_period
 from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 
@@ -57,7 +57,7 @@ def choose_baselines(freq: Period) -> tuple[SeriesModel, ...]:
     recent = SeriesModel(
         "recent_mean", f"mean of the last {RECENT[SEASON[freq]]} {freq}s", average_recent
     )
-    if freq == "day":
+    if YEAR[freq] != SEASON[freq]:
         return (
             season,
             recent,
@@ -66,11 +66,9 @@ def choose_baselines(freq: Period) -> tuple[SeriesModel, ...]:
     return (season, recent)
 
 
-_SEASON_LABELS: Final[dict[Period, str]] = {
-    "day": "same weekday of last week",
-    "week": "same week a year ago",
-    "month": "same month a year ago",
-}
+_SEASON_LABELS: Final = by_period(
+    day="same weekday of last week", week="same week a year ago", month="same month a year ago"
+)
 
 
 def _repeat_lag(asked: SeriesHistory, lag: int) -> FloatArray:

@@ -87,5 +87,5 @@ def cut_history(panel: Panel, origin: int, *, horizon: int, lead: int) -> Series
         skip=origin - mature + lead,
         steps=horizon,
         season=season,
-        year=364 if panel.periods.freq == "day" else season,
+        year=panel.periods.year,
     )
