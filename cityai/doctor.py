@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from cityai.config.places import find_state
 from cityai.errors import CityaiError
 from cityai.track.server import check_host, describe_uri, find_database, find_uri
 
@@ -64,7 +65,7 @@ def examine_machine(workspace: Path) -> tuple[Part, ...]:
     workspace : Path
         Folder with ``configs`` and ``projects``.
     """
-    state = Path(os.environ.get("CITYAI_STATE") or workspace / ".cityai")
+    state = find_state(workspace)
     return (
         _examine_python(),
         *_examine_libraries(),

@@ -62,7 +62,7 @@ def index(
     ] = None,
 ) -> None:
     """Make the list of all published cards again."""
-    from cityai.config.load import find_workspace
+    from cityai.config.places import find_workspace
     from cityai.pipeline.portfolio import publish_portfolio
 
     tell(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))

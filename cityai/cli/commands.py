@@ -254,7 +254,7 @@ def schema(
     if not write:
         tell(write_schema(name.value), nl=False)
         return
-    from cityai.config.load import find_workspace
+    from cityai.config.places import find_workspace
     from cityai.scaffold.workspace import write_schemas
     from cityai.store.files import guard_files
 
@@ -272,11 +272,11 @@ def ui(
     """Open MLflow's pages, for this machine only."""
     import subprocess
 
-    from cityai.cli.places import find_port, find_state
+    from cityai.config.places import find_place, find_state
     from cityai.track.door import set_environment
     from cityai.track.server import build_ui_command, find_uri
 
-    state = find_state(Path.cwd())
+    state = find_state(find_place())
     if find_uri(state).startswith(("http:", "https:")):
         tell(f"MLflow's pages are at {find_uri(state)}")
         return
@@ -286,14 +286,25 @@ def ui(
     raise typer.Exit(subprocess.run(build_ui_command(state, free), check=False).returncode)
 
 
+def find_port(wanted: int) -> int:
+    """Return the first free port of this machine, from the wanted one on."""
+    import socket
+
+    for port in range(wanted, wanted + 50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    return wanted
+
+
 @app.command()
 def doctor() -> None:
     """See whether everything is in place."""
-    from cityai.cli.places import find_workspace
     from cityai.cli.summary import write_checkup
+    from cityai.config.places import find_place
     from cityai.doctor import MISSING, examine_machine
 
-    checkup = examine_machine(find_workspace(Path.cwd()))
+    checkup = examine_machine(find_place())
     tell(write_checkup(checkup))
     raise typer.Exit(1 if any(part.state == MISSING for part in checkup) else 0)
 
@@ -307,10 +318,10 @@ def sample_city(
 ) -> None:
     """Write the data of an invented city."""
     from cityai.cli.console import tell_progress
-    from cityai.cli.places import find_state
+    from cityai.config.places import find_place, find_state
     from cityai.store.files import guard_files
 
-    place = folder or find_state(Path.cwd()) / "sample_city"
+    place = folder or find_state(find_place()) / "sample_city"
     with tell_progress() as progress, progress.stage("inventing the city"):
         from cityai.samples.write import ensure_sample_city
 

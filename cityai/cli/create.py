@@ -127,7 +127,7 @@ def new(
     ] = None,
 ) -> None:
     """Make a project that runs at once."""
-    from cityai.config.load import find_workspace
+    from cityai.config.places import find_workspace
     from cityai.scaffold.project import create_project
 
     workspace = find_workspace(Path.cwd())

@@ -17,7 +17,7 @@ import typer
 from cityai.cli import create  # noqa: F401  (its commands register themselves)
 from cityai.cli.commands import app
 from cityai.cli.console import tell
-from cityai.cli.places import find_logs
+from cityai.config.places import find_place, find_state
 from cityai.errors import CityaiError, check_system
 
 DONE, FAILED, MISTAKE = 0, 1, 2
@@ -74,7 +74,8 @@ def write_log(error: BaseException) -> Path:
     """Write the traceback of an error to a private file and return its path."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
     text = "\n".join(_describe_error(error))
-    for folder in (find_logs(Path.cwd()), Path(tempfile.gettempdir()) / f"cityai-{os.getuid()}"):
+    logs = find_state(find_place()) / "logs"
+    for folder in (logs, Path(tempfile.gettempdir()) / f"cityai-{os.getuid()}"):
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = folder / name

@@ -18,6 +18,7 @@ from typing_extensions import TypeVar
 
 from cityai.config.city import CitySpec
 from cityai.config.names import check_names, check_types
+from cityai.config.places import CONFIGS, find_state, find_workspace
 from cityai.config.policy import PolicySpec
 from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.config.record import SpecRecord
@@ -28,8 +29,6 @@ from cityai.config.yaml import QUOTE, Document, Location, read_yaml
 from cityai.errors import SpecError, suggest_name
 from cityai.notebook import write_page
 
-CONFIGS = "configs"
-STATE = ".cityai"
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
 
 _ABSENT = object()
@@ -127,11 +126,6 @@ class Project(Generic[SpecT_co]):
         return inside if _measure_likeness(inside) > _measure_likeness(above) else above
 
 
-def find_state(workspace: Path) -> Path:
-    """Return the private folder of a workspace (``CITYAI_STATE`` may move it)."""
-    return Path(os.environ.get("CITYAI_STATE") or workspace / STATE)
-
-
 def expand_path(written: str, workspace: Path) -> str:
     """Replace the variables that a path may hold."""
     known = {
@@ -222,19 +216,6 @@ def load_project(path: str | Path) -> Project[Any]:
     if isinstance(spec, RiskSpec):
         check_risk(spec, document)
     return Project(spec, folder, workspace, _digest(spec, folder))
-
-
-def find_workspace(folder: Path) -> Path:
-    """Return the nearest folder, upwards, that holds ``configs``."""
-    for candidate in (folder, *folder.parents):
-        if (candidate / CONFIGS).is_dir():
-            return candidate
-    raise SpecError(
-        "no workspace was found above the project",
-        where=str(folder),
-        expected="a folder `configs/` with city.yaml and policy.yaml beside `projects/`",
-        next_step="make a workspace with `cityai init my-city`, and go into it",
-    )
 
 
 def _list_projects(given: Path) -> str:

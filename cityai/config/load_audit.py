@@ -9,14 +9,8 @@ from pathlib import Path
 
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.city import CitySpec
-from cityai.config.load import (
-    expand_path,
-    find_state,
-    find_workspace,
-    read_config,
-    read_words,
-    validate_spec,
-)
+from cityai.config.load import expand_path, read_config, read_words, validate_spec
+from cityai.config.places import find_state, find_workspace
 from cityai.config.policy import PolicySpec
 from cityai.config.record import SpecRecord
 from cityai.config.yaml import Document, Value, read_yaml

@@ -14,8 +14,9 @@ from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import ChangesPart
 from cityai.card.verify import read_bytes, read_record
-from cityai.config.load import find_named, find_state, find_workspace, load_project
+from cityai.config.load import find_named, load_project
 from cityai.config.load_audit import load_audit
+from cityai.config.places import find_state, find_workspace
 from cityai.errors import StoreError
 from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
 from cityai.store.digests import digest_text

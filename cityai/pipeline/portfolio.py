@@ -11,7 +11,7 @@ from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio
 from cityai.card.record import CardRecord
 from cityai.card.render.portfolio import list_portfolio_languages, name_portfolio, render_portfolio
 from cityai.card.verify import read_bytes, read_record
-from cityai.config.load import find_state
+from cityai.config.places import find_state
 from cityai.errors import CityaiError
 from cityai.pipeline.provenance import read_clock
 from cityai.store.cards import CARDS, JSON, hold_cards, publish_files

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cityai.cli.commands import find_port
 from cityai.cli.console import PlainProgress
 from cityai.cli.main import run_command
-from cityai.cli.places import find_port
 from cityai.cli.windows import draw_folds, write_yaml
 from cityai.config.load import load_project
 from cityai.data.periods import Periods
