@@ -33,9 +33,17 @@ DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").re
 BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
 
 
+SLOW = ("test_cases.py", "test_case_join.py", "test_end_to_end.py", "test_card_published.py")
+"""Files of which every test reads tables or stands on a run: half a second and more each."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: a worker takes whole files, none should wait for the last."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    for item in items:
+        if item.path.name in SLOW:
+            item.add_marker("slow")
 
 
 def list_unproven(marks: str, has_data: bool, has_browser: bool) -> list[str]:

@@ -378,6 +378,7 @@ def test_weights_that_do_not_add_up_are_refused(
         audit.to_metric_frame(make_predictions(), make_membership(weights=weights))
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=8, deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=36, max_size=36),

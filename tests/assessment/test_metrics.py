@@ -63,6 +63,7 @@ def test_by_hand() -> None:
     assert {name: measure(table, name) for name in BY_NAME} == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=200, deadline=None)
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=40))
 def test_equal_scikit_learn(pairs: list[tuple[float, float]]) -> None:

@@ -4,21 +4,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
 from cityai.card.figures import draw_figures
 from cityai.card.render import render_html, render_markdown, render_pages
 from cityai.card.render.markdown import escape_markdown
-
-spec = importlib.util.spec_from_file_location(
-    "card_render_tests", Path(__file__).with_name("test_render.py")
-)
-test_render = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(test_render)
+from tests.card import test_render
 
 PAYLOADS = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"><script>alert(1)</script>", "'><svg onload=alert(1)>",

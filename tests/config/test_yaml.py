@@ -90,6 +90,7 @@ def test_missing_file_says_what_to_do(tmp_path):
         read_yaml(tmp_path / "absent.yaml")
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("yaml") / "x.yaml"

@@ -348,6 +348,7 @@ texts = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10,
     deadline=None,

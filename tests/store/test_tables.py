@@ -86,6 +86,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(frames())
 def test_what_comes_back_equals_what_went_in(frame: pd.DataFrame) -> None:

@@ -71,6 +71,7 @@ def load(where: str) -> Any:
         return mlflow.pyfunc.load_model(where)
 
 
+@pytest.mark.slow
 def test_a_loaded_model_gives_the_same_numbers(
     tracking: Tracking, state: Path, final: FinalModel, frame: pd.DataFrame
 ) -> None:

@@ -229,6 +229,7 @@ def test_the_run_of_mlflow_run_is_taken_over(
         assert another.run_id != given.info.run_id
 
 
+@pytest.mark.slow
 def test_eight_first_starts_at_once(tracking: Tracking, tmp_path: Path) -> None:
     state = tmp_path / ".cityai"
 
