@@ -17,34 +17,23 @@ from pathlib import Path
 import pandas as pd
 
 from cityai.config.load import load_project
-from cityai.data.layouts.dense import build_rows
-from cityai.data.panel import build_panel
 from cityai.data.snapshot import read_snapshot
-from cityai.kinds import KINDS
-from cityai.modeling.backtest import Backtest, run_backtest
-from cityai.modeling.split import check_folds, plan_folds
+from cityai.kinds import demand
+from cityai.modeling.backtest import Backtest
+from cityai.modeling.layouts.dense import check_dense_folds
 
 PEERS = {"waste": 0.0751, "shelter": 0.0137, "ems": 0.0478, "evictions": 0.5317, "council": 0.5315}
 
 
 def run_set(name: str) -> Backtest:
     project = load_project(Path(__file__).parent / "demand" / name)
-    spec, kind = project.spec, KINDS[project.spec.kind]
     snapshot = read_snapshot(project)
-    panel = build_panel(snapshot, spec)
-    folds = plan_folds(panel, spec)
-    finding = check_folds(folds, panel)
+    asked = demand.ask_panel(project, snapshot)
+    panel, finding = asked.panel, check_dense_folds(asked.folds, asked.panel)
     print(
         f"{name}: {len(panel.entity_ids)} series, {panel.periods.count} periods. {finding.reason}"
     )
-    return run_backtest(
-        panel,
-        lambda origins: build_rows(panel, snapshot, project, origins),
-        folds,
-        spec,
-        baselines=kind.baselines(spec.question.period),
-        candidates=kind.candidates,
-    )
+    return demand.backtest(project, snapshot, asked, print)
 
 
 def report_set(name: str, backtest: Backtest, seconds: float) -> pd.DataFrame:

@@ -27,11 +27,9 @@ from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
 from cityai.data.cases import read_cases
-from cityai.data.layouts.listed import build_case_rows
-from cityai.kinds.risk import CANDIDATES, assign_cases
-from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
-from cityai.modeling.case_baselines import RISK_BASELINES
-from cityai.modeling.case_split import check_case_folds, plan_case_folds
+from cityai.kinds import risk
+from cityai.modeling.backtest import Backtest
+from cityai.modeling.layouts.listed import check_listed_folds
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 FOOD = "chicago_food_inspections"
@@ -57,7 +55,7 @@ SHOWN = [
 class Replayed:
     """A project's past, replayed and judged."""
 
-    backtest: CaseBacktest
+    backtest: Backtest
     evaluation: RankingEvaluation
     audit: RankingAudit
     seconds: float
@@ -66,14 +64,11 @@ class Replayed:
 def replay_project(project: Project[RiskSpec]) -> Replayed:
     begun, spec = time.perf_counter(), project.spec
     cases = read_cases(project)
-    rows = build_case_rows(cases, project)
-    folds = plan_case_folds(cases, spec)
-    print(check_case_folds(folds, cases).reason)
-    backtest = run_case_backtest(
-        cases, rows, folds, spec, baselines=RISK_BASELINES, candidates=CANDIDATES
-    )
+    asked = risk.ask_cases(project, cases)
+    print(check_listed_folds(asked.folds, cases).reason)
+    backtest = risk.backtest(project, cases, asked, print)
     evaluation = evaluate_ranking(backtest.predictions, spec)
-    groups = assign_cases(cases, spec)
+    groups = risk.assign_cases(cases, spec)
     audit = audit_cases(backtest.predictions, groups, spec)
     return Replayed(backtest, evaluation, audit, time.perf_counter() - begun)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cityai.assessment.group_tables import AuditData, gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import score_predictions
-from cityai.columns import ENTITY, FOLD, ORIGIN, STEP
+from cityai.columns import AS_OF, ENTITY, FOLD, STEP
 from cityai.config.project import ProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import shap
 
     from cityai.data.rows import Rows
-    from cityai.modeling.backtest import Backtest, FoldModel
+    from cityai.modeling.backtest import Backtest
+    from cityai.modeling.final import FinalModel
+    from cityai.modeling.folds import Fold
 
 MOST_ROWS: Final = 400
 """Rows explained in each fold; more are sampled, the same ones every time."""
@@ -126,7 +128,7 @@ def explain_models(
     Parameters
     ----------
     backtest : Backtest
-        Its `models` (one booster a fold), `weights` and `predictions`.
+        Its `folds`, `models` (one a fold) and `predictions`.
     rows : Rows
         Rows of the test folds' origins (others are not looked at).
     memberships : sequence of Membership
@@ -139,10 +141,9 @@ def explain_models(
     TreeSHAP: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9. Near-duplicate features share
     their importance by chance, so their sum is shown; importance is no cause (Janzing et al. 2020).
     """
-    weights = backtest.weights.set_index([FOLD, "candidate"])["weight"]
     tried = [
-        _explain_fold(model, weights.loc[model.fold].to_dict(), rows, spec.models.seed)
-        for model in backtest.models
+        _explain_fold(fold, model, rows, spec.models.seed)
+        for fold, model in zip(backtest.folds.test, backtest.models, strict=True)
     ]
     parts = [p for p in tried if p is not None and len(p.rows)]
     if not parts:
@@ -192,25 +193,23 @@ class _Part:
     weight: float
 
 
-def _explain_fold(
-    model: FoldModel, weights: dict[str, float], rows: Rows, seed: int
-) -> _Part | None:
-    own = table = rows.table[rows.table[ORIGIN] == model.origin]
+def _explain_fold(fold: Fold, model: FinalModel, rows: Rows, seed: int) -> _Part | None:
+    own = table = rows.table[rows.table[AS_OF] == fold.as_of]
     available = len(table)
     if available > MOST_ROWS:
-        drawn = np.random.default_rng([seed, model.fold]).choice(
+        drawn = np.random.default_rng([seed, fold.number]).choice(
             available, MOST_ROWS, replace=False
         )
         table = table.iloc[np.sort(drawn)]
     table = table.reset_index(drop=True)
-    found, weight = explain_blend(model.models, weights, table, own)
+    found, weight = explain_blend(model.models, model.blend, table, own)
     if found is None:
         return None
     features, text = list(list_features(model.models)), join_categories(model.models)
     data = table[features]
     explained = pd.DataFrame(
         {
-            FOLD: model.fold,
+            FOLD: fold.number,
             ENTITY: table[ENTITY].astype(str).to_numpy(),
             STEP: table[STEP].to_numpy(np.int64),
             "level": found.level,

@@ -116,9 +116,11 @@ def evaluate_mitigation(
     membership = next(m for m in memberships if m.dimension == plan.dimension)
     predictions = backtest.predictions
     metrics = {m.name: m for m in find_metrics(predictions.baselines)}
-    origins = {fold.number: fold.origin for fold in backtest.folds.test}
+    tests = backtest.folds.test
+    at = panel.periods.index(pd.DatetimeIndex([fold.as_of for fold in tests])).tolist()
+    origins = {fold.number: origin for fold, origin in zip(tests, at, strict=True)}
     origins[0] = panel.periods.count
-    corrections = learn_corrections(backtest.replayed, panel, membership, origins, OPTIONS)
+    corrections = learn_corrections(backtest.out_of_sample, panel, membership, origins, OPTIONS)
     possible = set(corrections["option"])
     if plan.choice != NONE and plan.choice not in possible:
         raise SpecError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -49,21 +49,23 @@ from cityai.kinds.kind import (
 )
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
-from cityai.modeling.forecasters import choose_candidates
+from cityai.modeling.folds import Folds, check_overlaps
+from cityai.modeling.forecasters import Candidate, choose_candidates, list_learners
 from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
-from cityai.modeling.split import Folds, check_folds, check_overlaps, plan_folds
+from cityai.modeling.layouts.dense import DenseRows, check_dense_folds, plan_dense_folds
+from cityai.modeling.targets import AmountTarget
 from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
     from cityai.card.draft import RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
-    from cityai.data.rows import Rows, RowsAt
+    from cityai.data.rows import RowsAt
     from cityai.modeling.predictions import Predictions
 
-CANDIDATES: Final = (
+CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees("lightgbm", "boosted trees over all entities"),
     THETA,
     SMOOTHING,
@@ -84,14 +86,11 @@ class Asked:
         The windows of the backtest.
     rows_at : RowsAt
         From moments to their rows.
-    rows_for : callable
-        From origins to their rows.
     """
 
     panel: Panel
     folds: Folds
     rows_at: RowsAt
-    rows_for: Callable[[Sequence[int]], Rows]
 
 
 def check_names(spec: ProjectSpec) -> None:
@@ -112,17 +111,12 @@ def ask_panel(project: Project, snapshot: Snapshot) -> Asked:
     spec = project.spec
     panel = build_panel(snapshot, spec)
     rows_at = lay_dense(panel, snapshot, project)
-    return Asked(panel, plan_folds(panel, spec), rows_at, by_origin(rows_at, panel))
-
-
-def by_origin(rows_at: RowsAt, panel: Panel) -> Callable[[Sequence[int]], Rows]:
-    """Return the function from origins, by number, to their rows."""
-    return lambda origins: rows_at([panel.periods.start(origin) for origin in origins])
+    return Asked(panel, plan_dense_folds(panel, spec), rows_at)
 
 
 def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Finding, ...]:
     """Prove that features see no future; look for one that is the target itself."""
-    rows = asked.rows_for(_choose_moments(asked))
+    rows = asked.rows_at(_choose_moments(asked))
     return (
         check_truncation(asked.rows_at, asked.panel.moments, project),
         check_leaks(rows, label_dense(rows, asked.panel), project.spec.policy),
@@ -132,30 +126,33 @@ def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Find
 
 def check_permuted(project: Project, snapshot: Snapshot, asked: Asked, seed: int) -> Finding:
     """See whether features change when what comes later is permuted."""
-    moment = asked.panel.periods.start(asked.folds.test[0].origin)
+    moment = asked.folds.test[0].as_of
     permuted = lay_dense(asked.panel, permute_future(snapshot, moment, seed), project)
     return check_permutation(asked.rows_at([moment]), permuted([moment]))
 
 
 def check_planted(project: Project, snapshot: Snapshot, asked: Asked) -> Finding:
     """See whether a feature that is the target itself is found."""
-    rows = asked.rows_for(_choose_moments(asked))
+    rows = asked.rows_at(_choose_moments(asked))
     labels = label_dense(rows, asked.panel)
     return check_leaks(plant_leak(rows, labels), labels, project.spec.policy)
 
 
 def backtest(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
-    return run_backtest(
+    spec = project.spec
+    candidates = choose_candidates(CANDIDATES, spec.models.candidates)
+    source = DenseRows(
         asked.panel,
-        asked.rows_for,
+        asked.rows_at,
         asked.folds,
-        project.spec,
-        baselines=choose_baselines(project.spec.question.period),
-        candidates=CANDIDATES,
+        spec,
+        learners=list_learners(candidates),
+        baselines=choose_baselines(spec.question.period),
         city_rule=snapshot.city_rule,
-        progress=say,
     )
+    target = AmountTarget(spec, source)
+    return run_backtest(source, asked.folds, target, candidates, spec.models, say)
 
 
 def assign_groups(snapshot: Snapshot, spec: ProjectSpec) -> Groups:
@@ -177,7 +174,7 @@ def audit(predictions: Predictions, groups: Groups, spec: ProjectSpec) -> Audit:
 
 def explain(project: Project, backtest: Backtest, asked: Asked, groups: Groups) -> Explanation:
     """Explain the trees on the test folds' rows."""
-    rows = asked.rows_for([fold.origin for fold in asked.folds.test])
+    rows = asked.rows_at([fold.as_of for fold in asked.folds.test])
     return explain_models(backtest, rows, groups.memberships, project.spec)
 
 
@@ -231,7 +228,7 @@ def recount(
 
 def measure_proxies(asked: Asked, groups: Groups, spec: ProjectSpec) -> Proxies:
     """Find how well the inputs recover the groups, on the rows of the test folds."""
-    rows = asked.rows_for([fold.origin for fold in asked.folds.test])
+    rows = asked.rows_at([fold.as_of for fold in asked.folds.test])
     places = spec.audit.dimensions
     return find_proxies(rows, groups.memberships, spec.policy.confidence, places)
 
@@ -251,18 +248,18 @@ def predict(
 ) -> CasePredictions:
     """Forecast the periods that follow a moment, each with what moved it."""
     from cityai.assessment.reasons import tell_amount, tell_reasons
-    from cityai.modeling.ahead import forecast_ahead
+    from cityai.modeling.ahead import predict_panel
 
     panel = build_panel(snapshot, project.spec)
-    rows_for = by_origin(lay_dense(panel, snapshot, project), panel)
-    ahead = forecast_ahead(panel, rows_for, final, project.spec, CANDIDATES, as_of)
+    rows_at = lay_dense(panel, snapshot, project)
+    ahead = predict_panel(panel, rows_at, final, project.spec, CANDIDATES, as_of)
     names = name_entities(snapshot).set_index(ENTITY)["name"]
     return CasePredictions(
         table=ahead.table,
         heads=_head_rows(ahead.table, names),
         tells=_tell_rows(ahead.table, project.spec),
         reasons=tell_reasons(ahead.drivers, tell_amount(project.spec.question.unit)),
-        trained_until=panel.periods.start(final.origin).to_pydatetime(),
+        trained_until=final.as_of.to_pydatetime(),
     )
 
 
@@ -271,14 +268,15 @@ def find_misses(
 ) -> CasePredictions:
     """Return the forecasts of the test folds that were farthest off, with what moved them."""
     from cityai.assessment.reasons import tell_amount, tell_reasons
-    from cityai.modeling.ahead import take_fold_apart
+    from cityai.modeling.drivers import explain_past
 
     table = backtest.predictions.table
     off = (table[Y_TRUE] - table[Y_PRED]).abs()
     worst = table.loc[off.sort_values(ascending=False, kind="stable").index[:count]]
     columns = [ENTITY, AS_OF, STEP, PERIOD_START, Y_TRUE, Y_PRED, Y_LOW, Y_HIGH, FOLD]
     worst = worst[columns].reset_index(drop=True)
-    drivers = take_fold_apart(worst, backtest, asked.rows_for)
+    rows = asked.rows_at([fold.as_of for fold in asked.folds.test])
+    drivers = explain_past(worst, backtest, rows)
     unit, names = project.spec.question.unit, name_entities(snapshot).set_index(ENTITY)["name"]
     tells = tuple(
         (f"It came to {true:,.1f} {unit}.", *said)
@@ -311,12 +309,13 @@ def _tell_rows(table: pd.DataFrame, spec: ProjectSpec) -> tuple[tuple[str, ...],
     )
 
 
-def _choose_moments(asked: Asked) -> list[int]:
+def _choose_moments(asked: Asked) -> list[pd.Timestamp]:
     """Choose moments to look for leaks at: a few folds alone are too few to tell one by."""
-    last = asked.folds.test[-1].origin
-    moments = [origin for origin in range(last, 0, -1) if asked.panel.active[origin].any()]
+    panel, start = asked.panel, asked.panel.periods.start
+    last = int(panel.periods.index(pd.DatetimeIndex([asked.folds.test[-1].as_of]))[0])
+    moments = [start(origin) for origin in range(last, 0, -1) if panel.active[origin].any()]
     spread = moments[:: max(len(moments) // LEAK_MOMENTS, 1)]
-    return sorted({*spread, *(fold.origin for fold in asked.folds.folds)})
+    return sorted({*spread, *(fold.as_of for fold in asked.folds.folds)})
 
 
 DEMAND: Final = Kind(
@@ -336,7 +335,7 @@ DEMAND: Final = Kind(
     check_permuted=check_permuted,
     check_planted=check_planted,
     check_folds=lambda snapshot, asked: (
-        check_folds(asked.folds, asked.panel),
+        check_dense_folds(asked.folds, asked.panel),
         check_overlaps(asked.folds),
     ),
     backtest=backtest,

@@ -37,13 +37,15 @@ from cityai.kinds.kind import (
     Say,
     gather_card_facts,
 )
-from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
-from cityai.modeling.case_baselines import RISK_BASELINES
-from cityai.modeling.case_model import CaseModel
-from cityai.modeling.case_split import CaseFolds, check_case_folds, plan_case_folds
-from cityai.modeling.forecasters import choose_candidates
+from cityai.modeling.backtest import Backtest, run_backtest
+from cityai.modeling.final import FinalModel
+from cityai.modeling.folds import Folds
+from cityai.modeling.forecasters import Candidate, choose_candidates
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
+from cityai.modeling.layouts.listed import ListedRows, check_listed_folds, plan_listed_folds
+from cityai.modeling.layouts.listed_baselines import RISK_BASELINES
+from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from cityai.card.verify.claims import Claim
     from cityai.data.rows import Rows, RowsAt
 
-CANDIDATES: Final = (
+CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees(
         "lightgbm",
         "boosted trees",
@@ -78,13 +80,13 @@ class Asked:
 
     Attributes
     ----------
-    folds : CaseFolds
+    folds : Folds
         The windows of the backtest.
     rows_at : RowsAt
         From moments to their rows; those of all cases are made once.
     """
 
-    folds: CaseFolds
+    folds: Folds
     rows_at: RowsAt
 
     def rows(self) -> Rows:
@@ -104,7 +106,7 @@ def check_names(spec: RiskSpec) -> None:
 
 def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
     """Lay the folds out, and the features for when they are needed."""
-    return Asked(plan_case_folds(cases, project.spec), lay_listed(cases, project))
+    return Asked(plan_listed_folds(cases, project.spec), lay_listed(cases, project))
 
 
 def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[Finding, ...]:
@@ -119,7 +121,7 @@ def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[
 
 def check_permuted(project: Project[RiskSpec], cases: Cases, asked: Asked, seed: int) -> Finding:
     """See whether features change when what comes later is permuted."""
-    moment = asked.folds.test[0].cutoff
+    moment = asked.folds.test[0].as_of
     permuted = lay_listed(permute_future(cases, moment, seed), project)
     earlier = cases.table[AS_OF]
     moments = pd.DatetimeIndex(earlier[earlier <= moment].unique())
@@ -140,21 +142,17 @@ def assign_cases(cases: Cases, spec: RiskSpec) -> Groups:
     return assign_groups(rows, own, cases.areas, spec.audit.dimensions, entity.area)
 
 
-def backtest(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> CaseBacktest:
+def backtest(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
-    return run_case_backtest(
-        cases,
-        asked.rows(),
-        asked.folds,
-        project.spec,
-        baselines=RISK_BASELINES,
-        candidates=CANDIDATES,
-        progress=say,
-    )
+    spec = project.spec
+    source = ListedRows(cases, asked.rows(), spec, baselines=RISK_BASELINES)
+    candidates = choose_candidates(CANDIDATES, spec.models.candidates)
+    target = ProbabilityTarget(spec)
+    return run_backtest(source, asked.folds, target, candidates, spec.models, say)
 
 
 def explain(
-    project: Project[RiskSpec], backtest: CaseBacktest, asked: Asked, groups: Groups
+    project: Project[RiskSpec], backtest: Backtest, asked: Asked, groups: Groups
 ) -> Explanation:
     """Explain the models on the cases that they were tested on."""
     return explain_cases(backtest, asked.rows(), groups, project.spec)
@@ -197,14 +195,14 @@ def measure_proxies(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
 
 
 def predict(
-    project: Project[RiskSpec], cases: Cases, final: CaseModel, as_of: datetime
+    project: Project[RiskSpec], cases: Cases, final: FinalModel, as_of: datetime
 ) -> CasePredictions:
     """Rank the cases of a moment, each with why it stands where it does."""
     from cityai.assessment.reasons import tell_chance, tell_reasons
-    from cityai.modeling.case_ahead import predict_ahead
+    from cityai.modeling.ahead import predict_cases
 
     spec = project.spec
-    ahead = predict_ahead(cases, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
+    ahead = predict_cases(cases, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
     return CasePredictions(
         table=ahead.table,
         heads=_head_cases(ahead.table, spec),
@@ -216,15 +214,16 @@ def predict(
 
 
 def find_misses(
-    project: Project[RiskSpec], cases: Cases, asked: Asked, backtest: CaseBacktest, count: int
+    project: Project[RiskSpec], cases: Cases, asked: Asked, backtest: Backtest, count: int
 ) -> CasePredictions:
     """Return cases of the test folds that were passed over or selected most wrongly."""
     from cityai.assessment.reasons import tell_chance, tell_reasons
-    from cityai.modeling.case_ahead import take_folds_apart, worst_misses
+    from cityai.modeling.capacity import worst_misses
+    from cityai.modeling.drivers import explain_past
 
     spec = project.spec
     worst = worst_misses(backtest.predictions, count)
-    drivers = take_folds_apart(worst, backtest, asked.rows())
+    drivers = explain_past(worst, backtest, asked.rows())
     label = spec.question.outcome.label
     tells = tuple(
         (
@@ -275,19 +274,19 @@ RISK: Final = Kind(
     name="risk",
     check=check_names,
     source_type=Cases,
-    backtest_type=CaseBacktest,
+    backtest_type=Backtest,
     groups_type=Groups,
     evaluation_type=RankingEvaluation,
     audit_type=RankingAudit,
     explanation_type=Explanation,
-    final_type=CaseModel,
+    final_type=FinalModel,
     read=read_cases,
     report=report_case_quality,
     build_problem=ask_cases,
     check_time=check_time,
     check_permuted=check_permuted,
     check_planted=check_planted,
-    check_folds=lambda cases, asked: (check_case_folds(asked.folds, cases),),
+    check_folds=lambda cases, asked: (check_listed_folds(asked.folds, cases),),
     backtest=backtest,
     assign_groups=assign_cases,
     evaluate=evaluate_ranking,

@@ -1,4 +1,4 @@
-"""The final model asked about a moment: the next periods, and what moved each forecast."""
+"""The final model asked about one moment: predictions, and what moved each of them."""
 
 from __future__ import annotations
 
@@ -11,59 +11,71 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import (
+    AREA,
     AS_OF,
     CANDIDATE,
+    CASE,
+    DECISION,
     ENTITY,
     FOLD,
-    ORIGIN,
+    KNOWN_AT,
+    OCCURRED_AT,
     PERIOD_START,
+    SLOT,
+    SLOT_START,
     STEP,
     Y_HIGH,
     Y_LOW,
     Y_PRED,
+    Y_TRUE,
 )
 from cityai.data.periods import Periods, find_start
 from cityai.errors import TimeError
-from cityai.modeling.drivers import Drivers, explain_blend
+from cityai.modeling.capacity import OF, RANK, rank_cases, select_cases
+from cityai.modeling.drivers import BACKGROUND, Drivers, find_drivers
 from cityai.modeling.final import FinalModel
 from cityai.modeling.fit import require_features
-from cityai.modeling.forecasters import (
-    Candidate,
-    cut_history,
-    list_features,
-    list_series,
-)
+from cityai.modeling.forecasters import Candidate, list_series
+from cityai.modeling.layouts.dense import read_history
 
 if TYPE_CHECKING:
     from cityai.config.project import ProjectSpec
+    from cityai.config.risk import RiskSpec
+    from cityai.data.cases import Cases
     from cityai.data.panel import Panel
-    from cityai.data.rows import Rows
-    from cityai.modeling.backtest import Backtest
+    from cityai.data.rows import Rows, RowsAt
 
 SHOWN: Final = (ENTITY, AS_OF, STEP, PERIOD_START, Y_PRED, Y_LOW, Y_HIGH)
-BACKGROUND: Final = 12
-"""Earlier moments whose rows tell which features move together."""
+MOMENTS: Final = 12
+"""Earlier moments of a panel whose rows tell which features move together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ahead:
-    """Forecasts of one moment.
+    """Predictions of one moment.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        Sorted by entity and step: `SHOWN`; figures in the target's unit.
+        In the order in which it is to be read. Of a panel: `SHOWN`, sorted by entity and step,
+        figures in the target's unit. Of cases: ``rank`` (from 1), ``of`` (cases of the slot),
+        ``case_id``, ``entity_id``, ``area_id`` where declared, ``as_of``, ``occurred_at``,
+        ``slot_start``, ``y_pred`` (probability), ``decision`` (1: selected), sorted by slot and
+        rank.
     drivers : Drivers
         Of the same rows.
+    notes : tuple of str
+        What is to be known of all of them.
     """
 
     table: pd.DataFrame
     drivers: Drivers
+    notes: tuple[str, ...] = ()
 
 
-def forecast_ahead(
+def predict_panel(
     panel: Panel,
-    rows_for: Callable[[Sequence[int]], Rows],
+    rows_at: RowsAt,
     final: FinalModel,
     spec: ProjectSpec,
     candidates: Sequence[Candidate],
@@ -75,8 +87,8 @@ def forecast_ahead(
     ----------
     panel : Panel
         What was known when.
-    rows_for : callable
-        From origins to their rows.
+    rows_at : RowsAt
+        From moments to their rows.
     final : FinalModel
         The model.
     spec : ProjectSpec
@@ -93,59 +105,84 @@ def forecast_ahead(
     DataError
         When the features are not those of the model.
     """
-    origin = find_origin(panel, as_of)
-    rows = rows_for([origin])
-    require_features(final, rows.features, rows.categorical, rows.table)
-    frame = rows.table.assign(**_ask_series(panel, rows.table, final, spec, candidates, origin))
-    found = final.predict(frame)
+    origin, start = find_origin(panel, as_of), panel.periods.start
+    rows = rows_at([start(origin)])
+    history = read_history(panel, origin, spec)
+    entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(rows.table[ENTITY].astype("str")))
+    step = rows.table[STEP].to_numpy(np.int64) - 1
+    series = {
+        CANDIDATE + model.name: model.forecast(history)[step, entity]
+        for model in list_series(candidates)
+        if model.name in final.blend
+    }
+    frame = rows.table.assign(**series)
+    found = _predict(final, rows, frame)
+    earlier = [start(o) for o in range(origin - 1, 0, -1) if panel.active[o].any()][:MOMENTS]
+    background = rows_at(earlier).table if earlier and final.models else frame.iloc[:0]
     table = frame[[ENTITY, AS_OF, STEP, PERIOD_START]].join(found[[Y_PRED, Y_LOW, Y_HIGH]])
-    table = table.astype({ENTITY: "str", STEP: np.int64}).reset_index(drop=True)
-    earlier = [o for o in range(origin - 1, 0, -1) if panel.active[o].any()][:BACKGROUND]
-    background = rows_for(earlier).table if earlier and final.models else rows.table.iloc[:0]
-    return Ahead(table, _take_apart(final, frame, background, rows.labels))
+    return Ahead(
+        table.astype({ENTITY: "str", STEP: np.int64}).reset_index(drop=True),
+        find_drivers(final, frame, background, rows.labels),
+    )
 
 
-def take_fold_apart(
-    table: pd.DataFrame, backtest: Backtest, rows_for: Callable[[Sequence[int]], Rows]
-) -> Drivers:
-    """Take past forecasts apart by the learners of their own test fold.
+def predict_cases(
+    cases: Cases,
+    build_rows: Callable[[Cases], Rows],
+    final: FinalModel,
+    spec: RiskSpec,
+    as_of: datetime,
+) -> Ahead:
+    """Rank the cases that are asked about on a day, from what was known before each was asked.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        ``fold``, ``entity_id``, ``step``: rows of the test folds.
-    backtest : Backtest
-        Its `models` and `weights`.
-    rows_for : callable
-        From origins to their rows.
+    cases : Cases
+        All cases.
+    build_rows : callable
+        From cases to their features.
+    final : FinalModel
+        The model.
+    spec : RiskSpec
+        Its decision rule.
+    as_of : datetime
+        The day.
+
+    Raises
+    ------
+    TimeError
+        When nothing can be asked on that day.
+    DataError
+        When the features are not those of the model.
     """
-    models = {model.fold: model for model in backtest.models}
-    none = pd.DataFrame(index=table.index)
-    if not models:
-        return Drivers(none, none, none, {}, 0.0)
-    rows = rows_for(sorted({model.origin for model in models.values()}))
-    origins = table[FOLD].map({fold: model.origin for fold, model in models.items()})
-    found = rows.table.assign(**{ENTITY: rows.table[ENTITY].astype("str")})
-    found = found.set_index([ORIGIN, ENTITY, STEP])
-    keys = pd.MultiIndex.from_arrays([origins, table[ENTITY].astype("str"), table[STEP]])
-    own = found.loc[keys].reset_index()
-    names = list(list_features([m for model in backtest.models for m in model.models]))
-    weights = backtest.weights.set_index([FOLD, "candidate"])["weight"]
-    parts, shares = [], []
-    for fold, model in sorted(models.items()):
-        here = np.flatnonzero(table[FOLD].to_numpy() == fold)
-        if not len(here):
-            continue
-        part, share = explain_blend(
-            model.models, weights.loc[fold].to_dict(), own.iloc[here], rows.table
-        )
-        if part is not None:
-            shares.append(share)
-            parts.append(part.to_unit() * share)
-    if not parts:
-        return Drivers(none, none, none, {}, 0.0)
-    joined = pd.concat(parts).reindex(index=range(len(table)), columns=names, fill_value=0.0)
-    return Drivers(joined, own[names], rows.table[names], dict(rows.labels), float(np.mean(shares)))
+    from cityai.data.cases import cut_cases
+
+    day = pd.Timestamp(as_of)
+    asked = find_asked(cases, day)
+    rows = build_rows(cut_cases(cases, asked[AS_OF].max()))
+    frame = rows.table.set_index(CASE).loc[asked[CASE]].reset_index()
+    asked[FOLD], asked[Y_PRED] = 1, _predict(final, rows, frame)[Y_PRED].to_numpy()
+    score = asked[Y_PRED].to_numpy(np.float64)
+    selection = select_cases(asked, score, spec.question.decision)
+    asked[RANK] = rank_cases(asked, score)
+    asked[OF] = asked.groupby(SLOT)[CASE].transform("size")
+    asked[DECISION] = selection.decision.astype(np.int64)
+    order = np.lexsort((asked[RANK].to_numpy(), asked[SLOT].to_numpy()))
+    area = [AREA] if AREA in asked else []
+    shown = [RANK, OF, CASE, ENTITY, *area, AS_OF, OCCURRED_AT, SLOT_START, Y_PRED, DECISION]
+    background = rows.table[rows.table[AS_OF] < day].tail(BACKGROUND)
+    ordered = frame.iloc[order].reset_index(drop=True)
+    return Ahead(
+        asked.iloc[order][shown].reset_index(drop=True),
+        find_drivers(final, ordered, background, rows.labels),
+        _list_notes(asked, selection.full, spec),
+    )
+
+
+def _predict(final: FinalModel, rows: Rows, frame: pd.DataFrame) -> pd.DataFrame:
+    """Predict, once the features are those of the model."""
+    require_features(final, rows.features, rows.categorical, rows.table)
+    return final.predict(frame)
 
 
 def find_origin(panel: Panel, as_of: datetime) -> int:
@@ -189,42 +226,53 @@ def _tell_first(panel: Panel, periods: Periods) -> str:
     return f"a moment from {_write(periods.start(max(int(asked[0]), 1)))} on"
 
 
-def _ask_series(
-    panel: Panel,
-    table: pd.DataFrame,
-    final: FinalModel,
-    spec: ProjectSpec,
-    candidates: Sequence[Candidate],
-    origin: int,
-) -> dict[str, np.ndarray]:
-    question = spec.question
-    asked = cut_history(panel, origin, horizon=question.horizon, lead=question.lead)
-    entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(table[ENTITY].astype("str")))
-    step = table[STEP].to_numpy(np.int64) - 1
-    return {
-        CANDIDATE + model.name: model.forecast(asked)[step, entity]
-        for model in list_series(candidates)
-        if model.name in final.blend
-    }
+def find_asked(cases: Cases, day: pd.Timestamp) -> pd.DataFrame:
+    """Return the cases that are asked about on a day.
+
+    Raises
+    ------
+    TimeError
+        When the day lies beyond the data, before any history, or no case is asked about on it.
+    """
+    moments = cases.table[AS_OF]
+    known = cases.table.loc[cases.table[Y_TRUE].notna(), KNOWN_AT]
+    if day > cases.until:
+        raise TimeError(
+            f"{day:%Y-%m-%d} lies in the future of the data",
+            where="--as-of",
+            expected=f"at the latest {cases.until:%Y-%m-%d}, which the data reach",
+            next_step="bring the data up to date, or ask about an earlier day",
+        )
+    if not (known < day).any():
+        raise TimeError(
+            f"no outcome was known yet before {day:%Y-%m-%d}",
+            where="--as-of",
+            expected=f"a day after {known.min():%Y-%m-%d}, when the first outcome was known",
+        )
+    chosen = cases.table[(moments >= day) & (moments < day + pd.Timedelta(days=1))]
+    if chosen.empty:
+        days = pd.DatetimeIndex(moments.dt.normalize().unique())
+        near = [d for d in (days[days < day].max(), days[days > day].min()) if not pd.isna(d)]
+        raise TimeError(
+            f"no case is asked about on {day:%Y-%m-%d}",
+            where="--as-of",
+            expected=f"a day such as {' or '.join(f'{d:%Y-%m-%d}' for d in near)}",
+        )
+    return chosen.reset_index(drop=True)
 
 
-def _take_apart(
-    final: FinalModel, frame: pd.DataFrame, background: pd.DataFrame, labels: dict[str, str]
-) -> Drivers:
-    names = list(final.feature_names)
-    found, weight = explain_blend(final.models, final.blend, frame, background)
-    if found is None:
-        none = pd.DataFrame(index=frame.index).reset_index(drop=True)
-        return Drivers(none, none, none, dict(labels), 0.0)
-    factor = frame[ENTITY].astype("str").map(final.corrections).fillna(1.0).to_numpy(np.float64)
-    units = found.to_unit().mul(weight * factor, axis=0)
-    return Drivers(
-        units.reset_index(drop=True),
-        frame[names].reset_index(drop=True),
-        background[names].reset_index(drop=True),
-        dict(labels),
-        weight,
-    )
+def _list_notes(asked: pd.DataFrame, full: int, spec: RiskSpec) -> tuple[str, ...]:
+    rule = spec.question.decision
+    said = [
+        "A chance has no range of its own: the card's curve of calibration shows how far such "
+        "chances held, and for whom."
+    ]
+    if full and rule.rule == "top":
+        said.append(
+            f"There are no more {spec.question.unit} here than the capacity of {rule.capacity} "
+            f"per {rule.per}, so all {len(asked):,} are selected: the order is all that is new."
+        )
+    return tuple(said)
 
 
 def _write(moment: pd.Timestamp) -> str:

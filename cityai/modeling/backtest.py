@@ -1,349 +1,280 @@
-"""The backtest: what would have been forecast, fold by fold, and the model for tomorrow."""
+"""Rolling-origin backtest: what would have been predicted, fold by fold, and the final model.
+
+Each learner is fitted once at each fold; a fold's weights and calibration come from the
+out-of-sample predictions of earlier folds, so nothing is refitted or tuned inside a fold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cityai.columns import (
+    AS_OF,
+    BASELINE,
     CANDIDATE,
+    CASE,
     ENTITY,
     FOLD,
     ORIGIN,
     PERIOD,
-    SCALE,
     STEP,
     Y_HIGH,
     Y_LOW,
     Y_PRED,
-    Y_TRUE,
 )
-from cityai.errors import TimeError
-from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
-from cityai.modeling.blend import learn_weights, mix_forecasts
-from cityai.modeling.final import FinalModel, build_final
+from cityai.config.project import BaseModelsSpec
+from cityai.findings import Finding
+from cityai.modeling.final import FinalModel
+from cityai.modeling.folds import Fold, Folds
 from cityai.modeling.forecasters import (
     Candidate,
+    FittedLearner,
     FloatArray,
+    Learner,
     SavedModel,
-    SeriesForecaster,
-    choose_candidates,
+    list_learners,
+    list_series,
 )
-from cityai.modeling.intervals import (
-    Bounds,
-    Intervals,
-    PastErrors,
-    adapt_tails,
-    fit_intervals,
-    place_bounds,
-    start_tails,
-)
-from cityai.modeling.predictions import Predictions, build_predictions
-from cityai.modeling.split import LEAST_RIPE, Folds
-from cityai.modeling.sweep import (
-    Progress,
-    RowsFor,
-    Sweep,
-    is_nonnegative,
-    read_labels,
-    sweep_origins,
-)
+from cityai.modeling.layouts.source import RowSource
+from cityai.modeling.predictions import Predictions
+from cityai.modeling.targets import Evidence, Target
 
-if TYPE_CHECKING:
-    from cityai.config.project import ProjectSpec
-    from cityai.data.panel import Panel
-
-BLEND: Final = "blend"
-REPLAYED: Final = (ORIGIN, ENTITY, STEP, PERIOD, Y_PRED, Y_LOW, Y_HIGH)
-"""Columns of `Backtest.replayed`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldModel:
-    """What was fitted at one test fold, for explanation.
-
-    Attributes
-    ----------
-    fold : int
-        Number of the test fold.
-    origin : int
-        Its moment.
-    models : tuple of SavedModel
-        The candidates that learn from rows.
-    """
-
-    fold: int
-    origin: int
-    models: tuple[SavedModel, ...]
+Progress = Callable[[str], None]
+KEYS: Final = (CASE, ENTITY, AS_OF, STEP, ORIGIN, PERIOD)
+"""Columns of the rows that `Backtest.out_of_sample` has, where the rows have them."""
+NOT_ASKED: Final = np.iinfo(np.int64).max
+"""Number in place of a fold's, of rows that no fold predicts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
-    """The past replayed.
+    """What would have been predicted in the past.
 
     Attributes
     ----------
     predictions : Predictions
-        Forecasts of the test folds.
+        Of the test folds: the rows whose outcome is known.
     folds : Folds
-        All origins.
+        All folds.
     weights : pandas.DataFrame
         ``fold``, ``candidate``, ``weight``: the blend of each test fold.
-    replayed : pandas.DataFrame
-        Every origin's out-of-sample forecasts, the calibration origins' too: `REPLAYED`, sorted by
-        origin, entity and step. No outcome is in it: what was known when is the panel's to say.
-    models : tuple of FoldModel
-        Of each test fold at which anything was fitted.
+    out_of_sample : pandas.DataFrame
+        What every fold predicted, the calibration folds too: ``fold``, the rows' keys, every
+        ``candidate.<name>``, ``y_pred``, ``y_low``, ``y_high`` (NaN where there is none), in the
+        order of the rows. No outcome is in it: what was known when is the source's to say.
+    models : tuple of FinalModel
+        As they stood at each test fold, in the order of ``folds.test``.
     final : FinalModel
         Fitted on everything that is known.
     findings : tuple of Finding
-        Codes ``backtest.calibration`` and ``backtest.rows``.
+        Codes ``backtest.calibration`` and ``backtest.rows``; where cases are selected,
+        ``backtest.capacity`` and ``backtest.ties``.
     """
 
     predictions: Predictions
     folds: Folds
     weights: pd.DataFrame
-    replayed: pd.DataFrame
-    models: tuple[FoldModel, ...]
+    out_of_sample: pd.DataFrame
+    models: tuple[FinalModel, ...]
     final: FinalModel
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Replay:
-    """Weights, blended forecasts and intervals at every origin; arrays follow the sweep's rows."""
-
-    weights: dict[int, FloatArray]
-    forecast: FloatArray
-    low: FloatArray
-    high: FloatArray
-    intervals: Intervals
+Fits = dict[tuple[str, int], SavedModel]
 
 
 def run_backtest(
-    panel: Panel,
-    rows_for: RowsFor,
+    source: RowSource,
     folds: Folds,
-    spec: ProjectSpec,
-    *,
-    baselines: Sequence[SeriesForecaster],
+    target: Target,
     candidates: Sequence[Candidate],
-    city_rule: pd.DataFrame | None = None,
+    rules: BaseModelsSpec,
     progress: Progress | None = None,
 ) -> Backtest:
-    """Ask at every origin, blend, put intervals around, and fit the final model.
-
-    At each origin the weights and intervals come from earlier origins' out-of-sample forecasts
-    whose labels were mature then; nothing is tuned on the fold that it is tested on.
+    """Fit at every fold, blend and calibrate by earlier folds, and make the final model.
 
     Parameters
     ----------
-    panel : Panel
-        What was known when.
-    rows_for : callable
-        From origins to their `Rows`; called once.
+    source : RowSource
+        Rows, and their labels as they were known at any moment.
     folds : Folds
-        From `plan_folds`.
-    spec : ProjectSpec
-        The project.
-    baselines, candidates : sequence
-        The kind's; ``models.candidates`` picks among the latter.
-    city_rule : pandas.DataFrame, optional
-        The city's own forecasts: ``entity_id``, ``period``, ``value``.
+        The windows.
+    target : Target
+        How candidates are combined and predictions calibrated.
+    candidates : sequence of Candidate
+        What takes part.
+    rules : BaseModelsSpec
+        ``seed`` and ``threads`` are read.
     progress : callable, optional
         Told in a sentence what is being done.
 
     Raises
     ------
-    SpecError
-        When a candidate is not known.
     TimeError
-        When no entity was asked about, or nothing was measured, in the test folds.
+        When nothing can be scored in the test folds.
+    DataError
+        When the rows of a fold teach nothing.
     """
-    chosen = choose_candidates(candidates, spec.models.candidates)
-    last = panel.periods.count
-    origins = [*(f.origin for f in folds.folds), last]
-    sweep = sweep_origins(
-        panel,
-        rows_for,
-        origins,
-        spec,
-        baselines=baselines,
-        candidates=chosen,
-        city_rule=city_rule,
-        progress=progress,
+    tell = progress or (lambda _: None)
+    moments = (*folds.folds, source.close(folds.folds))
+    tested = {fold.number: source.find_tested(fold) for fold in folds.folds}
+    said, fits = _ask_candidates(source, folds, moments, candidates, rules, tell)
+    names = [c.name for c in candidates]
+    table = source.rows.table
+    parts = np.asfortranarray(np.column_stack([said[name] for name in names]))
+    fold_of = np.full(len(table), NOT_ASKED)
+    for number, here in tested.items():
+        fold_of[here] = number
+    made = {name: np.full(len(table), np.nan) for name in (Y_PRED, Y_LOW, Y_HIGH)}
+    models: dict[int, FinalModel] = {}
+    for fold in moments:
+        labels = source.read_labels(fold)
+        seen = (fold_of < fold.number) & ~np.isnan(labels)
+        past = Evidence(parts, labels, fold_of, seen, made, source.is_nonnegative(fold))
+        weights, calibration = target.learn(past)
+        models[fold.number] = model = FinalModel(
+            as_of=source.date_training(fold),
+            models=tuple(fits[name, fold.number] for name in names if (name, fold.number) in fits),
+            blend=dict(zip(names, weights.tolist(), strict=True)),
+            calibration=calibration,
+            seed=rules.seed,
+        )
+        if fold.number in tested:
+            here = tested[fold.number]
+            found = model.combine(table.iloc[here], {name: said[name][here] for name in names})
+            for name in made.keys() & set(found.columns):
+                made[name][here] = found[name].to_numpy(np.float64)
+    every = {CANDIDATE + name: said[name] for name in names} | made
+    test = np.concatenate([tested[fold.number] for fold in folds.test])
+    told = source.tabulate(test, folds.folds).assign(
+        **{FOLD: fold_of[test]},
+        **_score_baselines(source, folds, said, tested),
+        **{name: values[test] for name, values in every.items()},
     )
-    replay = _replay_origins(sweep, panel, origins, spec)
-    names = [c.name for c in chosen]
-    table = _collect_tests(sweep, replay, panel, folds)
-    measured = table[np.isfinite(table[Y_TRUE]) & np.isfinite(table[Y_PRED])]
-    if measured.empty:
-        raise TimeError(
-            "nothing that was asked about in the test folds was measured",
-            where="backtest",
-            expected="entities that are asked about (`question.entity.cohort`) and have labels",
-        )
-    if measured[Y_LOW].isna().any():
-        raise TimeError(
-            "no labels were mature before the first test fold, so no interval can be measured",
-            where="backtest",
-            expected=f"{LEAST_RIPE} earlier origins at which entities were asked about",
-            next_step="lower `backtest.folds` or the cohort's `min_history`",
-        )
+    tests = tuple(models[fold.number] for fold in folds.test)
+    predictions, findings = target.publish(told, folds, tests)
+    asked = np.concatenate([tested[fold.number] for fold in folds.folds])
     return Backtest(
-        predictions=build_predictions(
-            measured, coverage=spec.models.coverage, unit=spec.question.unit, chosen=BLEND
-        ),
+        predictions=predictions,
         folds=folds,
-        weights=_list_weights(replay, folds, names),
-        replayed=_list_replayed(sweep, replay, last),
-        models=_list_models(sweep, folds),
-        final=build_final(
-            origin=last,
-            models=[m for (_, origin), m in sweep.models.items() if origin == last],
-            blend=dict(zip(names, replay.weights[last].tolist(), strict=True)),
-            intervals=replay.intervals,
-            entity_ids=panel.entity_ids,
-            coverage=spec.models.coverage,
-            seed=spec.models.seed,
-        ),
-        findings=(_judge_calibration(folds, spec), _judge_rows(table, measured)),
+        weights=_list_weights(folds, tests),
+        out_of_sample=_list_out_of_sample(source, asked, fold_of, every),
+        models=tests,
+        final=models[moments[-1].number],
+        findings=findings,
     )
 
 
-def find_scales(panel: Panel, origin: int) -> FloatArray:
-    """Return MASE's denominator of each entity: its mean absolute seasonal difference.
+def _ask_candidates(
+    source: RowSource,
+    folds: Folds,
+    moments: tuple[Fold, ...],
+    candidates: Sequence[Candidate],
+    rules: BaseModelsSpec,
+    tell: Progress,
+) -> tuple[dict[str, FloatArray], Fits]:
+    """Return what each candidate says of every row that a fold predicts, and what was fitted."""
+    said: dict[str, FloatArray] = {}
+    fits: Fits = {}
+    learners = {learner.name: moments for learner in list_learners(candidates)}
+    rivals = {r.name: folds.test for r in source.rivals if r.name not in learners}
+    for learner in (*list_learners(candidates), *(r for r in source.rivals if r.name in rivals)):
+        at = {**learners, **rivals}[learner.name]
+        tell(f"{learner.label}, at {len(at)} moments")
+        fitted = _fit_folds(learner, source, at, rules)
+        fits |= {(learner.name, number): found.save() for number, found in fitted.items()}
+        said[learner.name] = _predict_folds(fitted, source, at)
+    for series in list_series(candidates):
+        tell(f"{series.label}, at {len(folds.folds)} moments")
+        values = said[series.name] = np.full(len(source.rows.table), np.nan)
+        for fold in folds.folds:
+            values[source.find_tested(fold)] = source.forecast(series, fold)
+    return said, fits
 
-    Hyndman & Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001, on labels mature at an origin.
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape (E,), in the target's unit; NaN where there is no difference, or every one is 0.
-    """
-    history = panel.known_at(origin)[: panel.mature_until(origin)]
-    season = panel.periods.season
-    apart = np.abs(history[season:] - history[:-season])
-    known = ~np.isnan(apart)
-    sums = np.where(known, apart, 0.0).sum(axis=0)
-    return np.where(sums > 0, sums / np.maximum(known.sum(axis=0), 1), np.nan)
+def _predict_folds(
+    fitted: dict[int, FittedLearner], source: RowSource, folds: Sequence[Fold]
+) -> FloatArray:
+    """Ask what was fitted at each fold for the rows that it predicts; NaN elsewhere."""
+    values = np.full(len(source.rows.table), np.nan)
+    for fold in folds:
+        if fold.role != "final" and fold.number in fitted:
+            here = source.find_tested(fold)
+            if not len(here):
+                continue
+            found = fitted[fold.number].predict(source.rows.table.iloc[here])
+            values[here] = np.maximum(found, 0.0) if source.is_nonnegative(fold) else found
+    return values
 
 
-def _replay_origins(
-    sweep: Sweep, panel: Panel, origins: Sequence[int], spec: ProjectSpec
-) -> _Replay:
-    """Go through the origins in order; each sees only earlier ones with mature labels."""
-    table = sweep.table
-    columns = [c for c in table.columns if c.startswith(CANDIDATE)]
-    parts = table[columns].to_numpy(np.float64)
-    origin_of = table[ORIGIN].to_numpy(np.int64)
-    period, step = table[PERIOD].to_numpy(np.int64), table[STEP].to_numpy(np.int64)
-    forecast, low, high = (np.full(len(table), np.nan) for _ in range(3))
-    weights: dict[int, FloatArray] = {}
-    for origin in origins:
-        labels = read_labels(panel, origin, period, sweep.entity)
-        past = (origin_of < origin) & ~np.isnan(labels)
-        enough = len(np.unique(origin_of[past])) >= LEAST_RIPE
-        seen = past if enough else np.zeros_like(past)
-        weights[origin] = learn_weights(parts[seen], labels[seen])
-        here = origin_of == origin
-        forecast[here] = mix_forecasts(parts[here], weights[origin])
-        tails = start_tails(spec.models.coverage)
-        for earlier in origins[: origins.index(origin)]:
-            told = past & (origin_of == earlier) & ~np.isnan(low)
-            tails = adapt_tails(
-                tails, Bounds(low[told], high[told]), labels[told], spec.models.coverage
-            )
-        known = past & ~np.isnan(forecast)
-        intervals = fit_intervals(
-            PastErrors(sweep.entity[known], step[known], forecast[known], labels[known]),
-            tails,
-            entities=len(panel.entity_ids),
-            steps=spec.question.horizon,
-            nonnegative=is_nonnegative(panel.known_at(origin)),
+def _fit_folds(
+    learner: Learner, source: RowSource, folds: Sequence[Fold], rules: BaseModelsSpec
+) -> dict[int, FittedLearner]:
+    """Fit at each fold; side by side, since the fits have nothing to do with each other."""
+    with ThreadPoolExecutor(rules.threads) as pool:
+        fits = pool.map(lambda fold: _fit(learner, source, fold, rules.seed), folds)
+        return {f.number: fit for f, fit in zip(folds, fits, strict=True) if fit is not None}
+
+
+def _fit(learner: Learner, source: RowSource, fold: Fold, seed: int) -> FittedLearner | None:
+    """Fit on the rows whose labels were known at a fold; None when they are too few."""
+    labels = source.read_labels(fold)
+    chosen = np.flatnonzero(source.teaches & ~np.isnan(labels))
+    if learner.most_rows is not None and len(chosen) > learner.most_rows:
+        drawn = np.random.default_rng(seed).choice(len(chosen), learner.most_rows, replace=False)
+        chosen = chosen[np.sort(drawn)]
+    if len(chosen) < learner.least_rows:
+        return None
+    return learner.fit(
+        source.rows.table.iloc[chosen],
+        labels[chosen],
+        features=source.rows.features,
+        categories=source.list_categories(chosen),
+        seed=seed,
+        threads=1,
+    )
+
+
+def _score_baselines(
+    source: RowSource, folds: Folds, said: dict[str, FloatArray], tested: dict[int, np.ndarray]
+) -> dict[str, FloatArray]:
+    """Return the baselines' columns over the test folds' rows."""
+    scores = [
+        source.score_baselines(
+            fold, {name: values[tested[fold.number]] for name, values in said.items()}
         )
-        if enough:
-            bounds = place_bounds(intervals, sweep.entity[here], step[here], forecast[here])
-            low[here], high[here] = bounds.low, bounds.high
-    return _Replay(weights, forecast, low, high, intervals)
+        for fold in folds.test
+    ]
+    return {BASELINE + name: np.concatenate([s[name] for s in scores]) for name in scores[0]}
 
 
-def _collect_tests(sweep: Sweep, replay: _Replay, panel: Panel, folds: Folds) -> pd.DataFrame:
-    """Return the test folds' rows with truth, forecast, interval and scale."""
-    numbers = {f.origin: f.number for f in folds.test}
-    origin_of = sweep.table[ORIGIN].to_numpy(np.int64)
-    tested = np.flatnonzero(np.isin(origin_of, list(numbers)))
-    table, entity = sweep.table.iloc[tested], sweep.entity[tested]
-    scales = find_scales(panel, folds.test[0].origin)
-    columns = {
-        FOLD: table[ORIGIN].map(numbers),
-        Y_TRUE: panel.final[table[PERIOD].to_numpy(np.int64), entity],
-        Y_PRED: replay.forecast[tested],
-        Y_LOW: replay.low[tested],
-        Y_HIGH: replay.high[tested],
-        SCALE: scales[entity],
-    }
-    return table.drop(columns=ORIGIN).assign(**columns)
-
-
-def _list_replayed(sweep: Sweep, replay: _Replay, last: int) -> pd.DataFrame:
-    """Return the blended forecasts of all origins but the last, which has no outcome yet."""
-    found = sweep.table.assign(**{Y_PRED: replay.forecast, Y_LOW: replay.low, Y_HIGH: replay.high})
-    kept = found[(found[ORIGIN] < last) & np.isfinite(found[Y_PRED])]
-    return pd.DataFrame(kept[list(REPLAYED)].reset_index(drop=True))
-
-
-def _list_weights(replay: _Replay, folds: Folds, names: Sequence[str]) -> pd.DataFrame:
+def _list_weights(folds: Folds, models: Sequence[FinalModel]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"fold": fold.number, "candidate": name, "weight": float(weight)}
-            for fold in folds.test
-            for name, weight in zip(names, replay.weights[fold.origin], strict=True)
+            {"fold": fold.number, "candidate": name, "weight": weight}
+            for fold, model in zip(folds.test, models, strict=True)
+            for name, weight in model.blend.items()
         ]
     )
 
 
-def _list_models(sweep: Sweep, folds: Folds) -> tuple[FoldModel, ...]:
-    fitted = {
-        fold: tuple(model for (_, origin), model in sweep.models.items() if origin == fold.origin)
-        for fold in folds.test
-    }
-    return tuple(FoldModel(f.number, f.origin, models) for f, models in fitted.items() if models)
-
-
-def _judge_calibration(folds: Folds, spec: ProjectSpec) -> Finding:
-    had, wanted = len(folds.calibration), spec.backtest.calibration
-    return Finding(
-        code="backtest.calibration",
-        status=Status.PASS if had >= wanted else Status.NOT_ENOUGH,
-        title=say("Origins that weights and intervals are learnt from"),
-        reason=say(
-            f"{had} of the {wanted} earlier origins that the project asks for fit into the "
-            "history before the first test fold."
-        ),
-        observed=float(had),
-        limit=float(wanted),
-        unit="origins",
+def _list_out_of_sample(
+    source: RowSource, asked: np.ndarray, fold_of: np.ndarray, every: dict[str, FloatArray]
+) -> pd.DataFrame:
+    """Return what was predicted, of the rows for which anything was."""
+    table = source.rows.table
+    asked = np.sort(asked)
+    keys = [name for name in KEYS if name in table]
+    found = (
+        table[keys]
+        .iloc[asked]
+        .assign(**{FOLD: fold_of[asked]}, **{name: values[asked] for name, values in every.items()})
     )
-
-
-def _judge_rows(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
-    left_out = len(table) - len(measured)
-    unmeasured = int((~np.isfinite(table[Y_TRUE])).sum())
-    return Finding(
-        code="backtest.rows",
-        status=Status.PASS,
-        title=say("Rows asked about and rows scored"),
-        reason=say(
-            f"{len(table)} rows of {table[ENTITY].nunique()} entities were asked about in the "
-            f"test folds; {len(measured)} were scored, {unmeasured} were never measured, and "
-            f"{left_out - unmeasured} could not be forecast for want of any history."
-        ),
-        observed=float(left_out),
-        unit="rows",
-    )
+    found[ENTITY] = found[ENTITY].astype("str")
+    return pd.DataFrame(found[np.isfinite(found[Y_PRED])].reset_index(drop=True))

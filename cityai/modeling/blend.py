@@ -82,10 +82,13 @@ def learn_odds_weights(log_odds: FloatArray, truth: FloatArray) -> FloatArray:
     Returns
     -------
     numpy.ndarray
-        Shape (K,), not negative, sum 1; without rows, equal weights.
+        Shape (K,), not negative, sum 1. Rows with a gap are left out; without rows, equal weights.
     """
     count = log_odds.shape[1]
     equal = np.full(count, 1.0 / count)
+    whole = ~np.isnan(log_odds).any(axis=1)
+    if not whole.all():
+        log_odds, truth = log_odds[whole], truth[whole]
     if count == 1 or not len(truth):
         return equal
     pull = WORTH * count / len(truth)

@@ -15,6 +15,7 @@ from scipy.optimize import isotonic_regression
 from scipy.special import expit, log_expit, logit
 
 from cityai.i18n.messages import say
+from cityai.modeling.blend import mix_forecasts
 from cityai.modeling.forecasters import FloatArray
 
 Method = Literal["identity", "platt", "isotonic"]
@@ -68,6 +69,13 @@ def to_probability(log_odds: FloatArray) -> FloatArray:
     """Return probabilities."""
     share: FloatArray = expit(log_odds)
     return share
+
+
+def mix_log_odds(log_odds: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mix candidates' log-odds, shape (n, K); one without a prediction leaves its weight."""
+    if np.isnan(log_odds).any():
+        return mix_forecasts(log_odds, weights)
+    return log_odds @ weights
 
 
 def compute_log_loss(log_odds: FloatArray, truth: FloatArray) -> float:

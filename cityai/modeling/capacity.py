@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cityai.columns import CASE, FOLD, SLOT
+from cityai.columns import AS_OF, CASE, DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.config.risk import DecisionSpec
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.predictions import Predictions
+
+RANK, OF = "rank", "of"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,3 +163,25 @@ def find_lists(table: pd.DataFrame) -> np.ndarray:
     """Return the list that each case is ranked in, (n,) int64 from 0: one a fold and slot."""
     codes: np.ndarray = pd.MultiIndex.from_frame(table[[FOLD, SLOT]]).factorize()[0]
     return codes.astype(np.int64)
+
+
+def worst_misses(predictions: Predictions, count: int) -> pd.DataFrame:
+    """Return the cases that were ranked most wrongly: half passed over, half selected in vain.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of the predictions, ``rank`` and ``of``.
+    """
+    table = predictions.table
+    ranked = table.copy()
+    ranked[RANK] = rank_cases(table, table[Y_PRED].to_numpy(np.float64))
+    ranked[OF] = table.groupby([FOLD, SLOT])[CASE].transform("size")
+    passed = ranked[(ranked[Y_TRUE] == 1) & (ranked[DECISION] == 0)]
+    vain = ranked[ranked[Y_TRUE] == 0]
+    half = (count + 1) // 2
+    first = passed.sort_values([Y_PRED, CASE], kind="stable").head(half)
+    second = vain.sort_values([Y_PRED, CASE], ascending=[False, True], kind="stable")
+    both = pd.concat([first, second.head(count - len(first))], ignore_index=True)
+    kept = [RANK, OF, CASE, ENTITY, AS_OF, OCCURRED_AT, FOLD, Y_TRUE, Y_PRED, DECISION]
+    return both[kept]

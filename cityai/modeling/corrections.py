@@ -17,9 +17,9 @@ import pandas as pd
 from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.intervals import IntArray
+from cityai.modeling.layouts.dense import read_labels
 from cityai.modeling.predictions import Predictions, build_predictions
 from cityai.modeling.ratios import MOST, Past, divide_sums, learn_ratios, shrink_distance
-from cityai.modeling.sweep import read_labels
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel
@@ -167,7 +167,7 @@ def learn_corrections(
     Parameters
     ----------
     replayed : pandas.DataFrame
-        `Backtest.replayed`.
+        `Backtest.out_of_sample`.
     panel : Panel
         What was known when.
     membership : Membership

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
+from cityai.columns import AS_OF, CASE, ENTITY, FOLD, STEP
+from cityai.modeling.backtest import Backtest
+from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters import Contributions, SavedModel, list_features
 from cityai.modeling.forecasters.formats import load_learner
+
+if TYPE_CHECKING:
+    from cityai.data.rows import Rows
+
+BACKGROUND: Final = 4000
+"""Latest earlier rows that tell what is usual, and which features move together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,3 +100,82 @@ def explain_blend(
         ),
         total,
     )
+
+
+def find_drivers(
+    model: FinalModel, frame: pd.DataFrame, background: pd.DataFrame, labels: Mapping[str, str]
+) -> Drivers:
+    """Return what moved each prediction of a model; rows in the order of `frame`.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    frame, background : pandas.DataFrame
+        What it predicts from, and the same columns of other rows.
+    labels : mapping of str to str
+        Words for readers, by feature.
+    """
+    names = list(model.feature_names)
+    found, weight = explain_blend(model.models, model.blend, frame, background)
+    if found is None:
+        none = pd.DataFrame(index=range(len(frame)))
+        return Drivers(none, none, none, dict(labels), 0.0)
+    factor: float | np.ndarray = weight
+    if model.corrections:
+        own = frame[ENTITY].astype("str").map(model.corrections).fillna(1.0)
+        factor = weight * own.to_numpy(np.float64)
+    return Drivers(
+        found.to_unit().mul(factor, axis=0).reset_index(drop=True),
+        frame[names].reset_index(drop=True),
+        background[names].reset_index(drop=True),
+        dict(labels),
+        weight,
+    )
+
+
+def explain_past(table: pd.DataFrame, backtest: Backtest, rows: Rows) -> Drivers:
+    """Return what moved past predictions, each by the model of its own test fold.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of the test folds: ``fold``, and ``case_id`` or ``as_of``, ``entity_id`` and ``step``.
+    backtest : Backtest
+        Its `models`.
+    rows : Rows
+        The same rows and others, with their features.
+    """
+    frame = _find_rows(table, rows)
+    names = list(list_features([saved for model in backtest.models for saved in model.models]))
+    parts, weights = [], []
+    for fold, model in zip(backtest.folds.test, backtest.models, strict=True):
+        here = np.flatnonzero(table[FOLD].to_numpy() == fold.number)
+        if not len(here):
+            continue
+        own = frame.iloc[here]
+        earlier = rows.table[rows.table[AS_OF] < own[AS_OF].min()].tail(BACKGROUND)
+        usual = rows.table.tail(BACKGROUND) if earlier.empty else earlier
+        found = find_drivers(model, own, usual, rows.labels)
+        parts.append(found.parts.set_axis(here))
+        weights.append(found.weight)
+    if not parts or not any(weights):
+        none = pd.DataFrame(index=range(len(table)))
+        return Drivers(none, none, none, {}, 0.0)
+    return Drivers(
+        pd.concat(parts).reindex(index=range(len(table)), columns=names).fillna(0.0),
+        frame[names],
+        rows.table[names].tail(BACKGROUND).reset_index(drop=True),
+        dict(rows.labels),
+        float(np.mean(weights)),
+    )
+
+
+def _find_rows(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
+    """Return the rows that a table names, in its order."""
+    keys = [CASE] if CASE in rows.table else [AS_OF, ENTITY, STEP]
+    texts = dict.fromkeys((name for name in keys if name in (CASE, ENTITY)), "str")
+    wanted, known = (
+        pd.MultiIndex.from_frame(frame[keys].astype(texts)) for frame in (table, rows.table)
+    )
+    return rows.table.iloc[known.get_indexer(wanted)].reset_index(drop=True)

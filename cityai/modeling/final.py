@@ -1,8 +1,8 @@
-"""The final model: all that is needed to forecast the next periods, as text and tables."""
+"""The final model: all that is needed to predict, as text, arrays and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,51 +11,138 @@ import pandas as pd
 from cityai.columns import CANDIDATE, ENTITY, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.errors import DataError
 from cityai.modeling.blend import mix_forecasts
-from cityai.modeling.forecasters import LEVEL, SavedModel, join_categories, list_features
+from cityai.modeling.calibration import (
+    CalibrationMap,
+    calibrate,
+    mix_log_odds,
+    to_log_odds,
+    to_probability,
+)
+from cityai.modeling.forecasters import (
+    LEVEL,
+    FloatArray,
+    SavedModel,
+    join_categories,
+    list_features,
+)
 from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.intervals import Intervals, place_bounds
 
-RATIO = "ratio"
-LOW = "low"
-HIGH = "high"
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AmountCalibration:
+    """Conformal intervals around blended amounts.
+
+    Attributes
+    ----------
+    intervals : Intervals
+        Scales and quantiles of earlier errors.
+    entity_ids : tuple of str
+        The entities, in the order of ``intervals.ratio``.
+    coverage : float
+        Nominal coverage.
+    """
+
+    intervals: Intervals
+    entity_ids: tuple[str, ...]
+    coverage: float
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether learners' predictions are cut at 0."""
+        return self.intervals.nonnegative
+
+    def list_inputs(self, learns: bool) -> dict[str, str]:
+        """Return the columns beside the features, with MLflow's names of their types."""
+        return {ENTITY: "string", STEP: "long", **({LEVEL: "double"} if learns else {})}
+
+    def list_outputs(self) -> tuple[str, ...]:
+        """Return the columns that it makes."""
+        return Y_PRED, Y_LOW, Y_HIGH
+
+    def mix(self, parts: FloatArray, weights: FloatArray) -> FloatArray:
+        """Mix the candidates' amounts, shape (n, K), linearly."""
+        return mix_forecasts(parts, weights)
+
+    def place(self, table: pd.DataFrame, mixed: FloatArray) -> dict[str, FloatArray]:
+        """Put intervals around blended amounts.
+
+        Raises
+        ------
+        DataError
+            When a step lies beyond the horizon.
+        """
+        horizon = len(self.intervals.low)
+        step = table[STEP].to_numpy(np.int64)
+        if len(step) and (step.min() < 1 or step.max() > horizon):
+            raise DataError(
+                f"the model forecasts steps 1 to {horizon}",
+                where=f"column '{STEP}'",
+                expected=f"no step below 1 or above {horizon}",
+            )
+        positions = pd.Index(self.entity_ids).get_indexer(pd.Index(table[ENTITY].astype("str")))
+        bounds = place_bounds(self.intervals, positions.astype(np.int64), step, mixed)
+        return {Y_PRED: mixed, Y_LOW: bounds.low, Y_HIGH: bounds.high}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProbabilityCalibration:
+    """A rising map on blended log-odds.
+
+    Attributes
+    ----------
+    chart : CalibrationMap
+        From blended log-odds to calibrated ones.
+    """
+
+    chart: CalibrationMap
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether learners' predictions are cut at 0: probabilities never lie below."""
+        return False
+
+    def list_inputs(self, learns: bool) -> dict[str, str]:
+        """Return the columns beside the features: none."""
+        return {}
+
+    def list_outputs(self) -> tuple[str, ...]:
+        """Return the column that it makes."""
+        return (Y_PRED,)
+
+    def mix(self, parts: FloatArray, weights: FloatArray) -> FloatArray:
+        """Mix the candidates' probabilities, shape (n, K), on the log-odds."""
+        return mix_log_odds(to_log_odds(parts), weights)
+
+    def place(self, table: pd.DataFrame, mixed: FloatArray) -> dict[str, FloatArray]:
+        """Return calibrated probabilities."""
+        return {Y_PRED: to_probability(calibrate(self.chart, mixed))}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FinalModel:
-    """What is registered after approval. No code and no pickle: text, tables and figures.
+    """A blend of candidates as it stood at one moment. No code and no pickle.
 
     Attributes
     ----------
-    origin : int
-        Moment that it was fitted at: the end of what is known.
+    as_of : pandas.Timestamp
+        Everything that it learnt from was known before this moment.
     models : tuple of SavedModel
         The candidates of the blend that learn from rows.
     blend : dict of str to float
         Weight of each candidate, sum 1.
-    intervals : pandas.DataFrame
-        ``step`` (from 1), ``low``, ``high``: quantiles of the scaled error.
-    entities : pandas.DataFrame
-        ``entity_id``, ``ratio``: each entity's own error relative to its level's.
-    spread : dict of str to float
-        ``factor``, ``exponent`` and ``floor`` of the scale of errors.
-    nonnegative : bool
-        Whether the target cannot be below 0.
-    coverage : float
-        Nominal coverage of the intervals.
+    calibration : AmountCalibration or ProbabilityCalibration
+        From the blend to what is said: how candidates are mixed, and how sure it is.
     seed : int
         Seed of the training.
     corrections : dict of str to float
-        Factor on the forecast and interval of each entity, where a mitigation was chosen.
+        Factor on the prediction of each entity, where a mitigation was chosen.
     """
 
-    origin: int
+    as_of: pd.Timestamp
     models: tuple[SavedModel, ...]
     blend: dict[str, float]
-    intervals: pd.DataFrame
-    entities: pd.DataFrame
-    spread: dict[str, float]
-    nonnegative: bool
-    coverage: float
+    calibration: AmountCalibration | ProbabilityCalibration
     seed: int
     corrections: dict[str, float] = field(default_factory=dict)
 
@@ -72,121 +159,61 @@ class FinalModel:
     def list_inputs(self) -> dict[str, str]:
         """Return the columns that `predict` takes, with MLflow's names of their types."""
         learnt, text = {model.candidate for model in self.models}, self.categories
-        inputs = {LEVEL: "double"} if self.models else {}
-        inputs |= {n: "string" if n in text else "double" for n in self.feature_names}
-        others = {CANDIDATE + n: "double" for n in self.blend if n not in learnt}
-        return {ENTITY: "string", STEP: "long", **inputs, **others}
+        return {
+            **self.calibration.list_inputs(bool(learnt)),
+            **{n: "string" if n in text else "double" for n in self.feature_names},
+            **{CANDIDATE + n: "double" for n in self.blend if n not in learnt},
+        }
 
     def list_outputs(self) -> dict[str, str]:
         """Return the columns that `predict` gives."""
-        names = (Y_PRED, Y_LOW, Y_HIGH, *(CANDIDATE + name for name in self.blend))
+        names = (*self.calibration.list_outputs(), *(CANDIDATE + name for name in self.blend))
         return dict.fromkeys(names, "double")
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Forecast rows, as `predict_rows` does."""
-        return predict_rows(self, frame)
+        """Predict rows.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            The columns of `list_inputs`: features, what the calibration looks at, and
+            ``candidate.<name>`` for every candidate that looks at series.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index of `frame`; ``y_pred``, for amounts ``y_low`` and ``y_high``, and every
+            ``candidate.<name>``.
+
+        Raises
+        ------
+        DataError
+            When a column is missing or infinite, or a step lies beyond the model's horizon.
+        """
+        learnt = {saved.candidate: saved for saved in self.models}
+        parts = {}
+        for name in self.blend:
+            if name in learnt:
+                values = load_learner(learnt[name]).predict(frame)
+                parts[name] = np.maximum(values, 0.0) if self.calibration.nonnegative else values
+            else:
+                parts[name] = _read_candidate(frame, name)
+        return self.combine(frame, parts)
+
+    def combine(self, frame: pd.DataFrame, parts: Mapping[str, FloatArray]) -> pd.DataFrame:
+        """Return what `predict` does, from what the candidates said already."""
+        columns = np.column_stack([parts[name] for name in self.blend])
+        mixed = self.calibration.mix(columns, np.array(list(self.blend.values())))
+        found = self.calibration.place(frame, mixed)
+        if self.corrections:
+            entity = frame[ENTITY].astype("str")
+            factor = entity.map(self.corrections).fillna(1.0).to_numpy(np.float64)
+            found = {name: values * factor for name, values in found.items()}
+        candidates = {CANDIDATE + name: values for name, values in parts.items()}
+        return pd.DataFrame({**found, **candidates}, index=frame.index)
 
 
-def build_final(
-    *,
-    origin: int,
-    models: Sequence[SavedModel],
-    blend: dict[str, float],
-    intervals: Intervals,
-    entity_ids: tuple[str, ...],
-    coverage: float,
-    seed: int,
-) -> FinalModel:
-    """Make the record from its parts.
-
-    Parameters
-    ----------
-    origin : int
-        Moment that it was fitted at.
-    models : sequence of SavedModel
-        The candidates that learn from rows.
-    blend : dict of str to float
-        Weights by candidate.
-    intervals : Intervals
-        Fitted on all mature labels.
-    entity_ids : tuple of str
-        The panel's entities, in the order of ``intervals.ratio``.
-    coverage, seed : float, int
-        As in `FinalModel`.
-    """
-    return FinalModel(
-        origin=origin,
-        models=tuple(models),
-        blend=blend,
-        intervals=pd.DataFrame(
-            {
-                STEP: np.arange(1, len(intervals.low) + 1),
-                LOW: intervals.low,
-                HIGH: intervals.high,
-            }
-        ),
-        entities=pd.DataFrame({ENTITY: list(entity_ids), RATIO: intervals.ratio}),
-        spread={
-            "factor": intervals.factor,
-            "exponent": intervals.exponent,
-            "floor": intervals.floor,
-        },
-        nonnegative=intervals.nonnegative,
-        coverage=coverage,
-        seed=seed,
-    )
-
-
-def predict_rows(model: FinalModel, frame: pd.DataFrame) -> pd.DataFrame:
-    """Forecast rows.
-
-    Parameters
-    ----------
-    model : FinalModel
-        The registered model.
-    frame : pandas.DataFrame
-        ``entity_id``, ``step``, the learners' features and ``level`` when there are any, and
-        ``candidate.<name>`` for every other candidate of the blend.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index of `frame`; ``y_pred``, ``y_low``, ``y_high`` and every ``candidate.<name>``, in the
-        target's unit.
-
-    Raises
-    ------
-    DataError
-        When a column is missing, or a step lies beyond the model's horizon.
-    """
-    horizon = len(model.intervals)
-    step = frame[STEP].to_numpy(np.int64)
-    if len(step) and (step.min() < 1 or step.max() > horizon):
-        raise DataError(
-            f"the model forecasts steps 1 to {horizon}",
-            where=f"column '{STEP}'",
-            expected=f"no step below 1 or above {horizon}",
-        )
-    parts = pd.DataFrame(index=frame.index)
-    learnt = {saved.candidate: saved for saved in model.models}
-    for name in model.blend:
-        if name in learnt:
-            values = load_learner(learnt[name]).predict(frame)
-            parts[CANDIDATE + name] = np.maximum(values, 0.0) if model.nonnegative else values
-        else:
-            parts[CANDIDATE + name] = _read_candidate(frame, name)
-    weights = np.array(list(model.blend.values()))
-    forecast = mix_forecasts(parts.to_numpy(np.float64), weights)
-    positions = pd.Index(model.entities[ENTITY]).get_indexer(frame[ENTITY].astype("str"))
-    bounds = place_bounds(_read_intervals(model), positions.astype(np.int64), step, forecast)
-    factor = frame[ENTITY].astype("str").map(model.corrections).fillna(1.0).to_numpy(np.float64)
-    found = {Y_PRED: forecast, Y_LOW: bounds.low, Y_HIGH: bounds.high}
-    return parts.assign(**{name: values * factor for name, values in found.items()})[
-        [Y_PRED, Y_LOW, Y_HIGH, *parts.columns]
-    ]
-
-
-def _read_candidate(frame: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _read_candidate(frame: pd.DataFrame, name: str) -> FloatArray:
     column = CANDIDATE + name
     if column not in frame.columns:
         raise DataError(
@@ -195,17 +222,5 @@ def _read_candidate(frame: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np
             expected=f"a column '{column}'",
             next_step="compute it with the same method from the history known at the moment",
         )
-    values: np.ndarray[tuple[int], np.dtype[np.float64]] = frame[column].to_numpy(np.float64)
+    values: FloatArray = frame[column].to_numpy(np.float64)
     return values
-
-
-def _read_intervals(model: FinalModel) -> Intervals:
-    return Intervals(
-        low=model.intervals[LOW].to_numpy(np.float64),
-        high=model.intervals[HIGH].to_numpy(np.float64),
-        factor=model.spread["factor"],
-        exponent=model.spread["exponent"],
-        floor=model.spread["floor"],
-        ratio=model.entities[RATIO].to_numpy(np.float64),
-        nonnegative=model.nonnegative,
-    )

@@ -169,7 +169,7 @@ def build_case_predictions(table: pd.DataFrame, *, unit: str, chosen: str) -> Pr
     """
     _check_columns(table, CASE_REQUIRED)
     _refuse_repeats(table, CASE_KEY, "one row a fold and case")
-    figures = [c for c in table.columns if c.startswith((BASELINE, CANDIDATE))]
+    figures = [c for prefix in (CANDIDATE, BASELINE) for c in table.columns if c.startswith(prefix)]
     _refuse_gaps(table, (Y_TRUE, Y_PRED, DECISION))
     for name, allowed in ((Y_TRUE, "0 or 1"), (DECISION, "0 or 1"), (Y_PRED, "from 0 to 1")):
         values = table[name].to_numpy(np.float64)

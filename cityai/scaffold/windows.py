@@ -15,7 +15,7 @@ _MOST_FOLDS: Final = 8
 _FEW_FOLDS: Final = 4
 _LEAST_FOLDS: Final = 2
 _RIPE: Final = 2
-"""Earlier origins with final labels at the first fold; see `cityai.modeling.split.plan_folds`."""
+"""Earlier origins with final labels at the first fold; see `cityai.modeling.layouts.dense`."""
 
 
 @dataclass(frozen=True, slots=True)

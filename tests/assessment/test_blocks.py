@@ -13,8 +13,9 @@ from cityai.assessment.scored import score_predictions
 from cityai.columns import AS_OF, PERIOD
 from cityai.findings import Status
 from cityai.inference.trend import leave_overlaps
+from cityai.modeling.folds import check_overlaps
+from cityai.modeling.layouts.dense import plan_dense_folds
 from cityai.modeling.predictions import build_predictions
-from cityai.modeling.split import check_overlaps, plan_folds
 from cityai.scaffold.windows import fit_windows
 from tests.modeling.conftest import build_panel, build_spec
 
@@ -67,7 +68,7 @@ def test_verdicts_and_trends_count_folds_that_are_apart(stride, count):
 )
 def test_a_finding_says_that_folds_overlap(stride, status, said):
     spec = build_spec(backtest={"stride": stride})
-    found = check_overlaps(plan_folds(build_panel(), spec))
+    found = check_overlaps(plan_dense_folds(build_panel(), spec))
     assert found.status is status
     assert said in found.reason
 

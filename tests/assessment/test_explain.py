@@ -18,6 +18,7 @@ from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.forecasters.formats import FORMATS, load_learner
 
 Make = Callable[..., object]
+START = pd.Timestamp("2024-01-01")
 FEATURES = ("last", "last_twin", "noise", "place")
 
 
@@ -25,7 +26,9 @@ FEATURES = ("last", "last_twin", "noise", "place")
 def case(make_predictions: Make) -> SimpleNamespace:
     predictions = make_predictions(folds=3, entities=20, steps=2)
     rng = np.random.default_rng(0)
-    table = predictions.table[["fold", "entity_id", "step"]].assign(origin=lambda t: t.fold + 9)
+    table = predictions.table[["fold", "entity_id", "step"]].assign(
+        as_of=lambda t: START + pd.to_timedelta(t.fold, "D")
+    )
     n = len(table)
     table["level"] = rng.uniform(5, 20, n)
     table["last"] = rng.uniform(0, 2, n).astype("float32")
@@ -44,20 +47,25 @@ def case(make_predictions: Make) -> SimpleNamespace:
         trees = model.fit(table, y, features=FEATURES, categories=categories, seed=fold)
         models.append(
             SimpleNamespace(
-                fold=fold,
-                origin=fold + 9,
+                as_of=START + pd.Timedelta(days=fold),
                 models=(trees.save(),),
+                blend={"trees": 0.7 - fold / 10, "naive": 0.3 + fold / 10},
             )
         )
-    weights = pd.DataFrame(
-        {
-            "fold": [1, 2, 3] * 2,
-            "candidate": ["trees"] * 3 + ["naive"] * 3,
-            "weight": [0.6, 0.5, 0.4, 0.4, 0.5, 0.6],
-        }
+    folds = [
+        SimpleNamespace(number=i, as_of=model.as_of) for i, model in enumerate(models, start=1)
+    ]
+    backtest = SimpleNamespace(
+        predictions=predictions, models=tuple(models), folds=SimpleNamespace(test=folds)
     )
-    backtest = SimpleNamespace(predictions=predictions, models=tuple(models), weights=weights)
     return SimpleNamespace(backtest=backtest, rows=rows)
+
+
+def change(case: SimpleNamespace, make: Callable[..., dict]) -> SimpleNamespace:
+    """Return the backtest with other fields of its models."""
+    ours = case.backtest
+    models = tuple(SimpleNamespace(**{**vars(m), **make(m)}) for m in ours.models)
+    return SimpleNamespace(predictions=ours.predictions, models=models, folds=ours.folds)
 
 
 def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: Make) -> None:
@@ -116,11 +124,11 @@ def test_equal_to_shapley_values_over_all_subsets(case: SimpleNamespace, make_sp
     matrix = rows.assign(place=codes.astype(float))[list(FEATURES)].to_numpy(np.float64)
     count = len(FEATURES)
     split = set()
-    for model in case.backtest.models:
+    for fold, model in zip(case.backtest.folds.test, case.backtest.models, strict=True):
         trees = lgb.Booster(model_str=model.models[0].content).dump_model()["tree_info"]
         split |= {node["split_feature"] for t in trees for node in list_splits(t["tree_structure"])}
-        x = matrix[(rows.origin == model.origin).to_numpy()][:4]
-        got = handed.values[(found.rows.fold == model.fold).to_numpy()][:4]
+        x = matrix[(rows.as_of == model.as_of).to_numpy()][:4]
+        got = handed.values[(found.rows.fold == fold.number).to_numpy()][:4]
         wanted = np.zeros_like(got)
         for tree, i, f in product(trees, range(4), range(count)):
             others = [k for k in range(count) if k != f]
@@ -158,9 +166,7 @@ def test_groups_are_weighted_means_and_small_ones_hidden(
 
 
 def test_without_trees_it_says_so(case: SimpleNamespace, make_spec: Make) -> None:
-    backtest = SimpleNamespace(
-        predictions=case.backtest.predictions, models=(), weights=case.backtest.weights
-    )
+    backtest = change(case, lambda model: {"models": ()})
     found = explain_models(backtest, case.rows, [], make_spec())
     assert found.findings[0].status is Status.NOT_APPLICABLE
     assert found.weight == 0
@@ -196,22 +202,19 @@ def test_several_learners_are_weighed_as_the_blend_weighs_them(
     y = table.level.to_numpy(float)
     plain = BoostedTrees("plain", "Plain", rounds=9, leaf_rows=5)
     second = plain.fit(table, y - 9, features=FEATURES[1:], categories=categories, seed=1).save()
-    models = tuple(
-        SimpleNamespace(fold=m.fold, origin=m.origin, models=(*m.models, second))
-        for m in case.backtest.models
+    both = change(
+        case,
+        lambda model: {
+            "models": (*model.models, second),
+            "blend": {"trees": 0.6, "plain": 0.2, "naive": 0.2},
+        },
     )
-    weights = pd.concat(
-        [
-            case.backtest.weights,
-            pd.DataFrame({"fold": [1, 2, 3], "candidate": "plain", "weight": 0.2}),
-        ]
-    )
-    both = SimpleNamespace(predictions=case.backtest.predictions, models=models, weights=weights)
+    models = both.models
     found = explain_models(both, case.rows, [], make_spec())
-    assert found.weight == pytest.approx(0.7)
+    assert found.weight == pytest.approx(0.8)
     assert found.additivity_error <= 1e-9
     fold = found.rows[found.rows.fold == 1]
-    own = table[table.origin == 10]
+    own = table[table.as_of == models[0].as_of]
     parts = [load_learner(m).predict(own) for m in models[0].models]
     assert fold.raw.to_numpy() == pytest.approx(0.75 * parts[0] + 0.25 * parts[1])
     assert list(found.values.columns) == list(FEATURES)
@@ -226,14 +229,10 @@ def test_a_learner_without_an_explainer_is_left_out_and_its_weight_is_not_claime
 
     monkeypatch.setitem(FORMATS, "silent", Silent)
     silent = SavedModel("silent", "silent", "", FEATURES, {}, 1)
-    models = tuple(
-        SimpleNamespace(fold=m.fold, origin=m.origin, models=(*m.models, silent))
-        for m in case.backtest.models
+    both = change(
+        case, lambda m: {"models": (*m.models, silent), "blend": {"trees": 0.5, "silent": 0.5}}
     )
-    weights = case.backtest.weights.replace({"candidate": {"naive": "silent"}})
-    both = SimpleNamespace(predictions=case.backtest.predictions, models=models, weights=weights)
     found = explain_models(both, case.rows, [], make_spec())
     assert found.weight == pytest.approx(0.5)
-    alone = [SimpleNamespace(fold=m.fold, origin=m.origin, models=(silent,)) for m in models]
-    none = SimpleNamespace(predictions=both.predictions, models=alone, weights=weights)
+    none = change(case, lambda m: {"models": (silent,), "blend": {"silent": 1.0}})
     assert explain_models(none, case.rows, [], make_spec()).weight == 0

@@ -88,11 +88,11 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
         membership = replace(membership, kind="soft", weights=weights)
     starts = panel.periods.starts(97)
     origins = sorted(replay["origin"].unique())[-10:]
-    folds = [SimpleNamespace(number=i, origin=o) for i, o in enumerate(origins, 1)]
+    folds = [SimpleNamespace(number=i, as_of=starts[o]) for i, o in enumerate(origins, 1)]
     tested = replay[replay["origin"].isin(origins)].copy()
     entity = tested["entity_id"].str[1:].astype(int)
     tested["y_true"] = panel.final[tested["period"], entity]
-    tested["fold"] = tested["origin"].map({f.origin: f.number for f in folds})
+    tested["fold"] = tested["origin"].map({o: i for i, o in enumerate(origins, 1)})
     tested["as_of"], tested["period_start"] = starts[tested["origin"]], starts[tested["period"]]
     from cityai.modeling.predictions import build_predictions
 
@@ -111,7 +111,7 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
         limits=policy.limits,
     )
     backtest = SimpleNamespace(
-        predictions=predictions, replayed=replay, folds=SimpleNamespace(test=folds)
+        predictions=predictions, out_of_sample=replay, folds=SimpleNamespace(test=folds)
     )
     return evaluate_mitigation(backtest, panel, (membership,), spec), predictions
 

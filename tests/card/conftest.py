@@ -21,8 +21,8 @@ from cityai.card.draft.subject import describe_forecast
 from cityai.config.project import ProjectSpec
 from cityai.data.periods import Periods
 from cityai.findings import Finding, Status, sort_findings
+from cityai.modeling.folds import Fold, Folds
 from cityai.modeling.predictions import build_predictions
-from cityai.modeling.split import Folds
 from cityai.records.groups import Membership
 
 N_PLACES, N_FOLDS, HORIZON = 24, 6, 3
@@ -243,14 +243,16 @@ def make_quality(names: list[str]):
 
 def make_backtest(predictions):
     periods = Periods("month", pd.Timestamp("2019-01-01"), 72)
+    start = periods.start
     folds = [
-        SimpleNamespace(number=k + 1, origin=48 + 3 * k, as_of=periods.start(48 + 3 * k), train_until=48 + 3 * k, test_first=48 + 3 * k, test_last=50 + 3 * k,
-                        role="calibration" if k < 4 else "test")
+        Fold(
+            k + 1, "calibration" if k < 4 else "test", *(start(n + 3 * k) for n in (48, 48, 48, 51))
+        )
         for k in range(10)
-    ]  # fmt: skip
+    ]
     return SimpleNamespace(
         predictions=predictions,
-        folds=Folds(periods, tuple(folds)),
+        folds=Folds(tuple(folds)),
         final=SimpleNamespace(
             blend={"lightgbm": 0.6, "theta": 0.4}, feature_names=("lag_1", "lag_12", "month")
         ),

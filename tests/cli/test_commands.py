@@ -24,7 +24,7 @@ from cityai.data.periods import Periods
 from cityai.doctor import GOOD, MISSING, examine_machine
 from cityai.errors import DataError, StoreError
 from cityai.findings import Finding, Status, sort_findings
-from cityai.modeling.split import Fold, Folds
+from cityai.modeling.folds import Fold, Folds
 from cityai.pipeline.check import check_project
 from cityai.pipeline.run import run_project
 from cityai.progress import SilentProgress
@@ -36,13 +36,10 @@ EMPTY = pd.DataFrame()
 
 
 def make_folds() -> Folds:
-    periods = Periods("month", pd.Timestamp("2020-01-01"), 36)
-    folds = [Fold(0, 20, periods.start(20), 19, 20, 22, "calibration")]
-    folds += [
-        Fold(i, 24 + 3 * i, periods.start(24 + 3 * i), 23 + 3 * i, 24 + 3 * i, 26 + 3 * i, "test")
-        for i in (1, 2)
-    ]
-    return Folds(periods, tuple(folds))
+    start = Periods("month", pd.Timestamp("2020-01-01"), 36).start
+    folds = [Fold(0, "calibration", start(20), start(19), start(20), start(23))]
+    folds += [Fold(i, "test", *(start(n + 3 * i) for n in (24, 23, 24, 27))) for i in (1, 2)]
+    return Folds(tuple(folds))
 
 
 def make_findings() -> tuple[Finding, ...]:

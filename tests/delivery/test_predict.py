@@ -20,8 +20,8 @@ from cityai.delivery.misses import show_misses
 from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import KINDS
-from cityai.kinds.demand import CANDIDATES, by_origin
-from cityai.modeling.ahead import forecast_ahead
+from cityai.kinds.demand import CANDIDATES
+from cityai.modeling.ahead import predict_panel
 from tests.delivery.conftest import City
 
 END = pd.Timestamp("2023-07-03")
@@ -34,8 +34,8 @@ def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> 
     snapshot = read_snapshot(project)
     panel = build_panel(snapshot, project.spec)
     own = forecast.result.backtest.final
-    rows = by_origin(lay_dense(panel, snapshot, project), panel)
-    expected = forecast_ahead(panel, rows, own, project.spec, CANDIDATES, END).table
+    rows = lay_dense(panel, snapshot, project)
+    expected = predict_panel(panel, rows, own, project.spec, CANDIDATES, END).table
     written = pd.read_parquet(made.files[1])
     pd.testing.assert_frame_equal(
         written[["entity_id", "step", "y_pred", "y_low", "y_high"]],

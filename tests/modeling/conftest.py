@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from cityai.config.project import ProjectSpec
 from cityai.data.panel import Panel
 from cityai.data.periods import Periods, find_start
-from cityai.data.rows import Rows
+from cityai.data.rows import Rows, RowsAt
 
 CITY = {
     "name": "Testville",
@@ -88,13 +87,13 @@ def build_panel(
     )
 
 
-def make_rows_for(panel: Panel, spec: ProjectSpec) -> Callable[[Sequence[int]], Rows]:
+def lay_rows(panel: Panel, spec: ProjectSpec) -> RowsAt:
     """Make simple rows: three lags and the season, relative to the recent level."""
     horizon, lead = spec.question.horizon, spec.question.lead
 
-    def rows_for(origins: Sequence[int]) -> Rows:
+    def rows_at(moments: Any = None, known_before: Any = None) -> Rows:
         parts = []
-        for origin in sorted(origins):
+        for origin in panel.periods.index(pd.DatetimeIndex(sorted(moments))).tolist():
             known = panel.known_at(origin)
             seen = known[: panel.mature_until(origin)]
             for e in np.flatnonzero(panel.active[origin]):
@@ -115,7 +114,7 @@ def make_rows_for(panel: Panel, spec: ProjectSpec) -> Callable[[Sequence[int]], 
         features = ("entity_id", "lag_1", "lag_2", "lag_12", "ph", "step")
         return Rows(table, features, ("entity_id",), {name: name for name in features})
 
-    return rows_for
+    return rows_at
 
 
 @pytest.fixture

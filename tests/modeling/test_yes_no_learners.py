@@ -14,7 +14,7 @@ from cityai.modeling.forecasters.logistic import (
     fit_sklearn,
     read_logistic,
 )
-from tests.modeling.test_case_backtest import HELD_BACK
+from tests.modeling.test_backtest_listed import HELD_BACK
 
 TREES = BoostedTrees("lightgbm", "trees", **HELD_BACK)
 LINE = RidgeLogistic("logistic", "line", inverse_penalty=0.5)

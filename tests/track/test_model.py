@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from cityai.errors import StoreError
-from cityai.modeling.final import FinalModel, predict_rows
+from cityai.modeling.final import AmountCalibration, FinalModel
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.intervals import Intervals
 from cityai.track.door import import_mlflow, keep_quiet
 from cityai.track.model import write_model
 from cityai.track.results import log_outcome
@@ -45,14 +46,22 @@ def final(frame: pd.DataFrame) -> FinalModel:
         seed=1,
     )
     return FinalModel(
-        origin=9,
+        as_of=pd.Timestamp("2024-01-01"),
         models=(trees.save(),),
         blend={"theta": 0.25, "trees": 0.75},
-        intervals=pd.DataFrame({"step": [1, 2, 3], "low": [-1.0, -2, -3], "high": [1.0, 2, 3]}),
-        entities=pd.DataFrame({"entity_id": [f"D{i}" for i in range(5)], "ratio": np.ones(5)}),
-        spread={"factor": 1.0, "exponent": 0.5, "floor": 0.1},
-        nonnegative=True,
-        coverage=0.9,
+        calibration=AmountCalibration(
+            Intervals(
+                low=np.array([-1.0, -2, -3]),
+                high=np.array([1.0, 2, 3]),
+                factor=1.0,
+                exponent=0.5,
+                floor=0.1,
+                ratio=np.ones(5),
+                nonnegative=True,
+            ),
+            tuple(f"D{i}" for i in range(5)),
+            0.9,
+        ),
         seed=1,
     )
 
@@ -80,7 +89,7 @@ def test_a_loaded_model_gives_the_same_numbers(
     (output,) = tracking.client.get_run(run.run_id).outputs.model_outputs
     logged = tracking.client.get_logged_model(output.model_id)
     assert logged.status.name == "READY"
-    expected = predict_rows(final, frame)
+    expected = final.predict(frame)
     plain = frame.astype({"entity_id": "str", "borough": "object"})
     wide = plain.astype({"tons 1 month ago": "float64", "step": "int64"})
     for given in (plain, wide):

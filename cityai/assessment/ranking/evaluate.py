@@ -31,8 +31,8 @@ from cityai.findings import SEVERITY, Finding, Status, sort_findings
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
 from cityai.inference.equivalence import count_more_blocks, decide_equivalence
-from cityai.modeling.case_baselines import ACTUAL_ORDER
 from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.modeling.predictions import Predictions
 
 COMPARED: Final = (

@@ -20,13 +20,13 @@ from cityai.assessment.explain import (
 from cityai.columns import CASE, ENTITY, FOLD, STEP, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.i18n.messages import say
-from cityai.modeling.case_drivers import take_apart
+from cityai.modeling.drivers import explain_blend
 from cityai.records.groups import Membership
 
 if TYPE_CHECKING:
     from cityai.data.rows import Rows
-    from cityai.modeling.case_backtest import CaseBacktest
-    from cityai.modeling.case_model import CaseModel
+    from cityai.modeling.backtest import Backtest
+    from cityai.modeling.final import FinalModel
     from cityai.records.groups import Groups
 
 MOST_CASES: Final = 1500
@@ -50,16 +50,15 @@ class _Part:
     values: pd.DataFrame
     data: pd.DataFrame
     error: float
+    weight: float
 
 
-def explain_cases(
-    backtest: CaseBacktest, rows: Rows, groups: Groups, spec: RiskSpec
-) -> Explanation:
+def explain_cases(backtest: Backtest, rows: Rows, groups: Groups, spec: RiskSpec) -> Explanation:
     """Explain the models of the test folds on the cases that they were tested on.
 
     Parameters
     ----------
-    backtest : CaseBacktest
+    backtest : Backtest
         Its `models`, one a test fold, and `predictions`.
     rows : Rows
         All cases with their features.
@@ -76,11 +75,12 @@ def explain_cases(
     table = backtest.predictions.table
     features = rows.table.set_index(CASE)
     folds = [fold.number for fold in backtest.folds.test]
-    parts = [
+    tried = [
         _explain_fold(model, fold, table[table[FOLD] == fold], features, spec.models.seed)
         for fold, model in zip(folds, backtest.models, strict=True)
         if model.feature_names and (table[FOLD] == fold).any()
     ]
+    parts = [p for p in tried if p is not None]
     if not parts:
         return explain_nothing()
     values = pd.concat([p.values for p in parts], ignore_index=True)
@@ -95,7 +95,7 @@ def explain_cases(
         pd.DataFrame(columns=[ENTITY, "feature", "mean_shap"]),
         METHOD.format(cases=len(explained), all=len(table), alike=ALIKE),
         CAVEAT,
-        1.0,
+        float(np.mean([p.weight for p in parts])),
         error,
         (judge_additivity(error, len(explained)),),
         explained,
@@ -106,8 +106,8 @@ def explain_cases(
 
 
 def _explain_fold(
-    model: CaseModel, fold: int, tested: pd.DataFrame, features: pd.DataFrame, seed: int
-) -> _Part:
+    model: FinalModel, fold: int, tested: pd.DataFrame, features: pd.DataFrame, seed: int
+) -> _Part | None:
     chosen = tested
     if len(tested) > MOST_CASES:
         drawn = np.random.default_rng([seed, fold]).choice(len(tested), MOST_CASES, replace=False)
@@ -115,7 +115,9 @@ def _explain_fold(
     frame = features.loc[chosen[CASE]].reset_index(drop=True)
     names = list(model.feature_names)
     background = features.loc[tested[CASE], names]
-    parts = take_apart(model, frame[names], background)
+    parts, weight = explain_blend(model.models, model.blend, frame[names], background)
+    if parts is None:
+        return None
     total = parts.base + parts.values.sum(axis=1).to_numpy()
     error = float((np.abs(total - parts.raw) / np.maximum(np.abs(parts.raw), 1.0)).max())
     rows = pd.DataFrame(
@@ -131,7 +133,8 @@ def _explain_fold(
         }
     )
     texts = {c: frame[c].astype("str") for c in names if c in model.categories}
-    return _Part(rows, parts.values.reset_index(drop=True), frame[names].assign(**texts), error)
+    data = frame[names].assign(**texts)
+    return _Part(rows, parts.values.reset_index(drop=True), data, error, weight)
 
 
 def _explain_groups(

@@ -156,13 +156,14 @@ class FittedLogistic(SavedLearner):
         logistic = read_logistic(self.saved.content)
         coefficients = np.array(logistic.coefficients)
         usual = build_design(logistic, background).mean(axis=0)
-        moved = (build_design(logistic, table) - usual) * coefficients
+        design = build_design(logistic, table)
+        moved = (design - usual) * coefficients
         values = pd.DataFrame(0.0, index=table.index, columns=list(self.features))
         levels = [name for name, values in logistic.levels.items() for _ in values]
         for place, feature in enumerate([*logistic.numbers, *logistic.gaps, *levels]):
             values[feature] = values[feature] + moved[:, place]
         base = np.full(len(table), logistic.intercept + float(usual @ coefficients))
-        raw = base + moved.sum(axis=1)
+        raw = design @ coefficients + logistic.intercept
         return Contributions(values, base, raw, "logit", np.ones(len(table)))
 
 

@@ -11,13 +11,15 @@ from cityai.assessment.ranking.metrics import measure_auc
 from cityai.data.cases import cut_cases
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.modeling.case_backtest import CaseBacktest, run_case_backtest
-from cityai.modeling.case_baselines import RISK_BASELINES, rate_past
-from cityai.modeling.case_model import predict_cases
-from cityai.modeling.case_split import plan_case_folds
+from cityai.modeling.backtest import Backtest, run_backtest
+from cityai.modeling.forecasters import choose_candidates
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.classical import THETA
 from cityai.modeling.forecasters.logistic import RidgeLogistic
+from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
+from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, rate_past
 from cityai.modeling.predictions import build_case_predictions
+from cityai.modeling.targets import ProbabilityTarget
 from tests.modeling.made_cases import build_risk_spec, hold_cases, make_cases, make_rows
 
 HELD_BACK: dict[str, Any] = {
@@ -30,20 +32,17 @@ QUICK = (
 )
 
 
-def replay(cases, rows=None, spec=None) -> CaseBacktest:
+def replay(cases, rows=None, spec=None) -> Backtest:
     spec = spec or build_risk_spec()
-    return run_case_backtest(
-        cases,
-        make_rows(cases) if rows is None else rows,
-        plan_case_folds(cases, spec),
-        spec,
-        baselines=RISK_BASELINES,
-        candidates=QUICK,
-    )
+    rows = make_rows(cases) if rows is None else rows
+    source = ListedRows(cases, rows, spec, baselines=RISK_BASELINES)
+    folds = plan_listed_folds(cases, spec)
+    chosen = choose_candidates(QUICK, spec.models.candidates)
+    return run_backtest(source, folds, ProbabilityTarget(spec), chosen, spec.models)
 
 
 @pytest.fixture(scope="module")
-def backtest() -> CaseBacktest:
+def backtest() -> Backtest:
     return replay(make_cases())
 
 
@@ -64,7 +63,9 @@ def test_the_table_has_what_it_says(backtest):
     )  # fmt: skip
     assert predictions.candidates == ("lightgbm", "logistic")
     assert predictions.table.groupby(["fold", "slot"])["decision"].sum().eq(3).all()
-    assert [m.training_rows for m in backtest.models] == [f.train_rows for f in backtest.folds.test]
+    assert [{s.rows for s in m.models} for m in backtest.models] == [
+        {f.counts["train_rows"]} for f in backtest.folds.test
+    ]
     assert [f.code for f in backtest.findings] == [
         "backtest.calibration", "backtest.rows", "backtest.capacity", "backtest.ties",
     ]  # fmt: skip
@@ -76,7 +77,7 @@ def test_a_saved_model_predicts_what_the_backtest_did(backtest):
     table = backtest.predictions.table
     last = table[table["fold"] == 2]
     frame = rows.set_index("case_id").loc[last["case_id"]]
-    again = predict_cases(backtest.models[-1], frame)
+    again = backtest.models[-1].predict(frame)
     assert again["y_pred"].to_numpy() == pytest.approx(last["y_pred"].to_numpy(), abs=1e-12)
     assert (again["candidate.lightgbm"].to_numpy() == last["candidate.lightgbm"].to_numpy()).all()
 
@@ -85,7 +86,7 @@ def test_the_same_bytes_every_time(backtest):
     again = replay(make_cases())
     pd.testing.assert_frame_equal(again.predictions.table, backtest.predictions.table)
     assert again.final.models == backtest.final.models
-    assert again.final.calibration == backtest.final.calibration
+    assert again.final.calibration.chart == backtest.final.calibration.chart
 
 
 def test_the_future_changes_nothing_before_it(backtest):
@@ -93,7 +94,7 @@ def test_the_future_changes_nothing_before_it(backtest):
     cases = make_cases()
     first = backtest.folds.test[0]
     table = cases.table
-    later = (table["known_at"] >= first.cutoff).to_numpy()
+    later = (table["known_at"] >= first.as_of).to_numpy()
     rng = np.random.default_rng(9)
     turned = np.where(later, rng.integers(0, 2, len(table)), table["y_true"])
     other = replay(replace(cases, table=table.assign(y_true=turned)))
@@ -224,7 +225,9 @@ def test_the_noise_would_show_a_leak():
 def test_what_is_cut_away_plans_the_same_folds():
     cases = make_cases()
     cut = cut_cases(cases, pd.Timestamp("2021-01-01"))
-    assert plan_case_folds(cut, build_risk_spec()).test[-1].until <= pd.Timestamp("2021-01-01")
+    assert plan_listed_folds(cut, build_risk_spec()).test[-1].test_until <= pd.Timestamp(
+        "2021-01-01"
+    )
 
 
 def test_thin_evidence_is_said():
@@ -233,4 +236,33 @@ def test_thin_evidence_is_said():
     found = replay(cases, spec=spec)
     calibration = next(f for f in found.findings if f.code == "backtest.calibration")
     assert calibration.status is Status.NOT_ENOUGH
-    assert found.final.calibration.method == "identity"
+    assert found.final.calibration.chart.method == "identity"
+
+
+def test_a_learner_with_too_few_rows_leaves_its_weight_to_the_others(backtest):
+    cases = make_cases()
+    spec = build_risk_spec()
+    hungry = BoostedTrees("hungry", "trees", **{**HELD_BACK, "least_rows": 10**9})
+    source = ListedRows(cases, make_rows(cases), spec, baselines=())
+    found = run_backtest(
+        source,
+        plan_listed_folds(cases, spec),
+        ProbabilityTarget(spec),
+        (QUICK[1], hungry),
+        spec.models,
+    )
+    table = found.predictions.table
+    assert table["candidate.hungry"].isna().all()
+    assert [m.candidate for m in found.final.models] == ["logistic"]
+    for _, own in table.groupby("fold"):
+        order = own.sort_values("candidate.logistic")["y_pred"]
+        assert order.is_monotonic_increasing
+
+
+def test_a_forecaster_of_series_is_refused():
+    cases = make_cases(days=300)
+    spec = build_risk_spec()
+    source = ListedRows(cases, make_rows(cases), spec, baselines=())
+    folds = plan_listed_folds(cases, spec)
+    with pytest.raises(SpecError, match="forecasts series, and cases are none"):
+        run_backtest(source, folds, ProbabilityTarget(spec), (THETA,), spec.models)

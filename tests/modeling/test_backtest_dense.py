@@ -8,30 +8,39 @@ import pytest
 
 from cityai.errors import DataError, TimeError
 from cityai.findings import Status
-from cityai.modeling.backtest import find_scales, run_backtest
-from cityai.modeling.final import predict_rows
-from cityai.modeling.forecasters import cut_history
+from cityai.modeling.backtest import Backtest, run_backtest
+from cityai.modeling.forecasters import choose_candidates, cut_history, list_learners
 from cityai.modeling.forecasters.baselines import choose_baselines
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
-from cityai.modeling.split import plan_folds
-from cityai.modeling.sweep import plan_training, read_labels
-from tests.modeling.conftest import build_panel, build_spec, draw_values, make_rows_for
+from cityai.modeling.layouts.dense import (
+    DenseRows,
+    find_origin,
+    find_scales,
+    plan_dense_folds,
+    plan_training,
+    read_labels,
+)
+from cityai.modeling.targets import AmountTarget
+from tests.modeling.conftest import build_panel, build_spec, draw_values, lay_rows
 
 TREES = BoostedTrees("trees", "trees", rounds=25, leaves=7)
 CANDIDATES = (TREES, THETA, SMOOTHING)
 
 
-def run(panel, spec, **choices):
-    return run_backtest(
+def run(panel, spec, candidates=CANDIDATES, rows_at=None, baselines=None, **choices) -> Backtest:
+    folds = plan_dense_folds(build_panel(), spec) if rows_at else plan_dense_folds(panel, spec)
+    chosen = choose_candidates(candidates, spec.models.candidates)
+    source = DenseRows(
         panel,
-        make_rows_for(panel, spec),
-        plan_folds(panel, spec),
+        rows_at or lay_rows(panel, spec),
+        folds,
         spec,
-        baselines=choose_baselines(spec.question.period),
-        candidates=choices.pop("candidates", CANDIDATES),
+        learners=list_learners(chosen),
+        baselines=choose_baselines(spec.question.period) if baselines is None else baselines,
         **choices,
     )
+    return run_backtest(source, folds, AmountTarget(spec, source), chosen, spec.models)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +89,8 @@ def test_the_same_input_gives_the_same_bytes_for_any_number_of_threads():
 def test_tripwire_the_future_changes_no_earlier_forecast():
     """Shuffle all values from a fold's origin on: its forecasts stay, bit for bit."""
     spec, values = build_spec(), draw_values()
-    cut = plan_folds(build_panel(values), spec).test[1].origin
+    panel = build_panel(values)
+    cut = find_origin(panel, plan_dense_folds(panel, spec).test[1])
     shuffled = values.copy()
     shuffled[cut:] = np.random.default_rng(1).permutation(shuffled[cut:].ravel()).reshape(-1, 12)
     before, after = (run(build_panel(v), spec).predictions.table for v in (values, shuffled))
@@ -97,9 +107,10 @@ def test_immature_labels_are_never_learnt_from():
     spec = build_spec(backtest={"folds": 3, "calibration": 4})
     values = draw_values()
     panel = build_panel(values, delay=2)
-    fold = plan_folds(panel, spec).test[-1]
+    fold = plan_dense_folds(panel, spec).test[-1]
     spoilt = values.copy()
-    spoilt[fold.train_until :] *= 50
+    until = int(panel.periods.index(pd.DatetimeIndex([fold.train_until]))[0])
+    spoilt[until:] *= 50
     before, after = (run(p, spec).predictions.table for p in (panel, build_panel(spoilt, delay=2)))
     columns = ["y_pred", "y_low", "y_high", "candidate.trees", "candidate.theta"]
     last = before["fold"] == 3
@@ -120,7 +131,7 @@ def test_labels_are_those_seen_at_the_origin():
 
 def test_the_final_model_forecasts_the_next_periods(backtest):
     panel, spec = build_panel(), build_spec()
-    rows = make_rows_for(panel, spec)([72]).table
+    rows = lay_rows(panel, spec)([panel.periods.start(72)]).table
     asked = cut_history(panel, 72, horizon=3, lead=0)
     entity = rows["entity_id"].cat.codes.to_numpy()
     frame = rows.assign(
@@ -129,7 +140,7 @@ def test_the_final_model_forecasts_the_next_periods(backtest):
             for m in (THETA, SMOOTHING)
         }
     )
-    found = predict_rows(backtest.final, frame)
+    found = backtest.final.predict(frame)
     assert sum(backtest.final.blend.values()) == pytest.approx(1)
     mixed = sum(found[f"candidate.{n}"] * w for n, w in backtest.final.blend.items())
     np.testing.assert_allclose(found["y_pred"], mixed, rtol=1e-9)
@@ -138,7 +149,7 @@ def test_the_final_model_forecasts_the_next_periods(backtest):
     assert np.abs(found["y_pred"] - usual).sum() / usual.sum() < 0.5
     for broken in (frame.drop(columns="candidate.theta"), frame.assign(step=9)):
         with pytest.raises(DataError):
-            predict_rows(backtest.final, broken)
+            backtest.final.predict(broken)
 
 
 def test_a_new_entity_an_idle_one_and_a_gap():
@@ -176,7 +187,7 @@ def test_the_city_rule_is_one_more_baseline():
 
 def test_series_alone_need_no_trees():
     found = run(build_panel(), build_spec(models={"candidates": ["theta"]}))
-    assert found.models == ()
+    assert [m.models for m in found.models] == [()] * 4
     assert found.final.models == ()
     np.testing.assert_array_equal(
         found.predictions.table["y_pred"], found.predictions.table["candidate.theta"]
@@ -184,7 +195,7 @@ def test_series_alone_need_no_trees():
 
 
 def test_each_test_fold_keeps_its_trees(backtest):
-    assert [m.fold for m in backtest.models] == [1, 2, 3, 4]
+    assert [m.as_of for m in backtest.models] == [f.as_of for f in backtest.folds.test]
     assert {m.candidate for fold in backtest.models for m in fold.models} == {"trees"}
     assert len({fold.models[0].content for fold in backtest.models}) == 4
 
@@ -211,16 +222,14 @@ def test_nobody_asked_about_is_said():
     panel = build_panel()
     silent = replace(panel, active=np.zeros_like(panel.active))
     spec = build_spec(models={"candidates": ["theta"]})
-    rows = make_rows_for(panel, spec)
+    rows = lay_rows(panel, spec)
 
-    def rows_for(origins):
-        made = rows(origins)
+    def rows_at(moments=None, known_before=None):
+        made = rows(moments)
         return replace(made, table=made.table.iloc[:0])
 
     with pytest.raises(TimeError, match="nothing that was asked about"):
-        run_backtest(
-            silent, rows_for, plan_folds(panel, spec), spec, baselines=(), candidates=CANDIDATES
-        )
+        run(silent, spec, rows_at=rows_at, baselines=())
 
 
 def test_scales_equal_a_loop():
@@ -236,7 +245,7 @@ def test_an_interval_is_never_invented():
     panel = build_panel()
     spec = build_spec(models={"candidates": ["theta"]})
     active = panel.active.copy()
-    active[: plan_folds(panel, spec).test[0].origin] = False
+    active[: find_origin(panel, plan_dense_folds(panel, spec).test[0])] = False
     with pytest.raises(TimeError, match="no labels were mature"):
         run(replace(panel, active=active), spec)
 

@@ -1,0 +1,157 @@
+"""Rolling-origin folds: the moments at which the past is asked the question again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+import pandas as pd
+
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import say
+
+Role = Literal["calibration", "test", "final"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One moment at which the question is asked.
+
+    Attributes
+    ----------
+    number : int
+        Test folds count 1, 2, ... from the oldest; calibration folds count up to 0 (..., -1, 0).
+    role : {"calibration", "test", "final"}
+        Calibration folds only weigh candidates and calibrate; the final one, after all others, is
+        where the model for tomorrow is fitted.
+    as_of : pandas.Timestamp
+        The moment: everything used was seen before it.
+    train_until : pandas.Timestamp
+        Labels end before it: of periods that were final at the moment, or outcomes that were known
+        by then (the moment less the gap).
+    test_from, test_until : pandas.Timestamp
+        First moment that is predicted, and the first that no longer is.
+    counts : dict of str to int
+        What is known of the rows when folds are planned; empty where rows are dense. Where they are
+        listed: ``train_rows``, ``train_yes``, ``cases`` and ``scored``.
+    """
+
+    number: int
+    role: Role
+    as_of: pd.Timestamp
+    train_until: pd.Timestamp
+    test_from: pd.Timestamp
+    test_until: pd.Timestamp
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """All folds of a backtest, the oldest first.
+
+    Attributes
+    ----------
+    folds : tuple of Fold
+        Calibration folds, then test folds ``1 .. n``; their moments rise strictly.
+    """
+
+    folds: tuple[Fold, ...]
+
+    @property
+    def test(self) -> tuple[Fold, ...]:
+        """The test folds."""
+        return tuple(f for f in self.folds if f.role == "test")
+
+    @property
+    def calibration(self) -> tuple[Fold, ...]:
+        """The calibration folds."""
+        return tuple(f for f in self.folds if f.role == "calibration")
+
+    def to_table(self) -> pd.DataFrame:
+        """Return the windows, one row a fold.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``fold``, ``role``, ``as_of``, ``labels_until``, ``test_from``, ``test_until``
+            (both ``until`` are the first moment no longer inside), and the folds' counts.
+        """
+        return pd.DataFrame(
+            [
+                {
+                    "fold": f.number,
+                    "role": f.role,
+                    "as_of": f.as_of,
+                    "labels_until": f.train_until,
+                    "test_from": f.test_from,
+                    "test_until": f.test_until,
+                    **f.counts,
+                }
+                for f in self.folds
+            ]
+        )
+
+
+def judge_order(
+    folds: Folds, broken: Iterable[int], passed: str, failed: Callable[[str], str]
+) -> Finding:
+    """Judge whether every fold learns only from labels known before its test begins.
+
+    Parameters
+    ----------
+    folds : Folds
+        Whose moments must rise, and whose windows must follow each other.
+    broken : iterable of int
+        Folds that learn from labels that were not known.
+    passed : str
+        What is said when all are in order.
+    failed : callable
+        From the numbers of the folds that are not to what is said of them.
+
+    Returns
+    -------
+    Finding
+        Code ``time.folds``.
+    """
+    wrong = [
+        f.number for f in folds.folds if not f.train_until <= f.as_of <= f.test_from < f.test_until
+    ]
+    wrong = sorted({*wrong, *broken})
+    if any(b.as_of <= a.as_of for a, b in pairwise(folds.folds)):
+        wrong.append(0)
+    return Finding(
+        code="time.folds",
+        status=Status.FAIL if wrong else Status.PASS,
+        title=say("Order of time in the folds"),
+        reason=failed(", ".join(map(str, wrong))) if wrong else passed,
+        observed=float(len(wrong)),
+        limit=0.0,
+        unit="folds",
+    )
+
+
+def check_overlaps(folds: Folds) -> Finding:
+    """Check that no outcome is predicted in two test folds.
+
+    Returns
+    -------
+    Finding
+        Code ``time.overlap``: fails with the number of folds that are apart; verdicts count so
+        many, and not one for each fold.
+    """
+    tests, apart, until = folds.test, 0, pd.Timestamp.min
+    for fold in tests:
+        if fold.test_from >= until:
+            apart, until = apart + 1, fold.test_until
+    title = say("Test folds that do not overlap")
+    if apart == len(tests):
+        reason = say(f"No outcome is in two of the {len(tests)} test folds.")
+        return Finding("time.overlap", Status.PASS, title, reason, 0.0, 0.0, "folds")
+    reason = say(
+        f"The {len(tests)} test folds overlap: the same outcomes are judged several times. They "
+        f"count as {apart}; `backtest.stride` of at least `question.horizon` keeps them apart."
+    )
+    observed = float(len(tests) - apart)
+    return Finding("time.overlap", Status.FAIL, title, reason, observed, 0.0, "folds")

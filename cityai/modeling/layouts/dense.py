@@ -1,0 +1,314 @@
+"""Dense rows: every entity that is asked about at every origin, labels as the panel knew them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import (
+    AS_OF,
+    ENTITY,
+    ORIGIN,
+    PERIOD,
+    PERIOD_START,
+    SCALE,
+    STEP,
+    VALUE,
+    Y_TRUE,
+)
+from cityai.config.project import ProjectSpec
+from cityai.errors import TimeError
+from cityai.findings import Finding
+from cityai.i18n.messages import say
+from cityai.modeling.folds import Fold, Folds, judge_order
+from cityai.modeling.forecasters import (
+    FloatArray,
+    Learner,
+    SeriesForecaster,
+    SeriesHistory,
+    cut_history,
+)
+from cityai.modeling.forecasters.baselines import CITY_RULE
+from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.layouts.source import BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from cityai.data.panel import Panel
+    from cityai.data.rows import Rows, RowsAt
+
+KEPT: Final = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START)
+LEAST_RIPE: Final = 2
+"""Calibration origins whose labels are mature at the first test fold, at least."""
+LEAST_ORIGINS: Final = 64
+"""Training origins, when one alone has many rows: many moments teach more than all entities of a
+few. Rows beyond a model's most are drawn at random."""
+MOST_BUILT: Final = 1_500_000
+"""Rows built for training at most, to stay within an ordinary machine's memory."""
+
+
+def plan_dense_folds(panel: Panel, spec: ProjectSpec) -> Folds:
+    """Walk back from the last mature label, one stride at a time.
+
+    Test folds must all fit; calibration origins are as many as declared, or as history allows, with
+    at least two whose labels are mature at the first test fold (fewer would leave nothing to learn
+    weights and intervals from).
+
+    Parameters
+    ----------
+    panel : Panel
+        What was known when.
+    spec : ProjectSpec
+        ``question`` (horizon, lead) and ``backtest`` are read.
+
+    Raises
+    ------
+    TimeError
+        When history is too short; the message has the number of missing periods.
+    """
+    horizon, lead, rules = spec.question.horizon, spec.question.lead, spec.backtest
+    stride = rules.stride or horizon
+    last = panel.mature_until(panel.periods.count) - lead - horizon
+    least = panel.delay + (rules.min_train or 2 * panel.periods.season)
+    fitting = (last - least) // stride + 1 if last >= least else 0
+    unripe = -(-(lead + horizon + panel.delay) // stride) - 1
+    needed = rules.folds + LEAST_RIPE + unripe
+    if fitting < needed:
+        missing = least + (needed - 1) * stride - last
+        raise TimeError(
+            f"history is {missing} {panel.periods.freq}s too short for {rules.folds} folds",
+            where="backtest",
+            expected=f"{least} periods of history before the first of {needed} origins, "
+            f"{stride} periods apart ({panel.periods.count} periods are known)",
+            next_step="lower `backtest.folds`, `backtest.stride` or `backtest.min_train`, "
+            "or give more history",
+        )
+    count = min(fitting, max(rules.folds + rules.calibration, needed))
+    origins = [last - stride * back for back in reversed(range(count))]
+    folds = tuple(
+        _make_fold(panel, origin, number, spec)
+        for number, origin in enumerate(origins, start=rules.folds - count + 1)
+    )
+    return Folds(folds)
+
+
+def check_dense_folds(folds: Folds, panel: Panel) -> Finding:
+    """Check that every fold learns from labels that were mature before its test begins.
+
+    Returns
+    -------
+    Finding
+        Code ``time.folds``: fails with the number of folds that break the order of time, and
+        passes with the windows in words.
+    """
+    start = panel.periods.start
+    final = start(panel.mature_until(panel.periods.count))
+    broken = [
+        f.number
+        for f in folds.folds
+        if f.train_until > start(panel.mature_until(find_origin(panel, f)))
+        or f.test_until > final
+        or f.as_of != start(find_origin(panel, f))
+    ]
+    tests = folds.test
+    said = say(
+        f"{len(tests)} test folds from {tests[0].test_from:%Y-%m-%d} to "
+        f"{tests[-1].test_until:%Y-%m-%d}, after {len(folds.calibration)} "
+        f"earlier origins for weights and intervals; labels end {panel.delay} periods before "
+        "the question is asked."
+    )
+    return judge_order(
+        folds,
+        broken,
+        said,
+        lambda listed: say(f"Folds {listed} learn from labels that were not mature."),
+    )
+
+
+def find_origin(panel: Panel, fold: Fold) -> int:
+    """Return the index of a fold's moment on the panel's axis."""
+    return int(panel.periods.index(pd.DatetimeIndex([fold.as_of]))[0])
+
+
+def _make_fold(panel: Panel, origin: int, number: int, spec: ProjectSpec) -> Fold:
+    start, first = panel.periods.start, origin + spec.question.lead
+    return Fold(
+        number=number,
+        role="test" if number >= 1 else "calibration",
+        as_of=start(origin),
+        train_until=start(panel.mature_until(origin)),
+        test_from=start(first),
+        test_until=start(first + spec.question.horizon),
+    )
+
+
+class DenseRows:
+    """Rows of a panel as a source for the backtest (`RowSource`).
+
+    Parameters
+    ----------
+    panel : Panel
+        What was known when.
+    rows_at : RowsAt
+        From moments to their rows; called once.
+    folds : Folds
+        From `plan_dense_folds`.
+    spec : ProjectSpec
+        ``question`` is read.
+    learners : sequence of Learner
+        Who will learn: their most rows say how many moments are laid out for training.
+    baselines : sequence of SeriesForecaster
+        What runs beside the forecast.
+    city_rule : pandas.DataFrame, optional
+        The city's own forecasts: ``entity_id``, ``period``, ``value``.
+    """
+
+    rivals: tuple[Learner, ...] = ()
+
+    def __init__(
+        self,
+        panel: Panel,
+        rows_at: RowsAt,
+        folds: Folds,
+        spec: ProjectSpec,
+        *,
+        learners: Sequence[Learner],
+        baselines: Sequence[SeriesForecaster],
+        city_rule: pd.DataFrame | None = None,
+    ) -> None:
+        self.panel, self.spec, self.baselines, self.city_rule = panel, spec, baselines, city_rule
+        self.first_test = folds.test[0]
+        last = panel.periods.count
+        learning = plan_training(panel, spec, last, learners)
+        moments = sorted({*(find_origin(panel, f) for f in folds.folds), last, *learning})
+        self.rows: Rows = rows_at([panel.periods.start(origin) for origin in moments])
+        table = self.rows.table
+        self.entity: IntArray = np.asarray(
+            pd.Index(panel.entity_ids).get_indexer(pd.Index(table[ENTITY].astype("str"))),
+            dtype=np.int64,
+        )
+        self.origin: IntArray = table[ORIGIN].to_numpy(np.int64)
+        self.period: IntArray = table[PERIOD].to_numpy(np.int64)
+        self.step: IntArray = table[STEP].to_numpy(np.int64)
+        self.teaches: BoolArray = np.isin(self.origin, learning)
+
+    @cached_property
+    def _categories(self) -> dict[str, tuple[str, ...]]:
+        return list_categories(self.rows.table, self.rows.categorical)
+
+    def close(self, folds: tuple[Fold, ...]) -> Fold:
+        """Return the final fold, at the end of the panel."""
+        made = _make_fold(self.panel, self.panel.periods.count, folds[-1].number + 1, self.spec)
+        return replace(made, role="final")
+
+    def date_training(self, fold: Fold) -> pd.Timestamp:
+        """Return the fold's moment: all that was seen before it teaches."""
+        return fold.as_of
+
+    def read_labels(self, fold: Fold) -> FloatArray:
+        """Return totals as they were seen at a fold; NaN where they were not mature."""
+        return read_labels(self.panel, find_origin(self.panel, fold), self.period, self.entity)
+
+    def find_tested(self, fold: Fold) -> IntArray:
+        """Return the rows of the fold's origin."""
+        return np.flatnonzero(self.origin == find_origin(self.panel, fold))
+
+    def list_categories(self, taught: IntArray) -> dict[str, tuple[str, ...]]:
+        """Return the known values of the categorical features, over all rows."""
+        return self._categories
+
+    def is_nonnegative(self, fold: Fold) -> bool:
+        """Whether no total that was known at a fold lies below 0."""
+        return not bool((self.panel.known_at(find_origin(self.panel, fold)) < 0).any())
+
+    def forecast(self, model: SeriesForecaster, fold: Fold) -> FloatArray:
+        """Ask a forecaster of series, from the history known at a fold."""
+        here = self.find_tested(fold)
+        asked = read_history(self.panel, find_origin(self.panel, fold), self.spec)
+        return np.asarray(model.forecast(asked)[self.step[here] - 1, self.entity[here]])
+
+    def score_baselines(
+        self, fold: Fold, learnt: Mapping[str, FloatArray]
+    ) -> dict[str, FloatArray]:
+        """Return the baselines' forecasts, and the city's own where there are any."""
+        found = {model.name: self.forecast(model, fold) for model in self.baselines}
+        if self.city_rule is not None:
+            rule = self.city_rule.set_index([ENTITY, PERIOD])[VALUE]
+            own = self.rows.table.iloc[self.find_tested(fold)]
+            keys = pd.MultiIndex.from_arrays([own[ENTITY].astype("str"), own[PERIOD]])
+            found[CITY_RULE] = rule.reindex(keys).to_numpy(np.float64)
+        return found
+
+    def tabulate(self, tested: IntArray, folds: tuple[Fold, ...]) -> pd.DataFrame:
+        """Return key, final total and the scale of each entity's errors."""
+        table, entity = self.rows.table[list(KEPT)].iloc[tested], self.entity[tested]
+        scales = find_scales(self.panel, find_origin(self.panel, self.first_test))
+        period = self.period[tested]
+        known = period < self.panel.periods.count
+        truth = np.full(len(tested), np.nan)
+        truth[known] = self.panel.final[period[known], entity[known]]
+        told = table.astype({ENTITY: "str"}).reset_index(drop=True)
+        return told.assign(**{Y_TRUE: truth, SCALE: scales[entity]})
+
+
+def read_history(panel: Panel, origin: int, spec: ProjectSpec) -> SeriesHistory:
+    """Return what forecasters of series are given at an origin."""
+    question = spec.question
+    return cut_history(panel, origin, horizon=question.horizon, lead=question.lead)
+
+
+def plan_training(
+    panel: Panel, spec: ProjectSpec, last: int, models: Sequence[Learner]
+) -> tuple[int, ...]:
+    """Choose the origins whose rows the learners learn from, shared by all folds.
+
+    They are evenly spaced back from the last one, by a stride without a common factor with the
+    season, so that no weekday or month is left out, and that keeps the rows near the models' most.
+    """
+    if not models:
+        return ()
+    active = np.flatnonzero(panel.active.any(axis=1))
+    first = max(int(active[0]) if len(active) else 0, panel.delay + 1)
+    newest = panel.mature_until(last) - spec.question.lead - 1
+    if newest < first:
+        return ()
+    each = max(len(panel.entity_ids) * spec.question.horizon, 1)
+    many = min(LEAST_ORIGINS, MOST_BUILT // each)
+    most = max(MOST_BUILT if m.most_rows is None else m.most_rows for m in models)
+    count = max(min(most, MOST_BUILT) // each, many, 2)
+    stride = max(math.ceil((newest - first + 1) / count), 1)
+    while math.gcd(stride, panel.periods.season) > 1:
+        stride += 1
+    return tuple(range(newest, first - 1, -stride))[::-1]
+
+
+def read_labels(panel: Panel, origin: int, period: IntArray, entity: IntArray) -> FloatArray:
+    """Return totals as they were seen at an origin, NaN where they were not mature; shape (R,)."""
+    known = panel.known_at(origin)
+    mature = period < panel.mature_until(origin)
+    labels = np.full(len(period), np.nan)
+    labels[mature] = known[period[mature], entity[mature]]
+    return labels
+
+
+def find_scales(panel: Panel, origin: int) -> FloatArray:
+    """Return MASE's denominator of each entity: its mean absolute seasonal difference.
+
+    Hyndman & Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001, on labels mature at an origin.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (E,), in the target's unit; NaN where there is no difference, or every one is 0.
+    """
+    history = panel.known_at(origin)[: panel.mature_until(origin)]
+    season = panel.periods.season
+    apart = np.abs(history[season:] - history[:-season])
+    known = ~np.isnan(apart)
+    sums = np.where(known, apart, 0.0).sum(axis=0)
+    return np.where(sums > 0, sums / np.maximum(known.sum(axis=0), 1), np.nan)

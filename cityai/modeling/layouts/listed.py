@@ -1,0 +1,285 @@
+"""Listed rows: one case, one row, its outcome known from a moment of its own on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    CASE,
+    ENTITY,
+    KNOWN_AT,
+    OCCURRED_AT,
+    SLOT,
+    SLOT_START,
+    Y_TRUE,
+)
+from cityai.config.risk import RiskSpec
+from cityai.errors import SpecError, TimeError
+from cityai.findings import Finding
+from cityai.i18n.messages import say
+from cityai.modeling.folds import Fold, Folds, judge_order
+from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster
+from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.layouts.listed_baselines import ListedBaseline, ListedQuestion
+from cityai.modeling.layouts.source import BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from cityai.data.cases import Cases
+    from cityai.data.rows import Rows
+
+MOST_CALIBRATION: Final = 8
+"""Calibration folds at most."""
+LEAST_OF_EACH: Final = 10
+"""Fewer of either answer among the training outcomes leave nothing to learn from."""
+KEPT: Final = (CASE, ENTITY, AREA, AS_OF, OCCURRED_AT, SLOT, SLOT_START, Y_TRUE)
+
+
+def plan_listed_folds(cases: Cases, spec: RiskSpec) -> Folds:
+    """Place the last test fold, and walk back from there, one stride at a time.
+
+    Stretches in which nobody was asked about, or in which no outcome is known, are passed over.
+    Calibration folds come before the test folds: up to `MOST_CALIBRATION`, as long as there is
+    enough to learn from.
+
+    Parameters
+    ----------
+    cases : Cases
+        All cases, with outcomes as they are known by now.
+    spec : RiskSpec
+        ``backtest`` is read.
+
+    Raises
+    ------
+    TimeError
+        When the last stretch has no case with an outcome, when history is too short for the test
+        folds, or when only one answer was known before one; the message has the counts.
+    """
+    rules = spec.backtest
+    stride = pd.Timedelta(days=rules.stride_days)
+    table = cases.table
+    scored = table[table[Y_TRUE].notna()]
+    if scored.empty:
+        raise TimeError(
+            f"no outcome of {len(table):,} cases is known",
+            where="question.outcome",
+            expected="cases whose outcome was seen before the data end",
+        )
+    last = scored[AS_OF].max().normalize() + pd.Timedelta(days=1)
+    cutoff = pd.Timestamp(rules.first_test) if rules.first_test else last - stride
+    first, until = scored[AS_OF].min(), max(last, cutoff + stride)
+    found = [_count_fold(cases, cutoff, until, rules.gap_days)]
+    if not found[0].counts["scored"]:
+        raise TimeError(
+            f"no case asked about from {cutoff:%Y-%m-%d} on has a known outcome",
+            where="backtest.first_test",
+            expected=f"a day before {last:%Y-%m-%d}, when the last one was asked about",
+        )
+    while cutoff > first and len(found) < rules.folds + MOST_CALIBRATION:
+        cutoff, until = cutoff - stride, cutoff
+        fold = _count_fold(cases, cutoff, until, rules.gap_days)
+        if not _teaches(fold, rules.min_train):
+            break
+        if fold.counts["scored"]:
+            found.append(fold)
+    tests = found[: rules.folds]
+    for fold in tests:
+        _refuse_thin(fold, rules.min_train)
+    if len(tests) < rules.folds:
+        raise TimeError(
+            f"history is too short for {rules.folds} test folds: {len(tests)} can be had",
+            where="backtest.folds",
+            expected=f"{rules.min_train:,} known outcomes before the first of them, and at least "
+            f"{LEAST_OF_EACH} of either answer",
+            next_step="lower `backtest.folds`, `backtest.stride_days` or `backtest.min_train`",
+        )
+    oldest = rules.folds - len(found) + 1
+    return Folds(
+        tuple(
+            replace(fold, number=n, role="test" if n >= 1 else "calibration")
+            for n, fold in enumerate(reversed(found), start=oldest)
+        )
+    )
+
+
+def check_listed_folds(folds: Folds, cases: Cases) -> Finding:
+    """Check that no fold learns from an outcome that was seen after its test began.
+
+    Returns
+    -------
+    Finding
+        Code ``time.folds``: fails with the folds that break the order of time, and passes with the
+        windows and counts in words.
+    """
+    table = cases.table
+    broken = []
+    for fold in folds.folds:
+        teaching, tested = find_known(cases, fold.train_until), find_tested(cases, fold)
+        late = (table.loc[teaching, KNOWN_AT] >= fold.as_of).any()
+        if late or (table.loc[teaching, AS_OF] >= table.loc[tested, AS_OF].min()).any():
+            broken.append(fold.number)
+    if any(b.test_from < a.test_until for a, b in pairwise(folds.folds)):
+        broken.append(0)
+    tests = folds.test
+    asked, scored = (sum(f.counts[name] for f in tests) for name in ("cases", "scored"))
+    said = say(
+        f"{len(tests)} test folds from {tests[0].test_from:%Y-%m-%d} to "
+        f"{tests[-1].test_until:%Y-%m-%d} "
+        f"with {asked:,} cases, {scored:,} of them with a known outcome, after "
+        f"{len(folds.calibration)} earlier folds for weights and probabilities; the first learns "
+        f"from {tests[0].counts['train_rows']:,} outcomes known before it, the last from "
+        f"{tests[-1].counts['train_rows']:,}."
+    )
+    return judge_order(
+        folds,
+        broken,
+        said,
+        lambda listed: say(f"Folds {listed} learn from outcomes that were not known yet."),
+    )
+
+
+def find_known(cases: Cases, train_until: pd.Timestamp) -> BoolArray:
+    """Return which cases teach, (N,) bool: asked about and answered before a moment."""
+    table = cases.table
+    known = table[Y_TRUE].notna() & (table[KNOWN_AT] < train_until) & (table[AS_OF] < train_until)
+    teaching: BoolArray = known.to_numpy()
+    return teaching
+
+
+def find_tested(cases: Cases, fold: Fold) -> BoolArray:
+    """Return which cases a fold predicts, (N,) bool: all that are asked about in its stretch."""
+    asked = cases.table[AS_OF]
+    tested: BoolArray = ((asked >= fold.test_from) & (asked < fold.test_until)).to_numpy()
+    return tested
+
+
+class ListedRows:
+    """Cases as a source for the backtest (`RowSource`).
+
+    Parameters
+    ----------
+    cases : Cases
+        All cases.
+    rows : Rows
+        Their features, in the same order.
+    spec : RiskSpec
+        ``question`` and ``models.seed`` are read.
+    baselines : sequence of ListedBaseline
+        What runs beside the prediction; those that a project cannot have are passed over.
+    """
+
+    def __init__(
+        self, cases: Cases, rows: Rows, spec: RiskSpec, *, baselines: Sequence[ListedBaseline]
+    ) -> None:
+        self.cases, self.rows, self.spec = cases, rows, spec
+        self.baselines = [b for b in baselines if b.has(cases, spec)]
+        self.rivals: tuple[Learner, ...] = tuple(b.learner for b in baselines if b.learner)
+        self.answers: FloatArray = cases.table[Y_TRUE].to_numpy(np.float64)
+        self.teaches: BoolArray = np.ones(len(cases.table), dtype=bool)
+
+    def close(self, folds: tuple[Fold, ...]) -> Fold:
+        """Return the final fold, at the end of what is known; it predicts nothing."""
+        end = self.cases.until
+        return Fold(folds[-1].number + 1, "final", end, end, pd.Timestamp.max, pd.Timestamp.max)
+
+    def date_training(self, fold: Fold) -> pd.Timestamp:
+        """Return the end of training: the fold's moment less the gap."""
+        return fold.train_until
+
+    def read_labels(self, fold: Fold) -> FloatArray:
+        """Return the outcomes that were known at a fold."""
+        return np.where(find_known(self.cases, fold.train_until), self.answers, np.nan)
+
+    def find_tested(self, fold: Fold) -> IntArray:
+        """Return the cases that are asked about in the fold's stretch."""
+        return np.flatnonzero(find_tested(self.cases, fold))
+
+    def list_categories(self, taught: IntArray) -> dict[str, tuple[str, ...]]:
+        """Return the known values of the categorical features, among the cases that teach."""
+        return list_categories(self.rows.table.iloc[taught], self.rows.categorical)
+
+    def is_nonnegative(self, fold: Fold) -> bool:
+        """Whether predictions are cut at 0: probabilities never lie below."""
+        return False
+
+    def forecast(self, model: SeriesForecaster, fold: Fold) -> FloatArray:
+        """Refuse: cases are no series.
+
+        Raises
+        ------
+        SpecError
+            Always.
+        """
+        raise SpecError(
+            f"the candidate '{model.name}' forecasts series, and cases are none",
+            where="models.candidates",
+            expected="candidates that learn from rows",
+        )
+
+    def score_baselines(
+        self, fold: Fold, learnt: Mapping[str, FloatArray]
+    ) -> dict[str, FloatArray]:
+        """Return the baselines' scores: an order, or probabilities."""
+        here, known = self.find_tested(fold), self.read_labels(fold)
+        base_rate = float(known[~np.isnan(known)].mean())
+        asked = ListedQuestion(
+            self.cases, here, base_rate, self.spec.models.seed + fold.number, learnt
+        )
+        return {b.name: b.score(asked) for b in self.baselines}
+
+    def tabulate(self, tested: IntArray, folds: tuple[Fold, ...]) -> pd.DataFrame:
+        """Return the cases and their outcomes."""
+        table = self.cases.table
+        return table[[c for c in KEPT if c in table]].iloc[tested].reset_index(drop=True)
+
+
+def _count_fold(cases: Cases, cutoff: pd.Timestamp, until: pd.Timestamp, gap_days: int) -> Fold:
+    table = cases.table
+    train_until = cutoff - pd.Timedelta(days=gap_days)
+    answers = table.loc[find_known(cases, train_until), Y_TRUE]
+    inside = table[(table[AS_OF] >= cutoff) & (table[AS_OF] < until)]
+    return Fold(
+        number=0,
+        role="test",
+        as_of=cutoff,
+        train_until=train_until,
+        test_from=cutoff,
+        test_until=until,
+        counts={
+            "train_rows": len(answers),
+            "train_yes": int(answers.sum()),
+            "cases": len(inside),
+            "scored": int(inside[Y_TRUE].notna().sum()),
+        },
+    )
+
+
+def _teaches(fold: Fold, min_train: int) -> bool:
+    rows, yes = fold.counts["train_rows"], fold.counts["train_yes"]
+    return rows >= min_train and min(yes, rows - yes) >= LEAST_OF_EACH
+
+
+def _refuse_thin(fold: Fold, min_train: int) -> None:
+    if _teaches(fold, min_train):
+        return
+    rows, yes = fold.counts["train_rows"], fold.counts["train_yes"]
+    if rows >= min_train:
+        what = f"outcomes known before {fold.train_until:%Y-%m-%d} are nearly all the same: "
+        what += f"{yes:,} yes and {rows - yes:,} no"
+    else:
+        what = f"only {rows:,} outcomes were known before {fold.train_until:%Y-%m-%d}"
+        what += f" ({yes:,} yes, {rows - yes:,} no)"
+    raise TimeError(
+        what,
+        where="backtest",
+        expected=f"{min_train:,} or more, at least {LEAST_OF_EACH} of either answer",
+        next_step="see which values mean yes in `question.outcome`; set a later "
+        "`backtest.first_test`, a smaller `backtest.gap_days` or `backtest.min_train`",
+    )

@@ -1,0 +1,264 @@
+"""What depends on the target: how candidates are combined, and predictions calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import DECISION, ENTITY, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
+from cityai.config.project import ProjectSpec
+from cityai.config.risk import RiskSpec
+from cityai.errors import TimeError
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import say
+from cityai.modeling.blend import learn_odds_weights, learn_weights
+from cityai.modeling.calibration import CalibrationMap, learn_calibration, mix_log_odds, to_log_odds
+from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
+from cityai.modeling.final import AmountCalibration, FinalModel, ProbabilityCalibration
+from cityai.modeling.folds import Folds
+from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.intervals import (
+    Bounds,
+    PastErrors,
+    adapt_tails,
+    fit_intervals,
+    start_tails,
+)
+from cityai.modeling.layouts.dense import LEAST_RIPE
+from cityai.modeling.layouts.source import BoolArray, IntArray
+from cityai.modeling.predictions import Predictions, build_case_predictions, build_predictions
+
+if TYPE_CHECKING:
+    from cityai.modeling.layouts.dense import DenseRows
+
+BLEND: Final = "blend"
+MOST_TOLD: Final = 4
+"""Folds whose calibration is told one by one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What earlier folds predicted out of sample, beside the labels known at a fold.
+
+    Attributes
+    ----------
+    parts : numpy.ndarray
+        Shape (R, K), what each candidate predicted; NaN where it did not, or was not asked.
+    labels : numpy.ndarray
+        Shape (R,), as they were known at the fold.
+    fold : numpy.ndarray
+        Shape (R,) int64, the fold that predicted each row.
+    seen : numpy.ndarray
+        Shape (R,) bool: predicted by an earlier fold, with a label that is known.
+    made : mapping of str to numpy.ndarray
+        Shape (R,) each: ``y_pred``, ``y_low`` and ``y_high`` as earlier folds made them, NaN where
+        nothing was.
+    nonnegative : bool
+        Whether nothing below 0 was known at the fold.
+    """
+
+    parts: FloatArray
+    labels: FloatArray
+    fold: IntArray
+    seen: BoolArray
+    made: Mapping[str, FloatArray]
+    nonnegative: bool
+
+
+Calibration = AmountCalibration | ProbabilityCalibration
+
+
+class Target(Protocol):
+    """The two parts of a backtest that depend on the target, and its table of predictions."""
+
+    def learn(self, past: Evidence) -> tuple[FloatArray, Calibration]:
+        """Learn the weights of the candidates, and the calibration, from earlier folds alone."""
+
+    def publish(
+        self, table: pd.DataFrame, folds: Folds, models: Sequence[FinalModel]
+    ) -> tuple[Predictions, tuple[Finding, ...]]:
+        """Return the predictions of the test folds that can be scored, and what is to be known."""
+
+
+class AmountTarget:
+    """Amounts: a linear blend (least absolute error), adaptive conformal intervals.
+
+    Parameters
+    ----------
+    spec : ProjectSpec
+        ``question``, ``models`` and ``backtest`` are read.
+    source : DenseRows
+        Whose rows are predicted.
+    """
+
+    def __init__(self, spec: ProjectSpec, source: DenseRows) -> None:
+        self.spec, self.source = spec, source
+
+    def learn(self, past: Evidence) -> tuple[FloatArray, AmountCalibration]:
+        """Learn from origins whose labels are mature; fewer than two give no interval."""
+        coverage, seen = self.spec.models.coverage, past.seen
+        entity, step = self.source.entity, self.source.step
+        forecast, low, high = (past.made[name] for name in (Y_PRED, Y_LOW, Y_HIGH))
+        enough = len(np.unique(past.fold[seen])) >= LEAST_RIPE
+        used = seen if enough else np.zeros_like(seen)
+        weights = learn_weights(past.parts[used], past.labels[used])
+        tails = start_tails(coverage)
+        for earlier in np.unique(past.fold[seen]):
+            told = seen & (past.fold == earlier) & ~np.isnan(low)
+            bounds = Bounds(low[told], high[told])
+            tails = adapt_tails(tails, bounds, past.labels[told], coverage)
+        known = seen & ~np.isnan(forecast)
+        intervals = fit_intervals(
+            PastErrors(entity[known], step[known], forecast[known], past.labels[known]),
+            tails,
+            entities=len(self.source.panel.entity_ids),
+            steps=self.spec.question.horizon,
+            nonnegative=past.nonnegative,
+        )
+        if not enough:
+            intervals = replace(intervals, low=intervals.low * np.nan, high=intervals.high * np.nan)
+        return weights, AmountCalibration(intervals, self.source.panel.entity_ids, coverage)
+
+    def publish(
+        self, table: pd.DataFrame, folds: Folds, models: Sequence[FinalModel]
+    ) -> tuple[Predictions, tuple[Finding, ...]]:
+        """Return the rows that were measured.
+
+        Raises
+        ------
+        TimeError
+            When no entity was asked about, or nothing was measured, in the test folds.
+        """
+        measured = table[np.isfinite(table[Y_TRUE]) & np.isfinite(table[Y_PRED])]
+        if measured.empty:
+            raise TimeError(
+                "nothing that was asked about in the test folds was measured",
+                where="backtest",
+                expected="entities that are asked about (`question.entity.cohort`) and have labels",
+            )
+        if measured[Y_LOW].isna().any():
+            raise TimeError(
+                "no labels were mature before the first test fold, so no interval can be measured",
+                where="backtest",
+                expected=f"{LEAST_RIPE} earlier origins at which entities were asked about",
+                next_step="lower `backtest.folds` or the cohort's `min_history`",
+            )
+        predictions = build_predictions(
+            measured,
+            coverage=self.spec.models.coverage,
+            unit=self.spec.question.unit,
+            chosen=BLEND,
+        )
+        return predictions, (_judge_origins(folds, self.spec), _judge_measured(table, measured))
+
+
+class ProbabilityTarget:
+    """Probabilities: a blend on the log-odds (least log loss), a calibration map, a decision.
+
+    Parameters
+    ----------
+    spec : RiskSpec
+        ``question.decision`` and the unit are read.
+    """
+
+    def __init__(self, spec: RiskSpec) -> None:
+        self.spec = spec
+
+    def learn(self, past: Evidence) -> tuple[FloatArray, ProbabilityCalibration]:
+        """Learn from the outcomes of earlier folds."""
+        odds = to_log_odds(np.asfortranarray(past.parts[past.seen]))
+        truth, fold = past.labels[past.seen], past.fold[past.seen]
+        weights = learn_odds_weights(odds, truth)
+        chart = learn_calibration(mix_log_odds(odds, weights), truth, fold)
+        return weights, ProbabilityCalibration(chart)
+
+    def publish(
+        self, table: pd.DataFrame, folds: Folds, models: Sequence[FinalModel]
+    ) -> tuple[Predictions, tuple[Finding, ...]]:
+        """Return the cases whose outcome is known, each with what would have been decided.
+
+        Raises
+        ------
+        DataError
+            When the capacity selects every case, so there is nothing to rank.
+        """
+        scored = table[table[Y_TRUE].notna()].reset_index(drop=True)
+        rule = self.spec.question.decision
+        selection = select_cases(scored, scored[Y_PRED].to_numpy(np.float64), rule)
+        refuse_everyone(selection, rule)
+        decided = scored.assign(**{DECISION: selection.decision})
+        charts = [
+            m.calibration.chart for m in models if isinstance(m.calibration, ProbabilityCalibration)
+        ]
+        return build_case_predictions(decided, unit=self.spec.unit, chosen=BLEND), (
+            _judge_calibration(charts),
+            _judge_known(table, scored),
+            *judge_capacity(selection, rule),
+        )
+
+
+def _judge_origins(folds: Folds, spec: ProjectSpec) -> Finding:
+    had, wanted = len(folds.calibration), spec.backtest.calibration
+    return Finding(
+        code="backtest.calibration",
+        status=Status.PASS if had >= wanted else Status.NOT_ENOUGH,
+        title=say("Origins that weights and intervals are learnt from"),
+        reason=say(
+            f"{had} of the {wanted} earlier origins that the project asks for fit into the "
+            "history before the first test fold."
+        ),
+        observed=float(had),
+        limit=float(wanted),
+        unit="origins",
+    )
+
+
+def _judge_measured(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
+    left_out = len(table) - len(measured)
+    unmeasured = int((~np.isfinite(table[Y_TRUE])).sum())
+    return Finding(
+        code="backtest.rows",
+        status=Status.PASS,
+        title=say("Rows asked about and rows scored"),
+        reason=say(
+            f"{len(table)} rows of {table[ENTITY].nunique()} entities were asked about in the "
+            f"test folds; {len(measured)} were scored, {unmeasured} were never measured, and "
+            f"{left_out - unmeasured} could not be forecast for want of any history."
+        ),
+        observed=float(left_out),
+        unit="rows",
+    )
+
+
+def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
+    first = charts[0]
+    told = " ".join(say(f"fold {n}: {c.reason}") for n, c in enumerate(charts, start=1))
+    return Finding(
+        code="backtest.calibration",
+        status=Status.NOT_ENOUGH if first.method == "identity" and not first.rows else Status.PASS,
+        title=say("Outcomes that weights and probabilities are learnt from"),
+        reason=told if len(charts) <= MOST_TOLD else charts[-1].reason,
+        observed=float(first.rows),
+        unit="outcomes",
+    )
+
+
+def _judge_known(table: pd.DataFrame, scored: pd.DataFrame) -> Finding:
+    unknown = len(table) - len(scored)
+    yes = int(scored[Y_TRUE].sum())
+    return Finding(
+        code="backtest.rows",
+        status=Status.PASS,
+        title=say("Cases asked about and cases scored"),
+        reason=say(
+            f"{len(table):,} cases of {table[ENTITY].nunique():,} entities were asked about in "
+            f"the test folds; {len(scored):,} were scored, {yes:,} of them yes, and the outcome of "
+            f"{unknown:,} is not known."
+        ),
+        observed=float(unknown),
+        unit="rows",
+    )
