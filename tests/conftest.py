@@ -27,13 +27,17 @@ def _same_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
-LONGEST = ("test_browser.py", "test_templates.py", "test_card_published.py")
+LONGEST = ("test_templates.py", "test_kills.py", "test_browser.py", "test_card_published.py")
 DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
 """The folder of real city data."""
 BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
 
 
-SLOW = ("test_cases.py", "test_case_join.py", "test_end_to_end.py", "test_card_published.py")
+SLOW = (
+    "test_cases.py", "test_case_join.py", "test_end_to_end.py", "test_card_published.py",
+    "test_compas.py", "test_mitigate.py", "test_predict.py", "test_ranked_card.py",
+    "test_small_groups.py", "test_verify_audit.py",
+)  # fmt: skip
 """Files of which every test reads tables or stands on a run: half a second and more each."""
 
 

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cityai.card.counts import tally_groups, tally_statuses
 from cityai.card.words import PAIR
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cityai.assessment.audit import Audit
+    from cityai.assessment.evaluate import Evaluation
     from cityai.card.record import CardRecord
+    from cityai.config.project import AuditableSpec
     from cityai.doctor import Part
     from cityai.pipeline.external_audit import Audited, Judged
     from cityai.pipeline.result import Checked, Result
 
+Block: TypeAlias = tuple[str, list[str]]
+"""A label, and the lines beside it."""
 LABEL = 11
 LARGEST = 3
 """Groups of a dimension whose shares are told."""
@@ -43,25 +47,13 @@ def write_summary(result: Result, here: Path, width: int) -> str:
     width : int
         Columns of the terminal.
     """
-    metrics = result.evaluation.metrics
-    overall = metrics[metrics["slice_kind"] == EVERYWHERE]
-    spec = result.project.spec
-    listed = LIST_HEADLINE in set(overall["metric"])
-    how_good = _tell_figures(result.card) if listed else _tell_accuracy(overall, result)
-    decides = LIST_HEADLINE if listed else HEADLINE
     blocks = [
-        ("How good", how_good),
-        ("Against", _tell_baselines(overall, result.evaluation.comparisons, decides)),
-        ("For whom", _tell_groups(result.card)),
-        *_tell_hidden(result.audit),
-        ("Checks", _tell_checks(result.card)),
-        ("Missing", _tell_gaps(result.card, show_path(result.project.folder / "card.yaml", here))),
-        ("Card", [show_path(result.card_path, here)]),
-        ("MLflow", [f"run {result.mlflow_run_id} (`cityai ui` shows it)"]),
-        ("Time", [_tell_time(result.seconds)]),
+        ("How good", list(result.card.eval.in_words)),
+        ("Against", _tell_baselines(result.evaluation)),
+        *_tell_judgement(result.card, result.audit),
     ]
-    head = f"{spec.title}, {spec.city.name}"
-    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(blocks, width)])
+    words = show_path(result.project.folder / "card.yaml", here)
+    return _write_closing(result, result.project.spec, blocks, words, here, width)
 
 
 def write_audited(audited: Audited, here: Path, width: int) -> str:
@@ -70,21 +62,40 @@ def write_audited(audited: Audited, here: Path, width: int) -> str:
     spec = judged.order.spec
     blocks = [
         ("Rows", [_tell_rows(judged)]),
-        ("How good", _tell_figures(audited.card)),
-        ("For whom", _tell_groups(audited.card)),
-        *_tell_hidden(judged.audit),
+        ("How good", list(audited.card.eval.in_words)),
+        *_tell_judgement(audited.card, judged.audit, bool(spec.limits)),
         ("Shares", _tell_shares(judged)),
-        ("Checks", _tell_checks(audited.card, bool(spec.limits))),
-        (
-            "Missing",
-            _tell_gaps(audited.card, f"the `card` of {show_path(judged.order.path, here)}"),
-        ),
-        ("Card", [show_path(audited.card_path, here)]),
-        ("MLflow", [f"run {audited.mlflow_run_id} (`cityai ui` shows it)"]),
-        ("Time", [_tell_time(audited.seconds)]),
+    ]
+    words = f"the `card` of {show_path(judged.order.path, here)}"
+    return _write_closing(audited, spec, blocks, words, here, width)
+
+
+def _write_closing(
+    done: Result | Audited,
+    spec: AuditableSpec,
+    blocks: Sequence[Block],
+    words: str,
+    here: Path,
+    width: int,
+) -> str:
+    """Return what every run ends with: what is missing, and where everything is."""
+    whole = [
+        *blocks,
+        ("Missing", _tell_gaps(done.card, words)),
+        ("Card", [show_path(done.card_path, here)]),
+        ("MLflow", [f"run {done.mlflow_run_id} (`cityai ui` shows it)"]),
+        ("Time", [_tell_time(done.seconds)]),
     ]
     head = f"{spec.title}, {spec.city.name}"
-    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(blocks, width)])
+    return "\n".join(["", *textwrap.wrap(head, width), "", *align_blocks(whole, width)])
+
+
+def _tell_judgement(card: CardRecord, audit: Audit, has_limits: bool = True) -> list[Block]:
+    return [
+        ("For whom", _tell_groups(card)),
+        *_tell_hidden(audit),
+        ("Checks", _tell_checks(card, has_limits)),
+    ]
 
 
 def write_check(checked: Checked, width: int) -> str:
@@ -130,26 +141,9 @@ def write_checkup(parts: Sequence[Part]) -> str:
     return "\n".join(lines)
 
 
-def _tell_accuracy(overall: pd.DataFrame, result: Result) -> list[str]:
-    unit, nominal = result.predictions.unit, result.predictions.coverage
-    wape, bias, mase, coverage = (
-        _pick(overall, "forecast", name) for name in ("wape", "bias", "mase", "coverage")
-    )
-    lines = [f"off by {_say_share(wape)} of the {unit} (WAPE)"]
-    if math.isfinite(mase):
-        lines[0] += f", {mase:.2f} of a naive step (MASE)"
-    if math.isfinite(bias):
-        side = "too high" if bias > 0 else "too low"
-        lines.append(f"{_say_share(abs(bias))} {side} on the whole")
-    held = f"{nominal:.0%} intervals held {_say_share(coverage)} of the outcomes"
-    table = result.predictions.table
-    folds, entities = table["fold"].nunique(), table["entity_id"].nunique()
-    label = result.project.spec.question.entity
-    word = label.label if entities == 1 else label.label_plural
-    return [*lines, held, f"on {folds} moments of the past, {entities:,} {word}"]
-
-
-def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame, decides: str) -> list[str]:
+def _tell_baselines(evaluation: Evaluation) -> list[str]:
+    overall = evaluation.metrics[evaluation.metrics["slice_kind"] == EVERYWHERE]
+    decides = LIST_HEADLINE if LIST_HEADLINE in set(overall["metric"]) else HEADLINE
     names = sorted(
         str(model).removeprefix(BASELINE)
         for model in set(overall["model"])
@@ -159,7 +153,7 @@ def _tell_baselines(overall: pd.DataFrame, comparisons: pd.DataFrame, decides: s
     lines = []
     for name in names:
         error = _say_share(_pick(overall, f"{BASELINE}{name}", decides))
-        verdict = _find_verdict(comparisons, name, decides)
+        verdict = _find_verdict(evaluation.comparisons, name, decides)
         lines.append(f"{name.replace('_', ' '):<{longest}}  {error:>7}  {verdict}".rstrip())
     return lines or ["no baseline could be computed"]
 
@@ -184,10 +178,6 @@ def _tell_rows(judged: Judged) -> str:
         f"{len(given.table):,} of {given.read:,} used, {given.rejected:,} rejected, "
         f"{known:,} with a known outcome"
     )
-
-
-def _tell_figures(card: CardRecord) -> list[str]:
-    return list(card.eval.in_words)
 
 
 def _tell_shares(judged: Judged) -> list[str]:
@@ -227,7 +217,7 @@ def _tell_groups(card: CardRecord) -> list[str]:
     return lines
 
 
-def _tell_hidden(audit: Audit) -> list[tuple[str, list[str]]]:
+def _tell_hidden(audit: Audit) -> list[Block]:
     """Name what was hidden or joined, and for which cell: here alone, for the card must not."""
     lines = [
         f"{row['dimension']}={group} is too small: counted with {other}"

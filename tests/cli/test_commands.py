@@ -57,9 +57,6 @@ def make_findings() -> tuple[Finding, ...]:
 def make_result(folder: Path) -> SimpleNamespace:
     rows = [
         ("forecast", "wape", "overall", 0.0582),
-        ("forecast", "bias", "overall", -0.004),
-        ("forecast", "mase", "overall", NAN),
-        ("forecast", "coverage", "overall", 0.896),
         ("baseline.seasonal_naive", "wape", "overall", 0.0841),
         ("baseline.recent_mean", "wape", "overall", NAN),
         ("candidate.trees", "wape", "overall", 0.06),
@@ -78,12 +75,9 @@ def make_result(folder: Path) -> SimpleNamespace:
         dimensions=[SimpleNamespace(name="income", label="Income of residents")],
         in_words=("3 comparisons of groups with their reference.",),
     )
-    table = pd.DataFrame({"fold": [1, 2], "entity_id": ["a", "b"]})
-    entity = SimpleNamespace(label="district", label_plural="community districts")
     spec = SimpleNamespace(
         title="Waste tonnage by community district",
         city=SimpleNamespace(name="New York City"),
-        question=SimpleNamespace(entity=entity),
     )
     return SimpleNamespace(
         project=SimpleNamespace(spec=spec, folder=folder / "projects" / "waste"),
@@ -92,9 +86,11 @@ def make_result(folder: Path) -> SimpleNamespace:
             rejects=pd.DataFrame(columns=["row_number", "column", "value", "reason"]),
         ),
         audit=SimpleNamespace(causes=EMPTY, dimensions=EMPTY),
-        predictions=SimpleNamespace(unit="tons", coverage=0.9, table=table),
         evaluation=SimpleNamespace(metrics=metrics, comparisons=comparisons),
         card=SimpleNamespace(
+            eval=SimpleNamespace(
+                in_words=("The forecasts were off by 5.8%.", "Not foreseen was 3.1%.")
+            ),
             gaps=[
                 SimpleNamespace(path="system.name", what="the name", required=True),
                 SimpleNamespace(path="risks", what="what may go wrong", required=False),
@@ -150,10 +146,8 @@ def test_a_run_ends_with_a_calm_summary(
         "",
         "Waste tonnage by community district, New York City",
         "",
-        "How good   off by 5.8% of the tons (WAPE)",
-        "           0.4% too low on the whole",
-        "           90% intervals held 89.6% of the outcomes",
-        "           on 2 moments of the past, 2 community districts",
+        "How good   The forecasts were off by 5.8%.",
+        "           Not foreseen was 3.1%.",
         "Against    recent mean     not known  not enough evidence that the forecast is",
         "             better",
         "           seasonal naive     8.4%  the forecast is better",
