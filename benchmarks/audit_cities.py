@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from cityai.inference.ratio_influence import Cells
+from cityai.records.audit_data import Cells
 
 NAMES = ("under", "y", "abs_error", "inside", "n_interval")
 SHARES = np.array([0.4, 0.25, 0.15, 0.12, 0.08])

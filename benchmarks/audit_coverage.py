@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 from audit_cities import CITY, NAMES, OTHERS, SHARES, Panel, Shape, draw_panels
 
-from cityai.assessment.metrics import METRICS, Metric
+from cityai.assessment.metrics import find_metrics
 from cityai.findings import Status
 from cityai.inference.cluster_sums import (
     ClusteredMetric,
@@ -35,14 +35,16 @@ from cityai.inference.cluster_sums import (
     find_parts,
 )
 from cityai.inference.equivalence import decide_equivalence
-from cityai.inference.group_gaps import Design, Measures, choose_design, measure_groups
+from cityai.inference.group_gaps import Measures, choose_design, measure_groups
 from cityai.inference.paired_difference import measure_change
-from cityai.inference.ratio_influence import Cells, compute_ratio
+from cityai.inference.ratio_influence import compute_ratio
 from cityai.inference.trend import fit_line
+from cityai.records.audit_data import Cells, Design
+from cityai.records.metric import Metric
 
-UNDER = next(m for m in METRICS if m.name == "under_forecast_share")
-WAPE = next(m for m in METRICS if m.name == "wape")
-INSIDE = next(m for m in METRICS if m.name == "coverage")
+UNDER = next(m for m in find_metrics("amount") if m.name == "under_forecast_share")
+WAPE = next(m for m in find_metrics("amount") if m.name == "wape")
+INSIDE = next(m for m in find_metrics("amount") if m.name == "coverage")
 CONFIDENCE, MIN_BLOCKS, LIMIT = 0.95, 6, 0.01
 SEED = 20261122
 CHUNK = 100

@@ -22,13 +22,13 @@ from audit_cities import NAMES as CELL_NAMES
 from audit_cities import OTHERS, Shape, draw_panels
 from matplotlib.figure import Figure
 
-from cityai.assessment.confusion_metrics import ANSWER_METRICS, build_answer_sums
-from cityai.assessment.metrics import METRICS
+from cityai.assessment.metrics import METRICS, build_answer_sums, find_metrics
 from cityai.columns import Y_PRED, Y_TRUE
 from cityai.data.external_predictions import DECISION
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
 from cityai.inference.group_gaps import choose_design, measure_groups
-from cityai.inference.ratio_influence import Cells, compute_ratio, sum_cells
+from cityai.inference.ratio_influence import compute_ratio, sum_cells
+from cityai.records.audit_data import Cells
 
 REPLICATES = 1_000
 TIMED = 3
@@ -146,7 +146,7 @@ def clock_persons(rows: int, groups: int) -> dict[str, float]:
     def judge() -> None:
         parts = find_parts(group, person)
         cells = Cells(sum_cells(sums.values, group * 0, group, 1, groups), sums.names)
-        for metric in ANSWER_METRICS:
+        for metric in find_metrics("yes/no"):
             columns = [sums.names.index(n) for n in (metric.numerator, metric.denominator)]
             alike = collapse_identical_clusters(sums.values[:, columns], parts)
             varied = ClusteredMetric(alike, alike)
@@ -154,7 +154,7 @@ def clock_persons(rows: int, groups: int) -> dict[str, float]:
 
     return {
         "persons: sums of the rows": clock(lambda: build_answer_sums(table), 2),
-        f"persons: intervals, {len(ANSWER_METRICS)} rates": clock(judge, 3),
+        f"persons: intervals, {len(find_metrics('yes/no'))} rates": clock(judge, 3),
     }
 
 

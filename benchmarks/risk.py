@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cityai.assessment.metrics.days_earlier import Calendar
+from cityai.assessment.metrics.ranking import measure_auc, measure_first_half
 from cityai.assessment.ranking.audit import RankingAudit, audit_cases
-from cityai.assessment.ranking.days_earlier import Calendar
 from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
-from cityai.assessment.ranking.metrics import measure_auc, measure_first_half
 from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec

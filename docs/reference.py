@@ -112,20 +112,22 @@ def _tell_type(value: dict[str, Any]) -> str:
 
 
 def write_metrics() -> str:
-    """Every metric that is audited, as the ratio of two sums."""
-    from cityai.assessment.confusion_metrics import ANSWER_METRICS
-    from cityai.assessment.metrics import METRICS
+    """Every metric of the registry; those that are audited as the ratio of two sums."""
+    from cityai.assessment.metrics import find_metrics
 
-    lines = ["# Metrics", "", "Each is the ratio of two sums over rows, or the root of one.", ""]
+    told = "Each is the ratio of two sums over rows, or the root of one, where sums are named."
+    lines = ["# Metrics", "", told, ""]
     for title, metrics in (
-        ("Amounts", METRICS),
-        ("Yes or no", ANSWER_METRICS),
+        ("Amounts", find_metrics("amount")),
+        ("Yes or no", find_metrics("yes/no")),
+        ("Lists", find_metrics("list")),
+        ("Scores as a whole", find_metrics("score")),
     ):
         lines += [f"## {title}", "", "| metric | what it is | sums | undefined when |"]
         lines += ["| --- | --- | --- | --- |"]
         for m in metrics:
             ratio = f"{m.numerator} / {m.denominator}"
-            ratio = f"root of {ratio}" if m.root else ratio
+            ratio = f"root of {ratio}" if m.root else ratio if m.numerator else ""
             lines += [f"| `{m.name}` | {m.label} | {ratio} | {m.undefined} |"]
         lines += [""]
     return "\n".join(lines)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ import pandas as pd
 from cityai.assessment import sentences as say
 from cityai.assessment.group_tables import (
     DIMENSION_COLUMNS,
-    AuditData,
-    GroupTable,
     count_under,
     describe_view,
     gather_audit_data,
@@ -24,8 +23,8 @@ from cityai.assessment.group_tables import (
     tabulate_pairs,
     tabulate_whole,
 )
-from cityai.assessment.metrics import Metric, check_limits
-from cityai.assessment.scored import Scored, score_predictions
+from cityai.assessment.metrics import build_sums, check_limits, find_metrics
+from cityai.assessment.scored import score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
 from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
@@ -38,12 +37,19 @@ from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence, foresee_blocks
 from cityai.inference.group_gaps import OVERALL, Measures, measure_groups
+from cityai.inference.ratio_influence import compute_ratio
 from cityai.inference.trend import find_trends, follow_folds, leave_overlaps
 from cityai.modeling.predictions import Predictions
+from cityai.records.audit_data import AuditData, GroupTable, Scored
 from cityai.records.groups import Membership
+from cityai.records.metric import Metric
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
+
+
+SHARED = {"mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share"}
+"""Metrics that need nothing but outcomes and forecasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +135,12 @@ class Audit:
         )
 
 
-def _find_frame_metrics() -> dict[str, Any]:
-    def share(part: Any) -> Any:
-        def compute(y: Any, p: Any) -> float:
-            y, p = np.asarray(y), np.asarray(p)
-            return float(part(y, p).sum() / y.sum()) if y.sum() > 0 else math.nan
+def _find_frame_metrics() -> dict[str, Callable[[Any, Any], float]]:
+    def measure(y: Any, p: Any, metric: Metric) -> float:
+        sums = build_sums(pd.DataFrame({Y_TRUE: np.asarray(y), Y_PRED: np.asarray(p)}))
+        return float(compute_ratio(sums.values.sum(axis=0), sums.names, metric))
 
-        return compute
-
-    return {
-        "mae": lambda y, p: float(np.abs(np.asarray(p) - np.asarray(y)).mean()),
-        "rmse": lambda y, p: float(np.sqrt(((np.asarray(p) - np.asarray(y)) ** 2).mean())),
-        "wape": share(lambda y, p: np.abs(p - y)),
-        "bias": share(lambda y, p: p - y),
-        "under_forecast_share": share(lambda y, p: np.maximum(y - p, 0)),
-        "over_forecast_share": share(lambda y, p: np.maximum(p - y, 0)),
-    }
+    return {m.name: partial(measure, metric=m) for m in find_metrics("amount") if m.name in SHARED}
 
 
 def audit_predictions(
@@ -211,13 +207,16 @@ def audit_scored(
         for m in metrics
         for row in _audit_metric(v, m, facts, spec, varied.get(m.name), whole=whole)
     ]
-    rows, published = publish_figures(exact, views, metrics, facts, least)
+    rows, published = publish_figures(exact, views, facts, least, say.tell_ranges)
     said = [published.hide_unsaid(view) for view in views]
     ranked = rank_groups(scored, said, spec.policy.confidence, least)
     table = pd.concat([pd.DataFrame(rows), ranked], ignore_index=True)
     table["people"] = bool(facts.events)
     safe = replace(safe, folds=hide_coarse_folds(safe.folds, [everyone, *single], published))
-    followed = [follow_folds(v, metrics, facts, safe, least) for v in (everyone, *single)]
+    followed = [
+        follow_folds(v, metrics, facts, v.hidden | safe.folds[v.dimension], least)
+        for v in (everyone, *single)
+    ]
     by_fold = pd.concat(followed, ignore_index=True)
     return Audit(
         table,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.metrics import Metric, find_metrics
+from cityai.assessment.metrics import find_metrics
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.messages import say as mark
 from cityai.modeling.options import NONE
+from cityai.records.metric import Metric
 
 if TYPE_CHECKING:
     from cityai.config.mitigation import MitigationSpec
@@ -43,7 +44,7 @@ def require_plan(spec: ProjectSpec) -> MitigationSpec:
             where="mitigation.dimension",
             expected=f"one of {known}",
         )
-    shares = [m.name for m in find_metrics() if m.unit == "share"]
+    shares = [m.name for m in find_metrics("amount") if m.unit == "share"]
     if plan.metric not in shares:
         raise SpecError(
             f"the gap cannot be measured by '{plan.metric}'",

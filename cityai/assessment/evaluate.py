@@ -11,8 +11,7 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.metrics import METRICS, Metric, Sums, build_sums
-from cityai.assessment.rates import Rates, bound_values, divide_known
+from cityai.assessment.metrics import build_sums, find_metrics
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -31,9 +30,12 @@ from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import autocorrelated_se
 from cityai.inference.equivalence import count_more_blocks
+from cityai.inference.rate_intervals import Rates, bound_values, divide_known
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, sum_cells
 from cityai.inference.standard_errors import compute_margin
 from cityai.modeling.predictions import Predictions
+from cityai.records.audit_data import SUPPRESSED
+from cityai.records.metric import Metric, Sums
 
 FORECAST = "forecast"
 """The model that is judged; others are `baseline.<name>` and `candidate.<name>`."""
@@ -117,7 +119,7 @@ def _measure_model(
     for part in slices:
         tensor = sum_cells(sums.values, moment, part.code, len(moments), len(part.labels))
         size = np.bincount(part.code, minlength=len(part.labels))
-        for metric in METRICS:
+        for metric in find_metrics("amount"):
             if model != FORECAST and "n_interval" in (metric.denominator, metric.numerator):
                 continue
             yield from _measure_slices(model, metric, part, tensor, sums.names, size, spec)
@@ -159,7 +161,7 @@ def _measure_slices(
             **dict.fromkeys(("value", "low", "high", "n", "left_out"), math.nan),
         }
         if part.hidden[i]:
-            yield row | {"reason": say.SUPPRESSED.format(least=spec.policy.small_cell)}
+            yield row | {"reason": SUPPRESSED.format(least=spec.policy.small_cell)}
             continue
         reason = ""
         if not math.isfinite(value[i]):
@@ -193,7 +195,7 @@ def _find_counter(metric: Metric) -> str:
 
 def _compare_baselines(predictions: Predictions, spec: ProjectSpec) -> pd.DataFrame:
     rows = []
-    compared = [m for name in COMPARED for m in METRICS if m.name == name]
+    compared = [m for name in COMPARED for m in find_metrics("amount") if m.name == name]
     for name in predictions.baselines:
         column = f"{BASELINE}{name}"
         table = predictions.table

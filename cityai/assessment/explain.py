@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.group_tables import AuditData, gather_audit_data, tabulate_dimension
+from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import score_predictions
 from cityai.columns import AS_OF, ENTITY, FOLD, STEP
 from cityai.config.project import ProjectSpec
@@ -20,6 +20,7 @@ from cityai.findings import Finding, Status
 from cityai.i18n.messages import say, say_n
 from cityai.modeling.drivers import explain_blend
 from cityai.modeling.forecasters import join_categories, list_features
+from cityai.records.audit_data import AuditData
 from cityai.records.groups import Membership
 
 if TYPE_CHECKING:

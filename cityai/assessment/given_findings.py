@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cityai.assessment.confusion_metrics import WITHOUT_DECISION
+from cityai.assessment.metrics import find_metric
 from cityai.assessment.selection import find_selective
 from cityai.columns import AS_OF, ENTITY, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
@@ -133,7 +133,7 @@ def _find_decision(given: Given, fitted: AuditFileSpec) -> Finding:
             "The audit file names neither a decision (`columns.decision`) nor a `threshold`: who "
             "is selected is not known, and nothing about selection can be judged."
         )
-        waiting = sorted(set(fitted.limits) - WITHOUT_DECISION)
+        waiting = [n for n in fitted.limits if (m := find_metric(n)) and "decision" in m.needs]
         status = Status.FAIL if waiting else Status.NOT_APPLICABLE
         return Finding(code, status, title, reason)
     if decided.nunique() == 1:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from cityai.assessment import sentences as told
-from cityai.assessment.scored import Scored
+from cityai.assessment.metrics import find_metric
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import count_behind, hide_cells, join_small
 from cityai.errors import DataError
+from cityai.findings import Status
 from cityai.i18n.messages import say
-from cityai.inference.group_gaps import Design, choose_design, describe_design
-from cityai.inference.ratio_influence import Cells, sum_cells, weigh_cells
+from cityai.inference.group_gaps import choose_design, describe_design
+from cityai.inference.ratio_influence import sum_cells, weigh_cells
+from cityai.records.audit_data import AuditData, Cells, GroupTable, Scored
 from cityai.records.groups import Membership
 
 DAY = np.timedelta64(1, "D")
@@ -40,103 +40,6 @@ DIMENSION_COLUMNS = [
     "counted_with",
 ]
 """Columns of `Audit.dimensions`."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditData:
-    """What the audit takes from the predictions: one pass over the rows.
-
-    Attributes
-    ----------
-    cells, fold_cells : Cells
-        Sums by moment (`as_of`, in order of time), or by fold, and entity.
-    entities : tuple of str
-        Sorted keys of units; the second axis of both.
-    folds : tuple of int
-        First axis of `fold_cells`.
-    counts : bool
-        Whether amounts count people or events: every outcome is a whole number.
-    design : Design
-        What the intervals are about.
-    unit : str
-        Unit of the target.
-    amount : str
-        The sum that says how much of the whole a group is.
-    events : tuple of str
-        Sums that count people; a group with few of them, but some, is not shown.
-    """
-
-    cells: Cells
-    fold_cells: Cells
-    entities: tuple[str, ...]
-    folds: tuple[int, ...]
-    counts: bool
-    design: Design
-    unit: str
-    amount: str = "y"
-    events: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GroupTable:
-    """One dimension, or the intersections of two.
-
-    Attributes
-    ----------
-    dimension, label, kind, caveat : str
-        As in `Membership`; ``a * b`` for intersections.
-    groups : tuple of str
-        G groups.
-    weights : numpy.ndarray
-        (E, G) float64; what a group that is too small holds is added to the one it is counted with.
-    reference : "overall", "best" or int
-        What each is compared with.
-    amount, n : numpy.ndarray
-        (G,) sum of outcomes and of rows, weighted.
-    hidden : numpy.ndarray
-        (G,) bool: may not be shown.
-    small : numpy.ndarray
-        (G,) bool: those that are hidden for themselves, not for another's sake.
-    counted_with : tuple of str
-        (G,) the group that a small one is counted with; empty for all others.
-    apart : numpy.ndarray
-        (E, G) the weights that were moved so.
-    shape : tuple of int
-        (G,), or (G1, G2) for intersections.
-    residents : dict of str to float
-        Residents by group, where known.
-    cuts : tuple of float
-        Cut points of bands.
-    """
-
-    dimension: str
-    label: str
-    kind: str
-    caveat: str
-    groups: tuple[str, ...]
-    weights: np.ndarray
-    reference: Literal["overall", "best"] | int
-    amount: np.ndarray
-    n: np.ndarray
-    hidden: np.ndarray
-    shape: tuple[int, ...]
-    residents: dict[str, float]
-    cuts: tuple[float, ...]
-    small: np.ndarray
-    counted_with: tuple[str, ...]
-    apart: np.ndarray
-
-    def tell_hidden(self, g: int, least: float) -> str:
-        """Say why a group is not shown; nothing of one that is."""
-        if not self.hidden[g]:
-            return ""
-        if self.counted_with[g]:
-            return told.COUNTED_WITH.format(least=f"{least:g}", group=self.counted_with[g])
-        return told.TOO_SMALL.format(least=f"{least:g}") if self.small[g] else told.FOR_ANOTHER
-
-    def tell_all_hidden(self, least: float) -> list[str]:
-        """Say so of every group."""
-        return [self.tell_hidden(g, least) for g in range(len(self.groups))]
 
 
 def gather_audit_data(scored: Scored, spec: AuditableSpec) -> AuditData:
@@ -162,6 +65,7 @@ def gather_audit_data(scored: Scored, spec: AuditableSpec) -> AuditData:
         scored.counts,
         design,
         scored.unit_name,
+        scored.metrics,
         scored.amount,
         scored.events,
     )
@@ -305,6 +209,28 @@ def count_under(view: GroupTable, facts: AuditData, denominator: str) -> np.ndar
     under = facts.cells.values[..., facts.cells.names.index(denominator)].sum(axis=0)
     total: np.ndarray = under @ view.weights
     return total
+
+
+def find_hidden(table: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """List the groups of an audit's table that may not be shown anywhere."""
+    columns = [table[name].astype(str) for name in ("dimension", "group", "metric", "status")]
+    return list_hidden(zip(*columns, strict=True))
+
+
+def list_hidden(rows: Iterable[tuple[str, str, str, str]]) -> frozenset[tuple[str, str]]:
+    """List the groups that may not be shown anywhere, not those of which one figure is not said.
+
+    Parameters
+    ----------
+    rows : iterable of tuple of str
+        Dimension, group, metric and status of figures.
+    """
+    kept = {True: set(), False: set()}  # type: dict[bool, set[tuple[str, str]]]
+    for dimension, group, metric, status in rows:
+        known = find_metric(metric)
+        if known is None or not known.alone:
+            kept[status == Status.SUPPRESSED.value].add((dimension, group))
+    return frozenset(kept[True] - kept[False])
 
 
 def describe_view(view: GroupTable, facts: AuditData) -> dict[str, object]:

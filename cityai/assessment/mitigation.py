@@ -10,13 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.decision import NEED, find_decision, require_plan, tell_option
-from cityai.assessment.group_tables import (
-    AuditData,
-    GroupTable,
-    gather_audit_data,
-    tabulate_dimension,
-)
-from cityai.assessment.metrics import Metric, find_metrics
+from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
+from cityai.assessment.metrics import find_metrics
 from cityai.assessment.scored import score_predictions
 from cityai.columns import ENTITY, EVERYWHERE, FOLD, Y_HIGH, Y_PRED
 from cityai.errors import SpecError
@@ -24,7 +19,6 @@ from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.paired_difference import Change, measure_change
-from cityai.inference.ratio_influence import Cells
 from cityai.modeling.corrections import (
     Option,
     apply_correction,
@@ -33,6 +27,8 @@ from cityai.modeling.corrections import (
 )
 from cityai.modeling.options import NONE, OPTIONS
 from cityai.modeling.predictions import Predictions
+from cityai.records.audit_data import AuditData, Cells, GroupTable
+from cityai.records.metric import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +111,7 @@ def evaluate_mitigation(
     plan = require_plan(spec)
     membership = next(m for m in memberships if m.dimension == plan.dimension)
     predictions = backtest.predictions
-    metrics = {m.name: m for m in find_metrics(predictions.baselines)}
+    metrics = {m.name: m for m in find_metrics("amount", baselines=predictions.baselines)}
     tests = backtest.folds.test
     at = panel.periods.index(pd.DatetimeIndex([fold.as_of for fold in tests])).tolist()
     origins = {fold.number: origin for fold, origin in zip(tests, at, strict=True)}

@@ -3,44 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final
 
-from cityai.assessment.metrics import Metric
+from cityai.columns import EVERYWHERE
 from cityai.findings import Status
 from cityai.i18n.messages import say
-
-TOLD: Final[dict[str, str]] = {
-    "under_forecast_share": say("{value} of the {unit} was not foreseen"),
-    "over_forecast_share": say("the forecast exceeded the outcome by {value} of the {unit}"),
-    "bias": say("the forecast was {value}"),
-    "coverage": say("{value} of the outcomes fell inside the interval"),
-    "wape": say("the error was {value} of the {unit}"),
-    "mae": say("the forecast was off by {value} on average"),
-    "rmse": say("the root mean squared error was {value}"),
-    "mase": say("the error was {value} times that of a naive seasonal step"),
-    "interval_width": say("the interval was {value} wide on average"),
-    "unmet_need": say("{value} of the need would go unmet if capacity followed the forecast"),
-    "idle_capacity": say("{value} of the capacity would lie idle if it followed the forecast"),
-    "selection_rate": say("{value} of the {unit} were selected"),
-    "false_positive_rate": say("of those without the outcome, {value} were selected all the same"),
-    "false_negative_rate": say("of those with the outcome, {value} were not selected"),
-    "true_positive_rate": say("of those with the outcome, {value} were selected"),
-    "precision": say("of those selected, {value} had the outcome"),
-    "false_discovery_rate": say("of those selected, {value} did not have the outcome"),
-    "false_omission_rate": say("of those not selected, {value} had the outcome"),
-    "accuracy": say("{value} of the decisions were right"),
-    "base_rate": say("{value} of the {unit} had the outcome"),
-    "calibration": say("the scores added up to {value} times the outcomes"),
-    "brier": say("the mean squared error of the score was {value}"),
-    "mean_score": say("the mean score was {value}"),
-    "selection_for_need": say(
-        "its share of those selected was {value} times its share of true need"
-    ),
-    "exposure_for_need": say(
-        "its share of attention by rank was {value} times its share of true need"
-    ),
-}
-BASELINE_TOLD: Final = say("the error was {value} times that of the baseline {baseline}")
+from cityai.records.audit_data import AuditData, GroupTable
+from cityai.records.metric import Metric
 
 VERDICTS: Final[dict[Status, str]] = {
     Status.PASS: say("The gap of {gap} stays within the limit of {limit} ({low} to {high})."),
@@ -90,16 +60,8 @@ UNVARYING: Final = say("no interval, because nothing varied between {word}")
 UNSURE: Final = say(
     "no interval, because so few {word}, or so few that count, do not show how far it may vary"
 )
-SUPPRESSED: Final = say(
-    "Not shown: fewer than {least} people or events, or a cell that would reveal one."
-)
 DECADE: Final = 3652.5
 """Days; what takes longer is not told as a number of periods."""
-TOO_SMALL: Final = say("Not shown: fewer than {least} people or events.")
-COUNTED_WITH: Final = say("Not shown: fewer than {least} people or events. Counted with {group}.")
-FOR_ANOTHER: Final = say(
-    "Not shown for the sake of a smaller group: beside the other figures, this one would reveal it."
-)
 FEW_FOR_DECIMALS: Final = 200
 """Below this amount a share is said in whole percent: decimals would give the count away."""
 RANKED: Final = say(
@@ -147,23 +109,7 @@ def say_share(share: float, digits: int = 1) -> str:
     return exact
 
 
-class Called(Protocol):
-    """A figure with a name and a unit: a metric of any kind of question."""
-
-    @property
-    def name(self) -> str:
-        """Stable name."""
-
-    @property
-    def label(self) -> str:
-        """What it is, in a reader's words."""
-
-    @property
-    def unit(self) -> str:
-        """`share`, `ratio`, or `target`."""
-
-
-def say_value(metric: Called, value: float, unit: str, digits: int = 1) -> str:
+def say_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
     """Say a metric's value in its unit."""
     if metric.name == "bias":
         size = f"{abs(value):.{digits}%}"
@@ -172,19 +118,19 @@ def say_value(metric: Called, value: float, unit: str, digits: int = 1) -> str:
         return say(f"{size} too high") if value > 0 else say(f"{size} too low")
     if metric.unit == "share":
         return say_share(value, digits)
-    if metric.unit != "target":
+    if metric.unit == "ratio":
         return f"{value:.2f}"
     # Days to a tenth say more than anybody knows.
     return f"{value:,.{2 if unit == 'days' and abs(value) < 100 else 3}g} {unit}"
 
 
-def say_gap(metric: Called, gap: float, unit: str, digits: int = 1) -> str:
+def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1) -> str:
     """Say a difference: in percentage points for shares."""
     if metric.unit == "share":
         points = f"{round(gap * 100, digits) or 0.0:+.{digits}f}"
         points = points if float(points) else points.lstrip("+-")
         return say(f"{points} points")
-    return f"{gap:+,.3g} {unit}" if metric.unit == "target" else f"{gap:+.2f}"
+    return f"{gap:+.2f}" if metric.unit == "ratio" else f"{gap:+,.3g} {unit}"
 
 
 def say_range(low: float, high: float, unit: str) -> str:
@@ -204,10 +150,7 @@ def tell_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
 
 def fill_told(metric: Metric, said: str, unit: str) -> str:
     """Say a clause about a value that is in words already."""
-    if metric.name in TOLD:
-        return TOLD[metric.name].format(value=said, unit=unit)
-    baseline = metric.name.removeprefix("error_against_").replace("_", " ")
-    return BASELINE_TOLD.format(value=said, baseline=baseline)
+    return metric.sentence.format(value=said, unit=unit)
 
 
 def tell_group(
@@ -292,7 +235,7 @@ def tell_verdict(
 
 def tell_comparison(
     baseline: str,
-    metric: Called,
+    metric: Metric,
     ours: float,
     theirs: float,
     status: Status,
@@ -325,3 +268,28 @@ COVERAGE_VERDICTS: Final[dict[Status, str]] = {
         )
     ),
 }
+
+
+def tell_ranges(row: Mapping[str, Any], view: GroupTable, metric: Metric, facts: AuditData) -> str:
+    """Say a row of the audit of which ranges are said instead of exact figures."""
+    place = f"{view.label}, {row['group']}"
+    reference = say("the city as a whole") if row["reference"] == EVERYWHERE else row["reference"]
+    value = _say_figure(metric, row, "value", facts)
+    told = say(f"{place}: {fill_told(metric, value, facts.unit)}")
+    if row["reason"].endswith(IS_REFERENCE):
+        return say(f"{told}.") + f" {IS_REFERENCE}"
+    if not math.isfinite(row["reference_value"]):
+        return say(f"{told}.") + " " + NO_REFERENCE.format(reference=reference)
+    told = say(f"{told}; {reference}: {_say_figure(metric, row, 'reference', facts)}.")
+    if not math.isfinite(row["limit"]):
+        return f"{told} {NO_LIMIT}"
+    limit = say_gap(metric, row["limit"], facts.unit).removeprefix("+")
+    return f"{told} {RANGE_VERDICTS[Status(row['status'])].format(limit=limit)}"
+
+
+def _say_figure(metric: Metric, row: Mapping[str, Any], name: str, facts: AuditData) -> str:
+    low, high = row[f"{name}_least"], row[f"{name}_most"]
+    if math.isfinite(low):
+        return say_range(low, high, metric.unit)
+    value = row["value" if name == "value" else "reference_value"]
+    return say_value(metric, value, facts.unit, int(row["size"] >= FEW_FOR_DECIMALS))

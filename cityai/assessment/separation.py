@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.group_tables import GroupTable
-from cityai.assessment.ranking.metrics import measure_auc
-from cityai.assessment.scored import Scored
+from cityai.assessment.metrics.ranking import measure_auc
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
 from cityai.inference.clustered_intervals import bound_by_entity
+from cityai.records.audit_data import GroupTable, Scored
 
 NAME = "auc"
 LEAST = 10

@@ -9,19 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.confusion_metrics import COUNTS
-from cityai.assessment.group_tables import (
-    AuditData,
-    GroupTable,
-    gather_audit_data,
-    tabulate_dimension,
-    tabulate_whole,
-)
-from cityai.assessment.scored import Scored
+from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension, tabulate_whole
+from cityai.assessment.metrics.confusion import COUNTS
 from cityai.columns import NOT_RECORDED
 from cityai.config.audit_file import AuditFileSpec
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say as mark
+from cityai.records.audit_data import AuditData, GroupTable, Scored
 from cityai.records.groups import Membership
 
 CODE = "audit.representation"

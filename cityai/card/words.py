@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
 
-from cityai.card.metric_words import METRICS, MetricWords
+from cityai.assessment.metrics import METRICS, find_metric
 from cityai.data.periods import by_period
 from cityai.i18n.messages import say
 
@@ -115,23 +116,27 @@ class Code(str):
     __slots__ = ()
 
 
-ERRORS: Final = frozenset({"wape", "mae", "rmse", "mase", "under_forecast_share", "unmet_need"})
-"""Figures that are worse service the higher they are."""
-
 PAIR: Final = " * "
 """Between the names of two dimensions whose groups are combined."""
 
 MISSING: Final = "–"
 
 
+@dataclass(frozen=True, slots=True)
+class MetricWords:
+    """What a metric is called, how it is read, and its unit."""
+
+    label: str
+    meaning: str
+    unit: str
+
+
 def describe_metric(name: str) -> MetricWords:
-    """Return the words of a metric, its bare name where none were written."""
-    if name.startswith("error_against_"):
-        other = name.removeprefix("error_against_").replace("_", " ")
-        return MetricWords(
-            say(f"Error against {other}"), say("below 1 the forecast errs less"), "ratio"
-        )
-    return METRICS.get(name) or MetricWords(name.replace("_", " "), "", "ratio")
+    """Return the words of a metric, its bare name where a card names one that is not known."""
+    metric = find_metric(name)
+    if metric is None:
+        return MetricWords(name.replace("_", " "), "", "ratio")
+    return MetricWords(metric.title, metric.meaning, metric.unit)
 
 
 def find_side(metric: str, gap: float | None) -> str:
@@ -142,16 +147,16 @@ def find_side(metric: str, gap: float | None) -> str:
     """
     if not gap:
         return ""
-    if metric in ERRORS or metric.startswith("error_against_"):
-        return "worse" if gap > 0 else "better"
-    if metric == "coverage":
-        return "better" if gap > 0 else "worse"
+    known = find_metric(metric)
+    if known is not None and known.worse:
+        return "worse" if (gap > 0) == (known.worse == "high") else "better"
     return "above" if gap > 0 else "below"
 
 
 def order_metrics(names: Iterable[str]) -> list[str]:
     """Put metrics in the order in which people ask: what was missed comes first."""
-    first = ("under_forecast_share", "bias", "coverage", "false_negative_rate", *METRICS)
+    missed = ("under_forecast_share", "bias", "coverage", "false_negative_rate")
+    first = (*missed, *(metric.name for metric in METRICS))
     return sorted(names, key=lambda n: (first.index(n) if n in first else len(first), n))
 
 

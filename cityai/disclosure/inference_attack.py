@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import product
 from typing import Any, Final
 
@@ -17,7 +16,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from cityai.assessment.group_tables import AuditData, GroupTable
+from cityai.records.audit_data import AuditData, GroupTable
+from cityai.records.metric import Metric
 
 STEPS: Final = (0.02, 0.05, 0.1, 0.2)
 """Widths of the ranges that rates are said in; where none is enough, they are not said."""
@@ -27,23 +27,6 @@ SLACK: Final = 1e-6
 
 KINDS: Final = tuple(product(("outcome", "none", "unknown"), ("selected", "passed", "undecided")))
 """The kinds of people: what came to pass, and what was decided."""
-SHARES: Final = {
-    "selection_rate": ((("selected",),), ("decided",)),
-    "false_positive_rate": ((("none", "selected"),), ("none", "decided")),
-    "false_negative_rate": ((("outcome", "passed"),), ("outcome", "decided")),
-    "true_positive_rate": ((("outcome", "selected"),), ("outcome", "decided")),
-    "precision": ((("outcome", "selected"),), ("known", "selected")),
-    "false_discovery_rate": ((("none", "selected"),), ("known", "selected")),
-    "false_omission_rate": ((("outcome", "passed"),), ("known", "passed")),
-    "accuracy": ((("outcome", "selected"), ("none", "passed")), ("known", "decided")),
-    "base_rate": ((("outcome",),), ("known",)),
-}
-"""Each rate: the kinds above the line, and those below it."""
-COMPLEMENTS: Final = {
-    "true_positive_rate": "false_negative_rate",
-    "false_discovery_rate": "precision",
-}
-"""Rates that are one less another: they are said in its range, turned round."""
 
 
 def find_range(rate: float, step: float) -> tuple[float, float]:
@@ -79,6 +62,8 @@ class Reader:
     verdicts : dict of int to list of (numpy.ndarray, numpy.ndarray)
         By line, what the verdicts that stand beside its ranges tell: pairs of (9,), a sum over the
         kinds that is at most 0, and what it is a share of.
+    rates : tuple of (numpy.ndarray, numpy.ndarray)
+        (9,) kinds above and below the line of each rate that is said; complements add nothing.
     points : list of numpy.ndarray
         What was found to agree with all that was said when it was found.
     """
@@ -88,6 +73,7 @@ class Reader:
     counts: np.ndarray
     level: np.ndarray
     verdicts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+    rates: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     points: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -101,7 +87,7 @@ class Reader:
         held = (self.parts[secret.line] @ self.counts)[None]
         told = {0: self.verdicts.get(secret.line, [])}
         key, level = (self.keys[secret.line],), self.level[[secret.line]]
-        alone = Reader(key, np.ones((1, 1)), held, level, told)
+        alone = Reader(key, np.ones((1, 1)), held, level, told, self.rates)
         return alone, Secret(0, secret.kinds, secret.kinds)
 
     def find_secrets(self, least: float) -> list[Secret]:
@@ -167,20 +153,23 @@ class Reader:
     def _bound(self) -> _Rows:
         """Write what is said as rows: equal to a total, or at most one."""
         rows = _Rows(self.counts.size)
+        # What is known of a line that is said exactly: both ends of every rate, and the people.
+        ends = [end for rate in self.rates for end in rate]
+        numbers = np.unique([*ends, np.ones(len(KINDS))], axis=0)
         none = (self.counts.sum(axis=0) <= 0).astype(np.float64)
         rows.add(np.ones(len(self.parts.T)), none, 0.0, None, 0.0, same=True)
         for line in np.flatnonzero(self.level != NOT_SAID).tolist():
             parts, level = self.parts[line], int(self.level[line])
             held = parts @ self.counts
             if level == EXACT:
-                for kinds in _list_numbers():
+                for kinds in numbers:
                     total = float(held @ kinds)
                     rows.add(parts, kinds, total, line, total, same=True)
                 continue
             step, people = STEPS[level - 1], float(held.sum())
             last = people if level == len(STEPS) else 0.0
             rows.add(parts, np.ones(len(KINDS)), people, line, last, same=True)
-            for above, below in _list_rates():
+            for above, below in self.rates:
                 size = float(held @ below)
                 if size <= 0:
                     continue
@@ -281,22 +270,10 @@ def mark_kinds(*words: str) -> np.ndarray:
     return np.array(kept, dtype=np.float64)
 
 
-def mark_rate(metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mark what is above (9,) and below (9,) the line of a rate of `SHARES`."""
-    above, below = SHARES[metric]
-    return np.sum([mark_kinds(*words) for words in above], axis=0), mark_kinds(*below)
-
-
-@cache
-def _list_rates() -> list[tuple[np.ndarray, np.ndarray]]:
-    return [mark_rate(metric) for metric in SHARES if metric not in COMPLEMENTS]
-
-
-@cache
-def _list_numbers() -> list[np.ndarray]:
-    """What is known of a line that is said exactly: both ends of every rate, and the people."""
-    ends = [end for rate in _list_rates() for end in rate]
-    return [*np.unique([*ends, np.ones(len(KINDS))], axis=0)]
+def mark_rate(metric: Metric) -> tuple[np.ndarray, np.ndarray]:
+    """Mark what is above (9,) and below (9,) the line of a rate of counted people."""
+    above = np.sum([mark_kinds(*words) for words in metric.above], axis=0)
+    return above, mark_kinds(*metric.below)
 
 
 def list_said(views: Sequence[GroupTable], facts: AuditData) -> Reader:
@@ -318,4 +295,5 @@ def list_said(views: Sequence[GroupTable], facts: AuditData) -> Reader:
     keys = tuple((v.dimension, group) for v in views for group in v.groups)
     hidden = np.concatenate([v.hidden | (v.n <= 0) for v in views])
     level = np.where(hidden, NOT_SAID, EXACT)
-    return Reader(keys, parts.T.copy(), counts, level)
+    rates = tuple(mark_rate(m) for m in facts.metrics if m.above and not m.complement)
+    return Reader(keys, parts.T.copy(), counts, level, rates=rates)

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
-from cityai.assessment.group_tables import AuditData, GroupTable
 from cityai.columns import ENTITY, EVERYWHERE
 from cityai.disclosure.complementary_suppression import Sparse, measure_work, protect_release
 from cityai.disclosure.primary_suppression import count_behind, hide_cells
 from cityai.inference.ratio_influence import weigh_cells
+from cityai.records.audit_data import AuditData, GroupTable
 
 BY_FOLD = " by fold"
 PLACE = "place: "

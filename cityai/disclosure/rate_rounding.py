@@ -14,13 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from cityai.assessment.group_tables import AuditData, GroupTable
 from cityai.columns import EVERYWHERE
 from cityai.disclosure.inference_attack import (
-    COMPLEMENTS,
     EXACT,
     NOT_SAID,
-    SHARES,
     SLACK,
     STEPS,
     Reader,
@@ -31,11 +28,11 @@ from cityai.disclosure.inference_attack import (
     mark_rate,
 )
 from cityai.findings import Status
+from cityai.records.audit_data import AuditData, GroupTable
+from cityai.records.metric import Metric
 
 UNSAID: Final = math.inf
 SELECTED_FOR_NEED: Final = "selection_for_need"
-OVER_NEED: Final = frozenset({SELECTED_FOR_NEED, "exposure_for_need"})
-"""Shares of a list over shares of need: no shares themselves, and may be more than 1."""
 MOST_UNKNOWNS: Final = 40_000
 """Groups of alike entities x kinds of people beyond which pairs are not said."""
 
@@ -80,7 +77,7 @@ def choose_steps(
     if not facts.events:
         return {}
     said = list_said(views, facts)
-    said.verdicts.update(_read_verdicts(said, rows))
+    said.verdicts.update(_read_verdicts(said, rows, _find_rates(facts)))
     mine = said.level == EXACT
     if said.counts.size > MOST_UNKNOWNS:
         mine &= np.array([" * " not in dimension for dimension, _ in said.keys])
@@ -103,8 +100,12 @@ def choose_steps(
     return {said.keys[i]: steps[said.level[i]] for i in np.flatnonzero((said.level > EXACT) & mine)}
 
 
+def _find_rates(facts: AuditData) -> dict[str, Metric]:
+    return {metric.name: metric for metric in facts.metrics if metric.above}
+
+
 def _read_verdicts(
-    said: Reader, rows: Iterable[Mapping[str, Any]]
+    said: Reader, rows: Iterable[Mapping[str, Any]], rates: Mapping[str, Metric]
 ) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """Read off what each verdict tells of the kinds of people in its line.
 
@@ -116,9 +117,9 @@ def _read_verdicts(
     found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     for row in rows:
         metric, low, high = str(row["metric"]), *_find_ends(row)
-        if not (metric in SHARES or metric == SELECTED_FOR_NEED) or low == -high == -math.inf:
+        if not (metric in rates or metric == SELECTED_FOR_NEED) or low == -high == -math.inf:
             continue
-        above, below = mark_rate(metric) if metric in SHARES else _mark_for_need(whole)
+        above, below = mark_rate(rates[metric]) if metric in rates else _mark_for_need(whole)
         # It tells of the group, and as much of the group that it is compared with.
         both = row["value"] + row["reference_value"]
         for group, ends in (("group", (low, high)), ("reference", (both - high, both - low))):
@@ -172,7 +173,7 @@ def find_ranges(views: Sequence[GroupTable], facts: AuditData, steps: Lines) -> 
         the largest figure. Shares over need follow from the ranges of what was selected and what
         came to pass; one that is not bounded is not there, nor are figures of scores.
     """
-    names, found = facts.cells.names, Ranges()
+    names, rates, found = facts.cells.names, _find_rates(facts), Ranges()
     if not steps:
         return found
     said = list_said(views, facts)
@@ -185,11 +186,11 @@ def find_ranges(views: Sequence[GroupTable], facts: AuditData, steps: Lines) -> 
         if not 0 < step < UNSAID:
             continue
         own: dict[str, tuple[float, float]] = {}
-        for metric in SHARES:
-            above, below = mark_rate(COMPLEMENTS.get(metric, metric))
+        for name, metric in rates.items():
+            above, below = mark_rate(rates.get(metric.complement, metric))
             if counts @ below > 0:
                 low, high = find_range(float(counts @ above / (counts @ below)), step)
-                own[metric] = (1 - high, 1 - low) if metric in COMPLEMENTS else (low, high)
+                own[name] = (1 - high, 1 - low) if metric.complement else (low, high)
         known = dict(zip(names, totals.tolist(), strict=True))
         if own.get("base_rate", (0.0,))[0] > 0 and "selected_due" in known:
             own |= _find_over_need(own, known, scale)

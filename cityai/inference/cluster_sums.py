@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.metrics import Metric
-from cityai.assessment.scored import Scored
-from cityai.inference.ratio_influence import Cells
+from cityai.records.audit_data import Cells, Scored
+from cityai.records.metric import Metric
 
 MOST_SIZES = 64
 """Whole denominators below this are their own codes."""

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from cityai.assessment.ranking.metrics import Estimate
-from cityai.assessment.rates import Rates, bound_values, divide_known
 from cityai.inference.autocorrelation import autocorrelated_se
+from cityai.inference.rate_intervals import Rates, bound_values, divide_known
 from cityai.inference.standard_errors import (
     LEAST_FREEDOM,
     StandardErrors,
@@ -16,11 +15,11 @@ from cityai.inference.standard_errors import (
     compute_margin,
     count_effective,
 )
-from cityai.modeling.forecasters import FloatArray
+from cityai.records.metric import Estimate, Floats
 
 
 def find_margin_by_entity(
-    influence: FloatArray, entity: np.ndarray, confidence: float, min_blocks: int
+    influence: Floats, entity: np.ndarray, confidence: float, min_blocks: int
 ) -> float:
     """Half-width of an interval that holds for other entities like these, at the same times.
 
@@ -90,7 +89,7 @@ def bound_by_entity(
     return float(low[0]), float(high[0])
 
 
-def _sum_by_entity(influence: FloatArray, entity: np.ndarray) -> np.ndarray:
+def _sum_by_entity(influence: Floats, entity: np.ndarray) -> np.ndarray:
     """(E, 1) influences of entities, grown by what their number hides of how they vary."""
     touched = np.count_nonzero(np.bincount(entity))
     grown = math.sqrt(touched / (touched - 1)) if touched > 1 else 0.0
@@ -98,7 +97,7 @@ def _sum_by_entity(influence: FloatArray, entity: np.ndarray) -> np.ndarray:
     return summed
 
 
-def _spread_by_entity(influence: FloatArray, entity: np.ndarray) -> StandardErrors:
+def _spread_by_entity(influence: Floats, entity: np.ndarray) -> StandardErrors:
     summed = _sum_by_entity(influence, entity)
     squares = summed**2
     freedom = divide_known(squares.sum(axis=0) ** 2, (squares**2).sum(axis=0))
@@ -107,7 +106,7 @@ def _spread_by_entity(influence: FloatArray, entity: np.ndarray) -> StandardErro
 
 
 def find_margin_by_day(
-    influence: FloatArray, day: np.ndarray, confidence: float, min_blocks: int
+    influence: Floats, day: np.ndarray, confidence: float, min_blocks: int
 ) -> float:
     """Half-width of an interval of a paired difference that holds at other times.
 

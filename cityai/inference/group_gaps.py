@@ -8,16 +8,20 @@ from typing import Literal
 
 import numpy as np
 
-from cityai.assessment.metrics import Metric
-from cityai.assessment.rates import Rates, bound_counts, bound_gaps, bound_values, divide_known
 from cityai.i18n.messages import say
 from cityai.inference.autocorrelation import autocorrelated_se
 from cityai.inference.cluster_sums import ClusteredMetric, ClusterSums, vary_units
-from cityai.inference.ratio_influence import Cells, compute_influence, compute_ratio, weigh_cells
+from cityai.inference.rate_intervals import (
+    Rates,
+    bound_counts,
+    bound_gaps,
+    bound_values,
+    divide_known,
+)
+from cityai.inference.ratio_influence import compute_influence, compute_ratio, weigh_cells
 from cityai.inference.standard_errors import (
     LEAST_FREEDOM,
     LEAST_FREEDOM_LEVEL,
-    Blocks,
     StandardErrors,
     cluster_robust_se,
     correct_leverage,
@@ -28,6 +32,8 @@ from cityai.inference.standard_errors import (
     to_correlation,
     two_way_se,
 )
+from cityai.records.audit_data import Blocks, Cells, Design
+from cityai.records.metric import Metric
 
 OVERALL = -1
 """Index of the reference that holds every row."""
@@ -35,39 +41,6 @@ MOST_ROWS = 50_000
 """Sums of entities at single moments that are held at once by group."""
 ROUNDING = 1e-12
 """Share of a figure that the order of its sums may change; a gap below it is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """What the intervals are about, and so which rows belong together.
-
-    Attributes
-    ----------
-    infers : str
-        "this city" (at other times) or "others like these".
-    blocks : {"periods", "entities", "both"}
-        What varies from draw to draw.
-    confidence : float
-        Of an interval; for gaps, of all intervals of a dimension together.
-    min_blocks : int
-        Fewer give no interval.
-    called : str
-        What several entities are called.
-    days : float
-        From one period to the next; NaN where unknown, or where others than periods are blocks.
-    """
-
-    infers: Literal["this city", "others like these"]
-    blocks: Blocks
-    confidence: float
-    min_blocks: int
-    called: str = "places"
-    days: float = math.nan
-
-    @property
-    def word(self) -> str:
-        """What one more block is called."""
-        return say("test periods") if self.blocks == "periods" else self.called
 
 
 @dataclass(frozen=True, slots=True)

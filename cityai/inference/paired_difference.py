@@ -11,10 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from cityai.assessment.metrics import Metric
 from cityai.inference.autocorrelation import autocorrelated_se
-from cityai.inference.group_gaps import Design, contrast_groups
-from cityai.inference.ratio_influence import Cells, compute_influence, compute_ratio, weigh_cells
+from cityai.inference.group_gaps import contrast_groups
+from cityai.inference.ratio_influence import compute_influence, compute_ratio, weigh_cells
 from cityai.inference.standard_errors import (
     StandardErrors,
     cluster_robust_se,
@@ -24,6 +23,8 @@ from cityai.inference.standard_errors import (
     simultaneous_confidence,
     two_way_se,
 )
+from cityai.records.audit_data import Cells, Design
+from cityai.records.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)

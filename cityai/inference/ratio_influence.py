@@ -9,27 +9,9 @@ form (`spread`, `serial`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from cityai.assessment.metrics import Metric
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Sums by period and entity: all that the audit needs of the rows.
-
-    Attributes
-    ----------
-    values : numpy.ndarray
-        (B, E, K) float64.
-    names : tuple of str
-        The K sums.
-    """
-
-    values: np.ndarray
-    names: tuple[str, ...]
+from cityai.records.metric import Metric
 
 
 def sum_cells(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -13,7 +13,6 @@ from scipy.special import ndtr, stdtrit
 if TYPE_CHECKING:
     from cityai.inference.cluster_sums import ClusterSums
 
-Blocks = Literal["periods", "entities", "both"]
 
 DRAWS = 4000
 """Draws of the largest of several correlated deviations."""

@@ -9,10 +9,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from cityai.assessment import sentences as say
-from cityai.assessment.group_tables import AuditData, GroupTable
-from cityai.assessment.metrics import Metric
-from cityai.disclosure.protect import Protection
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import (
     BATCHES,
@@ -21,6 +17,8 @@ from cityai.inference.autocorrelation import (
     model_averaged_se,
 )
 from cityai.inference.ratio_influence import compute_ratio, weigh_cells
+from cityai.records.audit_data import SUPPRESSED, AuditData, GroupTable
+from cityai.records.metric import Metric
 
 LEAST_FOLDS = 8
 """Fewer folds with a figure give no interval of a slope."""
@@ -35,9 +33,18 @@ FALLS = mark("It falls from fold to fold.")
 
 
 def follow_folds(
-    view: GroupTable, metrics: Sequence[Metric], facts: AuditData, safe: Protection, least: float
+    view: GroupTable, metrics: Sequence[Metric], facts: AuditData, hidden: np.ndarray, least: float
 ) -> pd.DataFrame:
     """Follow every metric of a view over the folds, what may not be shown left out.
+
+    Parameters
+    ----------
+    view, metrics, facts
+        What is followed.
+    hidden : numpy.ndarray
+        (F, G) bool: what may not be shown.
+    least : float
+        The policy's threshold.
 
     Returns
     -------
@@ -46,7 +53,6 @@ def follow_folds(
     """
     tensor = weigh_cells(facts.fold_cells.values, view.weights)
     names = facts.fold_cells.names
-    hidden = view.hidden | safe.folds[view.dimension]
     frames = []
     for metric in metrics:
         value = compute_ratio(tensor, names, metric)
@@ -59,7 +65,7 @@ def follow_folds(
                     "metric": metric.name,
                     "fold": np.repeat(np.array(facts.folds), len(view.groups)),
                     "value": np.where(hidden, math.nan, value).ravel(),
-                    "reason": np.where(hidden, say.SUPPRESSED.format(least=least), reason).ravel(),
+                    "reason": np.where(hidden, SUPPRESSED.format(least=least), reason).ravel(),
                 }
             )
         )

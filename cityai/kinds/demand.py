@@ -101,7 +101,7 @@ def check_names(spec: ProjectSpec) -> None:
     choose_candidates(CANDIDATES, spec.models.candidates)
     baselines = [baseline.name for baseline in choose_baselines(spec.question.period)]
     rule = [] if spec.models.city_rule is None else [CITY_RULE]
-    check_limits(spec.limits, find_metrics([*baselines, *rule]))
+    check_limits(spec.limits, find_metrics("amount", baselines=[*baselines, *rule]))
     if spec.mitigation is not None:
         require_plan(spec)
 
@@ -217,8 +217,7 @@ def recount(
     record: CardRecord, replayed: Replayed, groups: Groups, spec: ProjectSpec
 ) -> Iterator[Claim]:
     """Count the card's figures again, those of the options for a gap among them."""
-    from cityai.card.verify.claims import list_claims
-    from cityai.card.verify.options import list_option_claims
+    from cityai.card.verify.recount import list_claims, list_option_claims
 
     yield from list_claims(record, replayed.predictions, groups.memberships)
     if replayed.mitigation is not None:

@@ -96,12 +96,10 @@ class Asked:
 
 def check_names(spec: RiskSpec) -> None:
     """Refuse names that the kind does not know, before any work is done."""
-    from cityai.assessment.confusion_metrics import ANSWER_METRICS
-    from cityai.assessment.metrics import check_limits
-    from cityai.assessment.ranking.audit import LIST_METRICS
+    from cityai.assessment.metrics import check_limits, find_metrics
 
     choose_candidates(CANDIDATES, spec.models.candidates)
-    check_limits(spec.audit.limits, (*ANSWER_METRICS, *LIST_METRICS))
+    check_limits(spec.audit.limits, find_metrics("yes/no", "list"))
 
 
 def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
@@ -181,9 +179,11 @@ def recount(
     record: CardRecord, replayed: Replayed, groups: Groups, spec: RiskSpec
 ) -> Iterator[Claim]:
     """Count the card's figures again."""
-    from cityai.card.verify.ranked import list_ranked_claims
+    from cityai.assessment.ranking.audit import find_units
+    from cityai.card.verify.recount import list_claims
 
-    return list_ranked_claims(record, replayed.predictions, groups, spec)
+    units = pd.Series(find_units(replayed.predictions, groups))
+    return list_claims(record, replayed.predictions, groups.memberships, units)
 
 
 def measure_proxies(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:

@@ -20,13 +20,13 @@ from cityai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
-    from cityai.assessment.scored import Scored
     from cityai.assessment.shares import Shares
     from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
     from cityai.data.external_predictions import Given
     from cityai.data.quality import QualityReport
     from cityai.modeling.predictions import Predictions
+    from cityai.records.audit_data import Scored
     from cityai.records.groups import Groups
 
 
@@ -97,6 +97,7 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     """
     from cityai.assessment.audit import audit_scored
     from cityai.assessment.given_findings import check_given
+    from cityai.assessment.group_tables import find_hidden
     from cityai.assessment.maturity import check_maturity
     from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
     from cityai.assessment.shares import count_shares
@@ -105,7 +106,6 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     from cityai.data.groups import assign_groups
     from cityai.data.phrases import list_names
     from cityai.data.side_tables import read_areas
-    from cityai.disclosure.apply_rounding import find_hidden
 
     spec = order.spec
     with progress.stage("reading"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from cityai.card.diff import add_changes
 from cityai.card.pages import make_pages
@@ -18,9 +20,8 @@ from cityai.card.verify import (
     read_record,
 )
 from cityai.card.verify.again import check_again, check_earlier
-from cityai.card.verify.answers import list_answer_claims
-from cityai.card.verify.claims import Claim, list_claims
-from cityai.columns import ENTITY, Y_PRED, Y_TRUE
+from cityai.card.verify.claims import Claim
+from cityai.card.verify.recount import list_claims
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.load_audit import AuditRequest
 from cityai.errors import CityaiError, StoreError
@@ -223,23 +224,11 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     )
     judged = judge_given(order, path)
     given, groups = judged.given, judged.groups
-    keyed = given.table.assign(**{ENTITY: groups.units})
-    if spec.predictions.kind == "amount":
-        rows = Predictions(keyed, spec.coverage, spec.unit, "given")
-        scored = float(keyed[[Y_TRUE, Y_PRED]].notna().all(axis=1).sum())
-        claims = _count_rows(list_claims(record, rows, groups.memberships), scored)
-    else:
-        claims = list_answer_claims(record, keyed, groups.memberships)
+    rows = Predictions(given.table, spec.coverage, spec.unit, "given", spec.predictions.kind)
+    claims = list_claims(record, rows, groups.memberships, pd.Series(groups.units))
     again = draft_card(gather_card_facts(judged, drafted.facts, path.name))
     told = (
         f"{len(given.table):,} predictions were read, as they were given. What MLflow keeps was "
         "not read."
     )
     return Recount(again, tuple(claims), told)
-
-
-def _count_rows(claims: Iterable[Claim], scored: float) -> Iterator[Claim]:
-    """Count, as cards of given predictions do, the rows that are judged, whatever the metric."""
-    for claim in claims:
-        whole = claim.path.startswith("eval.metrics") and claim.path.endswith(".n")
-        yield replace(claim, counted=scored) if whole else claim

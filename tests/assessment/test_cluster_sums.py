@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cityai.assessment.metrics import Metric
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
-from cityai.inference.group_gaps import Design, choose_design, measure_groups
-from cityai.inference.ratio_influence import Cells, compute_influence, sum_cells
+from cityai.inference.group_gaps import choose_design, measure_groups
+from cityai.inference.ratio_influence import compute_influence, sum_cells
 from cityai.inference.standard_errors import (
     StandardErrors,
     cluster_robust_se,
@@ -18,6 +17,8 @@ from cityai.inference.standard_errors import (
     satterthwaite_df,
     two_way_se,
 )
+from cityai.records.audit_data import Cells, Design
+from cityai.records.metric import Metric
 
 RATE = Metric("rate", "rate", "top", "bottom", "share", "low", undefined="nobody")
 ROOT = Metric("root", "root", "top", "bottom", "share", "low", root=True, undefined="nobody")

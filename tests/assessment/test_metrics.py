@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from cityai.assessment.confusion_metrics import ANSWER_METRICS
-from cityai.assessment.metrics import METRICS, build_sums, check_limits, find_metrics
-from cityai.assessment.ranking.audit import LIST_METRICS
+from cityai.assessment.metrics import build_sums, check_limits, find_metrics
 from cityai.config.policy import RATIOS, PolicySpec
 from cityai.errors import SpecError
 from cityai.inference.ratio_influence import compute_ratio
 
-BY_NAME = {m.name: m for m in METRICS}
+BY_NAME = {m.name: m for m in find_metrics("amount")}
 values = st.floats(0, 1e6, allow_nan=False).map(lambda x: round(x, 3))
 
 
@@ -31,7 +29,7 @@ def measure(table: pd.DataFrame, name: str, column: str = "y_pred") -> float:
 
 
 def test_a_limit_above_one_has_a_meaning_for_ratios_alone() -> None:
-    metrics = (*METRICS, *ANSWER_METRICS, *LIST_METRICS)
+    metrics = (*find_metrics("amount"), *find_metrics("yes/no"), *find_metrics("list"))
     ratios = {m.name for m in metrics if m.unit == "ratio"} | {"inspected_more"}
     assert ratios == RATIOS
     assert PolicySpec(limits={"calibration": 1.5, "bias": 1}).limits["calibration"] == 1.5
@@ -116,14 +114,16 @@ def test_error_against_a_baseline_uses_rows_where_both_exist() -> None:
     table = build_table([1.0, 2.0, 3.0], [2.0, 2.0, 9.0])
     table["baseline.naive"] = [3.0, 4.0, math.nan]
     sums = build_sums(table, baselines=("naive",))
-    metric = find_metrics(("naive",))[-1]
+    metric = find_metrics(baselines=("naive",))[-1]
     assert metric.name == "error_against_naive"
     assert compute_ratio(sums.values.sum(axis=0), sums.names, metric) == pytest.approx(1 / 4)
 
 
 def test_unknown_limit_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SpecError, match="Did you mean 'under_forecast_share'"):
-        check_limits({"underforecast_share": 0.05}, METRICS)
+        check_limits({"underforecast_share": 0.05}, find_metrics("amount"))
     with pytest.raises(SpecError, match="no audited metric 'mae'"):
-        check_limits({"mae": 0.05}, METRICS)
-    check_limits({"bias": 0.05, "error_against_naive": 0.1}, find_metrics(("naive",)))
+        check_limits({"mae": 0.05}, find_metrics("amount"))
+    check_limits(
+        {"bias": 0.05, "error_against_naive": 0.1}, find_metrics("amount", baselines=("naive",))
+    )

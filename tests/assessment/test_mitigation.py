@@ -12,7 +12,7 @@ import pytest
 
 from cityai.assessment.decision import require_plan
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
-from cityai.assessment.metrics import METRICS
+from cityai.assessment.metrics import find_metrics
 from cityai.assessment.mitigation import evaluate_mitigation
 from cityai.assessment.scored import score_predictions
 from cityai.config.mitigation import MitigationSpec
@@ -25,7 +25,7 @@ from tests.modeling.conftest import build_panel, draw_values
 from tests.modeling.test_corrections import make_membership as halve
 from tests.modeling.test_corrections import make_replay
 
-KNOWN = {m.name: m for m in METRICS}
+KNOWN = {m.name: m for m in find_metrics("amount")}
 
 
 def change(predictions, other, membership, spec, name, infers="this city"):

@@ -11,24 +11,28 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from cityai.assessment.ranking.calibration import draw_curve, fit_outcomes, measure_distance
-from cityai.assessment.ranking.days_earlier import Calendar
-from cityai.assessment.ranking.metrics import (
-    Estimate,
-    measure_auc,
+from cityai.assessment.metrics.calibration import (
+    fit_outcomes,
     measure_brier,
+    measure_distance,
+    measure_log_loss,
+)
+from cityai.assessment.metrics.days_earlier import Calendar
+from cityai.assessment.metrics.ranking import (
+    measure_auc,
     measure_first_half,
     measure_lift,
-    measure_log_loss,
     measure_precision,
     measure_recall,
 )
+from cityai.assessment.ranking.calibration_curve import draw_curve
 from cityai.inference.clustered_intervals import (
     bound_by_entity,
     find_margin_by_day,
     find_margin_by_entity,
 )
 from cityai.modeling.calibration import to_probability
+from cityai.records.metric import Estimate
 
 
 def draw(n: int, rng: np.random.Generator, slope: float = 1.0, places: int = 0):

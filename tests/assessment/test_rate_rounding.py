@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cityai.assessment.group_tables import GroupTable
+from cityai.assessment.metrics import find_metrics
 from cityai.disclosure.inference_attack import STEPS, find_range, list_said
 from cityai.disclosure.rate_rounding import choose_steps, find_ranges
-from cityai.inference.ratio_influence import Cells
+from cityai.records.audit_data import Cells, GroupTable
 
 K = 11.0
 NAMES = ("n", "decided", "selected", "known", "outcomes", "negatives_known", "tp", "fp", "tn", "fn")
@@ -24,7 +24,9 @@ def gather(counts: dict[str, tuple[int, int, int, int]]):
         n = tp + fp + tn + fn
         rows.append((n, n, tp + fp, n, tp + fn, fp + tn, tp, fp, tn, fn))
     sums = np.array(rows, dtype=float)
-    facts = SimpleNamespace(cells=Cells(sums[None], NAMES), events=("outcomes",))
+    facts = SimpleNamespace(
+        cells=Cells(sums[None], NAMES), events=("outcomes",), metrics=find_metrics("yes/no", "list")
+    )
     views = [make_view("overall", ("overall",), np.ones((len(counts), 1)), sums[:, 0])]
     views.append(make_view("group", tuple(counts), np.eye(len(counts)), sums[:, 0]))
     return views, facts

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cityai.assessment.metrics import Metric
-from cityai.assessment.rates import Rates, bound_gaps, bound_levels, bound_rate
 from cityai.findings import Status
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
 from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.group_gaps import Measures, choose_design, measure_groups
-from cityai.inference.ratio_influence import Cells
+from cityai.inference.rate_intervals import Rates, bound_gaps, bound_levels, bound_rate
 from cityai.inference.standard_errors import simultaneous_confidence
+from cityai.records.audit_data import Cells
+from cityai.records.metric import Metric
 
 RATE = Metric("true_positive_rate", "found", "tp", "n", "share", "high", part="rows")
 AMOUNT = Metric("mean", "mean", "tp", "n", "ratio", "high")

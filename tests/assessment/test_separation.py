@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cityai.assessment.ranking.metrics import measure_auc
+from cityai.assessment.metrics.ranking import measure_auc
 from cityai.inference.clustered_intervals import bound_by_entity
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from cityai.assessment.metrics import METRICS, build_sums
+from cityai.assessment.metrics import build_sums, find_metrics
 from cityai.assessment.sentences import tell_more
 from cityai.findings import Status
 from cityai.inference.autocorrelation import (
@@ -44,8 +44,8 @@ from cityai.inference.standard_errors import (
     simultaneous_confidence,
 )
 
-WAPE = METRICS[0]
-RMSE = next(m for m in METRICS if m.name == "rmse")
+WAPE = find_metrics("amount")[0]
+RMSE = next(m for m in find_metrics("amount") if m.name == "rmse")
 
 DATABASE = duckdb.connect(config={"threads": 1})
 SQL = """
@@ -90,7 +90,7 @@ def test_equal_a_second_implementation_in_sql(
     wanted = DATABASE.sql(SQL).fetchdf().set_index("group").astype(float)
     sums = build_sums(rows)
     tensor = sum_cells(sums.values, rows.block.to_numpy(), rows.group.to_numpy(), 4, 5)
-    for metric in METRICS[:9]:
+    for metric in find_metrics("amount")[:9]:
         got = compute_ratio(tensor.sum(axis=0), sums.names, metric)
         column = wanted[metric.name].reindex(range(5)).to_numpy()
         assert np.array_equal(np.isnan(got), np.isnan(column)), metric.name
@@ -124,7 +124,7 @@ def check_fairlearn(case: list[tuple[int, int, float, float, float]]) -> None:
     )
     sums = build_sums(rows)
     tensor = sum_cells(sums.values, rows.block.to_numpy(), rows.group.to_numpy(), 4, 5)
-    for metric in (METRICS[1], RMSE):
+    for metric in (find_metrics("amount")[1], RMSE):
         got = compute_ratio(tensor.sum(axis=0), sums.names, metric)
         wanted = frame.by_group[metric.name].reindex(range(5)).to_numpy(float)
         assert got == pytest.approx(wanted, rel=1e-12, abs=1e-12, nan_ok=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityai.assessment.metrics import METRICS, Metric
+from cityai.assessment.metrics import find_metrics
 from cityai.assessment.sentences import say_share, say_value
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
@@ -18,9 +18,10 @@ from cityai.card.render.ranked import tell_rival
 from cityai.card.render.tables import arrange_groups
 from cityai.card.words import say_share as say_on_card
 from cityai.card.words import write_number
+from cityai.records.metric import Metric
 from tests.card.conftest import make_spec
 
-WAPE = next(m for m in METRICS if m.name == "wape")
+WAPE = next(m for m in find_metrics("amount") if m.name == "wape")
 DAYS = Metric("days_sooner", "days sooner", "a", "b", "target", "high")
 
 
@@ -53,7 +54,7 @@ def test_days_are_said_alike_everywhere(value: float) -> None:
 
 
 def test_a_ratio_is_said_alike_everywhere() -> None:
-    mase = next(m for m in METRICS if m.name == "mase")
+    mase = next(m for m in find_metrics("amount") if m.name == "mase")
     for value in (0.248, 0.952, 1.384):
         assert float(say_value(mase, value, "")) == round_figure(value, "ratio", 1e6)
 

@@ -13,7 +13,7 @@ from cityai.card.pages import JSON
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_json, render_markdown
 from cityai.card.verify import check_claims, check_digest, check_pages, read_bytes, read_record
-from cityai.card.verify.claims import list_claims
+from cityai.card.verify.recount import list_claims
 from cityai.errors import DataError
 from cityai.findings import Status
 
@@ -77,6 +77,34 @@ def test_one_changed_figure_is_named(path, city):
     dotted = path.split(".")
     assert finding.subject.startswith(f"{dotted[0]}.{dotted[1]}[{dotted[2]}]")
     assert str(finding.limit) in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("eval.metrics.0.metric", "luck"),
+        ("eval.metrics.0.metric", "error_against_oracle"),
+        ("eval.metrics.0.metric", "precision"),
+        ("fairness.results.2.metric", "exposure_for_need"),
+        ("eval.metrics.0.slice.model", "baseline.oracle"),
+        ("eval.metrics.0.slice.city", "elsewhere"),
+        ("eval.places.3.figures.0.slice.model", "baseline.oracle"),
+        ("fairness.results.2.metric", "luck"),
+        ("fairness.results.2.dimension", "nowhere"),
+        ("fairness.results.2.group", "nobody"),
+        ("fairness.results.2.reference", "nobody"),
+        ("fairness.by_fold.11.metric", "luck"),
+        ("fairness.by_fold.11.slice", {"nowhere": "nobody", "fold": "1"}),
+        ("fairness.by_fold.11.slice", {}),
+        ("eval.practice", "oracle"),
+    ],
+)
+def test_a_forged_name_is_a_failed_claim_that_says_why(path, name, city):
+    """No card, whatever it says, ends the recount in an error."""
+    finding = check(edit(city.record, path, name), city)["card.figures"]
+    assert finding.status is Status.FAIL
+    why = ("no metric is called so", "know no such", "predictions give nothing")
+    assert any(told in finding.reason for told in why)
 
 
 def test_a_changed_file_is_found_without_predictions(city, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.ranking.metrics import measure_auc
+from cityai.assessment.metrics.ranking import measure_auc
 from cityai.data.cases import cut_cases
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status

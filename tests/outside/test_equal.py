@@ -16,11 +16,7 @@ from sklearn import config_context
 from sklearn import metrics as sk
 
 from cityai.assessment.audit import audit_scored
-from cityai.assessment.confusion_metrics import (
-    ANSWER_METRICS,
-    build_answer_sums,
-    find_answer_metrics,
-)
+from cityai.assessment.metrics import build_answer_sums, find_metrics, score_answers
 from cityai.assessment.scored import fit_limits, score_given
 from cityai.columns import AREA, AS_OF, ENTITY, FOLD, SCALE, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
@@ -144,7 +140,7 @@ def count_rows(rows: pd.DataFrame) -> pd.DataFrame:
     group, names = rows["g"].fillna("not recorded").factorize(sort=True)
     totals = sum_cells(sums.values, np.zeros(len(rows)), group, 1, len(names))[0]
     totals = np.vstack([totals, totals.sum(axis=0)])
-    values = {m.name: compute_ratio(totals, sums.names, m) for m in find_answer_metrics(table)}
+    values = {m.name: compute_ratio(totals, sums.names, m) for m in score_answers(table)[1]}
     n = totals[:, sums.names.index("n")]
     return pd.DataFrame({**values, "n": n}, index=[*names, "overall"])
 
@@ -195,7 +191,7 @@ def check_sql(rows: pd.DataFrame, engine: duckdb.DuckDBPyConnection, measure=aud
     assert ours.loc["overall", "n"] == len(rows)
     assert ours.drop("overall")["n"].sum() == len(rows)
     largest = 0.0
-    for name in ("n", *(m.name for m in ANSWER_METRICS)):
+    for name in ("n", *(m.name for m in find_metrics("yes/no"))):
         known = ours[name] if name in ours else pd.Series(np.nan, index=ours.index)
         largest = max(largest, find_largest(known, theirs[name].astype(float)))
     assert largest <= 1e-12

@@ -10,64 +10,28 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.audit import Audit, audit_scored
-from cityai.assessment.confusion_metrics import EVENTS, build_answer_sums, find_answer_metrics
-from cityai.assessment.metrics import Metric, Sums
-from cityai.assessment.ranking.calibration import (
-    CURVE_COLUMNS,
-    draw_curve,
-    fit_outcomes,
-    measure_distance,
-)
+from cityai.assessment.group_tables import find_hidden
+from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
+from cityai.assessment.ranking.calibration_curve import CURVE_COLUMNS, draw_curve
 from cityai.assessment.ranking.inspection_rates import Attention, count_attention
-from cityai.assessment.scored import Scored, fit_limits
+from cityai.assessment.scored import fit_limits, score_predictions
 from cityai.columns import (
     CASE,
-    DECISION,
     ENTITY,
     EVERYWHERE,
-    FOLD,
     NOT_RECORDED,
-    OCCURRED_AT,
     Y_PRED,
     Y_TRUE,
 )
 from cityai.config.risk import RiskSpec
-from cityai.disclosure.apply_rounding import find_hidden
 from cityai.findings import sort_findings
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_entity
-from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.predictions import Predictions
+from cityai.records.audit_data import Scored
 from cityai.records.groups import Groups
 
-__all__ = ["LIST_METRICS", "RankingAudit", "audit_cases"]
-
-NO_NEED: Final = mark(
-    "nobody here had the outcome, so there is no true need to hold a share against"
-)
-
-LIST_METRICS: Final = (
-    Metric(
-        "selection_for_need",
-        mark("share of those selected over share of true need"),
-        "selected_due",
-        "positives",
-        "ratio",
-        "high",
-        undefined=NO_NEED,
-        counted="selected",
-    ),
-    Metric(
-        "exposure_for_need",
-        mark("share of attention by rank over share of true need"),
-        "exposure_due",
-        "positives",
-        "ratio",
-        "high",
-        undefined=NO_NEED,
-    ),
-)
-"""Metrics that only a list has; over everyone they are 1."""
+__all__ = ["RankingAudit", "audit_cases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +80,12 @@ def audit_cases(predictions: Predictions, groups: Groups, spec: RiskSpec) -> Ran
     SpecError
         When a limit names a metric that is not audited.
     """
-    scored = score_cases(predictions, groups, spec)
+    scored = score_predictions(
+        predictions,
+        spec.audit.infers,
+        find_units(predictions, groups),
+        spec.question.entity.label_plural,
+    )
     looked = count_attention(groups, spec)
     audit = audit_scored(scored, groups.memberships, fit_limits(spec, scored.metrics))
     odds = _calibrate_groups(predictions, groups, scored, audit, spec)
@@ -127,40 +96,6 @@ def _extend(audit: Audit, looked: Attention, groups: Groups, odds: _Odds) -> Ran
     kept = {field.name: getattr(audit, field.name) for field in fields(Audit)}
     kept["findings"] = sort_findings((*audit.findings, *looked.findings, *groups.findings))
     return RankingAudit(**kept, slopes=odds.slopes, curves=odds.curves, attention=looked.table)
-
-
-def score_cases(predictions: Predictions, groups: Groups, spec: RiskSpec) -> Scored:
-    """Turn each case into its sums, and find the group key that it is added up by.
-
-    Notes
-    -----
-    The exposure of a rank is ``1 / log2(1 + rank)`` within its fold and slot (Singh and Joachims
-    2018, doi:10.1145/3219819.3220088). Selections and exposures are scaled to add up to the number
-    of true cases, so that over everyone they are 1 for each; the scale is taken as fixed.
-    """
-    table = predictions.table
-    sums = build_answer_sums(table)
-    truth = table[Y_TRUE].to_numpy(np.float64)
-    chosen = table[DECISION].to_numpy(np.float64)
-    exposure = 1 / np.log2(1.0 + rank_cases(table, table[Y_PRED].to_numpy(np.float64)))
-    due = [v * truth.sum() / max(v.sum(), 1e-12) for v in (chosen, exposure)]
-    unit = find_units(predictions, groups)
-    # Days are blocks only where the statement is about other times.
-    days = table[OCCURRED_AT].dt.normalize().to_numpy()
-    return Scored(
-        Sums((*sums.names, "selected_due", "exposure_due"), np.column_stack([sums.values, *due])),
-        (*find_answer_metrics(table), *LIST_METRICS),
-        unit,
-        days if spec.audit.infers == "this city" else table[FOLD].to_numpy(),
-        table[FOLD].to_numpy(),
-        predictions.unit,
-        counts=True,
-        amount="n",
-        events=EVENTS,
-        entity=pd.factorize(table[ENTITY])[0],
-        called=spec.question.entity.label_plural,
-        lists=find_lists(table),
-    )
 
 
 def find_units(predictions: Predictions, groups: Groups) -> np.ndarray:

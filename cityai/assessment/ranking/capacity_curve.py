@@ -9,16 +9,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.ranking.metrics import (
-    Estimate,
-    measure_lift,
-    measure_precision,
-    measure_recall,
-)
+from cityai.assessment.metrics.ranking import measure_lift, measure_precision, measure_recall
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import rank_cases
+from cityai.records.metric import Estimate
 
 STEPS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Other capacities, as multiples of the declared one."""

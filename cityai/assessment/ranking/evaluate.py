@@ -12,11 +12,10 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.evaluate import FORECAST
-from cityai.assessment.ranking import metrics as rank
-from cityai.assessment.ranking.calibration import draw_curve, fit_outcomes, measure_distance
+from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
+from cityai.assessment.ranking.calibration_curve import draw_curve
 from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
-from cityai.assessment.ranking.metrics import Estimate, RankingMetric
-from cityai.assessment.ranking.score_metrics import ScoreMetrics
+from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
 from cityai.columns import (
     BASELINE,
     CANDIDATE,
@@ -34,15 +33,16 @@ from cityai.inference.equivalence import count_more_blocks, decide_equivalence
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.modeling.predictions import Predictions
+from cityai.records.metric import Estimate, Metric
 
 COMPARED: Final = (
-    rank.RECALL,
-    rank.PRECISION,
-    rank.AUC,
-    rank.FIRST_HALF,
-    rank.DAYS_SOONER,
-    rank.BRIER,
-    rank.LOG_LOSS,
+    "recall",
+    "precision",
+    "auc",
+    "first_half_share",
+    "days_sooner",
+    "brier",
+    "log_loss",
 )
 """Figures in which the list is compared with each baseline; `LIST_HEADLINE` alone decides."""
 SLOPE_TOLERANCE: Final = 0.25
@@ -58,7 +58,7 @@ class RankingEvaluation:
     ----------
     metrics : pandas.DataFrame
         As `Evaluation.metrics`: one row a `model` ("forecast", "baseline.x", "candidate.y"),
-        `metric` (a name of `RANKING_METRICS`), `slice_kind` ("overall", "fold") and `slice`:
+        `metric` (of a `score`), `slice_kind` ("overall", "fold") and `slice`:
         `value`, `low`, `high`, `n`, `left_out`, `reason` (why there is no value or no interval).
         Intervals are about other entities like these in the same test folds.
     comparisons : pandas.DataFrame
@@ -151,14 +151,14 @@ def compare_baseline(judge: ScoreMetrics, name: str) -> Iterator[dict[str, objec
         return
     both = judge.keep(used)
     ours, theirs = both.measure(Y_PRED), both.measure(column)
-    for metric in COMPARED:
+    for metric in (m for name in COMPARED for m in SCORE_METRICS if m.name == name):
         yield _compare(both, name, metric, ours, theirs)
 
 
 def _compare(
     judge: ScoreMetrics,
     name: str,
-    metric: RankingMetric,
+    metric: Metric,
     all_ours: Mapping[str, Estimate],
     all_theirs: Mapping[str, Estimate],
 ) -> dict[str, object]:
@@ -206,7 +206,7 @@ def _compare(
 def _find_margin(
     judge: ScoreMetrics,
     name: str,
-    metric: RankingMetric,
+    metric: Metric,
     ours: Mapping[str, Estimate],
     theirs: Mapping[str, Estimate],
 ) -> tuple[float, int, str]:
@@ -218,15 +218,15 @@ def _find_margin(
     """
     policy = judge.spec.policy
     used, scale = metric.name, 1.0
-    if metric is rank.RECALL:
-        used = rank.PRECISION.name
+    if metric.name == "recall":
+        used = "precision"
         scale = float(judge.table[DECISION].sum()) / float(judge.truth.sum())
     influence = scale * (ours[used].influence - theirs[used].influence)
     entities = int(judge.entity.max(initial=-1)) + 1
     word = judge.spec.question.entity.label_plural
-    if metric is rank.DAYS_SOONER:
+    if metric.name == DAYS_SOONER:
         return judge.bound_days(Y_PRED, f"{BASELINE}{name}"), entities, word
-    if metric is rank.FIRST_HALF or name == ACTUAL_ORDER.name:
+    if metric.name == "first_half_share" or name == ACTUAL_ORDER.name:
         # An order by time is fixed by the day, so days are no draws of it.
         margin = find_margin_by_entity(
             influence, judge.entity, policy.confidence, policy.min_blocks

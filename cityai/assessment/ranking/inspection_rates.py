@@ -15,14 +15,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.group_tables import (
-    AuditData,
-    GroupTable,
-    gather_audit_data,
-    tabulate_dimension,
-)
-from cityai.assessment.metrics import Metric, Sums
-from cityai.assessment.scored import INSPECTED_MORE, Scored
+from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
+from cityai.assessment.scored import INSPECTED_MORE
 from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.findings import SEVERITY, Finding, Status
@@ -30,7 +24,9 @@ from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.group_gaps import measure_groups
+from cityai.records.audit_data import AuditData, GroupTable, Scored
 from cityai.records.groups import Groups
+from cityai.records.metric import Metric, Sums
 
 CODE: Final = "audit.inspected_more"
 LIMIT: Final = 0.25

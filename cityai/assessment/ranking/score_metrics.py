@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.ranking import metrics as rank
-from cityai.assessment.ranking.calibration import FEW_BANDS, fit_outcomes, measure_distance
-from cityai.assessment.ranking.days_earlier import Calendar
-from cityai.assessment.ranking.metrics import Estimate, RankingMetric, refuse
+from cityai.assessment.metrics import find_metrics
+from cityai.assessment.metrics.days_earlier import Calendar
+from cityai.assessment.metrics.ranking import ScoredList
 from cityai.columns import DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.forecasters import FloatArray
+from cityai.records.audit_data import SUPPRESSED
+from cityai.records.metric import Estimate, Metric
 
-NO_TIME: Final = mark(
-    "the project does not say that cases were worked off in the order of their time"
-)
+SCORE_METRICS: Final = find_metrics("score")
+DAYS_SOONER: Final = "days_sooner"
+BY_BANDS: Final = ("calibration_error", "calibration_chance")
 
 
 class ScoreMetrics:
@@ -45,7 +46,7 @@ class ScoreMetrics:
         yes = int(self.truth.sum())
         for count in (yes, len(self.truth) - yes):
             if 0 < count < least:
-                return say.SUPPRESSED.format(least=least)
+                return SUPPRESSED.format(least=least)
         return ""
 
     def decide(self, score: FloatArray) -> FloatArray:
@@ -65,33 +66,16 @@ class ScoreMetrics:
     def measure(self, column: str) -> dict[str, Estimate]:
         """Measure every figure of one score, by name."""
         score = self.table[column].to_numpy(np.float64)
-        truth, decision = self.truth, self.decide(score)
-        found = {
-            rank.RECALL.name: rank.measure_recall(truth, decision),
-            rank.PRECISION.name: rank.measure_precision(truth, decision),
-            rank.LIFT.name: rank.measure_lift(truth, decision),
-            rank.AUC.name: rank.measure_auc(truth, score, find_lists(self.table)),
-            rank.FIRST_HALF.name: rank.measure_first_half(truth, score, self.fold),
-            rank.FIRST_DAYS.name: self.calendar.measure_first_days(score),
-            rank.DAYS_SOONER.name: self.calendar.measure_days(score),
-        }
-        nothing = refuse(len(truth), rank.NO_PROBABILITY)
-        if not self.spec.question.actual_order:
-            late = refuse(len(truth), NO_TIME)
-            found |= {m.name: late for m in (rank.FIRST_DAYS, rank.DAYS_SOONER)}
-        odds = {m.name: nothing for m in rank.RANKING_METRICS if m.name not in found}
-        if is_probability(score):
-            line = fit_outcomes(truth, score)
-            error, chance = measure_distance(truth, score)
-            odds = {
-                rank.BRIER.name: rank.measure_brier(truth, score),
-                rank.LOG_LOSS.name: rank.measure_log_loss(truth, score),
-                rank.SLOPE.name: line.slope,
-                rank.INTERCEPT.name: line.intercept,
-                rank.CALIBRATION_ERROR.name: _hold(error, len(truth)),
-                rank.CALIBRATION_CHANCE.name: _hold(chance, len(truth)),
-            }
-        return found | odds
+        ranked = ScoredList(
+            self.truth,
+            score,
+            self.decide(score),
+            find_lists(self.table),
+            self.fold,
+            self.calendar,
+            self.spec.question.actual_order,
+        )
+        return {m.name: m.estimate(ranked) for m in SCORE_METRICS if m.estimate is not None}
 
     def describe(self, column: str) -> Iterator[dict[str, object]]:
         """Describe one score: a row a figure, with its interval."""
@@ -99,7 +83,7 @@ class ScoreMetrics:
         used = np.isfinite(score)
         ranked = self.keep(used)
         measured = ranked.measure(column) if used.any() else {}
-        for metric in rank.RANKING_METRICS:
+        for metric in SCORE_METRICS:
             row: dict[str, object] = {
                 "metric": metric.name,
                 **dict.fromkeys(("value", "low", "high"), math.nan),
@@ -115,25 +99,25 @@ class ScoreMetrics:
                 continue
             yield row | ranked.bound(metric, estimate, column)
 
-    def bound(self, metric: RankingMetric, estimate: Estimate, column: str) -> dict[str, object]:
+    def bound(self, metric: Metric, estimate: Estimate, column: str) -> dict[str, object]:
         """Return value, interval, and why there is none."""
         policy, value = self.spec.policy, estimate.value
-        if metric is rank.DAYS_SOONER:
+        if metric.name == DAYS_SOONER:
             margin = self.bound_days(column)
             low, high = value - margin, value + margin
         else:
             low, high = bound_by_entity(
                 *(estimate, self.entity, policy.confidence, policy.min_blocks),
-                floor=0.0 if metric.better in ("high", "low") else -math.inf,
-                part=metric.unit == "share" or metric in (rank.AUC, rank.BRIER),
+                floor=metric.floor,
+                part=metric.unit == "share" or metric.most == 1,
             )
         if not math.isfinite(low):
             return {"value": value, "reason": self.explain(metric)}
         return {"value": value, "low": low, "high": high, "reason": ""}
 
-    def explain(self, metric: RankingMetric) -> str:
+    def explain(self, metric: Metric) -> str:
         """Say why a value has no interval."""
-        if metric in (rank.CALIBRATION_ERROR, rank.CALIBRATION_CHANCE):
+        if metric.name in BY_BANDS:
             return mark(
                 "Compare the error with what chance alone gives; it has no interval of its own."
             )
@@ -158,12 +142,3 @@ class ScoreMetrics:
             kept, [(1 - self.spec.policy.confidence) / 2, (1 + self.spec.policy.confidence) / 2]
         )
         return float(high - low) / 2 if high > low else math.nan
-
-
-def is_probability(score: FloatArray) -> bool:
-    """Tell whether a score lies in 0 to 1 throughout."""
-    return bool(len(score) and (score >= 0).all() and (score <= 1).all())
-
-
-def _hold(value: float, count: int) -> Estimate:
-    return Estimate(value, np.zeros(count), FEW_BANDS)

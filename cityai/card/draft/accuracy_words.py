@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from cityai.assessment.confusion_metrics import ANSWER_METRICS
+from cityai.assessment.metrics import find_metrics
 from cityai.assessment.sentences import tell_value
 from cityai.card.record.measured import Comparison
 from cityai.card.record.part import Number
@@ -50,7 +50,7 @@ def excuse_silence(table: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _tell_answers(metrics: Iterable[Number], unit: str) -> tuple[str, ...]:
-    known = {metric.name: metric for metric in ANSWER_METRICS}
+    known = {metric.name: metric for metric in find_metrics("yes/no")}
     return tuple(
         f"{said[:1].upper()}{said[1:]}."
         for m in metrics

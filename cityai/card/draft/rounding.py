@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from cityai.assessment.metrics import find_metric
+
 SMALL_GROUP: Final = 200
 RATE_DECIMALS: Final = 3
 SMALL_RATE_DECIMALS: Final = 2
@@ -19,10 +21,6 @@ PERIOD_STEP: Final = 20
 """Numbers of people are rounded to this, and totals of periods where one of them is hidden."""
 
 
-OVER_ROWS: Final = {"coverage", "mase", "mae", "rmse", "interval_width"}
-"""Metrics whose denominator counts predictions; the others' is the amount itself."""
-
-
 def round_people(n: float) -> int:
     """Round a number of people, so that few who came since the last card do not follow from two."""
     return round(n / PERIOD_STEP) * PERIOD_STEP
@@ -30,7 +28,9 @@ def round_people(n: float) -> int:
 
 def find_size(metric: str, n: object, amount: object) -> float | None:
     """Return the denominator of a figure: predictions, or the amount that happened."""
-    size = n if metric in OVER_ROWS or amount is None else amount
+    known = find_metric(metric)
+    over_rows = known is not None and known.precision == "rows"
+    size = n if over_rows or amount is None else amount
     return None if size is None else float(size)  # type: ignore[arg-type]
 
 

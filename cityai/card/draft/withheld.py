@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from cityai.assessment.group_tables import find_hidden, list_hidden
 from cityai.columns import DECISION, ENTITY, EVERYWHERE, FOLD, PERIOD_START, STEP, Y_TRUE
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
-from cityai.disclosure.apply_rounding import find_hidden, list_hidden
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cityai.assessment.metrics import METRICS
 from cityai.card.diff.facts import DIMENSIONS, GROUPS_OF
-from cityai.card.metric_words import METRICS
 from cityai.card.record import CardRecord
 from cityai.card.words import name_one
 from cityai.columns import ENTITY
@@ -33,7 +33,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(entry.label for entry in record.model.inputs),
         *(column for data in record.data for column in data.columns),
         *(data.name for data in record.data),
-        *METRICS,
+        *(metric.name for metric in METRICS),
         *record.publication.table_schema,
         *record.publication.table_schema.values(),
     }

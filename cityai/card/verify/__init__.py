@@ -105,7 +105,8 @@ def check_claims(claims: Iterable[Claim]) -> Finding:
     for claim in claims:
         if not claim.holds:
             counted = f"{claim.counted:.10g}" if math.isfinite(claim.counted) else "nothing"
-            reason = f"{claim.path} is printed as {claim.printed}, the predictions give {counted}."
+            told = claim.reason or f"the predictions give {counted}"
+            reason = f"{claim.path} is printed as {claim.printed}, {told}."
             observed = claim.counted if math.isfinite(claim.counted) else None
             return Finding(
                 code, Status.FAIL, title, reason, observed, claim.printed, "", claim.path

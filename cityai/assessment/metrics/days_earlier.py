@@ -8,20 +8,25 @@ Chicago", 2014). Here each fold is sorted by itself: nothing moves from one fold
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.ranking.metrics import NO_YES, Estimate, measure_recall, refuse
+from cityai.assessment.metrics.ranking import NO_YES, SCORE, ScoredList, measure_recall
 from cityai.columns import CASE, ENTITY, FOLD, OCCURRED_AT, Y_TRUE
-from cityai.modeling.forecasters import FloatArray
+from cityai.i18n.messages import say
+from cityai.records.metric import Estimate, Floats, Metric, Recount, refuse
 
 DRAWS: Final = 400
 """Resamples of entities behind an interval."""
 SEED: Final = 20260102
 MICROSECONDS: Final = 86_400_000_000
+NO_TIME: Final = say(
+    "the project does not say that cases were worked off in the order of their time"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +41,11 @@ class Order:
         Shape (n,), 1 or 0.
     """
 
-    gain: FloatArray
-    truth: FloatArray
+    gain: Floats
+    truth: Floats
 
     @property
-    def found(self) -> FloatArray:
+    def found(self) -> Floats:
         """Gains of the true cases, in days."""
         return np.asarray(self.gain[self.truth == 1])
 
@@ -59,11 +64,11 @@ class Calendar:
         self.folds = [np.flatnonzero(fold == f) for f in np.unique(fold)]
         self.by_date = [rows[np.argsort(self.date[rows], kind="stable")] for rows in self.folds]
 
-    def sort(self, score: FloatArray) -> list[np.ndarray]:
+    def sort(self, score: Floats) -> list[np.ndarray]:
         """Sort each fold's cases by score, the highest first; equal scores by case id."""
         return [rows[np.lexsort((self.names[rows], -score[rows]))] for rows in self.folds]
 
-    def give_dates(self, ordered: list[np.ndarray], count: FloatArray | None = None) -> FloatArray:
+    def give_dates(self, ordered: list[np.ndarray], count: Floats | None = None) -> Floats:
         """Return the date each case would have been given, shape (n,), in days.
 
         Parameters
@@ -84,11 +89,11 @@ class Calendar:
             given[by_score] = self.date[by_date][np.minimum(at, len(by_date) - 1)]
         return given
 
-    def measure(self, score: FloatArray) -> Order:
+    def measure(self, score: Floats) -> Order:
         """Measure by how much sooner each case would have come up."""
         return Order(self.date - self.give_dates(self.sort(score)), self.truth)
 
-    def resample(self, score: FloatArray) -> FloatArray:
+    def resample(self, score: Floats) -> Floats:
         """Mean gain of the true cases in `DRAWS` resamples of entities, the same for any score."""
         rng = np.random.default_rng(SEED)
         entities = int(self.entity.max(initial=-1)) + 1
@@ -103,7 +108,7 @@ class Calendar:
                 means[draw] = (weight * gain).sum() / weight.sum()
         return means
 
-    def measure_first_days(self, score: FloatArray) -> Estimate:
+    def measure_first_days(self, score: Floats) -> Estimate:
         """Measure the share of true cases on the days that hold less than half of all cases.
 
         In each fold, days are taken from the first on while the cases up to their end are fewer
@@ -118,7 +123,7 @@ class Calendar:
             early[by_score[:places]] = 1.0
         return measure_recall(self.truth, early)
 
-    def measure_days(self, score: FloatArray) -> Estimate:
+    def measure_days(self, score: Floats) -> Estimate:
         """Measure the mean gain of the true cases; its influences hold the list's order fixed."""
         order = self.measure(score)
         yes = float(self.truth.sum())
@@ -126,3 +131,62 @@ class Calendar:
             return refuse(len(self.truth), NO_YES)
         value = float(order.found.mean())
         return Estimate(value, self.truth * (order.gain - value) / yes)
+
+
+def _measure_in_time(ranked: ScoredList, *, first: bool) -> Estimate:
+    if not ranked.in_time:
+        return refuse(len(ranked.truth), NO_TIME)
+    measure = ranked.calendar.measure_first_days if first else ranked.calendar.measure_days
+    return measure(ranked.score)
+
+
+def _sort_again(t: pd.DataFrame) -> pd.DataFrame:
+    """Put the cases of one fold in the order of their score, equal scores by case id."""
+    named = t.assign(name=t["case_id"].astype(str))
+    return named.sort_values(["y_pred", "name"], ascending=[False, True], kind="stable")
+
+
+def _recount_days(t: pd.DataFrame) -> float:
+    """Give the sorted dates of each fold to its cases in the order of the score."""
+    gains: list[float] = []
+    for _, rows in t.groupby("fold"):
+        ordered, dates = _sort_again(rows), np.sort(rows["occurred_at"].to_numpy())
+        sooner = (ordered["occurred_at"].to_numpy() - dates) / np.timedelta64(1, "D")
+        gains += sooner[ordered["y_true"].to_numpy() == 1].tolist()
+    return math.fsum(gains) / len(gains) if gains else math.nan
+
+
+def _recount_first_days(t: pd.DataFrame) -> float:
+    """Count the true cases among the first of each fold: as many as came on its first days."""
+    found = 0.0
+    for _, rows in t.groupby("fold"):
+        upto = rows.groupby("occurred_at").size().cumsum()
+        places = int(upto[upto < len(rows) / 2].max()) if (upto < len(rows) / 2).any() else 0
+        found += float(_sort_again(rows)["y_true"].iloc[:places].sum())
+    return found / float(t["y_true"].sum()) if t["y_true"].any() else math.nan
+
+
+METRICS: Final = (
+    Metric(
+        *("first_half_share_by_days", say("the same by whole days of the real calendar"), "", ""),
+        *("share", "high"),
+        title=say("Found in the first half of the days"),
+        meaning=say("the same, by whole days"),
+        sentence=say("{value} of all true cases would have come up in the first half of the days"),
+        targets=SCORE,
+        precision="amount",
+        estimate=lambda ranked: _measure_in_time(ranked, first=True),
+        recount=Recount(whole=_recount_first_days),
+    ),
+    Metric(
+        *("days_sooner", say("days by which a true case is found sooner"), "", "", "days", "high"),
+        title=say("Days sooner"),
+        meaning=say("by which a true case is reached, on average over the true cases"),
+        sentence=say("a true case would have come up {value} sooner on average"),
+        targets=SCORE,
+        precision="amount",
+        estimate=lambda ranked: _measure_in_time(ranked, first=False),
+        recount=Recount(whole=_recount_days),
+    ),
+)
+"""Figures of an order beside the real dates, in the order shown."""

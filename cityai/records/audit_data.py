@@ -1,0 +1,218 @@
+"""What the audit takes from the predictions: rows with their sums, cells, groups and a design."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from cityai.i18n.messages import say
+from cityai.records.metric import Metric, Sums
+
+Blocks = Literal["periods", "entities", "both"]
+
+SUPPRESSED: Final = say(
+    "Not shown: fewer than {least} people or events, or a cell that would reveal one."
+)
+TOO_SMALL: Final = say("Not shown: fewer than {least} people or events.")
+COUNTED_WITH: Final = say("Not shown: fewer than {least} people or events. Counted with {group}.")
+FOR_ANOTHER: Final = say(
+    "Not shown for the sake of a smaller group: beside the other figures, this one would reveal it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Rows with their sums.
+
+    Attributes
+    ----------
+    sums : Sums
+        (rows, K).
+    metrics : tuple of Metric
+        What is made of the sums.
+    unit : numpy.ndarray
+        (rows,) str: the key that memberships are indexed by.
+    moment : numpy.ndarray
+        (rows,) datetime64: when it was asked; that of the first where windows overlap.
+    fold : numpy.ndarray
+        (rows,) int64.
+    unit_name : str
+        Unit of the target.
+    counts : bool
+        Whether amounts count people or events.
+    amount : str
+        The sum that says how much of the whole a group is.
+    events : tuple of str
+        Sums that count people; a group with few of them, but some, is not shown.
+    entity : numpy.ndarray or None
+        (rows,) int64 whom each row is about, where units are not the entities themselves.
+    called : str
+        What several entities are called.
+    lists : numpy.ndarray or None
+        (rows,) int64 the list that each row is ranked in, where they are not all in one.
+    """
+
+    sums: Sums
+    metrics: tuple[Metric, ...]
+    unit: np.ndarray
+    moment: np.ndarray
+    fold: np.ndarray
+    unit_name: str
+    counts: bool
+    amount: str = "y"
+    events: tuple[str, ...] = ()
+    entity: np.ndarray | None = None
+    called: str = "places"
+    lists: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Sums by period and entity: all that the audit needs of the rows.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        (B, E, K) float64.
+    names : tuple of str
+        The K sums.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What the intervals are about, and so which rows belong together.
+
+    Attributes
+    ----------
+    infers : str
+        "this city" (at other times) or "others like these".
+    blocks : {"periods", "entities", "both"}
+        What varies from draw to draw.
+    confidence : float
+        Of an interval; for gaps, of all intervals of a dimension together.
+    min_blocks : int
+        Fewer give no interval.
+    called : str
+        What several entities are called.
+    days : float
+        From one period to the next; NaN where unknown, or where others than periods are blocks.
+    """
+
+    infers: Literal["this city", "others like these"]
+    blocks: Blocks
+    confidence: float
+    min_blocks: int
+    called: str = "places"
+    days: float = math.nan
+
+    @property
+    def word(self) -> str:
+        """What one more block is called."""
+        return say("test periods") if self.blocks == "periods" else self.called
+
+
+@dataclass(frozen=True, slots=True)
+class AuditData:
+    """What the audit takes from the predictions: one pass over the rows.
+
+    Attributes
+    ----------
+    cells, fold_cells : Cells
+        Sums by moment (`as_of`, in order of time), or by fold, and entity.
+    entities : tuple of str
+        Sorted keys of units; the second axis of both.
+    folds : tuple of int
+        First axis of `fold_cells`.
+    counts : bool
+        Whether amounts count people or events: every outcome is a whole number.
+    design : Design
+        What the intervals are about.
+    unit : str
+        Unit of the target.
+    metrics : tuple of Metric
+        What is made of the sums.
+    amount : str
+        The sum that says how much of the whole a group is.
+    events : tuple of str
+        Sums that count people; a group with few of them, but some, is not shown.
+    """
+
+    cells: Cells
+    fold_cells: Cells
+    entities: tuple[str, ...]
+    folds: tuple[int, ...]
+    counts: bool
+    design: Design
+    unit: str
+    metrics: tuple[Metric, ...]
+    amount: str = "y"
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """One dimension, or the intersections of two.
+
+    Attributes
+    ----------
+    dimension, label, kind, caveat : str
+        As in `Membership`; ``a * b`` for intersections.
+    groups : tuple of str
+        G groups.
+    weights : numpy.ndarray
+        (E, G) float64; what a group that is too small holds is added to the one it is counted with.
+    reference : "overall", "best" or int
+        What each is compared with.
+    amount, n : numpy.ndarray
+        (G,) sum of outcomes and of rows, weighted.
+    hidden : numpy.ndarray
+        (G,) bool: may not be shown.
+    small : numpy.ndarray
+        (G,) bool: those that are hidden for themselves, not for another's sake.
+    counted_with : tuple of str
+        (G,) the group that a small one is counted with; empty for all others.
+    apart : numpy.ndarray
+        (E, G) the weights that were moved so.
+    shape : tuple of int
+        (G,), or (G1, G2) for intersections.
+    residents : dict of str to float
+        Residents by group, where known.
+    cuts : tuple of float
+        Cut points of bands.
+    """
+
+    dimension: str
+    label: str
+    kind: str
+    caveat: str
+    groups: tuple[str, ...]
+    weights: np.ndarray
+    reference: Literal["overall", "best"] | int
+    amount: np.ndarray
+    n: np.ndarray
+    hidden: np.ndarray
+    shape: tuple[int, ...]
+    residents: dict[str, float]
+    cuts: tuple[float, ...]
+    small: np.ndarray
+    counted_with: tuple[str, ...]
+    apart: np.ndarray
+
+    def tell_hidden(self, g: int, least: float) -> str:
+        """Say why a group is not shown; nothing of one that is."""
+        if not self.hidden[g]:
+            return ""
+        if self.counted_with[g]:
+            return COUNTED_WITH.format(least=f"{least:g}", group=self.counted_with[g])
+        return TOO_SMALL.format(least=f"{least:g}") if self.small[g] else FOR_ANOTHER
+
+    def tell_all_hidden(self, least: float) -> list[str]:
+        """Say so of every group."""
+        return [self.tell_hidden(g, least) for g in range(len(self.groups))]
