@@ -83,6 +83,7 @@ def check_project(folder: str | Path) -> Checkup:
         When the project or its data cannot be read.
     """
     from cityai.config.load import load_project
+    from cityai.data.time_checks import check_permuted, check_planted
     from cityai.pipeline.run import (
         final_backtest,
         find_mitigation,
@@ -104,13 +105,14 @@ def check_project(folder: str | Path) -> Checkup:
     if kind.apply is not None and tried is not None:
         again = kind.apply(again, tried, spec)
     audit = kind.audit(made.predictions, groups, spec)
+    rows = kind.find_rows(project, source, asked)
     checkup = Checkup(
         spec.name,
         sort_findings(
             (
                 *findings,
-                kind.check_permuted(project, source, asked, spec.models.seed),
-                _expect_leak(kind.check_planted(project, source, asked)),
+                check_permuted(rows, spec.models.seed),
+                _expect_leak(check_planted(rows)),
                 _check_grain(made.predictions.table),
                 _check_repeat(made.predictions.table, again.predictions.table),
                 _check_sums(audit.table, audit.dimensions),

@@ -11,13 +11,13 @@ import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.config.project import CohortSpec, ProjectSpec
+from cityai.data.features.vintages import POSITION, add_parts, place_parts
 from cityai.data.periods import SHORTEST_DAYS, Periods
 from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError, TimeError
 
 MAX_CELLS: Final = 50_000_000
 """Periods times entities; more would need 400 MB for every copy."""
-POSITION: Final = "entity"
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -83,9 +83,8 @@ class Panel:
             `final` is. Without `parts`, late parts are subtracted, which rounds.
         """
         if self.parts is not None:
-            seen = self.parts[self.parts[KNOWN] <= origin]
             shape = (self.periods.count, len(self.entity_ids))
-            values = _add_parts(seen, shape, self.gaps)[:origin]
+            values = next(add_parts(self.parts, shape, [origin], self.gaps))[0]
         else:
             values = self.final[:origin].copy()
             hidden = self.late[(self.late[KNOWN] > origin) & (self.late[PERIOD] < origin)]
@@ -140,8 +139,9 @@ def build_panel(snapshot: Snapshot, spec: ProjectSpec) -> Panel:
             expected=f"at most {MAX_CELLS:,} cells",
             next_step="choose fewer `entity.columns`, a longer `period`, or a stricter `cohort`",
         )
-    parts = _place_parts(cells, entity_ids)
-    final = _add_parts(parts, (count, len(entity_ids)), gaps)
+    parts = place_parts(cells, entity_ids)
+    last = max(count, int(parts[KNOWN].max()))
+    final, _ = next(add_parts(parts, (count, len(entity_ids)), [last], gaps))
     _refuse_constant(final, spec)
     blind = max(int((cells[KNOWN] - cells[PERIOD]).min()) - 1, 0)
     is_late = parts[KNOWN] > parts[PERIOD] + 1
@@ -190,37 +190,6 @@ def _choose_cohort(cells: pd.DataFrame, periods: Periods, rules: CohortSpec) -> 
             next_step="loosen `first_before`, `last_from` or `min_rows`",
         )
     return tuple(str(name) for name in kept.index[kept])
-
-
-def _place_parts(cells: pd.DataFrame, entity_ids: tuple[str, ...]) -> pd.DataFrame:
-    position = pd.Index(entity_ids).get_indexer(pd.Index(cells[ENTITY]))
-    parts = pd.DataFrame(
-        {
-            PERIOD: cells[PERIOD].to_numpy(np.int64),
-            POSITION: position.astype(np.int64),
-            KNOWN: cells[KNOWN].to_numpy(np.int64),
-            VALUE: cells[VALUE].to_numpy(np.float64),
-        }
-    )
-    parts = parts[parts[POSITION] >= 0]
-    return parts.sort_values([KNOWN, POSITION, PERIOD], ignore_index=True)
-
-
-def _add_parts(parts: pd.DataFrame, shape: tuple[int, int], gaps: bool) -> Floats:
-    """Add parts in the order given; a part without a value says that the amount is not known."""
-    at = (parts[PERIOD].to_numpy(np.int64), parts[POSITION].to_numpy(np.int64))
-    part = parts[VALUE].to_numpy(np.float64)
-    has_value = ~np.isnan(part)
-    total = np.zeros(shape)
-    np.add.at(total, at, np.where(has_value, part, 0.0))
-    seen, valued = np.zeros((2, *shape), dtype=np.bool_)
-    seen[at] = True
-    np.logical_or.at(valued, at, has_value)
-    first = np.full(shape[1], shape[0], dtype=np.int64)
-    np.minimum.at(first, at[1], at[0])
-    nothing = ~seen if gaps else np.arange(shape[0])[:, None] < first
-    total[nothing | (seen & ~valued)] = np.nan
-    return total
 
 
 def _find_active(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +16,20 @@ import pandas as pd
 from cityai.columns import AS_OF, CASE, KNOWN, KNOWN_AT, PERIOD, VALUE, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
+from cityai.data.cases.cases import Cases
 from cityai.data.periods import Periods
 from cityai.data.rows import Moments, Rows, RowsAt
+from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
-
-if TYPE_CHECKING:
-    from cityai.data.cases.cases import Cases
-    from cityai.data.snapshot import Snapshot
 
 TRUNCATION: Final = "time.truncation"
 SHUFFLE: Final = "time.shuffle"
 _REVEALED: Final = (VALUE, "n", Y_TRUE)
 """What of a main table becomes known with its row's `known`, and not before."""
 
-SourceT = TypeVar("SourceT", "Snapshot", "Cases")
+SourceT = TypeVar("SourceT", bound=Snapshot | Cases)
 
 
 def check_truncation(
@@ -72,8 +70,7 @@ def check_truncation(
     title = say("Features at a moment use only what was known then")
     if not len(moments):
         return Finding(TRUNCATION, Status.NOT_ENOUGH, title, say("No entity is ever asked about."))
-    at = np.unique(np.linspace(0, len(moments) - 1, min(n_moments, len(moments)), dtype=int))
-    sample = [moments[i] for i in at]
+    sample = sample_moments(moments, n_moments)
     whole = rows_at(sample)
     _refuse_undefined(whole, rows_at, moments, project)
     differing: dict[str, str] = {}
@@ -82,11 +79,11 @@ def check_truncation(
         found = find_differences(expected, rows_at([moment], known_before=moment))
         told = {name: say(f"{where} on {moment:%Y-%m-%d}") for name, where in found.items()}
         differing = told | {name: at for name, at in differing.items() if name not in told}
-    features, rows = len(whole.features), len(whole.table)
+    features, size, rows = len(whole.features), len(sample), len(whole.table)
     count = (
-        say(f"{features} features at {at.size} moments ({rows:,} cases)")
+        say(f"{features} features at {size} moments ({rows:,} cases)")
         if CASE in whole.table
-        else say(f"{features} features at {at.size} moments ({rows:,} rows)")
+        else say(f"{features} features at {size} moments ({rows:,} rows)")
     )
     if not differing:
         reason = say(
@@ -101,6 +98,12 @@ def check_truncation(
     )
     observed = float(len(differing))
     return Finding(TRUNCATION, Status.FAIL, title, reason, observed, 0.0, "features", name)
+
+
+def sample_moments(moments: Moments, most: int = 6) -> list[pd.Timestamp]:
+    """Return some of the moments, evenly spread; the last is always among them."""
+    at = np.linspace(0, len(moments) - 1, min(most, len(moments)), dtype=int)
+    return [moments[i] for i in np.unique(at)]
 
 
 def check_permutation(before: Rows, after: Rows) -> Finding:

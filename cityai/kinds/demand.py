@@ -28,16 +28,13 @@ from cityai.columns import (
 )
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
-from cityai.data.features.own import check_own
 from cityai.data.groups import assign_entities
 from cityai.data.layouts.dense import label_dense, lay_dense
-from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.one_value import refuse_several
 from cityai.data.panel import Panel, build_panel
 from cityai.data.quality import report_quality
 from cityai.data.snapshot import Snapshot, read_snapshot
-from cityai.data.truncation import check_permutation, check_truncation, permute_future
-from cityai.findings import Finding
+from cityai.data.time_checks import RowSource
 from cityai.kinds.kind import (
     CasePredictions,
     Cover,
@@ -114,28 +111,19 @@ def ask_panel(project: Project, snapshot: Snapshot) -> Asked:
     return Asked(panel, plan_dense_folds(panel, spec), rows_at)
 
 
-def check_time(project: Project, snapshot: Snapshot, asked: Asked) -> tuple[Finding, ...]:
-    """Prove that features see no future; look for one that is the target itself."""
-    rows = asked.rows_at(_choose_moments(asked))
-    return (
-        check_truncation(asked.rows_at, asked.panel.moments, project),
-        check_leaks(rows, label_dense(rows, asked.panel), project.spec.policy),
-        *check_own(project.own_features, project.spec.features.own),
+def find_rows(project: Project, snapshot: Snapshot, asked: Asked) -> RowSource[Snapshot]:
+    """Return where rows come from, for the checks of time."""
+    panel = asked.panel
+    return RowSource(
+        project,
+        snapshot,
+        lay=lambda source: lay_dense(panel, source, project),
+        rows_at=asked.rows_at,
+        moments=panel.moments,
+        searched=pd.DatetimeIndex(_choose_moments(asked)),
+        first_test=asked.folds.test[0].as_of,
+        label=lambda rows: label_dense(rows, panel),
     )
-
-
-def check_permuted(project: Project, snapshot: Snapshot, asked: Asked, seed: int) -> Finding:
-    """See whether features change when what comes later is permuted."""
-    moment = asked.folds.test[0].as_of
-    permuted = lay_dense(asked.panel, permute_future(snapshot, moment, seed), project)
-    return check_permutation(asked.rows_at([moment]), permuted([moment]))
-
-
-def check_planted(project: Project, snapshot: Snapshot, asked: Asked) -> Finding:
-    """See whether a feature that is the target itself is found."""
-    rows = asked.rows_at(_choose_moments(asked))
-    labels = label_dense(rows, asked.panel)
-    return check_leaks(plant_leak(rows, labels), labels, project.spec.policy)
 
 
 def backtest(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
@@ -330,9 +318,7 @@ DEMAND: Final = Kind(
     read=read_snapshot,
     report=report_quality,
     build_problem=ask_panel,
-    check_time=check_time,
-    check_permuted=check_permuted,
-    check_planted=check_planted,
+    find_rows=find_rows,
     check_folds=lambda snapshot, asked: (
         check_dense_folds(asked.folds, asked.panel),
         check_overlaps(asked.folds),

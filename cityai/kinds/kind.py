@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cityai.config.load import Project
     from cityai.config.project import AuditableSpec
     from cityai.data.quality import QualityReport
+    from cityai.data.time_checks import RowSource
     from cityai.findings import Finding
     from cityai.modeling.predictions import Predictions
 
@@ -184,12 +185,8 @@ class Kind:
         ``(source, spec) -> QualityReport``.
     build_problem : callable
         ``(project, source) -> asked``: rows and ``folds``, laid out to be asked about.
-    check_time : callable
-        ``(project, source, asked) -> findings`` that take computing; they are saved.
-    check_permuted, check_planted : callable
-        ``(project, source, asked, seed) -> Finding`` whether features change when what comes later
-        is put in another order; ``(project, source, asked) -> Finding`` whether a feature that is
-        the target itself is found. For the tests of a project.
+    find_rows : callable
+        ``(project, source, asked) -> RowSource``: where rows come from, for the checks of time.
     check_folds : callable
         ``(source, asked) -> findings`` that take none.
     backtest : callable
@@ -234,9 +231,7 @@ class Kind:
     read: Callable[[Project[Any], Say | None], Any]
     report: Callable[[Any, Any], QualityReport]
     build_problem: Callable[[Project[Any], Any], Any]
-    check_time: Callable[[Project[Any], Any, Any], tuple[Finding, ...]]
-    check_permuted: Callable[[Project[Any], Any, Any, int], Finding]
-    check_planted: Callable[[Project[Any], Any, Any], Finding]
+    find_rows: Callable[[Project[Any], Any, Any], RowSource[Any]]
     check_folds: Callable[[Any, Any], tuple[Finding, ...]]
     backtest: Callable[[Project[Any], Any, Any, Say], Any]
     assign_groups: Callable[[Any, Any], Any]

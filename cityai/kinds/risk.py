@@ -22,12 +22,9 @@ from cityai.data.cases import (
     read_cases,
     report_case_quality,
 )
-from cityai.data.features.own import check_own
 from cityai.data.groups import assign_groups
 from cityai.data.layouts.listed import label_listed, lay_listed
-from cityai.data.leaks import check_leaks, plant_leak
-from cityai.data.truncation import check_permutation, check_truncation, permute_future
-from cityai.findings import Finding
+from cityai.data.time_checks import RowSource
 from cityai.kinds.kind import (
     CasePredictions,
     Cover,
@@ -107,29 +104,19 @@ def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
     return Asked(plan_listed_folds(cases, project.spec), lay_listed(cases, project))
 
 
-def check_time(project: Project[RiskSpec], cases: Cases, asked: Asked) -> tuple[Finding, ...]:
-    """Prove that features see no future; look for one that is the outcome itself."""
+def find_rows(project: Project[RiskSpec], cases: Cases, asked: Asked) -> RowSource[Cases]:
+    """Return where rows come from, for the checks of time."""
     moments = pd.DatetimeIndex(cases.table[AS_OF].unique())
-    return (
-        check_truncation(asked.rows_at, moments, project),
-        check_leaks(asked.rows_at(), label_listed(cases), project.spec.policy),
-        *check_own(project.own_features, project.spec.features.own),
+    return RowSource(
+        project,
+        cases,
+        lay=lambda source: lay_listed(source, project),
+        rows_at=asked.rows_at,
+        moments=moments,
+        searched=moments,
+        first_test=asked.folds.test[0].as_of,
+        label=lambda rows: label_listed(rows, cases),
     )
-
-
-def check_permuted(project: Project[RiskSpec], cases: Cases, asked: Asked, seed: int) -> Finding:
-    """See whether features change when what comes later is permuted."""
-    moment = asked.folds.test[0].as_of
-    permuted = lay_listed(permute_future(cases, moment, seed), project)
-    earlier = cases.table[AS_OF]
-    moments = pd.DatetimeIndex(earlier[earlier <= moment].unique())
-    return check_permutation(asked.rows_at(moments), permuted(moments))
-
-
-def check_planted(project: Project[RiskSpec], cases: Cases, asked: Asked) -> Finding:
-    """See whether a feature that is the outcome itself is found."""
-    labels = label_listed(cases)
-    return check_leaks(plant_leak(asked.rows_at(), labels), labels, project.spec.policy)
 
 
 def assign_cases(cases: Cases, spec: RiskSpec) -> Groups:
@@ -283,9 +270,7 @@ RISK: Final = Kind(
     read=read_cases,
     report=report_case_quality,
     build_problem=ask_cases,
-    check_time=check_time,
-    check_permuted=check_permuted,
-    check_planted=check_planted,
+    find_rows=find_rows,
     check_folds=lambda cases, asked: (check_listed_folds(asked.folds, cases),),
     backtest=backtest,
     assign_groups=assign_cases,

@@ -15,6 +15,7 @@ from cityai.config.load import Project, load_project
 from cityai.data.area_quality import list_unknown, write_unknown
 from cityai.data.quality import QualityReport
 from cityai.data.sources import digest_sources
+from cityai.data.time_checks import check_time
 from cityai.findings import Finding
 from cityai.kinds.kind import Records
 from cityai.pipeline.publish import publish_result
@@ -58,7 +59,7 @@ def problem(run: PipelineRun) -> Any:
 @stage(TimeChecks, after=(snapshot,), fields=(*PROBLEM, "policy"), files=OWN_CODE)
 def truncation(run: PipelineRun) -> TimeChecks:
     """Prove that features see no future."""
-    return TimeChecks(run.kind.check_time(run.project, snapshot(run), problem(run)))
+    return TimeChecks(check_time(run.kind.find_rows(run.project, snapshot(run), problem(run))))
 
 
 @stage("backtest_type", after=(snapshot,), fields=(*PROBLEM, "models"), files=OWN_CODE)

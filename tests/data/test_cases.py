@@ -195,7 +195,7 @@ def prove(cases, loaded, rows_at=None):
 
 
 def search(rows, cases, loaded):
-    return check_leaks(rows, label_listed(cases), loaded.spec.policy)
+    return check_leaks(rows, label_listed(rows, cases), loaded.spec.policy)
 
 
 def measure_metres(a: pd.Series, b: pd.Series) -> float:
@@ -351,7 +351,7 @@ def test_a_feature_that_is_the_answer_is_found(tmp_path, tables):
 
 def test_the_outcome_that_a_test_plants_is_found(tmp_path, tables):
     loaded, cases, rows = build(write_workspace(tmp_path, tables))
-    found = search(plant_leak(rows, label_listed(cases)), cases, loaded)
+    found = search(plant_leak(rows, label_listed(rows, cases)), cases, loaded)
     assert found.status is Status.FAIL
     assert "planted_leak" in found.subject
 

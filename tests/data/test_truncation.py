@@ -12,6 +12,7 @@ from cityai.config.policy import PolicySpec
 from cityai.data.layouts import dense
 from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
 from cityai.data.leaks import check_leaks, plant_leak
+from cityai.data.time_checks import RowSource, check_permuted, check_planted, check_time
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError
 from cityai.findings import Status
@@ -293,3 +294,22 @@ def test_too_few_rows_are_no_evidence(make_world):
     finding = search(build_rows(*world.parts, [30, 31, 32]), world.panel)
     assert finding.status is Status.NOT_ENOUGH
     assert search(build_rows(*world.parts, [0]), world.panel).status is (Status.NOT_ENOUGH)
+
+
+def test_the_checks_of_time_hold_for_a_source_of_rows(make_world):
+    """The first test's future permuted: nothing changes; the target planted: it is found."""
+    world = make_world(n_periods=80, gaps=True)
+    panel, snapshot, project = world.parts
+    source = RowSource(
+        project,
+        snapshot,
+        lay=lambda other: lay_dense(panel, other, project),
+        rows_at=lay_dense(*world.parts),
+        moments=panel.moments,
+        searched=panel.moments[10:],
+        first_test=panel.periods.start(60),
+        label=lambda rows: label_dense(rows, panel),
+    )
+    assert [f.status for f in check_time(source)] == [Status.PASS, Status.PASS]
+    assert check_permuted(source, 1).status is Status.PASS
+    assert check_planted(source).status is Status.FAIL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import pandas as pd
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.data.features.as_of_join import find_last, look_back, order_past
 from cityai.data.rows import Floats, Ints
+
+POSITION: Final = "entity"
+"""Column of an entity's position in the cohort."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,20 +66,62 @@ def replay_vintages(
     blind : int
         Latest periods of which nothing was ever visible.
     """
-    entity = find_positions(cells[ENTITY], entity_ids)
-    kept = np.flatnonzero(entity >= 0)
-    known = cells[KNOWN].to_numpy(np.int64)[kept]
-    period = cells[PERIOD].to_numpy(np.int64)[kept]
-    order = np.lexsort((period, entity[kept], known))
-    entity, known, period = entity[kept][order], known[order], period[order]
-    part = cells[VALUE].to_numpy(np.float64)[kept][order]
+    parts, shape = place_parts(cells, entity_ids), (n_periods, len(entity_ids))
+    for origin, (values, first) in zip(
+        origins, add_parts(parts, shape, origins, gaps), strict=True
+    ):
+        values[max(origin - blind, 0) :] = np.nan
+        yield Vintage(origin, values, first)
 
-    total = np.zeros((n_periods, len(entity_ids)))
-    # A cell without a value says that something happened, and not how much.
-    seen, valued = np.zeros((2, *total.shape), dtype=np.bool_)
+
+def place_parts(cells: pd.DataFrame, entity_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the cohort's cells with the position of each entity, in the order of becoming known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``period``, ``entity`` (position in `entity_ids`), ``known`` (int64) and ``value``.
+    """
+    parts = pd.DataFrame(
+        {
+            PERIOD: cells[PERIOD].to_numpy(np.int64),
+            POSITION: find_positions(cells[ENTITY], entity_ids),
+            KNOWN: cells[KNOWN].to_numpy(np.int64),
+            VALUE: cells[VALUE].to_numpy(np.float64),
+        }
+    )
+    parts = parts[parts[POSITION] >= 0]
+    return parts.sort_values([KNOWN, POSITION, PERIOD], ignore_index=True)
+
+
+def add_parts(
+    parts: pd.DataFrame, shape: tuple[int, int], origins: Sequence[int], gaps: bool
+) -> Iterator[tuple[Floats, Ints]]:
+    """Yield the totals visible at each origin, and the period of each entity's first visible row.
+
+    Parameters
+    ----------
+    parts : pandas.DataFrame
+        As `place_parts` gives them. One without a value says that the amount is not known.
+    shape : tuple of int
+        Periods and entities.
+    origins : sequence of int
+        Ascending.
+    gaps : bool
+        Whether a period without a row is missing rather than zero.
+
+    Yields
+    ------
+    tuple of numpy.ndarray
+        (periods before the origin, entities) float64, a copy, and (entities,) int64, -1 for none.
+    """
+    period, entity = parts[PERIOD].to_numpy(np.int64), parts[POSITION].to_numpy(np.int64)
+    known, part = parts[KNOWN].to_numpy(np.int64), parts[VALUE].to_numpy(np.float64)
     has_value = ~np.isnan(part)
-    first = np.full(len(entity_ids), n_periods, dtype=np.int64)
-    numbers = np.arange(n_periods)[:, None]
+    total = np.zeros(shape)
+    seen, valued = np.zeros((2, *shape), dtype=np.bool_)
+    first = np.full(shape[1], shape[0], dtype=np.int64)
+    numbers = np.arange(shape[0])[:, None]
     start = 0
     for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
         new = slice(start, int(stop))
@@ -87,8 +133,7 @@ def replay_vintages(
         values = total[:origin].copy()
         unknown = seen[:origin] & ~valued[:origin]
         values[unknown | (~seen[:origin] if gaps else numbers[:origin] < first)] = np.nan
-        values[max(origin - blind, 0) :] = np.nan
-        yield Vintage(origin, values, np.where(first < n_periods, first, -1))
+        yield values, np.where(first < shape[0], first, -1)
 
 
 def find_positions(names: pd.Series, known: Sequence[str]) -> Ints:

@@ -46,9 +46,10 @@ def lay_listed(cases: Cases, project: Project[RiskSpec]) -> RowsAt:
     return rows_at
 
 
-def label_listed(cases: Cases) -> Labels:
-    """Return the outcomes of all listed rows, for `check_leaks`."""
-    return Labels(cases.table[Y_TRUE].to_numpy(np.float64))
+def label_listed(rows: Rows, cases: Cases) -> Labels:
+    """Return the outcomes of listed rows, for `check_leaks`."""
+    outcomes = cases.table.set_index(CASE)[Y_TRUE]
+    return Labels(outcomes.reindex(rows.table[CASE]).to_numpy(np.float64))
 
 
 def build_case_rows(

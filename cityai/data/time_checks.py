@@ -1,0 +1,82 @@
+"""Checks of time, alike for all: features see no future, and none of them is the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+import pandas as pd
+
+from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
+from cityai.data.features.own import check_own
+from cityai.data.leaks import Labels, check_leaks, plant_leak
+from cityai.data.rows import Rows, RowsAt
+from cityai.data.truncation import (
+    SourceT,
+    check_permutation,
+    check_truncation,
+    permute_future,
+    sample_moments,
+)
+from cityai.findings import Finding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSource(Generic[SourceT]):
+    """Where rows come from, and what is looked at to check them.
+
+    Attributes
+    ----------
+    project : Project
+        The question, and its own functions.
+    source : Snapshot or Cases
+        What was known, and when.
+    lay : callable
+        From a source to the function that makes its rows.
+    rows_at : RowsAt
+        That of `source` itself.
+    moments : pandas.DatetimeIndex
+        All at which anything is asked, rising.
+    searched : pandas.DatetimeIndex
+        Those whose rows are searched for leaks.
+    first_test : pandas.Timestamp
+        When the first test fold is asked about.
+    label : callable
+        From rows to their targets.
+    """
+
+    project: Project[BaseProjectSpec]
+    source: SourceT
+    lay: Callable[[SourceT], RowsAt]
+    rows_at: RowsAt
+    moments: pd.DatetimeIndex
+    searched: pd.DatetimeIndex
+    first_test: pd.Timestamp
+    label: Callable[[Rows], Labels]
+
+
+def check_time(rows: RowSource[SourceT]) -> tuple[Finding, ...]:
+    """Prove that features see no future; look for one that is the target itself."""
+    project, searched = rows.project, rows.rows_at(rows.searched)
+    return (
+        check_truncation(rows.rows_at, rows.moments, project),
+        check_leaks(searched, rows.label(searched), project.spec.policy),
+        *check_own(project.own_features, project.spec.features.own),
+    )
+
+
+def check_permuted(rows: RowSource[SourceT], seed: int) -> Finding:
+    """See whether features change when what the first test fold may not know is permuted."""
+    earlier = rows.moments[rows.moments <= rows.first_test]
+    moments = sample_moments(earlier)
+    permuted = rows.lay(permute_future(rows.source, moments[-1], seed))
+    return check_permutation(rows.rows_at(moments), permuted(moments))
+
+
+def check_planted(rows: RowSource[SourceT]) -> Finding:
+    """See whether a feature that is the target itself is found."""
+    searched = rows.rows_at(rows.searched)
+    labels = rows.label(searched)
+    return check_leaks(plant_leak(searched, labels), labels, rows.project.spec.policy)
