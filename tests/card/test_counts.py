@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityai.card.counts import tally_groups, tally_statuses
-from cityai.card.draft.sentences import describe_data, describe_fairness
+from cityai.card.draft.data import _describe_data
+from cityai.card.draft.sentences import describe_fairness
 from cityai.card.portfolio import build_entry, build_portfolio
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
@@ -161,9 +162,13 @@ def test_a_notice_says_who_is_worse_served_and_says_it_first(city) -> None:
 def test_a_failed_check_of_the_data_is_no_quality_without_fault() -> None:
     failed = Finding("quality.unknown_area", Status.FAIL, "Areas of the data", "Some.")
     passed = Finding("quality.accuracy", Status.PASS, "Accuracy of the data", "Fine.")
-    assert describe_data(9, 0, 0, 9, (), (passed,))[-1] == "No limit on the quality was missed."
-    said = describe_data(9, 0, 0, 9, (), (failed, passed))
-    assert said[-1] == "Checks of the data that failed: Areas of the data."
+
+    def say_last(*findings: Finding) -> str:
+        facts = SimpleNamespace(fitted=object())
+        return _describe_data(facts, SimpleNamespace(findings=findings), (9, 0, 0, 9), ())[-1]
+
+    assert say_last(passed) == "No limit on the quality was missed."
+    assert say_last(failed, passed) == "Checks of the data that failed: Areas of the data."
 
 
 def test_markdown_begins_with_few_lines(city) -> None:
