@@ -11,7 +11,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from cityai.card.draft.gaps import QUESTIONS, list_gaps
-from cityai.card.record import CardRecord, digest_record, write_canonical
+from cityai.card.record import (
+    CardRecord,
+    digest_record,
+    is_written_so,
+    write_canonical,
+)
 from cityai.card.render import render_json
 from cityai.config.words import NotApplicable, WordsSpec
 
@@ -45,10 +50,19 @@ def test_answers_and_not_applicable_are_no_gaps(city):
     assert "oversight.override" in paths
 
 
-def test_the_json_round_trips_and_is_canonical(city):
+def test_the_json_round_trips_and_is_written_one_way(city):
     text = render_json(city.record)
+    facts = json.loads(text)
     assert CardRecord.model_validate_json(text) == city.record
-    assert text == json.dumps(json.loads(text), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+    assert is_written_so(text.encode(), facts)
+    assert max(map(len, text.splitlines())) < 3_000
+    indented = write_canonical(city.record)
+    assert indented == json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+    assert len(text) < 0.75 * len(indented)
+    # Cards that were published indented verify as before; any other form is another file.
+    assert is_written_so(indented.encode(), facts)
+    assert not is_written_so(json.dumps(facts, sort_keys=True).encode(), facts)
+    assert not is_written_so(text.replace("pass", "fail", 1).encode(), facts)
 
 
 def test_the_seal_is_the_content(city):

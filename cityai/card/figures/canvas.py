@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import groupby
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -221,7 +222,7 @@ def write_svg(sheet: Sheet, name: str) -> str:
     canvas: Any = FigureCanvasSVG(sheet)
     canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
-    _clean(root, name)
+    _clean(root, name, {})
     root.set("class", "fig")
     root.set("aria-hidden", "true")
     root.set("focusable", "false")
@@ -231,12 +232,18 @@ def write_svg(sheet: Sheet, name: str) -> str:
     return ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
 
 
-def _clean(element: ElementTree.Element, name: str) -> None:
+def _clean(element: ElementTree.Element, name: str, ids: dict[str, str]) -> None:
+    kept: list[ElementTree.Element] = []
     for child in list(element):
         if child.tag.removeprefix(f"{{{SVG}}}") not in _TAGS:
-            element.remove(child)
-        else:
-            _clean(child, name)
+            continue
+        _clean(child, name, ids)
+        is_group = child.tag in {f"{{{SVG}}}g", f"{{{SVG}}}defs"}
+        if child.tag == f"{{{SVG}}}g" and not child.attrib:
+            kept += list(child)
+        elif len(child) or not is_group:
+            kept.append(child)
+    element[:] = _join_like(kept)
     if element.tag != f"{{{SVG}}}text" and element.tag != f"{{{SVG}}}tspan":
         element.text = None
     elif element.text in _drawn:
@@ -249,23 +256,81 @@ def _clean(element: ElementTree.Element, name: str) -> None:
             if element.tag == f"{{{SVG}}}g":
                 del element.attrib[key]
             else:
-                element.set(key, f"{name}-{value}")
+                element.set(key, _shorten_id(value, name, ids))
         elif key == _XLINK:
             del element.attrib[key]
-            element.set("href", f"#{name}-{value.removeprefix('#')}")
+            element.set("href", f"#{_shorten_id(value.removeprefix('#'), name, ids)}")
         elif key == "clip-path":
-            element.set(key, value.replace("url(#", f"url(#{name}-"))
+            element.set(key, _shorten_links(value, name, ids))
         elif key == "style":
-            element.set(key, _restyle(value).replace("url(#", f"url(#{name}-"))
-        elif key in {"d", "transform", "x", "y", "width", "height", "viewBox"}:
+            element.set(key, _shorten_links(_restyle(value), name, ids))
+        elif key == "transform" and re.fullmatch(r"rotate\(-?0 [^)]*\)", value):
+            del element.attrib[key]
+        elif key == "d":
+            element.set(key, _shorten_path(value))
+        elif key in {"x", "y", "width", "height"}:
+            element.set(key, _write_tenths(value))
+        elif key in {"transform", "viewBox"}:
             element.set(key, re.sub(r"-?\d+\.\d+", _shorten_number, value))
+
+
+def _join_like(drawn: Sequence[ElementTree.Element]) -> list[ElementTree.Element]:
+    """Join lines that follow each other and are drawn alike, and clip alike shapes at once."""
+    lines: list[ElementTree.Element] = []
+    for shape in drawn:
+        if lines and _describe_line(shape) and _describe_line(shape) == _describe_line(lines[-1]):
+            lines[-1].set("d", lines[-1].attrib["d"] + shape.attrib["d"])
+        else:
+            lines.append(shape)
+    joined: list[ElementTree.Element] = []
+    for clip, shapes in groupby(lines, lambda shape: shape.get("clip-path")):
+        alike = list(shapes)
+        if clip is None or len(alike) == 1:
+            joined += alike
+            continue
+        group = ElementTree.Element(f"{{{SVG}}}g", {"clip-path": clip})
+        for shape in alike:
+            del shape.attrib["clip-path"]
+        group[:] = alike
+        joined.append(group)
+    return joined
+
+
+def _describe_line(shape: ElementTree.Element) -> dict[str, str]:
+    """Return how a line is drawn; nothing of a shape that is filled."""
+    is_line = shape.tag == f"{{{SVG}}}path" and shape.get("style", "").startswith("fill:none")
+    return {k: v for k, v in shape.attrib.items() if k != "d"} if is_line else {}
+
+
+def _shorten_id(value: str, name: str, ids: dict[str, str]) -> str:
+    """Return the id of a part of a picture: its name, and which part it is."""
+    return ids.setdefault(value, f"{name}-{len(ids)}")
+
+
+def _shorten_links(value: str, name: str, ids: dict[str, str]) -> str:
+    return re.sub(
+        r"url\(#([^)]+)\)", lambda match: f"url(#{_shorten_id(match[1], name, ids)})", value
+    )
+
+
+def _shorten_path(path: str) -> str:
+    """Write a path to a tenth of a pixel, without the spaces that it can do without."""
+    short = re.sub(r"\s*([A-Za-z])\s*", r"\1", _write_tenths(path)).strip()
+    level = re.sub(r"^(M\S+ (\S+))L(\S+) \2$", r"\1H\3", short)
+    return level.replace(" -", "-")
+
+
+def _write_tenths(value: str) -> str:
+    tenths = re.sub(r"-?\d+\.\d+", lambda match: f"{float(match[0]):.1f}", value)
+    return re.sub(r"-0(?![.\d])", "0", re.sub(r"\.0(?!\d)", "", tenths))
 
 
 def _restyle(style: str) -> str:
     for mark, colour in _COLOURS.items():
         style = style.replace(mark, colour)
     style = re.sub(r"font-family:[^;]*;?\s*", "", style)
-    return re.sub(r"-?\d+\.\d{3,}", _shorten_number, style)
+    style = re.sub(r"-?\d+\.\d{3,}", _shorten_number, style)
+    return re.sub(r"\s*([:;,])\s*", r"\1", style).strip(";")
 
 
 def _shorten_number(match: re.Match[str]) -> str:

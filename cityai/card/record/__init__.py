@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -37,6 +37,9 @@ from cityai.config.words import (
     Risk,
     SecurityWords,
 )
+
+LONG: Final = 1_200
+"""Characters from which on a part of the published JSON is written over several lines."""
 
 
 class CardRecord(Part):
@@ -94,6 +97,33 @@ def seal_record(record: CardRecord) -> CardRecord:
     """Return the record with its own digest in ``record.content_digest``."""
     head = record.record.model_copy(update={"content_digest": digest_record(record)})
     return record.model_copy(update={"record": head})
+
+
+def write_lines(record: CardRecord) -> str:
+    """Return the record's JSON as it is published: the canonical facts, without their indentation.
+
+    A part that is short is on a line of its own, so that two cards can be compared line by line.
+    """
+    return _write_part(record.model_dump(mode="json")) + "\n"
+
+
+def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
+    """Tell whether a file is the JSON of its facts, as published now or (indented) before 1.2."""
+    return content in ((_write_part(facts) + "\n").encode(), dump_facts(facts).encode())
+
+
+def _write_part(part: Any) -> str:
+    line = json.dumps(
+        part, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    if len(line) < LONG or not isinstance(part, dict | list):
+        return line
+    if isinstance(part, dict):
+        named = (
+            f"{json.dumps(k, ensure_ascii=False)}:{_write_part(part[k])}" for k in sorted(part)
+        )
+        return "{\n" + ",\n".join(named) + "\n}"
+    return "[\n" + ",\n".join(map(_write_part, part)) + "\n]"
 
 
 def dump_facts(facts: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cityai.card.record import CardRecord, write_canonical
+from cityai.card.record import CardRecord, write_lines
 from cityai.card.render.markdown import render_markdown
 from cityai.card.render.page import (
     TEMPLATES,
@@ -14,8 +14,8 @@ from cityai.card.render.page import (
 
 
 def render_json(record: CardRecord) -> str:
-    """Render the card as canonical JSON."""
-    return write_canonical(record)
+    """Render the card as JSON."""
+    return write_lines(record)
 
 
 __all__ = [

@@ -21,7 +21,7 @@ from cityai.card.render import data_tables, head, ranked, tables
 from cityai.card.render.annex import arrange_proxies, arrange_trends
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.card.render.own_words import list_own_words
-from cityai.card.render.pictures import show_picture
+from cityai.card.render.pictures import share_styles, show_picture, write_styles
 from cityai.config.words import NotApplicable
 from cityai.i18n.catalogue import LOCALES, NAMES
 from cityai.i18n.clean import clean_text
@@ -108,6 +108,7 @@ def render_html(
     code = speaker.language if speaker else language or main
     speaker = speaker or Speaker(code, list_own_words(record), own_language)
     checks = tally_statuses(f.status for f in record.findings)
+    styles = share_styles(figures)
     page = (
         open_environment()
         .get_template("card.html.j2")
@@ -127,7 +128,8 @@ def render_html(
             unsure_pairs=checks.unknown - sum(len(notice.first) for notice in unsure),
             checks=checks,
             required=[g for g in record.gaps if g.required],
-            picture=lambda svg: show_picture(svg, speaker),
+            picture=lambda svg: show_picture(svg, speaker, styles),
+            picture_styles=write_styles(styles),
         )
     )
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import unescape
 
 from markupsafe import Markup, escape
 
+from cityai.card.figures import Figure
 from cityai.card.figures.canvas import shorten
 from cityai.i18n.speaker import Speaker
 
 _TEXT = re.compile(r"<(text|tspan)\b([^>]*)>([^<]+)<")
 _MOST = re.compile(r' data-most="(\d+)"')
 
+Styles = dict[str, str]
+"""A class of the page for each way in which pictures are drawn."""
 
-def show_picture(svg: str, speaker: Speaker) -> Markup:
+
+def share_styles(figures: Iterable[Figure]) -> Styles:
+    """Name each style once for the whole page: pictures repeat a few hundreds of times each."""
+    styles: Styles = {}
+    for figure in figures:
+        for svg in (figure.wide, figure.narrow):
+            for match in re.finditer(r' style="([^"]*)"', svg):
+                styles.setdefault(match[1], f"p{len(styles)}")
+    return styles
+
+
+def write_styles(styles: Styles) -> Markup:
+    """Write the style sheet of the pictures: marks and texts of our own, never a record's text."""
+    rules = "\n".join(f".{name}{{{unescape(style)}}}" for style, name in styles.items())
+    return Markup(rules)  # noqa: S704
+
+
+def show_picture(svg: str, speaker: Speaker, styles: Styles) -> Markup:
     """Let our own SVG through: `canvas.write_svg` left only shapes and escaped texts."""
 
     def tell(match: re.Match[str]) -> str:
@@ -23,4 +44,5 @@ def show_picture(svg: str, speaker: Speaker) -> Markup:
             text = shorten(text, int(most[1]))
         return f"<{match[1]}{_MOST.sub('', match[2])}>{escape(text)}<"
 
-    return Markup(_TEXT.sub(tell, svg))  # noqa: S704
+    shared = re.sub(r' style="([^"]*)"', lambda match: f' class="{styles[match[1]]}"', svg)
+    return Markup(_TEXT.sub(tell, shared))  # noqa: S704

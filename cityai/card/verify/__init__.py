@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cityai.card.pages import JSON, Pages
-from cityai.card.record import CardRecord, digest_record, write_canonical
+from cityai.card.record import CardRecord, digest_record, is_written_so
 from cityai.card.verify.claims import Claim
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
@@ -62,7 +62,7 @@ def check_digest(record: CardRecord, content: bytes = b"") -> Finding:
     if printed != counted:
         reason = f"The record says {printed[:12] or 'nothing'}, its content gives {counted[:12]}."
         return Finding(code, Status.FAIL, title, reason)
-    if content and content != write_canonical(record).encode():
+    if content and not is_written_so(content, record.model_dump(mode="json")):
         return Finding(code, Status.FAIL, title, "The file is not the record's canonical JSON.")
     return Finding(code, Status.PASS, title, f"The content gives {counted[:12]}, as it says.")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cityai.card.record import CardRecord, digest_facts, dump_facts
+from cityai.card.record import CardRecord, digest_facts, is_written_so
 from cityai.findings import Finding, Status
 
 NOTHING = "nothing"
@@ -77,14 +77,14 @@ def check_earlier(record: CardRecord, content: bytes) -> Finding:
         return Finding(code, Status.FAIL, title, f"It is missing {where}.")
     try:
         facts = json.loads(content)
-        told = (facts["record"]["content_digest"], dump_facts(facts).encode())
-        held = (digest_facts(facts), content)
+        told = facts["record"]["content_digest"]
+        sealed = told == digest_facts(facts) and is_written_so(content, facts)
     except (ValueError, LookupError, TypeError, AttributeError):
         return Finding(code, Status.FAIL, title, "The record before is damaged.")
-    if told != held or told[0] != record.changes.content_digest:
+    if not sealed or told != record.changes.content_digest:
         reason = "The record before was changed, or is another card's."
         return Finding(code, Status.FAIL, title, reason)
-    return Finding(code, Status.PASS, title, f"Its content gives {told[0][:12]}, as the card says.")
+    return Finding(code, Status.PASS, title, f"Its content gives {told[:12]}, as the card says.")
 
 
 def list_differences(printed: Any, counted: Any, path: str = "") -> Iterator[Difference]:
