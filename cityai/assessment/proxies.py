@@ -3,9 +3,10 @@
 A model that is never told a group may still know it. Membership is predicted from the features by
 ridge regression, every entity by a fit that never saw it; what is reported is the share of the
 differences between entities that is recovered. Whether that is more than chance is judged against
-the same with the groups dealt out anew among the entities, all features together, so that many
-features of few entities do not find a proxy by luck. Places cannot be dealt out anew: neighbours
-are alike, and two smooth maps resemble each other. There the figure is told without a verdict.
+the same under permutation of group labels over the entities, all features together, so that many
+features of few entities do not find a proxy by luck. Labels of places cannot be permuted:
+neighbours are alike, and two smooth maps resemble each other. There the figure is told without a
+verdict.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ CODE = "audit.proxy"
 TOGETHER = "all together"
 FOLDS = 5
 DEALS = 199
-"""How often the groups are dealt out anew."""
+"""Permutations of the group labels."""
 FEWEST_DEALS = 99
 MOST_CELLS = 20_000_000
 SEED = 20260101
@@ -238,7 +239,7 @@ def recover_groups(
 
 
 def _find_chance(parts: Sequence[np.ndarray], groups: np.ndarray, confidence: float) -> float:
-    """Find the share that the most telling features seldom recover of groups dealt out anew."""
+    """Find the share that the most telling features seldom recover under permuted labels."""
     deals = int(np.clip(MOST_CELLS // max(groups.size, 1), FEWEST_DEALS, DEALS))
     rng = np.random.default_rng(SEED + 1)
     dealt = np.stack([groups[rng.permutation(len(groups))] for _ in range(deals)])

@@ -1,4 +1,4 @@
-"""What may be said of the exact figures: ranges where a small count would follow from a rate."""
+"""Apply rate rounding to an audit: ranges where a small count would follow from a rate."""
 
 from __future__ import annotations
 

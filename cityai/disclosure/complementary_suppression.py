@@ -1,4 +1,4 @@
-"""Everything that one card shows, taken together: what is hidden must stay hidden.
+"""Complementary suppression over all linked tables of a card: what is hidden stays hidden.
 
 A card shows several tables of the same amounts: dimensions, pairs of them, folds, areas, single
 entities, the whole. Each is a line of sums over the same atoms (entities, or what is left of them),
@@ -64,10 +64,11 @@ def protect_release(
 
     Notes
     -----
-    The smallest shown line that bears on the secret (with a price in the linear programme) is
+    The smallest shown line that bears on the secret (with a dual value in the linear programme) is
     hidden next. Hiding only widens what is left open. So what once agreed with all that is shown
     still does, and one solution settles many secrets (`_Seen`); and an end of a range on which the
-    line had no price stays where it was (its dual solution still holds), and is not solved again.
+    line had no dual value stays where it was (its dual solution still holds); it is not solved
+    again.
     In large tables twice as many are hidden at once where one more did not widen the range.
     An empty line holds nobody and is never hidden. What was hidden on the way and need not be is
     shown again, the largest lines first (`_show_again`).
@@ -177,7 +178,7 @@ class Known:
 
 
 def gather_lines(lines: Sparse, amounts: np.ndarray, secret: np.ndarray, least: float) -> Known:
-    """Take atoms together that no line tells apart."""
+    """Collapse atoms that no line tells apart."""
     _, first, code = np.unique(_sign_atoms(lines)[0], return_index=True, return_inverse=True)
     matrix = csr_array(lines[:, first])
     parts = np.array([np.bincount(code, part, len(first)) for part in np.atleast_2d(amounts)])

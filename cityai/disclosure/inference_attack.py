@@ -1,4 +1,4 @@
-"""What whoever reads rates of counted people can work out from all of them together.
+"""Inference attack on published rates: bounds on every count by linear programmes.
 
 The reader is taken to solve for the counts of all groups at once, to know a rate exactly where it
 is not said in steps, and to know which kinds of people there are none of.
@@ -128,7 +128,7 @@ class Reader:
                 continue
             self.points.append(solved.x)
             ends.append(float(secret.aim @ solved.x))
-            bears += rows.add_prices(solved, len(bears))
+            bears += rows.add_dual_values(solved, len(bears))
         return ends[1] - ends[0], bears
 
     def see_together(self, secrets: Sequence[Secret]) -> None:
@@ -229,8 +229,8 @@ class _Rows:
             options={"presolve": False},
         )
 
-    def add_prices(self, solved: Any, lines: int) -> np.ndarray:
-        """Sum by line (L,) what its rows cost, each times its size."""
+    def add_dual_values(self, solved: Any, lines: int) -> np.ndarray:
+        """Sum by line (L,) the dual values of its rows, each times its size."""
         bears = np.zeros(lines)
         for rows, found in ((self.same, solved.eqlin), (self.within, solved.ineqlin)):
             for row, price in zip(rows, found.marginals if rows else (), strict=True):

@@ -1,4 +1,4 @@
-"""Small cells: which are hidden, and which others must be so that none can be worked out."""
+"""Primary suppression of small cells, and complementary suppression within one table."""
 
 from __future__ import annotations
 

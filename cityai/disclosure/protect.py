@@ -1,4 +1,4 @@
-"""What the audit shows, held against everything else that is shown of the same amounts."""
+"""Protect linked tables: the audit held against all else that is shown of the same amounts."""
 
 from __future__ import annotations
 

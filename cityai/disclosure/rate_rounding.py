@@ -1,4 +1,4 @@
-"""How finely the rates of counted people may be said, so that no small count follows from them.
+"""Rate rounding: the finest ranges of rates from which no small count follows.
 
 A rate beside its number of people is a count: 5 % of 60 are three persons. Counts of fewer than the
 policy allows stay unknown by saying the range that a rate lies in, not by saying nothing. Whoever

@@ -40,7 +40,7 @@ BATCHES = 104
 
 @dataclass(frozen=True, slots=True)
 class CovarianceGrid:
-    """K kinds of resemblance of n moments, as seen by a fitted constant or line.
+    """K candidate covariance models of n moments, after a fitted constant or line.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class CovarianceGrid:
 
 @lru_cache(maxsize=64)
 def list_covariances(moments: tuple[float, ...], *, line: bool = False) -> CovarianceGrid:
-    """List what moments may have in common: a lasting part (AR(1)) under noise of their own.
+    """List candidate covariance models: AR(1) plus white noise.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def autocorrelated_se(
 
 
 def count_series(influence: np.ndarray) -> float:
-    """Count columns that vary together as fewer that vary on their own: ``C^2 / |R|^2``.
+    """Count the effective number of independent columns: ``C^2 / |R|^2``.
 
     The mean squared correlation of columns that have nothing to do with each other is
     ``1 / (B - 1)``; it is taken off.

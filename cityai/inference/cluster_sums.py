@@ -1,4 +1,4 @@
-"""Entities that are alike, taken together: a million persons become a few hundred rows.
+"""Collapse identical clusters: a million persons become a few hundred rows of sums.
 
 An interval over entities needs sums of squares of their influences. An entity's influence on a
 ratio is linear in its numerator, so entities with the same part in every group and the same
@@ -25,7 +25,7 @@ _NO_SKEW = np.empty(0)
 
 @dataclass(frozen=True, slots=True)
 class ClusterSums:
-    """The pair of sums of one metric by entity, those alike taken together.
+    """Numerator and denominator of one metric by cluster (entity), identical clusters collapsed.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMetric:
-    """What varies from draw to draw, for one metric.
+    """Sampling units of one metric: clusters, and periods.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ class ClusteredMetric:
 
 
 def sum_metrics_by_cluster(scored: Scored, metrics: Sequence[Metric]) -> dict[str, ClusteredMetric]:
-    """Take entities together that are alike, over all moments and at each, for every metric.
+    """Collapse identical clusters, over all moments and at each, for every metric.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def find_parts(unit: np.ndarray, entity: np.ndarray) -> Parts:
 
 
 def collapse_identical_clusters(pair: np.ndarray, parts: Parts) -> ClusterSums:
-    """Take together what is alike.
+    """Collapse identical clusters.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def collapse_identical_clusters(pair: np.ndarray, parts: Parts) -> ClusterSums:
 
 
 def vary_units(cells: Cells, names: tuple[str, str]) -> ClusteredMetric:
-    """Take every unit of the cells for an entity of its own.
+    """Take every unit of the cells for a cluster of its own.
 
     Parameters
     ----------

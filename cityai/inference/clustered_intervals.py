@@ -1,4 +1,4 @@
-"""Intervals from influences: of a level over entities, of a difference over days."""
+"""Cluster-robust intervals from influence functions: a level over entities, a gap over days."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def bound_by_entity(
 
 
 def _sum_by_entity(influence: Floats, entity: np.ndarray) -> np.ndarray:
-    """(E, 1) influences of entities, grown by what their number hides of how they vary."""
+    """(E, 1) cluster influences with the small-sample factor ``sqrt(E / (E - 1))``."""
     touched = np.count_nonzero(np.bincount(entity))
     grown = math.sqrt(touched / (touched - 1)) if touched > 1 else 0.0
     summed: np.ndarray = grown * np.bincount(entity, weights=influence)[:, None]

@@ -1,4 +1,4 @@
-"""Verdicts: an equivalence test on a gap, and how much more evidence would decide it."""
+"""Equivalence test (two one-sided) of a gap, and the sample size that would decide it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One metric for all groups of a dimension: values, gaps to the reference, intervals that fit."""
+"""Group means of a ratio metric and their gaps, with simultaneous confidence intervals."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class _Engine:
         return self.metric.part == "rows"
 
     def spread(self, contrast: np.ndarray, design: Design, level: bool) -> StandardErrors:
-        """Spread of the contrasts (G + 1, C) of the groups' values."""
+        """Standard errors of the contrasts (G + 1, C) of the groups' values."""
         if design.blocks == "periods":
             return self._by_period(contrast, level)
         size = self.varied.entities.size

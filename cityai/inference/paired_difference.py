@@ -1,4 +1,4 @@
-"""Two forecasts of the same rows: how a metric and its gaps change, with intervals that pair them.
+"""Paired differences of two forecasts of the same rows: a metric and its gaps, with intervals.
 
 Both are judged on the same blocks, so what a block does to both alike cancels: the influence of a
 change is the difference of the two influences, and its interval follows as that of a gap does.
@@ -171,7 +171,7 @@ class _Pair:
         self.influence = np.hstack([compute_influence(t, self.names, metric) for t in tensors])
 
     def spread(self, contrast: np.ndarray, design: Design) -> StandardErrors:
-        """Spread of contrasts (2 (G + 1), C) of the values: the first forecast's, then the other's.
+        """Errors of contrasts (2 (G + 1), C) of the values: the first forecast's, then the other's.
 
         Blocks are as in `measure_groups`.
         """

@@ -1,4 +1,4 @@
-"""Intervals of rates of yes or no, and of their differences, that exist also at none and at all.
+"""Score intervals of proportions (Wilson) and of their differences (MOVER), design-adjusted.
 
 A share of few people, or of people of whom none was found, is too lopsided for a t interval: at
 none nothing varies. Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) inverts the score
@@ -197,7 +197,7 @@ def bound_counts(
 
 
 def _allow_still(effect: np.ndarray, known: np.ndarray, rates: Rates, other: Rates) -> np.ndarray:
-    """Design effects; of a group where nothing varied, from how alike the rows of another's are."""
+    """Design effects; of a group where nothing varied, by the intraclass correlation elsewhere."""
     excess = divide_known(known - 1, other.alike - 1)
     tells = (other.variance > 0) & (other.alike > NEARLY_ONE)
     within = np.where(tells, np.clip(excess, 0.0, 1.0), 1.0)

@@ -1,4 +1,4 @@
-"""Sums by block and group, and what they say about a ratio: its value, and each block's influence.
+"""Influence functions of ratio estimators, from sums by block and group.
 
 Let ``T[b, g, k]`` be the k-th sum over the rows of block b, each weighted by its part in group g.
 A metric is ``theta = N / D`` with N, D two of the K sums over all blocks. Its influence on block b

@@ -1,4 +1,4 @@
-"""How far estimates may lie from the truth, and the intervals that follow."""
+"""Standard errors: cluster-robust, two-way, leverage-corrected; degrees of freedom; quantiles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_LOPSIDED = 0.15
 
 @dataclass(frozen=True, slots=True)
 class StandardErrors:
-    """How far each of C estimates may lie from the truth.
+    """Standard errors of C estimates.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ def cluster_robust_se(
     entities: ClusterSums | None = None,
     least: float = LEAST_FREEDOM,
 ) -> StandardErrors:
-    """Spread when blocks are entities.
+    """Cluster-robust (sandwich) standard errors, clusters being entities.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def cluster_robust_se(
 def correct_leverage(
     influence: np.ndarray, size: np.ndarray, copies: np.ndarray | None = None
 ) -> np.ndarray:
-    """Make good what an entity hides of its own deviation by pulling the ratio towards itself.
+    """Leverage-correct cluster influences (CR2-like, Bell and McCaffrey 2002).
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def find_lopsided(influence: np.ndarray, entities: ClusterSums | None = None) ->
 def satterthwaite_df(
     size: np.ndarray, influence: np.ndarray, entities: ClusterSums | None = None
 ) -> np.ndarray:
-    """Count degrees of freedom of a ratio over unequal entities.
+    """Satterthwaite degrees of freedom of a ratio over unequal clusters.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def satterthwaite_df(
 def two_way_se(
     by_period: StandardErrors, by_entity: StandardErrors, cell_squares: np.ndarray
 ) -> StandardErrors:
-    """Two-way spread: variance by entity + by period - by both, never less than the larger one.
+    """Two-way clustered standard errors: by entity + by period - by both, at least the larger.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def two_way_se(
 
 
 def count_effective(size: np.ndarray, copies: np.ndarray | None = None) -> np.ndarray:
-    """Count unequal blocks as equal ones: ``(sum s)^2 / sum s^2`` per column (Kish 1965).
+    """Count the effective number of blocks: ``(sum s)^2 / sum s^2`` per column (Kish 1965).
 
     With `copies`, each line of `size` stands for so many blocks.
     """
@@ -197,7 +197,7 @@ def count_effective(size: np.ndarray, copies: np.ndarray | None = None) -> np.nd
 
 
 def to_correlation(covariance: np.ndarray, blocks: float) -> np.ndarray:
-    """Turn covariances into correlations, shrunk: from few blocks they come out too strong."""
+    """Shrink covariances to correlations: from few blocks they come out too strong."""
     scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     product = np.outer(scale, scale)
     matrix = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
@@ -210,7 +210,7 @@ def to_correlation(covariance: np.ndarray, blocks: float) -> np.ndarray:
 def simultaneous_confidence(
     correlation: np.ndarray, confidence: float, pairs: bool = False
 ) -> float:
-    """Find the confidence of each interval that makes them hold together.
+    """Simultaneous confidence: that of each interval at which all hold together.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether a figure rises or falls from fold to fold, with an interval, or that nobody can tell."""
+"""Trend: the slope of a figure over the folds, with an interval under autocorrelation."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def leave_overlaps(by_fold: pd.DataFrame, fold: np.ndarray, moment: np.ndarray) 
 
 
 def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Fit a line through every figure by fold.
+    """Fit a linear trend to every figure by fold.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[float, float, str]:
-    """Fit a line through a figure by fold.
+    """Fit a linear trend to a figure by fold.
 
     Parameters
     ----------
