@@ -24,6 +24,7 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.config.policy import PolicySpec
 from cityai.config.project import ProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status, sort_findings
@@ -84,7 +85,9 @@ def evaluate_predictions(predictions: Predictions, spec: ProjectSpec) -> Evaluat
         ]
     )
     comparisons = _compare_baselines(predictions, spec)
-    findings = [_find_better(name, comparisons, spec) for name in predictions.baselines]
+    findings = [
+        find_better(name, comparisons, spec.policy, HEADLINE) for name in predictions.baselines
+    ]
     findings.append(_find_coverage(metrics, predictions, spec))
     return Evaluation(metrics, comparisons, sort_findings(findings))
 
@@ -289,28 +292,23 @@ def _judge(
     return status, say.tell_comparison(name, metric, ours, theirs, status, unit)
 
 
-def _find_better(name: str, comparisons: pd.DataFrame, spec: ProjectSpec) -> Finding:
-    row = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == HEADLINE)].iloc[
-        0
-    ]
-    status = Status(str(row["verdict"]))
-    reason = str(row["sentence"])
-    if status is Status.FAIL and not spec.policy.better_than_baselines:
-        status, reason = (
-            Status.NOT_APPLICABLE,
-            (f"{reason} {mark('The policy does not ask it to be better.')}"),
-        )
-    difference = float(row["difference"])
-    return Finding(
+def find_better(name: str, comparisons: pd.DataFrame, policy: PolicySpec, headline: str) -> Finding:
+    """Find whether the forecast is better than a baseline, by the figure that decides."""
+    code, title = (
         f"evaluate.better_than_baselines.{name}",
-        status,
         mark(f"Better than {name.replace('_', ' ')}"),
-        reason,
-        difference if math.isfinite(difference) else None,
-        0.0,
-        "share",
-        name,
     )
+    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == headline)]
+    if rows.empty:
+        return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))
+    row = rows.iloc[0]
+    status, reason = Status(str(row["verdict"])), str(row["sentence"])
+    if status is Status.FAIL and not policy.better_than_baselines:
+        status = Status.NOT_APPLICABLE
+        reason = f"{reason} {mark('The policy does not ask it to be better.')}"
+    difference = float(row["difference"])
+    observed = difference if math.isfinite(difference) else None
+    return Finding(code, status, title, reason, observed, 0.0, "share", name)
 
 
 def _find_coverage(metrics: pd.DataFrame, predictions: Predictions, spec: ProjectSpec) -> Finding:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.evaluate import FORECAST
+from cityai.assessment.evaluate import FORECAST, find_better
 from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
 from cityai.assessment.ranking.calibration_curve import draw_curve
 from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
@@ -47,7 +47,6 @@ COMPARED: Final = (
 """Figures in which the list is compared with each baseline; `LIST_HEADLINE` alone decides."""
 SLOPE_TOLERANCE: Final = 0.25
 """How far the calibration slope may lie from 1."""
-NOT_ASKED: Final = mark("The policy does not ask it to be better.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,9 @@ def evaluate_ranking(predictions: Predictions, spec: RiskSpec) -> RankingEvaluat
     shown = [c for c in columns if not c.startswith(CANDIDATE)]
     truth, chance = whole.truth, table[Y_PRED].to_numpy(np.float64)
     policy = spec.policy
-    findings = [_find_better(name, comparisons, spec) for name in predictions.baselines]
+    findings = [
+        find_better(name, comparisons, spec.policy, LIST_HEADLINE) for name in predictions.baselines
+    ]
     findings.append(_find_calibration(whole, chance, spec))
     return RankingEvaluation(
         metrics,
@@ -234,23 +235,6 @@ def _find_margin(
         return margin, entities, word
     margin = find_margin_by_day(influence, judge.day, policy.confidence, policy.min_blocks)
     return margin, int(judge.day.max(initial=-1)) + 1, "days"
-
-
-def _find_better(name: str, comparisons: pd.DataFrame, spec: RiskSpec) -> Finding:
-    code, title = (
-        f"evaluate.better_than_baselines.{name}",
-        mark(f"Better than {name.replace('_', ' ')}"),
-    )
-    rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == LIST_HEADLINE)]
-    if rows.empty:
-        return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))
-    row = rows.iloc[0]
-    status, reason = Status(str(row["verdict"])), str(row["sentence"])
-    if status is Status.FAIL and not spec.policy.better_than_baselines:
-        status, reason = Status.NOT_APPLICABLE, f"{reason} {NOT_ASKED}"
-    difference = float(row["difference"])
-    observed = difference if math.isfinite(difference) else None
-    return Finding(code, status, title, reason, observed, 0.0, "share", name)
 
 
 def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: RiskSpec) -> Finding:
