@@ -35,13 +35,15 @@ BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil
 
 SLOW = (
     "test_attack_people.py", "test_bad_input.py", "test_card_published.py", "test_case_join.py",
-    "test_cases.py", "test_compas.py", "test_end_to_end.py", "test_look.py", "test_mitigate.py",
-    "test_model.py", "test_page_numbers.py", "test_pairs_of_cards.py", "test_predict.py",
-    "test_ranked_card.py", "test_readings.py", "test_render.py", "test_small_groups.py",
-    "test_speech.py", "test_truth.py", "test_twins.py", "test_verify.py",
-    "test_verify_audit.py",
+    "test_cases.py", "test_compas.py", "test_end_to_end.py", "test_features.py", "test_look.py",
+    "test_mitigate.py", "test_model.py", "test_own_features.py", "test_page_numbers.py",
+    "test_pairs_of_cards.py", "test_predict.py", "test_proxies.py", "test_quality.py",
+    "test_ranked_card.py", "test_readings.py", "test_render.py", "test_sample_city.py",
+    "test_small_groups.py", "test_snapshot.py", "test_sources.py", "test_speech.py",
+    "test_tree_text.py", "test_truncation.py", "test_truth.py", "test_twins.py",
+    "test_verify.py", "test_verify_audit.py",
 )  # fmt: skip
-"""Files of which every test reads tables or stands on a run: half a second and more each."""
+"""Files whose tests read tables or stand on a run: ten seconds of one core and more each."""
 
 
 @pytest.hookimpl(tryfirst=True)
