@@ -156,7 +156,7 @@ def share_capacity(claim: FloatArray, need: FloatArray, moment: IntArray) -> Flo
 
 
 def learn_corrections(
-    replayed: pd.DataFrame,
+    out_of_sample: pd.DataFrame,
     panel: Panel,
     membership: Membership,
     origins: Mapping[int, int],
@@ -166,7 +166,7 @@ def learn_corrections(
 
     Parameters
     ----------
-    replayed : pandas.DataFrame
+    out_of_sample : pandas.DataFrame
         `Backtest.out_of_sample`.
     panel : Panel
         What was known when.
@@ -183,17 +183,17 @@ def learn_corrections(
         ``option``, ``fold``, ``entity_id``, ``factor``, ``boost``.
     """
     entity = np.asarray(
-        pd.Index(panel.entity_ids).get_indexer(pd.Index(replayed[ENTITY])), dtype=np.int64
+        pd.Index(panel.entity_ids).get_indexer(pd.Index(out_of_sample[ENTITY])), dtype=np.int64
     )
     weights = membership.weights.reindex(list(panel.entity_ids)).to_numpy(np.float64)
     reference = _find_reference(membership)
-    moments = sorted({*replayed[ORIGIN].tolist(), *origins.values()})
+    moments = sorted({*out_of_sample[ORIGIN].tolist(), *origins.values()})
     records = np.ones((len(moments), len(panel.entity_ids)))
     pasts: dict[int, Past] = {}
     for i, origin in enumerate(moments):
-        past = _gather_past(replayed, entity, panel, origin, moments, records)
+        past = _gather_past(out_of_sample, entity, panel, origin, moments, records)
         records[i] = _read_records(past, len(panel.entity_ids))
-        pasts[origin] = _gather_past(replayed, entity, panel, origin, moments, records)
+        pasts[origin] = _gather_past(out_of_sample, entity, panel, origin, moments, records)
     frames = []
     for option in options:
         for fold, origin in sorted(origins.items()):
@@ -220,15 +220,15 @@ def apply_correction(predictions: Predictions, corrections: pd.DataFrame, name: 
 
 
 def _gather_past(
-    replayed: pd.DataFrame,
+    out_of_sample: pd.DataFrame,
     entity: IntArray,
     panel: Panel,
     origin: int,
     moments: Sequence[int],
     records: FloatArray,
 ) -> Past:
-    origin_of = replayed[ORIGIN].to_numpy(np.int64)
-    period = replayed[PERIOD].to_numpy(np.int64)
+    origin_of = out_of_sample[ORIGIN].to_numpy(np.int64)
+    period = out_of_sample[PERIOD].to_numpy(np.int64)
     labels = read_labels(panel, origin, period, entity)
     rows = np.flatnonzero((origin_of < origin) & ~np.isnan(labels))
     own = origin_of[rows]
@@ -237,9 +237,9 @@ def _gather_past(
     return Past(
         entity=entity[rows],
         age=np.asarray(len(distinct) - 1 - np.searchsorted(distinct, own), dtype=np.int64),
-        step=replayed[STEP].to_numpy(np.int64)[rows],
-        forecast=replayed[Y_PRED].to_numpy(np.float64)[rows],
-        high=replayed[Y_HIGH].to_numpy(np.float64)[rows],
+        step=out_of_sample[STEP].to_numpy(np.int64)[rows],
+        forecast=out_of_sample[Y_PRED].to_numpy(np.float64)[rows],
+        high=out_of_sample[Y_HIGH].to_numpy(np.float64)[rows],
         truth=labels[rows],
         record=records[at, entity[rows]],
         now=records[np.searchsorted(moments, origin)],
