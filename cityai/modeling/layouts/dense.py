@@ -185,7 +185,9 @@ class DenseRows:
         self.first_test = folds.test[0]
         last = panel.periods.count
         learning = plan_training(panel, spec, last, learners)
-        moments = sorted({*(find_origin(panel, f) for f in folds.folds), last, *learning})
+        self.origins = {f.as_of: find_origin(panel, f) for f in folds.folds}
+        self.origins[panel.periods.start(last)] = last
+        moments = sorted({*self.origins.values(), *learning})
         self.rows: Rows = rows_at([panel.periods.start(origin) for origin in moments])
         table = self.rows.table
         self.entity: IntArray = np.asarray(
@@ -212,11 +214,11 @@ class DenseRows:
 
     def read_labels(self, fold: Fold) -> FloatArray:
         """Return totals as they were seen at a fold; NaN where they were not mature."""
-        return read_labels(self.panel, find_origin(self.panel, fold), self.period, self.entity)
+        return read_labels(self.panel, self.origins[fold.as_of], self.period, self.entity)
 
     def find_tested(self, fold: Fold) -> IntArray:
         """Return the rows of the fold's origin."""
-        return np.flatnonzero(self.origin == find_origin(self.panel, fold))
+        return np.flatnonzero(self.origin == self.origins[fold.as_of])
 
     def list_categories(self, taught: IntArray) -> dict[str, tuple[str, ...]]:
         """Return the known values of the categorical features, over all rows."""
@@ -224,12 +226,12 @@ class DenseRows:
 
     def is_nonnegative(self, fold: Fold) -> bool:
         """Whether no total that was known at a fold lies below 0."""
-        return not bool((self.panel.known_at(find_origin(self.panel, fold)) < 0).any())
+        return not bool((self.panel.known_at(self.origins[fold.as_of]) < 0).any())
 
     def forecast(self, model: SeriesForecaster, fold: Fold) -> FloatArray:
         """Ask a forecaster of series, from the history known at a fold."""
         here = self.find_tested(fold)
-        asked = read_history(self.panel, find_origin(self.panel, fold), self.spec)
+        asked = read_history(self.panel, self.origins[fold.as_of], self.spec)
         return np.asarray(model.forecast(asked)[self.step[here] - 1, self.entity[here]])
 
     def score_baselines(
@@ -247,7 +249,7 @@ class DenseRows:
     def tabulate(self, tested: IntArray, folds: tuple[Fold, ...]) -> pd.DataFrame:
         """Return key, final total and the scale of each entity's errors."""
         table, entity = self.rows.table[list(KEPT)].iloc[tested], self.entity[tested]
-        scales = find_scales(self.panel, find_origin(self.panel, self.first_test))
+        scales = find_scales(self.panel, self.origins[self.first_test.as_of])
         period = self.period[tested]
         known = period < self.panel.periods.count
         truth = np.full(len(tested), np.nan)
