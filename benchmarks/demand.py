@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from cityai.config.load import load_project
-from cityai.data.snapshot import read_snapshot
 from cityai.kinds import demand
+from cityai.kinds.demand import read_snapshot
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.layouts.dense import check_dense_folds
 

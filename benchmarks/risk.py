@@ -26,8 +26,8 @@ from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranki
 from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
-from cityai.data.cases import read_cases
 from cityai.kinds import risk
+from cityai.kinds.risk import read_cases
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.layouts.listed import check_listed_folds
 

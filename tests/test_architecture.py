@@ -20,8 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RANKS = [
     {"columns", "confine", "errors", "findings", "i18n", "notebook", "progress", "scratch"},
     {"config"},
-    {"records"},
-    {"data", "samples"},
+    {"data", "records", "samples"},
     {"modeling"},
     {"inference"},
     {"disclosure"},

@@ -18,9 +18,9 @@ from cityai.cli.main import run_command
 from cityai.columns import CANDIDATE
 from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
-from cityai.data.snapshot import read_snapshot
 from cityai.errors import TimeError
 from cityai.findings import Status
+from cityai.kinds.demand import read_snapshot
 from cityai.pipeline.check import check_project
 from cityai.pipeline.result import Result
 from cityai.track.door import import_mlflow, keep_quiet

@@ -13,42 +13,14 @@ from cityai.config.project import AuditableSpec, ProjectSpec
 from cityai.data.phrases import list_names, write_share
 from cityai.data.quality_facts import UNKNOWN_AREA
 from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
-from cityai.data.snapshot import Snapshot
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import count_periods, say, say_n
+from cityai.records.events import Events
 
 SURE: Final = 3.0
 """Standard errors by which an area must differ from the city."""
 _APART: Final = 5
 """Silences with a finding of their own; those of fewer areas share one."""
-
-
-def judge_areas(
-    measures: pd.DataFrame, snapshot: Snapshot, spec: ProjectSpec
-) -> tuple[Finding, ...]:
-    """Judge what the data of single areas are like; nothing when the project has no areas.
-
-    Parameters
-    ----------
-    measures : pandas.DataFrame
-        See `QualityReport`.
-    snapshot : Snapshot
-        What was read.
-    spec : ProjectSpec
-        The project, with its policy.
-
-    Returns
-    -------
-    tuple[Finding, ...]
-        Codes ``quality.area_gap``, ``quality.unknown_area`` and ``quality.silent_area``.
-    """
-    if snapshot.areas is None:
-        return ()
-    return (
-        *compare_areas(measures, spec),
-        count_unknown(snapshot.quality_facts),
-        *_find_silent_areas(snapshot, spec),
-    )
 
 
 def compare_areas(measures: pd.DataFrame, spec: AuditableSpec) -> Iterator[Finding]:
@@ -124,7 +96,7 @@ def write_unknown(named: str) -> str:
     return f"in no area table, and named here alone: {named}"
 
 
-def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Finding]:
+def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
     """Name the areas that sent no row for much longer than is their way, and when."""
     reports = mark_reports(snapshot)
     count, freq = snapshot.periods.count, spec.question.period
@@ -161,7 +133,7 @@ def _find_silent_areas(snapshot: Snapshot, spec: ProjectSpec) -> Iterator[Findin
         yield _sum_up(others, snapshot, code, title)
 
 
-def _sum_up(others: Sequence[Silence], snapshot: Snapshot, code: str, title: str) -> Finding:
+def _sum_up(others: Sequence[Silence], snapshot: Events, code: str, title: str) -> Finding:
     named = [
         f"{list_names(s.areas)} ({_write_span(s, snapshot)})"
         for s in sorted(others, key=lambda s: (s.first - s.end, s.first))
@@ -171,6 +143,6 @@ def _sum_up(others: Sequence[Silence], snapshot: Snapshot, code: str, title: str
     return Finding(code, Status.FAIL, title, reason, float(len(areas)), 0.0, "areas", "others")
 
 
-def _write_span(silence: Silence, snapshot: Snapshot) -> str:
+def _write_span(silence: Silence, snapshot: Events) -> str:
     last = snapshot.periods.start(silence.end) - pd.Timedelta(days=1)
     return say(f"{snapshot.periods.start(silence.first):%Y-%m-%d} to {last:%Y-%m-%d}")

@@ -25,7 +25,8 @@ from cityai.columns import (
 from cityai.config.audit_file import AuditFileSpec, Label
 from cityai.config.project import ColumnSpec, ColumnType, SourceSpec
 from cityai.data.contract import build_contract
-from cityai.data.conversion import convert_cells
+from cityai.data.rejects import tell_first
+from cityai.data.side_tables import read_rows
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame
 from cityai.data.yes_no import read_answer, write_text
@@ -123,25 +124,21 @@ def read_given(path: Path, spec: AuditFileSpec) -> Given:
     read = None if columns.entity is None else list(types)
     with open_source(source, path, read, max_rows=file.max_rows) as opened:
         check_columns(list(types), list(opened.names), path)
-        frame = fetch_frame(convert_cells(opened, contract).order_by("n"))
-        digest, cut = opened.digest, opened.cut_rows
+        side = read_rows(opened, contract)
         repeats, has_key = (0, True) if read else _count_repeats(opened)
-    reasons = frame.filter(regex=r"^r\d+$")
-    good = ~reasons.notna().any(axis=1)
-    rejects = pd.concat([cut, *_list_rejects(frame, list(types))], ignore_index=True)
-    if not good.any():
+    if side.table.empty:
         raise DataError(
-            f"none of {len(frame) + len(cut):,} rows can be used; {_tell_reject(rejects)}",
+            f"none of {side.read:,} rows can be used; the first problem is "
+            f"{tell_first(side.rejects.head(1))}",
             where=str(path),
             expected="columns of the types that the audit file asks for",
         )
-    kept = frame[good].reset_index(drop=True)
-    cells = pd.DataFrame({name: kept[f"v{i}"] for i, name in enumerate(types)})
-    table = _name_columns(cells, kept["n"], spec, str(path))
+    cells = side.table.reset_index(drop=True)
+    table = _name_columns(cells, side.table.index, spec, str(path))
     _check_rows(table, spec, str(path))
     wanted = dict.fromkeys(v for k, v in spec.columns.items() if k.startswith("audit."))
     groups = pd.DataFrame({name: write_text(cells[name]) for name in wanted}, index=table.index)
-    return Given(table, groups, len(frame) + len(cut), rejects, digest, repeats, has_key)
+    return Given(table, groups, side.read, side.rejects, side.digest, repeats, has_key)
 
 
 def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
@@ -167,32 +164,8 @@ def _count_repeats(opened: SourceTable) -> tuple[int, bool]:
     return opened.count_rows() - left, bool((counts.drop("n") == left).any())
 
 
-def _tell_reject(rejects: pd.DataFrame) -> str:
-    first = rejects.iloc[0]
-    column = f", column '{first['column']}': '{first['value']}'" if first["column"] else ":"
-    return f"the first problem is row {first['row_number']:,}{column} is {first['reason']}"
-
-
-def _list_rejects(frame: pd.DataFrame, names: list[str]) -> list[pd.DataFrame]:
-    found = []
-    for i, name in enumerate(names):
-        bad = frame[frame[f"r{i}"].notna()]
-        if len(bad):
-            found.append(
-                pd.DataFrame(
-                    {
-                        "row_number": bad["n"],
-                        "column": name,
-                        "value": bad[f"x{i}"],
-                        "reason": bad[f"r{i}"],
-                    }
-                )
-            )
-    return found
-
-
 def _name_columns(
-    cells: pd.DataFrame, number: pd.Series, spec: AuditFileSpec, where: str
+    cells: pd.DataFrame, numbers: pd.Index, spec: AuditFileSpec, where: str
 ) -> pd.DataFrame:
     given, columns = spec.predictions, spec.predictions.columns
     nothing = pd.Series(np.nan, index=cells.index)
@@ -203,7 +176,7 @@ def _name_columns(
     def answer(name: str | None, yes: tuple[Label, ...], key: str) -> pd.Series:
         return nothing if name is None else read_answer(cells[name], yes, f"{where}, `{key}`")
 
-    entity = write_text(cells[columns.entity]) if columns.entity else number.astype(str)
+    entity = write_text(cells[columns.entity]) if columns.entity else pd.Series(numbers).astype(str)
     moment = cells[columns.as_of] if columns.as_of else pd.Series(NO_MOMENT, index=cells.index)
     asked = cells[spec.maturity.asked] if spec.maturity else pd.Series(pd.NaT, index=cells.index)
     score = figure(columns.prediction)

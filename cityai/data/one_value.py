@@ -11,10 +11,10 @@ from cityai.columns import ENTITY, PERIOD, VALUE
 from cityai.config.project import BaseProjectSpec, DimensionSpec, ProjectSpec
 from cityai.data.quality_facts import ONE_VALUE
 from cityai.data.silences import LEAST_PERIODS
-from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
+from cityai.records.events import Events
 
 CODE: Final = "quality.one_value"
 CONSTANT: Final = "quality.constant"
@@ -52,13 +52,13 @@ def find_several(facts: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
         yield Finding(CODE, Status.PASS, title, reason, 0.0, 0.0, "share")
 
 
-def find_constant(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
+def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
     """Say whether the amount of a place is nearly always the same, and not nothing.
 
     Rows that are counted where an amount beside them should be added up are as many in each period.
     """
-    by = [snapshot.cells[ENTITY], snapshot.cells[PERIOD]]
-    wide = snapshot.cells.groupby(by)[VALUE].sum(min_count=1).unstack()
+    by = [snapshot.table[ENTITY], snapshot.table[PERIOD]]
+    wide = snapshot.table.groupby(by)[VALUE].sum(min_count=1).unstack()
     wide = wide.reindex(columns=range(snapshot.periods.count))
     if spec.question.missing_periods == "zero":
         # Before its first row nothing is known of a place.

@@ -28,7 +28,7 @@ def mark_outages(
     Parameters
     ----------
     cells, attributes : DataFrame
-        As in `Snapshot`.
+        As in `Events`.
     periods : Periods
         The time axis.
     outages : sequence of OutageSpec

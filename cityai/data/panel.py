@@ -13,8 +13,8 @@ from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.config.project import CohortSpec, ProjectSpec
 from cityai.data.features.vintages import POSITION, add_parts, place_parts
 from cityai.data.periods import SHORTEST_DAYS, Periods
-from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError, TimeError
+from cityai.records.events import Events
 
 MAX_CELLS: Final = 50_000_000
 """Periods times entities; more would need 400 MB for every copy."""
@@ -98,12 +98,12 @@ class Panel:
         return origin - self.delay
 
 
-def build_panel(snapshot: Snapshot, spec: ProjectSpec) -> Panel:
+def build_panel(snapshot: Events, spec: ProjectSpec) -> Panel:
     """Build the dense panel of the cohort.
 
     Parameters
     ----------
-    snapshot : Snapshot
+    snapshot : Events
         What the city knew.
     spec : ProjectSpec
         The project.
@@ -129,7 +129,7 @@ def build_panel(snapshot: Snapshot, spec: ProjectSpec) -> Panel:
             next_step="give more data, or choose a shorter `question.period`",
         )
     gaps = spec.question.missing_periods == "missing"
-    cells = snapshot.cells
+    cells = snapshot.table
     entity_ids = _choose_cohort(cells, snapshot.periods, spec.question.entity.cohort)
     if count * len(entity_ids) > MAX_CELLS:
         raise DataError(

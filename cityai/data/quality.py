@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
+from cityai.columns import EVERYWHERE, NOT_RECORDED, PERIOD_START
 from cityai.config.policy import QualityLimits
-from cityai.config.project import AuditableSpec, ProjectSpec
-from cityai.data.area_quality import judge_areas
-from cityai.data.one_value import find_constant, find_several
-from cityai.data.outages import find_touched
+from cityai.config.project import AuditableSpec, BaseProjectSpec
+from cityai.data.area_quality import compare_areas, count_unknown
 from cityai.data.periods import Periods
-from cityai.data.phrases import list_names, write_share
+from cityai.data.phrases import write_share
 from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
-from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
-from cityai.data.snapshot import RowCounts, Snapshot
 from cityai.findings import Finding, Status, sort_findings
-from cityai.i18n.messages import count_periods, name_periods, say
+from cityai.i18n.messages import say
+from cityai.records.events import Events, RowCounts
 
+SpecT = TypeVar("SpecT", bound=BaseProjectSpec)
 Dimension = Literal["completeness", "accuracy", "consistency", "timeliness"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
     "completeness",
@@ -46,8 +44,6 @@ FACTS: Final[dict[str, tuple[Dimension, str]]] = {
 PRESENT: Final = say("periods with a row")
 DELAY: Final = "median_delay_days"
 MEASURES: Final = ("dimension", "measure", "slice", "value", "n", "limit", "status")
-SILENCE: Final = 4
-"""Shorter silences are not reported."""
 
 
 @dataclass(frozen=True)
@@ -80,39 +76,55 @@ class QualityReport:
     by_period: pd.DataFrame
 
 
-def report_quality(snapshot: Snapshot, spec: ProjectSpec) -> QualityReport:
+@dataclass(frozen=True, slots=True)
+class TableQuality(Generic[SpecT]):
+    """What the main table alone can tell of its quality.
+
+    Attributes
+    ----------
+    measure : callable
+        ``(events, spec) -> facts`` beside those of the rows, as `collect_facts` gives them.
+    count : callable
+        ``(events, spec) -> by_period`` of a `QualityReport`.
+    find : callable
+        ``(events, spec, facts, by_period) -> findings``.
+    """
+
+    measure: Callable[[Events, SpecT], pd.DataFrame]
+    count: Callable[[Events, SpecT], pd.DataFrame]
+    find: Callable[[Events, SpecT, pd.DataFrame, pd.DataFrame], Iterator[Finding]]
+
+
+def report_quality(events: Events, spec: SpecT, of_table: TableQuality[SpecT]) -> QualityReport:
     """Report on the quality of the data against the policy's limits.
 
     Parameters
     ----------
-    snapshot : Snapshot
+    events : Events
         What was read.
-    spec : ProjectSpec
+    spec : BaseProjectSpec
         The project, with its policy.
+    of_table : TableQuality
+        What its main table can tell.
 
     Returns
     -------
     QualityReport
-        Findings have the codes ``quality.<dimension>``, ``quality.area_gap``,
-        ``quality.unknown_area``, ``quality.one_value``, ``quality.constant``,
-        ``quality.silent_area``, ``quality.silent_entity`` and ``quality.empty_period``.
+        Findings have the codes ``quality.<dimension>``, where there are areas ``quality.area_gap``
+        and ``quality.unknown_area``, and those of the main table.
     """
     limits = spec.policy.quality
-    facts = pd.concat([snapshot.quality_facts, _measure_presence(snapshot, spec)])
+    facts = pd.concat([events.quality_facts, of_table.measure(events, spec)])
     measures = measure_facts(facts, limits, spec.policy.small_cell)
-    by_period = _count_periods(snapshot)
-    findings = [
-        *judge_dimensions(measures, limits, spec),
-        *judge_areas(measures, snapshot, spec),
-        *find_several(facts, spec),
-        find_constant(snapshot, spec),
-        _find_silent(snapshot, spec),
-        _find_empty(by_period, snapshot.periods, spec),
-    ]
+    by_period = of_table.count(events, spec)
+    findings = [*judge_dimensions(measures, limits, spec)]
+    if events.areas is not None:
+        findings += [*compare_areas(measures, spec), count_unknown(events.quality_facts)]
+    findings += of_table.find(events, spec, facts, by_period)
     return QualityReport(
         measures=measures,
-        counts=snapshot.counts,
-        rejects=snapshot.rejects,
+        counts=events.counts,
+        rejects=events.rejects,
         findings=sort_findings(findings),
         by_period=by_period,
     )
@@ -151,61 +163,6 @@ def _judge_share(value: float, limit: float, fact: Mapping[Hashable, Any], least
     if fact["slice_kind"] == "area" and fact["total"] < least:
         return Status.NOT_ENOUGH
     return Status.PASS if value >= limit else Status.FAIL
-
-
-def _measure_presence(snapshot: Snapshot, spec: ProjectSpec) -> pd.DataFrame:
-    """Count periods with a row: of the city, of areas, of entities where each must report."""
-    # A declared outage leaves cells without rows.
-    cells, count = snapshot.cells[snapshot.cells["n"] > 0], snapshot.periods.count
-    rows = [(PRESENT, "", "overall", EVERYWHERE, cells[PERIOD].nunique(), count)]
-    reports = mark_reports(replace(snapshot, cells=cells))
-    firsts = reports.to_numpy().argmax(axis=1) if count else ()
-    for area, first, good in zip(reports.index, firsts, reports.sum(axis=1), strict=True):
-        rows.append((PRESENT, "", "area", str(area), int(good), count - int(first)))
-    if spec.question.missing_periods == "missing" or spec.data.layout == "panel":
-        first = cells.groupby(ENTITY)[PERIOD].min()
-        table = pd.DataFrame(
-            {
-                "good": cells.groupby(ENTITY)[PERIOD].nunique(),
-                "total": count - first,
-                "area": _list_slices(snapshot, first.index),
-            }
-        )
-        words = say(f"{spec.question.entity.label} and period pairs with a row")
-        total = table[["good", "total"]].sum()
-        rows.append((words, "", "overall", EVERYWHERE, total["good"], total["total"]))
-        if spec.question.entity.area is not None:
-            sums = table.groupby("area")[["good", "total"]].sum()
-            rows += [(words, "", "area", str(a), g, t) for a, g, t in sums.itertuples()]
-    names = ["fact", "column", "slice_kind", "slice", "good", "total"]
-    return pd.DataFrame(rows, columns=names).assign(figure=np.nan)
-
-
-def _list_slices(snapshot: Snapshot, entities: pd.Index) -> pd.Series:
-    """Return each entity's area, `not recorded` without one, missing when it is in no table."""
-    areas = find_areas(snapshot).reindex(entities)
-    known = areas if snapshot.areas is None else areas.where(areas.isin(snapshot.areas.index))
-    return known.where(areas.notna(), NOT_RECORDED)
-
-
-def _count_periods(snapshot: Snapshot) -> pd.DataFrame:
-    cells, periods = snapshot.cells, snapshot.periods
-    grouped = cells.groupby(PERIOD)
-    index = range(periods.count)
-    facts = snapshot.quality_facts
-    delays = facts[(facts["fact"] == DELAY) & (facts["slice_kind"] == "period")]
-    by_period = pd.Series(delays["figure"].to_numpy(), index=delays["slice"].astype("int64"))
-    return pd.DataFrame(
-        {
-            PERIOD_START: periods.starts(),
-            "rows": grouped["n"].sum().reindex(index, fill_value=0).to_numpy(np.int64),
-            "entities_reporting": grouped[ENTITY]
-            .nunique()
-            .reindex(index, fill_value=0)
-            .to_numpy(np.int64),
-            "median_delay_days": by_period.reindex(index).to_numpy(np.float64),
-        }
-    )
 
 
 def judge_dimensions(
@@ -258,63 +215,29 @@ def judge_dimensions(
             )
 
 
-def _find_silent(snapshot: Snapshot, spec: ProjectSpec) -> Finding:
-    """Name entities silent at the end for more than twice their longest silence before."""
-    cells = snapshot.cells.loc[snapshot.cells["n"] > 0, [ENTITY, PERIOD]].drop_duplicates()
-    cells = cells.sort_values([ENTITY, PERIOD])
-    gap = cells.groupby(ENTITY)[PERIOD].diff().fillna(1) - 1
-    grouped = cells.assign(gap=gap).groupby(ENTITY)
-    longest, last, size = grouped["gap"].max(), grouped[PERIOD].max(), grouped[PERIOD].size()
-    silence = snapshot.periods.count - 1 - last
-    is_silent = (silence >= SILENCE) & (silence > 2 * longest) & (size >= LEAST_PERIODS)
-    entity = spec.question.entity
-    if entity.area in entity.columns:  # what no area table lists is counted, not named
-        is_silent &= _list_slices(snapshot, silence.index).notna()
-    names = sorted(silence.index[is_silent])
-    what = spec.question.entity.label_plural
-    title = say("Silent sources")
-    freq = snapshot.periods.freq
-    if not names:
-        reason = say(f"None of {len(size):,} {what} stopped sending rows before the end.")
-        return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
-    reason = say(
-        f"{len(names):,} of {len(size):,} {what} sent no row in the last "
-        f"{count_periods(SILENCE, freq)} or more, longer than they ever did before: "
-        f"{list_names(names)}."
-    )
-    observed = float(len(names))
-    return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
+def tabulate_periods(
+    periods: Periods, period: pd.Series, entity: pd.Series, rows: pd.Series, delays: pd.Series
+) -> pd.DataFrame:
+    """Count rows and entities by period, as `QualityReport` shows them.
 
-
-def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) -> Finding:
-    freq = spec.question.period
-    empty = by_period[by_period["rows"] == 0]
-    whole = [outage for outage in spec.data.outages if outage.areas is None]
-    declared = [find_touched(outage, periods) for outage in whole]
-    touched = np.unique(np.concatenate([np.empty(0, np.int64), *declared]))
-    is_declared = empty[PERIOD_START].isin(periods.starts()[touched])
-    known = int(is_declared.sum())
-    empty = empty[~is_declared]
-    unit = name_periods(freq)
-    title = say(f"{unit.capitalize()} without any row")
-    if empty.empty:
-        reason = say(f"Every one of {count_periods(len(by_period) - known, freq)} has a row.")
-        if known:
-            reason += " " + say(
-                f"{known} more lie in declared outages and count as missing, not as zero."
-            )
-        return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
-    days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
-    reason = (
-        say(
-            f"{len(empty):,} of {count_periods(len(by_period), freq)} have no row at all, "
-            f"beginning {list_names(days)}."
-        )
-        + " "
-        + say(
-            "They count as they are. If nobody measured, declare `data.outages`; if the last date "
-            "of the data is a typing error, set `data.until`."
-        )
+    Parameters
+    ----------
+    periods : Periods
+        The axis.
+    period, entity, rows : pandas.Series
+        (n,): the period's index, the entity and how many rows.
+    delays : pandas.Series
+        Median days until known, by the period's index.
+    """
+    index = range(periods.count)
+    return pd.DataFrame(
+        {
+            PERIOD_START: periods.starts(),
+            "rows": rows.groupby(period).sum().reindex(index, fill_value=0).to_numpy(np.int64),
+            "entities_reporting": entity.groupby(period)
+            .nunique()
+            .reindex(index, fill_value=0)
+            .to_numpy(np.int64),
+            "median_delay_days": delays.reindex(index).to_numpy(np.float64),
+        }
     )
-    observed = float(len(empty))
-    return Finding("quality.empty_period", Status.FAIL, title, reason, observed, 0.0, unit)

@@ -11,7 +11,7 @@ from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import Contract
 from cityai.data.row_status import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
-from cityai.data.source.engine import Table, fetch_frame
+from cityai.data.source.engine import Table, fetch_frame, list_none
 from cityai.errors import DataError
 from cityai.i18n.messages import say
 
@@ -39,14 +39,9 @@ def refuse_hopeless(rows: Table, refused: Table, opened: SourceTable, contract: 
             next_step="correct `data.where`, `data.since` or `data.until`",
         )
     first = list_rejects(refused, opened, contract, pd.DataFrame(), limit=SHOWN_REJECTS)
-    shown = "; ".join(
-        f"row {row[ROW_NUMBER]:,}, column '{row['column']}': {row['value']!r} is {row['reason']}"
-        if row["column"]
-        else f"row {row[ROW_NUMBER]:,}: {row['reason']}"
-        for row in first.to_dict("records")
-    )
     raise DataError(
-        f"{rejected:,} of {rejected + accepted:,} rows in scope break the contract ({shown})",
+        f"{rejected:,} of {rejected + accepted:,} rows in scope break the contract "
+        f"({tell_first(first)})",
         where=opened.where,
         expected="most rows to keep it",
         next_step="correct the types and formats under `data.columns`, or the file",
@@ -129,6 +124,30 @@ def list_rejects(
     listed = listed.sort_values([ROW_NUMBER, "column", "reason"], ignore_index=True)
     return listed.head(limit).astype(
         {ROW_NUMBER: "int64", "column": "str", "value": "str", "reason": "str"}
+    )
+
+
+def list_refused(
+    frame: pd.DataFrame, contract: Contract, cut_rows: pd.DataFrame, name: str = ""
+) -> pd.DataFrame:
+    """List every refused cell of a table that was fetched, its column after the table's name."""
+    parts = [cut_rows.assign(column=name)]
+    for i, column in enumerate(contract.columns):
+        bad = frame[frame[f"r{i}"].notna()]
+        cells = {ROW_NUMBER: bad["n"], "value": bad[f"x{i}"], "reason": bad[f"r{i}"]}
+        parts.append(pd.DataFrame(cells).assign(column=f"{name}.{column}" if name else column))
+    listed = pd.concat([part for part in parts if len(part)] or [cut_rows])
+    listed = listed.sort_values([ROW_NUMBER, "column"], ignore_index=True)
+    return listed[list(REJECT_COLUMNS)].astype(list_none().dtypes.to_dict())
+
+
+def tell_first(rejects: pd.DataFrame) -> str:
+    """Tell the first refused cells: row, column, what is written and why it is refused."""
+    return "; ".join(
+        f"row {row[ROW_NUMBER]:,}, column '{row['column']}': {row['value']!r} is {row['reason']}"
+        if row["column"]
+        else f"row {row[ROW_NUMBER]:,}: {row['reason']}"
+        for row in rejects.head(SHOWN_REJECTS).to_dict("records")
     )
 
 

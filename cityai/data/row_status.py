@@ -24,25 +24,6 @@ JOINT: Final = " / "
 """Between the columns that name an entity."""
 
 
-def list_columns(spec: ProjectSpec) -> dict[str, ColumnSpec]:
-    """Return the contract of every column of the main table, those made by `unpivot` included."""
-    columns = dict(spec.data.columns)
-    unpivot = spec.data.unpivot
-    if unpivot is not None:
-        columns.setdefault(unpivot.into, ColumnSpec(type="text"))
-        columns.setdefault(unpivot.value, ColumnSpec(type="number"))
-        for name in unpivot.columns:
-            columns.pop(name, None)
-    return columns
-
-
-def list_required(spec: ProjectSpec) -> tuple[str, ...]:
-    """Return the columns without which a row cannot be placed: who, when, when known."""
-    known = spec.data.known.column
-    names = (*spec.question.entity.columns, spec.data.time, *([known] if known else []))
-    return tuple(dict.fromkeys(names))
-
-
 def judge_rows(converted: Table, contract: Contract, spec: BaseProjectSpec) -> Table:
     """Give every row its entity, area, moments, amount and status.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, PERIOD
-from cityai.data.snapshot import Snapshot
+from cityai.records.events import Events
 
 LEAST_PERIODS: Final = 8
 """With fewer periods, an area or entity has no habit to fall silent from."""
@@ -40,7 +40,7 @@ class Silence:
     areas: tuple[str, ...]
 
 
-def find_areas(snapshot: Snapshot) -> pd.Series:
+def find_areas(snapshot: Events) -> pd.Series:
     """Return each entity's latest area, by entity."""
     if AREA not in snapshot.attributes.columns:
         return pd.Series(dtype="str")
@@ -48,7 +48,7 @@ def find_areas(snapshot: Snapshot) -> pd.Series:
     return ordered.dropna(subset=AREA).groupby(ENTITY)[AREA].last()
 
 
-def mark_reports(snapshot: Snapshot) -> pd.DataFrame:
+def mark_reports(snapshot: Events) -> pd.DataFrame:
     """Mark the periods in which any entity of an area has a row, or a declared outage.
 
     Returns
@@ -56,8 +56,8 @@ def mark_reports(snapshot: Snapshot) -> pd.DataFrame:
     pandas.DataFrame
         Areas of the area table that ever report (sorted) x periods, bool.
     """
-    area = snapshot.cells[ENTITY].map(find_areas(snapshot))
-    seen = pd.DataFrame({AREA: area, PERIOD: snapshot.cells[PERIOD]}).dropna()
+    area = snapshot.table[ENTITY].map(find_areas(snapshot))
+    seen = pd.DataFrame({AREA: area, PERIOD: snapshot.table[PERIOD]}).dropna()
     known = [] if snapshot.areas is None else sorted(set(seen[AREA]) & set(snapshot.areas.index))
     index = pd.Index(known, dtype="str", name=AREA)
     marks = np.zeros((len(known), snapshot.periods.count), dtype=np.bool_)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic
 
 import pandas as pd
 
@@ -14,24 +13,24 @@ from cityai.data.features.own import check_own
 from cityai.data.leaks import Labels, check_leaks, plant_leak
 from cityai.data.rows import Rows, RowsAt
 from cityai.data.truncation import (
-    SourceT,
     check_permutation,
     check_truncation,
     permute_future,
     sample_moments,
 )
 from cityai.findings import Finding
+from cityai.records.events import Events
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RowSource(Generic[SourceT]):
+class RowSource:
     """Where rows come from, and what is looked at to check them.
 
     Attributes
     ----------
     project : Project
         The question, and its own functions.
-    source : Snapshot or Cases
+    source : Events
         What was known, and when.
     lay : callable
         From a source to the function that makes its rows.
@@ -48,8 +47,8 @@ class RowSource(Generic[SourceT]):
     """
 
     project: Project[BaseProjectSpec]
-    source: SourceT
-    lay: Callable[[SourceT], RowsAt]
+    source: Events
+    lay: Callable[[Events], RowsAt]
     rows_at: RowsAt
     moments: pd.DatetimeIndex
     searched: pd.DatetimeIndex
@@ -57,7 +56,7 @@ class RowSource(Generic[SourceT]):
     label: Callable[[Rows], Labels]
 
 
-def check_time(rows: RowSource[SourceT]) -> tuple[Finding, ...]:
+def check_time(rows: RowSource) -> tuple[Finding, ...]:
     """Prove that features see no future; look for one that is the target itself."""
     project, searched = rows.project, rows.rows_at(rows.searched)
     return (
@@ -67,7 +66,7 @@ def check_time(rows: RowSource[SourceT]) -> tuple[Finding, ...]:
     )
 
 
-def check_permuted(rows: RowSource[SourceT], seed: int) -> Finding:
+def check_permuted(rows: RowSource, seed: int) -> Finding:
     """See whether features change when what the first test fold may not know is permuted."""
     earlier = rows.moments[rows.moments <= rows.first_test]
     moments = sample_moments(earlier)
@@ -75,7 +74,7 @@ def check_permuted(rows: RowSource[SourceT], seed: int) -> Finding:
     return check_permutation(rows.rows_at(moments), permuted(moments))
 
 
-def check_planted(rows: RowSource[SourceT]) -> Finding:
+def check_planted(rows: RowSource) -> Finding:
     """See whether a feature that is the target itself is found."""
     searched = rows.rows_at(rows.searched)
     labels = rows.label(searched)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,16 @@ import pandas as pd
 from cityai.columns import AS_OF, CASE, KNOWN, KNOWN_AT, PERIOD, VALUE, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
-from cityai.data.cases.cases import Cases
-from cityai.data.periods import Periods
 from cityai.data.rows import Moments, Rows, RowsAt
-from cityai.data.snapshot import Snapshot
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
+from cityai.records.events import Events
 
 TRUNCATION: Final = "time.truncation"
 SHUFFLE: Final = "time.shuffle"
 _REVEALED: Final = (VALUE, "n", Y_TRUE)
 """What of a main table becomes known with its row's `known`, and not before."""
-
-SourceT = TypeVar("SourceT", bound=Snapshot | Cases)
 
 
 def check_truncation(
@@ -130,12 +126,12 @@ def check_permutation(before: Rows, after: Rows) -> Finding:
     return Finding(SHUFFLE, Status.FAIL, title, reason, observed, 0.0, "features", name)
 
 
-def permute_future(source: SourceT, moment: pd.Timestamp, seed: int) -> SourceT:
+def permute_future(source: Events, moment: pd.Timestamp, seed: int) -> Events:
     """Permute what became known at a moment or later, column by column.
 
     Parameters
     ----------
-    source : Snapshot or Cases
+    source : Events
         Everything. Amounts and outcomes of its main table are permuted, and the numbers of the
         tables beside it; keys and moments stay.
     moment : pandas.Timestamp
@@ -144,8 +140,7 @@ def permute_future(source: SourceT, moment: pd.Timestamp, seed: int) -> SourceT:
         Of the permutation.
     """
     rng = np.random.default_rng(seed)
-    axis: Periods | None = getattr(source, "periods", None)
-    origin = 0 if axis is None else int(axis.index(pd.DatetimeIndex([moment]))[0])
+    origin = int(source.periods.index(pd.DatetimeIndex([moment]))[0])
 
     def permute(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         if KNOWN in frame:

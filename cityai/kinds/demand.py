@@ -33,7 +33,9 @@ from cityai.data.layouts.dense import label_dense, lay_dense
 from cityai.data.one_value import refuse_several
 from cityai.data.panel import Panel, build_panel
 from cityai.data.quality import report_quality
-from cityai.data.snapshot import Snapshot, read_snapshot
+from cityai.data.quality_cells import CELLS
+from cityai.data.reading.dense import DENSE_PANEL
+from cityai.data.reading.reader import read_events
 from cityai.data.time_checks import RowSource
 from cityai.kinds.kind import (
     CasePredictions,
@@ -53,6 +55,7 @@ from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 from cityai.modeling.layouts.dense import DenseRows, check_dense_folds, plan_dense_folds
 from cityai.modeling.targets import AmountTarget
+from cityai.records.events import Events
 from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
@@ -103,7 +106,12 @@ def check_names(spec: ProjectSpec) -> None:
         require_plan(spec)
 
 
-def ask_panel(project: Project, snapshot: Snapshot) -> Asked:
+def read_snapshot(project: Project, say: Say | None = None) -> Events:
+    """Read what the city knew, its amounts as cells of a dense panel."""
+    return read_events(project, DENSE_PANEL, say)
+
+
+def ask_panel(project: Project, snapshot: Events) -> Asked:
     """Lay the panel and the folds out."""
     spec = project.spec
     panel = build_panel(snapshot, spec)
@@ -111,7 +119,7 @@ def ask_panel(project: Project, snapshot: Snapshot) -> Asked:
     return Asked(panel, plan_dense_folds(panel, spec), rows_at)
 
 
-def find_rows(project: Project, snapshot: Snapshot, asked: Asked) -> RowSource[Snapshot]:
+def find_rows(project: Project, snapshot: Events, asked: Asked) -> RowSource:
     """Return where rows come from, for the checks of time."""
     panel = asked.panel
     return RowSource(
@@ -126,7 +134,7 @@ def find_rows(project: Project, snapshot: Snapshot, asked: Asked) -> RowSource[S
     )
 
 
-def backtest(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Backtest:
+def backtest(project: Project, snapshot: Events, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
     spec = project.spec
     candidates = choose_candidates(CANDIDATES, spec.models.candidates)
@@ -143,11 +151,11 @@ def backtest(project: Project, snapshot: Snapshot, asked: Asked, say: Say) -> Ba
     return run_backtest(source, asked.folds, target, candidates, spec.models, say)
 
 
-def assign_groups(snapshot: Snapshot, spec: ProjectSpec) -> Groups:
+def assign_groups(snapshot: Events, spec: ProjectSpec) -> Groups:
     """Assign entities to the groups of the audit."""
     refuse_several(snapshot.quality_facts, spec)
     return assign_entities(
-        snapshot.cells[ENTITY],
+        snapshot.table[ENTITY],
         snapshot.attributes,
         snapshot.areas,
         spec.audit.dimensions,
@@ -166,14 +174,14 @@ def explain(project: Project, backtest: Backtest, asked: Asked, groups: Groups) 
     return explain_models(backtest, rows, groups.memberships, project.spec)
 
 
-def describe_coverage(snapshot: Snapshot) -> Cover:
+def describe_coverage(snapshot: Events) -> Cover:
     """Tell what the snapshot covers."""
     periods = snapshot.periods
     first, last = periods.start(0), periods.start(periods.count)
     return Cover(first.to_pydatetime(), last.to_pydatetime(), name_entities(snapshot))
 
 
-def name_entities(snapshot: Snapshot) -> pd.DataFrame:
+def name_entities(snapshot: Events) -> pd.DataFrame:
     """Return each entity's area and its name for readers, as known last.
 
     Returns
@@ -231,7 +239,7 @@ def apply_mitigation(backtest: Backtest, mitigation: Mitigation, spec: ProjectSp
 
 
 def predict(
-    project: Project, snapshot: Snapshot, final: FinalModel, as_of: datetime
+    project: Project, snapshot: Events, final: FinalModel, as_of: datetime
 ) -> CasePredictions:
     """Forecast the periods that follow a moment, each with what moved it."""
     from cityai.assessment.reasons import tell_amount, tell_reasons
@@ -251,7 +259,7 @@ def predict(
 
 
 def find_misses(
-    project: Project, snapshot: Snapshot, asked: Asked, backtest: Backtest, count: int
+    project: Project, snapshot: Events, asked: Asked, backtest: Backtest, count: int
 ) -> CasePredictions:
     """Return the forecasts of the test folds that were farthest off, with what moved them."""
     from cityai.assessment.reasons import tell_amount, tell_reasons
@@ -308,7 +316,7 @@ def _choose_moments(asked: Asked) -> list[pd.Timestamp]:
 DEMAND: Final = Kind(
     name="demand",
     check=check_names,
-    source_type=Snapshot,
+    source_type=Events,
     backtest_type=Backtest,
     groups_type=Groups,
     evaluation_type=Evaluation,
@@ -316,7 +324,7 @@ DEMAND: Final = Kind(
     explanation_type=Explanation,
     final_type=FinalModel,
     read=read_snapshot,
-    report=report_quality,
+    report=lambda events, spec: report_quality(events, spec, CELLS),
     build_problem=ask_panel,
     find_rows=find_rows,
     check_folds=lambda snapshot, asked: (

@@ -231,7 +231,7 @@ class Kind:
     read: Callable[[Project[Any], Say | None], Any]
     report: Callable[[Any, Any], QualityReport]
     build_problem: Callable[[Project[Any], Any], Any]
-    find_rows: Callable[[Project[Any], Any, Any], RowSource[Any]]
+    find_rows: Callable[[Project[Any], Any, Any], RowSource]
     check_folds: Callable[[Any, Any], tuple[Finding, ...]]
     backtest: Callable[[Project[Any], Any, Any, Say], Any]
     assign_groups: Callable[[Any, Any], Any]

@@ -17,13 +17,12 @@ from cityai.assessment.ranking.explain import explain_cases
 from cityai.columns import AREA, AS_OF, CASE, ENTITY, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
-from cityai.data.cases import (
-    Cases,
-    read_cases,
-    report_case_quality,
-)
 from cityai.data.groups import assign_groups
 from cityai.data.layouts.listed import label_listed, lay_listed
+from cityai.data.quality import report_quality
+from cityai.data.quality_cases import CASES
+from cityai.data.reading.listed import LIST_OF_CASES
+from cityai.data.reading.reader import read_events
 from cityai.data.time_checks import RowSource
 from cityai.kinds.kind import (
     CasePredictions,
@@ -43,6 +42,7 @@ from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.listed import ListedRows, check_listed_folds, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES
 from cityai.modeling.targets import ProbabilityTarget
+from cityai.records.events import Events
 from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
@@ -99,12 +99,17 @@ def check_names(spec: RiskSpec) -> None:
     check_limits(spec.audit.limits, find_metrics("yes/no", "list"))
 
 
-def ask_cases(project: Project[RiskSpec], cases: Cases) -> Asked:
+def read_cases(project: Project[RiskSpec], say: Say | None = None) -> Events:
+    """Read what the city knew, its cases as a list."""
+    return read_events(project, LIST_OF_CASES, say)
+
+
+def ask_cases(project: Project[RiskSpec], cases: Events) -> Asked:
     """Lay the folds out, and the features for when they are needed."""
     return Asked(plan_listed_folds(cases, project.spec), lay_listed(cases, project))
 
 
-def find_rows(project: Project[RiskSpec], cases: Cases, asked: Asked) -> RowSource[Cases]:
+def find_rows(project: Project[RiskSpec], cases: Events, asked: Asked) -> RowSource:
     """Return where rows come from, for the checks of time."""
     moments = pd.DatetimeIndex(cases.table[AS_OF].unique())
     return RowSource(
@@ -119,7 +124,7 @@ def find_rows(project: Project[RiskSpec], cases: Cases, asked: Asked) -> RowSour
     )
 
 
-def assign_cases(cases: Cases, spec: RiskSpec) -> Groups:
+def assign_cases(cases: Events, spec: RiskSpec) -> Groups:
     """Assign cases to the groups of the audit, each by its own row."""
     entity, table = spec.question.entity, cases.table
     rows = table[[CASE, ENTITY, Y_TRUE, *([AREA] if AREA in table else [])]]
@@ -127,7 +132,7 @@ def assign_cases(cases: Cases, spec: RiskSpec) -> Groups:
     return assign_groups(rows, own, cases.areas, spec.audit.dimensions, entity.area)
 
 
-def backtest(project: Project[RiskSpec], cases: Cases, asked: Asked, say: Say) -> Backtest:
+def backtest(project: Project[RiskSpec], cases: Events, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
     spec = project.spec
     source = ListedRows(cases, asked.rows(), spec, baselines=RISK_BASELINES)
@@ -143,7 +148,7 @@ def explain(
     return explain_cases(backtest, asked.rows(), groups, project.spec)
 
 
-def describe_coverage(cases: Cases) -> Cover:
+def describe_coverage(cases: Events) -> Cover:
     """Tell what the cases cover; no entity is named."""
     first = cases.table[AS_OF].min().normalize()
     return Cover(first.to_pydatetime(), cases.until.to_pydatetime(), None)
@@ -182,7 +187,7 @@ def measure_proxies(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
 
 
 def predict(
-    project: Project[RiskSpec], cases: Cases, final: FinalModel, as_of: datetime
+    project: Project[RiskSpec], cases: Events, final: FinalModel, as_of: datetime
 ) -> CasePredictions:
     """Rank the cases of a moment, each with why it stands where it does."""
     from cityai.assessment.reasons import tell_chance, tell_reasons
@@ -201,7 +206,7 @@ def predict(
 
 
 def find_misses(
-    project: Project[RiskSpec], cases: Cases, asked: Asked, backtest: Backtest, count: int
+    project: Project[RiskSpec], cases: Events, asked: Asked, backtest: Backtest, count: int
 ) -> CasePredictions:
     """Return cases of the test folds that were passed over or selected most wrongly."""
     from cityai.assessment.reasons import tell_chance, tell_reasons
@@ -260,7 +265,7 @@ def _tell_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[str, ...], .
 RISK: Final = Kind(
     name="risk",
     check=check_names,
-    source_type=Cases,
+    source_type=Events,
     backtest_type=Backtest,
     groups_type=Groups,
     evaluation_type=RankingEvaluation,
@@ -268,7 +273,7 @@ RISK: Final = Kind(
     explanation_type=Explanation,
     final_type=FinalModel,
     read=read_cases,
-    report=report_case_quality,
+    report=lambda events, spec: report_quality(events, spec, CASES),
     build_problem=ask_cases,
     find_rows=find_rows,
     check_folds=lambda cases, asked: (check_listed_folds(asked.folds, cases),),

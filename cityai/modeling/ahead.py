@@ -41,9 +41,9 @@ from cityai.modeling.layouts.dense import read_history
 if TYPE_CHECKING:
     from cityai.config.project import ProjectSpec
     from cityai.config.risk import RiskSpec
-    from cityai.data.cases import Cases
     from cityai.data.panel import Panel
     from cityai.data.rows import Rows, RowsAt
+    from cityai.records.events import Events
 
 SHOWN: Final = (ENTITY, AS_OF, STEP, PERIOD_START, Y_PRED, Y_LOW, Y_HIGH)
 MOMENTS: Final = 12
@@ -127,8 +127,8 @@ def predict_panel(
 
 
 def predict_cases(
-    cases: Cases,
-    build_rows: Callable[[Cases], Rows],
+    cases: Events,
+    build_rows: Callable[[Events], Rows],
     final: FinalModel,
     spec: RiskSpec,
     as_of: datetime,
@@ -137,7 +137,7 @@ def predict_cases(
 
     Parameters
     ----------
-    cases : Cases
+    cases : Events
         All cases.
     build_rows : callable
         From cases to their features.
@@ -155,11 +155,11 @@ def predict_cases(
     DataError
         When the features are not those of the model.
     """
-    from cityai.data.cases import cut_cases
+    from cityai.records.events import cut_events
 
     day = pd.Timestamp(as_of)
     asked = find_asked(cases, day)
-    rows = build_rows(cut_cases(cases, asked[AS_OF].max()))
+    rows = build_rows(cut_events(cases, asked[AS_OF].max()))
     frame = rows.table.set_index(CASE).loc[asked[CASE]].reset_index()
     asked[FOLD], asked[Y_PRED] = 1, _predict(final, rows, frame)[Y_PRED].to_numpy()
     score = asked[Y_PRED].to_numpy(np.float64)
@@ -226,7 +226,7 @@ def _tell_first(panel: Panel, periods: Periods) -> str:
     return f"a moment from {_write(periods.start(max(int(asked[0]), 1)))} on"
 
 
-def find_asked(cases: Cases, day: pd.Timestamp) -> pd.DataFrame:
+def find_asked(cases: Events, day: pd.Timestamp) -> pd.DataFrame:
     """Return the cases that are asked about on a day.
 
     Raises

@@ -102,10 +102,10 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
     from cityai.assessment.shares import count_shares
     from cityai.data.area_quality import write_unknown
+    from cityai.data.areas import read_areas
     from cityai.data.external_predictions import read_given
     from cityai.data.groups import assign_groups
     from cityai.data.phrases import list_names
-    from cityai.data.side_tables import read_areas
 
     spec = order.spec
     with progress.stage("reading"):
@@ -338,7 +338,7 @@ def build_external(judged: Judged) -> Predictions:
 def report_rows(given: Given) -> QualityReport:
     """Report the rows in and out; of handed predictions nothing else is measured."""
     from cityai.data.quality import QualityReport
-    from cityai.data.snapshot import RowCounts
+    from cityai.records.events import RowCounts
 
     counts = RowCounts(given.read, 0, given.rejected, len(given.table))
     measured = ["dimension", "measure", "slice", "value", "n", "limit", "status"]

@@ -10,7 +10,7 @@ from cityai.config.city import CitySpec
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
 from cityai.data.rejects import tell_rejects
-from cityai.data.snapshot import read_snapshot
+from cityai.kinds.demand import read_snapshot
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.series import Choices, SeriesLayout
 
@@ -38,7 +38,7 @@ def recount(
         {**spec, "name": "look", "city": (city or CitySpec.model_validate(_NOWHERE)).model_dump()}
     )
     snapshot = read_snapshot(Project(read, profile.path.parent, profile.path.parent, ""))
-    cells, counts, periods = snapshot.cells, snapshot.counts, snapshot.periods
+    cells, counts, periods = snapshot.table, snapshot.counts, snapshot.periods
     end = periods.start(periods.count) - pd.Timedelta(days=1)
     unknown = int(cells["value"].isna().sum())
     entity = read.question.entity

@@ -15,7 +15,7 @@ from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
 from cityai.data.panel import Panel, build_panel
 from cityai.data.periods import Periods, find_start
-from cityai.data.snapshot import RowCounts, Snapshot
+from cityai.records.events import Events, RowCounts
 
 CITY = {
     "name": "Testville",
@@ -32,11 +32,11 @@ class World:
     """A panel, a snapshot and a project that belong together."""
 
     panel: Panel
-    snapshot: Snapshot
+    snapshot: Events
     project: Project
 
     @property
-    def parts(self) -> tuple[Panel, Snapshot, Project]:
+    def parts(self) -> tuple[Panel, Events, Project]:
         """The first arguments of `build_rows`."""
         return self.panel, self.snapshot, self.project
 
@@ -111,13 +111,12 @@ def build_world(
             "city": CITY,
         }
     )
-    snapshot = Snapshot(
+    snapshot = Events(
         periods=periods,
-        cells=cells,
+        table=cells,
+        until=periods.start(periods.count),
         attributes=draw_attributes(rng, cells, n_periods),
-        areas=None,
         covariates=tables or {},
-        city_rule=None,
         counts=RowCounts(0, 0, 0, 0),
         rejects=pd.DataFrame(),
         quality_facts=pd.DataFrame(),

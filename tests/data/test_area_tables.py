@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cityai.data.side_tables import read_areas
-from cityai.data.snapshot import read_snapshot
+from cityai.data.areas import read_areas
 from cityai.data.sources import list_sources
 from cityai.errors import DataError, SpecError
-from cityai.kinds.demand import assign_groups
+from cityai.kinds.demand import assign_groups, read_snapshot
 
 FIRST = pd.DataFrame(
     {"id": ["1", "2", "3"], "name": ["A", "B", "C"], "people": [10, 20, 30], "side": list("nns")}

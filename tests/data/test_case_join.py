@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from cityai.config.load import load_project
-from cityai.data.cases import read_cases, report_case_quality
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
+from cityai.kinds.risk import RISK, read_cases
 from tests.data.test_cases import PROJECT, draw_tables, write_workspace
 
 
@@ -81,7 +81,7 @@ def test_rows_of_one_case_are_joined(tmp_path, tables):
         assert table.loc[name, "known_at"].normalize() > pd.Timestamp(row["day"])
     alone = before.drop(before.index[::3])
     assert ((alone["found"] == "yes") == table["y_true"][alone.index]).all()
-    codes = {f.code for f in report_case_quality(cases, spec).findings}
+    codes = {f.code for f in RISK.report(cases, spec).findings}
     assert "quality.one_value" not in codes
 
 
@@ -89,9 +89,7 @@ def test_attributes_that_differ_are_told(tmp_path, tables):
     rows = split(tables)
     rows["data"].loc[rows["data"]["item"] == 3, "kind"] = "stall"
     cases, spec = read(tmp_path, rows, question__rows="several")
-    [found] = [
-        f for f in report_case_quality(cases, spec).findings if f.code == "quality.one_value"
-    ]
+    [found] = [f for f in RISK.report(cases, spec).findings if f.code == "quality.one_value"]
     assert found.status is Status.FAIL
     assert found.subject == "kind"
     assert found.observed == pytest.approx(20 / 60)

@@ -1,4 +1,4 @@
-"""Cases: read through the door, described by what was known, and divided into groups."""
+"""Events: read through the door, described by what was known, and divided into groups."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.config.load import load_project
-from cityai.data.cases import (
-    cut_cases,
-    read_cases,
-    report_case_quality,
-)
 from cityai.data.features.nearby import EARTH_M, HALVINGS
 from cityai.data.layouts.listed import build_case_rows, label_listed, lay_listed
 from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.kinds.risk import assign_cases
+from cityai.kinds.risk import RISK, assign_cases, read_cases
+from cityai.records.events import cut_events
 
 DAY = pd.Timedelta(days=1)
 PROJECT = {
@@ -317,7 +313,7 @@ def test_nothing_known_later_touches_a_feature(tmp_path, seed, at):
     again = build_case_rows(changed, loaded)
     names = list(rows.features)
     pd.testing.assert_frame_equal(rows.table.loc[before, names], again.table.loc[before, names])
-    cut = build_case_rows(cut_cases(cases, moment), loaded)
+    cut = build_case_rows(cut_events(cases, moment), loaded)
     numbers = [n for n in names if n not in rows.categorical]
     whole = rows.table.loc[before, numbers].reset_index(drop=True)
     pd.testing.assert_frame_equal(whole[:], cut.table[numbers])
@@ -380,8 +376,8 @@ def test_a_case_sees_the_day_before_and_not_its_own(tmp_path, tables):
     loaded, cases, rows = build(write_workspace(tmp_path, {**tables, "data": data}))
     assert rows.table["past_cases"].tolist() == [0, 1, 1]
     assert rows.table["past_yes"].tolist() == [0, 1, 1]
-    assert report_case_quality(cases, loaded.spec).findings
-    repeated = [f for f in report_case_quality(cases, loaded.spec).findings if "repeated" in f.code]
+    assert RISK.report(cases, loaded.spec).findings
+    repeated = [f for f in RISK.report(cases, loaded.spec).findings if "repeated" in f.code]
     assert "2 of 3 inspections" in repeated[0].reason
 
 
@@ -477,7 +473,7 @@ def test_planned_cases_are_asked_about_and_not_judged(tmp_path, tables):
     assert cases.until < pd.Timestamp("2024-04-01")
     assert np.isnan(cases.table["y_true"].iloc[-1])
     assert rows.table["city_rate_365d"].iloc[-1] > 0
-    ahead = [f for f in report_case_quality(cases, loaded.spec).findings if f.code == "cases.ahead"]
+    ahead = [f for f in RISK.report(cases, loaded.spec).findings if f.code == "cases.ahead"]
     assert ahead[0].status is Status.NOT_APPLICABLE
     assert "1 inspections are asked about" in ahead[0].reason
 

@@ -25,7 +25,7 @@ LENGTHS = {
 
 def see(world, entity: str, origin: int, blind: int, gaps: bool) -> list[float]:
     """Return what an entity's past looked like at an origin, period by period."""
-    cells = world.snapshot.cells
+    cells = world.snapshot.table
     mine = cells[(cells["entity_id"] == entity) & (cells["known"] <= origin)]
     begun = mine["period"].min() if len(mine) else 10**9
     past = []
@@ -133,7 +133,7 @@ def test_sums_agree_with_a_database(make_world):
     world = make_world(n_periods=70)
     table = build_rows(*world.parts, [20, 45, 70]).table
     with sqlite3.connect(":memory:") as base:
-        world.snapshot.cells.to_sql("cells", base, index=False)
+        world.snapshot.table.to_sql("cells", base, index=False)
         for row in table[table["step"] == 1].itertuples():
             for window in (4, 13):
                 found = base.execute(
@@ -150,7 +150,7 @@ def test_vintages_agree_with_the_panel(make_world):
         world = make_world(seed=5, gaps=gaps)
         panel = world.panel
         vintages = replay_vintages(
-            world.snapshot.cells, panel.entity_ids, 70, range(1, 71), gaps=gaps, blind=0
+            world.snapshot.table, panel.entity_ids, 70, range(1, 71), gaps=gaps, blind=0
         )
         for vintage in vintages:
             assert vintage.values.shape == (vintage.origin, 5)
@@ -160,7 +160,7 @@ def test_vintages_agree_with_the_panel(make_world):
 
 def test_a_cell_without_a_value_is_unknown_not_zero(make_world):
     world = make_world(n_entities=1)
-    cells = world.snapshot.cells.copy()
+    cells = world.snapshot.table.copy()
     cells.loc[cells["period"] == 30, "value"] = np.nan
     (vintage,) = replay_vintages(cells, ("E0",), 70, [60], gaps=False, blind=0)
     seen = bool((cells["period"] == 30).any())
@@ -228,7 +228,7 @@ def test_every_feature_of_the_past_has_words(make_world):
             world = make_world(period=period, n_periods=80, gaps=gaps)
             plan = make_plan(world)
             (vintage,) = replay_vintages(
-                world.snapshot.cells, world.panel.entity_ids, 80, [70], gaps=gaps, blind=0
+                world.snapshot.table, world.panel.entity_ids, 80, [70], gaps=gaps, blind=0
             )
             past = describe_past(vintage, np.zeros(5, dtype=np.int64), plan)
             assert {*past.flat, *past.stepped} <= set(label_past(plan))

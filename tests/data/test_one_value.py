@@ -7,11 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cityai.data.quality import report_quality
-from cityai.data.snapshot import read_snapshot
 from cityai.errors import DataError
 from cityai.findings import Status
 from cityai.kinds import KINDS
+from cityai.kinds.demand import DEMAND, read_snapshot
 
 DAYS = pd.date_range("2024-01-01", periods=140).strftime("%Y-%m-%d")
 
@@ -49,7 +48,7 @@ def read(make_project, table, audit=None, columns=("district",), area=None, attr
 
 def tell(make_project, table, **choices):
     snapshot, spec = read(make_project, table, **choices)
-    return [f for f in report_quality(snapshot, spec).findings if f.code == "quality.one_value"]
+    return [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.one_value"]
 
 
 def test_a_shelter_of_men_and_women_is_a_failed_finding(make_project):
@@ -97,16 +96,16 @@ def test_two_areas_on_one_day_are_refused_too(make_project, tmp_path):
 def test_an_amount_that_never_varies_fails(make_project):
     table = shelters(0)
     snapshot, spec = read(make_project, table)
-    [found] = [f for f in report_quality(snapshot, spec).findings if f.code == "quality.constant"]
+    [found] = [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.constant"]
     assert (found.status, found.observed) == (Status.FAIL, 1.0)
     table["amount"] += table.index % 3
     snapshot, spec = read(make_project, table)
-    [found] = [f for f in report_quality(snapshot, spec).findings if f.code == "quality.constant"]
+    [found] = [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.constant"]
     assert found.status is Status.PASS
     # Rare events leave most periods at nothing, and are worth a forecast.
     rare = table[(table.index % 14 == 0) | (table["day"] == DAYS[0])].assign(amount=1)
     snapshot, spec = read(make_project, rare)
-    [found] = [f for f in report_quality(snapshot, spec).findings if f.code == "quality.constant"]
+    [found] = [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.constant"]
     assert found.status is Status.PASS
 
 

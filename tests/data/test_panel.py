@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from cityai.data.panel import Panel, build_panel, count_delay
 from cityai.data.periods import Periods
-from cityai.data.snapshot import RowCounts, Snapshot, cut_snapshot, read_snapshot
 from cityai.errors import DataError, TimeError
+from cityai.kinds.demand import read_snapshot
+from cityai.records.events import Events, RowCounts, cut_events
 
 P = 12
 
@@ -23,17 +24,15 @@ def make_snapshot(rows, count=P, freq="week"):
         min_count=1
     )
     cells["n"] = 1
-    return Snapshot(
-        Periods(freq, pd.Timestamp("2024-01-01"), count),
-        cells,
-        cells[["entity_id", "known"]].drop_duplicates("entity_id"),
-        None,
-        {},
-        None,
-        RowCounts(0, 0, 0, 0),
-        pd.DataFrame(),
-        pd.DataFrame(),
-        "",
+    periods = Periods(freq, pd.Timestamp("2024-01-01"), count)
+    return Events(
+        table=cells,
+        periods=periods,
+        until=periods.start(count),
+        counts=RowCounts(0, 0, 0, 0),
+        rejects=pd.DataFrame(),
+        quality_facts=pd.DataFrame(),
+        attributes=cells[["entity_id", "known"]].drop_duplicates("entity_id"),
     )
 
 
@@ -78,11 +77,11 @@ def test_known_at_equals_adding_up_what_was_visible(make_spec_once, rows, gaps, 
     rows += [("Z", 0, 1, 1.0), ("Z", 1, 2, 2.0)]
     snapshot = make_snapshot(rows)
     panel = build_panel(snapshot, make_spec_once[gaps])
-    expected = add_plainly(snapshot.cells, panel.entity_ids, origin, gaps)
+    expected = add_plainly(snapshot.table, panel.entity_ids, origin, gaps)
     np.testing.assert_allclose(panel.known_at(origin), expected, rtol=1e-12, atol=1e-12)
     # What comes later changes nothing, to the last bit.
-    cut = cut_snapshot(snapshot, origin)
-    if origin >= 2 and set(cut.cells["entity_id"]) == set(panel.entity_ids):
+    cut = cut_events(snapshot, snapshot.periods.start(origin))
+    if origin >= 2 and set(cut.table["entity_id"]) == set(panel.entity_ids):
         past = build_panel(cut, make_spec_once[gaps])
         np.testing.assert_array_equal(panel.known_at(origin), past.known_at(origin))
         np.testing.assert_array_equal(panel.active[origin], past.active[origin])

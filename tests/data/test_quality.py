@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.data.quality import report_quality
-from cityai.data.snapshot import read_snapshot
 from cityai.findings import Status
+from cityai.kinds.demand import DEMAND, read_snapshot
 
 
 def draw(n_days=70):
@@ -54,7 +53,7 @@ def report(make_project, tmp_path, frame, ids=("01", "02", "03"), **data):
             **data,
         },
     )
-    return report_quality(read_snapshot(project), project.spec)
+    return DEMAND.report(read_snapshot(project), project.spec)
 
 
 def find(report, code):

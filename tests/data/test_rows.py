@@ -113,7 +113,7 @@ def test_rows_do_not_depend_on_the_order_of_the_data(make_world, seed):
     snapshot = world.snapshot
     shuffled = replace(
         snapshot,
-        cells=snapshot.cells.sample(frac=1, random_state=seed),
+        table=snapshot.table.sample(frac=1, random_state=seed),
         attributes=snapshot.attributes.sample(frac=1, random_state=seed),
     )
     one = build_rows(world.panel, snapshot, world.project, [20, 50]).table
@@ -127,7 +127,7 @@ def test_shuffling_the_future_changes_nothing_now(make_world, seed, period, gaps
     world = make_world(seed=seed, period=period, n_periods=60, gaps=gaps, blind=seed % 3)
     origin, snapshot = 33, world.snapshot
     rng = np.random.default_rng(seed)
-    cells = snapshot.cells.copy()
+    cells = snapshot.table.copy()
     later = (cells["known"] > origin).to_numpy()
     cells.loc[later, "value"] = rng.permutation(cells.loc[later, "value"]) * 7
     cells.loc[later, "entity_id"] = rng.permutation(cells.loc[later, "entity_id"])
@@ -136,7 +136,7 @@ def test_shuffling_the_future_changes_nothing_now(make_world, seed, period, gaps
     one = build_rows(*world.parts, [12, origin]).table
     other = build_rows(
         replace(world.panel, final=final),
-        replace(snapshot, cells=cells),
+        replace(snapshot, table=cells),
         world.project,
         [12, origin],
     ).table

@@ -18,12 +18,12 @@ from cityai.config.project import CovariateSpec, KnownSpec
 from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
 from cityai.data.leaks import check_leaks
 from cityai.data.panel import build_panel
-from cityai.data.quality import report_quality
 from cityai.data.side_tables import read_covariate
-from cityai.data.snapshot import RowCounts, Snapshot, read_snapshot
 from cityai.data.truncation import check_truncation
 from cityai.errors import StoreError
 from cityai.findings import Status
+from cityai.kinds.demand import DEMAND, read_snapshot
+from cityai.records.events import Events, RowCounts
 from cityai.samples import (
     SampleCity,
     ensure_sample_city,
@@ -332,13 +332,13 @@ def forget_outages(project: Project) -> Project:
 
 
 @pytest.fixture(scope="module")
-def snapshot(project: Project) -> Snapshot:
+def snapshot(project: Project) -> Events:
     return read_snapshot(project)
 
 
 @pytest.mark.slow
 class TestSnapshot:
-    def test_every_row_is_accounted_for(self, city: SampleCity, snapshot: Snapshot) -> None:
+    def test_every_row_is_accounted_for(self, city: SampleCity, snapshot: Events) -> None:
         truths = city.truths
         assert snapshot.counts == RowCounts(
             read=truths.rows,
@@ -347,7 +347,7 @@ class TestSnapshot:
             accepted=truths.accepted,
         )
 
-    def test_each_reject_is_the_planted_row(self, city: SampleCity, snapshot: Snapshot) -> None:
+    def test_each_reject_is_the_planted_row(self, city: SampleCity, snapshot: Events) -> None:
         dirt = pd.read_csv(city.dirt)
         planted = dirt[dirt["fate"] == "rejected"]
         found = snapshot.rejects.sort_values("row_number")
@@ -355,19 +355,19 @@ class TestSnapshot:
         columns = found["column"].where(found["column"] != "", "request_id")  # the key's, in full
         assert list(columns) == list(planted["column"])
 
-    def test_counts_are_the_truth(self, city: SampleCity, snapshot: Snapshot) -> None:
+    def test_counts_are_the_truth(self, city: SampleCity, snapshot: Events) -> None:
         need = pd.read_csv(city.need).sort_values(["neighbourhood", "week_start"])
         need = need[need["accepted"] > 0]
-        found = snapshot.cells.groupby(["entity_id", "period"])["n"].sum()
+        found = snapshot.table.groupby(["entity_id", "period"])["n"].sum()
         assert list(found) == list(need["accepted"])
 
-    def test_silence_is_seen(self, city: SampleCity, snapshot: Snapshot) -> None:
+    def test_silence_is_seen(self, city: SampleCity, snapshot: Events) -> None:
         axis = snapshot.periods.starts()
         assert len(axis) == WEEKS
-        counted = snapshot.cells.groupby("period")["n"].sum().reindex(range(WEEKS), fill_value=0)
+        counted = snapshot.table.groupby("period")["n"].sum().reindex(range(WEEKS), fill_value=0)
         silent = [str(day.date()) for day in axis[counted.to_numpy() == 0]]
         assert silent == ["2023-03-06", "2023-03-13"]
-        reporting = snapshot.cells.groupby("period")["entity_id"].nunique()
+        reporting = snapshot.table.groupby("period")["entity_id"].nunique()
         assert list(reporting.index[reporting < PLACES]) == [91, 92, 93, 94]
         assert (reporting.loc[91:94] == PLACES - 6).all()
 
@@ -377,9 +377,9 @@ class TestQuality:
     """The report names what was planted, and nothing else."""
 
     def test_findings_of_the_dirty_city(
-        self, city: SampleCity, project: Project, snapshot: Snapshot
+        self, city: SampleCity, project: Project, snapshot: Events
     ) -> None:
-        found = report_quality(snapshot, project.spec)
+        found = DEMAND.report(snapshot, project.spec)
         failed = [f for f in found.findings if f.status is Status.FAIL]
         assert [f.code for f in failed] == [
             "quality.empty_period",
@@ -405,7 +405,7 @@ class TestQuality:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CITYAI_STATE", str(even_city.folder.parent))
             even = forget_outages(load_project(ROOT / "projects" / "sample_requests"))
-            found = report_quality(read_snapshot(even), even.spec)
+            found = DEMAND.report(read_snapshot(even), even.spec)
         failed = [f.code for f in found.findings if f.status is not Status.PASS]
         assert failed == ["quality.empty_period", "quality.silent_area"]
         assert len(set(found.measures["slice"])) == PLACES + 1
@@ -415,13 +415,13 @@ class TestQuality:
             patch.setenv("CITYAI_STATE", str(city.folder.parent))
             told = load_project(ROOT / "projects" / "sample_requests")
             seen = read_snapshot(told)
-            found = report_quality(seen, told.spec)
+            found = DEMAND.report(seen, told.spec)
         failed = [f.code for f in found.findings if f.status is Status.FAIL]
         assert failed == []
         (empty,) = [f for f in found.findings if f.code == "quality.empty_period"]
         assert "2 more lie in declared outages" in empty.reason
-        assert seen.cells["n"].sum() == seen.counts.accepted
-        missing = seen.cells[seen.cells["value"].isna()].groupby("period")["entity_id"].nunique()
+        assert seen.table["n"].sum() == seen.counts.accepted
+        missing = seen.table[seen.table["value"].isna()].groupby("period")["entity_id"].nunique()
         assert missing.to_dict() == {61: PLACES, 62: PLACES, 91: 6, 92: 6, 93: 6, 94: 6}
 
 
@@ -441,7 +441,7 @@ LEAK = CovariateSpec.model_validate(
 
 @pytest.mark.slow
 class TestTime:
-    def test_features_do_not_see_the_future(self, project: Project, snapshot: Snapshot) -> None:
+    def test_features_do_not_see_the_future(self, project: Project, snapshot: Events) -> None:
         panel = build_panel(snapshot, project.spec)
         rows_at = lay_dense(panel, snapshot, project)
         found = check_truncation(rows_at, panel.moments, project, n_moments=3)
@@ -449,7 +449,7 @@ class TestTime:
 
     @pytest.mark.parametrize("known", ["ahead", "later"])
     def test_the_leak_is_found_unless_declared_honestly(
-        self, project: Project, snapshot: Snapshot, known: str
+        self, project: Project, snapshot: Events, known: str
     ) -> None:
         leak = LEAK
         if known == "later":

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.data.periods import find_start
-from cityai.data.snapshot import RowCounts, cut_snapshot, read_snapshot
 from cityai.errors import DataError, RunError, TimeError
+from cityai.kinds.demand import read_snapshot
+from cityai.records.events import RowCounts, cut_events
 
 EVENTS = {"layout": "events", "known": {"column": "seen", "lag_days": None}}
 
@@ -105,7 +106,7 @@ def test_vintage_cells_equal_a_plain_count(make_project, period, zone):
     frame = draw_events()
     snapshot = read_snapshot(make_events(make_project, frame, period, zone))
     expected, rejected, outside = count_plainly(frame, period, zone)
-    found = {(r.entity_id, r.period, r.known): (r.value, r.n) for r in snapshot.cells.itertuples()}
+    found = {(r.entity_id, r.period, r.known): (r.value, r.n) for r in snapshot.table.itertuples()}
     assert found.keys() == expected.keys()
     for key, (value, n) in expected.items():
         assert found[key][1] == n
@@ -113,7 +114,7 @@ def test_vintage_cells_equal_a_plain_count(make_project, period, zone):
     assert snapshot.counts == RowCounts(
         len(frame), outside, rejected, len(frame) - rejected - outside
     )
-    assert snapshot.cells["n"].sum() == snapshot.counts.accepted
+    assert snapshot.table["n"].sum() == snapshot.counts.accepted
     assert snapshot.rejects["row_number"].nunique() == rejected
 
 
@@ -132,7 +133,7 @@ def test_the_order_of_the_rows_changes_nothing(make_project, seed, n):
         read_snapshot(make_events(make_project, table, key=["id"])) for table in (twice, shuffled)
     )
     assert one.counts == two.counts
-    pd.testing.assert_frame_equal(one.cells, two.cells, check_exact=True)
+    pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
     pd.testing.assert_frame_equal(one.attributes, two.attributes)
     pd.testing.assert_frame_equal(one.quality_facts, two.quality_facts)
     counts = one.counts
@@ -156,8 +157,8 @@ def test_hostile_names_change_nothing(make_project, name):
         data={"columns": {name: {"type": "text"}, "day": {"type": "date"}}},
     )
     snapshot = read_snapshot(project)
-    assert set(snapshot.cells["entity_id"]) == {name.replace("\n", " ").strip(), "x"}
-    assert snapshot.cells["value"].sum() == 4
+    assert set(snapshot.table["entity_id"]) == {name.replace("\n", " ").strip(), "x"}
+    assert snapshot.table["value"].sum() == 4
     assert name in snapshot.attributes.columns
 
 
@@ -213,8 +214,8 @@ def test_when_a_panel_is_known(make_project):
                 data={"layout": "panel", "known": {"lag_days": lag}, "columns": columns},
             )
         )
-        assert snapshot.cells["known"].tolist() == known, lag
-        assert snapshot.cells["value"].tolist() == [1.0, 2.0, 3.0]
+        assert snapshot.table["known"].tolist() == known, lag
+        assert snapshot.table["value"].tolist() == [1.0, 2.0, 3.0]
 
 
 def test_amounts_add_up_exactly_in_any_order(make_project):
@@ -225,7 +226,7 @@ def test_amounts_add_up_exactly_in_any_order(make_project):
     project = make_project(
         frame, question={"measure": "sum", "value": "amount"}, data={"columns": columns}
     )
-    assert read_snapshot(project).cells["value"].tolist() == [1.3]
+    assert read_snapshot(project).table["value"].tolist() == [1.3]
 
 
 def test_attributes_are_those_of_the_latest_event_already_seen(make_project):
@@ -349,9 +350,9 @@ def test_covariates_and_the_city_rule(make_project, tmp_path):
         for name in ("weather", "plan")
     ]
     assert snapshot.counts.rejected == 0
-    cut = cut_snapshot(snapshot, 2)
-    assert len(cut.cells) == 2
-    assert cut.cells["known"].max() == 2
+    cut = cut_events(snapshot, snapshot.periods.start(2))
+    assert len(cut.table) == 2
+    assert cut.table["known"].max() == 2
     assert cut.covariates["weather"]["known"].tolist() == [2]
     assert cut.city_rule["period"].max() == 2
 
@@ -387,7 +388,7 @@ def test_the_last_complete_period(make_project, layout, last, until, weeks):
     snapshot = read_snapshot(project)
     assert snapshot.periods.count == weeks[layout]
     within = days < str(snapshot.periods.start(weeks[layout]).date())
-    assert snapshot.counts.accepted == snapshot.cells["n"].sum() == within.sum()
+    assert snapshot.counts.accepted == snapshot.table["n"].sum() == within.sum()
 
 
 def test_no_complete_period_is_a_matter_of_time(make_project):
@@ -533,7 +534,7 @@ def test_real_tables_equal_a_plain_query(make_project, data_folder, monkeypatch,
     file = project.find_path(data["source"]["path"])
     with duckdb.connect() as engine:
         expected = engine.execute(query.format(file=file)).df()
-    cells, periods = snapshot.cells, snapshot.periods
+    cells, periods = snapshot.table, snapshot.periods
     found = cells.assign(t=periods.starts()[cells["period"]]).groupby(["entity_id", "t"])["value"]
     wanted = expected.assign(t=expected["t"].astype("datetime64[us]")).set_index(["e", "t"])["y"]
     joined = pd.concat([found.sum(min_count=1), wanted.dropna()], axis=1).astype("float64")
@@ -573,7 +574,7 @@ def test_a_sum_with_a_hidden_part_is_unknown_never_less(make_project):
     )
     snapshot = read_snapshot(project)
     assert (snapshot.counts.accepted, snapshot.counts.out_of_scope) == (4, 1)
-    assert np.isnan(snapshot.cells["value"].iloc[0])
+    assert np.isnan(snapshot.table["value"].iloc[0])
 
 
 def test_a_table_without_a_place_is_one_series(make_project):
@@ -592,7 +593,7 @@ def test_a_table_without_a_place_is_one_series(make_project):
             "columns": {"day": {"type": "date"}, "amount": {"type": "number"}},
         },
     )
-    cells = read_snapshot(project).cells
+    cells = read_snapshot(project).table
     assert set(cells["entity_id"]) == {"whole city"}
     assert cells["value"].sum() == sum(range(30))
 

@@ -174,7 +174,7 @@ def test_the_future_is_permuted_and_nothing_else(make_world):
     moment = world.panel.periods.start(40)
     permuted = permute_future(world.snapshot, moment, 1)
     for old, new, name in (
-        (world.snapshot.cells, permuted.cells, "value"),
+        (world.snapshot.table, permuted.table, "value"),
         (sky, permuted.covariates["sky"], "heat"),
     ):
         later = old["known"] > 40

@@ -15,12 +15,11 @@ from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
-from cityai.data.snapshot import read_snapshot
 from cityai.delivery.misses import show_misses
 from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import KINDS
-from cityai.kinds.demand import CANDIDATES
+from cityai.kinds.demand import CANDIDATES, read_snapshot
 from cityai.modeling.ahead import predict_panel
 from tests.delivery.conftest import City
 

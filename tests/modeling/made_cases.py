@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cityai.config.risk import RiskSpec
-from cityai.data.cases import Cases
+from cityai.data.periods import build_periods
 from cityai.data.rows import Rows
-from cityai.data.snapshot import RowCounts
+from cityai.records.events import Events, RowCounts
 from tests.modeling.conftest import CITY
 
 
@@ -58,8 +58,8 @@ def make_cases(
     base: float = -1.5,
     wait_days: int = 1,
     seed: int = 0,
-) -> Cases:
-    """Cases whose log-odds are `base` plus `signal` times a hidden trait of the place."""
+) -> Events:
+    """Events whose log-odds are `base` plus `signal` times a hidden trait of the place."""
     rng = np.random.default_rng(seed)
     n = days * a_day
     place = rng.integers(0, places, n)
@@ -84,13 +84,11 @@ def make_cases(
     return hold_cases(table, n)
 
 
-def hold_cases(table: pd.DataFrame, n: int) -> Cases:
-    return Cases(
+def hold_cases(table: pd.DataFrame, n: int) -> Events:
+    return Events(
         table=table,
         until=table["known_at"].max() + pd.Timedelta(days=1),
-        areas=None,
-        covariates={},
-        events={},
+        periods=build_periods("day", table["occurred_at"].min(), table["occurred_at"].max()),
         counts=RowCounts(n, 0, 0, n),
         rejects=pd.DataFrame(),
         quality_facts=pd.DataFrame(),
@@ -98,7 +96,7 @@ def hold_cases(table: pd.DataFrame, n: int) -> Cases:
     )
 
 
-def make_rows(cases: Cases, numbers: tuple[str, ...] = ("trait",), seed: int = 1) -> Rows:
+def make_rows(cases: Events, numbers: tuple[str, ...] = ("trait",), seed: int = 1) -> Rows:
     """Rows with the hidden trait seen through noise, a category, and figures that say nothing."""
     rng = np.random.default_rng(seed)
     table = cases.table

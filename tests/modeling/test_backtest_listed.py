@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from cityai.assessment.metrics.ranking import measure_auc
-from cityai.data.cases import cut_cases
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
 from cityai.modeling.backtest import Backtest, run_backtest
@@ -20,6 +19,7 @@ from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, rate_past
 from cityai.modeling.predictions import build_case_predictions
 from cityai.modeling.targets import ProbabilityTarget
+from cityai.records.events import cut_events
 from tests.modeling.made_cases import build_risk_spec, hold_cases, make_cases, make_rows
 
 HELD_BACK: dict[str, Any] = {
@@ -224,7 +224,7 @@ def test_the_noise_would_show_a_leak():
 
 def test_what_is_cut_away_plans_the_same_folds():
     cases = make_cases()
-    cut = cut_cases(cases, pd.Timestamp("2021-01-01"))
+    cut = cut_events(cases, pd.Timestamp("2021-01-01"))
     assert plan_listed_folds(cut, build_risk_spec()).test[-1].test_until <= pd.Timestamp(
         "2021-01-01"
     )

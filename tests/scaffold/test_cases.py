@@ -18,7 +18,7 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
-from cityai.data.snapshot import read_snapshot
+from cityai.kinds.demand import read_snapshot
 from cityai.scaffold.workspace import create_workspace
 from tests.scaffold.conftest import ANSWERS
 
@@ -187,7 +187,7 @@ def test_a_case_is_understood_and_counted(name: str, inside: Path, capsys: Any) 
     assert sum(plain.values()) == pytest.approx(total, abs=0.01)
     assert len({key[:-1] for key in plain}) == n_places
     snapshot = read_snapshot(project)
-    run = snapshot.cells.groupby(["entity_id", "period"])["value"].sum(min_count=1).dropna()
+    run = snapshot.table.groupby(["entity_id", "period"])["value"].sum(min_count=1).dropna()
     starts = snapshot.periods.starts()
     assert run.index.get_level_values("period").max() == snapshot.periods.count - 1
     for (place, index), value in run.items():

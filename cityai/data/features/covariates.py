@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, AS_OF, ENTITY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
+from cityai.columns import AREA, AS_OF, DAY, ENTITY, KEY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
 from cityai.config.project import CovariateSpec, ProjectSpec
 from cityai.config.risk import RiskSpec
-from cityai.data.cases.cases import DAY, KEY, Cases
 from cityai.data.features.as_of_join import (
     divide,
     find_groups,
@@ -30,6 +29,7 @@ from cityai.data.features.vintages import find_positions, replay_table
 from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import count_periods, say
+from cityai.records.events import Events
 
 RECENT_DAYS: Final = 3
 """Latest known days whose mean is a feature."""
@@ -165,7 +165,7 @@ def _join(grid: Grid, table: pd.DataFrame, covariate: CovariateSpec) -> _Join:
     )
 
 
-def describe_listed(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+def describe_listed(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     """Yield what was last known of every covariate, or what is known ahead of the case's day."""
     for name, covariate in spec.covariates.items():
         daily = cases.covariates[name]

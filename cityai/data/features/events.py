@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
+from cityai.columns import AREA, AS_OF, CATEGORY, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
 from cityai.config.risk import EventSpec, RiskSpec
-from cityai.data.cases.cases import CATEGORY, Cases
 from cityai.data.features.as_of_join import (
     Past,
     Seen,
@@ -26,6 +25,7 @@ from cityai.data.features.as_of_join import (
 )
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
+from cityai.records.events import Events
 
 DAY_US: Final = 86_400_000_000
 LONGEST_DAYS: Final = 3650.0
@@ -83,7 +83,7 @@ class Trail:
 
 
 def follow(
-    events: pd.DataFrame, group: Ints, cases: Cases, of_case: Ints, windows: tuple[int, ...]
+    events: pd.DataFrame, group: Ints, cases: Events, of_case: Ints, windows: tuple[int, ...]
 ) -> Trail:
     """Lay out the past of every case at one level."""
     asked = read_moments(cases.table[AS_OF])
@@ -94,7 +94,7 @@ def follow(
     return Trail(past, seen, back, asked, occurred)
 
 
-def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+def describe_cases_past(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     """Yield what earlier cases of the entity, its area and the city showed."""
     table, windows = cases.table, tuple(sorted(set(spec.features.windows_days)))
     entity, unit = spec.question.entity, spec.question.unit
@@ -134,7 +134,7 @@ def describe_cases_past(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
 
 
 def _describe_rates(
-    cases: Cases, spec: RiskSpec, y_true: Floats, answered: Floats, windows: tuple[int, ...]
+    cases: Events, spec: RiskSpec, y_true: Floats, answered: Floats, windows: tuple[int, ...]
 ) -> Iterator[Feature]:
     table, unit = cases.table, spec.question.unit
     levels = {"city": (pd.Series("", index=table.index), say("the whole city"))}
@@ -154,7 +154,7 @@ def _describe_rates(
             )
 
 
-def describe_events(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+def describe_events(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     """Yield counts and sums of every declared table of events that has a key."""
     windows = tuple(sorted(set(spec.features.windows_days)))
     for name, event in spec.events.items():
@@ -163,7 +163,7 @@ def describe_events(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
 
 
 def _describe_table(
-    name: str, event: EventSpec, cases: Cases, spec: RiskSpec, windows: tuple[int, ...]
+    name: str, event: EventSpec, cases: Events, spec: RiskSpec, windows: tuple[int, ...]
 ) -> Iterator[Feature]:
     events, table = cases.events[name], cases.table
     everyone = pd.Series("", index=events.index), pd.Series("", index=table.index)

@@ -12,11 +12,11 @@ from scipy.spatial import cKDTree
 
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
 from cityai.config.risk import DecaySpec, RiskSpec
-from cityai.data.cases.cases import Cases
 from cityai.data.features.as_of_join import divide, read_moments
 from cityai.data.features.events import DAY_US, list_amounts
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
+from cityai.records.events import Events
 
 EARTH_M: Final = 6_371_008.8
 """Mean radius of the earth (IUGG), in metres."""
@@ -26,7 +26,7 @@ MOST_PAIRS: Final = 2_000_000
 """Pairs of a case and an event that are looked at together, which bounds the memory."""
 
 
-def describe_nearby(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+def describe_nearby(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     """Yield the density of what happened near each case, and the rate of earlier cases there."""
     if spec.question.entity.latitude is None:
         return

@@ -17,7 +17,7 @@ from cityai.errors import SpecError
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel
-    from cityai.data.snapshot import Snapshot
+    from cityai.records.events import Events
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +97,14 @@ class FeaturePlan:
         return origin + self.lead + np.arange(self.horizon, dtype=np.int64)
 
 
-def plan_features(panel: Panel, snapshot: Snapshot, spec: ProjectSpec) -> FeaturePlan:
+def plan_features(panel: Panel, snapshot: Events, spec: ProjectSpec) -> FeaturePlan:
     """Settle the set of features from the specification and the shape of the data.
 
     Parameters
     ----------
     panel : Panel
         The cohort, the time axis and the blind periods.
-    snapshot : Snapshot
+    snapshot : Events
         The whole data; only the attributes are looked at (which area holds which entity, which
         texts there are), never the target.
     spec : ProjectSpec

@@ -43,8 +43,8 @@ from cityai.data.rows import (
     choose_features,
     write_rows,
 )
-from cityai.data.snapshot import Snapshot, cut_snapshot
 from cityai.i18n.messages import name_periods, say
+from cityai.records.events import Events, cut_events
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _KEYS = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START, KNOWN_AT, LEVEL)
 
 
-def lay_dense(panel: Panel, snapshot: Snapshot, project: Project) -> RowsAt:
+def lay_dense(panel: Panel, snapshot: Events, project: Project) -> RowsAt:
     """Return the function from moments to dense rows; the features are planned once."""
     plan = cache(lambda: plan_features(panel, snapshot, project.spec))
 
@@ -61,10 +61,9 @@ def lay_dense(panel: Panel, snapshot: Snapshot, project: Project) -> RowsAt:
         origins = panel.periods.index(asked).tolist()
         if known_before is None:
             return build_rows(panel, snapshot, project, origins, plan())
-        cut = int(panel.periods.index(pd.DatetimeIndex([known_before]))[0])
         blind = np.full_like(panel.final, np.nan)
         past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None)
-        return build_rows(past, cut_snapshot(snapshot, cut), project, origins, plan())
+        return build_rows(past, cut_events(snapshot, known_before), project, origins, plan())
 
     return rows_at
 
@@ -88,7 +87,7 @@ def label_dense(rows: Rows, panel: Panel) -> Labels:
 
 def build_rows(
     panel: Panel,
-    snapshot: Snapshot,
+    snapshot: Events,
     project: Project,
     origins: Iterable[int],
     plan: FeaturePlan | None = None,
@@ -102,7 +101,7 @@ def build_rows(
     ----------
     panel : Panel
         The cohort.
-    snapshot : Snapshot
+    snapshot : Events
         What was known, and when.
     project : Project
         The question, and the project's own functions.
@@ -153,7 +152,7 @@ class _TargetFeatures:
 
 
 def _lay_grid(
-    panel: Panel, snapshot: Snapshot, origins: npt.NDArray[np.int64], plan: FeaturePlan
+    panel: Panel, snapshot: Events, origins: npt.NDArray[np.int64], plan: FeaturePlan
 ) -> Grid:
     attributes = snapshot.attributes
     states = find_states(attributes, panel.entity_ids, origins.tolist())
@@ -171,12 +170,12 @@ def _lay_grid(
 
 
 def _describe_target(
-    grid: Grid, snapshot: Snapshot, project: Project, plan: FeaturePlan
+    grid: Grid, snapshot: Events, project: Project, plan: FeaturePlan
 ) -> _TargetFeatures:
     own = OwnFeatures(project, (len(grid.origins), len(grid.entity_ids), 1))
     pasts = []
     vintages = replay_vintages(
-        snapshot.cells,
+        snapshot.table,
         grid.entity_ids,
         grid.periods.count,
         grid.origins.tolist(),
@@ -223,7 +222,7 @@ def _describe_attributes(
 
 
 def _cut_history(
-    vintage: Vintage, grid: Grid, snapshot: Snapshot, i: int, plan: FeaturePlan
+    vintage: Vintage, grid: Grid, snapshot: Events, i: int, plan: FeaturePlan
 ) -> History:
     """Make the history that the project's own functions see: copies, so nothing can be edited."""
     entities = pd.Index(grid.entity_ids, name=ENTITY)

@@ -9,10 +9,19 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, CASE, ENTITY, KNOWN_AT, OCCURRED_AT, SLOT, STEP, Y_TRUE
+from cityai.columns import (
+    AS_OF,
+    CASE,
+    ENTITY,
+    KNOWN_AT,
+    OCCURRED_AT,
+    REGISTERED_AT,
+    SLOT,
+    STEP,
+    Y_TRUE,
+)
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
-from cityai.data.cases.cases import REGISTERED_AT, Cases, cut_cases
 from cityai.data.features.context import describe_attribute, describe_calendar
 from cityai.data.features.covariates import describe_listed
 from cityai.data.features.events import describe_cases_past, describe_events
@@ -24,11 +33,12 @@ from cityai.data.leaks import Labels
 from cityai.data.periods import build_periods
 from cityai.data.rows import Feature, Moments, Rows, RowsAt, choose_features, write_rows
 from cityai.i18n.messages import say
+from cityai.records.events import Events, cut_events
 
 _KEYS = (CASE, ENTITY, AS_OF, KNOWN_AT, SLOT)
 
 
-def lay_listed(cases: Cases, project: Project[RiskSpec]) -> RowsAt:
+def lay_listed(cases: Events, project: Project[RiskSpec]) -> RowsAt:
     """Return the function from moments to listed rows; the rows of all cases are made once."""
     whole = cache(lambda: build_case_rows(cases, project))
 
@@ -37,7 +47,7 @@ def lay_listed(cases: Cases, project: Project[RiskSpec]) -> RowsAt:
             rows = whole()
         else:
             day = moments[0].normalize() if moments is not None and len(moments) == 1 else None
-            rows = build_case_rows(cut_cases(cases, known_before), project, day)
+            rows = build_case_rows(cut_events(cases, known_before), project, day)
         if moments is None:
             return rows
         kept = rows.table[rows.table[AS_OF].isin(list(moments))]
@@ -46,14 +56,14 @@ def lay_listed(cases: Cases, project: Project[RiskSpec]) -> RowsAt:
     return rows_at
 
 
-def label_listed(rows: Rows, cases: Cases) -> Labels:
+def label_listed(rows: Rows, cases: Events) -> Labels:
     """Return the outcomes of listed rows, for `check_leaks`."""
     outcomes = cases.table.set_index(CASE)[Y_TRUE]
     return Labels(outcomes.reindex(rows.table[CASE]).to_numpy(np.float64))
 
 
 def build_case_rows(
-    cases: Cases, project: Project[RiskSpec], day: pd.Timestamp | None = None
+    cases: Events, project: Project[RiskSpec], day: pd.Timestamp | None = None
 ) -> Rows:
     """Build the features of every case from what was known strictly before it was asked about.
 
@@ -61,7 +71,7 @@ def build_case_rows(
 
     Parameters
     ----------
-    cases : Cases
+    cases : Events
         What was read.
     project : Project
         The question, and the project's own functions.
@@ -95,7 +105,7 @@ def build_case_rows(
     return write_rows(keys, [(f, f.values) for f in features], spec.features)
 
 
-def _describe_attributes(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+def _describe_attributes(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     """Yield the declared cells of the case's own row."""
     for name in spec.question.entity.attributes if spec.features.attributes else ():
         column = cases.table[name]
@@ -104,7 +114,7 @@ def _describe_attributes(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
         yield describe_attribute(name, label, column, categories)
 
 
-def _describe_day(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
+def _describe_day(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     """Yield what the calendar says of the case's day, and how far ahead it was asked."""
     table = cases.table
     day = table[OCCURRED_AT].dt.normalize()
@@ -122,7 +132,7 @@ def _describe_day(cases: Cases, spec: RiskSpec) -> Iterator[Feature]:
 
 
 def _describe_own(
-    cases: Cases, project: Project[RiskSpec], only: pd.Timestamp | None
+    cases: Events, project: Project[RiskSpec], only: pd.Timestamp | None
 ) -> list[Feature]:
     """Ask the project's own functions once a day with questions, or on one day alone."""
     table = cases.table

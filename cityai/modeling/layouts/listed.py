@@ -32,8 +32,8 @@ from cityai.modeling.layouts.listed_baselines import ListedBaseline, ListedQuest
 from cityai.modeling.layouts.source import BoolArray, IntArray
 
 if TYPE_CHECKING:
-    from cityai.data.cases import Cases
     from cityai.data.rows import Rows
+    from cityai.records.events import Events
 
 MOST_CALIBRATION: Final = 8
 """Calibration folds at most."""
@@ -42,7 +42,7 @@ LEAST_OF_EACH: Final = 10
 KEPT: Final = (CASE, ENTITY, AREA, AS_OF, OCCURRED_AT, SLOT, SLOT_START, Y_TRUE)
 
 
-def plan_listed_folds(cases: Cases, spec: RiskSpec) -> Folds:
+def plan_listed_folds(cases: Events, spec: RiskSpec) -> Folds:
     """Place the last test fold, and walk back from there, one stride at a time.
 
     Stretches in which nobody was asked about, or in which no outcome is known, are passed over.
@@ -51,7 +51,7 @@ def plan_listed_folds(cases: Cases, spec: RiskSpec) -> Folds:
 
     Parameters
     ----------
-    cases : Cases
+    cases : Events
         All cases, with outcomes as they are known by now.
     spec : RiskSpec
         ``backtest`` is read.
@@ -109,7 +109,7 @@ def plan_listed_folds(cases: Cases, spec: RiskSpec) -> Folds:
     )
 
 
-def check_listed_folds(folds: Folds, cases: Cases) -> Finding:
+def check_listed_folds(folds: Folds, cases: Events) -> Finding:
     """Check that no fold learns from an outcome that was seen after its test began.
 
     Returns
@@ -145,7 +145,7 @@ def check_listed_folds(folds: Folds, cases: Cases) -> Finding:
     )
 
 
-def find_known(cases: Cases, train_until: pd.Timestamp) -> BoolArray:
+def find_known(cases: Events, train_until: pd.Timestamp) -> BoolArray:
     """Return which cases teach, (N,) bool: asked about and answered before a moment."""
     table = cases.table
     known = table[Y_TRUE].notna() & (table[KNOWN_AT] < train_until) & (table[AS_OF] < train_until)
@@ -153,7 +153,7 @@ def find_known(cases: Cases, train_until: pd.Timestamp) -> BoolArray:
     return teaching
 
 
-def find_tested(cases: Cases, fold: Fold) -> BoolArray:
+def find_tested(cases: Events, fold: Fold) -> BoolArray:
     """Return which cases a fold predicts, (N,) bool: all that are asked about in its stretch."""
     asked = cases.table[AS_OF]
     tested: BoolArray = ((asked >= fold.test_from) & (asked < fold.test_until)).to_numpy()
@@ -165,7 +165,7 @@ class ListedRows:
 
     Parameters
     ----------
-    cases : Cases
+    cases : Events
         All cases.
     rows : Rows
         Their features, in the same order.
@@ -176,7 +176,7 @@ class ListedRows:
     """
 
     def __init__(
-        self, cases: Cases, rows: Rows, spec: RiskSpec, *, baselines: Sequence[ListedBaseline]
+        self, cases: Events, rows: Rows, spec: RiskSpec, *, baselines: Sequence[ListedBaseline]
     ) -> None:
         self.cases, self.rows, self.spec = cases, rows, spec
         self.baselines = [b for b in baselines if b.has(cases, spec)]
@@ -240,7 +240,7 @@ class ListedRows:
         return table[[c for c in KEPT if c in table]].iloc[tested].reset_index(drop=True)
 
 
-def _count_fold(cases: Cases, cutoff: pd.Timestamp, until: pd.Timestamp, gap_days: int) -> Fold:
+def _count_fold(cases: Events, cutoff: pd.Timestamp, until: pd.Timestamp, gap_days: int) -> Fold:
     table = cases.table
     train_until = cutoff - pd.Timedelta(days=gap_days)
     answers = table.loc[find_known(cases, train_until), Y_TRUE]

@@ -16,7 +16,7 @@ from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.source import IntArray
 
 if TYPE_CHECKING:
-    from cityai.data.cases import Cases
+    from cityai.records.events import Events
 
 WORTH: Final = 5.0
 """Past cases that the base rate counts as, beside an entity's own."""
@@ -28,7 +28,7 @@ class ListedQuestion:
 
     Attributes
     ----------
-    cases : Cases
+    cases : Events
         All cases.
     tested : numpy.ndarray
         Positions of those that the fold predicts.
@@ -40,7 +40,7 @@ class ListedQuestion:
         What learners predict for the tested ones, by name.
     """
 
-    cases: Cases
+    cases: Events
     tested: IntArray
     base_rate: float
     seed: int
@@ -67,7 +67,7 @@ class ListedBaseline:
     label: str
     score: Callable[[ListedQuestion], FloatArray]
     learner: Learner | None = None
-    has: Callable[[Cases, RiskSpec], bool] = lambda cases, spec: True
+    has: Callable[[Events, RiskSpec], bool] = lambda cases, spec: True
 
 
 def draw_order(count: int, seed: int) -> FloatArray:
@@ -85,12 +85,12 @@ def rank_by_time(occurred_at: pd.Series) -> FloatArray:
     return np.asarray(100.0 * ranks / max(ranks.max(initial=1.0), 1.0))
 
 
-def rate_past(cases: Cases, base_rate: float) -> FloatArray:
+def rate_past(cases: Events, base_rate: float) -> FloatArray:
     """Return each case's past rate: of its entity's outcomes known before it is asked about.
 
     Parameters
     ----------
-    cases : Cases
+    cases : Events
         N cases.
     base_rate : float
         Share of yes that an entity is pulled to, as if by `WORTH` cases.

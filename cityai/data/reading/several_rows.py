@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cityai.columns import AREA, AS_OF, CASE, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
-from cityai.data.cases.cases import REGISTERED_AT
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    CASE,
+    ENTITY,
+    KNOWN_AT,
+    OCCURRED_AT,
+    REGISTERED_AT,
+    Y_TRUE,
+)
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say

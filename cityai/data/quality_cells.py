@@ -1,0 +1,146 @@
+"""The quality of a dense panel: periods with rows, places that fell silent, amounts that vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
+from cityai.config.project import ProjectSpec
+from cityai.data.area_quality import find_silent_areas
+from cityai.data.one_value import find_constant, find_several
+from cityai.data.outages import find_touched
+from cityai.data.periods import Periods
+from cityai.data.phrases import list_names
+from cityai.data.quality import DELAY, PRESENT, TableQuality, tabulate_periods
+from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
+from cityai.findings import Finding, Status
+from cityai.i18n.messages import count_periods, name_periods, say
+from cityai.records.events import Events
+
+SILENCE: Final = 4
+"""Shorter silences are not reported."""
+
+
+def _measure_presence(snapshot: Events, spec: ProjectSpec) -> pd.DataFrame:
+    """Count periods with a row: of the city, of areas, of entities where each must report."""
+    # A declared outage leaves cells without rows.
+    cells, count = snapshot.table[snapshot.table["n"] > 0], snapshot.periods.count
+    rows = [(PRESENT, "", "overall", EVERYWHERE, cells[PERIOD].nunique(), count)]
+    reports = mark_reports(replace(snapshot, table=cells))
+    firsts = reports.to_numpy().argmax(axis=1) if count else ()
+    for area, first, good in zip(reports.index, firsts, reports.sum(axis=1), strict=True):
+        rows.append((PRESENT, "", "area", str(area), int(good), count - int(first)))
+    if spec.question.missing_periods == "missing" or spec.data.layout == "panel":
+        first = cells.groupby(ENTITY)[PERIOD].min()
+        table = pd.DataFrame(
+            {
+                "good": cells.groupby(ENTITY)[PERIOD].nunique(),
+                "total": count - first,
+                "area": _list_slices(snapshot, first.index),
+            }
+        )
+        words = say(f"{spec.question.entity.label} and period pairs with a row")
+        total = table[["good", "total"]].sum()
+        rows.append((words, "", "overall", EVERYWHERE, total["good"], total["total"]))
+        if spec.question.entity.area is not None:
+            sums = table.groupby("area")[["good", "total"]].sum()
+            rows += [(words, "", "area", str(a), g, t) for a, g, t in sums.itertuples()]
+    names = ["fact", "column", "slice_kind", "slice", "good", "total"]
+    return pd.DataFrame(rows, columns=names).assign(figure=np.nan)
+
+
+def _list_slices(snapshot: Events, entities: pd.Index) -> pd.Series:
+    """Return each entity's area, `not recorded` without one, missing when it is in no table."""
+    areas = find_areas(snapshot).reindex(entities)
+    known = areas if snapshot.areas is None else areas.where(areas.isin(snapshot.areas.index))
+    return known.where(areas.notna(), NOT_RECORDED)
+
+
+def _count_periods(snapshot: Events, spec: ProjectSpec) -> pd.DataFrame:
+    cells, facts = snapshot.table, snapshot.quality_facts
+    delays = facts[(facts["fact"] == DELAY) & (facts["slice_kind"] == "period")]
+    by_period = pd.Series(delays["figure"].to_numpy(), index=delays["slice"].astype("int64"))
+    return tabulate_periods(snapshot.periods, cells[PERIOD], cells[ENTITY], cells["n"], by_period)
+
+
+def _find_all(
+    snapshot: Events, spec: ProjectSpec, facts: pd.DataFrame, by_period: pd.DataFrame
+) -> Iterator[Finding]:
+    if snapshot.areas is not None:
+        yield from find_silent_areas(snapshot, spec)
+    yield from find_several(facts, spec)
+    yield find_constant(snapshot, spec)
+    yield _find_silent(snapshot, spec)
+    yield _find_empty(by_period, snapshot.periods, spec)
+
+
+def _find_silent(snapshot: Events, spec: ProjectSpec) -> Finding:
+    """Name entities silent at the end for more than twice their longest silence before."""
+    cells = snapshot.table.loc[snapshot.table["n"] > 0, [ENTITY, PERIOD]].drop_duplicates()
+    cells = cells.sort_values([ENTITY, PERIOD])
+    gap = cells.groupby(ENTITY)[PERIOD].diff().fillna(1) - 1
+    grouped = cells.assign(gap=gap).groupby(ENTITY)
+    longest, last, size = grouped["gap"].max(), grouped[PERIOD].max(), grouped[PERIOD].size()
+    silence = snapshot.periods.count - 1 - last
+    is_silent = (silence >= SILENCE) & (silence > 2 * longest) & (size >= LEAST_PERIODS)
+    entity = spec.question.entity
+    if entity.area in entity.columns:  # what no area table lists is counted, not named
+        is_silent &= _list_slices(snapshot, silence.index).notna()
+    names = sorted(silence.index[is_silent])
+    what = spec.question.entity.label_plural
+    title = say("Silent sources")
+    freq = snapshot.periods.freq
+    if not names:
+        reason = say(f"None of {len(size):,} {what} stopped sending rows before the end.")
+        return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
+    reason = say(
+        f"{len(names):,} of {len(size):,} {what} sent no row in the last "
+        f"{count_periods(SILENCE, freq)} or more, longer than they ever did before: "
+        f"{list_names(names)}."
+    )
+    observed = float(len(names))
+    return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
+
+
+def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) -> Finding:
+    freq = spec.question.period
+    empty = by_period[by_period["rows"] == 0]
+    whole = [outage for outage in spec.data.outages if outage.areas is None]
+    declared = [find_touched(outage, periods) for outage in whole]
+    touched = np.unique(np.concatenate([np.empty(0, np.int64), *declared]))
+    is_declared = empty[PERIOD_START].isin(periods.starts()[touched])
+    known = int(is_declared.sum())
+    empty = empty[~is_declared]
+    unit = name_periods(freq)
+    title = say(f"{unit.capitalize()} without any row")
+    if empty.empty:
+        reason = say(f"Every one of {count_periods(len(by_period) - known, freq)} has a row.")
+        if known:
+            reason += " " + say(
+                f"{known} more lie in declared outages and count as missing, not as zero."
+            )
+        return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
+    days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
+    reason = (
+        say(
+            f"{len(empty):,} of {count_periods(len(by_period), freq)} have no row at all, "
+            f"beginning {list_names(days)}."
+        )
+        + " "
+        + say(
+            "They count as they are. If nobody measured, declare `data.outages`; if the last date "
+            "of the data is a typing error, set `data.until`."
+        )
+    )
+    observed = float(len(empty))
+    return Finding("quality.empty_period", Status.FAIL, title, reason, observed, 0.0, unit)
+
+
+CELLS: Final = TableQuality(_measure_presence, _count_periods, _find_all)
+"""Adds the codes ``quality.silent_area``, ``quality.one_value``, ``quality.constant``,
+``quality.silent_entity`` and ``quality.empty_period``."""

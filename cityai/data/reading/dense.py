@@ -1,0 +1,171 @@
+"""Reading for a dense panel: cells, attributes and the city's own forecasts, counted in place."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any, Final
+
+import pandas as pd
+
+from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, VALUE
+from cityai.config.project import ColumnSpec, ProjectSpec
+from cityai.data.contract import Contract
+from cityai.data.outages import mark_outages
+from cityai.data.periods import Periods, find_start
+from cityai.data.reading.reader import LaidOut
+from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, judge_rows, place_rows
+from cityai.data.source.engine import Table, fetch_frame
+from cityai.data.source.functions import EXACT
+from cityai.errors import TimeError
+
+COUNT: Final = "n"
+
+
+class DensePanel:
+    """Amounts of entities by period: rows are counted or added up to cells."""
+
+    by_period = True
+
+    def list_columns(self, spec: ProjectSpec) -> dict[str, ColumnSpec]:
+        """Return the contract of every column, those made by `unpivot` included."""
+        columns = dict(spec.data.columns)
+        unpivot = spec.data.unpivot
+        if unpivot is not None:
+            columns.setdefault(unpivot.into, ColumnSpec(type="text"))
+            columns.setdefault(unpivot.value, ColumnSpec(type="number"))
+            for name in unpivot.columns:
+                columns.pop(name, None)
+        return columns
+
+    def list_required(self, spec: ProjectSpec) -> tuple[str, ...]:
+        """Return the columns without which a row cannot be placed: who, when, when known."""
+        known = spec.data.known.column
+        names = (*spec.question.entity.columns, spec.data.time, *([known] if known else []))
+        return tuple(dict.fromkeys(names))
+
+    def judge(self, converted: Table, contract: Contract, spec: ProjectSpec) -> Table:
+        """Give every row its status."""
+        return judge_rows(converted, contract, spec)
+
+    def find_axis(self, rows: Table, spec: ProjectSpec, where: str) -> tuple[Table, Periods]:
+        """Find the periods of the record; rows beyond them are out of scope."""
+        periods = _find_periods(rows, spec, where)
+        first, end = periods.first, periods.start(periods.count)
+        is_off = (rows["status"] == ACCEPTED) & ((rows["o"] < first) | (rows["o"] >= end))
+        status = is_off.ifelse(OUT_OF_SCOPE, rows["status"]).cast("int8")
+        return rows.mutate(status=status), periods
+
+    def lay_out(
+        self, accepted: Table, contract: Contract, spec: ProjectSpec, periods: Periods, where: str
+    ) -> LaidOut:
+        """Count cells, and read the history of attributes."""
+        placed = place_rows(accepted, periods)
+        attributes = _read_attributes(placed, contract, spec)
+        cells = _count_cells(placed, spec)
+        return LaidOut(
+            table=mark_outages(cells, attributes, periods, spec.data.outages),
+            until=periods.start(periods.count),
+            attributes=attributes,
+            city_rule=_read_city_rule(placed, contract, spec),
+        )
+
+
+DENSE_PANEL: Final = DensePanel()
+
+
+def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
+    """Find the axis: from the first row to the last complete period.
+
+    `until` says that every period before it is over, also one in which nothing happened, and a
+    panel's row says so of its own period. Else the last day with an event is taken for over, and a
+    period that ends after it is left out.
+    """
+    freq, data = spec.question.period, spec.data
+    good = rows.filter(rows["status"] == ACCEPTED)
+    ends = fetch_frame(good.agg(low=good["o"].min(), high=good["o"].max())).iloc[0]
+    first = find_start(freq, pd.Timestamp(ends["low"]))
+    if data.since is not None and first < pd.Timestamp(data.since):
+        first = Periods(freq, first, 0).start(1)
+    day_after = pd.Timestamp(ends["high"]).normalize() + pd.Timedelta(days=1)
+    until = day_after if data.until is None else pd.Timestamp(data.until)
+    last, over = Periods(freq, first, 0).index(pd.DatetimeIndex([ends["high"], until])).tolist()
+    count = over
+    if data.layout == "panel":
+        count = last + 1 if data.until is None else min(last + 1, over)
+    if count < 1:
+        raise TimeError(
+            f"the data hold no complete {freq} ({ends['low']:%Y-%m-%d} to {ends['high']:%Y-%m-%d})",
+            where=where,
+            expected="at least two complete periods",
+            next_step="choose a shorter `question.period`, or give more data",
+        )
+    return Periods(freq, first, count)
+
+
+def _count_cells(placed: Table, spec: ProjectSpec) -> pd.DataFrame:
+    """Count one cell per entity, period and origin at which that part was first visible."""
+    counted: dict[str, Any] = {COUNT: placed.count()}
+    if spec.question.measure == "sum":
+        total = placed["y"].cast(EXACT).sum().cast("float64")
+        counted[VALUE] = placed["h"].any().ifelse(None, total)
+    cells = placed.group_by(**{ENTITY: placed["e"], PERIOD: placed["p"], KNOWN: placed["i"]}).agg(
+        **counted
+    )
+    frame = fetch_frame(cells)
+    if spec.question.measure == "count":
+        frame[VALUE] = frame[COUNT]
+    frame = frame.sort_values([ENTITY, PERIOD, KNOWN], ignore_index=True)
+    return frame[[ENTITY, PERIOD, KNOWN, VALUE, COUNT]].astype(
+        {ENTITY: "str", PERIOD: "int64", KNOWN: "int64", VALUE: "float64", COUNT: "int64"}
+    )
+
+
+def _read_attributes(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
+    """Read each attribute's history: the value of the latest event among those already seen."""
+    entity = spec.question.entity
+    sources: dict[str, Any] = {}
+    for name in entity.attributes:
+        cell = placed[f"v{contract.place(name)}"]
+        is_number = contract.columns[name].type in ("integer", "number")
+        sources[name] = cell.cast("float64" if is_number else "string")
+    if entity.area is not None:
+        sources[AREA] = placed["a"]
+    histories = [_read_history(placed, name, cell) for name, cell in sources.items()]
+    by_entity = placed.group_by(**{ENTITY: placed["e"]})
+    first = fetch_frame(by_entity.agg(**{KNOWN: placed["i"].min()}))
+    joined = reduce(
+        lambda left, right: left.merge(right, on=[ENTITY, KNOWN], how="outer"), histories, first
+    )
+    joined = joined.astype({ENTITY: "str", KNOWN: "int64"})
+    joined = joined.sort_values([ENTITY, KNOWN], ignore_index=True)
+    names = list(sources)
+    if names:
+        joined[names] = joined.groupby(ENTITY, sort=False)[names].ffill()
+        before = joined.groupby(ENTITY, sort=False)[names].shift()
+        same = (joined[names] == before) | (joined[names].isna() & before.isna())
+        is_first = ~joined[ENTITY].duplicated()
+        joined = joined[is_first | ~same.all(axis=1)].reset_index(drop=True)
+    return joined
+
+
+def _read_history(placed: Table, name: str, cell: Any) -> pd.DataFrame:
+    filled = placed.mutate(cell=cell).filter(cell.notnull())
+    grouped = filled.group_by(**{ENTITY: filled["e"], KNOWN: filled["i"], "cell": filled["cell"]})
+    found = fetch_frame(grouped.agg(last=filled["o"].max()))
+    found = found.sort_values([ENTITY, KNOWN, "last", "cell"], ignore_index=True)
+    newest = found.groupby(ENTITY)["last"].cummax()
+    found = found[found["last"] >= newest].drop_duplicates([ENTITY, KNOWN], keep="last")
+    return found.rename(columns={"cell": name})[[ENTITY, KNOWN, name]]
+
+
+def _read_city_rule(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame | None:
+    """Read the city's own forecast: a panel's parts add up, events repeat that of their period."""
+    name = spec.models.city_rule
+    if name is None:
+        return None
+    amount = placed[f"v{contract.place(name)}"].cast(EXACT)
+    total = amount.sum() if spec.data.layout == "panel" else amount.mean()
+    grouped = placed.group_by(**{ENTITY: placed["e"], PERIOD: placed["p"]})
+    frame = fetch_frame(grouped.agg(**{VALUE: total.cast("float64")})).dropna()
+    frame = frame.sort_values([ENTITY, PERIOD], ignore_index=True)
+    return frame.astype({ENTITY: "str", PERIOD: "int64"})

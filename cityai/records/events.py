@@ -1,0 +1,149 @@
+"""Event log: what the city knew, and when, whatever is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from cityai.columns import AS_OF, ENTITY, KNOWN, KNOWN_AT, PERIOD, Y_TRUE
+from cityai.data.periods import Periods
+from cityai.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Rows of the main table by what became of them.
+
+    Attributes
+    ----------
+    read, out_of_scope, rejected, accepted : int
+        `read` is the sum of the others.
+
+    Raises
+    ------
+    RunError
+        If it is not.
+    """
+
+    read: int
+    out_of_scope: int
+    rejected: int
+    accepted: int
+
+    def __post_init__(self) -> None:
+        if self.read != self.out_of_scope + self.rejected + self.accepted:
+            raise RunError(
+                f"{self.read:,} rows came in, and {self.out_of_scope:,} out of scope, "
+                f"{self.rejected:,} rejected and {self.accepted:,} accepted ones went out",
+                next_step="report this: rows were lost on the way",
+            )
+
+
+def list_nobody() -> pd.DataFrame:
+    """Return the attributes of no entity."""
+    return pd.DataFrame({ENTITY: pd.Series(dtype="str"), KNOWN: pd.Series(dtype="int64")})
+
+
+@dataclass(frozen=True)
+class Events:
+    """What the city knew, and when.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        The main table. Where amounts of a dense panel are asked for, its cells: entity_id (str),
+        period (int64), known (int64), value (float64, NaN when every amount was missing), n (int64
+        rows), sorted by the first three; `known` is the first origin at which this part of the
+        total could be seen, never before the period is over. Where cases are asked about, one row
+        a case, sorted by (``as_of``, ``case_id``): ``case_id``, ``entity_id`` (str), ``area_id``
+        (object, None when missing; where declared), ``as_of`` (asked; datetime64[us], local),
+        ``occurred_at`` (takes place), ``known_at`` (its outcome could be seen), ``y_true``
+        (float64: 1, 0, or NaN when it is not known), ``slot`` (int64) and ``slot_start``
+        (datetime64[us]): the period of the capacity, by the day on which the case takes place
+        (all 0 for ``per: fold``), ``latitude`` and ``longitude`` (float64, where declared), the
+        attributes under their own names (str, None when missing, or float64),
+        ``baseline.city_score`` (float64, where declared) and ``registered_at`` (where declared).
+    periods : Periods
+        The time axis: the question's periods, or the days of the cases.
+    until : pandas.Timestamp
+        End of what is known: a midnight.
+    counts : RowCounts
+        Rows of the main table.
+    rejects : pandas.DataFrame
+        row_number (int64), column, value (as written), reason: one row per refused cell; those of
+        a table beside the main one follow, their column after its name (`weather.rain`).
+    quality_facts : pandas.DataFrame
+        See `collect_facts`.
+    digest : str
+        SHA-256 of the sources' bytes and of the declarations that they were read by.
+    areas : pandas.DataFrame or None
+        Area table indexed by area_id, with `area_name` and `population`.
+    attributes : pandas.DataFrame
+        entity_id, known (int64), the attribute columns (str or float64) and, where declared,
+        area_id: one row per change, valid from that origin on. Nobody where a row of `table` says
+        itself what describes it.
+    covariates, events : dict of str to pandas.DataFrame
+        The tables beside the main one, as `read_covariate` and `read_happenings` give them.
+    city_rule : pandas.DataFrame or None
+        entity_id, period, value: the city's own forecast of the row's period.
+    several : dict of str to int
+        Where rows were joined to cases: for each attribute, the cases with several values.
+    """
+
+    table: pd.DataFrame
+    periods: Periods
+    until: pd.Timestamp
+    counts: RowCounts
+    rejects: pd.DataFrame
+    quality_facts: pd.DataFrame
+    digest: str = ""
+    areas: pd.DataFrame | None = None
+    attributes: pd.DataFrame = field(default_factory=list_nobody)
+    covariates: dict[str, pd.DataFrame] = field(default_factory=dict)
+    events: dict[str, pd.DataFrame] = field(default_factory=dict)
+    city_rule: pd.DataFrame | None = None
+    several: dict[str, int] = field(default_factory=dict)
+
+
+def cut_events(events: Events, moment: pd.Timestamp) -> Events:
+    """Truncate an event log: return what was known strictly before a moment.
+
+    Parameters
+    ----------
+    events : Events
+        Everything.
+    moment : pandas.Timestamp
+        Local, without a zone.
+
+    Returns
+    -------
+    Events
+        The same axis without what came later: rows, attributes, covariates and events seen later
+        (those known ahead stay), cases asked later, outcomes of the others that were seen later,
+        and the city's own forecasts of periods that begin later (they are made before their
+        period, so that of the period at the moment stays). Counts, rejects and quality facts
+        describe the whole source and stay.
+    """
+    origin = int(events.periods.index(pd.DatetimeIndex([moment]))[0])
+
+    def cut(frame: pd.DataFrame) -> pd.DataFrame:
+        if KNOWN in frame:
+            kept = frame[KNOWN] <= origin
+        elif AS_OF in frame:
+            seen = frame[Y_TRUE].where(frame[KNOWN_AT] < moment)
+            frame, kept = frame.assign(**{Y_TRUE: seen}), frame[AS_OF] <= moment
+        else:
+            kept = frame[KNOWN_AT].isna() | (frame[KNOWN_AT] < moment)
+        return frame[kept].reset_index(drop=True)
+
+    rule = events.city_rule
+    return replace(
+        events,
+        table=cut(events.table),
+        until=min(events.until, moment),
+        attributes=cut(events.attributes),
+        covariates={name: cut(frame) for name, frame in events.covariates.items()},
+        events={name: cut(frame) for name, frame in events.events.items()},
+        city_rule=None if rule is None else rule[rule[PERIOD] <= origin].reset_index(drop=True),
+    )
