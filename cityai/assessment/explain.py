@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
+from cityai.assessment.own_models import NO_EXPLAINER, OWN_METHOD, has_own
 from cityai.assessment.scored import score_predictions
 from cityai.columns import AS_OF, ENTITY, FOLD, STEP
 from cityai.config.project import ProjectSpec
@@ -147,8 +148,9 @@ def explain_models(
         for fold, model in zip(backtest.folds.test, backtest.models, strict=True)
     ]
     parts = [p for p in tried if p is not None and len(p.rows)]
+    own = has_own(m.models for m in backtest.models)
     if not parts:
-        return explain_nothing()
+        return explain_nothing(own)
     values = pd.concat([p.values for p in parts], ignore_index=True)
     units = pd.concat([p.units for p in parts], ignore_index=True)
     data = pd.concat([p.data for p in parts], ignore_index=True)
@@ -159,7 +161,7 @@ def explain_models(
     error = float(((total - explained["raw"]).abs() / explained["raw"].abs().clip(lower=1.0)).max())
     facts = gather_audit_data(score_predictions(backtest.predictions), spec)
     weight = float(np.mean([p.weight for p in parts]))
-    method = METHOD.format(
+    method = (OWN_METHOD if own else METHOD).format(
         rows=len(explained),
         all=sum(p.available for p in parts),
         space=SPACES[parts[0].link],
@@ -362,20 +364,21 @@ def judge_additivity(error: float, rows: int) -> Finding:
     return Finding("explain.additivity", status, title, reason, error, EXACT, "share")
 
 
-def explain_nothing() -> Explanation:
+def explain_nothing(own: bool = False) -> Explanation:
     """Return the explanation of a model that cannot be taken apart."""
+    why = NO_EXPLAINER if own else NO_TREES
     drivers = ["feature", "label", "members", "importance", "share", "rank", "stability"]
     finding = Finding(
         "explain.additivity",
         Status.NOT_APPLICABLE,
         say("The explanation adds up to the forecast"),
-        NO_TREES,
+        why,
     )
     return Explanation(
         pd.DataFrame(columns=[*drivers, "folds_in_top"]),
         pd.DataFrame(columns=["dimension", "group", "feature", "mean_shap", "importance"]),
         pd.DataFrame(columns=[ENTITY, "feature", "mean_shap"]),
-        NO_TREES,
+        why,
         CAVEAT,
         0.0,
         math.nan,

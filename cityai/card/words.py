@@ -323,8 +323,10 @@ def name_baseline(name: str, period: str) -> str:
     }.get(name, name.replace("_", " "))
 
 
-def name_candidate(name: str) -> str:
-    """Return what a candidate model is called."""
+def name_candidate(name: str, own: Iterable[str] = ()) -> str:
+    """Return what a candidate model is called; one of `own` is the city's."""
+    if name in own:
+        return say(f"{name}, the city's own model (models.py)")
     return {
         "blend": say("Weighted mean of the models below"),
         "lightgbm": say("Gradient-boosted trees (LightGBM)"),

@@ -94,6 +94,9 @@ def new(
         str | None, typer.Option("--template", help="What it starts from: cityai templates.")
     ] = None,
     title: Annotated[str, typer.Option(help="Title for readers.")] = "",
+    with_model: Annotated[
+        bool, typer.Option("--with-model", help="With a models.py, for a model of your own.")
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option("--from", help="Look at this table and propose the specification."),
@@ -149,7 +152,9 @@ def new(
             profile = look_at_table(table, overrides, read_city(workspace), kind)
         tell(profile.tell())
         spec = profile.spec
-    made = create_project(workspace, name, template or "blank_demand", title, spec)
+    made = create_project(
+        workspace, name, template or "blank_demand", title, spec, with_model=with_model
+    )
     tell(f"The project is in {made.folder.relative_to(workspace)}")
     tell(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
 

@@ -66,7 +66,7 @@ class Project(Generic[SpecT_co]):
     workspace : Path
         The nearest folder above it with a ``configs`` folder.
     digest : str
-        SHA-256 of the resolved specification and of the bytes of ``features.py``.
+        SHA-256 of the resolved specification and of the bytes of ``features.py`` and ``models.py``.
     """
 
     spec: SpecT_co
@@ -96,8 +96,13 @@ class Project(Generic[SpecT_co]):
         """Where the project's own feature functions are, if it has any."""
         return self.folder / "features.py"
 
-    def read_own_features(self) -> str:
-        """Return the text of the project's own features, empty when it has none."""
+    @property
+    def own_models(self) -> Path:
+        """Where the functions that return the project's own models are, if it has any."""
+        return self.folder / "models.py"
+
+    def read_own_code(self) -> str:
+        """Return the text of the project's own features and models, empty when it has none."""
         return _read_own(self.folder).decode()
 
     @property
@@ -355,7 +360,10 @@ def _digest(spec: BaseProjectSpec, folder: Path) -> str:
 
 
 def _read_own(folder: Path) -> bytes:
-    path = folder / "features.py"
+    return b"".join(_read_code(folder / name) for name in ("features.py", "models.py"))
+
+
+def _read_code(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise OSError("it is no file")

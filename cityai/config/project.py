@@ -158,7 +158,11 @@ class BaseModelsSpec(SpecRecord):
     """What may predict, whatever the kind of question."""
 
     candidates: tuple[str, ...] | None = None
-    """Names of candidates; all of the kind's when omitted."""
+    """Names of candidates, the kind's and those of `own`; all of them when omitted."""
+    own: tuple[Text, ...] = ()
+    """Functions of the project's `models.py`: each returns a model, a candidate of its name."""
+    only: Annotated[tuple[Text, ...], Field(max_length=1)] = ()
+    """The one candidate that predicts alone: no other is fitted, nothing is blended."""
     seed: Annotated[int, Field(ge=0)] = 20260101
     """Seed of everything random."""
     threads: Annotated[int, Field(ge=1)] = 2

@@ -42,6 +42,7 @@ class Watch:
 
     def __init__(self, file: str, rule: str) -> None:
         self.file, self._rule = file, rule
+        self._searched = frozenset(sys.path)
         self._code = tuple(os.path.realpath(path) for path in list_code())
         self._over = False
         self._refused = ""
@@ -56,8 +57,9 @@ class Watch:
         if event in _FILES and (isinstance(given, int) or self._is_code(given)):
             return
         said = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else event
-        # Libraries look at the machine, and Python at the line of a mistake: both go on without.
-        if not said.startswith(_MACHINE) and said != self.own:
+        # Libraries look at the machine; Python at the line of a mistake, and through the folders
+        # that it imports from. All go on without.
+        if not said.startswith(_MACHINE) and said != self.own and said not in self._searched:
             self._refused = self._refused or said
         raise PermissionError(f"{self.file} opens {said}")
 

@@ -49,11 +49,17 @@ from cityai.kinds.kind import (
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Folds, check_overlaps
-from cityai.modeling.forecasters import Candidate, choose_candidates, list_learners
+from cityai.modeling.forecasters import (
+    Candidate,
+    check_candidates,
+    choose_candidates,
+    list_learners,
+)
 from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 from cityai.modeling.layouts.dense import DenseRows, check_dense_folds, plan_dense_folds
+from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import AmountTarget
 from cityai.records.events import Events
 from cityai.records.groups import Groups
@@ -98,7 +104,7 @@ def check_names(spec: ProjectSpec) -> None:
     from cityai.assessment.decision import require_plan
     from cityai.assessment.metrics import check_limits, find_metrics
 
-    choose_candidates(CANDIDATES, spec.models.candidates)
+    check_candidates(CANDIDATES, spec.models)
     baselines = [baseline.name for baseline in choose_baselines(spec.question.period)]
     rule = [] if spec.models.city_rule is None else [CITY_RULE]
     check_limits(spec.limits, find_metrics("amount", baselines=[*baselines, *rule]))
@@ -137,7 +143,8 @@ def find_rows(project: Project, snapshot: Events, asked: Asked) -> RowSource:
 def backtest(project: Project, snapshot: Events, asked: Asked, say: Say) -> Backtest:
     """Replay the past."""
     spec = project.spec
-    candidates = choose_candidates(CANDIDATES, spec.models.candidates)
+    known = (*CANDIDATES, *load_models(project, probability=False))
+    candidates = choose_candidates(known, spec.models.candidates, spec.models.only)
     source = DenseRows(
         asked.panel,
         asked.rows_at,
@@ -247,7 +254,8 @@ def predict(
 
     panel = build_panel(snapshot, project.spec)
     rows_at = lay_dense(panel, snapshot, project)
-    ahead = predict_panel(panel, rows_at, final, project.spec, CANDIDATES, as_of)
+    known = (*CANDIDATES, *load_models(project, probability=False))
+    ahead = predict_panel(panel, rows_at, final, project.spec, known, as_of)
     names = name_entities(snapshot).set_index(ENTITY)["name"]
     return CasePredictions(
         table=ahead.table,

@@ -36,11 +36,12 @@ from cityai.kinds.kind import (
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Folds
-from cityai.modeling.forecasters import Candidate, choose_candidates
+from cityai.modeling.forecasters import Candidate, check_candidates, choose_candidates
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.listed import ListedRows, check_listed_folds, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES
+from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.events import Events
 from cityai.records.groups import Groups
@@ -95,7 +96,7 @@ def check_names(spec: RiskSpec) -> None:
     """Refuse names that the kind does not know, before any work is done."""
     from cityai.assessment.metrics import check_limits, find_metrics
 
-    choose_candidates(CANDIDATES, spec.models.candidates)
+    check_candidates(CANDIDATES, spec.models)
     check_limits(spec.audit.limits, find_metrics("yes/no", "list"))
 
 
@@ -136,7 +137,8 @@ def backtest(project: Project[RiskSpec], cases: Events, asked: Asked, say: Say) 
     """Replay the past."""
     spec = project.spec
     source = ListedRows(cases, asked.rows(), spec, baselines=RISK_BASELINES)
-    candidates = choose_candidates(CANDIDATES, spec.models.candidates)
+    known = (*CANDIDATES, *load_models(project, probability=True))
+    candidates = choose_candidates(known, spec.models.candidates, spec.models.only)
     target = ProbabilityTarget(spec)
     return run_backtest(source, asked.folds, target, candidates, spec.models, say)
 

@@ -42,6 +42,7 @@ from cityai.modeling.forecasters import (
     list_series,
 )
 from cityai.modeling.layouts.source import RowSource
+from cityai.modeling.own.negative import judge_negative
 from cityai.modeling.predictions import Predictions
 from cityai.modeling.targets import Evidence, Target
 
@@ -126,6 +127,7 @@ def run_backtest(
     tested = {fold.number: source.find_tested(fold) for fold in folds.folds}
     said, fits = _ask_candidates(source, folds, moments, candidates, rules, tell)
     names = [c.name for c in candidates]
+    negative = _lift_negative(said, source, folds, rules.own)
     table = source.rows.table
     parts = np.asfortranarray(np.column_stack([said[name] for name in names]))
     fold_of = np.full(len(table), NOT_ASKED)
@@ -167,7 +169,7 @@ def run_backtest(
         out_of_sample=_list_out_of_sample(source, asked, fold_of, every),
         models=tests,
         final=models[moments[-1].number],
-        findings=findings,
+        findings=(*findings, *judge_negative(negative, rules.own)),
     )
 
 
@@ -189,7 +191,8 @@ def _ask_candidates(
         tell(f"{learner.label}, at {len(at)} moments")
         fitted = _fit_folds(learner, source, at, rules)
         fits |= {(learner.name, number): found.save() for number, found in fitted.items()}
-        said[learner.name] = _predict_folds(fitted, source, at)
+        ours = learner.name not in rules.own
+        said[learner.name] = _predict_folds(fitted, source, at, ours)
     for series in list_series(candidates):
         tell(f"{series.label}, at {len(folds.folds)} moments")
         values = said[series.name] = np.full(len(source.rows.table), np.nan)
@@ -199,7 +202,7 @@ def _ask_candidates(
 
 
 def _predict_folds(
-    fitted: dict[int, FittedLearner], source: RowSource, folds: Sequence[Fold]
+    fitted: dict[int, FittedLearner], source: RowSource, folds: Sequence[Fold], lifts: bool
 ) -> FloatArray:
     """Ask what was fitted at each fold for the rows that it predicts; NaN elsewhere."""
     values = np.full(len(source.rows.table), np.nan)
@@ -209,8 +212,24 @@ def _predict_folds(
             if not len(here):
                 continue
             found = fitted[fold.number].predict(source.rows.table.iloc[here])
-            values[here] = np.maximum(found, 0.0) if source.is_nonnegative(fold) else found
+            lifted = lifts and source.is_nonnegative(fold)
+            values[here] = np.maximum(found, 0.0) if lifted else found
     return values
+
+
+def _lift_negative(
+    said: dict[str, FloatArray], source: RowSource, folds: Folds, own: Sequence[str]
+) -> dict[tuple[str, str], int]:
+    """Take what the city's own models say below 0 as 0 where nothing was below it; count it."""
+    counted = {}
+    for name in own:
+        for fold in folds.folds:
+            here = source.find_tested(fold)
+            below = int((said[name][here] < 0).sum()) if name in said else 0
+            if below and source.is_nonnegative(fold):
+                said[name][here] = np.maximum(said[name][here], 0.0)
+                counted[name, f"{fold.as_of:%Y-%m-%d}"] = below
+    return counted
 
 
 def _fit_folds(

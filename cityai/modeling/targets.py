@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import DECISION, ENTITY, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
-from cityai.config.project import ProjectSpec
+from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
@@ -70,6 +70,11 @@ class Evidence:
 
 
 Calibration = AmountCalibration | ProbabilityCalibration
+
+
+def name_forecast(spec: BaseProjectSpec) -> str:
+    """Return the name of what predicts: the blend, or the one candidate that does so alone."""
+    return next(iter(spec.models.only), BLEND)
 
 
 class Target(Protocol):
@@ -151,7 +156,7 @@ class AmountTarget:
             measured,
             coverage=self.spec.models.coverage,
             unit=self.spec.question.unit,
-            chosen=BLEND,
+            chosen=name_forecast(self.spec),
         )
         return predictions, (_judge_origins(folds, self.spec), _judge_measured(table, measured))
 
@@ -194,7 +199,9 @@ class ProbabilityTarget:
         charts = [
             m.calibration.chart for m in models if isinstance(m.calibration, ProbabilityCalibration)
         ]
-        return build_case_predictions(decided, unit=self.spec.unit, chosen=BLEND), (
+        return build_case_predictions(
+            decided, unit=self.spec.unit, chosen=name_forecast(self.spec)
+        ), (
             _judge_calibration(charts),
             _judge_known(table, scored),
             *judge_capacity(selection, rule),

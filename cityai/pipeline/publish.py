@@ -74,6 +74,7 @@ def publish_result(
             pages=pages.html,
             markdown=pages.markdown,
             json=pages.json,
+            settings={m.candidate: m.settings for m in backtest.final.models},
             final=backtest.final,
             rows=records.snapshot.counts.accepted,
             seconds=run.seconds,

@@ -18,6 +18,7 @@ from cityai.data.sources import digest_sources
 from cityai.data.time_checks import check_time
 from cityai.findings import Finding
 from cityai.kinds.kind import Records
+from cityai.modeling.own.checks import rehearse_models
 from cityai.pipeline.publish import publish_result
 from cityai.pipeline.result import Result, TimeChecks, refuse_future
 from cityai.pipeline.sample import bring_sample
@@ -30,7 +31,7 @@ PROBLEM: Final = ("question", "features", "events", "backtest", "city")
 """What is asked about, and when."""
 JUDGED: Final = ("mitigation", "audit", "policy", "question", "city")
 """What judging, and mitigation, depend on beside the backtest."""
-OWN_CODE: Final = (Project.read_own_features,)
+OWN_CODE: Final = (Project.read_own_code,)
 
 
 @stage(
@@ -58,8 +59,9 @@ def problem(run: PipelineRun) -> Any:
 
 @stage(TimeChecks, after=(snapshot,), fields=(*PROBLEM, "policy"), files=OWN_CODE)
 def truncation(run: PipelineRun) -> TimeChecks:
-    """Prove that features see no future."""
-    return TimeChecks(check_time(run.kind.find_rows(run.project, snapshot(run), problem(run))))
+    """Prove that features see no future; rehearse the city's own models."""
+    rows = run.kind.find_rows(run.project, snapshot(run), problem(run))
+    return TimeChecks((*check_time(rows), *rehearse_models(rows)))
 
 
 @stage("backtest_type", after=(snapshot,), fields=(*PROBLEM, "models"), files=OWN_CODE)

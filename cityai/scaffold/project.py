@@ -21,6 +21,7 @@ from cityai.scaffold.files import (
     digest_files,
     open_editor,
     read_files,
+    write_yaml,
 )
 from cityai.scaffold.workspace import NewFolder
 
@@ -32,6 +33,8 @@ EXTRACT: Final = "extract.csv"
 """The invented data that a new project runs on."""
 SHARED: Final = "_shared"
 """Folder of the files that all templates share."""
+MODELS: Final = "_models"
+"""Folder of a `models.py` for each kind of question."""
 QUESTIONS: Final = "prompts.yaml"
 """File of a template with the questions that its `card.yaml` asks."""
 PLAIN: Final = {"demand": "blank_demand", "risk": "blank_risk"}
@@ -65,6 +68,8 @@ def create_project(
     template: str,
     title: str = "",
     spec: dict[str, Any] | None = None,
+    *,
+    with_model: bool = False,
 ) -> NewFolder:
     """Make a project in a workspace.
 
@@ -81,6 +86,8 @@ def create_project(
     spec : dict, optional
         Sections of `project.yaml` to put in place of the template's, as `look_at_table` proposes
         them; the invented extract is then left out.
+    with_model : bool
+        Whether to write a `models.py` with one model, and to name it.
 
     Raises
     ------
@@ -104,11 +111,21 @@ def create_project(
         from cityai.samples.extracts import draw_extract
 
         files[EXTRACT] = draw_extract(chosen.name)
+    if with_model:
+        files |= _add_model(files["project.yaml"])
     files |= {f"{PRISTINE}/{path}": content for path, content in pristine.items()}
     files[f"{PRISTINE}/{ORIGIN}"] = write_origin(origin)
     target = workspace / "projects" / name
     create_folder(target, files, "choose another name for the project")
     return NewFolder(target, tuple(sorted(files)))
+
+
+def _add_model(written: bytes) -> dict[str, bytes]:
+    """Return a `models.py` for the kind of question, and the specification that names it."""
+    content = open_editor().load(written.decode())
+    content.setdefault("models", {}).insert(0, "own", open_editor().load("[mine]"))
+    model = (TEMPLATES / MODELS / f"models_{content['kind']}.py").read_bytes()
+    return {"models.py": model, "project.yaml": write_yaml(content)}
 
 
 def find_kind(template: str) -> str:

@@ -77,6 +77,8 @@ class Outcome:
         The card.
     results : sequence of Judged
         The card's figures of groups.
+    settings : mapping of str to mapping of str to str
+        Parameters of each candidate, by its name.
     final : Loggable or None
         The model to log.
     rows : int
@@ -99,6 +101,7 @@ class Outcome:
     markdown: str
     json: str
     results: Sequence[Judged] = ()
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     final: Loggable | None = None
     rows: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -226,7 +229,9 @@ def _log_children(run: TrackedRun, outcome: Outcome) -> None:
         child = client.create_run(run.experiment_id, tags=tags, run_name=model).info.run_id
         measures = measure_model(outcome.metrics, model, coverage)
         undefined = {UNDEFINED: cut_text(", ".join(measures.undefined), LONGEST_TAG)}
-        _log_batches(run, child, measures, {}, undefined if measures.undefined else {}, {})
+        own = outcome.settings.get(name, {}) if role == "candidate" else {}
+        params = {key: cut_text(text, LONGEST_PARAM) for key, text in own.items()}
+        _log_batches(run, child, measures, params, undefined if measures.undefined else {}, {})
         client.set_terminated(child, "FINISHED")
 
 

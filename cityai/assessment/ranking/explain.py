@@ -17,6 +17,7 @@ from cityai.assessment.explain import (
     judge_additivity,
     rank_drivers,
 )
+from cityai.assessment.own_models import OWN_METHOD, has_own
 from cityai.columns import CASE, ENTITY, FOLD, STEP, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.i18n.messages import say
@@ -81,21 +82,24 @@ def explain_cases(backtest: Backtest, rows: Rows, groups: Groups, spec: RiskSpec
         if model.feature_names and (table[FOLD] == fold).any()
     ]
     parts = [p for p in tried if p is not None]
+    own = has_own(m.models for m in backtest.models)
     if not parts:
-        return explain_nothing()
+        return explain_nothing(own)
     values = pd.concat([p.values for p in parts], ignore_index=True)
     data = pd.concat([p.data for p in parts], ignore_index=True)
     explained = pd.concat([p.rows for p in parts], ignore_index=True)
     families = find_families(data, values.abs().mean())
     joint = pd.DataFrame({lead: values[list(m)].sum(axis=1) for lead, m in families.items()})
-    error = max(p.error for p in parts)
+    error, weight = max(p.error for p in parts), float(np.mean([p.weight for p in parts]))
     return Explanation(
         rank_drivers(joint, explained[FOLD], families, rows.labels),
         _explain_groups(joint, explained, groups, spec.policy.small_cell),
         pd.DataFrame(columns=[ENTITY, "feature", "mean_shap"]),
-        METHOD.format(cases=len(explained), all=len(table), alike=ALIKE),
+        (OWN_METHOD if own else METHOD).format(
+            cases=len(explained), rows=len(explained), all=len(table), weight=weight, alike=ALIKE
+        ),
         CAVEAT,
-        float(np.mean([p.weight for p in parts])),
+        weight,
         error,
         (judge_additivity(error, len(explained)),),
         explained,

@@ -36,7 +36,7 @@ def draft_model(facts: CardFacts, withheld: Withheld) -> ModelPart:
     return ModelPart(
         name=predictions.chosen,
         version=(run.run_digest if facts.fitted else run.data_digest)[:12],
-        type=subject.method or name_candidate(predictions.chosen),
+        type=subject.method or name_candidate(predictions.chosen, subject.own),
         self_learning=False,
         inputs=tuple(Input(name=name, label=_name_input(name, facts)) for name in fitted.inputs),
         output=subject.output,
@@ -47,7 +47,7 @@ def draft_model(facts: CardFacts, withheld: Withheld) -> ModelPart:
         candidates=tuple(
             Method(
                 name=n,
-                label=name_candidate(n),
+                label=name_candidate(n, subject.own),
                 weight=round_figure(fitted.blend.get(n), "share", 10**6),
             )
             for n in predictions.candidates

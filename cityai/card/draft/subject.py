@@ -82,6 +82,8 @@ class Subject:
         Whether the area's id is part of the entity's.
     plan : MitigationSpec or None
         What was to be tried about a gap.
+    own : tuple of str
+        Candidates of the city's own.
     outcome, rule, per : str
         What a yes means; who is selected, in each period of which length.
     """
@@ -110,6 +112,7 @@ class Subject:
     areas: AreasSpec | None = None
     named_by_area: bool = False
     plan: MitigationSpec | None = None
+    own: tuple[str, ...] = ()
     outcome: str = ""
     rule: str = ""
     per: str = ""
@@ -158,6 +161,7 @@ def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
         events=spec.data.layout == "events",
         counts=question.measure == "count",
         sensitive=spec.features.sensitive,
+        own=spec.models.own,
         hindsight=tuple(name for name in hindsight if getattr(cohort, name) is not None),
         areas=spec.areas,
         named_by_area=entity.area in entity.columns,
@@ -213,6 +217,7 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
         drivers_in=ODDS,
         events=spec.data.layout == "events",
         sensitive=spec.features.sensitive,
+        own=spec.models.own,
         outcome=outcome,
         rule=selected,
         per=rule.per,

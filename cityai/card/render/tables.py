@@ -71,7 +71,9 @@ def name_model(record: CardRecord, model: str) -> str:
     if model.startswith(BASELINE):
         name = name_baseline(model.removeprefix(BASELINE), record.model.period)
     elif model.startswith(CANDIDATE):
-        name = name_candidate(model.removeprefix(CANDIDATE))
+        bare = model.removeprefix(CANDIDATE)
+        labels = {method.name: method.label for method in record.model.candidates}
+        name = labels.get(bare, name_candidate(bare))
     return f"{name[:1].upper()}{name[1:]}"
 
 

@@ -9,10 +9,13 @@ from cityai.errors import DataError
 from cityai.modeling.forecasters.boosted_trees import LIGHTGBM, FittedTrees
 from cityai.modeling.forecasters.logistic import LOGISTIC, FittedLogistic
 from cityai.modeling.forecasters.protocol import FittedLearner, SavedModel
+from cityai.modeling.own.formats import FORMATS as OWN_FORMATS
+from cityai.modeling.own.models import FittedOwn
 
 FORMATS: Final[dict[str, Callable[[SavedModel], FittedLearner]]] = {
     LIGHTGBM: FittedTrees,
     LOGISTIC: FittedLogistic,
+    **dict.fromkeys(OWN_FORMATS, FittedOwn),
 }
 
 

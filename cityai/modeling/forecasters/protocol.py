@@ -8,7 +8,7 @@ loads, never as a pickle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 from cityai.errors import SpecError, suggest_name
 
 if TYPE_CHECKING:
+    from cityai.config.project import BaseModelsSpec
     from cityai.modeling.forecasters.series import SeriesHistory
 
 FloatArray = npt.NDArray[np.float64]
@@ -49,6 +50,8 @@ class SavedModel:
         Known values of the categorical ones, in the order of their codes.
     rows : int
         Training rows.
+    settings : dict of str to str
+        Its parameters, as they are logged.
     """
 
     candidate: str
@@ -57,6 +60,7 @@ class SavedModel:
     features: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     rows: int
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 def list_features(models: Iterable[SavedModel]) -> tuple[str, ...]:
@@ -86,6 +90,8 @@ class Contributions:
         scores are log-odds.
     level : numpy.ndarray
         Shape (n,), what amounts are relative to: the rows' levels, or 1.
+    way : str
+        ``exact``, or which explainer of shap's was used.
     """
 
     values: pd.DataFrame
@@ -93,6 +99,7 @@ class Contributions:
     raw: FloatArray
     link: Link
     level: FloatArray
+    way: str = "exact"
 
     def to_unit(self) -> pd.DataFrame:
         """Share each prediction's distance from its base out among the features.
@@ -266,6 +273,31 @@ class SavedLearner:
         return self.saved
 
 
+@dataclass(frozen=True, slots=True)
+class OwnName:
+    """A candidate of the city's own, of which no more than the name is known."""
+
+    name: str
+
+
+def check_candidates(known: Sequence[Named], models: BaseModelsSpec) -> None:
+    """Refuse names of candidates that do not exist, and own ones that the kind has.
+
+    Raises
+    ------
+    SpecError
+        With the name.
+    """
+    if taken := sorted({c.name for c in known} & set(models.own)):
+        raise SpecError(
+            f"the name {', '.join(taken)} is that of a candidate of ours",
+            where="models.own",
+            next_step="give the function in models.py another name",
+        )
+    all_names: list[Named] = [*known, *map(OwnName, models.own)]
+    choose_candidates(all_names, models.candidates, models.only)
+
+
 class Named(Protocol):
     """A candidate of any kind of question."""
 
@@ -277,23 +309,28 @@ class Named(Protocol):
 NamedT = TypeVar("NamedT", bound=Named)
 
 
-def choose_candidates(known: Sequence[NamedT], names: Iterable[str] | None) -> tuple[NamedT, ...]:
+def choose_candidates(
+    known: Sequence[NamedT], names: Iterable[str] | None, only: Iterable[str] = ()
+) -> tuple[NamedT, ...]:
     """Pick candidates by name, in the kind's order; all of them when no names are given.
+
+    The one that `only` names is picked alone.
 
     Raises
     ------
     SpecError
         When a name is not known, or none is left.
     """
-    if names is None:
+    if names is None and not only:
         return tuple(known)
-    wanted = tuple(names)
+    wanted = tuple(only) or tuple(names or ())
     for name in wanted:
         if name not in {c.name for c in known}:
             raise SpecError(
                 f"there is no candidate '{name}'",
-                where="models.candidates",
+                where="models.only" if only else "models.candidates",
                 expected=suggest_name(name, (c.name for c in known)),
+                next_step="a function of models.py is named under `models.own` too",
             )
     if not wanted:
         raise SpecError(

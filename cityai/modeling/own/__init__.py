@@ -1,0 +1,1 @@
+"""Models that a city brings by `models.py`: fitted and asked in closed processes, kept as text."""
