@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,6 @@ from cityai.card.render.tables import arrange_groups
 from cityai.card.words import say_share as say_on_card
 from cityai.card.words import write_number
 from cityai.records.metric import Metric
-from tests.card.conftest import make_spec
 
 WAPE = next(m for m in find_metrics("amount") if m.name == "wape")
 DAYS = Metric("days_sooner", "days sooner", "a", "b", "target", "high")
@@ -69,8 +69,9 @@ def test_shares_of_groups_say_what_they_are_shares_of(city) -> None:
 
 def test_rounding_of_periods_is_said(city) -> None:
     series = city.record.eval.series
-    assert "multiples of 20" in describe_series(series, 20, make_spec())
-    assert "multiples" not in describe_series(series, 0, make_spec())
+    subject = SimpleNamespace(entities="districts", period="week")
+    assert "multiples of 20" in describe_series(series, 20, subject)
+    assert "multiples" not in describe_series(series, 0, subject)
     evaluation = city.record.eval.model_copy(update={"series_step": 20})
     for record, said in (
         (city.record, False),
