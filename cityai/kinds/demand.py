@@ -65,7 +65,7 @@ from cityai.records.events import Events
 from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
-    from cityai.card.draft import RunFacts
+    from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
     from cityai.data.rows import RowsAt
@@ -207,13 +207,12 @@ def name_entities(snapshot: Events) -> pd.DataFrame:
     return named.assign(name=name, **{AREA: area}).reset_index(drop=True)
 
 
-def draft(facts: RunFacts, spec: ProjectSpec, records: Records) -> CardRecord:
-    """Draft the card of a forecast."""
-    from cityai.card.draft import draft_card
+def describe(facts: RunFacts, spec: ProjectSpec, records: Records) -> CardFacts:
+    """Gather what the card of a forecast is drafted from."""
     from cityai.card.draft.subject import describe_forecast
 
     subject = describe_forecast(spec, records.backtest.predictions)
-    return draft_card(gather_card_facts(facts, spec, subject, records))
+    return gather_card_facts(facts, spec, subject, records)
 
 
 def recount(
@@ -345,7 +344,7 @@ DEMAND: Final = Kind(
     audit=audit,
     explain=explain,
     describe_coverage=describe_coverage,
-    draft=draft,
+    describe=describe,
     recount=recount,
     measure_proxies=measure_proxies,
     predict=predict,

@@ -199,8 +199,8 @@ class Kind:
         ``(project, backtest, asked, groups) -> explanation``.
     describe_coverage : callable
         ``(source) -> Cover``.
-    draft : callable
-        ``(facts, spec, records) -> CardRecord``.
+    describe : callable
+        ``(facts, spec, records) -> CardFacts``: what the card is drafted from.
     recount : callable
         ``(record, replayed, groups, spec) -> Claim, ...``: the published card's figures, counted
         again from what was replayed (`Replayed`), apart from the assessment.
@@ -239,7 +239,7 @@ class Kind:
     audit: Callable[[Any, Any, Any], Audit]
     explain: Callable[[Project[Any], Any, Any, Any], Any]
     describe_coverage: Callable[[Any], Cover]
-    draft: Callable[[RunFacts, Any, Records], CardRecord]
+    describe: Callable[[RunFacts, Any, Records], CardFacts]
     recount: Callable[[CardRecord, Replayed, Any, Any], Iterable[Claim]]
     measure_proxies: Callable[[Any, Any, Any], Proxies]
     predict: Callable[[Project[Any], Any, Any, datetime], CasePredictions]

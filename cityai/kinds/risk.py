@@ -47,7 +47,7 @@ from cityai.records.events import Events
 from cityai.records.groups import Groups
 
 if TYPE_CHECKING:
-    from cityai.card.draft import RunFacts
+    from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
     from cityai.data.rows import Rows, RowsAt
@@ -156,9 +156,9 @@ def describe_coverage(cases: Events) -> Cover:
     return Cover(first.to_pydatetime(), cases.until.to_pydatetime(), None)
 
 
-def draft(facts: RunFacts, spec: RiskSpec, records: Records) -> CardRecord:
-    """Draft the card of a ranked list."""
-    from cityai.card.draft import RankingTables, draft_card
+def describe(facts: RunFacts, spec: RiskSpec, records: Records) -> CardFacts:
+    """Gather what the card of a ranked list is drafted from."""
+    from cityai.card.draft import RankingTables
     from cityai.card.draft.subject import describe_list
 
     evaluation, audit = records.evaluation, records.audit
@@ -166,7 +166,7 @@ def draft(facts: RunFacts, spec: RiskSpec, records: Records) -> CardRecord:
         evaluation.at_capacity, evaluation.curve, audit.slopes, audit.curves, audit.attention
     )
     subject = describe_list(spec, records.backtest.predictions)
-    return draft_card(gather_card_facts(facts, spec, subject, records, ranking))
+    return gather_card_facts(facts, spec, subject, records, ranking)
 
 
 def recount(
@@ -285,7 +285,7 @@ RISK: Final = Kind(
     audit=audit_cases,
     explain=explain,
     describe_coverage=describe_coverage,
-    draft=draft,
+    describe=describe,
     recount=recount,
     measure_proxies=measure_proxies,
     predict=predict,

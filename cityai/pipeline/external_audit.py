@@ -161,13 +161,12 @@ def audit_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     RunError
         When the audit could not be completed. Earlier results are untouched.
     """
-    from cityai.card.draft import draft_card
     from cityai.data.source.engine import digest_file
-    from cityai.pipeline.cards import CardPlace, Drafted, make_card, publish_made, write_place
+    from cityai.pipeline.cards import CardPlace, Drafted, write_place
+    from cityai.pipeline.publish import publish_card
     from cityai.store.cards import CARDS
     from cityai.store.stages import open_store
-    from cityai.track.results import Outcome, log_outcome
-    from cityai.track.runs import SEAL, open_run
+    from cityai.track.runs import open_run
 
     seconds: dict[str, float] = {}
     name = order.spec.name
@@ -176,7 +175,7 @@ def audit_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
         with _time(progress, "audit", seconds):
             judged = judge_given(order, path, progress)
         with _time(progress, "card and tracking", seconds):
-            spec, facts = judged.order.spec, gather_run_facts(judged)
+            facts = gather_run_facts(judged)
             place = CardPlace(order.workspace / CARDS / name, order.workspace)
             drafted = Drafted(
                 order.spec.model_dump_json(),
@@ -186,31 +185,14 @@ def audit_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
                 file_digest=digest_file(path),
                 order=write_place(order.path, order.workspace),
             )
-            made = make_card(
-                draft_card(gather_card_facts(judged, facts, path.name)), place, drafted
-            )
-            card, pages = made.record, made.pages
-            log_outcome(
+            card = publish_card(
                 run,
-                Outcome(
-                    spec=spec,
-                    metrics=tabulate_metrics(judged.audit),
-                    audit=judged.audit.table,
-                    findings=judged.findings,
-                    results=card.fairness.results,
-                    run_digest=facts.run_digest,
-                    data_digest=facts.data_digest,
-                    spec_digest=facts.spec_digest,
-                    git_commit=facts.git_commit,
-                    pages=pages.html,
-                    markdown=pages.markdown,
-                    json=pages.json,
-                    rows=len(judged.given.table),
-                    seconds=seconds,
-                ),
+                gather_card_facts(judged, facts, path.name),
+                place,
+                drafted,
+                metrics=tabulate_metrics(judged.audit),
+                seconds=seconds,
             )
-            run.set_tags({SEAL: card.record.content_digest})
-            publish_made(made, place, drafted)
     return Audited(judged, card, place.folder / "card.html", run.run_id, seconds)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cityai.config.load import Project
-from cityai.findings import Finding, sort_findings
+from cityai.findings import Finding
 from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
 from cityai.pipeline.result import Result
 from cityai.pipeline.stage import PipelineRun, digest_results
@@ -15,8 +15,13 @@ from cityai.store.cards import CARDS
 from cityai.store.digests import digest_text
 
 if TYPE_CHECKING:
-    from cityai.card.draft import RunFacts
+    import pandas as pd
+
+    from cityai.card.draft import CardFacts, RunFacts
+    from cityai.card.record import CardRecord
     from cityai.kinds.kind import Records
+    from cityai.pipeline.cards import CardPlace, Drafted
+    from cityai.track.model import Loggable
     from cityai.track.runs import TrackedRun
 
 
@@ -45,44 +50,22 @@ def publish_result(
     problem_digest : str
         Digest of all of the project that its model depends on.
     """
-    from cityai.pipeline.cards import CardPlace, describe_run, make_card, publish_made
-    from cityai.track.results import ASKED_DIGEST, Outcome, log_outcome
-    from cityai.track.runs import SEAL
+    from cityai.pipeline.cards import CardPlace, describe_run
+    from cityai.track.results import ASKED_DIGEST
 
-    project = run.project
-    spec, backtest = project.spec, records.backtest
-    facts = gather_run_facts(run, records, checked)
-    drafted = run.kind.draft(facts, spec, records)
-    findings = sort_findings(dict.fromkeys((*facts.findings, *records.findings)))
+    project, backtest = run.project, records.backtest
+    facts = run.kind.describe(gather_run_facts(run, records, checked), project.spec, records)
     path = find_card(project)
-    place = CardPlace(path.parent, project.workspace)
-    described = describe_run(project, facts, run.digests)
-    made = make_card(drafted, place, described)
-    card, pages = made.record, made.pages
-    log_outcome(
+    card = publish_card(
         tracked,
-        Outcome(
-            spec=spec,
-            metrics=records.evaluation.metrics,
-            audit=records.audit.table,
-            findings=findings,
-            results=card.fairness.results,
-            run_digest=facts.run_digest,
-            data_digest=facts.data_digest,
-            spec_digest=facts.spec_digest,
-            git_commit=facts.git_commit,
-            pages=pages.html,
-            markdown=pages.markdown,
-            json=pages.json,
-            settings={m.candidate: m.settings for m in backtest.final.models},
-            final=backtest.final,
-            rows=records.snapshot.counts.accepted,
-            seconds=run.seconds,
-            tags={ASKED_DIGEST: problem_digest},
-        ),
+        facts,
+        CardPlace(path.parent, project.workspace),
+        describe_run(project, facts.run, run.digests),
+        final=backtest.final,
+        settings={m.candidate: m.settings for m in backtest.final.models},
+        seconds=run.seconds,
+        tags={ASKED_DIGEST: problem_digest},
     )
-    tracked.set_tags({SEAL: card.record.content_digest})
-    publish_made(made, place, described)
     return Result(
         project=project,
         quality=records.quality,
@@ -92,13 +75,79 @@ def publish_result(
         audit=records.audit,
         explanation=records.explanation,
         card=card,
-        findings=findings,
+        findings=facts.findings,
         seconds=dict(run.seconds),
         card_path=path,
         mlflow_run_id=tracked.run_id,
         mitigation=records.mitigation,
         proxies=records.proxies,
     )
+
+
+def publish_card(
+    tracked: TrackedRun,
+    facts: CardFacts,
+    place: CardPlace,
+    drafted: Drafted,
+    *,
+    metrics: pd.DataFrame | None = None,
+    final: Loggable | None = None,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+    seconds: dict[str, float],
+    tags: dict[str, str] | None = None,
+) -> CardRecord:
+    """Draft and render a card, log all that was computed, and publish the card last.
+
+    Parameters
+    ----------
+    tracked : TrackedRun
+        Where it is tracked.
+    facts : CardFacts
+        What the card is drafted from.
+    place, drafted : CardPlace, Drafted
+        Where it is published; from what it is drafted again.
+    metrics : pandas.DataFrame, optional
+        Figures to log, where they are more than those of the card.
+    final : Loggable, optional
+        The model to log.
+    settings : dict, optional
+        Settings of each of its candidates.
+    seconds, tags : dict
+        Duration of each stage; more tags.
+    """
+    from cityai.card.draft import draft_card
+    from cityai.pipeline.cards import make_card, publish_made
+    from cityai.track.results import Outcome, log_outcome
+    from cityai.track.runs import SEAL
+
+    run = facts.run
+    made = make_card(draft_card(facts), place, drafted)
+    card, pages = made.record, made.pages
+    log_outcome(
+        tracked,
+        Outcome(
+            spec=facts.spec,
+            metrics=facts.evaluation.metrics if metrics is None else metrics,
+            audit=facts.audit.table,
+            findings=facts.findings,
+            results=card.fairness.results,
+            run_digest=run.run_digest,
+            data_digest=run.data_digest,
+            spec_digest=run.spec_digest,
+            git_commit=run.git_commit,
+            pages=pages.html,
+            markdown=pages.markdown,
+            json=pages.json,
+            settings=settings or {},
+            final=final,
+            rows=facts.quality.counts.accepted if facts.quality else 0,
+            seconds=seconds,
+            tags=tags or {},
+        ),
+    )
+    tracked.set_tags({SEAL: card.record.content_digest})
+    publish_made(made, place, drafted)
+    return card
 
 
 def gather_run_facts(run: PipelineRun, records: Records, checked: Sequence[Finding]) -> RunFacts:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cityai.card.diff import add_changes
+from cityai.card.draft import draft_card
 from cityai.card.pages import make_pages
 from cityai.card.record import CardRecord
 from cityai.card.verify import (
@@ -184,7 +185,7 @@ def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recou
         mitigation=mitigation,
         proxies=load(stages.proxies),
     )
-    again = kind.draft(drafted.facts, spec, records)
+    again = draft_card(kind.describe(drafted.facts, spec, records))
     told = (
         f"{len(predictions.table):,} predictions and every file of {len(where)} results were read, "
         "as they were saved. The city's own tables and what MLflow keeps were not read."
@@ -200,7 +201,6 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     StoreError
         When the file is gone, or is not the one that was audited.
     """
-    from cityai.card.draft import draft_card
     from cityai.data.source.engine import digest_file
     from cityai.pipeline.external_audit import gather_card_facts, judge_given
 

@@ -108,7 +108,7 @@ def write_lines(record: CardRecord) -> str:
 
 
 def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
-    """Tell whether a file is the JSON of its facts, as published now or (indented) before 1.2."""
+    """Tell whether a file is the JSON of its facts: as published now, or indented as before."""
     return content in ((_write_part(facts) + "\n").encode(), dump_facts(facts).encode())
 
 
