@@ -33,6 +33,8 @@ from cityai.disclosure.apply_rounding import hide_coarse_folds, publish_figures
 from cityai.disclosure.protect import list_places, protect_views
 from cityai.errors import UserError
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import capitalize, join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence, foresee_blocks
@@ -210,7 +212,7 @@ def audit_scored(
     rows, published = publish_figures(exact, views, facts, least, say.tell_ranges)
     said = [published.hide_unsaid(view) for view in views]
     ranked = rank_groups(scored, said, spec.policy.confidence, least)
-    table = pd.concat([pd.DataFrame(rows), ranked], ignore_index=True)
+    table = pd.concat([make_frame(rows), ranked], ignore_index=True)
     table["people"] = bool(facts.events)
     safe = replace(safe, folds=hide_coarse_folds(safe.folds, [everyone, *single], published))
     followed = [
@@ -220,7 +222,7 @@ def audit_scored(
     by_fold = pd.concat(followed, ignore_index=True)
     return Audit(
         table,
-        pd.DataFrame([describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
+        make_frame([describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
         by_fold,
         find_trends(leave_overlaps(by_fold, scored.fold, scored.moment), spec.policy.confidence),
         safe.withheld,
@@ -307,35 +309,31 @@ def _compare_group(
     hidden = at != OVERALL and bool(view.hidden[at])
     beside = math.nan if hidden else float(found.reference_value[g])
     itself = at == g or bool((view.weights[:, g] == 1).all())
-    place = view.groups[g] if view.dimension == EVERYWHERE else f"{view.label}, {view.groups[g]}"
+    group = view.groups[g]
+    place = group if view.dimension == EVERYWHERE else join(", ", (view.label, group))
     whole = mark("the city as a whole") if at == OVERALL else view.groups[at]
     told = say.tell_group(
         metric, place, value, whole, math.nan if itself else beside, facts.unit, digits
     )
     compared: dict[str, object] = {"reference_value": beside, "reason": told}
     if itself:
-        return compared | {"gap": 0.0, "reason": f"{told} {say.IS_REFERENCE}"}
+        return compared | {"gap": 0.0, "reason": told + " " + say.IS_REFERENCE}
     if not math.isfinite(beside):
-        return compared | {"reason": f"{told} {say.NO_REFERENCE.format(reference=whole)}"}
+        return compared | {"reason": told + " " + say.NO_REFERENCE.format(reference=whole)}
     compared |= {"gap": gap, "gap_low": low, "gap_high": high}
     if not math.isfinite(limit):
-        return compared | {"reason": f"{told} {say.NO_LIMIT}"}
+        return compared | {"reason": told + " " + say.NO_LIMIT}
     status = decide_equivalence(low, high, limit)
     design, word = facts.design, facts.design.word
     few, many = foresee_blocks(gap, low, high, limit, blocks, periods=design.blocks == "periods")
     more = say.tell_more(few, many, blocks, word, design.days, float(found.members[g]))
     why = (say.UNVARYING if found.usable[g] else say.UNSURE).format(word=word)
     if blocks < design.min_blocks:
-        why = say.TOO_FEW.format(blocks=f"{blocks:.3g}", word=word, least=design.min_blocks)
+        why = say.TOO_FEW.format(blocks=write(blocks, ".3g"), word=word, least=design.min_blocks)
         many = math.ceil(design.min_blocks - blocks)
-    verdict = say.tell_verdict(
-        status, metric, (gap, low, high), limit, more, facts.unit, why, digits
-    )
-    return compared | {
-        "status": status.value,
-        "more_blocks": many if status is Status.NOT_ENOUGH else 0.0,
-        "reason": f"{told} {verdict}",
-    }
+    ends, many = (gap, low, high), many if status is Status.NOT_ENOUGH else 0.0
+    told += " " + say.tell_verdict(status, metric, ends, limit, more, facts.unit, why, digits)
+    return compared | {"status": status.value, "more_blocks": many, "reason": told}
 
 
 def _find_findings(
@@ -367,8 +365,8 @@ def _find_findings(
 
 
 def _title(metric: Metric, view: GroupTable) -> str:
-    what = f"{metric.label[:1].upper()}{metric.label[1:]}"
-    return mark(f"{what}: {view.label}")
+    what = capitalize(metric.label)
+    return mark("{what}: {label}", what=what, label=view.label)
 
 
 def _find_group(row: dict[Hashable, Any], metric: Metric, view: GroupTable) -> Finding:
@@ -387,12 +385,12 @@ def _find_group(row: dict[Hashable, Any], metric: Metric, view: GroupTable) -> F
 def _find_pair(part: pd.DataFrame, metric: Metric, view: GroupTable, limit: float) -> Finding:
     counted = Counter(part["status"])
     found = [s for s in SEVERITY if counted.get(s.value)]
-    told = ", ".join(f"{counted[s.value]} {s.value}" for s in found)
+    told = join(", ", (join(" ", (write(counted[s.value]), s.value)) for s in found))
     return Finding(
         f"audit.{metric.name}",
         found[0],
         _title(metric, view),
-        mark(f"Of {len(part)} combinations of groups: {told}."),
+        mark("Of {part} combinations of groups: {told}.", part=len(part), told=told),
         limit=limit,
         unit=metric.unit,
         subject=view.dimension,

@@ -63,17 +63,30 @@ def tell_option(
         told = say.say_gap(of, figures[name], unit)
         low, high = figures[f"{name}_low"], figures[f"{name}_high"]
         if not math.isfinite(low):
-            return mark(f"{told} (no interval)")
+            return mark("{told} (no interval)", told=told)
         first = say.say_gap(of, low, unit).removesuffix(" points")
-        return mark(f"{told} ({first} to {say.say_gap(of, high, unit)})")
+        return mark(
+            "{told} ({first} to {of})", told=told, first=first, of=say.say_gap(of, high, unit)
+        )
 
     if not figures["closed"] and not figures["lost"]:
         before = write("before", metric)
-        return mark(f"{group}: the gap in {metric.label} is {before}, unchanged.")
+        return mark(
+            "{group}: the gap in {label} is {before}, unchanged.",
+            group=group,
+            label=metric.label,
+            before=before,
+        )
     return mark(
-        f"{group}: the gap in {metric.label} was {write('before', metric)} and becomes "
-        f"{write('after', metric)}; closed: {write('closed', metric)}; {cost.label} changes by "
-        f"{write('lost', cost)}."
+        "{group}: the gap in {label} was {write} and becomes {write2}; closed: "
+        "{write3}; {label2} changes by {write4}.",
+        group=group,
+        label=metric.label,
+        write=write("before", metric),
+        write2=write("after", metric),
+        write3=write("closed", metric),
+        label2=cost.label,
+        write4=write("lost", cost),
     )
 
 
@@ -82,7 +95,12 @@ def find_decision(
 ) -> tuple[Finding, ...]:
     """Say what was decided about the gap, what comes of it, and whether it needs a lawyer."""
     row = options[options["chosen"] & (options["metric"] == plan.metric)].iloc[0]
-    decided = " " + mark(f"Decided by {plan.decided_by}: {plan.reason}") if plan.reason else ""
+    decided = (
+        " "
+        + mark("Decided by {decided_by}: {reason}", decided_by=plan.decided_by, reason=plan.reason)
+        if plan.reason
+        else ""
+    )
     if plan.choice == "reallocate":
         row = options[options["chosen"] & (options["metric"] == NEED)].iloc[0]
     status = _judge_outcome(row["outcome"])
@@ -92,7 +110,7 @@ def find_decision(
     subject = f"{plan.dimension}={row['group']}"
     gap = float(row["after"]) if math.isfinite(row["after"]) else None
     limit = spec.limits.get(str(row["metric"]))
-    told = f"{row['label']}. {row['reason']}{decided}"
+    told = row["label"] + ". " + row["reason"] + decided
     choice = Finding(
         "mitigation.choice",
         status,
@@ -121,14 +139,17 @@ def _find_protected(row: pd.Series, spec: ProjectSpec, plan: MitigationSpec) -> 
     title = mark("A protected attribute decides with")
     if row["uses_groups"]:
         reason = mark(
-            f"The chosen correction looks at '{dimension.label}' when a forecast is used, and this "
-            "is declared a protected attribute. It needs legal review before it is put to use."
+            "The chosen correction looks at '{label}' when a forecast is used, and this "
+            "is declared a protected attribute. It needs legal review before it is put "
+            "to use.",
+            label=dimension.label,
         )
         status = Status.FAIL
     else:
         reason = mark(
-            f"'{dimension.label}' is declared a protected attribute; the chosen correction was "
-            "learnt with it, and does not look at it when a forecast is made."
+            "'{label}' is declared a protected attribute; the chosen correction was "
+            "learnt with it, and does not look at it when a forecast is made.",
+            label=dimension.label,
         )
         status = Status.NOT_APPLICABLE
     code = "mitigation.protected_attribute"

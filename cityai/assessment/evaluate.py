@@ -28,6 +28,8 @@ from cityai.config.policy import PolicySpec
 from cityai.config.project import ProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status, sort_findings
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import capitalize, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import autocorrelated_se
 from cityai.inference.equivalence import count_more_blocks
@@ -77,7 +79,7 @@ def evaluate_predictions(predictions: Predictions, spec: ProjectSpec) -> Evaluat
     models = {FORECAST: Y_PRED}
     models |= {c: c for c in table.columns if c.startswith((BASELINE, CANDIDATE))}
     slices = list(_find_slices(table, spec.policy.small_cell))
-    metrics = pd.DataFrame(
+    metrics = make_frame(
         [
             row
             for model, column in models.items()
@@ -168,14 +170,14 @@ def _measure_slices(
             continue
         reason = ""
         if not math.isfinite(value[i]):
-            reason = mark(f"No value: {metric.undefined}.")
+            reason = mark("No value: {undefined}.", undefined=metric.undefined)
         elif not math.isfinite(low[i]):
             few = say.TOO_FEW.format(
-                blocks=f"{present[i]:.0f}", word=mark("test periods"), least=least
+                blocks=write(present[i], ".0f"), word=mark("test periods"), least=least
             )
             unsure = say.UNVARYING if usable[i] else say.UNSURE
             told = few if present[i] < least else unsure.format(word=mark("test periods"))
-            reason = f"{told[:1].upper()}{told[1:]}."
+            reason = capitalize(told) + "."
         yield row | {
             "value": float(value[i]),
             "low": float(low[i]),
@@ -204,7 +206,7 @@ def _compare_baselines(predictions: Predictions, spec: ProjectSpec) -> pd.DataFr
         table = predictions.table
         table = table[np.isfinite(table[column].to_numpy(np.float64))]
         rows += [_compare(name, metric, table, predictions.unit, spec) for metric in compared]
-    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+    return make_frame(rows, COMPARISON_COLUMNS)
 
 
 COMPARISON_COLUMNS = [
@@ -279,10 +281,10 @@ def _judge(
 ) -> tuple[Status, str]:
     if not rows:
         return Status.NOT_APPLICABLE, mark(
-            f"{name.replace('_', ' ')} made no forecast of these rows."
+            "{replace} made no forecast of these rows.", replace=name.replace("_", " ")
         )
     if not np.isfinite(value).all():
-        return Status.NOT_APPLICABLE, mark(f"No value: {metric.undefined}.")
+        return Status.NOT_APPLICABLE, mark("No value: {undefined}.", undefined=metric.undefined)
     status = Status.NOT_ENOUGH
     if metric.name != HEADLINE:
         status = Status.NOT_APPLICABLE
@@ -296,7 +298,7 @@ def find_better(name: str, comparisons: pd.DataFrame, policy: PolicySpec, headli
     """Find whether the forecast is better than a baseline, by the figure that decides."""
     code, title = (
         f"evaluate.better_than_baselines.{name}",
-        mark(f"Better than {name.replace('_', ' ')}"),
+        mark("Better than {replace}", replace=name.replace("_", " ")),
     )
     rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == headline)]
     if rows.empty:
@@ -305,7 +307,7 @@ def find_better(name: str, comparisons: pd.DataFrame, policy: PolicySpec, headli
     status, reason = Status(str(row["verdict"])), str(row["sentence"])
     if status is Status.FAIL and not policy.better_than_baselines:
         status = Status.NOT_APPLICABLE
-        reason = f"{reason} {mark('The policy does not ask it to be better.')}"
+        reason = reason + " " + mark("The policy does not ask it to be better.")
     difference = float(row["difference"])
     observed = difference if math.isfinite(difference) else None
     return Finding(code, status, title, reason, observed, 0.0, "share", name)
@@ -319,7 +321,7 @@ def _find_coverage(metrics: pd.DataFrame, predictions: Predictions, spec: Projec
     ].iloc[0]
     value, low, high = (float(row[key]) for key in ("value", "low", "high"))
     tolerance, nominal = spec.policy.coverage_tolerance, predictions.coverage
-    told = say.COVERAGE.format(nominal=f"{nominal:.0%}", value=f"{value:.1%}")
+    told = say.COVERAGE.format(nominal=write(nominal, ".0%"), value=write(value, ".1%"))
     if not math.isfinite(value):
         status, told = Status.NOT_APPLICABLE, str(row["reason"])
     elif not math.isfinite(low):
@@ -333,7 +335,9 @@ def _find_coverage(metrics: pd.DataFrame, predictions: Predictions, spec: Projec
         status = Status.NOT_ENOUGH
     if math.isfinite(low):
         template = say.COVERAGE_VERDICTS[status]
-        told += " " + template.format(low=f"{low:.1%}", high=f"{high:.1%}", by=f"{tolerance:.0%}")
+        told += " " + template.format(
+            low=write(low, ".1%"), high=write(high, ".1%"), by=write(tolerance, ".0%")
+        )
     observed = value if math.isfinite(value) else None
     return Finding(
         "evaluate.coverage",

@@ -18,6 +18,7 @@ from cityai.columns import AS_OF, ENTITY, FOLD, STEP
 from cityai.config.project import ProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say, say_n
 from cityai.modeling.drivers import explain_blend
 from cityai.modeling.forecasters import join_categories, list_features
@@ -273,7 +274,7 @@ def rank_drivers(
     shares = by_fold.div(by_fold.sum(axis=1).replace(0.0, math.nan), axis=0)
     importance = joint.abs().mean()
     total = float(importance.sum())
-    table = pd.DataFrame(
+    table = make_frame(
         {
             "feature": list(families),
             "label": [_label_family(m, labels) for m in families.values()],
@@ -295,9 +296,10 @@ def _label_family(members: tuple[str, ...], labels: dict[str, str]) -> str:
     if not others:
         return label
     return say_n(
-        f"{label} (and {others} that moves with it)",
-        f"{label} (and {others} that move with it)",
+        "{label} (and {n} that moves with it)",
+        "{label} (and {n} that move with it)",
         others,
+        label=label,
     )
 
 
@@ -343,7 +345,7 @@ def _explain_entities(
     shown = {e for e, h in zip(facts.entities, hidden, strict=True) if not h}
     means = joint.groupby(entity.to_numpy(), sort=True).mean()
     means = means.where(pd.Series(means.index.isin(shown), index=means.index), math.nan, axis=0)
-    table = pd.DataFrame(
+    table = make_frame(
         {
             ENTITY: np.repeat(means.index.to_numpy(), means.shape[1]),
             "feature": np.tile(means.columns.to_numpy(), len(means)),
@@ -357,8 +359,10 @@ def judge_additivity(error: float, rows: int) -> Finding:
     """Judge how well the parts of an explanation add up."""
     status = Status.PASS if error <= EXACT else Status.FAIL
     reason = say(
-        f"On {rows:,} rows the parts of the explanation add up to the model's score, "
-        f"to within {error:.1g} of it."
+        "On {rows:,} rows the parts of the explanation add up to the model's score, "
+        "to within {error:.1g} of it.",
+        rows=rows,
+        error=error,
     )
     title = say("The explanation adds up to the forecast")
     return Finding("explain.additivity", status, title, reason, error, EXACT, "share")

@@ -10,7 +10,7 @@ from cityai.columns import AS_OF, ENTITY, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
 from cityai.data.external_predictions import DECISION, Given
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say, write
 
 
 def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Iterator[Finding]:
@@ -38,11 +38,18 @@ def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Ite
 def _find_rejected(given: Given) -> Finding:
     code, title = "audit.rejected_rows", say("Every row could be used")
     if not given.rejected:
-        return Finding(code, Status.PASS, title, say(f"All {given.read:,} rows were used."))
+        return Finding(
+            code, Status.PASS, title, say("All {read:,} rows were used.", read=given.read)
+        )
     first = given.rejects.iloc[0]
     reason = say(
-        f"{given.rejected:,} of {given.read:,} rows could not be used; the first is row "
-        f"{first['row_number']}, column '{first['column']}': {first['reason']}."
+        "{rejected:,} of {read:,} rows could not be used; the first is row "
+        "{row_number}, column '{column}': {reason}.",
+        rejected=given.rejected,
+        read=given.read,
+        row_number=first["row_number"],
+        column=first["column"],
+        reason=first["reason"],
     )
     return Finding(code, Status.FAIL, title, reason, float(given.rejected), 0.0, "rows")
 
@@ -54,7 +61,9 @@ def _find_outcomes(given: Given) -> Finding:
         reason = say("Every known outcome is the same, so no figure can tell good from bad.")
         return Finding(code, Status.FAIL, title, reason)
     if known == total:
-        return Finding(code, Status.PASS, title, say(f"All {total:,} rows have an outcome."))
+        return Finding(
+            code, Status.PASS, title, say("All {total:,} rows have an outcome.", total=total)
+        )
     if known == 0:
         reason = say(
             "No outcome is known yet. Who is in the rows and who receives is said; errors, and "
@@ -62,8 +71,10 @@ def _find_outcomes(given: Given) -> Finding:
         )
         return Finding(code, Status.NOT_APPLICABLE, title, reason)
     reason = say(
-        f"{total - known:,} of {total:,} rows have no outcome. Figures rest on the others; they do "
-        "not hold for those without one if these differ."
+        "{total:,} of {total2:,} rows have no outcome. Figures rest on the others; "
+        "they do not hold for those without one if these differ.",
+        total=total - known,
+        total2=total,
     )
     return Finding(code, Status.NOT_ENOUGH, title, reason, float(total - known), 0.0, "rows")
 
@@ -72,17 +83,18 @@ def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, .
     """Say which of the policy's limits do not apply, and whether any does."""
     code, title = "audit.limits", say("Limits")
     left = sorted(set(spec.policy.limits) - set(fitted.policy.limits) - set(spec.audit.limits))
-    kind = say(f"predictions of {spec.predictions.kind}")
-    told = say(f"The policy's limits on {', '.join(left)} do not apply.") if left else ""
+    kind = say("predictions of {kind}", kind=spec.predictions.kind)
+    told = say("The policy's limits on {left} do not apply.", left=join(", ", left)) if left else ""
     if not fitted.limits:
         reason = say(
-            f"Neither the audit file nor the policy sets a limit for {kind}: nothing was judged."
+            "Neither the audit file nor the policy sets a limit for {kind}: nothing was judged.",
+            kind=kind,
         )
-        return (Finding(code, Status.NOT_APPLICABLE, title, f"{reason} {told}".rstrip()),)
+        return (Finding(code, Status.NOT_APPLICABLE, title, (reason + " " + told).rstrip()),)
     if not left:
         return ()
-    judged = say(f"Judged by {', '.join(sorted(fitted.limits))}.")
-    return (Finding(code, Status.PASS, title, f"{judged} {told}"),)
+    judged = say("Judged by {limits}.", limits=join(", ", sorted(fitted.limits)))
+    return (Finding(code, Status.PASS, title, (judged + " " + told)),)
 
 
 def _find_repeats(given: Given) -> Iterator[Finding]:
@@ -90,8 +102,9 @@ def _find_repeats(given: Given) -> Iterator[Finding]:
     if not given.repeats:
         return
     reason = say(
-        f"{given.repeats:,} of {given.read:,} rows are the same as an earlier one in every column "
-        "of the file."
+        "{repeats:,} of {read:,} rows are the same as an earlier one in every column of the file.",
+        repeats=given.repeats,
+        read=given.read,
     )
     if given.has_key:
         status = Status.FAIL
@@ -115,8 +128,10 @@ def _find_one_value(given: Given, spec: AuditFileSpec) -> Iterator[Finding]:
         several = float((values > 1).mean())
         if several:
             reason = say(
-                f"'{column}' has several values for the same {spec.predictions.label} at the same "
-                "moment; each row counts in the group that it names."
+                "'{column}' has several values for the same {label} at the same moment; each "
+                "row counts in the group that it names.",
+                column=column,
+                label=spec.predictions.label,
             )
             title = say("One value of an attribute at a time")
             code = "audit.one_value"
@@ -151,10 +166,12 @@ def _find_selective(given: Given) -> Iterator[Finding]:
     known = find_selective(given.table)
     if known is None:
         return
-    chosen, passed = (f"{share:.0%}" for share in known)
+    chosen, passed = (write(share, ".0%") for share in known)
     reason = say(
-        f"The outcome is known of {chosen} of those selected and of {passed} of the others "
-        "(selective labels)."
+        "The outcome is known of {chosen} of those selected and of {passed} of the "
+        "others (selective labels).",
+        chosen=chosen,
+        passed=passed,
     )
     if 0 in known:
         reason += " " + say(

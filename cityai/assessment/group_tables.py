@@ -16,7 +16,7 @@ from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import count_behind, hide_cells, join_small
 from cityai.errors import DataError
 from cityai.findings import Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 from cityai.inference.group_gaps import choose_design, describe_design
 from cityai.inference.ratio_influence import sum_cells, weigh_cells
 from cityai.records.audit_data import AuditData, Cells, GroupTable, Scored
@@ -173,7 +173,7 @@ def _cross(first: GroupTable, second: GroupTable, facts: AuditData, least: float
     hidden = hide_cells(amount.reshape(shape), (small | lost).reshape(shape), least).ravel()
     tiny = np.logical_or.outer(first.apart.any(axis=0), second.apart.any(axis=0)).ravel()
     soft = "soft" in (first.kind, second.kind)
-    caveat = " ".join(dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
+    caveat = join(" ", dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
     if first.kind == second.kind == "soft":
         caveat += " " + say("The two are taken as unrelated within an area.")
     return GroupTable(
@@ -181,7 +181,7 @@ def _cross(first: GroupTable, second: GroupTable, facts: AuditData, least: float
         _name_pair(first.label, second.label),
         "soft" if soft else "hard",
         caveat,
-        tuple(say(f"{a} and {b}") for a in first.groups for b in second.groups),
+        tuple(say("{a} and {b}", a=a, b=b) for a in first.groups for b in second.groups),
         weights,
         "overall",
         amount,
@@ -305,4 +305,4 @@ def _find_small(
 
 def _name_pair(first: str, second: str) -> str:
     other = f"{second[:1].lower()}{second[1:]}"
-    return say(f"{first} and {other}")
+    return say("{first} and {other}", first=first, other=other)

@@ -16,7 +16,7 @@ from cityai.columns import AS_OF, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
 from cityai.data.external_predictions import ASKED, Given
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import say, write
 
 CODE: Final = "audit.immature_outcomes"
 TITLE: Final = say("Outcomes were final when the data ended")
@@ -71,8 +71,11 @@ def check_maturity(given: Given, spec: AuditFileSpec) -> Finding:
         )
         return Finding(CODE, Status.NOT_ENOUGH, TITLE, reason)
     reason = say(
-        f"All {len(rows):,} dated outcomes had {spec.maturity.outcome_days:,} days before the data "
-        f"ended on {spec.maturity.data_until}."
+        "All {rows:,} dated outcomes had {outcome_days:,} days before the data ended "
+        "on {data_until}.",
+        rows=len(rows),
+        outcome_days=spec.maturity.outcome_days,
+        data_until=spec.maturity.data_until,
     )
     return Finding(CODE, Status.PASS, TITLE, reason, 0.0, 0.0, "rows")
 
@@ -108,19 +111,30 @@ def _tell_young(
     maturity = spec.maturity
     assert maturity is not None  # noqa: S101 - only a declared time finds young rows
     last = asked[~young].max() if (~young).any() else pd.NaT
-    since = say(f"asked about after {last:%Y-%m-%d}") if last is not pd.NaT else say("all of them")
+    since = (
+        say("asked about after {last:%Y-%m-%d}", last=last)
+        if last is not pd.NaT
+        else say("all of them")
+    )
     reason = say(
-        f"{int(young.sum()):,} of {len(asked):,} outcomes were not final: {since}, they had fewer "
-        f"than {maturity.outcome_days:,} days until the data ended on {maturity.data_until}."
+        "{sum:,} of {asked:,} outcomes were not final: {since}, they had fewer than "
+        "{outcome_days:,} days until the data ended on {data_until}.",
+        sum=int(young.sum()),
+        asked=len(asked),
+        since=since,
+        outcome_days=maturity.outcome_days,
+        data_until=maturity.data_until,
     ) + _tell_rates(young, yes)
     return Finding(CODE, Status.FAIL, TITLE, reason, float(young.sum()), 0.0, "rows")
 
 
 def _tell_stretch(late: np.ndarray, yes: np.ndarray, asked: pd.Series) -> Finding:
     reason = say(
-        f"The latest {int(late.sum()):,} of {len(asked):,} outcomes, asked about after "
-        f"{asked[~late].max():%Y-%m-%d}, are all the same; outcomes that were not final yet look "
-        "like this."
+        "The latest {sum:,} of {asked:,} outcomes, asked about after {max:%Y-%m-%d}, "
+        "are all the same; outcomes that were not final yet look like this.",
+        sum=int(late.sum()),
+        asked=len(asked),
+        max=asked[~late].max(),
     ) + _tell_rates(late, yes)
     return Finding(CODE, Status.FAIL, TITLE, reason, float(late.sum()), 0.0, "rows")
 
@@ -128,5 +142,5 @@ def _tell_stretch(late: np.ndarray, yes: np.ndarray, asked: pd.Series) -> Findin
 def _tell_rates(late: np.ndarray, yes: np.ndarray) -> str:
     if late.all():
         return ""
-    first, others = f"{yes[late].mean():.1%}", f"{yes[~late].mean():.1%}"
-    return " " + say(f"Of them {first} are yes, of the others {others}.")
+    first, others = write(yes[late].mean(), ".1%"), write(yes[~late].mean(), ".1%")
+    return " " + say("Of them {first} are yes, of the others {others}.", first=first, others=others)

@@ -16,6 +16,7 @@ from cityai.assessment.scored import score_predictions
 from cityai.columns import ENTITY, EVERYWHERE, FOLD, Y_HIGH, Y_PRED
 from cityai.errors import SpecError
 from cityai.findings import Finding, Status
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say
 from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.paired_difference import Change, measure_change
@@ -145,14 +146,14 @@ def evaluate_mitigation(
     chosen = predictions
     if plan.choice in possible and plan.choice != "reallocate":
         chosen = apply_correction(predictions, corrections, plan.choice)
-    table = pd.DataFrame(options)
+    table = make_frame(options)
     return Mitigation(
         plan.dimension,
         membership.label,
         plan.metric,
         membership.reference,
         table,
-        pd.DataFrame(groups),
+        make_frame(groups),
         corrections,
         chosen,
         find_decision(table, spec, plan),

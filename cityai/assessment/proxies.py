@@ -21,6 +21,7 @@ import pandas as pd
 
 from cityai.assessment.proxy_inputs import Inputs, average_entities
 from cityai.findings import Finding, Status, sort_findings
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say
 from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
 from cityai.records.groups import Membership
@@ -152,14 +153,14 @@ def _judge_dimension(
         reason = FEW.format(n=n, least=LEAST_ENTITIES)
     elif ((groups - groups.mean(axis=0)) ** 2).sum() < 1e-9:
         reason = ALIKE
-    title = say(f"Could the groups be guessed from the inputs: {membership.label}")
+    title = say("Could the groups be guessed from the inputs: {label}", label=membership.label)
     blind = [f for f in inputs.blocks if f not in inside]
     rows: list[tuple[object, ...]] = []
     for name in [*inputs.blocks, TOGETHER] if reason else blind:
         nothing, label = (math.nan,) * 4, labels.get(name, name)
         rows.append((subject, name, label, *nothing, UNKNOWN, n, reason or ALONE))
     if reason:
-        table = pd.DataFrame(rows, columns=COLUMNS)
+        table = make_frame(rows, COLUMNS)
         return table, Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     found = [recover_groups(part, groups, confidence) for part in inside.values()]
     chance = math.nan
@@ -169,7 +170,7 @@ def _judge_dimension(
         verdict = ON_MAP if on_map else _judge(figures, chance)
         said = np.clip(figures, 0.0, 1.0)
         rows.append((subject, name, labels.get(name, name), *said, chance, verdict, n, ""))
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = make_frame(rows, COLUMNS)
     return table, _tell_dimension(table, title, subject, inputs.note)
 
 
@@ -199,7 +200,7 @@ def _tell_dimension(table: pd.DataFrame, title: str, subject: str, note: str) ->
         feature=best["label"],
         best=best["recovered"],
     )
-    reason += f"{note}{say(' No limit is declared.')}"
+    reason += note + say(" No limit is declared.")
     observed = float(whole["recovered"])
     return Finding(CODE, Status.NOT_APPLICABLE, title, reason, observed, None, "share", subject)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import ENTITY
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 MOST_LEVELS = 300
 """Values of a category that are told apart, those of most entities."""
@@ -82,7 +82,7 @@ def average_entities(
         alone += [labels.get(feature, feature)] * (blocks[feature].shape[1] == 0)
     note = NAMED if ENTITY in features else ""
     for words, names in ((LEFT_OUT, alone), (LESS_SEEN, less)):
-        note += words.format(features=", ".join(names)) if names else ""
+        note += words.format(features=join(", ", names)) if names else ""
     return Inputs(pd.Index(entities), blocks, labels, note)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.explain import find_families
+from cityai.i18n.frames import make_frame
 from cityai.modeling.drivers import Drivers
 
 TOP: Final = 5
@@ -128,7 +129,7 @@ def tell_reasons(
     note = ""
     if drivers.weight < 0.999:
         note = f"The reasons speak for {drivers.weight:.0%} of the figure, the part made by trees."
-    return Reasons(pd.DataFrame(rows, columns=list(COLUMNS)), NOT_A_CAUSE, note)
+    return Reasons(make_frame(rows, COLUMNS), NOT_A_CAUSE, note)
 
 
 def write_value(value: Any) -> str:

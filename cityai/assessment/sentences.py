@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cityai.assessment.metrics.amounts import AGAINST
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import capitalize, join, say, write
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric
 
@@ -91,56 +92,66 @@ def say_share(share: float, digits: int = 1) -> str:
         return say("all (100%)") if share else say("none (0%)")
     step = 10.0 ** -(digits + 2)
     if 0 < share < step / 2:
-        return say(f"fewer than 1 in {round(2 / step):,}")
+        return say("fewer than 1 in {part:,}", part=round(2 / step))
     if 1 - step / 2 < share < 1:
-        return say(f"nearly all (more than {1 - step:.{digits}%})")
+        return say("nearly all (more than {part:.{digits}%})", part=1 - step, digits=digits)
     share = round(share, digits + 2)
-    exact = f"{share:.{digits}%}"
+    exact = write(share, f".{digits}%")
     if not 0 < share < 1:
         return exact
     if share >= 0.95:
-        return say(f"nearly all ({exact})")
+        return say("nearly all ({exact})", exact=exact)
     if share <= 0.29:
-        return say(f"about 1 in {round(1 / share):,} ({exact})")
+        return say("about 1 in {part:,} ({exact})", part=round(1 / share), exact=exact)
     for bottom in (2, 3, 4, 5, 10):
         top = round(share * bottom)
         if 0 < top < bottom and abs(top / bottom - share) <= 0.035:
-            return say(f"about {top} in {bottom} ({exact})")
+            return say("about {top} in {bottom} ({exact})", top=top, bottom=bottom, exact=exact)
     return exact
 
 
 def say_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
     """Say a metric's value in its unit."""
     if metric.name == "bias":
-        size = f"{abs(value):.{digits}%}"
+        size = write(abs(value), f".{digits}%")
         if not value:
             return say("level")
-        return say(f"{size} too high") if value > 0 else say(f"{size} too low")
+        return say("{size} too high", size=size) if value > 0 else say("{size} too low", size=size)
     if metric.unit == "share":
         return say_share(value, digits)
     if metric.unit == "ratio":
-        return f"{value:.2f}"
+        return write(value, ".2f")
     # Days to a tenth say more than anybody knows.
-    return f"{value:,.{2 if unit == 'days' and abs(value) < 100 else 3}g} {unit}"
+    kept = 2 if unit == "days" and abs(value) < 100 else 3
+    return write(value, f",.{kept}g") + " " + unit
 
 
-def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1) -> str:
+def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1, sign: str = "+") -> str:
     """Say a difference: in percentage points for shares."""
     if metric.unit == "share":
-        points = f"{round(gap * 100, digits) or 0.0:+.{digits}f}"
-        points = points if float(points) else points.lstrip("+-")
-        return say(f"{points} points")
-    return f"{gap:+.2f}" if metric.unit == "ratio" else f"{gap:+,.3g} {unit}"
+        rounded = round(gap * 100, digits) or 0.0
+        points = write(rounded, f"{sign if rounded else ''}.{digits}f")
+        return say("{points} points", points=points)
+    if metric.unit == "ratio":
+        return write(gap, f"{sign}.2f")
+    return write(gap, f"{sign},.3g") + " " + unit
 
 
 def say_range(low: float, high: float, unit: str) -> str:
     """Say that a share or ratio lies in a range: `between 5% and 10%`, `at most 2%`."""
-    least, most = (f"{100 * x:.4g}%" if unit == "share" else f"{x:.4g}" for x in (low, high))
+    least, most = (_write_bound(x, unit) for x in (low, high))
     if low <= 0:
-        return say(f"at most {most}")
+        return say("at most {most}", most=most)
     if unit == "share" and high >= 1:
-        return say(f"at least {least}")
-    return say(f"between {least} and {most}")
+        return say("at least {least}", least=least)
+    return say("between {least} and {most}", least=least, most=most)
+
+
+def _write_bound(value: float, unit: str) -> str:
+    if unit != "share":
+        return write(value, ".4g")
+    decimals = len(f"{100 * value:.4g}".partition(".")[2])
+    return write(value, f".{decimals}%")
 
 
 def tell_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
@@ -150,7 +161,8 @@ def tell_value(metric: Metric, value: float, unit: str, digits: int = 1) -> str:
 
 def fill_told(metric: Metric, said: str, unit: str) -> str:
     """Say a clause about a value that is in words already."""
-    return metric.sentence.format(value=said, unit=unit)
+    baseline = metric.name.removeprefix(AGAINST).replace("_", " ")
+    return metric.sentence.format(value=said, unit=unit, baseline=baseline)
 
 
 def tell_group(
@@ -163,10 +175,15 @@ def tell_group(
     digits: int,
 ) -> str:
     """Say a group's value and what it is compared with."""
-    told = say(f"{place}: {tell_value(metric, value, unit, digits)}")
+    told = say("{place}: {metric}", place=place, metric=tell_value(metric, value, unit, digits))
     if not math.isfinite(reference_value):
-        return say(f"{told}.")
-    return say(f"{told}; {reference}: {say_value(metric, reference_value, unit, digits)}.")
+        return say("{told}.", told=told)
+    return say(
+        "{told}; {reference}: {metric}.",
+        told=told,
+        reference=reference,
+        metric=say_value(metric, reference_value, unit, digits),
+    )
 
 
 def tell_more(
@@ -198,7 +215,7 @@ def tell_more(
     words |= {"many": _round_up(many * members), "many_counted": _round_up(many)}
     if timed:
         unit, size = (MONTHS, 365.25 / 12) if many * days < 730 else (YEARS, 365.25)
-        low, high = (f"{math.ceil(n * days / size):,}" for n in (few, many))
+        low, high = (write(math.ceil(n * days / size), ",") for n in (few, many))
         return MORE_PERIODS.format(span=unit.format(low=low, high=high), **words)
     return (MORE_COUNTED if counted else MORE).format(**words)
 
@@ -206,7 +223,7 @@ def tell_more(
 def _round_up(count: float) -> str:
     """Say a number that is only about so: two digits of it."""
     unit = 10 ** max(math.floor(math.log10(max(count, 1))) - 1, 0)
-    return f"{math.ceil(count / unit - 1e-9) * unit:,}"
+    return write(math.ceil(count / unit - 1e-09) * unit, ",")
 
 
 def tell_verdict(
@@ -223,7 +240,7 @@ def tell_verdict(
     gap, low, high = bounded
     words = {
         "gap": say_gap(metric, gap, unit, digits),
-        "limit": say_gap(metric, limit, unit).removeprefix("+"),
+        "limit": say_gap(metric, limit, unit, sign=""),
     }
     if not math.isfinite(low):
         return NO_INTERVAL.format(reason=reason, **words)
@@ -245,8 +262,11 @@ def tell_comparison(
     """Say how the forecast compares with a baseline."""
     name = baseline.replace("_", " ")
     told = say(
-        f"{metric.label}: {say_value(metric, ours, unit, digits)}, "
-        f"against {say_value(metric, theirs, unit, digits)} for {name}."
+        "{label}: {metric}, against {metric2} for {name}.",
+        label=metric.label,
+        metric=say_value(metric, ours, unit, digits),
+        metric2=say_value(metric, theirs, unit, digits),
+        name=name,
     )
     verdict = {
         Status.PASS: say("The forecast is better."),
@@ -254,7 +274,7 @@ def tell_comparison(
         Status.NOT_ENOUGH: say("There is not enough evidence to say which is better."),
         Status.NOT_APPLICABLE: say("Another figure decides which is better."),
     }[status]
-    return f"{told[0].upper()}{told[1:]} {verdict}"
+    return capitalize(told) + " " + verdict
 
 
 COVERAGE: Final = say("Of intervals meant to hold {nominal} of outcomes, {value} did.")
@@ -272,19 +292,24 @@ COVERAGE_VERDICTS: Final[dict[Status, str]] = {
 
 def tell_ranges(row: Mapping[str, Any], view: GroupTable, metric: Metric, facts: AuditData) -> str:
     """Say a row of the audit of which ranges are said instead of exact figures."""
-    place = f"{view.label}, {row['group']}"
+    place = join(", ", (view.label, row["group"]))
     reference = say("the city as a whole") if row["reference"] == EVERYWHERE else row["reference"]
     value = _say_figure(metric, row, "value", facts)
-    told = say(f"{place}: {fill_told(metric, value, facts.unit)}")
+    told = say("{place}: {metric}", place=place, metric=fill_told(metric, value, facts.unit))
     if row["reason"].endswith(IS_REFERENCE):
-        return say(f"{told}.") + f" {IS_REFERENCE}"
+        return say("{told}.", told=told) + " " + IS_REFERENCE
     if not math.isfinite(row["reference_value"]):
-        return say(f"{told}.") + " " + NO_REFERENCE.format(reference=reference)
-    told = say(f"{told}; {reference}: {_say_figure(metric, row, 'reference', facts)}.")
+        return say("{told}.", told=told) + " " + NO_REFERENCE.format(reference=reference)
+    told = say(
+        "{told}; {reference}: {metric}.",
+        told=told,
+        reference=reference,
+        metric=_say_figure(metric, row, "reference", facts),
+    )
     if not math.isfinite(row["limit"]):
-        return f"{told} {NO_LIMIT}"
-    limit = say_gap(metric, row["limit"], facts.unit).removeprefix("+")
-    return f"{told} {RANGE_VERDICTS[Status(row['status'])].format(limit=limit)}"
+        return told + " " + NO_LIMIT
+    limit = say_gap(metric, row["limit"], facts.unit, sign="")
+    return told + " " + RANGE_VERDICTS[Status(row["status"])].format(limit=limit)
 
 
 def _say_figure(metric: Metric, row: Mapping[str, Any], name: str, facts: AuditData) -> str:

@@ -17,6 +17,8 @@ from cityai.assessment import sentences as say
 from cityai.assessment.metrics.ranking import measure_auc
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import join
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.records.audit_data import GroupTable, Scored
 
@@ -60,7 +62,7 @@ def rank_groups(
         None if scored.lists is None else scored.lists[known],
         confidence,
     )
-    return pd.DataFrame([row for view in views for row in _rank_view(view, ranked, least)])
+    return make_frame([row for view in views for row in _rank_view(view, ranked, least)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _rank_view(view: GroupTable, ranked: _Ranked, least: float) -> list[dict[str
         if not whole:
             row["reason"] = say.NO_RANKING_OF_SHARES
         elif view.n[g] > 0:
-            place = name if view.dimension == EVERYWHERE else f"{view.label}, {name}"
+            place = name if view.dimension == EVERYWHERE else join(", ", (view.label, name))
             row |= _rank_group(place, ranked, held)
         rows.append(row)
     return rows

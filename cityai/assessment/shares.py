@@ -14,6 +14,8 @@ from cityai.assessment.metrics.confusion import COUNTS
 from cityai.columns import NOT_RECORDED
 from cityai.config.audit_file import AuditFileSpec
 from cityai.findings import Finding, Status
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.records.audit_data import AuditData, GroupTable, Scored
 from cityai.records.groups import Membership
@@ -97,7 +99,7 @@ def _share_view(view: GroupTable, facts: AuditData, least: float) -> pd.DataFram
     }
     shown = {name: np.where(view.hidden, math.nan, column) for name, column in columns.items()}
     told = {"dimension": view.dimension, "group": list(view.groups), **shown}
-    return pd.DataFrame(told | {"reason": view.tell_all_hidden(least)})
+    return make_frame(told | {"reason": view.tell_all_hidden(least)})
 
 
 def _total_population(view: GroupTable) -> float:
@@ -120,7 +122,9 @@ def _find_representation(
 ) -> Finding:
     # A row of a yes or no is somebody; a row of an amount is a place, so what it gets is compared.
     share, what = ("rows_share", mark("rows")) if persons else ("received_share", mark("forecast"))
-    title = mark(f"Shares of the {what} against the population: {view.label}")
+    title = mark(
+        "Shares of the {what} against the population: {label}", what=what, label=view.label
+    )
     subject = view.dimension
     if not math.isfinite(_total_population(view)):
         reason = mark(
@@ -130,18 +134,26 @@ def _find_representation(
     own = table[(table["dimension"] == view.dimension) & (table["group"] != NOT_RECORDED)]
     known = own.dropna(subset=[share, "population_share"])
     absent = [g for g in view.residents if g not in view.groups and view.residents[g] > 0]
-    told = " " + mark(f"Not a single row belongs to {', '.join(absent)}.") if absent else ""
+    told = (
+        " " + mark("Not a single row belongs to {absent}.", absent=join(", ", absent))
+        if absent
+        else ""
+    )
     if known.empty:
         reason = mark("No group that may be shown has a known population.") + told
         return Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     gap = known[share] - known["population_share"]
     at = int(np.argmax(gap.abs().to_numpy()))
     worst, most = known.iloc[at], float(gap.iloc[at])
-    own_share, population = f"{worst[share]:.1%}", f"{worst['population_share']:.1%}"
+    own_share, population = write(worst[share], ".1%"), write(worst["population_share"], ".1%")
     reason = (
         mark(
-            f"{worst['group']}: {own_share} of the {what}, {population} of the population, the "
-            "largest difference."
+            "{group}: {own_share} of the {what}, {population} of the population, the "
+            "largest difference.",
+            group=worst["group"],
+            own_share=own_share,
+            what=what,
+            population=population,
         )
         + told
     )
@@ -150,7 +162,7 @@ def _find_representation(
             CODE,
             Status.NOT_APPLICABLE,
             title,
-            f"{reason} " + mark("No limit is declared (`audit.limits.representation`)."),
+            (reason + " ") + mark("No limit is declared (`audit.limits.representation`)."),
             most,
             subject=subject,
             unit="share",
@@ -189,7 +201,7 @@ def compare_shares(dimensions: pd.DataFrame) -> tuple[Finding, ...]:
             np.array(row[k], dtype=np.float64) for k in ("data_share", "residents_share")
         )
         gap = share - people
-        title = mark(f"Shares of the data against the residents: {row['label']}")
+        title = mark("Shares of the data against the residents: {label}", label=row["label"])
         reason, observed = UNKNOWN_PEOPLE, None
         if np.isfinite(gap).any():
             at = int(np.nanargmax(np.abs(gap)))

@@ -9,13 +9,12 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
 
 from cityai.assessment.metrics import METRICS, find_metric
 from cityai.data.periods import by_period
-from cityai.i18n.messages import say
+from cityai.i18n.messages import say, write
 
 VERDICTS: Final[dict[str, str]] = {
     "pass": say("Within the limit"),
@@ -168,34 +167,29 @@ def write_number(value: float | None, unit: str) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
     if unit == "share":
-        return f"{_trim(value * 100, 2)}%"
+        return _trim(value, 2, "%")
     text = _trim(value, 4)
-    return text if unit in {"ratio", ""} else f"{text} {unit}"
+    return text if unit in {"ratio", ""} else text + " " + unit
 
 
-def write_gap(value: float | None, unit: str) -> str:
-    """Write a signed difference; differences of shares are percentage points."""
+def write_gap(value: float | None, unit: str, *, signed: bool = True) -> str:
+    """Write a difference, signed or not; differences of shares are percentage points."""
     if value is None or not math.isfinite(value):
         return MISSING
-    sign = "+" if value > 0 else "−" if value < 0 else "±"
-    size = abs(value)
+    text = write_bare(value, unit, gap=signed)
     if unit == "share":
-        points = f"{sign}{_trim(size * 100, 2)}"
-        return say(f"{points} points")
-    return f"{sign}{write_number(size, unit)}"
+        return say("{points} points", points=text)
+    return text if unit in {"ratio", ""} else text + " " + unit
 
 
 def write_interval(low: float | None, high: float | None, unit: str, *, gap: bool = False) -> str:
     """Write an interval, or a dash where there is none."""
     if low is None or high is None:
         return MISSING
-    write = write_gap if gap else write_number
-    left, right = write(low, unit), write(high, unit)
-    for tail in (" points", "%", f" {unit}" if unit else ""):
-        if tail and left.endswith(tail) and right.endswith(tail):
-            left = left[: -len(tail)]
-            break
-    return say(f"{left} to {right}")
+    write_end = write_gap if gap else write_number
+    finite = math.isfinite(low) and math.isfinite(high)
+    left = write_bare(low, unit, gap=gap) if finite else write_end(low, unit)
+    return say("{left} to {right}", left=left, right=write_end(high, unit))
 
 
 def write_figure(
@@ -209,18 +203,13 @@ def write_figure(
         return write_interval(low, high, unit, gap=gap)
     least, most = write_number(low, unit), write_number(high, unit)
     if low <= 0:
-        return say(f"at most {most}")
-    return say(f"at least {least}")
+        return say("at most {most}", most=most)
+    return say("at least {least}", least=least)
 
 
 def write_count(value: float | None) -> str:
     """Write a whole number with commas."""
-    return MISSING if value is None else f"{value:,.0f}"
-
-
-def write_day(day: date) -> str:
-    """Write a day: ``4 March 2026``."""
-    return f"{day.day} {day:%B %Y}"
+    return MISSING if value is None else write(value, ",.0f")
 
 
 def say_share(share: float, one: str, *, coarse: bool = False) -> str:
@@ -236,20 +225,20 @@ def say_share(share: float, one: str, *, coarse: bool = False) -> str:
         The share is known to whole percents only: say it out of a hundred.
     """
     if share >= 0.95:
-        return say(f"nearly every {one}")
+        return say("nearly every {one}", one=one)
     if share >= 0.4:
-        return say(f"about {round(share * 10)} in every 10 {_plural(one)}")
+        return say("about {share} in every 10 {one}", share=round(share * 10), one=_plural(one))
     if share < 0.0005:
-        return say(f"fewer than 1 {one} in 2,000")
+        return say("fewer than 1 {one} in 2,000", one=one)
     if coarse:
         hundredths = round(share * 100)
         return (
-            say(f"about {hundredths} in every 100 {_plural(one)}")
+            say("about {hundredths} in every 100 {one}", hundredths=hundredths, one=_plural(one))
             if hundredths
-            else say(f"fewer than 1 {one} in 100")
+            else say("fewer than 1 {one} in 100", one=one)
         )
     times = 1 / share if share < 0.285 else 3
-    return say(f"about 1 {one} in {times:,.0f}")
+    return say("about 1 {one} in {times:,.0f}", one=one, times=times)
 
 
 def name_one(unit: str) -> str:
@@ -284,12 +273,20 @@ def _plural(one: str) -> str:
     return f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
 
 
-def _trim(value: float, decimals: int) -> str:
-    if value and abs(value) < 0.5 * 10.0**-decimals:
-        return f"{value:.1g}"
-    text = f"{value:,.{decimals}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text.replace("-", "−")
+def write_bare(value: float, unit: str, *, gap: bool) -> str:
+    """Write a number without its unit: shares in percent."""
+    size = value * 100 if unit == "share" else value
+    return _trim(size, 2 if unit == "share" else 4, sign="+" if gap else "")
+
+
+def _trim(value: float, decimals: int, share: str = "", sign: str = "") -> str:
+    """Write a number with as many decimals as say something, with print's minus."""
+    size = abs(value * 100 if share else value)
+    if size and size < 0.5 * 10.0**-decimals:
+        decimals = -math.floor(math.log10(float(f"{size:.1g}")))
+    text = write(size, f".{decimals}f").rstrip("0") if decimals else write(size, ".0f")
+    kept = len(text.partition(".")[2])
+    return write(value if float(text) else 0.0, f"−{sign},.{kept}{share or 'f'}")
 
 
 _SAME_SEASON = by_period(
@@ -326,7 +323,7 @@ def name_baseline(name: str, period: str) -> str:
 def name_candidate(name: str, own: Iterable[str] = ()) -> str:
     """Return what a candidate model is called; one of `own` is the city's."""
     if name in own:
-        return say(f"{name}, the city's own model (models.py)")
+        return say("{name}, the city's own model (models.py)", name=name)
     return {
         "blend": say("Weighted mean of the models below"),
         "lightgbm": say("Gradient-boosted trees (LightGBM)"),

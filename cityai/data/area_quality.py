@@ -43,8 +43,11 @@ def compare_areas(measures: pd.DataFrame, spec: AuditableSpec) -> Iterator[Findi
             Status.FAIL,
             title,
             say(
-                f"Clearly more than {limit:.0%} under the {write_share(ranked[0]['city'])} of the "
-                f"city, {measure}: {list_names(named)}."
+                "Clearly more than {limit:.0%} under the {city} of the city, {measure}: {named}.",
+                limit=limit,
+                city=write_share(ranked[0]["city"]),
+                measure=measure,
+                named=list_names(named),
             ),
             float(ranked[0]["gap"]),
             limit,
@@ -56,7 +59,9 @@ def compare_areas(measures: pd.DataFrame, spec: AuditableSpec) -> Iterator[Findi
             "quality.area_gap",
             Status.PASS,
             title,
-            say(f"No area's figure lies clearly more than {limit:.0%} under the city's."),
+            say(
+                "No area's figure lies clearly more than {limit:.0%} under the city's.", limit=limit
+            ),
             max(float(areas["gap"].max()), 0.0) if len(areas) else None,
             limit,
             "share",
@@ -72,11 +77,13 @@ def count_unknown(facts: pd.DataFrame) -> Finding:
     if not rows:
         reason = say("Every area that a row names is in the area table.")
         return Finding("quality.unknown_area", Status.PASS, title, reason, 0.0, 0.0, "rows")
-    naming = say_n(f"{rows:,} row names", f"{rows:,} rows name", rows)
+    naming = say_n("{n:,} row names", "{n:,} rows name", rows)
     reason = say_n(
-        f"{naming} {codes:,} area that is not in the area table ({kept:,} of them accepted).",
-        f"{naming} {codes:,} areas that are not in the area table ({kept:,} of them accepted).",
+        "{naming} {n:,} area that is not in the area table ({kept:,} of them accepted).",
+        "{naming} {n:,} areas that are not in the area table ({kept:,} of them accepted).",
         codes,
+        naming=naming,
+        kept=kept,
     )
     # Rows that are refused anyway are counted as refused, and spoil nothing that was used.
     status = Status.FAIL if kept else Status.NOT_APPLICABLE
@@ -110,7 +117,10 @@ def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
     silences.sort(key=lambda s: (-len(s.areas), s.first, s.end))
     code, title = "quality.silent_area", say("Areas without a row for long")
     if not silences:
-        reason = say(f"None of {len(reports):,} areas was silent for much longer than is its way.")
+        reason = say(
+            "None of {reports:,} areas was silent for much longer than is its way.",
+            reports=len(reports),
+        )
         yield Finding(code, Status.PASS, title, reason, 0.0, 0.0, "areas")
         return
     for silence in silences[:_APART]:
@@ -119,10 +129,13 @@ def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
             Status.FAIL,
             title,
             say(
-                f"{len(silence.areas):,} of {len(reports):,} areas sent no row from "
-                f"{_write_span(silence, snapshot)} "
-                f"({count_periods(silence.end - silence.first, freq)}), more than twice as long "
-                f"as ever else: {list_names(silence.areas)}."
+                "{areas:,} of {reports:,} areas sent no row from {silence} ({end}), more "
+                "than twice as long as ever else: {areas2}.",
+                areas=len(silence.areas),
+                reports=len(reports),
+                silence=_write_span(silence, snapshot),
+                end=count_periods(silence.end - silence.first, freq),
+                areas2=list_names(silence.areas),
             ),
             float(len(silence.areas)),
             0.0,
@@ -139,10 +152,19 @@ def _sum_up(others: Sequence[Silence], snapshot: Events, code: str, title: str) 
         for s in sorted(others, key=lambda s: (s.first - s.end, s.first))
     ]
     areas = {area for s in others for area in s.areas}
-    reason = say(f"{len(others):,} other silences of {len(areas):,} areas: {list_names(named)}.")
+    reason = say(
+        "{others:,} other silences of {areas:,} areas: {named}.",
+        others=len(others),
+        areas=len(areas),
+        named=list_names(named),
+    )
     return Finding(code, Status.FAIL, title, reason, float(len(areas)), 0.0, "areas", "others")
 
 
 def _write_span(silence: Silence, snapshot: Events) -> str:
     last = snapshot.periods.start(silence.end) - pd.Timedelta(days=1)
-    return say(f"{snapshot.periods.start(silence.first):%Y-%m-%d} to {last:%Y-%m-%d}")
+    return say(
+        "{first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        first=snapshot.periods.start(silence.first),
+        last=last,
+    )

@@ -142,7 +142,11 @@ def _find_unknown(place: pd.Series, areas: pd.DataFrame | None) -> tuple[Finding
     unknown = place.notna() & ~place.isin(areas.index)
     count, total = int(unknown.sum()), len(place)
     if count:
-        reason = say(f"{count:,} of {total:,} rows lie in areas that the area table does not list.")
+        reason = say(
+            "{count:,} of {total:,} rows lie in areas that the area table does not list.",
+            count=count,
+            total=total,
+        )
         return (
             Finding("audit.unknown_area", Status.FAIL, title, reason, count / total, 0.0, "share"),
         )

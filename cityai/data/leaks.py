@@ -109,9 +109,9 @@ def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
     ranked = sorted(found, key=lambda name: (-found[name], name))
     worst = ranked[0]
     leaks = [name for name in ranked if found[name] >= limit]
-    said = say(f"'{worst}' ({rows.labels[worst]})")
+    said = say("'{worst}' ({labels})", worst=worst, labels=rows.labels[worst])
     others = len(leaks) - 1
-    said = say(f"{said} and {others} more") if others > 0 else said
+    said = say("{said} and {others} more", said=said, others=others) if others > 0 else said
     return Finding(
         NEAR_PERFECT,
         Status.FAIL if leaks else Status.PASS,
@@ -159,12 +159,18 @@ def _measure_step(rows: Rows, labels: Labels, at: Bools) -> dict[str, float]:
 def _tell_correlation(said: str, figure: float, limit: float, leaks: bool) -> str:
     if leaks:
         return say(
-            f"{said} tells the target almost perfectly (correlation {figure:.4f}, "
-            f"limit {limit}): it is likely to hold the answer itself."
+            "{said} tells the target almost perfectly (correlation {figure:.4f}, limit "
+            "{limit}): it is likely to hold the answer itself.",
+            said=said,
+            figure=figure,
+            limit=limit,
         )
     return say(
-        f"The nearest is {said}, with a correlation of {figure:.3f} beyond what recent "
-        f"values and the season tell (limit {limit})."
+        "The nearest is {said}, with a correlation of {figure:.3f} beyond what "
+        "recent values and the season tell (limit {limit}).",
+        said=said,
+        figure=figure,
+        limit=limit,
     )
 
 
@@ -232,12 +238,18 @@ def _rank_all(rows: Rows, labels: Labels) -> dict[str, float]:
 def _tell_area(said: str, figure: float, limit: float, leaks: bool) -> str:
     if leaks:
         return say(
-            f"{said} alone ranks the cases almost perfectly (area under the curve "
-            f"{figure:.4f}, limit {limit}): it is likely to hold the answer itself."
+            "{said} alone ranks the cases almost perfectly (area under the curve "
+            "{figure:.4f}, limit {limit}): it is likely to hold the answer itself.",
+            said=said,
+            figure=figure,
+            limit=limit,
         )
     return say(
-        f"The nearest is {said}, which alone ranks the cases with an area under the curve of "
-        f"{figure:.3f} (limit {limit})."
+        "The nearest is {said}, which alone ranks the cases with an area under the "
+        "curve of {figure:.3f} (limit {limit}).",
+        said=said,
+        figure=figure,
+        limit=limit,
     )
 
 
@@ -273,14 +285,17 @@ def _find_area(score: Floats, yes: Bools) -> float:
 _AMOUNT: Final = _Measure(
     "correlation",
     say("No single feature tells the target almost perfectly"),
-    say(f"No entity has {LEAST_ROWS} rows with a final label to look at."),
+    say("No entity has {least_rows} rows with a final label to look at.", least_rows=LEAST_ROWS),
     _correlate_all,
     _tell_correlation,
 )
 _YES_NO: Final = _Measure(
     "AUC",
     say("No single feature tells the outcome almost perfectly"),
-    say(f"There are fewer than {LEAST_OF_EACH} outcomes of either kind to look at."),
+    say(
+        "There are fewer than {least_of_each} outcomes of either kind to look at.",
+        least_of_each=LEAST_OF_EACH,
+    ),
     _rank_all,
     _tell_area,
 )

@@ -41,14 +41,22 @@ def find_several(facts: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
     for row in several.to_dict("records"):
         days = int(row["total"] - row["good"])
         reason = say(
-            f"'{row['column']}' has several values for the same {label} on the same day: "
-            f"{days:,} of {row['total']:,} days ({many} concerned: {int(row['figure']):,}). One of "
-            "them is used for the whole."
+            "'{column}' has several values for the same {label} on the same day: "
+            "{days:,} of {total:,} days ({many} concerned: {figure:,}). One of them is "
+            "used for the whole.",
+            column=row["column"],
+            label=label,
+            days=days,
+            total=row["total"],
+            many=many,
+            figure=int(row["figure"]),
         )
         share = days / row["total"]
         yield Finding(CODE, Status.FAIL, title, reason, share, 0.0, "share", str(row["column"]))
     if len(counted) and several.empty:
-        reason = say(f"No {label} has two values of an attribute, or two areas, on one day.")
+        reason = say(
+            "No {label} has two values of an attribute, or two areas, on one day.", label=label
+        )
         yield Finding(CODE, Status.PASS, title, reason, 0.0, 0.0, "share")
 
 
@@ -70,12 +78,15 @@ def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
     title = say("An amount that varies")
     label, unit = spec.question.entity.label, spec.question.unit
     if share < ALIKE:
-        reason = say(f"The {unit} of a {label} are not always the same.")
+        reason = say("The {unit} of a {label} are not always the same.", unit=unit, label=label)
         return Finding(CONSTANT, Status.PASS, title, reason, share, ALIKE, "share")
     reason = say(
-        f"The {unit} of a {label} are the same in nearly every period ({share:.0%}): there is "
-        "nothing to forecast. Perhaps rows are counted where a column should be added up "
-        "(`question.measure: sum`)."
+        "The {unit} of a {label} are the same in nearly every period ({share:.0%}): "
+        "there is nothing to forecast. Perhaps rows are counted where a column "
+        "should be added up (`question.measure: sum`).",
+        unit=unit,
+        label=label,
+        share=share,
     )
     return Finding(CONSTANT, Status.FAIL, title, reason, share, ALIKE, "share")
 

@@ -16,7 +16,7 @@ def list_names(names: Sequence[str], count: int | None = None) -> str:
     """Name the first ten, and count the others; `count` when not all names are given."""
     others = (len(names) if count is None else count) - MOST_NAMED
     named = ", ".join(names[:MOST_NAMED])
-    return say(f"{named} and {others:,} more") if others > 0 else named
+    return say("{named} and {others:,} more", named=named, others=others) if others > 0 else named
 
 
 def write_share(value: float) -> str:

@@ -17,7 +17,8 @@ from cityai.data.periods import Periods
 from cityai.data.phrases import write_share
 from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
 from cityai.findings import Finding, Status, sort_findings
-from cityai.i18n.messages import say
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import join, say
 from cityai.records.events import Events, RowCounts
 
 SpecT = TypeVar("SpecT", bound=BaseProjectSpec)
@@ -147,9 +148,9 @@ def measure_facts(facts: pd.DataFrame, limits: QualityLimits, least: int) -> pd.
             if name == PRESENT and fact["slice_kind"] == "area":
                 limit = np.nan
             status = _judge_share(value, limit, fact, least)
-        measure = f"{words}: {column}" if column else words
+        measure = join(": ", (words, column)) if column else words
         rows.append((dimension, measure, fact["slice"], value, total, limit, status.value))
-    table = pd.DataFrame(rows, columns=list(MEASURES))
+    table = make_frame(rows, list(MEASURES))
     order = pd.Categorical(table["dimension"], DIMENSIONS, ordered=True)
     is_area = table["slice"] != EVERYWHERE
     table = table.assign(order=order, is_area=is_area)
@@ -173,7 +174,7 @@ def judge_dimensions(
     for dimension in DIMENSIONS:
         rows = overall[(overall["dimension"] == dimension) & overall["value"].notna()]
         limit = float(getattr(limits, dimension))
-        title = say(f"{dimension.capitalize()} of the data")
+        title = say("{capitalize} of the data", capitalize=dimension.capitalize())
         if rows.empty:
             reason = say("Nothing in the data lets it be measured.")
             if dimension == "timeliness":
@@ -192,8 +193,11 @@ def judge_dimensions(
                 Status.FAIL,
                 title,
                 say(
-                    f"{write_share(row['value'])} of {row['n']:,}: {row['measure']}; at least "
-                    f"{limit:.0%} is asked."
+                    "{value} of {n:,}: {measure}; at least {limit:.0%} is asked.",
+                    value=write_share(row["value"]),
+                    n=row["n"],
+                    measure=row["measure"],
+                    limit=limit,
                 ),
                 float(row["value"]),
                 limit,
@@ -206,8 +210,10 @@ def judge_dimensions(
                 Status.PASS,
                 title,
                 say(
-                    f"The least figure is {write_share(worst['value'])} ({worst['measure']}); at "
-                    f"least {limit:.0%} is asked."
+                    "The least figure is {value} ({measure}); at least {limit:.0%} is asked.",
+                    value=write_share(worst["value"]),
+                    measure=worst["measure"],
+                    limit=limit,
                 ),
                 float(worst["value"]),
                 limit,

@@ -37,18 +37,26 @@ def _find_all(
 
 def _find_repeated(cases: Events, spec: RiskSpec) -> Finding:
     """Say how many entities are asked about several times at one moment: allowed, and said."""
-    title = say(f"One case of a {spec.question.entity.label} at a moment")
+    title = say("One case of a {label} at a moment", label=spec.question.entity.label)
     twice = cases.table.duplicated([ENTITY, AS_OF], keep=False)
     count, total = int(twice.sum()), len(cases.table)
     many = spec.question.entity.label_plural
     if not count:
-        reason = say(f"No {spec.question.entity.label} is asked about twice at one moment.")
+        reason = say(
+            "No {label} is asked about twice at one moment.", label=spec.question.entity.label
+        )
         return Finding(REPEATED, Status.PASS, title, reason, 0.0, None, "share")
     entities = cases.table.loc[twice, ENTITY].nunique()
     reason = say(
-        f"{count:,} of {total:,} {spec.question.unit} are asked about at the same moment as "
-        f"another one of the same {spec.question.entity.label} ({entities:,} {many}). Each counts "
-        "by itself, and none sees the outcome of the others."
+        "{count:,} of {total:,} {unit} are asked about at the same moment as another "
+        "one of the same {label} ({entities:,} {many}). Each counts by itself, and "
+        "none sees the outcome of the others.",
+        count=count,
+        total=total,
+        unit=spec.question.unit,
+        label=spec.question.entity.label,
+        entities=entities,
+        many=many,
     )
     return Finding(REPEATED, Status.NOT_APPLICABLE, title, reason, count / total, None, "share")
 
@@ -65,8 +73,11 @@ def _find_unknown(cases: Events, spec: RiskSpec) -> Finding:
     limit = round(1 - spec.policy.quality.completeness, 10)
     status = Status.FAIL if share > limit else Status.PASS
     reason = say(
-        f"{missing:,} of {total:,} {spec.question.unit} that are over have no outcome; nothing is "
-        "learnt from them, and they are not judged."
+        "{missing:,} of {total:,} {unit} that are over have no outcome; nothing is "
+        "learnt from them, and they are not judged.",
+        missing=missing,
+        total=total,
+        unit=spec.question.unit,
     )
     return Finding(UNKNOWN, status, title, reason, share, limit, "share")
 
@@ -77,13 +88,18 @@ def _find_ahead(cases: Events, spec: RiskSpec) -> Finding:
     later = table[AS_OF] >= until
     title = say("Events lie where something is known")
     if not later.any():
-        reason = say(f"Every case is asked about before {until:%Y-%m-%d}, when the data end.")
+        reason = say(
+            "Every case is asked about before {until:%Y-%m-%d}, when the data end.", until=until
+        )
         return Finding(AHEAD, Status.PASS, title, reason, 0.0, 0.0, spec.question.unit)
     with_answer = table[later & table[Y_TRUE].notna()]
     reason = say(
-        f"{int(later.sum()):,} {spec.question.unit} are asked about on or after {until:%Y-%m-%d}, "
-        f"when the data end, the last on {table[AS_OF].max():%Y-%m-%d}: they can be predicted, and "
-        "are not judged."
+        "{sum:,} {unit} are asked about on or after {until:%Y-%m-%d}, when the data "
+        "end, the last on {max:%Y-%m-%d}: they can be predicted, and are not judged.",
+        sum=int(later.sum()),
+        unit=spec.question.unit,
+        until=until,
+        max=table[AS_OF].max(),
     )
     observed = float(later.sum())
     status = Status.FAIL if len(with_answer) else Status.NOT_APPLICABLE

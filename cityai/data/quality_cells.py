@@ -19,7 +19,8 @@ from cityai.data.phrases import list_names
 from cityai.data.quality import DELAY, PRESENT, TableQuality, tabulate_periods
 from cityai.data.silences import LEAST_PERIODS, find_areas, mark_reports
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import count_periods, name_periods, say
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import count_periods, name_periods, say, write
 from cityai.records.events import Events
 
 SILENCE: Final = 4
@@ -44,14 +45,14 @@ def _measure_presence(snapshot: Events, spec: ProjectSpec) -> pd.DataFrame:
                 "area": _list_slices(snapshot, first.index),
             }
         )
-        words = say(f"{spec.question.entity.label} and period pairs with a row")
+        words = say("{label} and period pairs with a row", label=spec.question.entity.label)
         total = table[["good", "total"]].sum()
         rows.append((words, "", "overall", EVERYWHERE, total["good"], total["total"]))
         if spec.question.entity.area is not None:
             sums = table.groupby("area")[["good", "total"]].sum()
             rows += [(words, "", "area", str(a), g, t) for a, g, t in sums.itertuples()]
     names = ["fact", "column", "slice_kind", "slice", "good", "total"]
-    return pd.DataFrame(rows, columns=names).assign(figure=np.nan)
+    return make_frame(rows, names).assign(figure=np.nan)
 
 
 def _list_slices(snapshot: Events, entities: pd.Index) -> pd.Series:
@@ -96,12 +97,20 @@ def _find_silent(snapshot: Events, spec: ProjectSpec) -> Finding:
     title = say("Silent sources")
     freq = snapshot.periods.freq
     if not names:
-        reason = say(f"None of {len(size):,} {what} stopped sending rows before the end.")
+        reason = say(
+            "None of {size:,} {what} stopped sending rows before the end.",
+            size=len(size),
+            what=what,
+        )
         return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
     reason = say(
-        f"{len(names):,} of {len(size):,} {what} sent no row in the last "
-        f"{count_periods(SILENCE, freq)} or more, longer than they ever did before: "
-        f"{list_names(names)}."
+        "{names:,} of {size:,} {what} sent no row in the last {silence} or more, "
+        "longer than they ever did before: {names2}.",
+        names=len(names),
+        size=len(size),
+        what=what,
+        silence=count_periods(SILENCE, freq),
+        names2=list_names(names),
     )
     observed = float(len(names))
     return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
@@ -117,19 +126,25 @@ def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) ->
     known = int(is_declared.sum())
     empty = empty[~is_declared]
     unit = name_periods(freq)
-    title = say(f"{unit.capitalize()} without any row")
+    title = say("{capitalize} without any row", capitalize=unit.capitalize())
     if empty.empty:
-        reason = say(f"Every one of {count_periods(len(by_period) - known, freq)} has a row.")
+        reason = say(
+            "Every one of {by_period} has a row.",
+            by_period=count_periods(len(by_period) - known, freq),
+        )
         if known:
             reason += " " + say(
-                f"{known} more lie in declared outages and count as missing, not as zero."
+                "{known} more lie in declared outages and count as missing, not as zero.",
+                known=known,
             )
         return Finding("quality.empty_period", Status.PASS, title, reason, 0.0, 0.0, unit)
-    days = [f"{day:%Y-%m-%d}" for day in empty[PERIOD_START]]
+    days = [write(day, "%Y-%m-%d") for day in empty[PERIOD_START]]
     reason = (
         say(
-            f"{len(empty):,} of {count_periods(len(by_period), freq)} have no row at all, "
-            f"beginning {list_names(days)}."
+            "{empty:,} of {by_period} have no row at all, beginning {days}.",
+            empty=len(empty),
+            by_period=count_periods(len(by_period), freq),
+            days=list_names(days),
         )
         + " "
         + say(

@@ -13,7 +13,8 @@ from cityai.data.row_status import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
 from cityai.data.source.engine import Table, fetch_frame, list_none
 from cityai.errors import DataError
-from cityai.i18n.messages import say
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import join, say, write
 
 SHOWN_REJECTS: Final = 3
 LISTED_REJECTS: Final = 1_000_000
@@ -111,12 +112,14 @@ def list_rejects(
         parts.append(found.assign(column=name)[list(REJECT_COLUMNS)])
     if len(repeats):
         parts.append(
-            pd.DataFrame(
+            make_frame(
                 {
                     ROW_NUMBER: repeats["n"],
                     "column": "",
                     "value": repeats["key"],
-                    "reason": [say(f"repeats the key of row {kept}") for kept in repeats["kept"]],
+                    "reason": [
+                        say("repeats the key of row {kept}", kept=kept) for kept in repeats["kept"]
+                    ],
                 }
             )
         )
@@ -160,9 +163,12 @@ def tell_rejects(rejects: pd.DataFrame) -> list[tuple[int, str]]:
     told = []
     for (column, reason), part in rejects.assign(reason=reasons).groupby(["column", "reason"]):
         first = part.head(SHOWN_REJECTS)
-        rows = ", ".join(
-            f"{row:,} ({value[:40]!a})" if value else f"{row:,}"
-            for row, value in zip(first[ROW_NUMBER], first["value"].fillna(""), strict=True)
+        rows = join(
+            ", ",
+            (
+                f"{row:,} ({value[:40]!a})" if value else write(row, ",")
+                for row, value in zip(first[ROW_NUMBER], first["value"].fillna(""), strict=True)
+            ),
         )
         where = f"{column}: " if column else ""
         told.append((len(part), f"{where}{reason}; row{'s' * (len(first) > 1)} {rows}"))

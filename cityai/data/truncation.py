@@ -73,24 +73,43 @@ def check_truncation(
     for moment in reversed(sample):
         expected = _take(whole, whole.table[AS_OF] == moment)
         found = find_differences(expected, rows_at([moment], known_before=moment))
-        told = {name: say(f"{where} on {moment:%Y-%m-%d}") for name, where in found.items()}
+        told = {
+            name: say("{where} on {moment:%Y-%m-%d}", where=where, moment=moment)
+            for name, where in found.items()
+        }
         differing = told | {name: at for name, at in differing.items() if name not in told}
     features, size, rows = len(whole.features), len(sample), len(whole.table)
     count = (
-        say(f"{features} features at {size} moments ({rows:,} cases)")
+        say(
+            "{features} features at {size} moments ({rows:,} cases)",
+            features=features,
+            size=size,
+            rows=rows,
+        )
         if CASE in whole.table
-        else say(f"{features} features at {size} moments ({rows:,} rows)")
+        else say(
+            "{features} features at {size} moments ({rows:,} rows)",
+            features=features,
+            size=size,
+            rows=rows,
+        )
     )
     if not differing:
         reason = say(
-            f"{count} are the same, to the last bit, when everything known later is removed."
+            "{count} are the same, to the last bit, when everything known later is removed.",
+            count=count,
         )
         return Finding(TRUNCATION, Status.PASS, title, reason, 0.0, 0.0, "features")
     name, where = next(iter(differing.items()))
     said = whole.labels.get(name, name)
     reason = say(
-        f"{len(differing)} of {count} change when everything known later is removed; the first is "
-        f"'{name}' ({said}) for {where}. It looks into the future."
+        "{differing} of {count} change when everything known later is removed; the "
+        "first is '{name}' ({said}) for {where}. It looks into the future.",
+        differing=len(differing),
+        count=count,
+        name=name,
+        said=said,
+        where=where,
     )
     observed = float(len(differing))
     return Finding(TRUNCATION, Status.FAIL, title, reason, observed, 0.0, "features", name)
@@ -171,7 +190,11 @@ def permute_future(source: Events, moment: pd.Timestamp, seed: int) -> Events:
 def find_differences(whole: Rows, again: Rows) -> dict[str, str]:
     """Return the columns that differ in any bit, each with the first row concerned."""
     if len(whole.table) != len(again.table):
-        return {"rows": say(f"{len(again.table)} rows in place of {len(whole.table)}")}
+        return {
+            "rows": say(
+                "{table} rows in place of {table2}", table=len(again.table), table2=len(whole.table)
+            )
+        }
     found: dict[str, str] = {}
     for name in map(str, whole.table.columns):
         if name not in again.table:

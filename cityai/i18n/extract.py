@@ -1,23 +1,15 @@
-"""Find the marked sentences of the code and of the templates, for the catalogues.
-
-An f-string becomes a message with named places: ``f"{len(rows):,} rows of {spec.unit}"`` is
-``{rows} rows of {unit}``. Babel's own extractor cannot read f-strings with places.
-"""
+"""Find the marked sentences of the code and of the templates, for the catalogues."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, nodes
 
-from cityai.i18n.messages import say, say_n
-
-COUNT = "n"
-"""Name of the place that holds the number a plural form is chosen by."""
+from cityai.i18n.messages import COUNT, find_places, name_template, say, say_n
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ def read_code(source: str, where: str) -> Iterator[Marked]:
     Raises
     ------
     ValueError
-        Where the marked text is neither a literal nor an f-string.
+        Where the marked text is no literal, or its places are not those that are filled.
     """
     tree = ast.parse(source)
     names = _find_names(tree)
@@ -63,12 +55,13 @@ def read_code(source: str, where: str) -> Iterator[Marked]:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         mark = names.get(node.func.id)
+        if mark is not None:
+            _check_places(node, where)
         if mark == say.__name__:
             yield Marked(_read_text(node.args[0], where), "", where)
         elif mark == say_n.__name__:
-            one, several, n = node.args
-            count = ast.unparse(n)
-            yield Marked(_read_text(one, where, count), _read_text(several, where, count), where)
+            one, several = (_read_text(form, where) for form in node.args[:2])
+            yield Marked(one, several, where)
 
 
 def read_template(source: str, where: str) -> Iterator[Marked]:
@@ -99,50 +92,17 @@ def _defines(tree: ast.Module) -> bool:
     return {say.__name__, say_n.__name__} <= defined
 
 
-def _read_text(node: ast.expr, where: str, count: str = "") -> str:
+def _check_places(call: ast.Call, where: str) -> None:
+    """Refuse a call whose arguments are not the places of its template."""
+    filled = {keyword.arg for keyword in call.keywords}
+    for form in (a.value for a in call.args if isinstance(a, ast.Constant)):
+        named = set(find_places(str(form))) - {COUNT}
+        if filled and not named <= filled:
+            lost = ", ".join(sorted(named - filled))
+            raise ValueError(f"{where}:{call.lineno}: nothing is given for {lost}")
+
+
+def _read_text(node: ast.expr, where: str) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return re.sub(r"\{(\w+)[^}]*\}", r"{\1}", node.value).strip()
-    if not isinstance(node, ast.JoinedStr):
-        raise ValueError(f"{where}:{node.lineno}: only a literal text can be marked")
-    names: dict[str, str] = {}
-    parts = []
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            parts.append(str(part.value))
-        elif isinstance(part, ast.FormattedValue):
-            expression = ast.unparse(part.value)
-            if expression not in names:
-                name = COUNT if expression == count else _name_place(part.value)
-                taken = set(names.values())
-                names[expression] = _tell_apart(name, taken)
-            parts.append(f"{{{names[expression]}}}")
-    return "".join(parts).strip()
-
-
-def _name_place(node: ast.expr) -> str:
-    """Return the last name in an expression: ``spec.unit`` -> ``unit``."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name.lstrip("_").lower()
-        case ast.Call(args=[first, *_]) if not isinstance(first, ast.Constant):
-            return _name_place(first)
-        case ast.Call(func=func):
-            return _name_place(func)
-        case ast.Subscript(slice=ast.Constant(value=str(key))):
-            return re.sub(r"\W", "", key) or "part"
-        case ast.Subscript(value=value):
-            return _name_place(value)
-        case ast.IfExp(test=test):
-            return _name_place(test)
-        case ast.BinOp(left=left) | ast.Compare(left=left):
-            return _name_place(left)
-        case ast.UnaryOp(operand=operand):
-            return _name_place(operand)
-    return "part"
-
-
-def _tell_apart(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    number = next(i for i in range(2, 99) if f"{name}{i}" not in taken)
-    return f"{name}{number}"
+        return name_template(node.value)
+    raise ValueError(f"{where}:{node.lineno}: only a literal text can be marked")

@@ -1,43 +1,35 @@
-"""Numbers, shares and dates of an English text, as another language writes them."""
+"""Numbers, shares, days and ranges of days as a locale writes them, from their values (Babel)."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date, format_interval, format_skeleton
+from babel.numbers import format_decimal
 
-_NUMBER: Final = re.compile(
-    r"(?P<sign>[+\-−±]?)(?P<digits>\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)(?P<share> ?%)?"
-)
-_LONG = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-_MONTH: Final = rf"(?P<month>{'|'.join([*_LONG, *(m[:3] for m in _LONG)])})"
-_DAY: Final = re.compile(rf"(?:(?P<day>\d{{1,2}}) )?{_MONTH}(?: (?P<year>\d{{4}}))?")
-_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOMENT: Final = re.compile(r"(?P<date>.+ \d{4}), (?P<time>\d{2}:\d{2}) UTC")
-_SPACES: Final = {" ": "\u00a0", "\u202f": "\u00a0"}
+from cityai.i18n.messages import Figure
+
+_SKELETONS: Final = {
+    "%B %Y": "yMMMM",
+    "%b %Y": "yMMM",
+    "%-d %b": "MMMd",
+    "%d %b": "MMMd",
+    "%-d %B": "MMMMd",
+    "%Y": "y",
+}
+"""By the format in English; any other day is written in full."""
+_MONTHS: Final = {"%b": "abbreviated", "%B": "wide"}
+_SPACES: Final = str.maketrans({" ": "\u00a0", "\u202f": "\u00a0", "-": "−"})
 
 
 @dataclass(frozen=True)
 class FigureWriter:
-    """Writes figures for one locale, from the separators and patterns that Babel carries.
+    """Writes figures for one locale.
 
     Attributes
     ----------
@@ -46,58 +38,56 @@ class FigureWriter:
     """
 
     code: str
+    _written: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
     def locale(self) -> Locale:
         """The locale's data."""
         return Locale.parse(self.code)
 
-    def write(self, text: str) -> str | None:
-        """Return a number, share or date in the locale; nothing where the text is none of them."""
-        if match := _NUMBER.fullmatch(text):
-            return self._write_number(match)
-        if match := _MOMENT.fullmatch(text):
-            day = self.write(match["date"])
-            return None if day is None else f"{day}, {match['time']} UTC"
-        if _ISO.fullmatch(text):
-            try:
-                day_of = date.fromisoformat(text)
-            except ValueError:
-                return None
-            return format_date(day_of, "long", locale=self.locale)
-        if match := _DAY.fullmatch(text):
-            return self._write_day(match)
-        return None
+    def write(self, figure: Figure) -> str:
+        """Return a figure as the locale writes it, with the digits that English has."""
+        if self.locale.language == "en":
+            return str.__str__(figure)
+        key = str.__str__(figure), figure.format
+        if key not in self._written:
+            self._written[key] = self._write(figure)
+        return self._written[key]
 
-    @cached_property
-    def _separators(self) -> dict[int, str]:
-        symbols = self.locale.number_symbols["latn"]
-        group = _SPACES.get(symbols["group"], symbols["group"])
-        return str.maketrans({",": group, ".": symbols["decimal"]})
+    def _write(self, figure: Figure) -> str:
+        value = figure.value
+        if isinstance(value, tuple):
+            said: str = format_interval(*value, skeleton="yMMMMd", locale=self.locale)
+            return said
+        if isinstance(value, date):
+            return self._write_day(value, figure.format)
+        return self._write_number(figure)
+
+    def _write_number(self, figure: Figure) -> str:
+        text = str.__str__(figure)
+        share = text.endswith("%")
+        bare = text.rstrip("%").replace(",", "").lstrip("+-−±")
+        try:
+            number = Decimal(bare)
+        except ArithmeticError:
+            return text
+        exponent = number.as_tuple().exponent
+        decimals = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+        form = "0" if "," not in text and figure.format == "" else "#,##0"
+        written: str = format_decimal(
+            number, format=f"{form}{'.' if decimals else ''}{'0' * decimals}", locale=self.locale
+        )
+        sign = text[0] if text[0] in "+-−±" else ""
+        return f"{sign}{written}{self._percent if share else ''}".translate(_SPACES)
 
     @cached_property
     def _percent(self) -> str:
-        pattern = self.locale.percent_formats[None].pattern
-        gap = pattern.removesuffix("%").endswith(("\u00a0", "\u202f", " "))
-        return "\u00a0%" if gap else "%"
+        pattern: str = self.locale.percent_formats[None].pattern
+        return pattern[pattern.rindex("0") + 1 :]
 
-    def _write_number(self, match: re.Match[str]) -> str:
-        sign = match["sign"].replace("-", "−")
-        share = self._percent if match["share"] else ""
-        return f"{sign}{match['digits'].translate(self._separators)}{share}"
-
-    def _write_day(self, match: re.Match[str]) -> str | None:
-        short = match["month"] not in _LONG
-        month = [m[:3] for m in _LONG].index(match["month"][:3]) + 1
-        width = "MMM" if short else "MMMM"
-        try:
-            when = datetime(int(match["year"] or 2000), month, int(match["day"] or 1))  # noqa: DTZ001
-        except ValueError:
-            return None
-        if match["day"] and match["year"] and not short:
-            return format_date(when, "long", locale=self.locale)
-        parts = f"{'y' if match['year'] else ''}{width}{'d' if match['day'] else ''}"
-        if parts in {"MMM", "MMMM"}:
-            form = self.locale.months["stand-alone"]["wide" if not short else "abbreviated"]
-            return str(form[month])
-        return str(format_skeleton(parts, when, locale=self.locale))
+    def _write_day(self, day: date, form: str) -> str:
+        if form in _MONTHS:
+            return str(self.locale.months["stand-alone"][_MONTHS[form]][day.month])
+        if form in _SKELETONS:
+            return str(format_skeleton(_SKELETONS[form], day, locale=self.locale))
+        return format_date(day, "long", locale=self.locale)

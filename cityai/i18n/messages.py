@@ -1,22 +1,245 @@
-"""The one door for sentences that a reader may want in another language.
+"""Messages: sentences that keep their template and its arguments, beside their English text.
 
-A sentence stays an ordinary f-string: ``say(f"{rows:,} rows were read.")`` is that text, in plain
-English, and is stored as such. The mark lets the catalogues be made from the code
-(`cityai.i18n.extract`); a page finds the sentence again by its pattern
-(`cityai.i18n.patterns`), so that a record written years ago can still be translated.
+``say("{rows:,} rows were read.", rows=rows)`` is a `Message`: a `str` that reads as English
+wherever a text is asked for, and knows what it was made from, so that a page can write it in
+another language. Numbers and days in it are figures (`Figure`) that a page writes as its locale
+does; any other text is a name: of the city, of a column, or a common word
+(`cityai.i18n.vocabulary`).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from numbers import Real
+from string import Formatter
+from typing import Any, Final, Literal, SupportsIndex
 
-def say(text: str) -> str:
-    """Mark a sentence, or a template with ``{names}``, for translation; return it as it is."""
-    return text
+COUNT: Final = "n"
+"""Name of the argument that a plural form is chosen by."""
+Value = float | date | tuple[date, date]
+Case = Literal["", "upper", "lower"]
+"""What becomes of a message's first letter."""
+_PLACE: Final = re.compile(r"\{(\w+)(?:[^{}]|\{[^{}]*\})*\}")
+_LONG_DAY: Final = "%-d %B %Y"
+_SIGNS: Final = str.maketrans({"-": "−"})
 
 
-def say_n(one: str, several: str, n: float) -> str:
-    """Mark a sentence that counts something, and return its form for `n` in English."""
-    return one if n == 1 else several
+class Figure(str):
+    """A number or a day as English writes it, with its value and its format.
+
+    Attributes
+    ----------
+    value : float, date, or two dates
+        Rounded as it is printed: what a record publishes gives no further digits away.
+    format : str
+        A format of Python: ``,.1f``, ``.1%``, ``%B %Y``. A leading ``−`` writes signs as print
+        does: a true minus, and ``±`` before 0.
+    """
+
+    __slots__ = ("format", "value")
+    value: Value
+    format: str  # type: ignore[assignment]
+
+    def __new__(cls, text: str, value: Value = 0, format: str = "") -> Figure:
+        """Return the figure; `write` makes one from a value."""
+        made = super().__new__(cls, text)
+        made.value, made.format = value, format
+        return made
+
+    def __str__(self) -> str:
+        """Return the figure itself: a text of it is still the figure."""
+        return self
+
+    def __add__(self, other: str) -> str:
+        """Join texts without losing what they are made of."""
+        return join("", (self, other))
+
+    def __radd__(self, other: str) -> str:
+        """Join texts without losing what they are made of."""
+        return join("", (other, self))
+
+
+class Message(str):
+    """A sentence in English that keeps what it was made from.
+
+    Attributes
+    ----------
+    id : str
+        Its template, as catalogues have it: ``{rows} rows were read.``. One without words of its
+        own (``{0} {1}``) joins others, and is in no catalogue.
+    several : str
+        The template for several, where it counts something.
+    arguments : dict of str to str
+        By name: messages, figures, or plain names. A template that waits for them has none.
+    case : {"", "upper", "lower"}
+        What becomes of the first letter.
+    """
+
+    __slots__ = ("arguments", "case", "id", "several")
+    id: str
+    several: str
+    arguments: dict[str, str]
+    case: Case
+
+    def __new__(
+        cls,
+        text: str,
+        id: str = "",
+        arguments: Mapping[str, str] | None = None,
+        several: str = "",
+        case: Case = "",
+    ) -> Message:
+        """Return the message; `say` and `say_n` make one from a template."""
+        made = super().__new__(cls, text)
+        made.id, made.several, made.case = id, several, case
+        made.arguments = dict(arguments or {})
+        return made
+
+    def __str__(self) -> str:
+        """Return the message itself: a text of it is still the message."""
+        return self
+
+    def __format__(self, spec: str) -> str:
+        """Return the message itself where nothing is asked of its width."""
+        return super().__format__(spec) if spec else self
+
+    def __add__(self, other: str) -> str:
+        """Join texts without losing what they are made of."""
+        return join("", (self, other))
+
+    def __radd__(self, other: str) -> str:
+        """Join texts without losing what they are made of."""
+        return join("", (other, self))
+
+    def format(self, *_: object, **arguments: object) -> Message:
+        """Fill the template, as `say` does with arguments at once."""
+        return _fill(super().__str__(), arguments)
+
+    def lower(self) -> Message:
+        """Return the message with a small first letter; in English all letters are small."""
+        return self._recase(super().lower(), "lower")
+
+    def strip(self, chars: str | None = None, /) -> Message:
+        """Return the message without space around it."""
+        return self._recase(super().strip(chars), self.case)
+
+    def rstrip(self, chars: str | None = None, /) -> Message:
+        """Return the message without space behind it."""
+        return self._recase(super().rstrip(chars), self.case)
+
+    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:
+        """Return the message itself where nothing is replaced, else plain text."""
+        return super().replace(old, new, count) if old in self else self
+
+    def _recase(self, text: str, case: Case) -> Message:
+        return Message(text, self.id, self.arguments, self.several, case)
+
+
+def say(template: str, /, **arguments: object) -> str:
+    """Make a message from a template in English.
+
+    Parameters
+    ----------
+    template : str
+        With places as `str.format` has them: ``{rows:,} rows of {unit}``. Without `arguments` it
+        waits for them (`Message.format`), or has no places.
+    **arguments
+        What stands in the places.
+    """
+    if arguments:
+        return _fill(template, arguments)
+    return Message(template, name_template(template))
+
+
+def say_n(one: str, several: str, n: float, /, **arguments: object) -> str:
+    """Make a message that counts something: its form is chosen by `n`, here and on every page."""
+    arguments = {COUNT: n, **arguments}
+    chosen = _fill(one if n == 1 else several, arguments)
+    return Message(chosen, name_template(one), chosen.arguments, name_template(several))
+
+
+def write(value: float | date, format: str = "") -> str:
+    """Write a number or a day: ``write(0.377, ".1%")``, ``write(day, "%B %Y")``.
+
+    Parameters
+    ----------
+    value : float or date
+        It is kept as it is printed, not more exactly.
+    format : str
+        See `Figure`.
+    """
+    if isinstance(value, date):
+        day = value.date() if isinstance(value, datetime) else value
+        return Figure(_write_date(day, format), day, format)
+    text = _write_number(value, format)
+    return Figure(text, _read_back(text, value), format)
+
+
+def write_day(day: date) -> str:
+    """Write a day in words: ``4 March 2026``."""
+    return write(day, _LONG_DAY)
+
+
+def write_span(first: date, last: date) -> str:
+    """Write a range of days: ``4 March 2026 to 9 May 2026``."""
+    days = (write_day(first), write_day(last))
+    return Figure(" to ".join(days), (first, last), _LONG_DAY)
+
+
+def join(mark: str, texts: Iterable[str]) -> str:
+    """Join texts without losing what they are made of; plain text where all of them are plain."""
+    parts = [part for text in texts for part in (mark, text)][1:]
+    english = str.join("", parts)
+    if not any(isinstance(part, Message | Figure) for part in parts) and mark.strip() == mark:
+        return english
+    arguments: dict[str, str] = {}
+    form = ""
+    for part in parts:
+        plain = not isinstance(part, Message | Figure)
+        if plain and not any(c.isalnum() or c in "{}" for c in part):
+            form += part
+        elif isinstance(part, Message) and is_joined(part) and not part.case:
+            form += _renumber(part.id, len(arguments))
+            arguments |= {str(len(arguments) + i): a for i, a in enumerate(part.arguments.values())}
+        else:
+            form += f"{{{len(arguments)}}}"
+            arguments[str(len(arguments))] = part
+    return Message(english, form, arguments)
+
+
+def capitalize(text: str) -> str:
+    """Return a text with a capital first letter."""
+    english = recase(str.__str__(text), "upper")
+    return text._recase(english, "upper") if isinstance(text, Message) else english
+
+
+def fill_places(form: str, places: Mapping[str, str]) -> str:
+    """Return a form with its places filled; what stands in them is not looked into."""
+    return _PLACE.sub(lambda m: str.__str__(places.get(m[1], m[0])), form)
+
+
+def recase(text: str, case: str) -> str:
+    """Change the first letter of a text to a capital (``upper``) or a small one (``lower``)."""
+    if not case:
+        return text
+    return f"{text[:1].upper() if case == 'upper' else text[:1].lower()}{text[1:]}"
+
+
+def is_joined(message: Message) -> bool:
+    """Tell whether a message only joins others."""
+    return all(name.isdigit() for name in message.arguments or ("",))
+
+
+def name_template(template: str) -> str:
+    """Return a template as catalogues have it: places without formats, no space around."""
+    return _PLACE.sub(r"{\1}", template).strip()
+
+
+def find_places(template: str) -> tuple[str, ...]:
+    """Return the names of a template's places, each once."""
+    return tuple(dict.fromkeys(_PLACE.findall(template)))
 
 
 def name_periods(period: str) -> str:
@@ -31,7 +254,61 @@ def name_periods(period: str) -> str:
 def count_periods(n: int, period: str) -> str:
     """Count periods: ``4 weeks``."""
     return {
-        "day": say_n(f"{n:,} day", f"{n:,} days", n),
-        "week": say_n(f"{n:,} week", f"{n:,} weeks", n),
-        "month": say_n(f"{n:,} month", f"{n:,} months", n),
-    }.get(period, say_n(f"{n:,} period", f"{n:,} periods", n))
+        "day": say_n("{n:,} day", "{n:,} days", n),
+        "week": say_n("{n:,} week", "{n:,} weeks", n),
+        "month": say_n("{n:,} month", "{n:,} months", n),
+    }.get(period, say_n("{n:,} period", "{n:,} periods", n))
+
+
+def _fill(template: str, given: Mapping[str, object]) -> Message:
+    arguments, text = {}, []
+    for literal, name, spec, conversion in Formatter().parse(template):
+        text.append(literal)
+        if name is None:
+            continue
+        value = given[name]
+        spec = Formatter().vformat(spec or "", (), given)
+        told = repr(value) if conversion == "r" else _argue(value, spec)
+        arguments[name] = told
+        text.append(told)
+    if COUNT in given and COUNT not in arguments:
+        arguments[COUNT] = _argue(given[COUNT], ",")
+    return Message(str.join("", text), name_template(template), arguments)
+
+
+def _argue(value: Any, spec: str) -> str:
+    """Return what stands in a place: a message, a figure, or a name."""
+    if isinstance(value, str):
+        return format(str(value), spec) if spec else str(value)
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, Real | date):
+        return write(value, spec)  # type: ignore[arg-type]
+    return format(value, spec)
+
+
+def _renumber(form: str, first: int) -> str:
+    return _PLACE.sub(lambda m: f"{{{first + int(m[1])}}}", form)
+
+
+def _write_number(value: float, form: str) -> str:
+    if not form.startswith("−"):
+        return format(value, form)
+    text = format(value, form[1:]).translate(_SIGNS)
+    return f"±{text.lstrip('+−')}" if "+" in form and not value else text
+
+
+def _write_date(day: date, form: str) -> str:
+    return f"{day.day} {day:%B %Y}" if form == _LONG_DAY else format(day, form)
+
+
+def _read_back(text: str, value: float) -> float:
+    """Return a number as it was printed."""
+    digits = text.replace(",", "").translate({ord("−"): "-", ord("±"): None})
+    if digits.endswith("%"):
+        decimals = len(digits.partition(".")[2]) + 1
+        return round(float(digits[:-1]) / 100, decimals)
+    try:
+        return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
+    except ValueError:
+        return float(value)

@@ -101,15 +101,22 @@ def describe_design(design: Design, n_periods: int) -> str:
     """Say in words what the intervals allow for."""
     if design.blocks == "periods":
         return say(
-            f"this city at other times: the {n_periods} test periods vary, the places are fixed"
+            "this city at other times: the {n_periods} test periods vary, the places are fixed",
+            n_periods=n_periods,
         )
     called = design.called
     if n_periods == 1:
-        return say(f"other {called} like these, in the same period")
+        return say("other {called} like these, in the same period", called=called)
     if design.blocks == "entities":
-        return say(f"other {called} like these, in the same {n_periods} test periods")
+        return say(
+            "other {called} like these, in the same {n_periods} test periods",
+            called=called,
+            n_periods=n_periods,
+        )
     return say(
-        f"other {called} like these at other times: {called} and {n_periods} test periods vary"
+        "other {called} like these at other times: {called} and {n_periods} test periods vary",
+        called=called,
+        n_periods=n_periods,
     )
 
 

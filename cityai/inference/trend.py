@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import (
     BATCHES,
@@ -56,16 +57,17 @@ def follow_folds(
     frames = []
     for metric in metrics:
         value = compute_ratio(tensor, names, metric)
-        reason = np.where(np.isfinite(value), "", mark(f"No value: {metric.undefined}."))
+        nothing = mark("No value: {undefined}.", undefined=metric.undefined)
+        reason = choose_texts(np.isfinite(value), "", nothing)
         frames.append(
-            pd.DataFrame(
+            make_frame(
                 {
                     "dimension": view.dimension,
                     "group": np.tile(np.array(view.groups, dtype=object), len(value)),
                     "metric": metric.name,
                     "fold": np.repeat(np.array(facts.folds), len(view.groups)),
                     "value": np.where(hidden, math.nan, value).ravel(),
-                    "reason": np.where(hidden, SUPPRESSED.format(least=least), reason).ravel(),
+                    "reason": choose_texts(hidden.ravel(), SUPPRESSED.format(least=least), reason),
                 }
             )
         )
@@ -118,7 +120,7 @@ def find_trends(by_fold: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 *(slope, slope - margin, slope + margin, reason),
             )
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return make_frame(rows, COLUMNS)
 
 
 def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[float, float, str]:

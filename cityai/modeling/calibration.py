@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, log_expit, logit
 
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say, write
 from cityai.modeling.blend import mix_forecasts
 from cityai.modeling.forecasters import FloatArray
 
@@ -115,8 +115,11 @@ def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray)
     either = min(yes, rows - yes)
     if either < LEAST_EITHER or len(np.unique(fold)) < 2:
         reason = say(
-            f"Probabilities are left as they are: {rows:,} earlier outcomes out of sample, "
-            f"{yes:,} of them yes, from {len(np.unique(fold))} folds are too few to correct them."
+            "Probabilities are left as they are: {rows:,} earlier outcomes out of "
+            "sample, {yes:,} of them yes, from {fold} folds are too few to correct them.",
+            rows=rows,
+            yes=yes,
+            fold=len(np.unique(fold)),
         )
         return CalibrationMap("identity", (0.0,), (0.0,), 1.0, rows, yes, reason)
     methods: list[Method] = ["identity", "platt"]
@@ -124,10 +127,13 @@ def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray)
         methods.append("isotonic")
     loss = {m: _cross_loss(m, log_odds, truth, fold) for m in methods}
     best = min(methods, key=lambda m: loss[m])
-    told = ", ".join(f"{m}: {loss[m]:.5f}" for m in methods)
+    told = join(", ", (join(": ", (m, write(loss[m], ".5f"))) for m in methods))
     reason = say(
-        f"Chosen by the log loss on folds left out in turn ({told}), from {rows:,} earlier "
-        f"outcomes, {yes:,} of them yes."
+        "Chosen by the log loss on folds left out in turn ({told}), from {rows:,} "
+        "earlier outcomes, {yes:,} of them yes.",
+        told=told,
+        rows=rows,
+        yes=yes,
     )
     given, target, slope = _fit_map(best, log_odds, truth)
     return CalibrationMap(best, given, target, slope, rows, yes, reason)

@@ -136,20 +136,29 @@ def judge_capacity(selection: Selection, rule: DecisionSpec) -> tuple[Finding, .
         Codes ``backtest.capacity`` and ``backtest.ties``.
     """
     chosen, count = int(selection.decision.sum()), len(selection.decision)
-    told = say(f"{chosen:,} of {count:,} cases are selected in {selection.slots:,} periods.")
+    told = say(
+        "{chosen:,} of {count:,} cases are selected in {slots:,} periods.",
+        chosen=chosen,
+        count=count,
+        slots=selection.slots,
+    )
     status = Status.PASS
     if selection.full:
         told += " " + say(
-            f"In {selection.full:,} of them there were no more cases than the capacity, so "
-            "everyone was selected."
+            "In {full:,} of them there were no more cases than the capacity, so everyone "
+            "was selected.",
+            full=selection.full,
         )
         status = Status.NOT_ENOUGH if 2 * selection.full > selection.slots else Status.PASS
     if not chosen:
         told += " " + say("The limit is above every probability, so nobody was.")
         status = Status.FAIL
     ties = say(
-        f"In {selection.ties:,} of {selection.slots:,} periods the capacity ends among equal "
-        f"probabilities; {selection.tied:,} cases share them, and their ids decide."
+        "In {ties:,} of {slots:,} periods the capacity ends among equal "
+        "probabilities; {tied:,} cases share them, and their ids decide.",
+        ties=selection.ties,
+        slots=selection.slots,
+        tied=selection.tied,
     )
     return (
         Finding("backtest.capacity", status, say("The capacity leaves a choice"), told,

@@ -147,11 +147,14 @@ def check_overlaps(folds: Folds) -> Finding:
             apart, until = apart + 1, fold.test_until
     title = say("Test folds that do not overlap")
     if apart == len(tests):
-        reason = say(f"No outcome is in two of the {len(tests)} test folds.")
+        reason = say("No outcome is in two of the {tests} test folds.", tests=len(tests))
         return Finding("time.overlap", Status.PASS, title, reason, 0.0, 0.0, "folds")
     reason = say(
-        f"The {len(tests)} test folds overlap: the same outcomes are judged several times. They "
-        f"count as {apart}; `backtest.stride` of at least `question.horizon` keeps them apart."
+        "The {tests} test folds overlap: the same outcomes are judged several times. "
+        "They count as {apart}; `backtest.stride` of at least `question.horizon` "
+        "keeps them apart.",
+        tests=len(tests),
+        apart=apart,
     )
     observed = float(len(tests) - apart)
     return Finding("time.overlap", Status.FAIL, title, reason, observed, 0.0, "folds")

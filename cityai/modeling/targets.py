@@ -14,7 +14,7 @@ from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 from cityai.modeling.blend import learn_odds_weights, learn_weights
 from cityai.modeling.calibration import CalibrationMap, learn_calibration, mix_log_odds, to_log_odds
 from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
@@ -215,8 +215,10 @@ def _judge_origins(folds: Folds, spec: ProjectSpec) -> Finding:
         status=Status.PASS if had >= wanted else Status.NOT_ENOUGH,
         title=say("Origins that weights and intervals are learnt from"),
         reason=say(
-            f"{had} of the {wanted} earlier origins that the project asks for fit into the "
-            "history before the first test fold."
+            "{had} of the {wanted} earlier origins that the project asks for fit into "
+            "the history before the first test fold.",
+            had=had,
+            wanted=wanted,
         ),
         observed=float(had),
         limit=float(wanted),
@@ -232,9 +234,14 @@ def _judge_measured(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
         status=Status.PASS,
         title=say("Rows asked about and rows scored"),
         reason=say(
-            f"{len(table)} rows of {table[ENTITY].nunique()} entities were asked about in the "
-            f"test folds; {len(measured)} were scored, {unmeasured} were never measured, and "
-            f"{left_out - unmeasured} could not be forecast for want of any history."
+            "{table} rows of {nunique} entities were asked about in the test folds; "
+            "{measured} were scored, {unmeasured} were never measured, and {left_out} "
+            "could not be forecast for want of any history.",
+            table=len(table),
+            nunique=table[ENTITY].nunique(),
+            measured=len(measured),
+            unmeasured=unmeasured,
+            left_out=left_out - unmeasured,
         ),
         observed=float(left_out),
         unit="rows",
@@ -243,7 +250,10 @@ def _judge_measured(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
 
 def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
     first = charts[0]
-    told = " ".join(say(f"fold {n}: {c.reason}") for n, c in enumerate(charts, start=1))
+    told = join(
+        " ",
+        (say("fold {n}: {reason}", n=n, reason=c.reason) for n, c in enumerate(charts, start=1)),
+    )
     return Finding(
         code="backtest.calibration",
         status=Status.NOT_ENOUGH if first.method == "identity" and not first.rows else Status.PASS,
@@ -262,9 +272,14 @@ def _judge_known(table: pd.DataFrame, scored: pd.DataFrame) -> Finding:
         status=Status.PASS,
         title=say("Cases asked about and cases scored"),
         reason=say(
-            f"{len(table):,} cases of {table[ENTITY].nunique():,} entities were asked about in "
-            f"the test folds; {len(scored):,} were scored, {yes:,} of them yes, and the outcome of "
-            f"{unknown:,} is not known."
+            "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
+            "{scored:,} were scored, {yes:,} of them yes, and the outcome of {unknown:,} "
+            "is not known.",
+            table=len(table),
+            nunique=table[ENTITY].nunique(),
+            scored=len(scored),
+            yes=yes,
+            unknown=unknown,
         ),
         observed=float(unknown),
         unit="rows",

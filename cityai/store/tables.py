@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cityai.i18n.stored import dump_text, load_text
+
 Json = Any
 _INDEX = "__index_{}__"
 
@@ -134,7 +136,10 @@ def _write_objects(values: list[object]) -> tuple[Any, dict[str, Json]]:
 def _write_cell(value: object) -> Json:
     """Return a cell as JSON: lists as they are, tuples and dicts marked."""
     value = _plain(value)
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, str):
+        content = dump_text(value)
+        return content if isinstance(content, str) else {"text": content}
+    if value is None or isinstance(value, int | float | bool):
         return value
     if type(value) is list:
         return [_write_cell(v) for v in value]
@@ -150,6 +155,8 @@ def _read_cell(cell: Json) -> object:
         return [_read_cell(v) for v in cell]
     if isinstance(cell, dict) and "tuple" in cell:
         return tuple(_read_cell(v) for v in cell["tuple"])
+    if isinstance(cell, dict) and "text" in cell:
+        return load_text(cell["text"])
     if isinstance(cell, dict):
         return {_read_cell(k): _read_cell(v) for k, v in cell["dict"]}
     return cell

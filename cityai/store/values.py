@@ -23,6 +23,7 @@ from pydantic import (
     ValidationError,
 )
 
+from cityai.i18n.stored import dump_text, load_text
 from cityai.store.tables import Json, read_table, write_table
 
 Files = dict[str, bytes]
@@ -67,7 +68,9 @@ def encode_value(value: Any, hint: Any, name: str, files: Files) -> Json:
         if value is pd.NaT:
             return None
         return {"moment": value.isoformat(), "unit": value.unit, "zone": value.tz and str(value.tz)}
-    if origin in (bool, int, float, str):
+    if origin is str:
+        return dump_text(value)
+    if origin in (bool, int, float):
         return value.item() if isinstance(value, np.generic) else value
     return _get_adapter(hint, name).dump_python(value, mode="json")
 
@@ -97,7 +100,9 @@ def decode_value(content: Json, hint: Any, files: Files) -> Any:
             return pd.NaT
         moment = pd.Timestamp(content["moment"]).as_unit(content["unit"])
         return moment.tz_convert(content["zone"]) if content["zone"] else moment
-    if origin in (bool, int, float, str):
+    if origin is str:
+        return load_text(content)
+    if origin in (bool, int, float):
         return content
     return _get_adapter(hint, str(hint)).validate_python(content)
 

@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from cityai.card.figures import draw_figures
 from cityai.card.render import render_html
 from cityai.card.verify import read_record
-from cityai.card.words import write_count, write_day, write_gap, write_number
+from cityai.card.words import write_count, write_gap, write_number
 from cityai.i18n.collect import PACKAGE
 from cityai.i18n.extract import extract_messages
+from cityai.i18n.messages import write_day
 
 CARDS = sorted((Path(__file__).parents[2] / "model_cards").glob("*/card.json"))
 NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")

@@ -179,18 +179,17 @@ def compare_with(name: str) -> Metric:
     def mark_both(t: pd.DataFrame, part: pd.Series) -> pd.Series:
         return part.where(t[column].notna() & t["y_pred"].notna())
 
-    told = say("the error was {value} times that of the baseline {baseline}")
     return Metric(
         f"{AGAINST}{name}",
-        say(f"error against that of {name.replace('_', ' ')}"),
+        say("error against that of {replace}", replace=name.replace("_", " ")),
         *(f"paired_error.{name}", f"baseline_error.{name}", "ratio", "low"),
-        title=say(f"Error against {other}"),
+        title=say("Error against {other}", other=other),
         meaning=say("below 1 the forecast errs less"),
-        sentence=told.replace("{baseline}", other),
+        sentence=say("the error was {value} times that of the baseline {baseline}"),
         targets=AMOUNT,
         precision="amount",
         worse="high",
-        undefined=say(f"{name.replace('_', ' ')} made no error here"),
+        undefined=say("{replace} made no error here", replace=name.replace("_", " ")),
         recount=Recount(
             lambda t: mark_both(t, _error(t)),
             lambda t: mark_both(t, (t[column] - t["y_true"]).abs()),

@@ -24,7 +24,9 @@ BAND_ROWS: Final = 50
 BAND_EITHER: Final = 10
 """Cases of the rarer answer that a band has on average at least."""
 MOST_BANDS: Final = 10
-FEW_EITHER: Final = say(f"fewer than {LEAST_EITHER} cases of one of the answers")
+FEW_EITHER: Final = say(
+    "fewer than {least_either} cases of one of the answers", least_either=LEAST_EITHER
+)
 PARTED: Final = say("the scores part the answers, so no slope can be told")
 WORST_CONDITION: Final = 1e12
 NO_PROBABILITY: Final = say("the score is an order and no probability")

@@ -25,6 +25,7 @@ from cityai.columns import (
 )
 from cityai.config.risk import RiskSpec
 from cityai.findings import sort_findings
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_entity
 from cityai.modeling.predictions import Predictions
@@ -136,7 +137,7 @@ def _calibrate_groups(
         )
         curves.append(curve.assign(**named)[["dimension", "group", *CURVE_COLUMNS]])
     filled = [c for c in curves if len(c)] or curves[:1]
-    return _Odds(pd.DataFrame(slopes), pd.concat(filled, ignore_index=True))
+    return _Odds(make_frame(slopes), pd.concat(filled, ignore_index=True))
 
 
 SLOPE_FIGURES: Final = (
@@ -196,5 +197,5 @@ def _calibrate(predictions: Predictions, weight: np.ndarray, spec: RiskSpec) -> 
         value = estimate.value
         row |= {name: value, f"{name}_low": value - margin, f"{name}_high": value + margin}
         if estimate.reason:
-            row["reason"] = mark(f"No value: {estimate.reason}.")
+            row["reason"] = mark("No value: {reason}.", reason=estimate.reason)
     return row

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from cityai.assessment.metrics.calibration import cut_bands
 from cityai.disclosure.primary_suppression import hide_cells
+from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say
 from cityai.records.metric import Floats
 
@@ -73,7 +74,7 @@ def draw_curve(
     edges = pd.Series(chance).groupby(band)
     small = ((yes > 0) & (yes < least)) | ((n - yes > 0) & (n - yes < least))
     hidden = hide_cells(yes, small, least)
-    table = pd.DataFrame(
+    table = make_frame(
         {
             "band": np.arange(1, count + 1),
             "score_low": edges.min().to_numpy(),
@@ -85,11 +86,10 @@ def draw_curve(
             "low": low,
             "high": high,
             "chance": noise / n * math.sqrt(2 / math.pi),
-            "reason": "",
+            "reason": choose_texts(hidden, SMALL_BAND.format(least=least), ""),
         }
     )
     table.loc[hidden, ["n", "yes", "outcome_share", "low", "high"]] = np.nan
-    table.loc[hidden, "reason"] = SMALL_BAND.format(least=least)
     return table
 
 

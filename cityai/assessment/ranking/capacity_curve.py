@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.assessment.metrics.ranking import measure_lift, measure_precision, measure_recall
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.config.risk import RiskSpec
+from cityai.i18n.frames import make_frame
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import rank_cases
 from cityai.records.metric import Estimate
@@ -56,7 +57,7 @@ def trace_capacity_curve(
         As `RankingEvaluation.at_capacity`.
     """
     capacities, own = list_capacities(table, spec)
-    return pd.DataFrame(
+    return make_frame(
         [
             row
             for model, column in columns.items()

@@ -27,7 +27,9 @@ from cityai.columns import (
 )
 from cityai.config.risk import RiskSpec
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say as mark
+from cityai.i18n.messages import write
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
 from cityai.inference.equivalence import count_more_blocks, decide_equivalence
 from cityai.modeling.forecasters import FloatArray
@@ -98,7 +100,7 @@ def evaluate_ranking(predictions: Predictions, spec: RiskSpec) -> RankingEvaluat
     columns |= {c: c for c in table.columns if c.startswith((BASELINE, CANDIDATE))}
     slices = [(EVERYWHERE, EVERYWHERE, whole)]
     slices += [(FOLD, name, ScoreMetrics(part, spec)) for name, part in parts.items()]
-    metrics = pd.DataFrame(
+    metrics = make_frame(
         [
             {"model": model, "slice_kind": kind, "slice": name} | row
             for model, column in columns.items()
@@ -106,7 +108,7 @@ def evaluate_ranking(predictions: Predictions, spec: RiskSpec) -> RankingEvaluat
             for row in judge.describe(column)
         ]
     )
-    comparisons = pd.DataFrame(
+    comparisons = make_frame(
         [row for name in predictions.baselines for row in compare_baseline(whole, name)],
         columns=COMPARISON_COLUMNS,
     )
@@ -176,7 +178,7 @@ def _compare(
         "n_blocks": 0,
         "verdict": Status.NOT_APPLICABLE.value,
         "more_blocks": 0.0,
-        "sentence": judge.few or mark(f"No value: {ours.reason or theirs.reason}."),
+        "sentence": judge.few or mark("No value: {part}.", part=ours.reason or theirs.reason),
         "better": metric.better,
         "block": "",
     }
@@ -266,17 +268,23 @@ def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: RiskSpec) -
     by_fold = len(levels) > 1 and all(x.told(policy.small_cell) for x in levels)
     if by_fold:
         told += mark(
-            f"Farthest off was test fold {folds[levels.index(worst)]} of {len(folds)}: "
-            f"{worst.meant:.1%} meant, {worst.came:.1%} came. "
+            "Farthest off was test fold {folds} of {folds2}: {meant:.1%} meant, {came:.1%} came. ",
+            folds=folds[levels.index(worst)],
+            folds2=len(folds),
+            meant=worst.meant,
+            came=worst.came,
         )
     if math.isfinite(slope.value):
         told += mark(
-            f"The calibration slope is {_say_bounds(slope.value, sloped)} (1 is right, within "
-            f"{SLOPE_TOLERANCE}). "
+            "The calibration slope is {value} (1 is right, within {slope_tolerance}). ",
+            value=_say_bounds(slope.value, sloped),
+            slope_tolerance=SLOPE_TOLERANCE,
         )
     if math.isfinite(error):
         told += mark(
-            f"By bands they lie {error:.1%} apart on average; chance alone would give {alone:.1%}."
+            "By bands they lie {error:.1%} apart on average; chance alone would give {alone:.1%}.",
+            error=error,
+            alone=alone,
         )
     observed = worst.value if by_fold else whole.value
     return Finding(code, status, title, told.strip(), observed, policy.coverage_tolerance, "share")
@@ -317,21 +325,34 @@ class _Level:
         return not any(0 < count < least for count in (self.yes, self.count - self.yes))
 
     def tell(self, limit: float) -> str:
-        said, mean, most = f"{self.meant:.1%}", f"{self.came:.1%}", f"{limit:.0%}"
+        said, mean, most = write(self.meant, ".1%"), write(self.came, ".1%"), write(limit, ".0%")
         bounds = _say_bounds(abs(self.value), self.margin, 100)
         if self.value < 0:
             return mark(
-                f"The probabilities average {said}, and {mean} of the cases were yes "
-                f"({bounds} points too low; at most {most} is allowed)."
+                "The probabilities average {said}, and {mean} of the cases were yes "
+                "({bounds} points too low; at most {most} is allowed).",
+                said=said,
+                mean=mean,
+                bounds=bounds,
+                most=most,
             )
         return mark(
-            f"The probabilities average {said}, and {mean} of the cases were yes "
-            f"({bounds} points too high; at most {most} is allowed)."
+            "The probabilities average {said}, and {mean} of the cases were yes "
+            "({bounds} points too high; at most {most} is allowed).",
+            said=said,
+            mean=mean,
+            bounds=bounds,
+            most=most,
         )
 
 
 def _say_bounds(value: float, margin: float, scale: float = 1.0) -> str:
     value, margin = scale * value, scale * margin
     if not math.isfinite(margin):
-        return f"{value:.2f}"
-    return mark(f"{value:.2f}, {value - margin:.2f} to {value + margin:.2f}")
+        return write(value, ".2f")
+    return mark(
+        "{value:.2f}, {value2:.2f} to {value3:.2f}",
+        value=value,
+        value2=value - margin,
+        value3=value + margin,
+    )

@@ -20,6 +20,7 @@ from cityai.assessment.explain import (
 from cityai.assessment.own_models import OWN_METHOD, has_own
 from cityai.columns import CASE, ENTITY, FOLD, STEP, Y_TRUE
 from cityai.config.risk import RiskSpec
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say
 from cityai.modeling.drivers import explain_blend
 from cityai.records.groups import Membership
@@ -159,7 +160,7 @@ def _explain_dimension(
     few = np.minimum(size.T @ yes, size.T @ (1 - yes)) < least
     divisor = np.where(few, math.nan, size.sum(axis=0))[:, None]
     names = [str(g) for g in weights.columns]
-    return pd.DataFrame(
+    return make_frame(
         {
             "dimension": member.dimension,
             "group": np.repeat(np.array(names, dtype=object), joint.shape[1]),

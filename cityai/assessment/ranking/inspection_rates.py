@@ -20,6 +20,7 @@ from cityai.assessment.scored import INSPECTED_MORE
 from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.findings import SEVERITY, Finding, Status
+from cityai.i18n.frames import choose_texts
 from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence
@@ -146,14 +147,14 @@ def _count_view(
     return table.assign(
         dimension=view.dimension,
         group=list(view.groups),
-        reason=np.where(view.hidden | (view.n > 0), reason, say.EMPTY),
+        reason=choose_texts(view.hidden | (view.n > 0), reason, say.EMPTY),
         everyone=found.reference_value,
     )
 
 
 def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Finding:
     """Hold the group that was looked at most, or least, against the limit."""
-    title = mark(f"Where one looked: {view.label}")
+    title = mark("Where one looked: {label}", label=view.label)
     known = table[table["ratio"].notna() & (table["group"] != NOT_RECORDED)]
     if known.empty:
         return Finding(CODE, Status.NOT_APPLICABLE, title, mark("No group may be shown."))
@@ -164,17 +165,30 @@ def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: RiskSpec) 
     concerned = np.array([v is status for v in verdicts])
     at = int(np.argmax(np.where(concerned, np.abs(gaps), -1.0)))
     row = known.iloc[at]
-    ratio = mark(f"{row['ratio']:.2f} times")
+    ratio = mark("{ratio:.2f} times", ratio=row["ratio"])
     if math.isfinite(row["ratio_low"]):
-        bounds = mark(f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
-        ratio = mark(f"{row['ratio']:.2f} times ({bounds})")
+        bounds = mark(
+            "{ratio_low:.2f} to {ratio_high:.2f}",
+            ratio_low=row["ratio_low"],
+            ratio_high=row["ratio_high"],
+        )
+        ratio = mark("{ratio:.2f} times ({bounds})", ratio=row["ratio"], bounds=bounds)
     entity = spec.question.entity.label
     told = mark(
-        f"{row['group']}: {row['cases_per_entity']:.2f} {spec.unit} for each {entity} on record, "
-        f"{ratio} as many as over all; the limit is {limit:.0%} more or less."
+        "{group}: {cases_per_entity:.2f} {unit} for each {entity} on record, {ratio} "
+        "as many as over all; the limit is {limit:.0%} more or less.",
+        group=row["group"],
+        cases_per_entity=row["cases_per_entity"],
+        unit=spec.unit,
+        entity=entity,
+        ratio=ratio,
+        limit=limit,
     )
     told += " " + mark(
-        f"There {row['base_rate']:.1%} of the {spec.unit} were yes, over all {row['everyone']:.1%}."
+        "There {base_rate:.1%} of the {unit} were yes, over all {everyone:.1%}.",
+        base_rate=row["base_rate"],
+        unit=spec.unit,
+        everyone=row["everyone"],
     )
     told += " " + {
         Status.FAIL: mark(

@@ -15,6 +15,7 @@ from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import ScoredList
 from cityai.columns import DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.config.risk import RiskSpec
+from cityai.i18n.messages import capitalize
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import find_lists, rank_cases
@@ -95,7 +96,7 @@ class ScoreMetrics:
                 continue
             estimate = measured[metric.name]
             if not math.isfinite(estimate.value):
-                yield row | {"reason": mark(f"No value: {estimate.reason}.")}
+                yield row | {"reason": mark("No value: {reason}.", reason=estimate.reason)}
                 continue
             yield row | ranked.bound(metric, estimate, column)
 
@@ -123,7 +124,7 @@ class ScoreMetrics:
             )
         plural = self.spec.question.entity.label_plural
         told = say.UNSURE.format(word=plural)
-        return f"{told[:1].upper()}{told[1:]}."
+        return capitalize(told) + "."
 
     def resample(self, column: str) -> FloatArray:
         """Mean days sooner in resamples of entities, drawn once for each score."""

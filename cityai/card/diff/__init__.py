@@ -11,7 +11,7 @@ from cityai.card.diff.facts import compare_facts
 from cityai.card.diff.figures import compare_figures, have_same_rows
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.record.changes import Change, ChangeKind, ChangesPart
-from cityai.i18n.messages import say, say_n
+from cityai.i18n.messages import join, say, say_n
 
 PAIRED = say(
     "Both cards were tested on the same rows. A figure's change is judged by its change in every "
@@ -122,32 +122,35 @@ def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
     if total := sum(weights.values()):
         said.append(
             say_n(
-                f"{total:,} figure changed: {weights['beyond chance']} by more than chance "
-                f"explains, {weights['may be chance']} by no more than chance may, "
-                f"{weights['cannot be told']} of which this cannot be told.",
-                f"{total:,} figures changed: {weights['beyond chance']} by more than chance "
-                f"explains, {weights['may be chance']} by no more than chance may, "
-                f"{weights['cannot be told']} of which this cannot be told.",
+                "{n:,} figure changed: {beyondchance} by more than chance explains, "
+                "{maybechance} by no more than chance may, {cannotbetold} of which this "
+                "cannot be told.",
+                "{n:,} figures changed: {beyondchance} by more than chance explains, "
+                "{maybechance} by no more than chance may, {cannotbetold} of which this "
+                "cannot be told.",
                 total,
+                beyondchance=weights["beyond chance"],
+                maybechance=weights["may be chance"],
+                cannotbetold=weights["cannot be told"],
             )
         )
     kinds = Counter(item.kind for item in items if item.kind != "figure")
     if kinds:
-        named = ", ".join(_count(n, kind) for kind, n in kinds.items())
-        said.append(say(f"Other changes: {named}."))
+        named = join(", ", (_count(n, kind) for kind, n in kinds.items()))
+        said.append(say("Other changes: {named}.", named=named))
     return tuple(said)
 
 
 def _count(n: int, kind: ChangeKind) -> str:
     """Count changes of one kind: ``3 verdicts``."""
     return {
-        "verdict": say_n(f"{n:,} verdict", f"{n:,} verdicts", n),
-        "finding": say_n(f"{n:,} finding", f"{n:,} findings", n),
-        "gap": say_n(f"{n:,} open question", f"{n:,} open questions", n),
-        "data": say_n(f"{n:,} fact of the data", f"{n:,} facts of the data", n),
-        "model": say_n(f"{n:,} fact of the model", f"{n:,} facts of the model", n),
-        "specification": say_n(f"{n:,} part of the question", f"{n:,} parts of the question", n),
-    }.get(kind, say_n(f"{n:,} answer", f"{n:,} answers", n))
+        "verdict": say_n("{n:,} verdict", "{n:,} verdicts", n),
+        "finding": say_n("{n:,} finding", "{n:,} findings", n),
+        "gap": say_n("{n:,} open question", "{n:,} open questions", n),
+        "data": say_n("{n:,} fact of the data", "{n:,} facts of the data", n),
+        "model": say_n("{n:,} fact of the model", "{n:,} facts of the model", n),
+        "specification": say_n("{n:,} part of the question", "{n:,} parts of the question", n),
+    }.get(kind, say_n("{n:,} answer", "{n:,} answers", n))
 
 
 def _refuse(earlier: str) -> ChangesPart:
@@ -156,7 +159,7 @@ def _refuse(earlier: str) -> ChangesPart:
         own, made_by = facts["record"], str(facts["provenance"]["run_digest"])
         version = str(own["schema_version"])
     except (ValueError, LookupError, TypeError):
-        own, made_by, version = {}, "", "unknown"
+        own, made_by, version = {}, "", say("unknown")
     return ChangesPart(
         since=None,
         run_digest=made_by,

@@ -8,9 +8,10 @@ from typing import Any, Final
 from cityai.card.draft.gaps import QUESTIONS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
+from cityai.card.record.measured import GroupResult
 from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
 from cityai.columns import HEADLINE, LIST_HEADLINE
-from cityai.i18n.messages import say
+from cityai.i18n.messages import capitalize, count_periods, join, say, write
 
 LONGEST: Final = 90
 """Characters of a person's text that a list of changes repeats."""
@@ -48,11 +49,18 @@ def _compare(kind: ChangeKind, before: AuditData, after: AuditData) -> Iterator[
 
 def _tell(kind: ChangeKind, subject: str, path: str, before: str, after: str) -> Change:
     if not before:
-        sentence = say(f"{subject}: now '{_cut(after)}'.")
+        sentence = say("{subject}: now '{after}'.", subject=subject, after=_cut(after))
     elif not after:
-        sentence = say(f"{subject}: no longer there (it was '{_cut(before)}').")
+        sentence = say(
+            "{subject}: no longer there (it was '{before}').", subject=subject, before=_cut(before)
+        )
     else:
-        sentence = say(f"{subject}: '{_cut(before)}' before, '{_cut(after)}' now.")
+        sentence = say(
+            "{subject}: '{before}' before, '{after}' now.",
+            subject=subject,
+            before=_cut(before),
+            after=_cut(after),
+        )
     return Change(
         kind=kind, subject=subject, path=path, before=before, after=after, sentence=sentence
     )
@@ -61,11 +69,15 @@ def _tell(kind: ChangeKind, subject: str, path: str, before: str, after: str) ->
 def _tell_verdict(kind: ChangeKind, subject: str, path: str, before: str, after: str) -> Change:
     """Tell of what the card has its own words for; anything else is repeated as it was."""
     if not before:
-        sentence = say(f"{subject}: now {after}.")
+        sentence = say("{subject}: now {after}.", subject=subject, after=after)
     elif not after:
-        sentence = say(f"{subject}: no longer there (it was {before}).")
+        sentence = say(
+            "{subject}: no longer there (it was {before}).", subject=subject, before=before
+        )
     else:
-        sentence = say(f"{subject}: {before} before, {after} now.")
+        sentence = say(
+            "{subject}: {before} before, {after} now.", subject=subject, before=before, after=after
+        )
     return Change(
         kind=kind, subject=subject, path=path, before=before, after=after, sentence=sentence
     )
@@ -76,11 +88,17 @@ def _cut(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
+def _name_figure(result: GroupResult, labels: Mapping[str, str]) -> str:
+    group, label = result.group, labels.get(result.dimension)
+    named = say("{group} ({label})", group=group, label=label) if label else group
+    return join(", ", (describe_metric(result.metric).label, named))
+
+
 def _list_verdicts(card: CardRecord) -> AuditData:
-    labels = {d.name: f"({d.label})" for d in card.fairness.dimensions}
+    labels = {d.name: d.label for d in card.fairness.dimensions}
     judged = {
         f"fairness.results {r.dimension}={r.group} {r.metric}": (
-            f"{describe_metric(r.metric).label}, {r.group} {labels.get(r.dimension, '')}".strip(),
+            _name_figure(r, labels),
             VERDICTS[r.status],
         )
         for r in card.fairness.results
@@ -88,7 +106,7 @@ def _list_verdicts(card: CardRecord) -> AuditData:
     }
     compared = {
         f"eval.comparisons {c.baseline} {c.metric}": (
-            say(f"{describe_metric(c.metric).label} beside {c.label}"),
+            say("{label} beside {label2}", label=describe_metric(c.metric).label, label2=c.label),
             STATUS_WORDS[c.status],
         )
         for c in card.eval.comparisons
@@ -116,13 +134,13 @@ def _compare_gaps(before: CardRecord, after: CardRecord) -> Iterator[Change]:
     old, new = ({g.path: g for g in card.gaps} for card in (before, after))
     for path, gap in new.items():
         if path not in old:
-            text = say(f"Open again: {gap.what}.")
+            text = say("Open again: {what}.", what=gap.what)
             yield Change(
                 kind="gap", subject=gap.what, path=path, before="", after="open", sentence=text
             )
     for path, gap in old.items():
         if path not in new:
-            text = say(f"Answered: {gap.what}.")
+            text = say("Answered: {what}.", what=gap.what)
             yield Change(
                 kind="gap", subject=gap.what, path=path, before="open", after="", sentence=text
             )
@@ -132,19 +150,22 @@ def _list_data(card: CardRecord) -> AuditData:
     facts: dict[str, tuple[str, str]] = {}
     for part in card.data:
         at = f"data {part.name}"
-        facts[f"{at} sha256"] = (f"Content of {part.name}", part.sha256[:12])
+        facts[f"{at} sha256"] = (say("Content of {name}", name=part.name), part.sha256[:12])
         for field, words in (
             ("rows_accepted", say("Rows used")),
             ("rows_rejected", say("Rows refused")),
         ):
-            facts[f"{at} {field}"] = (f"{words}, {part.name}", write_count(getattr(part, field)))
+            facts[f"{at} {field}"] = (
+                join(", ", (words, part.name)),
+                write_count(getattr(part, field)),
+            )
         if part.last is not None:
-            facts[f"{at} last"] = (f"Last day of {part.name}", part.last.isoformat())
-        facts[f"{at} columns"] = (f"Columns of {part.name}", ", ".join(part.columns))
+            facts[f"{at} last"] = (say("Last day of {name}", name=part.name), part.last.isoformat())
+        facts[f"{at} columns"] = (say("Columns of {name}", name=part.name), ", ".join(part.columns))
         for m in part.quality:
             if m.slice == "overall":
                 facts[f"{at} quality {m.dimension} {m.measure}"] = (
-                    f"{m.dimension.capitalize()}: {m.measure}",
+                    join(": ", (capitalize(m.dimension), m.measure)),
                     STATUS_WORDS[m.status],
                 )
     return facts
@@ -153,42 +174,56 @@ def _list_data(card: CardRecord) -> AuditData:
 def _list_model(card: CardRecord) -> AuditData:
     model = card.model
     facts = {
-        "model.type": (say("Kind of model"), f"{model.type} ({model.name})"),
+        "model.type": (say("Kind of model"), join("", (model.type, " (", model.name, ")"))),
         "model.inputs": (say("Inputs"), ", ".join(i.name for i in model.inputs)),
     }
     for name, value in model.parameters.items():
-        facts[f"model.parameters.{name}"] = (say(f"Parameter {name}"), value)
+        facts[f"model.parameters.{name}"] = (say("Parameter {name}", name=name), value)
     for method in model.candidates:
-        weight = say("not weighed") if method.weight is None else f"{method.weight:.3f}"
-        facts[f"model.candidates {method.name}"] = (f"Weight of {method.label}", weight)
+        weight = say("not weighed") if method.weight is None else write(method.weight, ".3f")
+        facts[f"model.candidates {method.name}"] = (
+            say("Weight of {label}", label=method.label),
+            weight,
+        )
     for name, number in card.provenance.versions.items():
-        facts[f"provenance.versions.{name}"] = (say(f"Version of {name}"), number)
+        facts[f"provenance.versions.{name}"] = (say("Version of {name}", name=name), number)
     return facts
 
 
 def _list_specification(card: CardRecord) -> AuditData:
     facts = {
         "record.title": (say("Title"), card.record.title),
-        "eval.nominal_coverage": (say("Coverage that is meant"), f"{card.eval.nominal_coverage:g}"),
-        "eval.confidence": (say("Confidence of intervals"), f"{card.eval.confidence:g}"),
+        "eval.nominal_coverage": (
+            say("Coverage that is meant"),
+            write(card.eval.nominal_coverage, "g"),
+        ),
+        "eval.confidence": (say("Confidence of intervals"), write(card.eval.confidence, "g")),
         "fairness.min_group_size": (say("Smallest group shown"), str(card.fairness.min_group_size)),
-        "model.horizon": (say("Periods ahead"), f"{card.model.horizon} {card.model.period}s"),
+        "model.horizon": (
+            say("Periods ahead"),
+            count_periods(card.model.horizon, card.model.period),
+        ),
     }
     for name, limit in card.fairness.limits.items():
         facts[f"fairness.limits.{name}"] = (
-            say(f"Limit on {describe_metric(name).label}"),
-            f"{limit:g}",
+            say("Limit on {label}", label=describe_metric(name).label),
+            write(limit, "g"),
         )
     for dimension in card.fairness.dimensions:
         if PAIR not in dimension.name:
-            groups = ", ".join(g.name for g in dimension.groups)
+            groups = join(", ", (g.name for g in dimension.groups))
             facts[f"{DIMENSIONS}{dimension.name}"] = (
                 GROUPS_OF.format(label=dimension.label),
                 groups,
             )
     tests = [f for f in card.eval.folds if f.role == "test"]
     if tests:
-        span = say(f"{len(tests)} replays, {tests[0].as_of} to {tests[-1].as_of}")
+        span = say(
+            "{tests} replays, {as_of} to {as_of2}",
+            tests=len(tests),
+            as_of=tests[0].as_of,
+            as_of2=tests[-1].as_of,
+        )
         facts["eval.folds"] = (say("Test"), span)
     options = card.fairness.options
     if options is not None:
@@ -207,15 +242,15 @@ def _list_words(card: CardRecord) -> AuditData:
         for key in path.split("."):
             answer = answer.get(key) if isinstance(answer, dict) else None
         if answer is not None:
-            facts[path] = (f"{what[:1].upper()}{what[1:]}", _write_answer(answer))
+            facts[path] = (capitalize(what), _write_answer(answer))
     return facts
 
 
 def _write_answer(answer: Any) -> str:
     if isinstance(answer, dict):
         if set(answer) == {"not_applicable"}:
-            return say(f"does not apply: {answer['not_applicable']}")
-        return ", ".join(f"{k} {_write_answer(v)}" for k, v in answer.items() if v)
+            return say("does not apply: {not_applicable}", not_applicable=answer["not_applicable"])
+        return join(", ", (f"{k} {_write_answer(v)}" for k, v in answer.items() if v))
     if isinstance(answer, list):
-        return "; ".join(_write_answer(part) for part in answer)
+        return join("; ", (_write_answer(part) for part in answer))
     return str(answer)

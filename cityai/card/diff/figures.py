@@ -29,7 +29,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE, FOLD
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 FEWEST: Final = 6
 """Replays below which a paired change has no interval."""
@@ -187,7 +187,13 @@ def _compare_groups(before: CardRecord, after: CardRecord, same_rows: bool) -> I
         beside = say("the city as a whole") if result.reference == EVERYWHERE else result.reference
         label = labels.get(result.dimension, result.dimension)
         yield _tell_change(
-            say(f"{words}: {result.group} ({label}) against {beside}"),
+            say(
+                "{words}: {group} ({label}) against {beside}",
+                words=words,
+                group=result.group,
+                label=label,
+                beside=beside,
+            ),
             f"fairness.results[{i}].gap",
             (write_gap(other.gap, other.unit), write_gap(result.gap, result.unit)),
             (other.gap, result.gap),
@@ -221,7 +227,7 @@ def _name_whole(model: str, metric: str, card: CardRecord) -> str:
     words = describe_metric(metric).label
     if model == FORECAST:
         return words
-    return f"{words}, {name_baseline(model.removeprefix(BASELINE), card.model.period)}"
+    return join(", ", (words, name_baseline(model.removeprefix(BASELINE), card.model.period)))
 
 
 def _tell_change(
@@ -235,7 +241,7 @@ def _tell_change(
     said = SAID[verdict.weight]
     if verdict.low is not None:
         change = write_interval(verdict.low, verdict.high, unit, gap=True)
-        said = say(f"{said} (change {change})")
+        said = say("{said} (change {change})", said=said, change=change)
     return Change(
         kind="figure",
         subject=subject,
@@ -249,5 +255,11 @@ def _tell_change(
         basis=verdict.basis,
         change_low=verdict.low,
         change_high=verdict.high,
-        sentence=say(f"{subject}: {written[0]} before, {written[1]} now; {said}."),
+        sentence=say(
+            "{subject}: {written} before, {written2} now; {said}.",
+            subject=subject,
+            written=written[0],
+            written2=written[1],
+            said=said,
+        ),
     )

@@ -14,7 +14,7 @@ from cityai.card.record.part import Number
 from cityai.card.record.ranked import CapacityPoint, RankedPart
 from cityai.card.words import name_one, say_share, write_interval, write_number
 from cityai.columns import BASELINE, DECISION, HEADLINE, LIST_HEADLINE, Y_TRUE
-from cityai.i18n.messages import say
+from cityai.i18n.messages import capitalize, say
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
@@ -52,7 +52,7 @@ def excuse_silence(table: pd.DataFrame) -> tuple[str, ...]:
 def _tell_answers(metrics: Iterable[Number], unit: str) -> tuple[str, ...]:
     known = {metric.name: metric for metric in find_metrics("yes/no")}
     return tuple(
-        f"{said[:1].upper()}{said[1:]}."
+        (capitalize(said) + ".")
         for m in metrics
         if m.metric in TOLD and m.value is not None
         for said in [tell_value(known[m.metric], m.value, unit)]
@@ -75,19 +75,22 @@ def _tell_amounts(
     if error is not None:
         said.append(
             say(
-                f"Added up, the forecasts were off by {write_number(error, 'share')} of what "
-                f"happened: {say_share(error, one)}."
+                "Added up, the forecasts were off by {error} of what happened: {error2}.",
+                error=write_number(error, "share"),
+                error2=say_share(error, one),
             )
         )
     other = overall.get((f"{BASELINE}{practice}", HEADLINE))
     if error is not None and other is not None:
-        off = say(f"{write_number(other, 'share')}: {say_share(other, one)}")
+        off = say(
+            "{other}: {other2}", other=write_number(other, "share"), other2=say_share(other, one)
+        )
         if error < other:
-            told = say(f"That is less than {label}, which was off by {off}.")
+            told = say("That is less than {label}, which was off by {off}.", label=label, off=off)
         elif error > other:
-            told = say(f"That is more than {label}, which was off by {off}.")
+            told = say("That is more than {label}, which was off by {off}.", label=label, off=off)
         else:
-            told = say(f"That is the same as {label}, which was off by {off}.")
+            told = say("That is the same as {label}, which was off by {off}.", label=label, off=off)
         status = {c.baseline: c.status for c in comparisons if c.metric == HEADLINE}.get(practice)
         if status not in {"pass", "fail"} and error != other:
             told += " " + say("The test cannot say whether this would hold at other times.")
@@ -95,14 +98,20 @@ def _tell_amounts(
     missed = overall.get(("forecast", "under_forecast_share"))
     if missed is not None:
         said.append(
-            say(f"Not foreseen was {say_share(missed, one)} ({write_number(missed, 'share')}).")
+            say(
+                "Not foreseen was {missed} ({missed2}).",
+                missed=say_share(missed, one),
+                missed2=write_number(missed, "share"),
+            )
         )
     held = overall.get(("forecast", "coverage"))
     if held is not None:
         said.append(
             say(
-                f"The actual value lay inside the stated range {write_number(held, 'share')} of "
-                f"the time; it is meant to be {write_number(nominal, 'share')}."
+                "The actual value lay inside the stated range {held} of the time; it is "
+                "meant to be {nominal}.",
+                held=write_number(held, "share"),
+                nominal=write_number(nominal, "share"),
             )
         )
     return tuple(said)
@@ -123,20 +132,23 @@ def _tell_list(
     )
     if own is not None and own.value is not None:
         told = say(
-            f"What is found is found {_write_sure(own, 'days')} sooner on average than in the "
-            "order that really happened."
+            "What is found is found {own} sooner on average than in the order that "
+            "really happened.",
+            own=_write_sure(own, "days"),
         )
         if other is not None and other.value is not None:
             score = write_number(other.value, "days")
-            told += " " + say(f"With the city's own score it would be {score}.")
+            told += " " + say("With the city's own score it would be {score}.", score=score)
         said.append(told)
     auc = overall.get(("forecast", "auc"))
     if auc is not None and auc.value is not None:
         said.append(
             say(
-                f"Of two {unit} of the same list, one with the outcome and one without, it "
-                f"puts the right one first {auc.value * 100:.0f} times in 100; a coin would do so "
-                "50 times."
+                "Of two {unit} of the same list, one with the outcome and one without, it "
+                "puts the right one first {value:.0f} times in 100; a coin would do so 50 "
+                "times.",
+                unit=unit,
+                value=auc.value * 100,
             )
         )
     slope = overall.get(("forecast", "calibration_slope"))
@@ -144,7 +156,8 @@ def _tell_list(
         said.append(
             say(
                 "Whether a probability of 20% means 20 in 100: the slope of calibration is "
-                f"{_write_sure(slope, 'ratio')}; 1 is right."
+                "{slope}; 1 is right.",
+                slope=_write_sure(slope, "ratio"),
             )
         )
     return tuple(said)
@@ -158,15 +171,22 @@ def _tell_top(ranked: RankedPart) -> list[str]:
     if other is None or other.precision is None:
         return [
             say(
-                f"Of 100 {ranked.cases} that this list selects, in about {own.precision * 100:.0f} "
-                f"it turned out that {ranked.outcome}."
+                "Of 100 {cases} that this list selects, in about {precision:.0f} it turned "
+                "out that {outcome}.",
+                cases=ranked.cases,
+                precision=own.precision * 100,
+                outcome=ranked.outcome,
             )
         ]
     return [
         say(
-            f"Of 100 {ranked.cases} that this list selects, in about {own.precision * 100:.0f} "
-            f"it turned out that {ranked.outcome}; with {ranked.practice_label}: in about "
-            f"{other.precision * 100:.0f}."
+            "Of 100 {cases} that this list selects, in about {precision:.0f} it turned "
+            "out that {outcome}; with {practice_label}: in about {precision2:.0f}.",
+            cases=ranked.cases,
+            precision=own.precision * 100,
+            outcome=ranked.outcome,
+            practice_label=ranked.practice_label,
+            precision2=other.precision * 100,
         )
     ]
 
@@ -178,12 +198,20 @@ def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
         return []
     reached = write_number(own.recall, "share")
     if other is None or other.recall is None:
-        told = say(f"Selecting {ranked.rule} reaches {reached} of all the cases in which it did.")
+        told = say(
+            "Selecting {rule} reaches {reached} of all the cases in which it did.",
+            rule=ranked.rule,
+            reached=reached,
+        )
     else:
         theirs = write_number(other.recall, "share")
         told = say(
-            f"Selecting {ranked.rule} reaches {reached} of all the cases in which it did, "
-            f"{ranked.practice_label} {theirs}."
+            "Selecting {rule} reaches {reached} of all the cases in which it did, "
+            "{practice_label} {theirs}.",
+            rule=ranked.rule,
+            reached=reached,
+            practice_label=ranked.practice_label,
+            theirs=theirs,
         )
     if other is not None and status not in {"pass", "fail"}:
         told += say(" The test cannot say whether this would hold at other times.")
@@ -195,7 +223,7 @@ def _write_sure(number: Number, unit: str) -> str:
     told = write_number(number.value, unit)
     if number.low is None:
         return told
-    return say(f"{told} ({write_interval(number.low, number.high, unit)})")
+    return say("{told} ({low})", told=told, low=write_interval(number.low, number.high, unit))
 
 
 def _pick(ranked: RankedPart, model: str) -> CapacityPoint | None:

@@ -52,7 +52,7 @@ def draft_annex(facts: CardFacts, withheld: Withheld) -> dict[str, Any]:
 
 
 def _tell(findings: Sequence[Finding], code: str) -> tuple[str, ...]:
-    return tuple(f"{f.title}. {f.reason}" for f in findings if f.code == code)
+    return tuple((f.title + ". " + f.reason) for f in findings if f.code == code)
 
 
 def _note_trends(trends: Sequence[TrendPart], followed: Any) -> str:
@@ -62,8 +62,10 @@ def _note_trends(trends: Sequence[TrendPart], followed: Any) -> str:
     if not trends:
         return as_text(followed["reason"].iloc[0])
     return say(
-        f"{len(trends)} figures of groups were followed over the replays; {told} rise or fall by "
-        "more than chance explains, each taken alone."
+        "{trends} figures of groups were followed over the replays; {told} rise or "
+        "fall by more than chance explains, each taken alone.",
+        trends=len(trends),
+        told=told,
     )
 
 

@@ -17,7 +17,7 @@ from cityai.card.record.measured import DataPart, QualityMeasure, QualityPoint, 
 from cityai.card.words import write_count
 from cityai.columns import EVERYWHERE, Y_TRUE
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
@@ -62,20 +62,24 @@ def _describe_data(
     read, out_of_scope, rejected, accepted = rows
     said = [
         say(
-            f"{write_count(read)} rows were read: {write_count(accepted)} used, "
-            f"{write_count(out_of_scope)} outside the question, {write_count(rejected)} refused."
+            "{read} rows were read: {accepted} used, {out_of_scope} outside the "
+            "question, {rejected} refused.",
+            read=write_count(read),
+            accepted=write_count(accepted),
+            out_of_scope=write_count(out_of_scope),
+            rejected=write_count(rejected),
         )
     ]
     if facts.fitted is None:
         known = facts.predictions.table[Y_TRUE].notna().sum()
-        return (said[0] + " " + say(f"{known:,} have a known outcome."),)
+        return (said[0] + " " + say("{known:,} have a known outcome.", known=known),)
     missed = sorted({m.dimension for m in measures if m.status == "fail"})
     named = {f"quality.{dimension}" for dimension in missed}
     failed = _name_failed(quality.findings, named)
     if missed:
-        said.append(say(f"Limits missed: {', '.join(missed)}."))
+        said.append(say("Limits missed: {missed}.", missed=join(", ", missed)))
     if failed:
-        said.append(say(f"Checks of the data that failed: {', '.join(failed)}."))
+        said.append(say("Checks of the data that failed: {failed}.", failed=join(", ", failed)))
     if not missed and not failed:
         said.append(say("No limit on the quality was missed."))
     return tuple(said)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cityai.columns import DECISION, Y_PRED, Y_TRUE
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import count_periods, say, say_n
+from cityai.i18n.messages import count_periods, join, say, say_n
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
@@ -26,14 +26,12 @@ def describe_design(facts: CardFacts) -> tuple[str, ...]:
 def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
     subject = facts.subject
     said = [
-        say_n(
-            f"The past was replayed {tests} time.", f"The past was replayed {tests} times.", tests
-        )
+        say_n("The past was replayed {n} time.", "The past was replayed {n} times.", tests)
         + " "
         + say(
-            "Each time the forecast used only what the city's systems held at that moment, looked "
-            f"{count_periods(subject.horizon, subject.period)} ahead, and was then held against "
-            "what happened."
+            "Each time the forecast used only what the city's systems held at that "
+            "moment, looked {horizon} ahead, and was then held against what happened.",
+            horizon=count_periods(subject.horizon, subject.period),
         ),
     ]
     if _is_proven(facts.findings):
@@ -46,10 +44,10 @@ def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
     if weighing:
         said.append(
             say_n(
-                f"{weighing} earlier moment served only to weigh the models against each other "
-                "and to set the width of the ranges.",
-                f"{weighing} earlier moments served only to weigh the models against each other "
-                "and to set the width of the ranges.",
+                "{n} earlier moment served only to weigh the models against each other and "
+                "to set the width of the ranges.",
+                "{n} earlier moments served only to weigh the models against each other and "
+                "to set the width of the ranges.",
                 weighing,
             )
             + " "
@@ -58,9 +56,10 @@ def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
     if subject.hindsight:
         said.append(
             say(
-                f"Which {subject.entities} are included was settled with hindsight "
-                f"({', '.join(subject.hindsight)}); a forecast made at the time could not have "
-                "known this."
+                "Which {entities} are included was settled with hindsight ({hindsight}); a "
+                "forecast made at the time could not have known this.",
+                entities=subject.entities,
+                hindsight=join(", ", subject.hindsight),
             )
         )
     return tuple(said)
@@ -69,10 +68,12 @@ def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
 def _tell_stretches(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
     said = [
         say(
-            f"The past was replayed {tests} times. Each time a model was made from "
-            f"outcomes that were known before the stretch began, ranked the {facts.spec.unit} of "
-            "the stretch, each by what was known before it was asked about, and was then held "
-            "against what happened."
+            "The past was replayed {tests} times. Each time a model was made from "
+            "outcomes that were known before the stretch began, ranked the {unit} of the "
+            "stretch, each by what was known before it was asked about, and was then "
+            "held against what happened.",
+            tests=tests,
+            unit=facts.spec.unit,
         )
     ]
     if _is_proven(facts.findings):
@@ -85,9 +86,9 @@ def _tell_stretches(facts: CardFacts, tests: int, weighing: int) -> tuple[str, .
     if weighing:
         said.append(
             say(
-                f"{weighing} earlier stretches served only to weigh the models "
-                "against each other and to set the probabilities. No figure on this page comes "
-                "from them."
+                "{weighing} earlier stretches served only to weigh the models against each "
+                "other and to set the probabilities. No figure on this page comes from them.",
+                weighing=weighing,
             )
         )
     said.append(
@@ -107,8 +108,9 @@ def _tell_handed(facts: CardFacts) -> tuple[str, ...]:
     made_by, table = facts.subject.made_by or say("somebody else"), facts.predictions.table
     said = [
         say(
-            f"These predictions were made by {made_by} and judged as they came: no model was "
-            "fitted."
+            "These predictions were made by {made_by} and judged as they came: no model "
+            "was fitted.",
+            made_by=made_by,
         )
         + " "
         + say("Whether they were made before the outcome was known cannot be seen from the file.")
@@ -117,16 +119,20 @@ def _tell_handed(facts: CardFacts) -> tuple[str, ...]:
     if known < total:
         said.append(
             say(
-                f"{known:,} of {total:,} rows have a known outcome; every figure that needs one "
-                "rests on those alone."
+                "{known:,} of {total:,} rows have a known outcome; every figure that needs "
+                "one rests on those alone.",
+                known=known,
+                total=total,
             )
         )
     column = DECISION if DECISION in table else Y_PRED
     missing = int(table[column].isna().sum())
     if missing:
         said.append(
-            say(f"{missing:,} of {total:,} rows have no decision.")
+            say("{missing:,} of {total:,} rows have no decision.", missing=missing, total=total)
             if column == DECISION
-            else say(f"{missing:,} of {total:,} rows have no prediction.")
+            else say(
+                "{missing:,} of {total:,} rows have no prediction.", missing=missing, total=total
+            )
         )
     return tuple(said)

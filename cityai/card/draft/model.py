@@ -20,7 +20,7 @@ from cityai.card.record.measured import (
     ModelPart,
 )
 from cityai.card.words import name_baseline, name_candidate
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 if TYPE_CHECKING:
     from cityai.assessment.explain import Explanation
@@ -64,7 +64,7 @@ def draft_model(facts: CardFacts, withheld: Withheld) -> ModelPart:
 
 def _name_input(name: str, facts: CardFacts) -> str:
     label, why = facts.run.feature_labels.get(name, name), facts.subject.sensitive.get(name)
-    return label if why is None else label + say(f" (close to a protected group: {why})")
+    return label if why is None else label + say(" (close to a protected group: {why})", why=why)
 
 
 def write_parameter(value: object) -> str:
@@ -74,7 +74,7 @@ def write_parameter(value: object) -> str:
     if isinstance(value, bool):
         return say("yes") if value else say("no")
     if isinstance(value, tuple):
-        return ", ".join(str(v) for v in value) or say("none")
+        return join(", ", (str(v) for v in value)) or say("none")
     return str(value)
 
 

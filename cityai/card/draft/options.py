@@ -110,18 +110,18 @@ def _describe(
     own = [o for o in options if o.name == choice]
     said = [
         say_n(
-            f"{len(tried)} way to close the gap was tried on the same replays.",
-            f"{len(tried)} ways to close the gap were tried on the same replays.",
+            "{n} way to close the gap was tried on the same replays.",
+            "{n} ways to close the gap were tried on the same replays.",
             len(tried),
         )
     ]
     who = decided_by or say("not said")
-    decided = say(f"Decided by: {who}. The reason given: {reason}")
+    decided = say("Decided by: {who}. The reason given: {reason}", who=who, reason=reason)
     if choice == "none":
         none = say("None of them was chosen.")
-        said.append(f"{none} {decided}" if reason else UNDECIDED)
+        said.append((none + " " + decided) if reason else UNDECIDED)
     else:
-        chosen = say(f"Chosen: {own[0].label}.")
-        said.append(f"{chosen} {decided}")
+        chosen = say("Chosen: {label}.", label=own[0].label)
+        said.append(chosen + " " + decided)
     said += [o.sentence for o in own if choice != "none" or o is own[0]]
     return tuple(said)

@@ -176,20 +176,30 @@ def _describe_attention(
         return ()
     said = [
         say(
-            f"What is found depends on who was looked at: the more {unit} in a group of "
-            f"{subject.entities}, the more is found there, whether or not there is more to find."
+            "What is found depends on who was looked at: the more {unit} in a group of "
+            "{entities}, the more is found there, whether or not there is more to find.",
+            unit=unit,
+            entities=subject.entities,
         )
     ]
     for r in sorted(more, key=lambda r: -(r.ratio or 0))[:3]:
         times = write_number(r.ratio, "ratio")
         if r.ratio_low is not None:
-            times = say(f"{times} times ({write_interval(r.ratio_low, r.ratio_high, 'ratio')})")
+            times = say(
+                "{times} times ({ratio_low})",
+                times=times,
+                ratio_low=write_interval(r.ratio_low, r.ratio_high, "ratio"),
+            )
         else:
-            times = say(f"{times} times")
+            times = say("{times} times", times=times)
         said.append(
             say(
-                f"“{r.group}” was looked at {times} as often as the average; there "
-                f"{write_number(r.base_rate, 'share')} of the {unit} had the outcome."
+                "“{group}” was looked at {times} as often as the average; there {base_rate} "
+                "of the {unit} had the outcome.",
+                group=r.group,
+                times=times,
+                base_rate=write_number(r.base_rate, "share"),
+                unit=unit,
             )
         )
     return tuple(said)

@@ -22,7 +22,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
-from cityai.i18n.messages import count_periods, say, say_n
+from cityai.i18n.messages import count_periods, join, say, say_n, write
 
 if TYPE_CHECKING:
     from cityai.card.draft.subject import Subject
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) -> str:
     """Say what the band around the city's total is, how often it held, and how it is rounded."""
     rounded = (
-        " " + say(f"Totals are rounded to multiples of {step}: one of them is too small to show.")
+        " "
+        + say(
+            "Totals are rounded to multiples of {step}: one of them is too small to show.",
+            step=step,
+        )
         if step
         else ""
     )
@@ -39,13 +43,15 @@ def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) 
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     return (
         say(
-            f"The band adds up the ranges of all {subject.entities}; it is wider "
-            "than a range for the total would be."
+            "The band adds up the ranges of all {entities}; it is wider than a range for "
+            "the total would be.",
+            entities=subject.entities,
         )
         + " "
         + say(
-            f"The actual total lay inside it in {inside} of "
-            f"{count_periods(len(known), subject.period)}."
+            "The actual total lay inside it in {inside} of {known}.",
+            inside=inside,
+            known=count_periods(len(known), subject.period),
         )
         + rounded
     )
@@ -55,10 +61,15 @@ def describe_places(places: Sequence[PlaceResult], subject: Subject, unit: str) 
     """Say how many places there are and how many are left out."""
     hidden = sum(all(f.value is None for f in p.figures) for p in places)
     counted = _count_named(len(places), subject.entity, subject.entities)
-    text = f"{counted}."
+    text = counted + "."
     if hidden:
-        text = say(f"{counted}, {hidden} of them with too few {unit} to show.")
-    return f"{text} " + say(
+        text = say(
+            "{counted}, {hidden} of them with too few {unit} to show.",
+            counted=counted,
+            hidden=hidden,
+            unit=unit,
+        )
+    return (text + " ") + say(
         "Figures of a single place rest on few predictions and are rounded; a difference between "
         "two neighbours in the ranking is mostly chance."
     )
@@ -88,24 +99,29 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
             {_name_result(r) for r in beyond if find_side(r.metric, r.middle_gap) == side}
         )
         if named:
-            said.append(words.format(names="; ".join(named)))
+            said.append(words.format(names=join("; ", named)))
     return tuple(said)
 
 
 def _name_result(result: GroupResult) -> str:
     label = describe_metric(result.metric).label.lower()
-    return say(f"{result.group} ({label})")
+    return say("{group} ({label})", group=result.group, label=label)
 
 
 def _tell_tally(tally: Tally, several: str) -> str:
     n, inside, beyond = tally.total, tally.passed, tally.failed
     unknown, hidden = tally.unknown, tally.hidden
     return say_n(
-        f"{n:,} comparison of {several} with their reference: {inside} within the limit, "
-        f"{beyond} beyond it, {unknown} cannot be told, {hidden} not shown.",
-        f"{n:,} comparisons of {several} with their reference: {inside} within the limit, "
-        f"{beyond} beyond it, {unknown} cannot be told, {hidden} not shown.",
+        "{n:,} comparison of {several} with their reference: {inside} within the "
+        "limit, {beyond} beyond it, {unknown} cannot be told, {hidden} not shown.",
+        "{n:,} comparisons of {several} with their reference: {inside} within the "
+        "limit, {beyond} beyond it, {unknown} cannot be told, {hidden} not shown.",
         n,
+        several=several,
+        inside=inside,
+        beyond=beyond,
+        unknown=unknown,
+        hidden=hidden,
     )
 
 
@@ -120,16 +136,18 @@ def describe_dimension(
     shown = missed if len(missed) <= 3 else [missed[0], missed[-1]] if kind == "bands" else []
     coarse = any((r.n or 0) < SMALL_GROUP for r in shown)
     said = [
-        say(f"{say_share(r.value, one, coarse=coarse)} in “{r.group}”")
+        say("{value} in “{group}”", value=say_share(r.value, one, coarse=coarse), group=r.group)
         for r in shown
         if r.value is not None
     ]
     reference = missed[0].reference_value
     if reference is not None and missed[0].reference == "overall":
-        said.append(say(f"{say_share(reference, one, coarse=coarse)} in the whole city"))
+        said.append(
+            say("{reference} in the whole city", reference=say_share(reference, one, coarse=coarse))
+        )
     if not shown or not said:
         return ()
-    return (say(f"Not foreseen: {', '.join(said)}."),)
+    return (say("Not foreseen: {said}.", said=join(", ", said)),)
 
 
 def describe_small(groups: Sequence[GroupPart], least: int) -> tuple[str, ...]:
@@ -140,8 +158,11 @@ def describe_small(groups: Sequence[GroupPart], least: int) -> tuple[str, ...]:
             joined.setdefault(group.counted_with, []).append(f"“{group.name}”")
     return tuple(
         say(
-            f"Too few to show (fewer than {least} people or events): {', '.join(small)}. What "
-            f"belongs there is counted with “{other}”."
+            "Too few to show (fewer than {least} people or events): {small}. What "
+            "belongs there is counted with “{other}”.",
+            least=least,
+            small=join(", ", small),
+            other=other,
         )
         for other, small in joined.items()
     )
@@ -153,13 +174,20 @@ def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[s
     if not known:
         return ()
     top = known[:3]
-    named = "; ".join(say(f"{d.label} ({write_number(d.share, 'share')})") for d in top)
-    said = [say(f"What moves the forecasts most: {named}.")]
+    named = join(
+        "; ",
+        (
+            say("{label} ({share})", label=d.label, share=write_number(d.share, "share"))
+            for d in top
+        ),
+    )
+    said = [say("What moves the forecasts most: {named}.", named=named)]
     if weight is not None and weight < 0.999:
         said.append(
             say(
-                f"This explains {write_number(weight, 'share')} of the forecast, the part made by "
-                "trees; the rest continues each series' own level, trend and season."
+                "This explains {weight} of the forecast, the part made by trees; the rest "
+                "continues each series' own level, trend and season.",
+                weight=write_number(weight, "share"),
             )
         )
     return tuple(said)
@@ -172,12 +200,21 @@ def describe_scale(n_entities: int, spec: ProjectSpec) -> str:
     ahead = count_periods(question.horizon, question.period)
     if not question.lead:
         return say(
-            f"{question.unit} per {question.entity.label} and {question.period}, for {counted}, "
-            f"{ahead} ahead"
+            "{unit} per {label} and {period}, for {counted}, {ahead} ahead",
+            unit=question.unit,
+            label=question.entity.label,
+            period=question.period,
+            counted=counted,
+            ahead=ahead,
         )
     return say(
-        f"{question.unit} per {question.entity.label} and {question.period}, for {counted}, "
-        f"{ahead} ahead, beginning {count_periods(question.lead, question.period)} later"
+        "{unit} per {label} and {period}, for {counted}, {ahead} ahead, beginning {lead} later",
+        unit=question.unit,
+        label=question.entity.label,
+        period=question.period,
+        counted=counted,
+        ahead=ahead,
+        lead=count_periods(question.lead, question.period),
     )
 
 
@@ -185,7 +222,11 @@ def describe_grain(spec: ProjectSpec) -> str:
     """Say what one row of the data is."""
     if spec.data.layout == "events":
         return say("one row an event")
-    return say(f"one row a {spec.question.entity.label} and {spec.question.period}")
+    return say(
+        "one row a {label} and {period}",
+        label=spec.question.entity.label,
+        period=spec.question.period,
+    )
 
 
 def describe_cleaning(spec: ProjectSpec) -> tuple[str, ...]:
@@ -203,24 +244,30 @@ def describe_scope(spec: BaseProjectSpec) -> tuple[str, ...]:
     data, said = spec.data, []
     if data.since or data.until:
         said.append(
-            say(f"Only rows from {data.since} and before {data.until} are in scope.")
+            say(
+                "Only rows from {since} and before {until} are in scope.",
+                since=data.since,
+                until=data.until,
+            )
             if data.since and data.until
-            else say(f"Only rows from {data.since} are in scope.")
+            else say("Only rows from {since} are in scope.", since=data.since)
             if data.since
-            else say(f"Only rows before {data.until} are in scope.")
+            else say("Only rows before {until} are in scope.", until=data.until)
         )
     for column, values in data.where.items():
         said.append(
             say(
-                f"Only rows with one of these values of {column} are in scope: "
-                f"{', '.join(map(str, values))}."
+                "Only rows with one of these values of {column} are in scope: {str}.",
+                column=column,
+                str=join(", ", map(str, values)),
             )
         )
     for column, values in data.without.items():
         said.append(
             say(
-                f"Rows with one of these values of {column} are out of scope: "
-                f"{', '.join(map(str, values))}."
+                "Rows with one of these values of {column} are out of scope: {str}.",
+                column=column,
+                str=join(", ", map(str, values)),
             )
         )
     if data.source.suppressed:
@@ -230,7 +277,7 @@ def describe_scope(spec: BaseProjectSpec) -> tuple[str, ...]:
     if data.unpivot:
         said.append(say("One column per entity was turned into one row per entity."))
     if data.key:
-        said.append(say(f"A row that repeats {', '.join(data.key)} is refused."))
+        said.append(say("A row that repeats {key} is refused.", key=join(", ", data.key)))
     said.append(say("A row that breaks the declared contract of a column is refused and counted."))
     return tuple(said)
 
@@ -239,10 +286,16 @@ def describe_known(spec: BaseProjectSpec) -> str:
     """Say when a row could first be seen."""
     known = spec.data.known
     if known.column:
-        return say(f"A row counts as known from the moment in its column {known.column}.")
+        return say(
+            "A row counts as known from the moment in its column {column}.", column=known.column
+        )
     what = say("the event") if spec.data.layout == "events" else say("the end of its period")
-    return say(f"A row counts as known {count_periods(known.lag_days or 0, 'day')} after {what}.")
+    return say(
+        "A row counts as known {part} after {what}.",
+        part=count_periods(known.lag_days or 0, "day"),
+        what=what,
+    )
 
 
 def _count_named(n: int, one: str, several: str) -> str:
-    return f"{n:,} {one if n == 1 else several}"
+    return join(" ", (write(n, ","), one if n == 1 else several))

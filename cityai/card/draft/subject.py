@@ -19,7 +19,7 @@ from cityai.columns import (
     Y_LOW,
     Y_PRED,
 )
-from cityai.i18n.messages import name_periods, say
+from cityai.i18n.messages import name_periods, say, write
 
 if TYPE_CHECKING:
     from cityai.config.audit_file import AuditFileSpec
@@ -130,7 +130,12 @@ def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
         period=question.period,
         horizon=question.horizon,
         scale=sentences.describe_scale(predictions.table[ENTITY].nunique(), spec),
-        output=say(f"{unit} per {entity.label} and {question.period}, with a range"),
+        output=say(
+            "{unit} per {label} and {period}, with a range",
+            unit=unit,
+            label=entity.label,
+            period=question.period,
+        ),
         parameters={
             "backtest.folds": spec.backtest.folds,
             "backtest.stride": spec.backtest.stride or question.horizon,
@@ -146,11 +151,11 @@ def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
         schema={
             ENTITY: entity.label,
             AS_OF: say("moment at which the forecast was made"),
-            STEP: say(f"{name_periods(question.period)} ahead, from 1"),
-            PERIOD_START: say(f"first day of the {question.period} that is forecast"),
-            Y_PRED: say(f"forecast, in {unit}"),
-            Y_LOW: say(f"low end of the range, in {unit}"),
-            Y_HIGH: say(f"high end of the range, in {unit}"),
+            STEP: say("{period} ahead, from 1", period=name_periods(question.period)),
+            PERIOD_START: say("first day of the {period} that is forecast", period=question.period),
+            Y_PRED: say("forecast, in {unit}", unit=unit),
+            Y_LOW: say("low end of the range, in {unit}", unit=unit),
+            Y_HIGH: say("high end of the range, in {unit}", unit=unit),
         },
         source=_name_source(spec),
         grain=sentences.describe_grain(spec),
@@ -182,10 +187,16 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
         period="period" if rule.per == "fold" else rule.per,
         horizon=0,
         scale=say(
-            f"{cases:,} {spec.unit} at {entities:,} {entity.label_plural}, each with the "
-            f"probability that {outcome}; selected are {selected}"
+            "{cases:,} {unit} at {entities:,} {label_plural}, each with the probability "
+            "that {outcome}; selected are {selected}",
+            cases=cases,
+            unit=spec.unit,
+            entities=entities,
+            label_plural=entity.label_plural,
+            outcome=outcome,
+            selected=selected,
         ),
-        output=say(f"probability that {outcome}, for each case"),
+        output=say("probability that {outcome}, for each case", outcome=outcome),
         parameters={
             "decision.rule": rule.rule,
             "decision.capacity": "none" if rule.capacity is None else rule.capacity,
@@ -206,11 +217,11 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
             ENTITY: entity.label,
             AS_OF: say("moment at which it was asked about"),
             OCCURRED_AT: say("when it takes place"),
-            Y_PRED: say(f"probability that {outcome}"),
+            Y_PRED: say("probability that {outcome}", outcome=outcome),
             DECISION: say("1: selected under the capacity"),
         },
         source=_name_source(spec),
-        grain=say(f"one row a case ({spec.unit})"),
+        grain=say("one row a case ({unit})", unit=spec.unit),
         known_rule=sentences.describe_known(spec),
         cleaning=sentences.describe_scope(spec),
         columns=tuple(spec.data.columns),
@@ -235,18 +246,30 @@ def describe_external(spec: AuditFileSpec, predictions: Predictions, file: str) 
         period="period",
         horizon=0,
         scale=say(
-            f"{len(table):,} predictions about {table[ENTITY].nunique():,} "
-            f"{given.label_plural} ({spec.unit})"
+            "{table:,} predictions about {nunique:,} {label_plural} ({unit})",
+            table=len(table),
+            nunique=table[ENTITY].nunique(),
+            label_plural=given.label_plural,
+            unit=spec.unit,
         ),
-        output=say(f"{given.unit}, {given.kind}, one for each {given.label}"),
-        parameters={"threshold": "none" if given.threshold is None else f"{given.threshold:g}"},
+        output=say(
+            "{unit}, {kind}, one for each {label}",
+            unit=given.unit,
+            kind=given.kind,
+            label=given.label,
+        ),
+        parameters={
+            "threshold": "none" if given.threshold is None else write(given.threshold, "g")
+        },
         schema={n: key.removeprefix("predictions.columns.") for key, n in spec.columns.items()},
         source=file,
-        grain=say(f"one row a prediction about one {given.label}"),
+        grain=say("one row a prediction about one {label}", label=given.label),
         known_rule=say("Not known: the predictions came as they are."),
         cleaning=(say("A row whose cells are not of the declared kind is refused and counted."),),
         columns=tuple(spec.contract),
-        method=say(f"Predictions made by {made_by}; how is not known to this record"),
+        method=say(
+            "Predictions made by {made_by}; how is not known to this record", made_by=made_by
+        ),
         made_by=made_by,
         areas=spec.areas,
     )
@@ -270,6 +293,15 @@ def _describe_rule(spec: RiskSpec) -> str:
     """Say who is selected."""
     rule = spec.question.decision
     if rule.rule == "threshold":
-        return say(f"all {spec.unit} with a probability of {rule.threshold:.0%} or more")
+        return say(
+            "all {unit} with a probability of {threshold:.0%} or more",
+            unit=spec.unit,
+            threshold=rule.threshold,
+        )
     stretch = say("stretch that was tested") if rule.per == "fold" else rule.per
-    return say(f"the {rule.capacity:,} {spec.unit} with the highest probability in each {stretch}")
+    return say(
+        "the {capacity:,} {unit} with the highest probability in each {stretch}",
+        capacity=rule.capacity,
+        unit=spec.unit,
+        stretch=stretch,
+    )

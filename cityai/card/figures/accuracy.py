@@ -28,12 +28,12 @@ from cityai.card.figures.canvas import (
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number
-from cityai.card.words import MISSING, write_count, write_day, write_interval, write_number
+from cityai.card.words import MISSING, write_count, write_interval, write_number
 from cityai.columns import BASELINE
-from cityai.i18n.messages import count_periods, name_periods, say
+from cityai.i18n.messages import count_periods, join, name_periods, say, write, write_day
 
-PERCENT = FuncFormatter(lambda value, _: f"{round(value * 100, 1):g}%")
-THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.10g}")
+PERCENT = FuncFormatter(lambda value, _: write_number(round(value, 3), "share"))
+THOUSANDS = FuncFormatter(lambda value, _: write(value, ",.10g"))
 
 
 def draw_series(record: CardRecord) -> Figure | None:
@@ -54,23 +54,32 @@ def draw_series(record: CardRecord) -> Figure | None:
     inside = sum(p.low <= p.actual <= p.high for p in ranged)  # type: ignore[operator]
     far = max(points, key=lambda p: abs((p.forecast or 0) - (p.actual or 0)))
     first, last = points[0].period_start, points[-1].period_start
-    alternative = " ".join(
+    alternative = join(
+        " ",
         (
-            say(f"Line chart of the whole city from {_month(first)} to {_month(last)}."),
             say(
-                f"What happened ranged from {write_number(min(actual), unit)} to "
-                f"{write_number(max(actual), unit)}."
+                "Line chart of the whole city from {first} to {last}.",
+                first=_month(first),
+                last=_month(last),
             ),
             say(
-                f"It lay inside the forecast's band in {inside} of "
-                f"{count_periods(len(ranged), record.model.period)}."
+                "What happened ranged from {actual} to {actual2}.",
+                actual=write_number(min(actual), unit),
+                actual2=write_number(max(actual), unit),
             ),
             say(
-                f"The largest miss was in the period from {_month(far.period_start)}: "
-                f"{write_number(far.forecast, unit)} forecast, "
-                f"{write_number(far.actual, unit)} happened."
+                "It lay inside the forecast's band in {inside} of {ranged}.",
+                inside=inside,
+                ranged=count_periods(len(ranged), record.model.period),
             ),
-        )
+            say(
+                "The largest miss was in the period from {period_start}: {forecast} "
+                "forecast, {actual} happened.",
+                period_start=_month(far.period_start),
+                forecast=write_number(far.forecast, unit),
+                actual=write_number(far.actual, unit),
+            ),
+        ),
     )
     rows = tuple(
         (
@@ -149,29 +158,35 @@ def draw_coverage(record: CardRecord) -> Figure | None:
         axes.yaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.set_xlabel(say(f"{name_periods(record.model.period)} ahead"))
+        axes.set_xlabel(say("{period} ahead", period=name_periods(record.model.period)))
         axes.grid(axis="y")
         return sheet
 
     worst = min(points, key=lambda n: n.value or 0.0)
     steps_ahead = count_periods(int(worst.slice["step"]), record.model.period)
-    alternative = " ".join(
+    alternative = join(
+        " ",
         (
             say("Dot chart."),
-            say(f"The range is meant to hold {write_number(nominal, 'share')} of the time."),
             say(
-                f"It held between {write_number(min(held), 'share')} and "
-                f"{write_number(max(held), 'share')} of the time, least often {steps_ahead} ahead."
+                "The range is meant to hold {nominal} of the time.",
+                nominal=write_number(nominal, "share"),
             ),
-        )
+            say(
+                "It held between {held} and {held2} of the time, least often {steps_ahead} ahead.",
+                held=write_number(min(held), "share"),
+                held2=write_number(max(held), "share"),
+                steps_ahead=steps_ahead,
+            ),
+        ),
     )
     rows = tuple((n.slice["step"], write_number(n.value, n.unit), write_count(n.n)) for n in points)
     return Figure(
         "coverage",
         say("How often the range held"),
         say(
-            "Dashed line: how often it should. "
-            f"Shaded: within {write_number(slack, 'share')} of it."
+            "Dashed line: how often it should. Shaded: within {slack} of it.",
+            slack=write_number(slack, "share"),
         ),
         alternative,
         write_svg(draw(WIDE), "coverage"),
@@ -227,12 +242,18 @@ def draw_folds(record: CardRecord) -> Figure | None:
     rival = lines.get(record.eval.practice, [])
     wins = sum((a.value or 0) < (b.value or 0) for a, b in zip(points, rival, strict=False))
     alternative = say(
-        f"Line chart of the average error in {len(points)} replays of the past, from "
-        f"{write_number(min(values), 'share')} to {write_number(max(values), 'share')}."
+        "Line chart of the average error in {points} replays of the past, from "
+        "{values} to {values2}.",
+        points=len(points),
+        values=write_number(min(values), "share"),
+        values2=write_number(max(values), "share"),
     )
     if rival:
         alternative += " " + say(
-            f"It was less than that of {record.eval.practice_label} in {wins} of {len(rival)}."
+            "It was less than that of {practice_label} in {wins} of {rival}.",
+            practice_label=record.eval.practice_label,
+            wins=wins,
+            rival=len(rival),
         )
     columns = (
         say("Replay"),
@@ -278,14 +299,14 @@ def _pick(
 
 
 def _month(day: date) -> str:
-    return f"{day:%B %Y}" if day.day == 1 else write_day(day)
+    return write(day, "%B %Y") if day.day == 1 else write_day(day)
 
 
 def _short(day: date | None, number: Number) -> str:
     return (
         number.slice["fold"]
         if day is None
-        else f"{day:%b}\n{day.year}"
+        else join("\n", (write(day, "%b"), write(day, "%Y")))
         if day.day == 1
-        else f"{day.day} {day:%b}\n{day.year}"
+        else join("\n", (write(day, "%-d %b"), write(day, "%Y")))
     )

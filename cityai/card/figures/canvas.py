@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -21,10 +21,14 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
+from matplotlib.text import Text
+from matplotlib.ticker import Formatter
 
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.clean import clean_text
-from cityai.i18n.speaker import Speaker
+from cityai.i18n.messages import Figure as Printed
+from cityai.i18n.messages import Message, write
+from cityai.i18n.translator import Translator
 
 INK: Final = "#010101"
 MUTED: Final = "#020202"
@@ -112,6 +116,19 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+class Picture(str):
+    """An SVG, with the messages that stand in it: ``data-said`` is their place in `texts`."""
+
+    __slots__ = ("texts",)
+    texts: tuple[str, ...]
+
+    def __new__(cls, svg: str, texts: Iterable[str] = ()) -> Picture:
+        """Return the picture."""
+        made = super().__new__(cls, svg)
+        made.texts = tuple(texts)
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A picture with its words.
@@ -134,8 +151,8 @@ class Figure:
     title: str
     caption: str
     alternative: str
-    wide: str
-    narrow: str
+    wide: Picture
+    narrow: Picture
     table: Table
 
 
@@ -176,7 +193,28 @@ def write_days(axes: Axes, width: float) -> None:
     fewest, most = (3, 8) if width > 5 else (2, 5)
     locator = dates.AutoDateLocator(minticks=fewest, maxticks=most)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=False))
+    concise = dates.ConciseDateFormatter(locator, show_offset=False)
+    axes.xaxis.set_major_formatter(_DayFormatter(concise))
+
+
+class _DayFormatter(Formatter):
+    """Months on an axis of days, as figures that each language writes in its way."""
+
+    def __init__(self, concise: Formatter) -> None:
+        self.concise = concise
+
+    def format_ticks(self, values: Any) -> list[str]:
+        """Return the ticks' texts."""
+        days = [date.fromordinal(int(value) + _EPOCH) for value in values]
+        texts = self.concise.format_ticks(values)
+        return [
+            write(day, "%b") if text == f"{day:%b}" else text
+            for day, text in zip(days, texts, strict=True)
+        ]
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return one text."""
+        return self.concise(x, pos)
 
 
 _drawn: dict[str, tuple[str, int]] = {}
@@ -189,8 +227,8 @@ def fit_label(text: str, most: int) -> str:
     The picture is laid out once, for all languages; `write_svg` puts the English label back, in
     full, and the page cuts what it says in its own language.
     """
-    full = " ".join(clean_text(text).split())
-    said = [full, *(speaker.tell(full) for speaker in _open_speakers())]
+    full = text if isinstance(text, Message | Printed) else " ".join(clean_text(text).split())
+    said = [full, *(translator.translate(full) for translator in _open_translators())]
     for more in range(80):
         drawn = max((shorten(s, most + more) for s in said), key=len)
         if _drawn.setdefault(drawn, (full, most)) == (full, most):
@@ -199,8 +237,8 @@ def fit_label(text: str, most: int) -> str:
 
 
 @cache
-def _open_speakers() -> tuple[Speaker, ...]:
-    return tuple(Speaker(language) for language in LOCALES if language != "en")
+def _open_translators() -> tuple[Translator, ...]:
+    return tuple(Translator(language) for language in LOCALES if language != "en")
 
 
 def shorten(text: str, length: int) -> str:
@@ -209,7 +247,7 @@ def shorten(text: str, length: int) -> str:
     return one_line if len(one_line) <= length else f"{one_line[: length - 1].rstrip()}…"
 
 
-def write_svg(sheet: Sheet, name: str) -> str:
+def write_svg(sheet: Sheet, name: str) -> Picture:
     """Return the sheet as SVG for a page.
 
     Ids begin with `name`, colours are the page's, fonts the reader's, and nothing remains but
@@ -222,22 +260,39 @@ def write_svg(sheet: Sheet, name: str) -> str:
     canvas: Any = FigureCanvasSVG(sheet)
     canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
-    _clean(root, name, {})
+    texts = _list_texts(sheet)
+    _clean(root, name, {}, {str.__str__(text): i for i, text in enumerate(texts)})
     root.set("class", "fig")
     root.set("aria-hidden", "true")
     root.set("focusable", "false")
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
     ElementTree.register_namespace("", SVG)
-    return ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
+    svg = ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
+    return Picture(svg, texts)
 
 
-def _clean(element: ElementTree.Element, name: str, ids: dict[str, str]) -> None:
+def _list_texts(sheet: Sheet) -> list[str]:
+    """List the messages and figures that stand in a picture."""
+    texts = [artist.get_text() for artist in sheet.findobj(Text)]
+    texts += [full for full, _ in _drawn.values()]
+    texts += [line for text in texts if "\n" in text for line in _list_lines(text)]
+    return [text for text in texts if isinstance(text, Message | Printed)]
+
+
+def _list_lines(text: str) -> Iterable[str]:
+    """List the lines of a label: each is an element of its own."""
+    return text.arguments.values() if isinstance(text, Message) else ()
+
+
+def _clean(
+    element: ElementTree.Element, name: str, ids: dict[str, str], said: Mapping[str, int]
+) -> None:
     kept: list[ElementTree.Element] = []
     for child in list(element):
         if child.tag.removeprefix(f"{{{SVG}}}") not in _TAGS:
             continue
-        _clean(child, name, ids)
+        _clean(child, name, ids, said)
         is_group = child.tag in {f"{{{SVG}}}g", f"{{{SVG}}}defs"}
         if child.tag == f"{{{SVG}}}g" and not child.attrib:
             kept += list(child)
@@ -249,6 +304,8 @@ def _clean(element: ElementTree.Element, name: str, ids: dict[str, str]) -> None
     elif element.text in _drawn:
         element.text, most = _drawn[element.text]
         element.set("data-most", str(most))
+    if element.text is not None and element.text in said:
+        element.set("data-said", str(said[element.text]))
     element.tail = None
     for key in list(element.attrib):
         value = element.attrib[key]

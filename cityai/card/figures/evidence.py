@@ -21,8 +21,8 @@ from cityai.card.figures.canvas import (
     write_svg,
 )
 from cityai.card.record import CardRecord
-from cityai.card.words import write_count, write_day, write_number
-from cityai.i18n.messages import say
+from cityai.card.words import write_count, write_number
+from cityai.i18n.messages import join, say, write_day
 
 MOST_DRIVERS = 10
 
@@ -54,7 +54,13 @@ def draw_drivers(record: CardRecord) -> Figure | None:
         axes.grid(axis="x")
         return sheet
 
-    named = "; ".join(say(f"{d.label} ({write_number(d.share, 'share')})") for d in shown[:5])
+    named = join(
+        "; ",
+        (
+            say("{label} ({share})", label=d.label, share=write_number(d.share, "share"))
+            for d in shown[:5]
+        ),
+    )
     columns = (
         say("What"),
         say("Share"),
@@ -79,7 +85,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
             "Share of the movement of all forecasts together. "
             "Black lines: how much it varied over the replays."
         ),
-        say(f"Bar chart, the longest bar first: {named}."),
+        say("Bar chart, the longest bar first: {named}.", named=named),
         write_svg(draw(WIDE), "drivers"),
         write_svg(draw(NARROW), "drivers-n"),
         Table(columns, rows),
@@ -119,26 +125,31 @@ def draw_quality(record: CardRecord) -> Figure | None:
     most = max(points, key=lambda p: p.rows or 0)
     first, until = points[0].period_start, points[-1].period_start
     alternative = (
-        say(f"Line chart from {write_day(first)} to {write_day(until)}.")
+        say("Line chart from {first} to {until}.", first=write_day(first), until=write_day(until))
         + " "
         + say(
-            f"Rows per {record.model.period}: fewest {write_count(fewest.rows)} "
-            f"({write_day(fewest.period_start)}), most {write_count(most.rows)} "
-            f"({write_day(most.period_start)})."
+            "Rows per {period}: fewest {rows} ({period_start}), most {rows2} ({period_start2}).",
+            period=record.model.period,
+            rows=write_count(fewest.rows),
+            period_start=write_day(fewest.period_start),
+            rows2=write_count(most.rows),
+            period_start2=write_day(most.period_start),
         )
     )
     slow = [p for p in points if p.median_delay_days is not None]
     if slow:
         last = max(slow, key=lambda p: p.median_delay_days or 0)
         alternative += " " + say(
-            f"The longest median delay was {write_number(last.median_delay_days, 'days')} "
-            f"({write_day(last.period_start)})."
+            "The longest median delay was {median_delay_days} ({period_start}).",
+            median_delay_days=write_number(last.median_delay_days, "days"),
+            period_start=write_day(last.period_start),
         )
     note = say("A sudden drop is more often a gap in reporting than in what happened.")
     step = record.eval.series_step
     if step:
         note += " " + say(
-            f"Rows are rounded to multiples of {step}: those of some period are too few to show."
+            "Rows are rounded to multiples of {step}: those of some period are too few to show.",
+            step=step,
         )
     rows = tuple(
         (

@@ -23,7 +23,7 @@ from cityai.card.figures.canvas import (
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupDriver
 from cityai.card.words import PAIR, write_gap, write_number
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 SHOWN = 3
 """Features drawn: those that move any of the groups most."""
@@ -77,14 +77,24 @@ def draw_group_drivers(record: CardRecord, dimension: DimensionPart, number: int
 
     name = f"group-drivers-{number}"
     top = features[0]
-    told = "; ".join(
-        say(f"{group} ({write_gap(pushes[top, group], explanation.unit)})")
-        for group in groups
-        if (top, group) in pushes
+    told = join(
+        "; ",
+        (
+            say(
+                "{group} ({pushes})",
+                group=group,
+                pushes=write_gap(pushes[top, group], explanation.unit),
+            )
+            for group in groups
+            if (top, group) in pushes
+        ),
     )
     alternative = say(
-        f"Dot chart of what moves the forecasts of each group, {dimension.label}. "
-        f"The feature that moves them most is “{labels.get(top, top)}”; its mean push: {told}."
+        "Dot chart of what moves the forecasts of each group, {label}. The feature "
+        "that moves them most is “{top}”; its mean push: {told}.",
+        label=dimension.label,
+        top=labels.get(top, top),
+        told=told,
     )
     rows = tuple(
         (
@@ -98,11 +108,12 @@ def draw_group_drivers(record: CardRecord, dimension: DimensionPart, number: int
     )
     return Figure(
         name,
-        say(f"What moves the forecasts of each group: {dimension.label}"),
+        say("What moves the forecasts of each group: {label}", label=dimension.label),
         say(
-            f"Mean push of a feature on the group's forecasts, in {explanation.unit}: right of 0 "
-            "raises them, left lowers them. It says what the model looked at, not what causes "
-            "demand."
+            "Mean push of a feature on the group's forecasts, in {unit}: right of 0 "
+            "raises them, left lowers them. It says what the model looked at, not what "
+            "causes demand.",
+            unit=explanation.unit,
         ),
         alternative,
         write_svg(draw(WIDE), name),

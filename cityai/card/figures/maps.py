@@ -26,7 +26,7 @@ from cityai.card.figures.people import error_of, rank_places, tabulate_places
 from cityai.card.record import CardRecord
 from cityai.card.words import write_interval, write_number
 from cityai.errors import DataError
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 Ring = tuple[tuple[float, float], ...]
 Outlines = Mapping[str, tuple[Ring, ...]]
@@ -144,22 +144,29 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
         return sheet
 
     worst = rank_places([p for p in record.eval.places if p.area in outlines])[:3]
-    named = "; ".join(say(f"{p.name} ({write_number(error_of(p), 'share')})") for p in worst)
+    named = join(
+        "; ",
+        (say("{name} ({p})", name=p.name, p=write_number(error_of(p), "share")) for p in worst),
+    )
     alternative = (
         say(
-            f"Map of {len(known)} {record.eval.places_label}, darker where the average error is "
-            f"larger: from {write_number(known[0], 'share')} to "
-            f"{write_number(known[-1], 'share')}."
+            "Map of {known} {places_label}, darker where the average error is larger: "
+            "from {known2} to {known3}.",
+            known=len(known),
+            places_label=record.eval.places_label,
+            known2=write_number(known[0], "share"),
+            known3=write_number(known[-1], "share"),
         )
         + " "
-        + say(f"Largest in {named}.")
+        + say("Largest in {named}.", named=named)
     )
     return Figure(
         "map",
         say("Average error on the map"),
         say(
-            f"Darker: larger error. Outlines from {record.eval.boundaries}. "
-            "The same figures stand in the table of places."
+            "Darker: larger error. Outlines from {boundaries}. The same figures stand in "
+            "the table of places.",
+            boundaries=record.eval.boundaries,
         ),
         alternative,
         write_svg(draw(WIDE), "map"),

@@ -33,6 +33,7 @@ from cityai.card.words import (
     VERDICTS,
     describe_metric,
     order_metrics,
+    write_bare,
     write_count,
     write_figure,
     write_gap,
@@ -40,9 +41,11 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import EVERYWHERE
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
-POINTS = FuncFormatter(lambda value, _: f"{round(value * 100, 1):+g}" if value else "0")
+POINTS = FuncFormatter(
+    lambda value, _: write_bare(round(value, 3), "share", gap=True) if value else "0"
+)
 MOST_PLACES = 30
 
 
@@ -73,16 +76,23 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
     name = f"groups-{number}"
     beyond = [r for r in results if r.status == "fail"]
     open_ones = [r for r in results if r.status == "not enough evidence"]
-    measured = ", ".join(describe_metric(m).label.lower() for m in metrics)
-    named = "; ".join(_name(r) for r in beyond)
-    unsure = "; ".join(_name(r) for r in open_ones)
+    measured = join(", ", (describe_metric(m).label.lower() for m in metrics))
+    named = join("; ", (_name(r) for r in beyond))
+    unsure = join("; ", (_name(r) for r in open_ones))
     told = [
-        say(f"Dot chart with intervals, {dimension.label}: {len(groups)} groups, {measured}."),
-        say(f"Beyond the limit: {named}.") if beyond else say("No group is beyond the limit."),
+        say(
+            "Dot chart with intervals, {label}: {groups} groups, {measured}.",
+            label=dimension.label,
+            groups=len(groups),
+            measured=measured,
+        ),
+        say("Beyond the limit: {named}.", named=named)
+        if beyond
+        else say("No group is beyond the limit."),
     ]
     if open_ones:
-        told.append(say(f"Cannot be told yet: {unsure}."))
-    alternative = " ".join(told)
+        told.append(say("Cannot be told yet: {unsure}.", unsure=unsure))
+    alternative = join(" ", told)
     rows = tuple(
         (
             r.group,
@@ -90,7 +100,7 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
             write_figure(r.value, r.between, r.unit),
             write_figure(r.gap, r.gap_between, r.unit, gap=True),
             write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
-            write_gap(r.limit, r.unit).lstrip("+"),
+            write_gap(r.limit, r.unit, signed=False),
             write_count(r.n),
             VERDICTS[r.status],
         )
@@ -109,13 +119,15 @@ def draw_groups(record: CardRecord, dimension: DimensionPart, number: int) -> Fi
     share = write_number(record.fairness.confidence, "share")
     return Figure(
         name,
-        say(f"Gap to the whole city: {dimension.label}")
+        say("Gap to the whole city: {label}", label=dimension.label)
         if results[0].reference == EVERYWHERE
-        else say(f"Gap to the reference: {dimension.label}"),
+        else say("Gap to the reference: {label}", label=dimension.label),
         say(
-            f"In percentage points. Shaded: the limit. Lines: {share} intervals, which hold for "
-            "all groups together. Filled dot: within the limit; hollow: cannot be told yet; "
-            "cross: beyond it; diamond: the reference. Thick bar: the gap lies somewhere on it."
+            "In percentage points. Shaded: the limit. Lines: {share} intervals, which "
+            "hold for all groups together. Filled dot: within the limit; hollow: cannot "
+            "be told yet; cross: beyond it; diamond: the reference. Thick bar: the gap "
+            "lies somewhere on it.",
+            share=share,
         ),
         alternative,
         write_svg(draw(WIDE), name),
@@ -144,7 +156,7 @@ def _find_reach(results: Sequence[GroupResult]) -> float:
 def _name(result: GroupResult) -> str:
     label = describe_metric(result.metric).label.lower()
     gap = write_figure(result.gap, result.gap_between, result.unit, gap=True)
-    return say(f"{result.group} ({label}, {gap})")
+    return say("{group} ({label}, {gap})", group=result.group, label=label, gap=gap)
 
 
 def _plot_gaps(
@@ -222,7 +234,7 @@ def draw_places(record: CardRecord) -> Figure | None:
                 axes.text(
                     0,
                     row,
-                    say(f"{len(ranked) - 2 * half} more in the table"),
+                    say("{ranked} more in the table", ranked=len(ranked) - 2 * half),
                     va="center",
                     fontsize=8.5,
                     color=MUTED,
@@ -233,7 +245,7 @@ def draw_places(record: CardRecord) -> Figure | None:
             axes.plot([value], [row], marker="o", markersize=5.5, color=FIRST, linewidth=0)
         if whole is not None:
             axes.axvline(whole, color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)))
-            axes.text(whole, -1, f" {say('whole city')}", va="center", fontsize=8.5, color=SECOND)
+            axes.text(whole, -1, " " + say("whole city"), va="center", fontsize=8.5, color=SECOND)
         axes.set_yticks(
             range(len(shown)),
             ["…" if p is None else fit_label(p.name, 34 if width > 5 else 20) for p in shown],
@@ -248,14 +260,22 @@ def draw_places(record: CardRecord) -> Figure | None:
 
     first, last = ranked[0], ranked[-1]
     alternative = say(
-        f"Dot chart of the average error of {len(ranked)} {record.eval.places_label}, from "
-        f"{write_number(error_of(first), 'share')} ({first.name}) to "
-        f"{write_number(error_of(last), 'share')} ({last.name}); "
-        f"the whole city has {write_number(whole, 'share')}."
+        "Dot chart of the average error of {ranked} {places_label}, from {first} "
+        "({name}) to {last} ({name2}); the whole city has {whole}.",
+        ranked=len(ranked),
+        places_label=record.eval.places_label,
+        first=write_number(error_of(first), "share"),
+        name=first.name,
+        last=write_number(error_of(last), "share"),
+        name2=last.name,
+        whole=write_number(whole, "share"),
     )
     return Figure(
         "places",
-        say(f"Average error by place, largest first ({record.eval.places_label})"),
+        say(
+            "Average error by place, largest first ({places_label})",
+            places_label=record.eval.places_label,
+        ),
         record.eval.places_note,
         alternative,
         write_svg(draw(WIDE), "places"),

@@ -24,15 +24,15 @@ from cityai.card.figures.canvas import (
     write_svg,
 )
 from cityai.card.record.options import OptionResult, OptionsPart
-from cityai.card.words import describe_metric, write_gap, write_interval, write_number
-from cityai.i18n.messages import say
+from cityai.card.words import describe_metric, write_bare, write_gap, write_interval, write_number
+from cityai.i18n.messages import join, say
 
 NEAR = 0.05
 """Part of an axis within which two points share a label."""
 LEAST = 0.01
 """Half of the least range of the costs that is drawn: differences of less are none to a reader."""
 POINTS = FuncFormatter(
-    lambda value, _: f"{round(value * 100, 2):+g}".replace("-", "\N{MINUS SIGN}") if value else "0"
+    lambda value, _: write_bare(round(value, 4), "share", gap=True) if value else "0"
 )
 
 
@@ -54,23 +54,30 @@ def draw_plane(part: OptionsPart | None) -> Figure | None:
     with drawing():
         wide, narrow = write_svg(draw(WIDE), "plane"), write_svg(draw(NARROW), "plane-n")
     named = {o.name: o.label for o in part.options}
-    legend = "; ".join(say(f"{number}: {named[name]}") for name, number in numbers.items())
+    legend = join(
+        "; ",
+        (
+            say("{number}: {named}", number=number, named=named[name])
+            for name, number in numbers.items()
+        ),
+    )
     chosen = next(o for o in part.options if o.chosen)
     share = write_number(part.confidence, "share")
     return Figure(
         "plane",
-        say(f"What could be done about it: {part.label}"),
-        f"{legend}. "
+        say("What could be done about it: {label}", label=part.label),
+        (legend + ". ")
         + say(
-            "Filled: what was chosen. Farther right closes more of the gap, higher costs more. "
-            f"Lines: intervals of {share} confidence; an option whose line crosses 0 has not "
-            "been shown to close anything."
+            "Filled: what was chosen. Farther right closes more of the gap, higher costs "
+            "more. Lines: intervals of {share} confidence; an option whose line crosses "
+            "0 has not been shown to close anything.",
+            share=share,
         ),
         say("Scatter chart with intervals, one point an option.")
         + " "
-        + say(f"Chosen: {chosen.label}.")
+        + say("Chosen: {label}.", label=chosen.label)
         + " "
-        + " ".join(_tell(o) for o in part.options if o.metric == part.metric),
+        + join(" ", (_tell(o) for o in part.options if o.metric == part.metric)),
         wide,
         narrow,
         Table(
@@ -85,7 +92,7 @@ def draw_plane(part: OptionsPart | None) -> Figure | None:
             ),
             tuple(
                 (
-                    say(f"{numbers[o.name]}: {o.label}"),
+                    say("{numbers}: {label}", numbers=numbers[o.name], label=o.label),
                     describe_metric(o.metric).label,
                     write_gap(o.closed, o.unit),
                     write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
@@ -108,10 +115,12 @@ def write_plane(figure: Figure | None) -> str:
 
 def _tell(option: OptionResult) -> str:
     if option.closed is None:
-        return say(f"{option.label}: not possible here.")
+        return say("{label}: not possible here.", label=option.label)
     return say(
-        f"{option.label}: closes {write_gap(option.closed, option.unit)}, "
-        f"costs {write_gap(option.lost, option.unit)}."
+        "{label}: closes {closed}, costs {lost}.",
+        label=option.label,
+        closed=write_gap(option.closed, option.unit),
+        lost=write_gap(option.lost, option.unit),
     )
 
 
@@ -129,9 +138,11 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
         colour, face = (FIRST, FIRST) if option.chosen else (INK, PANEL)
         axes.plot([x], [y], marker="o", markersize=8, color=colour, markerfacecolor=face, zorder=3)
     first = options[0]
-    axes.set_title(fit_label(f"{describe_metric(first.metric).label}: {first.group}", 44))
+    axes.set_title(fit_label(join(": ", (describe_metric(first.metric).label, first.group)), 44))
     axes.set_xlabel(say("Points of the gap closed"))
-    axes.set_ylabel(say(f"Points of {describe_metric(first.cost_metric).label.lower()} added"))
+    axes.set_ylabel(
+        say("Points of {lower} added", lower=describe_metric(first.cost_metric).label.lower())
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(POINTS)
         axis.set_major_locator(MaxNLocator(5))

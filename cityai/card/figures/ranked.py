@@ -37,7 +37,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say, write
 
 NEED = ("selection_for_need", "exposure_for_need")
 
@@ -88,20 +88,25 @@ def draw_capacity(record: CardRecord) -> Figure | None:
         axes.xaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_formatter(PERCENT)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel(say(f"of all {shorten(part.cases, 30)}, selected"))
+        axes.set_xlabel(say("of all {cases}, selected", cases=shorten(part.cases, 30)))
         axes.grid(axis="y")
         sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
         return sheet
 
     first, last = own[0], own[-1]
     alternative = say(
-        f"Line chart. With {write_number(first.share, 'share')} of all {part.cases} selected the "
-        f"list finds {write_number(first.recall, 'share')} of the true cases; with "
-        f"{write_number(last.share, 'share')}, {write_number(last.recall, 'share')}."
+        "Line chart. With {share} of all {cases} selected the list finds {recall} of "
+        "the true cases; with {share2}, {recall2}.",
+        share=write_number(first.share, "share"),
+        cases=part.cases,
+        recall=write_number(first.recall, "share"),
+        share2=write_number(last.share, "share"),
+        recall2=write_number(last.recall, "share"),
     )
     if declared is not None:
         alternative += say(
-            f" At the city's own capacity it finds {write_number(declared.recall, 'share')}."
+            " At the city's own capacity it finds {recall}.",
+            recall=write_number(declared.recall, "share"),
         )
     return Figure(
         "capacity",
@@ -132,8 +137,8 @@ CAPACITY_COLUMNS = (
 
 def write_capacity(point: CapacityPoint) -> str:
     """Write a capacity, and whether it is the one that the city has."""
-    capacity = f"{point.capacity:,}"
-    return say(f"{capacity} (the city’s own)") if point.declared else capacity
+    capacity = write(point.capacity, ",")
+    return say("{capacity} (the city’s own)", capacity=capacity) if point.declared else capacity
 
 
 def write_point(point: CapacityPoint) -> tuple[str, ...]:
@@ -150,7 +155,9 @@ def write_point(point: CapacityPoint) -> tuple[str, ...]:
         write_interval(point.precision_low, point.precision_high, "share"),
         write_number(point.recall, "share"),
         write_interval(point.recall_low, point.recall_high, "share"),
-        MISSING if point.lift is None else say(f"{write_number(point.lift, 'ratio')} times"),
+        MISSING
+        if point.lift is None
+        else say("{lift} times", lift=write_number(point.lift, "ratio")),
         point.reason,
     )
 
@@ -189,10 +196,14 @@ def draw_curve(record: CardRecord) -> Figure | None:
 
     low, high = points[0], points[-1]
     alternative = say(
-        f"Curve of {len(points)} bands. Of the cases with the lowest probabilities, "
-        f"{write_number(low.mean_score, 'share')} on average, it turned out so in "
-        f"{write_number(low.outcome_share, 'share')}; of those with the highest, "
-        f"{write_number(high.mean_score, 'share')}, in {write_number(high.outcome_share, 'share')}."
+        "Curve of {points} bands. Of the cases with the lowest probabilities, "
+        "{mean_score} on average, it turned out so in {outcome_share}; of those with "
+        "the highest, {mean_score2}, in {outcome_share2}.",
+        points=len(points),
+        mean_score=write_number(low.mean_score, "share"),
+        outcome_share=write_number(low.outcome_share, "share"),
+        mean_score2=write_number(high.mean_score, "share"),
+        outcome_share2=write_number(high.outcome_share, "share"),
     )
     rows = tuple(
         (
@@ -251,10 +262,13 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
         return sheet
 
     name = f"need-{number}"
-    told = "; ".join(
-        f"{r.group} {write_figure(r.value, r.between, 'ratio')}"
-        for r in results
-        if r.metric == NEED[0]
+    told = join(
+        "; ",
+        (
+            join(" ", (r.group, write_figure(r.value, r.between, "ratio")))
+            for r in results
+            if r.metric == NEED[0]
+        ),
     )
     rows = tuple(
         (
@@ -267,14 +281,16 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
     )
     return Figure(
         name,
-        say(f"Selected against need: {dimension.label}"),
+        say("Selected against need: {label}", label=dimension.label),
         say(
             "Share of the selected (left), and of the top ranks (right), over the share of the "
             "true cases that were found by somebody looking. At 1 a group is selected as often "
             "as its need; above 1 more often. Lines: intervals. Thick bars: the figure lies "
             "somewhere on them."
         ),
-        say(f"Dot chart with intervals, share of the selected over share of need: {told}."),
+        say(
+            "Dot chart with intervals, share of the selected over share of need: {told}.", told=told
+        ),
         write_svg(draw(WIDE), name),
         write_svg(draw(NARROW), f"{name}-n"),
         Table((say("Group"), say("Figure"), say("Value"), say("Interval")), rows),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from cityai.card.record.part import Part, Unit
+from cityai.card.record.part import Part, Text, Unit
 
 ChangeKind = Literal[
     "figure", "verdict", "finding", "gap", "data", "model", "specification", "words"
@@ -18,13 +18,13 @@ class Change(Part):
     """One thing that is otherwise."""
 
     kind: ChangeKind
-    subject: str
+    subject: Text
     """What changed, in words."""
     path: str
     """Where it stands in the record."""
-    before: str
+    before: Text
     """As a reader reads it; empty where there was nothing."""
-    after: str
+    after: Text
     value_before: float | None = None
     value_after: float | None = None
     unit: Unit = ""
@@ -35,7 +35,7 @@ class Change(Part):
     change_low: float | None = None
     change_high: float | None = None
     """Interval of the change, where both were tested on the same rows."""
-    sentence: str
+    sentence: Text
 
 
 class ChangesPart(Part):
@@ -48,7 +48,7 @@ class ChangesPart(Part):
     """Of the earlier record."""
     same_rows: bool
     """Whether both were tested on the same rows."""
-    note: str
+    note: Text
     """How noise was told from change, or why nothing can be compared."""
     items: tuple[Change, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
-from cityai.card.record.part import Part, StatusWord
+from cityai.card.record.part import Part, StatusWord, Text
 from cityai.config.record import Slug
 from cityai.config.words import (
     DecisionWords,
@@ -16,7 +16,8 @@ from cityai.config.words import (
     UseWords,
 )
 
-SCHEMA_VERSION: Literal["1.2.0"] = "1.2.0"
+SCHEMA_VERSION: Final = "2.0.0"
+"""Since 2.0 a sentence is a message with its arguments."""
 
 
 class Approval(Part):
@@ -30,10 +31,10 @@ class Approval(Part):
 class RecordPart(Part):
     """The record about itself."""
 
-    schema_version: Literal["1.2.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.2.0", "2.0.0"] = SCHEMA_VERSION
     id: Slug
     """Name of the project; files of an export are named after it."""
-    title: str
+    title: Text
     language: str
     """Language of the page's fixed words."""
     words_language: str
@@ -51,7 +52,7 @@ class RecordPart(Part):
 class SystemPart(SystemWords):
     """What the system is."""
 
-    kind: str
+    kind: Text
     """Kind of question, in words."""
     city: str
     synthetic: bool
@@ -75,21 +76,21 @@ class OwnerPart(OwnerWords):
 class DecisionPart(DecisionWords):
     """What is decided with it, and by whom."""
 
-    scale: str
+    scale: Text
     """How many predictions of what, how far ahead."""
 
 
 class UsePart(UseWords):
     """What it is for and what it is not for."""
 
-    found_limits: tuple[str, ...]
+    found_limits: tuple[Text, ...]
     """Conditions that the tests found wanting."""
 
 
 class MonitoringPart(MonitoringWords):
     """What happens after release."""
 
-    drift: tuple[str, ...] = ()
+    drift: tuple[Text, ...] = ()
     changes: tuple[str, ...] = ()
 
 
@@ -102,7 +103,7 @@ class EnvironmentPart(Part):
 class PublicationPart(PublicationWords):
     """How predictions are published as data."""
 
-    table_schema: dict[str, str]
+    table_schema: dict[str, Text]
 
 
 class FindingPart(Part):
@@ -110,19 +111,19 @@ class FindingPart(Part):
 
     code: str
     status: StatusWord
-    title: str
-    reason: str
+    title: Text
+    reason: Text
     observed: float | None
     limit: float | None
     unit: str
-    subject: str
+    subject: Text
 
 
 class Gap(Part):
     """A question that only a person can answer, still open."""
 
     path: str
-    what: str
+    what: Text
     """What to write."""
     required: bool
     """Whether release waits for it."""

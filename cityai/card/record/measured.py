@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from cityai.card.record.options import OptionsPart
-from cityai.card.record.part import Number, Part, StatusWord, Unit
+from cityai.card.record.part import Number, Part, StatusWord, Text, Unit
 from cityai.card.record.ranked import RankedPart
 from cityai.config.words import DataWords, FairnessWords, NotApplicable
 
@@ -15,8 +15,8 @@ class QualityMeasure(Part):
 
     dimension: str
     """completeness, accuracy, consistency or timeliness."""
-    measure: str
-    slice: str
+    measure: Text
+    slice: Text
     value: float | None
     unit: Unit
     n: int | None
@@ -39,7 +39,7 @@ class Rejected(Part):
     """Why rows were refused, counted."""
 
     column: str
-    reason: str
+    reason: Text
     rows: int
 
 
@@ -52,33 +52,33 @@ class DataPart(DataWords):
     first: date | None
     last: date | None
     """Last day covered; nothing where the rows have no day."""
-    grain: str
+    grain: Text
     rows_read: int
     rows_out_of_scope: int
     rows_rejected: int
     rows_accepted: int
     columns: tuple[str, ...]
-    known_rule: str
+    known_rule: Text
     """When a row could first be seen."""
-    cleaning: tuple[str, ...]
+    cleaning: tuple[Text, ...]
     quality: tuple[QualityMeasure, ...]
     rejected: tuple[Rejected, ...]
     by_period: tuple[QualityPoint, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
 
 
 class Input(Part):
     """What the model may look at."""
 
     name: str
-    label: str
+    label: Text
 
 
 class Method(Part):
     """A candidate or a baseline."""
 
     name: str
-    label: str
+    label: Text
     weight: float | None = None
     """Share of the final forecast."""
 
@@ -87,7 +87,7 @@ class Driver(Part):
     """What moves the forecast."""
 
     feature: str
-    label: str
+    label: Text
     members: tuple[str, ...]
     """Features that move together and are taken as one."""
     importance: float | None
@@ -101,7 +101,7 @@ class GroupDriver(Part):
     """What moves the forecast of a group, mean over its predictions."""
 
     dimension: str
-    group: str
+    group: Text
     feature: str
     mean_effect: float | None
     importance: float | None
@@ -110,15 +110,15 @@ class GroupDriver(Part):
 class ExplanationPart(Part):
     """What drives the forecasts, over all predictions together."""
 
-    method: str
-    caveat: str
+    method: Text
+    caveat: Text
     weight: float | None
     """Share of the forecast that is explained this way."""
     additivity_error: float | None
     unit: Unit
     drivers: tuple[Driver, ...]
     by_group: tuple[GroupDriver, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
 
 
 class ModelPart(Part):
@@ -126,10 +126,10 @@ class ModelPart(Part):
 
     name: str
     version: str
-    type: str
+    type: Text
     self_learning: bool
     inputs: tuple[Input, ...]
-    output: str
+    output: Text
     horizon: int
     period: str
     unit: Unit
@@ -157,7 +157,7 @@ class Comparison(Part):
     """The forecast against one baseline."""
 
     baseline: str
-    label: str
+    label: Text
     metric: str
     unit: Unit
     difference: float | None
@@ -165,7 +165,7 @@ class Comparison(Part):
     high: float | None
     blocks: int | None
     status: StatusWord
-    sentence: str
+    sentence: Text
     source: str
 
 
@@ -194,28 +194,28 @@ class PlaceResult(Part):
 class EvalPart(Part):
     """How well it works."""
 
-    design: tuple[str, ...]
+    design: tuple[Text, ...]
     folds: tuple[FoldPart, ...]
     metrics: tuple[Number, ...]
     comparisons: tuple[Comparison, ...]
     practice: str
     """Name of the baseline that stands for today's practice."""
-    practice_label: str
+    practice_label: Text
     nominal_coverage: float
     coverage_tolerance: float
     confidence: float
     series: tuple[SeriesPoint, ...]
-    series_note: str
+    series_note: Text
     series_step: int = 0
     """Totals of periods are multiples of it, where one is hidden; 0 where none is."""
     places: tuple[PlaceResult, ...]
-    places_label: str
-    places_note: str
+    places_label: Text
+    places_note: Text
     boundaries: str
     """File with the outlines of the areas."""
     boundaries_key: str
     metric_reason: str | NotApplicable | None
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
     ranked: RankedPart | None = None
     """What the top of a list holds; nothing where amounts are forecast."""
 
@@ -223,38 +223,38 @@ class EvalPart(Part):
 class GroupPart(Part):
     """One group of a dimension."""
 
-    name: str
+    name: Text
     residents_share: float | None
     data_share: float | None
-    counted_with: str = ""
+    counted_with: Text = ""
     """Of a group that is too small to show: the group that its rows are counted with."""
 
 
 class DimensionPart(Part):
     """One way to divide people or places."""
 
-    name: str
-    label: str
-    kind: str
+    name: Text
+    label: Text
+    kind: Text
     infers: str
-    block: str
-    caveat: str
+    block: Text
+    caveat: Text
     cuts: tuple[float, ...]
     groups: tuple[GroupPart, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
 
 
 class GroupResult(Part):
     """One metric of one group held against its reference."""
 
     dimension: str
-    group: str
+    group: Text
     metric: str
     unit: Unit
     value: float | None
     low: float | None
     high: float | None
-    reference: str
+    reference: Text
     reference_value: float | None
     gap: float | None
     gap_low: float | None
@@ -264,7 +264,7 @@ class GroupResult(Part):
     """Predictions; where each is a person, rounded to twenties."""
     blocks: int | None
     status: StatusWord
-    sentence: str
+    sentence: Text
     more_blocks: int | None
     source: str
     between: tuple[float, float] | None = None
@@ -296,7 +296,7 @@ class TrendPart(Part):
     """Whether a figure of a group rises or falls from replay to replay."""
 
     dimension: str
-    group: str
+    group: Text
     metric: str
     unit: Unit
     folds: int
@@ -304,7 +304,7 @@ class TrendPart(Part):
     """Change from one replay to the next."""
     low: float | None
     high: float | None
-    sentence: str
+    sentence: Text
 
 
 class ProxyPart(Part):
@@ -313,7 +313,7 @@ class ProxyPart(Part):
     dimension: str
     feature: str
     """``all together``, or the input."""
-    label: str
+    label: Text
     recovered: float | None
     """Share of the differences between entities; 0 is no better than the average."""
     low: float | None
@@ -323,7 +323,7 @@ class ProxyPart(Part):
     verdict: str
     """found, hardly, not shown, on the map or unknown."""
     entities: int
-    reason: str
+    reason: Text
 
 
 class FairnessPart(FairnessWords):
@@ -335,13 +335,13 @@ class FairnessPart(FairnessWords):
     dimensions: tuple[DimensionPart, ...]
     results: tuple[GroupResult, ...]
     by_fold: tuple[Number, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
     trends: tuple[TrendPart, ...] = ()
     """Those that can be told."""
-    trends_note: str = ""
-    representation: tuple[str, ...] = ()
+    trends_note: Text = ""
+    representation: tuple[Text, ...] = ()
     """A sentence a dimension: who is in the data, beside who lives in the city."""
     proxies: tuple[ProxyPart, ...] = ()
-    proxies_in_words: tuple[str, ...] = ()
+    proxies_in_words: tuple[Text, ...] = ()
     options: OptionsPart | None = None
     """What could be done about a gap; nothing where the project names none."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from cityai.card.record.part import Part, StatusWord, Unit
+from cityai.card.record.part import Part, StatusWord, Text, Unit
 
 
 class OptionResult(Part):
     """One option by one metric: what it does for the group farthest behind, and its cost."""
 
     name: str
-    label: str
-    told: str
+    label: Text
+    told: Text
     """What it does, in a sentence that goes on from its name."""
     chosen: bool
     uses_groups: bool
@@ -18,7 +18,7 @@ class OptionResult(Part):
     metric: str
     cost_metric: str
     unit: Unit
-    group: str
+    group: Text
     before: float | None
     before_low: float | None
     before_high: float | None
@@ -35,8 +35,8 @@ class OptionResult(Part):
     lost_high: float | None
     status: StatusWord
     """Of what remains of the gap, against the limit."""
-    outcome: str
-    sentence: str
+    outcome: Text
+    sentence: Text
 
 
 class OptionGroup(Part):
@@ -44,8 +44,8 @@ class OptionGroup(Part):
 
     option: str
     metric: str
-    group: str
-    reference: str
+    group: Text
+    reference: Text
     unit: Unit
     value_before: float | None
     value_after: float | None
@@ -62,16 +62,16 @@ class OptionsPart(Part):
     """What was tried to close a gap, on the same replays, and what was chosen."""
 
     dimension: str
-    label: str
+    label: Text
     metric: str
-    reference: str
+    reference: Text
     protected: bool
     """Whether the dimension is declared a protected attribute."""
     choice: str
-    reason: str
+    reason: Text
     decided_by: str
     confidence: float
     options: tuple[OptionResult, ...]
     groups: tuple[OptionGroup, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
     source: str

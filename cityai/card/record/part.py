@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
+
+from cityai.i18n.stored import dump_text, load_text
 
 Unit = str
 """``share`` (0.08 is read as 8 %), ``ratio``, or the target's own unit (``tons``)."""
 StatusWord = Literal["pass", "fail", "not enough evidence", "suppressed", "not applicable", "error"]
 """The values of `cityai.findings.Status`."""
+
+
+class _Text:
+    """How a text of the record is read and written: a message with its arguments, or plain."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Return the schema: any text is kept as it is, JSON of a message becomes one."""
+        return core_schema.no_info_plain_validator_function(
+            load_text,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                dump_text, when_used="json"
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return the JSON Schema."""
+        message = {
+            "type": "object",
+            "description": "A message: its template, its arguments, and its text in English.",
+            "properties": {
+                "id": {"type": "string"},
+                "arguments": {"type": "object"},
+                "several": {"type": "string"},
+                "case": {"enum": ["upper", "lower"]},
+                "text": {"type": "string"},
+            },
+            "required": ["id"],
+        }
+        return {"anyOf": [{"type": "string"}, message]}
+
+
+Text = Annotated[str, _Text]
+"""A sentence or a label: a message that a page writes in the reader's language. Plain text is a
+name, or a sentence of a card of schema 1, and is shown as it is."""
 
 
 class Part(BaseModel):
@@ -33,5 +76,5 @@ class Number(Part):
     """Predictions behind it."""
     source: str
     """Record and table that it was taken from."""
-    reason: str = ""
+    reason: Text = ""
     """Why there is no value, or no interval."""

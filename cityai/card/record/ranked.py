@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cityai.card.record.part import Part, StatusWord
+from cityai.card.record.part import Part, StatusWord, Text
 
 
 class CapacityPoint(Part):
@@ -26,14 +26,14 @@ class CapacityPoint(Part):
     lift: float | None
     lift_low: float | None
     lift_high: float | None
-    reason: str
+    reason: Text
 
 
 class CurvePoint(Part):
     """Cases of like probability, and how many of them turned out so."""
 
     dimension: str
-    group: str
+    group: Text
     band: int
     n: int | None
     mean_score: float | None
@@ -46,7 +46,7 @@ class SlopeResult(Part):
     """Whether the probabilities hold in one group."""
 
     dimension: str
-    group: str
+    group: Text
     n: int | None
     slope: float | None
     slope_low: float | None
@@ -58,14 +58,14 @@ class SlopeResult(Part):
     """Mean distance of probability and outcome over bands."""
     chance: float | None
     """The same if every probability held exactly."""
-    reason: str
+    reason: Text
 
 
 class AttentionResult(Part):
     """How often a group was looked at: what is found depends on it."""
 
     dimension: str
-    group: str
+    group: Text
     cases: int | None
     entities: int | None
     cases_per_entity: float | None
@@ -75,7 +75,7 @@ class AttentionResult(Part):
     ratio_high: float | None
     base_rate: float | None
     status: StatusWord
-    reason: str
+    reason: Text
 
 
 class RankedPart(Part):
@@ -83,18 +83,18 @@ class RankedPart(Part):
 
     cases: str
     """What the cases are called: ``inspections``."""
-    outcome: str
+    outcome: Text
     """What a yes means: ``a critical violation is found``."""
-    rule: str
+    rule: Text
     """Who is selected, in words."""
     per: str
     """The period that the capacity holds for."""
     practice: str
     """The order that stands for today's practice."""
-    practice_label: str
+    practice_label: Text
     capacity: tuple[CapacityPoint, ...]
     curve: tuple[CurvePoint, ...]
     slopes: tuple[SlopeResult, ...]
     attention: tuple[AttentionResult, ...]
-    in_words: tuple[str, ...]
+    in_words: tuple[Text, ...]
     source: str

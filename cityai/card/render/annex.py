@@ -11,7 +11,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 TOGETHER = "all together"
 PROXY_VERDICTS = {
@@ -28,7 +28,7 @@ def arrange_trends(record: CardRecord) -> Grid:
     labels = {d.name: d.label for d in record.fairness.dimensions}
     rows = [
         (
-            f"{labels.get(t.dimension, t.dimension)}: {t.group}",
+            join(": ", (labels.get(t.dimension, t.dimension), t.group)),
             describe_metric(t.metric).label,
             write_gap(t.slope, t.unit),
             write_interval(t.low, t.high, t.unit, gap=True),

@@ -34,7 +34,11 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
         own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
         if own is not None:
             beside = (
-                say(f"{write_number(other.value, other.unit)} with {record.eval.practice_label}")
+                say(
+                    "{value} with {practice_label}",
+                    value=write_number(other.value, other.unit),
+                    practice_label=record.eval.practice_label,
+                )
                 if other
                 else ""
             )
@@ -43,15 +47,23 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
             )
     held = overall.get(("forecast", "coverage"))
     if held is not None:
-        meant = say(f"meant to be {write_number(record.eval.nominal_coverage, 'share')}")
+        meant = say(
+            "meant to be {nominal_coverage}",
+            nominal_coverage=write_number(record.eval.nominal_coverage, "share"),
+        )
         keys.append(
             Key(describe_metric("coverage").label, write_number(held.value, "share"), meant)
         )
     groups = tally_groups(record.fairness.results)
     if groups.total:
         inside, unknown, hidden = groups.passed, groups.unknown, groups.hidden
-        beside = say(f"{inside} within it, {unknown} cannot be told, {hidden} not shown")
-        beyond = say(f"{groups.failed} of {groups.total}")
+        beside = say(
+            "{inside} within it, {unknown} cannot be told, {hidden} not shown",
+            inside=inside,
+            unknown=unknown,
+            hidden=hidden,
+        )
+        beyond = say("{failed} of {total}", failed=groups.failed, total=groups.total)
         keys.append(Key(say("Groups' figures beyond a limit"), beyond, beside))
     return tuple(keys)
 
@@ -78,7 +90,7 @@ def _find_side(finding: FindingPart) -> str:
 
 def tell_reason(finding: FindingPart) -> str:
     """Return what a check found, and of a group beyond a limit on which side it lies."""
-    return f"{finding.reason} {SERVED.get(_find_side(finding), '')}".strip()
+    return (finding.reason + " " + SERVED.get(_find_side(finding), "")).strip()
 
 
 def arrange_failed(record: CardRecord) -> tuple[Notice, ...]:

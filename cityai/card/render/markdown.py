@@ -9,9 +9,10 @@ from cityai.card.record import CardRecord
 from cityai.card.render import tables
 from cityai.card.render.head import arrange_failed, arrange_unsure, tell_reason
 from cityai.card.render.options import arrange_options
-from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS, write_day
+from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS
 from cityai.config.words import NotApplicable
 from cityai.i18n.clean import clean_text
+from cityai.i18n.messages import write_day
 
 MOST_NAMED = 8
 """Checks of an outcome that are named at the top."""

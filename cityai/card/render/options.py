@@ -29,14 +29,18 @@ def arrange_options(part: OptionsPart) -> Grid:
     """Arrange one row an option and figure: what it closes, what it costs, what remains."""
     rows = [
         (
-            say(f"{o.label}, chosen") if o.chosen else o.label,
+            say("{label}, chosen", label=o.label) if o.chosen else o.label,
             describe_metric(o.metric).label,
             Own(o.group),
             write_gap(o.after, o.unit),
             write_interval(o.after_low, o.after_high, o.unit, gap=True),
             write_gap(o.closed, o.unit),
             write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
-            say(f"{describe_metric(o.cost_metric).label}: {write_gap(o.lost, o.unit)}"),
+            say(
+                "{label}: {lost}",
+                label=describe_metric(o.cost_metric).label,
+                lost=write_gap(o.lost, o.unit),
+            ),
             write_interval(o.lost_low, o.lost_high, o.unit, gap=True),
             OUTCOMES[o.outcome] if o.closed is not None else say("Not possible here"),
             Cell(VERDICTS[o.status], o.status),
@@ -56,7 +60,9 @@ def arrange_options(part: OptionsPart) -> Grid:
         say("Outcome"),
         say("Against the limit"),
     )
-    return make_grid(say(f"{part.label}: what was tried"), columns, rows, (3, 4, 5, 6, 8))
+    return make_grid(
+        say("{label}: what was tried", label=part.label), columns, rows, (3, 4, 5, 6, 8)
+    )
 
 
 def arrange_option_groups(part: OptionsPart) -> Grid:
@@ -89,5 +95,5 @@ def arrange_option_groups(part: OptionsPart) -> Grid:
         say("Interval of it"),
     )
     return make_grid(
-        say(f"{part.label}: every group under every option"), columns, rows, range(3, 9)
+        say("{label}: every group under every option", label=part.label), columns, rows, range(3, 9)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -23,10 +23,12 @@ from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.pictures import share_styles, show_picture, write_styles
 from cityai.config.words import NotApplicable
+from cityai.i18n import messages
 from cityai.i18n.catalogue import LOCALES, NAMES
 from cityai.i18n.clean import clean_text
-from cityai.i18n.messages import count_periods
-from cityai.i18n.speaker import Speaker
+from cityai.i18n.messages import Figure as Printed
+from cityai.i18n.messages import Message, count_periods, say, write_day
+from cityai.i18n.translator import Translator
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -82,7 +84,7 @@ def render_html(
     record: CardRecord,
     figures: Sequence[Figure] = (),
     language: str = "",
-    speaker: Speaker | None = None,
+    translator: Translator | None = None,
 ) -> str:
     """Render the card as one HTML file.
 
@@ -94,7 +96,7 @@ def render_html(
         From `cityai.card.figures.draw_figures` of the same record.
     language : str, optional
         ``en``, ``es``, ``pt`` or ``fr``; by default that of ``card.html``.
-    speaker : Speaker, optional
+    translator : Translator, optional
         Says the texts; a new one for the language by default.
 
     Returns
@@ -105,16 +107,16 @@ def render_html(
     own_language = record.record.words_language
     codes = list_languages(record.record.languages, own_language)
     main = codes[0]
-    code = speaker.language if speaker else language or main
-    speaker = speaker or Speaker(code, list_own_words(record), own_language)
+    code = translator.language if translator else language or main
+    translator = translator or Translator(code, list_own_words(record), own_language)
     checks = tally_statuses(f.status for f in record.findings)
     styles = share_styles(figures)
     page = (
         open_environment()
         .get_template("card.html.j2")
         .render(
-            make_words(speaker),
-            speaker=speaker,
+            make_words(translator),
+            translator=translator,
             record=record,
             language=code,
             languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES if c in codes],
@@ -128,21 +130,21 @@ def render_html(
             unsure_pairs=checks.unknown - sum(len(notice.first) for notice in unsure),
             checks=checks,
             required=[g for g in record.gaps if g.required],
-            picture=lambda svg: show_picture(svg, speaker, styles),
+            picture=lambda svg: show_picture(svg, translator, styles),
             picture_styles=write_styles(styles),
         )
     )
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
 
 
-def make_words(speaker: Speaker) -> dict[str, Any]:
+def make_words(translator: Translator) -> dict[str, Any]:
     """Return the functions by which a template says its own words in a language."""
 
     def say_here(text: str, **places: object) -> Markup:
-        return speaker.show(text.format(**places) if places else text)
+        return translator.show(messages.say(text, **places))
 
     def count_here(one: str, several: str, n: int, **places: object) -> Markup:
-        return say_here(one if n == 1 else several, n=f"{n:,}", **places)
+        return translator.show(messages.say_n(one, several, n, **places))
 
     return {"_": say_here, "_n": count_here}
 
@@ -154,15 +156,20 @@ def _show(context: Context, value: Any) -> Markup:
         return value
     if isinstance(value, words.Code):
         return escape(clean_text(value))
-    speaker: Speaker = context["speaker"]
-    return _show_own(context, value) if isinstance(value, words.Own) else speaker.show(value)
+    translator: Translator = context["translator"]
+    return _show_own(context, value) if isinstance(value, words.Own) else translator.show(value)
 
 
 @pass_context
 def _show_own(context: Context, value: Any) -> Markup:
     """Show a text that people wrote as they wrote it, marked with its language."""
-    speaker: Speaker = context["speaker"]
-    return speaker.show_own(str(value))
+    translator: Translator = context["translator"]
+    return translator.show_own(str(value))
+
+
+def _join_texts(texts: Iterable[str | float], mark: str) -> str:
+    """Join texts, or numbers, without losing what they are made of."""
+    return messages.join(mark, (t if isinstance(t, str) else messages.write(t) for t in texts))
 
 
 def _strip_marks(value: Any) -> str:
@@ -184,6 +191,7 @@ def open_environment() -> Environment:
         day=_write_moment,
         figure=words.write_number,
         gap=words.write_gap,
+        join=_join_texts,
         link=lambda value: words.check_link(str(value)),
         mail=lambda value: words.check_link(f"mailto:{value}"),
         t=_show,
@@ -194,6 +202,7 @@ def open_environment() -> Environment:
     environment.tests["not_applicable"] = lambda value: isinstance(value, NotApplicable)
     environment.globals.update(
         grid_of=_grid_of,
+        span_of=messages.write_span,
         symbols=words.SYMBOLS,
         status_words=words.STATUS_WORDS,
         phases=words.LIFE_PHASES,
@@ -218,8 +227,11 @@ def open_environment() -> Environment:
     return environment
 
 
-def _clean_value(value: Any) -> Any:
-    """Drop control characters from every text that reaches the page."""
+@pass_context
+def _clean_value(context: Context, value: Any) -> Any:
+    """Write messages and figures in the page's language, and drop what no page can show."""
+    if isinstance(value, Message | Printed):
+        return _show(context, value)
     plain = isinstance(value, str) and not isinstance(value, Markup)
     return clean_text(value) if plain else value
 
@@ -238,5 +250,7 @@ def _grid_of(table: Table, caption: str) -> tables.Grid:
 def _write_moment(value: date | None) -> str:
     if value is None:
         return words.MISSING
-    text = words.write_day(value)
-    return f"{text}, {value:%H:%M} UTC" if isinstance(value, datetime) else text
+    day = write_day(value)
+    if not isinstance(value, datetime):
+        return day
+    return say("{day}, {time} UTC", day=day, time=f"{value:%H:%M}")

@@ -9,11 +9,12 @@ from html import unescape
 from markupsafe import Markup, escape
 
 from cityai.card.figures import Figure
-from cityai.card.figures.canvas import shorten
-from cityai.i18n.speaker import Speaker
+from cityai.card.figures.canvas import Picture, shorten
+from cityai.i18n.translator import Translator
 
 _TEXT = re.compile(r"<(text|tspan)\b([^>]*)>([^<]+)<")
 _MOST = re.compile(r' data-most="(\d+)"')
+_SAID = re.compile(r' data-said="(\d+)"')
 
 Styles = dict[str, str]
 """A class of the page for each way in which pictures are drawn."""
@@ -35,14 +36,15 @@ def write_styles(styles: Styles) -> Markup:
     return Markup(rules)  # noqa: S704
 
 
-def show_picture(svg: str, speaker: Speaker, styles: Styles) -> Markup:
+def show_picture(svg: Picture, translator: Translator, styles: Styles) -> Markup:
     """Let our own SVG through: `canvas.write_svg` left only shapes and escaped texts."""
 
     def tell(match: re.Match[str]) -> str:
-        text, most = speaker.tell(unescape(match[3])), _MOST.search(match[2])
+        said, most = _SAID.search(match[2]), _MOST.search(match[2])
+        text = translator.translate(svg.texts[int(said[1])] if said else unescape(match[3]))
         if most:
             text = shorten(text, int(most[1]))
-        return f"<{match[1]}{_MOST.sub('', match[2])}>{escape(text)}<"
+        return f"<{match[1]}{_SAID.sub('', _MOST.sub('', match[2]))}>{escape(text)}<"
 
     shared = re.sub(r' style="([^"]*)"', lambda match: f' class="{styles[match[1]]}"', svg)
     return Markup(_TEXT.sub(tell, shared))  # noqa: S704

@@ -11,8 +11,8 @@ from cityai.card.render import TEMPLATES, open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
 from cityai.card.words import AUTONOMIES, LIFE_PHASES
 from cityai.i18n.catalogue import LOCALES, NAMES
-from cityai.i18n.messages import say
-from cityai.i18n.speaker import Speaker
+from cityai.i18n.messages import say, write
+from cityai.i18n.translator import Translator
 
 SCRIPT = TEMPLATES / "portfolio.js"
 COUNTED = {
@@ -70,13 +70,13 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
     script = SCRIPT.read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rows = [arrange_row(entry, language) for entry in portfolio.systems]
-    speaker = Speaker(language, frozenset(e.city for e in portfolio.systems))
+    translator = Translator(language, frozenset(e.city for e in portfolio.systems))
     page = (
         open_environment()
         .get_template("portfolio.html.j2")
         .render(
-            make_words(speaker),
-            speaker=speaker,
+            make_words(translator),
+            translator=translator,
             language=language,
             languages=[
                 Language(c, NAMES[c], name_portfolio(c))
@@ -100,7 +100,7 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
     codes = list_languages(entry.languages, entry.words_language)
     shown = language if language in codes else codes[0]
     told = [
-        (status, f"{entry.verdicts[status]} {words}")
+        (status, write(entry.verdicts[status], ",") + " " + words)
         for status, words in COUNTED.items()
         if entry.verdicts.get(status)
     ]

@@ -17,7 +17,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, EVERYWHERE
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 SHOWN = (
     "selection_rate",
@@ -63,7 +63,11 @@ def arrange_capacity(part: RankedPart) -> Grid:
         say("Note"),
     )
     per = _name(part.per)
-    caption = say(f"What would be found with more or less capacity, per {per}. Beside: {theirs}")
+    caption = say(
+        "What would be found with more or less capacity, per {per}. Beside: {theirs}",
+        per=per,
+        theirs=theirs,
+    )
     return make_grid(caption, columns, rows, range(1, 7))
 
 
@@ -89,9 +93,11 @@ def tell_rival(part: RankedPart) -> tuple[str, ...]:
         return ()
     return (
         say(
-            f"At these capacities, {part.practice_label} selects about as rightly as this list, or "
-            f"more so (in brackets its share selected rightly, and this list's): "
-            f"{'; '.join(level)}."
+            "At these capacities, {practice_label} selects about as rightly as this "
+            "list, or more so (in brackets its share selected rightly, and this list's): "
+            "{level}.",
+            practice_label=part.practice_label,
+            level=join("; ", level),
         ),
     )
 
@@ -110,7 +116,7 @@ def arrange_list_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
         for g in dimension.groups
     ]
     columns = (say("Group"), *(describe_metric(m).label for m in SHOWN))
-    caption = say(f"{dimension.label}: what the list does")
+    caption = say("{label}: what the list does", label=dimension.label)
     return make_grid(caption, columns, rows, range(1, len(columns)))
 
 
@@ -131,7 +137,10 @@ def arrange_slopes(record: CardRecord, dimension: DimensionPart) -> Grid:
         say("Note"),
     )
     return make_grid(
-        say(f"{dimension.label}: do the probabilities hold?"), columns, rows, range(1, 8)
+        say("{label}: do the probabilities hold?", label=dimension.label),
+        columns,
+        rows,
+        range(1, 8),
     )
 
 
@@ -159,13 +168,15 @@ def arrange_attention(record: CardRecord, dimension: DimensionPart) -> Grid:
         "Group",
         unit.capitalize(),
         entities.capitalize(),
-        say(f"{unit.capitalize()} each"),
+        say("{capitalize} each", capitalize=unit.capitalize()),
         say("Against everyone"),
         say("Interval"),
         say("Had the outcome"),
         say("Outcome of the check"),
     )
-    return make_grid(say(f"{dimension.label}: who was looked at"), columns, rows, range(1, 7))
+    return make_grid(
+        say("{label}: who was looked at", label=dimension.label), columns, rows, range(1, 7)
+    )
 
 
 def _write_attention(a: AttentionResult) -> tuple[str | Cell, ...]:
@@ -174,7 +185,7 @@ def _write_attention(a: AttentionResult) -> tuple[str | Cell, ...]:
         write_count(a.cases),
         write_count(a.entities),
         write_number(a.cases_per_entity, "ratio"),
-        MISSING if a.ratio is None else say(f"{write_number(a.ratio, 'ratio')} times"),
+        MISSING if a.ratio is None else say("{ratio} times", ratio=write_number(a.ratio, "ratio")),
         write_interval(a.ratio_low, a.ratio_high, "ratio"),
         write_number(a.base_rate, "share"),
         Cell(STATUS_WORDS[a.status], a.status),

@@ -22,14 +22,13 @@ from cityai.card.words import (
     name_candidate,
     order_metrics,
     write_count,
-    write_day,
     write_figure,
     write_gap,
     write_interval,
     write_number,
 )
 from cityai.columns import BASELINE, CANDIDATE, HEADLINE, LIST_HEADLINE
-from cityai.i18n.messages import count_periods, say
+from cityai.i18n.messages import capitalize, count_periods, join, say, write_day, write_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def name_model(record: CardRecord, model: str) -> str:
         bare = model.removeprefix(CANDIDATE)
         labels = {method.name: method.label for method in record.model.candidates}
         name = labels.get(bare, name_candidate(bare))
-    return f"{name[:1].upper()}{name[1:]}"
+    return capitalize(name)
 
 
 LIST_FIGURES = ("precision", LIST_HEADLINE, "days_sooner")
@@ -165,7 +164,9 @@ def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
     tail = (say("Residents"), part) if people else (part,)
     columns = (say("Group"), *(describe_metric(m).label for m in metrics), *tail)
     numeric = range(len(metrics) + 1, len(columns))
-    return make_grid(say(f"{dimension.label}: verdict by group"), columns, rows, numeric)
+    return make_grid(
+        say("{label}: verdict by group", label=dimension.label), columns, rows, numeric
+    )
 
 
 def _judge(result: GroupResult | None) -> Cell:
@@ -175,11 +176,11 @@ def _judge(result: GroupResult | None) -> Cell:
         return Cell(VERDICTS[result.status], result.status)
     value = write_figure(result.value, result.between, result.unit)
     if result.group == result.reference:
-        return Cell(say(f"{value}, the reference"))
+        return Cell(say("{value}, the reference", value=value))
     verdict = VERDICTS[result.status]
     if result.status == "fail":
         verdict = BEYOND[find_side(result.metric, result.middle_gap)]
-    return Cell(f"{value} · {verdict}", result.status)
+    return Cell((value + " · " + verdict), result.status)
 
 
 def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -193,7 +194,7 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
             _write_reference(r),
             write_figure(r.gap, r.gap_between, r.unit, gap=True),
             write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
-            write_gap(r.limit, r.unit).lstrip("+"),
+            write_gap(r.limit, r.unit, signed=False),
             write_count(r.n),
             write_count(r.blocks),
             Cell(VERDICTS[r.status], r.status),
@@ -216,13 +217,15 @@ def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
         say("Verdict"),
         say("Blocks more to decide"),
     )
-    return make_grid(say(f"{dimension.label}: all figures"), columns, rows, range(2, 10))
+    return make_grid(
+        say("{label}: all figures", label=dimension.label), columns, rows, range(2, 10)
+    )
 
 
 def _write_reference(result: GroupResult) -> str:
     value = write_figure(result.reference_value, result.reference_between, result.unit)
     reference = result.reference
-    return say(f"{value} ({reference})")
+    return say("{value} ({reference})", value=value, reference=reference)
 
 
 def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -242,8 +245,10 @@ def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
         ]
         for group, metric in keys
     ]
-    columns = (say("Group"), say("Figure"), *(say(f"Replay {f}") for f in folds))
-    return make_grid(say(f"{dimension.label}: by replay"), columns, rows, range(2, len(columns)))
+    columns = (say("Group"), say("Figure"), *(say("Replay {f}", f=f) for f in folds))
+    return make_grid(
+        say("{label}: by replay", label=dimension.label), columns, rows, range(2, len(columns))
+    )
 
 
 def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -262,7 +267,9 @@ def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
         if explanation and d.dimension == dimension.name
     ]
     columns = (say("Group"), say("What"), say("Mean push"), say("Mean size of the push"))
-    return make_grid(say(f"{dimension.label}: what moves the forecasts"), columns, rows, (2, 3))
+    return make_grid(
+        say("{label}: what moves the forecasts", label=dimension.label), columns, rows, (2, 3)
+    )
 
 
 def arrange_folds(record: CardRecord) -> Grid:
@@ -272,8 +279,8 @@ def arrange_folds(record: CardRecord) -> Grid:
             str(f.number),
             say("tested") if f.role == "test" else say("weighing and ranges"),
             write_day(f.as_of),
-            say(f"before {write_day(f.train_before)}"),
-            say(f"{write_day(f.test_first)} to {write_day(f.test_last)}"),
+            say("before {train_before}", train_before=write_day(f.train_before)),
+            write_span(f.test_first, f.test_last),
         )
         for f in record.eval.folds
     ]
@@ -318,12 +325,12 @@ def _name_slice(record: CardRecord, slices: Mapping[str, str]) -> str:
     named = []
     for kind, value in slices.items():
         if kind == "fold":
-            named.append(say(f"replay {value}"))
+            named.append(say("replay {value}", value=value))
         elif kind == "step":
-            named.append(say(f"{count_periods(int(value), record.model.period)} ahead"))
+            named.append(say("{value} ahead", value=count_periods(int(value), record.model.period)))
         elif kind != "model":
             named.append(value)
-    return ", ".join(named) or say("overall")
+    return join(", ", named) or say("overall")
 
 
 def arrange_findings(record: CardRecord) -> Grid:

@@ -80,7 +80,9 @@ def describe_dense(
             title = f"{name}.{column}"
             if covariate.known == "ahead":
                 values = _look_ahead(grid, table, column, covariate)
-                features.append(Feature(title, say(f"{words} in the target period"), values))
+                features.append(
+                    Feature(title, say("{words} in the target period", words=words), values)
+                )
             else:
                 features += _look_back(grid, table, column, covariate, plan, (title, words))
     return tuple(features)
@@ -134,10 +136,12 @@ def _look_back(
     rows = np.arange(len(grid.origins))[:, None]
     span = count_periods(window, plan.period)
     return [
-        Feature(title, say(f"{words}, latest known"), latest[rows, position][:, :, None]),
+        Feature(
+            title, say("{words}, latest known", words=words), latest[rows, position][:, :, None]
+        ),
         Feature(
             f"{title}_mean_{window}",
-            say(f"{words}, mean of the last {span}"),
+            say("{words}, mean of the last {span}", words=words, span=span),
             mean[rows, position][:, :, None],
         ),
     ]
@@ -180,17 +184,19 @@ def describe_listed(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
             if covariate.known == "ahead":
                 day = table[OCCURRED_AT].dt.normalize()
                 found = look_up(group, read_moments(daily[DAY]), values, asked, read_moments(day))
-                yield Feature(f"{name}.{c}", say(f"{declared}, on its day"), found)
+                yield Feature(
+                    f"{name}.{c}", say("{declared}, on its day", declared=declared), found
+                )
                 continue
             for days in (1, RECENT_DAYS):
                 mean = _mean_latest(daily, group, values, asked, table, days)
                 said = (
                     say("on the last day known")
                     if days == 1
-                    else say(f"mean of the last {days} days")
+                    else say("mean of the last {days} days", days=days)
                 )
                 suffix = "" if days == 1 else f"_{days}d"
-                yield Feature(f"{name}.{c}{suffix}", f"{declared}, {said}", mean)
+                yield Feature(f"{name}.{c}{suffix}", (declared + ", " + said), mean)
 
 
 def _mean_latest(

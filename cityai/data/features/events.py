@@ -102,34 +102,63 @@ def describe_cases_past(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     trail = follow(table, own, cases, of_case, windows)
     y_true = table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
-    yes, where = say(f"times that {spec.question.outcome.label}"), say(f"same {entity.label}")
-    yield _own("past_cases", say(f"earlier {unit} of the {where}"), trail.sum(answered))
-    yield _own("past_yes", say(f"{yes} before, {where}"), trail.sum(y_true))
+    yes, where = (
+        say("times that {label}", label=spec.question.outcome.label),
+        say("same {label}", label=entity.label),
+    )
+    yield _own(
+        "past_cases",
+        say("earlier {unit} of the {where}", unit=unit, where=where),
+        trail.sum(answered),
+    )
+    yield _own("past_yes", say("{yes} before, {where}", yes=yes, where=where), trail.sum(y_true))
     yield _own(
         "past_rate",
-        say(f"share of earlier {unit} of the {where} in which {spec.question.outcome.label}"),
+        say(
+            "share of earlier {unit} of the {where} in which {label}",
+            unit=unit,
+            where=where,
+            label=spec.question.outcome.label,
+        ),
         divide(trail.sum(y_true), trail.sum(answered)),
     )
     yield _own(
         "last_outcome",
-        say(f"whether at the last of the {unit} of the {where} {spec.question.outcome.label}"),
+        say(
+            "whether at the last of the {unit} of the {where} {label}",
+            unit=unit,
+            where=where,
+            label=spec.question.outcome.label,
+        ),
         take_last(trail.past, trail.seen, y_true),
     )
     yield _own(
         "days_since_last",
-        say(f"days since the last of the {unit}, {where}"),
+        say("days since the last of the {unit}, {where}", unit=unit, where=where),
         trail.days_since(answered),
     )
     yield _own(
         "days_since_yes",
-        say(f"days since the last time that {spec.question.outcome.label}, {where}"),
+        say(
+            "days since the last time that {label}, {where}",
+            label=spec.question.outcome.label,
+            where=where,
+        ),
         trail.days_since(y_true),
     )
     for days in windows:
         span = say_span(days)
         count, found = trail.sum(answered, days), trail.sum(y_true, days)
-        yield _own(f"past_cases_{days}d", say(f"{unit} of the {where} in {span}"), count)
-        yield _own(f"past_yes_{days}d", say(f"{yes} in {span}, {where}"), found)
+        yield _own(
+            f"past_cases_{days}d",
+            say("{unit} of the {where} in {span}", unit=unit, where=where, span=span),
+            count,
+        )
+        yield _own(
+            f"past_yes_{days}d",
+            say("{yes} in {span}, {where}", yes=yes, span=span, where=where),
+            found,
+        )
     yield from _describe_rates(cases, spec, y_true, answered, windows)
 
 
@@ -147,8 +176,11 @@ def _describe_rates(
             yield Feature(
                 f"{level}_rate_{days}d",
                 say(
-                    f"share of {unit} in {words} in {say_span(days)} in which "
-                    f"{spec.question.outcome.label}"
+                    "share of {unit} in {words} in {days} in which {label}",
+                    unit=unit,
+                    words=words,
+                    days=say_span(days),
+                    label=spec.question.outcome.label,
                 ),
                 divide(trail.sum(y_true, days), trail.sum(answered, days)),
             )
@@ -173,36 +205,56 @@ def _describe_table(
     trail = follow(events, group, cases, of_case, windows)
     is_own = event.by == "entity"
     what = event.label or name.replace("_", " ")
-    at = {"entity": say(f"same {spec.question.entity.label}"), "area": say("same area")}.get(
-        event.by, say("whole city")
-    )
+    at = {
+        "entity": say("same {label}", label=spec.question.entity.label),
+        "area": say("same area"),
+    }.get(event.by, say("whole city"))
 
     def feature(suffix: str, label: str, values: Floats) -> Feature:
-        return Feature(f"{name}.{suffix}", f"{label}, {at}", values)
+        return Feature(f"{name}.{suffix}", (label + ", " + at), values)
 
     if is_own:
-        yield feature("count", say(f"{what} before"), trail.count())
-        yield feature("days_since", say(f"days since the last of the {what}"), trail.days_since())
+        yield feature("count", say("{what} before", what=what), trail.count())
+        yield feature(
+            "days_since", say("days since the last of the {what}", what=what), trail.days_since()
+        )
     for days in windows:
-        yield feature(f"count_{days}d", say(f"{what} in {say_span(days)}"), trail.count(days))
+        yield feature(
+            f"count_{days}d",
+            say("{what} in {days}", what=what, days=say_span(days)),
+            trail.count(days),
+        )
     for amount in list_amounts(events):
         values = events[amount].to_numpy(np.float64)
         said = _say_amount(amount, event)
         if is_own:
             last = take_last(trail.past, trail.seen, values)
             total = trail.sum(values)
-            yield feature(f"{amount}_last", say(f"{said} at the last of the {what}"), last)
-            yield feature(f"{amount}_mean", say(f"{said} on average"), divide(total, trail.count()))
+            yield feature(
+                f"{amount}_last",
+                say("{said} at the last of the {what}", said=said, what=what),
+                last,
+            )
+            yield feature(
+                f"{amount}_mean", say("{said} on average", said=said), divide(total, trail.count())
+            )
         for days in windows:
             yield feature(
-                f"{amount}_{days}d", say(f"{said} in {say_span(days)}"), trail.sum(values, days)
+                f"{amount}_{days}d",
+                say("{said} in {days}", said=said, days=say_span(days)),
+                trail.sum(values, days),
             )
     if event.categories is not None:
         allowed = {**event.columns, **(event.join.columns if event.join else {})}
         for category in allowed[event.categories].allowed or ():
             is_it = (events[CATEGORY] == category).to_numpy().astype(np.float64)
             for days in windows:
-                label = say(f"{what} ({category}) in {say_span(days)}")
+                label = say(
+                    "{what} ({category}) in {days}",
+                    what=what,
+                    category=category,
+                    days=say_span(days),
+                )
                 yield feature(f"{category}_{days}d", label, trail.sum(is_it, days))
 
 
@@ -215,8 +267,8 @@ def say_span(days: int) -> str:
     """Say a number of days in words: ``the last 2 years``."""
     if days % 365 == 0:
         years = days // 365
-        return say("the last year") if years == 1 else say(f"the last {years} years")
-    return say("the last day") if days == 1 else say(f"the last {days} days")
+        return say("the last year") if years == 1 else say("the last {years} years", years=years)
+    return say("the last day") if days == 1 else say("the last {days} days", days=days)
 
 
 def _say_amount(amount: str, event: EventSpec) -> str:

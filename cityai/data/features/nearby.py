@@ -31,16 +31,22 @@ def describe_nearby(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     if spec.question.entity.latitude is None:
         return
     decay, table = spec.features.decay, cases.table
-    reach = say(f"within {decay.reach_m:,.0f} m")
-    fading = say(f"nearer and later ones count more, half after {decay.half_life_days:g} days")
+    reach = say("within {reach_m:,.0f} m", reach_m=decay.reach_m)
+    fading = say(
+        "nearer and later ones count more, half after {half_life_days:g} days",
+        half_life_days=decay.half_life_days,
+    )
     y_true = table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
     sums = sum_nearby(table, table, np.column_stack([answered, np.nan_to_num(y_true)]), decay)
     yield Feature(
         "nearby_rate",
         say(
-            f"share of earlier {spec.question.unit} {reach} in which "
-            f"{spec.question.outcome.label} ({fading})"
+            "share of earlier {unit} {reach} in which {label} ({fading})",
+            unit=spec.question.unit,
+            reach=reach,
+            label=spec.question.outcome.label,
+            fading=fading,
         ),
         divide(sums[:, 1], sums[:, 0]),
     )
@@ -53,8 +59,14 @@ def describe_nearby(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
         found = sum_nearby(table, events, np.column_stack([np.ones(len(events)), values]), decay)
         what = event.label or name.replace("_", " ")
         for i, amount in enumerate(["density", *amounts]):
-            said = what if amount == "density" else say(f"{amount.replace('_', ' ')} of {what}")
-            yield Feature(f"{name}.{amount}", f"{said} {reach} ({fading})", found[:, i])
+            said = (
+                what
+                if amount == "density"
+                else say("{replace} of {what}", replace=amount.replace("_", " "), what=what)
+            )
+            yield Feature(
+                f"{name}.{amount}", (said + " " + reach + " (" + fading + ")"), found[:, i]
+            )
 
 
 def sum_nearby(

@@ -91,36 +91,51 @@ def label_past(plan: FeaturePlan) -> dict[str, str]:
     labels = {
         **{
             f"lag_{n}": say(
-                f"{unit} {count_periods(n, period)} ago, as a share of the recent level"
+                "{unit} {n} ago, as a share of the recent level",
+                unit=unit,
+                n=count_periods(n, period),
             )
             for n in choice.lags
         },
         "change": say(
-            f"{unit} in the last {count_periods(short, period)} against the {short} before"
+            "{unit} in the last {short} against the {short2} before",
+            unit=unit,
+            short=count_periods(short, period),
+            short2=short,
         ),
-        "zero_share": say(f"share of the last {longest} with no {unit}"),
-        "gap_share": say(f"share of the last {longest} not reported"),
-        "latest": say(f"{unit} when last reported, as a share of the recent level"),
-        "age": say(f"{name_periods(period)} since the first record"),
-        "log_level": say(f"recent level of {unit} (logarithm)"),
+        "zero_share": say("share of the last {longest} with no {unit}", longest=longest, unit=unit),
+        "gap_share": say("share of the last {longest} not reported", longest=longest),
+        "latest": say("{unit} when last reported, as a share of the recent level", unit=unit),
+        "age": say("{period} since the first record", period=name_periods(period)),
+        "log_level": say("recent level of {unit} (logarithm)", unit=unit),
         **_label_seasons(plan),
     }
     for window in choice.windows:
         span = count_periods(window, period)
         labels |= {
-            f"sum_{window}": say(f"{unit} in the last {span}"),
+            f"sum_{window}": say("{unit} in the last {span}", unit=unit, span=span),
             f"mean_{window}": say(
-                f"mean {unit} in the last {span}, as a share of the recent level"
+                "mean {unit} in the last {span}, as a share of the recent level",
+                unit=unit,
+                span=span,
             ),
-            f"trend_{window}": say(f"trend of {unit} over the last {span}"),
+            f"trend_{window}": say("trend of {unit} over the last {span}", unit=unit, span=span),
             f"area_mean_{window}": say(
-                f"mean {unit} in the area in the last {span}, as a share of the recent level"
+                "mean {unit} in the area in the last {span}, as a share of the recent level",
+                unit=unit,
+                span=span,
             ),
-            f"area_trend_{window}": say(f"trend of {unit} in the area over the last {span}"),
+            f"area_trend_{window}": say(
+                "trend of {unit} in the area over the last {span}", unit=unit, span=span
+            ),
             f"city_mean_{window}": say(
-                f"mean {unit} in the whole city in the last {span}, as a share of the recent level"
+                "mean {unit} in the whole city in the last {span}, as a share of the recent level",
+                unit=unit,
+                span=span,
             ),
-            f"city_trend_{window}": say(f"trend of {unit} in the whole city over the last {span}"),
+            f"city_trend_{window}": say(
+                "trend of {unit} in the whole city over the last {span}", unit=unit, span=span
+            ),
         }
     return labels
 
@@ -134,14 +149,25 @@ def _label_seasons(plan: FeaturePlan) -> dict[str, str]:
     )[plan.period]
     before = count_periods(*YEAR_IN_WORDS[plan.period])
     return {
-        "season_1": say(f"{unit} on the latest known {same}, as a share of the recent level"),
-        "season_2": say(f"{unit} on the {same} before that, as a share of the recent level"),
-        "season_mean": say(
-            f"mean {unit} over the last {n} times of the {same}, as a share of the recent level"
+        "season_1": say(
+            "{unit} on the latest known {same}, as a share of the recent level",
+            unit=unit,
+            same=same,
         ),
-        "year_1": say(f"{unit} {before} earlier, as a share of the recent level"),
+        "season_2": say(
+            "{unit} on the {same} before that, as a share of the recent level", unit=unit, same=same
+        ),
+        "season_mean": say(
+            "mean {unit} over the last {n} times of the {same}, as a share of the recent level",
+            unit=unit,
+            n=n,
+            same=same,
+        ),
+        "year_1": say(
+            "{unit} {before} earlier, as a share of the recent level", unit=unit, before=before
+        ),
         "year_index": say(
-            f"{unit} at this time of the year a year earlier, against the level then"
+            "{unit} at this time of the year a year earlier, against the level then", unit=unit
         ),
     }
 

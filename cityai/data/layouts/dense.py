@@ -204,7 +204,7 @@ def _describe_target(
 
 def _describe_steps(plan: FeaturePlan) -> Feature:
     steps = np.arange(1, plan.horizon + 1, dtype=np.float64)[None, None, :]
-    return Feature("steps_ahead", say(f"{name_periods(plan.period)} ahead"), steps)
+    return Feature("steps_ahead", say("{period} ahead", period=name_periods(plan.period)), steps)
 
 
 def _describe_attributes(

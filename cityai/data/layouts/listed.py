@@ -127,7 +127,11 @@ def _describe_day(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
         yield Feature("days_since_registered", label, since)
     periods = build_periods("day", day.min(), day.max())
     yield from describe_calendar(
-        periods, periods.index(day), spec, "day_", lambda label: say(f"{label}, of the case's day")
+        periods,
+        periods.index(day),
+        spec,
+        "day_",
+        lambda label: say("{label}, of the case's day", label=label),
     )
 
 

@@ -73,8 +73,11 @@ def find_several(several: dict[str, int], cases: int, area: str | None) -> list[
         if count:
             name = area if column == AREA and area else column
             reason = say(
-                f"'{name}' has several values in the rows of one case, in {count:,} of {cases:,} "
-                "cases. The first in time is used."
+                "'{name}' has several values in the rows of one case, in {count:,} of "
+                "{cases:,} cases. The first in time is used.",
+                name=name,
+                count=count,
+                cases=cases,
             )
             found.append(
                 Finding(

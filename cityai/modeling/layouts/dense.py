@@ -117,16 +117,20 @@ def check_dense_folds(folds: Folds, panel: Panel) -> Finding:
     ]
     tests = folds.test
     said = say(
-        f"{len(tests)} test folds from {tests[0].test_from:%Y-%m-%d} to "
-        f"{tests[-1].test_until:%Y-%m-%d}, after {len(folds.calibration)} "
-        f"earlier origins for weights and intervals; labels end {panel.delay} periods before "
-        "the question is asked."
+        "{tests} test folds from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d}, "
+        "after {calibration} earlier origins for weights and intervals; labels end "
+        "{delay} periods before the question is asked.",
+        tests=len(tests),
+        test_from=tests[0].test_from,
+        test_until=tests[-1].test_until,
+        calibration=len(folds.calibration),
+        delay=panel.delay,
     )
     return judge_order(
         folds,
         broken,
         said,
-        lambda listed: say(f"Folds {listed} learn from labels that were not mature."),
+        lambda listed: say("Folds {listed} learn from labels that were not mature.", listed=listed),
     )
 
 

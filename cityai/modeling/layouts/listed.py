@@ -130,18 +130,26 @@ def check_listed_folds(folds: Folds, cases: Events) -> Finding:
     tests = folds.test
     asked, scored = (sum(f.counts[name] for f in tests) for name in ("cases", "scored"))
     said = say(
-        f"{len(tests)} test folds from {tests[0].test_from:%Y-%m-%d} to "
-        f"{tests[-1].test_until:%Y-%m-%d} "
-        f"with {asked:,} cases, {scored:,} of them with a known outcome, after "
-        f"{len(folds.calibration)} earlier folds for weights and probabilities; the first learns "
-        f"from {tests[0].counts['train_rows']:,} outcomes known before it, the last from "
-        f"{tests[-1].counts['train_rows']:,}."
+        "{tests} test folds from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d} with "
+        "{asked:,} cases, {scored:,} of them with a known outcome, after "
+        "{calibration} earlier folds for weights and probabilities; the first learns "
+        "from {train_rows:,} outcomes known before it, the last from {train_rows2:,}.",
+        tests=len(tests),
+        test_from=tests[0].test_from,
+        test_until=tests[-1].test_until,
+        asked=asked,
+        scored=scored,
+        calibration=len(folds.calibration),
+        train_rows=tests[0].counts["train_rows"],
+        train_rows2=tests[-1].counts["train_rows"],
     )
     return judge_order(
         folds,
         broken,
         said,
-        lambda listed: say(f"Folds {listed} learn from outcomes that were not known yet."),
+        lambda listed: say(
+            "Folds {listed} learn from outcomes that were not known yet.", listed=listed
+        ),
     )
 
 

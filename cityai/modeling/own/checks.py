@@ -114,8 +114,10 @@ def _judge_repeatable(predicted: Mapping[str, tuple[FloatArray, FloatArray]]) ->
         reason = say("Two fits on the same rows with the same seed predicted the same.")
         return Finding("models.repeatable", Status.PASS, title, reason, 0.0, 0.0)
     reason = say(
-        f"Two fits of {worst} on the same rows with the same seed predicted up to "
-        f"{apart[worst]:.3g} apart, so nobody can make these figures again."
+        "Two fits of {worst} on the same rows with the same seed predicted up to "
+        "{apart:.3g} apart, so nobody can make these figures again.",
+        worst=worst,
+        apart=apart[worst],
     )
     return Finding("models.repeatable", Status.FAIL, title, reason, apart[worst], 0.0, "", worst)
 

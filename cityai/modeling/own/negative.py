@@ -27,8 +27,12 @@ def judge_negative(
     count = sum(own.values())
     (name, moment), most = max(own.items(), key=lambda item: (item[1], item[0]))
     reason = say(
-        f"{count:,} forecasts lay below 0, though nothing measured ever did; they were taken as 0. "
-        f"Most were of {name} at {moment}, in predict: {most:,}."
+        "{count:,} forecasts lay below 0, though nothing measured ever did; they "
+        "were taken as 0. Most were of {name} at {moment}, in predict: {most:,}.",
+        count=count,
+        name=name,
+        moment=moment,
+        most=most,
     )
     found = float(count)
     return (Finding("models.negative", Status.FAIL, title, reason, found, 0.0, "rows", name),)

@@ -1,0 +1,36 @@
+"""Tables with a column of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cityai.i18n.messages import Figure, Message
+
+
+def make_frame(
+    rows: Iterable[Any] | Mapping[str, Any], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Make a table as pandas does, except that messages stay what they are.
+
+    A column of texts is held as ``str`` by pandas, which forgets arguments; one with a message in
+    it is held as objects.
+    """
+    content: Any = rows if isinstance(rows, Mapping) else list(rows)
+    names: Any = columns
+    frame = pd.DataFrame(content, columns=names)
+    texts = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
+    kept = pd.DataFrame(content, columns=names, dtype=object) if texts else frame
+    for name in texts:
+        if any(isinstance(cell, Message | Figure) for cell in kept[name]):
+            frame[name] = kept[name]
+    return frame
+
+
+def choose_texts(where: Any, one: Any, other: Any) -> pd.Series[Any]:
+    """Return a column of texts: `one` where a condition holds, else `other`."""
+    texts = np.where(where, np.array(one, dtype=object), np.array(other, dtype=object))
+    return pd.Series(texts.ravel(), dtype=object)

@@ -1,0 +1,136 @@
+"""Write messages, figures and names in a reader's language."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from cityai.i18n.catalogue import LOCALES, open_messages
+from cityai.i18n.clean import clean_text
+from cityai.i18n.figures import FigureWriter
+from cityai.i18n.grammar import draw_together
+from cityai.i18n.messages import COUNT, Figure, Message, fill_places, is_joined, recase
+
+OPEN, CLOSE = "\ue000", "\ue001"
+"""Around names that stay in the language they were written in."""
+_CODE: Final = re.compile(r"[0-9a-f]{7,}|\d+(?:\.\w+)+|\{\w+\}")
+"""A digest, a version, a place for a script: of no language."""
+_QUOTED: Final = re.compile(r"['`]\{(\w+)\}['`]")
+
+
+@dataclass
+class Translator:
+    """Writes into one language; remembers what it had to leave in English.
+
+    Attributes
+    ----------
+    language : str
+        ``en``, ``es``, ``pt`` or ``fr``.
+    own : frozenset of str
+        The city's own words: names of groups, places, units. They stand as they were written,
+        unless the catalogue has them.
+    own_language : str
+        The language that they are written in.
+    untranslated : set of str
+        Plain texts and ids of messages that no catalogue has, and that are no word of the city.
+    """
+
+    language: str
+    own: frozenset[str] = frozenset()
+    own_language: str = "en"
+    untranslated: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._messages = open_messages(self.language)
+        self._figures = FigureWriter(LOCALES[self.language])
+
+    def translate(self, text: str) -> str:
+        """Return a text in the language, without marks: for attributes and pictures."""
+        return self._write(text).replace(OPEN, "").replace(CLOSE, "")
+
+    def show(self, text: str) -> Markup:
+        """Return a text in the language as HTML; words in another language are marked."""
+        if self.own_language == self.language:
+            return escape(self.translate(text))
+        said = str(escape(self._write(text)))
+        opened = f'<span lang="{self.own_language}">'
+        return Markup(said.replace(OPEN, opened).replace(CLOSE, "</span>"))  # noqa: S704
+
+    def show_own(self, text: str) -> Markup:
+        """Return what people wrote as HTML, marked with its language; a common word is said."""
+        if isinstance(text, Message | Figure):
+            return self.show(text)
+        clean = clean_text(text)
+        known = self._find_word(clean)
+        if known is not None:
+            return escape(known)
+        if self.own_language == self.language or not any(c.isalpha() for c in clean):
+            return escape(clean)
+        return Markup('<span lang="{}">{}</span>').format(self.own_language, clean)
+
+    def _write(self, text: str) -> str:
+        if isinstance(text, Figure):
+            return self._figures.write(text)
+        if isinstance(text, Message):
+            return self._write_message(text)
+        return self._write_name(clean_text(text))
+
+    def _write_message(self, message: Message) -> str:
+        quoted = set(_QUOTED.findall(message.id))  # a name for machines is of no language
+        places = {
+            name: clean_text(value) if name in quoted else self._write(value)
+            for name, value in message.arguments.items()
+        }
+        form = message.id if self.language == "en" or is_joined(message) else self._find(message)
+        if self.language == "en" and message.several and _count(message) != 1:
+            form = message.several
+        said = draw_together(fill_places(form, places), self.language)
+        if message.case:
+            said = _recase(said, message.case)
+        english = str.__str__(message)
+        bare = english.strip()
+        return said if bare == english else english.replace(bare, said) if bare else english
+
+    def _find(self, message: Message) -> str:
+        found = self._messages.find(message.id, _count(message) if message.several else None)
+        if found is None:
+            self.untranslated.add(message.id)
+            return message.id
+        return found
+
+    def _write_name(self, name: str) -> str:
+        """Write a plain text: a common word, a symbol, or a name."""
+        known = self._find_word(name)
+        if known is not None:
+            return known
+        if _CODE.fullmatch(name) or not any(c.isalpha() for c in name):
+            return name
+        if name.strip() not in self.own:
+            if self.language == "en":
+                return name
+            self.untranslated.add(name.strip())
+        return f"{OPEN}{name}{CLOSE}"
+
+    def _find_word(self, name: str) -> str | None:
+        """Return a common word of the catalogue, also where only its first letter differs."""
+        known = self._messages.find(name)
+        if known is not None or not name:
+            return known
+        for change, back in ((str.lower, "upper"), (str.upper, "lower")):
+            known = self._messages.find(f"{change(name[0])}{name[1:]}")
+            if known is not None:
+                return _recase(known, back)
+        return None
+
+
+def _count(message: Message) -> float:
+    n = message.arguments.get(COUNT)
+    return float(n.value) if isinstance(n, Figure) and isinstance(n.value, int | float) else 1.0
+
+
+def _recase(text: str, case: str) -> str:
+    """Change the first letter, also where it stands within a mark."""
+    return f"{OPEN}{recase(text[1:], case)}" if text.startswith(OPEN) else recase(text, case)
