@@ -284,7 +284,7 @@ def _trim(value: float, decimals: int, share: str = "", sign: str = "") -> str:
     size = abs(value * 100 if share else value)
     if size and size < 0.5 * 10.0**-decimals:
         decimals = -math.floor(math.log10(float(f"{size:.1g}")))
-    text = write(size, f".{decimals}f").rstrip("0") if decimals else write(size, ".0f")
+    text = f"{size:.{decimals}f}".rstrip("0") if decimals else f"{size:.0f}"
     kept = len(text.partition(".")[2])
     return write(value if float(text) else 0.0, f"−{sign},.{kept}{share or 'f'}")
 

@@ -369,7 +369,7 @@ def test_labels_of_pictures_are_cut_in_every_language(city):
     """A label is never longer than the room that the drawing left for it."""
     for html in render_pages(city.record, draw_figures(city.record)).values():
         assert "data-most" not in html
-        ends = set(re.findall(r"\.(p\d+)\{[^}]*text-anchor: end", html))
+        ends = set(re.findall(r"\.(p\d+)\{[^}]*text-anchor: ?end", html))
         texts = re.findall(r'<text[^>]*class="(p\d+)"[^>]*>([^<]+)<', html)
         labels = [text for style, text in texts if style in ends]
         assert labels
