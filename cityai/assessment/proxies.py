@@ -200,7 +200,7 @@ def _tell_dimension(table: pd.DataFrame, title: str, subject: str, note: str) ->
         feature=best["label"],
         best=best["recovered"],
     )
-    reason += note + say(" No limit is declared.")
+    reason += note + " " + say("No limit is declared.")
     observed = float(whole["recovered"])
     return Finding(CODE, Status.NOT_APPLICABLE, title, reason, observed, None, "share", subject)
 

@@ -22,10 +22,10 @@ BINS = 8
 ENOUGH_A_COLUMN = 8
 """Entities for each column that bands would add; with fewer there are none."""
 NAMED = say(
-    " The model also sees which entity it is asked about, and so whatever is true of that one."
+    "The model also sees which entity it is asked about, and so whatever is true of that one."
 )
-LEFT_OUT = say(" Left out, as each value belongs to a single entity: {features}.")
-LESS_SEEN = say(" Only the most frequent values were told apart of: {features}.")
+LEFT_OUT = say("Left out, as each value belongs to a single entity: {features}.")
+LESS_SEEN = say("Only the most frequent values were told apart of: {features}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ def average_entities(
         blocks[feature], cut = _share_levels(rows[feature], codes, len(entities))
         less += [labels.get(feature, feature)] * cut
         alone += [labels.get(feature, feature)] * (blocks[feature].shape[1] == 0)
-    note = NAMED if ENTITY in features else ""
+    note = " " + NAMED if ENTITY in features else ""
     for words, names in ((LEFT_OUT, alone), (LESS_SEEN, less)):
-        note += words.format(features=join(", ", names)) if names else ""
+        note += " " + words.format(features=join(", ", names)) if names else ""
     return Inputs(pd.Index(entities), blocks, labels, note)
 
 

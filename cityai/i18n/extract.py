@@ -104,5 +104,7 @@ def _check_places(call: ast.Call, where: str) -> None:
 
 def _read_text(node: ast.expr, where: str) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if node.value != node.value.strip():
+            raise ValueError(f"{where}:{node.lineno}: a space around a text is lost in translation")
         return name_template(node.value)
     raise ValueError(f"{where}:{node.lineno}: only a literal text can be marked")

@@ -303,6 +303,12 @@ def test_marked_sentences_are_read_from_code_and_templates():
     assert say_n("a day", "days", 1) == "a day"
 
 
+def test_a_space_around_a_text_is_refused():
+    """Catalogues hold texts without it, so a translation would lose it."""
+    with pytest.raises(ValueError, match="a space around a text"):
+        list(read_code('from cityai.i18n.messages import say\nx = say(" A.")', "x.py"))
+
+
 def test_pages_link_to_each_other(city):
     pages = render_pages(city.record)
     assert list(pages) == ["card.html", "card.es.html", "card.pt.html", "card.fr.html"]

@@ -28,8 +28,8 @@ from cityai.columns import (
 from cityai.config.risk import RiskSpec
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
-from cityai.i18n.messages import write
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
 from cityai.inference.equivalence import count_more_blocks, decide_equivalence
 from cityai.modeling.forecasters import FloatArray
@@ -263,31 +263,41 @@ def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: RiskSpec) -
         *(x.judge(policy.coverage_tolerance) for x in levels),
     ]
     status = next(s for s in SEVERITY if s in verdicts)
-    told = f"{whole.tell(policy.coverage_tolerance)} "
+    told = [whole.tell(policy.coverage_tolerance)]
     worst = max(levels, key=lambda x: abs(x.value))
     by_fold = len(levels) > 1 and all(x.told(policy.small_cell) for x in levels)
     if by_fold:
-        told += mark(
-            "Farthest off was test fold {folds} of {folds2}: {meant:.1%} meant, {came:.1%} came. ",
-            folds=folds[levels.index(worst)],
-            folds2=len(folds),
-            meant=worst.meant,
-            came=worst.came,
+        told.append(
+            mark(
+                "Farthest off was test fold {folds} of {folds2}: {meant:.1%} meant, "
+                "{came:.1%} came.",
+                folds=folds[levels.index(worst)],
+                folds2=len(folds),
+                meant=worst.meant,
+                came=worst.came,
+            )
         )
     if math.isfinite(slope.value):
-        told += mark(
-            "The calibration slope is {value} (1 is right, within {slope_tolerance}). ",
-            value=_say_bounds(slope.value, sloped),
-            slope_tolerance=SLOPE_TOLERANCE,
+        told.append(
+            mark(
+                "The calibration slope is {value} (1 is right, within {slope_tolerance}).",
+                value=_say_bounds(slope.value, sloped),
+                slope_tolerance=SLOPE_TOLERANCE,
+            )
         )
     if math.isfinite(error):
-        told += mark(
-            "By bands they lie {error:.1%} apart on average; chance alone would give {alone:.1%}.",
-            error=error,
-            alone=alone,
+        told.append(
+            mark(
+                "By bands they lie {error:.1%} apart on average; "
+                "chance alone would give {alone:.1%}.",
+                error=error,
+                alone=alone,
+            )
         )
     observed = worst.value if by_fold else whole.value
-    return Finding(code, status, title, told.strip(), observed, policy.coverage_tolerance, "share")
+    return Finding(
+        code, status, title, join(" ", told), observed, policy.coverage_tolerance, "share"
+    )
 
 
 @dataclass(frozen=True, slots=True)

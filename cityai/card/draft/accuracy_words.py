@@ -214,7 +214,7 @@ def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
             theirs=theirs,
         )
     if other is not None and status not in {"pass", "fail"}:
-        told += say(" The test cannot say whether this would hold at other times.")
+        told += " " + say("The test cannot say whether this would hold at other times.")
     return [told]
 
 

@@ -64,7 +64,9 @@ def draft_model(facts: CardFacts, withheld: Withheld) -> ModelPart:
 
 def _name_input(name: str, facts: CardFacts) -> str:
     label, why = facts.run.feature_labels.get(name, name), facts.subject.sensitive.get(name)
-    return label if why is None else label + say(" (close to a protected group: {why})", why=why)
+    return (
+        label if why is None else label + " " + say("(close to a protected group: {why})", why=why)
+    )
 
 
 def write_parameter(value: object) -> str:

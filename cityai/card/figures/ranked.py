@@ -104,8 +104,8 @@ def draw_capacity(record: CardRecord) -> Figure | None:
         recall2=write_number(last.recall, "share"),
     )
     if declared is not None:
-        alternative += say(
-            " At the city's own capacity it finds {recall}.",
+        alternative += " " + say(
+            "At the city's own capacity it finds {recall}.",
             recall=write_number(declared.recall, "share"),
         )
     return Figure(
