@@ -19,6 +19,8 @@ from cityai.i18n.stored import dump_text, load_text
 
 Json = Any
 _INDEX = "__index_{}__"
+_OBJECTS = ("texts", "cells")
+"""Columns that are objects; pandas would hold their texts as ``str``."""
 
 
 def write_table(frame: pd.DataFrame) -> tuple[bytes, Json]:
@@ -60,7 +62,11 @@ def read_table(content: bytes, description: Json) -> pd.DataFrame:
     table = pq.read_table(io.BytesIO(content))
     index = _read_index(description["index"], table)
     columns = {
-        i: pd.Series(_read_column(table.column(kind["name"]), kind), index=index)
+        i: pd.Series(
+            _read_column(table.column(kind["name"]), kind),
+            index=index,
+            dtype=object if kind["kind"] in _OBJECTS else None,
+        )
         for i, kind in enumerate(description["columns"])
     }
     frame = pd.DataFrame(columns, index=index)

@@ -18,6 +18,9 @@ from hypothesis import strategies as st
 from cityai.config.policy import PolicySpec
 from cityai.errors import StoreError
 from cityai.findings import Finding, Status
+from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import say
+from cityai.i18n.stored import dump_text
 from cityai.store import files as store_files
 from cityai.store.records import (
     MANIFEST,
@@ -28,6 +31,7 @@ from cityai.store.records import (
     save_record,
     write_record,
 )
+from cityai.store.tables import read_table, write_table
 
 
 class Colour(StrEnum):
@@ -146,6 +150,15 @@ def test_any_values_come_back(
     moment = pd.Timestamp(second, unit="s").as_unit(unit)
     whole = make_whole(either=either, figures=figures, free=free, missing=moment)
     assert_same(read_record(Whole, write_record(whole), "here"), whole)
+
+
+def test_a_message_in_a_table_keeps_its_arguments() -> None:
+    """Texts that pandas would hold as ``str`` forget what they were made from."""
+    told = [say("{n} rows", n=3), say("{n} rows", n=4)]
+    content, described = write_table(make_frame({"told": told, "plain": ["a", "b"]}))
+    back = read_table(content, described)["told"]
+    assert [dump_text(text) for text in back] == [dump_text(text) for text in told]
+    assert isinstance(dump_text(back[0]), dict)
 
 
 def test_the_same_record_gives_the_same_bytes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cityai.card.render import open_environment
+from cityai.i18n.translator import Translator
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,6 @@ class Sheet:
 
 def render_sheet(sheet: Sheet) -> str:
     """Render a sheet as one HTML file; the same sheet gives the same bytes."""
-    page = open_environment().get_template("sheet.html.j2").render(sheet=sheet)
+    template = open_environment().get_template("sheet.html.j2")
+    page = template.render(sheet=sheet, translator=Translator("en"))
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
