@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from cityai.card.record import CardRecord
 from cityai.card.render import render_html
 from cityai.card.render.own_words import list_own_words
 from cityai.i18n.catalogue import LOCALES
+from cityai.i18n.stored import list_plain
 from cityai.i18n.translator import Translator
 
 OTHERS = [language for language in LOCALES if language != "en"]
@@ -23,6 +27,11 @@ INVENTED = {
     "depth",
 }
 """Sentences that only the tests' own city says."""
+
+
+def read_plain(text: str) -> Any:
+    """Read JSON of a card as English prints it: the text in place of each message."""
+    return list_plain(json.loads(text))
 
 
 def check_card(record: CardRecord, figures=()) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from cityai.cli import main
 from cityai.config.load import load_project
 from tests.conftest import PROJECT, draw_requests, write_workspace
+from tests.speech import read_plain
 
 FAST = PROJECT.replace("folds: 7, calibration: 4", "folds: 8, calibration: 6") + (
     "models: {candidates: [theta]}\n"
@@ -83,7 +83,7 @@ def test_the_plane_is_drawn_and_stays_private(tried):
 
 def test_the_card_shows_what_was_chosen_and_what_was_not(tried):
     folder = tried / "model_cards" / "requests"
-    card = json.loads((folder / "card.json").read_text())
+    card = read_plain((folder / "card.json").read_text())
     part = card["fairness"]["options"]
     assert part["choice"] == "recalibrate"
     assert part["decided_by"] == "head of planning"

@@ -289,7 +289,7 @@ def _judge_group(
     if view.n[g] <= 0:
         return row
     if not math.isfinite(found.value[g]):
-        return row | {"reason": f"No value: {metric.undefined}."}
+        return row | {"reason": mark("No value: {undefined}.", undefined=metric.undefined)}
     row |= {key: float(getattr(found, key)[g]) for key in ("value", "low", "high", "blocks")}
     return row | _compare_group(view, metric, facts, found, g, limit, size)
 

@@ -326,7 +326,7 @@ def _find_coverage(metrics: pd.DataFrame, predictions: Predictions, spec: Projec
         status, told = Status.NOT_APPLICABLE, str(row["reason"])
     elif not math.isfinite(low):
         status = Status.NOT_ENOUGH
-        told += f" {row['reason']}"
+        told = told + " " + str(row["reason"])
     elif nominal - tolerance <= low and high <= nominal + tolerance:
         status = Status.PASS
     elif high < nominal - tolerance or low > nominal + tolerance:

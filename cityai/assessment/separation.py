@@ -18,7 +18,7 @@ from cityai.assessment.metrics.ranking import measure_auc
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import join
+from cityai.i18n.messages import join, write
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.records.audit_data import GroupTable, Scored
 
@@ -130,5 +130,5 @@ def _rank_group(place: str, ranked: _Ranked, held: np.ndarray) -> dict[str, obje
         "low": low,
         "high": high,
         "blocks": float(len(held)),
-        "reason": told.format(place=place, value=f"{found.value:.{digits}%}"),
+        "reason": told.format(place=place, value=write(found.value, f".{digits}%")),
     }

@@ -14,7 +14,7 @@ from cityai.data.phrases import list_names, write_share
 from cityai.data.quality_facts import UNKNOWN_AREA
 from cityai.data.silences import Silence, find_areas, find_silences, mark_reports
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import count_periods, say, say_n
+from cityai.i18n.messages import count_periods, join, say, say_n
 from cityai.records.events import Events
 
 SURE: Final = 3.0
@@ -37,7 +37,18 @@ def compare_areas(measures: pd.DataFrame, spec: AuditableSpec) -> Iterator[Findi
     title = say("Data of areas compared with the city's")
     for (_, measure), rows in bad.groupby(keys, sort=False):
         ranked = rows.sort_values(["gap", "slice"], ascending=[False, True]).to_dict("records")
-        named = [f"{r['slice']} ({write_share(r['value'])} of {r['n']:,})" for r in ranked]
+        named = [
+            join(
+                "",
+                (
+                    r["slice"],
+                    " (",
+                    say("{share} of {n:,}", share=write_share(r["value"]), n=r["n"]),
+                    ")",
+                ),
+            )
+            for r in ranked
+        ]
         yield Finding(
             "quality.area_gap",
             Status.FAIL,
@@ -148,7 +159,7 @@ def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
 
 def _sum_up(others: Sequence[Silence], snapshot: Events, code: str, title: str) -> Finding:
     named = [
-        f"{list_names(s.areas)} ({_write_span(s, snapshot)})"
+        join("", (list_names(s.areas), " (", _write_span(s, snapshot), ")"))
         for s in sorted(others, key=lambda s: (s.first - s.end, s.first))
     ]
     areas = {area for s in others for area in s.areas}

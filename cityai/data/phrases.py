@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 MOST_NAMED: Final = 10
 
@@ -15,7 +15,7 @@ MOST_NAMED: Final = 10
 def list_names(names: Sequence[str], count: int | None = None) -> str:
     """Name the first ten, and count the others; `count` when not all names are given."""
     others = (len(names) if count is None else count) - MOST_NAMED
-    named = ", ".join(names[:MOST_NAMED])
+    named = join(", ", names[:MOST_NAMED])
     return say("{named} and {others:,} more", named=named, others=others) if others > 0 else named
 
 

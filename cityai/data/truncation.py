@@ -134,13 +134,20 @@ def check_permutation(before: Rows, after: Rows) -> Finding:
     Finding
         ``time.shuffle``: pass, or fail with the feature and row that differ first.
     """
-    title = "Features at a moment do not depend on what comes later"
+    title = say("Features at a moment do not depend on what comes later")
     differing, count = find_differences(before, after), len(before.features)
     if not differing:
-        reason = f"All {count} features stay the same when everything known later is shuffled."
+        reason = say(
+            "All {count} features stay the same when everything known later is shuffled.",
+            count=count,
+        )
         return Finding(SHUFFLE, Status.PASS, title, reason, 0.0, 0.0, "features")
     name, where = next(iter(differing.items()))
-    reason = f"'{name}' changes for {where} when everything known later is shuffled."
+    reason = say(
+        "'{name}' changes for {where} when everything known later is shuffled.",
+        name=name,
+        where=where,
+    )
     observed = float(len(differing))
     return Finding(SHUFFLE, Status.FAIL, title, reason, observed, 0.0, "features", name)
 

@@ -38,7 +38,7 @@ VOCABULARY: Final = (
     say("random order"), say("city score"), say("logistic regression"), say("violation"),
     say("violations"), say("restaurant"), say("restaurants"), say("establishment"),
     say("establishments"), say("kitchen"), say("kitchens"), say("identity"), say("platt"),
-    say("isotonic"),
+    say("isotonic"), say("others like these"), say("entity"), say("entities"),
 )  # fmt: skip
 """Common words of city work: names of things counted and of groups, translated where they stand
 alone in a sentence. Another name stays as the city wrote it."""

@@ -9,7 +9,6 @@ cities is set by ``CITYAI_ATTACKS`` (``CITYAI_ATTACKS=1000 pytest tests/card/tes
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from cityai.card.record import write_canonical
 from cityai.config.project import ProjectSpec
 from cityai.modeling.predictions import build_predictions
 from cityai.records.groups import Membership
+from tests.speech import read_plain
 
 from .conftest import draft_forecast, make_backtest, make_facts, make_spec
 
@@ -64,7 +64,7 @@ def make_city(seed: int) -> SimpleNamespace:
         quality=quality, backtest=make_backtest(predictions), mitigation=try_nothing(predictions.table, memberships[0]),
     )  # fmt: skip
     return SimpleNamespace(
-        card=json.loads(write_canonical(card)), table=predictions.table, memberships=memberships
+        card=read_plain(write_canonical(card)), table=predictions.table, memberships=memberships
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cityai.pipeline.external_audit import judge_given
+from tests.speech import read_plain
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = """\
@@ -116,7 +116,7 @@ def test_every_published_count_and_rate(audited):
         assert counts.loc[dimension, "n"].sum() == 7214
     assert "7,214 of 7,214 used" in said
     assert "Outcomes were final when the data ended" in said
-    card = json.loads((folder / "model_cards" / "compas" / "card.json").read_text())
+    card = read_plain((folder / "model_cards" / "compas" / "card.json").read_text())
     [found] = [f for f in card["findings"] if f["code"] == "audit.immature_outcomes"]
     assert found["status"] == "fail"
     assert found["observed"] == 998

@@ -7,7 +7,6 @@ The count is plain masks over the rows; nothing is shared with the assessment.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -25,6 +24,7 @@ from cityai.card.record import write_canonical
 from cityai.card.render.tables import arrange_audit
 from cityai.card.words import describe_metric
 from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
+from tests.speech import read_plain
 
 LIMITS = "{false_positive_rate: 0.05, false_negative_rate: 0.05, selection_rate: 0.05}"
 TEXT = """\
@@ -105,7 +105,7 @@ def read_cell(cell: str) -> tuple[float, float] | None:
 
 def check_card(record, rows: pd.DataFrame) -> tuple[int, int]:
     """Hold everything that a card says of groups against the rows; count figures and ranges."""
-    card = json.loads(write_canonical(record))
+    card = read_plain(write_canonical(record))
     shown = ranges = 0
     for part in record.fairness.dimensions:
         with_other = {g.name: g.counted_with for g in part.groups if g.counted_with}

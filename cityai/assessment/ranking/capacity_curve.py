@@ -15,6 +15,7 @@ from cityai.config.risk import RiskSpec
 from cityai.i18n.frames import make_frame
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import rank_cases
+from cityai.records.audit_data import TOO_SMALL
 from cityai.records.metric import Estimate
 
 STEPS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -108,7 +109,7 @@ def _measure_capacity(
     if few:
         row |= {
             "found": math.nan,
-            "reason": f"Not shown: fewer than {policy.small_cell} people or events.",
+            "reason": TOO_SMALL.format(least=policy.small_cell),
         }
     for name, estimate in figures.items():
         ends = bound_by_entity(estimate, entity, policy.confidence, policy.min_blocks)

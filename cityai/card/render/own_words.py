@@ -7,6 +7,7 @@ from cityai.card.diff.facts import DIMENSIONS, GROUPS_OF
 from cityai.card.record import CardRecord
 from cityai.card.words import name_one
 from cityai.columns import ENTITY
+from cityai.i18n.messages import Message
 
 
 def list_own_words(record: CardRecord) -> frozenset[str]:
@@ -31,6 +32,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(driver.label for driver in drivers),
         *(proxy.label for proxy in record.fairness.proxies),
         *(entry.label for entry in record.model.inputs),
+        *(why for entry in record.model.inputs for why in _find_reasons(entry.label)),
         *(column for data in record.data for column in data.columns),
         *(data.name for data in record.data),
         *(metric.name for metric in METRICS),
@@ -48,6 +50,14 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     if options is not None:
         found |= {options.reason, options.decided_by}
     return frozenset((found | _list_former(record)) - {""})
+
+
+def _find_reasons(label: str) -> tuple[str, ...]:
+    """Return why a feature close to a protected group is used, where its label says so."""
+    if not isinstance(label, Message):
+        return ()
+    found = [label.arguments["why"]] if "why" in label.arguments else []
+    return (*found, *(why for part in label.arguments.values() for why in _find_reasons(part)))
 
 
 def _list_former(record: CardRecord) -> set[str]:
