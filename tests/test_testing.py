@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cityai import kinds
+from cityai.data import time_checks
 from cityai.errors import UserError
 from cityai.findings import Finding, Status
 from cityai.pipeline import run
@@ -47,8 +48,7 @@ def make_kind(
         audit=lambda predictions, groups, spec: SimpleNamespace(
             table=audited, dimensions=dimensions
         ),
-        check_permuted=lambda project, source, asked, seed: good,
-        check_planted=lambda project, source, asked: told,
+        find_rows=lambda project, source, asked: SimpleNamespace(good=good, told=told),
     )
 
 
@@ -73,6 +73,8 @@ def plant(monkeypatch) -> Callable[..., None]:
         monkeypatch.setitem(kinds.KINDS, "demand", kind)
         monkeypatch.setattr(run, "read_and_check", lambda run: ())
         monkeypatch.setattr(run, "final_backtest", lambda run: make_backtest(first, features))
+        monkeypatch.setattr(time_checks, "check_permuted", lambda rows, seed: rows.good)
+        monkeypatch.setattr(time_checks, "check_planted", lambda rows: rows.told)
         for name in ("snapshot", "problem", "memberships", "find_mitigation"):
             monkeypatch.setattr(run, name, lambda run: None)
 

@@ -160,7 +160,9 @@ def answer_messages(work: Callable[[list[bytes]], list[bytes]]) -> None:
 def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Return where messages come from and where answers go; what is printed is no answer."""
     asked, given = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
     return asked, given
 

@@ -37,6 +37,7 @@ STAGES = {
 """The chapter that makes each stage's record."""
 
 LIBRARIES = (
+    "catboost",
     "duckdb",
     "fairlearn",
     "holidays",
@@ -49,6 +50,7 @@ LIBRARIES = (
     "scikit-learn",
     "scipy",
     "shap",
+    "skops",
     "tzdata",
 )
 """Libraries whose version may change a figure."""
@@ -58,6 +60,7 @@ SHARED = (
     "confine",
     "errors.py",
     "findings.py",
+    "i18n/frames.py",
     "i18n/messages.py",
     "notebook.py",
     "records",
