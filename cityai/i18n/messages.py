@@ -206,7 +206,7 @@ def join(mark: str, texts: Iterable[str]) -> str:
         else:
             form += f"{{{len(arguments)}}}"
             arguments[str(len(arguments))] = part
-    return Message(english, form, arguments)
+    return arguments["0"] if form == "{0}" else Message(english, form, arguments)
 
 
 def capitalize(text: str) -> str:

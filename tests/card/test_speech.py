@@ -303,6 +303,14 @@ def test_marked_sentences_are_read_from_code_and_templates():
     assert say_n("a day", "days", 1) == "a day"
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_joined_figures_come_back_as_they_went(count):
+    """A record is sealed with what it says: one figure alone must not change when it is read."""
+    days = join(", ", [write(date(2017, 12, 25 + i), "%Y-%m-%d") for i in range(count)])
+    told = dump_text(say("Beginning {days}.", days=days))
+    assert dump_text(load_text(told)) == told
+
+
 def test_a_space_around_a_text_is_refused():
     """Catalogues hold texts without it, so a translation would lose it."""
     with pytest.raises(ValueError, match="a space around a text"):
