@@ -126,7 +126,7 @@ def list_rejects(
     listed = pd.concat([part for part in parts if len(part)] or [opened.cut_rows])
     listed = listed.sort_values([ROW_NUMBER, "column", "reason"], ignore_index=True)
     return listed.head(limit).astype(
-        {ROW_NUMBER: "int64", "column": "str", "value": "str", "reason": "str"}
+        {ROW_NUMBER: "int64", "column": "str", "value": "str", "reason": object}
     )
 
 

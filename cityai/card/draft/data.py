@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -168,10 +169,10 @@ def count_rejects(table: pd.DataFrame) -> tuple[Rejected, ...]:
     """Count why rows were refused, by column and reason."""
     if table.empty:
         return ()
-    counted = table.groupby(["column", "reason"], sort=True).size().reset_index(name="rows")
+    counted = Counter(zip(table["column"], table["reason"], strict=True))
     return tuple(
-        Rejected(column=str(row["column"]), reason=str(row["reason"]), rows=int(row["rows"]))
-        for row in counted.to_dict("records")
+        Rejected(column=column, reason=reason, rows=rows)
+        for (column, reason), rows in sorted(counted.items())
     )
 
 

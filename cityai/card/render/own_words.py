@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cityai.assessment.metrics import METRICS
 from cityai.card.diff.facts import DIMENSIONS, GROUPS_OF
 from cityai.card.record import CardRecord
 from cityai.card.words import name_one
 from cityai.columns import ENTITY
-from cityai.i18n.messages import Message
+from cityai.i18n.messages import Figure, Message
 
 
 def list_own_words(record: CardRecord) -> frozenset[str]:
@@ -32,7 +34,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(driver.label for driver in drivers),
         *(proxy.label for proxy in record.fairness.proxies),
         *(entry.label for entry in record.model.inputs),
-        *(why for entry in record.model.inputs for why in _find_reasons(entry.label)),
+        *(name for text in _list_told(record) for name in _find_names(text)),
         *(column for data in record.data for column in data.columns),
         *(data.name for data in record.data),
         *(metric.name for metric in METRICS),
@@ -52,12 +54,24 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     return frozenset((found | _list_former(record)) - {""})
 
 
-def _find_reasons(label: str) -> tuple[str, ...]:
-    """Return why a feature close to a protected group is used, where its label says so."""
-    if not isinstance(label, Message):
-        return ()
-    found = [label.arguments["why"]] if "why" in label.arguments else []
-    return (*found, *(why for part in label.arguments.values() for why in _find_reasons(part)))
+def _list_told(record: CardRecord) -> Iterator[str]:
+    """Yield the sentences whose plain arguments are names: of features, covariates and values."""
+    explanation = record.model.explanation
+    yield from (entry.label for entry in record.model.inputs)
+    yield from (driver.label for driver in (explanation.drivers if explanation else ()))
+    yield from (proxy.label for proxy in record.fairness.proxies)
+    yield from (measure.measure for data in record.data for measure in data.quality)
+    yield from (text for data in record.data for text in data.cleaning)
+    yield from record.eval.design
+
+
+def _find_names(text: str) -> Iterator[str]:
+    """Yield the plain texts that a message holds, by whatever depth."""
+    for part in text.arguments.values() if isinstance(text, Message) else ():
+        if isinstance(part, Message):
+            yield from _find_names(part)
+        elif not isinstance(part, Figure):
+            yield part.strip()
 
 
 def _list_former(record: CardRecord) -> set[str]:
