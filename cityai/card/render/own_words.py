@@ -37,6 +37,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(name for text in _list_told(record) for name in _find_names(text)),
         *(column for data in record.data for column in data.columns),
         *(data.name for data in record.data),
+        *(measure.slice for data in record.data for measure in data.quality),
         *(metric.name for metric in METRICS),
         *record.publication.table_schema,
         *record.publication.table_schema.values(),
