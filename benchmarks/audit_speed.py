@@ -23,8 +23,7 @@ from audit_cities import OTHERS, Shape, draw_panels
 from matplotlib.figure import Figure
 
 from cityai.assessment.metrics import METRICS, build_answer_sums, find_metrics
-from cityai.columns import Y_PRED, Y_TRUE
-from cityai.data.external_predictions import DECISION
+from cityai.columns import DECISION, Y_PRED, Y_TRUE
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
 from cityai.inference.group_gaps import choose_design, measure_groups
 from cityai.inference.ratio_influence import compute_ratio, sum_cells

@@ -41,10 +41,10 @@ from cityai.inference.equivalence import decide_equivalence, foresee_blocks
 from cityai.inference.group_gaps import OVERALL, Measures, measure_groups
 from cityai.inference.ratio_influence import compute_ratio
 from cityai.inference.trend import find_trends, follow_folds, leave_overlaps
-from cityai.modeling.predictions import Predictions
 from cityai.records.audit_data import AuditData, GroupTable, Scored
 from cityai.records.groups import Membership
 from cityai.records.metric import Metric
+from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame

@@ -36,9 +36,9 @@ from cityai.inference.equivalence import count_more_blocks
 from cityai.inference.rate_intervals import Rates, bound_values, divide_known
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, sum_cells
 from cityai.inference.standard_errors import compute_margin
-from cityai.modeling.predictions import Predictions
 from cityai.records.audit_data import SUPPRESSED
 from cityai.records.metric import Metric, Sums
+from cityai.records.predictions import Predictions
 
 FORECAST = "forecast"
 """The model that is judged; others are `baseline.<name>` and `candidate.<name>`."""

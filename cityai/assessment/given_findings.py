@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from cityai.assessment.metrics import find_metric
 from cityai.assessment.selection import find_selective
-from cityai.columns import AS_OF, ENTITY, Y_TRUE
+from cityai.columns import AS_OF, DECISION, ENTITY, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
-from cityai.data.external_predictions import DECISION, Given
+from cityai.data.external_predictions import Given
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import join, say, write
+from cityai.records.predictions import Predictions
 
 
 def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Iterator[Finding]:
@@ -26,38 +27,39 @@ def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Ite
         The same with the limits that apply to these predictions alone.
     """
     yield _find_rejected(given)
-    yield _find_outcomes(given)
+    yield _find_outcomes(given.predictions)
     yield from _find_repeats(given)
     yield from _find_one_value(given, spec)
     if spec.predictions.kind == "yes/no":
-        yield _find_decision(given, fitted)
-        yield from _find_selective(given)
+        yield _find_decision(given.predictions, fitted)
+        yield from _find_selective(given.predictions)
     yield from _find_limits(spec, fitted)
 
 
 def _find_rejected(given: Given) -> Finding:
     code, title = "audit.rejected_rows", say("Every row could be used")
-    if not given.rejected:
+    if not given.counts.rejected:
         return Finding(
-            code, Status.PASS, title, say("All {read:,} rows were used.", read=given.read)
+            code, Status.PASS, title, say("All {read:,} rows were used.", read=given.counts.read)
         )
     first = given.rejects.iloc[0]
     reason = say(
         "{rejected:,} of {read:,} rows could not be used; the first is row "
         "{row_number}, column '{column}': {reason}.",
-        rejected=given.rejected,
-        read=given.read,
+        rejected=given.counts.rejected,
+        read=given.counts.read,
         row_number=first["row_number"],
         column=first["column"],
         reason=first["reason"],
     )
-    return Finding(code, Status.FAIL, title, reason, float(given.rejected), 0.0, "rows")
+    return Finding(code, Status.FAIL, title, reason, float(given.counts.rejected), 0.0, "rows")
 
 
-def _find_outcomes(given: Given) -> Finding:
+def _find_outcomes(predictions: Predictions) -> Finding:
     code, title = "audit.outcomes", say("What came to pass is known")
-    known, total = int(given.table[Y_TRUE].notna().sum()), len(given.table)
-    if known and given.table[Y_TRUE].nunique() == 1:
+    outcome = predictions.table[Y_TRUE]
+    known, total = int(outcome.notna().sum()), len(outcome)
+    if known and outcome.nunique() == 1:
         reason = say("Every known outcome is the same, so no figure can tell good from bad.")
         return Finding(code, Status.FAIL, title, reason)
     if known == total:
@@ -104,7 +106,7 @@ def _find_repeats(given: Given) -> Iterator[Finding]:
     reason = say(
         "{repeats:,} of {read:,} rows are the same as an earlier one in every column of the file.",
         repeats=given.repeats,
-        read=given.read,
+        read=given.counts.read,
     )
     if given.has_key:
         status = Status.FAIL
@@ -113,16 +115,15 @@ def _find_repeats(given: Given) -> Iterator[Finding]:
         status = Status.NOT_ENOUGH
         reason += " " + say("No column tells whether they are the same ones again.")
     title = say("Each row is there once")
-    yield Finding(
-        "audit.repeated_rows", status, title, reason, given.repeats / given.read, 0.0, "share"
-    )
+    share = given.repeats / given.counts.read
+    yield Finding("audit.repeated_rows", status, title, reason, share, 0.0, "share")
 
 
 def _find_one_value(given: Given, spec: AuditFileSpec) -> Iterator[Finding]:
     """Tell columns of groups that have two values for one entity at one time."""
     if spec.predictions.columns.step is None:
         return
-    key = [given.table[ENTITY], given.table[AS_OF]]
+    key = [given.predictions.table[name] for name in (ENTITY, AS_OF)]
     for column in given.groups:
         values = given.groups[column].groupby(key).nunique()
         several = float((values > 1).mean())
@@ -138,10 +139,10 @@ def _find_one_value(given: Given, spec: AuditFileSpec) -> Iterator[Finding]:
             yield Finding(code, Status.FAIL, title, reason, several, 0.0, "share", str(column))
 
 
-def _find_decision(given: Given, fitted: AuditFileSpec) -> Finding:
+def _find_decision(predictions: Predictions, fitted: AuditFileSpec) -> Finding:
     """Say whether it is known who is selected, and whether there was a choice."""
     code, title = "audit.decision", say("Who is selected is known")
-    decided = given.table[DECISION].dropna()
+    decided = predictions.table[DECISION].dropna()
     columns = fitted.predictions.columns
     if columns.decision is None and fitted.predictions.threshold is None:
         reason = say(
@@ -161,9 +162,9 @@ def _find_decision(given: Given, fitted: AuditFileSpec) -> Finding:
     return Finding(code, Status.PASS, title, say("Some are selected, and others are not."))
 
 
-def _find_selective(given: Given) -> Iterator[Finding]:
+def _find_selective(predictions: Predictions) -> Iterator[Finding]:
     """Tell outcomes that are known of those selected alone, or mostly: selective labels."""
-    known = find_selective(given.table)
+    known = find_selective(predictions.table)
     if known is None:
         return
     chosen, passed = (write(share, ".0%") for share in known)

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, Y_TRUE
+from cityai.columns import AS_OF, ASKED, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
-from cityai.data.external_predictions import ASKED, Given
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say, write
+from cityai.records.predictions import Predictions
 
 CODE: Final = "audit.immature_outcomes"
 TITLE: Final = say("Outcomes were final when the data ended")
@@ -26,12 +26,12 @@ CHANCE: Final = 1e-9
 """A stretch that mature rows would show by chance this seldom is taken for immature."""
 
 
-def check_maturity(given: Given, spec: AuditFileSpec) -> Finding:
+def check_maturity(predictions: Predictions, spec: AuditFileSpec) -> Finding:
     """Find rows whose outcome was taken for final too early.
 
     Parameters
     ----------
-    given : Given
+    predictions : Predictions
         Its `asked` (or else `as_of`) orders the rows in time.
     spec : AuditFileSpec
         Its `maturity`, where declared, says how long an outcome takes.
@@ -43,7 +43,7 @@ def check_maturity(given: Given, spec: AuditFileSpec) -> Finding:
         latest rows all have the same outcome although earlier ones do not; `pass` only where the
         time is declared; `not enough evidence` where it is not and no such stretch is seen.
     """
-    table = given.table
+    table = predictions.table
     known = table[Y_TRUE].notna().to_numpy()
     if not known.any():
         return Finding(CODE, Status.NOT_APPLICABLE, TITLE, say("No outcome is known yet."))

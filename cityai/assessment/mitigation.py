@@ -27,9 +27,9 @@ from cityai.modeling.corrections import (
     learn_corrections,
 )
 from cityai.modeling.options import NONE, OPTIONS
-from cityai.modeling.predictions import Predictions
 from cityai.records.audit_data import AuditData, Cells, GroupTable
 from cityai.records.metric import Metric
+from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,12 @@ from cityai.assessment.metrics.confusion import EVENTS
 from cityai.columns import ENTITY, FOLD, OCCURRED_AT, SLOT, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.project import AuditableSpec
-from cityai.data.external_predictions import Given
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists
-from cityai.modeling.predictions import Predictions
 from cityai.records.audit_data import Scored
 from cityai.records.groups import Groups
 from cityai.records.metric import Metric
+from cityai.records.predictions import Predictions
 
 MOST_CELLS = 150_000_000
 """Moments x units x sums that are held at once."""
@@ -77,7 +76,7 @@ def score_predictions(
     )
 
 
-def score_given(given: Given, groups: Groups, spec: AuditFileSpec) -> Scored:
+def score_given(predictions: Predictions, groups: Groups, spec: AuditFileSpec) -> Scored:
     """Score predictions that somebody else made.
 
     Raises
@@ -85,9 +84,8 @@ def score_given(given: Given, groups: Groups, spec: AuditFileSpec) -> Scored:
     DataError
         When moments times combinations of groups are more than can be held.
     """
-    asked = spec.predictions
-    rows = Predictions(given.table, spec.coverage, spec.unit, "given", asked.kind)
-    scored = score_predictions(rows, spec.audit.infers, groups.units, asked.label_plural)
+    called = spec.predictions.label_plural
+    scored = score_predictions(predictions, spec.audit.infers, groups.units, called)
     times, units = len(pd.unique(scored.moment)), len(pd.unique(groups.units))
     if times * units * len(scored.sums.names) > MOST_CELLS:
         raise DataError(

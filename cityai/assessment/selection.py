@@ -10,8 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from cityai.columns import Y_TRUE
-from cityai.data.external_predictions import DECISION
+from cityai.columns import DECISION, Y_TRUE
 
 FEWEST: Final = 30
 """With fewer rows on either side nothing is said."""
@@ -25,7 +24,7 @@ def find_selective(table: pd.DataFrame) -> tuple[float, float] | None:
     Parameters
     ----------
     table : pandas.DataFrame
-        `Given.table`.
+        `Predictions.table`, of yes or no.
 
     Returns
     -------

@@ -172,10 +172,10 @@ def _find_verdict(comparisons: pd.DataFrame, name: str, decides: str) -> str:
 
 
 def _tell_rows(judged: Judged) -> str:
-    given = judged.given
-    known = int(given.table["y_true"].notna().sum())
+    counts = judged.given.counts
+    known = int(judged.given.predictions.table["y_true"].notna().sum())
     return (
-        f"{len(given.table):,} of {given.read:,} used, {given.rejected:,} rejected, "
+        f"{counts.accepted:,} of {counts.read:,} used, {counts.rejected:,} rejected, "
         f"{known:,} with a known outcome"
     )
 

@@ -12,7 +12,9 @@ import pandas as pd
 from cityai.columns import (
     AREA,
     AS_OF,
+    ASKED,
     BASELINE,
+    DECISION,
     ENTITY,
     FOLD,
     SCALE,
@@ -31,11 +33,9 @@ from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame
 from cityai.data.yes_no import read_answer, write_text
 from cityai.errors import DataError
+from cityai.records.events import RowCounts
+from cityai.records.predictions import Predictions
 
-ASKED: Final = "asked"
-"""The day from which an outcome is counted."""
-DECISION: Final = "decision"
-"""What was decided: 1, 0, or NaN."""
 NO_MOMENT: Final = pd.Timestamp("2000-01-01")
 """Stands for the one period of predictions without `as_of`."""
 MOST_FOLDS: Final = 40
@@ -53,19 +53,16 @@ _TYPES: Final[dict[str, ColumnType]] = {
 
 @dataclass(frozen=True)
 class Given:
-    """The rows that were handed over.
+    """Predictions that were handed over, and how they were read.
 
     Attributes
     ----------
-    table : pandas.DataFrame
-        One row a prediction, in the order of the file: ``entity_id`` (str), ``as_of``
-        (datetime64), ``step``, ``fold`` (int64), ``y_true``, ``y_pred``, ``y_low``, ``y_high``,
-        ``scale`` (float64, NaN when missing), ``decision`` (float64: 1, 0 or NaN), ``asked``
-        (datetime64, NaT when missing), ``area_id`` (object, None when missing) and
-        ``baseline.<name>`` (float64).
+    predictions : Predictions
+        In the order of the file, figures NaN where they are missing, with ``area_id`` and
+        ``asked`` (datetime64, NaT when missing); without periods.
     groups : pandas.DataFrame
         Same rows: the columns that divide them into groups, as text, None when missing.
-    read : int
+    counts : RowCounts
         Rows of the file.
     rejects : pandas.DataFrame
         ``row_number``, ``column``, ``value``, ``reason`` of every cell that made a row useless.
@@ -78,18 +75,13 @@ class Given:
         Whether a column names each of the other rows, so that a repeat is the same one again.
     """
 
-    table: pd.DataFrame
+    predictions: Predictions
     groups: pd.DataFrame
-    read: int
+    counts: RowCounts
     rejects: pd.DataFrame
     digest: str
     repeats: int = 0
     has_key: bool = False
-
-    @property
-    def rejected(self) -> int:
-        """Rows that could not be used."""
-        return self.read - len(self.table)
 
 
 def read_given(path: Path, spec: AuditFileSpec) -> Given:
@@ -138,7 +130,16 @@ def read_given(path: Path, spec: AuditFileSpec) -> Given:
     _check_rows(table, spec, str(path))
     wanted = dict.fromkeys(v for k, v in spec.columns.items() if k.startswith("audit."))
     groups = pd.DataFrame({name: write_text(cells[name]) for name in wanted}, index=table.index)
-    return Given(table, groups, side.read, side.rejects, side.digest, repeats, has_key)
+    kind = spec.predictions.kind
+    return Given(
+        Predictions(table, spec.coverage, spec.unit, "given", kind),
+        groups,
+        RowCounts(side.read, 0, side.read - len(table), len(table)),
+        side.rejects,
+        side.digest,
+        repeats,
+        has_key,
+    )
 
 
 def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
@@ -201,7 +202,7 @@ def _name_columns(
             Y_LOW: figure(columns.low),
             Y_HIGH: figure(columns.high),
             SCALE: nothing,
-            DECISION: decision,
+            **({} if amount else {DECISION: decision}),
             ASKED: asked.astype("datetime64[us]"),
             AREA: write_text(cells[columns.area]) if columns.area else None,
             **{f"{BASELINE}{k}": figure(v) for k, v in columns.baselines.items()},
@@ -230,7 +231,7 @@ def _check_rows(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
             expected="low <= high",
         )
     _check_scale(table, spec, where)
-    if table[Y_PRED].isna().all() and table[DECISION].isna().all():
+    if table[[c for c in (Y_PRED, DECISION) if c in table]].isna().all(axis=None):
         raise DataError(
             f"all {len(table):,} predictions are missing",
             where=where,

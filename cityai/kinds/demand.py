@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
     from cityai.data.rows import RowsAt
-    from cityai.modeling.predictions import Predictions
+    from cityai.records.predictions import Predictions
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees("lightgbm", "boosted trees over all entities"),

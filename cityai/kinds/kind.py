@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
     from cityai.data.time_checks import RowSource
     from cityai.findings import Finding
-    from cityai.modeling.predictions import Predictions
+    from cityai.records.predictions import Predictions
 
 Say = Callable[[str], None]
 

@@ -43,8 +43,8 @@ from cityai.modeling.forecasters import (
 )
 from cityai.modeling.layouts.source import RowSource
 from cityai.modeling.own.negative import judge_negative
-from cityai.modeling.predictions import Predictions
 from cityai.modeling.targets import Evidence, Target
+from cityai.records.predictions import Predictions
 
 Progress = Callable[[str], None]
 KEYS: Final = (CASE, ENTITY, AS_OF, STEP, ORIGIN, PERIOD)

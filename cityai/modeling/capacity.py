@@ -13,7 +13,7 @@ from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 from cityai.modeling.forecasters import FloatArray
-from cityai.modeling.predictions import Predictions
+from cityai.records.predictions import Predictions
 
 RANK, OF = "rank", "of"
 

@@ -18,8 +18,8 @@ from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.intervals import IntArray
 from cityai.modeling.layouts.dense import read_labels
-from cityai.modeling.predictions import Predictions, build_predictions
 from cityai.modeling.ratios import MOST, Past, divide_sums, learn_ratios, shrink_distance
+from cityai.records.predictions import Predictions, build_predictions
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel

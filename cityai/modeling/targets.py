@@ -30,7 +30,7 @@ from cityai.modeling.intervals import (
 )
 from cityai.modeling.layouts.dense import LEAST_RIPE
 from cityai.modeling.layouts.source import BoolArray, IntArray
-from cityai.modeling.predictions import Predictions, build_case_predictions, build_predictions
+from cityai.records.predictions import Predictions, build_case_predictions, build_predictions
 
 if TYPE_CHECKING:
     from cityai.modeling.layouts.dense import DenseRows

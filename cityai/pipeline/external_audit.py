@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, AS_OF, ENTITY, EVERYWHERE, FOLD
+from cityai.columns import AREA, AS_OF, ASKED, ENTITY, EVERYWHERE, FOLD
 from cityai.config.load_audit import AuditRequest
 from cityai.findings import SEVERITY, Finding, sort_findings
 from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cityai.card.record import CardRecord
     from cityai.data.external_predictions import Given
     from cityai.data.quality import QualityReport
-    from cityai.modeling.predictions import Predictions
     from cityai.records.audit_data import Scored
     from cityai.records.groups import Groups
 
@@ -113,13 +112,11 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
         areas = None if spec.areas is None else read_areas(order, spec.areas).table
     with progress.stage("groups and sums"):
         progress.advance(1, 4)
-        rows = given.table[[ENTITY, AREA]]
+        rows = given.predictions.table[[ENTITY, AREA]]
         groups = assign_groups(rows, given.groups, areas, spec.audit.dimensions)
-        if areas is not None and (
-            unknown := sorted({*given.table[AREA].dropna()} - {*areas.index})
-        ):
+        if areas is not None and (unknown := sorted({*rows[AREA].dropna()} - {*areas.index})):
             progress.warn(write_unknown(list_names(unknown)))
-        scored = score_given(given, groups, spec)
+        scored = score_given(given.predictions, groups, spec)
         fitted = fit_limits(spec, scored.metrics)
     with progress.stage("figures by group"):
         progress.advance(2, 4)
@@ -133,7 +130,7 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
             find_hidden(audit.table),
         )
     whole = (
-        check_maturity(given, spec),
+        check_maturity(given.predictions, spec),
         *check_given(given, spec, fitted),
         *groups.findings,
     )
@@ -246,12 +243,11 @@ def _time(progress: Progress, name: str, seconds: dict[str, float]) -> Iterator[
 def gather_run_facts(judged: Judged) -> RunFacts:
     """Gather what the audit knows about itself, for the card."""
     from cityai.card.draft import RunFacts
-    from cityai.data.external_predictions import ASKED
     from cityai.store.digests import digest_text
 
     order, given, spec = judged.order, judged.given, judged.order.spec
     commit, dirty = read_git(order.workspace)
-    days = given.table[AS_OF if spec.maturity is None else ASKED].dropna()
+    days = given.predictions.table[AS_OF if spec.maturity is None else ASKED].dropna()
     dated = spec.maturity is not None or spec.predictions.columns.as_of is not None
     first, last = (days.min(), days.max()) if dated and len(days) else (None, None)
     return RunFacts(
@@ -284,7 +280,7 @@ def gather_card_facts(judged: Judged, facts: RunFacts, file: str) -> CardFacts:
     from cityai.card.draft import CardFacts
     from cityai.card.draft.subject import describe_external
 
-    spec, audit, predictions = judged.order.spec, judged.audit, build_external(judged)
+    spec, audit, predictions = judged.order.spec, judged.audit, judged.given.predictions
     whole = audit.table[audit.table["dimension"] == EVERYWHERE]
     known = np.isfinite(whole["value"])
     metrics = whole[["metric", "value", "low", "high", "size"]].assign(
@@ -306,27 +302,18 @@ def gather_card_facts(judged: Judged, facts: RunFacts, file: str) -> CardFacts:
     )
 
 
-def build_external(judged: Judged) -> Predictions:
-    """Build the table of predictions from the rows that were handed over."""
-    from cityai.data.external_predictions import DECISION
-    from cityai.modeling.predictions import Predictions
-
-    spec, table = judged.order.spec, judged.given.table
-    amounts = spec.predictions.kind == "amount"
-    kept = table.drop(columns=DECISION) if amounts else table
-    return Predictions(kept, spec.coverage, spec.unit, "given", spec.predictions.kind)
-
-
 def report_rows(given: Given) -> QualityReport:
     """Report the rows in and out; of handed predictions nothing else is measured."""
     from cityai.data.quality import QualityReport
-    from cityai.records.events import RowCounts
 
-    counts = RowCounts(given.read, 0, given.rejected, len(given.table))
     measured = ["dimension", "measure", "slice", "value", "n", "limit", "status"]
     periods = ["period_start", "rows", "entities_reporting", "median_delay_days"]
     return QualityReport(
-        pd.DataFrame(columns=measured), counts, given.rejects, (), pd.DataFrame(columns=periods)
+        pd.DataFrame(columns=measured),
+        given.counts,
+        given.rejects,
+        (),
+        pd.DataFrame(columns=periods),
     )
 
 

@@ -27,7 +27,6 @@ from cityai.config.audit_file import AuditFileSpec
 from cityai.config.load_audit import AuditRequest
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status
-from cityai.modeling.predictions import Predictions
 from cityai.pipeline import run as stages
 from cityai.pipeline.cards import CardPlace, Drafted, find_drafted, find_place
 from cityai.pipeline.stage import RecordT, Stage, digest_results
@@ -223,12 +222,11 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
         spec, place.workspace / drafted.order, place.workspace, drafted.facts.spec_digest
     )
     judged = judge_given(order, path)
-    given, groups = judged.given, judged.groups
-    rows = Predictions(given.table, spec.coverage, spec.unit, "given", spec.predictions.kind)
+    rows, groups = judged.given.predictions, judged.groups
     claims = list_claims(record, rows, groups.memberships, pd.Series(groups.units))
     again = draft_card(gather_card_facts(judged, drafted.facts, path.name))
     told = (
-        f"{len(given.table):,} predictions were read, as they were given. What MLflow keeps was "
+        f"{len(rows.table):,} predictions were read, as they were given. What MLflow keeps was "
         "not read."
     )
     return Recount(again, tuple(claims), told)

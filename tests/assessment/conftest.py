@@ -11,8 +11,8 @@ import pytest
 
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditSpec, ModelsSpec
-from cityai.modeling.predictions import Predictions, build_predictions
 from cityai.records.groups import Membership
+from cityai.records.predictions import Predictions, build_predictions
 
 
 def _make_predictions(

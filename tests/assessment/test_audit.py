@@ -15,7 +15,7 @@ from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditSpec
 from cityai.errors import DataError, SpecError, UserError
 from cityai.findings import Status
-from cityai.modeling.predictions import Predictions
+from cityai.records.predictions import Predictions
 
 Make = Callable[..., object]
 SHARED = ("mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share")

@@ -94,7 +94,7 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
     tested["y_true"] = panel.final[tested["period"], entity]
     tested["fold"] = tested["origin"].map({o: i for i, o in enumerate(origins, 1)})
     tested["as_of"], tested["period_start"] = starts[tested["origin"]], starts[tested["period"]]
-    from cityai.modeling.predictions import build_predictions
+    from cityai.records.predictions import build_predictions
 
     predictions = build_predictions(
         tested.assign(scale=1.0), coverage=0.9, unit="tons", chosen="blend"

@@ -18,7 +18,7 @@ from cityai.findings import Status
 from cityai.kinds.risk import assign_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
-from cityai.modeling.predictions import Predictions, build_case_predictions
+from cityai.records.predictions import Predictions, build_case_predictions
 from cityai.store.records import load_record, save_record
 from tests.modeling.made_cases import build_risk_spec, make_cases
 

@@ -22,8 +22,8 @@ from cityai.config.project import ProjectSpec
 from cityai.data.periods import Periods
 from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.folds import Fold, Folds
-from cityai.modeling.predictions import build_predictions
 from cityai.records.groups import Membership
+from cityai.records.predictions import build_predictions
 
 N_PLACES, N_FOLDS, HORIZON = 24, 6, 3
 

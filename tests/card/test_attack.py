@@ -24,8 +24,8 @@ from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.record import write_canonical
 from cityai.config.project import ProjectSpec
-from cityai.modeling.predictions import build_predictions
 from cityai.records.groups import Membership
+from cityai.records.predictions import build_predictions
 from tests.speech import read_plain
 
 from .conftest import draft_forecast, make_backtest, make_facts, make_spec

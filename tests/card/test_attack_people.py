@@ -29,8 +29,8 @@ from cityai.config.load_audit import load_audit
 from cityai.kinds.risk import assign_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
-from cityai.modeling.predictions import build_case_predictions
 from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
+from cityai.records.predictions import build_case_predictions
 from tests.modeling.made_cases import build_risk_spec, make_cases
 
 from .conftest import make_facts

@@ -17,9 +17,9 @@ from cityai.modeling.forecasters.classical import THETA
 from cityai.modeling.forecasters.logistic import RidgeLogistic
 from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, rate_past
-from cityai.modeling.predictions import build_case_predictions
 from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.events import cut_events
+from cityai.records.predictions import build_case_predictions
 from tests.modeling.made_cases import build_risk_spec, hold_cases, make_cases, make_rows
 
 HELD_BACK: dict[str, Any] = {

@@ -20,9 +20,9 @@ from cityai.modeling.corrections import (
     share_capacity,
 )
 from cityai.modeling.options import OPTIONS
-from cityai.modeling.predictions import build_predictions
 from cityai.modeling.ratios import MOST, Past, Ratios, learn_ratios, shrink_distance
 from cityai.records.groups import Membership
+from cityai.records.predictions import build_predictions
 from tests.modeling.conftest import build_panel, draw_values
 
 HARD = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cityai.errors import DataError
-from cityai.modeling.predictions import build_predictions
+from cityai.records.predictions import build_predictions
 
 
 @pytest.fixture

@@ -18,12 +18,26 @@ from sklearn import metrics as sk
 from cityai.assessment.audit import audit_scored
 from cityai.assessment.metrics import build_answer_sums, find_metrics, score_answers
 from cityai.assessment.scored import fit_limits, score_given
-from cityai.columns import AREA, AS_OF, ENTITY, FOLD, SCALE, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
+from cityai.columns import (
+    AREA,
+    AS_OF,
+    ASKED,
+    DECISION,
+    ENTITY,
+    FOLD,
+    SCALE,
+    STEP,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+    Y_TRUE,
+)
 from cityai.config.audit_file import AuditFileSpec
-from cityai.data.external_predictions import ASKED, DECISION, NO_MOMENT, Given
+from cityai.data.external_predictions import NO_MOMENT
 from cityai.data.groups import assign_groups
 from cityai.inference.ratio_influence import compute_ratio, sum_cells
 from cityai.records.groups import Groups
+from cityai.records.predictions import Predictions
 
 SPEC = AuditFileSpec.model_validate(
     {
@@ -110,7 +124,7 @@ def report_rates(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return precision, recall, support
 
 
-def make_given(rows: pd.DataFrame) -> Given:
+def make_given(rows: pd.DataFrame) -> Predictions:
     n = len(rows)
     nothing = np.full(n, np.nan)
     table = pd.DataFrame(
@@ -129,8 +143,7 @@ def make_given(rows: pd.DataFrame) -> Given:
             AREA: None,
         }
     )
-    groups = pd.DataFrame({"group": rows["g"].astype(object)})
-    return Given(table, groups, n, pd.DataFrame(), "")
+    return Predictions(table, SPEC.coverage, SPEC.unit, "given", "yes/no")
 
 
 def count_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -151,13 +164,14 @@ def join_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(marked, ignore_index=True)
 
 
-def divide(given: Given) -> Groups:
-    return assign_groups(given.table[[ENTITY, AREA]], given.groups, None, SPEC.audit.dimensions)
+def divide(predictions: Predictions, rows: pd.DataFrame) -> Groups:
+    attributes = pd.DataFrame({"group": rows["g"].astype(object)})
+    return assign_groups(predictions.table[[ENTITY, AREA]], attributes, None, SPEC.audit.dimensions)
 
 
 def audit_rows(rows: pd.DataFrame) -> pd.DataFrame:
     given_rows = make_given(rows)
-    groups = divide(given_rows)
+    groups = divide(given_rows, rows)
     scored = score_given(given_rows, groups, SPEC)
     audit = audit_scored(scored, groups.memberships, fit_limits(SPEC, scored.metrics))
     return audit.table.pivot_table(
@@ -300,7 +314,7 @@ def test_a_group_without_positives_has_no_rate_and_says_why():
         }
     )
     given_rows = make_given(rows)
-    groups = divide(given_rows)
+    groups = divide(given_rows, rows)
     scored = score_given(given_rows, groups, SPEC)
     table = audit_scored(scored, groups.memberships, SPEC).table.set_index(["group", "metric"])
     row = table.loc[("small", "true_positive_rate")]
@@ -321,11 +335,11 @@ def test_a_person_whose_group_changes_stays_one_block():
             "g": rng.choice(["young", "old"], 200).astype(object),
         }
     )
-    one_group, parts = make_given(rows.assign(g="all")), make_given(rows)
     told = []
-    for given_rows in (one_group, parts):
+    for grouped in (rows.assign(g="all"), rows):
+        given_rows = make_given(grouped)
         given_rows.table[ENTITY] = [f"p{i}" for i in people]
-        groups = divide(given_rows)
+        groups = divide(given_rows, grouped)
         scored = score_given(given_rows, groups, SPEC)
         told.append(audit_scored(scored, groups.memberships, SPEC).table)
     assert len(set(groups.units)) == 2

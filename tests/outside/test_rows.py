@@ -53,7 +53,7 @@ def test_yes_and_no_are_read_as_they_are_written(judge, yes, no):
     table = draw_people()
     written = table.assign(y=np.where(table["y"] == 1, yes, no))
     written.loc[:9, "y"] = ""
-    read = judge(written).given.table["y_true"]
+    read = judge(written).given.predictions.table["y_true"]
     assert read[:10].isna().all()
     assert (read[10:] == table["y"][10:]).all()
 
@@ -61,7 +61,7 @@ def test_yes_and_no_are_read_as_they_are_written(judge, yes, no):
 def test_what_means_yes_is_found_however_a_number_is_written(judge):
     table = draw_people()
     columns = ONE_BY_ONE.replace("outcome: y", "outcome: y, outcome_yes: [1]")
-    read = judge(table.assign(y=table["y"] + 1.0), columns).given.table["y_true"]
+    read = judge(table.assign(y=table["y"] + 1.0), columns).given.predictions.table["y_true"]
     assert (read == (table["y"] == 0)).all()
 
 
@@ -112,7 +112,7 @@ def test_a_threshold_in_another_unit_is_refused(judge):
         DataError, match=r"`threshold: 0.5` is a share, and the scores go up to 100"
     ):
         judge(table, columns, "  threshold: 0.5")
-    assert judge(table, columns, "  threshold: 50").given.table["decision"].mean() < 0.6
+    assert judge(table, columns, "  threshold: 50").given.predictions.table["decision"].mean() < 0.6
 
 
 @pytest.mark.parametrize(("threshold", "said"), [("50", "No row"), ("-1", "Every row")])

@@ -28,9 +28,9 @@ from cityai.findings import sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_entity
-from cityai.modeling.predictions import Predictions
 from cityai.records.audit_data import Scored
 from cityai.records.groups import Groups
+from cityai.records.predictions import Predictions
 
 __all__ = ["RankingAudit", "audit_cases"]
 

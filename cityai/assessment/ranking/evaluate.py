@@ -34,8 +34,8 @@ from cityai.inference.clustered_intervals import find_margin_by_day, find_margin
 from cityai.inference.equivalence import count_more_blocks, decide_equivalence
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
-from cityai.modeling.predictions import Predictions
 from cityai.records.metric import Estimate, Metric
+from cityai.records.predictions import Predictions
 
 COMPARED: Final = (
     "recall",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cityai.card.draft.subject import Subject
     from cityai.config.project import AuditableSpec
     from cityai.data.quality import QualityReport
-    from cityai.modeling.predictions import Predictions
+    from cityai.records.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cityai.config.mitigation import MitigationSpec
     from cityai.config.project import BaseProjectSpec, ProjectSpec
     from cityai.config.risk import RiskSpec
-    from cityai.modeling.predictions import Predictions
+    from cityai.records.predictions import Predictions
 
 KINDS: Final = {
     "demand": say("Demand forecast: how much of something, where, in the coming periods"),

@@ -37,9 +37,9 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
-from cityai.modeling.predictions import Predictions
 from cityai.records.groups import Membership
 from cityai.records.metric import Floats, Metric
+from cityai.records.predictions import Predictions
 
 NO_METRIC: Final = "no metric is called so"
 NO_GROUP: Final = "the predictions know no such group"
