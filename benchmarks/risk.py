@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cityai.assessment.audit import Audit, audit_predictions
+from cityai.assessment.evaluate import Evaluation, evaluate_predictions
 from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import measure_auc, measure_first_half
-from cityai.assessment.ranking.audit import RankingAudit, audit_cases
-from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
 from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
@@ -56,8 +56,8 @@ class Replayed:
     """A project's past, replayed and judged."""
 
     backtest: Backtest
-    evaluation: RankingEvaluation
-    audit: RankingAudit
+    evaluation: Evaluation
+    audit: Audit
     seconds: float
 
 
@@ -67,9 +67,9 @@ def replay_project(project: Project[RiskSpec]) -> Replayed:
     asked = risk.ask_cases(project, cases)
     print(check_listed_folds(asked.folds, cases).reason)
     backtest = risk.backtest(project, cases, asked, print)
-    evaluation = evaluate_ranking(backtest.predictions, spec)
+    evaluation = evaluate_predictions(backtest.predictions, spec)
     groups = risk.assign_cases(cases, spec)
-    audit = audit_cases(backtest.predictions, groups, spec)
+    audit = audit_predictions(backtest.predictions, groups, spec)
     return Replayed(backtest, evaluation, audit, time.perf_counter() - begun)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
+from cityai.assessment.gap_findings import find_gaps
 from cityai.assessment.group_tables import (
     DIMENSION_COLUMNS,
     count_under,
@@ -24,7 +24,9 @@ from cityai.assessment.group_tables import (
     tabulate_whole,
 )
 from cityai.assessment.metrics import build_sums, check_limits, find_metrics
-from cityai.assessment.scored import score_predictions
+from cityai.assessment.ranking.group_calibration import calibrate_groups
+from cityai.assessment.ranking.inspection_rates import count_attention
+from cityai.assessment.scored import find_units, fit_limits, score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
 from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
@@ -32,9 +34,9 @@ from cityai.config.project import AuditableSpec
 from cityai.disclosure.apply_rounding import hide_coarse_folds, publish_figures
 from cityai.disclosure.protect import list_places, protect_views
 from cityai.errors import UserError
-from cityai.findings import SEVERITY, Finding, Status, sort_findings
+from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import capitalize, join, write
+from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence, foresee_blocks
@@ -42,7 +44,7 @@ from cityai.inference.group_gaps import OVERALL, Measures, measure_groups
 from cityai.inference.ratio_influence import compute_ratio
 from cityai.inference.trend import find_trends, follow_folds, leave_overlaps
 from cityai.records.audit_data import AuditData, GroupTable, Scored
-from cityai.records.groups import Membership
+from cityai.records.groups import Groups, Membership
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
@@ -85,7 +87,19 @@ class Audit:
         `dimension`, `group` of those that are hidden for another's sake, and whose (`cause`): for
         the analyst, never for a card.
     findings : tuple of Finding
-        One a limit and group, one a limit and pair of dimensions; the gravest first.
+        One a limit and group, one a limit and pair of dimensions, `audit.representation` and
+        `audit.inspected_more`; the gravest first.
+    slopes : pandas.DataFrame or None
+        Of lists, calibration by group, `dimension` "overall" first: `dimension`, `group`, `n`,
+        `yes`, `slope`, `slope_low`, `slope_high`, `intercept`, `intercept_low`, `intercept_high`,
+        `error` (mean distance of score and outcome over bands), `chance` (the same if every score
+        held exactly), `reason`.
+    curves : pandas.DataFrame or None
+        Of lists, `Evaluation.curve` by `dimension` and `group`.
+    attention : pandas.DataFrame or None
+        Of cases, where one looked: `dimension`, `group`, `cases`, `entities`, `cases_per_entity`,
+        `low`, `high`, `ratio` (to everyone's), `ratio_low`, `ratio_high` (simultaneous),
+        `base_rate`, `reason`.
     """
 
     table: pd.DataFrame
@@ -95,6 +109,9 @@ class Audit:
     withheld: pd.DataFrame
     causes: pd.DataFrame
     findings: tuple[Finding, ...]
+    slopes: pd.DataFrame | None = None
+    curves: pd.DataFrame | None = None
+    attention: pd.DataFrame | None = None
 
     def to_metric_frame(self, predictions: Predictions, membership: Membership) -> MetricFrame:
         """Hand the point values of one dimension to those who know fairlearn.
@@ -145,17 +162,18 @@ def _find_frame_metrics() -> dict[str, Callable[[Any, Any], float]]:
     return {m.name: partial(measure, metric=m) for m in find_metrics("amount") if m.name in SHARED}
 
 
-def audit_predictions(
-    predictions: Predictions, memberships: Sequence[Membership], spec: AuditableSpec
-) -> Audit:
-    """Audit a forecast for every group of every dimension.
+def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableSpec) -> Audit:
+    """Audit predictions for every group of every dimension.
+
+    Where cases were assigned one by one, it also tells who was looked at; where they are ranked in
+    lists, whose probabilities hold.
 
     Parameters
     ----------
     predictions : Predictions
         Test folds.
-    memberships : sequence of Membership
-        The dimensions.
+    groups : Groups
+        From `assign_groups`.
     spec : AuditableSpec
         Its `limits`, `policy` and `audit.infers`.
 
@@ -164,11 +182,20 @@ def audit_predictions(
     SpecError
         When a limit names a metric that is not audited.
     """
-    scored = score_predictions(predictions)
-    places = list_places(predictions.table, np.unique(scored.unit).tolist(), AREA)
-    audit = audit_scored(scored, memberships, spec, places)
-    findings = sort_findings((*audit.findings, *compare_shares(audit.dimensions)))
-    return replace(audit, findings=findings)
+    table = predictions.table
+    scored = score_predictions(predictions, spec, find_units(table, groups))
+    places = {} if groups.by_case else list_places(table, np.unique(scored.unit).tolist(), AREA)
+    fitted = fit_limits(spec, scored.metrics)
+    audit = audit_scored(scored, groups.memberships, fitted, places)
+    found = () if groups.by_case else compare_shares(audit.dimensions)
+    if groups.by_case:
+        looked = count_attention(groups, spec)
+        audit, found = replace(audit, attention=looked.table), looked.findings
+    if scored.lists is not None:
+        kept = (scored, audit.table, audit.dimensions, fitted)
+        slopes, curves = calibrate_groups(predictions, groups.memberships, *kept)
+        audit = replace(audit, slopes=slopes, curves=curves)
+    return replace(audit, findings=sort_findings((*audit.findings, *found)))
 
 
 def audit_scored(
@@ -227,7 +254,7 @@ def audit_scored(
         find_trends(leave_overlaps(by_fold, scored.fold, scored.moment), spec.policy.confidence),
         safe.withheld,
         safe.tabulate_causes(),
-        _find_findings(table, single, pairs, metrics, spec),
+        find_gaps(table, single, pairs, metrics, spec),
     )
 
 
@@ -334,64 +361,3 @@ def _compare_group(
     ends, many = (gap, low, high), many if status is Status.NOT_ENOUGH else 0.0
     told += " " + say.tell_verdict(status, metric, ends, limit, more, facts.unit, why, digits)
     return compared | {"status": status.value, "more_blocks": many, "reason": told}
-
-
-def _find_findings(
-    table: pd.DataFrame,
-    single: Sequence[GroupTable],
-    pairs: Sequence[GroupTable],
-    metrics: Sequence[Metric],
-    spec: AuditableSpec,
-) -> tuple[Finding, ...]:
-    if not single:
-        reason = mark(
-            "The project declares no groups, so nothing is known about who bears the errors."
-        )
-        return (Finding("audit.dimensions", Status.NOT_APPLICABLE, mark("Groups"), reason),)
-    views = {v.dimension: v for v in (*single, *pairs)}
-    known = {m.name: m for m in metrics}
-    limited = table[table["limit"].notna() & table["dimension"].isin(list(views))]
-    limited = limited[~limited["reason"].str.endswith(say.IS_REFERENCE)]
-    paired = limited["dimension"].isin([v.dimension for v in pairs])
-    findings = [
-        _find_group(row, known[row["metric"]], views[row["dimension"]])
-        for row in limited[~paired].to_dict("records")
-    ]
-    for view in pairs:
-        for name in spec.limits:
-            part = limited[(limited["dimension"] == view.dimension) & (limited["metric"] == name)]
-            findings.append(_find_pair(part, known[name], view, spec.limits[name]))
-    return sort_findings(findings)
-
-
-def _title(metric: Metric, view: GroupTable) -> str:
-    what = capitalize(metric.label)
-    return mark("{what}: {label}", what=what, label=view.label)
-
-
-def _find_group(row: dict[Hashable, Any], metric: Metric, view: GroupTable) -> Finding:
-    return Finding(
-        f"audit.{metric.name}",
-        Status(row["status"]),
-        _title(metric, view),
-        row["reason"],
-        float(row["gap"]) if math.isfinite(row["gap"]) else None,
-        float(row["limit"]),
-        metric.unit,
-        f"{view.dimension}={row['group']}",
-    )
-
-
-def _find_pair(part: pd.DataFrame, metric: Metric, view: GroupTable, limit: float) -> Finding:
-    counted = Counter(part["status"])
-    found = [s for s in SEVERITY if counted.get(s.value)]
-    told = join(", ", (join(" ", (write(counted[s.value]), s.value)) for s in found))
-    return Finding(
-        f"audit.{metric.name}",
-        found[0],
-        _title(metric, view),
-        mark("Of {part} combinations of groups: {told}.", part=len(part), told=told),
-        limit=limit,
-        unit=metric.unit,
-        subject=view.dimension,
-    )

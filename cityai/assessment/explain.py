@@ -1,29 +1,33 @@
-"""The explanation: what the trees looked at, overall, by group and by place. Never a cause."""
+"""The explanation: what the models looked at, overall, by group and by place. Never a cause."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
+from cityai.assessment.explanation_words import (
+    MANNERS,
+    NO_EXPLAINER,
+    NO_TREES,
+    OWN_METHOD,
+    SPACES,
+    has_own,
+)
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
-from cityai.assessment.own_models import NO_EXPLAINER, OWN_METHOD, has_own
-from cityai.assessment.scored import score_predictions
-from cityai.columns import AS_OF, ENTITY, FOLD, STEP
-from cityai.config.project import ProjectSpec
+from cityai.assessment.scored import find_units, score_predictions
+from cityai.columns import CASE, ENTITY, FOLD, STEP
+from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say, say_n
-from cityai.modeling.drivers import explain_blend
-from cityai.modeling.forecasters import join_categories, list_features
+from cityai.modeling.drivers import explain_blend, find_rows
 from cityai.records.audit_data import AuditData
-from cityai.records.groups import Membership
 
 if TYPE_CHECKING:
     import shap
@@ -31,35 +35,15 @@ if TYPE_CHECKING:
     from cityai.data.rows import Rows
     from cityai.modeling.backtest import Backtest
     from cityai.modeling.final import FinalModel
-    from cityai.modeling.folds import Fold
+    from cityai.records.groups import Groups
 
-MOST_ROWS: Final = 400
-"""Rows explained in each fold; more are sampled, the same ones every time."""
 ALIKE: Final = 0.9
 """Features whose ranks to_correlation more strongly than this are shown as one."""
 TOP: Final = 5
 """Rank up to which a feature counts as one of a fold's leading ones."""
+NO_ENTITIES: Final = pd.DataFrame(columns=[ENTITY, "feature", "mean_shap"])
 EXACT: Final = 1e-6
 """Largest relative difference between a raw score and the sum of its parts."""
-
-CAVEAT: Final = say(
-    "These figures say what the model looked at, not what causes demand: changing such a thing in "
-    "the world need not change the outcome."
-)
-NO_TREES: Final = say(
-    "No part of the forecast is made of trees, so there is nothing to take apart."
-)
-METHOD: Final = say(
-    "Exact TreeSHAP of each test fold's own trees, computed by LightGBM on {rows:,} of {all:,} "
-    "test rows. The parts add up exactly in the trees' own score ({space}); for the reader each is "
-    "turned into {unit}, in proportion, so that the parts of a row add up to the trees' forecast "
-    "minus their starting point. The trees make up {weight:.0%} of the forecast. Features that "
-    "move together (rank correlation above {alike}) are shown as one."
-)
-SPACES: Final = {
-    "log": say("the logarithm of the forecast relative to the entity's recent level"),
-    "identity": say("the forecast relative to the entity's recent level"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +108,19 @@ class Explanation:
 
 
 def explain_models(
-    backtest: Backtest, rows: Rows, memberships: Sequence[Membership], spec: ProjectSpec
+    backtest: Backtest, rows: Rows, groups: Groups, spec: BaseProjectSpec
 ) -> Explanation:
-    """Explain the tree part of a backtest on its test rows.
+    """Explain the models of a backtest on their test rows, by Shapley values.
 
     Parameters
     ----------
     backtest : Backtest
         Its `folds`, `models` (one a fold) and `predictions`.
     rows : Rows
-        Rows of the test folds' origins (others are not looked at).
-    memberships : sequence of Membership
+        The rows that were predicted, with their features (others are not looked at).
+    groups : Groups
         Groups to explain for.
-    spec : ProjectSpec
+    spec : BaseProjectSpec
         Its seed and policy.
 
     Notes
@@ -144,38 +128,49 @@ def explain_models(
     TreeSHAP: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9. Near-duplicate features share
     their importance by chance, so their sum is shown; importance is no cause (Janzing et al. 2020).
     """
-    tried = [
-        _explain_fold(fold, model, rows, spec.models.seed)
-        for fold, model in zip(backtest.folds.test, backtest.models, strict=True)
+    predictions = backtest.predictions
+    manner = MANNERS[predictions.kind]
+    tested = [
+        predictions.table[predictions.table[FOLD] == fold.number] for fold in backtest.folds.test
     ]
-    parts = [p for p in tried if p is not None and len(p.rows)]
+    tried = [
+        _explain_fold(model, own, find_rows(own, rows), manner.most, spec.models.seed)
+        for model, own in zip(backtest.models, tested, strict=True)
+        if model.feature_names and len(own)
+    ]
+    parts = [p for p in tried if p is not None]
     own = has_own(m.models for m in backtest.models)
     if not parts:
-        return explain_nothing(own)
-    values = pd.concat([p.values for p in parts], ignore_index=True)
-    units = pd.concat([p.units for p in parts], ignore_index=True)
-    data = pd.concat([p.data for p in parts], ignore_index=True)
-    explained = pd.concat([p.rows for p in parts], ignore_index=True)
+        return explain_nothing(NO_EXPLAINER if own else NO_TREES, manner.caveat)
+    values, units, data, explained = (
+        pd.concat([getattr(p, name) for p in parts], ignore_index=True)
+        for name in ("values", "units", "data", "rows")
+    )
     families = find_families(data, units.abs().mean())
     joint = pd.DataFrame({lead: units[list(m)].sum(axis=1) for lead, m in families.items()})
     total = explained["base"] + values.sum(axis=1)
     error = float(((total - explained["raw"]).abs() / explained["raw"].abs().clip(lower=1.0)).max())
-    facts = gather_audit_data(score_predictions(backtest.predictions), spec)
     weight = float(np.mean([p.weight for p in parts]))
-    method = (OWN_METHOD if own else METHOD).format(
+    method = (OWN_METHOD if own else manner.method).format(
         rows=len(explained),
-        all=sum(p.available for p in parts),
-        space=SPACES[parts[0].link],
-        unit=backtest.predictions.unit,
+        cases=len(explained),
+        all=sum(map(len, tested)),
+        space=SPACES.get(parts[0].link, ""),
+        unit=predictions.unit,
         weight=weight,
         alike=ALIKE,
     )
+    units_of = find_units(predictions.table, groups)
+    facts = gather_audit_data(score_predictions(predictions, spec, units_of), spec)
+    entity, unit = explained[ENTITY], find_units(explained, groups)
+    whole = unit is None
     return Explanation(
         rank_drivers(joint, explained[FOLD], families, rows.labels),
-        _explain_groups(joint, explained[ENTITY], memberships, facts, spec),
-        _explain_entities(joint, explained[ENTITY], facts, spec),
+        _explain_groups(joint, entity if whole else pd.Series(unit), groups, facts, spec),
+        # Where cases are asked about, no entity is explained.
+        _explain_entities(joint, entity, facts, spec) if whole else NO_ENTITIES,
         method,
-        CAVEAT,
+        manner.caveat,
         weight,
         error,
         (judge_additivity(error, len(explained)),),
@@ -192,45 +187,28 @@ class _Part:
     values: pd.DataFrame
     units: pd.DataFrame
     data: pd.DataFrame
-    available: int
     link: str
     weight: float
 
 
-def _explain_fold(fold: Fold, model: FinalModel, rows: Rows, seed: int) -> _Part | None:
-    own = table = rows.table[rows.table[AS_OF] == fold.as_of]
-    available = len(table)
-    if available > MOST_ROWS:
-        drawn = np.random.default_rng([seed, fold.number]).choice(
-            available, MOST_ROWS, replace=False
-        )
-        table = table.iloc[np.sort(drawn)]
-    table = table.reset_index(drop=True)
-    found, weight = explain_blend(model.models, model.blend, table, own)
+def _explain_fold(
+    model: FinalModel, tested: pd.DataFrame, rows: pd.DataFrame, most: int, seed: int
+) -> _Part | None:
+    """Explain a fold's predictions, (n,), and the rows that they were made from."""
+    chosen = np.arange(len(rows))
+    if len(rows) > most:
+        drawn = np.random.default_rng([seed, tested[FOLD].iloc[0]])
+        chosen = np.sort(drawn.choice(len(rows), most, replace=False))
+    table, tested = rows.iloc[chosen].reset_index(drop=True), tested.iloc[chosen]
+    found, weight = explain_blend(model.models, model.blend, table, rows)
     if found is None:
         return None
-    features, text = list(list_features(model.models)), join_categories(model.models)
-    data = table[features]
-    explained = pd.DataFrame(
-        {
-            FOLD: fold.number,
-            ENTITY: table[ENTITY].astype(str).to_numpy(),
-            STEP: table[STEP].to_numpy(np.int64),
-            "level": found.level,
-            "base": found.base,
-            "raw": found.raw,
-        }
-    )
-    texts = {c: data[c].astype("str") for c in features if c in text}
-    return _Part(
-        explained,
-        found.values,
-        found.to_unit(),
-        data.assign(**texts),
-        available,
-        found.link,
-        weight,
-    )
+    named = [column for column in (FOLD, ENTITY, STEP, CASE) if column in tested]
+    explained = tested[named].reset_index(drop=True)
+    explained = explained.assign(level=found.level, base=found.base, raw=found.raw)
+    data = table[list(model.feature_names)]
+    texts = {c: data[c].astype("str") for c in data if c in model.categories}
+    return _Part(explained, found.values, found.to_unit(), data.assign(**texts), found.link, weight)
 
 
 def find_families(data: pd.DataFrame, importance: pd.Series) -> dict[str, tuple[str, ...]]:
@@ -306,16 +284,16 @@ def _label_family(members: tuple[str, ...], labels: dict[str, str]) -> str:
 def _explain_groups(
     joint: pd.DataFrame,
     entity: pd.Series,
-    memberships: Sequence[Membership],
+    groups: Groups,
     facts: AuditData,
-    spec: ProjectSpec,
+    spec: AuditableSpec,
 ) -> pd.DataFrame:
     frames = []
     place = {e: i for i, e in enumerate(facts.entities)}
     known = entity.isin(place).to_numpy()
     parts = joint.to_numpy()[known]
     at = entity[known].map(place).to_numpy(np.int64)
-    for membership in memberships:
+    for membership in groups.memberships:
         view = tabulate_dimension(membership, facts, spec.policy.small_cell)
         weights = view.weights[at]
         size = weights.sum(axis=0)
@@ -337,9 +315,9 @@ def _explain_groups(
 
 
 def _explain_entities(
-    joint: pd.DataFrame, entity: pd.Series, facts: AuditData, spec: ProjectSpec
+    joint: pd.DataFrame, entity: pd.Series, facts: AuditData, spec: AuditableSpec
 ) -> pd.DataFrame:
-    amount = facts.cells.values[..., facts.cells.names.index("y")].sum(axis=0)
+    amount = facts.cells.values[..., facts.cells.names.index(facts.amount)].sum(axis=0)
     least = spec.policy.small_cell
     hidden = hide_cells(amount, (amount < least) & facts.counts, least)
     shown = {e for e, h in zip(facts.entities, hidden, strict=True) if not h}
@@ -368,9 +346,8 @@ def judge_additivity(error: float, rows: int) -> Finding:
     return Finding("explain.additivity", status, title, reason, error, EXACT, "share")
 
 
-def explain_nothing(own: bool = False) -> Explanation:
+def explain_nothing(why: str, caveat: str) -> Explanation:
     """Return the explanation of a model that cannot be taken apart."""
-    why = NO_EXPLAINER if own else NO_TREES
     drivers = ["feature", "label", "members", "importance", "share", "rank", "stability"]
     finding = Finding(
         "explain.additivity",
@@ -381,9 +358,9 @@ def explain_nothing(own: bool = False) -> Explanation:
     return Explanation(
         pd.DataFrame(columns=[*drivers, "folds_in_top"]),
         pd.DataFrame(columns=["dimension", "group", "feature", "mean_shap", "importance"]),
-        pd.DataFrame(columns=[ENTITY, "feature", "mean_shap"]),
+        NO_ENTITIES,
         why,
-        CAVEAT,
+        caveat,
         0.0,
         math.nan,
         (finding,),

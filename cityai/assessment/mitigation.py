@@ -125,7 +125,7 @@ def evaluate_mitigation(
             where="mitigation.choice",
             expected=f"one of {', '.join(['none', *sorted(possible)])}",
         )
-    facts = gather_audit_data(score_predictions(predictions), spec)
+    facts = gather_audit_data(score_predictions(predictions, spec), spec)
     trial = _Trial(
         facts,
         tabulate_dimension(membership, facts, spec.policy.small_cell),
@@ -171,14 +171,14 @@ def _try_option(
     own = corrections[corrections["option"] == name]
     if not (own["boost"] != 0).any():
         changed = apply_correction(predictions, corrections, name)
-        return gather_audit_data(score_predictions(changed), spec).cells
+        return gather_audit_data(score_predictions(changed, spec), spec).cells
     table = predictions.table
     keys = pd.MultiIndex.from_frame(table[[FOLD, ENTITY]])
     boost = own.set_index(["fold", ENTITY])["boost"].reindex(keys).fillna(0.0)
     forecast, high = (table[c].to_numpy(np.float64) for c in (Y_PRED, Y_HIGH))
     claim = claim_capacity(forecast, high, boost.to_numpy(np.float64))
     claimed = replace(predictions, table=table.assign(**{Y_PRED: claim}))
-    shared = gather_audit_data(score_predictions(claimed), spec).cells
+    shared = gather_audit_data(score_predictions(claimed, spec), spec).cells
     values = facts.cells.values.copy()
     for part in SHARED:
         at = facts.cells.names.index(part)

@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.metrics import score_amounts, score_answers
+from cityai.assessment.metrics import find_metric, score_amounts, score_answers
 from cityai.assessment.metrics.confusion import EVENTS
-from cityai.columns import ENTITY, FOLD, OCCURRED_AT, SLOT, Y_TRUE
-from cityai.config.audit_file import AuditFileSpec
+from cityai.columns import CASE, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists
 from cityai.records.audit_data import Scored
-from cityai.records.groups import Groups
+from cityai.records.groups import UNIT, Groups
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
@@ -32,10 +31,7 @@ SpecT = TypeVar("SpecT", bound=AuditableSpec)
 
 
 def score_predictions(
-    predictions: Predictions,
-    infers: str = "this city",
-    units: np.ndarray | None = None,
-    called: str = "places",
+    predictions: Predictions, spec: AuditableSpec, units: np.ndarray | None = None
 ) -> Scored:
     """Turn each row into its sums, and find the keys that it is added up by.
 
@@ -43,13 +39,11 @@ def score_predictions(
     ----------
     predictions : Predictions
         Rows of any origin.
-    infers : str
+    spec : AuditableSpec
         What is to be inferred: where rows have a date of their own, days are blocks only where the
-        statement is about other times.
+        statement is about other times. And what several entities are called.
     units : numpy.ndarray, optional
         (rows,) str: the key that memberships are indexed by; the entity by default.
-    called : str
-        What several entities are called.
     """
     table, amounts = predictions.table, predictions.kind == "amount"
     score = score_amounts if amounts else score_answers
@@ -59,7 +53,7 @@ def score_predictions(
     moment = join_overlaps(table)
     if OCCURRED_AT in table:
         days = table[OCCURRED_AT].dt.normalize().to_numpy()
-        moment = days if infers == "this city" else table[FOLD].to_numpy()
+        moment = days if spec.audit.infers == "this city" else table[FOLD].to_numpy()
     return Scored(
         sums,
         metrics,
@@ -71,22 +65,36 @@ def score_predictions(
         amount=("y" if len(known) else "forecast") if amounts else "n",
         events=() if amounts else EVENTS,
         entity=None if units is None else pd.factorize(table[ENTITY])[0],
-        called=called,
+        called=spec.entities,
         lists=find_lists(table) if SLOT in table else None,
     )
 
 
-def score_given(predictions: Predictions, groups: Groups, spec: AuditFileSpec) -> Scored:
-    """Score predictions that somebody else made.
+def find_units(table: pd.DataFrame, groups: Groups) -> np.ndarray | None:
+    """Find the key that each row's groups are found by, (rows,) str; None where it is the entity.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of predictions; where cases were assigned, with their ``case_id``.
+    groups : Groups
+        From `assign_groups`, entity by entity or case by case.
+    """
+    if CASE not in groups.table:
+        return None
+    unit = pd.Series(groups.table[UNIT].to_numpy(), index=groups.table[CASE])
+    return unit.reindex(table[CASE]).to_numpy(object).astype(str)
+
+
+def refuse_many_cells(scored: Scored) -> None:
+    """Refuse moments times combinations of groups that are more than can be held.
 
     Raises
     ------
     DataError
-        When moments times combinations of groups are more than can be held.
+        Saying how many there are, and what may help.
     """
-    called = spec.predictions.label_plural
-    scored = score_predictions(predictions, spec.audit.infers, groups.units, called)
-    times, units = len(pd.unique(scored.moment)), len(pd.unique(groups.units))
+    times, units = len(pd.unique(scored.moment)), len(pd.unique(scored.unit))
     if times * units * len(scored.sums.names) > MOST_CELLS:
         raise DataError(
             f"{times:,} moments of {units:,} combinations of groups are too many to hold at once",
@@ -95,17 +103,20 @@ def score_given(predictions: Predictions, groups: Groups, spec: AuditFileSpec) -
             next_step="leave `as_of` out where each is asked about once; name the day as "
             "`maturity.asked`",
         )
-    return scored
 
 
 def fit_limits(spec: SpecT, metrics: tuple[Metric, ...]) -> SpecT:
-    """Leave out the policy's limits on figures of another kind, and those of no metric.
+    """Leave out the policy's limits on figures of another target, and those of no metric.
 
-    The audit's own limits stay, so that a name that nobody knows is refused; those on what is
-    counted and no metric (`representation`, `inspected_more`) go.
+    The audit's own limits stay, and names that nobody knows, so that these are refused; the audit's
+    own on what is counted and no metric (`representation`, `inspected_more`) go.
     """
-    names = {metric.name for metric in metrics}
-    policy = {name: limit for name, limit in spec.policy.limits.items() if name in names}
+    targets = {target for metric in metrics for target in metric.targets}
+    policy = {
+        name: limit
+        for name, limit in spec.policy.limits.items()
+        if (known := find_metric(name)) is None or targets & {*known.targets}
+    }
     own = {name: limit for name, limit in spec.audit.limits.items() if name not in COUNTED}
     return spec.model_copy(
         update={

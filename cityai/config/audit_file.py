@@ -167,6 +167,16 @@ class AuditFileSpec(AuditableSpec):
         return self.predictions.unit
 
     @property
+    def entity(self) -> str:
+        """What one entity is called."""
+        return self.predictions.label
+
+    @property
+    def entities(self) -> str:
+        """What several entities are called."""
+        return self.predictions.label_plural
+
+    @property
     def coverage(self) -> float:
         """Nominal coverage of the range."""
         return self.predictions.coverage

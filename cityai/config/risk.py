@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cityai.config.entity import BaseEntitySpec
 from cityai.config.project import (
     AuditSpec,
-    BaseEntitySpec,
     BaseFeaturesSpec,
     BaseModelsSpec,
     BaseProjectSpec,
@@ -284,6 +284,11 @@ class RiskSpec(BaseProjectSpec):
         cases = ((("question", "case"), name) for name in self.case_columns)
         own = ((at, name) for at, name in named.items() if name)
         return (*super().named_columns, *cases, *own)
+
+    @property
+    def capacity(self) -> int | None:
+        """Cases a slot that can be acted on."""
+        return self.question.decision.capacity
 
     @property
     def coverage(self) -> float:

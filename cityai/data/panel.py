@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
-from cityai.config.project import CohortSpec, ProjectSpec
+from cityai.config.entity import CohortSpec
+from cityai.config.project import ProjectSpec
 from cityai.data.features.vintages import POSITION, add_parts, place_parts
 from cityai.data.periods import SHORTEST_DAYS, Periods
 from cityai.errors import DataError, TimeError

@@ -69,7 +69,6 @@ if TYPE_CHECKING:
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
     from cityai.data.rows import RowsAt
-    from cityai.records.predictions import Predictions
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees("lightgbm", "boosted trees over all entities"),
@@ -170,15 +169,10 @@ def assign_groups(snapshot: Events, spec: ProjectSpec) -> Groups:
     )
 
 
-def audit(predictions: Predictions, groups: Groups, spec: ProjectSpec) -> Audit:
-    """Audit the forecasts by group."""
-    return audit_predictions(predictions, groups.memberships, spec)
-
-
 def explain(project: Project, backtest: Backtest, asked: Asked, groups: Groups) -> Explanation:
     """Explain the trees on the test folds' rows."""
     rows = asked.rows_at([fold.as_of for fold in asked.folds.test])
-    return explain_models(backtest, rows, groups.memberships, project.spec)
+    return explain_models(backtest, rows, groups, project.spec)
 
 
 def describe_coverage(snapshot: Events) -> Cover:
@@ -341,7 +335,7 @@ DEMAND: Final = Kind(
     backtest=backtest,
     assign_groups=assign_groups,
     evaluate=evaluate_predictions,
-    audit=audit,
+    audit=audit_predictions,
     explain=explain,
     describe_coverage=describe_coverage,
     describe=describe,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
     from cityai.assessment.proxies import Proxies
     from cityai.assessment.reasons import Reasons
-    from cityai.card.draft import CardFacts, RankingTables, RunFacts
+    from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.draft.subject import Subject
     from cityai.card.record import CardRecord
     from cityai.card.verify.claims import Claim
@@ -137,7 +137,6 @@ def gather_card_facts(
     spec: AuditableSpec,
     subject: Subject,
     records: Records,
-    ranking: RankingTables | None = None,
 ) -> CardFacts:
     """Gather what a card is drafted from, as the stages left it."""
     from cityai.card.draft import CardFacts, Fitted
@@ -154,7 +153,6 @@ def gather_card_facts(
         findings=sort_findings(dict.fromkeys((*run.findings, *records.findings))),
         quality=records.quality,
         fitted=Fitted(records.backtest.folds.to_table(), final.blend, tuple(final.feature_names)),
-        ranking=ranking,
         explanation=records.explanation,
         mitigation=records.mitigation,
         proxies=records.proxies,

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from cityai.assessment.explain import Explanation
+from cityai.assessment.audit import Audit, audit_predictions
+from cityai.assessment.evaluate import Evaluation, evaluate_predictions
+from cityai.assessment.explain import Explanation, explain_models
 from cityai.assessment.proxies import Proxies, find_proxies
-from cityai.assessment.ranking.audit import RankingAudit, audit_cases
-from cityai.assessment.ranking.evaluate import RankingEvaluation, evaluate_ranking
-from cityai.assessment.ranking.explain import explain_cases
 from cityai.columns import AREA, AS_OF, CASE, ENTITY, Y_TRUE
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
@@ -147,7 +146,7 @@ def explain(
     project: Project[RiskSpec], backtest: Backtest, asked: Asked, groups: Groups
 ) -> Explanation:
     """Explain the models on the cases that they were tested on."""
-    return explain_cases(backtest, asked.rows(), groups, project.spec)
+    return explain_models(backtest, asked.rows(), groups, project.spec)
 
 
 def describe_coverage(cases: Events) -> Cover:
@@ -158,25 +157,20 @@ def describe_coverage(cases: Events) -> Cover:
 
 def describe(facts: RunFacts, spec: RiskSpec, records: Records) -> CardFacts:
     """Gather what the card of a ranked list is drafted from."""
-    from cityai.card.draft import RankingTables
     from cityai.card.draft.subject import describe_list
 
-    evaluation, audit = records.evaluation, records.audit
-    ranking = RankingTables(
-        evaluation.at_capacity, evaluation.curve, audit.slopes, audit.curves, audit.attention
-    )
     subject = describe_list(spec, records.backtest.predictions)
-    return gather_card_facts(facts, spec, subject, records, ranking)
+    return gather_card_facts(facts, spec, subject, records)
 
 
 def recount(
     record: CardRecord, replayed: Replayed, groups: Groups, spec: RiskSpec
 ) -> Iterator[Claim]:
     """Count the card's figures again."""
-    from cityai.assessment.ranking.audit import find_units
+    from cityai.assessment.scored import find_units
     from cityai.card.verify.recount import list_claims
 
-    units = pd.Series(find_units(replayed.predictions, groups))
+    units = pd.Series(find_units(replayed.predictions.table, groups))
     return list_claims(record, replayed.predictions, groups.memberships, units)
 
 
@@ -270,8 +264,8 @@ RISK: Final = Kind(
     source_type=Events,
     backtest_type=Backtest,
     groups_type=Groups,
-    evaluation_type=RankingEvaluation,
-    audit_type=RankingAudit,
+    evaluation_type=Evaluation,
+    audit_type=Audit,
     explanation_type=Explanation,
     final_type=FinalModel,
     read=read_cases,
@@ -281,8 +275,8 @@ RISK: Final = Kind(
     check_folds=lambda cases, asked: (check_listed_folds(asked.folds, cases),),
     backtest=backtest,
     assign_groups=assign_cases,
-    evaluate=evaluate_ranking,
-    audit=audit_cases,
+    evaluate=evaluate_predictions,
+    audit=audit_predictions,
     explain=explain,
     describe_coverage=describe_coverage,
     describe=describe,

@@ -146,7 +146,7 @@ def explain_past(table: pd.DataFrame, backtest: Backtest, rows: Rows) -> Drivers
     rows : Rows
         The same rows and others, with their features.
     """
-    frame = _find_rows(table, rows)
+    frame = find_rows(table, rows)
     names = list(list_features([saved for model in backtest.models for saved in model.models]))
     parts, weights = [], []
     for fold, model in zip(backtest.folds.test, backtest.models, strict=True):
@@ -171,11 +171,20 @@ def explain_past(table: pd.DataFrame, backtest: Backtest, rows: Rows) -> Drivers
     )
 
 
-def _find_rows(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
-    """Return the rows that a table names, in its order."""
+def find_rows(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
+    """Return the rows that a table of predictions names, in its order.
+
+    Raises
+    ------
+    KeyError
+        When one of them is not there.
+    """
     keys = [CASE] if CASE in rows.table else [AS_OF, ENTITY, STEP]
     texts = dict.fromkeys((name for name in keys if name in (CASE, ENTITY)), "str")
     wanted, known = (
         pd.MultiIndex.from_frame(frame[keys].astype(texts)) for frame in (table, rows.table)
     )
-    return rows.table.iloc[known.get_indexer(wanted)].reset_index(drop=True)
+    place = known.get_indexer(wanted)
+    if (place < 0).any():
+        raise KeyError(f"{(place < 0).sum():,} predictions have no row of features")
+    return rows.table.iloc[place].reset_index(drop=True)

@@ -98,7 +98,12 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
     from cityai.assessment.given_findings import check_given
     from cityai.assessment.group_tables import find_hidden
     from cityai.assessment.maturity import check_maturity
-    from cityai.assessment.scored import REPRESENTATION, fit_limits, score_given
+    from cityai.assessment.scored import (
+        REPRESENTATION,
+        fit_limits,
+        refuse_many_cells,
+        score_predictions,
+    )
     from cityai.assessment.shares import count_shares
     from cityai.data.area_quality import write_unknown
     from cityai.data.areas import read_areas
@@ -116,7 +121,8 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
         groups = assign_groups(rows, given.groups, areas, spec.audit.dimensions)
         if areas is not None and (unknown := sorted({*rows[AREA].dropna()} - {*areas.index})):
             progress.warn(write_unknown(list_names(unknown)))
-        scored = score_given(given.predictions, groups, spec)
+        scored = score_predictions(given.predictions, spec, groups.units)
+        refuse_many_cells(scored)
         fitted = fit_limits(spec, scored.metrics)
     with progress.stage("figures by group"):
         progress.advance(2, 4)

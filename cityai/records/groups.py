@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from cityai.columns import ENTITY
+from cityai.columns import CASE, ENTITY
 from cityai.findings import Finding
 
 UNIT = "unit"
@@ -79,6 +79,11 @@ class Groups:
     def units(self) -> np.ndarray:
         """The unit of each row, (n,) str."""
         return self.table[UNIT].to_numpy(object).astype(str)
+
+    @property
+    def by_case(self) -> bool:
+        """Whether cases were assigned one by one, and not entities."""
+        return CASE in self.table
 
     def list_entities(self) -> tuple[Membership, ...]:
         """Return the memberships by entity: the mean over its rows."""

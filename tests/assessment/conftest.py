@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.assessment import audit
+from cityai.assessment.audit import Audit
+from cityai.config.city import CitySpec
 from cityai.config.policy import PolicySpec
-from cityai.config.project import AuditSpec, ModelsSpec
-from cityai.records.groups import Membership
+from cityai.config.project import AuditableSpec, AuditSpec, ModelsSpec
+from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import Predictions, build_predictions
+
+CONTACT = {"unit": "Data team", "email": "data@made.city"}
+
+
+class MadeSpec(AuditableSpec):
+    """What the assessment looks at, of no kind."""
+
+    models: ModelsSpec = ModelsSpec()
+    entities: ClassVar[str] = "places"
+
+
+def group(memberships: Iterable[Membership]) -> Groups:
+    """Entities that are assigned as a whole."""
+    return Groups(tuple(memberships), pd.DataFrame())
+
+
+def audit_predictions(
+    predictions: Predictions, memberships: Iterable[Membership], spec: SimpleNamespace
+) -> Audit:
+    return audit.audit_predictions(predictions, group(memberships), spec)
 
 
 def _make_predictions(
@@ -79,13 +103,19 @@ def _make_membership(
 
 def _make_spec(
     infers: str = "this city", limits: dict[str, float] | None = None, **policy: object
-) -> SimpleNamespace:
-    rules = PolicySpec(**policy)
-    return SimpleNamespace(
-        policy=rules,
+) -> MadeSpec:
+    own = {} if limits is None else {"limits": limits}
+    return MadeSpec(
+        name="made",
+        title="Made",
+        city=CitySpec(
+            name="Made",
+            time_zone="UTC",
+            country="US",
+            contact={"unit": "Data team", "email": "data@made.city"},
+        ),
+        policy=PolicySpec(**policy, **own),
         audit=AuditSpec(infers=infers),
-        models=ModelsSpec(),
-        limits=rules.limits if limits is None else limits,
     )
 
 

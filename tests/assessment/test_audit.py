@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cityai.assessment.audit import Audit, audit_predictions
+from cityai.assessment.audit import Audit
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditSpec
 from cityai.errors import DataError, SpecError, UserError
 from cityai.findings import Status
 from cityai.records.predictions import Predictions
+from tests.assessment.conftest import audit_predictions
 
 Make = Callable[..., object]
 SHARED = ("mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share")
@@ -198,7 +199,7 @@ def test_averages_of_many_events_are_shown_however_small_the_part(
     """A hundredth of the residents of areas with hundreds of events, alone and crossed."""
     shares = pd.DataFrame({"few": 0.001, "most": 0.999}, index=list(zones()))
     spec = make_spec()
-    spec.audit = AuditSpec(intersections=True)
+    spec = spec.model_copy(update={"audit": AuditSpec(intersections=True)})
     audit = audit_predictions(
         make_predictions(),
         [make_membership(weights=shares, dimension="origin"), make_membership(zones())],
@@ -289,7 +290,7 @@ def test_intersections_add_up_and_hide_small_cells(
 ) -> None:
     side = {f"a{e:02}": "east" if e % 2 else "west" for e in range(20)}
     spec = make_spec()
-    spec.audit = AuditSpec(intersections=True)
+    spec = spec.model_copy(update={"audit": AuditSpec(intersections=True)})
     audit = audit_predictions(
         biased(make_predictions, 0.7),
         [make_membership(zones()), make_membership(side, dimension="side")],

@@ -54,9 +54,11 @@ def test_a_block_is_of_as_many_folds_as_a_window_is_of_strides(folds, horizon, s
 
 
 @pytest.mark.parametrize(("stride", "count"), [(3, 12), (1, 4), (2, 6)])
-def test_verdicts_and_trends_count_folds_that_are_apart(stride, count):
+def test_verdicts_and_trends_count_folds_that_are_apart(make_spec, stride, count):
     table = lay_windows(12, 3, stride)
-    scored = score_predictions(build_predictions(table, coverage=0.9, unit="t", chosen="blend"))
+    scored = score_predictions(
+        build_predictions(table, coverage=0.9, unit="t", chosen="blend"), make_spec()
+    )
     assert len(np.unique(scored.moment)) == count
     by_fold = pd.DataFrame({"fold": range(1, 13)})
     assert len(leave_overlaps(by_fold, scored.fold, scored.moment)) == count

@@ -16,6 +16,7 @@ from cityai.modeling.forecasters import SavedLearner, SavedModel
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.forecasters.formats import FORMATS, load_learner
+from tests.assessment.conftest import group
 
 Make = Callable[..., object]
 START = pd.Timestamp("2024-01-01")
@@ -26,9 +27,7 @@ FEATURES = ("last", "last_twin", "noise", "place")
 def case(make_predictions: Make) -> SimpleNamespace:
     predictions = make_predictions(folds=3, entities=20, steps=2)
     rng = np.random.default_rng(0)
-    table = predictions.table[["fold", "entity_id", "step"]].assign(
-        as_of=lambda t: START + pd.to_timedelta(t.fold, "D")
-    )
+    table = predictions.table[["fold", "entity_id", "step", "as_of"]].copy()
     n = len(table)
     table["level"] = rng.uniform(5, 20, n)
     table["last"] = rng.uniform(0, 2, n).astype("float32")
@@ -47,8 +46,10 @@ def case(make_predictions: Make) -> SimpleNamespace:
         trees = model.fit(table, y, features=FEATURES, categories=categories, seed=fold)
         models.append(
             SimpleNamespace(
-                as_of=START + pd.Timedelta(days=fold),
+                as_of=START + pd.Timedelta(days=28 * fold),
                 models=(trees.save(),),
+                feature_names=FEATURES,
+                categories=categories,
                 blend={"trees": 0.7 - fold / 10, "naive": 0.3 + fold / 10},
             )
         )
@@ -69,7 +70,7 @@ def change(case: SimpleNamespace, make: Callable[..., dict]) -> SimpleNamespace:
 
 
 def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: Make) -> None:
-    found = explain_models(case.backtest, case.rows, [], make_spec())
+    found = explain_models(case.backtest, case.rows, group([]), make_spec())
     first = found.drivers.iloc[0]
     assert first.feature in ("last", "last_twin")
     assert sorted(first.members) == ["last", "last_twin"]
@@ -87,7 +88,7 @@ def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: M
 
 
 def test_parts_in_units_add_up_to_the_forecast(case: SimpleNamespace, make_spec: Make) -> None:
-    found = explain_models(case.backtest, case.rows, [], make_spec())
+    found = explain_models(case.backtest, case.rows, group([]), make_spec())
     entity = found.by_area.groupby("entity_id").mean_shap.sum()
     rows = found.rows
     distance = rows.level * (np.exp(rows.raw) - np.exp(rows.base))
@@ -116,7 +117,7 @@ def expect_output(node: dict, x: np.ndarray, known: tuple[int, ...]) -> float:
 
 def test_equal_to_shapley_values_over_all_subsets(case: SimpleNamespace, make_spec: Make) -> None:
     """Shapley's own formula (1953), every subset of the features, tree by tree."""
-    found = explain_models(case.backtest, case.rows, [], make_spec())
+    found = explain_models(case.backtest, case.rows, group([]), make_spec())
     handed = found.to_shap()
     assert handed.feature_names[0] == "last month"
     rows = case.rows.table
@@ -155,19 +156,19 @@ def test_groups_are_weighted_means_and_small_ones_hidden(
         np.random.default_rng(1).dirichlet([1, 2], 20), index=entities, columns=["x", "y"]
     )
     membership = make_membership(weights=weights, dimension="origin")
-    found = explain_models(case.backtest, case.rows, [membership], make_spec())
+    found = explain_models(case.backtest, case.rows, group([membership]), make_spec())
     area = found.by_area.pivot(index="entity_id", columns="feature", values="mean_shap")
     wanted = (area.mul(weights.x, axis=0).sum() / weights.x.sum()).to_dict()
     got = found.by_group[found.by_group.group == "x"].set_index("feature").mean_shap.to_dict()
     assert got == pytest.approx(wanted)
     hidden = make_membership(weights=weights, dimension="origin", residents={"x": 3.0})
-    found = explain_models(case.backtest, case.rows, [hidden], make_spec())
+    found = explain_models(case.backtest, case.rows, group([hidden]), make_spec())
     assert found.by_group.mean_shap.isna().all()
 
 
 def test_without_trees_it_says_so(case: SimpleNamespace, make_spec: Make) -> None:
     backtest = change(case, lambda model: {"models": ()})
-    found = explain_models(backtest, case.rows, [], make_spec())
+    found = explain_models(backtest, case.rows, group([]), make_spec())
     assert found.findings[0].status is Status.NOT_APPLICABLE
     assert found.weight == 0
     assert found.drivers.empty
@@ -175,8 +176,8 @@ def test_without_trees_it_says_so(case: SimpleNamespace, make_spec: Make) -> Non
 
 
 def test_same_twice(case: SimpleNamespace, make_spec: Make) -> None:
-    one = explain_models(case.backtest, case.rows, [], make_spec())
-    two = explain_models(case.backtest, case.rows, [], make_spec())
+    one = explain_models(case.backtest, case.rows, group([]), make_spec())
+    two = explain_models(case.backtest, case.rows, group([]), make_spec())
     pd.testing.assert_frame_equal(one.drivers, two.drivers)
 
 
@@ -210,7 +211,7 @@ def test_several_learners_are_weighed_as_the_blend_weighs_them(
         },
     )
     models = both.models
-    found = explain_models(both, case.rows, [], make_spec())
+    found = explain_models(both, case.rows, group([]), make_spec())
     assert found.weight == pytest.approx(0.8)
     assert found.additivity_error <= 1e-9
     fold = found.rows[found.rows.fold == 1]
@@ -232,7 +233,7 @@ def test_a_learner_without_an_explainer_is_left_out_and_its_weight_is_not_claime
     both = change(
         case, lambda m: {"models": (*m.models, silent), "blend": {"trees": 0.5, "silent": 0.5}}
     )
-    found = explain_models(both, case.rows, [], make_spec())
+    found = explain_models(both, case.rows, group([]), make_spec())
     assert found.weight == pytest.approx(0.5)
     none = change(case, lambda m: {"models": (silent,), "blend": {"silent": 1.0}})
-    assert explain_models(none, case.rows, [], make_spec()).weight == 0
+    assert explain_models(none, case.rows, group([]), make_spec()).weight == 0

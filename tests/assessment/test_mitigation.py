@@ -29,8 +29,8 @@ KNOWN = {m.name: m for m in find_metrics("amount")}
 
 
 def change(predictions, other, membership, spec, name, infers="this city"):
-    facts = gather_audit_data(score_predictions(predictions), spec)
-    cells = gather_audit_data(score_predictions(other), spec).cells
+    facts = gather_audit_data(score_predictions(predictions, spec), spec)
+    cells = gather_audit_data(score_predictions(other, spec), spec).cells
     view = tabulate_dimension(membership, facts, 1)
     shown = np.ones(len(view.groups), bool)
     args = (view.weights, KNOWN[name], facts.design, view.reference, shown)
@@ -109,6 +109,7 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
         ),
         policy=policy,
         limits=policy.limits,
+        entities="places",
     )
     backtest = SimpleNamespace(
         predictions=predictions, out_of_sample=replay, folds=SimpleNamespace(test=folds)

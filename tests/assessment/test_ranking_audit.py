@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.ranking.audit import RankingAudit, audit_cases
-from cityai.assessment.ranking.evaluate import (
-    RankingEvaluation,
-    compare_baseline,
-    evaluate_ranking,
-)
-from cityai.assessment.ranking.score_metrics import ScoreMetrics
+from cityai.assessment.audit import Audit, audit_predictions
+from cityai.assessment.evaluate import Evaluation, evaluate_predictions
+from cityai.assessment.ranking.measurer import ListMeasurer
 from cityai.errors import SpecError
 from cityai.findings import Status
 from cityai.kinds.risk import assign_cases
@@ -47,20 +43,22 @@ def predict(cases, spec, bias: float = 0.0) -> Predictions:
         },
     )
     chosen = select_cases(frame, frame["y_pred"].to_numpy(), spec.question.decision)
+    if not spec.question.actual_order:
+        frame = frame.drop(columns="baseline.actual_order")
     return build_case_predictions(
         frame.assign(decision=chosen.decision), unit="inspections", chosen="blend"
     )
 
 
-def judge(cases, spec, bias: float = 0.0) -> RankingAudit:
+def judge(cases, spec, bias: float = 0.0) -> Audit:
     groups = assign_cases(cases, spec)
-    return audit_cases(predict(cases, spec, bias), groups, spec)
+    return audit_predictions(predict(cases, spec, bias), groups, spec)
 
 
 @pytest.fixture(scope="module")
-def judged() -> tuple[RankingEvaluation, RankingAudit]:
+def judged() -> tuple[Evaluation, Audit]:
     cases, spec = make_cases(days=120, a_day=20, places=400), risk_spec()
-    return evaluate_ranking(predict(cases, spec), spec), judge(cases, spec)
+    return evaluate_predictions(predict(cases, spec), spec), judge(cases, spec)
 
 
 def pick(table: pd.DataFrame, **where: object) -> pd.Series:
@@ -135,11 +133,12 @@ def test_a_list_that_selects_on_other_days_is_no_less_sure_of_what_it_finds():
             }
         )
         rank = frame["y_pred"].rank(ascending=False, method="first")
-        judge_list = ScoreMetrics(frame.assign(decision=(rank <= 600).astype(float)), spec)
-        row = next(iter(compare_baseline(judge_list, "random_order")))
-        assert row["metric"] == "recall"
-        found.append(row["difference"])
-        width.append((row["high"] - row["low"]) / 2)
+        frame = frame.assign(decision=(rank <= 600).astype(float))
+        predictions = Predictions(frame, 0.9, "inspections", "blend", "yes/no")
+        pair = next(ListMeasurer(predictions, spec).compare("random_order"))
+        assert pair.metric.name == "recall"
+        found.append(pair.ours - pair.theirs)
+        width.append(pair.margin)
     assert 0.8 < np.mean(width) / (1.96 * np.std(found, ddof=1)) < 1.9
 
 
@@ -153,7 +152,7 @@ def test_errors_of_two_years_do_not_cancel():
         float
     )
     table = table.assign(y_pred=np.clip(chance, 0.02, 0.98), y_true=truth)
-    found = evaluate_ranking(replace(predictions, table=table), spec)
+    found = evaluate_predictions(replace(predictions, table=table), spec)
     told = next(f for f in found.findings if f.code == "evaluate.calibration")
     assert told.status is Status.FAIL
     assert abs(chance.mean() - truth.mean()) < 0.02
@@ -170,7 +169,7 @@ def test_a_worse_list_is_told_so():
     )
     chosen = select_cases(turned, turned["y_pred"].to_numpy(), spec.question.decision)
     turned = turned.assign(decision=chosen.decision)
-    found = evaluate_ranking(replace(predictions, table=turned), spec)
+    found = evaluate_predictions(replace(predictions, table=turned), spec)
     codes = {f.code: f.status for f in found.findings}
     assert codes["evaluate.better_than_baselines.random_order"] is Status.FAIL
     assert codes["evaluate.calibration"] is Status.FAIL
@@ -191,14 +190,14 @@ def test_the_slider_rises_with_the_capacity(judged):
 
 def test_a_threshold_has_a_slider_too():
     spec = build_risk_spec(decision={"rule": "threshold", "threshold": 0.4})
-    found = evaluate_ranking(predict(make_cases(days=120, a_day=20, places=400), spec), spec)
+    found = evaluate_predictions(predict(make_cases(days=120, a_day=20, places=400), spec), spec)
     assert not found.at_capacity["declared"].any()
     assert len(found.at_capacity) > 3
 
 
 def test_days_sooner_is_not_said_where_nothing_was_worked_off_in_time():
     spec = risk_spec(actual_order=False)
-    found = evaluate_ranking(predict(make_cases(days=120, a_day=20, places=400), spec), spec)
+    found = evaluate_predictions(predict(make_cases(days=120, a_day=20, places=400), spec), spec)
     row = pick(found.metrics, model="forecast", metric="days_sooner", slice="overall")
     assert np.isnan(row["value"])
     assert "order of their time" in row["reason"]
@@ -207,7 +206,7 @@ def test_days_sooner_is_not_said_where_nothing_was_worked_off_in_time():
 def test_few_cases_are_not_told():
     cases = make_cases(days=120, a_day=20, places=400)
     rare = cases.table["y_true"] * (np.arange(len(cases.table)) % 150 == 0)
-    found = evaluate_ranking(
+    found = evaluate_predictions(
         predict(replace(cases, table=cases.table.assign(y_true=rare)), risk_spec()), risk_spec()
     )
     assert 0 < rare.sum() < 11
@@ -281,7 +280,7 @@ def test_parts_of_an_entity_stay_one():
     moved = replace(cases, table=table.assign(kind=became))
     spec = risk_spec()
     groups = assign_cases(moved, spec)
-    found = audit_cases(predict(moved, spec), groups, spec)
+    found = audit_predictions(predict(moved, spec), groups, spec)
     assert found.attention["entities"].sum() == pytest.approx(100)
 
 

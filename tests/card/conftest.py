@@ -22,7 +22,7 @@ from cityai.config.project import ProjectSpec
 from cityai.data.periods import Periods
 from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.folds import Fold, Folds
-from cityai.records.groups import Membership
+from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import build_predictions
 
 N_PLACES, N_FOLDS, HORIZON = 24, 6, 3
@@ -327,7 +327,7 @@ def make_city(words=None, ids=None, groups=None, suppressed=frozenset(), names=N
         ids = sorted(predictions.table["entity_id"].unique())
         memberships = make_memberships(ids, groups)
         evaluation = evaluate_predictions(predictions, spec)
-        audit = audit_predictions(predictions, memberships, spec)
+        audit = audit_predictions(predictions, Groups(tuple(memberships), pd.DataFrame()), spec)
         parts = (predictions, ids, memberships, evaluation, audit)
         if reuse:
             _KEPT["parts"] = parts

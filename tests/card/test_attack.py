@@ -24,7 +24,7 @@ from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.record import write_canonical
 from cityai.config.project import ProjectSpec
-from cityai.records.groups import Membership
+from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import build_predictions
 from tests.speech import read_plain
 
@@ -57,7 +57,7 @@ def make_city(seed: int) -> SimpleNamespace:
     )
     spec = count_spec()
     memberships = draw_memberships(rng, ids)
-    audit = audit_predictions(predictions, memberships, spec)
+    audit = audit_predictions(predictions, Groups(tuple(memberships), pd.DataFrame()), spec)
     quality = count_rows(predictions.table)
     card = draft_forecast(
         make_facts(ids), spec, predictions, evaluate_predictions(predictions, spec), audit,

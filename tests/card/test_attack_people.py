@@ -21,9 +21,9 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
-from cityai.assessment.ranking.audit import audit_cases
-from cityai.assessment.ranking.evaluate import evaluate_ranking
-from cityai.card.draft import CardFacts, Fitted, RankingTables, draft_card
+from cityai.assessment.audit import audit_predictions
+from cityai.assessment.evaluate import evaluate_predictions
+from cityai.card.draft import CardFacts, Fitted, draft_card
 from cityai.card.draft.subject import describe_list
 from cityai.config.load_audit import load_audit
 from cityai.kinds.risk import assign_cases
@@ -246,15 +246,12 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
         decision=chosen, **{"baseline.random_order": score, "candidate.one": score}
     )
     predictions = build_case_predictions(frame, unit="inspections", chosen="blend")
-    found = audit_cases(predictions, assign_cases(cases, spec), spec)
-    judged = evaluate_ranking(predictions, spec)
-    tables = RankingTables(
-        judged.at_capacity, judged.curve, found.slopes, found.curves, found.attention
-    )
+    found = audit_predictions(predictions, assign_cases(cases, spec), spec)
+    judged = evaluate_predictions(predictions, spec)
     card = draft_card(
         CardFacts(
             make_facts([]), spec, describe_list(spec, predictions), predictions, judged, found, (),
-            fitted=Fitted(pd.DataFrame({"role": []}), {}, ()), ranking=tables,
+            fitted=Fitted(pd.DataFrame({"role": []}), {}, ()),
         )
     )  # fmt: skip
     fairness = card.fairness

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cityai.assessment.metrics.ranking import measure_lift, measure_precision, measure_recall
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
-from cityai.config.risk import RiskSpec
+from cityai.config.project import AuditableSpec
 from cityai.i18n.frames import make_frame
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import rank_cases
@@ -24,13 +24,13 @@ ALL_BUT: Final = 0.95
 """A capacity that selects more of the cases than this is left out: it ranks nothing."""
 
 
-def list_capacities(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[int, ...], int | None]:
+def list_capacities(table: pd.DataFrame, spec: AuditableSpec) -> tuple[tuple[int, ...], int | None]:
     """Return the capacities to try, cases a slot, and the declared one among them.
 
     With a threshold there is none declared; then multiples of what it selects on average are tried.
     """
     slots = table.groupby([FOLD, SLOT])[DECISION]
-    own = spec.question.decision.capacity
+    own = spec.capacity
     middle = own or max(round(float(slots.sum().mean())), 1)
     sizes = slots.size().to_numpy()
     tried = {middle} | {max(round(step * middle), 1) for step in STEPS}
@@ -39,7 +39,7 @@ def list_capacities(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[int, ...
 
 
 def trace_capacity_curve(
-    table: pd.DataFrame, columns: Mapping[str, str], spec: RiskSpec
+    table: pd.DataFrame, columns: Mapping[str, str], spec: AuditableSpec
 ) -> pd.DataFrame:
     """Measure every model at every capacity.
 
@@ -49,13 +49,13 @@ def trace_capacity_curve(
         `Predictions.table` of a yes/no question.
     columns : mapping of str to str
         The column that each model's score is in.
-    spec : RiskSpec
+    spec : AuditableSpec
         Its capacity and policy.
 
     Returns
     -------
     pandas.DataFrame
-        As `RankingEvaluation.at_capacity`.
+        As `Evaluation.at_capacity`.
     """
     capacities, own = list_capacities(table, spec)
     return make_frame(
@@ -73,7 +73,7 @@ def _measure_model(
     column: str,
     capacities: tuple[int, ...],
     own: int | None,
-    spec: RiskSpec,
+    spec: AuditableSpec,
 ) -> list[dict[str, object]]:
     used = table[np.isfinite(table[column].to_numpy(np.float64))]
     if used.empty:
@@ -89,7 +89,7 @@ def _measure_model(
 
 
 def _measure_capacity(
-    truth: np.ndarray, decision: np.ndarray, entity: np.ndarray, spec: RiskSpec
+    truth: np.ndarray, decision: np.ndarray, entity: np.ndarray, spec: AuditableSpec
 ) -> dict[str, object]:
     policy = spec.policy
     found, selected = float((truth * decision).sum()), float(decision.sum())

@@ -18,7 +18,7 @@ from cityai.assessment import sentences as say
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import INSPECTED_MORE
 from cityai.columns import ENTITY, NOT_RECORDED, Y_TRUE
-from cityai.config.risk import RiskSpec
+from cityai.config.project import AuditableSpec
 from cityai.findings import SEVERITY, Finding, Status
 from cityai.i18n.frames import choose_texts
 from cityai.i18n.messages import say as mark
@@ -47,7 +47,7 @@ class Attention:
     Attributes
     ----------
     table : pandas.DataFrame
-        As `RankingAudit.attention`.
+        As `Audit.attention`.
     findings : tuple of Finding
         `audit.inspected_more`, one a dimension.
     """
@@ -56,14 +56,14 @@ class Attention:
     findings: tuple[Finding, ...]
 
 
-def count_attention(groups: Groups, spec: RiskSpec) -> Attention:
+def count_attention(groups: Groups, spec: AuditableSpec) -> Attention:
     """Count cases per entity by group, over the whole history.
 
     Parameters
     ----------
     groups : Groups
         All cases.
-    spec : RiskSpec
+    spec : AuditableSpec
         Its policy, and its limit ``inspected_more``.
     """
     # Whatever the audit infers, who was looked at is about entities: there is one stretch of time.
@@ -96,7 +96,7 @@ COLUMNS: Final = [
 ]
 
 
-def _count_cases(groups: Groups, spec: RiskSpec) -> Scored:
+def _count_cases(groups: Groups, spec: AuditableSpec) -> Scored:
     table = groups.table
     truth = table[Y_TRUE].to_numpy(np.float64)
     known = np.isfinite(truth)
@@ -114,7 +114,7 @@ def _count_cases(groups: Groups, spec: RiskSpec) -> Scored:
         amount="n",
         events=("yes",),
         entity=pd.factorize(table[ENTITY])[0],
-        called=spec.question.entity.label_plural,
+        called=spec.entities,
     )
 
 
@@ -152,7 +152,7 @@ def _count_view(
     )
 
 
-def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: RiskSpec) -> Finding:
+def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: AuditableSpec) -> Finding:
     """Hold the group that was looked at most, or least, against the limit."""
     title = mark("Where one looked: {label}", label=view.label)
     known = table[table["ratio"].notna() & (table["group"] != NOT_RECORDED)]
@@ -173,14 +173,13 @@ def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: RiskSpec) 
             ratio_high=row["ratio_high"],
         )
         ratio = mark("{ratio:.2f} times ({bounds})", ratio=row["ratio"], bounds=bounds)
-    entity = spec.question.entity.label
     told = mark(
         "{group}: {cases_per_entity:.2f} {unit} for each {entity} on record, {ratio} "
         "as many as over all; the limit is {limit:.0%} more or less.",
         group=row["group"],
         cases_per_entity=row["cases_per_entity"],
         unit=spec.unit,
-        entity=entity,
+        entity=spec.entity,
         ratio=ratio,
         limit=limit,
     )

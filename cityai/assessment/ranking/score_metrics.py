@@ -13,13 +13,14 @@ from cityai.assessment import sentences as say
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import ScoredList
-from cityai.columns import DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
-from cityai.config.risk import RiskSpec
+from cityai.columns import BASELINE, DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
+from cityai.config.project import AuditableSpec
 from cityai.i18n.messages import capitalize
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.records.audit_data import SUPPRESSED
 from cityai.records.metric import Estimate, Metric
 
@@ -31,7 +32,7 @@ BY_BANDS: Final = ("calibration_error", "calibration_chance")
 class ScoreMetrics:
     """The figures of any score of the same cases."""
 
-    def __init__(self, table: pd.DataFrame, spec: RiskSpec) -> None:
+    def __init__(self, table: pd.DataFrame, spec: AuditableSpec) -> None:
         self.table, self.spec = table, spec
         self.truth = table[Y_TRUE].to_numpy(np.float64)
         self.entity = pd.factorize(table[ENTITY])[0].astype(np.int64)
@@ -74,7 +75,7 @@ class ScoreMetrics:
             find_lists(self.table),
             self.fold,
             self.calendar,
-            self.spec.question.actual_order,
+            f"{BASELINE}{ACTUAL_ORDER.name}" in self.table,
         )
         return {m.name: m.estimate(ranked) for m in SCORE_METRICS if m.estimate is not None}
 
@@ -122,7 +123,7 @@ class ScoreMetrics:
             return mark(
                 "Compare the error with what chance alone gives; it has no interval of its own."
             )
-        plural = self.spec.question.entity.label_plural
+        plural = self.spec.entities
         told = say.UNSURE.format(word=plural)
         return capitalize(told) + "."
 

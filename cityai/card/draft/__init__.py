@@ -7,7 +7,7 @@ from dataclasses import replace
 from cityai.card.draft import described
 from cityai.card.draft.data import draft_data
 from cityai.card.draft.evaluation import draft_eval
-from cityai.card.draft.facts import CardFacts, Fitted, RankingTables, RunFacts
+from cityai.card.draft.facts import CardFacts, Fitted, RunFacts
 from cityai.card.draft.fairness import draft_fairness
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.model import draft_model
@@ -59,4 +59,4 @@ def draft_card(facts: CardFacts) -> CardRecord:
     )
 
 
-__all__ = ["CardFacts", "Fitted", "RankingTables", "RunFacts", "draft_card"]
+__all__ = ["CardFacts", "Fitted", "RunFacts", "draft_card"]

@@ -19,7 +19,7 @@ def describe_design(facts: CardFacts) -> tuple[str, ...]:
         return _tell_handed(facts)
     roles = list(facts.fitted.windows["role"])
     tests = roles.count("test")
-    tell = _tell_ahead if facts.ranking is None else _tell_stretches
+    tell = _tell_ahead if facts.evaluation.at_capacity is None else _tell_stretches
     return tell(facts, tests, len(roles) - tests)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from cityai.findings import Finding
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
+    from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
     from cityai.assessment.mitigation import Mitigation
     from cityai.assessment.proxies import Proxies
@@ -68,18 +69,6 @@ class RunFacts:
     results_digest: str = ""
 
 
-class Evaluated(Protocol):
-    """The tables of an evaluation that every card shows (see `Evaluation`)."""
-
-    @property
-    def metrics(self) -> pd.DataFrame:
-        """One row a model, metric and slice."""
-
-    @property
-    def comparisons(self) -> pd.DataFrame:
-        """One row a baseline and metric."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A model that was fitted, and how the past was replayed with it.
@@ -97,25 +86,6 @@ class Fitted:
     windows: pd.DataFrame
     blend: Mapping[str, float]
     inputs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RankingTables:
-    """What an evaluation and an audit say of a list that is worked off from its top.
-
-    Attributes
-    ----------
-    at_capacity, curve : pandas.DataFrame
-        As in `RankingEvaluation`.
-    slopes, curves, attention : pandas.DataFrame
-        As in `RankingAudit`.
-    """
-
-    at_capacity: pd.DataFrame
-    curve: pd.DataFrame
-    slopes: pd.DataFrame
-    curves: pd.DataFrame
-    attention: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +108,6 @@ class CardFacts:
         How good the data are.
     fitted : Fitted or None
         None for predictions that somebody else made.
-    ranking : RankingTables or None
-        Only of a list that is ranked.
     explanation, mitigation, proxies : optional
         As the stages of the same names leave them.
     """
@@ -148,12 +116,11 @@ class CardFacts:
     spec: AuditableSpec
     subject: Subject
     predictions: Predictions
-    evaluation: Evaluated
+    evaluation: Evaluation
     audit: Audit
     findings: tuple[Finding, ...]
     quality: QualityReport | None = None
     fitted: Fitted | None = None
-    ranking: RankingTables | None = None
     explanation: Explanation | None = None
     mitigation: Mitigation | None = None
     proxies: Proxies | None = None

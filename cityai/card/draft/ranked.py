@@ -42,22 +42,24 @@ def draft_ranked(
     practice, label : str
         The order that stands for today's practice, and what it is called.
     """
-    tables, subject = facts.ranking, facts.subject
-    if tables is None:
+    evaluation, audit, subject = facts.evaluation, facts.audit, facts.subject
+    if evaluation.at_capacity is None or evaluation.curve is None:
+        return None
+    if audit.slopes is None or audit.curves is None or audit.attention is None:
         return None
     least = facts.spec.policy.small_cell
     points = tuple(
-        _make_point(row, least, withheld) for row in tables.at_capacity.to_dict("records")
+        _make_point(row, least, withheld) for row in evaluation.at_capacity.to_dict("records")
     )
-    by_group = tables.curves[tables.curves["dimension"] != EVERYWHERE]
-    curves = [tables.curve.assign(dimension=EVERYWHERE, group=EVERYWHERE), by_group]
+    by_group = audit.curves[audit.curves["dimension"] != EVERYWHERE]
+    curves = [evaluation.curve.assign(dimension=EVERYWHERE, group=EVERYWHERE), by_group]
     told = {
         finding.subject: finding.status.value
         for finding in facts.audit.findings
         if finding.code == "audit.inspected_more"
     }
     attention = tuple(
-        _make_attention(row, least, withheld, told) for row in tables.attention.to_dict("records")
+        _make_attention(row, least, withheld, told) for row in audit.attention.to_dict("records")
     )
     return RankedPart(
         cases=facts.spec.unit,
@@ -73,7 +75,7 @@ def draft_ranked(
             for row in table.to_dict("records")
             for point in [make_band(row, least, withheld)]
         ),
-        slopes=tuple(_make_slope(row, least, withheld) for row in tables.slopes.to_dict("records")),
+        slopes=tuple(_make_slope(row, least, withheld) for row in audit.slopes.to_dict("records")),
         attention=attention,
         in_words=_describe_attention(attention, subject, facts.spec.unit),
         source=SOURCE,

@@ -1,37 +1,28 @@
-"""The evaluation of a ranked list: what it finds at a capacity, and whether its odds hold."""
+"""Figures of a ranked list: what it finds at a capacity, and whether its probabilities hold."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.evaluate import FORECAST, find_better
+from cityai.assessment.measurer import Paired, Row
 from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
 from cityai.assessment.ranking.calibration_curve import draw_curve
 from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
 from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
-from cityai.columns import (
-    BASELINE,
-    CANDIDATE,
-    DECISION,
-    EVERYWHERE,
-    FOLD,
-    LIST_HEADLINE,
-    Y_PRED,
-)
-from cityai.config.risk import RiskSpec
-from cityai.findings import SEVERITY, Finding, Status, sort_findings
-from cityai.i18n.frames import make_frame
+from cityai.columns import BASELINE, DECISION, EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
+from cityai.config.project import AuditableSpec
+from cityai.findings import SEVERITY, Finding, Status
 from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
-from cityai.inference.equivalence import count_more_blocks, decide_equivalence
+from cityai.inference.equivalence import decide_equivalence
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.records.metric import Estimate, Metric
@@ -51,163 +42,77 @@ SLOPE_TOLERANCE: Final = 0.25
 """How far the calibration slope may lie from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankingEvaluation:
-    """How good a ranked list is.
+class ListMeasurer:
+    """Figures of a ranked list.
 
-    Attributes
-    ----------
-    metrics : pandas.DataFrame
-        As `Evaluation.metrics`: one row a `model` ("forecast", "baseline.x", "candidate.y"),
-        `metric` (of a `score`), `slice_kind` ("overall", "fold") and `slice`:
-        `value`, `low`, `high`, `n`, `left_out`, `reason` (why there is no value or no interval).
-        Intervals are about other entities like these in the same test folds.
-    comparisons : pandas.DataFrame
-        As `Evaluation.comparisons`, and `better` ("high" or "low": which sign of `difference` is
-        the better) and `block` (what was taken to vary). Paired case by case; blocks are days,
-        and entities where an order in time is judged.
-    at_capacity : pandas.DataFrame
-        The slider: one row a `model` and `capacity` (cases a slot), `share` of the cases that is
-        selected, `selected`, `found`, and `precision`, `recall`, `lift` with `_low` and `_high`,
-        `declared` (whether it is the project's own capacity), `reason`.
-    curve : pandas.DataFrame
-        Calibration over everyone, one row a score `band` (see `draw_curve`).
-    findings : tuple of Finding
-        `evaluate.better_than_baselines.<name>` and `evaluate.calibration`.
+    Intervals are about other entities; those of comparisons, paired case by case, about other days,
+    or other entities where an order in time is judged.
     """
 
-    metrics: pd.DataFrame
-    comparisons: pd.DataFrame
-    at_capacity: pd.DataFrame
-    curve: pd.DataFrame
-    findings: tuple[Finding, ...]
+    headline = LIST_HEADLINE
+
+    def __init__(self, predictions: Predictions, spec: AuditableSpec) -> None:
+        self.table, self.spec = predictions.table, spec
+        self.whole = ScoreMetrics(self.table, spec)
+        self.folds = {
+            str(fold): ScoreMetrics(part.reset_index(drop=True), spec)
+            for fold, part in self.table.groupby(FOLD)
+        }
+
+    def describe(self, column: str) -> Iterator[Row]:
+        """Describe one score, whole and by fold."""
+        slices = [(EVERYWHERE, EVERYWHERE, self.whole)]
+        slices += [(FOLD, name, fold) for name, fold in self.folds.items()]
+        for kind, name, part in slices:
+            for row in part.describe(column):
+                yield {"slice_kind": kind, "slice": name} | row
+
+    def compare(self, baseline: str) -> Iterator[Paired]:
+        """Compare the forecast with a baseline on the cases that both rank."""
+        column = f"{BASELINE}{baseline}"
+        used = np.isfinite(self.table[column].to_numpy(np.float64))
+        if not used.any():
+            return
+        both = self.whole.keep(used)
+        ours, theirs = both.measure(Y_PRED), both.measure(column)
+        named = {metric.name: metric for metric in SCORE_METRICS}
+        for metric in (named[name] for name in COMPARED):
+            yield _pair(both, baseline, metric, ours, theirs)
+
+    def judge(self, metrics: pd.DataFrame) -> Finding:
+        """Judge the level and slope of the probabilities."""
+        return _find_calibration(self.whole, self.table[Y_PRED].to_numpy(np.float64), self.spec)
+
+    def tabulate(self, models: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+        """Return the capacity curve and the calibration curve."""
+        policy, chance = self.spec.policy, self.table[Y_PRED].to_numpy(np.float64)
+        curve = draw_curve(self.whole.truth, chance, policy.small_cell, policy.confidence)
+        return {
+            "at_capacity": trace_capacity_curve(self.table, models, self.spec),
+            "curve": curve,
+        }
 
 
-def evaluate_ranking(predictions: Predictions, spec: RiskSpec) -> RankingEvaluation:
-    """Evaluate a ranked list beside its baselines, whole and by fold.
-
-    Parameters
-    ----------
-    predictions : Predictions
-        Of a yes/no question.
-    spec : RiskSpec
-        Its capacity rule and policy.
-    """
-    table = predictions.table
-    whole = ScoreMetrics(table, spec)
-    parts = {str(f): part.reset_index(drop=True) for f, part in table.groupby(FOLD)}
-    columns = {FORECAST: Y_PRED}
-    columns |= {c: c for c in table.columns if c.startswith((BASELINE, CANDIDATE))}
-    slices = [(EVERYWHERE, EVERYWHERE, whole)]
-    slices += [(FOLD, name, ScoreMetrics(part, spec)) for name, part in parts.items()]
-    metrics = make_frame(
-        [
-            {"model": model, "slice_kind": kind, "slice": name} | row
-            for model, column in columns.items()
-            for kind, name, judge in slices
-            for row in judge.describe(column)
-        ]
-    )
-    comparisons = make_frame(
-        [row for name in predictions.baselines for row in compare_baseline(whole, name)],
-        columns=COMPARISON_COLUMNS,
-    )
-    shown = [c for c in columns if not c.startswith(CANDIDATE)]
-    truth, chance = whole.truth, table[Y_PRED].to_numpy(np.float64)
-    policy = spec.policy
-    findings = [
-        find_better(name, comparisons, spec.policy, LIST_HEADLINE) for name in predictions.baselines
-    ]
-    findings.append(_find_calibration(whole, chance, spec))
-    return RankingEvaluation(
-        metrics,
-        comparisons,
-        trace_capacity_curve(table, {c: columns[c] for c in shown}, spec),
-        draw_curve(truth, chance, policy.small_cell, policy.confidence),
-        sort_findings(findings),
-    )
-
-
-COMPARISON_COLUMNS: Final = [
-    "baseline",
-    "metric",
-    "value",
-    "baseline_value",
-    "difference",
-    "low",
-    "high",
-    "n",
-    "n_blocks",
-    "verdict",
-    "more_blocks",
-    "sentence",
-    "better",
-    "block",
-]
-
-
-def compare_baseline(judge: ScoreMetrics, name: str) -> Iterator[dict[str, object]]:
-    """Compare the forecast with a baseline, figure by figure, on the cases that both rank."""
-    column = f"{BASELINE}{name}"
-    used = np.isfinite(judge.table[column].to_numpy(np.float64))
-    if not used.any():
-        return
-    both = judge.keep(used)
-    ours, theirs = both.measure(Y_PRED), both.measure(column)
-    for metric in (m for name in COMPARED for m in SCORE_METRICS if m.name == name):
-        yield _compare(both, name, metric, ours, theirs)
-
-
-def _compare(
-    judge: ScoreMetrics,
-    name: str,
+def _pair(
+    scores: ScoreMetrics,
+    baseline: str,
     metric: Metric,
     all_ours: Mapping[str, Estimate],
     all_theirs: Mapping[str, Estimate],
-) -> dict[str, object]:
+) -> Paired:
     ours, theirs = all_ours[metric.name], all_theirs[metric.name]
-    difference = ours.value - theirs.value
-    values = (math.nan, math.nan) if judge.few else (ours.value, theirs.value)
-    row: dict[str, object] = {
-        "baseline": name,
-        "metric": metric.name,
-        "value": values[0],
-        "baseline_value": values[1],
-        **dict.fromkeys(("difference", "low", "high"), math.nan),
-        "n": float(len(judge.table)),
-        "n_blocks": 0,
-        "verdict": Status.NOT_APPLICABLE.value,
-        "more_blocks": 0.0,
-        "sentence": judge.few or mark("No value: {part}.", part=ours.reason or theirs.reason),
-        "better": metric.better,
-        "block": "",
-    }
-    if judge.few or not math.isfinite(difference):
-        return row
-    digits = int(judge.truth.sum() >= say.FEW_FOR_DECIMALS)
-    margin, blocks, block = _find_margin(judge, name, metric, all_ours, all_theirs)
-    gain = -difference if metric.better == "low" else difference
-    status = Status.NOT_ENOUGH
-    if metric.name != LIST_HEADLINE:
-        status = Status.NOT_APPLICABLE
-    elif math.isfinite(margin) and abs(gain) > margin:
-        status = Status.PASS if gain > 0 else Status.FAIL
-    low, high = difference - margin, difference + margin
-    more = count_more_blocks(difference, low, high, 0.0, float(blocks))
-    return row | {
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "n_blocks": blocks,
-        "verdict": status.value,
-        "more_blocks": more if status is Status.NOT_ENOUGH else 0.0,
-        "sentence": say.tell_comparison(name, metric, *values, status, "days", digits),
-        "block": block,
-    }
+    pair = Paired(metric, ours.value, theirs.value, float(len(scores.table)), "days")
+    if scores.few:
+        return replace(pair, ours=math.nan, theirs=math.nan, reason=scores.few)
+    if not math.isfinite(ours.value - theirs.value):
+        return replace(pair, reason=mark("No value: {part}.", part=ours.reason or theirs.reason))
+    margin, blocks, block = _find_margin(scores, baseline, metric, all_ours, all_theirs)
+    digits = int(scores.truth.sum() >= say.FEW_FOR_DECIMALS)
+    return replace(pair, margin=margin, blocks=blocks, block=block, digits=digits)
 
 
 def _find_margin(
-    judge: ScoreMetrics,
+    scores: ScoreMetrics,
     name: str,
     metric: Metric,
     ours: Mapping[str, Estimate],
@@ -219,27 +124,27 @@ def _find_margin(
     or another constant: one influence serves the pair. That of recall alone would count it as
     chance that a list selects more on some days than on others.
     """
-    policy = judge.spec.policy
+    policy = scores.spec.policy
     used, scale = metric.name, 1.0
     if metric.name == "recall":
         used = "precision"
-        scale = float(judge.table[DECISION].sum()) / float(judge.truth.sum())
+        scale = float(scores.table[DECISION].sum()) / float(scores.truth.sum())
     influence = scale * (ours[used].influence - theirs[used].influence)
-    entities = int(judge.entity.max(initial=-1)) + 1
-    word = judge.spec.question.entity.label_plural
+    entities = int(scores.entity.max(initial=-1)) + 1
+    word = scores.spec.entities
     if metric.name == DAYS_SOONER:
-        return judge.bound_days(Y_PRED, f"{BASELINE}{name}"), entities, word
+        return scores.bound_days(Y_PRED, f"{BASELINE}{name}"), entities, word
     if metric.name == "first_half_share" or name == ACTUAL_ORDER.name:
         # An order by time is fixed by the day, so days are no draws of it.
         margin = find_margin_by_entity(
-            influence, judge.entity, policy.confidence, policy.min_blocks
+            influence, scores.entity, policy.confidence, policy.min_blocks
         )
         return margin, entities, word
-    margin = find_margin_by_day(influence, judge.day, policy.confidence, policy.min_blocks)
-    return margin, int(judge.day.max(initial=-1)) + 1, "days"
+    margin = find_margin_by_day(influence, scores.day, policy.confidence, policy.min_blocks)
+    return margin, int(scores.day.max(initial=-1)) + 1, "days"
 
 
-def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: RiskSpec) -> Finding:
+def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: AuditableSpec) -> Finding:
     """Hold level and slope of the probabilities against what they should be, the level by fold.
 
     The level is judged in each test fold, simultaneously (Sidak): probabilities too high in one
