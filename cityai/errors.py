@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class CityaiError(Exception):
@@ -87,6 +88,17 @@ class TrackingError(RunError):
 
 class SetupError(RunError):
     """Something that the machine needs is missing."""
+
+
+@contextmanager
+def name_step(step: str) -> Iterator[None]:
+    """Add to a mistake that comes up inside at which step it did."""
+    try:
+        yield
+    except UserError as error:
+        if step not in str(error):
+            error.where = f"{error.where}, {step}" if error.where else step
+        raise
 
 
 def check_system() -> None:

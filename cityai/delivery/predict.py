@@ -115,8 +115,9 @@ def arrange_list(predicted: CasePredictions, model: FittingModel) -> pd.DataFram
     table = predicted.table.copy()
     reasons = predicted.reasons.table
     for place in range(1, TOLD + 1):
-        own = reasons[reasons["place"] == place].set_index("row")["sentence"]
-        table[f"reason_{place}"] = pd.Series(range(len(table))).map(own).fillna("").to_numpy()
+        own = reasons[reasons["place"] == place]
+        said = dict(zip(own["row"], own["sentence"], strict=True))
+        table[f"reason_{place}"] = [said.get(row, "") for row in range(len(table))]
     return table.assign(
         run_id=model.run_id,
         model_digest=model.digest,

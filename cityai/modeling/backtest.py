@@ -29,9 +29,10 @@ from cityai.columns import (
     Y_PRED,
 )
 from cityai.config.project import BaseModelsSpec
+from cityai.errors import name_step
 from cityai.findings import Finding
 from cityai.modeling.final import FinalModel
-from cityai.modeling.folds import Fold, Folds
+from cityai.modeling.folds import Fold, Folds, name_fold
 from cityai.modeling.forecasters import (
     Candidate,
     FittedLearner,
@@ -146,6 +147,7 @@ def run_backtest(
             blend=dict(zip(names, weights.tolist(), strict=True)),
             calibration=calibration,
             seed=rules.seed,
+            series={c.name: dict(c.settings) for c in list_series(candidates)},
         )
         if fold.number in tested:
             here = tested[fold.number]
@@ -197,7 +199,8 @@ def _ask_candidates(
         tell(f"{series.label}, at {len(folds.folds)} moments")
         values = said[series.name] = np.full(len(source.rows.table), np.nan)
         for fold in folds.folds:
-            values[source.find_tested(fold)] = source.forecast(series, fold)
+            with name_step(name_fold(fold)):
+                values[source.find_tested(fold)] = source.forecast(series, fold)
     return said, fits
 
 
@@ -211,7 +214,8 @@ def _predict_folds(
             here = source.find_tested(fold)
             if not len(here):
                 continue
-            found = fitted[fold.number].predict(source.rows.table.iloc[here])
+            with name_step(name_fold(fold)):
+                found = fitted[fold.number].predict(source.rows.table.iloc[here])
             lifted = lifts and source.is_nonnegative(fold)
             values[here] = np.maximum(found, 0.0) if lifted else found
     return values
@@ -250,14 +254,15 @@ def _fit(learner: Learner, source: RowSource, fold: Fold, seed: int) -> FittedLe
         chosen = chosen[np.sort(drawn)]
     if len(chosen) < learner.least_rows:
         return None
-    return learner.fit(
-        source.rows.table.iloc[chosen],
-        labels[chosen],
-        features=source.rows.features,
-        categories=source.list_categories(chosen),
-        seed=seed,
-        threads=1,
-    )
+    with name_step(name_fold(fold)):
+        return learner.fit(
+            source.rows.table.iloc[chosen],
+            labels[chosen],
+            features=source.rows.features,
+            categories=source.list_categories(chosen),
+            seed=seed,
+            threads=1,
+        )
 
 
 def _score_baselines(

@@ -27,6 +27,8 @@ from cityai.modeling.forecasters import (
 )
 from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.intervals import Intervals, place_bounds
+from cityai.modeling.own.formats import FORMATS as OWN_FORMATS
+from cityai.modeling.own.formats import list_libraries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +139,8 @@ class FinalModel:
         Seed of the training.
     corrections : dict of str to float
         Factor on the prediction of each entity, where a mitigation was chosen.
+    series : dict of str to dict of str to str
+        Parameters of the candidates that look at series.
     """
 
     as_of: pd.Timestamp
@@ -145,6 +149,12 @@ class FinalModel:
     calibration: AmountCalibration | ProbabilityCalibration
     seed: int
     corrections: dict[str, float] = field(default_factory=dict)
+    series: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, dict[str, str]]:
+        """Parameters of each candidate, by its name."""
+        return {**self.series, **{model.candidate: model.settings for model in self.models}}
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -169,6 +179,11 @@ class FinalModel:
         """Return the columns that `predict` gives."""
         names = (*self.calibration.list_outputs(), *(CANDIDATE + name for name in self.blend))
         return dict.fromkeys(names, "double")
+
+    def list_libraries(self) -> set[str]:
+        """Return the libraries that only models of a city's own need."""
+        own = (m for m in self.models if m.format in OWN_FORMATS)
+        return set().union(*(list_libraries(m.format, m.settings) for m in own))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predict rows.

@@ -47,6 +47,13 @@ class Fold:
     counts: dict[str, int] = field(default_factory=dict)
 
 
+def name_fold(fold: Fold) -> str:
+    """Return a fold's number and moment, for messages."""
+    if fold.role == "final":
+        return f"at the final fit ({fold.as_of:%Y-%m-%d})"
+    return f"at {fold.role} fold {fold.number} ({fold.as_of:%Y-%m-%d})"
+
+
 @dataclass(frozen=True, slots=True)
 class Folds:
     """All folds of a backtest, the oldest first.

@@ -62,7 +62,7 @@ def publish_result(
         CardPlace(path.parent, project.workspace),
         describe_run(project, facts.run, run.digests),
         final=backtest.final,
-        settings={m.candidate: m.settings for m in backtest.final.models},
+        settings=backtest.final.settings,
         seconds=run.seconds,
         tags={ASKED_DIGEST: problem_digest},
     )

@@ -27,6 +27,9 @@ class Loggable(Protocol):
     def list_outputs(self) -> dict[str, str]:
         """Return the columns that it gives."""
 
+    def list_libraries(self) -> set[str]:
+        """Return the libraries that it needs beside `REQUIREMENTS`."""
+
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return its predictions."""
 
@@ -111,7 +114,10 @@ def write_model(final: Loggable, folder: Path, described: Any = None) -> str:
             python_model=str(SCRIPT),
             artifacts={NAME: str(record)},
             code_paths=[str(code)],
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            pip_requirements=[
+                f"{name}=={version(name)}"
+                for name in sorted({*REQUIREMENTS, *final.list_libraries()})
+            ],
             signature=_describe_columns(mlflow, final),
             mlflow_model=described,
         )

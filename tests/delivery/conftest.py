@@ -94,8 +94,8 @@ def _own(own_store: None) -> None:
     """Every test keeps to its own store."""
 
 
-def _run(place: Path, data: pd.DataFrame, project: str) -> City:
-    folder = write_workspace(place, data, project)
+def run_city(folder: Path) -> City:
+    """Run a project that was written into a workspace of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in NAMES:
             patch.delenv(name, raising=False)
@@ -103,14 +103,14 @@ def _run(place: Path, data: pd.DataFrame, project: str) -> City:
         result = run_project(load_project(folder))
         os.environ.clear()
         os.environ.update(before)
-    return City(place, folder, result)
+    return City(folder.parents[1], folder, result)
 
 
 @pytest.fixture(scope="session")
 def forecast(tmp_path_factory: pytest.TempPathFactory) -> City:
-    return _run(tmp_path_factory.mktemp("forecast"), draw_requests(), FORECAST)
+    return run_city(write_workspace(tmp_path_factory.mktemp("forecast"), draw_requests(), FORECAST))
 
 
 @pytest.fixture(scope="session")
 def ranked(tmp_path_factory: pytest.TempPathFactory) -> City:
-    return _run(tmp_path_factory.mktemp("ranked"), draw_inspections(), RISK)
+    return run_city(write_workspace(tmp_path_factory.mktemp("ranked"), draw_inspections(), RISK))

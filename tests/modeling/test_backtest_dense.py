@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -183,6 +184,48 @@ def test_the_city_rule_is_one_more_baseline():
     assert told[["entity_id", "period", "baseline.city_rule"]].values.tolist() == [
         ["E00", 60, 42.0]
     ]
+
+
+class Failing:
+    """A learner that fails in one of its steps, at a fold or later."""
+
+    name, label, most_rows, least_rows = "failing", "failing", None, 0
+
+    def __init__(self, step, most):
+        self.step, self.most = step, most
+
+    def fit(self, table, y, **_):
+        self._fail("fit", len(y))
+        fitted = TREES.fit(table, y, **_)
+        return SimpleNamespace(
+            save=fitted.save,
+            predict=lambda asked: self._fail("predict", len(y)) or fitted.predict(asked),
+        )
+
+    def _fail(self, step, rows):
+        if step == self.step and rows > self.most:
+            raise DataError("it fails", where="models.py:3, mine()")
+
+
+@pytest.mark.parametrize(
+    ("step", "most", "said"),
+    [
+        ("fit", 0, r"at calibration fold -\d+ \(20\d\d-\d\d-\d\d\): it fails"),
+        ("fit", 1900, r"at test fold 1 \(20\d\d-\d\d-\d\d\): it fails"),
+        ("predict", 0, r"at calibration fold -\d+ \(20\d\d-\d\d-\d\d\): it fails"),
+    ],
+)
+def test_a_failure_names_its_fold(step, most, said):
+    with pytest.raises(DataError, match=r"models\.py:3, mine\(\), " + said):
+        run(build_panel(), build_spec(), candidates=(Failing(step, most),))
+
+
+def test_parameters_of_all_candidates_are_known(backtest):
+    settings = backtest.final.settings
+    assert settings["trees"]["num_leaves"] == "7"
+    assert settings["trees"]["rounds"] == "25"
+    assert settings["theta"]["theta"].startswith("[1.0, ")
+    assert settings["smoothing"]["level"].startswith("(0.03, ")
 
 
 def test_series_alone_need_no_trees():

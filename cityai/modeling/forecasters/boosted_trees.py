@@ -120,6 +120,9 @@ class BoostedTrees:
             "bagging_freq": 1,
             "lambda_l2": self.ridge,
             "seed": seed,
+        }
+        settings = {**{k: str(v) for k, v in parameters.items()}, "rounds": str(self.rounds)}
+        parameters |= {
             "num_threads": threads,
             "deterministic": True,
             "force_row_wise": True,
@@ -127,7 +130,9 @@ class BoostedTrees:
         }
         text = lightgbm.train(parameters, data, num_boost_round=self.rounds).model_to_string()
         return FittedTrees(
-            SavedModel(self.name, LIGHTGBM, text, tuple(features), dict(categories), len(y))
+            SavedModel(
+                self.name, LIGHTGBM, text, tuple(features), dict(categories), len(y), settings
+            )
         )
 
 

@@ -25,6 +25,11 @@ MOST_SEASONS: Final = 260
 BLOCK: Final = 128
 """Entities treated together; keeps the arrays within a processor's cache."""
 
+LEVELS: Final = (0.03, 0.1, 0.2, 0.35, 0.55, 0.8)
+TRENDS: Final = ((0.0, 1.0), (0.05, 0.8), (0.1, 0.9), (0.03, 0.97))
+"""Weights of the newest error in the trend, each with the damping."""
+SEASONS: Final = ((0.02, 1.0), (0.08, 1.0), (0.2, 1.0), (0.0, 0.0))
+"""Weights of the newest error in the season, each with 1 where there is one."""
 THETA_ALPHAS: Final = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 THETA_THETAS: Final = np.array([1.0, 1.5, 2.0, 3.0, 5.0, 10.0])
 
@@ -87,10 +92,16 @@ def forecast_smoothing(asked: SeriesHistory) -> FloatArray:
 
 
 THETA: Final = SeriesModel(
-    "theta", "Theta method: smoothed level, half of the trend, season", forecast_theta
+    "theta",
+    "Theta method: smoothed level, half of the trend, season",
+    forecast_theta,
+    {"alpha": str(THETA_ALPHAS.tolist()), "theta": str(THETA_THETAS.tolist())},
 )
 SMOOTHING: Final = SeriesModel(
-    "smoothing", "exponential smoothing with a damped trend and season", forecast_smoothing
+    "smoothing",
+    "exponential smoothing with a damped trend and season",
+    forecast_smoothing,
+    {"level": str(LEVELS), "trend and damping": str(TRENDS), "season": str(SEASONS)},
 )
 
 
@@ -165,10 +176,8 @@ def _fit_lines(values: FloatArray, first: npt.NDArray[np.int64]) -> tuple[FloatA
 
 
 def _build_grid(seasonal: bool) -> SmoothingGrid:
-    levels = (0.03, 0.1, 0.2, 0.35, 0.55, 0.8)
-    trends = ((0.0, 1.0), (0.05, 0.8), (0.1, 0.9), (0.03, 0.97))
-    seasons = ((0.02, 1.0), (0.08, 1.0), (0.2, 1.0), (0.0, 0.0)) if seasonal else ((0.0, 0.0),)
-    points = np.array([(a, b, d, c, s) for c, s in seasons for a in levels for b, d in trends])
+    seasons = SEASONS if seasonal else SEASONS[-1:]
+    points = np.array([(a, b, d, c, s) for c, s in seasons for a in LEVELS for b, d in TRENDS])
     return SmoothingGrid(points[:, 0], points[:, 1], points[:, 2], points[:, 3], points[:, 4])
 
 

@@ -121,8 +121,11 @@ class RidgeLogistic:
             intercept=float(fitted.intercept_[0]),
         )
         content = json.dumps(asdict(whole), sort_keys=True)
+        settings = {"penalty": "l2", "C": str(self.inverse_penalty)}
         return FittedLogistic(
-            SavedModel(self.name, LOGISTIC, content, tuple(features), dict(categories), len(y))
+            SavedModel(
+                self.name, LOGISTIC, content, tuple(features), dict(categories), len(y), settings
+            )
         )
 
 

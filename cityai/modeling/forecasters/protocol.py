@@ -230,6 +230,10 @@ class SeriesForecaster(Protocol):
     def label(self) -> str:
         """What it is, in a reader's words."""
 
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Its parameters, as they are logged."""
+
     def forecast(self, asked: SeriesHistory, /) -> FloatArray:
         """Return forecasts in the target's unit, shape (horizon, entities)."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,11 +61,14 @@ class SeriesModel:
         Stable name, the end of its column's name; what it is, in a reader's words.
     forecast : callable
         From `SeriesHistory` to forecasts of shape (H, E), in the target's unit.
+    settings : mapping of str to str
+        Its parameters, as they are logged.
     """
 
     name: str
     label: str
     forecast: Callable[[SeriesHistory], FloatArray]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def cut_history(panel: Panel, origin: int, *, horizon: int, lead: int) -> SeriesHistory:

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,6 +50,13 @@ _KEEP_ROWS: Final = re.compile(
     r"|sklearn\.svm\._classes\.(Nu)?SV[CR]$"
 )
 """Estimators whose state is the training rows themselves, which may not leave the city."""
+_ROWS: Final = frozenset(
+    (
+        *("_sample_weight", "outliers_", "inlier_mask_", "oob_prediction_"),
+        *("oob_decision_function_", "_x_scores", "_y_scores", "x_scores_", "y_scores_"),
+    )
+)
+"""Attributes with a figure for each training row, which no prediction needs."""
 _NEXT: Final = (
     "build it of estimators of scikit-learn, LightGBM's or CatBoost's wrappers; a step of your own "
     "becomes a feature in features.py"
@@ -103,7 +110,7 @@ def dump_estimator(estimator: Any, where: str) -> tuple[str, str]:
     import skops.io
 
     try:
-        content = _settle_archive(skops.io.dumps(estimator))
+        content = _settle_archive(skops.io.dumps(_forget_rows(estimator)))
     except Exception as error:
         raise SpecError(
             f"the {kind.__name__} cannot be saved without pickle: {error}",
@@ -113,6 +120,25 @@ def dump_estimator(estimator: Any, where: str) -> tuple[str, str]:
         ) from error
     _refuse_types(content, where)
     return SKOPS, base64.b64encode(content).decode()
+
+
+def _forget_rows(estimator: Any) -> Any:
+    """Take out of an estimator and all its parts what it keeps of training rows, and never uses."""
+    left, seen = [estimator], set()
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, list | tuple):
+            left += part
+        elif isinstance(part, dict):
+            left += part.values()
+        elif hasattr(part, "__dict__") and not isinstance(part, type):
+            for name in _ROWS & vars(part).keys():
+                delattr(part, name)
+            left += vars(part).values()
+    return estimator
 
 
 def load_estimator(kind: str, content: str, where: str) -> LoadedModel:
@@ -146,6 +172,12 @@ def load_estimator(kind: str, content: str, where: str) -> LoadedModel:
             expected=f"a model as {kind} writes it",
             next_step="run the project again",
         ) from error
+
+
+def list_libraries(kind: str, settings: Mapping[str, str]) -> set[str]:
+    """Return the libraries that a model of a format and of some parameters is read by."""
+    inside = kind == CATBOOST or any(value.startswith("CatBoost") for value in settings.values())
+    return {name for name, needed in {"skops": kind == SKOPS, "catboost": inside}.items() if needed}
 
 
 def find_types(content: bytes) -> tuple[str, ...]:

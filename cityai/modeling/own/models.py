@@ -20,7 +20,7 @@ from cityai.columns import AS_OF
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.confine.own_code import write_frame
-from cityai.errors import DataError, SpecError
+from cityai.errors import DataError, SpecError, name_step
 from cityai.modeling.forecasters.encoding import check_amounts, check_answers, encode
 from cityai.modeling.forecasters.protocol import (
     LEAST_ROWS,
@@ -38,6 +38,8 @@ from cityai.modeling.own.processes import READER, Processes
 MISSING: Final = "missing"
 """The category of a missing value, and of one that was not known in training."""
 AMOUNT, PROBABILITY, TARGET = "amount", "probability", "target"
+BLANK: Final = "blank"
+"""Setting that lists the numbers of which no training row had one: they are 0 from then on."""
 _KEPT: dict[tuple[str, bytes, tuple[str, ...], bool], Processes] = {}
 """The file that was loaded last, so that a run has one process."""
 
@@ -93,15 +95,16 @@ class OwnLearner:
             target, weight = y / level, level / level.mean()
         told = {"work": "fit", "name": self.name, "seed": seed, "probability": self.probability}
         step = "in fit" if moment is None else f"in fit, with rows known until {moment:%Y-%m-%d}"
-        frame = write_frame(arrange_features(table, features, categories))
-        try:
+        blank = [n for n in features if n not in categories and table[n].isna().all()]
+        frame = write_frame(arrange_features(table, features, categories, blank))
+        with name_step(step):
             head, content = self.processes.ask(
                 moment, step, told, frame, target.tobytes(), weight.tobytes()
             )
-        except DataError as error:
-            raise tell_step(error, step) from None
         found = json.loads(head)
-        kind = PROBABILITY if self.probability else AMOUNT
+        kept = {TARGET: PROBABILITY if self.probability else AMOUNT}
+        if blank:
+            kept[BLANK] = json.dumps(blank)
         return FittedOwn(
             SavedModel(
                 self.name,
@@ -110,7 +113,7 @@ class OwnLearner:
                 tuple(features),
                 dict(categories),
                 len(y),
-                {**found["settings"], TARGET: kind},
+                {**found["settings"], **kept},
             )
         )
 
@@ -127,13 +130,16 @@ class OwnSeries:
         What runs it.
     seed : int
         Seed of whatever it draws.
+    settings : dict of str to str
+        Its parameters, as they are logged.
     """
 
     name: str
     label: str
     where: str
     processes: Processes
-    seed: int = 0
+    seed: int
+    settings: dict[str, str]
 
     def forecast(self, asked: SeriesHistory, /) -> FloatArray:
         """Ask the closed process, which is sent the history; shape (H, E).
@@ -153,10 +159,8 @@ class OwnSeries:
         }
         step = f"in forecast, with {asked.length} periods of history"
         moment = pd.Timestamp(0) + pd.Timedelta(days=asked.length)
-        try:
+        with name_step(step):
             (found,) = self.processes.ask(moment, step, told, history.tobytes())
-        except DataError as error:
-            raise tell_step(error, step) from None
         return np.frombuffer(found, dtype=np.float64).copy().reshape(asked.steps, -1)
 
 
@@ -203,7 +207,8 @@ class FittedOwn(SavedLearner):
 
     def _ask(self, work: str, told: dict[str, object], *tables: pd.DataFrame) -> list[bytes]:
         saved = self.saved
-        frames = [arrange_features(t, saved.features, saved.categories) for t in tables]
+        blank = json.loads(saved.settings.get(BLANK, "[]"))
+        frames = [arrange_features(t, saved.features, saved.categories, blank) for t in tables]
         asked = {"work": work, "format": saved.format, "probability": self._probability, **told}
         where = f"models.py, {saved.candidate}(), in predict"
         return READER.ask(where, asked, saved.content.encode(), *map(write_frame, frames))
@@ -233,10 +238,10 @@ def load_models(
         return ()
     seed = project.spec.models.seed
     return tuple(
-        OwnSeries(name, label, where, processes, seed)
+        OwnSeries(*named, processes, seed, settings)
         if kind == "series"
-        else OwnLearner(name, label, where, processes, probability)
-        for name, label, where, kind in processes.functions
+        else OwnLearner(*named, processes, probability)
+        for named, kind, settings in processes.functions
     )
 
 
@@ -259,11 +264,15 @@ def begin_models(project: Project[BaseProjectSpec], *, probability: bool) -> Pro
 
 
 def arrange_features(
-    table: pd.DataFrame, features: Sequence[str], categories: Mapping[str, tuple[str, ...]]
+    table: pd.DataFrame,
+    features: Sequence[str],
+    categories: Mapping[str, tuple[str, ...]],
+    blank: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the features by name: numbers as float64, categories as pandas' categories.
 
-    What is missing, or was not known in training, is the category `MISSING`.
+    What is missing, or was not known in training, is the category `MISSING`. Numbers in `blank` are
+    0: histogram trees and imputers fail on a column of gaps alone.
 
     Raises
     ------
@@ -279,15 +288,5 @@ def arrange_features(
             text = table[name].astype("str")
             made[name] = pd.Categorical(text.where(text.isin(known), MISSING), categories=known)
         else:
-            made[name] = matrix[name]
+            made[name] = np.zeros(len(table)) if name in blank else matrix[name]
     return pd.DataFrame(made)
-
-
-def tell_step(error: DataError, step: str) -> DataError:
-    """Return an error that says at which step it came about."""
-    return DataError(
-        error.what,
-        where=f"{error.where}, {step}" if step not in str(error.what) else error.where,
-        expected=error.expected,
-        next_step=error.next_step,
-    )

@@ -25,8 +25,8 @@ class Processes:
     ----------
     shut : bool
         Whether the system keeps every file, program and connection out of their reach.
-    functions : list of list of str
-        Name, label, place and kind of each function.
+    functions : list
+        Of each: name, label and place; what it returns; its parameters, where none is fitted.
     """
 
     def __init__(self, path: Path, code: bytes, names: list[str], *, probability: bool) -> None:
@@ -37,7 +37,7 @@ class Processes:
         self._last: pd.Timestamp | None = None
         told = json.loads(self._begin()[0])
         self.shut: bool = told["shut"] is True
-        self.functions: list[list[str]] = told["functions"]
+        self.functions: list[tuple[tuple[str, str, str], str, dict[str, str]]] = told["functions"]
 
     def ask(
         self, moment: pd.Timestamp | None, step: str, told: dict[str, Any], *parts: bytes

@@ -79,8 +79,9 @@ class _Desk:
         known = []
         for name in told["names"]:
             function = self._find(name)
-            kind = _judge_kind(self._call(function, 0), function, told["probability"])
-            known.append([name, function.label, function.where, kind])
+            given = self._call(function, 0)
+            kind = _judge_kind(given, function, told["probability"])
+            known.append(((name, function.label, function.where), kind, _list_settings(given)))
         return [json.dumps({"shut": self._shut, "functions": known}).encode()]
 
     def _find(self, name: str) -> OwnFunction:

@@ -6,6 +6,7 @@ import io
 import pickle
 import zipfile
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVR
+from sklearn.utils import all_estimators
+from sklearn.utils.validation import has_fit_parameter
 
 from cityai.errors import DataError, SpecError
 from cityai.modeling.own.explainers import explain_rows
@@ -116,6 +119,49 @@ def test_an_estimator_comes_back_as_it_was_and_is_explained(name: str) -> None:
     back = {"identity": lambda s: s, "log": np.exp, "logit": lambda s: 1 / (1 + np.exp(-s))}
     total = back[parts.link](parts.base + parts.values.sum(axis=1))
     assert np.allclose(total, found[:40], rtol=1e-5)
+
+
+def list_shapes(content: str) -> set[tuple[int, ...]]:
+    """Return the shapes of all arrays in a file of skops."""
+    with zipfile.ZipFile(io.BytesIO(b64decode(content))) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        return {np.load(io.BytesIO(archive.read(name))).shape for name in names}
+
+
+def list_saved(rows: int) -> Iterator[tuple[str, str]]:
+    """Fit scikit-learn's estimators, weighed where they can be; give the text of what is kept."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(rows, 3)), columns=["a", "b", "c"])
+    y, weight = table["a"].to_numpy() + rng.uniform(0, 0.1, rows), rng.uniform(1, 2, rows)
+    for target, kind in ((y, "regressor"), ((y > 0).astype(int), "classifier")):
+        for name, make in all_estimators(kind):
+            if "Multi" in name or name == "QuantileRegressor":
+                continue
+            try:
+                estimator = make()
+                if "random_state" in estimator.get_params():
+                    estimator.set_params(random_state=0)
+                if has_fit_parameter(estimator, "sample_weight"):
+                    estimator.fit(table, target, sample_weight=weight)
+                else:
+                    estimator.fit(table, target)
+                yield name, dump_estimator(estimator, "here")[1]
+            except (SpecError, TypeError, ValueError):
+                continue
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_nothing_that_is_kept_has_a_figure_for_each_training_row() -> None:
+    kept = dict(list_saved(1009))
+    assert {"RandomForestRegressor", "BaggingClassifier", "HuberRegressor", "Ridge"} <= set(kept)
+    assert [n for n, text in kept.items() if any(1009 in s for s in list_shapes(text))] == []
+
+
+def test_a_forest_does_not_keep_the_weights_of_its_rows() -> None:
+    forest = prepare(RandomForestRegressor(3))
+    forest.fit(TABLE, Y, randomforestregressor__sample_weight=Y)
+    assert not any(len(Y) in shape for shape in list_shapes(dump_estimator(forest, "here")[1]))
 
 
 class Mine(RegressorMixin, BaseEstimator):

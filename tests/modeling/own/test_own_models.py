@@ -125,6 +125,21 @@ def test_what_is_missing_or_new_is_a_category(load: Load) -> None:
     assert np.array_equal(gap, new)
 
 
+def test_a_number_that_no_training_row_had_stops_no_model(load: Load) -> None:
+    """Histogram trees and imputers fail on a column of gaps; later values of it change nothing."""
+    code = GOOD + "def bare(): return HistGradientBoostingRegressor(max_iter=5)\n"
+    for model in load(code, "mine", "bare", "weights").values():
+        table, amount = make_table()
+        gaps = {"features": ("lag", "trend"), "categories": {}, "seed": 7}
+        fitted = model.fit(table.assign(trend=np.nan), amount, **gaps)
+        found = fitted.predict(table)
+        assert np.array_equal(found, fitted.predict(table.assign(trend=np.nan)))
+        assert np.array_equal(load_learner(fitted.save()).predict(table), found)
+        parts = fitted.explain(table[:20], table)
+        assert parts is not None
+        assert (parts.values["trend"] == 0).all()
+
+
 def test_probabilities_are_of_a_yes(load: Load) -> None:
     code = HEAD + "def mine(): return prepare(LogisticRegression())\n"
     model = load(code, "mine", probability=True)["mine"]
