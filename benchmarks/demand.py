@@ -17,23 +17,22 @@ from pathlib import Path
 import pandas as pd
 
 from cityai.config.load import load_project
-from cityai.kinds import demand
-from cityai.kinds.demand import read_snapshot
+from cityai.kinds import open_kind
 from cityai.modeling.backtest import Backtest
-from cityai.modeling.layouts.dense import check_dense_folds
 
 PEERS = {"waste": 0.0751, "shelter": 0.0137, "ems": 0.0478, "evictions": 0.5317, "council": 0.5315}
 
 
 def run_set(name: str) -> Backtest:
     project = load_project(Path(__file__).parent / "demand" / name)
-    snapshot = read_snapshot(project)
-    asked = demand.ask_panel(project, snapshot)
-    panel, finding = asked.panel, check_dense_folds(asked.folds, asked.panel)
+    kind = open_kind(project)
+    snapshot = kind.read()
+    asked = kind.build_problem(snapshot)
+    panel, finding = asked.panel, kind.check_folds(snapshot, asked)[0]
     print(
         f"{name}: {len(panel.entity_ids)} series, {panel.periods.count} periods. {finding.reason}"
     )
-    return demand.backtest(project, snapshot, asked, print)
+    return kind.backtest(snapshot, asked, print)
 
 
 def report_set(name: str, backtest: Backtest, seconds: float) -> pd.DataFrame:

@@ -26,10 +26,8 @@ from cityai.assessment.metrics.ranking import measure_auc, measure_first_half
 from cityai.config.load import Project, load_project
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec
-from cityai.kinds import risk
-from cityai.kinds.risk import read_cases
+from cityai.kinds import open_kind
 from cityai.modeling.backtest import Backtest
-from cityai.modeling.layouts.listed import check_listed_folds
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 FOOD = "chicago_food_inspections"
@@ -63,12 +61,13 @@ class Replayed:
 
 def replay_project(project: Project[RiskSpec]) -> Replayed:
     begun, spec = time.perf_counter(), project.spec
-    cases = read_cases(project)
-    asked = risk.ask_cases(project, cases)
-    print(check_listed_folds(asked.folds, cases).reason)
-    backtest = risk.backtest(project, cases, asked, print)
+    kind = open_kind(project)
+    cases = kind.read()
+    asked = kind.build_problem(cases)
+    print(kind.check_folds(cases, asked)[0].reason)
+    backtest = kind.backtest(cases, asked, print)
     evaluation = evaluate_predictions(backtest.predictions, spec)
-    groups = risk.assign_cases(cases, spec)
+    groups = kind.assign_groups(cases)
     audit = audit_predictions(backtest.predictions, groups, spec)
     return Replayed(backtest, evaluation, audit, time.perf_counter() - begun)
 

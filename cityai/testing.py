@@ -14,12 +14,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cityai.findings import Finding, Status, sort_findings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cityai.config.load import Project
+    from cityai.config.project import BaseProjectSpec
+    from cityai.modeling.backtest import Backtest
 
 __all__ = ["Checkup", "check_project", "check_workspace"]
 
@@ -82,6 +86,7 @@ def check_project(folder: str | Path) -> Checkup:
     UserError
         When the project or its data cannot be read.
     """
+    from cityai.assessment.audit import audit_predictions
     from cityai.config.load import load_project
     from cityai.data.time_checks import check_permuted, check_planted
     from cityai.pipeline.run import (
@@ -98,14 +103,13 @@ def check_project(folder: str | Path) -> Checkup:
     spec = project.spec
     with hold_run(project) as run:
         findings = read_and_check(run)
-        source: Any = snapshot(run)
-        groups: Any = memberships(run)
+        source, groups = snapshot(run), memberships(run)
         kind, asked, made, tried = run.kind, problem(run), final_backtest(run), find_mitigation(run)
-    again = kind.backtest(project, source, kind.build_problem(project, source), _say_nothing)
-    if kind.apply is not None and tried is not None:
-        again = kind.apply(again, tried, spec)
-    audit = kind.audit(made.predictions, groups, spec)
-    rows = kind.find_rows(project, source, asked)
+    again = kind.backtest(source, kind.build_problem(source), _say_nothing)
+    if tried is not None:
+        again = kind.apply(again, tried)
+    audit = audit_predictions(made.predictions, groups, spec)
+    rows = kind.find_rows(source, asked)
     checkup = Checkup(
         spec.name,
         sort_findings(
@@ -139,12 +143,12 @@ def check_workspace(folder: str | Path) -> tuple[str, ...]:
         For the first file that does not hold what it should.
     """
     from cityai.config.load import load_project
-    from cityai.kinds import KINDS
+    from cityai.kinds import open_kind
 
     found = []
     for path in sorted(Path(folder).glob("projects/*/project.yaml")):
         project = load_project(path.parent)
-        KINDS[project.spec.kind].check(project.spec)
+        open_kind(project).check()
         found.append(project.spec.name)
     return tuple(found)
 
@@ -162,7 +166,7 @@ def _expect_leak(found: Finding) -> Finding:
     return Finding("kit.leak", Status.FAIL, title, f"It was not: {found.reason}")
 
 
-def _check_grain(table: Any) -> Finding:
+def _check_grain(table: pd.DataFrame) -> Finding:
     key = [c for c in ("fold", "case_id", "entity_id", "step") if c in table]
     key = ["fold", "case_id"] if "case_id" in key else key
     twice = int(table.duplicated(key).sum())
@@ -172,14 +176,14 @@ def _check_grain(table: Any) -> Finding:
     return Finding("kit.grain", Status.PASS, title, f"{said}.")
 
 
-def _check_repeat(first: Any, second: Any) -> Finding:
+def _check_repeat(first: pd.DataFrame, second: pd.DataFrame) -> Finding:
     title = "The same seed gives the same predictions"
     if first.equals(second):
         return Finding("kit.repeat", Status.PASS, title, "Two backtests agree to the last bit.")
     return Finding("kit.repeat", Status.FAIL, title, "Two backtests with the same seed differ.")
 
 
-def _check_sums(table: Any, dimensions: Any) -> Finding:
+def _check_sums(table: pd.DataFrame, dimensions: pd.DataFrame) -> Finding:
     """Groups of people or places add up to everybody, those not recorded included."""
     title = "Groups add up to the whole"
     whole = table.loc[table["dimension"] == "overall", "n"].max()
@@ -196,7 +200,7 @@ def _check_sums(table: Any, dimensions: Any) -> Finding:
     return Finding("kit.sums", Status.PASS if count else Status.NOT_APPLICABLE, title, reason)
 
 
-def _check_sensitive(project: Project, backtest: Any) -> Finding:
+def _check_sensitive(project: Project[BaseProjectSpec], backtest: Backtest) -> Finding:
     title = "A protected attribute that is a feature has its reason"
     spec = project.spec
     used = set(backtest.final.feature_names)
@@ -213,11 +217,11 @@ def _check_sensitive(project: Project, backtest: Any) -> Finding:
     return Finding("kit.sensitive", Status.PASS, title, f"{len(reasons)} reasons are given.")
 
 
-def _list_protected(spec: Any) -> set[str]:
+def _list_protected(spec: BaseProjectSpec) -> set[str]:
     return {d.attribute for d in spec.audit.dimensions.values() if d.protected and d.attribute}
 
 
-def _check_card(project: Project) -> Finding:
+def _check_card(project: Project[BaseProjectSpec]) -> Finding:
     from cityai.card.draft.gaps import list_gaps
 
     title, words = "The card's human part is complete", project.spec.words

@@ -20,7 +20,7 @@ from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
 from cityai.errors import TimeError
 from cityai.findings import Status
-from cityai.kinds.demand import read_snapshot
+from cityai.kinds import open_kind
 from cityai.pipeline.check import check_project
 from cityai.pipeline.result import Result
 from cityai.track.door import import_mlflow, keep_quiet
@@ -286,7 +286,7 @@ def test_the_card_is_an_artifact(story: Story, client: Any, tmp_path: Path) -> N
 def test_the_logged_model_predicts_the_same(story: Story, client: Any) -> None:
     result = story.first.result
     project, final = result.project, result.backtest.final
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     panel = build_panel(snapshot, project.spec)
     rows = lay_dense(panel, snapshot, project)([final.as_of]).table
     others = [name for name in final.blend if name not in {m.candidate for m in final.models}]

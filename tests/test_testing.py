@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cityai import kinds
+from cityai.assessment import audit
 from cityai.data import time_checks
 from cityai.errors import UserError
 from cityai.findings import Finding, Status
@@ -42,13 +43,10 @@ def make_kind(
     told = Finding("time.leak", leak, "Leaks", "A reason.")
     good = Finding("time.shuffle", Status.PASS, "Shuffle", "A reason.")
     return SimpleNamespace(
-        build_problem=lambda project, source: None,
-        backtest=lambda project, source, asked, say: make_backtest(again),
-        apply=None,
-        audit=lambda predictions, groups, spec: SimpleNamespace(
-            table=audited, dimensions=dimensions
-        ),
-        find_rows=lambda project, source, asked: SimpleNamespace(good=good, told=told),
+        build_problem=lambda source: None,
+        backtest=lambda source, asked, say: make_backtest(again),
+        audited=SimpleNamespace(table=audited, dimensions=dimensions),
+        find_rows=lambda source, asked: SimpleNamespace(good=good, told=told),
     )
 
 
@@ -70,7 +68,8 @@ def plant(monkeypatch) -> Callable[..., None]:
     ) -> None:
         first = make_table() if table is None else table
         kind = make_kind(first if again is None else again, **faults)
-        monkeypatch.setitem(kinds.KINDS, "demand", kind)
+        monkeypatch.setitem(kinds.KINDS, "demand", lambda project: kind)
+        monkeypatch.setattr(audit, "audit_predictions", lambda *given: kind.audited)
         monkeypatch.setattr(run, "read_and_check", lambda run: ())
         monkeypatch.setattr(run, "final_backtest", lambda run: make_backtest(first, features))
         monkeypatch.setattr(time_checks, "check_permuted", lambda rows, seed: rows.good)

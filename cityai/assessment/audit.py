@@ -26,7 +26,7 @@ from cityai.assessment.group_tables import (
 from cityai.assessment.metrics import build_sums, check_limits, find_metrics
 from cityai.assessment.ranking.group_calibration import calibrate_groups
 from cityai.assessment.ranking.inspection_rates import count_attention
-from cityai.assessment.scored import find_units, fit_limits, score_predictions
+from cityai.assessment.scored import fit_limits, score_predictions
 from cityai.assessment.separation import rank_groups
 from cityai.assessment.shares import compare_shares
 from cityai.columns import AREA, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
@@ -183,12 +183,13 @@ def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableS
         When a limit names a metric that is not audited.
     """
     table = predictions.table
-    scored = score_predictions(predictions, spec, find_units(table, groups))
-    places = {} if groups.by_case else list_places(table, np.unique(scored.unit).tolist(), AREA)
+    scored = score_predictions(predictions, spec, groups.find_units(table))
+    whole = groups.keyed_by == "entity"
+    places = list_places(table, np.unique(scored.unit).tolist(), AREA) if whole else {}
     fitted = fit_limits(spec, scored.metrics)
     audit = audit_scored(scored, groups.memberships, fitted, places)
-    found = () if groups.by_case else compare_shares(audit.dimensions)
-    if groups.by_case:
+    found = compare_shares(audit.dimensions) if whole else ()
+    if groups.keyed_by == "case":
         looked = count_attention(groups, spec)
         audit, found = replace(audit, attention=looked.table), looked.findings
     if scored.lists is not None:

@@ -19,7 +19,7 @@ from cityai.assessment.explanation_words import (
     has_own,
 )
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
-from cityai.assessment.scored import find_units, score_predictions
+from cityai.assessment.scored import score_predictions
 from cityai.columns import CASE, ENTITY, FOLD, STEP
 from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
@@ -160,9 +160,9 @@ def explain_models(
         weight=weight,
         alike=ALIKE,
     )
-    units_of = find_units(predictions.table, groups)
+    units_of = groups.find_units(predictions.table)
     facts = gather_audit_data(score_predictions(predictions, spec, units_of), spec)
-    entity, unit = explained[ENTITY], find_units(explained, groups)
+    entity, unit = explained[ENTITY], groups.find_units(explained)
     whole = unit is None
     return Explanation(
         rank_drivers(joint, explained[FOLD], families, rows.labels),

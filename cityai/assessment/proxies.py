@@ -20,11 +20,12 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.proxy_inputs import Inputs, average_entities
+from cityai.config.project import BaseProjectSpec
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say
 from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
-from cityai.records.groups import Membership
+from cityai.records.groups import Groups, Membership
 
 if TYPE_CHECKING:
     from cityai.data.rows import Rows
@@ -103,6 +104,24 @@ class Proxies:
 
     table: pd.DataFrame
     findings: tuple[Finding, ...]
+
+
+def measure_proxies(rows: Rows, groups: Groups, spec: BaseProjectSpec) -> Proxies:
+    """Measure how well the model's inputs recover the groups of entities.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the model looks at.
+    groups : Groups
+        Of entities as a whole every group is one of places; of cases, those by area or entity.
+    spec : BaseProjectSpec
+        Its dimensions and policy.
+    """
+    whole, dimensions = groups.keyed_by == "entity", spec.audit.dimensions
+    memberships = groups.memberships if whole else groups.list_entities()
+    on_map = {n for n, d in dimensions.items() if whole or d.attribute in ("area", "entity")}
+    return find_proxies(rows, memberships, spec.policy.confidence, on_map)
 
 
 def find_proxies(

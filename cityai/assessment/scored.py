@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.metrics import find_metric, score_amounts, score_answers
+from cityai.assessment.metrics import check_limits, find_metric, score_amounts, score_answers
 from cityai.assessment.metrics.confusion import EVENTS
-from cityai.columns import CASE, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_TRUE
+from cityai.columns import ENTITY, FOLD, OCCURRED_AT, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists
 from cityai.records.audit_data import Scored
-from cityai.records.groups import UNIT, Groups
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
@@ -70,22 +69,6 @@ def score_predictions(
     )
 
 
-def find_units(table: pd.DataFrame, groups: Groups) -> np.ndarray | None:
-    """Find the key that each row's groups are found by, (rows,) str; None where it is the entity.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows of predictions; where cases were assigned, with their ``case_id``.
-    groups : Groups
-        From `assign_groups`, entity by entity or case by case.
-    """
-    if CASE not in groups.table:
-        return None
-    unit = pd.Series(groups.table[UNIT].to_numpy(), index=groups.table[CASE])
-    return unit.reindex(table[CASE]).to_numpy(object).astype(str)
-
-
 def refuse_many_cells(scored: Scored) -> None:
     """Refuse moments times combinations of groups that are more than can be held.
 
@@ -106,16 +89,17 @@ def refuse_many_cells(scored: Scored) -> None:
 
 
 def fit_limits(spec: SpecT, metrics: tuple[Metric, ...]) -> SpecT:
-    """Leave out the policy's limits on figures of another target, and those of no metric.
+    """Leave out the policy's limits on figures of another target, and all on what is counted.
 
-    The audit's own limits stay, and names that nobody knows, so that these are refused; the audit's
-    own on what is counted and no metric (`representation`, `inspected_more`) go.
+    The audit's own limits stay, and names that nobody knows, so that these are refused. What is
+    counted and no metric (`representation`, `inspected_more`) has its limit where it is counted.
     """
     targets = {target for metric in metrics for target in metric.targets}
     policy = {
         name: limit
         for name, limit in spec.policy.limits.items()
-        if (known := find_metric(name)) is None or targets & {*known.targets}
+        if name not in COUNTED
+        and ((known := find_metric(name)) is None or targets & {*known.targets})
     }
     own = {name: limit for name, limit in spec.audit.limits.items() if name not in COUNTED}
     return spec.model_copy(
@@ -124,3 +108,24 @@ def fit_limits(spec: SpecT, metrics: tuple[Metric, ...]) -> SpecT:
             "audit": spec.audit.model_copy(update={"limits": own}),
         }
     )
+
+
+def refuse_limits(spec: AuditableSpec, metrics: tuple[Metric, ...], *counted: str) -> None:
+    """Refuse limits that a project cannot be held to, before any work is done.
+
+    Parameters
+    ----------
+    spec : AuditableSpec
+        The project's or audit's specification.
+    metrics : tuple of Metric
+        Those that will be audited.
+    *counted : str
+        Limits on what is counted that it knows, of `COUNTED`.
+
+    Raises
+    ------
+    SpecError
+        Naming the limit and the nearest known one.
+    """
+    own = {name: limit for name, limit in spec.audit.limits.items() if name not in counted}
+    check_limits({**fit_limits(spec, metrics).policy.limits, **own}, metrics)

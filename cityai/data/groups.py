@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY, KNOWN
+from cityai.columns import AREA, CASE, ENTITY, KNOWN
 from cityai.config.project import DimensionSpec
 from cityai.data.bands import cut_numbers
 from cityai.data.membership import build_membership, label_column
@@ -80,6 +80,7 @@ def assign_groups(
         .assign(**{ENTITY: entity, UNIT: keys[code]})
         .reset_index(drop=True),
         _find_unknown(place, areas),
+        "entity" if whole else "case" if CASE in rows else "row",
     )
 
 

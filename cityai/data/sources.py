@@ -9,10 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.data.source.engine import digest_file
 
 
-def list_sources(project: Project) -> tuple[Path, ...]:
+def list_sources(project: Project[BaseProjectSpec]) -> tuple[Path, ...]:
     """Return every file that a project's specification names, in the order of the specification.
 
     Whatever record of it has a `path` names a file: tables, what is joined to them, events,
@@ -22,7 +23,7 @@ def list_sources(project: Project) -> tuple[Path, ...]:
     return tuple(project.find_path(path) for path in found)
 
 
-def digest_sources(project: Project) -> str:
+def digest_sources(project: Project[BaseProjectSpec]) -> str:
     """Return one SHA-256 of the bytes of all sources; a file that is not there counts as empty.
 
     Reading it is what finds a missing file and says so.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.delivery.sheets import make_sheets
 from cityai.kinds.kind import CasePredictions
 from cityai.progress import SILENT, Progress
@@ -33,12 +33,14 @@ class Missed:
         One page a case.
     """
 
-    project: Project
+    project: Project[BaseProjectSpec]
     predicted: CasePredictions
     sheets: tuple[Path, ...]
 
 
-def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) -> Missed:
+def show_misses(
+    project: Project[BaseProjectSpec], count: int = 10, progress: Progress = SILENT
+) -> Missed:
     """Write pages on the worst misses of the replay; it is run first where it is not kept.
 
     Parameters
@@ -61,10 +63,10 @@ def show_misses(project: Project, count: int = 10, progress: Progress = SILENT) 
 
     with hold_run(project, progress) as run:
         read_and_check(run)
-        source: Any = snapshot(run)
+        source = snapshot(run)
         asked, made = problem(run), final_backtest(run)
     with progress.stage("misses"):
-        predicted = run.kind.find_misses(project, source, asked, made, count)
+        predicted = run.kind.find_misses(source, asked, made, count)
         pages = make_sheets(project, predicted, None, [WARNING], range(count))
         written = write_files(pages, project.state / FOLDER / project.spec.name)
     return Missed(project, predicted, written)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.confine.trees import try_trees
 from cityai.errors import SpecError
-from cityai.kinds.kind import Kind
+from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
 from cityai.pipeline.run import digest_problem
 from cityai.store.records import read_record
@@ -26,29 +26,27 @@ class FittingModel:
 
     Attributes
     ----------
-    final : Any
-        The kind's record of it.
+    final : FinalModel
+        The model.
     run_id, digest : str
         The run that made it; SHA-256 of its manifest.
     approval : str
         Whether it was released, and by whom; `NOT_APPROVED` as long as nobody did.
     """
 
-    final: Any
+    final: FinalModel
     run_id: str
     digest: str
     approval: str
 
 
-def find_model(project: Project, kind: Kind, run_id: str = "") -> FittingModel:
+def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingModel:
     """Fetch a project's model, check that it is whole and the project's own, and read it.
 
     Parameters
     ----------
     project : Project
         The project.
-    kind : Kind
-        Its kind of question.
     run_id : str
         A run's name; the latest finished one when empty.
 
@@ -70,7 +68,7 @@ def find_model(project: Project, kind: Kind, run_id: str = "") -> FittingModel:
             expected="the specification that the model was made from",
             next_step="run the project again, or name the run that fits with --run",
         )
-    final: Any = read_record(kind.final_type, found.files, found.where)
+    final = read_record(FinalModel, found.files, found.where)
     for saved in final.models:
         if saved.format == LIGHTGBM:
             try_trees(saved.content, str(found.where))

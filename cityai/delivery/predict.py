@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.delivery.model import FittingModel, find_model
 from cityai.delivery.tables import write_list
 from cityai.kinds.kind import CasePredictions
@@ -42,7 +43,7 @@ class Delivered:
         What to know before the list is used.
     """
 
-    project: Project
+    project: Project[BaseProjectSpec]
     predicted: CasePredictions
     model: FittingModel
     files: tuple[Path, ...]
@@ -51,7 +52,7 @@ class Delivered:
 
 
 def predict_project(
-    project: Project,
+    project: Project[BaseProjectSpec],
     as_of: datetime,
     *,
     out: Path | None = None,
@@ -86,16 +87,16 @@ def predict_project(
     RunError
         When there is no model, or it was changed since it was logged.
     """
-    from cityai.kinds import KINDS
+    from cityai.kinds import open_kind
 
-    kind = KINDS[project.spec.kind]
-    kind.check(project.spec)
+    kind = open_kind(project)
+    kind.check()
     with progress.stage("model"):
-        model = find_model(project, kind, run_id)
+        model = find_model(project, run_id)
     with progress.stage("data"):
-        snapshot = kind.read(project, progress.say)
+        snapshot = kind.read(progress.say)
     with progress.stage("predictions"):
-        predicted = kind.predict(project, snapshot, model.final, as_of)
+        predicted = kind.predict(snapshot, model.final, as_of)
     folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
     replace = replace or out is None
     warnings = _list_warnings(predicted, as_of, model)

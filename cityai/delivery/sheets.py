@@ -11,6 +11,7 @@ import pandas as pd
 from cityai.assessment.reasons import write_value
 from cityai.card.render.sheet import Sheet, render_sheet
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.delivery.model import FittingModel
 from cityai.kinds.kind import CasePredictions
 
@@ -20,7 +21,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def make_sheets(
-    project: Project,
+    project: Project[BaseProjectSpec],
     predicted: CasePredictions,
     model: FittingModel | None,
     warnings: Iterable[str],
@@ -42,7 +43,7 @@ def make_sheets(
 
 
 def draft_sheet(
-    project: Project,
+    project: Project[BaseProjectSpec],
     predicted: CasePredictions,
     model: FittingModel | None,
     warnings: tuple[str, ...],

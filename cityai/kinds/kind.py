@@ -1,30 +1,64 @@
-"""A kind of question, as the parts that the stages are given."""
+"""A kind of question: the choices that the stages of a run leave open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, cast
+
+from typing_extensions import TypeVar
+
+from cityai.config.project import BaseProjectSpec
+from cityai.data.panel import Panel
+from cityai.data.rows import Moments, Rows, RowsAt
+from cityai.modeling.folds import Folds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cityai.assessment.audit import Audit
-    from cityai.assessment.proxies import Proxies
+    from cityai.assessment.mitigation import Mitigation
     from cityai.assessment.reasons import Reasons
-    from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.draft.subject import Subject
-    from cityai.card.record import CardRecord
-    from cityai.card.verify.claims import Claim
     from cityai.config.load import Project
-    from cityai.config.project import AuditableSpec
     from cityai.data.quality import QualityReport
     from cityai.data.time_checks import RowSource
     from cityai.findings import Finding
+    from cityai.modeling.backtest import Backtest
+    from cityai.modeling.final import FinalModel
+    from cityai.records.events import Events
+    from cityai.records.groups import Groups
     from cityai.records.predictions import Predictions
 
 Say = Callable[[str], None]
+SpecT_co = TypeVar("SpecT_co", bound=BaseProjectSpec, default=BaseProjectSpec, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is asked of the past, when, and what may be used to answer.
+
+    Attributes
+    ----------
+    folds : Folds
+        The windows of the backtest.
+    rows_at : RowsAt
+        From moments to their rows; all rows without moments.
+    tested : sequence of pandas.Timestamp or None
+        Moments whose rows hold all that is tested; None for all rows.
+    panel : Panel or None
+        What was known when, where rows are laid out densely.
+    """
+
+    folds: Folds
+    rows_at: RowsAt
+    tested: Moments | None = None
+    panel: Panel | None = None
+
+    def list_tested(self) -> Rows:
+        """Return the rows of the test folds, perhaps among others."""
+        return self.rows_at() if self.tested is None else self.rows_at(self.tested)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,65 +76,6 @@ class Cover:
     first: datetime
     last: datetime
     entities: pd.DataFrame | None
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """What a run's stages made; each record's class documents its tables.
-
-    Attributes
-    ----------
-    quality, backtest, evaluation, audit, explanation
-        Of the kind's own classes; every audit is an `Audit`.
-    snapshot : Any
-        What the city knew, and when; None where a saved card is drafted again without it.
-    mitigation : Any
-        What was tried to close a gap; None where the project names none.
-    proxies : Proxies or None
-        How well the inputs recover the groups.
-    """
-
-    quality: QualityReport
-    backtest: Any
-    evaluation: Any
-    audit: Any
-    explanation: Any
-    snapshot: Any = None
-    mitigation: Any = None
-    proxies: Proxies | None = None
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What every record found, in the order of the records."""
-        records = (
-            self.quality,
-            self.backtest,
-            self.evaluation,
-            self.audit,
-            self.explanation,
-            self.mitigation,
-            self.proxies,
-        )
-        return tuple(f for record in records if record is not None for f in record.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """The predictions that a card was made from.
-
-    Attributes
-    ----------
-    predictions : Predictions
-        Those that were records.
-    before : Predictions
-        The same before any mitigation.
-    mitigation : Any
-        What was tried to close a gap; None where the project names none.
-    """
-
-    predictions: Predictions
-    before: Predictions
-    mitigation: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,118 +107,91 @@ class CasePredictions:
     notes: tuple[str, ...] = ()
 
 
-def gather_card_facts(
-    run: RunFacts,
-    spec: AuditableSpec,
-    subject: Subject,
-    records: Records,
-) -> CardFacts:
-    """Gather what a card is drafted from, as the stages left it."""
-    from cityai.card.draft import CardFacts, Fitted
-    from cityai.findings import sort_findings
+class Kind(ABC, Generic[SpecT_co]):
+    """The choices of one kind of question, for one project. No stage asks which kind it is.
 
-    final = records.backtest.final
-    return CardFacts(
-        run=run,
-        spec=spec,
-        subject=subject,
-        predictions=records.backtest.predictions,
-        evaluation=records.evaluation,
-        audit=records.audit,
-        findings=sort_findings(dict.fromkeys((*run.findings, *records.findings))),
-        quality=records.quality,
-        fitted=Fitted(records.backtest.folds.to_table(), final.blend, tuple(final.feature_names)),
-        explanation=records.explanation,
-        mitigation=records.mitigation,
-        proxies=records.proxies,
-    )
+    How rows are laid out, what the target is, what is decided, and in whose words. Everything else
+    is one way for all: what follows the backtest asks its tables.
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a kind of question is made of. No stage asks which kind it is.
-
-    Records named ``source``, ``asked``, ``backtest``, ``groups``, ``evaluation`` and
-    ``explanation`` are of the kind's own classes: a stage hands them on and looks into none,
-    except at what all have (`findings`, `predictions`, `final`, `metrics`).
-
-    Attributes
+    Parameters
     ----------
-    name : str
-        As in `project.yaml`.
-    check : callable
-        ``(spec)``: refuse names that the kind does not know.
-    source_type, backtest_type, groups_type, evaluation_type, audit_type, explanation_type : type
-        Classes of the records that are saved.
-    final_type : type
-        Class of the model's record.
-    read : callable
-        ``(project, say) -> source``: what the city knew, and when.
-    report : callable
-        ``(source, spec) -> QualityReport``.
-    build_problem : callable
-        ``(project, source) -> asked``: rows and ``folds``, laid out to be asked about.
-    find_rows : callable
-        ``(project, source, asked) -> RowSource``: where rows come from, for the checks of time.
-    check_folds : callable
-        ``(source, asked) -> findings`` that take none.
-    backtest : callable
-        ``(project, source, asked, say) -> backtest``.
-    assign_groups : callable
-        ``(source, spec) -> groups``: who belongs where.
-    evaluate, audit : callable
-        ``(predictions, spec) -> evaluation``; ``(predictions, groups, spec) -> Audit``.
-    explain : callable
-        ``(project, backtest, asked, groups) -> explanation``.
-    describe_coverage : callable
-        ``(source) -> Cover``.
-    describe : callable
-        ``(facts, spec, records) -> CardFacts``: what the card is drafted from.
-    recount : callable
-        ``(record, replayed, groups, spec) -> Claim, ...``: the published card's figures, counted
-        again from what was replayed (`Replayed`), apart from the assessment.
-    measure_proxies : callable
-        ``(asked, groups, spec) -> Proxies``: how well the inputs recover the groups.
-    predict : callable
-        ``(project, source, final, as_of) -> CasePredictions``.
-    find_misses : callable
-        ``(project, source, asked, backtest, count) -> CasePredictions``: the replay's worst misses.
-    baselines, candidates : Any
-        What runs beside the forecast, and what may take part in it.
-    mitigation_type : type or None
-        Class of what was tried to close a gap; None where the kind knows no such thing.
-    mitigate, apply : callable or None
-        ``(backtest, asked, groups, spec) -> mitigation``; ``(backtest, mitigation, spec) ->
-        backtest`` with the option that was chosen.
+    project : Project
+        The project; `cityai.kinds.open_kind` chooses the class by its kind.
     """
 
-    name: str
-    check: Callable[[Any], None]
-    source_type: type
-    backtest_type: type
-    groups_type: type
-    evaluation_type: type
-    audit_type: type
-    explanation_type: type
-    final_type: type
-    read: Callable[[Project[Any], Say | None], Any]
-    report: Callable[[Any, Any], QualityReport]
-    build_problem: Callable[[Project[Any], Any], Any]
-    find_rows: Callable[[Project[Any], Any, Any], RowSource]
-    check_folds: Callable[[Any, Any], tuple[Finding, ...]]
-    backtest: Callable[[Project[Any], Any, Any, Say], Any]
-    assign_groups: Callable[[Any, Any], Any]
-    evaluate: Callable[[Any, Any], Any]
-    audit: Callable[[Any, Any, Any], Audit]
-    explain: Callable[[Project[Any], Any, Any, Any], Any]
-    describe_coverage: Callable[[Any], Cover]
-    describe: Callable[[RunFacts, Any, Records], CardFacts]
-    recount: Callable[[CardRecord, Replayed, Any, Any], Iterable[Claim]]
-    measure_proxies: Callable[[Any, Any, Any], Proxies]
-    predict: Callable[[Project[Any], Any, Any, datetime], CasePredictions]
-    find_misses: Callable[[Project[Any], Any, Any, Any, int], CasePredictions]
-    baselines: Callable[..., Sequence[Any]]
-    candidates: Sequence[Any]
-    mitigation_type: type | None = None
-    mitigate: Callable[[Any, Any, Any, Any], Any] | None = None
-    apply: Callable[[Any, Any, Any], Any] | None = None
+    def __init__(self, project: Project[BaseProjectSpec]) -> None:
+        self.project = cast("Project[SpecT_co]", project)
+
+    @property
+    def spec(self) -> SpecT_co:
+        """The resolved specification."""
+        return self.project.spec
+
+    @property
+    def plans_mitigation(self) -> bool:
+        """Whether the project names a gap to close."""
+        return False
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse names that the kind does not know, before any work is done."""
+
+    @abstractmethod
+    def read(self, say: Say | None = None) -> Events:
+        """Read what the city knew, and when."""
+
+    @abstractmethod
+    def report(self, events: Events) -> QualityReport:
+        """Report how good the data are."""
+
+    @abstractmethod
+    def build_problem(self, events: Events) -> Problem:
+        """Lay out what is asked, and when."""
+
+    @abstractmethod
+    def find_rows(self, events: Events, problem: Problem) -> RowSource:
+        """Return where rows come from, for the checks of time."""
+
+    @abstractmethod
+    def check_folds(self, events: Events, problem: Problem) -> tuple[Finding, ...]:
+        """Find what the windows of the backtest cannot show."""
+
+    @abstractmethod
+    def backtest(self, events: Events, problem: Problem, say: Say) -> Backtest:
+        """Replay the past."""
+
+    @abstractmethod
+    def assign_groups(self, events: Events) -> Groups:
+        """Assign entities, or cases one by one, to the groups of the audit."""
+
+    @abstractmethod
+    def describe_coverage(self, events: Events) -> Cover:
+        """Tell what the data cover, and what entities are called."""
+
+    @abstractmethod
+    def describe_subject(self, predictions: Predictions) -> Subject:
+        """Describe what is asked, for the card."""
+
+    @abstractmethod
+    def predict(self, events: Events, final: FinalModel, as_of: datetime) -> CasePredictions:
+        """Predict from a moment on, each prediction with what moved it."""
+
+    @abstractmethod
+    def find_misses(
+        self, events: Events, problem: Problem, backtest: Backtest, count: int
+    ) -> CasePredictions:
+        """Return the worst misses of the test folds, with what moved them."""
+
+    def mitigate(self, backtest: Backtest, problem: Problem, groups: Groups) -> Mitigation:
+        """Try every way to close the gap that the project names.
+
+        Raises
+        ------
+        NotImplementedError
+            Where the kind knows no such way; then `plans_mitigation` is never true.
+        """
+        raise NotImplementedError
+
+    def apply(self, backtest: Backtest, mitigation: Mitigation) -> Backtest:
+        """Return the backtest with the chosen correction in its predictions and its model."""
+        raise NotImplementedError

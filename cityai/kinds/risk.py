@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from cityai.assessment.audit import Audit, audit_predictions
-from cityai.assessment.evaluate import Evaluation, evaluate_predictions
-from cityai.assessment.explain import Explanation, explain_models
-from cityai.assessment.proxies import Proxies, find_proxies
+from cityai.assessment.metrics import find_metrics
+from cityai.assessment.scored import INSPECTED_MORE, refuse_limits
 from cityai.columns import AREA, AS_OF, CASE, ENTITY, Y_TRUE
-from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
 from cityai.data.groups import assign_groups
 from cityai.data.layouts.listed import label_listed, lay_listed
-from cityai.data.quality import report_quality
+from cityai.data.quality import QualityReport, report_quality
 from cityai.data.quality_cases import CASES
 from cityai.data.reading.listed import LIST_OF_CASES
 from cityai.data.reading.reader import read_events
 from cityai.data.time_checks import RowSource
-from cityai.kinds.kind import (
-    CasePredictions,
-    Cover,
-    Kind,
-    Records,
-    Replayed,
-    Say,
-    gather_card_facts,
-)
+from cityai.findings import Finding
+from cityai.kinds.kind import CasePredictions, Cover, Kind, Problem, Say
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
-from cityai.modeling.folds import Folds
 from cityai.modeling.forecasters import Candidate, check_candidates, choose_candidates
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
@@ -44,12 +32,10 @@ from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.events import Events
 from cityai.records.groups import Groups
+from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
-    from cityai.card.draft import CardFacts, RunFacts
-    from cityai.card.record import CardRecord
-    from cityai.card.verify.claims import Claim
-    from cityai.data.rows import Rows, RowsAt
+    from cityai.card.draft.subject import Subject
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees(
@@ -71,166 +57,117 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
 """Trees of a yes/no question are held back: the data are small."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The cases that the past is asked about.
+class Risk(Kind[RiskSpec]):
+    """Chances of cases, listed one by one."""
 
-    Attributes
-    ----------
-    folds : Folds
-        The windows of the backtest.
-    rows_at : RowsAt
-        From moments to their rows; those of all cases are made once.
-    """
+    def check(self) -> None:
+        """Refuse a candidate or a limit's metric that does not exist."""
+        check_candidates(CANDIDATES, self.spec.models)
+        refuse_limits(self.spec, find_metrics("yes/no", "list"), INSPECTED_MORE)
 
-    folds: Folds
-    rows_at: RowsAt
+    def read(self, say: Say | None = None) -> Events:
+        """Read what the city knew, its cases as a list."""
+        return read_events(self.project, LIST_OF_CASES, say)
 
-    def rows(self) -> Rows:
-        """All cases with their features."""
-        return self.rows_at()
+    def report(self, events: Events) -> QualityReport:
+        """Report how good the data are."""
+        return report_quality(events, self.spec, CASES)
 
+    def build_problem(self, events: Events) -> Problem:
+        """Lay the folds out, and the features for when they are needed."""
+        return Problem(plan_listed_folds(events, self.spec), lay_listed(events, self.project))
 
-def check_names(spec: RiskSpec) -> None:
-    """Refuse names that the kind does not know, before any work is done."""
-    from cityai.assessment.metrics import check_limits, find_metrics
-
-    check_candidates(CANDIDATES, spec.models)
-    check_limits(spec.audit.limits, find_metrics("yes/no", "list"))
-
-
-def read_cases(project: Project[RiskSpec], say: Say | None = None) -> Events:
-    """Read what the city knew, its cases as a list."""
-    return read_events(project, LIST_OF_CASES, say)
-
-
-def ask_cases(project: Project[RiskSpec], cases: Events) -> Asked:
-    """Lay the folds out, and the features for when they are needed."""
-    return Asked(plan_listed_folds(cases, project.spec), lay_listed(cases, project))
-
-
-def find_rows(project: Project[RiskSpec], cases: Events, asked: Asked) -> RowSource:
-    """Return where rows come from, for the checks of time."""
-    moments = pd.DatetimeIndex(cases.table[AS_OF].unique())
-    return RowSource(
-        project,
-        cases,
-        lay=lambda source: lay_listed(source, project),
-        rows_at=asked.rows_at,
-        moments=moments,
-        searched=moments,
-        first_test=asked.folds.test[0].as_of,
-        label=lambda rows: label_listed(rows, cases),
-    )
-
-
-def assign_cases(cases: Events, spec: RiskSpec) -> Groups:
-    """Assign cases to the groups of the audit, each by its own row."""
-    entity, table = spec.question.entity, cases.table
-    rows = table[[CASE, ENTITY, Y_TRUE, *([AREA] if AREA in table else [])]]
-    own = table[list(entity.attributes)]
-    return assign_groups(rows, own, cases.areas, spec.audit.dimensions, entity.area)
-
-
-def backtest(project: Project[RiskSpec], cases: Events, asked: Asked, say: Say) -> Backtest:
-    """Replay the past."""
-    spec = project.spec
-    source = ListedRows(cases, asked.rows(), spec, baselines=RISK_BASELINES)
-    known = (*CANDIDATES, *load_models(project, probability=True))
-    candidates = choose_candidates(known, spec.models.candidates, spec.models.only)
-    target = ProbabilityTarget(spec)
-    return run_backtest(source, asked.folds, target, candidates, spec.models, say)
-
-
-def explain(
-    project: Project[RiskSpec], backtest: Backtest, asked: Asked, groups: Groups
-) -> Explanation:
-    """Explain the models on the cases that they were tested on."""
-    return explain_models(backtest, asked.rows(), groups, project.spec)
-
-
-def describe_coverage(cases: Events) -> Cover:
-    """Tell what the cases cover; no entity is named."""
-    first = cases.table[AS_OF].min().normalize()
-    return Cover(first.to_pydatetime(), cases.until.to_pydatetime(), None)
-
-
-def describe(facts: RunFacts, spec: RiskSpec, records: Records) -> CardFacts:
-    """Gather what the card of a ranked list is drafted from."""
-    from cityai.card.draft.subject import describe_list
-
-    subject = describe_list(spec, records.backtest.predictions)
-    return gather_card_facts(facts, spec, subject, records)
-
-
-def recount(
-    record: CardRecord, replayed: Replayed, groups: Groups, spec: RiskSpec
-) -> Iterator[Claim]:
-    """Count the card's figures again."""
-    from cityai.assessment.scored import find_units
-    from cityai.card.verify.recount import list_claims
-
-    units = pd.Series(find_units(replayed.predictions.table, groups))
-    return list_claims(record, replayed.predictions, groups.memberships, units)
-
-
-def measure_proxies(asked: Asked, groups: Groups, spec: RiskSpec) -> Proxies:
-    """Find how well the inputs recover the groups of entities, on all cases."""
-    places = {
-        name for name, d in spec.audit.dimensions.items() if d.attribute in {"area", "entity"}
-    }
-    return find_proxies(asked.rows(), groups.list_entities(), spec.policy.confidence, places)
-
-
-def predict(
-    project: Project[RiskSpec], cases: Events, final: FinalModel, as_of: datetime
-) -> CasePredictions:
-    """Rank the cases of a moment, each with why it stands where it does."""
-    from cityai.assessment.reasons import tell_chance, tell_reasons
-    from cityai.modeling.ahead import predict_cases
-
-    spec = project.spec
-    ahead = predict_cases(cases, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
-    return CasePredictions(
-        table=ahead.table,
-        heads=_head_cases(ahead.table, spec),
-        tells=_tell_cases(ahead.table, spec),
-        reasons=tell_reasons(ahead.drivers, tell_chance, sensitive=spec.features.sensitive),
-        trained_until=pd.Timestamp(final.as_of).to_pydatetime(),
-        notes=ahead.notes,
-    )
-
-
-def find_misses(
-    project: Project[RiskSpec], cases: Events, asked: Asked, backtest: Backtest, count: int
-) -> CasePredictions:
-    """Return cases of the test folds that were passed over or selected most wrongly."""
-    from cityai.assessment.reasons import tell_chance, tell_reasons
-    from cityai.modeling.capacity import worst_misses
-    from cityai.modeling.drivers import explain_past
-
-    spec = project.spec
-    worst = worst_misses(backtest.predictions, count)
-    drivers = explain_past(worst, backtest, asked.rows())
-    label = spec.question.outcome.label
-    tells = tuple(
-        (
-            f"Passed over, though it turned out that {label}."
-            if row["y_true"] == 1
-            else f"Selected, though it did not turn out that {label}."
-            if row["decision"] == 1
-            else f"Given a high chance, though it did not turn out that {label}.",
-            *said,
+    def find_rows(self, events: Events, problem: Problem) -> RowSource:
+        """Return where rows come from, for the checks of time."""
+        moments = pd.DatetimeIndex(events.table[AS_OF].unique())
+        return RowSource(
+            self.project,
+            events,
+            lay=lambda source: lay_listed(source, self.project),
+            rows_at=problem.rows_at,
+            moments=moments,
+            searched=moments,
+            first_test=problem.folds.test[0].as_of,
+            label=lambda rows: label_listed(rows, events),
         )
-        for row, said in zip(worst.to_dict("records"), _tell_cases(worst, spec), strict=True)
-    )
-    return CasePredictions(
-        table=worst,
-        heads=_head_cases(worst, spec),
-        tells=tells,
-        reasons=tell_reasons(drivers, tell_chance, sensitive=spec.features.sensitive),
-        trained_until=pd.Timestamp(backtest.models[-1].as_of).to_pydatetime(),
-    )
+
+    def check_folds(self, events: Events, problem: Problem) -> tuple[Finding, ...]:
+        """Find labels that are not there in time."""
+        return (check_listed_folds(problem.folds, events),)
+
+    def backtest(self, events: Events, problem: Problem, say: Say) -> Backtest:
+        """Replay the past."""
+        spec = self.spec
+        source = ListedRows(events, problem.rows_at(), spec, baselines=RISK_BASELINES)
+        known = (*CANDIDATES, *load_models(self.project, probability=True))
+        candidates = choose_candidates(known, spec.models.candidates, spec.models.only)
+        target = ProbabilityTarget(spec)
+        return run_backtest(source, problem.folds, target, candidates, spec.models, say)
+
+    def assign_groups(self, events: Events) -> Groups:
+        """Assign cases to the groups of the audit, each by its own row."""
+        entity, table = self.spec.question.entity, events.table
+        rows = table[[CASE, ENTITY, Y_TRUE, *([AREA] if AREA in table else [])]]
+        own = table[list(entity.attributes)]
+        return assign_groups(rows, own, events.areas, self.spec.audit.dimensions, entity.area)
+
+    def describe_coverage(self, events: Events) -> Cover:
+        """Tell what the cases cover; no entity is named."""
+        first = events.table[AS_OF].min().normalize()
+        return Cover(first.to_pydatetime(), events.until.to_pydatetime(), None)
+
+    def describe_subject(self, predictions: Predictions) -> Subject:
+        """Describe what is ranked."""
+        from cityai.card.draft.subject import describe_list
+
+        return describe_list(self.spec, predictions)
+
+    def predict(self, events: Events, final: FinalModel, as_of: datetime) -> CasePredictions:
+        """Rank the cases of a moment, each with why it stands where it does."""
+        from cityai.assessment.reasons import tell_chance, tell_reasons
+        from cityai.modeling.ahead import predict_cases
+
+        spec, project = self.spec, self.project
+        ahead = predict_cases(events, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
+        return CasePredictions(
+            table=ahead.table,
+            heads=_head_cases(ahead.table, spec),
+            tells=_tell_cases(ahead.table, spec),
+            reasons=tell_reasons(ahead.drivers, tell_chance, sensitive=spec.features.sensitive),
+            trained_until=pd.Timestamp(final.as_of).to_pydatetime(),
+            notes=ahead.notes,
+        )
+
+    def find_misses(
+        self, events: Events, problem: Problem, backtest: Backtest, count: int
+    ) -> CasePredictions:
+        """Return cases of the test folds that were passed over or selected most wrongly."""
+        from cityai.assessment.reasons import tell_chance, tell_reasons
+        from cityai.modeling.capacity import worst_misses
+        from cityai.modeling.drivers import explain_past
+
+        spec = self.spec
+        worst = worst_misses(backtest.predictions, count)
+        drivers = explain_past(worst, backtest, problem.list_tested())
+        told = (_tell_miss(row, spec) for row in worst.to_dict("records"))
+        return CasePredictions(
+            table=worst,
+            heads=_head_cases(worst, spec),
+            tells=tuple(
+                (miss, *said) for miss, said in zip(told, _tell_cases(worst, spec), strict=True)
+            ),
+            reasons=tell_reasons(drivers, tell_chance, sensitive=spec.features.sensitive),
+            trained_until=pd.Timestamp(backtest.models[-1].as_of).to_pydatetime(),
+        )
+
+
+def _tell_miss(row: Mapping[Hashable, object], spec: RiskSpec) -> str:
+    label = spec.question.outcome.label
+    if row["y_true"] == 1:
+        return f"Passed over, though it turned out that {label}."
+    if row["decision"] == 1:
+        return f"Selected, though it did not turn out that {label}."
+    return f"Given a high chance, though it did not turn out that {label}."
 
 
 def _head_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[str, ...]:
@@ -256,34 +193,3 @@ def _tell_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[str, ...], .
         )
         told.append((place, chance))
     return tuple(told)
-
-
-RISK: Final = Kind(
-    name="risk",
-    check=check_names,
-    source_type=Events,
-    backtest_type=Backtest,
-    groups_type=Groups,
-    evaluation_type=Evaluation,
-    audit_type=Audit,
-    explanation_type=Explanation,
-    final_type=FinalModel,
-    read=read_cases,
-    report=lambda events, spec: report_quality(events, spec, CASES),
-    build_problem=ask_cases,
-    find_rows=find_rows,
-    check_folds=lambda cases, asked: (check_listed_folds(asked.folds, cases),),
-    backtest=backtest,
-    assign_groups=assign_cases,
-    evaluate=evaluate_predictions,
-    audit=audit_predictions,
-    explain=explain,
-    describe_coverage=describe_coverage,
-    describe=describe,
-    recount=recount,
-    measure_proxies=measure_proxies,
-    predict=predict,
-    find_misses=find_misses,
-    baselines=lambda: RISK_BASELINES,
-    candidates=CANDIDATES,
-)

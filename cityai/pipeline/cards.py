@@ -17,6 +17,7 @@ from cityai.card.verify import read_bytes, read_record
 from cityai.config.load import find_named, load_project
 from cityai.config.load_audit import load_audit
 from cityai.config.places import find_state, find_workspace
+from cityai.config.project import BaseProjectSpec
 from cityai.errors import StoreError
 from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
 from cityai.store.digests import digest_text
@@ -221,7 +222,9 @@ def find_drafted(place: CardPlace, record: CardRecord) -> Path:
     return Store(place.state).find_folder(own.id, STAGE, made)
 
 
-def describe_run(project: Project, facts: RunFacts, stages: dict[str, str]) -> Drafted:
+def describe_run(
+    project: Project[BaseProjectSpec], facts: RunFacts, stages: dict[str, str]
+) -> Drafted:
     """Describe from what a project's card was drafted."""
     spec = project.spec
     places = spec.areas.boundaries if spec.areas else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.findings import sort_findings
-from cityai.kinds import KINDS
+from cityai.kinds import open_kind
+from cityai.modeling.folds import Folds
 from cityai.pipeline.result import Checked
 from cityai.pipeline.run import problem, quality, read_and_check, snapshot
 from cityai.pipeline.sample import bring_sample
@@ -14,7 +14,7 @@ from cityai.pipeline.stage import hold_run
 from cityai.progress import SILENT, Progress
 
 
-def check_project(project: Project, progress: Progress = SILENT) -> Checked:
+def check_project(project: Project[BaseProjectSpec], progress: Progress = SILENT) -> Checked:
     """Check everything that needs no fitting: specification, contract, quality, time.
 
     Raises
@@ -24,12 +24,12 @@ def check_project(project: Project, progress: Progress = SILENT) -> Checked:
     """
     with hold_run(project, progress) as run:
         findings = (*read_and_check(run), *quality(run).findings)
-        run.kind.assign_groups(snapshot(run), project.spec)
+        run.kind.assign_groups(snapshot(run))
         return Checked(project, quality(run), problem(run).folds, sort_findings(findings))
 
 
-def plan_project(project: Project) -> Any:
+def plan_project(project: Project[BaseProjectSpec]) -> Folds:
     """Return the windows of a project's backtest."""
-    kind = KINDS[project.spec.kind]
     bring_sample(project)
-    return kind.build_problem(project, kind.read(project, None)).folds
+    kind = open_kind(project)
+    return kind.build_problem(kind.read()).folds

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.findings import Finding
 from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
 from cityai.pipeline.result import Result
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
     from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
-    from cityai.kinds.kind import Records
     from cityai.pipeline.cards import CardPlace, Drafted
+    from cityai.pipeline.records import Records
     from cityai.track.model import Loggable
     from cityai.track.runs import TrackedRun
 
 
-def find_card(project: Project) -> Path:
+def find_card(project: Project[BaseProjectSpec]) -> Path:
     """Return where a project's card is published."""
     return project.workspace / CARDS / project.spec.name / "card.html"
 
@@ -51,10 +52,11 @@ def publish_result(
         Digest of all of the project that its model depends on.
     """
     from cityai.pipeline.cards import CardPlace, describe_run
+    from cityai.pipeline.records import gather_card_facts
     from cityai.track.results import ASKED_DIGEST
 
     project, backtest = run.project, records.backtest
-    facts = run.kind.describe(gather_run_facts(run, records, checked), project.spec, records)
+    facts = gather_card_facts(gather_run_facts(run, records, checked), run.kind, records)
     path = find_card(project)
     card = publish_card(
         tracked,
@@ -154,9 +156,11 @@ def gather_run_facts(run: PipelineRun, records: Records, checked: Sequence[Findi
     """Gather what the run knows about itself, for the card."""
     from cityai.card.draft.facts import RunFacts
 
-    project, data, predictions = run.project, records.snapshot.digest, run.digests["backtest"]
+    snapshot = records.snapshot
+    assert snapshot is not None  # noqa: S101 - a run has read its data
+    project, data, predictions = run.project, snapshot.digest, run.digests["backtest"]
     commit, dirty = read_git(project.workspace)
-    cover = run.kind.describe_coverage(records.snapshot)
+    cover = run.kind.describe_coverage(snapshot)
     return RunFacts(
         run_digest=digest_text(" ".join((project.digest, data, predictions))),
         data_digest=data,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cityai.config.load import Project
 from cityai.errors import TimeError
@@ -14,9 +14,16 @@ from cityai.notebook import write_page
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
+    from cityai.assessment.evaluate import Evaluation
+    from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
     from cityai.assessment.proxies import Proxies
     from cityai.card.record import CardRecord
+    from cityai.config.project import BaseProjectSpec
     from cityai.data.quality import QualityReport
+    from cityai.modeling.backtest import Backtest
+    from cityai.modeling.folds import Folds
+    from cityai.records.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Result:
     project : Project
         What was asked.
     quality, backtest, predictions, evaluation, audit, explanation, card
-        The stages' records; those typed ``Any`` are of the kind's own classes.
+        The stages' records.
     findings : tuple of Finding
         All findings, the gravest first.
     seconds : dict of str to float
@@ -57,25 +64,25 @@ class Result:
         The published page.
     mlflow_run_id : str
         The run in MLflow.
-    mitigation : Any
+    mitigation : Mitigation or None
         What was tried to close a gap, where the project names one.
     proxies : Proxies or None
         How well the inputs recover the groups.
     """
 
-    project: Project
+    project: Project[BaseProjectSpec]
     quality: QualityReport
-    backtest: Any
-    predictions: Any
-    evaluation: Any
+    backtest: Backtest
+    predictions: Predictions
+    evaluation: Evaluation
     audit: Audit
-    explanation: Any
+    explanation: Explanation
     card: CardRecord
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
     card_path: Path
     mlflow_run_id: str
-    mitigation: Any = None
+    mitigation: Mitigation | None = None
     proxies: Proxies | None = None
 
     def __repr__(self) -> str:
@@ -106,7 +113,7 @@ class Result:
 class Checked:
     """What can be said of a project before anything is fitted."""
 
-    project: Project
+    project: Project[BaseProjectSpec]
     quality: QualityReport
-    folds: Any
+    folds: Folds
     findings: tuple[Finding, ...]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
 from cityai.progress import SILENT, Progress
 from cityai.store.files import guard_files
 
 
-def bring_sample(project: Project, progress: Progress = SILENT) -> None:
+def bring_sample(project: Project[BaseProjectSpec], progress: Progress = SILENT) -> None:
     """Write the invented city where a project reads from it and it is not there yet.
 
     One that is there stays as it is: somebody may have asked for another seed.

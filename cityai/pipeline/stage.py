@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar, cast
 
 from cityai.config.load import Project
-from cityai.config.project import AuditableSpec
-from cityai.kinds import KINDS
-from cityai.kinds.kind import Kind
+from cityai.config.project import AuditableSpec, BaseProjectSpec
+from cityai.kinds import Kind, open_kind
 from cityai.progress import SILENT, Progress
 from cityai.store.digests import digest_stage, digest_text
 from cityai.store.records import digest_manifest, has_record, keep_record
 from cityai.store.stages import Store, open_store
 
 RecordT = TypeVar("RecordT")
-KeptT = TypeVar("KeptT")
+Reader = Callable[[Project[BaseProjectSpec]], str]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PipelineRun:
         What was made or read so far.
     """
 
-    project: Project
+    project: Project[BaseProjectSpec]
     store: Store
     progress: Progress = SILENT
     seconds: dict[str, float] = field(default_factory=dict)
@@ -52,10 +52,10 @@ class PipelineRun:
     results: dict[str, str] = field(default_factory=dict)
     records: dict[str, object] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """The choices of the project's kind of question."""
-        return KINDS[self.project.spec.kind]
+        return open_kind(self.project)
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
@@ -65,8 +65,8 @@ class PipelineRun:
         self.seconds[name] = time.perf_counter() - begun
 
     def keep(
-        self, name: str, record: type[KeptT], make: Callable[[], KeptT], *inputs: str
-    ) -> KeptT:
+        self, name: str, record: type[RecordT], make: Callable[[], RecordT], *inputs: str
+    ) -> RecordT:
         """Return a stage's record, made or as it was saved.
 
         Parameters
@@ -90,6 +90,19 @@ class PipelineRun:
         return kept
 
 
+class AnyStage(Protocol):
+    """What a stage knows of those that it follows."""
+
+    def __call__(self, run: PipelineRun) -> object:
+        """Return the record."""
+
+    def find_digest(self, run: PipelineRun) -> str:
+        """Return the digest under which the record is kept."""
+
+    def list_fields(self) -> set[str]:
+        """Return the parts of the specification that the record depends on."""
+
+
 class Stage(Generic[RecordT]):
     """A stage: its function, and beside it everything that its key is made of.
 
@@ -97,8 +110,8 @@ class Stage(Generic[RecordT]):
     ----------
     make : callable
         ``(run) -> record``.
-    record : type or str
-        The record's class; or the field of `Kind` that holds it.
+    record : type
+        The record's class.
     after : sequence of Stage
         Stages whose records it is made from.
     fields : sequence of str
@@ -111,10 +124,10 @@ class Stage(Generic[RecordT]):
     def __init__(
         self,
         make: Callable[[PipelineRun], RecordT],
-        record: type[RecordT] | str,
-        after: tuple[Stage[Any], ...],
+        record: type[RecordT],
+        after: tuple[AnyStage, ...],
         fields: tuple[str, ...],
-        files: tuple[Callable[[Project], str], ...],
+        files: tuple[Reader, ...],
     ) -> None:
         self.name, self.__doc__ = make.__name__, make.__doc__
         self.make, self.record = make, record
@@ -125,16 +138,10 @@ class Stage(Generic[RecordT]):
         if self.name not in run.records:
             for stage in self.after:
                 stage(run)
-            own, inputs = self.find_record(run.kind), self._list_inputs(run)
-            run.records[self.name] = run.keep(self.name, own, lambda: self.make(run), *inputs)
+            inputs = self._list_inputs(run)
+            kept = run.keep(self.name, self.record, lambda: self.make(run), *inputs)
+            run.records[self.name] = kept
         return cast(RecordT, run.records[self.name])
-
-    def find_record(self, kind: Kind) -> type[RecordT]:
-        """Return the class of the record."""
-        found: type[RecordT] = (
-            getattr(kind, self.record) if isinstance(self.record, str) else self.record
-        )
-        return found
 
     def find_digest(self, run: PipelineRun) -> str:
         """Return the digest under which the record is kept, whether or not it is made yet."""
@@ -153,18 +160,20 @@ class Stage(Generic[RecordT]):
 
 
 def stage(
-    record: type[RecordT] | str,
+    record: type[RecordT],
     *,
-    after: tuple[Stage[Any], ...] = (),
+    after: tuple[AnyStage, ...] = (),
     fields: tuple[str, ...],
-    files: tuple[Callable[[Project], str], ...] = (),
+    files: tuple[Reader, ...] = (),
 ) -> Callable[[Callable[[PipelineRun], RecordT]], Stage[RecordT]]:
     """Declare a function to be a stage, with what its key is made of (see `Stage`)."""
     return lambda make: Stage(make, record, after, fields, files)
 
 
 @contextmanager
-def hold_run(project: Project, progress: Progress = SILENT) -> Iterator[PipelineRun]:
+def hold_run(
+    project: Project[BaseProjectSpec], progress: Progress = SILENT
+) -> Iterator[PipelineRun]:
     """Hold a project against other runs of it, and yield a run."""
     store = open_store(project.state)
     with store.lock_project(project.spec.name, on_wait=progress.warn):

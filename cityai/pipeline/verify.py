@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from cityai.card.verify import (
 )
 from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.claims import Claim
-from cityai.card.verify.recount import list_claims
+from cityai.card.verify.recount import list_claims, list_option_claims
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.load_audit import AuditRequest
 from cityai.errors import CityaiError, StoreError
@@ -39,6 +39,10 @@ from cityai.store.records import (
     read_files,
 )
 from cityai.store.stages import Store
+
+if TYPE_CHECKING:
+    from cityai.records.groups import Groups
+    from cityai.records.predictions import Predictions
 
 TITLE = "What the card was drafted from is as it was"
 
@@ -155,41 +159,43 @@ def hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict
 
 def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
     """Judge a run's saved predictions again, draft its card again, and count its figures apart."""
-    from cityai.config.load import SPECS
-    from cityai.kinds import KINDS
-    from cityai.kinds.kind import Records, Replayed
+    from cityai.assessment.audit import audit_predictions
+    from cityai.assessment.evaluate import evaluate_predictions
+    from cityai.config.load import SPECS, Project
+    from cityai.kinds import open_kind
+    from cityai.pipeline.records import Records, gather_card_facts
 
-    named = str(json.loads(drafted.spec)["kind"])
-    spec, kind = SPECS[named].model_validate_json(drafted.spec), KINDS[named]
+    spec = SPECS[str(json.loads(drafted.spec)["kind"])].model_validate_json(drafted.spec)
+    folder = place.workspace / "projects" / spec.name
+    kind = open_kind(Project(spec, folder, place.workspace, drafted.facts.spec_digest))
     where = hold_results(drafted, place, record)
 
     def load(stage: Stage[RecordT]) -> RecordT:
-        return load_record(stage.find_record(kind), where[stage.name])
+        return load_record(stage.record, where[stage.name])
 
-    backtest: Any = load(stages.backtest)
-    groups: Any = load(stages.memberships)
-    before = backtest.predictions
-    mitigation: Any = None
-    if stages.mitigation.name in where and kind.apply is not None:
-        mitigation = load(stages.mitigation)
-        backtest = kind.apply(backtest, mitigation, spec)
+    backtest, groups = load(stages.backtest), load(stages.memberships)
+    claims: list[Claim] = []
+    mitigation = load(stages.mitigation) if stages.mitigation.name in where else None
+    if mitigation is not None:
+        before, corrections = backtest.predictions, mitigation.corrections
+        claims += list_option_claims(record, before, corrections, groups.memberships)
+        backtest = kind.apply(backtest, mitigation)
     predictions = backtest.predictions
-    claims = kind.recount(record, Replayed(predictions, before, mitigation), groups, spec)
     records = Records(
         quality=load(stages.quality),
         backtest=backtest,
-        evaluation=kind.evaluate(predictions, spec),
-        audit=kind.audit(predictions, groups, spec),
+        evaluation=evaluate_predictions(predictions, spec),
+        audit=audit_predictions(predictions, groups, spec),
         explanation=load(stages.explanation),
         mitigation=mitigation,
         proxies=load(stages.proxies),
     )
-    again = draft_card(kind.describe(drafted.facts, spec, records))
+    again = draft_card(gather_card_facts(drafted.facts, kind, records))
     told = (
         f"{len(predictions.table):,} predictions and every file of {len(where)} results were read, "
         "as they were saved. The city's own tables and what MLflow keeps were not read."
     )
-    return Recount(again, tuple(claims), told)
+    return Recount(again, (*_count(record, predictions, groups), *claims), told)
 
 
 def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
@@ -223,10 +229,16 @@ def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Rec
     )
     judged = judge_given(order, path)
     rows, groups = judged.given.predictions, judged.groups
-    claims = list_claims(record, rows, groups.memberships, pd.Series(groups.units))
+    claims = _count(record, rows, groups)
     again = draft_card(gather_card_facts(judged, drafted.facts, path.name))
     told = (
         f"{len(rows.table):,} predictions were read, as they were given. What MLflow keeps was "
         "not read."
     )
     return Recount(again, tuple(claims), told)
+
+
+def _count(record: CardRecord, predictions: Predictions, groups: Groups) -> Iterator[Claim]:
+    units = groups.find_units(predictions.table)
+    keys = None if units is None else pd.Series(units)
+    return list_claims(record, predictions, groups.memberships, keys)

@@ -69,21 +69,34 @@ class Groups:
         as a whole, the unit is the entity.
     findings : tuple of Finding
         Areas that the area table does not know.
+    keyed_by : {"entity", "case", "row"}
+        What was assigned: entities as a whole, cases by their ``case_id``, or rows in their order.
     """
 
     memberships: tuple[Membership, ...]
     table: pd.DataFrame
     findings: tuple[Finding, ...] = ()
+    keyed_by: Literal["entity", "case", "row"] = "entity"
 
     @property
     def units(self) -> np.ndarray:
         """The unit of each row, (n,) str."""
         return self.table[UNIT].to_numpy(object).astype(str)
 
-    @property
-    def by_case(self) -> bool:
-        """Whether cases were assigned one by one, and not entities."""
-        return CASE in self.table
+    def find_units(self, table: pd.DataFrame) -> np.ndarray | None:
+        """Find the key that each row's groups are found by, (rows,) str; None if it is the entity.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            Rows of predictions; where cases were assigned, with their ``case_id``.
+        """
+        if self.keyed_by == "entity":
+            return None
+        if self.keyed_by == "row":
+            return self.units
+        unit = pd.Series(self.units, index=self.table[CASE])
+        return unit.reindex(table[CASE]).to_numpy(object).astype(str)
 
     def list_entities(self) -> tuple[Membership, ...]:
         """Return the memberships by entity: the mean over its rows."""

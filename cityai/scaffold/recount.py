@@ -9,8 +9,9 @@ import pandas as pd
 from cityai.config.city import CitySpec
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
+from cityai.data.reading.dense import DENSE_PANEL
+from cityai.data.reading.reader import read_events
 from cityai.data.rejects import tell_rejects
-from cityai.kinds.demand import read_snapshot
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.series import Choices, SeriesLayout
 
@@ -37,7 +38,7 @@ def recount(
     read = ProjectSpec.model_validate(
         {**spec, "name": "look", "city": (city or CitySpec.model_validate(_NOWHERE)).model_dump()}
     )
-    snapshot = read_snapshot(Project(read, profile.path.parent, profile.path.parent, ""))
+    snapshot = read_events(Project(read, profile.path.parent, profile.path.parent, ""), DENSE_PANEL)
     cells, counts, periods = snapshot.table, snapshot.counts, snapshot.periods
     end = periods.start(periods.count) - pd.Timedelta(days=1)
     unknown = int(cells["value"].isna().sum())

@@ -11,9 +11,12 @@ from pydantic import ValidationError
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from cityai.assessment.metrics import build_sums, check_limits, find_metrics
+from cityai.assessment.scored import INSPECTED_MORE, fit_limits, refuse_limits
 from cityai.config.policy import RATIOS, PolicySpec
+from cityai.config.project import AuditSpec
 from cityai.errors import SpecError
 from cityai.inference.ratio_influence import compute_ratio
+from tests.assessment.conftest import _make_spec as make_spec
 
 BY_NAME = {m.name: m for m in find_metrics("amount")}
 values = st.floats(0, 1e6, allow_nan=False).map(lambda x: round(x, 3))
@@ -127,3 +130,23 @@ def test_unknown_limit_is_refused_with_the_nearest_name() -> None:
     check_limits(
         {"bias": 0.05, "error_against_naive": 0.1}, find_metrics("amount", baselines=("naive",))
     )
+
+
+def test_a_policy_of_a_whole_city_holds_limits_of_every_target():
+    """Limits on another target's figures do not apply; a name that nobody knows is refused."""
+    shared = {"bias": 0.1, "recall": 0.05, "selection_for_need": 0.2, "inspected_more": 0.3}
+    spec = make_spec(limits=shared)
+    assert set(fit_limits(spec, find_metrics("amount")).limits) == {"bias"}
+    assert "bias" not in fit_limits(spec, find_metrics("yes/no", "list")).limits
+    for targets in (("amount",), ("yes/no", "list")):
+        refuse_limits(spec, find_metrics(*targets))
+        with pytest.raises(SpecError, match="biass"):
+            refuse_limits(make_spec(limits=shared | {"biass": 0.1}), find_metrics(*targets))
+
+
+def test_a_limit_on_what_is_counted_is_the_kinds_own():
+    audit = AuditSpec(limits={"inspected_more": 0.3})
+    spec = make_spec().model_copy(update={"audit": audit})
+    refuse_limits(spec, find_metrics("yes/no", "list"), INSPECTED_MORE)
+    with pytest.raises(SpecError, match="inspected_more"):
+        refuse_limits(spec, find_metrics("amount"))

@@ -11,11 +11,11 @@ from cityai.assessment.evaluate import Evaluation, evaluate_predictions
 from cityai.assessment.ranking.measurer import ListMeasurer
 from cityai.errors import SpecError
 from cityai.findings import Status
-from cityai.kinds.risk import assign_cases
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
-from cityai.records.predictions import Predictions, build_predictions
+from cityai.records.predictions import Predictions, build_case_predictions
 from cityai.store.records import load_record, save_record
+from tests.kinds import open_spec
 from tests.modeling.made_cases import build_risk_spec, make_cases
 
 ENTITY = {"columns": ["place"], "attributes": ["kind"], "label": "place", "label_plural": "places"}
@@ -45,13 +45,13 @@ def predict(cases, spec, bias: float = 0.0) -> Predictions:
     chosen = select_cases(frame, frame["y_pred"].to_numpy(), spec.question.decision)
     if not spec.question.actual_order:
         frame = frame.drop(columns="baseline.actual_order")
-    return build_predictions(
-        frame.assign(decision=chosen.decision), unit="inspections", chosen="blend", kind="yes/no"
+    return build_case_predictions(
+        frame.assign(decision=chosen.decision), unit="inspections", chosen="blend"
     )
 
 
 def judge(cases, spec, bias: float = 0.0) -> Audit:
-    groups = assign_cases(cases, spec)
+    groups = open_spec(spec).assign_groups(cases)
     return audit_predictions(predict(cases, spec, bias), groups, spec)
 
 
@@ -279,7 +279,7 @@ def test_parts_of_an_entity_stay_one():
     became = np.where(table["slot"] < 30, "bar", table["kind"])
     moved = replace(cases, table=table.assign(kind=became))
     spec = risk_spec()
-    groups = assign_cases(moved, spec)
+    groups = open_spec(spec).assign_groups(moved)
     found = audit_predictions(predict(moved, spec), groups, spec)
     assert found.attention["entities"].sum() == pytest.approx(100)
 

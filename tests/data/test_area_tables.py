@@ -8,7 +8,8 @@ import pytest
 from cityai.data.areas import read_areas
 from cityai.data.sources import list_sources
 from cityai.errors import DataError, SpecError
-from cityai.kinds.demand import assign_groups, read_snapshot
+from cityai.kinds import open_kind
+from tests.kinds import open_spec
 
 FIRST = pd.DataFrame(
     {"id": ["1", "2", "3"], "name": ["A", "B", "C"], "people": [10, 20, 30], "side": list("nns")}
@@ -65,7 +66,7 @@ def test_tables_that_do_not_fit_are_refused(make_project, tmp_path, more, said):
 
 def test_groups_by_a_text_of_the_area_table(make_project, tmp_path):
     project = declare(make_project, tmp_path, area_column="side")
-    [found] = assign_groups(read_snapshot(project), project.spec).memberships
+    [found] = open_spec(project.spec).assign_groups(open_kind(project).read()).memberships
     assert (found.kind, found.groups) == ("hard", ("n", "s"))
     assert found.weights.idxmax(axis=1).to_dict() == {"1": "n", "2": "n", "3": "s"}
     assert found.residents == {"n": 30.0, "s": 30.0}
@@ -74,5 +75,5 @@ def test_groups_by_a_text_of_the_area_table(make_project, tmp_path):
 def test_a_column_that_the_area_table_lacks(make_project, tmp_path):
     project = declare(make_project, tmp_path, area_column="sides")
     with pytest.raises(SpecError, match="the area table has no column 'sides'") as error:
-        assign_groups(read_snapshot(project), project.spec)
+        open_spec(project.spec).assign_groups(open_kind(project).read())
     assert "side" in error.value.expected

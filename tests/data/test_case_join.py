@@ -9,8 +9,9 @@ import pytest
 from cityai.config.load import load_project
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.kinds.risk import RISK, read_cases
+from cityai.kinds import open_kind
 from tests.data.test_cases import PROJECT, draw_tables, write_workspace
+from tests.kinds import open_spec
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def read(folder, tables, **changes):
     project = load_project(write_workspace(folder, tables, **changes))
-    return read_cases(project), project.spec
+    return open_kind(project).read(), project.spec
 
 
 @pytest.mark.parametrize(("key", "limit"), [("at_least", 28), ("at_most", 13)])
@@ -81,7 +82,7 @@ def test_rows_of_one_case_are_joined(tmp_path, tables):
         assert table.loc[name, "known_at"].normalize() > pd.Timestamp(row["day"])
     alone = before.drop(before.index[::3])
     assert ((alone["found"] == "yes") == table["y_true"][alone.index]).all()
-    codes = {f.code for f in RISK.report(cases, spec).findings}
+    codes = {f.code for f in open_spec(spec).report(cases).findings}
     assert "quality.one_value" not in codes
 
 
@@ -89,7 +90,7 @@ def test_attributes_that_differ_are_told(tmp_path, tables):
     rows = split(tables)
     rows["data"].loc[rows["data"]["item"] == 3, "kind"] = "stall"
     cases, spec = read(tmp_path, rows, question__rows="several")
-    [found] = [f for f in RISK.report(cases, spec).findings if f.code == "quality.one_value"]
+    [found] = [f for f in open_spec(spec).report(cases).findings if f.code == "quality.one_value"]
     assert found.status is Status.FAIL
     assert found.subject == "kind"
     assert found.observed == pytest.approx(20 / 60)

@@ -19,8 +19,9 @@ from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.kinds.risk import RISK, assign_cases, read_cases
+from cityai.kinds import open_kind
 from cityai.records.events import cut_events
+from tests.kinds import open_spec
 
 DAY = pd.Timedelta(days=1)
 PROJECT = {
@@ -181,7 +182,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def build(project: Path):
     loaded = load_project(project)
-    cases = read_cases(loaded)
+    cases = open_kind(loaded).read()
     return loaded, cases, build_case_rows(cases, loaded)
 
 
@@ -376,8 +377,8 @@ def test_a_case_sees_the_day_before_and_not_its_own(tmp_path, tables):
     loaded, cases, rows = build(write_workspace(tmp_path, {**tables, "data": data}))
     assert rows.table["past_cases"].tolist() == [0, 1, 1]
     assert rows.table["past_yes"].tolist() == [0, 1, 1]
-    assert RISK.report(cases, loaded.spec).findings
-    repeated = [f for f in RISK.report(cases, loaded.spec).findings if "repeated" in f.code]
+    assert open_spec(loaded.spec).report(cases).findings
+    repeated = [f for f in open_spec(loaded.spec).report(cases).findings if "repeated" in f.code]
     assert "2 of 3 inspections" in repeated[0].reason
 
 
@@ -414,7 +415,7 @@ def test_another_order_of_the_file_gives_the_same_cases(tmp_path, tables):
 def test_a_single_class_is_refused(tmp_path, tables, change, words):
     project = write_workspace(tmp_path, {**tables, "data": tables["data"].assign(**change)})
     with pytest.raises(DataError, match=words):
-        read_cases(load_project(project))
+        open_kind(load_project(project)).read()
 
 
 def test_what_means_no_must_be_told(tmp_path, tables):
@@ -422,19 +423,19 @@ def test_what_means_no_must_be_told(tmp_path, tables):
     data.loc[data.index[:9], "found"] = "unsure"
     project = write_workspace(tmp_path, {**tables, "data": data}, question__outcome__no=None)
     with pytest.raises(DataError, match="cannot be told from no, unsure"):
-        read_cases(load_project(project))
+        open_kind(load_project(project)).read()
 
 
 def test_nothing_in_scope_is_said(tmp_path, tables):
     project = write_workspace(tmp_path, tables, data__where={"kind": ["harbour"]})
     with pytest.raises(DataError, match="none of the 60 rows is in scope"):
-        read_cases(load_project(project))
+        open_kind(load_project(project)).read()
 
 
 def test_events_all_left_out_are_said(tmp_path, tables):
     project = write_workspace(tmp_path, tables, events__fines__where={"why": ["noise"]})
     with pytest.raises(DataError, match="no row of the events 'fines'"):
-        read_cases(load_project(project))
+        open_kind(load_project(project)).read()
 
 
 def test_a_case_asked_after_it_took_place_is_rejected(tmp_path, tables):
@@ -473,7 +474,7 @@ def test_planned_cases_are_asked_about_and_not_judged(tmp_path, tables):
     assert cases.until < pd.Timestamp("2024-04-01")
     assert np.isnan(cases.table["y_true"].iloc[-1])
     assert rows.table["city_rate_365d"].iloc[-1] > 0
-    ahead = [f for f in RISK.report(cases, loaded.spec).findings if f.code == "cases.ahead"]
+    ahead = [f for f in open_spec(loaded.spec).report(cases).findings if f.code == "cases.ahead"]
     assert ahead[0].status is Status.NOT_APPLICABLE
     assert "1 inspections are asked about" in ahead[0].reason
 
@@ -508,7 +509,7 @@ def test_names_of_no_feature_are_refused(tmp_path, tables):
 
 def test_groups_of_cases(tmp_path, tables):
     loaded, cases, _ = build(write_workspace(tmp_path, tables))
-    groups = assign_cases(cases, loaded.spec)
+    groups = open_spec(loaded.spec).assign_groups(cases)
     kind, size, income = groups.memberships
     assert size.groups == ("small", "middle", "large")
     of_case = size.weights.loc[groups.units]
@@ -524,7 +525,7 @@ def test_groups_of_cases(tmp_path, tables):
 def test_a_patient_who_has_a_birthday_is_two_parts_of_one(tmp_path, tables):
     data = tables["data"].assign(kitchen="K0", seats=[19] * 30 + [20] * 30)
     loaded, cases, _ = build(write_workspace(tmp_path, {**tables, "data": data}))
-    groups = assign_cases(cases, loaded.spec)
+    groups = open_spec(loaded.spec).assign_groups(cases)
     small = groups.memberships[1].weights.loc[groups.units, "small"].to_numpy()
     assert (small == (cases.table["seats"] < 20)).all()
 
@@ -532,7 +533,7 @@ def test_a_patient_who_has_a_birthday_is_two_parts_of_one(tmp_path, tables):
 def test_capacity_periods(tmp_path, tables):
     for per, length in (("day", 1), ("week", 7), ("month", 31), ("fold", 400)):
         project = write_workspace(tmp_path, tables, question__decision__per=per)
-        table = read_cases(load_project(project)).table
+        table = open_kind(load_project(project)).read().table
         gone = (table["occurred_at"] - table["slot_start"]).dt.days
         assert gone.between(0, length - 1).all()
         assert (table.groupby("slot")["slot_start"].nunique() == 1).all()

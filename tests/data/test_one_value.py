@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cityai.errors import DataError
 from cityai.findings import Status
-from cityai.kinds import KINDS
-from cityai.kinds.demand import DEMAND, read_snapshot
+from cityai.kinds import open_kind
+from tests.kinds import open_spec
 
 DAYS = pd.date_range("2024-01-01", periods=140).strftime("%Y-%m-%d")
 
@@ -43,12 +43,12 @@ def read(make_project, table, audit=None, columns=("district",), area=None, attr
         },
         audit=audit or {},
     )
-    return read_snapshot(project), project.spec
+    return open_kind(project).read(), project.spec
 
 
 def tell(make_project, table, **choices):
     snapshot, spec = read(make_project, table, **choices)
-    return [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.one_value"]
+    return [f for f in open_spec(spec).report(snapshot).findings if f.code == "quality.one_value"]
 
 
 def test_a_shelter_of_men_and_women_is_a_failed_finding(make_project):
@@ -75,10 +75,10 @@ def test_groups_by_such_an_attribute_are_refused_and_the_key_is_proposed(make_pr
     audit = {"dimensions": {"who": {"label": "Who", "attribute": "kind"}}}
     snapshot, spec = read(make_project, shelters(140), audit)
     with pytest.raises(DataError, match="several values for one shelter on one day") as error:
-        KINDS["demand"].assign_groups(snapshot, spec)
+        open_spec(spec).assign_groups(snapshot)
     assert "columns: [district, kind]" in (error.value.next_step or "")
     snapshot, spec = read(make_project, shelters(140), audit, columns=("district", "kind"))
-    [membership] = KINDS["demand"].assign_groups(snapshot, spec).memberships
+    [membership] = open_spec(spec).assign_groups(snapshot).memberships
     assert membership.weights["women"].sum() == 2
 
 
@@ -90,22 +90,22 @@ def test_two_areas_on_one_day_are_refused_too(make_project, tmp_path):
     assert (found.status, found.subject) == (Status.FAIL, "kind")
     snapshot, spec = read(make_project, shelters(140), audit, **choices)
     with pytest.raises(DataError, match="'kind' has several values"):
-        KINDS["demand"].assign_groups(snapshot, spec)
+        open_spec(spec).assign_groups(snapshot)
 
 
 def test_an_amount_that_never_varies_fails(make_project):
     table = shelters(0)
     snapshot, spec = read(make_project, table)
-    [found] = [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.constant"]
+    [found] = [f for f in open_spec(spec).report(snapshot).findings if f.code == "quality.constant"]
     assert (found.status, found.observed) == (Status.FAIL, 1.0)
     table["amount"] += table.index % 3
     snapshot, spec = read(make_project, table)
-    [found] = [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.constant"]
+    [found] = [f for f in open_spec(spec).report(snapshot).findings if f.code == "quality.constant"]
     assert found.status is Status.PASS
     # Rare events leave most periods at nothing, and are worth a forecast.
     rare = table[(table.index % 14 == 0) | (table["day"] == DAYS[0])].assign(amount=1)
     snapshot, spec = read(make_project, rare)
-    [found] = [f for f in DEMAND.report(snapshot, spec).findings if f.code == "quality.constant"]
+    [found] = [f for f in open_spec(spec).report(snapshot).findings if f.code == "quality.constant"]
     assert found.status is Status.PASS
 
 

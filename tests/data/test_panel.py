@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cityai.data.panel import Panel, build_panel, count_delay
 from cityai.data.periods import Periods
 from cityai.errors import DataError, TimeError
-from cityai.kinds.demand import read_snapshot
+from cityai.kinds import open_kind
 from cityai.records.events import Events, RowCounts, cut_events
 
 P = 12
@@ -183,6 +183,6 @@ def test_from_file_to_panel(make_project):
         {"place": ["A", "A", "B"], "day": ["2024-01-01", "2024-01-03", "2024-01-14"]}
     )
     spec = make_project(frame)
-    panel = build_panel(read_snapshot(spec), spec.spec)
+    panel = build_panel(open_kind(spec).read(), spec.spec)
     assert panel.entity_ids == ("A", "B")
     np.testing.assert_array_equal(panel.final, [[2, np.nan], [0, 1]])

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from cityai.findings import Status
-from cityai.kinds.demand import DEMAND, read_snapshot
+from cityai.kinds import open_kind
+from tests.kinds import open_spec
 
 
 def draw(n_days=70):
@@ -53,7 +54,7 @@ def report(make_project, tmp_path, frame, ids=("01", "02", "03"), **data):
             **data,
         },
     )
-    return DEMAND.report(read_snapshot(project), project.spec)
+    return open_spec(project.spec).report(open_kind(project).read())
 
 
 def find(report, code):

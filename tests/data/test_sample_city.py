@@ -22,7 +22,7 @@ from cityai.data.side_tables import read_covariate
 from cityai.data.truncation import check_truncation
 from cityai.errors import StoreError
 from cityai.findings import Status
-from cityai.kinds.demand import DEMAND, read_snapshot
+from cityai.kinds import open_kind
 from cityai.records.events import Events, RowCounts
 from cityai.samples import (
     SampleCity,
@@ -31,6 +31,7 @@ from cityai.samples import (
 )
 from cityai.samples.dirt import SPOILS
 from cityai.samples.requests import IN_SCOPE, OUT_OF_SCOPE
+from tests.kinds import open_spec
 
 ROOT = Path(__file__).parents[2]
 FIRST = np.datetime64("2022-01-03", "D")
@@ -333,7 +334,7 @@ def forget_outages(project: Project) -> Project:
 
 @pytest.fixture(scope="module")
 def snapshot(project: Project) -> Events:
-    return read_snapshot(project)
+    return open_kind(project).read()
 
 
 @pytest.mark.slow
@@ -379,7 +380,7 @@ class TestQuality:
     def test_findings_of_the_dirty_city(
         self, city: SampleCity, project: Project, snapshot: Events
     ) -> None:
-        found = DEMAND.report(snapshot, project.spec)
+        found = open_spec(project.spec).report(snapshot)
         failed = [f for f in found.findings if f.status is Status.FAIL]
         assert [f.code for f in failed] == [
             "quality.empty_period",
@@ -405,7 +406,7 @@ class TestQuality:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CITYAI_STATE", str(even_city.folder.parent))
             even = forget_outages(load_project(ROOT / "projects" / "sample_requests"))
-            found = DEMAND.report(read_snapshot(even), even.spec)
+            found = open_spec(even.spec).report(open_kind(even).read())
         failed = [f.code for f in found.findings if f.status is not Status.PASS]
         assert failed == ["quality.empty_period", "quality.silent_area"]
         assert len(set(found.measures["slice"])) == PLACES + 1
@@ -414,8 +415,8 @@ class TestQuality:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CITYAI_STATE", str(city.folder.parent))
             told = load_project(ROOT / "projects" / "sample_requests")
-            seen = read_snapshot(told)
-            found = DEMAND.report(seen, told.spec)
+            seen = open_kind(told).read()
+            found = open_spec(told.spec).report(seen)
         failed = [f.code for f in found.findings if f.status is Status.FAIL]
         assert failed == []
         (empty,) = [f for f in found.findings if f.code == "quality.empty_period"]

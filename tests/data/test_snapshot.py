@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cityai.data.periods import find_start
 from cityai.errors import DataError, RunError, TimeError
-from cityai.kinds.demand import read_snapshot
+from cityai.kinds import open_kind
 from cityai.records.events import RowCounts, cut_events
 
 EVENTS = {"layout": "events", "known": {"column": "seen", "lag_days": None}}
@@ -104,7 +104,7 @@ def count_plainly(frame, period, zone):
 )
 def test_vintage_cells_equal_a_plain_count(make_project, period, zone):
     frame = draw_events()
-    snapshot = read_snapshot(make_events(make_project, frame, period, zone))
+    snapshot = open_kind(make_events(make_project, frame, period, zone)).read()
     expected, rejected, outside = count_plainly(frame, period, zone)
     found = {(r.entity_id, r.period, r.known): (r.value, r.n) for r in snapshot.table.itertuples()}
     assert found.keys() == expected.keys()
@@ -130,7 +130,8 @@ def test_the_order_of_the_rows_changes_nothing(make_project, seed, n):
     twice = pd.concat([frame, frame.head(9).assign(amount="9.5")], ignore_index=True)
     shuffled = twice.sample(frac=1, random_state=seed)
     one, two = (
-        read_snapshot(make_events(make_project, table, key=["id"])) for table in (twice, shuffled)
+        open_kind(make_events(make_project, table, key=["id"])).read()
+        for table in (twice, shuffled)
     )
     assert one.counts == two.counts
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
@@ -156,7 +157,7 @@ def test_hostile_names_change_nothing(make_project, name):
         question={"entity": {"columns": [name], "attributes": [name]}},
         data={"columns": {name: {"type": "text"}, "day": {"type": "date"}}},
     )
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     assert set(snapshot.table["entity_id"]) == {name.replace("\n", " ").strip(), "x"}
     assert snapshot.table["value"].sum() == 4
     assert name in snapshot.attributes.columns
@@ -171,7 +172,7 @@ def test_repeated_keys_are_rejected_with_the_row_that_they_repeat(make_project):
         }
     )
     columns = {"id": {"type": "text"}, "place": {"type": "text"}, "day": {"type": "date"}}
-    snapshot = read_snapshot(make_project(frame, data={"key": ["id"], "columns": columns}))
+    snapshot = open_kind(make_project(frame, data={"key": ["id"], "columns": columns})).read()
     assert snapshot.counts == RowCounts(5, 0, 1, 4)
     reject = snapshot.rejects.iloc[0]
     assert (reject.row_number, reject.value, reject.reason) == (3, "1", "repeats the key of row 1")
@@ -194,7 +195,7 @@ def test_scope_is_counted_apart_from_rejects(make_project):
         "day": {"type": "date"},
     }
     data = {"columns": columns, "where": {"kind": ["x"]}, "since": "2024-01-01"}
-    snapshot = read_snapshot(make_project(frame, data={**data, "until": "2024-01-20"}))
+    snapshot = open_kind(make_project(frame, data={**data, "until": "2024-01-20"})).read()
     # Out: before, another kind, no kind, after. Rejected: a kind not allowed, a day not read.
     assert snapshot.counts == RowCounts(8, 4, 2, 2)
     assert snapshot.rejects["row_number"].tolist() == [6, 8]
@@ -207,13 +208,13 @@ def test_when_a_panel_is_known(make_project):
     )
     columns = {"place": {"type": "text"}, "day": {"type": "date"}, "amount": {"type": "number"}}
     for lag, known in ((0, [1, 2, 3]), (1, [2, 3, 4]), (29, [2, 3, 4]), (32, [3, 4, 5])):
-        snapshot = read_snapshot(
+        snapshot = open_kind(
             make_project(
                 frame,
                 question={"period": "month", "measure": "sum", "value": "amount"},
                 data={"layout": "panel", "known": {"lag_days": lag}, "columns": columns},
             )
-        )
+        ).read()
         assert snapshot.table["known"].tolist() == known, lag
         assert snapshot.table["value"].tolist() == [1.0, 2.0, 3.0]
 
@@ -226,7 +227,7 @@ def test_amounts_add_up_exactly_in_any_order(make_project):
     project = make_project(
         frame, question={"measure": "sum", "value": "amount"}, data={"columns": columns}
     )
-    assert read_snapshot(project).table["value"].tolist() == [1.3]
+    assert open_kind(project).read().table["value"].tolist() == [1.3]
 
 
 def test_attributes_are_those_of_the_latest_event_already_seen(make_project):
@@ -251,7 +252,7 @@ def test_attributes_are_those_of_the_latest_event_already_seen(make_project):
         question={"entity": {"attributes": ["kind"]}},
         data={**EVENTS, "columns": columns},
     )
-    found = read_snapshot(project).attributes
+    found = open_kind(project).read().attributes
     assert found["entity_id"].tolist() == ["A", "A", "B"]
     assert found["known"].tolist() == [1, 2, 2]
     assert found["kind"].tolist()[:2] == ["old", "new"]
@@ -280,7 +281,7 @@ def make_areas(make_project, tmp_path, areas):
 
 
 def test_areas(make_project, tmp_path):
-    snapshot = read_snapshot(make_areas(make_project, tmp_path, AREAS))
+    snapshot = open_kind(make_areas(make_project, tmp_path, AREAS)).read()
     assert snapshot.areas.index.tolist() == ["01", "02"]
     assert snapshot.areas["area_name"].tolist() == ["North", "South"]
     assert snapshot.areas["population"].iloc[0] == 1000.0
@@ -294,7 +295,7 @@ def test_areas(make_project, tmp_path):
         (AREAS.replace("people", "residents"), "no column 'people'"),
     ):
         with pytest.raises(DataError, match=words) as caught:
-            read_snapshot(make_areas(make_project, tmp_path, areas))
+            open_kind(make_areas(make_project, tmp_path, areas)).read()
         assert "areas.csv" in caught.value.where
         assert "`areas` in the city's file" in caught.value.next_step
 
@@ -311,7 +312,7 @@ def test_an_area_table_that_is_written_otherwise(make_project, tmp_path, content
     project = make_areas(make_project, tmp_path, AREAS)
     (tmp_path / "areas.csv").write_bytes(content)
     with pytest.raises(DataError, match=words) as caught:
-        read_snapshot(project)
+        open_kind(project).read()
     assert caught.value.what.startswith("the area table: ")
     assert "CSV (UTF-8, commas" in caught.value.next_step
     assert "encoding" not in caught.value.next_step  # there is none to set
@@ -337,7 +338,7 @@ def test_covariates_and_the_city_rule(make_project, tmp_path):
         covariates={"weather": covariate, "plan": {**covariate, "known": "ahead"}},
         models={"city_rule": "guess"},
     )
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     rain = snapshot.covariates["weather"]
     assert rain["rain"].tolist() == [0 + 1 + 2 + 4 + 5 + 6, 70, 119, 168]
     assert rain["known"].tolist() == [2, 3, 4, 5]
@@ -368,7 +369,7 @@ def test_covariates_and_the_city_rule(make_project, tmp_path):
 )
 def test_data_that_cannot_be_used(make_project, data, words):
     with pytest.raises(DataError, match=words):
-        read_snapshot(make_project(data))
+        open_kind(make_project(data)).read()
 
 
 @pytest.mark.parametrize("layout", ["events", "panel"])
@@ -385,7 +386,7 @@ def test_the_last_complete_period(make_project, layout, last, until, weeks):
     days = pd.date_range("2024-01-01", last).strftime("%Y-%m-%d")
     frame = pd.DataFrame({"place": "A", "day": days})
     project = make_project(frame, data={"layout": layout, **({"until": until} if until else {})})
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     assert snapshot.periods.count == weeks[layout]
     within = days < str(snapshot.periods.start(weeks[layout]).date())
     assert snapshot.counts.accepted == snapshot.table["n"].sum() == within.sum()
@@ -393,7 +394,7 @@ def test_the_last_complete_period(make_project, layout, last, until, weeks):
 
 def test_no_complete_period_is_a_matter_of_time(make_project):
     with pytest.raises(TimeError, match="no complete week"):
-        read_snapshot(make_project("place,day\nA,2024-01-01\nA,2024-01-02\n"))
+        open_kind(make_project("place,day\nA,2024-01-01\nA,2024-01-02\n")).read()
 
 
 def test_entities_that_would_be_confused(make_project):
@@ -405,7 +406,7 @@ def test_entities_that_would_be_confused(make_project):
         frame, question={"entity": {"columns": ["a", "b"]}}, data={"columns": columns}
     )
     with pytest.raises(DataError, match="two entities"):
-        read_snapshot(project)
+        open_kind(project).read()
 
 
 def test_rows_that_vanish_are_an_error():
@@ -415,10 +416,10 @@ def test_rows_that_vanish_are_an_error():
 
 def test_digest_follows_the_bytes_and_the_declarations(make_project):
     data = "place,day\n" + "".join(f"A,2024-01-{d:02d}\n" for d in range(1, 29))
-    first = read_snapshot(make_project(data)).digest
-    assert first == read_snapshot(make_project(data)).digest
-    assert first != read_snapshot(make_project(data + "A,2024-01-28\n")).digest
-    assert first != read_snapshot(make_project(data, data={"known": {"lag_days": 1}})).digest
+    first = open_kind(make_project(data)).read().digest
+    assert first == open_kind(make_project(data)).read().digest
+    assert first != open_kind(make_project(data + "A,2024-01-28\n")).read().digest
+    assert first != open_kind(make_project(data, data={"known": {"lag_days": 1}})).read().digest
     assert len(first) == len(hashlib.sha256().hexdigest())
 
 
@@ -530,7 +531,7 @@ def test_real_tables_equal_a_plain_query(make_project, data_folder, monkeypatch,
     monkeypatch.setenv("CITYAI_DATA", str(data_folder))
     question, data, query = REAL[name]
     project = make_project(question=question, data=data)
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     file = project.find_path(data["source"]["path"])
     with duckdb.connect() as engine:
         expected = engine.execute(query.format(file=file)).df()
@@ -572,7 +573,7 @@ def test_a_sum_with_a_hidden_part_is_unknown_never_less(make_project):
             },
         },
     )
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     assert (snapshot.counts.accepted, snapshot.counts.out_of_scope) == (4, 1)
     assert np.isnan(snapshot.table["value"].iloc[0])
 
@@ -593,7 +594,7 @@ def test_a_table_without_a_place_is_one_series(make_project):
             "columns": {"day": {"type": "date"}, "amount": {"type": "number"}},
         },
     )
-    cells = read_snapshot(project).table
+    cells = open_kind(project).read().table
     assert set(cells["entity_id"]) == {"whole city"}
     assert cells["value"].sum() == sum(range(30))
 
@@ -602,9 +603,9 @@ def test_a_few_dates_decades_away_are_refused_and_the_keys_that_leave_them_out_n
     days = pd.date_range("2022-01-03", periods=200).strftime("%Y-%m-%d").tolist()
     frame = pd.DataFrame({"day": [*days, "2099-12-31", "1900-01-01"], "place": "A"})
     with pytest.raises(TimeError, match="2 of 202 rows") as caught:
-        read_snapshot(make_project(frame))
+        open_kind(make_project(frame)).read()
     assert "`data.since: 2022-01-03` and `data.until: 2022-07-22`" in str(caught.value)
     ends = {"since": "2022-01-03", "until": "2022-07-22"}
-    snapshot = read_snapshot(make_project(frame, data=ends))
+    snapshot = open_kind(make_project(frame, data=ends)).read()
     assert snapshot.counts.out_of_scope == 2 + 4  # the last week is not over
     assert snapshot.periods.start(snapshot.periods.count) == np.datetime64("2022-07-18")

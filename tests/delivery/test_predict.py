@@ -18,8 +18,8 @@ from cityai.data.panel import build_panel
 from cityai.delivery.misses import show_misses
 from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
-from cityai.kinds import KINDS
-from cityai.kinds.demand import CANDIDATES, read_snapshot
+from cityai.kinds import open_kind
+from cityai.kinds.demand import CANDIDATES
 from cityai.modeling.ahead import predict_panel
 from tests.delivery.conftest import City
 
@@ -30,7 +30,7 @@ LAST = pd.Timestamp("2023-11-26")
 def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> None:
     project = load_project(forecast.folder)
     made = predict_project(project, END, out=tmp_path / "out", sheets=2)
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     panel = build_panel(snapshot, project.spec)
     own = forecast.result.backtest.final
     rows = lay_dense(panel, snapshot, project)
@@ -70,14 +70,14 @@ def test_a_list_is_ranked_and_holds_to_the_capacity(ranked: City, tmp_path: Path
 def test_the_features_of_a_list_know_nothing_later(ranked: City) -> None:
     """The same day asked with the data cut after it and with all data: the same list."""
     project = load_project(ranked.folder)
-    kind = KINDS["risk"]
-    cases = kind.read(project, None)
+    kind = open_kind(project)
+    cases = kind.read()
     final = ranked.result.backtest.final
     day = pd.Timestamp("2023-09-04")
-    whole = kind.predict(project, cases, final, day).table
+    whole = kind.predict(cases, final, day).table
     table = cases.table[cases.table["as_of"] <= pd.Timestamp(day)]
     early = replace(cases, table=table.reset_index(drop=True))
-    cut = kind.predict(project, early, final, day).table
+    cut = kind.predict(early, final, day).table
     pd.testing.assert_frame_equal(whole, cut, check_exact=True)
 
 

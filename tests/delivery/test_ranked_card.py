@@ -17,6 +17,7 @@ from cityai.card.render import render_html, render_markdown
 from cityai.cli.main import run_command
 from cityai.columns import EVERYWHERE
 from cityai.config.load import load_project
+from cityai.kinds import open_kind
 from cityai.pipeline.check import check_project
 from cityai.pipeline.verify import verify_published
 from cityai.track.server import connect_tracking
@@ -127,12 +128,11 @@ def test_what_is_logged(ranked: City) -> None:
 
 
 def test_the_logged_model_predicts_the_same(ranked: City) -> None:
-    from cityai.kinds import KINDS
     from cityai.track.door import import_mlflow, keep_quiet
 
     project, final = ranked.result.project, ranked.result.backtest.final
-    kind = KINDS["risk"]
-    rows = kind.build_problem(project, kind.read(project, None)).rows()
+    kind = open_kind(project)
+    rows = kind.build_problem(kind.read()).list_tested()
     texts = {n: "str" for n, t in final.list_inputs().items() if t == "string"}
     frame = rows.table[list(final.list_inputs())].tail(20).astype(texts)
     tracking = connect_tracking(ranked.place / ".cityai")

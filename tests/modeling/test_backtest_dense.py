@@ -198,7 +198,7 @@ class Failing:
         self._fail("fit", len(y))
         fitted = TREES.fit(table, y, **_)
         return SimpleNamespace(
-            saved=fitted.saved,
+            save=fitted.save,
             predict=lambda asked: self._fail("predict", len(y)) or fitted.predict(asked),
         )
 

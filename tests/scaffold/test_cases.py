@@ -18,7 +18,7 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
-from cityai.kinds.demand import read_snapshot
+from cityai.kinds import open_kind
 from cityai.scaffold.workspace import create_workspace
 from tests.scaffold.conftest import ANSWERS
 
@@ -186,7 +186,7 @@ def test_a_case_is_understood_and_counted(name: str, inside: Path, capsys: Any) 
     plain = recount(name, case)
     assert sum(plain.values()) == pytest.approx(total, abs=0.01)
     assert len({key[:-1] for key in plain}) == n_places
-    snapshot = read_snapshot(project)
+    snapshot = open_kind(project).read()
     run = snapshot.table.groupby(["entity_id", "period"])["value"].sum(min_count=1).dropna()
     starts = snapshot.periods.starts()
     assert run.index.get_level_values("period").max() == snapshot.periods.count - 1

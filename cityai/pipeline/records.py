@@ -1,0 +1,82 @@
+"""What a run's stages made, and what the card is drafted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cityai.findings import Finding, sort_findings
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
+    from cityai.assessment.evaluate import Evaluation
+    from cityai.assessment.explain import Explanation
+    from cityai.assessment.mitigation import Mitigation
+    from cityai.assessment.proxies import Proxies
+    from cityai.card.draft import CardFacts, RunFacts
+    from cityai.data.quality import QualityReport
+    from cityai.kinds import Kind
+    from cityai.modeling.backtest import Backtest
+    from cityai.records.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What a run's stages made; each record's class documents its tables.
+
+    Attributes
+    ----------
+    quality, backtest, evaluation, audit, explanation
+        What they are called.
+    snapshot : Events or None
+        What the city knew, and when; None where a saved card is drafted again without it.
+    mitigation : Mitigation or None
+        What was tried to close a gap; None where the project names none.
+    proxies : Proxies or None
+        How well the inputs recover the groups.
+    """
+
+    quality: QualityReport
+    backtest: Backtest
+    evaluation: Evaluation
+    audit: Audit
+    explanation: Explanation
+    snapshot: Events | None = None
+    mitigation: Mitigation | None = None
+    proxies: Proxies | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What every record found, in the order of the records."""
+        records = (
+            self.quality,
+            self.backtest,
+            self.evaluation,
+            self.audit,
+            self.explanation,
+            self.mitigation,
+            self.proxies,
+        )
+        return tuple(f for record in records if record is not None for f in record.findings)
+
+
+def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
+    """Gather what a card is drafted from, as the stages left it."""
+    from cityai.card.draft import CardFacts, Fitted
+
+    backtest = records.backtest
+    final = backtest.final
+    return CardFacts(
+        run=run,
+        spec=kind.spec,
+        subject=kind.describe_subject(backtest.predictions),
+        predictions=backtest.predictions,
+        evaluation=records.evaluation,
+        audit=records.audit,
+        findings=sort_findings(dict.fromkeys((*run.findings, *records.findings))),
+        quality=records.quality,
+        fitted=Fitted(backtest.folds.to_table(), final.blend, tuple(final.feature_names)),
+        explanation=records.explanation,
+        mitigation=records.mitigation,
+        proxies=records.proxies,
+    )
