@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from cityai.errors import SpecError, suggest_name
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Moments = Sequence[pd.Timestamp] | pd.DatetimeIndex
-
-LEVEL: Final = "level"
-"""Column: the entity's recent level at the origin, in the unit of the target, always positive."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

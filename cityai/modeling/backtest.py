@@ -192,7 +192,7 @@ def _ask_candidates(
         at = {**learners, **rivals}[learner.name]
         tell(f"{learner.label}, at {len(at)} moments")
         fitted = _fit_folds(learner, source, at, rules)
-        fits |= {(learner.name, number): found.save() for number, found in fitted.items()}
+        fits |= {(learner.name, number): found.saved for number, found in fitted.items()}
         ours = learner.name not in rules.own
         said[learner.name] = _predict_folds(fitted, source, at, ours)
     for series in list_series(candidates):

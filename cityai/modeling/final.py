@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from cityai.columns import CANDIDATE, ENTITY, STEP, Y_HIGH, Y_LOW, Y_PRED
+from cityai.columns import CANDIDATE, ENTITY, LEVEL, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.errors import DataError
 from cityai.modeling.blend import mix_forecasts
 from cityai.modeling.calibration import (
@@ -18,13 +18,7 @@ from cityai.modeling.calibration import (
     to_log_odds,
     to_probability,
 )
-from cityai.modeling.forecasters import (
-    LEVEL,
-    FloatArray,
-    SavedModel,
-    join_categories,
-    list_features,
-)
+from cityai.modeling.forecasters import FloatArray, SavedModel, list_features
 from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.intervals import Intervals, place_bounds
 from cityai.modeling.own.formats import FORMATS as OWN_FORMATS
@@ -164,7 +158,7 @@ class FinalModel:
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
         """Known values of the categorical ones."""
-        return join_categories(self.models)
+        return {name: known for m in self.models for name, known in m.categories.items()}
 
     def list_inputs(self) -> dict[str, str]:
         """Return the columns that `predict` takes, with MLflow's names of their types."""

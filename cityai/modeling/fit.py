@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from cityai.errors import DataError
-
-
-class Featured(Protocol):
-    """A model that knows its features."""
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Features, in order."""
-
-    @property
-    def categories(self) -> dict[str, tuple[str, ...]]:
-        """Known values of the categorical ones."""
+from cityai.modeling.final import FinalModel
 
 
 def require_features(
-    model: Featured, features: Sequence[str], categorical: Sequence[str], table: pd.DataFrame
+    model: FinalModel, features: Sequence[str], categorical: Sequence[str], table: pd.DataFrame
 ) -> None:
     """Refuse rows whose features are not those that the model learnt from.
 
     Parameters
     ----------
-    model : Featured
+    model : FinalModel
         The model. One without features of its own takes any rows.
     features, categorical : sequence of str
         Columns that the project makes, and those of them that are categories.

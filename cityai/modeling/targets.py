@@ -30,7 +30,7 @@ from cityai.modeling.intervals import (
 )
 from cityai.modeling.layouts.dense import LEAST_RIPE
 from cityai.modeling.layouts.source import BoolArray, IntArray
-from cityai.records.predictions import Predictions, build_case_predictions, build_predictions
+from cityai.records.predictions import Predictions, build_predictions
 
 if TYPE_CHECKING:
     from cityai.modeling.layouts.dense import DenseRows
@@ -199,8 +199,8 @@ class ProbabilityTarget:
         charts = [
             m.calibration.chart for m in models if isinstance(m.calibration, ProbabilityCalibration)
         ]
-        return build_case_predictions(
-            decided, unit=self.spec.unit, chosen=name_forecast(self.spec)
+        return build_predictions(
+            decided, unit=self.spec.unit, chosen=name_forecast(self.spec), kind="yes/no"
         ), (
             _judge_calibration(charts),
             _judge_known(table, scored),

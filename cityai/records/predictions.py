@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,36 +36,25 @@ from cityai.errors import DataError, suggest_name
 
 KEY: Final = (FOLD, ENTITY, STEP)
 """One row a fold, entity and step; the table is sorted by these."""
-
-REQUIRED: Final = (
-    ENTITY,
-    AS_OF,
-    STEP,
-    FOLD,
-    PERIOD,
-    PERIOD_START,
-    Y_TRUE,
-    Y_PRED,
-    Y_LOW,
-    Y_HIGH,
-    SCALE,
-)
-
 CASE_KEY: Final = (FOLD, CASE)
 """The same of a yes/no question: one row a fold and case."""
+TIME: Final = "time"
+"""Type of columns that are kept as they are."""
 
-CASE_REQUIRED: Final = (
-    CASE,
-    ENTITY,
-    AS_OF,
-    OCCURRED_AT,
-    FOLD,
-    SLOT,
-    SLOT_START,
-    Y_TRUE,
-    Y_PRED,
-    DECISION,
-)
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A table of predictions: its key, its columns with their types, and what must hold.
+
+    ``figures`` are never missing; columns of ``more`` are kept where they are there.
+    """
+
+    key: tuple[str, ...]
+    unique: str
+    columns: dict[str, type | str]
+    figures: tuple[str, ...]
+    check: Callable[[pd.DataFrame], None]
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +105,12 @@ class Predictions:
 
 
 def build_predictions(
-    table: pd.DataFrame, *, coverage: float, unit: str, chosen: str
+    table: pd.DataFrame,
+    *,
+    unit: str,
+    chosen: str,
+    coverage: float = math.nan,
+    kind: Answer = "amount",
 ) -> Predictions:
     """Check a table of predictions, sort it, and make the record.
 
@@ -122,74 +118,29 @@ def build_predictions(
     ----------
     table : pandas.DataFrame
         The columns of `Predictions.table`, in any order of rows.
-    coverage : float
-        Nominal coverage of the interval.
-    unit : str
-        Unit of the target.
-    chosen : str
-        What ``y_pred`` is.
+    unit, chosen, coverage, kind
+        As in `Predictions`.
 
     Raises
     ------
     DataError
-        When a column is missing, a row occurs twice, a figure that must be there is not finite, or
-        an interval does not hold together.
+        When a column is missing, a row occurs twice, a figure that must be there is not finite, an
+        interval does not hold together, an outcome or decision is not 0 or 1, or a prediction of a
+        yes is no probability.
     """
-    _check_columns(table, REQUIRED)
-    _check_rows(table)
-    figures = [c for c in table.columns if c.startswith((BASELINE, CANDIDATE))]
-    typed = table[[*REQUIRED, *figures]].astype(
-        {
-            ENTITY: "str",
-            **dict.fromkeys((STEP, FOLD, PERIOD), np.int64),
-            **dict.fromkeys((Y_TRUE, Y_PRED, Y_LOW, Y_HIGH, SCALE, *figures), np.float64),
-        }
+    layout = _LAYOUTS[kind]
+    _check_columns(table, tuple(layout.columns))
+    _refuse_repeats(table, layout.key, layout.unique)
+    _refuse_gaps(table, layout.figures)
+    layout.check(table)
+    models = [c for c in table.columns if c.startswith((BASELINE, CANDIDATE))]
+    more = [name for name in layout.more if name in table.columns]
+    types = {name: kept for name, kept in layout.columns.items() if kept != TIME}
+    typed = table[[*layout.columns, *more, *models]].astype(
+        {**types, **dict.fromkeys(models, np.float64)}
     )
-    ordered = typed.sort_values(list(KEY), kind="stable", ignore_index=True)
-    return Predictions(ordered, float(coverage), unit, chosen)
-
-
-def build_case_predictions(table: pd.DataFrame, *, unit: str, chosen: str) -> Predictions:
-    """Check a table of predicted yes/no cases, sort it, and make the record.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The columns of `Predictions.table` for a yes/no question, in any order of rows.
-    unit : str
-        What the cases are called.
-    chosen : str
-        What ``y_pred`` is.
-
-    Raises
-    ------
-    DataError
-        When a column is missing, a case occurs twice in a fold, an outcome or decision is not 0 or
-        1, or a prediction is no probability.
-    """
-    _check_columns(table, CASE_REQUIRED)
-    _refuse_repeats(table, CASE_KEY, "one row a fold and case")
-    figures = [c for prefix in (CANDIDATE, BASELINE) for c in table.columns if c.startswith(prefix)]
-    _refuse_gaps(table, (Y_TRUE, Y_PRED, DECISION))
-    for name, allowed in ((Y_TRUE, "0 or 1"), (DECISION, "0 or 1"), (Y_PRED, "from 0 to 1")):
-        values = table[name].to_numpy(np.float64)
-        odd = ~np.isin(values, (0.0, 1.0)) if name != Y_PRED else (values < 0) | (values > 1)
-        if odd.any():
-            raise DataError(
-                f"{int(odd.sum())} of {len(table)} figures are not {allowed}",
-                where=f"predictions, column '{name}'",
-                expected=allowed,
-            )
-    kept = [*CASE_REQUIRED, *([AREA] if AREA in table.columns else []), *figures]
-    typed = table[kept].astype(
-        {
-            **dict.fromkeys((CASE, ENTITY), "str"),
-            **dict.fromkeys((FOLD, SLOT), np.int64),
-            **dict.fromkeys((Y_TRUE, Y_PRED, DECISION, *figures), np.float64),
-        }
-    )
-    ordered = typed.sort_values(list(CASE_KEY), kind="stable", ignore_index=True)
-    return Predictions(ordered, float("nan"), unit, chosen, "yes/no")
+    ordered = typed.sort_values(list(layout.key), kind="stable", ignore_index=True)
+    return Predictions(ordered, float(coverage), unit, chosen, kind)
 
 
 def _check_columns(table: pd.DataFrame, required: tuple[str, ...]) -> None:
@@ -232,9 +183,7 @@ def _refuse_gaps(table: pd.DataFrame, names: tuple[str, ...]) -> None:
             )
 
 
-def _check_rows(table: pd.DataFrame) -> None:
-    _refuse_repeats(table, KEY, "one row a fold, entity and step")
-    _refuse_gaps(table, (Y_TRUE, Y_PRED, Y_LOW, Y_HIGH))
+def _check_intervals(table: pd.DataFrame) -> None:
     low, high = table[Y_LOW].to_numpy(np.float64), table[Y_HIGH].to_numpy(np.float64)
     if (low > high).any():
         raise DataError(
@@ -242,6 +191,45 @@ def _check_rows(table: pd.DataFrame) -> None:
             where=f"predictions, columns '{Y_LOW}' and '{Y_HIGH}'",
             expected="y_low <= y_high",
         )
+
+
+def _check_chances(table: pd.DataFrame) -> None:
+    for name, allowed in ((Y_TRUE, "0 or 1"), (DECISION, "0 or 1"), (Y_PRED, "from 0 to 1")):
+        values = table[name].to_numpy(np.float64)
+        odd = ~np.isin(values, (0.0, 1.0)) if name != Y_PRED else (values < 0) | (values > 1)
+        if odd.any():
+            raise DataError(
+                f"{int(odd.sum())} of {len(table)} figures are not {allowed}",
+                where=f"predictions, column '{name}'",
+                expected=allowed,
+            )
+
+
+_LAYOUTS: Final[dict[Answer, _Layout]] = {
+    "amount": _Layout(
+        key=KEY,
+        unique="one row a fold, entity and step",
+        columns={
+            **{ENTITY: "str", AS_OF: TIME, STEP: np.int64, FOLD: np.int64, PERIOD: np.int64},
+            PERIOD_START: TIME,
+            **dict.fromkeys((Y_TRUE, Y_PRED, Y_LOW, Y_HIGH, SCALE), np.float64),
+        },
+        figures=(Y_TRUE, Y_PRED, Y_LOW, Y_HIGH),
+        check=_check_intervals,
+    ),
+    "yes/no": _Layout(
+        key=CASE_KEY,
+        unique="one row a fold and case",
+        columns={
+            **{CASE: "str", ENTITY: "str", AS_OF: TIME, OCCURRED_AT: TIME, FOLD: np.int64},
+            **{SLOT: np.int64, SLOT_START: TIME},
+            **dict.fromkeys((Y_TRUE, Y_PRED, DECISION), np.float64),
+        },
+        figures=(Y_TRUE, Y_PRED, DECISION),
+        check=_check_chances,
+        more=(AREA,),
+    ),
+}
 
 
 def _strip_prefix(table: pd.DataFrame, prefix: str) -> tuple[str, ...]:

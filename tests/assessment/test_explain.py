@@ -12,7 +12,7 @@ import pytest
 
 from cityai.assessment.explain import explain_models, find_families
 from cityai.findings import Status
-from cityai.modeling.forecasters import SavedLearner, SavedModel
+from cityai.modeling.forecasters import FittedLearner, SavedModel
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.forecasters.formats import FORMATS, load_learner
@@ -47,7 +47,7 @@ def case(make_predictions: Make) -> SimpleNamespace:
         models.append(
             SimpleNamespace(
                 as_of=START + pd.Timedelta(days=28 * fold),
-                models=(trees.save(),),
+                models=(trees.saved,),
                 feature_names=FEATURES,
                 categories=categories,
                 blend={"trees": 0.7 - fold / 10, "naive": 0.3 + fold / 10},
@@ -202,7 +202,7 @@ def test_several_learners_are_weighed_as_the_blend_weighs_them(
     categories = list_categories(table, ["place"])
     y = table.level.to_numpy(float)
     plain = BoostedTrees("plain", "Plain", rounds=9, leaf_rows=5)
-    second = plain.fit(table, y - 9, features=FEATURES[1:], categories=categories, seed=1).save()
+    second = plain.fit(table, y - 9, features=FEATURES[1:], categories=categories, seed=1).saved
     both = change(
         case,
         lambda model: {
@@ -224,7 +224,10 @@ def test_several_learners_are_weighed_as_the_blend_weighs_them(
 def test_a_learner_without_an_explainer_is_left_out_and_its_weight_is_not_claimed(
     case: SimpleNamespace, make_spec: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Silent(SavedLearner):
+    class Silent(FittedLearner):
+        def predict(self, table: pd.DataFrame) -> np.ndarray:
+            return np.zeros(len(table))
+
         def explain(self, table: pd.DataFrame, background: pd.DataFrame) -> None:
             return None
 

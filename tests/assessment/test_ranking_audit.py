@@ -13,7 +13,7 @@ from cityai.errors import SpecError
 from cityai.findings import Status
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
-from cityai.records.predictions import Predictions, build_case_predictions
+from cityai.records.predictions import Predictions, build_predictions
 from cityai.store.records import load_record, save_record
 from tests.kinds import open_spec
 from tests.modeling.made_cases import build_risk_spec, make_cases
@@ -45,8 +45,8 @@ def predict(cases, spec, bias: float = 0.0) -> Predictions:
     chosen = select_cases(frame, frame["y_pred"].to_numpy(), spec.question.decision)
     if not spec.question.actual_order:
         frame = frame.drop(columns="baseline.actual_order")
-    return build_case_predictions(
-        frame.assign(decision=chosen.decision), unit="inspections", chosen="blend"
+    return build_predictions(
+        frame.assign(decision=chosen.decision), unit="inspections", chosen="blend", kind="yes/no"
     )
 
 

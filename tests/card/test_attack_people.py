@@ -29,7 +29,7 @@ from cityai.config.load_audit import load_audit
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
-from cityai.records.predictions import build_case_predictions
+from cityai.records.predictions import build_predictions
 from tests.kinds import open_spec
 from tests.modeling.made_cases import build_risk_spec, make_cases
 
@@ -245,7 +245,7 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
     frame = frame.assign(
         decision=chosen, **{"baseline.random_order": score, "candidate.one": score}
     )
-    predictions = build_case_predictions(frame, unit="inspections", chosen="blend")
+    predictions = build_predictions(frame, unit="inspections", chosen="blend", kind="yes/no")
     found = audit_predictions(predictions, open_spec(spec).assign_groups(cases), spec)
     judged = evaluate_predictions(predictions, spec)
     card = draft_card(

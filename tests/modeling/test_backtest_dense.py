@@ -198,7 +198,7 @@ class Failing:
         self._fail("fit", len(y))
         fitted = TREES.fit(table, y, **_)
         return SimpleNamespace(
-            save=fitted.save,
+            saved=fitted.saved,
             predict=lambda asked: self._fail("predict", len(y)) or fitted.predict(asked),
         )
 

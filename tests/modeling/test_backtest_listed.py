@@ -19,7 +19,7 @@ from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, rate_past
 from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.events import cut_events
-from cityai.records.predictions import build_case_predictions
+from cityai.records.predictions import build_predictions
 from tests.modeling.made_cases import build_risk_spec, hold_cases, make_cases, make_rows
 
 HELD_BACK: dict[str, Any] = {
@@ -154,9 +154,11 @@ def test_predictions_that_are_none_are_refused(backtest):
     table = backtest.predictions.table
     for name, bad in (("y_true", 0.5), ("y_pred", 1.2), ("decision", 2.0), ("y_pred", np.nan)):
         with pytest.raises(DataError, match=name):
-            build_case_predictions(table.assign(**{name: bad}), unit="cases", chosen="blend")
+            build_predictions(
+                table.assign(**{name: bad}), unit="cases", chosen="blend", kind="yes/no"
+            )
     with pytest.raises(DataError, match="occur twice"):
-        build_case_predictions(pd.concat([table, table]), unit="cases", chosen="blend")
+        build_predictions(pd.concat([table, table]), unit="cases", chosen="blend", kind="yes/no")
 
 
 def make_noise(seed: int) -> tuple:

@@ -65,7 +65,7 @@ def test_the_same_rows_give_the_same_bytes_for_any_number_of_threads(table):
 def test_the_text_round_trip_is_exact_and_unknown_values_are_missing(table):
     trees = fit(table)
     new = table.assign(place=table["place"].cat.rename_categories({"d": "new"}))
-    again = load_learner(trees.save()).predict(table)
+    again = load_learner(trees.saved).predict(table)
     np.testing.assert_array_equal(again, trees.predict(table))
     assert np.isfinite(trees.predict(new)).all()
 
@@ -86,7 +86,7 @@ def test_codes_do_not_depend_on_the_dtype_of_the_frame(table):
     ids=["swapped", "missing", "extra", "renamed"],
 )
 def test_trees_of_other_columns_are_refused(table, columns):
-    saved = replace(fit(table).save(), features=columns)
+    saved = replace(fit(table).saved, features=columns)
     other = FittedTrees(saved)
     for ask in (other.predict, lambda t: other.explain(t, t)):
         with pytest.raises(DataError, match="not those that the trees were trained on"):

@@ -43,9 +43,9 @@ def made() -> tuple[pd.DataFrame, np.ndarray]:
 def test_a_logistic_regression_kept_as_figures_is_scikit_learns_own(made):
     frame, answers = made
     fitted = LINE.fit(frame, answers, features=FEATURES, categories=KINDS)
-    design = build_design(read_logistic(fitted.save().content), frame)
+    design = build_design(read_logistic(fitted.saved.content), frame)
     oracle = fit_sklearn(LINE, design, answers).predict_proba(design)[:, 1]
-    again = load_learner(fitted.save())
+    again = load_learner(fitted.saved)
     assert np.abs(again.predict(frame) - oracle).max() < 1e-12
     parts = again.explain(frame, frame)
     assert expit(parts.base + parts.values.sum(axis=1).to_numpy()) == pytest.approx(oracle)

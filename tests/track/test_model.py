@@ -47,7 +47,7 @@ def final(frame: pd.DataFrame) -> FinalModel:
     )
     return FinalModel(
         as_of=pd.Timestamp("2024-01-01"),
-        models=(trees.save(),),
+        models=(trees.saved,),
         blend={"theta": 0.25, "trees": 0.75},
         calibration=AmountCalibration(
             Intervals(

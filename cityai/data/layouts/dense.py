@@ -17,6 +17,7 @@ from cityai.columns import (
     ENTITY,
     KNOWN,
     KNOWN_AT,
+    LEVEL,
     ORIGIN,
     PERIOD,
     PERIOD_START,
@@ -33,7 +34,6 @@ from cityai.data.features.plan import FeaturePlan, plan_features
 from cityai.data.features.vintages import Vintage, find_states, replay_vintages
 from cityai.data.leaks import Labels
 from cityai.data.rows import (
-    LEVEL,
     Feature,
     Floats,
     Moments,

@@ -5,18 +5,15 @@ brings a format of its own. The only door to LightGBM and scikit-learn.
 """
 
 from cityai.modeling.forecasters.protocol import (
-    LEVEL,
     Candidate,
     Contributions,
     FittedLearner,
     FloatArray,
     Learner,
-    SavedLearner,
     SavedModel,
     SeriesForecaster,
     check_candidates,
     choose_candidates,
-    join_categories,
     list_features,
     list_learners,
     list_series,
@@ -24,13 +21,11 @@ from cityai.modeling.forecasters.protocol import (
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel, cut_history
 
 __all__ = [
-    "LEVEL",
     "Candidate",
     "Contributions",
     "FittedLearner",
     "FloatArray",
     "Learner",
-    "SavedLearner",
     "SavedModel",
     "SeriesForecaster",
     "SeriesHistory",
@@ -38,7 +33,6 @@ __all__ = [
     "check_candidates",
     "choose_candidates",
     "cut_history",
-    "join_categories",
     "list_features",
     "list_learners",
     "list_series",

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import pandas as pd
 
+from cityai.columns import LEVEL
 from cityai.errors import DataError, RunError, SetupError
 from cityai.modeling.forecasters.encoding import check_amounts, check_answers, encode
 from cityai.modeling.forecasters.protocol import (
     LEAST_ROWS,
-    LEVEL,
     MOST_ROWS,
     Contributions,
+    FittedLearner,
     FloatArray,
     Link,
-    SavedLearner,
     SavedModel,
 )
 from cityai.modeling.forecasters.tree_text import check_trees
@@ -136,7 +136,7 @@ class BoostedTrees:
         )
 
 
-class FittedTrees(SavedLearner):
+class FittedTrees(FittedLearner):
     """Trained trees, as LightGBM's text."""
 
     __slots__ = ()
@@ -151,8 +151,8 @@ class FittedTrees(SavedLearner):
         """
         if table.empty:
             return np.empty(0)
-        booster = read_booster(self.saved.content, self.features)
-        matrix = encode(table, self.features, self.categories)
+        booster = read_booster(self.saved.content, self.saved.features)
+        matrix = encode(table, self.saved.features, self.saved.categories)
         found = np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
         return found if self._link == "logit" else found * _read_level(table)
 
@@ -164,13 +164,13 @@ class FittedTrees(SavedLearner):
         DataError
             When a feature is missing or infinite.
         """
-        booster = read_booster(self.saved.content, self.features)
-        matrix = encode(table, self.features, self.categories)
+        booster = read_booster(self.saved.content, self.saved.features)
+        matrix = encode(table, self.saved.features, self.saved.categories)
         parts = np.asarray(
             booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64
         )
         raw = np.asarray(booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
-        values = pd.DataFrame(parts[:, :-1], columns=list(self.features), index=table.index)
+        values = pd.DataFrame(parts[:, :-1], columns=list(self.saved.features), index=table.index)
         link = self._link
         level = np.ones(len(table)) if link == "logit" else _read_level(table)
         return Contributions(values, parts[:, -1], raw, link, level)

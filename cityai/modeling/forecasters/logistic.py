@@ -21,8 +21,8 @@ from cityai.errors import DataError
 from cityai.modeling.forecasters.encoding import check_answers, encode
 from cityai.modeling.forecasters.protocol import (
     Contributions,
+    FittedLearner,
     FloatArray,
-    SavedLearner,
     SavedModel,
 )
 
@@ -133,7 +133,7 @@ LOGISTIC_REGRESSION: Final = RidgeLogistic("logistic", "logistic regression")
 """The candidate, and the baseline to beat, of a yes/no question."""
 
 
-class FittedLogistic(SavedLearner):
+class FittedLogistic(FittedLearner):
     """A fitted logistic regression, as JSON; its figures keep every digit."""
 
     __slots__ = ()
@@ -161,7 +161,7 @@ class FittedLogistic(SavedLearner):
         usual = build_design(logistic, background).mean(axis=0)
         design = build_design(logistic, table)
         moved = (design - usual) * coefficients
-        values = pd.DataFrame(0.0, index=table.index, columns=list(self.features))
+        values = pd.DataFrame(0.0, index=table.index, columns=list(self.saved.features))
         levels = [name for name, values in logistic.levels.items() for _ in values]
         for place, feature in enumerate([*logistic.numbers, *logistic.gaps, *levels]):
             values[feature] = values[feature] + moved[:, place]

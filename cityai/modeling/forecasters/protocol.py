@@ -7,9 +7,10 @@ loads, never as a pickle.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 Link = Literal["log", "identity", "logit"]
 
-LEVEL: Final = "level"
-"""Column beside the features of an amount: the entity's recent mean, above 0."""
 MOST_ROWS: Final = 30_000
 """Training rows at most, of a learner that says nothing else."""
 LEAST_ROWS: Final = 60
@@ -66,11 +65,6 @@ class SavedModel:
 def list_features(models: Iterable[SavedModel]) -> tuple[str, ...]:
     """Return the features of several models, each once, in order."""
     return tuple(dict.fromkeys(name for model in models for name in model.features))
-
-
-def join_categories(models: Iterable[SavedModel]) -> dict[str, tuple[str, ...]]:
-    """Return the known values of the categorical features of several models."""
-    return {name: values for model in models for name, values in model.categories.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +123,13 @@ class Contributions:
         return Contributions(self.to_unit(), self.level * base, self.level * raw, "identity", ones)
 
 
-class FittedLearner(Protocol):
-    """A learner after its fit."""
+@dataclass(frozen=True, slots=True)
+class FittedLearner(ABC):
+    """A learner after its fit: its saved text, parsed when it is asked."""
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Features, in order."""
+    saved: SavedModel
 
-    @property
-    def categories(self) -> dict[str, tuple[str, ...]]:
-        """Known values of the categorical ones."""
-
-    @property
-    def rows(self) -> int:
-        """Training rows."""
-
+    @abstractmethod
     def predict(self, table: pd.DataFrame) -> FloatArray:
         """Return amounts or probabilities, shape (n,), float64.
 
@@ -153,6 +139,7 @@ class FittedLearner(Protocol):
             When a feature is missing or infinite.
         """
 
+    @abstractmethod
     def explain(self, table: pd.DataFrame, background: pd.DataFrame) -> Contributions | None:
         """Return each feature's part in each prediction; None where no explainer fits.
 
@@ -161,9 +148,6 @@ class FittedLearner(Protocol):
         table, background : pandas.DataFrame
             Rows to explain, and rows that tell what is usual, where the explainer asks for it.
         """
-
-    def save(self) -> SavedModel:
-        """Return the model as text, without pickle."""
 
 
 @runtime_checkable
@@ -251,40 +235,7 @@ def list_series(candidates: Iterable[Candidate]) -> tuple[SeriesForecaster, ...]
     return tuple(c for c in candidates if isinstance(c, SeriesForecaster))
 
 
-@dataclass(frozen=True, slots=True)
-class SavedLearner:
-    """A fitted learner that is its saved text, parsed when it is asked."""
-
-    saved: SavedModel
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Features, in order."""
-        return self.saved.features
-
-    @property
-    def categories(self) -> dict[str, tuple[str, ...]]:
-        """Known values of the categorical ones."""
-        return self.saved.categories
-
-    @property
-    def rows(self) -> int:
-        """Training rows."""
-        return self.saved.rows
-
-    def save(self) -> SavedModel:
-        """Return the text."""
-        return self.saved
-
-
-@dataclass(frozen=True, slots=True)
-class OwnName:
-    """A candidate of the city's own, of which no more than the name is known."""
-
-    name: str
-
-
-def check_candidates(known: Sequence[Named], models: BaseModelsSpec) -> None:
+def check_candidates(known: Sequence[Candidate], models: BaseModelsSpec) -> None:
     """Refuse names of candidates that do not exist, and own ones that the kind has.
 
     Raises
@@ -292,30 +243,19 @@ def check_candidates(known: Sequence[Named], models: BaseModelsSpec) -> None:
     SpecError
         With the name.
     """
-    if taken := sorted({c.name for c in known} & set(models.own)):
+    names = [candidate.name for candidate in known]
+    if taken := sorted({*names} & {*models.own}):
         raise SpecError(
             f"the name {', '.join(taken)} is that of a candidate of ours",
             where="models.own",
             next_step="give the function in models.py another name",
         )
-    all_names: list[Named] = [*known, *map(OwnName, models.own)]
-    choose_candidates(all_names, models.candidates, models.only)
-
-
-class Named(Protocol):
-    """A candidate of any kind of question."""
-
-    @property
-    def name(self) -> str:
-        """Stable name."""
-
-
-NamedT = TypeVar("NamedT", bound=Named)
+    _choose_names([*names, *models.own], models.candidates, models.only)
 
 
 def choose_candidates(
-    known: Sequence[NamedT], names: Iterable[str] | None, only: Iterable[str] = ()
-) -> tuple[NamedT, ...]:
+    known: Sequence[Candidate], names: Iterable[str] | None, only: Iterable[str] = ()
+) -> tuple[Candidate, ...]:
     """Pick candidates by name, in the kind's order; all of them when no names are given.
 
     The one that `only` names is picked alone.
@@ -325,21 +265,26 @@ def choose_candidates(
     SpecError
         When a name is not known, or none is left.
     """
-    if names is None and not only:
-        return tuple(known)
-    wanted = tuple(only) or tuple(names or ())
+    wanted = _choose_names([candidate.name for candidate in known], names, only)
+    return tuple(c for c in known if c.name in wanted)
+
+
+def _choose_names(
+    known: Sequence[str], names: Iterable[str] | None, only: Iterable[str]
+) -> Sequence[str]:
+    wanted = tuple(only) or (known if names is None else tuple(names))
     for name in wanted:
-        if name not in {c.name for c in known}:
+        if name not in known:
             raise SpecError(
                 f"there is no candidate '{name}'",
                 where="models.only" if only else "models.candidates",
-                expected=suggest_name(name, (c.name for c in known)),
+                expected=suggest_name(name, known),
                 next_step="a function of models.py is named under `models.own` too",
             )
     if not wanted:
         raise SpecError(
             "no candidate is left",
             where="models.candidates",
-            expected=f"at least one of {', '.join(c.name for c in known)}",
+            expected=f"at least one of {', '.join(known)}",
         )
-    return tuple(c for c in known if c.name in wanted)
+    return wanted

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF
+from cityai.columns import AS_OF, LEVEL
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.confine.own_code import write_frame
@@ -24,12 +24,10 @@ from cityai.errors import DataError, SpecError, name_step
 from cityai.modeling.forecasters.encoding import check_amounts, check_answers, encode
 from cityai.modeling.forecasters.protocol import (
     LEAST_ROWS,
-    LEVEL,
     MOST_ROWS,
     Contributions,
     FittedLearner,
     FloatArray,
-    SavedLearner,
     SavedModel,
 )
 from cityai.modeling.forecasters.series import SeriesHistory
@@ -164,7 +162,7 @@ class OwnSeries:
         return np.frombuffer(found, dtype=np.float64).copy().reshape(asked.steps, -1)
 
 
-class FittedOwn(SavedLearner):
+class FittedOwn(FittedLearner):
     """A city's own estimator after its fit: text, which a closed process reads and asks."""
 
     __slots__ = ()
@@ -196,7 +194,7 @@ class FittedOwn(SavedLearner):
             return None
         values, base, raw = (np.frombuffer(a, dtype=np.float64).copy() for a in arrays)
         frame = pd.DataFrame(
-            values.reshape(len(table), -1), columns=list(self.features), index=table.index
+            values.reshape(len(table), -1), columns=list(self.saved.features), index=table.index
         )
         level = np.ones(len(table)) if self._probability else table[LEVEL].to_numpy(np.float64)
         return Contributions(frame, base, raw, told["link"], level, told["way"])

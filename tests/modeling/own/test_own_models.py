@@ -85,11 +85,11 @@ def test_a_model_of_the_city_is_a_candidate_like_any_other(load: Load) -> None:
     table, amount = make_table()
     for name in ("mine", "forest"):
         fitted = fit(models[name])
-        assert fitted.features == FEATURES
-        assert fitted.rows == 300
+        assert fitted.saved.features == FEATURES
+        assert fitted.saved.rows == 300
         found = fitted.predict(table)
         assert np.corrcoef(found, amount)[0, 1] > 0.9
-        assert np.array_equal(load_learner(fitted.save()).predict(table), found)
+        assert np.array_equal(load_learner(fitted.saved).predict(table), found)
         assert fitted.predict(table.iloc[:0]).shape == (0,)
         parts = fitted.explain(table[:20], table)
         assert parts is not None
@@ -134,7 +134,7 @@ def test_a_number_that_no_training_row_had_stops_no_model(load: Load) -> None:
         fitted = model.fit(table.assign(trend=np.nan), amount, **gaps)
         found = fitted.predict(table)
         assert np.array_equal(found, fitted.predict(table.assign(trend=np.nan)))
-        assert np.array_equal(load_learner(fitted.save()).predict(table), found)
+        assert np.array_equal(load_learner(fitted.saved).predict(table), found)
         parts = fitted.explain(table[:20], table)
         assert parts is not None
         assert (parts.values["trend"] == 0).all()
