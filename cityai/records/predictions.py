@@ -46,7 +46,8 @@ TIME: Final = "time"
 class _Layout:
     """A table of predictions: its key, its columns with their types, and what must hold.
 
-    ``figures`` are never missing; columns of ``more`` are kept where they are there.
+    ``figures`` are never missing; columns of ``more`` are kept where they are there,
+    those of ``models`` follow by their prefix.
     """
 
     key: tuple[str, ...]
@@ -54,6 +55,7 @@ class _Layout:
     columns: dict[str, type | str]
     figures: tuple[str, ...]
     check: Callable[[pd.DataFrame], None]
+    models: tuple[str, str] = (BASELINE, CANDIDATE)
     more: tuple[str, ...] = ()
 
 
@@ -133,7 +135,7 @@ def build_predictions(
     _refuse_repeats(table, layout.key, layout.unique)
     _refuse_gaps(table, layout.figures)
     layout.check(table)
-    models = [c for c in table.columns if c.startswith((BASELINE, CANDIDATE))]
+    models = [c for prefix in layout.models for c in table.columns if c.startswith(prefix)]
     more = [name for name in layout.more if name in table.columns]
     types = {name: kept for name, kept in layout.columns.items() if kept != TIME}
     typed = table[[*layout.columns, *more, *models]].astype(
@@ -227,6 +229,7 @@ _LAYOUTS: Final[dict[Answer, _Layout]] = {
         },
         figures=(Y_TRUE, Y_PRED, DECISION),
         check=_check_chances,
+        models=(CANDIDATE, BASELINE),
         more=(AREA,),
     ),
 }
