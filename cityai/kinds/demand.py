@@ -174,11 +174,12 @@ class Demand(Kind[ProjectSpec]):
     def predict(self, events: Events, final: FinalModel, as_of: datetime) -> CasePredictions:
         """Forecast the periods that follow a moment, each with what moved it."""
         from cityai.assessment.reasons import tell_amount, tell_reasons
-        from cityai.modeling.ahead import predict_panel
+        from cityai.modeling.ahead import lay_panel_ahead, predict_ahead
 
         spec, panel = self.spec, build_panel(events, self.spec)
         rows_at = lay_dense(panel, events, self.project)
-        ahead = predict_panel(panel, rows_at, final, spec, self._list_known(), as_of)
+        question = lay_panel_ahead(panel, rows_at, final, spec, self._list_known(), as_of)
+        ahead = predict_ahead(final, question)
         return CasePredictions(
             table=ahead.table,
             heads=_head_rows(ahead.table, events),

@@ -125,10 +125,11 @@ class Risk(Kind[RiskSpec]):
     def predict(self, events: Events, final: FinalModel, as_of: datetime) -> CasePredictions:
         """Rank the cases of a moment, each with why it stands where it does."""
         from cityai.assessment.reasons import tell_chance, tell_reasons
-        from cityai.modeling.ahead import predict_cases
+        from cityai.modeling.ahead import lay_cases_ahead, predict_ahead
 
         spec, project = self.spec, self.project
-        ahead = predict_cases(events, lambda cut: lay_listed(cut, project)(), final, spec, as_of)
+        question = lay_cases_ahead(events, lambda cut: lay_listed(cut, project)(), spec, as_of)
+        ahead = predict_ahead(final, question)
         return CasePredictions(
             table=ahead.table,
             heads=_head_cases(ahead.table, spec),

@@ -37,6 +37,7 @@ from cityai.modeling.final import FinalModel
 from cityai.modeling.fit import require_features
 from cityai.modeling.forecasters import Candidate, list_series
 from cityai.modeling.layouts.dense import read_history
+from cityai.modeling.layouts.source import IntArray
 
 if TYPE_CHECKING:
     from cityai.config.project import ProjectSpec
@@ -73,37 +74,61 @@ class Ahead:
     notes: tuple[str, ...] = ()
 
 
-def predict_panel(
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One moment as a layout of rows asks it.
+
+    Attributes
+    ----------
+    rows : Rows
+        Rows with their features, those asked about among them.
+    frame : pandas.DataFrame
+        What the model predicts from, one row a prediction.
+    background : pandas.DataFrame
+        Earlier rows, that tell what is usual and which features move together.
+    arrange : callable
+        From what the model predicts to the table as it is read, the order in it of the frame's
+        rows, and notes.
+    """
+
+    rows: Rows
+    frame: pd.DataFrame
+    background: pd.DataFrame
+    arrange: Callable[[pd.DataFrame], tuple[pd.DataFrame, IntArray, tuple[str, ...]]]
+
+
+def predict_ahead(final: FinalModel, question: Question) -> Ahead:
+    """Predict a moment from what was known before it, each with what moved it.
+
+    Raises
+    ------
+    DataError
+        When the features are not those of the model.
+    """
+    rows = question.rows
+    require_features(final, rows.features, rows.categorical, rows.table)
+    table, order, notes = question.arrange(final.predict(question.frame))
+    ordered = question.frame.iloc[order].reset_index(drop=True)
+    drivers = find_drivers(final, ordered, question.background, rows.labels)
+    return Ahead(table.reset_index(drop=True), drivers, notes)
+
+
+def lay_panel_ahead(
     panel: Panel,
     rows_at: RowsAt,
     final: FinalModel,
     spec: ProjectSpec,
     candidates: Sequence[Candidate],
     as_of: datetime,
-) -> Ahead:
-    """Forecast the periods that follow a moment, from what was known before it.
+) -> Question:
+    """Ask a panel for the periods that follow a moment, the local start of a period.
 
-    Parameters
-    ----------
-    panel : Panel
-        What was known when.
-    rows_at : RowsAt
-        From moments to their rows.
-    final : FinalModel
-        The model.
-    spec : ProjectSpec
-        The project.
-    candidates : sequence of Candidate
-        The kind's: those of the blend that look at series are asked again.
-    as_of : datetime
-        The moment: the local start of a period.
+    Candidates of the blend that look at series are asked again.
 
     Raises
     ------
     TimeError
         When nothing can be asked at that moment.
-    DataError
-        When the features are not those of the model.
     """
     origin, start = find_origin(panel, as_of), panel.periods.start
     rows = rows_at([start(origin)])
@@ -116,44 +141,25 @@ def predict_panel(
         if model.name in final.blend
     }
     frame = rows.table.assign(**series)
-    found = _predict(final, rows, frame)
     earlier = [start(o) for o in range(origin - 1, 0, -1) if panel.active[o].any()][:MOMENTS]
     background = rows_at(earlier).table if earlier and final.models else frame.iloc[:0]
-    table = frame[[ENTITY, AS_OF, STEP, PERIOD_START]].join(found[[Y_PRED, Y_LOW, Y_HIGH]])
-    return Ahead(
-        table.astype({ENTITY: "str", STEP: np.int64}).reset_index(drop=True),
-        find_drivers(final, frame, background, rows.labels),
-    )
+
+    def arrange(found: pd.DataFrame) -> tuple[pd.DataFrame, IntArray, tuple[str, ...]]:
+        table = frame[[ENTITY, AS_OF, STEP, PERIOD_START]].join(found[[Y_PRED, Y_LOW, Y_HIGH]])
+        return table.astype({ENTITY: "str", STEP: np.int64}), np.arange(len(table)), ()
+
+    return Question(rows, frame, background, arrange)
 
 
-def predict_cases(
-    cases: Events,
-    build_rows: Callable[[Events], Rows],
-    final: FinalModel,
-    spec: RiskSpec,
-    as_of: datetime,
-) -> Ahead:
-    """Rank the cases that are asked about on a day, from what was known before each was asked.
-
-    Parameters
-    ----------
-    cases : Events
-        All cases.
-    build_rows : callable
-        From cases to their features.
-    final : FinalModel
-        The model.
-    spec : RiskSpec
-        Its decision rule.
-    as_of : datetime
-        The day.
+def lay_cases_ahead(
+    cases: Events, build_rows: Callable[[Events], Rows], spec: RiskSpec, as_of: datetime
+) -> Question:
+    """Ask for the ranks of the cases of a day, each from what was known before it was asked.
 
     Raises
     ------
     TimeError
         When nothing can be asked on that day.
-    DataError
-        When the features are not those of the model.
     """
     from cityai.records.events import cut_events
 
@@ -161,28 +167,21 @@ def predict_cases(
     asked = find_asked(cases, day)
     rows = build_rows(cut_events(cases, asked[AS_OF].max()))
     frame = rows.table.set_index(CASE).loc[asked[CASE]].reset_index()
-    asked[FOLD], asked[Y_PRED] = 1, _predict(final, rows, frame)[Y_PRED].to_numpy()
-    score = asked[Y_PRED].to_numpy(np.float64)
-    selection = select_cases(asked, score, spec.question.decision)
-    asked[RANK] = rank_cases(asked, score)
-    asked[OF] = asked.groupby(SLOT)[CASE].transform("size")
-    asked[DECISION] = selection.decision.astype(np.int64)
-    order = np.lexsort((asked[RANK].to_numpy(), asked[SLOT].to_numpy()))
-    area = [AREA] if AREA in asked else []
-    shown = [RANK, OF, CASE, ENTITY, *area, AS_OF, OCCURRED_AT, SLOT_START, Y_PRED, DECISION]
-    background = rows.table[rows.table[AS_OF] < day].tail(BACKGROUND)
-    ordered = frame.iloc[order].reset_index(drop=True)
-    return Ahead(
-        asked.iloc[order][shown].reset_index(drop=True),
-        find_drivers(final, ordered, background, rows.labels),
-        _list_notes(asked, selection.full, spec),
-    )
 
+    def arrange(found: pd.DataFrame) -> tuple[pd.DataFrame, IntArray, tuple[str, ...]]:
+        score = found[Y_PRED].to_numpy(np.float64)
+        table = asked.copy()
+        table[FOLD], table[Y_PRED] = 1, score
+        selection = select_cases(table, score, spec.question.decision)
+        table[RANK] = rank_cases(table, score)
+        table[OF] = table.groupby(SLOT)[CASE].transform("size")
+        table[DECISION] = selection.decision.astype(np.int64)
+        order = np.lexsort((table[RANK].to_numpy(), table[SLOT].to_numpy()))
+        area = [AREA] if AREA in table else []
+        shown = [RANK, OF, CASE, ENTITY, *area, AS_OF, OCCURRED_AT, SLOT_START, Y_PRED, DECISION]
+        return table.iloc[order][shown], order, _list_notes(table, selection.full, spec)
 
-def _predict(final: FinalModel, rows: Rows, frame: pd.DataFrame) -> pd.DataFrame:
-    """Predict, once the features are those of the model."""
-    require_features(final, rows.features, rows.categorical, rows.table)
-    return final.predict(frame)
+    return Question(rows, frame, rows.table[rows.table[AS_OF] < day].tail(BACKGROUND), arrange)
 
 
 def find_origin(panel: Panel, as_of: datetime) -> int:

@@ -20,7 +20,7 @@ from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import open_kind
 from cityai.kinds.demand import CANDIDATES
-from cityai.modeling.ahead import predict_panel
+from cityai.modeling.ahead import lay_panel_ahead, predict_ahead
 from tests.delivery.conftest import City
 
 END = pd.Timestamp("2023-07-03")
@@ -34,7 +34,8 @@ def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> 
     panel = build_panel(snapshot, project.spec)
     own = forecast.result.backtest.final
     rows = lay_dense(panel, snapshot, project)
-    expected = predict_panel(panel, rows, own, project.spec, CANDIDATES, END).table
+    question = lay_panel_ahead(panel, rows, own, project.spec, CANDIDATES, END)
+    expected = predict_ahead(own, question).table
     written = pd.read_parquet(made.files[1])
     pd.testing.assert_frame_equal(
         written[["entity_id", "step", "y_pred", "y_low", "y_high"]],
