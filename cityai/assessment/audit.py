@@ -224,10 +224,9 @@ def audit_scored(
     metrics = scored.metrics
     check_limits(spec.limits, metrics)
     facts = gather_audit_data(scored, spec)
-    least = spec.policy.small_cell
-    single = [tabulate_dimension(m, facts, least) for m in memberships]
-    pairs = tabulate_pairs(single, facts, least) if spec.audit.intersections else ()
-    safe = protect_views(tabulate_whole(facts, least), single, pairs, facts, places, least)
+    single = [tabulate_dimension(m, facts) for m in memberships]
+    pairs = tabulate_pairs(single, facts) if spec.audit.intersections else ()
+    safe = protect_views(tabulate_whole(facts), single, pairs, facts, places)
     everyone, single, pairs = safe.everyone, list(safe.single), safe.pairs
     views = [everyone, *single, *pairs]
     varied, whole = sum_metrics_by_cluster(scored, metrics), not everyone.hidden[0]
@@ -237,14 +236,14 @@ def audit_scored(
         for m in metrics
         for row in _audit_metric(v, m, facts, spec, varied.get(m.name), whole=whole)
     ]
-    rows, published = publish_figures(exact, views, facts, least, say.tell_ranges)
+    rows, published = publish_figures(exact, views, facts, say.tell_ranges)
     said = [published.hide_unsaid(view) for view in views]
-    ranked = rank_groups(scored, said, spec.policy.confidence, least)
+    ranked = rank_groups(scored, said, spec.policy.confidence)
     table = pd.concat([make_frame(rows), ranked], ignore_index=True)
     table["people"] = bool(facts.events)
     safe = replace(safe, folds=hide_coarse_folds(safe.folds, [everyone, *single], published))
     followed = [
-        follow_folds(v, metrics, facts, v.hidden | safe.folds[v.dimension], least)
+        follow_folds(v, metrics, facts, v.hidden | safe.folds[v.dimension])
         for v in (everyone, *single)
     ]
     by_fold = pd.concat(followed, ignore_index=True)
@@ -277,9 +276,8 @@ def _audit_metric(
         measured = replace(measured, reference_value=unsaid)
     limit = spec.limits.get(metric.name, math.nan)
     sizes = count_under(view, facts, metric.denominator)
-    least = spec.policy.small_cell
     return [
-        _judge_group(view, metric, facts, measured, g, limit, least, float(sizes[g]))
+        _judge_group(view, metric, facts, measured, g, limit, float(sizes[g]))
         for g in range(len(view.groups))
     ]
 
@@ -291,7 +289,6 @@ def _judge_group(
     found: Measures,
     g: int,
     limit: float,
-    least: int,
     size: float,
 ) -> dict[str, object]:
     at = int(found.reference[g])
@@ -311,7 +308,7 @@ def _judge_group(
     if view.hidden[g]:
         return row | {
             "status": Status.SUPPRESSED.value,
-            "reason": view.tell_hidden(g, least),
+            "reason": view.tell_hidden(g),
         }
     row |= {"n": float(view.n[g]), "amount": float(view.amount[g]), "size": size}
     if view.n[g] <= 0:

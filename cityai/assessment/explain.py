@@ -21,7 +21,7 @@ from cityai.assessment.explanation_words import (
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import score_predictions
 from cityai.columns import CASE, ENTITY, FOLD, STEP
-from cityai.config.project import AuditableSpec, BaseProjectSpec
+from cityai.config.project import BaseProjectSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
@@ -166,9 +166,9 @@ def explain_models(
     whole = unit is None
     return Explanation(
         rank_drivers(joint, explained[FOLD], families, rows.labels),
-        _explain_groups(joint, entity if whole else pd.Series(unit), groups, facts, spec),
+        _explain_groups(joint, entity if whole else pd.Series(unit), groups, facts),
         # Where cases are asked about, no entity is explained.
-        _explain_entities(joint, entity, facts, spec) if whole else NO_ENTITIES,
+        _explain_entities(joint, entity, facts) if whole else NO_ENTITIES,
         method,
         manner.caveat,
         weight,
@@ -286,7 +286,6 @@ def _explain_groups(
     entity: pd.Series,
     groups: Groups,
     facts: AuditData,
-    spec: AuditableSpec,
 ) -> pd.DataFrame:
     frames = []
     place = {e: i for i, e in enumerate(facts.entities)}
@@ -294,7 +293,7 @@ def _explain_groups(
     parts = joint.to_numpy()[known]
     at = entity[known].map(place).to_numpy(np.int64)
     for membership in groups.memberships:
-        view = tabulate_dimension(membership, facts, spec.policy.small_cell)
+        view = tabulate_dimension(membership, facts)
         weights = view.weights[at]
         size = weights.sum(axis=0)
         usable = (size > 0) & ~view.hidden
@@ -314,12 +313,9 @@ def _explain_groups(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _explain_entities(
-    joint: pd.DataFrame, entity: pd.Series, facts: AuditData, spec: AuditableSpec
-) -> pd.DataFrame:
+def _explain_entities(joint: pd.DataFrame, entity: pd.Series, facts: AuditData) -> pd.DataFrame:
     amount = facts.cells.values[..., facts.cells.names.index(facts.amount)].sum(axis=0)
-    least = spec.policy.small_cell
-    hidden = hide_cells(amount, (amount < least) & facts.counts, least)
+    hidden = hide_cells(amount, (amount < facts.least) & facts.counts, facts.least)
     shown = {e for e, h in zip(facts.entities, hidden, strict=True) if not h}
     means = joint.groupby(entity.to_numpy(), sort=True).mean()
     means = means.where(pd.Series(means.index.isin(shown), index=means.index), math.nan, axis=0)

@@ -66,16 +66,17 @@ def gather_audit_data(scored: Scored, spec: AuditableSpec) -> AuditData:
         design,
         scored.unit_name,
         scored.metrics,
+        policy.small_cell,
         scored.amount,
         scored.events,
     )
 
 
-def tabulate_whole(facts: AuditData, least: float) -> GroupTable:
+def tabulate_whole(facts: AuditData) -> GroupTable:
     """View all rows as one group."""
     weights = np.ones((len(facts.entities), 1))
     amount, n = _count_amounts(facts, weights)
-    small = _find_small(facts, weights, n, np.full(1, np.nan), least)
+    small = _find_small(facts, weights, n, np.full(1, np.nan))
     return GroupTable(
         EVERYWHERE,
         "Everyone",
@@ -93,10 +94,11 @@ def tabulate_whole(facts: AuditData, least: float) -> GroupTable:
         small,
         ("",),
         np.zeros_like(weights),
+        facts.least,
     )
 
 
-def tabulate_dimension(membership: Membership, facts: AuditData, least: float) -> GroupTable:
+def tabulate_dimension(membership: Membership, facts: AuditData) -> GroupTable:
     """View one dimension, small groups and what would reveal them hidden.
 
     Groups that are too small, and too few beside a large one to change its figures, are counted
@@ -104,13 +106,13 @@ def tabulate_dimension(membership: Membership, facts: AuditData, least: float) -
     """
     weights, groups = _align_weights(membership, facts.entities)
     residents = np.array([membership.residents.get(g, np.nan) for g in groups])
-    small = _find_small(facts, weights, _count_amounts(facts, weights)[1], residents, least)
+    small = _find_small(facts, weights, _count_amounts(facts, weights)[1], residents)
     weights, apart, other = join_small(
-        weights, small & (not membership.places), [*_list_held(facts, weights)], least
+        weights, small & (not membership.places), [*_list_held(facts, weights)], facts.least
     )
     tiny = np.asarray(apart.any(axis=0))
     amount, n = _count_amounts(facts, weights)
-    small = tiny | _find_small(facts, weights, n, residents, least)
+    small = tiny | _find_small(facts, weights, n, residents)
     reference: Literal["overall", "best"] | int = "overall"
     if membership.reference == "best":
         reference = "best"
@@ -126,13 +128,14 @@ def tabulate_dimension(membership: Membership, facts: AuditData, least: float) -
         reference,
         amount,
         n,
-        tiny | hide_cells(amount, small & ~tiny, least),
+        tiny | hide_cells(amount, small & ~tiny, facts.least),
         (len(groups),),
         membership.residents,
         membership.cuts,
         small,
         tuple(groups[other] if t else "" for t in tiny),
         apart,
+        facts.least,
     )
 
 
@@ -142,9 +145,7 @@ def _list_held(facts: AuditData, weights: np.ndarray) -> Iterator[np.ndarray]:
         yield facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0) @ weights
 
 
-def tabulate_pairs(
-    views: Sequence[GroupTable], facts: AuditData, least: float
-) -> tuple[GroupTable, ...]:
+def tabulate_pairs(views: Sequence[GroupTable], facts: AuditData) -> tuple[GroupTable, ...]:
     """View the intersections of every two dimensions whose cells allow it.
 
     Products of memberships: for soft groups this takes the two as unrelated within an area, which
@@ -154,7 +155,7 @@ def tabulate_pairs(
     if facts.cells.values.shape[0] < facts.design.min_blocks and facts.design.blocks == "periods":
         return ()
     pairs = [
-        _cross(first, second, facts, least)
+        _cross(first, second, facts)
         for first, second in combinations(views, 2)
         if min(len(first.groups), len(second.groups)) > 1
         and len(first.groups) * len(second.groups) <= MOST_CELLS
@@ -162,15 +163,15 @@ def tabulate_pairs(
     return tuple(p for p in pairs if ((p.n > 0) & ~p.hidden).sum() > 1)
 
 
-def _cross(first: GroupTable, second: GroupTable, facts: AuditData, least: float) -> GroupTable:
+def _cross(first: GroupTable, second: GroupTable, facts: AuditData) -> GroupTable:
     shape = (len(first.groups), len(second.groups))
     weights = (first.weights[:, :, None] * second.weights[:, None, :]).reshape(
         -1, shape[0] * shape[1]
     )
     amount, n = _count_amounts(facts, weights)
-    small = _find_small(facts, weights, n, np.full(len(amount), np.nan), least)
+    small = _find_small(facts, weights, n, np.full(len(amount), np.nan))
     lost = ((first.hidden[:, None] | second.hidden[None, :]).ravel()) & (n > 0)
-    hidden = hide_cells(amount.reshape(shape), (small | lost).reshape(shape), least).ravel()
+    hidden = hide_cells(amount.reshape(shape), (small | lost).reshape(shape), facts.least).ravel()
     tiny = np.logical_or.outer(first.apart.any(axis=0), second.apart.any(axis=0)).ravel()
     soft = "soft" in (first.kind, second.kind)
     caveat = join(" ", dict.fromkeys(c for c in (first.caveat, second.caveat) if c))
@@ -193,6 +194,7 @@ def _cross(first: GroupTable, second: GroupTable, facts: AuditData, least: float
         small | tiny,
         ("",) * len(amount),
         np.zeros_like(weights),
+        facts.least,
     )
 
 
@@ -286,7 +288,6 @@ def _find_small(
     weights: np.ndarray,
     n: np.ndarray,
     residents: np.ndarray,
-    least: float,
 ) -> np.ndarray:
     """Find the groups of few people or events; a small part of many is an average of areas.
 
@@ -297,10 +298,10 @@ def _find_small(
         name: count_behind(sums[:, names.index(name)], weights)
         for name in (facts.amount, *facts.events)
     }
-    few = behind[facts.amount] < least if facts.counts else np.zeros(len(n), dtype=bool)
+    few = behind[facts.amount] < facts.least if facts.counts else np.zeros(len(n), dtype=bool)
     for name in facts.events:
-        few |= (behind[name] > 0) & (behind[name] < least)
-    return (n > 0) & (few | (residents < least))
+        few |= (behind[name] > 0) & (behind[name] < facts.least)
+    return (n > 0) & (few | (residents < facts.least))
 
 
 def _name_pair(first: str, second: str) -> str:

@@ -128,7 +128,7 @@ def evaluate_mitigation(
     facts = gather_audit_data(score_predictions(predictions, spec), spec)
     trial = _Trial(
         facts,
-        tabulate_dimension(membership, facts, spec.policy.small_cell),
+        tabulate_dimension(membership, facts),
         [metrics[name] for name in dict.fromkeys((plan.metric, NEED))],
         metrics[ERROR],
         plan,

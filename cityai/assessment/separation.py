@@ -27,9 +27,7 @@ LEAST = 10
 """Fewer with the outcome, or fewer without it, give no interval."""
 
 
-def rank_groups(
-    scored: Scored, views: Sequence[GroupTable], confidence: float, least: float
-) -> pd.DataFrame:
+def rank_groups(scored: Scored, views: Sequence[GroupTable], confidence: float) -> pd.DataFrame:
     """Compute the area under the ROC curve by group.
 
     Parameters
@@ -62,7 +60,7 @@ def rank_groups(
         None if scored.lists is None else scored.lists[known],
         confidence,
     )
-    return make_frame([row for view in views for row in _rank_view(view, ranked, least)])
+    return make_frame([row for view in views for row in _rank_view(view, ranked)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class _Ranked:
     confidence: float
 
 
-def _rank_view(view: GroupTable, ranked: _Ranked, least: float) -> list[dict[str, object]]:
+def _rank_view(view: GroupTable, ranked: _Ranked) -> list[dict[str, object]]:
     unit = ranked.unit
     whole = bool(np.isin(view.weights, (0.0, 1.0)).all())
     group = view.weights.argmax(axis=1)[unit] if whole else np.full(len(unit), -1)
@@ -100,7 +98,7 @@ def _rank_view(view: GroupTable, ranked: _Ranked, least: float) -> list[dict[str
             "more_blocks": math.nan,
         }
         if view.hidden[g]:
-            hidden = view.tell_hidden(g, least)
+            hidden = view.tell_hidden(g)
             rows.append(row | {"status": Status.SUPPRESSED.value, "reason": hidden})
             continue
         row |= {"n": float(view.n[g]), "amount": float(view.amount[g]), "size": float(len(held))}

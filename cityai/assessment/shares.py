@@ -64,14 +64,13 @@ def count_shares(
         Dimension and group of those that the audit hides beside these.
     """
     facts = gather_audit_data(scored, spec)
-    least = spec.policy.small_cell
-    views = [tabulate_whole(facts, least)]
-    views += [tabulate_dimension(m, facts, least) for m in memberships]
+    views = [tabulate_whole(facts)]
+    views += [tabulate_dimension(m, facts) for m in memberships]
     views = [
         replace(v, hidden=v.hidden | np.array([(v.dimension, g) in hidden for g in v.groups]))
         for v in views
     ]
-    table = pd.concat([_share_view(v, facts, least) for v in views], ignore_index=True)
+    table = pd.concat([_share_view(v, facts) for v in views], ignore_index=True)
     counts = [_count_view(v, facts) for v in views if "tp" in facts.cells.names]
     persons = spec.predictions.kind == "yes/no"
     findings = [_find_representation(v, table, limit, persons=persons) for v in views[1:]]
@@ -88,7 +87,7 @@ def _sum(view: GroupTable, facts: AuditData, name: str) -> np.ndarray:
     return total
 
 
-def _share_view(view: GroupTable, facts: AuditData, least: float) -> pd.DataFrame:
+def _share_view(view: GroupTable, facts: AuditData) -> pd.DataFrame:
     received = next(n for n in ("selected", "forecast", "p") if n in facts.cells.names)
     people = np.array([view.residents.get(g, math.nan) for g in view.groups])
     columns = {
@@ -99,7 +98,7 @@ def _share_view(view: GroupTable, facts: AuditData, least: float) -> pd.DataFram
     }
     shown = {name: np.where(view.hidden, math.nan, column) for name, column in columns.items()}
     told = {"dimension": view.dimension, "group": list(view.groups), **shown}
-    return make_frame(told | {"reason": view.tell_all_hidden(least)})
+    return make_frame(told | {"reason": view.tell_all_hidden()})
 
 
 def _total_population(view: GroupTable) -> float:

@@ -81,7 +81,6 @@ def publish_figures(
     rows: Sequence[Row],
     views: Sequence[GroupTable],
     facts: AuditData,
-    least: float,
     tell: Tell,
 ) -> tuple[list[Row], Published]:
     """Say all rows of the audit's table as finely as they may be said together.
@@ -92,12 +91,10 @@ def publish_figures(
         One a view, metric of `facts` and group, in this order, with exact figures.
     views, facts
         What they are about.
-    least : float
-        The policy's threshold.
     tell : callable
         From a row, its view, metric and facts to its sentence.
     """
-    steps = choose_steps(views, facts, least, rows)
+    steps = choose_steps(views, facts, rows)
     published = Published(steps, find_ranges(views, facts, steps))
     about = ((v, m) for v in views for m in facts.metrics for _ in v.groups)
     said = [published.say_row(r, *of, facts, tell) for r, of in zip(rows, about, strict=True)]

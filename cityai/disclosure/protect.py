@@ -74,7 +74,6 @@ def protect_views(
     pairs: Sequence[GroupTable],
     facts: AuditData,
     places: Mapping[str, np.ndarray],
-    least: float,
 ) -> Protection:
     """Hide what could be worked out from all tables together.
 
@@ -89,8 +88,6 @@ def protect_views(
     places : mapping of str to numpy.ndarray
         (E,) labels of the entities by kind ("area", "entity"), for tables beside the audit that
         list places.
-    least : float
-        The policy's threshold.
 
     Notes
     -----
@@ -99,7 +96,7 @@ def protect_views(
     out: it is not shown, and no secret. Where there is too much to check, less is shown: first no
     figures by fold of a group, then no pairs, then no places.
     """
-    folds = {v.dimension: _find_small_folds(v, facts, least) for v in (everyone, *single)}
+    folds = {v.dimension: _find_small_folds(v, facts) for v in (everyone, *single)}
     causes = {
         (view.dimension, view.groups[g]): _name_small(view)
         for view in (*single, *pairs)
@@ -109,7 +106,7 @@ def protect_views(
     if not facts.counts:
         return safe
     for name in (facts.amount, *facts.events):
-        safe = _protect_amount(safe, facts, _split_amount(facts, name), places, least)
+        safe = _protect_amount(safe, facts, _split_amount(facts, name), places)
     return safe
 
 
@@ -128,8 +125,8 @@ def _protect_amount(
     facts: AuditData,
     parts: np.ndarray,
     places: Mapping[str, np.ndarray],
-    least: float,
 ) -> Protection:
+    least = facts.least
     amount = parts.sum(axis=0)
     release = _list_lines(safe, amount, places, least, by_fold=True)
     if not release.secret.any():
@@ -162,13 +159,13 @@ def _name_small(view: GroupTable) -> str:
     return ", ".join(f"{view.dimension}={view.groups[g]}" for g in np.flatnonzero(view.small))
 
 
-def _find_small_folds(view: GroupTable, facts: AuditData, least: float) -> np.ndarray:
+def _find_small_folds(view: GroupTable, facts: AuditData) -> np.ndarray:
     cells = facts.fold_cells
     n = weigh_cells(cells.values[..., [cells.names.index("n")]], view.weights)[..., 0]
     small = view.hidden & (n > 0)
     for name in (facts.amount, *facts.events) if facts.counts else ():
         held = weigh_cells(cells.values[..., [cells.names.index(name)]], view.weights)[..., 0]
-        few = (held < least) if name == facts.amount else (held > 0) & (held < least)
+        few = (held < facts.least) if name == facts.amount else (held > 0) & (held < facts.least)
         small |= few & (n > 0)
     return small | view.apart.any(axis=0)
 

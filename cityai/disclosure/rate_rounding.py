@@ -43,7 +43,6 @@ Ranges = dict[tuple[str, str], dict[str, tuple[float, float]]]
 def choose_steps(
     views: Sequence[GroupTable],
     facts: AuditData,
-    least: float,
     rows: Iterable[Mapping[str, Any]] = (),
 ) -> dict[tuple[str, str], float]:
     """Choose how wide the ranges are that the rates of each group are said in.
@@ -54,8 +53,6 @@ def choose_steps(
         All that the card shows.
     facts : AuditData
         The sums of a yes or no; nothing is chosen for amounts.
-    least : float
-        The policy's threshold.
     rows : iterable of mapping
         Rows of the audit's table with their exact figures: their verdicts are said too.
 
@@ -76,7 +73,7 @@ def choose_steps(
     """
     if not facts.events:
         return {}
-    said = list_said(views, facts)
+    said, least = list_said(views, facts), facts.least
     said.verdicts.update(_read_verdicts(said, rows, _find_rates(facts)))
     mine = said.level == EXACT
     if said.counts.size > MOST_UNKNOWNS:

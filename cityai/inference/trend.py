@@ -34,7 +34,7 @@ FALLS = mark("It falls from fold to fold.")
 
 
 def follow_folds(
-    view: GroupTable, metrics: Sequence[Metric], facts: AuditData, hidden: np.ndarray, least: float
+    view: GroupTable, metrics: Sequence[Metric], facts: AuditData, hidden: np.ndarray
 ) -> pd.DataFrame:
     """Follow every metric of a view over the folds, what may not be shown left out.
 
@@ -44,8 +44,6 @@ def follow_folds(
         What is followed.
     hidden : numpy.ndarray
         (F, G) bool: what may not be shown.
-    least : float
-        The policy's threshold.
 
     Returns
     -------
@@ -53,7 +51,7 @@ def follow_folds(
         `dimension`, `group`, `metric`, `fold`, `value`, `reason` (why there is none).
     """
     tensor = weigh_cells(facts.fold_cells.values, view.weights)
-    names = facts.fold_cells.names
+    names, unsaid = facts.fold_cells.names, SUPPRESSED.format(least=facts.least)
     frames = []
     for metric in metrics:
         value = compute_ratio(tensor, names, metric)
@@ -67,7 +65,7 @@ def follow_folds(
                     "metric": metric.name,
                     "fold": np.repeat(np.array(facts.folds), len(view.groups)),
                     "value": np.where(hidden, math.nan, value).ravel(),
-                    "reason": choose_texts(hidden.ravel(), SUPPRESSED.format(least=least), reason),
+                    "reason": choose_texts(hidden.ravel(), unsaid, reason),
                 }
             )
         )

@@ -138,6 +138,8 @@ class AuditData:
         Unit of the target.
     metrics : tuple of Metric
         What is made of the sums.
+    least : float
+        Fewer people or events are not shown.
     amount : str
         The sum that says how much of the whole a group is.
     events : tuple of str
@@ -152,6 +154,7 @@ class AuditData:
     design: Design
     unit: str
     metrics: tuple[Metric, ...]
+    least: float
     amount: str = "y"
     events: tuple[str, ...] = ()
 
@@ -180,6 +183,8 @@ class GroupTable:
         (G,) the group that a small one is counted with; empty for all others.
     apart : numpy.ndarray
         (E, G) the weights that were moved so.
+    least : float
+        Fewer people or events are not shown.
     shape : tuple of int
         (G,), or (G1, G2) for intersections.
     residents : dict of str to float
@@ -204,15 +209,17 @@ class GroupTable:
     small: np.ndarray
     counted_with: tuple[str, ...]
     apart: np.ndarray
+    least: float
 
-    def tell_hidden(self, g: int, least: float) -> str:
+    def tell_hidden(self, g: int) -> str:
         """Say why a group is not shown; nothing of one that is."""
         if not self.hidden[g]:
             return ""
+        least = f"{self.least:g}"
         if self.counted_with[g]:
-            return COUNTED_WITH.format(least=f"{least:g}", group=self.counted_with[g])
-        return TOO_SMALL.format(least=f"{least:g}") if self.small[g] else FOR_ANOTHER
+            return COUNTED_WITH.format(least=least, group=self.counted_with[g])
+        return TOO_SMALL.format(least=least) if self.small[g] else FOR_ANOTHER
 
-    def tell_all_hidden(self, least: float) -> list[str]:
+    def tell_all_hidden(self) -> list[str]:
         """Say so of every group."""
-        return [self.tell_hidden(g, least) for g in range(len(self.groups))]
+        return [self.tell_hidden(g) for g in range(len(self.groups))]

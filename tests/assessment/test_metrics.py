@@ -134,7 +134,12 @@ def test_unknown_limit_is_refused_with_the_nearest_name() -> None:
 
 def test_a_policy_of_a_whole_city_holds_limits_of_every_target():
     """Limits on another target's figures do not apply; a name that nobody knows is refused."""
-    shared = {"bias": 0.1, "true_positive_rate": 0.05, "selection_for_need": 0.2, "inspected_more": 0.3}
+    shared = {
+        "bias": 0.1,
+        "true_positive_rate": 0.05,
+        "selection_for_need": 0.2,
+        "inspected_more": 0.3,
+    }
     spec = make_spec(limits=shared)
     assert set(fit_limits(spec, find_metrics("amount")).limits) == {"bias"}
     assert "bias" not in fit_limits(spec, find_metrics("yes/no", "list")).limits

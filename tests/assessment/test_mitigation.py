@@ -29,9 +29,9 @@ KNOWN = {m.name: m for m in find_metrics("amount")}
 
 
 def change(predictions, other, membership, spec, name, infers="this city"):
-    facts = gather_audit_data(score_predictions(predictions, spec), spec)
+    facts = replace(gather_audit_data(score_predictions(predictions, spec), spec), least=1)
     cells = gather_audit_data(score_predictions(other, spec), spec).cells
-    view = tabulate_dimension(membership, facts, 1)
+    view = tabulate_dimension(membership, facts)
     shown = np.ones(len(view.groups), bool)
     args = (view.weights, KNOWN[name], facts.design, view.reference, shown)
     return measure_change(facts.cells, cells, *args), measure_groups(facts.cells, *args), facts

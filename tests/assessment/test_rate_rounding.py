@@ -25,7 +25,10 @@ def gather(counts: dict[str, tuple[int, int, int, int]]):
         rows.append((n, n, tp + fp, n, tp + fn, fp + tn, tp, fp, tn, fn))
     sums = np.array(rows, dtype=float)
     facts = SimpleNamespace(
-        cells=Cells(sums[None], NAMES), events=("outcomes",), metrics=find_metrics("yes/no", "list")
+        cells=Cells(sums[None], NAMES),
+        events=("outcomes",),
+        least=K,
+        metrics=find_metrics("yes/no", "list"),
     )
     views = [make_view("overall", ("overall",), np.ones((len(counts), 1)), sums[:, 0])]
     views.append(make_view("group", tuple(counts), np.eye(len(counts)), sums[:, 0]))
@@ -33,14 +36,14 @@ def gather(counts: dict[str, tuple[int, int, int, int]]):
 
 
 def choose(counts: dict[str, tuple[int, int, int, int]]) -> dict[tuple[str, str], float]:
-    return choose_steps(*gather(counts), K)
+    return choose_steps(*gather(counts))
 
 
 def make_view(name: str, groups: tuple[str, ...], weights: np.ndarray, n: np.ndarray) -> GroupTable:
     held, hidden = n @ weights, np.zeros(len(groups), dtype=bool)
     return GroupTable(
         name, name, "hard", "", groups, weights, "overall", held, held, hidden,
-        (len(groups),), {}, (), hidden, ("",) * len(groups), np.zeros_like(weights),
+        (len(groups),), {}, (), hidden, ("",) * len(groups), np.zeros_like(weights), K,
     )  # fmt: skip
 
 
@@ -90,7 +93,7 @@ def test_a_group_with_few_hides_no_other():
 
 def test_no_line_could_be_said_more_finely():
     views, facts = gather(FIVE)
-    steps, said = choose_steps(views, facts, K), list_said(views, facts)
+    steps, said = choose_steps(views, facts), list_said(views, facts)
     levels = [0.0, 0.02, 0.05, 0.1, 0.2, math.inf]
     said.level[:] = [levels.index(steps.get(key, 0.0)) for key in said.keys]
     assert all(said.find_width(secret, K)[0] >= K - 1e-4 for secret in said.find_secrets(K))
@@ -102,7 +105,7 @@ def test_no_line_could_be_said_more_finely():
 
 def test_every_range_holds_the_exact_figure():
     views, facts = gather(FIVE)
-    steps = choose_steps(views, facts, K)
+    steps = choose_steps(views, facts)
     ranges = find_ranges(views, facts, steps)
     assert ranges
     for (_, group), own in ranges.items():
@@ -158,14 +161,14 @@ def test_a_verdict_that_would_narrow_the_range_too_much_makes_it_wider():
     """3 of 123 false alarms: a pass puts them below 8 %, a fail would put them beyond."""
     counts = {"a": (300, 200, 900, 100), "c": (30, 3, 120, 20)}
     views, facts = gather(counts)
-    alone = choose_steps(views, facts, K)
+    alone = choose_steps(views, facts)
     rate, beside = 3 / 123, 203 / 1223
     row = judge("c", "false_positive_rate", rate, beside, "fail")
-    told = choose_steps(views, facts, K, [row])
+    told = choose_steps(views, facts, [row])
     said = list_said(views, facts)
     levels = [0.0, *STEPS, math.inf]
     said.level[:] = [levels.index(told.get(key, 0.0)) for key in said.keys]
     assert min(said.find_width(secret, K)[0] for secret in said.find_secrets(K)) >= K - 1e-4
     assert all(told[key] >= step for key, step in alone.items())
     near = judge("c", "false_positive_rate", rate, rate + 0.07001, "fail")
-    assert choose_steps(views, facts, K, [near])["group", "c"] >= told["group", "c"]
+    assert choose_steps(views, facts, [near])["group", "c"] >= told["group", "c"]

@@ -71,8 +71,8 @@ def count_attention(groups: Groups, spec: AuditableSpec) -> Attention:
     scored = _count_cases(groups, spec)
     facts = gather_audit_data(scored, spec.model_copy(update={"audit": about}))
     varied = sum_metrics_by_cluster(scored, scored.metrics)
-    views = [tabulate_dimension(m, facts, spec.policy.small_cell) for m in groups.memberships]
-    tables = [_count_view(view, facts, varied, spec.policy.small_cell) for view in views]
+    views = [tabulate_dimension(m, facts) for m in groups.memberships]
+    tables = [_count_view(view, facts, varied) for view in views]
     limit = spec.audit.limits.get(INSPECTED_MORE, LIMIT)
     findings = [_judge(v, t, limit, spec) for v, t in zip(views, tables, strict=True)]
     if not tables:
@@ -119,7 +119,7 @@ def _count_cases(groups: Groups, spec: AuditableSpec) -> Scored:
 
 
 def _count_view(
-    view: GroupTable, facts: AuditData, varied: dict[str, ClusteredMetric], least: float
+    view: GroupTable, facts: AuditData, varied: dict[str, ClusteredMetric]
 ) -> pd.DataFrame:
     shown = ~view.hidden & (view.n > 0)
     looked, found = (
@@ -143,7 +143,7 @@ def _count_view(
         "base_rate": found.value,
     }
     table = pd.DataFrame({name: np.where(shown, v, np.nan) for name, v in columns.items()})
-    reason = np.array(view.tell_all_hidden(least), dtype=object)
+    reason = np.array(view.tell_all_hidden(), dtype=object)
     return table.assign(
         dimension=view.dimension,
         group=list(view.groups),
