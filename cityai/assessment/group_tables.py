@@ -13,7 +13,7 @@ import pandas as pd
 from cityai.assessment.metrics import find_metric
 from cityai.columns import EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditableSpec
-from cityai.disclosure.primary_suppression import count_behind, hide_cells, join_small
+from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few, join_small
 from cityai.errors import DataError
 from cityai.findings import Status
 from cityai.i18n.messages import join, say
@@ -300,7 +300,7 @@ def _find_small(
     }
     few = behind[facts.amount] < facts.least if facts.counts else np.zeros(len(n), dtype=bool)
     for name in facts.events:
-        few |= (behind[name] > 0) & (behind[name] < facts.least)
+        few |= is_few(behind[name], facts.least)
     return (n > 0) & (few | (residents < facts.least))
 
 

@@ -34,6 +34,13 @@ def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return behind
 
 
+def is_few(held: np.ndarray | float, least: float) -> np.ndarray:
+    """Threshold rule: tell counts of people that are some, but fewer than the threshold."""
+    count = np.asarray(held)
+    few: np.ndarray = (count > 0) & (count < least)
+    return few
+
+
 def join_small(
     weights: np.ndarray, small: np.ndarray, held: Sequence[np.ndarray], least: float
 ) -> tuple[np.ndarray, np.ndarray, int]:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, kron, vstack
 
 from cityai.columns import ENTITY, EVERYWHERE
 from cityai.disclosure.complementary_suppression import Sparse, measure_work, protect_release
-from cityai.disclosure.primary_suppression import count_behind, hide_cells
+from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few
 from cityai.inference.ratio_influence import weigh_cells
 from cityai.records.audit_data import AuditData, GroupTable
 
@@ -165,7 +165,7 @@ def _find_small_folds(view: GroupTable, facts: AuditData) -> np.ndarray:
     small = view.hidden & (n > 0)
     for name in (facts.amount, *facts.events) if facts.counts else ():
         held = weigh_cells(cells.values[..., [cells.names.index(name)]], view.weights)[..., 0]
-        few = (held < facts.least) if name == facts.amount else (held > 0) & (held < facts.least)
+        few = (held < facts.least) if name == facts.amount else is_few(held, facts.least)
         small |= few & (n > 0)
     return small | view.apart.any(axis=0)
 
@@ -174,7 +174,7 @@ def _drop_folds(safe: Protection, amount: np.ndarray, least: float) -> Protectio
     """Show no group by fold; the whole by fold then tells nothing of any group."""
     folds = {name: np.ones_like(marks) for name, marks in safe.folds.items()}
     total = amount.sum(axis=1)
-    marked = safe.folds[EVERYWHERE][:, 0] | ((total > 0) & (total < least))
+    marked = safe.folds[EVERYWHERE][:, 0] | is_few(total, least)
     folds[EVERYWHERE] = hide_cells(total, marked, least)[:, None]
     return replace(safe, folds=folds)
 
@@ -206,11 +206,11 @@ def _list_lines(
         own = view.weights + view.apart
         parts = csr_array(own.T)
         behind = count_behind(amount.sum(axis=0), own)
-        few = _find_few_residents(view, least) | ((behind > 0) & (behind < least))
+        few = _find_few_residents(view, least) | is_few(behind, least)
         add(view.dimension, view.groups, kron(np.ones((1, count)), parts), view.hidden, few)
         if by_fold and view.dimension in safe.folds:
             behind = count_behind(amount, own).ravel()
-            few = (behind > 0) & (behind < least)
+            few = is_few(behind, least)
             groups = (f"{f}:{group}" for f in range(count) for group in view.groups)
             marks = safe.folds[view.dimension].ravel()
             add(f"{view.dimension}{BY_FOLD}", groups, kron(np.eye(count), parts), marks, few)
@@ -220,7 +220,7 @@ def _list_lines(
         at = np.arange(len(code))
         parts = csr_array((np.ones(len(code)), (code, at)), shape=(len(found), len(code)))
         held = parts @ amount.sum(axis=0)
-        own = (held > 0) & (held < least)
+        own = is_few(held, least)
         lost = np.array([(kind, place) in gone for place in found])
         add(f"{PLACE}{kind}", found, kron(np.ones((1, count)), parts), own | lost, own)
     whole: Sparse = csr_array(vstack(lines))

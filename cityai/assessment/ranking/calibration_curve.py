@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from cityai.assessment.metrics.calibration import cut_bands
-from cityai.disclosure.primary_suppression import hide_cells
+from cityai.disclosure.primary_suppression import hide_cells, is_few
 from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say
 from cityai.records.metric import Floats
@@ -72,7 +72,7 @@ def draw_curve(
     noise = np.sqrt(np.bincount(band, weights=part**2 * chance * (1 - chance), minlength=count))
     low, high = bound_share(share, n, confidence)
     edges = pd.Series(chance).groupby(band)
-    small = ((yes > 0) & (yes < least)) | ((n - yes > 0) & (n - yes < least))
+    small = is_few(yes, least) | is_few(n - yes, least)
     hidden = hide_cells(yes, small, least)
     table = make_frame(
         {

@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.assessment.metrics.ranking import measure_lift, measure_precision, measure_recall
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.primary_suppression import is_few
 from cityai.i18n.frames import make_frame
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import rank_cases
@@ -105,7 +106,7 @@ def _measure_capacity(
         "recall": measure_recall(truth, decision),
         "lift": measure_lift(truth, decision),
     }
-    few = any(0 < count < policy.small_cell for count in counted)
+    few = is_few(np.array(counted), policy.small_cell).any()
     if few:
         row |= {
             "found": math.nan,

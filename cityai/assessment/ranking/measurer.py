@@ -18,6 +18,7 @@ from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
 from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
 from cityai.columns import BASELINE, DECISION, EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.primary_suppression import is_few
 from cityai.findings import SEVERITY, Finding, Status
 from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
@@ -237,7 +238,7 @@ class _Level:
 
     def told(self, least: int) -> bool:
         """Tell whether the share may be said: so many had, and had not, the outcome."""
-        return not any(0 < count < least for count in (self.yes, self.count - self.yes))
+        return not is_few(np.array([self.yes, self.count - self.yes]), least).any()
 
     def tell(self, limit: float) -> str:
         said, mean, most = write(self.meant, ".1%"), write(self.came, ".1%"), write(limit, ".0%")

@@ -15,6 +15,7 @@ from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import ScoredList
 from cityai.columns import BASELINE, DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.primary_suppression import is_few
 from cityai.i18n.messages import capitalize
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import bound_by_entity
@@ -44,12 +45,9 @@ class ScoreMetrics:
 
     def fewest(self) -> str:
         """Why nothing at all may be said about these cases; usually nothing."""
-        least = self.spec.policy.small_cell
-        yes = int(self.truth.sum())
-        for count in (yes, len(self.truth) - yes):
-            if 0 < count < least:
-                return SUPPRESSED.format(least=least)
-        return ""
+        least, yes = self.spec.policy.small_cell, self.truth.sum()
+        few = is_few(np.array([yes, len(self.truth) - yes]), least).any()
+        return SUPPRESSED.format(least=least) if few else ""
 
     def decide(self, score: FloatArray) -> FloatArray:
         """Select by this score as many of each slot as the forecast selects there."""
