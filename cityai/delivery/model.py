@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
-from cityai.confine.trees import try_trees
 from cityai.errors import SpecError
 from cityai.modeling.final import FinalModel
-from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
+from cityai.modeling.forecasters.formats import try_model
 from cityai.pipeline.run import digest_problem
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
@@ -55,7 +54,7 @@ def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingMo
     TrackingError
         When there is no such run or model.
     StoreError
-        When a file of it was changed, added or removed, or its trees are damaged.
+        When a file of it was changed, added or removed, or it is damaged.
     SpecError
         When the project's question, data, features or models are no longer those of the run.
     """
@@ -70,6 +69,5 @@ def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingMo
         )
     final = read_record(FinalModel, found.files, found.where)
     for saved in final.models:
-        if saved.format == LIGHTGBM:
-            try_trees(saved.content, str(found.where))
+        try_model(saved, str(found.where))
     return FittingModel(final, found.run_id, found.digest, NOT_APPROVED)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cityai.confine.trees import try_trees
 from cityai.errors import DataError, StoreError
+from cityai.modeling.forecasters import SavedModel
+from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
+from cityai.modeling.forecasters.formats import OWN_FORMATS, try_model
 from cityai.modeling.forecasters.tree_text import check_trees
 
 
@@ -28,12 +30,16 @@ def train(leaves: int = 5, rounds: int = 3, **more: object) -> str:
 TEXT = train()
 
 
+def save(text: str, form: str = LIGHTGBM) -> SavedModel:
+    return SavedModel("trees", form, text, (), {}, 400)
+
+
 @pytest.mark.parametrize("leaves", [2, 5, 31])
 def test_what_lightgbm_wrote_is_read(leaves: int) -> None:
     check_trees(train(leaves))
     check_trees(train(leaves, min_gain_to_split=1e9))
     assert "num_cat=0" not in train(31, rounds=1)
-    assert try_trees(TEXT, "x") is None
+    try_model(save(TEXT), "x")
 
 
 def change(old: str, new: str) -> str:
@@ -96,7 +102,10 @@ def test_a_text_that_ends_its_reader_ends_only_that(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CITYAI_LIMIT_SECONDS", "30")
     for name in ("cut off", "empty"):
         with pytest.raises(StoreError, match="the model cannot be read"):
-            try_trees(FORGED[name], "model")
+            try_model(save(FORGED[name]), "model")
+    for form in OWN_FORMATS:
+        with pytest.raises(StoreError, match="the model cannot be read"):
+            try_model(save("AAAA", form), "model")
     for name in ("a node that is its own child", "a node beyond the end"):
         with contextlib.suppress(StoreError):
-            try_trees(FORGED[name], "model")
+            try_model(save(FORGED[name]), "model")

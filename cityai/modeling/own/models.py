@@ -212,12 +212,6 @@ class FittedOwn(FittedLearner):
         return READER.ask(where, asked, saved.content.encode(), *map(write_frame, frames))
 
 
-def load_classifiers(project: Project[BaseProjectSpec]) -> tuple[OwnLearner, ...]:
-    """Load the functions of a project's `models.py` for a yes or no, as `load_models` does."""
-    models = load_models(project, probability=True)
-    return tuple(model for model in models if isinstance(model, OwnLearner))
-
-
 def load_models(
     project: Project[BaseProjectSpec], *, probability: bool
 ) -> tuple[OwnLearner | OwnSeries, ...]:

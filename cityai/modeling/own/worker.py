@@ -68,6 +68,7 @@ class _Desk:
             "forecast": self._forecast,
             "predict": _predict,
             "explain": _explain,
+            "try": _try,
         }
         return works[told["work"]](told, parts[1:])
 
@@ -180,6 +181,11 @@ def check_predictions(
             next_step="return a classifier whose predict_proba gives probabilities",
         )
     return values
+
+
+def _try(told: Told, parts: list[bytes]) -> list[bytes]:
+    _load_saved(told["format"], parts[0].decode(), told["where"])
+    return []
 
 
 def _predict(told: Told, parts: list[bytes]) -> list[bytes]:
