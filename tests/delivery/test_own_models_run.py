@@ -144,6 +144,7 @@ def test_a_card_with_own_models_explains_and_verifies(blended: City) -> None:
     explanation = blended.result.card.model.explanation
     assert explanation is not None
     assert "the city's own model among them" in str(blended.result.explanation.method)
+    assert "made by trees" not in " ".join(map(str, explanation.in_words))
     assert run_command(["card", "verify", str(blended.folder)]) == 0
     found = {f.code: f.status.value for f in blended.result.findings}
     assert found["models.repeatable"] == found["models.near_perfect"] == "pass"

@@ -168,8 +168,10 @@ def describe_small(groups: Sequence[GroupPart], least: int) -> tuple[str, ...]:
     )
 
 
-def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[str, ...]:
-    """Say what moves the forecasts most."""
+def describe_drivers(
+    drivers: Sequence[Driver], weight: float | None, own: bool = False
+) -> tuple[str, ...]:
+    """Say what moves the forecasts most; `own`: a model of the city's own has a part in them."""
     known = [d for d in drivers if d.share is not None]
     if not known:
         return ()
@@ -183,11 +185,18 @@ def describe_drivers(drivers: Sequence[Driver], weight: float | None) -> tuple[s
     )
     said = [say("What moves the forecasts most: {named}.", named=named)]
     if weight is not None and weight < 0.999:
+        part = write_number(weight, "share")
         said.append(
             say(
+                "This explains {weight} of the forecast, the part made by models that can be "
+                "explained in this way.",
+                weight=part,
+            )
+            if own
+            else say(
                 "This explains {weight} of the forecast, the part made by trees; the rest "
                 "continues each series' own level, trend and season.",
-                weight=write_number(weight, "share"),
+                weight=part,
             )
         )
     return tuple(said)
