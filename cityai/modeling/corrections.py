@@ -192,7 +192,7 @@ def learn_corrections(
     pasts: dict[int, Past] = {}
     for i, origin in enumerate(moments):
         past = _gather_past(out_of_sample, entity, panel, origin, moments, records)
-        records[i] = _read_records(past, len(panel.entity_ids))
+        records[i] = learn_ratios(past, np.eye(len(panel.entity_ids))).factor
         pasts[origin] = _gather_past(out_of_sample, entity, panel, origin, moments, records)
     frames = []
     for option in options:
@@ -244,10 +244,6 @@ def _gather_past(
         record=records[at, entity[rows]],
         now=records[np.searchsorted(moments, origin)],
     )
-
-
-def _read_records(past: Past, entities: int) -> FloatArray:
-    return learn_ratios(past, np.eye(entities)).factor
 
 
 def _find_reference(membership: Membership) -> str | int:

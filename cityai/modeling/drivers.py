@@ -119,8 +119,7 @@ def find_drivers(
     names = list(model.feature_names)
     found, weight = explain_blend(model.models, model.blend, frame, background)
     if found is None:
-        none = pd.DataFrame(index=range(len(frame)))
-        return Drivers(none, none, none, dict(labels), 0.0)
+        return _explain_nothing(len(frame))
     factor: float | np.ndarray = weight
     if model.corrections:
         own = frame[ENTITY].astype("str").map(model.corrections).fillna(1.0)
@@ -160,8 +159,7 @@ def explain_past(table: pd.DataFrame, backtest: Backtest, rows: Rows) -> Drivers
         parts.append(found.parts.set_axis(here))
         weights.append(found.weight)
     if not parts or not any(weights):
-        none = pd.DataFrame(index=range(len(table)))
-        return Drivers(none, none, none, {}, 0.0)
+        return _explain_nothing(len(table))
     return Drivers(
         pd.concat(parts).reindex(index=range(len(table)), columns=names).fillna(0.0),
         frame[names],
@@ -169,6 +167,11 @@ def explain_past(table: pd.DataFrame, backtest: Backtest, rows: Rows) -> Drivers
         dict(rows.labels),
         float(np.mean(weights)),
     )
+
+
+def _explain_nothing(rows: int) -> Drivers:
+    none = pd.DataFrame(index=range(rows))
+    return Drivers(none, none, none, {}, 0.0)
 
 
 def find_rows(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:

@@ -229,23 +229,17 @@ def _judge_origins(folds: Folds, spec: ProjectSpec) -> Finding:
 def _judge_measured(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
     left_out = len(table) - len(measured)
     unmeasured = int((~np.isfinite(table[Y_TRUE])).sum())
-    return Finding(
-        code="backtest.rows",
-        status=Status.PASS,
-        title=say("Rows asked about and rows scored"),
-        reason=say(
-            "{table} rows of {nunique} entities were asked about in the test folds; "
-            "{measured} were scored, {unmeasured} were never measured, and {left_out} "
-            "could not be forecast for want of any history.",
-            table=len(table),
-            nunique=table[ENTITY].nunique(),
-            measured=len(measured),
-            unmeasured=unmeasured,
-            left_out=left_out - unmeasured,
-        ),
-        observed=float(left_out),
-        unit="rows",
+    reason = say(
+        "{table} rows of {nunique} entities were asked about in the test folds; "
+        "{measured} were scored, {unmeasured} were never measured, and {left_out} "
+        "could not be forecast for want of any history.",
+        table=len(table),
+        nunique=table[ENTITY].nunique(),
+        measured=len(measured),
+        unmeasured=unmeasured,
+        left_out=left_out - unmeasured,
     )
+    return _count_rows(say("Rows asked about and rows scored"), reason, left_out)
 
 
 def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
@@ -266,21 +260,20 @@ def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
 
 def _judge_known(table: pd.DataFrame, scored: pd.DataFrame) -> Finding:
     unknown = len(table) - len(scored)
-    yes = int(scored[Y_TRUE].sum())
+    reason = say(
+        "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
+        "{scored:,} were scored, {yes:,} of them yes, and the outcome of {unknown:,} "
+        "is not known.",
+        table=len(table),
+        nunique=table[ENTITY].nunique(),
+        scored=len(scored),
+        yes=int(scored[Y_TRUE].sum()),
+        unknown=unknown,
+    )
+    return _count_rows(say("Cases asked about and cases scored"), reason, unknown)
+
+
+def _count_rows(title: str, reason: str, left_out: int) -> Finding:
     return Finding(
-        code="backtest.rows",
-        status=Status.PASS,
-        title=say("Cases asked about and cases scored"),
-        reason=say(
-            "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
-            "{scored:,} were scored, {yes:,} of them yes, and the outcome of {unknown:,} "
-            "is not known.",
-            table=len(table),
-            nunique=table[ENTITY].nunique(),
-            scored=len(scored),
-            yes=yes,
-            unknown=unknown,
-        ),
-        observed=float(unknown),
-        unit="rows",
+        "backtest.rows", Status.PASS, title, reason, observed=float(left_out), unit="rows"
     )
