@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,9 @@ from cityai.config.tables import (
     UnpivotSpec,
 )
 from cityai.config.words import WordsSpec
+
+if TYPE_CHECKING:
+    from cityai.config.risk import EventSpec
 
 Period = Literal["day", "week", "month"]
 Location = tuple[str, ...]
@@ -279,6 +282,11 @@ class BaseProjectSpec(AuditableSpec):
     def contract(self) -> dict[str, ColumnSpec]:
         """The contract of the data."""
         return self.data.columns
+
+    @property
+    def happenings(self) -> dict[str, EventSpec]:
+        """Tables of what happened before, by name, where the question has any."""
+        return {}
 
     @property
     def amount(self) -> str | None:

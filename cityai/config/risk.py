@@ -170,6 +170,11 @@ class EventSpec(SpecRecord):
     label: Text | None = None
     """What the events are called, in the plural: `sanitation complaints`."""
 
+    @property
+    def contract(self) -> dict[str, ColumnSpec]:
+        """Its columns, and those of the table that is joined to it."""
+        return {**self.columns, **(self.join.columns if self.join else {})}
+
     @model_validator(mode="after")
     def _place(self) -> Self:
         if (self.by in ("entity", "area")) != (self.key is not None):
@@ -257,6 +262,11 @@ class RiskSpec(BaseProjectSpec):
         if self.data.key not in ((), self.row_key):
             raise ValueError("the key of a case is `question.case`; leave `data.key` out")
         return self
+
+    @property
+    def happenings(self) -> dict[str, EventSpec]:
+        """Tables of what happened before, by name."""
+        return self.events
 
     @property
     def row_key(self) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def _check_event(name: str, event: EventSpec, spec: RiskSpec, document: Document
             where=document.locate((*at, "by")),
             expected="`question.entity.latitude` and `question.entity.longitude`",
         )
-    columns = {**event.columns, **(event.join.columns if event.join else {})}
+    columns = event.contract
     known = {column for column, kind in columns.items() if kind.type in AMOUNTS}
     for total, parts in event.totals.items():
         for part in parts:

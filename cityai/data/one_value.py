@@ -18,46 +18,59 @@ from cityai.records.events import Events
 
 CODE: Final = "quality.one_value"
 CONSTANT: Final = "quality.constant"
+ON_DAYS: Final = (
+    say(
+        "'{column}' has several values for the same {label} on the same day: {count:,} of "
+        "{total:,} days ({many} concerned: {figure:,.0f}). One of them is used for the whole."
+    ),
+    say("No {label} has two values of an attribute, or two areas, on one day."),
+)
+IN_CASES: Final = (
+    say(
+        "'{column}' has several values in the rows of one case, in {count:,} of {total:,} cases. "
+        "The first in time is used."
+    ),
+    say("No case of a {label} has two values of an attribute in its rows."),
+)
+"""What is said where there are several, and where there are none."""
 ALIKE: Final = 0.95
 """Share of periods with a place's usual amount from which it does not vary."""
 MOST: Final = 0.01
 """A larger share of days with several values is no typing error: an entity is several things."""
 
 
-def find_several(facts: pd.DataFrame, spec: ProjectSpec) -> Iterator[Finding]:
-    """Say for each attribute, and the area, how many entities have several values on one day.
+def find_several(
+    facts: pd.DataFrame, spec: BaseProjectSpec, said: tuple[str, str]
+) -> Iterator[Finding]:
+    """Say for each attribute, and the area, how often it has several values at one time.
 
     Parameters
     ----------
     facts : pandas.DataFrame
         As `collect_facts` gives them.
-    spec : ProjectSpec
+    spec : BaseProjectSpec
         The project.
+    said : tuple of str
+        `ON_DAYS` or `IN_CASES`.
     """
     counted = facts[facts["fact"] == ONE_VALUE]
     title = say("One value of an attribute at a time")
     several = counted[counted["good"] < counted["total"]]
     label, many = spec.question.entity.label, spec.question.entity.label_plural
     for row in several.to_dict("records"):
-        days = int(row["total"] - row["good"])
-        reason = say(
-            "'{column}' has several values for the same {label} on the same day: "
-            "{days:,} of {total:,} days ({many} concerned: {figure:,}). One of them is "
-            "used for the whole.",
+        count = int(row["total"] - row["good"])
+        reason = said[0].format(
             column=row["column"],
             label=label,
-            days=days,
+            count=count,
             total=row["total"],
             many=many,
-            figure=int(row["figure"]),
+            figure=row["figure"],
         )
-        share = days / row["total"]
+        share = count / row["total"]
         yield Finding(CODE, Status.FAIL, title, reason, share, 0.0, "share", str(row["column"]))
     if len(counted) and several.empty:
-        reason = say(
-            "No {label} has two values of an attribute, or two areas, on one day.", label=label
-        )
-        yield Finding(CODE, Status.PASS, title, reason, 0.0, 0.0, "share")
+        yield Finding(CODE, Status.PASS, title, said[1].format(label=label), 0.0, 0.0, "share")
 
 
 def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:

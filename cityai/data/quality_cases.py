@@ -10,9 +10,9 @@ import pandas as pd
 
 from cityai.columns import AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
 from cityai.config.risk import RiskSpec
+from cityai.data.one_value import IN_CASES, find_several
 from cityai.data.periods import build_periods
 from cityai.data.quality import TableQuality, tabulate_periods
-from cityai.data.reading.several_rows import find_several
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 from cityai.records.events import Events
@@ -27,9 +27,9 @@ def _measure_nothing(cases: Events, _: RiskSpec) -> pd.DataFrame:
 
 
 def _find_all(
-    cases: Events, spec: RiskSpec, _facts: pd.DataFrame, _by_period: pd.DataFrame
+    cases: Events, spec: RiskSpec, facts: pd.DataFrame, _by_period: pd.DataFrame
 ) -> Iterator[Finding]:
-    yield from find_several(cases.several, len(cases.table), spec.question.entity.area)
+    yield from find_several(facts, spec, IN_CASES)
     yield _find_repeated(cases, spec)
     yield _find_unknown(cases, spec)
     yield _find_ahead(cases, spec)

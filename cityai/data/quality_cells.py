@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
 from cityai.config.project import ProjectSpec
 from cityai.data.area_quality import find_silent_areas
-from cityai.data.one_value import find_constant, find_several
+from cityai.data.one_value import ON_DAYS, find_constant, find_several
 from cityai.data.outages import find_touched
 from cityai.data.periods import Periods
 from cityai.data.phrases import list_names
@@ -74,7 +74,7 @@ def _find_all(
 ) -> Iterator[Finding]:
     if snapshot.areas is not None:
         yield from find_silent_areas(snapshot, spec)
-    yield from find_several(facts, spec)
+    yield from find_several(facts, spec, ON_DAYS)
     yield find_constant(snapshot, spec)
     yield _find_silent(snapshot, spec)
     yield _find_empty(by_period, snapshot.periods, spec)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, CATEGORY, DAY, ENTITY, KEY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
+from cityai.columns import AREA, CATEGORY, DAY, ENTITY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec, ColumnSpec, CovariateSpec, KnownSpec, SourceSpec
 from cityai.config.risk import EventSpec, JoinSpec
@@ -69,11 +69,10 @@ def read_covariate(
     Returns
     -------
     SideTable
-        By period, its table has the key (`entity_id` or `area_id`; `""` in `entity_id` for the
-        city), period (int64) and known (int64: first origin at which the period's value is
-        complete; 0 for what is known ahead). By day it has ``key`` (str, "" for the city),
-        ``day`` and ``known_at`` (datetime64[us]; NaT for what is known ahead). The declared columns
-        (float64, NaN when missing) follow; sorted.
+        Its table has the key (`entity_id` or `area_id`; `""` in `entity_id` for the city). By
+        period, period (int64) and known follow (int64: first origin at which the period's value is
+        complete; 0 for what is known ahead); by day ``day`` and ``known_at`` (datetime64[us]; NaT
+        for what is known ahead). The declared columns (float64, NaN when missing) follow; sorted.
 
     Raises
     ------
@@ -261,7 +260,7 @@ def read_rows(opened: SourceTable, contract: Contract, name: str = "") -> SideTa
 
 def _combine_periods(good: pd.DataFrame, spec: CovariateSpec, periods: Periods) -> pd.DataFrame:
     period = periods.index(good[spec.time])
-    table = good[_list_values(spec)].astype("float64").assign(**{PERIOD: period})
+    table = good[list_values(spec)].astype("float64").assign(**{PERIOD: period})
     key = AREA if spec.by == "area" else ENTITY
     table[key], table[DAY] = _write_keys(good, spec), good[spec.time]
     if spec.known == "ahead":
@@ -276,14 +275,16 @@ def _combine_periods(good: pd.DataFrame, spec: CovariateSpec, periods: Periods) 
 
 def _combine_days(good: pd.DataFrame, spec: CovariateSpec) -> pd.DataFrame:
     known = None if spec.known == "ahead" else spec.known
-    table = good[_list_values(spec)].astype("float64")
-    table[KEY], table[DAY] = _write_keys(good, spec), good[spec.time].dt.normalize()
+    table = good[list_values(spec)].astype("float64")
+    key = AREA if spec.by == "area" else ENTITY
+    table[key], table[DAY] = _write_keys(good, spec), good[spec.time].dt.normalize()
     table[KNOWN_AT] = pd.NaT if known is None else _find_known(good, spec.time, known)
-    table = table.astype({DAY: "datetime64[us]", KNOWN_AT: "datetime64[us]", KEY: "str"})
-    return _combine(table, [KEY, DAY], [KNOWN_AT], KNOWN_AT, spec)
+    table = table.astype({DAY: "datetime64[us]", KNOWN_AT: "datetime64[us]", key: "str"})
+    return _combine(table, [key, DAY], [KNOWN_AT], KNOWN_AT, spec)
 
 
-def _list_values(spec: CovariateSpec) -> list[str]:
+def list_values(spec: CovariateSpec) -> list[str]:
+    """Return the columns of a covariate that are neither its time nor its key."""
     known = None if spec.known == "ahead" else spec.known.column
     return [name for name in spec.columns if name not in (spec.time, spec.key, known)]
 
@@ -296,7 +297,7 @@ def _combine(
     table: pd.DataFrame, by: list[str], order: list[str], known: str, spec: CovariateSpec
 ) -> pd.DataFrame:
     """Combine values by key and time; sorted first, so the rows' order in the file is nothing."""
-    names = _list_values(spec)
+    names = list_values(spec)
     grouped = table.sort_values([*by, *order, *names]).groupby(by, sort=True)
     values = grouped[names]
     how = spec.combine

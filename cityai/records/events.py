@@ -87,8 +87,6 @@ class Events:
         The tables beside the main one, as `read_covariate` and `read_happenings` give them.
     city_rule : pandas.DataFrame or None
         entity_id, period, value: the city's own forecast of the row's period.
-    several : dict of str to int
-        Where rows were joined to cases: for each attribute, the cases with several values.
     """
 
     table: pd.DataFrame
@@ -103,7 +101,6 @@ class Events:
     covariates: dict[str, pd.DataFrame] = field(default_factory=dict)
     events: dict[str, pd.DataFrame] = field(default_factory=dict)
     city_rule: pd.DataFrame | None = None
-    several: dict[str, int] = field(default_factory=dict)
 
 
 def cut_events(events: Events, moment: pd.Timestamp) -> Events:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from cityai.data.features.own import load_functions
-from cityai.data.features.past import describe_past, find_level, label_past
-from cityai.data.features.plan import plan_features
+from cityai.data.features.plan import plan_dense
+from cityai.data.features.series import describe_series, find_level, label_series
 from cityai.data.features.vintages import find_states, replay_vintages
 from cityai.data.layouts.dense import build_rows
 from cityai.errors import DataError, SpecError
@@ -114,10 +114,10 @@ def test_features_of_the_past_agree_with_brute_force(make_world, period, gaps, b
     world = make_world(
         period=period, n_periods=n, n_entities=3, horizon=4, gaps=gaps, blind=blind, lead=lead
     )
-    plan = plan_features(world.panel, world.snapshot, world.project.spec)
+    plan = plan_dense(world.panel, world.snapshot, world.project.spec)
     assert plan.blind == blind
     rows = build_rows(*world.parts, [9, n // 2, n - 1, n])
-    seen, checked = Seen(world, plan.choice.windows), 0
+    seen, checked = Seen(world, plan.windows), 0
     for row in rows.table.iloc[::7].itertuples():
         want = describe(seen, row, period, blind, gaps, row.level)
         have = rows.table.loc[row.Index]
@@ -203,7 +203,7 @@ def test_attributes_are_those_in_force_at_the_origin(make_world):
 
 
 def make_plan(world):
-    return plan_features(world.panel, world.snapshot, world.project.spec)
+    return plan_dense(world.panel, world.snapshot, world.project.spec)
 
 
 def test_the_level_is_always_positive(make_world):
@@ -230,8 +230,8 @@ def test_every_feature_of_the_past_has_words(make_world):
             (vintage,) = replay_vintages(
                 world.snapshot.table, world.panel.entity_ids, 80, [70], gaps=gaps, blind=0
             )
-            past = describe_past(vintage, np.zeros(5, dtype=np.int64), plan)
-            assert {*past.flat, *past.stepped} <= set(label_past(plan))
+            _, past = describe_series(vintage, np.zeros(5, dtype=np.int64), plan)
+            assert set(past) <= set(label_series(plan))
 
 
 # --- the plan -----------------------------------------------------------------------------------
@@ -239,15 +239,15 @@ def test_every_feature_of_the_past_has_words(make_world):
 
 def test_lags_that_can_never_be_known_are_left_out_or_refused(make_world):
     world = make_world(blind=2)
-    assert make_plan(world).choice.lags[:2] == (3, 4)
+    assert make_plan(world).lags[:2] == (3, 4)
     with pytest.raises(SpecError, match="of 1, 2 periods back nothing is ever known"):
         make_plan(make_world(blind=2, lags=[1, 2, 3]))
 
 
 def test_windows_longer_than_the_data_are_left_out(make_world):
     plan = make_plan(make_world(n_periods=20))
-    assert plan.choice.windows == (4, 13)
-    assert plan.choice.lags == (1, 2, 3, 4, 8, 13)
+    assert plan.windows == (4, 13)
+    assert plan.lags == (1, 2, 3, 4, 8, 13)
 
 
 def test_levels_that_repeat_each_other_are_left_out(make_world):

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from cityai.confine.own_code import write_frame
-from cityai.data.features.worker import _read_cases
+from cityai.data.features.worker import _read_tables
 
 
 def test_a_column_that_is_empty_in_one_part_joins_the_others() -> None:
@@ -13,11 +11,8 @@ def test_a_column_that_is_empty_in_one_part_joins_the_others() -> None:
         pd.DataFrame({"case_id": ["a", "b"], "area_id": [None, None], "seats": [1.0, 2.0]}),
         pd.DataFrame({"case_id": ["c"], "area_id": ["N1"], "seats": [None]}),
     ]
-    entities, tables = write_frame(pd.DataFrame({"kind": ["x"]})), {}
-    moment = pd.Timestamp("2026-01-01")
+    tables = {}
     for before, part in zip((0, 2), parts, strict=True):
-        told = json.dumps([["", before]]).encode()
-        history = _read_cases(moment, [told, entities, write_frame(part)], tables)
-    joined = history.cases
+        joined = _read_tables([("", before)], [write_frame(part)], tables)[""]
     assert joined["case_id"].tolist() == ["a", "b", "c"]
     assert joined["area_id"].isna().tolist() == [True, True, False]

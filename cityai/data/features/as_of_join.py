@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cityai.columns import AREA, ENTITY
 from cityai.data.rows import Floats, Ints
+
+DAY_US: Final = 86_400_000_000
+NOTHING: Final = np.iinfo(np.int64).min
+"""A moment that is missing, as `read_moments` gives it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +74,14 @@ def find_groups(known: pd.Series, asked: pd.Series) -> tuple[Ints, Ints]:
     return codes[: len(events)].astype(np.int64), codes[len(events) :].astype(np.int64)
 
 
+def join_by(by: str, known: pd.DataFrame, asked: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Number groups by ``entity`` or ``area``; otherwise the whole city is one."""
+    column = {"entity": ENTITY, "area": AREA}.get(by)
+    if column is None:
+        return np.zeros(len(known), dtype=np.int64), np.zeros(len(asked), dtype=np.int64)
+    return find_groups(known[column], asked[column])
+
+
 def order_past(group: Ints, known: Ints, occurred: Ints | None = None) -> Past:
     """Put events in the order in which they became known.
 
@@ -78,7 +92,7 @@ def order_past(group: Ints, known: Ints, occurred: Ints | None = None) -> Past:
     occurred : numpy.ndarray, optional
         Breaks ties.
     """
-    kept = np.flatnonzero((group >= 0) & (known != np.iinfo(np.int64).min))
+    kept = np.flatnonzero((group >= 0) & (known != NOTHING))
     ties = known if occurred is None else occurred
     order = kept[np.lexsort((kept, ties[kept], known[kept], group[kept]))]
     moments = np.unique(known[kept])
@@ -196,10 +210,9 @@ def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:
 
     Where nothing was, it is the least number there is.
     """
-    nothing = np.iinfo(np.int64).min
     if not past.order.size:
-        return np.full(seen.stop.shape, nothing)
+        return np.full(seen.stop.shape, NOTHING)
     ordered = pd.Series(moments[past.order])
     running = ordered.groupby(past.group, sort=False).cummax().to_numpy(np.int64)
     some = seen.stop > seen.start
-    return np.where(some, running[np.where(some, seen.stop - 1, 0)], nothing)
+    return np.where(some, running[np.where(some, seen.stop - 1, 0)], NOTHING)

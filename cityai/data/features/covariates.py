@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, AS_OF, DAY, ENTITY, KEY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
-from cityai.config.project import CovariateSpec, ProjectSpec
-from cityai.config.risk import RiskSpec
+from cityai.columns import AREA, AS_OF, DAY, ENTITY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
+from cityai.config.project import CovariateSpec
 from cityai.data.features.as_of_join import (
+    DAY_US,
     divide,
-    find_groups,
+    join_by,
     look_back,
     look_up,
     order_past,
@@ -22,22 +22,60 @@ from cityai.data.features.as_of_join import (
     sum_seen,
     take_last,
 )
-from cityai.data.features.events import DAY_US
-from cityai.data.features.past import find_latest
-from cityai.data.features.plan import FeaturePlan
+from cityai.data.features.series import find_latest
 from cityai.data.features.vintages import find_positions, replay_table
 from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
+from cityai.data.side_tables import list_values
 from cityai.i18n.messages import count_periods, say
-from cityai.records.events import Events
 
 RECENT_DAYS: Final = 3
 """Latest known days whose mean is a feature."""
+Recent = Iterator[tuple[str, str, Floats]]
+"""Ends of names, labels and values of features."""
+
+
+class Asked(Protocol):
+    """Questions that other tables are joined to, as rows are laid out."""
+
+    @property
+    def ahead(self) -> str:
+        """What is said of a value that is known ahead, with a place for the column's words."""
+
+    def join(self, table: pd.DataFrame, by: str) -> tuple[Ints, Ints]:
+        """Return the group of each row of a table, and that of each question; -1 for none."""
+
+    def match(self, table: pd.DataFrame) -> tuple[Ints, Ints]:
+        """Return when each row of a table holds, and when what is asked about takes place."""
+
+    def look_back(
+        self, table: pd.DataFrame, values: Floats, group: Ints, asked: Ints, words: str
+    ) -> Recent:
+        """Yield the latest known value, and the mean of recent ones."""
+
+
+def describe_covariates(
+    asked: Asked, tables: Mapping[str, pd.DataFrame], declared: Mapping[str, CovariateSpec]
+) -> Iterator[Feature]:
+    """Yield what was last known of every covariate, or what is known ahead."""
+    for name, covariate in sorted(declared.items()):
+        table = tables[name]
+        group, mine = asked.join(table, covariate.by)
+        for column in list_values(covariate):
+            words = covariate.columns[column].label or f"{name} {column}".replace("_", " ")
+            title, values = f"{name}.{column}", table[column].to_numpy(np.float64)
+            if covariate.known == "ahead":
+                when, wanted = asked.match(table)
+                found = look_up(group, when, values, mine, wanted)
+                yield Feature(title, asked.ahead.format(words=words), found)
+                continue
+            for end, label, found in asked.look_back(table, values, group, mine, words):
+                yield Feature(title + end, label, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """The grid that features are computed on.
+    """The grid that features of a dense panel are computed on.
 
     Attributes
     ----------
@@ -55,6 +93,8 @@ class Grid:
         (origins, entities) int64 codes into `area_ids`; -1 when not recorded.
     area_ids : tuple of str
         Sorted.
+    window : int
+        Latest periods whose mean is a feature.
     """
 
     periods: Periods
@@ -64,151 +104,88 @@ class Grid:
     states: Ints
     areas: Ints
     area_ids: tuple[str, ...]
+    window: int
 
+    @property
+    def ahead(self) -> str:
+        """What is said of the value of a target period."""
+        return say("{words} in the target period")
 
-def describe_dense(
-    grid: Grid, tables: Mapping[str, pd.DataFrame], plan: FeaturePlan, spec: ProjectSpec
-) -> tuple[Feature, ...]:
-    """Describe the other tables: ahead ones by the target period, the rest by their past."""
-    features: list[Feature] = []
-    for name, covariate in sorted(spec.covariates.items()):
-        table = tables[name]
-        for column in covariate.columns:
-            if column not in table.columns:
-                continue
-            words = covariate.columns[column].label or f"{column} ({name})"
-            title = f"{name}.{column}"
-            if covariate.known == "ahead":
-                values = _look_ahead(grid, table, column, covariate)
-                features.append(
-                    Feature(title, say("{words} in the target period", words=words), values)
-                )
-            else:
-                features += _look_back(grid, table, column, covariate, plan, (title, words))
-    return tuple(features)
+    def join(self, table: pd.DataFrame, by: str) -> tuple[Ints, Ints]:
+        """Return codes of each row's entity or area, and (origins, entities, 1) those asked."""
+        if by == "city":
+            asked = np.zeros((len(self.origins), 1, 1), np.int64)
+            return np.zeros(len(table), dtype=np.int64), asked
+        if by == "area":
+            return find_positions(table[AREA], self.area_ids), self.areas[:, :, None]
+        everyone = np.arange(len(self.entity_ids))[None, :, None]
+        shape = (len(self.origins), len(self.entity_ids), 1)
+        return find_positions(table[ENTITY], self.entity_ids), np.broadcast_to(everyone, shape)
 
+    def match(self, table: pd.DataFrame) -> tuple[Ints, Ints]:
+        """Return the period of each row, and (origins, 1, steps) the target periods."""
+        return table[PERIOD].to_numpy(np.int64), self.targets[:, None, :]
 
-def find_areas(attributes: pd.DataFrame, states: Ints, area_ids: tuple[str, ...]) -> Ints:
-    """Return the code of each entity's area at each origin, -1 when not recorded; int64."""
-    if AREA not in attributes.columns:
-        return np.full(states.shape, -1, dtype=np.int64)
-    codes = np.append(find_positions(attributes[AREA], area_ids), -1)
-    areas: Ints = codes[states]
-    return areas
-
-
-def _look_ahead(grid: Grid, table: pd.DataFrame, column: str, covariate: CovariateSpec) -> Floats:
-    join = _join(grid, table, covariate)
-    period, values = table[PERIOD].to_numpy(np.int64), table[column].to_numpy(np.float64)
-    asked = join.position[:, :, None]
-    return look_up(join.keys, period, values, asked, grid.targets[:, None, :])
-
-
-def _look_back(
-    grid: Grid,
-    table: pd.DataFrame,
-    column: str,
-    covariate: CovariateSpec,
-    plan: FeaturePlan,
-    naming: tuple[str, str],
-) -> list[Feature]:
-    join = _join(grid, table, covariate)
-    keys, n_keys, position = join.keys, join.n_keys, join.position
-    period = table[PERIOD].to_numpy(np.int64)
-    window = plan.choice.windows[0]
-    kept = (period >= 0) & (period < grid.periods.count) & (keys >= 0)
-    replayed = replay_table(
-        keys[kept],
-        period[kept],
-        table[KNOWN].to_numpy(np.int64)[kept],
-        table[column].to_numpy(np.float64)[kept],
-        (grid.periods.count, n_keys + 1),
-        grid.origins,
-    )
-    latest, mean = np.full((2, len(grid.origins), n_keys + 1), np.nan)
-    for i, past in enumerate(replayed):
-        latest[i] = find_latest(past)
-        recent = past[-window:]
-        present = ~np.isnan(recent)
-        total, count = np.where(present, recent, 0.0).sum(axis=0), present.sum(axis=0)
-        np.divide(total, count, out=mean[i], where=count > 0)
-    title, words = naming
-    rows = np.arange(len(grid.origins))[:, None]
-    span = count_periods(window, plan.period)
-    return [
-        Feature(
-            title, say("{words}, latest known", words=words), latest[rows, position][:, :, None]
-        ),
-        Feature(
-            f"{title}_mean_{window}",
-            say("{words}, mean of the last {span}", words=words, span=span),
-            mean[rows, position][:, :, None],
-        ),
-    ]
+    def look_back(
+        self, table: pd.DataFrame, values: Floats, group: Ints, asked: Ints, words: str
+    ) -> Recent:
+        """Yield the value of the latest known period, and the mean of the last ones."""
+        period, known = table[PERIOD].to_numpy(np.int64), table[KNOWN].to_numpy(np.int64)
+        kept = (period >= 0) & (period < self.periods.count) & (group >= 0)
+        # The last column stays empty: it answers for entities without an area.
+        width = max(int(group.max(initial=-1)), int(asked.max(initial=-1))) + 2
+        shape = (self.periods.count, width)
+        keys, period, known = group[kept], period[kept], known[kept]
+        replayed = replay_table(keys, period, known, values[kept], shape, self.origins)
+        latest, mean = np.full((2, len(self.origins), width), np.nan)
+        for i, past in enumerate(replayed):
+            latest[i] = find_latest(past)
+            recent = past[-self.window :]
+            present = ~np.isnan(recent)
+            mean[i] = divide(np.where(present, recent, 0.0).sum(axis=0), present.sum(axis=0))
+        rows = np.arange(len(self.origins))[:, None, None]
+        yield "", say("{words}, latest known", words=words), latest[rows, asked]
+        span = count_periods(self.window, self.periods.freq)
+        label = say("{words}, mean of the last {span}", words=words, span=span)
+        yield f"_mean_{self.window}", label, mean[rows, asked]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Join:
-    """How the rows of a table meet the grid: a key's code per row, and per (origin, entity)."""
+class Cases:
+    """Cases that are asked about one by one; values are those of days.
 
-    keys: Ints
-    n_keys: int
-    position: Ints
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        As in `Events`.
+    """
 
+    table: pd.DataFrame
 
-def _join(grid: Grid, table: pd.DataFrame, covariate: CovariateSpec) -> _Join:
-    shape = (len(grid.origins), len(grid.entity_ids))
-    if covariate.by == "city":
-        return _Join(np.zeros(len(table), dtype=np.int64), 1, np.zeros((shape[0], 1), np.int64))
-    column = ENTITY if covariate.by == "entity" else AREA
-    names = grid.entity_ids if covariate.by == "entity" else grid.area_ids
-    own = np.broadcast_to(np.arange(shape[1]), shape) if covariate.by == "entity" else grid.areas
-    # The column after the last key stays empty: it answers for entities without an area.
-    return _Join(
-        find_positions(table[column], names), len(names), np.where(own < 0, len(names), own)
-    )
+    @property
+    def ahead(self) -> str:
+        """What is said of the value of a case's day."""
+        return say("{words}, on its day")
 
+    def join(self, table: pd.DataFrame, by: str) -> tuple[Ints, Ints]:
+        """Return codes of each row's entity or area, and of each case's."""
+        return join_by(by, table, self.table)
 
-def describe_listed(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
-    """Yield what was last known of every covariate, or what is known ahead of the case's day."""
-    for name, covariate in spec.covariates.items():
-        daily = cases.covariates[name]
-        columns = [str(c) for c in daily.columns if c not in (KEY, DAY, KNOWN_AT)]
-        column = {"entity": ENTITY, "area": AREA}.get(covariate.by)
-        table = cases.table
-        of_case = pd.Series("", index=table.index) if column is None else table[column]
-        group, asked = find_groups(daily[KEY], of_case)
-        for c in columns:
-            declared = covariate.columns[c].label or f"{name} {c}".replace("_", " ")
-            values = daily[c].to_numpy(np.float64)
-            if covariate.known == "ahead":
-                day = table[OCCURRED_AT].dt.normalize()
-                found = look_up(group, read_moments(daily[DAY]), values, asked, read_moments(day))
-                yield Feature(
-                    f"{name}.{c}", say("{declared}, on its day", declared=declared), found
-                )
-                continue
-            for days in (1, RECENT_DAYS):
-                mean = _mean_latest(daily, group, values, asked, table, days)
-                said = (
-                    say("on the last day known")
-                    if days == 1
-                    else say("mean of the last {days} days", days=days)
-                )
-                suffix = "" if days == 1 else f"_{days}d"
-                yield Feature(f"{name}.{c}{suffix}", (declared + ", " + said), mean)
+    def match(self, table: pd.DataFrame) -> tuple[Ints, Ints]:
+        """Return the day of each row, and that of each case."""
+        return read_moments(table[DAY]), read_moments(self.table[OCCURRED_AT].dt.normalize())
 
-
-def _mean_latest(
-    daily: pd.DataFrame, group: Ints, values: Floats, asked: Ints, table: pd.DataFrame, days: int
-) -> Floats:
-    """Mean of the known values among the latest days; the last one when it is one day."""
-    past = order_past(group, read_moments(daily[KNOWN_AT]), read_moments(daily[DAY]))
-    moment = read_moments(table[AS_OF])
-    whole = look_back(past, asked, moment)
-    if days == 1:
-        return take_last(past, whole, values)
-    recent = look_back(past, asked, moment, moment - days * DAY_US)
-    filled = (~np.isnan(values)).astype(np.float64)
-    total, count = (sum_seen(past, recent, whole, v) for v in (values, filled))
-    return divide(total, count)
+    def look_back(
+        self, table: pd.DataFrame, values: Floats, group: Ints, asked: Ints, words: str
+    ) -> Recent:
+        """Yield the value that became known last, and the mean of those of the latest days."""
+        past = order_past(group, read_moments(table[KNOWN_AT]), read_moments(table[DAY]))
+        moment = read_moments(self.table[AS_OF])
+        whole = look_back(past, asked, moment)
+        last = take_last(past, whole, values)
+        yield "", say("{words}, on the last day known", words=words), last
+        recent = look_back(past, asked, moment, moment - RECENT_DAYS * DAY_US)
+        filled = (~np.isnan(values)).astype(np.float64)
+        total, count = (sum_seen(past, recent, whole, v) for v in (values, filled))
+        label = say("{words}, mean of the last {days} days", words=words, days=RECENT_DAYS)
+        yield f"_{RECENT_DAYS}d", label, divide(total, count)

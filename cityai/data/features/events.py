@@ -12,25 +12,26 @@ import pandas as pd
 from cityai.columns import AREA, AS_OF, CATEGORY, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
 from cityai.config.risk import EventSpec, RiskSpec
 from cityai.data.features.as_of_join import (
+    DAY_US,
+    NOTHING,
     Past,
     Seen,
     divide,
-    find_groups,
     find_latest,
+    join_by,
     look_back,
     order_past,
     read_moments,
     sum_seen,
     take_last,
 )
+from cityai.data.features.plan import FeaturePlan
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
 from cityai.records.events import Events
 
-DAY_US: Final = 86_400_000_000
 LONGEST_DAYS: Final = 3650.0
 """Times since something are capped here, ten years."""
-_NOTHING: Final = np.iinfo(np.int64).min
 _PLACES: Final = (OCCURRED_AT, KNOWN_AT, ENTITY, AREA, CATEGORY, "latitude", "longitude")
 
 
@@ -75,140 +76,99 @@ class Trail:
         """
         happened = self.occurred
         if among is not None:
-            happened = np.where(among == 1, happened, _NOTHING)
+            happened = np.where(among == 1, happened, NOTHING)
         latest = find_latest(self.past, self.seen, happened)
-        is_any = latest != _NOTHING
+        is_any = latest != NOTHING
         days = np.where(is_any, (self.asked - np.where(is_any, latest, 0)) / DAY_US, np.nan)
         return np.minimum(days, LONGEST_DAYS)
 
 
-def follow(
-    events: pd.DataFrame, group: Ints, cases: Events, of_case: Ints, windows: tuple[int, ...]
-) -> Trail:
-    """Lay out the past of every case at one level."""
+def follow(events: pd.DataFrame, by: str, cases: Events, plan: FeaturePlan) -> Trail:
+    """Lay out the past of every case at one level: ``entity``, ``area`` or another for all."""
+    group, of_case = join_by(by, events, cases.table)
     asked = read_moments(cases.table[AS_OF])
     occurred = read_moments(events[OCCURRED_AT])
     past = order_past(group, read_moments(events[KNOWN_AT]), occurred)
     seen = look_back(past, of_case, asked)
-    back = {d: look_back(past, of_case, asked, asked - d * DAY_US) for d in windows}
+    back = {d: look_back(past, of_case, asked, asked - d * DAY_US) for d in plan.windows}
     return Trail(past, seen, back, asked, occurred)
 
 
-def describe_cases_past(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
+def describe_cases_past(cases: Events, spec: RiskSpec, plan: FeaturePlan) -> Iterator[Feature]:
     """Yield what earlier cases of the entity, its area and the city showed."""
-    table, windows = cases.table, tuple(sorted(set(spec.features.windows_days)))
-    entity, unit = spec.question.entity, spec.question.unit
-    own, of_case = find_groups(table[ENTITY], table[ENTITY])
-    trail = follow(table, own, cases, of_case, windows)
-    y_true = table[Y_TRUE].to_numpy(np.float64)
+    label, unit = spec.question.outcome.label, spec.question.unit
+    where = say("same {label}", label=spec.question.entity.label)
+    yes = say("times that {label}", label=label)
+    y_true = cases.table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
-    yes, where = (
-        say("times that {label}", label=spec.question.outcome.label),
-        say("same {label}", label=entity.label),
-    )
-    yield _own(
-        "past_cases",
-        say("earlier {unit} of the {where}", unit=unit, where=where),
-        trail.sum(answered),
-    )
-    yield _own("past_yes", say("{yes} before, {where}", yes=yes, where=where), trail.sum(y_true))
-    yield _own(
+    trail = follow(cases.table, "entity", cases, plan)
+    many, found = trail.sum(answered), trail.sum(y_true)
+
+    def own(name: str, template: str, values: Floats, span: str = "") -> Feature:
+        words = {"unit": unit, "where": where, "yes": yes, "label": label, "span": span}
+        return Feature(name, template.format(**words), values)
+
+    yield own("past_cases", say("earlier {unit} of the {where}"), many)
+    yield own("past_yes", say("{yes} before, {where}"), found)
+    yield own(
         "past_rate",
-        say(
-            "share of earlier {unit} of the {where} in which {label}",
-            unit=unit,
-            where=where,
-            label=spec.question.outcome.label,
-        ),
-        divide(trail.sum(y_true), trail.sum(answered)),
+        say("share of earlier {unit} of the {where} in which {label}"),
+        divide(found, many),
     )
-    yield _own(
+    yield own(
         "last_outcome",
-        say(
-            "whether at the last of the {unit} of the {where} {label}",
-            unit=unit,
-            where=where,
-            label=spec.question.outcome.label,
-        ),
+        say("whether at the last of the {unit} of the {where} {label}"),
         take_last(trail.past, trail.seen, y_true),
     )
-    yield _own(
+    yield own(
         "days_since_last",
-        say("days since the last of the {unit}, {where}", unit=unit, where=where),
+        say("days since the last of the {unit}, {where}"),
         trail.days_since(answered),
     )
-    yield _own(
+    yield own(
         "days_since_yes",
-        say(
-            "days since the last time that {label}, {where}",
-            label=spec.question.outcome.label,
-            where=where,
-        ),
+        say("days since the last time that {label}, {where}"),
         trail.days_since(y_true),
     )
-    for days in windows:
+    for days in plan.windows:
         span = say_span(days)
-        count, found = trail.sum(answered, days), trail.sum(y_true, days)
-        yield _own(
-            f"past_cases_{days}d",
-            say("{unit} of the {where} in {span}", unit=unit, where=where, span=span),
-            count,
-        )
-        yield _own(
-            f"past_yes_{days}d",
-            say("{yes} in {span}, {where}", yes=yes, span=span, where=where),
-            found,
-        )
-    yield from _describe_rates(cases, spec, y_true, answered, windows)
-
-
-def _describe_rates(
-    cases: Events, spec: RiskSpec, y_true: Floats, answered: Floats, windows: tuple[int, ...]
-) -> Iterator[Feature]:
-    table, unit = cases.table, spec.question.unit
-    levels = {"city": (pd.Series("", index=table.index), say("the whole city"))}
-    if AREA in table:
-        levels["area"] = (table[AREA], say("the same area"))
-    for level, (place, words) in levels.items():
-        group, of_case = find_groups(place, place)
-        trail = follow(table, group, cases, of_case, windows)
-        for days in windows:
-            yield Feature(
-                f"{level}_rate_{days}d",
-                say(
-                    "share of {unit} in {words} in {days} in which {label}",
-                    unit=unit,
-                    words=words,
-                    days=say_span(days),
-                    label=spec.question.outcome.label,
-                ),
-                divide(trail.sum(y_true, days), trail.sum(answered, days)),
+        many, found = trail.sum(answered, days), trail.sum(y_true, days)
+        yield own(f"past_cases_{days}d", say("{unit} of the {where} in {span}"), many, span)
+        yield own(f"past_yes_{days}d", say("{yes} in {span}, {where}"), found, span)
+    places = {"city": say("the whole city"), "area": say("the same area")}
+    for level in (level for level in places if level in plan.levels):
+        trail = follow(cases.table, level, cases, plan)
+        for days in plan.windows:
+            said = say(
+                "share of {unit} in {words} in {days} in which {label}",
+                unit=unit,
+                words=places[level],
+                days=say_span(days),
+                label=label,
             )
+            rate = divide(trail.sum(y_true, days), trail.sum(answered, days))
+            yield Feature(f"{level}_rate_{days}d", said, rate)
 
 
-def describe_events(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
+def describe_events(cases: Events, spec: RiskSpec, plan: FeaturePlan) -> Iterator[Feature]:
     """Yield counts and sums of every declared table of events that has a key."""
-    windows = tuple(sorted(set(spec.features.windows_days)))
     for name, event in spec.events.items():
         if event.by != "point":
-            yield from _describe_table(name, event, cases, spec, windows)
+            yield from _describe_table(name, event, cases, spec, plan)
 
 
 def _describe_table(
-    name: str, event: EventSpec, cases: Events, spec: RiskSpec, windows: tuple[int, ...]
+    name: str, event: EventSpec, cases: Events, spec: RiskSpec, plan: FeaturePlan
 ) -> Iterator[Feature]:
-    events, table = cases.events[name], cases.table
-    everyone = pd.Series("", index=events.index), pd.Series("", index=table.index)
-    column = {"entity": ENTITY, "area": AREA}.get(event.by)
-    known, asked = everyone if column is None else (events[column], table[column])
-    group, of_case = find_groups(known, asked)
-    trail = follow(events, group, cases, of_case, windows)
+    events = cases.events[name]
+    trail = follow(events, event.by, cases, plan)
     is_own = event.by == "entity"
     what = event.label or name.replace("_", " ")
     at = {
         "entity": say("same {label}", label=spec.question.entity.label),
         "area": say("same area"),
     }.get(event.by, say("whole city"))
+    spans = {days: say_span(days) for days in plan.windows}
 
     def feature(suffix: str, label: str, values: Floats) -> Feature:
         return Feature(f"{name}.{suffix}", (label + ", " + at), values)
@@ -218,44 +178,28 @@ def _describe_table(
         yield feature(
             "days_since", say("days since the last of the {what}", what=what), trail.days_since()
         )
-    for days in windows:
-        yield feature(
-            f"count_{days}d",
-            say("{what} in {days}", what=what, days=say_span(days)),
-            trail.count(days),
-        )
+    for days, span in spans.items():
+        label = say("{what} in {days}", what=what, days=span)
+        yield feature(f"count_{days}d", label, trail.count(days))
     for amount in list_amounts(events):
         values = events[amount].to_numpy(np.float64)
-        said = _say_amount(amount, event)
+        declared = event.contract.get(amount)
+        said = (declared.label if declared else "") or amount.replace("_", " ")
         if is_own:
             last = take_last(trail.past, trail.seen, values)
-            total = trail.sum(values)
-            yield feature(
-                f"{amount}_last",
-                say("{said} at the last of the {what}", said=said, what=what),
-                last,
-            )
-            yield feature(
-                f"{amount}_mean", say("{said} on average", said=said), divide(total, trail.count())
-            )
-        for days in windows:
-            yield feature(
-                f"{amount}_{days}d",
-                say("{said} in {days}", said=said, days=say_span(days)),
-                trail.sum(values, days),
-            )
-    if event.categories is not None:
-        allowed = {**event.columns, **(event.join.columns if event.join else {})}
-        for category in allowed[event.categories].allowed or ():
-            is_it = (events[CATEGORY] == category).to_numpy().astype(np.float64)
-            for days in windows:
-                label = say(
-                    "{what} ({category}) in {days}",
-                    what=what,
-                    category=category,
-                    days=say_span(days),
-                )
-                yield feature(f"{category}_{days}d", label, trail.sum(is_it, days))
+            label = say("{said} at the last of the {what}", said=said, what=what)
+            yield feature(f"{amount}_last", label, last)
+            mean = divide(trail.sum(values), trail.count())
+            yield feature(f"{amount}_mean", say("{said} on average", said=said), mean)
+        for days, span in spans.items():
+            label = say("{said} in {days}", said=said, days=span)
+            yield feature(f"{amount}_{days}d", label, trail.sum(values, days))
+    categories = event.contract[event.categories].allowed if event.categories else None
+    for category in categories or ():
+        is_it = (events[CATEGORY] == category).to_numpy().astype(np.float64)
+        for days, span in spans.items():
+            label = say("{what} ({category}) in {days}", what=what, category=category, days=span)
+            yield feature(f"{category}_{days}d", label, trail.sum(is_it, days))
 
 
 def list_amounts(events: pd.DataFrame) -> list[str]:
@@ -269,13 +213,3 @@ def say_span(days: int) -> str:
         years = days // 365
         return say("the last year") if years == 1 else say("the last {years} years", years=years)
     return say("the last day") if days == 1 else say("the last {days} days", days=days)
-
-
-def _say_amount(amount: str, event: EventSpec) -> str:
-    columns = {**event.columns, **(event.join.columns if event.join else {})}
-    declared = columns.get(amount)
-    return (declared.label if declared else "") or amount.replace("_", " ")
-
-
-def _own(name: str, label: str, values: Floats) -> Feature:
-    return Feature(name, label, values)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
     from cityai.config.project import Period
+
+Packed = tuple[dict[str, Any], pd.DataFrame, dict[str, pd.DataFrame]]
+"""What is said, the table that is asked about, and tables by name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,9 +38,26 @@ class History:
     entities: pd.DataFrame
 
     @property
-    def asked(self) -> pd.Index:
+    def index(self) -> pd.Index:
         """What a function gives one number each for."""
         return self.values.columns
+
+    def pack(self) -> Packed:
+        """Take it apart for a message."""
+        starts = self.values.index.to_numpy("datetime64[us]").astype(np.int64).tolist()
+        values = np.ascontiguousarray(self.values.to_numpy(np.float64)).ravel()
+        about = {"period": self.period, "starts": starts}
+        return about, self.entities, {"values": pd.DataFrame({"value": values})}
+
+    @classmethod
+    def unpack(cls, as_of: pd.Timestamp, packed: Packed) -> History:
+        """Put together what `pack` took apart."""
+        about, entities, tables = packed
+        starts = pd.DatetimeIndex(np.array(about["starts"], dtype="datetime64[us]"))
+        values = tables["values"]["value"].to_numpy(np.float64, copy=True)
+        shaped = values.reshape(len(starts), len(entities))
+        frame = pd.DataFrame(shaped, index=starts, columns=entities.index)
+        return cls(as_of, about["period"], frame, entities)
 
     def tell(self) -> str:
         """Say what it holds, for a message."""
@@ -65,6 +86,21 @@ class CaseHistory:
     asked: pd.DataFrame
     cases: pd.DataFrame
     events: dict[str, pd.DataFrame]
+
+    @property
+    def index(self) -> pd.Index:
+        """What a function gives one number each for."""
+        return self.asked.index
+
+    def pack(self) -> Packed:
+        """Take it apart for a message; the cases are the table without a name."""
+        return {}, self.asked, {"": self.cases, **self.events}
+
+    @classmethod
+    def unpack(cls, as_of: pd.Timestamp, packed: Packed) -> CaseHistory:
+        """Put together what `pack` took apart."""
+        _, asked, tables = packed
+        return cls(as_of, asked, tables[""], {n: t for n, t in tables.items() if n})
 
     def tell(self) -> str:
         """Say what it holds, for a message."""

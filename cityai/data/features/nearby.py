@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 
 from cityai.columns import AS_OF, KNOWN_AT, Y_TRUE
 from cityai.config.risk import DecaySpec, RiskSpec
-from cityai.data.features.as_of_join import divide, read_moments
-from cityai.data.features.events import DAY_US, list_amounts
+from cityai.data.features.as_of_join import DAY_US, NOTHING, divide, read_moments
+from cityai.data.features.events import list_amounts
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.i18n.messages import say
 from cityai.records.events import Events
@@ -94,7 +94,7 @@ def sum_nearby(
     result = np.full((len(cases), amounts.shape[1]), np.nan)
     points, asked = _place(cases), read_moments(cases[AS_OF])
     places, known = _place(events), read_moments(events[KNOWN_AT])
-    usable = ~np.isnan(places).any(axis=1) & (known != np.iinfo(np.int64).min)
+    usable = ~np.isnan(places).any(axis=1) & (known != NOTHING)
     kept = np.flatnonzero(usable)
     kept = kept[np.argsort(known[kept], kind="stable")]
     places, known, amounts = places[kept], known[kept], amounts[kept]

@@ -83,10 +83,20 @@ class OwnFunctions:
             self._child.close()
             self._child, self._sent = self._begin(), {}
         self._last = history.as_of
-        parts = _pack(history) if isinstance(history, History) else self._pack(history, whole)
-        told = {"said": history.tell(), "as_of": history.as_of.isoformat()}
-        answer = self._ask(json.dumps(told).encode(), *parts)
-        size = len(history.asked)
+        about, asked, tables = history.pack()
+        names, parts = [], []
+        for name, frame in tables.items():
+            source, before = self._sent.get(name, (None, 0))
+            if source is not whole.get(name):
+                before = 0
+            if name in whole:
+                self._sent[name] = (whole[name], len(frame))
+            names.append([name, before])
+            parts.append(write_frame(frame.iloc[before:]))
+        about |= {"kind": type(history).__name__, "tables": names, "said": history.tell()}
+        about["as_of"] = history.as_of.isoformat()
+        answer = self._ask(json.dumps(about).encode(), write_frame(asked), *parts)
+        size = len(history.index)
         if [len(part) for part in answer] != [size * 8] * len(self.functions):
             raise DataError("features.py gave no answer that can be read", where=str(self._path))
         return [np.frombuffer(part, dtype=np.float64).copy() for part in answer]
@@ -113,18 +123,6 @@ class OwnFunctions:
                 expected="functions of the history alone, that end",
                 next_step=tell_limits(),
             ) from None
-
-    def _pack(self, history: CaseHistory, whole: dict[str, pd.DataFrame]) -> list[bytes]:
-        parts = [write_frame(history.asked)]
-        names = []
-        for name, frame in {"": history.cases, **history.events}.items():
-            source, before = self._sent.get(name, (None, 0))
-            if source is not whole[name]:
-                before = 0
-            self._sent[name] = (whole[name], len(frame))
-            names.append([name, before])
-            parts.append(write_frame(frame.iloc[before:]))
-        return [b"cases", json.dumps(names).encode(), *parts]
 
 
 def load_functions(path: Path, names: Sequence[str]) -> OwnFunctions | None:
@@ -205,10 +203,3 @@ def check_own(path: Path, names: Sequence[str]) -> tuple[Finding, ...]:
         "machine cannot refuse what a compiled library reads by itself, so it is not proven."
     )
     return (Finding("time.own", Status.NOT_ENOUGH, title, reason),)
-
-
-def _pack(history: History) -> list[bytes]:
-    values = np.ascontiguousarray(history.values.to_numpy(np.float64))
-    starts = history.values.index.to_numpy("datetime64[us]")
-    told = json.dumps({"period": history.period}).encode()
-    return [b"panel", told, starts.tobytes(), values.tobytes(), write_frame(history.entities)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED
-from cityai.config.project import FeaturesSpec, Period, ProjectSpec
-from cityai.data.periods import by_period
+from cityai.config.project import ProjectSpec, QuestionSpec
+from cityai.config.risk import RiskSpec
+from cityai.data.periods import Periods, by_period
 from cityai.errors import SpecError
 
 if TYPE_CHECKING:
@@ -53,52 +54,63 @@ DEFAULTS: Final = by_period(
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """Everything about the features that must not depend on the origin.
+    """What of the features is settled once, from the whole data, and holds at every moment.
 
     Attributes
     ----------
-    period, unit : str
-        Length of a period, unit of the target.
-    lead, horizon : int
-        Periods skipped, and periods predicted.
-    blind : int
-        Latest periods before an origin of which nothing was ever visible: their value is unknown
-        (NaN), not zero.
-    gaps : bool
-        Whether a period without a row is a missing measurement rather than a zero.
-    floor : float or None
-        Least recent level; None takes a hundredth of the entities' mean level at the origin.
-    season : int
-        Periods in a season.
-    choice : Defaults
-        Lags and windows in force.
+    windows : tuple of int
+        Lengths of rolling windows, rising: in periods, or in days where rows are listed.
     levels : tuple of str
-        Of entity, area, city: those at which windows are taken. A level is left out when each of
-        its groups holds a single entity, for it would repeat the entity's own figures.
+        Of entity, area, city: those at which windows are taken. A level of a panel is left out
+        when each of its groups holds a single entity, for it would repeat the entity's own figures.
     categories : Mapping of str to tuple of str
         Texts of each categorical attribute, sorted, `not recorded` last.
     """
 
-    period: Period
-    unit: str
-    lead: int
-    horizon: int
-    blind: int
-    gaps: bool
-    floor: float | None
-    season: int
-    year: int
-    choice: Defaults
+    windows: tuple[int, ...]
     levels: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
 
+
+@dataclass(frozen=True, slots=True)
+class DensePlan(FeaturePlan):
+    """The same of dense rows.
+
+    Attributes
+    ----------
+    question : QuestionSpec
+        The target and its periods.
+    periods : Periods
+        The time axis.
+    blind : int
+        Latest periods before an origin of which nothing was ever visible: their value is unknown
+        (NaN), not zero.
+    lags : tuple of int
+        Periods back.
+    level, seasons, blur : int
+        As in `Defaults`.
+    """
+
+    question: QuestionSpec
+    periods: Periods
+    blind: int
+    lags: tuple[int, ...]
+    level: int
+    seasons: int
+    blur: int
+
+    @property
+    def gaps(self) -> bool:
+        """Whether a period without a row is a missing measurement rather than a zero."""
+        return self.question.missing_periods == "missing"
+
     def targets(self, origin: int) -> npt.NDArray[np.int64]:
         """Return the target periods of an origin, int64, one per step."""
-        return origin + self.lead + np.arange(self.horizon, dtype=np.int64)
+        return origin + self.question.lead + np.arange(self.question.horizon, dtype=np.int64)
 
 
-def plan_features(panel: Panel, snapshot: Events, spec: ProjectSpec) -> FeaturePlan:
-    """Settle the set of features from the specification and the shape of the data.
+def plan_dense(panel: Panel, snapshot: Events, spec: ProjectSpec) -> DensePlan:
+    """Settle the features of dense rows from the specification and the shape of the data.
 
     Parameters
     ----------
@@ -115,42 +127,39 @@ def plan_features(panel: Panel, snapshot: Events, spec: ProjectSpec) -> FeatureP
     SpecError
         When a declared lag or window can never be known.
     """
-    question = spec.question
-    choice = _choose(spec.features, DEFAULTS[question.period], panel.blind, panel.periods.count)
+    features, blind, count = spec.features, panel.blind, panel.periods.count
+    usual = DEFAULTS[spec.question.period]
+    lags: Iterable[int] | None = features.lags
+    if lags is None:
+        lags = {blind + 1, *(lag for lag in usual.lags if blind < lag < count)}
+    windows = features.windows or (
+        {w for w in usual.windows if blind + 1 < w <= count} or {blind + usual.windows[0]}
+    )
+    for what, chosen in (("lags", lags), ("windows", windows)):
+        _refuse_unknowable(what, sorted(n for n in chosen if n <= blind), blind)
     texts = snapshot.attributes.drop(columns=[ENTITY, KNOWN]).select_dtypes(exclude="number")
-    return FeaturePlan(
-        period=question.period,
-        unit=question.unit,
-        lead=question.lead,
-        horizon=question.horizon,
-        blind=panel.blind,
-        gaps=question.missing_periods == "missing",
-        floor=0.25 if question.measure == "count" else None,
-        season=panel.periods.season,
-        year=panel.periods.year,
-        choice=choice,
-        levels=_find_levels(spec.features.levels, panel.entity_ids, snapshot.attributes),
-        categories={str(name): list_texts(texts[name]) for name in texts.columns},
+    return DensePlan(
+        windows=tuple(sorted(set(windows))),
+        levels=_find_levels(features.levels, panel.entity_ids, snapshot.attributes),
+        categories={str(name): _list_texts(texts[name]) for name in texts.columns},
+        question=spec.question,
+        periods=panel.periods,
+        blind=blind,
+        lags=tuple(sorted(set(lags))),
+        level=max(usual.level, blind + usual.level // 2),
+        seasons=usual.seasons,
+        blur=usual.blur,
     )
 
 
-def _choose(features: FeaturesSpec, usual: Defaults, blind: int, count: int) -> Defaults:
-    if features.lags is None:
-        lags = {blind + 1, *(lag for lag in usual.lags if blind < lag < count)}
-    else:
-        lags = set(features.lags)
-        _refuse_unknowable("lags", sorted(lag for lag in lags if lag <= blind), blind)
-    if features.windows is None:
-        windows = {w for w in usual.windows if blind + 1 < w <= count} or {blind + usual.windows[0]}
-    else:
-        windows = set(features.windows)
-        _refuse_unknowable("windows", sorted(w for w in windows if w <= blind), blind)
-    return Defaults(
-        tuple(sorted(lags)),
-        tuple(sorted(windows)),
-        max(usual.level, blind + usual.level // 2),
-        usual.seasons,
-        usual.blur,
+def plan_listed(cases: Events, spec: RiskSpec) -> FeaturePlan:
+    """Settle the features of listed rows."""
+    described = {name: cases.table[name] for name in spec.question.entity.attributes}
+    texts = {name: column for name, column in described.items() if column.dtype.kind != "f"}
+    return FeaturePlan(
+        windows=tuple(sorted(set(spec.features.windows_days))),
+        levels=("entity", *(("area",) if AREA in cases.table else ()), "city"),
+        categories={name: _list_texts(column) for name, column in texts.items()},
     )
 
 
@@ -178,6 +187,5 @@ def _find_levels(
     return tuple(levels)
 
 
-def list_texts(column: pd.Series) -> tuple[str, ...]:
-    """Return the texts of a category, sorted, `not recorded` last."""
+def _list_texts(column: pd.Series) -> tuple[str, ...]:
     return (*sorted({str(text) for text in column.dropna()} - {NOT_RECORDED}), NOT_RECORDED)

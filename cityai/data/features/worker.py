@@ -23,6 +23,7 @@ from cityai.data.features.history import CaseHistory, History
 from cityai.errors import DataError
 
 FILE: Final = "features.py"
+HISTORIES: Final = {kind.__name__: kind for kind in (History, CaseHistory)}
 RULE: Final = "a feature may only use the history that it is given"
 
 
@@ -56,34 +57,19 @@ def _answer(
     tables: dict[str, list[pa.Table]],
     watch: Watch,
 ) -> list[bytes]:
-    told = json.loads(parts[0])
-    moment = pd.Timestamp(told["as_of"])
-    history: History | CaseHistory
-    if parts[1] == b"panel":
-        history = _read_panel(moment, parts[2:])
-        index = history.asked
-    else:
-        history = _read_cases(moment, parts[2:], tables)
-        index = history.asked.index
-    results = (_call(function, history, index, told["said"], watch) for function in functions)
+    about = json.loads(parts[0])
+    packed = about, read_frame(parts[1]), _read_tables(about["tables"], parts[2:], tables)
+    history = HISTORIES[about["kind"]].unpack(pd.Timestamp(about["as_of"]), packed)
+    results = (_call(function, history, about["said"], watch) for function in functions)
     return [values.tobytes() for values in results]
 
 
-def _read_panel(moment: pd.Timestamp, parts: list[bytes]) -> History:
-    period = json.loads(parts[0])["period"]
-    starts = pd.DatetimeIndex(np.frombuffer(parts[1], dtype="datetime64[us]").copy())
-    entities = read_frame(parts[3])
-    values = np.frombuffer(parts[2], dtype=np.float64).copy().reshape(len(starts), len(entities))
-    frame = pd.DataFrame(values, index=starts, columns=entities.index)
-    return History(moment, period, frame, entities)
-
-
-def _read_cases(
-    moment: pd.Timestamp, parts: list[bytes], tables: dict[str, list[pa.Table]]
-) -> CaseHistory:
+def _read_tables(
+    names: list[tuple[str, int]], parts: list[bytes], tables: dict[str, list[pa.Table]]
+) -> dict[str, pd.DataFrame]:
     """Join what is new to what came before; a table that begins anew takes the place of its own."""
     frames = {}
-    for (name, before), part in zip(json.loads(parts[0]), parts[2:], strict=True):
+    for (name, before), part in zip(names, parts, strict=True):
         kept = tables.setdefault(name, [])
         if not before:
             kept.clear()
@@ -92,12 +78,11 @@ def _read_cases(
         joined = pa.concat_tables(kept, promote_options="permissive")
         frames[name] = joined.to_pandas(ignore_metadata=False)
         frames[name].index = pd.RangeIndex(len(frames[name]))
-    cases = frames.pop("")
-    return CaseHistory(moment, read_frame(parts[1]), cases, frames)
+    return frames
 
 
 def _call(
-    function: OwnFunction, history: History | CaseHistory, index: pd.Index, said: str, watch: Watch
+    function: OwnFunction, history: History | CaseHistory, said: str, watch: Watch
 ) -> np.ndarray:
     where = f"{function.where} at {history.as_of:%Y-%m-%d}"
     given = call_watched(
@@ -108,7 +93,7 @@ def _call(
         expected="a function that works on any past, a short one too",
         next_step=said,
     )
-    return _check_result(given, index, where, function.name)
+    return _check_result(given, history.index, where, function.name)
 
 
 def _check_result(given: object, asked: pd.Index, where: str, name: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,17 @@ from cityai.columns import (
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
 from cityai.data.features.context import describe_attribute, describe_calendar
-from cityai.data.features.covariates import Grid, describe_dense, find_areas
+from cityai.data.features.covariates import Grid, describe_covariates
 from cityai.data.features.history import History
 from cityai.data.features.own import OwnFeatures
-from cityai.data.features.past import describe_past, label_past
-from cityai.data.features.plan import FeaturePlan, plan_features
-from cityai.data.features.vintages import Vintage, find_states, replay_vintages
+from cityai.data.features.plan import DensePlan, plan_dense
+from cityai.data.features.series import describe_series, label_series
+from cityai.data.features.vintages import Vintage, find_positions, find_states, replay_vintages
 from cityai.data.leaks import Labels
 from cityai.data.rows import (
     Feature,
     Floats,
+    Ints,
     Moments,
     Rows,
     RowsAt,
@@ -54,7 +55,7 @@ _KEYS = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START, KNOWN_AT, LEVEL)
 
 def lay_dense(panel: Panel, snapshot: Events, project: Project) -> RowsAt:
     """Return the function from moments to dense rows; the features are planned once."""
-    plan = cache(lambda: plan_features(panel, snapshot, project.spec))
+    plan = cache(lambda: plan_dense(panel, snapshot, project.spec))
 
     def rows_at(moments: Moments | None = None, known_before: pd.Timestamp | None = None) -> Rows:
         asked = pd.DatetimeIndex(list(panel.moments if moments is None else moments))
@@ -90,7 +91,7 @@ def build_rows(
     snapshot: Events,
     project: Project,
     origins: Iterable[int],
-    plan: FeaturePlan | None = None,
+    plan: DensePlan | None = None,
 ) -> Rows:
     """Build the rows of all entities that are asked about at the given origins.
 
@@ -108,7 +109,7 @@ def build_rows(
     origins : iterable of int
         Any of ``0 .. panel.periods.count``; the last has only targets in the future. Repeated ones
         count once.
-    plan : FeaturePlan, optional
+    plan : DensePlan, optional
         The set of features, settled from the data when omitted.
 
     Raises
@@ -124,35 +125,31 @@ def build_rows(
     count = panel.periods.count
     if not moments.size or moments[0] < 0 or moments[-1] > count:
         raise ValueError(f"there must be origins, and they must lie between 0 and {count}")
-    plan = plan or plan_features(panel, snapshot, project.spec)
+    plan = plan or plan_dense(panel, snapshot, project.spec)
     grid = _lay_grid(panel, snapshot, moments, plan)
-    built = _describe_target(grid, snapshot, project, plan)
+    level, past = _describe_target(grid, snapshot, project, plan)
     rules = project.spec.features
     features = choose_features(
         (
-            *built.features,
-            _describe_steps(plan),
+            *past,
+            Feature(
+                "steps_ahead",
+                say("{period} ahead", period=name_periods(grid.periods.freq)),
+                np.arange(1.0, plan.question.horizon + 1),
+            ),
             *describe_calendar(grid.periods, grid.targets[:, None, :], project.spec),
             *_describe_attributes(grid, snapshot.attributes, plan, project.spec),
-            *describe_dense(grid, snapshot.covariates, plan, project.spec),
+            *describe_covariates(grid, snapshot.covariates, project.spec.covariates),
         ),
         rules,
         reserved=_KEYS,
         known=(ENTITY,) if rules.attributes else (),
     )
-    return _assemble(grid, panel, built.level, features, project.spec)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _TargetFeatures:
-    """Features of the target's past, and the level (origins, entities)."""
-
-    level: Floats
-    features: tuple[Feature, ...]
+    return _assemble(grid, panel, level, features, project.spec)
 
 
 def _lay_grid(
-    panel: Panel, snapshot: Events, origins: npt.NDArray[np.int64], plan: FeaturePlan
+    panel: Panel, snapshot: Events, origins: npt.NDArray[np.int64], plan: DensePlan
 ) -> Grid:
     attributes = snapshot.attributes
     states = find_states(attributes, panel.entity_ids, origins.tolist())
@@ -164,16 +161,26 @@ def _lay_grid(
         origins=origins,
         targets=plan.targets(0)[None, :] + origins[:, None],
         states=states,
-        areas=find_areas(attributes, states, area_ids),
+        areas=_find_areas(attributes, states, area_ids),
         area_ids=area_ids,
+        window=plan.windows[0],
     )
 
 
+def _find_areas(attributes: pd.DataFrame, states: Ints, area_ids: tuple[str, ...]) -> Ints:
+    """Return the code of each entity's area at each origin, -1 when not recorded."""
+    if AREA not in attributes.columns:
+        return np.full(states.shape, -1, dtype=np.int64)
+    areas: Ints = np.append(find_positions(attributes[AREA], area_ids), -1)[states]
+    return areas
+
+
 def _describe_target(
-    grid: Grid, snapshot: Events, project: Project, plan: FeaturePlan
-) -> _TargetFeatures:
+    grid: Grid, snapshot: Events, project: Project, plan: DensePlan
+) -> tuple[Floats, list[Feature]]:
+    """Return the level (origins, entities), and the features of the target's past."""
     own = OwnFeatures(project, (len(grid.origins), len(grid.entity_ids), 1))
-    pasts = []
+    levels, pasts = [], []
     vintages = replay_vintages(
         snapshot.table,
         grid.entity_ids,
@@ -183,32 +190,20 @@ def _describe_target(
         blind=plan.blind,
     )
     for i, vintage in enumerate(vintages):
-        pasts.append(describe_past(vintage, grid.areas[i], plan))
+        level, past = describe_series(vintage, grid.areas[i], plan)
+        levels.append(level)
+        pasts.append(past)
         if own.functions:
-            own.ask((i, slice(None), 0), _cut_history(vintage, grid, snapshot, i, plan))
-    labels = label_past(plan)
+            own.ask((i, slice(None), 0), _cut_history(vintage, grid, snapshot, i))
+    labels = label_series(plan)
     features = [
-        *(
-            Feature(name, labels[name], np.stack([past.flat[name] for past in pasts])[:, :, None])
-            for name in pasts[0].flat
-        ),
-        *(
-            Feature(name, labels[name], np.stack([past.stepped[name] for past in pasts]))
-            for name in pasts[0].stepped
-        ),
-        *own.collect(),
+        Feature(name, labels[name], np.stack([past[name] for past in pasts])) for name in pasts[0]
     ]
-    level = np.stack([past.level for past in pasts])
-    return _TargetFeatures(level, tuple(features))
-
-
-def _describe_steps(plan: FeaturePlan) -> Feature:
-    steps = np.arange(1, plan.horizon + 1, dtype=np.float64)[None, None, :]
-    return Feature("steps_ahead", say("{period} ahead", period=name_periods(plan.period)), steps)
+    return np.stack(levels), [*features, *own.collect()]
 
 
 def _describe_attributes(
-    grid: Grid, attributes: pd.DataFrame, plan: FeaturePlan, spec: ProjectSpec
+    grid: Grid, attributes: pd.DataFrame, plan: DensePlan, spec: ProjectSpec
 ) -> Iterator[Feature]:
     """Yield the entities' attributes as they were recorded at each origin."""
     declared = spec.data.columns
@@ -221,16 +216,14 @@ def _describe_attributes(
         yield describe_attribute(title, words, attributes[name], plan.categories.get(name), states)
 
 
-def _cut_history(
-    vintage: Vintage, grid: Grid, snapshot: Events, i: int, plan: FeaturePlan
-) -> History:
+def _cut_history(vintage: Vintage, grid: Grid, snapshot: Events, i: int) -> History:
     """Make the history that the project's own functions see: copies, so nothing can be edited."""
     entities = pd.Index(grid.entity_ids, name=ENTITY)
     states = np.where(grid.states[i] < 0, len(snapshot.attributes), grid.states[i])
     recorded = snapshot.attributes.drop(columns=[ENTITY, KNOWN]).reset_index(drop=True)
     return History(
         as_of=grid.periods.start(vintage.origin),
-        period=plan.period,
+        period=grid.periods.freq,
         values=pd.DataFrame(
             vintage.values.copy(), index=grid.periods.starts(vintage.origin), columns=entities
         ),

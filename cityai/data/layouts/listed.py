@@ -23,12 +23,12 @@ from cityai.columns import (
 from cityai.config.load import Project
 from cityai.config.risk import RiskSpec
 from cityai.data.features.context import describe_attribute, describe_calendar
-from cityai.data.features.covariates import describe_listed
+from cityai.data.features.covariates import Cases, describe_covariates
 from cityai.data.features.events import describe_cases_past, describe_events
 from cityai.data.features.history import CaseHistory
 from cityai.data.features.nearby import describe_nearby
 from cityai.data.features.own import OwnFeatures
-from cityai.data.features.plan import list_texts
+from cityai.data.features.plan import FeaturePlan, plan_listed
 from cityai.data.leaks import Labels
 from cityai.data.periods import build_periods
 from cityai.data.rows import Feature, Moments, Rows, RowsAt, choose_features, write_rows
@@ -40,14 +40,15 @@ _KEYS = (CASE, ENTITY, AS_OF, KNOWN_AT, SLOT)
 
 def lay_listed(cases: Events, project: Project[RiskSpec]) -> RowsAt:
     """Return the function from moments to listed rows; the rows of all cases are made once."""
-    whole = cache(lambda: build_case_rows(cases, project))
+    plan = cache(lambda: plan_listed(cases, project.spec))
+    whole = cache(lambda: build_case_rows(cases, project, plan()))
 
     def rows_at(moments: Moments | None = None, known_before: pd.Timestamp | None = None) -> Rows:
         if known_before is None:
             rows = whole()
         else:
             day = moments[0].normalize() if moments is not None and len(moments) == 1 else None
-            rows = build_case_rows(cut_events(cases, known_before), project, day)
+            rows = build_case_rows(cut_events(cases, known_before), project, plan(), day)
         if moments is None:
             return rows
         kept = rows.table[rows.table[AS_OF].isin(list(moments))]
@@ -63,7 +64,10 @@ def label_listed(rows: Rows, cases: Events) -> Labels:
 
 
 def build_case_rows(
-    cases: Events, project: Project[RiskSpec], day: pd.Timestamp | None = None
+    cases: Events,
+    project: Project[RiskSpec],
+    plan: FeaturePlan | None = None,
+    day: pd.Timestamp | None = None,
 ) -> Rows:
     """Build the features of every case from what was known strictly before it was asked about.
 
@@ -75,6 +79,8 @@ def build_case_rows(
         What was read.
     project : Project
         The question, and the project's own functions.
+    plan : FeaturePlan, optional
+        The set of features, settled from the data when omitted.
     day : pandas.Timestamp, optional
         Call the project's own functions for the cases asked about on this day alone, which is all
         that a list of that day needs; the others get NaN from them.
@@ -87,14 +93,15 @@ def build_case_rows(
         When one of the project's own functions fails.
     """
     spec = project.spec
+    plan = plan or plan_listed(cases, spec)
     features = choose_features(
         (
-            *describe_cases_past(cases, spec),
-            *describe_events(cases, spec),
+            *describe_cases_past(cases, spec, plan),
+            *describe_events(cases, spec, plan),
             *describe_nearby(cases, spec),
-            *_describe_attributes(cases, spec),
+            *_describe_attributes(cases, spec, plan),
             *_describe_day(cases, spec),
-            *describe_listed(cases, spec),
+            *describe_covariates(Cases(cases.table), cases.covariates, spec.covariates),
             *_describe_own(cases, project, day),
         ),
         spec.features,
@@ -105,13 +112,11 @@ def build_case_rows(
     return write_rows(keys, [(f, f.values) for f in features], spec.features)
 
 
-def _describe_attributes(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
+def _describe_attributes(cases: Events, spec: RiskSpec, plan: FeaturePlan) -> Iterator[Feature]:
     """Yield the declared cells of the case's own row."""
     for name in spec.question.entity.attributes if spec.features.attributes else ():
-        column = cases.table[name]
         label = spec.data.columns[name].label or name.replace("_", " ")
-        categories = None if column.dtype.kind == "f" else list_texts(column)
-        yield describe_attribute(name, label, column, categories)
+        yield describe_attribute(name, label, cases.table[name], plan.categories.get(name))
 
 
 def _describe_day(cases: Events, spec: RiskSpec) -> Iterator[Feature]:

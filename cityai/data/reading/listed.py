@@ -84,13 +84,13 @@ class ListOfCases:
         written = _fetch_cases(accepted, contract, spec)
         outcomes = read_outcomes(written, spec, where)
         written = written.drop(columns="outcome").assign(**{Y_TRUE: outcomes})
-        several: dict[str, int] = {}
+        facts = None
         if spec.question.rows == "several":
-            written, several = join_rows(written, where)
+            written, facts = join_rows(written, where, spec.question.entity.area)
         until = _find_until(written, spec)
         table = _lay_out(written, until, spec)
         check_outcomes(table, until, spec, where)
-        return LaidOut(table, until, several=several)
+        return LaidOut(table, until, facts=facts)
 
 
 LIST_OF_CASES: Final = ListOfCases()

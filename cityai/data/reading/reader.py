@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
@@ -18,7 +18,6 @@ import pandas as pd
 
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec, ColumnSpec
-from cityai.config.risk import EventSpec
 from cityai.data.areas import read_areas
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
@@ -53,7 +52,7 @@ class LaidOut:
     until: pd.Timestamp
     attributes: pd.DataFrame | None = None
     city_rule: pd.DataFrame | None = None
-    several: dict[str, int] | None = None
+    facts: pd.DataFrame | None = None
 
 
 class Layout(Protocol[SpecT]):
@@ -137,8 +136,7 @@ def read_events(
         axis = events.periods if layout.by_period else None
         covariates[name] = read_covariate(project, name, covariate, axis)
     happened: dict[str, SideTable] = {}
-    declared: Mapping[str, EventSpec] = getattr(spec, "events", {})
-    for name, event in declared.items():
+    for name, event in spec.happenings.items():
         tell(f"reading the events {name}")
         happened[name] = read_happenings(project, name, event)
     sides = [*covariates.items(), *happened.items()]
@@ -176,17 +174,17 @@ def _read_main(
     check_names(accepted, contract, spec, opened.where)
     laid = layout.lay_out(accepted, contract, spec, periods, opened.where)
     area_ids = None if areas is None else list(areas.index)
+    facts = collect_facts(rows, contract, periods, spec, area_ids)
     return Events(
         table=laid.table,
         periods=periods,
         until=laid.until,
         counts=_count_rows(rows, opened),
         rejects=list_rejects(refused, opened, contract, repeats),
-        quality_facts=collect_facts(rows, contract, periods, spec, area_ids),
+        quality_facts=facts if laid.facts is None else pd.concat([facts, laid.facts]),
         areas=areas,
         attributes=list_nobody() if laid.attributes is None else laid.attributes,
         city_rule=laid.city_rule,
-        several=laid.several or {},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from cityai.columns import (
@@ -9,17 +10,19 @@ from cityai.columns import (
     AS_OF,
     CASE,
     ENTITY,
+    EVERYWHERE,
     KNOWN_AT,
     OCCURRED_AT,
     REGISTERED_AT,
     Y_TRUE,
 )
+from cityai.data.quality_facts import FACT_COLUMNS, ONE_VALUE
 from cityai.errors import DataError
-from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
 
 
-def join_rows(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, dict[str, int]]:
+def join_rows(
+    table: pd.DataFrame, where: str, area: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make one row of all rows of a case.
 
     Parameters
@@ -28,14 +31,16 @@ def join_rows(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, dict[str, 
         Rows with ``case_id``, their entity, moments, attributes and ``y_true``.
     where : str
         The file, for messages.
+    area : str or None
+        What the city calls the column of the area.
 
     Returns
     -------
-    tuple of pandas.DataFrame and dict
+    tuple of pandas.DataFrame
         One row a case: yes where any row says yes, else not known where any row is not, else no;
         asked about and taking place at the first of its moments, known at the last; of what
         describes it, the value of the first row that has one, in the order of time and of values.
-        And, for each attribute, the cases whose rows have several values.
+        And the facts: for each attribute, the cases whose rows have one value of it.
 
     Raises
     ------
@@ -60,29 +65,18 @@ def join_rows(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, dict[str, 
     unknown = ordered[Y_TRUE].isna().groupby(ordered[CASE]).any()
     any_yes = grouped[Y_TRUE].max()
     joined[Y_TRUE] = any_yes.where((any_yes == 1) | ~unknown)
-    several = {c: int((grouped[c].nunique() > 1).sum()) for c in described if c not in moments}
+    facts = [
+        {
+            "fact": ONE_VALUE,
+            "column": area if name == AREA and area else name,
+            "slice_kind": "overall",
+            "slice": EVERYWHERE,
+            "good": int((grouped[name].nunique() <= 1).sum()),
+            "total": len(joined),
+            "figure": np.nan,
+        }
+        for name in described
+        if name not in moments
+    ]
     columns = [CASE, *(c for c in table if c != CASE)]
-    return joined.reset_index()[columns], several
-
-
-def find_several(several: dict[str, int], cases: int, area: str | None) -> list[Finding]:
-    """Say which attributes have several values in the rows of one case."""
-    title = say("One value of an attribute at a time")
-    found = []
-    for column, count in several.items():
-        if count:
-            name = area if column == AREA and area else column
-            reason = say(
-                "'{name}' has several values in the rows of one case, in {count:,} of "
-                "{cases:,} cases. The first in time is used.",
-                name=name,
-                count=count,
-                cases=cases,
-            )
-            found.append(
-                Finding(
-                    "quality.one_value", Status.FAIL, title, reason, count / cases, 0.0, "share",
-                    name,
-                )
-            )  # fmt: skip
-    return found
+    return joined.reset_index()[columns], pd.DataFrame(facts, columns=list(FACT_COLUMNS))

@@ -7,38 +7,21 @@ array in the order of time, so the same past gives the same bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from cityai.data.features.as_of_join import divide
-from cityai.data.features.plan import FeaturePlan
+from cityai.data.features.plan import DensePlan
 from cityai.data.features.vintages import Vintage
 from cityai.data.periods import YEAR_IN_WORDS, by_period
 from cityai.data.rows import Floats, Ints
 from cityai.i18n.messages import count_periods, name_periods, say
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Past:
-    """Features of one origin.
-
-    Attributes
-    ----------
-    level : numpy.ndarray
-        (entities,) float64, the recent level, always positive.
-    flat : dict of str to numpy.ndarray
-        (entities,) features that are the same for every step.
-    stepped : dict of str to numpy.ndarray
-        (entities, steps) features that depend on the step.
-    """
-
-    level: Floats
-    flat: dict[str, Floats]
-    stepped: dict[str, Floats]
-
-
-def describe_past(vintage: Vintage, area: Ints, plan: FeaturePlan) -> Past:
+def describe_series(
+    vintage: Vintage, area: Ints, plan: DensePlan
+) -> tuple[Floats, dict[str, Floats]]:
     """Describe what was visible of the target at one origin.
 
     Parameters
@@ -47,8 +30,15 @@ def describe_past(vintage: Vintage, area: Ints, plan: FeaturePlan) -> Past:
         The visible past.
     area : numpy.ndarray
         (entities,) int64 code of each entity's area at the origin; -1 when not recorded.
-    plan : FeaturePlan
+    plan : DensePlan
         Which features there are.
+
+    Returns
+    -------
+    numpy.ndarray
+        (entities,) float64, the recent level, always positive.
+    dict of str to numpy.ndarray
+        By name: (entities, steps) where a feature depends on the step, else (entities, 1).
     """
     level = find_level(vintage.values, plan)
     flat = {
@@ -56,10 +46,11 @@ def describe_past(vintage: Vintage, area: Ints, plan: FeaturePlan) -> Past:
         **_describe_windows(vintage.values, area, level, plan),
         **_describe_activity(vintage, level, plan),
     }
-    return Past(level, flat, _describe_seasons(vintage, level, plan))
+    stepped = _describe_seasons(vintage, level, plan)
+    return level, {name: values[:, None] for name, values in flat.items()} | stepped
 
 
-def find_level(values: Floats, plan: FeaturePlan) -> Floats:
+def find_level(values: Floats, plan: DensePlan) -> Floats:
     """Return each entity's recent level: the unit in which its target is measured.
 
     It is the mean of the last 28 days, 26 weeks or 12 months that are visible, fewer when there are
@@ -71,115 +62,84 @@ def find_level(values: Floats, plan: FeaturePlan) -> Floats:
     ----------
     values : numpy.ndarray
         (origin, entities) visible past.
-    plan : FeaturePlan
+    plan : DensePlan
         Window and floor.
     """
-    level = _mean(_last(values, plan.choice.level))
+    level = _mean(_last(values, plan.level))
     level = np.where(np.isnan(level), _mean(values), level)
     level = np.where(np.isnan(level), 0.0, level)
-    floor = plan.floor
-    if floor is None:
+    floor = 0.25
+    if plan.question.measure == "sum":
         positive = level[level > 0]
         floor = float(positive.mean()) / 100 if positive.size else 1.0
     return np.maximum(level, floor)
 
 
-def label_past(plan: FeaturePlan) -> dict[str, str]:
-    """Return the words for readers of every feature that `describe_past` may give."""
-    unit, period, choice = plan.unit, plan.period, plan.choice
-    short, longest = choice.windows[0], count_periods(choice.windows[-1], period)
-    labels = {
-        **{
-            f"lag_{n}": say(
-                "{unit} {n} ago, as a share of the recent level",
-                unit=unit,
-                n=count_periods(n, period),
-            )
-            for n in choice.lags
-        },
-        "change": say(
-            "{unit} in the last {short} against the {short2} before",
-            unit=unit,
-            short=count_periods(short, period),
-            short2=short,
-        ),
-        "zero_share": say("share of the last {longest} with no {unit}", longest=longest, unit=unit),
-        "gap_share": say("share of the last {longest} not reported", longest=longest),
-        "latest": say("{unit} when last reported, as a share of the recent level", unit=unit),
-        "age": say("{period} since the first record", period=name_periods(period)),
-        "log_level": say("recent level of {unit} (logarithm)", unit=unit),
-        **_label_seasons(plan),
+_WINDOWED: Final = {
+    "sum": say("{unit} in the last {span}"),
+    "mean": say("mean {unit} in the last {span}, as a share of the recent level"),
+    "trend": say("trend of {unit} over the last {span}"),
+    "area_mean": say("mean {unit} in the area in the last {span}, as a share of the recent level"),
+    "area_trend": say("trend of {unit} in the area over the last {span}"),
+    "city_mean": say(
+        "mean {unit} in the whole city in the last {span}, as a share of the recent level"
+    ),
+    "city_trend": say("trend of {unit} in the whole city over the last {span}"),
+}
+_SINGLE: Final = {
+    "change": say("{unit} in the last {short} against the {short2} before"),
+    "zero_share": say("share of the last {longest} with no {unit}"),
+    "gap_share": say("share of the last {longest} not reported"),
+    "latest": say("{unit} when last reported, as a share of the recent level"),
+    "age": say("{period} since the first record"),
+    "log_level": say("recent level of {unit} (logarithm)"),
+    "season_1": say("{unit} on the latest known {same}, as a share of the recent level"),
+    "season_2": say("{unit} on the {same} before that, as a share of the recent level"),
+    "year_1": say("{unit} {before} earlier, as a share of the recent level"),
+    "year_index": say("{unit} at this time of the year a year earlier, against the level then"),
+}
+_SEASON_MEAN: Final = say(
+    "mean {unit} over the last {n} times of the {same}, as a share of the recent level"
+)
+_LAG: Final = say("{unit} {n} ago, as a share of the recent level")
+_SAME: Final = by_period(
+    day=say("same weekday"),
+    week=say("same week of the year"),
+    month=say("same month of the year"),
+)
+
+
+def label_series(plan: DensePlan) -> dict[str, str]:
+    """Return the words for readers of every feature that `describe_series` may give."""
+    unit, period, windows = plan.question.unit, plan.periods.freq, plan.windows
+    words = {
+        "unit": unit,
+        "short": count_periods(windows[0], period),
+        "short2": windows[0],
+        "longest": count_periods(windows[-1], period),
+        "period": name_periods(period),
+        "same": _SAME[period],
+        "before": count_periods(*YEAR_IN_WORDS[period]),
     }
-    for window in choice.windows:
-        span = count_periods(window, period)
-        labels |= {
-            f"sum_{window}": say("{unit} in the last {span}", unit=unit, span=span),
-            f"mean_{window}": say(
-                "mean {unit} in the last {span}, as a share of the recent level",
-                unit=unit,
-                span=span,
-            ),
-            f"trend_{window}": say("trend of {unit} over the last {span}", unit=unit, span=span),
-            f"area_mean_{window}": say(
-                "mean {unit} in the area in the last {span}, as a share of the recent level",
-                unit=unit,
-                span=span,
-            ),
-            f"area_trend_{window}": say(
-                "trend of {unit} in the area over the last {span}", unit=unit, span=span
-            ),
-            f"city_mean_{window}": say(
-                "mean {unit} in the whole city in the last {span}, as a share of the recent level",
-                unit=unit,
-                span=span,
-            ),
-            f"city_trend_{window}": say(
-                "trend of {unit} in the whole city over the last {span}", unit=unit, span=span
-            ),
-        }
-    return labels
-
-
-def _label_seasons(plan: FeaturePlan) -> dict[str, str]:
-    unit, n = plan.unit, plan.choice.seasons
-    same = by_period(
-        day=say("same weekday"),
-        week=say("same week of the year"),
-        month=say("same month of the year"),
-    )[plan.period]
-    before = count_periods(*YEAR_IN_WORDS[plan.period])
-    return {
-        "season_1": say(
-            "{unit} on the latest known {same}, as a share of the recent level",
-            unit=unit,
-            same=same,
-        ),
-        "season_2": say(
-            "{unit} on the {same} before that, as a share of the recent level", unit=unit, same=same
-        ),
-        "season_mean": say(
-            "mean {unit} over the last {n} times of the {same}, as a share of the recent level",
-            unit=unit,
-            n=n,
-            same=same,
-        ),
-        "year_1": say(
-            "{unit} {before} earlier, as a share of the recent level", unit=unit, before=before
-        ),
-        "year_index": say(
-            "{unit} at this time of the year a year earlier, against the level then", unit=unit
-        ),
+    lags = {f"lag_{n}": _LAG.format(unit=unit, n=count_periods(n, period)) for n in plan.lags}
+    single = {name: label.format(**words) for name, label in _SINGLE.items()}
+    season = _SEASON_MEAN.format(unit=unit, n=plan.seasons, same=words["same"])
+    windowed = {
+        f"{name}_{window}": label.format(unit=unit, span=count_periods(window, period))
+        for window in windows
+        for name, label in _WINDOWED.items()
     }
+    return lags | single | windowed | {"season_mean": season}
 
 
-def _describe_lags(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dict[str, Floats]:
-    rows = vintage.origin - np.array(plan.choice.lags, dtype=np.int64)
+def _describe_lags(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[str, Floats]:
+    rows = vintage.origin - np.array(plan.lags, dtype=np.int64)
     found = _take(vintage.values, rows) / level
-    return {f"lag_{n}": found[i] for i, n in enumerate(plan.choice.lags)}
+    return {f"lag_{n}": found[i] for i, n in enumerate(plan.lags)}
 
 
 def _describe_windows(
-    values: Floats, area: Ints, level: Floats, plan: FeaturePlan
+    values: Floats, area: Ints, level: Floats, plan: DensePlan
 ) -> dict[str, Floats]:
     """Sums, means and trends of each window, at each level.
 
@@ -188,13 +148,13 @@ def _describe_windows(
     means or trends, so an entity that did not report for a while does not look like a fall; it is
     set against the sum of their means over the level window.
     """
-    usual = _mean(_last(values, plan.choice.level))
+    usual = _mean(_last(values, plan.level))
     columns: dict[str, Floats] = {}
-    for window in plan.choice.windows:
+    for window in plan.windows:
         recent = _last(values, window)
         mean, trend = _mean(recent), _slope(recent) * window
         # Over the level window every mean is 1 by construction.
-        has_mean = window != plan.choice.level
+        has_mean = window != plan.level
         if "entity" in plan.levels:
             columns[f"sum_{window}"] = np.where(np.isnan(mean), np.nan, np.nansum(recent, axis=0))
             columns[f"trend_{window}"] = trend / level
@@ -209,8 +169,8 @@ def _describe_windows(
     return columns
 
 
-def _describe_activity(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dict[str, Floats]:
-    values, windows = vintage.values, plan.choice.windows
+def _describe_activity(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[str, Floats]:
+    values, windows = vintage.values, plan.windows
     long = _last(values, windows[-1])
     reported = ~np.isnan(long)
     columns = {
@@ -228,28 +188,28 @@ def _describe_activity(vintage: Vintage, level: Floats, plan: FeaturePlan) -> di
     return columns
 
 
-def _describe_seasons(vintage: Vintage, level: Floats, plan: FeaturePlan) -> dict[str, Floats]:
+def _describe_seasons(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[str, Floats]:
     """Values of periods that stand where the target stands in its season or year."""
-    values, choice = vintage.values, plan.choice
+    values = vintage.values
     targets = plan.targets(vintage.origin)
     newest = vintage.origin - plan.blind - 1
-    latest = _step_back(targets, newest, plan.season)
-    same = [_take(values, latest - k * plan.season) for k in range(max(choice.seasons, 2))]
-    year = _step_back(targets, newest - choice.blur, plan.year)
-    around = [_take(values, year + k) for k in range(-choice.blur, choice.blur + 1)]
+    latest = _step_back(targets, newest, plan.periods.season)
+    same = [_take(values, latest - k * plan.periods.season) for k in range(max(plan.seasons, 2))]
+    year = _step_back(targets, newest - plan.blur, plan.periods.year)
+    around = [_take(values, year + k) for k in range(-plan.blur, plan.blur + 1)]
     # The level of a year before is taken over the window that ended as far before `year` as the
     # origin lies before the target.
     back = np.unique(targets - year)
-    then = np.stack([_mean(_last(values, choice.level, int(n))) for n in back])
+    then = np.stack([_mean(_last(values, plan.level, int(n))) for n in back])
     base = then[np.searchsorted(back, targets - year)]
     stepped = {
         "season_1": same[0] / level,
         "season_2": same[1] / level,
-        "season_mean": _mean(np.stack(same[: choice.seasons])) / level,
+        "season_mean": _mean(np.stack(same[: plan.seasons])) / level,
         "year_index": divide(_mean(np.stack(around)), base),
     }
-    if plan.year != plan.season:
-        stepped["year_1"] = _take(values, _step_back(targets, newest, plan.year)) / level
+    if plan.periods.year != plan.periods.season:
+        stepped["year_1"] = _take(values, _step_back(targets, newest, plan.periods.year)) / level
     return {name: found.T for name, found in stepped.items()}
 
 
