@@ -46,6 +46,15 @@ SYMBOLS: Final[dict[str, str]] = {
 }
 """A sign beside each outcome, so that colour is never alone."""
 
+MARKS: Final[dict[str, str]] = {
+    **dict.fromkeys(STATUS_WORDS, "none"),
+    "pass": "pass",
+    "fail": "fail",
+    "not enough evidence": "open",
+    "error": "error",
+}
+"""How each outcome is marked in the page's style."""
+
 QUALITY_DIMENSIONS: Final[dict[str, str]] = {
     "completeness": say("Completeness: is everything there?"),
     "accuracy": say("Accuracy: are the values possible?"),

@@ -56,8 +56,8 @@ class Translator:
         if self.own_language == self.language:
             return escape(self.translate(text))
         said = str(escape(self._write(text)))
-        opened = f'<span lang="{self.own_language}">'
-        return Markup(said.replace(OPEN, opened).replace(CLOSE, "</span>"))  # noqa: S704
+        opened = f"<i lang={self.own_language}>"
+        return Markup(said.replace(OPEN, opened).replace(CLOSE, "</i>"))  # noqa: S704
 
     def show_own(self, text: str) -> Markup:
         """Return what people wrote as HTML, marked with its language; a common word is said."""
@@ -69,7 +69,7 @@ class Translator:
             return escape(known)
         if self.own_language == self.language or not any(c.isalpha() for c in clean):
             return escape(clean)
-        return Markup('<span lang="{}">{}</span>').format(self.own_language, clean)
+        return Markup("<i lang={}>{}</i>").format(self.own_language, clean)
 
     def _write(self, text: str) -> str:
         if isinstance(text, Figure):

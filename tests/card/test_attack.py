@@ -296,7 +296,7 @@ def read_quality(card: dict, table: pd.DataFrame, outsider: Outsider, step: int)
 
 def read_numbers(numbers: list[dict], outsider: Outsider) -> None:
     for number in numbers:
-        if number["value"] is None:
+        if number.get("value") is None:
             continue
         line = np.ones(len(outsider.table))
         for kind, value in number["slice"].items():
@@ -333,11 +333,11 @@ def list_secrets(city: SimpleNamespace) -> list[tuple[str, np.ndarray]]:
             line = outsider.weigh(result["dimension"], result["group"])
             found.append((f"{result['dimension']}={result['group']}", line))
     for place in card["eval"]["places"]:
-        if all(f["value"] is None for f in place["figures"]):
+        if all(f.get("value") is None for f in place["figures"]):
             found.append((f"place {place['id']}", outsider.pick("area", place["id"])))
     for number in card["fairness"]["by_fold"]:
         (kind, group), fold = next(i for i in number["slice"].items() if i[0] != "fold"), number["slice"]["fold"]  # fmt: skip
-        if number["value"] is None and number["metric"] == "under_forecast_share":
+        if number.get("value") is None and number["metric"] == "under_forecast_share":
             line = outsider.weigh(kind, group) * outsider.pick("fold", fold)
             found.append((f"{kind}={group}, fold {fold}", line))
     for point in card["eval"]["series"]:
@@ -382,7 +382,7 @@ def test_no_suppressed_count_of_a_card_can_be_worked_out(seeds: range) -> None:
         n, found = attack(city)
         attacked += n
         opened += [f"city {seed}: {line}" for line in found]
-        shown += sum(r["value"] is not None for r in city.card["fairness"]["results"])
+        shown += sum(r.get("value") is not None for r in city.card["fairness"]["results"])
     assert attacked > 2 * len(seeds)
     assert shown > 20 * len(seeds)
     assert not opened, f"{len(opened)} of {attacked}: {opened[:10]}"

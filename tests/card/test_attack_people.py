@@ -145,10 +145,10 @@ def read_results(outsider: Outsider, results: list[dict], table: pd.DataFrame) -
             outsider.add(sign * size, sign * float(outsider.truth @ size))
         if r["metric"] not in PARTS:
             continue
-        if r["value"] is not None:
+        if r.get("value") is not None:
             half = half_of(r["value"])
             outsider.add_share(at, r["metric"], r["value"] - half, r["value"] + half)
-        if r["between"] is not None:
+        if r.get("between") is not None:
             outsider.add_share(at, r["metric"], *r["between"])
         if r["gap"] and r["reference_value"] is not None:
             around, half = r["gap"] + r["reference_value"], half_of(r["gap"]) + half_of(r["reference_value"])  # fmt: skip
@@ -219,7 +219,7 @@ def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
     outsider = Outsider(pool_groups(rows.assign(cell=name_cells(y, d)), fairness))
     results = json.loads(fairness.model_dump_json())["results"]
     read_results(outsider, results, judged.audit.table)
-    told = sum(r["value"] is not None or r["between"] is not None for r in results)
+    told = sum(r.get("value") is not None or r.get("between") is not None for r in results)
     return *attack(outsider, list_groups(judged.audit.table)), told
 
 
@@ -264,7 +264,7 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
     read_results(outsider, results, found.table)
     assert card.eval.ranked is not None
     read_curve(outsider, [point.model_dump() for point in card.eval.ranked.curve], rows)
-    told = sum(r["value"] is not None or r["between"] is not None for r in results)
+    told = sum(r.get("value") is not None or r.get("between") is not None for r in results)
     return *attack(outsider, list_groups(found.table)), told
 
 

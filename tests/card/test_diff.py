@@ -100,7 +100,7 @@ def test_other_rows_are_judged_by_intervals_that_overlap_or_do_not(city):
 
 def test_every_other_kind_of_change_is_listed(city):
     def change(facts):
-        result = next(r for r in facts["fairness"]["results"] if r["limit"] is not None)
+        result = next(r for r in facts["fairness"]["results"] if r.get("limit") is not None)
         result["status"] = "fail" if result["status"] != "fail" else "pass"
         facts["findings"][0]["status"] = "error"
         facts["gaps"] = facts["gaps"][1:]

@@ -115,7 +115,7 @@ def test_the_page_stands_in_four_languages(city):
         assert 'href="old/card.html"' in page
         for other in LOCALES:
             assert (f'href="{name_portfolio(other)}"' in page) is (other != language)
-        text = re.sub(r"<span lang=.*?</span>", "", page.partition("</style>")[2])
+        text = re.sub(r"<i lang=.*?</i>", "", page.partition("</style>")[2])
         assert ("Every system here" in text) is (language == "en")
     assert "Todos sus" not in render_portfolio(portfolio)
     assert "cada sistema tiene aquí" in render_portfolio(portfolio, "es").casefold()

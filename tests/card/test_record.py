@@ -13,12 +13,16 @@ from pydantic import BaseModel, ValidationError
 from cityai.card.draft.gaps import QUESTIONS, list_gaps
 from cityai.card.record import (
     CardRecord,
+    digest_facts,
     digest_record,
+    dump_facts,
     is_written_so,
     write_canonical,
 )
 from cityai.card.render import render_json
+from cityai.card.verify import check_digest
 from cityai.config.words import NotApplicable, WordsSpec
+from cityai.findings import Status
 
 
 def walk_words(model: BaseModel, path: str = ""):
@@ -63,6 +67,19 @@ def test_the_json_round_trips_and_is_written_one_way(city):
     assert is_written_so(indented.encode(), facts)
     assert not is_written_so(json.dumps(facts, sort_keys=True).encode(), facts)
     assert not is_written_so(text.replace("pass", "fail", 1).encode(), facts)
+
+
+def test_what_is_nothing_is_left_out_and_cards_that_said_it_verify(city):
+    assert ":null" not in render_json(city.record)
+    facts = city.record.model_dump(mode="json")
+    facts["record"]["content_digest"] = digest_facts(facts)
+    text = dump_facts(facts)
+    assert ": null" in text
+    record = CardRecord.model_validate_json(text)
+    assert check_digest(record, text.encode()).status == Status.PASS
+    assert check_digest(record, text.replace("pass", "fail", 1).encode()).status == Status.FAIL
+    numbers = text.replace(": null", ": NaN", 1)
+    assert check_digest(record, numbers.encode()).status == Status.FAIL
 
 
 def test_the_seal_is_the_content(city):

@@ -184,7 +184,7 @@ def _list_comparisons(facts: CardFacts) -> tuple[Comparison, ...]:
                 blocks=as_count(row.get("n_blocks")),
                 status=read_status(row["verdict"]),
                 sentence=as_text(row.get("sentence")),
-                source=say("evaluation.comparisons, from the saved predictions"),
+                source="evaluation.comparisons",
                 **figures,
             )
         )

@@ -31,7 +31,7 @@ ROUNDED = say("Numbers of people in a group are rounded to twenties.")
 IN_RANGES = say(
     "Where an exact figure would give a small count away, the range that it lies in is said."
 )
-SOURCE = say("audit.table, from the saved predictions and the groups' shares")
+SOURCE = "audit.table"
 
 
 def draft_fairness(facts: CardFacts, withheld: Withheld) -> FairnessPart:
@@ -100,6 +100,8 @@ def _make_result(
     def figure(name: str, count: float | None = own) -> float | None:
         return None if hide or name in unsaid else round_figure(row.get(name), unit, count)
 
+    shown = between is not None or figure("value") is not None
+    undecided = row["status"] == Status.NOT_APPLICABLE and shown
     return GroupResult(
         dimension=row["dimension"],
         group=row["group"],
@@ -117,7 +119,7 @@ def _make_result(
         n=None if n is None else round_people(n) if row["people"] else round(n),
         blocks=None if between else _say_blocks(row, spec),
         status=str(row["status"]),  # type: ignore[arg-type]
-        sentence=as_text(row["reason"]),
+        sentence="" if undecided else as_text(row["reason"]),
         more_blocks=None if between or beside else as_count(row.get("more_blocks")),
         source=SOURCE,
         between=None if hide else between,
@@ -186,7 +188,7 @@ def _list_folds(table: pd.DataFrame, withheld: Withheld, spec: AuditableSpec) ->
             value=round_figure(row["value"], unit_of(row["metric"], spec), None),
             unit=unit_of(row["metric"], spec),
             slice={row["dimension"]: row["group"], "fold": str(as_count(row["fold"]))},
-            source=say("audit.by_fold, from the saved predictions and the groups' shares"),
+            source="audit.by_fold",
         )
         for row in table.to_dict("records")
         if row["metric"] in spec.limits

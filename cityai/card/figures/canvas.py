@@ -92,6 +92,8 @@ _STYLE: Final[dict[Any, Any]] = {
     "lines.solid_capstyle": "round",
     "path.simplify_threshold": 0.2,
 }
+_CIRCLE: Final = re.compile(r"M 0 (\d[\d.]*)\s+(?:C[-\d. ]+\s+){8}z\s*")
+"""How matplotlib draws a round marker."""
 _TAGS: Final = {
     "svg",
     "g",
@@ -296,7 +298,7 @@ def _clean(
         is_group = child.tag in {f"{{{SVG}}}g", f"{{{SVG}}}defs"}
         if child.tag == f"{{{SVG}}}g" and not child.attrib:
             kept += list(child)
-        elif len(child) or not is_group:
+        elif len(child) or not (is_group or _is_empty(child)):
             kept.append(child)
     element[:] = _join_like(kept)
     if element.tag != f"{{{SVG}}}text" and element.tag != f"{{{SVG}}}tspan":
@@ -324,11 +326,21 @@ def _clean(
         elif key == "transform" and re.fullmatch(r"rotate\(-?0 [^)]*\)", value):
             del element.attrib[key]
         elif key == "d":
+            circle = _CIRCLE.fullmatch(value)
             element.set(key, _shorten_path(value))
+            if circle:
+                element.tag = f"{{{SVG}}}circle"
+                element.attrib = {k: v for k, v in element.attrib.items() if k != "d"}
+                element.set("r", _write_tenths(circle[1]))
         elif key in {"x", "y", "width", "height"}:
             element.set(key, _write_tenths(value))
         elif key in {"transform", "viewBox"}:
             element.set(key, re.sub(r"-?\d+\.\d+", _shorten_number, value))
+
+
+def _is_empty(shape: ElementTree.Element) -> bool:
+    """Tell whether a path goes nowhere, so that nothing of it is seen."""
+    return "d" in shape.attrib and re.fullmatch(r"M[^A-Za-z]*", shape.attrib["d"]) is not None
 
 
 def _join_like(drawn: Sequence[ElementTree.Element]) -> list[ElementTree.Element]:
@@ -348,7 +360,8 @@ def _join_like(drawn: Sequence[ElementTree.Element]) -> list[ElementTree.Element
         group = ElementTree.Element(f"{{{SVG}}}g", {"clip-path": clip})
         for shape in alike:
             del shape.attrib["clip-path"]
-        group[:] = alike
+            bare = shape.tag == f"{{{SVG}}}g" and not shape.attrib
+            group.extend(shape if bare else [shape])
         joined.append(group)
     return joined
 
@@ -371,10 +384,22 @@ def _shorten_links(value: str, name: str, ids: dict[str, str]) -> str:
 
 
 def _shorten_path(path: str) -> str:
-    """Write a path to a tenth of a pixel, without the spaces that it can do without."""
-    short = re.sub(r"\s*([A-Za-z])\s*", r"\1", _write_tenths(path)).strip()
-    level = re.sub(r"^(M\S+ (\S+))L(\S+) \2$", r"\1H\3", short)
-    return level.replace(" -", "-")
+    """Write a path to a tenth of a pixel, each point after the first of a line by its step."""
+    written, last, at = [], "", (0, 0)
+    for command, numbers in re.findall(r"([MLCQz])([^A-Za-z]*)", path):
+        tenths = [round(float(number) * 10) for number in numbers.split()]
+        steps = [t - at[i % 2] for i, t in enumerate(tenths)] if command != "M" else tenths
+        at = (tenths[-2], tenths[-1]) if tenths else at
+        letter = command if command in "Mz" else command.lower()
+        if letter == "l" and 0 in steps:
+            letter, steps = ("h", steps[:1]) if steps[1] == 0 else ("v", steps[1:])
+        written += [" " if letter == last else letter, " ".join(map(_write_tenth, steps))]
+        last = "" if letter == "M" else letter
+    return re.sub(r"(\.\d+) (?=\.)", r"\1", "".join(written).replace(" -", "-"))
+
+
+def _write_tenth(tenths: int) -> str:
+    return re.sub(r"^(-?)0\.", r"\1.", f"{tenths / 10:g}")
 
 
 def _write_tenths(value: str) -> str:

@@ -72,13 +72,13 @@ class CardRecord(Part):
 
 
 def write_canonical(record: CardRecord) -> str:
-    """Return the record's canonical JSON: keys sorted, two spaces, no NaN, one final newline."""
-    return dump_facts(record.model_dump(mode="json"))
+    """Return the record's canonical JSON: keys sorted, two spaces, no NaN or null."""
+    return dump_facts(_list_facts(record))
 
 
 def digest_record(record: CardRecord) -> str:
     """Return the SHA-256 of the canonical JSON without ``record.content_digest``."""
-    return digest_facts(record.model_dump(mode="json"))
+    return digest_facts(_list_facts(record))
 
 
 def digest_facts(facts: dict[str, Any]) -> str:
@@ -104,12 +104,16 @@ def write_lines(record: CardRecord) -> str:
 
     A part that is short is on a line of its own, so that two cards can be compared line by line.
     """
-    return _write_part(record.model_dump(mode="json")) + "\n"
+    return _write_part(_list_facts(record)) + "\n"
 
 
 def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
     """Tell whether a file is the JSON of its facts: as published now, or indented as before."""
     return content in ((_write_part(facts) + "\n").encode(), dump_facts(facts).encode())
+
+
+def _list_facts(record: CardRecord) -> dict[str, Any]:
+    return record.model_dump(mode="json", exclude_none=True)
 
 
 def _write_part(part: Any) -> str:

@@ -265,6 +265,7 @@ class GroupResult(Part):
     blocks: int | None
     status: StatusWord
     sentence: Text
+    """The verdict and what it rests on; empty where no limit decides and the figure is shown."""
     more_blocks: int | None
     source: str
     between: tuple[float, float] | None = None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from cityai.i18n.stored import dump_text, load_text
@@ -55,10 +61,34 @@ Text = Annotated[str, _Text]
 name, or a sentence of a card of schema 1, and is shown as it is."""
 
 
-class Part(BaseModel):
-    """A frozen part of the record that refuses unknown keys."""
+def _relax(schema: dict[str, Any], part: type[BaseModel]) -> None:
+    """Say in the JSON Schema that a field that may be nothing may be left out."""
+    needed = [name for name in schema.get("required", ()) if name not in _list_optional(part)]
+    schema["required"] = needed
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+def _list_optional(part: type[BaseModel]) -> list[str]:
+    fields = part.model_fields.items()
+    return [name for name, field in fields if type(None) in get_args(field.annotation)]
+
+
+class Part(BaseModel):
+    """A frozen part of the record that refuses unknown keys.
+
+    What is nothing is left out of the published JSON, and is nothing again when it is read.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_extra=_relax
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, facts: Any) -> Any:
+        if not isinstance(facts, dict):
+            return facts
+        lacking = [n for n in _list_optional(cls) if cls.model_fields[n].is_required()]
+        return dict.fromkeys(lacking) | facts
 
 
 class Number(Part):

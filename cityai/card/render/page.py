@@ -205,6 +205,7 @@ def open_environment() -> Environment:
         span_of=messages.write_span,
         symbols=words.SYMBOLS,
         status_words=words.STATUS_WORDS,
+        marks=words.MARKS,
         phases=words.LIFE_PHASES,
         autonomies=words.AUTONOMIES,
         metric_words=words.describe_metric,

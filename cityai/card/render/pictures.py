@@ -13,8 +13,8 @@ from cityai.card.figures.canvas import Picture, shorten
 from cityai.i18n.translator import Translator
 
 _TEXT = re.compile(r"<(text|tspan)\b([^>]*)>([^<]+)<")
-_MOST = re.compile(r' data-most="(\d+)"')
-_SAID = re.compile(r' data-said="(\d+)"')
+_MOST = re.compile(r" data-most=(\d+)")
+_SAID = re.compile(r" data-said=(\d+)")
 
 Styles = dict[str, str]
 """A class of the page for each way in which pictures are drawn."""
@@ -46,5 +46,8 @@ def show_picture(svg: Picture, translator: Translator, styles: Styles) -> Markup
             text = shorten(text, int(most[1]))
         return f"<{match[1]}{_SAID.sub('', _MOST.sub('', match[2]))}>{escape(text)}<"
 
-    shared = re.sub(r' style="([^"]*)"', lambda match: f' class="{styles[match[1]]}"', svg)
-    return Markup(_TEXT.sub(tell, shared))  # noqa: S704
+    def write_tag(match: re.Match[str]) -> str:
+        shared = re.sub(r' style="([^"]*)"', lambda style: f" class={styles[style[1]]}", match[0])
+        return re.sub(r'="([^\s"\'=<>`]+)"', r"=\1", shared)
+
+    return Markup(_TEXT.sub(tell, re.sub(r"<[^>]+>", write_tag, svg)))  # noqa: S704

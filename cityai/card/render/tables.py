@@ -55,11 +55,20 @@ def make_grid(
     rows: Iterable[Sequence[str | Cell]],
     numeric: Iterable[int] = (),
 ) -> Grid:
-    """Make a grid from texts and cells; a last column that says nothing (notes) is left out."""
-    cells = tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in rows)
-    if cells and not any(row[-1].text for row in cells):
-        columns, cells = columns[:-1], tuple(row[:-1] for row in cells)
-    return Grid(caption, tuple(columns), cells, frozenset(numeric))
+    """Make a grid from texts and cells; a column that says nothing in any row is left out."""
+    cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
+    kept = [
+        i
+        for i in range(len(columns))
+        if i == 0 or any(row[i].text not in {"", MISSING} for row in cells)
+    ]
+    wanted = set(numeric)
+    return Grid(
+        caption,
+        tuple(columns[i] for i in kept),
+        tuple(tuple(row[i] for i in kept) for row in cells),
+        frozenset(at for at, i in enumerate(kept) if i in wanted),
+    )
 
 
 def name_model(record: CardRecord, model: str) -> str:

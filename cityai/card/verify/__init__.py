@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cityai.card.pages import JSON, Pages
-from cityai.card.record import CardRecord, digest_record, is_written_so
+from cityai.card.record import CardRecord, digest_facts, digest_record, is_written_so
 from cityai.card.verify.claims import Claim
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
@@ -58,11 +59,13 @@ def read_bytes(path: Path) -> bytes:
 def check_digest(record: CardRecord, content: bytes = b"") -> Finding:
     """Hold a record against the digest that it carries, and its file against its canonical form."""
     title, code = "The record is as it was sealed", "card.digest"
-    printed, counted = record.record.content_digest, digest_record(record)
+    facts = json.loads(content, parse_constant=str) if content else None
+    printed = record.record.content_digest
+    counted = digest_facts(facts) if facts else digest_record(record)
     if printed != counted:
         reason = f"The record says {printed[:12] or 'nothing'}, its content gives {counted[:12]}."
         return Finding(code, Status.FAIL, title, reason)
-    if content and not is_written_so(content, record.model_dump(mode="json")):
+    if facts and not is_written_so(content, facts):
         return Finding(code, Status.FAIL, title, "The file is not the record's canonical JSON.")
     return Finding(code, Status.PASS, title, f"The content gives {counted[:12]}, as it says.")
 
