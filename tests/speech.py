@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from cityai.card.record import CardRecord
@@ -31,7 +30,7 @@ INVENTED = {
 
 def read_plain(text: str) -> Any:
     """Read JSON of a card as English prints it: the text in place of each message."""
-    return list_plain(json.loads(text))
+    return list_plain(CardRecord.model_validate_json(text).model_dump(mode="json"))
 
 
 def check_card(record: CardRecord, figures=()) -> None:

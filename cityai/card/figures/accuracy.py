@@ -10,12 +10,7 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cityai.card.figures.canvas import (
-    BAND,
-    FIRST,
-    INK,
-    LINE,
     NARROW,
-    SECOND,
     WIDE,
     Figure,
     Table,
@@ -25,6 +20,7 @@ from cityai.card.figures.canvas import (
     write_days,
     write_svg,
 )
+from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number

@@ -7,10 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cityai.card.figures.accuracy import PERCENT, THOUSANDS
 from cityai.card.figures.canvas import (
-    FIRST,
-    INK,
     NARROW,
-    SECOND,
     WIDE,
     Figure,
     Table,
@@ -20,6 +17,7 @@ from cityai.card.figures.canvas import (
     write_days,
     write_svg,
 )
+from cityai.card.figures.plain_svg import FIRST, INK, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.words import write_count, write_number
 from cityai.i18n.messages import join, say, write_day

@@ -6,20 +6,8 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import MaxNLocator
 
 from cityai.card.figures.accuracy import THOUSANDS
-from cityai.card.figures.canvas import (
-    BAND,
-    FIRST,
-    INK,
-    NARROW,
-    PANEL,
-    SECOND,
-    WIDE,
-    Figure,
-    Table,
-    fit_label,
-    open_sheet,
-    write_svg,
-)
+from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, fit_label, open_sheet, write_svg
+from cityai.card.figures.plain_svg import BAND, FIRST, INK, PANEL, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupDriver
 from cityai.card.words import PAIR, write_gap, write_number

@@ -12,17 +12,9 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 
-from cityai.card.figures.canvas import (
-    INK,
-    NARROW,
-    PANEL,
-    SCALE,
-    WIDE,
-    Figure,
-    open_sheet,
-    write_svg,
-)
+from cityai.card.figures.canvas import NARROW, WIDE, Figure, open_sheet, write_svg
 from cityai.card.figures.people import error_of, rank_places, tabulate_places
+from cityai.card.figures.plain_svg import INK, PANEL, SCALE
 from cityai.card.record import CardRecord
 from cityai.card.words import write_interval, write_number
 from cityai.errors import DataError

@@ -9,22 +9,8 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cityai.card.figures.accuracy import PERCENT
-from cityai.card.figures.canvas import (
-    BAND,
-    FIRST,
-    INK,
-    LINE,
-    MUTED,
-    NARROW,
-    PANEL,
-    SECOND,
-    WIDE,
-    Figure,
-    Table,
-    fit_label,
-    open_sheet,
-    write_svg,
-)
+from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, fit_label, open_sheet, write_svg
+from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, MUTED, PANEL, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult, PlaceResult
 from cityai.card.words import (

@@ -8,13 +8,7 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cityai.card.figures.canvas import (
-    FIRST,
-    INK,
-    LINE,
-    MUTED,
     NARROW,
-    PANEL,
-    SVG,
     WIDE,
     Figure,
     Table,
@@ -23,6 +17,7 @@ from cityai.card.figures.canvas import (
     open_sheet,
     write_svg,
 )
+from cityai.card.figures.plain_svg import FIRST, INK, LINE, MUTED, PANEL, SVG
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_bare, write_gap, write_interval, write_number
 from cityai.i18n.messages import join, say

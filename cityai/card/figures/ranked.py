@@ -9,20 +9,8 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import MaxNLocator
 
 from cityai.card.figures.accuracy import PERCENT
-from cityai.card.figures.canvas import (
-    BAND,
-    FIRST,
-    INK,
-    LINE,
-    NARROW,
-    SECOND,
-    WIDE,
-    Figure,
-    Table,
-    open_sheet,
-    shorten,
-    write_svg,
-)
+from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, open_sheet, shorten, write_svg
+from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult
 from cityai.card.record.ranked import CapacityPoint, CurvePoint

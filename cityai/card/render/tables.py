@@ -62,13 +62,9 @@ def make_grid(
         for i in range(len(columns))
         if i == 0 or any(row[i].text not in {"", MISSING} for row in cells)
     ]
-    wanted = set(numeric)
-    return Grid(
-        caption,
-        tuple(columns[i] for i in kept),
-        tuple(tuple(row[i] for i in kept) for row in cells),
-        frozenset(at for at, i in enumerate(kept) if i in wanted),
-    )
+    aligned = frozenset(kept.index(i) for i in set(numeric) & set(kept))
+    shown = tuple(tuple(row[i] for i in kept) for row in cells)
+    return Grid(caption, tuple(columns[i] for i in kept), shown, aligned)
 
 
 def name_model(record: CardRecord, model: str) -> str:
