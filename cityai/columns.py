@@ -65,3 +65,5 @@ HEADLINE: Final = "wape"
 """The figure that decides whether a forecast of amounts is better than a baseline."""
 LIST_HEADLINE: Final = "recall"
 """The figure that decides whether a ranked list is better than a baseline."""
+DECIDING: Final = frozenset({HEADLINE, LIST_HEADLINE})
+"""The metrics that decide a comparison with a baseline."""

@@ -94,23 +94,6 @@ BEYOND: Final[dict[str, str]] = {
 }
 """A verdict beyond the limit, with the side on which it lies (`find_side`)."""
 
-COMPARED: Final[dict[str, str]] = {
-    "pass": say("The forecast errs less"),
-    "fail": say("The forecast errs more"),
-    "not enough evidence": say("We cannot tell"),
-    "suppressed": say("Not shown"),
-    "not applicable": say("Does not apply"),
-    "error": say("Could not be checked"),
-}
-"""Outcomes of a comparison with a baseline."""
-
-FOUND: Final[dict[str, str]] = {
-    **COMPARED,
-    "pass": say("This list finds more"),
-    "fail": say("This list finds less"),
-}
-"""Outcomes of a comparison of lists."""
-
 
 class Own(str):
     """Words of the city or of a person, shown as they were written."""

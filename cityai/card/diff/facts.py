@@ -10,7 +10,7 @@ from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
 from cityai.card.record.measured import GroupResult
 from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
-from cityai.columns import HEADLINE, LIST_HEADLINE
+from cityai.columns import DECIDING
 from cityai.i18n.messages import capitalize, count_periods, join, say, write
 
 LONGEST: Final = 90
@@ -110,7 +110,7 @@ def _list_verdicts(card: CardRecord) -> AuditData:
             STATUS_WORDS[c.status],
         )
         for c in card.eval.comparisons
-        if c.metric in {HEADLINE, LIST_HEADLINE}
+        if c.metric in DECIDING
     }
     return {**judged, **compared}
 

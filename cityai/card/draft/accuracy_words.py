@@ -33,11 +33,10 @@ def describe_accuracy(
 ) -> tuple[str, ...]:
     """Say how far off amounts are, what a list finds, or who is selected wrongly."""
     unit = facts.spec.unit
-    if ranked is not None:
-        return _tell_list(metrics, comparisons, ranked, unit)
     coverage = facts.spec.coverage
     amounts = _tell_amounts(metrics, comparisons, practice, label, unit, coverage)
-    return (*amounts, *_tell_answers(metrics, unit))
+    at_capacity = _tell_list(metrics, comparisons, ranked, unit) if ranked else ()
+    return (*amounts, *_tell_answers(metrics, unit), *at_capacity)
 
 
 def excuse_silence(table: pd.DataFrame) -> tuple[str, ...]:

@@ -28,11 +28,11 @@ from cityai.columns import (
     AREA,
     BASELINE,
     CANDIDATE,
+    DECIDING,
     ENTITY,
     EVERYWHERE,
     FOLD,
     HEADLINE,
-    LIST_HEADLINE,
     STEP,
     Y_TRUE,
 )
@@ -46,7 +46,6 @@ IN_SLICES: Final = frozenset(
     | {"recall", "precision", "auc", "days_sooner", "first_half_share"}
 )
 """Figures that are said by fold, and by step."""
-DECIDING: Final = frozenset({HEADLINE, LIST_HEADLINE})
 PRACTICES: Final = ("city_rule", "actual_order", "city_score", "past_rate", "random_order")
 """What may stand for today's practice, the most telling first."""
 SLICED: Final = {FOLD: FOLD, STEP: STEP, "entity": ENTITY, "area": AREA}

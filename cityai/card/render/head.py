@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cityai.card.counts import tally_groups
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
-from cityai.card.render.tables import choose_headline
+from cityai.card.render.headline import choose_headline, find_headline
 from cityai.card.words import PAIR, describe_metric, find_side, write_number
 from cityai.columns import BASELINE
 from cityai.i18n.messages import say
@@ -30,7 +30,7 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
     practice = f"{BASELINE}{record.eval.practice}"
     keys = []
-    for metric in choose_headline(record)[: 2 if record.eval.ranked is None else 3]:
+    for metric in choose_headline(record)[: find_headline(record).keys]:
         own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
         if own is not None:
             beside = (

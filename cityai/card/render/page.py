@@ -19,6 +19,7 @@ from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
 from cityai.card.render import data_tables, head, ranked, tables
 from cityai.card.render.annex import arrange_proxies, arrange_trends
+from cityai.card.render.headline import choose_headline
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.pictures import share_styles, show_picture, write_styles
@@ -218,6 +219,7 @@ def open_environment() -> Environment:
         arrange_option_groups=arrange_option_groups,
         arrange_proxies=arrange_proxies,
         arrange_trends=arrange_trends,
+        choose_headline=choose_headline,
         arrange_capacity=ranked.arrange_capacity,
         tell_rival=ranked.tell_rival,
         arrange_list_groups=ranked.arrange_list_groups,

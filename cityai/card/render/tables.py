@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DimensionPart, GroupResult
+from cityai.card.render.headline import choose_headline, find_headline
 from cityai.card.words import (
     BEYOND,
-    COMPARED,
-    FOUND,
     MISSING,
     STATUS_WORDS,
     VERDICTS,
@@ -27,7 +26,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.columns import BASELINE, CANDIDATE, HEADLINE, LIST_HEADLINE
+from cityai.columns import BASELINE, CANDIDATE, DECIDING
 from cityai.i18n.messages import capitalize, count_periods, join, say, write_day, write_span
 
 
@@ -69,9 +68,7 @@ def make_grid(
 
 def name_model(record: CardRecord, model: str) -> str:
     """Return what a model is called on the page."""
-    name = say("the forecast")
-    if model == "forecast" and record.eval.ranked is not None:
-        name = say("this list")
+    name = find_headline(record).model
     if model.startswith(BASELINE):
         name = name_baseline(model.removeprefix(BASELINE), record.model.period)
     elif model.startswith(CANDIDATE):
@@ -81,27 +78,11 @@ def name_model(record: CardRecord, model: str) -> str:
     return capitalize(name)
 
 
-LIST_FIGURES = ("precision", LIST_HEADLINE, "days_sooner")
-"""The figures of a ranked list that a reader meets first."""
-
-
-def choose_headline(record: CardRecord) -> tuple[str, ...]:
-    """Return the figures that a reader meets first: those of amounts, or of yes and no."""
-    known = {n.metric for n in record.eval.metrics}
-    if record.eval.ranked is not None:
-        told = {n.metric for n in record.eval.metrics if n.value is not None}
-        return tuple(m for m in LIST_FIGURES if m in told)
-    if "selection_rate" in known:
-        return ("selection_rate", "false_negative_rate", "false_positive_rate")
-    return (HEADLINE, "under_forecast_share", "bias")
-
-
 def arrange_practice(record: CardRecord) -> Grid:
     """Arrange the forecast beside the baselines: the first table that a reader meets."""
-    metrics = choose_headline(record)
+    headline, metrics = find_headline(record), choose_headline(record)
     overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
-    ranked = record.eval.ranked is not None
-    decides, words = (LIST_HEADLINE, FOUND) if ranked else (HEADLINE, COMPARED)
+    decides, words = headline.decides, headline.verdicts
     judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == decides}
     rows: list[list[str | Cell]] = []
     for model in ("forecast", *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
@@ -109,16 +90,10 @@ def arrange_practice(record: CardRecord) -> Grid:
         written = [MISSING if n is None else write_number(n.value, n.unit) for n in found]
         verdict = Cell(words[judged[model].status], judged[model].status) if model in judged else ""
         rows.append([name_model(record, model), *written, verdict])
-    better = say("Which finds more") if ranked else say("Which errs less")
-    columns = (say("Taken from"), *(describe_metric(m).label for m in metrics), better)
+    labels = (describe_metric(m).label for m in metrics)
+    columns = (say("Taken from"), *labels, headline.better)
     beside = record.model.baselines or record.eval.folds
-    caption = say("All rows together")
-    if beside:
-        caption = (
-            say("This list beside simpler ways")
-            if ranked
-            else say("The forecast beside simpler ways")
-        )
+    caption = headline.beside if beside else say("All rows together")
     return make_grid(caption, columns, rows, range(1, len(metrics) + 1))
 
 
@@ -132,7 +107,7 @@ def arrange_comparisons(record: CardRecord) -> Grid:
             write_interval(c.low, c.high, c.unit, gap=True),
             write_count(c.blocks),
             Cell(STATUS_WORDS[c.status], c.status)
-            if c.metric in {HEADLINE, LIST_HEADLINE}
+            if c.metric in DECIDING
             else Cell(say("Does not decide")),
             c.sentence,
         )
