@@ -15,10 +15,10 @@ from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
 from cityai.card.figures.evidence import draw_quality
 from cityai.card.record.ranked import CapacityPoint, RankedPart
-from cityai.card.render.ranked import tell_rival
-from cityai.card.render.tables import arrange_groups
+from cityai.card.render.capacity_curve import tell_rival
+from cityai.card.render.tables import arrange_groups, make_grid
+from cityai.card.words import MISSING, write_number
 from cityai.card.words import say_share as say_on_card
-from cityai.card.words import write_number
 from cityai.records.metric import Metric
 
 WAPE = next(m for m in find_metrics("amount") if m.name == "wape")
@@ -109,3 +109,12 @@ def test_a_simple_rule_that_is_as_good_is_named() -> None:
     (said,) = tell_rival(part)
     assert said.endswith("20 (58.8%, 48.7%); 50 (47%, 48.2%).")
     assert tell_rival(part.model_copy(update={"capacity": tuple(points[2:4] + points[6:8])})) == ()
+
+
+def test_a_table_leaves_out_what_says_nothing_but_says_that_no_figure_is_shown() -> None:
+    columns = ("Group", "Error", "Interval", "Note")
+    some = make_grid("", columns, [("a", MISSING, "2%", ""), ("b", MISSING, MISSING, "")], (1, 2))
+    assert some.columns == ("Group", "Interval")
+    assert some.numeric == {1}
+    none = make_grid("", columns, [("a", MISSING, MISSING, "")], (1, 2))
+    assert none.columns == ("Group", "Error", "Interval")

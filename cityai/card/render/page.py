@@ -17,12 +17,16 @@ from cityai.card import words
 from cityai.card.counts import tally_statuses
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
-from cityai.card.render import data_tables, head, ranked, tables
+from cityai.card.render import data_tables, head, tables
 from cityai.card.render.annex import arrange_proxies, arrange_trends
+from cityai.card.render.calibration import arrange_slopes
+from cityai.card.render.capacity_curve import arrange_capacity, tell_rival
 from cityai.card.render.headline import choose_headline
+from cityai.card.render.inspection_rates import arrange_attention
 from cityai.card.render.options import arrange_option_groups, arrange_options
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.pictures import share_styles, show_picture, write_styles
+from cityai.card.render.selection import arrange_list_groups
 from cityai.config.words import NotApplicable
 from cityai.i18n import messages
 from cityai.i18n.catalogue import LOCALES, NAMES
@@ -220,11 +224,11 @@ def open_environment() -> Environment:
         arrange_proxies=arrange_proxies,
         arrange_trends=arrange_trends,
         choose_headline=choose_headline,
-        arrange_capacity=ranked.arrange_capacity,
-        tell_rival=ranked.tell_rival,
-        arrange_list_groups=ranked.arrange_list_groups,
-        arrange_slopes=ranked.arrange_slopes,
-        arrange_attention=ranked.arrange_attention,
+        arrange_capacity=arrange_capacity,
+        tell_rival=tell_rival,
+        arrange_list_groups=arrange_list_groups,
+        arrange_slopes=arrange_slopes,
+        arrange_attention=arrange_attention,
     )
     environment.finalize = _clean_value
     return environment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cityai.card.record import CardRecord
@@ -52,15 +52,14 @@ def make_grid(
     caption: str,
     columns: Sequence[str],
     rows: Iterable[Sequence[str | Cell]],
-    numeric: Iterable[int] = (),
+    numeric: Collection[int] = (),
 ) -> Grid:
     """Make a grid from texts and cells; a column that says nothing in any row is left out."""
     cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
-    kept = [
-        i
-        for i in range(len(columns))
-        if i == 0 or any(row[i].text not in {"", MISSING} for row in cells)
-    ]
+    told = [{row[i].text for row in cells} for i in range(len(columns))]
+    # Where no figure at all is shown, the empty columns say so.
+    empty = {"", MISSING} if any(told[i] - {"", MISSING} for i in numeric) else {""}
+    kept = [i for i in range(len(columns)) if i == 0 or told[i] - empty]
     aligned = frozenset(kept.index(i) for i in set(numeric) & set(kept))
     shown = tuple(tuple(row[i] for i in kept) for row in cells)
     return Grid(caption, tuple(columns[i] for i in kept), shown, aligned)
