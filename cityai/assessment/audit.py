@@ -196,7 +196,7 @@ def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableS
         kept = (scored, audit.table, audit.dimensions, fitted)
         slopes, curves = calibrate_groups(predictions, groups.memberships, *kept)
         audit = replace(audit, slopes=slopes, curves=curves)
-    return replace(audit, findings=sort_findings((*audit.findings, *found)))
+    return replace(audit, findings=sort_findings((*audit.findings, *found, *groups.findings)))
 
 
 def audit_scored(

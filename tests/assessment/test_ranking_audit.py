@@ -10,7 +10,7 @@ from cityai.assessment.audit import Audit, audit_predictions
 from cityai.assessment.evaluate import Evaluation, evaluate_predictions
 from cityai.assessment.ranking.measurer import ListMeasurer
 from cityai.errors import SpecError
-from cityai.findings import Status
+from cityai.findings import Finding, Status
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.records.predictions import Predictions, build_predictions
@@ -300,3 +300,10 @@ def test_the_records_can_be_kept(judged, tmp_path):
         save_record(record, tmp_path / "kept")
         again = load_record(type(record), tmp_path / "kept")
         assert again.findings == record.findings
+
+
+def test_what_was_found_while_groups_were_assigned_is_a_finding_of_the_audit():
+    cases, spec = make_cases(days=60, a_day=10, places=100), risk_spec()
+    found = Finding("audit.unknown_area", Status.FAIL, "Every row lies in a known area", "1 row.")
+    groups = replace(open_spec(spec).assign_groups(cases), findings=(found,))
+    assert found in audit_predictions(predict(cases, spec), groups, spec).findings
