@@ -188,15 +188,17 @@ def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableS
     places = list_places(table, np.unique(scored.unit).tolist(), AREA) if whole else {}
     fitted = fit_limits(spec, scored.metrics)
     audit = audit_scored(scored, groups.memberships, fitted, places)
-    found = compare_shares(audit.dimensions) if whole else ()
+    # Of entities as a whole the data's quality says which areas are unknown.
+    found = compare_shares(audit.dimensions) if whole else groups.findings
     if groups.keyed_by == "case":
         looked = count_attention(groups, spec)
-        audit, found = replace(audit, attention=looked.table), looked.findings
+        audit = replace(audit, attention=looked.table)
+        found = (*found, *looked.findings)
     if scored.lists is not None:
         kept = (scored, audit.table, audit.dimensions, fitted)
         slopes, curves = calibrate_groups(predictions, groups.memberships, *kept)
         audit = replace(audit, slopes=slopes, curves=curves)
-    return replace(audit, findings=sort_findings((*audit.findings, *found, *groups.findings)))
+    return replace(audit, findings=sort_findings((*audit.findings, *found)))
 
 
 def audit_scored(
