@@ -306,9 +306,10 @@ def _read_back(text: str, value: float) -> float:
     """Return a number as it was printed."""
     digits = text.replace(",", "").translate({ord("−"): "-", ord("±"): None})
     if digits.endswith("%"):
-        decimals = len(digits.partition(".")[2]) + 1
-        return round(float(digits[:-1]) / 100, decimals)
+        share = digits[:-1]
+        return round(float(share) / 100, len(share.partition(".")[2]) + 2)
     try:
-        return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
+        whole = digits.lstrip("+-").isdigit() and digits != "-0"
+        return int(digits) if whole else float(digits)
     except ValueError:
         return float(value)

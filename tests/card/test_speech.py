@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cityai.card.diff import add_changes, compare_cards
 from cityai.card.figures import draw_figures
@@ -403,3 +405,38 @@ def test_labels_of_pictures_are_cut_in_every_language(city):
 )
 def test_what_a_language_draws_together_is_drawn_together(language, said, drawn):
     assert draw_together(said, language) == drawn
+
+
+FORMS = (".0%", ".1%", ".2%", ".3g", ",.3g", ".4g", ".2f", ".1f", "+.1f", ",", ",.0f", ".1g")
+
+
+@given(st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from(FORMS))
+def test_a_figure_is_written_again_as_it_was(value, form):
+    """What a record keeps of a figure gives the very digits that were printed."""
+    figure = write(value if form != "," else round(value), form)
+    assert write(figure.value, form) == str(figure)
+
+
+@pytest.mark.parametrize("value", [0.03, 0.95, 0.005, 0.0, 1.0, 0.079, 1.234])
+def test_whole_percents_stay_what_they_are(value):
+    assert Translator("en").translate(write(value, ".0%")) == f"{value:.0%}"
+
+
+def list_messages(facts):
+    if isinstance(facts, list):
+        for part in facts:
+            yield from list_messages(part)
+    elif isinstance(facts, dict) and {"id", "arguments", "text"} <= facts.keys():
+        yield facts
+    elif isinstance(facts, dict):
+        for part in facts.values():
+            yield from list_messages(part)
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda path: path.parent.name)
+def test_the_arguments_of_every_sentence_give_its_text(path):
+    """The page is written from arguments, `card.json` holds the text too: they say the same."""
+    speaker, sentences = Translator("en"), list(list_messages(json.loads(path.read_text())))
+    assert len(sentences) > 100
+    for facts in sentences:
+        assert speaker.translate(load_text(facts)) == facts["text"]
