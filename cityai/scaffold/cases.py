@@ -16,6 +16,7 @@ from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.keys import check_key
+from cityai.scaffold.moments import check_time
 from cityai.scaffold.names import (
     is_group,
     is_id,
@@ -192,7 +193,9 @@ def _choose_moments(profile: TableProfile, wished: str) -> tuple[str, str]:
         for c in profile.columns.values()
         if c.is_moment and c.missing <= 0.02 and not is_of_people(c.name) and not is_later(c.name)
     ]
-    if not (wished or dated):
+    if wished:
+        check_time(profile, wished)
+    elif not dated:
         raise DataError(
             "no column holds the day of each case",
             where=str(profile.path),

@@ -27,6 +27,26 @@ _THIN: Final = 0.05
 _DENSE: Final = 1 / 3
 
 
+def check_time(profile: TableProfile, wished: str) -> None:
+    """Refuse a column as the moment that holds no dates, or dates that can be read in two ways.
+
+    Raises
+    ------
+    DataError
+        Naming the columns that hold some.
+    """
+    column = profile.columns[wished]
+    if column.is_unsure:
+        raise _ask_reading(column, profile)
+    if not column.is_moment:
+        raise DataError(
+            f"'{wished}' holds {column.other or column.tell()}, no dates that can be read",
+            where=str(profile.path),
+            expected=_suggest_dates(profile),
+            next_step="name another column as --time, or say how it is read with --format",
+        )
+
+
 def choose_time(profile: TableProfile, wished: str) -> tuple[str, tuple[str, ...]]:
     """Return the column with the moment, and the others that could be meant.
 
@@ -37,16 +57,7 @@ def choose_time(profile: TableProfile, wished: str) -> tuple[str, tuple[str, ...
     """
     columns = profile.columns.values()
     if wished:
-        column = profile.columns[wished]
-        if column.is_unsure:
-            raise _ask_reading(column, profile)
-        if not column.is_moment:
-            raise DataError(
-                f"'{wished}' holds {column.other or column.tell()}, no dates that can be read",
-                where=str(profile.path),
-                expected=_suggest_dates(profile),
-                next_step="name another column as --time, or say how it is read with --format",
-            )
+        check_time(profile, wished)
     dated = [c for c in columns if c.is_moment]
     # What happened comes before what was recorded; a column with gaps is seldom the first.
     ordered = sorted(

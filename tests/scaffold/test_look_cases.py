@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cityai.config.load import load_project
-from cityai.errors import DataError
+from cityai.errors import DataError, UserError
 from cityai.pipeline.check import check_project, plan_project
 from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import look_at_table
@@ -138,3 +140,17 @@ def test_a_look_for_amounts_names_the_other_question(tmp_path):
     draw().to_csv(path, index=False)
     said = look_at_table(path).tell()
     assert "to rank by what turned out (defect): then --template blank_risk" in said
+
+
+@pytest.mark.parametrize("kind", ["demand", "risk"])
+@pytest.mark.parametrize("wish", ["time", "place", "amount", "key", "outcome"])
+def test_a_wish_for_any_column_is_served_or_refused_in_words(tmp_path, kind, wish):
+    """Dates that are none, amounts that are texts, keys that repeat: no wish ends otherwise."""
+    table, path = draw(400), tmp_path / "cases.csv"
+    table.to_csv(path, index=False)
+    told = []
+    for column in (*table, "nowhere"):
+        with suppress(UserError):
+            told.append(look_at_table(path, Overrides(**{wish: column}), kind=kind).tell())
+    assert all(told)
+    assert len(told) <= len(table.columns)
