@@ -27,7 +27,7 @@ def _same_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
-LONGEST = ("test_templates.py", "test_kills.py", "test_browser.py", "test_card_published.py")
+LONGEST = ("test_templates.py", "test_kills.py", "test_browser.py", "test_own_models.py")
 DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
 """The folder of real city data."""
 BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
@@ -46,6 +46,16 @@ SLOW = (
 """Files whose tests read tables or stand on a run: ten seconds of one core and more each."""
 
 
+LONG = (
+    "test_attack_people.py", "test_bad.py", "test_bad_input.py", "test_card_published.py",
+    "test_compas.py", "test_hostile_files.py", "test_look.py", "test_mitigate.py",
+    "test_own_features.py", "test_own_models.py", "test_page_numbers.py", "test_pairs_of_cards.py",
+    "test_predict.py", "test_rows.py", "test_small_groups.py", "test_sources.py",
+    "test_tree_text.py", "test_truth.py", "test_twins.py", "test_verify_audit.py",
+)  # fmt: skip
+"""Files that stand on whole runs, closed processes or every card: half a minute of a core each."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: a worker takes whole files, none should wait for the last."""
@@ -53,6 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name in SLOW:
             item.add_marker("slow")
+        if item.path.name in LONG:
+            item.add_marker("long")
 
 
 def list_unproven(marks: str, has_data: bool, has_browser: bool) -> list[str]:
