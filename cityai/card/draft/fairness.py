@@ -31,7 +31,6 @@ ROUNDED = say("Numbers of people in a group are rounded to twenties.")
 IN_RANGES = say(
     "Where an exact figure would give a small count away, the range that it lies in is said."
 )
-SOURCE = "audit.table"
 
 
 def draft_fairness(facts: CardFacts, withheld: Withheld) -> FairnessPart:
@@ -121,7 +120,7 @@ def _make_result(
         status=str(row["status"]),  # type: ignore[arg-type]
         sentence="" if undecided else as_text(row["reason"]),
         more_blocks=None if between or beside else as_count(row.get("more_blocks")),
-        source=SOURCE,
+        source="audit.table",
         between=None if hide else between,
         reference_between=None if hide else beside,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from cityai.card.record.options import OptionsPart
-from cityai.card.record.part import Number, Part, StatusWord, Text, Unit
+from cityai.card.record.part import Number, Part, Sparse, StatusWord, Text, Unit
 from cityai.card.record.ranked import RankedPart
 from cityai.config.words import DataWords, FairnessWords, NotApplicable
 
@@ -43,7 +43,7 @@ class Rejected(Part):
     rows: int
 
 
-class DataPart(DataWords):
+class DataPart(DataWords, Sparse):
     """One data set."""
 
     name: str

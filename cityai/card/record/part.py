@@ -72,15 +72,10 @@ def _list_optional(part: type[BaseModel]) -> list[str]:
     return [name for name, field in fields if type(None) in get_args(field.annotation)]
 
 
-class Part(BaseModel):
-    """A frozen part of the record that refuses unknown keys.
+class Sparse(BaseModel):
+    """What is nothing is left out of the published JSON, and is nothing again when it is read."""
 
-    What is nothing is left out of the published JSON, and is nothing again when it is read.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_extra=_relax
-    )
+    model_config = ConfigDict(json_schema_extra=_relax)
 
     @model_validator(mode="before")
     @classmethod
@@ -89,6 +84,12 @@ class Part(BaseModel):
             return facts
         lacking = [n for n in _list_optional(cls) if cls.model_fields[n].is_required()]
         return dict.fromkeys(lacking) | facts
+
+
+class Part(Sparse):
+    """A frozen part of the record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Number(Part):
