@@ -61,14 +61,15 @@ class AmountMeasurer:
         self.table, self.unit = predictions.table, predictions.unit
         self.nominal = predictions.coverage
         self.spec, self.least = spec, spec.policy.min_blocks
+        self.moments, self.moment = np.unique(join_overlaps(self.table), return_inverse=True)
         self.slices = list(_find_slices(self.table, spec.policy.small_cell))
 
     def describe(self, column: str) -> Iterator[Row]:
         """Describe one model's column in every slice."""
         sums = build_sums(self.table, column)
-        moments, moment = np.unique(join_overlaps(self.table), return_inverse=True)
+        blocks = len(self.moments)
         for part in self.slices:
-            tensor = sum_cells(sums.values, moment, part.code, len(moments), len(part.labels))
+            tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
             for metric in find_metrics("amount"):
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):

@@ -183,7 +183,7 @@ def audit_predictions(predictions: Predictions, groups: Groups, spec: AuditableS
         When a limit names a metric that is not audited.
     """
     table = predictions.table
-    scored = score_predictions(predictions, spec, groups.find_units(table))
+    scored = score_predictions(predictions, spec, groups)
     whole = groups.keyed_by == "entity"
     places = list_places(table, np.unique(scored.unit).tolist(), AREA) if whole else {}
     fitted = fit_limits(spec, scored.metrics)

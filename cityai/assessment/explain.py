@@ -77,6 +77,8 @@ class Explanation:
         (rows, features): parts of the raw score, and the features' values.
     labels : dict of str to str
         Words for readers, by feature.
+    own : bool
+        Whether models of the city's own are among those explained.
     """
 
     drivers: pd.DataFrame
@@ -91,6 +93,7 @@ class Explanation:
     values: pd.DataFrame
     data: pd.DataFrame
     labels: dict[str, str]
+    own: bool = False
 
     def to_shap(self) -> shap.Explanation:
         """Hand the parts of the raw score to those who know shap and its plots."""
@@ -130,13 +133,13 @@ def explain_models(
     """
     predictions = backtest.predictions
     manner = MANNERS[predictions.kind]
-    tested = [
-        predictions.table[predictions.table[FOLD] == fold.number] for fold in backtest.folds.test
-    ]
+    tested = predictions.table
+    frame, fold_of = find_rows(tested, rows), tested[FOLD].to_numpy()
+    folds = [np.flatnonzero(fold_of == fold.number) for fold in backtest.folds.test]
     tried = [
-        _explain_fold(model, own, find_rows(own, rows), manner.most, spec.models.seed)
-        for model, own in zip(backtest.models, tested, strict=True)
-        if model.feature_names and len(own)
+        _explain_fold(model, tested.iloc[at], frame.iloc[at], manner.most, spec.models.seed)
+        for model, at in zip(backtest.models, folds, strict=True)
+        if model.feature_names and len(at)
     ]
     parts = [p for p in tried if p is not None]
     own = has_own(m.models for m in backtest.models)
@@ -154,14 +157,13 @@ def explain_models(
     method = (OWN_METHOD if own else manner.method).format(
         rows=len(explained),
         cases=len(explained),
-        all=sum(map(len, tested)),
+        all=sum(map(len, folds)),
         space=SPACES.get(parts[0].link, ""),
         unit=predictions.unit,
         weight=weight,
         alike=ALIKE,
     )
-    units_of = groups.find_units(predictions.table)
-    facts = gather_audit_data(score_predictions(predictions, spec, units_of), spec)
+    facts = gather_audit_data(score_predictions(predictions, spec, groups), spec)
     entity, unit = explained[ENTITY], groups.find_units(explained)
     whole = unit is None
     return Explanation(
@@ -178,6 +180,7 @@ def explain_models(
         values,
         data,
         dict(rows.labels),
+        own,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cityai.i18n.messages import Message, say
+from cityai.i18n.messages import say
 from cityai.modeling.forecasters import SavedModel
 from cityai.modeling.own.formats import FORMATS
 
@@ -83,9 +83,3 @@ MANNERS: Final = {
 def has_own(models: Iterable[Iterable[SavedModel]]) -> bool:
     """Tell whether a learner of the city's own is among the models of folds."""
     return any(model.format in FORMATS for fold in models for model in fold)
-
-
-def tells_own(method: str) -> bool:
-    """Tell whether an explanation's method is that of a city's own models."""
-    both = [said.id for said in (method, OWN_METHOD) if isinstance(said, Message)]
-    return len(both) == 2 and both[0] == both[1]

@@ -15,6 +15,7 @@ from cityai.config.project import AuditableSpec
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists
 from cityai.records.audit_data import Scored
+from cityai.records.groups import Groups
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
@@ -30,7 +31,7 @@ SpecT = TypeVar("SpecT", bound=AuditableSpec)
 
 
 def score_predictions(
-    predictions: Predictions, spec: AuditableSpec, units: np.ndarray | None = None
+    predictions: Predictions, spec: AuditableSpec, groups: Groups | None = None
 ) -> Scored:
     """Turn each row into its sums, and find the keys that it is added up by.
 
@@ -41,10 +42,11 @@ def score_predictions(
     spec : AuditableSpec
         What is to be inferred: where rows have a date of their own, days are blocks only where the
         statement is about other times. And what several entities are called.
-    units : numpy.ndarray, optional
-        (rows,) str: the key that memberships are indexed by; the entity by default.
+    groups : Groups, optional
+        Whose units rows are added up by; entities by default.
     """
     table, amounts = predictions.table, predictions.kind == "amount"
+    units = None if groups is None else groups.find_units(table)
     score = score_amounts if amounts else score_answers
     sums, metrics = score(table, predictions.baselines)
     outcome = table[Y_TRUE].to_numpy(np.float64)

@@ -121,7 +121,7 @@ def judge_given(order: AuditRequest, path: Path, progress: Progress = SILENT) ->
         groups = assign_groups(rows, given.groups, areas, spec.audit.dimensions)
         if areas is not None and (unknown := sorted({*rows[AREA].dropna()} - {*areas.index})):
             progress.warn(write_unknown(list_names(unknown)))
-        scored = score_predictions(given.predictions, spec, groups.units)
+        scored = score_predictions(given.predictions, spec, groups)
         refuse_many_cells(scored)
         fitted = fit_limits(spec, scored.metrics)
     with progress.stage("figures by group"):

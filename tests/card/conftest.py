@@ -284,6 +284,7 @@ def make_explanation(memberships):
         method="TreeSHAP.",
         caveat="It says what was looked at, not what causes demand.",
         weight=0.6,
+        own=False,
         additivity_error=3e-15,
         findings=(),
     )

@@ -172,7 +172,7 @@ def divide(predictions: Predictions, rows: pd.DataFrame) -> Groups:
 def audit_rows(rows: pd.DataFrame) -> pd.DataFrame:
     given_rows = make_given(rows)
     groups = divide(given_rows, rows)
-    scored = score_predictions(given_rows, SPEC, groups.units)
+    scored = score_predictions(given_rows, SPEC, groups)
     audit = audit_scored(scored, groups.memberships, fit_limits(SPEC, scored.metrics))
     return audit.table.pivot_table(
         index="group", columns="metric", values="value", dropna=False, observed=False
@@ -315,7 +315,7 @@ def test_a_group_without_positives_has_no_rate_and_says_why():
     )
     given_rows = make_given(rows)
     groups = divide(given_rows, rows)
-    scored = score_predictions(given_rows, SPEC, groups.units)
+    scored = score_predictions(given_rows, SPEC, groups)
     table = audit_scored(scored, groups.memberships, SPEC).table.set_index(["group", "metric"])
     row = table.loc[("small", "true_positive_rate")]
     assert math.isnan(row["value"])
@@ -340,7 +340,7 @@ def test_a_person_whose_group_changes_stays_one_block():
         given_rows = make_given(grouped)
         given_rows.table[ENTITY] = [f"p{i}" for i in people]
         groups = divide(given_rows, grouped)
-        scored = score_predictions(given_rows, SPEC, groups.units)
+        scored = score_predictions(given_rows, SPEC, groups)
         told.append(audit_scored(scored, groups.memberships, SPEC).table)
     assert len(set(groups.units)) == 2
     assert scored.entity.max() + 1 == len(set(people))

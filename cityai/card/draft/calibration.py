@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.draft.values import TOO_FEW, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.ranked import (
-    CurvePoint,
-    SlopeResult,
-)
-
-if TYPE_CHECKING:
-    pass
+from cityai.card.record.ranked import CurvePoint, SlopeResult
 
 
 def make_band(row: Mapping[Hashable, Any], least: int, withheld: Withheld) -> CurvePoint:

@@ -12,10 +12,7 @@ from cityai.card.draft.inspection_rates import describe_attention, make_attentio
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.values import TOO_FEW, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.ranked import (
-    CapacityPoint,
-    RankedPart,
-)
+from cityai.card.record.ranked import CapacityPoint, RankedPart
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
 
@@ -26,8 +23,6 @@ SOURCE: Final = say(
     "evaluation.at_capacity, evaluation.curve, audit.slopes, audit.curves and audit.attention, "
     "from the saved predictions"
 )
-
-
 WITH_INTERVAL: Final = ("precision", "recall", "lift")
 
 

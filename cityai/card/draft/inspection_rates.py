@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.draft.values import TOO_FEW, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.ranked import (
-    AttentionResult,
-)
+from cityai.card.record.ranked import AttentionResult
 from cityai.card.words import PAIR, write_interval, write_number
 from cityai.i18n.messages import say
 

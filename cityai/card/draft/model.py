@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cityai.assessment.explanation_words import tells_own
 from cityai.card.draft import sentences
 from cityai.card.draft.facts import CardFacts, Fitted
 from cityai.card.draft.rounding import round_figure
@@ -106,7 +105,7 @@ def _draft_explanation(explanation: Explanation, unit: str, withheld: Withheld) 
         unit=unit,
         drivers=drivers,
         by_group=_list_groups(explanation.by_group, unit, withheld),
-        in_words=sentences.describe_drivers(drivers, weight, tells_own(explanation.method)),
+        in_words=sentences.describe_drivers(drivers, weight, explanation.own),
     )
 
 

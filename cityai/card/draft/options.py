@@ -14,9 +14,6 @@ from cityai.findings import Status
 from cityai.i18n.messages import say, say_n
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from cityai.assessment.mitigation import Mitigation
     from cityai.config.mitigation import MitigationSpec
     from cityai.config.project import AuditableSpec
