@@ -6,7 +6,7 @@ DONE := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test long fast check lint types messages schema docs bench clean
+.PHONY: help setup demo test long promises fast check lint types messages schema pictures docs bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,20 +31,23 @@ demo: $(DONE)  ## write the synthetic city, run its project, print where the car
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/cityai run projects/sample_requests
 	@echo "==> The card: $(DEMO)/model_cards/sample_requests/card.html (cd $(DEMO) for cityai ui)"
 
-TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# One thread of linear algebra each: beside other workers, more of them only wait, at full cost.
+TESTS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: $(DONE)  ## lint, types and the tests, within minutes
 	@echo "==> Lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@echo "==> Types"
-	@$(BIN)/mypy
-	@echo "==> Tests (make long runs those that take long)"
-	@$(TESTS) -m "not long"
+	@echo "==> Types, and beside them the tests (make long runs those that take long)"
+	@$(BIN)/mypy & types=$$!; \
+	$(TESTS) -m "not long"; tests=$$?; wait $$types && exit $$tests
 
 long: $(DONE)  ## the tests that take long; CI runs them after make test
 	@echo "==> Tests that take long"
 	@$(TESTS) -m long
+
+promises: $(DONE)  ## what is promised and what was observed of it: a table, and docs/promises.md
+	@CITYAI_PROMISES=1 $(TESTS) -q -m promise
 
 fast: $(DONE)  ## the tests that take no time
 	@$(TESTS) -q -m "not slow and not long"
@@ -66,13 +69,17 @@ schema: $(DONE)  ## write the JSON Schema that editors use
 lock:  ## resolve the pins again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 
+pictures: $(DONE)  ## take the README's and the gallery's pictures of the published cards (needs Chromium)
+	@$(BIN)/python docs/pictures.py
+
 docs: $(DONE)  ## the documentation site, in build/site
-	@$(BIN)/python -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "==> build/site/index.html"
 
-bench: $(DONE)  ## accuracy on five real sets beside the peers, and the audit's speed and coverage
+bench: $(DONE)  ## accuracy on five real sets beside the peers, speed and growth, and the audit's coverage
 	@$(BIN)/python benchmarks/demand.py
 	@$(BIN)/python benchmarks/audit_speed.py
+	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/audit_coverage.py
 
 clean:  ## remove the environment and all saved stages (published cards stay)

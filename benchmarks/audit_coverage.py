@@ -12,7 +12,10 @@ group's gap with nothing else compared; `family` all gaps of the dimension at on
 prints them; `in-gap` the same for the share of outcomes inside the forecast's interval; `level` a
 group's figure; `whole` and `inside` the city's figures; `better` the difference to another
 forecast's error; `closed` what another forecast closes of the gaps, all at once; `trend` the slope
-over the periods. `told fail`: dimensions in which a group within its limit is told `fail`.
+over the periods. Gaps and comparisons have intervals of two one-sided tests, so 90 % is meant of
+them, of all others 95 %. `told fail`: dimensions in which a group within its limit is told `fail`.
+At a limit that the true gap of a group just reaches, either verdict is wrong: `pass at` the share
+of groups told `pass`, `fail at` of dimensions in which one is told `fail`; 5 % is promised of each.
 """
 
 from __future__ import annotations
@@ -28,16 +31,17 @@ from audit_cities import CITY, NAMES, OTHERS, SHARES, Panel, Shape, draw_panels
 
 from cityai.assessment.metrics import find_metrics
 from cityai.findings import Status
+from cityai.inference.autocorrelation import learn_independence, mixture_margin
 from cityai.inference.cluster_sums import (
     ClusteredMetric,
     Parts,
     collapse_identical_clusters,
     find_parts,
 )
-from cityai.inference.equivalence import decide_equivalence
-from cityai.inference.group_gaps import Measures, choose_design, measure_groups
+from cityai.inference.group_gaps import Measures, choose_design, measure_groups, trace_gaps
 from cityai.inference.paired_difference import measure_change
-from cityai.inference.ratio_influence import compute_ratio
+from cityai.inference.ratio_influence import compute_influence, compute_ratio
+from cityai.inference.standard_errors import find_test_confidence
 from cityai.inference.trend import fit_line
 from cityai.records.audit_data import Cells, Design
 from cityai.records.metric import Metric
@@ -59,6 +63,8 @@ class Count:
     shown: dict[str, float] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     fails: float = 0.0
+    at_limit: dict[Status, float] = field(default_factory=lambda: dict.fromkeys(Status, 0.0))
+    held: float = 0.0
 
     def add(self, column: str, miss: np.ndarray | float, margin: np.ndarray | float) -> None:
         """Count each interval."""
@@ -73,6 +79,17 @@ class Count:
     def _add(self, column: str, hit: np.ndarray | np.bool_, has: np.ndarray | np.bool_) -> None:
         for store, what in ((self.hits, hit), (self.shown, has), (self.asked, np.ones_like(has))):
             store[column] = store.get(column, 0.0) + float(np.sum(what))
+
+    def add_verdicts(self, found: Measures, true: np.ndarray) -> None:
+        """Count fair groups told `fail`, and wrong verdicts on gaps that are at their limit."""
+        told = np.array([found.decide(g, LIMIT).status is Status.FAIL for g in range(len(true))])
+        self.fails += bool((told & (np.abs(true) <= LIMIT)).any())
+        if not true.all():
+            return
+        told_at = [found.decide(g, abs(float(gap))).status for g, gap in enumerate(true)]
+        self.held += 1
+        self.at_limit[Status.PASS] += sum(s is Status.PASS for s in told_at) / len(true)
+        self.at_limit[Status.FAIL] += Status.FAIL in told_at
 
     def cover(self, column: str) -> float:
         """Percent of the shown intervals that hold the truth; NaN where none is shown."""
@@ -107,6 +124,12 @@ def simulate(periods: int, panels: int, shape: Shape, *, seed: int = SEED) -> Co
 
 def _judge_gaps(panel: Panel, design: Design, one: np.ndarray, count: Count) -> None:
     shown = np.ones(len(one), bool)
+    if design.blocks != "entities":
+        traced = [
+            trace_gaps(panel.cells, panel.weights, m, "overall", shown) for m in (UNDER, INSIDE)
+        ]
+        unrelated = learn_independence(np.concatenate(traced, axis=1))
+        design = replace(design, unrelated=unrelated)
     for metric, column in ((UNDER, "family"), (INSIDE, "in-gap")):
         level = compute_ratio(panel.truth, NAMES, metric)
         true = level[:-1] - level[-1]
@@ -117,9 +140,7 @@ def _judge_gaps(panel: Panel, design: Design, one: np.ndarray, count: Count) -> 
         single = measure_groups(panel.cells, panel.weights, metric, design, "overall", one)
         count.add("gap", *(x[one] for x in _miss_gaps(single, true)))
         _add_levels(count, "level", found, level[:-1])
-        ends = zip(found.gap_low, found.gap_high, strict=True)
-        told = [decide_equivalence(low, high, LIMIT) is Status.FAIL for low, high in ends]
-        count.fails += bool((np.array(told) & (np.abs(true) <= LIMIT)).any())
+        count.add_verdicts(found, true)
     if design.infers == CITY:
         before, after = (compute_ratio(t, NAMES, UNDER) for t in (panel.truth, panel.other_truth))
         change = measure_change(
@@ -140,7 +161,12 @@ def _judge_whole(panel: Panel, design: Design, count: Count) -> None:
         return
     true, theirs = (compute_ratio(t, NAMES, WAPE)[-1] for t in (panel.truth, panel.other_truth))
     change = measure_change(panel.cells, panel.other, whole, WAPE, design, "overall", shown)
-    count.add("better", change.whole - (theirs - true), change.whole_margin)
+    ours, other = (
+        compute_influence(c.values.sum(axis=1), NAMES, WAPE) for c in (panel.cells, panel.other)
+    )
+    apart, test = (other - ours).ravel(), find_test_confidence(CONFIDENCE)
+    margin = mixture_margin(apart, float(len(apart)), test, MIN_BLOCKS)
+    count.add("better", change.whole - (theirs - true), margin)
     tensor = panel.cells.values.sum(axis=1)
     value = compute_ratio(tensor, NAMES, UNDER)
     slope, margin, _ = fit_line(np.arange(len(value), dtype=float), value, CONFIDENCE)
@@ -261,9 +287,16 @@ def accuse(
         yes = (rng.random(len(group)) < chance).astype(float)
         cells, varied = _sum_people(np.stack([yes, np.ones_like(yes)], -1), parts, ("yes", "n"))
         found = measure_groups(cells, weights, metric, design, reference, shown, varied)
-        asked = list(zip(found.gap_low, found.gap_high, strict=True))[-1 if gap else 0 :]
-        told += [any(decide_equivalence(*ends, x) is Status.FAIL for ends in asked) for x in limits]
+        asked = range(groups)[-1 if gap else 0 :]
+        told += [any(_is_beyond(found, g, x) for g in asked) for x in limits]
     return [float(x) for x in 100 * told / simulations]
+
+
+def _is_beyond(found: Measures, g: int, limit: float) -> bool:
+    """Tell whether a gap is beyond a limit; of 0, whether its interval leaves out 0."""
+    if limit:
+        return found.decide(g, limit).status is Status.FAIL
+    return bool(found.gap_low[g] > 0 or found.gap_high[g] < 0)
 
 
 def print_verdicts(simulations: int) -> None:
@@ -285,9 +318,13 @@ def main() -> None:
     panels = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     start = time.perf_counter()
-    print(f"nominal {CONFIDENCE:.0%}, {panels} panels a row, seed {SEED}; - : no interval shown")
+    test = find_test_confidence(CONFIDENCE)
+    print(f"gaps and comparisons {test:.0%} meant, all others {CONFIDENCE:.0%};", end=" ")
+    print(f"{panels} panels a row, seed {SEED}; - : no interval shown")
     head = "".join(f"{name:>11}" for name in COLUMNS)
-    print(f"{'simulated city':26}{'periods':>8}{head}{'told fail':>10}")
+    print(
+        f"{'simulated city':26}{'periods':>8}{head}{'told fail':>10}{'pass at':>10}{'fail at':>10}"
+    )
     for name, shape, lengths in ROWS:
         for periods in lengths if wanted in name else ():
             print(_say_row(name, periods, simulate(periods, panels, shape)), flush=True)
@@ -301,7 +338,9 @@ def main() -> None:
 
 def _say_row(name: str, periods: int, got: Count) -> str:
     cells = "".join(f"{_say_cover(got, c):>11}" for c in COLUMNS)
-    return f"{name:26}{periods:8}{cells}{got.told_fail:10.1f}"
+    wrong = (got.at_limit[s] / got.held if got.held else np.nan for s in (Status.PASS, Status.FAIL))
+    ends = "".join("         -" if np.isnan(x) else f"{100 * x:10.1f}" for x in wrong)
+    return f"{name:26}{periods:8}{cells}{got.told_fail:10.1f}{ends}"
 
 
 def _say_cover(got: Count, column: str) -> str:

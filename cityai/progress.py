@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Final, Protocol
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+T = TypeVar("T")
+MEGABYTE: Final = 1_000_000
+TOLD: Final = MEGABYTE // 10
+"""Bytes that are worth telling."""
 
 
 class Progress(Protocol):
@@ -40,3 +49,64 @@ class SilentProgress:
 
 
 SILENT: Final[Progress] = SilentProgress()
+_LISTENER: Final[ContextVar[Progress]] = ContextVar("listener", default=SILENT)
+
+
+@contextmanager
+def heard_by(progress: Progress) -> Iterator[None]:
+    """Let somebody hear what is told in the block, however deep."""
+    before = _LISTENER.set(progress)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
+
+
+def tell(what: str) -> None:
+    """Tell whoever listens, in a few words, what is being done."""
+    _LISTENER.get().say(what)
+
+
+def warn(what: str) -> None:
+    """Tell whoever listens, at once, what somebody must know."""
+    _LISTENER.get().warn(what)
+
+
+def counting(items: Sequence[T]) -> Iterator[T]:
+    """Yield items, and tell whoever listens how many of how many are done."""
+    listener = _LISTENER.get()
+    for done, item in enumerate(items):
+        listener.advance(done, len(items))
+        yield item
+
+
+@contextmanager
+def telling_size(folder: Path, seconds: float = 1.0) -> Iterator[None]:
+    """Tell whoever listens, now and then, how much the block has written into a folder."""
+    listener, ended = _LISTENER.get(), threading.Event()
+    if listener is SILENT:
+        yield
+        return
+
+    def look() -> None:
+        while not ended.wait(seconds):
+            size = measure_folder(folder)
+            if size >= TOLD:
+                listener.say(f"{size / MEGABYTE:,.1f} MB stored")
+
+    thread = threading.Thread(target=look, name="cityai-size", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def measure_folder(folder: Path) -> int:
+    """Return the bytes of all files in a folder, some of which may just go away."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size

@@ -12,7 +12,7 @@ card are true. These need people.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -63,7 +63,7 @@ class Checkup:
         return "\n".join([*lines, f"  {LIMITS}"])
 
 
-def check_project(folder: str | Path) -> Checkup:
+def check_project(folder: str | Path, folds: int | None = None) -> Checkup:
     """Check that a project keeps its promises about time, groups and its card.
 
     What a run of the project would do, or has done, up to its predictions; then once more from the
@@ -73,6 +73,8 @@ def check_project(folder: str | Path) -> Checkup:
     ----------
     folder : str or Path
         The project's folder.
+    folds : int, optional
+        Test folds instead of the project's own: a few hold every promise in a part of the time.
 
     Returns
     -------
@@ -87,6 +89,7 @@ def check_project(folder: str | Path) -> Checkup:
         When the project or its data cannot be read.
     """
     from cityai.assessment.audit import audit_predictions
+    from cityai.assessment.mitigation import apply_choice
     from cityai.config.load import load_project
     from cityai.data.time_checks import check_permuted, check_planted
     from cityai.pipeline.run import (
@@ -101,13 +104,22 @@ def check_project(folder: str | Path) -> Checkup:
 
     project = load_project(folder)
     spec = project.spec
+    if folds is not None:
+        fewer = spec.backtest.model_copy(update={"folds": folds})
+        spec = spec.model_copy(update={"backtest": fewer})
+        project = replace(project, spec=spec)
     with hold_run(project) as run:
         findings = read_and_check(run)
         source, groups = snapshot(run), memberships(run)
-        kind, asked, made, tried = run.kind, problem(run), final_backtest(run), find_mitigation(run)
-    again = kind.backtest(source, kind.build_problem(source), _say_nothing)
+        kind, asked, made, tried = (
+            run.fitted,
+            problem(run),
+            final_backtest(run),
+            find_mitigation(run),
+        )
+    again = kind.backtest(source, kind.build_problem(source))
     if tried is not None:
-        again = kind.apply(again, tried)
+        again = apply_choice(again, tried)
     audit = audit_predictions(made.predictions, groups, spec)
     rows = kind.find_rows(source, asked)
     checkup = Checkup(
@@ -151,10 +163,6 @@ def check_workspace(folder: str | Path) -> tuple[str, ...]:
         open_kind(project).check()
         found.append(project.spec.name)
     return tuple(found)
-
-
-def _say_nothing(_: str) -> None:
-    """Take the place of progress."""
 
 
 def _expect_leak(found: Finding) -> Finding:
@@ -203,7 +211,7 @@ def _check_sums(table: pd.DataFrame, dimensions: pd.DataFrame) -> Finding:
 def _check_sensitive(project: Project[BaseProjectSpec], backtest: Backtest) -> Finding:
     title = "A protected attribute that is a feature has its reason"
     spec = project.spec
-    used = set(backtest.final.feature_names)
+    used = set(backtest.fitted.feature_names)
     reasons = spec.features.sensitive
     # A forecast's features name an attribute `attribute.sex`, a list's name it `sex`.
     names = {name: {name, f"attribute.{name}"} for name in _list_protected(spec)}

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.pipeline.unchanged import ELSEWHERE
+from cityai.track import server
+from cityai.track.door import import_mlflow, keep_quiet
+from tests.promises import PAGE, PROMISES, read_outcomes, sum_up, write_page
+from tests.servers import Postgres, start_postgres, tell_lack
+
 ROOT = Path(__file__).parents[1]
 
-for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "CITYAI_STATE", "CITYAI_USER"):
+for _name in (*ELSEWHERE, "CITYAI_STATE", "CITYAI_USER"):
     os.environ.pop(_name, None)
 
 
@@ -27,28 +35,74 @@ def _same_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
-LONGEST = ("test_templates.py", "test_kills.py", "test_browser.py", "test_own_models.py")
+PREPARE = server.prepare_database
+"""How a store begins outside of tests: empty, for MLflow to write its tables into."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_migration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let MLflow write its tables once; every later store of its own begins as a copy of them."""
+    first = tmp_path_factory.mktemp("tables") / server.DATABASE
+
+    def copy(database: Path) -> None:
+        new = not database.exists()
+        PREPARE(database)
+        if new and not first.exists():
+            PREPARE(first)
+            with keep_quiet():
+                import_mlflow().MlflowClient(f"{server.SQLITE}{first}").search_experiments()
+            with closing(sqlite3.connect(first)) as store:
+                store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if new:
+            database.write_bytes(first.read_bytes())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "prepare_database", copy)
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """Leave out a card's pictures, half of a run, where nobody looks at them."""
+    from cityai.card import pages
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "draw_figures", lambda *_: ())
+        yield
+
+
+LONGEST = (
+    "test_templates.py", "test_kills.py", "test_browser.py", "test_own_models.py",
+    "test_own_models_run.py", "test_coverage.py", "test_card_published.py", "test_project.py",
+)  # fmt: skip
 DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
 """The folder of real city data."""
 BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
 
 
 SLOW = (
-    "test_attack_people.py", "test_bad_input.py", "test_card_published.py", "test_case_join.py",
-    "test_cases.py", "test_compas.py", "test_end_to_end.py", "test_features.py", "test_look.py",
-    "test_mitigate.py", "test_model.py", "test_own_features.py", "test_page_numbers.py",
-    "test_pairs_of_cards.py", "test_predict.py", "test_proxies.py", "test_quality.py",
-    "test_ranked_card.py", "test_readings.py", "test_render.py", "test_sample_city.py",
-    "test_small_groups.py", "test_snapshot.py", "test_sources.py", "test_speech.py",
-    "test_tree_text.py", "test_truncation.py", "test_truth.py", "test_twins.py",
-    "test_verify.py", "test_verify_audit.py",
+    "test_attack_people.py", "test_backtest_dense.py", "test_backtest_listed.py",
+    "test_bad_input.py", "test_brief.py", "test_card_published.py", "test_case_join.py",
+    "test_cases.py", "test_city_table.py", "test_compas.py", "test_conformance.py",
+    "test_connections.py", "test_corrections.py", "test_create.py",
+    "test_end_to_end.py", "test_features.py", "test_formats.py", "test_hostile.py",
+    "test_length.py", "test_look.py", "test_look_cases.py", "test_mitigate.py", "test_model.py",
+    "test_one_value.py", "test_own_features.py", "test_page_numbers.py", "test_pairs_of_cards.py",
+    "test_predict.py", "test_proxies.py", "test_quality.py", "test_ranked_card.py",
+    "test_ranking_audit.py", "test_rates.py", "test_readings.py", "test_render.py",
+    "test_sample_city.py", "test_sample_inspections.py", "test_small_groups.py",
+    "test_snapshot.py", "test_sources.py", "test_speech.py", "test_tracking.py",
+    "test_tree_text.py", "test_truncation.py", "test_truth.py", "test_twins.py", "test_verify.py",
+    "test_verify_audit.py", "test_worth.py",
 )  # fmt: skip
-"""Files whose tests read tables or stand on a run: ten seconds of one core and more each."""
+"""Files whose tests read tables, fit models or stand on a run: five seconds of a core and more."""
 
 
 LONG = (
     "test_attack_people.py", "test_bad.py", "test_bad_input.py", "test_card_published.py",
-    "test_compas.py", "test_hostile_files.py", "test_look.py", "test_mitigate.py",
+    "test_compas.py", "test_conformance.py", "test_connections.py", "test_hostile_files.py",
+    "test_look.py",
+    "test_mitigate.py",
     "test_own_features.py", "test_own_models.py", "test_page_numbers.py", "test_pairs_of_cards.py",
     "test_predict.py", "test_rows.py", "test_small_groups.py", "test_sources.py",
     "test_tree_text.py", "test_truth.py", "test_twins.py", "test_verify_audit.py",
@@ -67,6 +121,55 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("long")
 
 
+OBSERVED = "observed"
+
+
+@pytest.fixture
+def observe(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Take down what a promise's test observed, before it is judged."""
+
+    def take(what: str) -> None:
+        request.node.user_properties.append((OBSERVED, what))
+
+    return take
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a promise's test that passes and observed nothing; name the promise to the report."""
+    mark = item.get_closest_marker("promise")
+    if mark is not None:
+        assert mark.args[0] in PROMISES, f"no promise {mark.args[0]} is declared"
+        item.user_properties.append(("promise", mark.args[0]))
+    yield
+    if mark is not None and OBSERVED not in dict(item.user_properties):
+        pytest.fail("a test that stands for a promise observed nothing")
+
+
+def list_promised(
+    stats: dict[str, list[pytest.TestReport]],
+) -> Iterator[tuple[int, bool, tuple[str, ...]]]:
+    """Yield of each promise's test that ran: the number, whether it held, what was observed."""
+    for outcome in ("passed", "failed", "xfailed", "xpassed"):
+        for report in stats.get(outcome, []):
+            told = getattr(report, "user_properties", ())
+            numbers = [value for name, value in told if name == "promise"]
+            if numbers and report.when == "call":
+                said = tuple(str(value) for name, value in told if name == OBSERVED)
+                yield numbers[0], outcome == "passed", said
+
+
+def print_promises(terminal: pytest.TerminalReporter) -> None:
+    """Print the table and write its page (`make promises`)."""
+    found = sum_up(list_promised(terminal.stats))
+    page = write_page({**read_outcomes(PAGE.read_text("utf-8")), **found})
+    PAGE.write_text(page, "utf-8")
+    terminal.section("promises")
+    for line in page.splitlines():
+        if line.startswith("|"):
+            terminal.line(line)
+
+
 def list_unproven(marks: str, has_data: bool, has_browser: bool) -> list[str]:
     """Say what a run cannot prove, whatever tests were chosen."""
     left = [mark for mark in ("long", "slow") if f"not {mark}" in marks]
@@ -82,6 +185,8 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say at the end what this run could not prove: a skip is no pass."""
+    if os.environ.get("CITYAI_PROMISES"):
+        print_promises(terminalreporter)
     said = list_unproven(config.option.markexpr, DATA.is_dir(), bool(BROWSER))
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
@@ -214,11 +319,14 @@ def make_workspace(tmp_path: Path, requests_table: pd.DataFrame) -> Callable[...
 @pytest.fixture
 def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep runs in their own workspace, whatever this machine's variables say."""
-    for name in (
-        "MLFLOW_TRACKING_URI",
-        "MLFLOW_RUN_ID",
-        "CITYAI_STATE",
-        "CITYAI_USER",
-        "SOURCE_DATE_EPOCH",
-    ):
+    for name in (*ELSEWHERE, "CITYAI_STATE", "CITYAI_USER", "SOURCE_DATE_EPOCH"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of the tests' own; skipped with the reason where there can be none."""
+    if lack := tell_lack():
+        pytest.skip(lack)
+    with start_postgres() as server:
+        yield server

@@ -20,6 +20,8 @@ from cityai.track.runs import HELD_BACK
 from cityai.track.server import connect_tracking
 from tests.conftest import PROJECT, write_workspace
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 FAST = PROJECT.replace("folds: 7, calibration: 4", "folds: 6, calibration: 3") + (
     "models: {candidates: [theta]}\n"
 )
@@ -344,14 +346,18 @@ def check_message(err: str, *said: str) -> None:
         assert text in err
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told(city: Workspace, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_a_mistake_is_told(
+    observe: Callable[[str], None], city: Workspace, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     change, said = MISTAKES[name]
     change(city.folder)
     assert call("check", city.folder) == 2
     out, err = capsys.readouterr()
     check_message(err, *said)
     assert not out
+    observe("mistake: one message")
 
 
 def test_a_project_that_is_not_there(city: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +79,10 @@ def draw_cases() -> pd.DataFrame:
     return pd.concat([table, table.iloc[[7, 7, 8]]], ignore_index=True)
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("kind", ["demand", "risk"])
 def test_a_run_lets_no_cell_out(
-    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+    observe: Callable[[str], None], tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, text = (draw_demand(), FORECAST) if kind == "demand" else (draw_cases(), RISK)
     text = text.replace("  columns:\n    id:", f"  columns:\n{FREE}    id:")
@@ -94,10 +95,14 @@ def test_a_run_lets_no_cell_out(
     assert f"{CANARY} district" in capsys.readouterr().err  # who works with the data is told
     assert run_command(["mitigate", str(folder)]) != 0
     assert find_canaries(tmp_path) == []
+    observe(f"0 in a run ({kind})")
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("text", [AMOUNTS, ANSWERS], ids=["amounts", "answers"])
-def test_an_audit_lets_no_cell_out(tmp_path: Path, text: str) -> None:
+def test_an_audit_lets_no_cell_out(
+    observe: Callable[[str], None], tmp_path: Path, text: str
+) -> None:
     rng = np.random.default_rng(9)
     n = 720
     table = pd.DataFrame(
@@ -127,6 +132,7 @@ def test_an_audit_lets_no_cell_out(tmp_path: Path, text: str) -> None:
     arguments = ["audit", str(tmp_path / "given.csv"), "--spec", str(tmp_path / "audit.yaml")]
     assert run_command(arguments) == 0
     assert find_canaries(tmp_path) == []
+    observe("0 in an audit")
 
 
 def test_a_run_that_fails_lets_no_cell_out(

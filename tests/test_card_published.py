@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,18 @@ import pytest
 import cityai
 from cityai.assessment.audit import Audit
 from cityai.card.diff import add_changes
+from cityai.card.draft import draft_card
 from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord, seal_record, write_canonical
 from cityai.card.verify import check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
+from cityai.card.verify.claims import Claim
 from cityai.cli.main import run_command
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Status
 from cityai.pipeline.cards import compare_published, find_drafted, find_place
-from cityai.pipeline.verify import (
-    Recount,
-    hold_results,
-    read_drafted,
-    recount_run,
-    verify_published,
-)
+from cityai.pipeline.unchanged import LAST
+from cityai.pipeline.verify import Reread, hold_results, read_drafted, reread, verify_published
 from cityai.store.records import load_record, save_record
 from cityai.store.stages import open_store
 from tests.conftest import PROJECT, draw_requests, write_workspace
@@ -53,16 +50,14 @@ class Told:
     place: Path
     folder: Path
     record: CardRecord
-    again: Recount
+    again: Reread
+    claims: tuple[Claim, ...]
     pages: Pages
+    earlier: str
 
     @property
     def cards(self) -> Path:
         return self.place / "model_cards" / "requests"
-
-    @property
-    def earlier(self) -> str:
-        return read_drafted(find_place(self.folder), self.record).earlier
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +76,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         found = find_place(folder)
         record = read_record(found.json.read_bytes())
         drafted = read_drafted(found, record)
-        again = recount_run(drafted, found, record)
-    return Told(place, folder, record, again, make_pages(record))
+        again = reread(drafted, found, record)
+        claims = again.recount(record)
+    return Told(place, folder, record, again, claims, make_pages(record), drafted.earlier)
 
 
 @pytest.fixture(autouse=True)
@@ -105,30 +101,30 @@ def name_path(path: tuple[Any, ...]) -> str:
 
 
 def forge(record: CardRecord, path: tuple[Any, ...], value: float) -> CardRecord:
-    """Change one number and seal the record again, as a forger would."""
-    facts = json.loads(write_canonical(record))
+    """Change one number; no check that this is for looks at the seal, so it is left as it was."""
+    facts = record.model_dump(mode="json")
     node = facts
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = value
-    return seal_record(CardRecord.model_validate(facts))
+    return CardRecord.model_validate(facts)
 
 
 def test_an_honest_card_verifies_beside_a_run(told: Told) -> None:
     with open_store(told.place / ".cityai").lock_project("requests"):
         found = {f.code: f for f in verify_published(told.folder)}
     assert list(found) == [
-        "card.digest", "card.earlier", "card.predictions", "card.figures", "card.record",
-        "card.pages",
+        "card.digest", "card.verdict", "card.earlier", "card.predictions", "card.figures",
+        "card.record", "card.pages",
     ]  # fmt: skip
     assert {f.status for f in found.values()} == {Status.PASS}
     assert found["card.digest"].status is Status.PASS
-    paths = {re.sub(r"\[.*", "", c.path) for c in told.again.claims}
+    paths = {re.sub(r"\[.*", "", c.path) for c in told.claims}
     assert paths == {
-        "eval.metrics", "eval.places", "eval.series", "fairness.results", "fairness.by_fold",
-        "fairness.options.groups",
+        "eval.metrics", "eval.places", "eval.series", "eval.worth.ways", "fairness.results",
+        "fairness.by_fold", "fairness.options.groups",
     }  # fmt: skip
-    options = {c.path for c in told.again.claims if "options" in c.path}
+    options = {c.path for c in told.claims if "options" in c.path}
     assert len(options) > 20
 
 
@@ -136,7 +132,7 @@ def test_an_honest_card_verifies_beside_a_run(told: Told) -> None:
 def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
     """One number of each place in the record, in each table of figures also of each metric."""
     kinds: dict[str, list[tuple[tuple[Any, ...], float]]] = defaultdict(list)
-    facts = json.loads(write_canonical(told.record))
+    facts = told.record.model_dump(mode="json")
     for path, value in list_numbers(facts):
         node = facts
         for key in path[:-1]:
@@ -145,7 +141,8 @@ def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
         kinds[f"{re.sub(r'[0-9]+', '#', name_path(path))} {metric}"].append((path, value))
     assert len(kinds) > 150
     rng = np.random.default_rng(4)
-    again = add_changes(told.again.record, told.earlier)
+    again = add_changes(draft_card(told.again.facts), told.earlier)
+    kinds.pop("decision.unit_cost ")  # refused without a currency, as a forged one is
     for kind, numbers in kinds.items():
         path, value = numbers[int(rng.integers(len(numbers)))]
         said = ".arguments." in kind  # read with the digits that its format prints
@@ -159,12 +156,12 @@ def test_one_number_of_every_kind_changed_is_named(told: Told) -> None:
 
 
 def test_a_forged_verdict_is_named_and_so_is_a_sentence(told: Told) -> None:
-    facts = json.loads(write_canonical(told.record))
+    facts = told.record.model_dump(mode="json")
     at = next(i for i, r in enumerate(facts["fairness"]["results"]) if r["limit"] is not None)
     old = facts["fairness"]["results"][at]["status"]
     facts["fairness"]["results"][at]["status"] = "fail" if old == "pass" else "pass"
     forged = seal_record(CardRecord.model_validate(facts))
-    again = add_changes(told.again.record, told.earlier)
+    again = add_changes(draft_card(told.again.facts), told.earlier)
     finding = check_again(forged, again)
     assert finding.subject == f"fairness.results[{at}].status"
 
@@ -174,7 +171,7 @@ def test_the_whole_command_names_a_forged_interval(
 ) -> None:
     path = told.cards / "card.json"
     honest = path.read_bytes()
-    facts = json.loads(honest)
+    facts = told.record.model_dump(mode="json")
     at = next(i for i, r in enumerate(facts["fairness"]["results"]) if r.get("gap_low") is not None)
     facts["fairness"]["results"][at]["gap_low"] -= 0.01
     forged = seal_record(CardRecord.model_validate(facts))
@@ -188,28 +185,32 @@ def test_the_whole_command_names_a_forged_interval(
         path.write_bytes(honest)
 
 
+@pytest.mark.promise(33)
 @pytest.mark.long
-def test_two_hundred_changed_bytes_are_all_found(told: Told) -> None:
+def test_two_hundred_changed_bytes_are_all_found(
+    observe: Callable[[str], None], told: Told
+) -> None:
     """In the record, the pages, and every file that the card stands on."""
     place = find_place(told.folder)
     drafted = read_drafted(place, told.record)
-    assert set(drafted.stages) == {p.name for p in (told.place / RUN).iterdir()} - {"card"}
+    assert set(drafted.stages) == {p.name for p in (told.place / RUN).iterdir()} - {"card", LAST}
     kept = [told.place / RUN / stage / key[:16] for stage, key in drafted.stages.items()]
     kept.append(find_drafted(place, told.record))
     saved = [p for folder in kept for p in sorted(folder.iterdir())]
     assert sum(p.suffix == ".parquet" for p in saved) >= 5
     public = sorted(p for p in told.cards.iterdir() if p.name in told.pages.files)
     rng = np.random.default_rng(11)
-    for folder in (public, saved):
+    for find, folder in ((find_forged, public), (find_damaged, saved)):
         for file in (folder[int(i)] for i in rng.integers(0, len(folder), 100)):
             honest = file.read_bytes()
             at, new = int(rng.integers(len(honest))), int(rng.integers(1, 256))
             try:
                 file.write_bytes(honest[:at] + bytes([honest[at] ^ new]) + honest[at + 1 :])
-                assert find_change(told), f"{file}, byte {at} xor {new}"
+                assert find(told), f"{file}, byte {at} xor {new}"
             finally:
                 file.write_bytes(honest)
-    assert not find_change(told)
+        assert not find(told)
+    observe("200 of 200")
 
 
 def test_a_result_and_its_manifest_changed_together_are_found(told: Told) -> None:
@@ -227,13 +228,11 @@ def test_a_result_and_its_manifest_changed_together_are_found(told: Told) -> Non
             path.write_bytes(content)
 
 
-def find_change(told: Told) -> bool:
-    """Do what `verify_published` does, but judge and draw nothing a second time."""
-    place = find_place(told.folder)
+def find_forged(told: Told) -> bool:
+    """Do what `verify_published` does with what is public, but draw nothing a second time."""
     try:
-        files = place.read_files()
+        files = find_place(told.folder).read_files()
         record = read_record(files["card.json"])
-        hold_results(read_drafted(place, record), place, record)
         findings = (
             check_digest(record, files["card.json"]),
             check_earlier(record, told.earlier.encode()),
@@ -242,6 +241,16 @@ def find_change(told: Told) -> bool:
     except CityaiError:
         return True
     return any(f.status is not Status.PASS for f in findings)
+
+
+def find_damaged(told: Told) -> bool:
+    """Do what `verify_published` does with what a card stands on, but judge nothing again."""
+    place = find_place(told.folder)
+    try:
+        hold_results(read_drafted(place, told.record), place, told.record)
+    except CityaiError:
+        return True
+    return False
 
 
 def test_what_changed_is_on_the_card_and_in_the_command(

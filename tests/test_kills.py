@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cityai.card import pages
 from cityai.card.verify import check_digest, check_pages, read_record
 from cityai.config.load import load_project
 from cityai.findings import Status
@@ -24,15 +29,17 @@ from cityai.scratch import clear_scratch
 from cityai.store.cards import PENDING
 from cityai.store.files import TEMPORARY
 from cityai.track.door import import_mlflow
-from cityai.track.runs import SEAL, repair_runs
+from cityai.track.runs import repair_runs
 from cityai.track.server import connect_tracking
+from cityai.track.tags import SEAL
 from tests.conftest import PROJECT, draw_requests, write_workspace
 from tests.track.conftest import fork
 
 pytestmark = pytest.mark.long
 
 KILLS = int(os.environ.get("CITYAI_KILLS", "60"))
-TEXT = PROJECT + "models: {candidates: [theta]}\n"
+FEW = PROJECT.replace("folds: 7, calibration: 4", "folds: 3, calibration: 3")
+TEXT = FEW + "models: {candidates: [theta]}\n"
 
 
 def run(folder: Path, number: int) -> int:
@@ -63,7 +70,7 @@ def check(folder: Path) -> None:
     assert not [n for n in hidden if n == PENDING or n.startswith(TEMPORARY)]
     assert list(Path(tempfile.gettempdir()).glob("cityai-*/*")) == []
     experiment = tracking.client.get_experiment_by_name("requests").experiment_id
-    runs = tracking.client.search_runs([experiment], "tags.`cityai.heartbeat` LIKE '%'")
+    runs = tracking.client.search_runs([experiment], "tags.`cityai.project` LIKE '%'")
     assert not [r for r in runs if r.info.status == "RUNNING"]
     ended = [r for r in runs if r.info.status == "FINISHED" and SEAL in r.data.tags]
     newest = max(ended, key=lambda r: r.info.start_time)
@@ -76,14 +83,40 @@ def wait(process: int) -> int:
     return os.waitpid(process, 0)[1]
 
 
+def run_first(folder: Path, listed: Path) -> None:
+    """Run from nothing and list what was loaded for it."""
+    run_project(load_project(folder))
+    check(folder)
+    listed.write_text("\n".join(sorted(sys.modules)))
+
+
+def load_once(folder: Path, listed: Path) -> None:
+    """Load here what a run loads, templates and fonts too: each kill then strikes its work."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in listed.read_text().splitlines():
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    utils = sys.modules["mlflow.utils.requirements_utils"]
+    getattr(utils, "_init_modules_to_packages_map", int)()  # a second of reading: saving needs it
+    pages.make_pages(read_record(find_place(folder).json.read_text("utf-8")))
+
+
+@pytest.mark.promise(7)
 def test_runs_killed_at_random(
-    tmp_path: Path, own_store: None, monkeypatch: pytest.MonkeyPatch
+    observe: Callable[[str], None],
+    tmp_path: Path,
+    own_store: None,
+    no_pictures: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     folder = write_workspace(tmp_path, draw_requests(), TEXT)
     import_mlflow()
-    assert wait(fork(lambda: run_project(load_project(folder)))) == 0
+    listed = tmp_path / "modules.txt"
+    assert wait(fork(lambda: run_first(folder, listed))) == 0
+    load_once(folder, listed)
     begun = time.monotonic()
     assert wait(run(folder, 1)) == 0
     length = time.monotonic() - begun
@@ -99,4 +132,5 @@ def test_runs_killed_at_random(
         outcomes[f"{'killed' if killed else 'ended'}, {'new' if came_out else 'old'} card"] += 1
         sys.stdout.write(f"{dict(outcomes)}\n")
         sys.stdout.flush()
+    observe(f"{KILLS} kills, each followed by a run that checks the store: {dict(outcomes)}")
     assert sum(outcomes.values()) == KILLS

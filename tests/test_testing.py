@@ -44,7 +44,7 @@ def make_kind(
     good = Finding("time.shuffle", Status.PASS, "Shuffle", "A reason.")
     return SimpleNamespace(
         build_problem=lambda source: None,
-        backtest=lambda source, asked, say: make_backtest(again),
+        backtest=lambda source, asked: make_backtest(again),
         audited=SimpleNamespace(table=audited, dimensions=dimensions),
         find_rows=lambda source, asked: SimpleNamespace(good=good, told=told),
     )
@@ -52,7 +52,7 @@ def make_kind(
 
 def make_backtest(table: pd.DataFrame, features: tuple[str, ...] = ("lag_1",)) -> SimpleNamespace:
     return SimpleNamespace(
-        predictions=SimpleNamespace(table=table), final=SimpleNamespace(feature_names=features)
+        predictions=SimpleNamespace(table=table), fitted=SimpleNamespace(feature_names=features)
     )
 
 
@@ -97,6 +97,18 @@ def test_a_good_project_passes_and_the_limits_are_printed(plant, make_workspace)
     by_code = {finding.code: finding.status for finding in checkup.findings}
     assert by_code["kit.leak"] is Status.PASS
     assert by_code["kit.card"] is Status.NOT_ENOUGH
+
+
+def test_fewer_folds_are_replayed_when_asked(plant, make_workspace, monkeypatch):
+    plant()
+    kind, seen = kinds.KINDS["demand"], []
+    note = lambda project: seen.append(project.spec.backtest.folds) or kind(project)  # noqa: E731
+    monkeypatch.setitem(kinds.KINDS, "demand", note)
+    folder = make_workspace()
+    for folds, replayed in ((None, 7), (3, 3)):
+        seen.clear()
+        assert not check_project(folder, folds=folds).failed
+        assert set(seen) == {replayed}
 
 
 @pytest.mark.parametrize("column", ["entity_id", "case_id"])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.measurer import FORECAST, Paired, Row
+from cityai.assessment.measurer import Paired, Row
 from cityai.assessment.metrics import build_sums, find_metrics
 from cityai.columns import (
     AREA,
@@ -20,6 +20,7 @@ from cityai.columns import (
     ENTITY,
     EVERYWHERE,
     FOLD,
+    FORECAST,
     HEADLINE,
     STEP,
     Y_PRED,
@@ -30,11 +31,11 @@ from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import capitalize, write
 from cityai.i18n.messages import say as mark
-from cityai.inference.autocorrelation import autocorrelated_se
+from cityai.inference.autocorrelation import autocorrelated_se, mixture_margin
 from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.rate_intervals import Rates, bound_values, divide_known
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, sum_cells
-from cityai.inference.standard_errors import compute_margin
+from cityai.inference.standard_errors import find_test_confidence
 from cityai.records.audit_data import SUPPRESSED
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
@@ -80,35 +81,47 @@ class AmountMeasurer:
     ) -> Iterator[Row]:
         policy, totals = self.spec.policy, tensor.sum(axis=0)
         value = compute_ratio(totals, names, metric)
+        low, high, present, usable = self._bound(metric, part, tensor, names, policy.confidence)
         used = totals[:, names.index(_find_counter(metric))]
         size = np.bincount(part.code, minlength=len(part.labels))
+        figures = np.column_stack([value, low, high, used, size - used]).tolist()
+        hidden = SUPPRESSED.format(least=policy.small_cell)
+        for i, (label, figure) in enumerate(zip(part.labels, figures, strict=True)):
+            row: Row = {"metric": metric.name, "slice_kind": part.kind, "slice": label}
+            reason = ""
+            if part.hidden[i]:
+                figure, reason = [math.nan] * len(FIGURES), hidden
+            elif not math.isfinite(figure[0]):
+                reason = mark("No value: {undefined}.", undefined=metric.undefined)
+            elif not math.isfinite(figure[1]):
+                reason = self._excuse(float(present[i]), varied=bool(usable[i]))
+            row |= zip(FIGURES, figure, strict=True)
+            row["reason"] = reason
+            yield row
+
+    def _bound(
+        self,
+        metric: Metric,
+        part: _Slices,
+        tensor: np.ndarray,
+        names: tuple[str, ...],
+        confidence: float,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Both ends of the interval of each slice, its periods, and whether they can tell it."""
+        value = compute_ratio(tensor.sum(axis=0), names, metric)
         counted = tensor[..., names.index(metric.denominator)]
         present = (counted > 0).sum(axis=0).astype(np.float64)
-        low, high = np.full((2, len(value)), math.nan)
-        usable = np.ones(len(value), bool)
-        if part.kind != "fold" and len(tensor) > 1:
-            influence = compute_influence(tensor, names, metric)
-            spread = autocorrelated_se(influence, present, level=True)
-            low, high = bound_values(
-                *(value, spread, policy.confidence, self.least),
-                floor=metric.floor,
-                part=bool(metric.part),
-                rates=_count_rates(value, counted) if metric.part == "rows" else None,
-            )
-            usable = spread.usable
-        for i, label in enumerate(part.labels):
-            row: Row = {"metric": metric.name, "slice_kind": part.kind, "slice": label}
-            if part.hidden[i]:
-                hidden = SUPPRESSED.format(least=policy.small_cell)
-                yield row | dict.fromkeys(FIGURES, math.nan) | {"reason": hidden}
-                continue
-            reason = ""
-            if not math.isfinite(value[i]):
-                reason = mark("No value: {undefined}.", undefined=metric.undefined)
-            elif not math.isfinite(low[i]):
-                reason = self._excuse(float(present[i]), varied=bool(usable[i]))
-            figures = (value[i], low[i], high[i], used[i], size[i] - used[i])
-            yield row | dict(zip(FIGURES, map(float, figures), strict=True)) | {"reason": reason}
+        if part.kind == "fold" or len(tensor) < 2:
+            nothing = np.full(len(value), math.nan)
+            return nothing, nothing, present, np.ones(len(value), bool)
+        spread = autocorrelated_se(compute_influence(tensor, names, metric), present, level=True)
+        low, high = bound_values(
+            *(value, spread, confidence, self.least),
+            floor=metric.floor,
+            part=bool(metric.part),
+            rates=_count_rates(value, counted) if metric.part == "rows" else None,
+        )
+        return low, high, present, spread.usable
 
     def _excuse(self, blocks: float, *, varied: bool) -> str:
         """Say why a value has no interval."""
@@ -130,6 +143,8 @@ class AmountMeasurer:
         named = {metric.name: metric for metric in find_metrics("amount")}
         for metric in (named[name] for name in COMPARED):
             pair = self._pair(metric, tensor, ours.names)
+            if metric.name == self.headline:
+                pair = _add_wins(pair, table, column, moments)
             if not len(table):
                 told = mark(
                     "{replace} made no forecast of these rows.", replace=baseline.replace("_", " ")
@@ -157,34 +172,80 @@ class AmountMeasurer:
         influence = compute_influence(tensor, names, metric)
         # Shocks that both forecasts share cancel in the paired difference (Diebold and Mariano
         # 1995, J. Bus. Econ. Stat. 13(3)).
-        spread = autocorrelated_se(influence[:, :1] - influence[:, 1:], present.astype(np.float64))
-        margin = compute_margin(spread, self.spec.policy.confidence, self.least)
-        return replace(pair, margin=float(margin[0]))
+        test = find_test_confidence(self.spec.policy.confidence)
+        apart, blocks = influence[:, 0] - influence[:, 1], float(present[0])
+        return replace(pair, margin=mixture_margin(apart, blocks, test, self.least))
 
     def judge(self, metrics: pd.DataFrame) -> Finding:
-        """Judge the coverage of the range over everyone."""
+        """Judge the coverage of the range over everyone, by two one-sided tests.
+
+        Where even the coverage that was meant could not be held against the tolerance, there is no
+        verdict: shocks that all places share let a fold's coverage vary too far.
+        """
         whole = metrics[(metrics["model"] == FORECAST) & (metrics["slice_kind"] == EVERYWHERE)]
         row = whole[whole["metric"] == "coverage"].iloc[0]
-        value, low, high = (float(row[key]) for key in ("value", "low", "high"))
-        tolerance, nominal = self.spec.policy.coverage_tolerance, self.nominal
+        value, tolerance, nominal = (
+            float(row["value"]),
+            self.spec.policy.coverage_tolerance,
+            self.nominal,
+        )
         told = say.COVERAGE.format(nominal=write(nominal, ".0%"), value=write(value, ".1%"))
         code, title = "evaluate.coverage", mark("Coverage of the interval")
         if not math.isfinite(value):
             return Finding(
                 *(code, Status.NOT_APPLICABLE, title, str(row["reason"]), None, nominal, "share")
             )
-        status = decide_equivalence(low - nominal, high - nominal, tolerance)
-        if math.isfinite(low):
-            ends = (write(low, ".1%"), write(high, ".1%"))
-            template = say.COVERAGE_VERDICTS[status]
-            more = template.format(low=ends[0], high=ends[1], by=write(tolerance, ".0%"))
-        else:
+        low, high = self._bound_coverage()
+        apart = low - nominal, high - nominal
+        verdict = decide_equivalence(value - nominal, apart, apart, tolerance)
+        status, by = verdict.status, write(tolerance, ".0%")
+        words = {"low": write(low, ".1%"), "high": write(high, ".1%"), "by": by}
+        if not math.isfinite(low):
             more = str(row["reason"])
+        elif status is Status.NOT_ENOUGH and (high - low) / 2 > tolerance:
+            status, more = Status.NOT_APPLICABLE, say.COVERAGE_UNDECIDABLE.format(**words)
+        else:
+            more = say.COVERAGE_VERDICTS[status].format(**words)
         return Finding(code, status, title, told + " " + more, value, nominal, "share")
+
+    def _bound_coverage(self) -> tuple[float, float]:
+        """Bound the coverage over everyone, each end by a one-sided test."""
+        sums, part = build_sums(self.table, Y_PRED), self.slices[0]
+        tensor = sum_cells(sums.values, self.moment, part.code, len(self.moments), 1)
+        metric = next(m for m in find_metrics("amount") if m.name == "coverage")
+        test = find_test_confidence(self.spec.policy.confidence)
+        low, high, *_ = self._bound(metric, part, tensor, sums.names, test)
+        return float(low[0]), float(high[0])
 
     def tabulate(self, models: Mapping[str, str]) -> dict[str, pd.DataFrame]:
         """Return no table more."""
         return {}
+
+
+def _add_wins(pair: Paired, table: pd.DataFrame, column: str, moments: np.ndarray) -> Paired:
+    outcome = table[Y_TRUE]
+    saved = (table[column] - outcome).abs() - (table[Y_PRED] - outcome).abs()
+    won, folds = _count_wins(saved, table[FOLD])
+    places_won, places = _count_wins(saved, table[ENTITY])
+    return replace(
+        pair,
+        days=_find_step(moments),
+        folds_won=won,
+        folds=folds,
+        places_won=places_won,
+        places=places,
+    )
+
+
+def _count_wins(saved: pd.Series, by: pd.Series) -> tuple[int, int]:
+    """Count the slices in which the sum of `saved` is above zero, and all."""
+    sums = saved.groupby(by).sum()
+    return int((sums > 0).sum()), len(sums)
+
+
+def _find_step(moments: np.ndarray) -> float:
+    steps = np.diff(moments) / np.timedelta64(1, "D")
+    return float(np.median(steps)) if len(steps) else math.nan
 
 
 def _find_slices(table: pd.DataFrame, least: int) -> Iterator[_Slices]:

@@ -18,12 +18,12 @@ from cityai.records.metric import Metric
 
 if TYPE_CHECKING:
     from cityai.config.mitigation import MitigationSpec
-    from cityai.config.project import ProjectSpec
+    from cityai.config.project import BaseProjectSpec
 
 NEED: Final = "unmet_need"
 
 
-def require_plan(spec: ProjectSpec) -> MitigationSpec:
+def require_plan(spec: BaseProjectSpec) -> MitigationSpec:
     """Return what the project says of mitigation.
 
     Raises
@@ -31,7 +31,8 @@ def require_plan(spec: ProjectSpec) -> MitigationSpec:
     SpecError
         When it says nothing, or names a dimension or metric that is not audited.
     """
-    plan, known = spec.mitigation, ", ".join(spec.audit.dimensions) or "none is declared"
+    plan: MitigationSpec | None = getattr(spec, "mitigation", None)
+    known = ", ".join(spec.audit.dimensions) or "none is declared"
     if plan is None:
         raise SpecError(
             "the project does not say which gap is to be closed",
@@ -94,7 +95,7 @@ def tell_option(
 
 
 def find_decision(
-    options: pd.DataFrame, spec: ProjectSpec, plan: MitigationSpec
+    options: pd.DataFrame, spec: BaseProjectSpec, plan: MitigationSpec
 ) -> tuple[Finding, ...]:
     """Say what was decided about the gap, what comes of it, and whether it needs a lawyer."""
     row = options[options["chosen"] & (options["metric"] == plan.metric)].iloc[0]
@@ -128,14 +129,14 @@ def find_decision(
 
 
 def _judge_outcome(outcome: str) -> Status:
-    return {
-        "closed": Status.PASS,
-        "narrowed": Status.PASS,
-        "widened": Status.FAIL,
-    }.get(outcome, Status.NOT_ENOUGH)
+    return {"closed": Status.PASS, "narrowed": Status.PASS, "widened": Status.FAIL}.get(
+        outcome, Status.NOT_ENOUGH
+    )
 
 
-def _find_protected(row: pd.Series, spec: ProjectSpec, plan: MitigationSpec) -> tuple[Finding, ...]:
+def _find_protected(
+    row: pd.Series, spec: BaseProjectSpec, plan: MitigationSpec
+) -> tuple[Finding, ...]:
     dimension = spec.audit.dimensions[plan.dimension]
     if plan.choice == NONE or not dimension.protected:
         return ()

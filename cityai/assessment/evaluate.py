@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.amounts import AmountMeasurer
-from cityai.assessment.measurer import FORECAST, Measurer, Paired
+from cityai.assessment.baseline_words import call_baseline
+from cityai.assessment.measurer import Measurer, Paired
 from cityai.assessment.ranking.measurer import ListMeasurer
-from cityai.columns import BASELINE, CANDIDATE, Y_PRED
+from cityai.assessment.spending import plan_alike, spend_shares
+from cityai.assessment.worth import measure_worth
+from cityai.columns import BASELINE, CANDIDATE, CITY_SCORE, DECIDING, EVERYWHERE, FORECAST, Y_PRED
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say as mark
-from cityai.inference.equivalence import count_more_blocks
+from cityai.inference.equivalence import foresee_blocks
 from cityai.records.predictions import Predictions
+
+if TYPE_CHECKING:
+    from cityai.assessment.audit import Audit
 
 MEASURERS: Final[dict[str, Callable[[Predictions, AuditableSpec], Measurer]]] = {
     "amount": AmountMeasurer,
@@ -39,12 +47,15 @@ class Evaluation:
         One row a `model` ("forecast", "baseline.x", "candidate.y"), `metric`, `slice_kind`
         ("overall", "fold", "step", "area", "entity") and `slice`: `value`, its interval `low` to
         `high` (NaN where there is none), `n` (rows behind it), `left_out` (rows of the slice that
-        it could not use), `reason` (why there is no value or no interval).
+        it could not use), `reason` (why there is no value or no interval), `size` (what a figure is
+        a share of, where the slice does not say it).
     comparisons : pandas.DataFrame
         One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
-        `difference`, `low`, `high`, `n`, `n_blocks`, `verdict` (of the headline metric alone: the
-        others stand beside it), `more_blocks`, `sentence`, `better` ("high" or "low": which sign
-        of `difference` is the better), `block` (what was taken to vary).
+        `difference`, `low`, `high` (ends of one-sided tests), `n`, `n_blocks`, `verdict` (of the
+        headline metric alone: the others stand beside it), `more_blocks`, `sentence`, `better`
+        ("high" or "low": which sign of `difference` is the better), `block` (what was taken to
+        vary), `folds_won`, `folds`, `places_won`, `places` (in how many the forecast was better; 0
+        of 0 where that is not counted).
     findings : tuple of Finding
         `evaluate.better_than_baselines.<name>`, and `evaluate.coverage` or `evaluate.calibration`.
     at_capacity : pandas.DataFrame or None
@@ -53,6 +64,11 @@ class Evaluation:
         and `_high`, `declared` (whether it is the project's own capacity), `reason`.
     curve : pandas.DataFrame or None
         Calibration curve of a list over everyone, one row a score `band` (see `draw_curve`).
+    worth : pandas.DataFrame or None
+        What each way of spending the same budget reaches, one row a `way` (see `measure_worth`).
+    shares : pandas.DataFrame or None
+        What each way finds at parts of all visits, on the cases that the city's own score answers
+        (see `spend_shares`).
     """
 
     metrics: pd.DataFrame
@@ -60,6 +76,8 @@ class Evaluation:
     findings: tuple[Finding, ...] = ()
     at_capacity: pd.DataFrame | None = None
     curve: pd.DataFrame | None = None
+    worth: pd.DataFrame | None = None
+    shares: pd.DataFrame | None = None
 
 
 def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evaluation:
@@ -75,12 +93,8 @@ def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evalu
     models |= {c: c for c in columns if c.startswith((BASELINE, CANDIDATE))}
     described = ((model, measurer.describe(column)) for model, column in models.items())
     metrics = make_frame([{"model": model, **row} for model, rows in described for row in rows])
-    compared = [
-        _compare(name, pair, measurer.headline)
-        for name in predictions.baselines
-        for pair in measurer.compare(name)
-    ]
-    comparisons = make_frame(compared, COMPARISON_COLUMNS)
+    comparisons = _compare_all(measurer, predictions.baselines)
+    worth, judged = judge_worth(predictions, spec, comparisons)
     findings = [
         _find_better(name, comparisons, spec.policy, measurer.headline)
         for name in predictions.baselines
@@ -89,27 +103,74 @@ def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evalu
     return Evaluation(
         metrics,
         comparisons,
-        sort_findings([*findings, measurer.judge(metrics)]),
+        sort_findings([*findings, measurer.judge(metrics), *judged]),
+        worth=worth,
+        shares=spend_shares(predictions, f"{BASELINE}{CITY_SCORE}"),
         **measurer.tabulate(shown),
     )
 
 
+def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec) -> Evaluation:
+    """Evaluate by the audit's own figures over all rows, where outcomes or predictions may lack.
+
+    Nothing is compared but what the same budget reaches in simpler ways, where the rows have any.
+    """
+    whole = audit.table[audit.table["dimension"] == EVERYWHERE]
+    known = np.isfinite(whole["value"])
+    metrics = whole[["metric", "value", "low", "high", "size"]].assign(
+        n=whole["n"].where(known),
+        reason=whole["reason"].where(~known, ""),
+        model=FORECAST,
+        slice_kind=EVERYWHERE,
+        slice=EVERYWHERE,
+    )
+    if not predictions.baselines:
+        return Evaluation(metrics, pd.DataFrame())
+    worth, judged = judge_worth(predictions, spec, pd.DataFrame())
+    said = tuple(f for f in judged if f.status is not Status.NOT_APPLICABLE)
+    return Evaluation(metrics, pd.DataFrame(), said, worth=worth)
+
+
+WON: Final = ("folds_won", "folds", "places_won", "places")
 COMPARISON_COLUMNS: Final = [
-    "baseline",
-    "metric",
-    "value",
-    "baseline_value",
-    "difference",
-    "low",
-    "high",
-    "n",
-    "n_blocks",
-    "verdict",
-    "more_blocks",
-    "sentence",
-    "better",
-    "block",
+    *("baseline", "metric", "value", "baseline_value", "difference", "low", "high", "n"),
+    *("n_blocks", "verdict", "more_blocks", "sentence", "better", "block", *WON),
 ]
+
+
+def _compare_all(measurer: Measurer, names: Iterable[str]) -> pd.DataFrame:
+    compared = [
+        _compare(name, pair, measurer.headline) for name in names for pair in measurer.compare(name)
+    ]
+    return make_frame(compared, COMPARISON_COLUMNS)
+
+
+def judge_worth(
+    predictions: Predictions, spec: AuditableSpec, comparisons: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    """Measure what simpler ways of spending the same would do; see `measure_worth`."""
+    judge = partial(_judge_budget, predictions, spec, comparisons)
+    return measure_worth(predictions, spec, judge)
+
+
+def _judge_budget(
+    predictions: Predictions,
+    spec: AuditableSpec,
+    comparisons: pd.DataFrame,
+    names: Sequence[str],
+    confidence: float,
+) -> dict[str, dict[str, Any]]:
+    """Compare with baselines that spend as much as the forecast; the deciding rows, by name."""
+    if not names:
+        return {}
+    alike = plan_alike(predictions)
+    if alike is not predictions or confidence != spec.policy.confidence:
+        policy = spec.policy.model_copy(update={"confidence": confidence})
+        strict = spec.model_copy(update={"policy": policy})
+        comparisons = _compare_all(MEASURERS[predictions.kind](alike, strict), names)
+    deciding = comparisons[comparisons["metric"].isin(list(DECIDING))]
+    rows = [{str(key): value for key, value in row.items()} for row in deciding.to_dict("records")]
+    return {str(row["baseline"]): row for row in rows}
 
 
 def _compare(name: str, pair: Paired, headline: str) -> dict[str, object]:
@@ -121,12 +182,10 @@ def _compare(name: str, pair: Paired, headline: str) -> dict[str, object]:
         if abs(difference) > pair.margin:
             better = difference < 0 if metric.better == "low" else difference > 0
             status = Status.PASS if better else Status.FAIL
-    more = 0.0
+    few = many = 0.0
     if status is Status.NOT_ENOUGH:
-        more = count_more_blocks(difference, low, high, 0.0, float(pair.blocks))
-    told = pair.reason or say.tell_comparison(
-        name, metric, pair.ours, pair.theirs, status, pair.unit, pair.digits
-    )
+        few, many = foresee_blocks(difference, low, high, 0.0, pair.blocks, periods=True)
+    told = pair.reason or say.tell_comparison(name, pair, status, few, many)
     return {
         "baseline": name,
         "metric": metric.name,
@@ -138,10 +197,11 @@ def _compare(name: str, pair: Paired, headline: str) -> dict[str, object]:
         "n": pair.n,
         "n_blocks": pair.blocks,
         "verdict": status.value,
-        "more_blocks": more,
+        "more_blocks": many,
         "sentence": told,
         "better": metric.better,
         "block": pair.block,
+        **{key: getattr(pair, key) for key in WON},
     }
 
 
@@ -150,7 +210,7 @@ def _find_better(
 ) -> Finding:
     """Find whether the forecast is better than a baseline, by the figure that decides."""
     code = f"evaluate.better_than_baselines.{name}"
-    title = mark("Better than {replace}", replace=name.replace("_", " "))
+    title = mark("Better than {replace}", replace=call_baseline(name))
     rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == headline)]
     if rows.empty:
         return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))

@@ -1,4 +1,4 @@
-"""The explanation: what the models looked at, overall, by group and by place. Never a cause."""
+"""The explanation: what the models looked at, overall and by group. Never a cause."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.scored import score_predictions
 from cityai.columns import CASE, ENTITY, FOLD, STEP
 from cityai.config.project import BaseProjectSpec
-from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say, say_n
 from cityai.modeling.drivers import explain_blend, find_rows
+from cityai.progress import counting
 from cityai.records.audit_data import AuditData
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ ALIKE: Final = 0.9
 """Features whose ranks to_correlation more strongly than this are shown as one."""
 TOP: Final = 5
 """Rank up to which a feature counts as one of a fold's leading ones."""
-NO_ENTITIES: Final = pd.DataFrame(columns=[ENTITY, "feature", "mean_shap"])
 EXACT: Final = 1e-6
 """Largest relative difference between a raw score and the sum of its parts."""
 
@@ -60,8 +59,6 @@ class Explanation:
     by_group : pandas.DataFrame
         `dimension`, `group`, `feature`, `mean_shap` (signed), `importance`; weighted by membership,
         NaN for groups that may not be shown.
-    by_area : pandas.DataFrame
-        `entity_id`, `feature`, `mean_shap`; NaN for entities that may not be shown.
     method, caveat : str
         How it was made, and what it does not say.
     weight : float
@@ -83,7 +80,6 @@ class Explanation:
 
     drivers: pd.DataFrame
     by_group: pd.DataFrame
-    by_area: pd.DataFrame
     method: str
     caveat: str
     weight: float
@@ -138,7 +134,7 @@ def explain_models(
     folds = [np.flatnonzero(fold_of == fold.number) for fold in backtest.folds.test]
     tried = [
         _explain_fold(model, tested.iloc[at], frame.iloc[at], manner.most, spec.models.seed)
-        for model, at in zip(backtest.models, folds, strict=True)
+        for model, at in zip(counting(backtest.models), folds, strict=True)
         if model.feature_names and len(at)
     ]
     parts = [p for p in tried if p is not None]
@@ -165,12 +161,9 @@ def explain_models(
     )
     facts = gather_audit_data(score_predictions(predictions, spec, groups), spec)
     entity, unit = explained[ENTITY], groups.find_units(explained)
-    whole = unit is None
     return Explanation(
         rank_drivers(joint, explained[FOLD], families, rows.labels),
-        _explain_groups(joint, entity if whole else pd.Series(unit), groups, facts),
-        # Where cases are asked about, no entity is explained.
-        _explain_entities(joint, entity, facts) if whole else NO_ENTITIES,
+        _explain_groups(joint, entity if unit is None else pd.Series(unit), groups, facts),
         method,
         manner.caveat,
         weight,
@@ -285,10 +278,7 @@ def _label_family(members: tuple[str, ...], labels: dict[str, str]) -> str:
 
 
 def _explain_groups(
-    joint: pd.DataFrame,
-    entity: pd.Series,
-    groups: Groups,
-    facts: AuditData,
+    joint: pd.DataFrame, entity: pd.Series, groups: Groups, facts: AuditData
 ) -> pd.DataFrame:
     frames = []
     place = {e: i for i, e in enumerate(facts.entities)}
@@ -316,22 +306,6 @@ def _explain_groups(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _explain_entities(joint: pd.DataFrame, entity: pd.Series, facts: AuditData) -> pd.DataFrame:
-    amount = facts.cells.values[..., facts.cells.names.index(facts.amount)].sum(axis=0)
-    hidden = hide_cells(amount, (amount < facts.least) & facts.counts, facts.least)
-    shown = {e for e, h in zip(facts.entities, hidden, strict=True) if not h}
-    means = joint.groupby(entity.to_numpy(), sort=True).mean()
-    means = means.where(pd.Series(means.index.isin(shown), index=means.index), math.nan, axis=0)
-    table = make_frame(
-        {
-            ENTITY: np.repeat(means.index.to_numpy(), means.shape[1]),
-            "feature": np.tile(means.columns.to_numpy(), len(means)),
-            "mean_shap": means.to_numpy().ravel(),
-        }
-    )
-    return table.sort_values([ENTITY, "feature"], kind="stable", ignore_index=True)
-
-
 def judge_additivity(error: float, rows: int) -> Finding:
     """Judge how well the parts of an explanation add up."""
     status = Status.PASS if error <= EXACT else Status.FAIL
@@ -357,7 +331,6 @@ def explain_nothing(why: str, caveat: str) -> Explanation:
     return Explanation(
         pd.DataFrame(columns=[*drivers, "folds_in_top"]),
         pd.DataFrame(columns=["dimension", "group", "feature", "mean_shap", "importance"]),
-        NO_ENTITIES,
         why,
         caveat,
         0.0,

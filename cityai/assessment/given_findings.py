@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from cityai.assessment.maturity import check_maturity
 from cityai.assessment.metrics import find_metric
 from cityai.assessment.selection import find_selective
-from cityai.columns import AS_OF, DECISION, ENTITY, Y_TRUE
+from cityai.columns import DECISION, Y_TRUE
 from cityai.config.audit_file import AuditFileSpec
-from cityai.data.external_predictions import Given
+from cityai.data.quality_facts import ONE_VALUE
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import join, say, write
+from cityai.records.events import Events
 from cityai.records.predictions import Predictions
 
+FIGURES: Final = ["good", "total", "figure"]
+"""Of a fact of the rows (`collect_facts`)."""
 
-def check_given(given: Given, spec: AuditFileSpec, fitted: AuditFileSpec) -> Iterator[Finding]:
+
+def check_given(
+    events: Events, predictions: Predictions, spec: AuditFileSpec, fitted: AuditFileSpec
+) -> Iterator[Finding]:
     """Say what holds for all rows, and what no figure can show.
 
     Parameters
     ----------
-    given : Given
-        The rows.
+    events, predictions : Events, Predictions
+        The rows as they were read, and as they are judged.
     spec : AuditFileSpec
         The audit file.
     fitted : AuditFileSpec
         The same with the limits that apply to these predictions alone.
     """
-    yield _find_rejected(given)
-    yield _find_outcomes(given.predictions)
-    yield from _find_repeats(given)
-    yield from _find_one_value(given, spec)
-    if spec.predictions.kind == "yes/no":
-        yield _find_decision(given.predictions, fitted)
-        yield from _find_selective(given.predictions)
+    yield check_maturity(predictions, spec)
+    yield _find_rejected(events)
+    yield _find_outcomes(predictions)
+    yield from _find_repeats(events)
+    yield from _find_several(events, spec)
+    if predictions.kind == "yes/no":
+        yield _find_decision(predictions, fitted)
+        yield from _find_selective(predictions)
     yield from _find_limits(spec, fitted)
 
 
-def _find_rejected(given: Given) -> Finding:
+def _find_rejected(given: Events) -> Finding:
     code, title = "audit.rejected_rows", say("Every row could be used")
     if not given.counts.rejected:
         return Finding(
@@ -99,35 +108,34 @@ def _find_limits(spec: AuditFileSpec, fitted: AuditFileSpec) -> tuple[Finding, .
     return (Finding(code, Status.PASS, title, (judged + " " + told)),)
 
 
-def _find_repeats(given: Given) -> Iterator[Finding]:
+def _find_repeats(events: Events) -> Iterator[Finding]:
     """Tell rows that are the same in every column of the file."""
-    if not given.repeats:
+    facts = events.quality_facts
+    [good, read, has_key] = facts.loc[facts["fact"] == "unique", FIGURES].iloc[0]
+    repeats = int(read - good)
+    if not repeats:
         return
     reason = say(
         "{repeats:,} of {read:,} rows are the same as an earlier one in every column of the file.",
-        repeats=given.repeats,
-        read=given.counts.read,
+        repeats=repeats,
+        read=int(read),
     )
-    if given.has_key:
+    if has_key:
         status = Status.FAIL
         reason += " " + say("They are the same ones again, and count twice.")
     else:
         status = Status.NOT_ENOUGH
         reason += " " + say("No column tells whether they are the same ones again.")
     title = say("Each row is there once")
-    share = given.repeats / given.counts.read
-    yield Finding("audit.repeated_rows", status, title, reason, share, 0.0, "share")
+    yield Finding("audit.repeated_rows", status, title, reason, repeats / read, 0.0, "share")
 
 
-def _find_one_value(given: Given, spec: AuditFileSpec) -> Iterator[Finding]:
+def _find_several(events: Events, spec: AuditFileSpec) -> Iterator[Finding]:
     """Tell columns of groups that have two values for one entity at one time."""
-    if spec.predictions.columns.step is None:
-        return
-    key = [given.predictions.table[name] for name in (ENTITY, AS_OF)]
-    for column in given.groups:
-        values = given.groups[column].groupby(key).nunique()
-        several = float((values > 1).mean())
-        if several:
+    facts = events.quality_facts
+    told = facts.loc[facts["fact"] == ONE_VALUE, ["column", *FIGURES]]
+    for column, good, total, _ in told.itertuples(index=False):
+        if good < total:
             reason = say(
                 "'{column}' has several values for the same {label} at the same moment; each "
                 "row counts in the group that it names.",
@@ -135,8 +143,8 @@ def _find_one_value(given: Given, spec: AuditFileSpec) -> Iterator[Finding]:
                 label=spec.predictions.label,
             )
             title = say("One value of an attribute at a time")
-            code = "audit.one_value"
-            yield Finding(code, Status.FAIL, title, reason, several, 0.0, "share", str(column))
+            code, share = "audit.one_value", float(1 - good / total)
+            yield Finding(code, Status.FAIL, title, reason, share, 0.0, "share", column)
 
 
 def _find_decision(predictions: Predictions, fitted: AuditFileSpec) -> Finding:

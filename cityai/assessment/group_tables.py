@@ -284,10 +284,7 @@ def _count_amounts(facts: AuditData, weights: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _find_small(
-    facts: AuditData,
-    weights: np.ndarray,
-    n: np.ndarray,
-    residents: np.ndarray,
+    facts: AuditData, weights: np.ndarray, n: np.ndarray, residents: np.ndarray
 ) -> np.ndarray:
     """Find the groups of few people or events; a small part of many is an average of areas.
 

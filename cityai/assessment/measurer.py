@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 import pandas as pd
 
 from cityai.findings import Finding
 from cityai.records.metric import Metric
 
-FORECAST: Final = "forecast"
-"""The model that is judged; others are `baseline.<name>` and `candidate.<name>`."""
 Row = dict[str, object]
 
 
@@ -31,13 +29,20 @@ class Paired:
     unit : str
         What the figure is in.
     margin : float
-        Half the width of the difference's interval; NaN where there is none.
+        Half the width of the difference's interval, each end a one-sided test; NaN where there is
+        none.
     blocks : int
         Blocks behind the interval.
     block : str
         What was taken to vary.
+    days : float
+        From one block to the next, where blocks are times; NaN elsewhere.
     digits : int
         Decimals in which a share is said.
+    folds_won, folds : int
+        Test folds in which the forecast was better, of how many; 0 where that is not counted.
+    places_won, places : int
+        The same of places, over all folds.
     reason : str
         Why there is nothing to compare.
     """
@@ -50,7 +55,12 @@ class Paired:
     margin: float = float("nan")
     blocks: int = 0
     block: str = ""
+    days: float = float("nan")
     digits: int = 1
+    folds_won: int = 0
+    folds: int = 0
+    places_won: int = 0
+    places: int = 0
     reason: str = ""
 
 

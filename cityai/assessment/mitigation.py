@@ -18,27 +18,22 @@ from cityai.errors import SpecError
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say
-from cityai.inference.equivalence import decide_equivalence
+from cityai.inference.equivalence import decide_margins
 from cityai.inference.paired_difference import Change, measure_change
-from cityai.modeling.corrections import (
-    Option,
-    apply_correction,
-    claim_capacity,
-    learn_corrections,
-)
+from cityai.modeling.corrections import Option, apply_correction, claim_capacity, learn_corrections
 from cityai.modeling.options import NONE, OPTIONS
+from cityai.modeling.parallel import run_tasks
+from cityai.progress import counting
 from cityai.records.audit_data import AuditData, Cells, GroupTable
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cityai.config.mitigation import MitigationSpec
-    from cityai.config.project import ProjectSpec
+    from cityai.config.project import BaseProjectSpec
     from cityai.data.panel import Panel
     from cityai.modeling.backtest import Backtest
-    from cityai.records.groups import Membership
+    from cityai.records.groups import Groups
 
 ERROR: Final = "wape"
 SHARED: Final = ("allocated", "unmet", "idle")
@@ -95,8 +90,19 @@ class Mitigation:
     findings: tuple[Finding, ...]
 
 
+def apply_choice(backtest: Backtest, mitigation: Mitigation) -> Backtest:
+    """Return the backtest with the chosen correction in its forecasts and its final model."""
+    choice = mitigation.options.loc[mitigation.options["chosen"], "option"].iloc[0]
+    own, factors = mitigation.corrections, {}
+    if choice != "reallocate":
+        ahead = own[(own["option"] == choice) & (own["fold"] == 0) & (own["boost"] == 0)]
+        factors = dict(zip(ahead[ENTITY], ahead["factor"].astype(float), strict=True))
+    final = replace(backtest.fitted, corrections=factors)
+    return replace(backtest, predictions=mitigation.predictions, final=final)
+
+
 def evaluate_mitigation(
-    backtest: Backtest, panel: Panel, memberships: Sequence[Membership], spec: ProjectSpec
+    backtest: Backtest, panel: Panel, groups: Groups, spec: BaseProjectSpec
 ) -> Mitigation:
     """Try every option on the backtest's own folds, and apply the one that was chosen.
 
@@ -110,14 +116,16 @@ def evaluate_mitigation(
         When the dimension is not declared, or the choice is not possible with its groups.
     """
     plan = require_plan(spec)
-    membership = next(m for m in memberships if m.dimension == plan.dimension)
+    membership = next(m for m in groups.memberships if m.dimension == plan.dimension)
     predictions = backtest.predictions
     metrics = {m.name: m for m in find_metrics("amount", baselines=predictions.baselines)}
     tests = backtest.folds.test
     at = panel.periods.index(pd.DatetimeIndex([fold.as_of for fold in tests])).tolist()
     origins = {fold.number: origin for fold, origin in zip(tests, at, strict=True)}
     origins[0] = panel.periods.count
-    corrections = learn_corrections(backtest.out_of_sample, panel, membership, origins, OPTIONS)
+    corrections = learn_corrections(
+        backtest.out_of_sample, panel, membership, origins, OPTIONS, spec.models.threads
+    )
     possible = set(corrections["option"])
     if plan.choice != NONE and plan.choice not in possible:
         raise SpecError(
@@ -134,15 +142,17 @@ def evaluate_mitigation(
         plan,
         spec.limits,
     )
-    options, groups = [], []
-    for option in (DO_NOTHING, *OPTIONS):
-        cells = facts.cells
-        if option.name in possible:
-            cells = _try_option(option.name, predictions, corrections, facts, spec)
-        able = option.name == NONE or option.name in possible
-        for row, by_group in trial.judge(option, cells, able):
+    options, of_groups = [], []
+    tried = (DO_NOTHING, *OPTIONS)
+    tasks = (
+        (option, trial, corrections[corrections["option"] == option.name], predictions, spec)
+        for option in tried
+    )
+    judged = run_tasks(_judge_option, tasks, threads=spec.models.threads)
+    for _, rows in zip(counting(tried), judged, strict=True):
+        for row, by_group in rows:
             options.append(row)
-            groups += by_group
+            of_groups += by_group
     chosen = predictions
     if plan.choice in possible and plan.choice != "reallocate":
         chosen = apply_correction(predictions, corrections, plan.choice)
@@ -153,24 +163,36 @@ def evaluate_mitigation(
         plan.metric,
         membership.reference,
         table,
-        make_frame(groups),
+        make_frame(of_groups),
         corrections,
         chosen,
         find_decision(table, spec, plan),
     )
 
 
+def _judge_option(
+    option: Option,
+    trial: _Trial,
+    own: pd.DataFrame,
+    predictions: Predictions,
+    spec: BaseProjectSpec,
+) -> list[tuple[dict[str, object], list[dict[str, object]]]]:
+    """Try an option, whose own corrections are given, and judge it."""
+    cells = _try_option(option.name, predictions, own, trial.facts, spec) if len(own) else None
+    able = option.name == NONE or cells is not None
+    return trial.judge(option, trial.facts.cells if cells is None else cells, able)
+
+
 def _try_option(
     name: str,
     predictions: Predictions,
-    corrections: pd.DataFrame,
+    own: pd.DataFrame,
     facts: AuditData,
-    spec: ProjectSpec,
+    spec: BaseProjectSpec,
 ) -> Cells:
     """Sum the rows as they would be with an option."""
-    own = corrections[corrections["option"] == name]
     if not (own["boost"] != 0).any():
-        changed = apply_correction(predictions, corrections, name)
+        changed = apply_correction(predictions, own, name)
         return gather_audit_data(score_predictions(changed, spec), spec).cells
     table = predictions.table
     keys = pd.MultiIndex.from_frame(table[[FOLD, ENTITY]])
@@ -213,13 +235,7 @@ class _Trial:
     def _measure(self, cells: Cells, metric: Metric) -> Change:
         view, shown = self.view, ~self.view.hidden & (self.view.n > 0)
         return measure_change(
-            self.facts.cells,
-            cells,
-            view.weights,
-            metric,
-            self.facts.design,
-            view.reference,
-            shown,
+            self.facts.cells, cells, view.weights, metric, self.facts.design, view.reference, shown
         )
 
     def _find_worst(self, change: Change, metric: Metric) -> int:
@@ -256,7 +272,15 @@ class _Trial:
             **_bound("closed", change.closed[worst], change.closed_margin[worst]),
             **_bound("lost", whole.whole, whole.whole_margin),
         }
-        status = decide_equivalence(figures["after_low"], figures["after_high"], limit)
+        verdict = decide_margins(
+            float(change.after[worst]),
+            float(change.after_alone[worst]),
+            float(change.after_margin[worst]),
+            limit,
+        )
+        status = verdict.status
+        if status is Status.PASS:
+            figures |= {"after_low": verdict.low, "after_high": verdict.high}
         if not able:
             blank = dict.fromkeys(figures, math.nan)
             for name in ("before", "before_low", "before_high"):
@@ -264,11 +288,7 @@ class _Trial:
             return (
                 row
                 | blank
-                | {
-                    "status": Status.NOT_APPLICABLE.value,
-                    "outcome": "no interval",
-                    "reason": SOFT,
-                }
+                | {"status": Status.NOT_APPLICABLE.value, "outcome": "no interval", "reason": SOFT}
             )
         if not math.isfinite(limit):
             status = Status.NOT_APPLICABLE

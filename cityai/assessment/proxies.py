@@ -125,10 +125,7 @@ def measure_proxies(rows: Rows, groups: Groups, spec: BaseProjectSpec) -> Proxie
 
 
 def find_proxies(
-    rows: Rows,
-    memberships: Sequence[Membership],
-    confidence: float,
-    on_map: Container[str] = (),
+    rows: Rows, memberships: Sequence[Membership], confidence: float, on_map: Container[str] = ()
 ) -> Proxies:
     """Find how well features recover the groups of each dimension.
 

@@ -70,11 +70,7 @@ class Reasons:
 
 
 def tell_reasons(
-    drivers: Drivers,
-    effect: Effect,
-    *,
-    sensitive: Mapping[str, str] | None = None,
-    top: int = TOP,
+    drivers: Drivers, effect: Effect, *, sensitive: Mapping[str, str] | None = None
 ) -> Reasons:
     """Tell what moved each prediction most, the near-duplicates taken together.
 
@@ -86,8 +82,6 @@ def tell_reasons(
         Words for a part.
     sensitive : mapping of str to str, optional
         Features that stand close to a protected group, with the reason why they are used.
-    top : int
-        Reasons at most, for each prediction.
 
     Notes
     -----
@@ -100,7 +94,7 @@ def tell_reasons(
     families = _group(drivers)
     joint = np.column_stack([parts[list(m)].sum(axis=1).to_numpy() for m in families.values()])
     leads, told = list(families), dict(sensitive or {})
-    most = np.argsort(-np.abs(joint), axis=1, kind="stable")[:, :top]
+    most = np.argsort(-np.abs(joint), axis=1, kind="stable")[:, :TOP]
     total = np.abs(joint).sum(axis=1)
     rows: list[dict[str, Any]] = []
     for i in range(len(parts)):

@@ -83,10 +83,10 @@ def refuse_many_cells(scored: Scored) -> None:
     if times * units * len(scored.sums.names) > MOST_CELLS:
         raise DataError(
             f"{times:,} moments of {units:,} combinations of groups are too many to hold at once",
-            where="predictions.columns.as_of",
+            where="the audit",
             expected=f"at most {MOST_CELLS:,} figures",
-            next_step="leave `as_of` out where each is asked about once; name the day as "
-            "`maturity.asked`",
+            next_step="divide by fewer dimensions; of given predictions, leave `as_of` out where "
+            "each is asked about once, and name the day as `maturity.asked`",
         )
 
 

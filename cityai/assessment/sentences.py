@@ -6,21 +6,34 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cityai.assessment.baseline_words import call_baseline
+from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.amounts import AGAINST
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.i18n.messages import capitalize, join, say, write
+from cityai.i18n.messages import capitalize, count_points, join, say, write
+from cityai.inference.equivalence import Grade, Verdict
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric
 
-VERDICTS: Final[dict[Status, str]] = {
-    Status.PASS: say("The gap of {gap} stays within the limit of {limit} ({low} to {high})."),
-    Status.FAIL: say("The gap of {gap} is beyond the limit of {limit} ({low} to {high})."),
-    Status.NOT_ENOUGH: (
-        say(
-            "There is not enough evidence to say whether the gap of {gap} stays within the limit of"
-            " {limit} ({low} to {high}). {more}"
-        )
+VERDICTS: Final[dict[Grade, str]] = {
+    Grade.WITHIN: say("The gap of {gap} stays within the limit of {limit} ({low} to {high})."),
+    Grade.BEYOND: say("The gap of {gap} is beyond the limit of {limit} ({low} to {high})."),
+    Grade.NOT_SEEN: say(
+        "No gap is seen: it is {gap}, {low} to {high}; whether it stays within the limit of"
+        " {limit} is open. {more}"
+    ),
+    Grade.OPEN: say(
+        "There is a gap of {gap}, {low} to {high}; whether it stays within the limit of {limit}"
+        " is open. {more}"
+    ),
+    Grade.LEANS: say(
+        "The gap of {gap} leans beyond the limit of {limit}, and that may be chance ({low} to"
+        " {high}). {more}"
+    ),
+    Grade.TOO_FEW: say(
+        "There is too little data to say: the gap of {gap} may be {low} to {high}, and the limit"
+        " is {limit}. {more}"
     ),
 }
 RANGE_VERDICTS: Final[dict[Status, str]] = {
@@ -131,7 +144,7 @@ def say_gap(metric: Metric, gap: float, unit: str, digits: int = 1, sign: str = 
     if metric.unit == "share":
         rounded = round(gap * 100, digits) or 0.0
         points = write(rounded, f"{sign if rounded else ''}.{digits}f")
-        return say("{points} points", points=points)
+        return count_points(points)
     if metric.unit == "ratio":
         return write(gap, f"{sign}.2f")
     return write(gap, f"{sign},.3g") + " " + unit
@@ -204,8 +217,7 @@ def tell_more(
     members : float
         Entities for each that counts in the figure.
     """
-    timed = math.isfinite(days)
-    most = DECADE / days if timed else 10 * blocks
+    timed, most = math.isfinite(days), most_blocks(blocks, days)
     if not few <= most:
         return TEN_YEARS if timed else NEVER.format(blocks=word)
     words = {"blocks": word, "few": _round_up(few * members), "few_counted": _round_up(few)}
@@ -220,16 +232,26 @@ def tell_more(
     return (MORE_COUNTED if counted else MORE).format(**words)
 
 
+def most_blocks(blocks: float, days: float) -> float:
+    """Return how many more blocks can be waited for: ten years of periods, ten times as many."""
+    return DECADE / days if math.isfinite(days) else 10 * blocks
+
+
+def round_up(size: float) -> float:
+    """Round up to two digits: nothing smaller is promised."""
+    unit = 10.0 ** (math.floor(math.log10(size)) - 1) if size > 0 else 1.0
+    return float(f"{math.ceil(size / unit - 1e-9) * unit:.2g}")
+
+
 def _round_up(count: float) -> str:
     """Say a number that is only about so: two digits of it."""
-    unit = 10 ** max(math.floor(math.log10(max(count, 1))) - 1, 0)
-    return write(math.ceil(count / unit - 1e-09) * unit, ",")
+    return write(math.ceil(round_up(count)), ",")
 
 
 def tell_verdict(
-    status: Status,
+    verdict: Verdict,
     metric: Metric,
-    bounded: tuple[float, float, float],
+    gap: float,
     limit: float,
     more: str,
     unit: str,
@@ -237,7 +259,7 @@ def tell_verdict(
     digits: int = 1,
 ) -> str:
     """Say a verdict on a gap and its ends, as finely as the group's own figure."""
-    gap, low, high = bounded
+    low, high = verdict.low, verdict.high
     words = {
         "gap": say_gap(metric, gap, unit, digits),
         "limit": say_gap(metric, limit, unit, sign=""),
@@ -246,26 +268,37 @@ def tell_verdict(
         return NO_INTERVAL.format(reason=reason, **words)
     words["low"] = say_gap(metric, low, unit, digits)
     words["high"] = say_gap(metric, high, unit, digits)
-    words["more"] = more if status is Status.NOT_ENOUGH else ""
-    return VERDICTS[status].format(**words)
+    words["more"] = more
+    return VERDICTS[verdict.grade].format(**words)
 
 
-def tell_comparison(
-    baseline: str,
-    metric: Metric,
-    ours: float,
-    theirs: float,
-    status: Status,
-    unit: str,
-    digits: int = 1,
-) -> str:
-    """Say how the forecast compares with a baseline."""
-    name = baseline.replace("_", " ")
+WON: Final = say("It was better in {won} of {folds} test periods.")
+WON_PLACES: Final = say(
+    "It was better in {won} of {folds} test periods, and over all of them for {places_won} of"
+    " {places} places."
+)
+
+
+def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, many: float) -> str:
+    """Say how the forecast compares with a baseline, and what would decide it.
+
+    Parameters
+    ----------
+    baseline : str
+        Its name.
+    pair : Paired
+        Both figures, and in how many folds and places the forecast was better.
+    status : Status
+        The verdict; not applicable where another figure decides.
+    few, many : float
+        Further blocks that would decide it.
+    """
+    metric, name = pair.metric, call_baseline(baseline)
     told = say(
         "{label}: {metric}, against {metric2} for {name}.",
         label=metric.label,
-        metric=say_value(metric, ours, unit, digits),
-        metric2=say_value(metric, theirs, unit, digits),
+        metric=say_value(metric, pair.ours, pair.unit, pair.digits),
+        metric2=say_value(metric, pair.theirs, pair.unit, pair.digits),
         name=name,
     )
     verdict = {
@@ -274,10 +307,20 @@ def tell_comparison(
         Status.NOT_ENOUGH: say("There is not enough evidence to say which is better."),
         Status.NOT_APPLICABLE: say("Another figure decides which is better."),
     }[status]
-    return capitalize(told) + " " + verdict
+    parts = [capitalize(told), verdict]
+    if pair.folds:
+        words = {key: getattr(pair, key) for key in ("folds", "places_won", "places")}
+        parts.append((WON_PLACES if pair.places else WON).format(won=pair.folds_won, **words))
+    if status is Status.NOT_ENOUGH and math.isfinite(pair.margin):
+        parts.append(tell_more(few, many, pair.blocks, pair.block, pair.days, 1.0))
+    return join(" ", parts)
 
 
 COVERAGE: Final = say("Of intervals meant to hold {nominal} of outcomes, {value} did.")
+COVERAGE_UNDECIDABLE: Final = say(
+    "At other times it would be {low} to {high}: too wide to be held against {by}, so there is no "
+    "verdict."
+)
 COVERAGE_VERDICTS: Final[dict[Status, str]] = {
     Status.PASS: say("At other times it would be {low} to {high}: within {by} of what was meant."),
     Status.FAIL: say("At other times it would be {low} to {high}: more than {by} off."),

@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension, tabulate_whole
 from cityai.assessment.metrics.confusion import COUNTS
 from cityai.columns import NOT_RECORDED
-from cityai.config.audit_file import AuditFileSpec
+from cityai.config.project import AuditableSpec
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, write
@@ -48,7 +48,7 @@ class Shares:
 def count_shares(
     scored: Scored,
     memberships: Sequence[Membership],
-    spec: AuditFileSpec,
+    spec: AuditableSpec,
     limit: float | None = None,
     hidden: frozenset[tuple[str, str]] = frozenset(),
 ) -> Shares:
@@ -72,12 +72,10 @@ def count_shares(
     ]
     table = pd.concat([_share_view(v, facts) for v in views], ignore_index=True)
     counts = [_count_view(v, facts) for v in views if "tp" in facts.cells.names]
-    persons = spec.predictions.kind == "yes/no"
+    persons = bool(counts)
     findings = [_find_representation(v, table, limit, persons=persons) for v in views[1:]]
     return Shares(
-        table,
-        pd.concat(counts, ignore_index=True) if counts else pd.DataFrame(),
-        tuple(findings),
+        table, pd.concat(counts, ignore_index=True) if counts else pd.DataFrame(), tuple(findings)
     )
 
 

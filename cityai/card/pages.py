@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from cityai.card.figures import Outlines, draw_figures
+from cityai.card.figures import Figure, Outlines, draw_figures
 from cityai.card.record import CardRecord
 from cityai.card.render import render_json, render_markdown, render_pages
 
@@ -19,9 +19,12 @@ class Pages:
     ----------
     files : dict of str to str
         Text by name of the file.
+    figures : tuple of Figure
+        The pictures on its pages.
     """
 
     files: dict[str, str]
+    figures: tuple[Figure, ...] = field(default=(), compare=False)
 
     @property
     def html(self) -> dict[str, str]:
@@ -51,5 +54,6 @@ def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
     """
     written = render_json(record)
     read = CardRecord.model_validate_json(written)
-    pages = render_pages(read, draw_figures(read, outlines))
-    return Pages({**pages, MARKDOWN: render_markdown(read), JSON: written})
+    figures = draw_figures(read, outlines)
+    pages = render_pages(read, figures)
+    return Pages({**pages, MARKDOWN: render_markdown(read), JSON: written}, figures)

@@ -11,10 +11,29 @@ from pydantic import Field
 
 from cityai.card.counts import tally_groups, tally_statuses
 from cityai.card.record import CardRecord
-from cityai.card.record.part import Part
+from cityai.card.record.part import GradeWord, Part, StatusWord, Text, Unit, index_whole
+from cityai.card.worst import find_worst
+from cityai.columns import BASELINE, FORECAST, HEADLINE, LIST_HEADLINE
 from cityai.config.words import NotApplicable
 
 SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
+
+
+class WorstGap(Part):
+    """The group that is served worst, and by how much."""
+
+    dimension: str
+    group: Text
+    metric: str
+    unit: Unit
+    gap: float | None
+    between: tuple[float, float] | None = None
+    """What the gap lies between where it is not said exactly."""
+    limits: float
+    """The gap, counted in limits."""
+    status: StatusWord
+    grade: GradeWord = ""
+    """The status, graded where nothing is decided."""
 
 
 class Entry(Part):
@@ -40,6 +59,15 @@ class Entry(Part):
     review_due: date | None = None
     overdue: bool | None = None
     """Whether `review_due` is past, on the day that the list was made; nothing without a day."""
+    verdict: str = ""
+    """The word on its first screen; empty on a card of before there was one."""
+    metric: str = ""
+    """The figure that says how good it is."""
+    value: float | None = None
+    practice_value: float | None = None
+    """The same of today's practice."""
+    worst: WorstGap | None = None
+    """The group that is served worst; nothing where none was held against a limit."""
     verdicts: dict[str, int] = Field(default_factory=dict)
     """How many of the groups' figures came out which way, by status; those that are not 0."""
     failed: int = 0
@@ -82,6 +110,7 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
     groups = tally_groups(record.fairness.results)
     checks = tally_statuses(f.status for f in record.findings)
     unit = record.owner.unit
+    metric = LIST_HEADLINE if record.eval.ranked else HEADLINE
     themes = system.themes if isinstance(system.themes, tuple) else ()
     return Entry(
         id=folder,
@@ -100,6 +129,11 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         created=record.record.created.date(),
         review_due=due,
         overdue=None if due is None else due < today,
+        verdict=record.verdict.word if record.verdict else "",
+        metric=metric,
+        value=_find_figure(record, metric, FORECAST),
+        practice_value=_find_figure(record, metric, f"{BASELINE}{record.eval.practice}"),
+        worst=_describe_worst(record),
         verdicts=groups.by_status,
         failed=checks.failed,
         unknown=checks.unknown,
@@ -107,6 +141,29 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         gaps=len(record.gaps),
         gaps_required=sum(g.required for g in record.gaps),
         content_digest=record.record.content_digest,
+    )
+
+
+def _find_figure(record: CardRecord, metric: str, model: str) -> float | None:
+    """Return a figure of all test periods together."""
+    found = index_whole(record.eval.metrics).get((model, metric))
+    return found.value if found else None
+
+
+def _describe_worst(record: CardRecord) -> WorstGap | None:
+    found = find_worst(record.fairness.results)
+    if found is None:
+        return None
+    return WorstGap(
+        dimension=found.dimension,
+        group=found.group,
+        metric=found.metric,
+        unit=found.unit,
+        gap=None if found.gap_between else found.gap,
+        between=found.gap_between,
+        limits=round(abs(found.middle_gap or 0.0) / (found.limit or 1.0), 2),
+        status=found.status,
+        grade=found.grade,
     )
 
 

@@ -13,8 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cityai.assessment.metrics import METRICS, find_metric
-from cityai.data.periods import by_period
-from cityai.i18n.messages import say, write
+from cityai.i18n.messages import count_points, say, write
 
 VERDICTS: Final[dict[str, str]] = {
     "pass": say("Within the limit"),
@@ -25,6 +24,16 @@ VERDICTS: Final[dict[str, str]] = {
     "error": say("Could not be checked"),
 }
 """Verdicts on a group's gap."""
+
+GRADES: Final[dict[str, str]] = {
+    "within": VERDICTS["pass"],
+    "beyond": VERDICTS["fail"],
+    "no gap seen": say("No gap seen"),
+    "gap of open size": say("A gap, its size is open"),
+    "leans beyond": say("Leans beyond the limit"),
+    "too few to say": say("Too few to say"),
+}
+"""The same, graded where nothing is decided."""
 
 STATUS_WORDS: Final[dict[str, str]] = {
     "pass": say("Passed"),
@@ -54,6 +63,13 @@ MARKS: Final[dict[str, str]] = {
     "error": "error",
 }
 """How each outcome is marked in the page's style."""
+
+
+def name_verdict(status: str, grade: str) -> tuple[str, str]:
+    """Return what a verdict on a gap is called, graded where nothing is decided, and its mark."""
+    mark = "near" if grade == "no gap seen" else MARKS[status]
+    return GRADES.get(grade, VERDICTS[status]), mark
+
 
 QUALITY_DIMENSIONS: Final[dict[str, str]] = {
     "completeness": say("Completeness: is everything there?"),
@@ -93,6 +109,23 @@ BEYOND: Final[dict[str, str]] = {
     "": VERDICTS["fail"],
 }
 """A verdict beyond the limit, with the side on which it lies (`find_side`)."""
+
+
+VERDICT_WORDS: Final[dict[str, str]] = {
+    "ready": say("Ready"),
+    "ready on conditions": say("Ready on conditions"),
+    "not ready": say("Not ready"),
+    "too little data": say("Too little data"),
+}
+"""The word on a card's first screen."""
+
+VERDICT_MARKS: Final[dict[str, str]] = {
+    "ready": "pass",
+    "ready on conditions": "not enough evidence",
+    "not ready": "fail",
+    "too little data": "suppressed",
+}
+"""The outcome that each word is marked like."""
 
 
 class Own(str):
@@ -170,7 +203,7 @@ def write_gap(value: float | None, unit: str, *, signed: bool = True) -> str:
         return MISSING
     text = write_bare(value, unit, gap=signed)
     if unit == "share":
-        return say("{points} points", points=text)
+        return count_points(text)
     return text if unit in {"ratio", ""} else text + " " + unit
 
 
@@ -197,6 +230,31 @@ def write_figure(
     if low <= 0:
         return say("at most {most}", most=most)
     return say("at least {least}", least=least)
+
+
+def round_brief(value: float | None, unit: str) -> float | None:
+    """Round to two significant digits, as figures outside the annex are; some is never all."""
+    if not value or not math.isfinite(value):
+        return value
+    rounded = round(value, 1 - math.floor(math.log10(abs(value))))
+    return 0.99 if unit == "share" and value < 1 <= rounded else rounded
+
+
+def write_brief(value: float | None, unit: str) -> str:
+    """Write a figure with two significant digits."""
+    return write_number(round_brief(value, unit), unit)
+
+
+def write_brief_figure(value: float | None, between: tuple[float, float] | None, unit: str) -> str:
+    """Write a figure with two significant digits, or the range that it is said to lie in."""
+    return write_brief(value, unit) if between is None else write_figure(value, between, unit)
+
+
+def write_brief_gap(gap: float | None, between: tuple[float, float] | None, unit: str) -> str:
+    """Write a gap with two significant digits, or the range that it is said to lie in."""
+    if between is None:
+        return write_gap(round_brief(gap, unit), unit)
+    return write_figure(gap, between, unit, gap=True)
 
 
 def write_count(value: float | None) -> str:
@@ -279,37 +337,6 @@ def _trim(value: float, decimals: int, share: str = "", sign: str = "") -> str:
     text = f"{size:.{decimals}f}".rstrip("0") if decimals else f"{size:.0f}"
     kept = len(text.partition(".")[2])
     return write(value if float(text) else 0.0, f"−{sign},.{kept}{share or 'f'}")
-
-
-_SAME_SEASON = by_period(
-    day=say("the same weekday last week"),
-    week=say("the same week last year"),
-    month=say("the same month last year"),
-)
-
-_SAME_PERIOD = by_period(
-    day=say("the same day last year"),
-    week=say("the same week last year"),
-    month=say("the same month last year"),
-)
-_LAST_PERIODS = by_period(
-    day=say("the average of the last days"),
-    week=say("the average of the last weeks"),
-    month=say("the average of the last months"),
-)
-
-
-def name_baseline(name: str, period: str) -> str:
-    """Return what a baseline is called: ``the same month last year``."""
-    return {
-        "city_rule": say("the city's present rule"),
-        "seasonal_naive": _SAME_SEASON.get(period, say("the same season before")),
-        "same_period_last_year": _SAME_PERIOD.get(period, say("the same period last year")),
-        "recent_mean": _LAST_PERIODS.get(period, say("the average of the last periods")),
-        "actual_order": say("the order that really happened"),
-        "past_rate": say("each one's own past rate"),
-        "city_score": say("the city's own score"),
-    }.get(name, name.replace("_", " "))
 
 
 def name_candidate(name: str, own: Iterable[str] = ()) -> str:

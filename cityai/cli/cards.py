@@ -28,7 +28,7 @@ def verify(path: CardPath) -> None:
     from cityai.cli.console import measure_width, tell_progress
     from cityai.findings import Status
 
-    with tell_progress() as progress, progress.stage("computing the card's figures again"):
+    with tell_progress() as progress, progress.stage("Compute the card's figures again"):
         from cityai.pipeline.verify import verify_published
 
         found = verify_published(path)
@@ -47,12 +47,30 @@ def diff(
         typer.Argument(metavar="B", help="The later one; A beside the card before it, without."),
     ] = None,
 ) -> None:
-    """Tell what changed from one card to another, and what of it may be chance."""
-    from cityai.cli.changes import write_changes
+    """Tell what changed between two cards, and what may be chance."""
+    from cityai.card.diff.plain_text import write_changes
     from cityai.cli.console import measure_width
     from cityai.pipeline.cards import compare_published
 
     tell(write_changes(compare_published(before, after), measure_width()))
+
+
+@card.command("brief")
+def brief(
+    path: CardPath,
+    language: Annotated[
+        str, typer.Option("--language", help="en, es, pt or fr; all of the card's without it.")
+    ] = "",
+) -> None:
+    """Write a card on one page of paper for a council, as PDF."""
+    from cityai.cli.console import tell_progress
+
+    with tell_progress() as progress, progress.stage("Set the page"):
+        from cityai.pipeline.brief import write_brief_of
+
+        written = write_brief_of(path, language)
+    for file in written:
+        tell(file)
 
 
 @card.command("index")
@@ -78,7 +96,7 @@ def export(
     ] = None,
     force: FORCE = False,
 ) -> None:
-    """Write a card as a register asks for it, and tell what is missing."""
+    """Write a card as a register asks for it; tell what is missing."""
     from cityai.cli.changes import write_completeness
     from cityai.cli.console import measure_width
     from cityai.pipeline.export import export_card
@@ -86,3 +104,32 @@ def export(
     exported = export_card(path, to, out or Path.cwd(), replace=force)
     tell(write_completeness(exported, measure_width()))
     raise typer.Exit(0 if exported.export.complete else 1)
+
+
+@card.command("translate")
+def translate(
+    project: Annotated[
+        Path, typer.Argument(metavar="PROJECT", help="Folder of the project, or its project.yaml.")
+    ],
+    language: Annotated[
+        str, typer.Option("--language", help="es, pt, fr or en; all of the city's without it.")
+    ] = "",
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write a file to fill in; none is replaced."),
+    ] = False,
+) -> None:
+    """List which of the city's own words have no translation."""
+    from cityai.config.load import load_project
+    from cityai.scaffold.translate import choose_languages, find_words, list_missing, write_skeleton
+
+    loaded = load_project(project)
+    words = find_words(loaded, project)
+    for code in choose_languages(loaded, language):
+        if write:
+            tell(f"{write_skeleton(loaded, code, words)}")
+            continue
+        missing = list_missing(loaded, code, words)
+        tell(f"{code}: {len(missing)} texts are missing")
+        for line in missing:
+            tell(f"  {line}")

@@ -12,6 +12,7 @@ import typer
 
 from cityai.cli.cards import FORCE, card
 from cityai.cli.console import tell
+from cityai.cli.review import gate, review
 
 HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
 
@@ -40,6 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(card)
+app.add_typer(review)
+app.command()(gate)
 
 
 class Layout(StrEnum):
@@ -57,6 +60,7 @@ class File(StrEnum):
     AUDIT = "audit"
     CITY = "city"
     POLICY = "policy"
+    KEYS = "keys"
 
 
 def show_version(wanted: bool) -> None:
@@ -78,19 +82,30 @@ def begin(
 
 
 @app.command()
-def run(project: ProjectPath) -> None:
+def run(
+    project: ProjectPath,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make a run even if nothing changed since the last.")
+    ] = False,
+) -> None:
     """Run a project, from its data to its card."""
-    from cityai.cli.console import measure_width, tell_progress
+    from cityai.cli.console import measure_width, show_lines, tell_progress
     from cityai.config.load import load_project
+    from cityai.pipeline.unchanged import find_unchanged
 
     loaded = load_project(project)
+    if not again and (done := find_unchanged(loaded)) is not None:
+        from cityai.cli.unchanged import write_unchanged
+
+        tell(write_unchanged(done, Path.cwd(), measure_width()))
+        return
     with tell_progress() as progress:
         from cityai.pipeline.run import run_project
 
         result = run_project(loaded, progress)
-    from cityai.cli.summary import write_summary
+    from cityai.cli.closing import close_run
 
-    tell(write_summary(result, Path.cwd(), measure_width()))
+    show_lines(close_run(result, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -106,7 +121,7 @@ def audit(
     force: FORCE = False,
 ) -> None:
     """Audit and card predictions that somebody else made."""
-    from cityai.cli.console import measure_width, tell_progress
+    from cityai.cli.console import measure_width, show_lines, tell_progress
     from cityai.config.load_audit import load_audit
 
     order = load_audit(spec)
@@ -115,10 +130,10 @@ def audit(
 
         audited = audit_given(order, predictions, progress)
         if tables is not None:
-            write_tables(audited.judged, tables, replace=force)
-    from cityai.cli.summary import write_audited
+            write_tables(audited, tables, replace=force)
+    from cityai.cli.closing import close_audit
 
-    tell(write_audited(audited, Path.cwd(), measure_width()))
+    show_lines(close_audit(audited, Path.cwd(), measure_width()))
 
 
 @app.command()
@@ -140,7 +155,7 @@ def predict(
     ] = 0,
     force: FORCE = False,
 ) -> None:
-    """Predict a moment with the model of a run: a list or a forecast, with reasons."""
+    """Predict a day with the model of a run: forecast or list, why."""
     from cityai.cli.console import measure_width, tell_progress
     from cityai.config.load import load_project
 
@@ -167,7 +182,7 @@ def misses(
     project: ProjectPath,
     count: Annotated[int, typer.Option("--count", min=1, max=200, help="Pages to write.")] = 10,
 ) -> None:
-    """Write pages on the replay's worst misses, for a reviewer; private."""
+    """Write private pages on the replay's worst misses."""
     from cityai.cli.console import measure_width, tell_progress
     from cityai.config.load import load_project
 
@@ -183,7 +198,7 @@ def misses(
 
 @app.command()
 def mitigate(project: ProjectPath) -> None:
-    """Try what could close a gap between groups, and draw what each way costs."""
+    """Try what could close a gap between groups, and at what cost."""
     from cityai.cli.console import measure_width, tell_progress
     from cityai.config.load import load_project
 
@@ -197,8 +212,14 @@ def mitigate(project: ProjectPath) -> None:
     tell(write_options(tried, Path.cwd(), measure_width()))
 
 
+ALL_LIMITS = Annotated[
+    bool,
+    typer.Option("--all", help="What can be decided in every dimension, not the worst alone."),
+]
+
+
 @app.command()
-def check(project: ProjectPath) -> None:
+def check(project: ProjectPath, every: ALL_LIMITS = False) -> None:
     """Check specification, data and time; fit nothing."""
     from cityai.cli.console import measure_width, tell_progress
     from cityai.config.load import load_project
@@ -210,23 +231,26 @@ def check(project: ProjectPath) -> None:
         checked = check_project(loaded, progress)
     from cityai.cli.summary import write_check
 
-    tell(write_check(checked, measure_width()))
+    tell(write_check(checked, measure_width(), every=every))
 
 
 @app.command()
-def folds(project: ProjectPath) -> None:
-    """Show when the backtest asks, as dates and a picture."""
+def folds(project: ProjectPath, every: ALL_LIMITS = False) -> None:
+    """Show when the backtest asks, and what that can decide."""
     from cityai.cli.console import can_draw, measure_width, tell_progress
     from cityai.config.load import load_project
 
     loaded = load_project(project)
-    with tell_progress() as progress, progress.stage("reading the data"):
+    with tell_progress() as progress:
         from cityai.pipeline.check import plan_project
 
-        planned = plan_project(loaded)
+        planned = plan_project(loaded, progress)
+    from cityai.cli.summary import align_blocks, tell_decidable
     from cityai.cli.windows import draw_folds
 
-    tell(draw_folds(planned, measure_width(), fine=can_draw()))
+    tell(draw_folds(planned.folds, measure_width(), fine=can_draw()))
+    for line in align_blocks(tell_decidable(planned.foresight, every=every), measure_width()):
+        tell(line)
 
 
 @app.command()
@@ -267,23 +291,30 @@ def schema(
 
 @app.command()
 def ui(
+    project: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Whose runs to compare; without it, of what ran last.", metavar="PROJECT"
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=1024, max=65000, help="Wanted port.")] = 5000,
 ) -> None:
-    """Open MLflow's pages, for this machine only."""
-    import subprocess
-
+    """Open MLflow's pages on this machine: compare runs."""
+    from cityai.config.load import load_project
     from cityai.config.places import find_place, find_state
-    from cityai.track.door import set_environment
-    from cityai.track.server import build_ui_command, find_uri
+    from cityai.track.pages import find_page, find_server, open_pages
 
-    state = find_state(find_place())
-    if find_uri(state).startswith(("http:", "https:")):
-        tell(f"MLflow's pages are at {find_uri(state)}")
+    loaded = load_project(project) if project else None
+    state = loaded.state if loaded else find_state(find_place())
+    name = loaded.spec.name if loaded else ""
+    if server := find_server(state):
+        tell(f"MLflow's pages are at {find_page(state, server, name)}")
         return
-    free = find_port(port)
-    tell(f"MLflow's pages: http://127.0.0.1:{free}   (end with Ctrl-C)")
-    set_environment()
-    raise typer.Exit(subprocess.run(build_ui_command(state, free), check=False).returncode)
+
+    def tell_page(address: str) -> None:
+        tell(f"MLflow's pages: {address}   (end with Ctrl-C)")
+
+    raise typer.Exit(open_pages(state, find_port(port), tell_page, name))
 
 
 def find_port(wanted: int) -> int:
@@ -322,7 +353,7 @@ def sample_city(
     from cityai.store.files import guard_files
 
     place = folder or find_state(find_place()) / "sample_city"
-    with tell_progress() as progress, progress.stage("inventing the city"):
+    with tell_progress() as progress, progress.stage("Invent the city"):
         from cityai.samples.write import ensure_sample_city
 
         with guard_files(place, "the sample city cannot be written"):

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,14 @@ import typer
 
 if TYPE_CHECKING:
     from rich.status import Status
+    from rich.text import Text
 
     from cityai.progress import Progress
 
 NARROWEST, WIDEST = 40, 80
-BAR = 20
+BAR = 16
+NAME = 54
+"""Columns of a stage's name."""
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -39,6 +42,16 @@ def clean(text: str) -> str:
 def tell(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Write to the terminal: the one way of every command."""
     typer.echo(clean(str(text)), err=err, nl=nl)
+
+
+def show_lines(lines: Iterable[Text]) -> None:
+    """Write lines in colour, where the terminal has it and NO_COLOR is not set."""
+    from rich.console import Console
+
+    console, encoding = Console(highlight=False, soft_wrap=True), sys.stdout.encoding or "ascii"
+    for line in lines:
+        line.plain = clean(line.plain).encode(encoding, "replace").decode(encoding)
+        console.print(line)
 
 
 def can_draw() -> bool:
@@ -69,7 +82,7 @@ class PlainProgress:
 
     def write(self, name: str, seconds: float) -> None:
         """Write the line of a stage that is over."""
-        tell(f"  {name:<44}{seconds:>8.1f} s", err=True)
+        tell(f"  {name:<{NAME}}{seconds:>8.1f} s", err=True)
 
     def say(self, what: str) -> None:
         """Do nothing: a log needs no running commentary."""
@@ -88,12 +101,23 @@ class LiveProgress(PlainProgress):
     def __init__(self, status: Status) -> None:
         super().__init__()
         self.status = status
-        self.names: list[str] = []
+        self.names: list[tuple[str, float]] = []
+        self.said, self.share = "", ""
+        status.update(self)
+
+    def __rich__(self) -> Text:
+        """Return what is being done now, and for how long."""
+        from rich.text import Text
+
+        name, begun = self.names[-1] if self.names else ("working", time.perf_counter())
+        seconds = f"{time.perf_counter() - begun:.0f} s"
+        told = "  ".join(part for part in (name, self.share, seconds, self.said) if part)
+        return Text(clean(told), no_wrap=True, overflow="ellipsis")
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Show the stage while it works, then time it."""
-        self.names.append(name)
+        self.names.append((name, time.perf_counter()))
         self.say("")
         try:
             with super().stage(name):
@@ -104,15 +128,13 @@ class LiveProgress(PlainProgress):
 
     def write(self, name: str, seconds: float) -> None:
         """Write the line of a stage that is over, above the live one."""
-        line = f"  {name:<44}{seconds:>8.1f} s"
+        self.say("")
+        line = f"  {name:<{NAME}}{seconds:>8.1f} s"
         self.status.console.print(clean(line), markup=False, highlight=False)
 
     def say(self, what: str) -> None:
         """Show what the stage is at."""
-        from rich.markup import escape
-
-        name = self.names[-1] if self.names else "working"
-        self.status.update(escape(clean(f"{name}: {what}" if what else name)))
+        self.said, self.share = what, ""
 
     def warn(self, what: str) -> None:
         """Write it above the live line."""
@@ -121,7 +143,8 @@ class LiveProgress(PlainProgress):
     def advance(self, done: int, total: int) -> None:
         """Show how much of the stage is done."""
         filled = round(BAR * done / total) if total else BAR
-        self.say(f"{'#' * filled}{'.' * (BAR - filled)} {done} of {total}")
+        full, empty = "█░" if can_draw() else "#."
+        self.share = f"{full * filled}{empty * (BAR - filled)} {done} of {total}"
 
 
 def tell_progress() -> AbstractContextManager[Progress]:

@@ -44,7 +44,7 @@ def init(
     email: Annotated[str | None, typer.Option(help="Its shared mailbox.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take defaults.")] = False,
 ) -> None:
-    """Make a workspace for a city: settings, places for projects and cards, CI, a test."""
+    """Make a workspace: settings, projects, cards, tests, CI."""
     from cityai.scaffold.answers import CityAnswers
     from cityai.scaffold.workspace import create_workspace
 
@@ -97,6 +97,10 @@ def new(
     with_model: Annotated[
         bool, typer.Option("--with-model", help="With a models.py, for a model of your own.")
     ] = False,
+    notebook: Annotated[
+        bool,
+        typer.Option("--notebook", help="With an explore.ipynb; alone, for a project you have."),
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option("--from", help="Look at this table and propose the specification."),
@@ -129,20 +133,24 @@ def new(
         int | None, typer.Option(help="With --from: digits of place codes with lost zeros.")
     ] = None,
 ) -> None:
-    """Make a project that runs at once."""
+    """Make a project that runs at once, or from your own table."""
     from cityai.config.places import find_workspace
-    from cityai.scaffold.project import create_project
+    from cityai.scaffold.project import add_notebook, create_project
 
     workspace = find_workspace(Path.cwd())
+    there = workspace / "projects" / name
+    if notebook and there.is_dir() and not (template or title or with_model or table):
+        tell(f"The notebook is in {add_notebook(there).relative_to(workspace)}")
+        return
     spec = None
     if table is not None:
         from cityai.cli.console import tell_progress
 
-        with tell_progress() as progress, progress.stage("looking at the table"):
+        with tell_progress() as progress, progress.stage("Look at the table"):
             from cityai.config.load import read_city
             from cityai.scaffold.look import look_at_table
             from cityai.scaffold.project import find_kind
-            from cityai.scaffold.series import Overrides
+            from cityai.scaffold.proposal import Overrides
 
             overrides = Overrides(
                 time, place, amount, count, key, period, date_format, encoding, decimal,
@@ -153,7 +161,9 @@ def new(
         tell(profile.tell())
         spec = profile.spec
     made = create_project(
-        workspace, name, template or "blank_demand", title, spec, with_model=with_model
+        *(workspace, name, template or "blank_demand", title, spec),
+        with_model=with_model,
+        with_notebook=notebook,
     )
     tell(f"The project is in {made.folder.relative_to(workspace)}")
     tell(f"  next: cityai check projects/{name}, then cityai run projects/{name}")
@@ -163,7 +173,7 @@ def new(
 def update(
     folder: Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")],
 ) -> None:
-    """Give a project the changes of its template; your edits are kept, conflicts are shown."""
+    """Give a project its template's changes; your edits are kept."""
     from cityai.scaffold.update import update_project
 
     done = update_project(folder)

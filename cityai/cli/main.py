@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
+from typer.models import CommandInfo
 
 from cityai.cli import create  # noqa: F401  (its commands register themselves)
 from cityai.cli.commands import app
@@ -23,6 +24,16 @@ from cityai.errors import CityaiError, check_system
 DONE, FAILED, MISTAKE = 0, 1, 2
 DEBUG = "--debug"
 """Hidden: shows the traceback of any error."""
+FIRST = ("init", "new", "check", "run", "ui", "predict")
+"""Commands in the order in which a newcomer needs them; the others follow."""
+
+
+def _rank_command(command: CommandInfo) -> int:
+    name = command.name or getattr(command.callback, "__name__", "")
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+app.registered_commands.sort(key=_rank_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

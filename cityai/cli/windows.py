@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 class Windows(Protocol):
     """The folds of any kind of question."""
 
+    @property
+    def more(self) -> int:
+        """Test folds that the history would hold beside these."""
+
     def to_table(self) -> pd.DataFrame:
         """Return them as dates, one row a fold."""
 
 
 FINE = {"learn": "█", "wait": "░", "test": "▓", "rest": "·"}
 COARSE = {"learn": "#", "wait": "-", "test": "T", "rest": "."}
+MOST_DECLARED = 200
+"""`backtest.folds` at most."""
 MARGIN = 51
 """Columns of a line before its picture."""
 
@@ -51,7 +57,17 @@ def draw_folds(folds: Windows, width: int, *, fine: bool) -> str:
         dates = f"{asked:%Y-%m-%d}  < {known:%Y-%m-%d}  {tested:%Y-%m-%d}"
         lines.append(f"{name:<13}{dates}  {bar}")
     legend = f"{marks['learn']} learnt from   {marks['wait']} not yet final   "
-    return "\n".join([*lines, "", f"{legend}{marks['test']} tested on"])
+    return "\n".join([*lines, "", f"{legend}{marks['test']} tested on", *tell_more(folds)])
+
+
+def tell_more(folds: Windows) -> list[str]:
+    """Say how many more replays the data hold, and how to use them; nothing where none."""
+    if not folds.more:
+        return []
+    tests = int((folds.to_table()["role"] == "test").sum())
+    wanted = min(tests + folds.more, MOST_DECLARED)
+    replays = "1 more replay" if folds.more == 1 else f"{folds.more:,} more replays"
+    return [f"your data hold {replays} (`backtest.folds: {wanted}`)"]
 
 
 def write_yaml(content: object, depth: int = 0) -> str:

@@ -150,6 +150,8 @@ class MaturitySpec(SpecRecord):
 class AuditFileSpec(AuditableSpec):
     """A whole audit of given predictions, resolved: nothing is looked up after this."""
 
+    kind: Literal["external"] = "external"
+    """Kind of question: predictions that somebody else made are judged."""
     predictions: GivenSpec
     """What was handed over."""
     maturity: MaturitySpec | None = None

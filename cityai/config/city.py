@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from cityai.config.connection import ConnectionSpec
 from cityai.config.record import Slug, SpecRecord, Text
 
 
@@ -43,6 +44,9 @@ class AreasSpec(SpecRecord):
     """Column with the area's id, as the project's data write it (or see `written`)."""
     name: Text | None = None
     """Column with the area's name for readers."""
+    names: dict[str, Text] | Text = Field(default_factory=dict)
+    """Names of areas for readers where no column has them: by id, `{314: Midwood}`, or one form for
+    all, `District {id}`."""
     population: Text | None = None
     """Column with the number of residents; weights every statement about residents."""
     source: str = ""
@@ -54,6 +58,12 @@ class AreasSpec(SpecRecord):
     area that one of them lacks has nothing in its columns."""
     boundaries: BoundariesSpec | None = None
     """Outlines of the areas, for maps."""
+
+    @model_validator(mode="after")
+    def _name_by_id(self) -> Self:
+        if isinstance(self.names, str) and "{id}" not in self.names:
+            raise ValueError("`names` needs `{id}` in its text, or a name for each id")
+        return self
 
 
 class ContactSpec(SpecRecord):
@@ -84,5 +94,7 @@ class CitySpec(SpecRecord):
     """Who answers questions about any of the city's systems."""
     areas: dict[Slug, AreasSpec] = Field(default_factory=dict)
     """Area tables by name."""
+    connections: dict[Slug, ConnectionSpec] = Field(default_factory=dict)
+    """Databases that tables are asked from, by name."""
     synthetic: bool = False
     """True for an invented city; the card says so at the top."""

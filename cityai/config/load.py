@@ -17,13 +17,15 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
 from cityai.config.city import CitySpec
+from cityai.config.connection import check_connections
 from cityai.config.names import check_names, check_types
 from cityai.config.places import CONFIGS, find_state, find_workspace
 from cityai.config.policy import PolicySpec
-from cityai.config.project import BaseProjectSpec, ProjectSpec
+from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
 from cityai.config.record import SpecRecord
 from cityai.config.risk import RiskSpec
 from cityai.config.risk_names import check_risk
+from cityai.config.translations import check_translations, read_translations
 from cityai.config.words import WordsSpec
 from cityai.config.yaml import QUOTE, Document, Location, read_yaml
 from cityai.errors import SpecError, suggest_name
@@ -34,7 +36,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
 _ABSENT = object()
 
 RecordT = TypeVar("RecordT", bound=SpecRecord)
-SpecT_co = TypeVar("SpecT_co", bound=BaseProjectSpec, default=ProjectSpec, covariant=True)
+SpecT_co = TypeVar("SpecT_co", bound=AuditableSpec, default=ProjectSpec, covariant=True)
 
 SPECS: Final[dict[str, type[BaseProjectSpec]]] = {"demand": ProjectSpec, "risk": RiskSpec}
 """The record of each kind of question; demand when none is named."""
@@ -92,6 +94,17 @@ class Project(Generic[SpecT_co]):
         )
 
     @property
+    def file(self) -> Path:
+        """The project's own file."""
+        own = self.spec.name.removeprefix(f"{self.folder.name}_")
+        return self.folder / f"{'project' if own == self.folder.name else own}.yaml"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that are read beside those that the specification names."""
+        return ()
+
+    @property
     def own_features(self) -> Path:
         """Where the project's own feature functions are, if it has any."""
         return self.folder / "features.py"
@@ -104,6 +117,11 @@ class Project(Generic[SpecT_co]):
     def read_own_code(self) -> str:
         """Return the text of the project's own features and models, empty when it has none."""
         return _read_own(self.folder).decode()
+
+    def digest_own_code(self) -> dict[str, str]:
+        """Return the SHA-256 of the project's own features and models, by file."""
+        own = (self.own_features, self.own_models)
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in own if p.is_file()}
 
     @property
     def state(self) -> Path:
@@ -217,6 +235,8 @@ def load_project(path: str | Path) -> Project[Any]:
         )
     spec = validate_spec(SPECS[str(kind)], resolved, document, sources)
     check_names(spec, document, file)
+    check_connections(spec, document)
+    check_translations(words, spec)
     check_types(spec, document)
     if isinstance(spec, RiskSpec):
         check_risk(spec, document)
@@ -260,7 +280,9 @@ def read_words(path: Path) -> WordsSpec:
     if not path.exists():
         return WordsSpec()
     document = read_yaml(path)
-    return validate_spec(WordsSpec, document.content, document)
+    words = validate_spec(WordsSpec, document.content, document)
+    translations = {**words.translations, **read_translations(path, words.language)}
+    return words.model_copy(update={"translations": translations})
 
 
 def validate_spec(
@@ -303,7 +325,8 @@ def _describe(
             said = problem["msg"].removeprefix("Value error, ")
             given = problem.get("input")
             written = str(given).lower() if isinstance(given, bool) else repr(given)
-            shown = f" (given: {written})" if isinstance(given, str | int | float) else ""
+            is_shown = isinstance(given, str | int | float) and "connections" not in at
+            shown = f" (given: {written})" if is_shown else ""
             cut = problem["type"] == "string_type" and isinstance(given, dict)
             hint = f"\n  next: {QUOTE}" if cut else ""
             messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}{hint}")

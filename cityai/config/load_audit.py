@@ -9,10 +9,11 @@ from pathlib import Path
 
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.city import CitySpec
-from cityai.config.load import expand_path, read_config, read_words, validate_spec
-from cityai.config.places import find_state, find_workspace
+from cityai.config.load import Project, read_config, read_words, validate_spec
+from cityai.config.places import find_workspace
 from cityai.config.policy import PolicySpec
 from cityai.config.record import SpecRecord
+from cityai.config.translations import check_translations
 from cityai.config.yaml import Document, Value, read_yaml
 from cityai.errors import SpecError, suggest_name
 
@@ -28,37 +29,30 @@ class AuditHead(SpecRecord):
     """The human part of the card, beside this file."""
 
 
-@dataclass(frozen=True)
-class AuditRequest:
-    """An audit as it was ordered.
+@dataclass(frozen=True, repr=False)
+class AuditRequest(Project[AuditFileSpec]):
+    """An audit of given predictions, as it was ordered: a project that fits nothing.
 
     Attributes
     ----------
-    spec : AuditFileSpec
-        The resolved specification.
     path : Path
         The audit file.
-    workspace : Path
-        The nearest folder above it with a ``configs`` folder.
-    digest : str
-        SHA-256 of the resolved specification.
+    predictions : Path or None
+        The file that was handed over.
     """
 
-    spec: AuditFileSpec
     path: Path
-    workspace: Path
-    digest: str
+    predictions: Path | None = None
 
     @property
-    def state(self) -> Path:
-        """The workspace's private folder."""
-        return find_state(self.workspace)
+    def file(self) -> Path:
+        """The audit file."""
+        return self.path
 
-    def find_path(self, written: str) -> Path:
-        """Turn a path of a specification into one of the machine, as `Project.find_path` does."""
-        path = Path(expand_path(written, self.workspace))
-        beside = self.path.parent / path
-        return beside if beside.exists() else self.workspace / path
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that are read beside those that the specification names."""
+        return () if self.predictions is None else (self.predictions,)
 
 
 def load_audit(path: str | Path) -> AuditRequest:
@@ -86,8 +80,10 @@ def load_audit(path: str | Path) -> AuditRequest:
     }
     spec = validate_spec(AuditFileSpec, resolved, document)
     _check_order(spec, document, workspace)
+    check_translations(file.parent / head.card, spec)
     content = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    return AuditRequest(spec, file, workspace, hashlib.sha256(content.encode()).hexdigest())
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return AuditRequest(spec, file.parent, workspace, digest, file)
 
 
 def _choose_inference(sections: dict[str, Value]) -> object:

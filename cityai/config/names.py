@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cityai.config.project import BaseProjectSpec, Location, ProjectSpec
+from cityai.config.tables import CityTableSpec
 from cityai.config.yaml import Document
 from cityai.errors import SpecError, suggest_name
+
+MOMENT = ("date", "datetime")
+AMOUNT = ("integer", "number", "boolean")
 
 
 def check_names(spec: BaseProjectSpec, document: Document, file: Path) -> None:
@@ -83,17 +87,16 @@ def check_types(spec: BaseProjectSpec, document: Document) -> None:
     SpecError
         With the file, line and column of the type.
     """
-    moment, amount = ("date", "datetime"), ("integer", "number", "boolean")
     wanted: dict[Location, tuple[str, ...]] = {
-        ("data", "time"): moment,
-        ("data", "known", "column"): moment,
-        ("question", "asked", "column"): moment,
-        ("question", "asked", "registered"): moment,
-        ("question", "value"): amount,
-        ("question", "entity", "latitude"): amount,
-        ("question", "entity", "longitude"): amount,
-        ("models", "city_rule"): amount,
-        ("models", "city_score"): amount,
+        ("data", "time"): MOMENT,
+        ("data", "known", "column"): MOMENT,
+        ("question", "asked", "column"): MOMENT,
+        ("question", "asked", "registered"): MOMENT,
+        ("question", "value"): AMOUNT,
+        ("question", "entity", "latitude"): AMOUNT,
+        ("question", "entity", "longitude"): AMOUNT,
+        ("models", "city_rule"): AMOUNT,
+        ("models", "city_score"): AMOUNT,
     }
     for location, column in spec.named_columns:
         declared = spec.data.columns.get(column)
@@ -105,10 +108,42 @@ def check_types(spec: BaseProjectSpec, document: Document) -> None:
                 where=document.locate(("data", "columns", column, "type")),
                 expected=" or ".join(fitting),
             )
+    if spec.city_table is not None:
+        _check_city_table(spec.city_own[0], spec.city_table, spec, document)
     for name, covariate in spec.covariates.items():
         if covariate.by != "city" and covariate.key is None:
             raise SpecError(
                 f"the covariate '{name}' is by {covariate.by} and names no `key`",
                 where=document.locate(("covariates", name)),
                 expected=f"`key`, the column with the {covariate.by}'s id",
+            )
+
+
+def _check_city_table(
+    name: str, table: CityTableSpec, spec: BaseProjectSpec, document: Document
+) -> None:
+    """Refuse a table of the city's own that is not about what is asked, or is no number."""
+    at: Location = ("models", name)
+    asked, by = spec.asked_of, spec.summed_by
+    if len(table.keys) != len(asked):
+        raise SpecError(
+            f"`models.{name}.key` has {len(table.keys)} columns, and what is asked about has "
+            f"{len(asked)}",
+            where=document.locate((*at, "key")),
+            expected=f"the columns of its table for {', '.join(asked) or 'none'}, in that order",
+        )
+    if (table.time is None) == (by is not None):
+        raise SpecError(
+            f"`models.{name}` {'names no `time`' if by else 'names a `time`, and a case has none'}",
+            where=document.locate(at),
+            expected=f"the column with the start of the {by}" if by else "a row for each case",
+        )
+    made = table.known if table.known == "ahead" else table.known.column
+    for column, fitting in ((table.value, AMOUNT), (table.time, MOMENT), (made, MOMENT)):
+        declared = table.columns.get(column or "")
+        if declared is not None and declared.type not in fitting:
+            raise SpecError(
+                f"`models.{name}` uses the column '{column}', whose type is {declared.type}",
+                where=document.locate((*at, "columns", str(column), "type")),
+                expected=" or ".join(fitting),
             )

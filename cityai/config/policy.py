@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from fnmatch import fnmatchcase
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from cityai.config.record import Share, Slug, SpecRecord
+from cityai.config.release import ReleaseRule, Weighed, check_ids
 
 RATIOS: Final = frozenset(
     [
@@ -53,11 +55,65 @@ class QualityLimits(SpecRecord):
     """Largest gap of an area's figure to the city's."""
 
 
+Held = Literal["not ready", "too little data", "ready on conditions"]
+"""What keeps a card from being ready without more."""
+
+
+class VerdictRules(SpecRecord):
+    """Which word stands on a card's first screen: what each thing that was found means for a yes.
+
+    Every rule that holds gives its word; the gravest word stands on the card.
+    """
+
+    blocking: tuple[str, ...] = (
+        "time.*",
+        "models.*",
+        "explain.*",
+        "audit.decision",
+        "audit.immature_outcomes",
+        "audit.outcomes",
+        "audit.repeated_rows",
+    )
+    """Codes of checks without which no figure of the card can be trusted; `*` stands for any text.
+    One that fails is `not ready`."""
+    beyond_limit: Held = "not ready"
+    """A group is beyond a limit, and nobody accepted this in writing."""
+    worse_than_practice: Held = "not ready"
+    """It was shown to be worse than today's practice."""
+    nothing_judged: Held = "too little data"
+    """No outcome is known, or no group could be held against a limit."""
+    most_undecided: Share = 0.5
+    """Share of the checks of groups that may be undecided or hidden."""
+    undecided: Held = "too little data"
+    """More of them are."""
+    not_shown_better: Held = "too little data"
+    """It was not shown to be better than today's practice, nor to be worse."""
+    not_compared: Held = "ready on conditions"
+    """It was not compared with today's practice."""
+    accepted: Held = "ready on conditions"
+    """A group is beyond a limit, and a person wrote down why that is accepted."""
+    failed_check: Held = "ready on conditions"
+    """Another check failed."""
+    missing_answers: Held = "ready on conditions"
+    """Answers that release waits for are missing."""
+    better_served: Weighed = "ready on conditions"
+    """The only groups beyond a limit are better served than the others."""
+    open_checks: Weighed = "ready on conditions"
+    """A check is undecided, other than that no gap was seen."""
+    uncommitted: Weighed = "ready on conditions"
+    """The code was not committed, so nobody can look up what was run."""
+
+    def blocks(self, code: str) -> bool:
+        """Tell whether no figure can be trusted without a check."""
+        return any(fnmatchcase(code, pattern) for pattern in self.blocking)
+
+
 class PolicySpec(SpecRecord):
     """Limits and thresholds; printed on every card."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """Confidence of every interval on a statistic, simultaneous over the groups of a dimension."""
+    """Confidence of a figure's interval. Verdicts on gaps and comparisons are one-sided tests at
+    the rest of it (0.05), so their intervals are of 90 %."""
     small_cell: Annotated[int, Field(ge=1)] = 11
     """Groups with fewer people or events are not shown."""
     min_blocks: Annotated[int, Field(ge=3)] = 6
@@ -67,10 +123,18 @@ class PolicySpec(SpecRecord):
     )
     """Largest gap of a group to its reference, by audited metric, as a share."""
     coverage_tolerance: Share = 0.03
-    """How far measured coverage may lie from the nominal one."""
+    """How far measured coverage may lie from the nominal one. Where the test periods vary too much
+    to hold even the nominal one against it, there is no verdict."""
     better_than_baselines: bool = True
     """Whether a forecast that does not beat every baseline is a finding."""
     near_perfect: Share = 0.999
     """Correlation of one feature with the target beyond which it is taken for a leak."""
     quality: QualityLimits = QualityLimits()
     """Limits on the data's quality."""
+    verdict: VerdictRules = VerdictRules()
+    """Which word stands on a card's first screen, and why."""
+    release: Annotated[tuple[ReleaseRule, ...], AfterValidator(check_ids)] = Field(
+        default=(), exclude=True
+    )
+    """What must hold before a system may be used (`cityai gate`). It changes no figure, so it is
+    no part of a run."""

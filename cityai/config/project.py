@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cityai.config.city import AreasSpec, CitySpec
+from cityai.config.dimension import DimensionSpec
 from cityai.config.entity import BaseEntitySpec, EntitySpec
 from cityai.config.mitigation import MitigationSpec
 from cityai.config.policy import Limits, PolicySpec
 from cityai.config.record import ProjectName, Share, Slug, SpecRecord, Text
 from cityai.config.tables import (
+    CityTableSpec,
     ColumnSpec,
     ColumnType,
     CovariateSpec,
@@ -96,8 +98,10 @@ class FeaturesSpec(BaseFeaturesSpec):
 class BacktestSpec(SpecRecord):
     """How the past is replayed."""
 
-    folds: Annotated[int, Field(ge=2, le=200)] = 8
-    """Test folds, walked back from the last mature label."""
+    folds: Annotated[int, Field(ge=2, le=200)] | None = None
+    """Test folds, walked back from the last mature label. When omitted, as many as the history
+    holds: up to 26, up to 52 where a fold lasts a week at most, fewer where they would cost much
+    time."""
     stride: Annotated[int, Field(ge=1)] | None = None
     """Periods between the folds' moments; the horizon when omitted. With fewer, folds overlap: a
     finding says so, and verdicts count those that do as one."""
@@ -127,56 +131,9 @@ class ModelsSpec(BaseModelsSpec):
 
     coverage: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Nominal coverage of the interval."""
-    city_rule: Text | None = None
-    """Column of the data with the city's own forecast of the row's period, made before it."""
-
-
-class DimensionSpec(SpecRecord):
-    """One way to divide people or places into groups."""
-
-    label: Text
-    """Its name for readers: `Race and ethnicity of residents`."""
-    attribute: Text | None = None
-    """Hard groups: an attribute of the entity, or `area`, or `entity`."""
-    area_column: Text | None = None
-    """Hard groups: a column of the area table with categories, such as a borough."""
-    shares: dict[str, tuple[Text, ...]] | None = None
-    """Soft groups: for each, the columns of the area table that add up to its residents."""
-    per: Literal["count", "percent", "share"] = "count"
-    """What the columns of `shares` hold."""
-    largest: Annotated[int, Field(ge=2, le=200)] | None = None
-    """Groups of an `attribute` or `area_column` to tell apart, those of most entities; `rest` names
-    all others."""
-    rest: Text | None = None
-    """Name of the residents in none of `shares`, or of all values but the `largest`."""
-    bands: Text | tuple[Text, ...] | None = None
-    """Quantile bands of a numeric column of the area table, or of the sum of several."""
-    band_names: tuple[Text, ...] = ("lowest", "lower middle", "upper middle", "highest")
-    """Names of the bands, from low to high; their number is the number of bands."""
-    cuts: tuple[float, ...] | None = None
-    """Bands of a numeric `attribute`: the least value of each `band_names` but the first."""
-    population: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    """People (or shares of them) in each group, where no area table tells."""
-    reference: Text = "overall"
-    """Group that each is compared with: `overall`, `best`, or a group's name."""
-    protected: bool = False
-    """Whether the law protects it (race, ethnicity, sex ...): deciding with it needs review."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        named = self.attribute or self.area_column
-        given = (self.attribute, self.area_column, self.shares, self.bands)
-        if sum(x is not None for x in given) != 1:
-            raise ValueError("give one of `attribute`, `area_column`, `shares` or `bands`")
-        if self.largest is not None and (named is None or self.rest is None):
-            raise ValueError("`largest` needs an `attribute`, and `rest` to name the others")
-        if self.cuts is None:
-            return self
-        if self.attribute is None or list(self.cuts) != sorted(set(self.cuts)):
-            raise ValueError("`cuts` are increasing values of an `attribute`")
-        if len(self.band_names) != len(self.cuts) + 1:
-            raise ValueError("`band_names` must be one more than `cuts`")
-        return self
+    city_rule: Text | CityTableSpec | None = None
+    """Column of the data with the city's own forecast of the row's period, made before it, or a
+    table of its own with a row for each entity and period."""
 
 
 class AuditSpec(SpecRecord):
@@ -204,6 +161,13 @@ class AuditableSpec(SpecRecord):
     city: CitySpec
     policy: PolicySpec = PolicySpec()
     words: WordsSpec = WordsSpec()
+    kind: str
+    """Kind of question."""
+
+    @property
+    def areas(self) -> AreasSpec | None:
+        """The area table that those asked about lie in."""
+        raise NotImplementedError
 
     @property
     def unit(self) -> str:
@@ -244,8 +208,6 @@ class AuditableSpec(SpecRecord):
 class BaseProjectSpec(AuditableSpec):
     """A whole project, resolved, whatever the kind of its question."""
 
-    kind: str
-    """Kind of question."""
     question: BaseQuestionSpec
     """What is asked."""
     data: DataSpec
@@ -284,6 +246,11 @@ class BaseProjectSpec(AuditableSpec):
         return self.data.columns
 
     @property
+    def summed_by(self) -> Period | None:
+        """Period that rows are added up by; None where each row is a case of its own."""
+        return None
+
+    @property
     def happenings(self) -> dict[str, EventSpec]:
         """Tables of what happened before, by name, where the question has any."""
         return {}
@@ -292,6 +259,22 @@ class BaseProjectSpec(AuditableSpec):
     def amount(self) -> str | None:
         """Column that is added up, if any."""
         return None
+
+    @property
+    def city_own(self) -> tuple[str, Text | CityTableSpec | None]:
+        """The key of `models` with what the city itself says, and the column or table it is in."""
+        return "", None
+
+    @property
+    def asked_of(self) -> tuple[str, ...]:
+        """Columns that identify what is asked about: the entity, or the case."""
+        return self.question.entity.columns
+
+    @property
+    def city_table(self) -> CityTableSpec | None:
+        """The table with what the city itself says, where it has one of its own."""
+        own = self.city_own[1]
+        return own if isinstance(own, CityTableSpec) else None
 
     @property
     def row_key(self) -> tuple[str, ...]:
@@ -312,6 +295,9 @@ class BaseProjectSpec(AuditableSpec):
             ("data", "time"): [data.time],
             ("data", "known", "column"): [data.known.column],
         }
+        key, own = self.city_own
+        if isinstance(own, str):
+            lists["models", key] = [own]
         return tuple((at, name) for at, names in lists.items() for name in names if name)
 
 
@@ -342,11 +328,20 @@ class ProjectSpec(BaseProjectSpec):
         return self.question.value
 
     @property
+    def summed_by(self) -> Period | None:
+        """Period that rows are added up by."""
+        return self.question.period
+
+    @property
     def named_columns(self) -> tuple[tuple[Location, str], ...]:
-        """Those of every question, the amount and the city's own forecast."""
-        own = ((("question", "value"), self.question.value),)
-        rule = ((("models", "city_rule"), self.models.city_rule),)
-        return (*super().named_columns, *((at, name) for at, name in (*own, *rule) if name))
+        """Those of every question, and the amount."""
+        value = self.question.value
+        return (*super().named_columns, *([(("question", "value"), value)] if value else []))
+
+    @property
+    def city_own(self) -> tuple[str, Text | CityTableSpec | None]:
+        """The city's own forecast."""
+        return "city_rule", self.models.city_rule
 
 
 __all__ = [

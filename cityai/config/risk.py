@@ -18,7 +18,7 @@ from cityai.config.project import (
     Period,
 )
 from cityai.config.record import Slug, SpecRecord, Text
-from cityai.config.tables import ColumnSpec, KnownSpec, SourceSpec
+from cityai.config.tables import CityTableSpec, ColumnSpec, KnownSpec, SourceSpec
 
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
@@ -205,8 +205,9 @@ class RiskFeaturesSpec(BaseFeaturesSpec):
 class RiskBacktestSpec(SpecRecord):
     """How the past is replayed."""
 
-    folds: Annotated[int, Field(ge=1, le=200)] = 4
-    """Test folds, the last of them the latest."""
+    folds: Annotated[int, Field(ge=1, le=200)] | None = None
+    """Test folds, the last of them the latest. When omitted, as many as the history holds: up to
+    26, up to 52 where a fold lasts a week at most, fewer where they would cost much time."""
     first_test: date | None = None
     """First day of the last test fold; earlier folds are counted back from it."""
     stride_days: Annotated[int, Field(ge=1)] = 30
@@ -220,9 +221,12 @@ class RiskBacktestSpec(SpecRecord):
 class RiskModelsSpec(BaseModelsSpec):
     """What may predict."""
 
-    city_score: Text | None = None
-    """Column of the data with the city's own score of the case, made before it; compared with,
-    never learnt from."""
+    city_score: Text | CityTableSpec | None = None
+    """Column of the data with the city's own score of the case, made before it, or a table of its
+    own with a row for each case; compared with, never learnt from."""
+    averages: tuple[Text, ...] = ()
+    """Columns of the data, known when the case is asked about, whose bare average is compared with
+    and never learnt from: who inspects. Texts among the attributes have theirs anyway."""
 
 
 class RiskAuditSpec(AuditSpec):
@@ -274,6 +278,16 @@ class RiskSpec(BaseProjectSpec):
         return self.case_columns if self.question.rows == "one" else ()
 
     @property
+    def city_own(self) -> tuple[str, Text | CityTableSpec | None]:
+        """The city's own score."""
+        return "city_score", self.models.city_score
+
+    @property
+    def asked_of(self) -> tuple[str, ...]:
+        """Columns that identify a case."""
+        return self.case_columns
+
+    @property
     def case_columns(self) -> tuple[str, ...]:
         """The columns that identify a case."""
         case = self.question.case
@@ -281,7 +295,7 @@ class RiskSpec(BaseProjectSpec):
 
     @property
     def named_columns(self) -> tuple[tuple[Location, str], ...]:
-        """Those of every question, the case, its outcome, moments, point and the city's score."""
+        """Those of every question, the case, its outcome, moments and point."""
         question = self.question
         named: dict[Location, str | None] = {
             ("question", "outcome", "column"): question.outcome.column,
@@ -289,11 +303,11 @@ class RiskSpec(BaseProjectSpec):
             ("question", "asked", "registered"): question.asked.registered,
             ("question", "entity", "latitude"): question.entity.latitude,
             ("question", "entity", "longitude"): question.entity.longitude,
-            ("models", "city_score"): self.models.city_score,
         }
         cases = ((("question", "case"), name) for name in self.case_columns)
         own = ((at, name) for at, name in named.items() if name)
-        return (*super().named_columns, *cases, *own)
+        averages = ((("models", "averages"), name) for name in self.models.averages)
+        return (*super().named_columns, *cases, *own, *averages)
 
     @property
     def capacity(self) -> int | None:

@@ -77,11 +77,12 @@ def _check_outcome(spec: RiskSpec, document: Document) -> None:
     never = {outcome: "the outcome"}
     if known is not None:
         never[known] = "the moment at which the outcome is known"
-    if spec.models.city_score is not None:
+    if isinstance(spec.models.city_score, str):
         never[spec.models.city_score] = "the city's own score"
     used = [
         *((("question", "entity", "attributes"), name) for name in spec.question.entity.attributes),
         *((("question", "entity", "columns"), name) for name in spec.question.entity.columns),
+        *((("models", "averages"), name) for name in spec.models.averages),
         *((("data", "where"), name) for name in spec.data.where),
     ]
     for at, name in used:

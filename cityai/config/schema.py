@@ -10,13 +10,14 @@ from pydantic.json_schema import models_json_schema
 
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.city import CitySpec
+from cityai.config.keys import KeysSpec
 from cityai.config.load import SPECS, ProjectFile
 from cityai.config.load_audit import AuditHead
 from cityai.config.policy import PolicySpec
 from cityai.config.record import SpecRecord
 from cityai.config.words import WordsSpec
 
-SchemaName = Literal["project", "audit", "card", "city", "policy"]
+SchemaName = Literal["project", "audit", "card", "city", "policy", "keys"]
 RESOLVED = ("city", "policy", "words")
 
 
@@ -25,13 +26,14 @@ def build_schema(name: SchemaName) -> dict[str, Any]:
 
     Parameters
     ----------
-    name : {"project", "audit", "card", "city", "policy"}
-        ``project.yaml``, ``audit.yaml``, ``card.yaml``, a city's file or a policy's.
+    name : {"project", "audit", "card", "city", "policy", "keys"}
+        ``project.yaml``, ``audit.yaml``, ``card.yaml``, a city's file, a policy's or the keys'.
     """
     models: dict[SchemaName, type[SpecRecord]] = {
         "audit": _join_models("Audit", AuditFileSpec, AuditHead),
         "card": WordsSpec,
         "city": CitySpec,
+        "keys": KeysSpec,
         "policy": PolicySpec,
     }
     schema = _build_project() if name == "project" else models[name].model_json_schema()

@@ -7,18 +7,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cityai.config.record import SpecRecord, Text
+from cityai.config.record import Slug, SpecRecord, Text
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
 Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
 
 
 class SourceSpec(SpecRecord):
-    """Where a table is."""
+    """Where a table is: a file, or a SELECT that a database is asked for."""
 
-    path: Text
-    """CSV or Parquet file, or DuckDB/SQLite database. Relative to the project's folder, or
-    `${CITYAI_DATA}/...`."""
+    path: Text | None = None
+    """CSV or Parquet file, a folder of Parquet files, or a DuckDB/SQLite database. Relative to the
+    project's folder, or `${CITYAI_DATA}/...`."""
+    connection: Slug | None = None
+    """In place of `path`: a connection of the city's file, with `sql` or `table`."""
+    sql: Text | None = None
+    """File with the SELECT that the connection is asked for: a statement that the city owns."""
     table: Text | None = None
     """Table or view, for a database."""
     encoding: Encoding = "utf-8"
@@ -44,6 +48,24 @@ class SourceSpec(SpecRecord):
         if self.thousands == self.decimal:
             raise ValueError("`thousands` and `decimal` cannot be the same mark")
         return self
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.connection is None):
+            raise ValueError("give either `path` or `connection`")
+        if self.connection is None and self.sql is not None:
+            raise ValueError("`sql` is for a `connection`")
+        if self.connection is not None and (self.sql is None) == (self.table is None):
+            raise ValueError("a `connection` needs either `sql` or `table`")
+        of_text = {"encoding", "delimiter", "skip"} & self.model_fields_set
+        if self.connection is not None and of_text:
+            raise ValueError(f"`{min(of_text)}` is for files of text, not for a connection")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What the table is called: itself, or the file that it or its SELECT is in."""
+        return self.table or str(self.path or self.sql).rsplit("/", 1)[-1]
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -156,6 +178,46 @@ class DataSpec(SpecRecord):
     """Days on which nobody measured. What is not declared here counts as it stands."""
     max_rows: Annotated[int, Field(ge=1)] = 20_000_000
     """Larger tables are refused."""
+
+
+class MadeSpec(SpecRecord):
+    """When the city's own scores or forecasts were there: a column, or one day for all."""
+
+    column: Text | None = None
+    """Column with the moment at which the row's own was made. A date without a time counts at the
+    end of its day."""
+    since: date | None = None
+    """First day on which all of them could be used: after the last outcome that they were learnt
+    from. What is asked about earlier has none, since they may have seen its answer."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.column is None) == (self.since is None):
+            raise ValueError("give either `column` or `since`, or write `known: ahead`")
+        return self
+
+
+class CityTableSpec(SpecRecord):
+    """A table with the city's own scores or forecasts, one row each."""
+
+    source: SourceSpec
+    """Where it is."""
+    key: Text | tuple[Text, ...] = ()
+    """Column with the id that the main table has too (the case, or the entity), or several that
+    are one together, in the same order."""
+    time: Text | None = None
+    """Column with the start of the period that is forecast; a case has none."""
+    value: Text
+    """Column with the score or the amount."""
+    known: MadeSpec | Literal["ahead"]
+    """When a row was there. `ahead`: each before what it is about, by the project's word."""
+    columns: dict[str, ColumnSpec] = Field(default_factory=dict)
+    """Contracts of its columns; without one a value is a number, and a moment a datetime."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that are the id."""
+        return (self.key,) if isinstance(self.key, str) else self.key
 
 
 class CovariateSpec(SpecRecord):

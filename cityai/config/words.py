@@ -6,9 +6,9 @@ A field holds a text, ``{not_applicable: why}``, or nothing; nothing is shown as
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cityai.config.record import SpecRecord, Text
 
@@ -71,6 +71,18 @@ class DecisionWords(SpecRecord):
     frequency: Answer = None
     previous_process: Answer = None
     alternatives: Answer = None
+    unit_cost: Annotated[float, Field(ge=0)] = 0.0
+    """What one visit, or one unit that is planned, costs, in `currency`; 0 where nobody says."""
+    unit_hours: Annotated[float, Field(ge=0)] = 0.0
+    """Working hours that it takes; 0 where nobody says."""
+    currency: str = ""
+    """`euros`, `dollars`."""
+
+    @model_validator(mode="after")
+    def _money_has_a_name(self) -> Self:
+        if bool(self.unit_cost) != bool(self.currency):
+            raise ValueError("give `unit_cost` and `currency` together")
+        return self
 
 
 class LegalBasis(SpecRecord):
@@ -221,5 +233,8 @@ class WordsSpec(SpecRecord):
     security: SecurityWords = SecurityWords()
     publication: PublicationWords = PublicationWords()
     checklist: tuple[ChecklistLine, ...] | NotApplicable | None = None
+    translations: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """By language, a text as it is written here or in the project, and its translation. It is read
+    from ``card.<language>.yaml``, which has the same keys."""
     registers: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Answers that single registers ask for: by register (``omb``), then by its field."""

@@ -64,7 +64,7 @@ class Child:
     def __init__(self, module: str, *, closed: bool = False, seconds: float | None = None) -> None:
         self._seconds = seconds or float("inf")
         self.gigabytes = read_limit(GIGABYTES)
-        self._late = False
+        self._late, self._left, self._number, self._owner = False, False, 0, os.getpid()
         given = [[entry for entry in sys.path if entry], module, closed, self.gigabytes]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _BOOT, json.dumps(given)],
@@ -75,7 +75,13 @@ class Child:
             env={name: os.environ[name] for name in _KEPT if name in os.environ},
             start_new_session=True,
         )
-        self.close = weakref.finalize(self, _end, self._process)
+        self.close = weakref.finalize(self, _end, self._process, self._owner)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is this process's own, and can still be asked."""
+        ended = self._late or self._left or self._process.poll() is not None
+        return self._owner == os.getpid() and not ended
 
     def ask(self, *parts: bytes) -> list[bytes]:
         """Send a message and return the answer.
@@ -87,17 +93,26 @@ class Child:
         UserError
             As it raised it.
         """
-        if self._process.stdin is None or self._process.stdout is None:
-            raise Ended("it has no pipes")
+        if self._process.stdin is None or self._process.stdout is None or not self.is_ready:
+            raise Ended("it can no longer be asked")
+        self._number += 1
         self.seconds = min(self._seconds, read_limit(SECONDS))
         watch = threading.Timer(self.seconds, self._stop)
         watch.start()
         try:
-            send(self._process.stdin, parts)
-            status, *answer = receive(self._process.stdout)
+            number = str(self._number).encode()
+            send(self._process.stdin, [number, *parts])
+            answers, status, *answer = receive(self._process.stdout)
+            if answers != number:
+                raise ValueError("the answer to another message")
         except (OSError, EOFError, ValueError, struct.error):
             self._process.kill()
             raise Ended(self._tell_end()) from None
+        except BaseException:
+            # Whoever was interrupted leaves an answer unread: nobody may take it for his own.
+            self._left = True
+            self._process.kill()
+            raise
         finally:
             watch.cancel()
         if status != b"done":
@@ -148,13 +163,14 @@ def answer_messages(work: Callable[[list[bytes]], list[bytes]]) -> None:
     asked, given = _open_pipes()
     while True:
         try:
-            parts = receive(asked)
+            number, *parts = receive(asked)
         except EOFError:
             return
         try:
-            send(given, [b"done", *work(parts)])
+            answer = [b"done", *work(parts)]
         except BaseException as error:
-            send(given, _tell_error(error))
+            answer = _tell_error(error)
+        send(given, [number, *answer])
 
 
 def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -220,9 +236,10 @@ def _read_error(status: bytes, parts: list[bytes]) -> Exception:
     return kind(what, where=where, expected=expected, next_step=next_step)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    if owner == os.getpid():
+        process.kill()
+        process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             try:

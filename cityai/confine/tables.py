@@ -1,4 +1,4 @@
-"""The inside of the process that reads tables from outside: DuckDB and SQLite, and nothing else.
+"""The inside of the process that reads tables from outside: DuckDB, SQLite, and drivers.
 
 A file may be made to crash its reader, and a view may have no end; here that harms nobody. What was
 read lies in a private database afterwards, which the parent opens.
@@ -42,12 +42,13 @@ class _Desk:
     """The engine that is open, and what is asked of it."""
 
     engine: Any = None
+    warehouse: Any = None
 
     def work(self, parts: list[bytes]) -> list[bytes]:
         work, *told = json.loads(parts[0])
         rows: Sequence[Sequence[object]] = ()
-        if work in ("open", "close") and self.engine is not None:
-            self.engine.close()
+        if work in ("open", "close"):
+            self._close()
         if work == "open":
             self.engine = _open(*told)
         elif work == "run":
@@ -56,15 +57,33 @@ class _Desk:
             rows = _ask_sqlite(*told)
         elif work == "copy":
             _copy_sqlite(self.engine, *told)
+        elif work == "connect":
+            from cityai.confine.warehouse import connect
+
+            self.warehouse = connect(*told)
+        elif work == "describe":
+            rows = self.warehouse.describe(*told)
+        elif work == "digest":
+            rows = [[self.warehouse.digest(*told)]]
+        elif work == "fetch":
+            from cityai.confine.warehouse import bring_rows
+
+            rows = [bring_rows(self.engine, self.warehouse, *told)]
         return [json.dumps(rows, default=str).encode()]
 
+    def _close(self) -> None:
+        for opened in (self.engine, self.warehouse):
+            if opened is not None:
+                opened.close()
+        self.engine = self.warehouse = None
 
-def _open(place: str, spill: str, readable: str | None, attach: bool) -> Any:
+
+def _open(place: str, spill: str, readable: list[str], attach: bool) -> Any:
     engine = duckdb.connect(place, config={**SETTINGS, "temp_directory": spill})
     if attach:
-        engine.execute(f"ATTACH {quote_text(readable)} AS city (READ_ONLY)")
-    elif readable is not None:
-        engine.execute(f"SET allowed_paths=[{quote_text(readable)}]")
+        engine.execute(f"ATTACH {quote_text(readable[0])} AS city (READ_ONLY)")
+    elif readable:
+        engine.execute(f"SET allowed_paths=[{', '.join(map(quote_text, readable))}]")
     lock_engine(engine)
     return engine
 
@@ -117,7 +136,7 @@ def _write_text(cell: object) -> str | None:
     return None if cell is None else str(cell)
 
 
-def translate_error(error: duckdb.Error | str, path: Path) -> DataError:
+def translate_error(error: duckdb.Error | str, path: Path | str) -> DataError:
     """Say what the engine met in words for the one who gave the file."""
     said = str(error).strip().splitlines()[0]
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in said:
@@ -126,10 +145,11 @@ def translate_error(error: duckdb.Error | str, path: Path) -> DataError:
             where=str(path),
             next_step="narrow it with `since`, `until` or fewer columns",
         )
+    whole = "the file is complete" if isinstance(path, Path) else "the statement ends"
     return DataError(
         f"cannot be read ({said})",
         where=str(path),
-        next_step=f"check that the file is complete; {tell_limits()}",
+        next_step=f"check that {whole}; {tell_limits()}",
     )
 
 

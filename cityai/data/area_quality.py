@@ -102,16 +102,11 @@ def count_unknown(facts: pd.DataFrame) -> Finding:
 
 
 def list_unknown(facts: pd.DataFrame) -> str:
-    """Name what `count_unknown` counts."""
+    """Name what `count_unknown` counts: for the terminal of those who work with the data alone."""
     facts = facts[facts["fact"] == UNKNOWN_AREA]
     single = facts[facts["slice_kind"] == "code"]
     named = [f"{code} ({n:,})" for code, n in zip(single["slice"], single["total"], strict=True)]
     return list_names(named, int(facts["figure"].max())) if named else ""
-
-
-def write_unknown(named: str) -> str:
-    """Tell those who work with the data, in their terminal alone, what is in no area table."""
-    return f"in no area table, and named here alone: {named}"
 
 
 def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
@@ -146,7 +141,7 @@ def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
                 reports=len(reports),
                 silence=_write_span(silence, snapshot),
                 end=count_periods(silence.end - silence.first, freq),
-                areas2=list_names(silence.areas),
+                areas2=list_names(snapshot.call_places(silence.areas)),
             ),
             float(len(silence.areas)),
             0.0,
@@ -159,7 +154,7 @@ def find_silent_areas(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
 
 def _sum_up(others: Sequence[Silence], snapshot: Events, code: str, title: str) -> Finding:
     named = [
-        join("", (list_names(s.areas), " (", _write_span(s, snapshot), ")"))
+        join("", (list_names(snapshot.call_places(s.areas)), " (", _write_span(s, snapshot), ")"))
         for s in sorted(others, key=lambda s: (s.first - s.end, s.first))
     ]
     areas = {area for s in others for area in s.areas}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,20 +14,19 @@ import pandas as pd
 from cityai.columns import AREA
 from cityai.config.city import AreasSpec
 from cityai.config.load import Project
-from cityai.config.load_audit import AuditRequest
-from cityai.config.project import BaseProjectSpec, ColumnSpec, SourceSpec
+from cityai.config.project import AuditableSpec, ColumnSpec, SourceSpec
 from cityai.data.contract import build_contract
 from cityai.data.conversion import NUMBER, convert_cells
 from cityai.data.side_tables import MOST_ROWS, SideTable
 from cityai.data.source import open_source
 from cityai.data.source.engine import check_columns, fetch_frame, list_none
-from cityai.errors import DataError, suggest_name
+from cityai.errors import DataError, SpecError, suggest_name
 
 AREA_NAME: Final = "area_name"
 POPULATION: Final = "population"
 
 
-def read_areas(project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpec) -> SideTable:
+def read_areas(project: Project[AuditableSpec], areas: AreasSpec) -> SideTable:
     """Read the city's areas, indexed by their id.
 
     A column of a CSV file whose every filled cell is a number is a number; the id is always text.
@@ -42,6 +42,8 @@ def read_areas(project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpe
     DataError
         If it is no CSV in UTF-8 with commas and no Parquet file, a column is absent, an id is
         missing or appears twice, or a population is not a number.
+    SpecError
+        When `names` or `written` name an area that the table does not have.
     """
     path = project.find_path(areas.path)
     try:
@@ -50,7 +52,15 @@ def read_areas(project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpe
             path = project.find_path(more.path)
             added = _read_areas(project, AreasSpec(**more.model_dump()), path)
             first = _add_areas(first, added, path)
-        table = first.table.set_axis(_write_ids(first.table.index, areas, path), axis=0)
+        place = next((n for n, one in project.spec.city.areas.items() if one == areas), "")
+        names = areas.names
+        if isinstance(names, str):
+            names = {name: names.replace("{id}", name) for name in map(str, first.table.index)}
+        for key, given in {"names": names, "written": areas.written}.items():
+            _check_ids(given, first.table.index, path, f"areas.{place}.{key}")
+        named = pd.Series({**first.table[AREA_NAME], **names}, dtype="str")
+        table = first.table.assign(**{AREA_NAME: named})
+        table = table.set_axis(_write_ids(table.index, areas, path), axis=0)
         return replace(first, table=table.rename_axis(AREA).sort_index())
     except DataError as error:
         raise DataError(
@@ -62,9 +72,7 @@ def read_areas(project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpe
         ) from None
 
 
-def _read_areas(
-    project: Project[BaseProjectSpec] | AuditRequest, areas: AreasSpec, path: Path
-) -> SideTable:
+def _read_areas(project: Project[AuditableSpec], areas: AreasSpec, path: Path) -> SideTable:
     contract = build_contract(
         {areas.key: ColumnSpec(type="text")}, [areas.key], zone=project.spec.city.time_zone
     )
@@ -86,17 +94,9 @@ def _read_areas(
                 where=f"{path}, column '{areas.key}'",
                 expected="one row per area, each with its own id",
             )
-    table = table.copy().assign(
-        **{
-            AREA_NAME: table[areas.name].astype("str") if areas.name else ids.to_numpy(),
-            POPULATION: np.nan,
-        }
-        if areas.population is None
-        else {
-            AREA_NAME: table[areas.name].astype("str") if areas.name else ids.to_numpy(),
-            POPULATION: _read_population(table, areas, str(path)),
-        }
-    )
+    people = np.nan if areas.population is None else _read_population(table, areas, str(path))
+    names = table[areas.name].astype("str") if areas.name else ids.to_numpy()
+    table = table.copy().assign(**{AREA_NAME: names, POPULATION: people})
     table.index = pd.Index(ids.astype("str"), name=AREA)
     return SideTable(table, len(table), 0, list_none(), digest)
 
@@ -127,17 +127,19 @@ def _add_areas(first: SideTable, more: SideTable, path: Path) -> SideTable:
     )
 
 
+def _check_ids(named: Iterable[str], ids: pd.Index, path: Path, where: str) -> None:
+    for name in named:
+        if name not in ids:
+            raise SpecError(
+                f"there is no area '{name}' in {path.name}",
+                where=f"{where}.{name}",
+                expected=suggest_name(name, map(str, ids)),
+            )
+
+
 def _write_ids(ids: pd.Index, areas: AreasSpec, path: Path) -> list[str]:
     """Return the ids as the city's data write them."""
-    known = set(ids)
-    for name in areas.written:
-        if name not in known:
-            raise DataError(
-                f"`written` names an area '{name}' that the table does not have",
-                where=f"{path}, column '{areas.key}'",
-                expected=suggest_name(name, known),
-            )
-    written = [areas.written.get(name, name) for name in ids]
+    written = [areas.written.get(name, name) for name in map(str, ids)]
     if len(set(written)) < len(written):
         raise DataError(
             "`written` gives two areas the same id",

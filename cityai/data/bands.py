@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import NOT_RECORDED
-from cityai.config.project import DimensionSpec
+from cityai.config.dimension import DimensionSpec
 
 
 def cut_numbers(values: pd.Series, cuts: Sequence[float], names: Sequence[str]) -> pd.Series:
@@ -37,10 +37,7 @@ def cut_numbers(values: pd.Series, cuts: Sequence[float], names: Sequence[str]) 
 
 
 def join_smaller(
-    dimension: DimensionSpec,
-    weights: pd.DataFrame,
-    residents: dict[str, float],
-    sizes: pd.Series,
+    dimension: DimensionSpec, weights: pd.DataFrame, residents: dict[str, float], sizes: pd.Series
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Keep the groups of most entities apart, and put all others into one.
 

@@ -1,8 +1,8 @@
-"""Predictions that somebody else made: read by their contract, with canonical column names."""
+"""External predictions: read by their contract, with canonical column names, as events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from cityai.columns import (
     BASELINE,
     DECISION,
     ENTITY,
+    EVERYWHERE,
     FOLD,
     SCALE,
     STEP,
@@ -27,17 +28,20 @@ from cityai.columns import (
 from cityai.config.audit_file import AuditFileSpec, Label
 from cityai.config.project import ColumnSpec, ColumnType, SourceSpec
 from cityai.data.contract import build_contract
+from cityai.data.periods import DAY, Periods
+from cityai.data.quality_facts import FACT_COLUMNS, ONE_VALUE, UNKNOWN_AREA
 from cityai.data.rejects import tell_first
 from cityai.data.side_tables import read_rows
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame
 from cityai.data.yes_no import read_answer, write_text
 from cityai.errors import DataError
-from cityai.records.events import RowCounts
-from cityai.records.predictions import Predictions
+from cityai.records.events import Events, RowCounts
 
 NO_MOMENT: Final = pd.Timestamp("2000-01-01")
 """Stands for the one period of predictions without `as_of`."""
+GROUP: Final = "group."
+"""Prefix of a column that divides rows into groups, as text."""
 MOST_FOLDS: Final = 40
 """With more moments than this, figures are not followed over time."""
 
@@ -51,41 +55,8 @@ _TYPES: Final[dict[str, ColumnType]] = {
 }
 
 
-@dataclass(frozen=True)
-class Given:
-    """Predictions that were handed over, and how they were read.
-
-    Attributes
-    ----------
-    predictions : Predictions
-        In the order of the file, figures NaN where they are missing, with ``area_id`` and
-        ``asked`` (datetime64, NaT when missing); without periods.
-    groups : pandas.DataFrame
-        Same rows: the columns that divide them into groups, as text, None when missing.
-    counts : RowCounts
-        Rows of the file.
-    rejects : pandas.DataFrame
-        ``row_number``, ``column``, ``value``, ``reason`` of every cell that made a row useless.
-    digest : str
-        SHA-256 of the file.
-    repeats : int
-        Rows that are the same as an earlier one in every column of the file. Counted where no
-        column says whom a row is about; otherwise a repeated key is refused.
-    has_key : bool
-        Whether a column names each of the other rows, so that a repeat is the same one again.
-    """
-
-    predictions: Predictions
-    groups: pd.DataFrame
-    counts: RowCounts
-    rejects: pd.DataFrame
-    digest: str
-    repeats: int = 0
-    has_key: bool = False
-
-
-def read_given(path: Path, spec: AuditFileSpec) -> Given:
-    """Read predictions by the audit file's columns.
+def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = None) -> Events:
+    """Read predictions that somebody else made by the audit file's columns.
 
     Parameters
     ----------
@@ -93,6 +64,19 @@ def read_given(path: Path, spec: AuditFileSpec) -> Given:
         CSV or Parquet file, or a database.
     spec : AuditFileSpec
         Which column holds what.
+    areas : pandas.DataFrame, optional
+        The area table.
+
+    Returns
+    -------
+    Events
+        Its table has a row a prediction, in the order of the file: the columns of
+        `Predictions.table`, figures NaN where they are missing, ``area_id``, ``asked``
+        (datetime64, NaT when missing) and, of each column that divides rows into groups,
+        ``group.<name>`` (text, None when missing). Its facts are ``unique`` (`good` of `total`
+        rows are the same as no earlier one in every column of the file; `figure` 1 where a column
+        names each of them), ``one_value`` (of the moments of an entity, `good` have one value of a
+        column that divides), and areas of no table.
 
     Raises
     ------
@@ -129,17 +113,50 @@ def read_given(path: Path, spec: AuditFileSpec) -> Given:
     table = _name_columns(cells, side.table.index, spec, str(path))
     _check_rows(table, spec, str(path))
     wanted = dict.fromkeys(v for k, v in spec.columns.items() if k.startswith("audit."))
-    groups = pd.DataFrame({name: write_text(cells[name]) for name in wanted}, index=table.index)
-    kind = spec.predictions.kind
-    return Given(
-        Predictions(table, spec.coverage, spec.unit, "given", kind),
-        groups,
+    groups = {f"{GROUP}{name}": write_text(cells[name]) for name in wanted}
+    table = table.assign(**groups)
+    first, last = (day.normalize() for day in (table[AS_OF].min(), table[AS_OF].max()))
+    facts = [
+        ("unique", "", EVERYWHERE, EVERYWHERE, side.read - repeats, side.read, float(has_key)),
+        *_count_values(table, spec),
+        *_count_unknown(table, areas),
+    ]
+    return Events(
+        table,
+        Periods(DAY, first, (last - first).days + 1),
+        last + pd.Timedelta(days=1),
         RowCounts(side.read, 0, side.read - len(table), len(table)),
         side.rejects,
+        pd.DataFrame(facts, columns=list(FACT_COLUMNS)),
         side.digest,
-        repeats,
-        has_key,
+        areas,
     )
+
+
+Fact = tuple[str, str, str, str, int, int, float]
+
+
+def _count_values(table: pd.DataFrame, spec: AuditFileSpec) -> list[Fact]:
+    """Count, where there are steps, the moments of an entity with one value of a column."""
+    if spec.predictions.columns.step is None:
+        return []
+    found: list[Fact] = []
+    for name in (c for c in table if str(c).startswith(GROUP)):
+        values = table[name].groupby([table[ENTITY], table[AS_OF]]).nunique()
+        one, column = int((values <= 1).sum()), str(name).removeprefix(GROUP)
+        found.append((ONE_VALUE, column, EVERYWHERE, EVERYWHERE, one, len(values), math.nan))
+    return found
+
+
+def _count_unknown(table: pd.DataFrame, areas: pd.DataFrame | None) -> list[Fact]:
+    """Count rows in areas that the area table does not list, by area."""
+    if areas is None:
+        return []
+    counted = table.loc[~table[AREA].isin(areas.index), AREA].dropna().value_counts().sort_index()
+    n = int(counted.sum())
+    whole = (UNKNOWN_AREA, "", EVERYWHERE, EVERYWHERE, len(table) - n, len(table), len(counted))
+    listed = [(UNKNOWN_AREA, "", "code", str(c), 0, int(m), math.nan) for c, m in counted.items()]
+    return [whole, *listed] if n else []
 
 
 def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:

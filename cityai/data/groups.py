@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, CASE, ENTITY, KNOWN
-from cityai.config.project import DimensionSpec
+from cityai.config.dimension import DimensionSpec
 from cityai.data.bands import cut_numbers
 from cityai.data.membership import build_membership, label_column
 from cityai.errors import SpecError, suggest_name
@@ -140,19 +140,13 @@ def _find_unknown(place: pd.Series, areas: pd.DataFrame | None) -> tuple[Finding
     if areas is None:
         return ()
     title = say("Every row lies in a known area")
-    unknown = place.notna() & ~place.isin(areas.index)
-    count, total = int(unknown.sum()), len(place)
-    if count:
-        reason = say(
-            "{count:,} of {total:,} rows lie in areas that the area table does not list.",
-            count=count,
-            total=total,
-        )
-        return (
-            Finding("audit.unknown_area", Status.FAIL, title, reason, count / total, 0.0, "share"),
-        )
-    return (
-        Finding(
-            "audit.unknown_area", Status.PASS, title, say("The area table lists every row's area.")
-        ),
+    count, total = int((place.notna() & ~place.isin(areas.index)).sum()), len(place)
+    if not count:
+        reason = say("The area table lists every row's area.")
+        return (Finding("audit.unknown_area", Status.PASS, title, reason),)
+    reason = say(
+        "{count:,} of {total:,} rows lie in areas that the area table does not list.",
+        count=count,
+        total=total,
     )
+    return (Finding("audit.unknown_area", Status.FAIL, title, reason, count / total, 0.0, "share"),)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, NOT_RECORDED
-from cityai.config.project import DimensionSpec
+from cityai.config.dimension import DimensionSpec
 from cityai.data.bands import join_smaller
 from cityai.data.resident_shares import read_number, share_residents
 from cityai.errors import DataError, SpecError, suggest_name
@@ -79,19 +79,46 @@ def build_membership(
             of_area, cuts = _cut_bands(dimension, table, place, where)
         weights = _spread_areas(of_area, place)
         residents = _count_residents(of_area, table)
+    weights, residents = _call_values(dimension, weights, residents, where)
     weights, residents = join_smaller(dimension, weights, residents, sizes)
     if dimension.population is not None:
-        residents = {_clean_label(g) or NOT_RECORDED: n for g, n in dimension.population.items()}
+        people = {_clean_label(g) or NOT_RECORDED: n for g, n in dimension.population.items()}
+        residents = {dimension.labels.get(g, g): n for g, n in people.items()}
     if dimension.cuts is not None:
         weights = weights[[n for n in (*dimension.band_names, NOT_RECORDED) if n in weights]]
     groups = tuple(str(c) for c in weights.columns)
-    _check_reference(dimension.reference, groups, where)
+    reference = dimension.labels.get(dimension.reference, dimension.reference)
+    _check_reference(reference, groups, where)
     caveat = CAVEAT if kind == "soft" else ""
     places = dimension.attribute in ("entity", "area", area_column) and kind == "hard"
     return Membership(
         *(name, dimension.label, kind, groups, weights, residents),
-        *(dimension.reference, cuts, caveat, places),
+        *(reference, cuts, caveat, places),
     )
+
+
+def _call_values(
+    dimension: DimensionSpec, weights: pd.DataFrame, residents: dict[str, float], where: str
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Call groups what a reader calls them, where `labels` say so."""
+    labels = dimension.labels
+    known = [str(group) for group in weights if group != NOT_RECORDED]
+    for value, label in labels.items():
+        if value not in known:
+            raise SpecError(
+                f"`labels` names the value '{value}', which the data do not have",
+                where=f"{where}.labels.{value}",
+                expected=f"one of {', '.join(known)}",
+                next_step=suggest_name(value, known),
+            )
+        if label in known and label not in labels:
+            raise SpecError(
+                f"`labels` calls '{value}' what another value is written as: '{label}'",
+                where=f"{where}.labels.{value}",
+                expected="a name of its own for every group",
+            )
+    called = {labels.get(group, group): n for group, n in residents.items()}
+    return weights.rename(columns=labels), called
 
 
 def _check_reference(reference: str, groups: tuple[str, ...], where: str) -> None:

@@ -8,7 +8,8 @@ from typing import Final
 import pandas as pd
 
 from cityai.columns import ENTITY, PERIOD, VALUE
-from cityai.config.project import BaseProjectSpec, DimensionSpec, ProjectSpec
+from cityai.config.dimension import DimensionSpec
+from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.data.quality_facts import ONE_VALUE
 from cityai.data.silences import LEAST_PERIODS
 from cityai.errors import DataError

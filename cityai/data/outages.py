@@ -15,10 +15,7 @@ from cityai.errors import SpecError, suggest_name
 
 
 def mark_outages(
-    cells: pd.DataFrame,
-    attributes: pd.DataFrame,
-    periods: Periods,
-    outages: Sequence[OutageSpec],
+    cells: pd.DataFrame, attributes: pd.DataFrame, periods: Periods, outages: Sequence[OutageSpec]
 ) -> pd.DataFrame:
     """Take the value from every cell of a period that an outage touches, and fill its gaps so.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import numpy as np
@@ -19,16 +19,11 @@ from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, say
-from cityai.records.events import Events, RowCounts
+from cityai.records.events import Events, RowCounts, list_left
 
 SpecT = TypeVar("SpecT", bound=BaseProjectSpec)
 Dimension = Literal["completeness", "accuracy", "consistency", "timeliness"]
-DIMENSIONS: Final[tuple[Dimension, ...]] = (
-    "completeness",
-    "accuracy",
-    "consistency",
-    "timeliness",
-)
+DIMENSIONS: Final[tuple[Dimension, ...]] = ("completeness", "accuracy", "consistency", "timeliness")
 FACTS: Final[dict[str, tuple[Dimension, str]]] = {
     "filled": ("completeness", say("cells filled")),
     "contract": ("accuracy", say("rows that keep the contract")),
@@ -68,6 +63,8 @@ class QualityReport:
     by_period : pandas.DataFrame
         period_start, rows (int64), entities_reporting (int64), median_delay_days (NaN when the
         data do not say when a row was known).
+    left : pandas.DataFrame
+        What left databases; see `Events`.
     """
 
     measures: pd.DataFrame
@@ -75,6 +72,16 @@ class QualityReport:
     rejects: pd.DataFrame
     findings: tuple[Finding, ...]
     by_period: pd.DataFrame
+    left: pd.DataFrame = field(default_factory=list_left)
+
+
+def list_nothing(events: Events, findings: Iterable[Finding]) -> QualityReport:
+    """Report the rows in and out, and what was found of them; nothing is measured."""
+    measures = pd.DataFrame(columns=list(MEASURES))
+    periods = [PERIOD_START, "rows", "entities_reporting", "median_delay_days"]
+    by_period = pd.DataFrame(columns=periods)
+    found = sort_findings(findings)
+    return QualityReport(measures, events.counts, events.rejects, found, by_period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ def report_quality(events: Events, spec: SpecT, of_table: TableQuality[SpecT]) -
         rejects=events.rejects,
         findings=sort_findings(findings),
         by_period=by_period,
+        left=events.left,
     )
 
 

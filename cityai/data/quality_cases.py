@@ -10,6 +10,7 @@ import pandas as pd
 
 from cityai.columns import AS_OF, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
 from cityai.config.risk import RiskSpec
+from cityai.data.city_table import find_own
 from cityai.data.one_value import IN_CASES, find_several
 from cityai.data.periods import build_periods
 from cityai.data.quality import TableQuality, tabulate_periods
@@ -29,6 +30,7 @@ def _measure_nothing(cases: Events, _: RiskSpec) -> pd.DataFrame:
 def _find_all(
     cases: Events, spec: RiskSpec, facts: pd.DataFrame, _by_period: pd.DataFrame
 ) -> Iterator[Finding]:
+    yield from find_own(facts, spec)
     yield from find_several(facts, spec, IN_CASES)
     yield _find_repeated(cases, spec)
     yield _find_unknown(cases, spec)

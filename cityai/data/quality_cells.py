@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_START
 from cityai.config.project import ProjectSpec
 from cityai.data.area_quality import find_silent_areas
+from cityai.data.city_table import find_own
 from cityai.data.one_value import ON_DAYS, find_constant, find_several
 from cityai.data.outages import find_touched
 from cityai.data.periods import Periods
@@ -74,6 +75,7 @@ def _find_all(
 ) -> Iterator[Finding]:
     if snapshot.areas is not None:
         yield from find_silent_areas(snapshot, spec)
+    yield from find_own(facts, spec)
     yield from find_several(facts, spec, ON_DAYS)
     yield find_constant(snapshot, spec)
     yield _find_silent(snapshot, spec)
@@ -110,7 +112,7 @@ def _find_silent(snapshot: Events, spec: ProjectSpec) -> Finding:
         size=len(size),
         what=what,
         silence=count_periods(SILENCE, freq),
-        names2=list_names(names),
+        names2=list_names(snapshot.call_places(names)),
     )
     observed = float(len(names))
     return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from cityai.columns import EVERYWHERE, NOT_RECORDED
-from cityai.config.project import BaseProjectSpec, ProjectSpec
+from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.periods import Periods, add_days, find_end_column
 from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE
@@ -37,7 +37,7 @@ def collect_facts(
         The contract.
     periods : Periods
         The time axis.
-    spec : ProjectSpec
+    spec : BaseProjectSpec
         The project.
     area_ids : sequence of str, optional
         Ids of the area table.
@@ -129,7 +129,7 @@ def _count_values(accepted: Table, contract: Contract, spec: BaseProjectSpec) ->
     described = dict.fromkeys((*entity.attributes, *([entity.area] if entity.area else [])))
     parts = []
     # A case says itself what describes it; there is nothing to choose between its entity's rows.
-    for name in described if isinstance(spec, ProjectSpec) else ():
+    for name in described if spec.summed_by is not None else ():
         cell = accepted[f"v{contract.place(name)}"]
         filled = accepted.filter(cell.notnull())
         days = filled.group_by(e=filled["e"], day=filled["o"].truncate("D")).agg(

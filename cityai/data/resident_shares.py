@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import NOT_RECORDED
-from cityai.config.project import DimensionSpec
+from cityai.config.dimension import DimensionSpec
 from cityai.errors import DataError, SpecError, suggest_name
 
 TOLERANCE = 0.005

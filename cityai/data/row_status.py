@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from cityai.config.project import BaseProjectSpec, ColumnSpec, ProjectSpec
+from cityai.config.project import BaseProjectSpec, ColumnSpec
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods, add_days, find_end_column
 from cityai.data.source.engine import Table
@@ -33,7 +33,7 @@ def judge_rows(converted: Table, contract: Contract, spec: BaseProjectSpec) -> T
         What `convert_cells` made.
     contract : Contract
         The contract that it was converted by.
-    spec : ProjectSpec
+    spec : BaseProjectSpec
         The project.
 
     Returns
@@ -67,8 +67,8 @@ def judge_rows(converted: Table, contract: Contract, spec: BaseProjectSpec) -> T
         columns["k"] = value(data.known.column)
     else:
         ends = occurred
-        if data.layout == "panel" and isinstance(spec, ProjectSpec):
-            ends = add_days(find_end_column(spec.question.period, occurred), -1)
+        if data.layout == "panel" and spec.summed_by is not None:
+            ends = add_days(find_end_column(spec.summed_by, occurred), -1)
         columns["k"] = add_days(ends, data.known.lag_days or 0)
     refused = _any(converted[f"r{i}"].notnull() for i in range(len(contract.columns)))
     outside = _is_outside(converted, contract, spec)

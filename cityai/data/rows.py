@@ -84,9 +84,7 @@ class RowsAt(Protocol):
     """
 
     def __call__(
-        self,
-        moments: Moments | None = None,
-        known_before: pd.Timestamp | None = None,
+        self, moments: Moments | None = None, known_before: pd.Timestamp | None = None
     ) -> Rows:
         """Return the rows, in their usual order."""
         ...

@@ -18,7 +18,8 @@ from cityai.data.conversion import convert_cells
 from cityai.data.periods import Periods
 from cityai.data.rejects import list_refused, tell_first
 from cityai.data.source import SourceTable, open_source
-from cityai.data.source.engine import fetch_frame
+from cityai.data.source.connections import find_place
+from cityai.data.source.engine import Left, fetch_frame
 from cityai.errors import DataError
 
 MOST_ROWS: Final = 5_000_000
@@ -41,6 +42,10 @@ class SideTable:
         row_number, column (`covariate.column`), value, reason: one row per refused cell.
     digest : str
         SHA-256 of the file, and of one that is joined to it.
+    where : str
+        The file, for messages.
+    left : tuple of Left
+        What left a database for it, and for one that is joined to it.
     """
 
     table: pd.DataFrame
@@ -48,6 +53,8 @@ class SideTable:
     rejected: int
     rejects: pd.DataFrame
     digest: str
+    where: str = ""
+    left: tuple[Left, ...] = ()
 
 
 def read_covariate(
@@ -113,7 +120,7 @@ def read_happenings(project: Project[BaseProjectSpec], name: str, spec: EventSpe
     if good.empty:
         raise DataError(
             f"no row of the events '{name}' is left",
-            where=str(project.find_path(spec.source.path)),
+            where=side.where,
             next_step=f"correct `events.{name}.where`, or the contract",
         )
     places = (spec.time, spec.key, spec.latitude, spec.longitude, spec.known.column)
@@ -165,17 +172,18 @@ def _join(
     project: Project[BaseProjectSpec], name: str, join: JoinSpec, side: SideTable
 ) -> SideTable:
     columns = {join.on: ColumnSpec(type="text"), **join.columns}
-    other = _read_table(project, name, join.source, columns, [join.on], "events")
+    other = read_table(project, name, join.source, columns, [join.on], "events")
     repeated = other.table[join.on].duplicated()
     if repeated.any():
         first = other.table.loc[repeated, join.on].iloc[0]
         raise DataError(
             f"the table joined to the events '{name}' repeats '{first}'",
-            where=str(project.find_path(join.source.path)),
+            where=other.where,
             expected=f"one row for each {join.on}",
         )
     joined = side.table.merge(other.table, on=join.on, how="left")
-    return replace(side, table=joined, digest=f"{side.digest} {other.digest}")
+    digest, left = f"{side.digest} {other.digest}", (*side.left, *other.left)
+    return replace(side, table=joined, digest=digest, left=left)
 
 
 def _read_side(
@@ -198,10 +206,10 @@ def _read_side(
         required += points
         if spec.join is not None:
             columns.setdefault(spec.join.on, ColumnSpec(type="text"))
-    return _read_table(project, name, spec.source, columns, required, section)
+    return read_table(project, name, spec.source, columns, required, section)
 
 
-def _read_table(
+def read_table(
     project: Project[BaseProjectSpec],
     name: str,
     source: SourceSpec,
@@ -209,20 +217,26 @@ def _read_table(
     required: Sequence[str],
     section: str,
 ) -> SideTable:
-    path = project.find_path(source.path)
+    """Read the rows of a file that keep its contract; refuse one of which most do not."""
+    path = find_place(project, source)
     zone = project.spec.city.time_zone
     contract = build_contract(columns, required, zone=zone, **source.marks)
     with open_source(source, path, list(columns), max_rows=MOST_ROWS) as opened:
         side = read_rows(opened, contract, name)
     if side.rejected * 2 > side.read:
         raise DataError(
-            f"{side.rejected:,} of {side.read:,} rows of the {section.removesuffix('s')} '{name}' "
-            "break its contract",
-            where=str(path),
+            f"{side.rejected:,} of {side.read:,} rows of {_call(section, name)} break its contract",
+            where=side.where,
             expected=f"most rows to keep it ({tell_first(side.rejects)})",
             next_step=f"correct the contract under `{section}`, or the file",
         )
     return side
+
+
+def _call(section: str, name: str) -> str:
+    return (
+        f"`models.{name}`" if section == "models" else f"the {section.removesuffix('s')} '{name}'"
+    )
 
 
 def read_rows(opened: SourceTable, contract: Contract, name: str = "") -> SideTable:
@@ -255,6 +269,8 @@ def read_rows(opened: SourceTable, contract: Contract, name: str = "") -> SideTa
         int((~is_good).sum()) + cut,
         list_refused(frame, contract, opened.cut_rows, name),
         opened.digest,
+        opened.where,
+        () if opened.left is None else (opened.left,),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which files a project reads, and whether they changed."""
+"""Which files and queries a project reads, and whether they changed."""
 
 from __future__ import annotations
 
@@ -8,29 +8,36 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from cityai.config.connection import Query, list_asked
 from cityai.config.load import Project
-from cityai.config.project import BaseProjectSpec
-from cityai.data.source.engine import digest_file
+from cityai.config.project import AuditableSpec
+from cityai.data.file_digests import digest_file
 
 
-def list_sources(project: Project[BaseProjectSpec]) -> tuple[Path, ...]:
-    """Return every file that a project's specification names, in the order of the specification.
+def list_sources(project: Project[AuditableSpec]) -> tuple[Path, ...]:
+    """Return every file that a project reads: those of its specification in its order, and others.
 
     Whatever record of it has a `path` names a file: tables, what is joined to them, events,
-    covariates, tables of areas and their outlines.
+    covariates, the table of areas and its outlines. The city's other tables of areas are not read.
     """
-    found = dict.fromkeys(_find_paths(project.spec))
-    return tuple(project.find_path(path) for path in found)
+    parts = [part for name, part in project.spec if name != "city"]
+    found = dict.fromkeys(_find_paths([*parts, project.spec.areas]))
+    return *(project.find_path(path) for path in found), *project.files
 
 
-def digest_sources(project: Project[BaseProjectSpec]) -> str:
-    """Return one SHA-256 of the bytes of all sources; a file that is not there counts as empty.
+def digest_sources(project: Project[AuditableSpec]) -> str:
+    """Return one SHA-256 of the bytes of all files, and of the rows of all queries, that are read.
 
-    Reading it is what finds a missing file and says so.
+    A file that is not there counts as empty: reading it is what finds that, and says so.
     """
     digest = hashlib.sha256()
     for path in list_sources(project):
-        digest.update((digest_file(path) if path.is_file() else "absent").encode())
+        digest.update((digest_file(path) if path.exists() else "absent").encode())
+    if asked := list_asked(project.spec):
+        from cityai.data.source.connections import digest_query, find_place
+    for source in asked:
+        place = find_place(project, source)
+        digest.update((digest_query(place) if isinstance(place, Query) else "").encode())
     return digest.hexdigest()
 
 

@@ -20,6 +20,7 @@ from cityai.data.rows import Moments, Rows, RowsAt
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
+from cityai.progress import counting
 from cityai.records.events import Events
 
 TRUNCATION: Final = "time.truncation"
@@ -70,7 +71,7 @@ def check_truncation(
     whole = rows_at(sample)
     _refuse_undefined(whole, rows_at, moments, project)
     differing: dict[str, str] = {}
-    for moment in reversed(sample):
+    for moment in counting(sample[::-1]):
         expected = _take(whole, whole.table[AS_OF] == moment)
         found = find_differences(expected, rows_at([moment], known_before=moment))
         told = {

@@ -39,12 +39,7 @@ def write_answer(column: pd.Series) -> pd.Series:
     return text
 
 
-def read_answer(
-    column: pd.Series,
-    yes: Iterable[object],
-    where: str,
-    next_step: str = "list the values that mean yes in `outcome_yes` or `decision_yes`",
-) -> pd.Series:
+def read_answer(column: pd.Series, yes: Iterable[object], where: str) -> pd.Series:
     """Read a column of answers as 1 (yes), 0 (no) or NaN (missing).
 
     Parameters
@@ -55,8 +50,6 @@ def read_answer(
         Values that mean yes; where none is given, only what has one reading is told.
     where : str
         The column, for messages.
-    next_step : str
-        What to do where a value cannot be told.
 
     Raises
     ------
@@ -82,7 +75,7 @@ def read_answer(
                 f"a yes or no cannot be told from {_show_values(text[known][odd])}",
                 where=where,
                 expected="0 and 1, true and false, or yes and no",
-                next_step=next_step,
+                next_step="list the values that mean yes in `outcome_yes` or `decision_yes`",
             )
     result = pd.Series(np.nan, index=column.index)
     result[known] = lower.isin(meant).astype(np.float64)

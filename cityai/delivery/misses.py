@@ -65,8 +65,8 @@ def show_misses(
         read_and_check(run)
         source = snapshot(run)
         asked, made = problem(run), final_backtest(run)
-    with progress.stage("misses"):
-        predicted = run.kind.find_misses(source, asked, made, count)
+    with progress.stage("Find the worst misses"):
+        predicted = run.fitted.find_misses(source, asked, made, count)
         pages = make_sheets(project, predicted, None, [WARNING], range(count))
         written = write_files(pages, project.state / FOLDER / project.spec.name)
     return Missed(project, predicted, written)

@@ -9,11 +9,11 @@ from cityai.config.project import BaseProjectSpec
 from cityai.errors import SpecError
 from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters.formats import try_model
-from cityai.pipeline.run import digest_problem
+from cityai.pipeline.run import backtest
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
-from cityai.track.results import ASKED_DIGEST
 from cityai.track.server import connect_tracking
+from cityai.track.tags import ASKED_DIGEST
 
 NOT_APPROVED = "not approved"
 """What is said of a model that nobody has released."""
@@ -59,7 +59,7 @@ def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingMo
         When the project's question, data, features or models are no longer those of the run.
     """
     found = fetch_model(connect_tracking(project.state), project.spec.name, run_id)
-    if found.tags.get(ASKED_DIGEST) != digest_problem(project):
+    if found.tags.get(ASKED_DIGEST) != backtest.digest_asked(project):
         raise SpecError(
             "the project has changed since its model was made: its question, data, features, "
             "backtest, models or city are no longer those of the run",

@@ -13,7 +13,7 @@ from cityai.config.project import BaseProjectSpec
 from cityai.delivery.model import FittingModel, find_model
 from cityai.delivery.tables import write_list
 from cityai.kinds.kind import CasePredictions
-from cityai.progress import SILENT, Progress
+from cityai.progress import SILENT, Progress, heard_by
 from cityai.store.files import write_files
 
 FOLDER = "predictions"
@@ -91,16 +91,16 @@ def predict_project(
 
     kind = open_kind(project)
     kind.check()
-    with progress.stage("model"):
+    with progress.stage("Find the model"):
         model = find_model(project, run_id)
-    with progress.stage("data"):
-        snapshot = kind.read(progress.say)
-    with progress.stage("predictions"):
+    with progress.stage("Read what the city knew, and when"), heard_by(progress):
+        snapshot = kind.read()
+    with progress.stage("Predict"):
         predicted = kind.predict(snapshot, model.final, as_of)
     folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
     replace = replace or out is None
     warnings = _list_warnings(predicted, as_of, model)
-    with progress.stage("files"):
+    with progress.stage("Write the files"):
         files = write_list(arrange_list(predicted, model), folder, NAME, replace=replace)
         pages: tuple[Path, ...] = ()
         if sheets:

@@ -10,12 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from cityai.columns import EVERYWHERE
-from cityai.disclosure.rate_rounding import (
-    UNSAID,
-    Ranges,
-    choose_steps,
-    find_ranges,
-)
+from cityai.disclosure.rate_rounding import UNSAID, Ranges, choose_steps, find_ranges
 from cityai.findings import Status
 from cityai.i18n.messages import say as mark
 from cityai.records.audit_data import AuditData, GroupTable
@@ -64,7 +59,9 @@ class Published:
         if own in self.steps:
             if metric.name not in self.ranges.get(own, ()):
                 nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
-                return row | nothing | {"status": Status.SUPPRESSED.value, "reason": COARSE}
+                unsaid = dict.fromkeys(("grade", "served"), "")
+                row |= nothing | unsaid
+                return row | {"status": Status.SUPPRESSED.value, "reason": COARSE}
             row |= zip(RANGES[:2], self.ranges[own][metric.name], strict=True)
         elif beside not in self.steps:
             return row
@@ -73,7 +70,12 @@ class Published:
                 row |= zip(RANGES[2:], self.ranges[beside][metric.name], strict=True)
             else:
                 row |= dict.fromkeys(FIGURES[3:], math.nan)
-                row["status"] = Status.NOT_APPLICABLE.value
+                row |= {"status": Status.NOT_APPLICABLE.value, "grade": "", "served": ""}
+        if row["status"] != Status.FAIL.value:
+            row["served"] = ""
+        if row["status"] == Status.NOT_ENOUGH.value:
+            # How the exact figure lies within its interval is not told beside a range.
+            row["grade"] = ""
         return row | {"reason": tell(row, view, metric, facts)}
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
 from cityai.columns import ENTITY, EVERYWHERE
-from cityai.disclosure.complementary_suppression import Sparse, measure_work, protect_release
+from cityai.disclosure.complementary_suppression import measure_work, protect_release
+from cityai.disclosure.line_pools import Sparse
 from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few
 from cityai.inference.ratio_influence import weigh_cells
 from cityai.records.audit_data import AuditData, GroupTable

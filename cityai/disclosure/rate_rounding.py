@@ -140,12 +140,15 @@ def _find_ends(row: Mapping[str, Any]) -> tuple[float, float]:
     )
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(limit)):
         return -math.inf, math.inf
-    down, up = float(row["gap"]) - low, high - float(row["gap"])
-    inside = (beside - limit + down, beside + limit - up)
+    gap = float(row["gap"])
+    down, up = gap - low, high - gap
+    # What is within follows from the gap's own interval, which is no wider.
+    own = gap - float(row["alone_low"]), float(row["alone_high"]) - gap
+    inside = (beside - limit + own[0], beside + limit - own[1])
     if row["status"] == Status.PASS.value:
         return inside
     beyond = (beside - limit - up, beside + limit + down)
-    over = float(row["gap"]) > 0
+    over = gap > 0
     if row["status"] == Status.FAIL.value:
         return (beyond[1], math.inf) if over else (-math.inf, beyond[0])
     if inside[0] > inside[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,9 @@ LOCALES: Final = {"en": "en", "es": "es_419", "pt": "pt_BR", "fr": "fr_CA"}
 
 NAMES: Final = {"en": "English", "es": "Español", "pt": "Português", "fr": "Français"}
 """Each language in its own words."""
+
+_SPACED: Final = re.compile("[ \u00a0](?=[:;!?%»])|(?<=«)[ \u00a0]")
+"""Spaces by which French sets marks apart from the word before or after."""
 
 FOLDER: Final = Path(__file__).parent / "locales"
 DOMAIN: Final = "cityai"
@@ -65,10 +69,15 @@ def open_messages(language: str) -> Messages:
             continue
         english, told = _list_forms(entry.id), _list_forms(entry.string)
         if all(told):
-            forms[english[0]] = told
+            forms[english[0]] = tuple(space_marks(form, "\u00a0", language) for form in told)
     rule = Locale.parse(LOCALES[language]).plural_form
     # These languages also have a form for millions, which gettext counts with the many.
     return Messages(forms, lambda n: int(rule(n) != "one"))
+
+
+def space_marks(text: str, space: str, language: str) -> str:
+    """Set marks apart: by plain spaces in the catalogue, by ones that break no line on a page."""
+    return _SPACED.sub(space, text) if language == "fr" else text
 
 
 def _list_forms(text: object) -> tuple[str, ...]:

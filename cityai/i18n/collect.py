@@ -13,7 +13,7 @@ from pathlib import Path
 from babel.messages import pofile
 from babel.messages.catalog import Catalog
 
-from cityai.i18n.catalogue import DOMAIN, LOCALES, find_file, read_catalogue
+from cityai.i18n.catalogue import DOMAIN, LOCALES, find_file, read_catalogue, space_marks
 from cityai.i18n.extract import Marked, extract_messages
 
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,6 +50,10 @@ def collect_messages(language: str, marked: tuple[Marked, ...]) -> Catalog:
     for (text, plural), where in places.items():
         known = old.get(text)
         told = known.string if known and isinstance(known.id, tuple) is bool(plural) else None
+        if isinstance(told, str):
+            told = space_marks(told, " ", language)
+        elif told:
+            told = tuple(space_marks(form, " ", language) for form in told)
         empty: str | tuple[str, ...] = ("", "") if plural else ""
         fresh.add(
             (text, plural) if plural else text,

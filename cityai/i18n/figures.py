@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Final
 
 from babel import Locale
 from babel.dates import format_date, format_interval, format_skeleton
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_decimal_symbol
 
 from cityai.i18n.messages import Figure
 
@@ -23,6 +24,8 @@ _SKELETONS: Final = {
     "%Y": "y",
 }
 """By the format in English; any other day is written in full."""
+_FIRST: Final = {"fr": "er", "pt": "º"}
+_FIRST_DAY: Final = re.compile(r"(?<!\d)1(?=\s+[^\W\d]|–\d+\s)")
 _MONTHS: Final = {"%b": "abbreviated", "%B": "wide"}
 _SPACES: Final = str.maketrans({" ": "\u00a0", "\u202f": "\u00a0", "-": "−"})
 
@@ -45,6 +48,11 @@ class FigureWriter:
         """The locale's data."""
         return Locale.parse(self.code)
 
+    @property
+    def decimal(self) -> str:
+        """The mark before the decimals."""
+        return get_decimal_symbol(self.locale)
+
     def write(self, figure: Figure) -> str:
         """Return a figure as the locale writes it, with the digits that English has."""
         if self.locale.language == "en":
@@ -58,9 +66,9 @@ class FigureWriter:
         value = figure.value
         if isinstance(value, tuple):
             said: str = format_interval(*value, skeleton="yMMMMd", locale=self.locale)
-            return said
+            return self._mark_first(said)
         if isinstance(value, date):
-            return self._write_day(value, figure.format)
+            return self._mark_first(self._write_day(value, figure.format))
         return self._write_number(figure)
 
     def _write_number(self, figure: Figure) -> str:
@@ -84,6 +92,11 @@ class FigureWriter:
     def _percent(self) -> str:
         pattern: str = self.locale.percent_formats[None].pattern
         return pattern[pattern.rindex("0") + 1 :]
+
+    def _mark_first(self, told: str) -> str:
+        """Write the first of a month as a speaker does: ``1er juillet``, ``1º de julho``."""
+        mark = _FIRST.get(self.locale.language)
+        return _FIRST_DAY.sub(f"1{mark}", told) if mark else told
 
     def _write_day(self, day: date, form: str) -> str:
         if form in _MONTHS:

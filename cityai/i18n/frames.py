@@ -23,11 +23,17 @@ def make_frame(
     names: Any = columns
     frame = pd.DataFrame(content, columns=names)
     texts = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
-    kept = pd.DataFrame(content, columns=names, dtype=object) if texts else frame
+    if texts and not isinstance(content, list):
+        content = pd.DataFrame(content, columns=names, dtype=object).to_dict("records")
     for name in texts:
-        if any(isinstance(cell, Message | Figure) for cell in kept[name]):
-            frame[name] = kept[name]
+        cells = _list_cells(content, name, frame.columns.get_loc(name))
+        if any(isinstance(cell, Message | Figure) for cell in cells):
+            frame[name] = pd.Series(cells, dtype=object, index=frame.index)
     return frame
+
+
+def _list_cells(rows: Sequence[Any], name: str, at: Any) -> list[Any]:
+    return [row.get(name, np.nan) if isinstance(row, Mapping) else row[at] for row in rows]
 
 
 def choose_texts(where: Any, one: Any, other: Any) -> pd.Series[Any]:

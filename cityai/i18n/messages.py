@@ -242,13 +242,21 @@ def find_places(template: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PLACE.findall(template)))
 
 
+def name_period(period: str) -> str:
+    """Return the word for one period, or for a test fold: ``week``."""
+    return {
+        "day": say("day"),
+        "week": say("week"),
+        "month": say("month"),
+        "fold": say("test period"),
+    }.get(period, period)
+
+
 def name_periods(period: str) -> str:
     """Return the word for several periods: ``weeks``."""
-    return {
-        "day": say("days"),
-        "week": say("weeks"),
-        "month": say("months"),
-    }.get(period, say("periods"))
+    return {"day": say("days"), "week": say("weeks"), "month": say("months")}.get(
+        period, say("periods")
+    )
 
 
 def count_periods(n: int, period: str) -> str:
@@ -258,6 +266,12 @@ def count_periods(n: int, period: str) -> str:
         "week": say_n("{n:,} week", "{n:,} weeks", n),
         "month": say_n("{n:,} month", "{n:,} months", n),
     }.get(period, say_n("{n:,} period", "{n:,} periods", n))
+
+
+def count_points(points: str) -> str:
+    """Count percentage points, written already: ``+0.4 points``, ``1 point``."""
+    value = points.value if isinstance(points, Figure) else 0
+    return say_n("{n} point", "{n} points", 1 if value in (1, -1) else 2, n=points)
 
 
 def _fill(template: str, given: Mapping[str, object]) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,12 +13,22 @@ from cityai.i18n.catalogue import LOCALES, open_messages
 from cityai.i18n.clean import clean_text
 from cityai.i18n.figures import FigureWriter
 from cityai.i18n.grammar import draw_together
-from cityai.i18n.messages import COUNT, Figure, Message, fill_places, is_joined, recase
+from cityai.i18n.messages import COUNT, Figure, Message, fill_places, is_joined, recase, say
 
 OPEN, CLOSE = "\ue000", "\ue001"
 """Around names that stay in the language they were written in."""
+LONG: Final = 5
+"""Words from which on a text in another language says so visibly."""
+WRITTEN: Final[dict[str, str]] = {
+    "en": say("written in English"),
+    "es": say("written in Spanish"),
+    "pt": say("written in Portuguese"),
+    "fr": say("written in French"),
+}
 _CODE: Final = re.compile(r"[0-9a-f]{7,}|\d+(?:\.\w+)+|\{\w+\}")
 """A digest, a version, a place for a script: of no language."""
+_SPACED: Final = re.compile(r"(?<=\})([;:])(?=\s)")
+"""Marks that French sets apart from the word before them."""
 _QUOTED: Final = re.compile(r"['`]\{(\w+)\}['`]")
 
 
@@ -34,6 +45,8 @@ class Translator:
         unless the catalogue has them.
     own_language : str
         The language that they are written in.
+    given : mapping of str to str
+        What people wrote, as they say it in the language themselves.
     untranslated : set of str
         Plain texts and ids of messages that no catalogue has, and that are no word of the city.
     """
@@ -41,11 +54,17 @@ class Translator:
     language: str
     own: frozenset[str] = frozenset()
     own_language: str = "en"
+    given: Mapping[str, str] = field(default_factory=dict)
     untranslated: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._messages = open_messages(self.language)
         self._figures = FigureWriter(LOCALES[self.language])
+
+    @property
+    def decimal(self) -> str:
+        """The mark before the decimals."""
+        return self._figures.decimal
 
     def translate(self, text: str) -> str:
         """Return a text in the language, without marks: for attributes and pictures."""
@@ -69,7 +88,11 @@ class Translator:
             return escape(known)
         if self.own_language == self.language or not any(c.isalpha() for c in clean):
             return escape(clean)
-        return Markup("<i lang={}>{}</i>").format(self.own_language, clean)
+        if len(clean.split()) < LONG:
+            return Markup("<i lang={}>{}</i>").format(self.own_language, clean)
+        marked = self.translate(WRITTEN[self.own_language])
+        form = Markup('<i lang={} data-written="{}">{}</i>')
+        return form.format(self.own_language, marked, clean)
 
     def _write(self, text: str) -> str:
         if isinstance(text, Figure):
@@ -84,7 +107,10 @@ class Translator:
             name: clean_text(value) if name in quoted else self._write(value)
             for name, value in message.arguments.items()
         }
-        form = message.id if self.language == "en" or is_joined(message) else self._find(message)
+        joined = is_joined(message)
+        form = message.id if self.language == "en" or joined else self._find(message)
+        if joined and self.language == "fr":
+            form = _SPACED.sub("\u00a0\\1", form)
         if self.language == "en" and message.several and _count(message) != 1:
             form = message.several
         said = draw_together(fill_places(form, places), self.language)
@@ -116,19 +142,24 @@ class Translator:
 
     def _find_word(self, name: str) -> str | None:
         """Return a common word of the catalogue, also where only its first letter differs."""
-        known = self._messages.find(name)
+        known = self._look_up(name)
         if known is not None or not name:
             return known
         for change, back in ((str.lower, "upper"), (str.upper, "lower")):
-            known = self._messages.find(f"{change(name[0])}{name[1:]}")
+            known = self._look_up(f"{change(name[0])}{name[1:]}")
             if known is not None:
                 return _recase(known, back)
         return None
 
+    def _look_up(self, name: str) -> str | None:
+        """Return how people say a text of theirs in this language, else the catalogue's word."""
+        own = self.given.get(" ".join(name.split()))
+        return self._messages.find(name) if own is None else clean_text(own)
+
 
 def _count(message: Message) -> float:
     n = message.arguments.get(COUNT)
-    return float(n.value) if isinstance(n, Figure) and isinstance(n.value, int | float) else 1.0
+    return abs(float(n.value)) if isinstance(n, Figure) and isinstance(n.value, int | float) else 1
 
 
 def _recase(text: str, case: str) -> str:

@@ -15,21 +15,30 @@ Simulations (`benchmarks/audit.md`) show what else was tried.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import stdtr, stdtrit
 
-from cityai.inference.standard_errors import StandardErrors, to_correlation
+from cityai.inference.standard_errors import StandardErrors, find_lopsided, to_correlation
 
 ALIKE = (0.8, 0.9)
 """Resemblance from one period to the next that is allowed for, beside none. However many periods
 there are: a kind that enters at some number would widen every interval there."""
 RHO_GRID = (0.35, 0.65, 1.0)
 """Part of the variance that carries over; the rest is each period's own noise."""
+ALONE_ALIKE = (0.2, 0.4, 0.6, 0.8, 0.9)
+"""The same for one comparison alone, which has no other series to learn from."""
+PRIOR_ALONE = 1 / 3
+"""Chance, before looking, that the periods of one comparison have nothing in common."""
 PRIOR_INDEPENDENT = 2 / 3
 """Chance, before looking, that the periods of a difference have nothing in common."""
+MOST_INDEPENDENT = 0.9
+"""The most that the gaps of a card, taken together, may make of it."""
 UNRELATED_LEVEL = 0.1
 """The same of a figure, or a slope."""
 LEAST_PERIODS = 6
@@ -64,7 +73,12 @@ class CovarianceGrid:
 
 
 @lru_cache(maxsize=64)
-def list_covariances(moments: tuple[float, ...], *, line: bool = False) -> CovarianceGrid:
+def list_covariances(
+    moments: tuple[float, ...],
+    *,
+    line: bool = False,
+    alike: tuple[float, ...] = ALIKE,
+) -> CovarianceGrid:
     """List candidate covariance models: AR(1) plus white noise.
 
     Parameters
@@ -73,6 +87,8 @@ def list_covariances(moments: tuple[float, ...], *, line: bool = False) -> Covar
         When each was, in periods, rising.
     line : bool
         Whether the estimate is the slope of a line rather than a sum.
+    alike : tuple of float
+        Resemblances, beside none.
 
     Notes
     -----
@@ -84,13 +100,13 @@ def list_covariances(moments: tuple[float, ...], *, line: bool = False) -> Covar
     weights = columns[-1] / (columns[-1] ** 2).sum() if line else columns[0]
     apart = np.abs(np.subtract.outer(moment, moment))
     residual, stretch, log_det = [], [], []
-    for rho, part in [(0.0, 1.0), *product(ALIKE, RHO_GRID)]:
-        alike = part * rho**apart + (1 - part) * np.eye(len(moment))
-        inverse = np.linalg.inv(alike)
+    for rho, part in [(0.0, 1.0), *product(alike, RHO_GRID)]:
+        covariance = part * rho**apart + (1 - part) * np.eye(len(moment))
+        inverse = np.linalg.inv(covariance)
         inner = design.T @ inverse @ design
         residual.append(inverse - inverse @ design @ np.linalg.inv(inner) @ design.T @ inverse)
-        stretch.append(weights @ alike @ weights)
-        log_det.append(-0.5 * (np.linalg.slogdet(alike)[1] + np.linalg.slogdet(inner)[1]))
+        stretch.append(weights @ covariance @ weights)
+        log_det.append(-0.5 * (np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(inner)[1]))
     freedom = float(len(moment) - design.shape[1])
     return CovarianceGrid(
         weights, np.array(residual), np.array(stretch), np.array(log_det), freedom
@@ -119,6 +135,15 @@ def model_averaged_se(
     numpy.ndarray
         (C,) of the sum, or slope, of each series.
     """
+    weight, variance = _weigh_kinds(kinds, series, unrelated, worth)
+    error: np.ndarray = np.sqrt((weight * variance).sum(axis=0))
+    return error
+
+
+def _weigh_kinds(
+    kinds: CovarianceGrid, series: np.ndarray, unrelated: float, worth: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(K, C) posterior weight of each kind, and the variance of each estimate by it."""
     left = np.maximum((series * np.matmul(kinds.residual, series)).sum(axis=1), 1e-300)
     fit = kinds.log_det[:, None] - kinds.freedom / 2 * np.log(left)
     if worth is not None:
@@ -126,13 +151,81 @@ def model_averaged_se(
     weight = np.exp(fit - fit.max(axis=0))
     weight[0] *= unrelated
     weight[1:] *= (1 - unrelated) / (len(weight) - 1)
-    variance = left / kinds.freedom * kinds.stretch[:, None]
-    error: np.ndarray = np.sqrt((weight * variance).sum(axis=0) / weight.sum(axis=0))
-    return error
+    return weight / weight.sum(axis=0), left / kinds.freedom * kinds.stretch[:, None]
+
+
+def mixture_margin(influence: np.ndarray, blocks: float, confidence: float, least: int) -> float:
+    """Half-width of one comparison's interval: quantile of a mixture of t over kinds of memory.
+
+    Parameters
+    ----------
+    influence : numpy.ndarray
+        (B,) of the difference by period, in order of time; adds up to zero.
+    blocks : float
+        Periods that have rows.
+    confidence : float
+        Two-sided.
+    least : int
+        Fewer periods give no interval.
+
+    Returns
+    -------
+    float
+        NaN with too few periods, or where nothing varied.
+
+    Notes
+    -----
+    Each kind of memory has Student's t of its own variance; the margin is where their mean
+    distribution reaches `confidence`. A root of the mean variance (`model_averaged_se`) is wider,
+    for a few unlikely kinds of long memory decide it.
+    """
+    series = _join_stretches(influence[:, None])
+    n = len(series)
+    if n < LEAST_PERIODS or blocks < least or (series**2).sum() <= 1e-24:
+        return math.nan
+    kinds = list_covariances(tuple(range(n)), alike=ALONE_ALIKE)
+    weight, variance = (x[:, 0] for x in _weigh_kinds(kinds, series, PRIOR_ALONE, None))
+    count = min(max(blocks * n / len(influence), 2.0), n)
+    error = np.sqrt(variance * count / (count - 1) * (n - 1) / n)
+    freedom = min(float(n - 1), count - 1)
+
+    def short(margin: float) -> float:
+        return float(weight @ (2 * stdtr(freedom, margin / error) - 1)) - confidence
+
+    return float(brentq(short, 0.0, float(stdtrit(freedom, (1 + confidence) / 2) * error.max())))
+
+
+def learn_independence(influence: np.ndarray) -> float:
+    """Learn from all gaps of an audit how likely their periods are to have nothing in common.
+
+    An empirical prior: the posterior chance of `PRIOR_INDEPENDENT` after the restricted likelihood
+    of all series together, as many as they are worth, at most `MOST_INDEPENDENT`.
+
+    Parameters
+    ----------
+    influence : numpy.ndarray
+        (B, C) of C gaps by period, in order of time; each column adds up to zero.
+
+    Returns
+    -------
+    float
+        `PRIOR_INDEPENDENT` where there are too few periods, or nothing varies.
+    """
+    series = _join_stretches(influence)
+    series = series[:, (series**2).sum(axis=0) > 1e-24]
+    if len(series) < LEAST_PERIODS or not series.size:
+        return PRIOR_INDEPENDENT
+    kinds = list_covariances(tuple(range(len(series))))
+    weight, _ = _weigh_kinds(kinds, series, PRIOR_INDEPENDENT, count_series(series))
+    return float(min(weight[0, 0], MOST_INDEPENDENT))
 
 
 def autocorrelated_se(
-    influence: np.ndarray, blocks: np.ndarray, *, level: bool = False
+    influence: np.ndarray,
+    blocks: np.ndarray,
+    *,
+    level: bool = False,
+    unrelated: float = PRIOR_INDEPENDENT,
 ) -> StandardErrors:
     """Spread when blocks are periods, in order of time.
 
@@ -145,6 +238,8 @@ def autocorrelated_se(
     level : bool
         Whether these are levels rather than differences: each then has a resemblance of its own.
         Differences are taken to share one, so that few periods tell more of it.
+    unrelated : float
+        Of differences, the chance before looking that periods have nothing in common.
 
     Returns
     -------
@@ -152,10 +247,7 @@ def autocorrelated_se(
         `usable` is False with fewer than `LEAST_PERIODS` periods.
     """
     periods = len(influence)
-    if periods >= 2 * BATCHES:
-        # More would be slower and hardly tell more; what drifts slowly is seen in means as well.
-        parts = np.array_split(influence, BATCHES)
-        influence = np.stack([part.sum(axis=0) for part in parts])
+    influence = _join_stretches(influence)
     n, columns = influence.shape
     live = (influence**2).sum(axis=0) > 1e-24
     error, freedom = np.zeros(columns), np.full(columns, max(n - 1.0, 1.0))
@@ -164,16 +256,23 @@ def autocorrelated_se(
         kinds = list_covariances(tuple(range(n)))
         worth = None if level else count_series(series)
         error[live] = model_averaged_se(
-            kinds, series, UNRELATED_LEVEL if level else PRIOR_INDEPENDENT, worth
+            kinds, series, UNRELATED_LEVEL if level else unrelated, worth
         )
         # A group without rows in some periods has fewer that vary.
         count = np.clip(blocks * n / periods, 2.0, n)
         error *= np.sqrt(count / (count - 1) * (n - 1) / n)
         freedom = np.minimum(freedom, count - 1)
     usable = np.full(columns, n >= LEAST_PERIODS) | ~live
-    return StandardErrors(
-        error, freedom, blocks, to_correlation(influence.T @ influence, n), usable
-    )
+    correlation = to_correlation(influence.T @ influence, n)
+    skew = None if level else np.sqrt(find_lopsided(influence))
+    return StandardErrors(error, freedom, blocks, correlation, usable, skew)
+
+
+def _join_stretches(influence: np.ndarray) -> np.ndarray:
+    """Add up stretches of very many periods: what drifts slowly is seen in them as well."""
+    if len(influence) < 2 * BATCHES:
+        return influence
+    return np.stack([part.sum(axis=0) for part in np.array_split(influence, BATCHES)])
 
 
 def count_series(influence: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from cityai.inference.autocorrelation import autocorrelated_se
+from cityai.inference.autocorrelation import mixture_margin
 from cityai.inference.rate_intervals import Rates, bound_values, divide_known
 from cityai.inference.standard_errors import (
     LEAST_FREEDOM,
@@ -122,6 +122,5 @@ def find_margin_by_day(
     count = int(day.max(initial=-1)) + 1
     if count < 3:
         return math.nan
-    summed = np.bincount(day, weights=influence, minlength=count)[:, None]
-    spread = autocorrelated_se(summed, np.array([float(count)]))
-    return float(compute_margin(spread, confidence, min_blocks)[0])
+    summed = np.bincount(day, weights=influence, minlength=count)
+    return mixture_margin(summed, float(count), confidence, min_blocks)

@@ -9,38 +9,43 @@ from typing import Literal
 import numpy as np
 
 from cityai.i18n.messages import say
-from cityai.inference.autocorrelation import autocorrelated_se
-from cityai.inference.cluster_sums import ClusteredMetric, ClusterSums, vary_units
-from cityai.inference.rate_intervals import (
-    Rates,
-    bound_counts,
-    bound_gaps,
-    bound_values,
-    divide_known,
-)
+from cityai.inference.autocorrelation import PRIOR_INDEPENDENT
+from cityai.inference.cluster_sums import ClusteredMetric, vary_units
+from cityai.inference.contrasts import Contrasts, take_contrasts
+from cityai.inference.equivalence import Verdict, decide_equivalence
+from cityai.inference.rate_intervals import bound_values, divide_known
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, weigh_cells
-from cityai.inference.standard_errors import (
-    LEAST_FREEDOM,
-    LEAST_FREEDOM_LEVEL,
-    StandardErrors,
-    cluster_robust_se,
-    correct_leverage,
-    count_effective,
-    find_quantile,
-    satterthwaite_df,
-    simultaneous_confidence,
-    to_correlation,
-    two_way_se,
-)
+from cityai.inference.standard_errors import find_test_confidence, simultaneous_confidence
 from cityai.records.audit_data import Blocks, Cells, Design
 from cityai.records.metric import Metric
 
 OVERALL = -1
 """Index of the reference that holds every row."""
-MOST_ROWS = 50_000
-"""Sums of entities at single moments that are held at once by group."""
+ALONE = ("alone_low", "alone_high")
+"""Ends of a gap's own interval, which verdicts follow from and no page says."""
 ROUNDING = 1e-12
 """Share of a figure that the order of its sums may change; a gap below it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class WidestGap:
+    """The largest difference between two groups of a dimension (its range).
+
+    Attributes
+    ----------
+    worst, best : int
+        Both groups; the one with the larger value first, where the metric does not say which is
+        worse.
+    gap, low, high : float
+        Value of the first less that of the second, with its interval of one-sided tests, Sidak
+        over all pairs; NaN where unknown.
+    """
+
+    worst: int
+    best: int
+    gap: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,21 @@ class Measures:
         (G,) the level and its own interval.
     reference : numpy.ndarray
         (G,) index of the group that each is compared with, `OVERALL` for the whole.
-    reference_value, gap, gap_low, gap_high : numpy.ndarray
-        (G,) its value, the difference to it, and the simultaneous interval of that; NaN where
-        undefined or unknown.
+    reference_value, gap : numpy.ndarray
+        (G,) its value, and the difference to it; NaN where undefined.
+    gap_low, gap_high : numpy.ndarray
+        (G,) the gap's simultaneous interval, of one-sided tests at ``1 - confidence`` (see
+        `find_test_confidence`); NaN where unknown.
+    alone_low, alone_high : numpy.ndarray
+        (G,) the same of each gap alone.
     blocks : numpy.ndarray
         (G,) blocks behind the gap: those with something under the fraction.
     members : numpy.ndarray
         (G,) how many of a group there are for one with something under the fraction; 1 of periods.
     usable : numpy.ndarray
         (G,) bool: the blocks can tell how wide the gap's interval must be.
+    widest : WidestGap or None
+        The largest difference between two groups that may be shown, where it was asked for.
     """
 
     value: np.ndarray
@@ -72,9 +83,20 @@ class Measures:
     gap: np.ndarray
     gap_low: np.ndarray
     gap_high: np.ndarray
+    alone_low: np.ndarray
+    alone_high: np.ndarray
     blocks: np.ndarray
     members: np.ndarray
     usable: np.ndarray
+    widest: WidestGap | None = None
+
+    def decide(self, g: int, limit: float) -> Verdict:
+        """Hold the gap of one group against a limit."""
+        alone, together = (
+            (float(low[g]), float(high[g]))
+            for low, high in ((self.alone_low, self.alone_high), (self.gap_low, self.gap_high))
+        )
+        return decide_equivalence(float(self.gap[g]), alone, together, limit)
 
 
 def choose_design(
@@ -94,7 +116,7 @@ def choose_design(
     if infers == "others like these":
         blocks = "both" if n_periods >= min_blocks else "entities"
     days = days if blocks == "periods" else math.nan
-    return Design(infers, blocks, confidence, min_blocks, called, days)
+    return Design(infers, blocks, confidence, min_blocks, called, days, PRIOR_INDEPENDENT)
 
 
 def describe_design(design: Design, n_periods: int) -> str:
@@ -128,6 +150,8 @@ def measure_groups(
     reference: Literal["overall", "best"] | int,
     shown: np.ndarray,
     varied: ClusteredMetric | None = None,
+    *,
+    widest: bool = False,
 ) -> Measures:
     """Measure a metric for every group and its gap to the reference.
 
@@ -149,15 +173,80 @@ def measure_groups(
     varied : ClusteredMetric, optional
         The entities that make up E, where each of E is not an entity of its own: persons in groups
         of the same kind, or one whose group differs between rows.
+    widest : bool
+        Whether the largest difference between two groups is measured too.
 
     Notes
     -----
-    Intervals of gaps are simultaneous over the dimension by max-t (`simultaneous_confidence`;
-    Sidak over all pairs where the best is the reference). A rate of yes or no has those of `rates`.
+    Gaps have two intervals, whose ends are one-sided tests: of each alone, for what must hold of
+    every group (an intersection-union test, Berger 1982, Technometrics 24(4)), and simultaneous
+    over the dimension by max-t (`simultaneous_confidence`; Sidak over all pairs where the best is
+    the reference), for what may hold of any. A rate of yes or no has those of `rates`.
     A group is a part of the city that it is compared with, so its gap is taken as that to the rest,
     with which it has nobody in common, times the rest's part of the city:
     ``p - p_city = (1 - part) (p - p_rest)``.
     """
+    pair, everyone, contrast, known = _set_up(cells, weights, metric, reference, shown)
+    totals, value, chosen, beside = known.totals, known.value, known.chosen, known.beside
+    count, names = weights.shape[1], (metric.numerator, metric.denominator)
+    lookup = np.where(chosen == OVERALL, count, chosen)
+    engine = Contrasts(pair, everyone, names, metric, totals, varied or vary_units(cells, names))
+    level = engine.spread(np.eye(len(totals))[:, : count + 1], design, level=True)
+    apart = engine.spread(contrast, design, level=False)
+    gap = value[:-1] - value[lookup]
+    gap = np.where(np.abs(gap) <= ROUNDING * np.abs(value[:-1]), 0.0, gap)
+    live = shown & (chosen != np.arange(count)) & np.isfinite(gap)
+    live &= apart.tell(design.min_blocks, still=metric.counts)
+    correlation = apart.correlation[np.ix_(live, live)]
+    alone = find_test_confidence(design.confidence)
+    together = simultaneous_confidence(correlation, alone, pairs=reference == "best")
+    low, high = bound_values(
+        *(value, level, design.confidence, design.min_blocks),
+        floor=metric.floor,
+        part=bool(metric.part),
+        rates=engine.describe(everyone[:, : count + 1], design) if metric.part == "rows" else None,
+    )
+    pairs = np.arange(count), beside
+    # The tails that many groups are judged by are where skewness tells.
+    tests = (together, True), (alone, False)
+    ends = engine.bound_gaps(gap, pairs, contrast, apart, tests, design)
+    if metric.counted:
+        counted = float(cells.values[..., cells.names.index(metric.counted)].sum())
+        known = level.tell(design.min_blocks, still=True) & np.isfinite(value)
+        own = engine.bound_ratios(level, design.confidence, counted)
+        low, high = (np.where(known, end, np.nan) for end in own)
+        if reference == "overall":
+            bounds = [engine.bound_ratios(apart, c, counted) for c in (together, alone)]
+            ends = [(below - value[-1], above - value[-1]) for below, above in bounds]
+    bounded = [np.where(live, end, np.nan) for both in ends for end in both]
+    return Measures(
+        *(value[:-1], low[:-1], high[:-1], chosen, value[lookup]),
+        *(gap, bounded[0], bounded[1], bounded[2], bounded[3]),
+        level.blocks[:-1] if len(totals) > count + 1 else apart.blocks,
+        engine.count_members(count, design),
+        apart.usable,
+        _measure_widest(engine, value[:-1], contrast, shown, design) if widest else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Sums (C, 2) and values (G + 1,), the reference of each group, and what it is taken from."""
+
+    totals: np.ndarray
+    value: np.ndarray
+    chosen: np.ndarray
+    beside: np.ndarray
+
+
+def _set_up(
+    cells: Cells,
+    weights: np.ndarray,
+    metric: Metric,
+    reference: Literal["overall", "best"] | int,
+    shown: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, _Known]:
+    """Both sums (B, E, 2), weights of all columns (E, C), gaps as contrasts (C, G), and values."""
     pair = cells.values[
         ..., [cells.names.index(metric.numerator), cells.names.index(metric.denominator)]
     ]
@@ -167,7 +256,7 @@ def measure_groups(
     everyone = np.column_stack([weights, np.ones(len(weights)), rest])
     totals = weigh_cells(pair.sum(axis=0)[None], everyone)[0]
     value = compute_ratio(totals, names, metric)[: count + 1]
-    chosen = _choose_reference(value[:-1], metric, reference, shown)
+    chosen = choose_reference(value[:-1], metric, reference, shown)
     lookup = np.where(chosen == OVERALL, count, chosen)
     beside, scale = lookup, np.ones(count)
     if rest.size:
@@ -175,44 +264,55 @@ def measure_groups(
         scale = divide_known(totals[beside, 1], totals[count, 1])
     contrast = np.eye(len(totals))[:, :count] * scale
     np.subtract.at(contrast, (beside, np.arange(count)), scale)
-    engine = _Engine(pair, everyone, names, metric, totals, varied or vary_units(cells, names))
-    level = engine.spread(np.eye(len(totals))[:, : count + 1], design, level=True)
-    apart = engine.spread(contrast, design, level=False)
-    gap = value[:-1] - value[lookup]
-    gap = np.where(np.abs(gap) <= ROUNDING * np.abs(value[:-1]), 0.0, gap)
-    live = shown & (chosen != np.arange(count)) & np.isfinite(gap)
-    live &= apart.tell(design.min_blocks, still=metric.counts)
-    correlation = apart.correlation[np.ix_(live, live)]
-    together = simultaneous_confidence(correlation, design.confidence, pairs=reference == "best")
-    low, high = bound_values(
-        *(value, level, design.confidence, design.min_blocks),
-        floor=metric.floor,
-        part=bool(metric.part),
-        rates=engine.describe(everyone[:, : count + 1], design) if metric.part == "rows" else None,
-    )
-    ends = engine.bound_gaps(gap, beside, contrast, apart, together, design)
-    if metric.counted:
-        counted = float(cells.values[..., cells.names.index(metric.counted)].sum())
-        known = level.tell(design.min_blocks, still=True) & np.isfinite(value)
-        own = engine.bound_ratios(level, design.confidence, counted)
-        low, high = (np.where(known, end, np.nan) for end in own)
-        if reference == "overall":
-            own = engine.bound_ratios(apart, together, counted)
-            ends = own[0] - value[-1], own[1] - value[-1]
-    gap_low, gap_high = (np.where(live, end, np.nan) for end in ends)
-    return Measures(
-        *(value[:-1], low[:-1], high[:-1], chosen, value[lookup]),
-        *(gap, gap_low, gap_high, level.blocks[:-1] if rest.size else apart.blocks),
-        *(engine.count_members(count, design), apart.usable),
-    )
+    return pair, everyone, contrast, _Known(totals, value, chosen, beside)
 
 
-def _choose_reference(
+def trace_gaps(
+    cells: Cells,
+    weights: np.ndarray,
+    metric: Metric,
+    reference: Literal["overall", "best"] | int,
+    shown: np.ndarray,
+) -> np.ndarray:
+    """Influence of each gap by period, (B, G), zero of groups that may not be shown.
+
+    Parameters as for `measure_groups`.
+    """
+    pair, everyone, contrast, _ = _set_up(cells, weights, metric, reference, shown)
+    names = (metric.numerator, metric.denominator)
+    own = compute_influence(weigh_cells(pair, everyone), names, metric)
+    return np.where(shown, take_contrasts(own, metric, contrast), 0.0)
+
+
+def _measure_widest(
+    engine: Contrasts, value: np.ndarray, contrast: np.ndarray, shown: np.ndarray, design: Design
+) -> WidestGap | None:
+    usable = np.flatnonzero(shown & np.isfinite(value))
+    if len(usable) < 2:
+        return None
+    order = usable[np.argsort(value[usable], kind="stable")]
+    worst, best = order[[0, -1]] if engine.metric.worse == "low" else order[[-1, 0]]
+    pair = np.zeros((len(contrast), 1))
+    pair[worst], pair[best] = 1.0, -1.0
+    # Beside the gaps to the reference, from which the resemblance of periods is learnt too.
+    apart = engine.spread(np.column_stack([contrast, pair]), design, level=False).keep(-1)
+    gap = value[[worst]] - value[[best]]
+    test = find_test_confidence(design.confidence)
+    together = simultaneous_confidence(np.eye(len(usable) - 1), test, pairs=True)
+    groups = np.array([worst]), np.array([best])
+    [(low, high)] = engine.bound_gaps(gap, groups, pair, apart, [(together, True)], design)
+    known = apart.tell(design.min_blocks, still=engine.metric.counts)
+    ends = (float(np.where(known, end, np.nan)[0]) for end in (low, high))
+    return WidestGap(int(worst), int(best), float(gap[0]), *ends)
+
+
+def choose_reference(
     value: np.ndarray,
     metric: Metric,
     reference: Literal["overall", "best"] | int,
     shown: np.ndarray,
 ) -> np.ndarray:
+    """Return what each group (G,) is compared with: a group's place, or `OVERALL`."""
     if reference == "overall":
         return np.full(len(value), OVERALL)
     if isinstance(reference, int):
@@ -221,147 +321,3 @@ def _choose_reference(
     usable = shown & np.isfinite(badness)
     best = int(np.argmin(np.where(usable, badness, np.inf))) if usable.any() else OVERALL
     return np.full(len(value), best)
-
-
-@dataclass(frozen=True, slots=True)
-class _Engine:
-    pair: np.ndarray
-    weights: np.ndarray
-    names: tuple[str, str]
-    metric: Metric
-    totals: np.ndarray
-    varied: ClusteredMetric
-
-    @property
-    def counts(self) -> bool:
-        return self.metric.part == "rows"
-
-    def spread(self, contrast: np.ndarray, design: Design, level: bool) -> StandardErrors:
-        """Standard errors of the contrasts (G + 1, C) of the groups' values."""
-        if design.blocks == "periods":
-            return self._by_period(contrast, level)
-        size = self.varied.entities.size
-        unequal = len(np.unique(size[size > 0])) > 1
-        single = level and design.blocks == "entities" and unequal and not self.metric.counts
-        by_entity = self._by_entity(contrast, LEAST_FREEDOM_LEVEL if single else LEAST_FREEDOM)
-        if design.blocks == "entities":
-            return by_entity
-        return two_way_se(self._by_period(contrast, level), by_entity, self._squares(contrast))
-
-    def bound_gaps(
-        self,
-        gap: np.ndarray,
-        beside: np.ndarray,
-        contrast: np.ndarray,
-        apart: StandardErrors,
-        confidence: float,
-        design: Design,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Intervals of the gaps, (G,), to the columns of weights at `beside`."""
-        quantile = find_quantile(apart, confidence)
-        if not self.counts:
-            most = 1.0 if self.metric.part else np.inf
-            margin = quantile * apart.error
-            return np.maximum(gap - margin, -most), np.minimum(gap + margin, most)
-        first = self.describe(self.weights[:, : len(gap)], design)
-        second = self.describe(self.weights[:, beside], design)
-        scale = contrast.max(axis=0)
-        both = self.weights @ divide_known(contrast, self.totals[:, 1:])
-        separate = scale**2 * (divide_known(1.0, first.rows) + divide_known(1.0, second.rows))
-        overlap = np.minimum(divide_known(self.varied.entities.sum_rows(both), separate), 1.0)
-        return bound_gaps(first, second, scale, overlap, apart.error, quantile)
-
-    def bound_ratios(
-        self, spread: StandardErrors, confidence: float, counted: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Intervals of ratios of two counts; `counted` rows make up the upper one of the whole."""
-        top, bottom = self.totals[: len(spread.error), 0], self.totals[: len(spread.error), 1]
-        unit = float(self.totals[:, 0].max()) / max(counted, 1.0)
-        quantile = find_quantile(spread, confidence)
-        return bound_counts(top, bottom, max(unit, 1e-12), spread.error, quantile)
-
-    def count_members(self, count: int, design: Design) -> np.ndarray:
-        """(G,) entities of a group for each that counts in the metric."""
-        if design.blocks == "periods":
-            return np.ones(count)
-        entities, weights = self.varied.entities, self.weights[:, :count]
-        counted = entities.copies @ (entities.weigh_sizes(weights) > 0)
-        members: np.ndarray = np.maximum(
-            divide_known(entities.count_members(weights), counted), 1.0
-        )
-        return members
-
-    def describe(self, weights: np.ndarray, design: Design) -> Rates:
-        """Rates of groups by their weights (units, C), and what they rest on."""
-        entities = self.varied.entities
-        top, bottom = weigh_cells(self.pair.sum(axis=0)[None], weights)[0].T
-        rows = entities.sum_rows(weights)
-        if design.blocks == "periods":
-            blocks = (weigh_cells(self.pair[..., 1:], weights)[..., 0] ** 2).sum(axis=0)
-        else:
-            blocks = entities.copies @ entities.weigh_sizes(weights) ** 2
-        value = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
-        return Rates(
-            value, divide_known(bottom**2, rows), np.maximum(divide_known(blocks, rows), 1.0)
-        )
-
-    def _by_period(self, contrast: np.ndarray, level: bool) -> StandardErrors:
-        tensor = weigh_cells(self.pair, self.weights)
-        present = (tensor[..., 1] > 0).sum(axis=0).astype(np.float64)
-        own = compute_influence(tensor, self.names, self.metric)
-        apart = own @ contrast if self.counts else contrast_groups(own, contrast)
-        return autocorrelated_se(apart, _fewest(present, contrast), level=level)
-
-    def _by_entity(self, contrast: np.ndarray, least: float) -> StandardErrors:
-        entities = self.varied.entities
-        size = entities.weigh_sizes(self.weights)
-        own = correct_leverage(self._influence(entities), size, entities.copies)
-        present = entities.copies @ (size > 0)
-        if not self.metric.counts:
-            freedom = satterthwaite_df(size, own, entities)
-            return cluster_robust_se(
-                own @ contrast,
-                _fewest(present, contrast),
-                _fewest(freedom, contrast),
-                entities,
-                least,
-            )
-        freedom = _fewest(count_effective(size**2, entities.copies) - 1, contrast)
-        # How gaps are correlated follows from who is in which group, also where nothing varied.
-        equal = (
-            np.sqrt(entities.copies)[:, None] * size @ divide_known(contrast, self.totals[:, 1:])
-        )
-        return StandardErrors(
-            np.sqrt(((own @ contrast) ** 2).sum(axis=0)),
-            np.maximum(freedom, 1.0),
-            _fewest(present, contrast),
-            to_correlation(equal.T @ equal, np.inf),
-            freedom >= least,
-        )
-
-    def _influence(self, alike: ClusterSums) -> np.ndarray:
-        tensor = alike.weigh_pairs(self.weights)
-        return compute_influence(tensor, self.names, self.metric, self.totals)
-
-    def _squares(self, contrast: np.ndarray) -> np.ndarray:
-        total = np.zeros(contrast.shape[1])
-        for part in self.varied.crossed.split(MOST_ROWS):
-            total += ((self._influence(part) @ contrast) ** 2).sum(axis=0)
-        return total
-
-
-def contrast_groups(influence: np.ndarray, contrast: np.ndarray) -> np.ndarray:
-    """Turn influences of groups (B, G) into those of contrasts (G, C) of them.
-
-    A contrast with a group that did not vary at all is zero: the rest would lend it a certainty
-    that it has not.
-    """
-    still = np.abs(influence).max(axis=0) <= 1e-12
-    varies = ~(contrast[still] != 0).any(axis=0)
-    apart: np.ndarray = (influence @ contrast) * varies
-    return apart
-
-
-def _fewest(present: np.ndarray, contrast: np.ndarray) -> np.ndarray:
-    # The reference's gap to itself rests on nothing.
-    return np.array([present[c != 0].min() if c.any() else 0.0 for c in contrast.T])

@@ -12,13 +12,15 @@ from typing import Literal
 import numpy as np
 
 from cityai.inference.autocorrelation import autocorrelated_se
-from cityai.inference.group_gaps import contrast_groups
+from cityai.inference.contrasts import contrast_groups
+from cityai.inference.group_gaps import OVERALL, choose_reference
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, weigh_cells
 from cityai.inference.standard_errors import (
     StandardErrors,
     cluster_robust_se,
     compute_margin,
     correct_leverage,
+    find_test_confidence,
     satterthwaite_df,
     simultaneous_confidence,
     two_way_se,
@@ -41,7 +43,10 @@ class Change:
     before, after, closed : numpy.ndarray
         (G,) the gap, the gap after, and how far it has moved towards 0 (and perhaps beyond).
     before_margin, after_margin, closed_margin : numpy.ndarray
-        (G,) half-widths, simultaneous over the groups; NaN where there is no interval.
+        (G,) half-widths, simultaneous over the groups; NaN where there is no interval. Those of
+        gaps are of one-sided tests, as the audit's (`find_test_confidence`).
+    after_alone : numpy.ndarray
+        (G,) that of each gap after alone.
     whole, whole_margin : float
         The change of the whole.
     blocks : numpy.ndarray
@@ -55,6 +60,7 @@ class Change:
     before_margin: np.ndarray
     after: np.ndarray
     after_margin: np.ndarray
+    after_alone: np.ndarray
     closed: np.ndarray
     closed_margin: np.ndarray
     whole: float
@@ -91,7 +97,8 @@ def measure_change(
     pair = _Pair(first, second, np.column_stack([weights, np.ones(len(weights))]), metric)
     before_all, after_all = pair.values
     count = weights.shape[1]
-    lookup = _choose_reference(before_all, metric, reference, shown, count)
+    chosen = choose_reference(before_all[:count], metric, reference, shown)
+    lookup = np.where(chosen == OVERALL, count, chosen)
     own = np.eye(count + 1)[:, :count]
     np.subtract.at(own, (lookup, np.arange(count)), 1.0)
     nothing = np.zeros_like(own)
@@ -104,10 +111,16 @@ def measure_change(
         "closed": np.vstack([own * side, -own * side]),
     }
     spreads = {name: pair.spread(contrast, design) for name, contrast in contrasts.items()}
+    test, pairs = find_test_confidence(design.confidence), reference == "best"
+    # Gaps have the intervals of the audit's verdicts, which allow for skewness.
+    wanted = {"before": (test, True), "after": (test, True), "closed": (design.confidence, False)}
     margins = {
-        name: _find_margin(spread, counted, design, reference == "best")
-        for name, spread in spreads.items()
+        name: _find_margin(
+            spreads[name], counted, confidence, design.min_blocks, pairs=pairs, skewed=skewed
+        )
+        for name, (confidence, skewed) in wanted.items()
     }
+    alone = compute_margin(spreads["after"], test, design.min_blocks)
     whole = np.zeros((2 * (count + 1), 1))
     whole[count], whole[-1] = -1.0, 1.0
     apart = compute_margin(pair.spread(whole, design), design.confidence, design.min_blocks)
@@ -119,6 +132,7 @@ def measure_change(
         before_margin=margins["before"],
         after=after,
         after_margin=margins["after"],
+        after_alone=np.where(np.isfinite(margins["after"]), alone, np.nan),
         closed=side * (before - after),
         closed_margin=margins["closed"],
         whole=float(after_all[-1] - before_all[-1]),
@@ -127,31 +141,19 @@ def measure_change(
     )
 
 
-def _choose_reference(
-    value: np.ndarray,
-    metric: Metric,
-    reference: Literal["overall", "best"] | int,
-    shown: np.ndarray,
-    count: int,
-) -> np.ndarray:
-    if isinstance(reference, int):
-        return np.full(count, reference)
-    if reference == "overall":
-        return np.full(count, count)
-    badness = {"low": value, "high": -value, "zero": np.abs(value)}[metric.better][:count]
-    usable = shown & np.isfinite(badness)
-    best = int(np.argmin(np.where(usable, badness, np.inf))) if usable.any() else count
-    return np.full(count, best)
-
-
 def _find_margin(
-    spread: StandardErrors, counted: np.ndarray, design: Design, pairs: bool
+    spread: StandardErrors,
+    counted: np.ndarray,
+    confidence: float,
+    least: int,
+    *,
+    pairs: bool,
+    skewed: bool,
 ) -> np.ndarray:
-    possible = np.isfinite(compute_margin(spread, design.confidence, design.min_blocks))
-    live = counted & possible
+    live = counted & np.isfinite(compute_margin(spread, confidence, least))
     correlation = spread.correlation[np.ix_(live, live)]
-    each = simultaneous_confidence(correlation, design.confidence, pairs=pairs)
-    return np.where(live, compute_margin(spread, each, design.min_blocks), np.nan)
+    each = simultaneous_confidence(correlation, confidence, pairs=pairs)
+    return np.where(live, compute_margin(spread, each, least, skewed=skewed), np.nan)
 
 
 class _Pair:

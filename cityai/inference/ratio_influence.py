@@ -72,10 +72,7 @@ def compute_ratio(totals: np.ndarray, names: tuple[str, ...], metric: Metric) ->
 
 
 def compute_influence(
-    tensor: np.ndarray,
-    names: tuple[str, ...],
-    metric: Metric,
-    totals: np.ndarray | None = None,
+    tensor: np.ndarray, names: tuple[str, ...], metric: Metric, totals: np.ndarray | None = None
 ) -> np.ndarray:
     """Compute each block's influence on each group's metric.
 

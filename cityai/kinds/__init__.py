@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, overload
 
 from cityai.kinds.demand import Demand
-from cityai.kinds.kind import Kind
+from cityai.kinds.external import External
+from cityai.kinds.kind import FittingKind, Kind
 from cityai.kinds.risk import Risk
 
 if TYPE_CHECKING:
     from cityai.config.load import Project
-    from cityai.config.project import BaseProjectSpec
+    from cityai.config.project import AuditableSpec, BaseProjectSpec
 
-KINDS: Final[dict[str, type[Kind]]] = {"demand": Demand, "risk": Risk}
+KINDS: Final[dict[str, type[Kind]]] = {"demand": Demand, "risk": Risk, "external": External}
 """By the `kind` of a specification."""
 
 
-def open_kind(project: Project[BaseProjectSpec]) -> Kind:
+@overload
+def open_kind(project: Project[BaseProjectSpec]) -> FittingKind: ...
+@overload
+def open_kind(project: Project[AuditableSpec]) -> Kind: ...
+def open_kind(project: Project[AuditableSpec]) -> Kind:
     """Return the choices of a project's kind of question."""
     return KINDS[project.spec.kind](project)
 
 
-__all__ = ["KINDS", "Kind", "open_kind"]
+__all__ = ["KINDS", "FittingKind", "Kind", "open_kind"]

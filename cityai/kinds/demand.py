@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -10,10 +10,10 @@ import pandas as pd
 
 from cityai.assessment.decision import require_plan
 from cityai.assessment.metrics import find_metrics
-from cityai.assessment.mitigation import Mitigation, evaluate_mitigation
 from cityai.assessment.scored import refuse_limits
 from cityai.columns import (
     AREA,
+    AREA_AVERAGE,
     AS_OF,
     ENTITY,
     FOLD,
@@ -35,7 +35,7 @@ from cityai.data.reading.dense import DENSE_PANEL
 from cityai.data.reading.reader import read_events
 from cityai.data.time_checks import RowSource
 from cityai.findings import Finding
-from cityai.kinds.kind import CasePredictions, Cover, Kind, Problem, Say
+from cityai.kinds.kind import Cover, FittingKind, Problem
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Folds, check_overlaps
@@ -43,11 +43,12 @@ from cityai.modeling.forecasters import (
     Candidate,
     check_candidates,
     choose_candidates,
+    count_candidates,
     list_learners,
 )
-from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines
+from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines, make_area_average
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
-from cityai.modeling.forecasters.classical import SMOOTHING, THETA
+from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA
 from cityai.modeling.layouts.dense import DenseRows, check_dense_folds, plan_dense_folds
 from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import AmountTarget
@@ -56,7 +57,9 @@ from cityai.records.groups import Groups
 from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
+    from cityai.assessment.reasons import Effect
     from cityai.card.draft.subject import Subject
+    from cityai.modeling.ahead import Outlook, Question
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees("lightgbm", "boosted trees over all entities"),
@@ -67,13 +70,10 @@ LEAK_MOMENTS: Final = 48
 """Moments, spread over the history, at which features are held against the target."""
 
 
-class Demand(Kind[ProjectSpec]):
+class Demand(FittingKind[ProjectSpec]):
     """Amounts of entities and periods, laid out as a dense panel."""
 
-    @property
-    def plans_mitigation(self) -> bool:
-        """Whether the project names a gap to close."""
-        return self.spec.mitigation is not None
+    specification = ProjectSpec
 
     def check(self) -> None:
         """Refuse a candidate or a limit's metric that does not exist."""
@@ -81,13 +81,13 @@ class Demand(Kind[ProjectSpec]):
         check_candidates(CANDIDATES, spec.models)
         baselines = [baseline.name for baseline in choose_baselines(spec.question.period)]
         rule = [] if spec.models.city_rule is None else [CITY_RULE]
-        refuse_limits(spec, find_metrics("amount", baselines=[*baselines, *rule]))
+        refuse_limits(spec, find_metrics("amount", baselines=[*baselines, AREA_AVERAGE, *rule]))
         if spec.mitigation is not None:
             require_plan(spec)
 
-    def read(self, say: Say | None = None) -> Events:
+    def read(self) -> Events:
         """Read what the city knew, its amounts as cells of a dense panel."""
-        return read_events(self.project, DENSE_PANEL, say)
+        return read_events(self.project, DENSE_PANEL)
 
     def report(self, events: Events) -> QualityReport:
         """Report how good the data are."""
@@ -96,13 +96,14 @@ class Demand(Kind[ProjectSpec]):
     def build_problem(self, events: Events) -> Problem:
         """Lay the panel and the folds out."""
         panel = build_panel(events, self.spec)
-        folds = plan_dense_folds(panel, self.spec)
+        candidates = count_candidates(CANDIDATES, self.spec.models)
+        folds = plan_dense_folds(panel, self.spec, candidates)
         tested = [fold.as_of for fold in folds.test]
         return Problem(folds, lay_dense(panel, events, self.project), tested, panel)
 
     def find_rows(self, events: Events, problem: Problem) -> RowSource:
         """Return where rows come from, for the checks of time."""
-        panel = _find_panel(problem)
+        panel = problem.dense
         return RowSource(
             self.project,
             events,
@@ -117,23 +118,35 @@ class Demand(Kind[ProjectSpec]):
     def check_folds(self, events: Events, problem: Problem) -> tuple[Finding, ...]:
         """Find labels that are not there in time, and folds that overlap."""
         folds = problem.folds
-        return check_dense_folds(folds, _find_panel(problem)), check_overlaps(folds)
+        return check_dense_folds(folds, problem.dense), check_overlaps(folds)
 
-    def backtest(self, events: Events, problem: Problem, say: Say) -> Backtest:
+    def backtest(self, events: Events, problem: Problem) -> Backtest:
         """Replay the past."""
+        candidates = choose_candidates(self._list_known(), self.spec.models)
+        return self._replay(events, problem, candidates)
+
+    def rehearse(self, events: Events, problem: Problem) -> Backtest:
+        """Replay the past with a blend of the baselines and smoothing."""
+        cheap = (*choose_baselines(self.spec.question.period), SHORT_SMOOTHING)
+        return self._replay(events, problem, cheap)
+
+    def _replay(
+        self, events: Events, problem: Problem, candidates: tuple[Candidate, ...]
+    ) -> Backtest:
         spec = self.spec
-        candidates = choose_candidates(self._list_known(), spec.models.candidates, spec.models.only)
+        panel = problem.dense
+        average = make_area_average(_list_areas(events, panel))
         source = DenseRows(
-            _find_panel(problem),
+            panel,
             problem.rows_at,
             problem.folds,
             spec,
             learners=list_learners(candidates),
-            baselines=choose_baselines(spec.question.period),
+            baselines=(*choose_baselines(spec.question.period), average),
             city_rule=events.city_rule,
         )
         target = AmountTarget(spec, source)
-        return run_backtest(source, problem.folds, target, candidates, spec.models, say)
+        return run_backtest(source, problem.folds, target, candidates, spec.models)
 
     def assign_groups(self, events: Events) -> Groups:
         """Assign entities to the groups of the audit."""
@@ -158,69 +171,67 @@ class Demand(Kind[ProjectSpec]):
 
         return describe_forecast(self.spec, predictions)
 
-    def mitigate(self, backtest: Backtest, problem: Problem, groups: Groups) -> Mitigation:
-        """Try every way to close the gap that the project names."""
-        panel = _find_panel(problem)
-        return evaluate_mitigation(backtest, panel, groups.memberships, self.spec)
+    def ask(self, events: Events, final: FinalModel, as_of: datetime) -> Question:
+        """Ask for the periods that follow a moment."""
+        from cityai.modeling.ahead import lay_panel_ahead
 
-    def apply(self, backtest: Backtest, mitigation: Mitigation) -> Backtest:
-        """Return the backtest with the chosen correction in its forecasts and its final model."""
-        choice, own = require_plan(self.spec).choice, mitigation.corrections
-        ahead = own[(own["option"] == choice) & (own["fold"] == 0) & (own["boost"] == 0)]
-        factors = dict(zip(ahead["entity_id"], ahead["factor"].astype(float), strict=True))
-        final = replace(backtest.final, corrections=factors if choice != "reallocate" else {})
-        return replace(backtest, predictions=mitigation.predictions, final=final)
-
-    def predict(self, events: Events, final: FinalModel, as_of: datetime) -> CasePredictions:
-        """Forecast the periods that follow a moment, each with what moved it."""
-        from cityai.assessment.reasons import tell_amount, tell_reasons
-        from cityai.modeling.ahead import lay_panel_ahead, predict_ahead
-
-        spec, panel = self.spec, build_panel(events, self.spec)
+        panel = build_panel(events, self.spec)
         rows_at = lay_dense(panel, events, self.project)
-        question = lay_panel_ahead(panel, rows_at, final, spec, self._list_known(), as_of)
-        ahead = predict_ahead(final, question)
-        return CasePredictions(
-            table=ahead.table,
-            heads=_head_rows(ahead.table, events),
-            tells=_tell_rows(ahead.table, spec),
-            reasons=tell_reasons(ahead.drivers, tell_amount(spec.question.unit)),
-            trained_until=final.as_of.to_pydatetime(),
-        )
+        return lay_panel_ahead(panel, rows_at, final, self.spec, self._list_known(), as_of)
 
-    def find_misses(
-        self, events: Events, problem: Problem, backtest: Backtest, count: int
-    ) -> CasePredictions:
-        """Return the forecasts of the test folds that were farthest off, with what moved them."""
-        from cityai.assessment.reasons import tell_amount, tell_reasons
-        from cityai.modeling.drivers import explain_past
+    def look_ahead(self, events: Events, problem: Problem, final: FinalModel) -> Outlook:
+        """Forecast the periods that follow the data."""
+        from cityai.modeling.ahead import look_ahead
 
+        known = self._list_known()
+        return look_ahead(problem.dense, problem.rows_at, final, self.spec, known)
+
+    def choose_misses(self, backtest: Backtest, count: int) -> tuple[pd.DataFrame, pd.Timestamp]:
+        """Choose the forecasts that were farthest off."""
         table = backtest.predictions.table
         off = (table[Y_TRUE] - table[Y_PRED]).abs()
         worst = table.loc[off.sort_values(ascending=False, kind="stable").index[:count]]
         columns = [ENTITY, AS_OF, STEP, PERIOD_START, Y_TRUE, Y_PRED, Y_LOW, Y_HIGH, FOLD]
-        worst = worst[columns].reset_index(drop=True)
-        drivers = explain_past(worst, backtest, problem.list_tested())
-        unit = self.spec.question.unit
-        tells = tuple(
-            (f"It came to {true:,.1f} {unit}.", *said)
-            for true, said in zip(worst[Y_TRUE], _tell_rows(worst, self.spec), strict=True)
+        return worst[columns].reset_index(drop=True), max(worst[AS_OF])
+
+    def head_rows(self, table: pd.DataFrame, events: Events) -> tuple[str, ...]:
+        """Name each row's entity and period."""
+        names = name_entities(events).set_index(ENTITY)["name"]
+        known = table[ENTITY].map(names).fillna(table[ENTITY])
+        starts = table[PERIOD_START]
+        return tuple(f"{n}, {at:%Y-%m-%d}" for n, at in zip(known, starts, strict=True))
+
+    def tell_row(self, row: Mapping[Hashable, object]) -> tuple[str, ...]:
+        """Say the amount, and between what it is meant to lie."""
+        unit, held = self.spec.question.unit, self.spec.models.coverage
+        return (
+            f"Forecast for the {self.spec.question.period} from {row[PERIOD_START]:%Y-%m-%d}: "
+            f"{row[Y_PRED]:,.1f} {unit}; meant to lie between {row[Y_LOW]:,.1f} and "
+            f"{row[Y_HIGH]:,.1f} in {held:.0%} of cases.",
         )
-        return CasePredictions(
-            table=worst,
-            heads=_head_rows(worst, events),
-            tells=tells,
-            reasons=tell_reasons(drivers, tell_amount(unit)),
-            trained_until=max(worst[AS_OF]).to_pydatetime(),
-        )
+
+    def tell_miss(self, row: Mapping[Hashable, object]) -> str:
+        """Say what it came to."""
+        return f"It came to {row[Y_TRUE]:,.1f} {self.spec.question.unit}."
+
+    @property
+    def effect(self) -> Effect:
+        """Say what a feature adds or takes, in the unit."""
+        from cityai.assessment.reasons import tell_amount
+
+        return tell_amount(self.spec.question.unit)
 
     def _list_known(self) -> tuple[Candidate, ...]:
         return *CANDIDATES, *load_models(self.project, probability=False)
 
 
-def _find_panel(problem: Problem) -> Panel:
-    assert problem.panel is not None  # noqa: S101 - `Demand.build_problem` lays one out
-    return problem.panel
+def _list_areas(events: Events, panel: Panel) -> list[str | None]:
+    """Return the area of each entity of the panel, as known last."""
+    if AREA not in events.attributes:
+        return [None] * len(panel.entity_ids)
+    last = events.attributes.drop_duplicates(ENTITY, keep="last").set_index(ENTITY)[AREA]
+    found = last.reindex(panel.entity_ids)
+    return [None if pd.isna(area) else str(area) for area in found]
 
 
 def name_entities(snapshot: Events) -> pd.DataFrame:
@@ -229,7 +240,8 @@ def name_entities(snapshot: Events) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``entity_id``, ``name``, and ``area_id`` where entities lie in areas of the area table.
+        ``entity_id``, ``name``, and where entities lie in areas of the area table ``area_id`` and
+        ``residents`` of the area.
     """
     entities = snapshot.attributes.drop_duplicates(ENTITY, keep="last")
     named = entities[[ENTITY]].assign(name=entities[ENTITY])
@@ -239,26 +251,8 @@ def name_entities(snapshot: Events) -> pd.DataFrame:
     one_each = entities[AREA].nunique() == len(entities)
     name = known.where(known.notna() & one_each, entities[ENTITY])
     area = entities[AREA].where(known.notna() | entities[AREA].isin(snapshot.areas.index), None)
-    return named.assign(name=name, **{AREA: area}).reset_index(drop=True)
-
-
-def _head_rows(table: pd.DataFrame, events: Events) -> tuple[str, ...]:
-    names = name_entities(events).set_index(ENTITY)["name"]
-    known = table[ENTITY].map(names).fillna(table[ENTITY])
-    starts = table[PERIOD_START]
-    return tuple(f"{n}, {at:%Y-%m-%d}" for n, at in zip(known, starts, strict=True))
-
-
-def _tell_rows(table: pd.DataFrame, spec: ProjectSpec) -> tuple[tuple[str, ...], ...]:
-    unit, held = spec.question.unit, spec.models.coverage
-    return tuple(
-        (
-            f"Forecast for the {spec.question.period} from {row[PERIOD_START]:%Y-%m-%d}: "
-            f"{row[Y_PRED]:,.1f} {unit}; meant to lie between {row[Y_LOW]:,.1f} and "
-            f"{row[Y_HIGH]:,.1f} in {held:.0%} of cases.",
-        )
-        for row in table.to_dict("records")
-    )
+    people = entities[AREA].map(snapshot.areas["population"].to_dict()).astype("float64")
+    return named.assign(name=name, residents=people, **{AREA: area}).reset_index(drop=True)
 
 
 def _choose_moments(panel: Panel, folds: Folds) -> list[pd.Timestamp]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -20,14 +22,19 @@ from cityai.data.reading.listed import LIST_OF_CASES
 from cityai.data.reading.reader import read_events
 from cityai.data.time_checks import RowSource
 from cityai.findings import Finding
-from cityai.kinds.kind import CasePredictions, Cover, Kind, Problem, Say
+from cityai.kinds.kind import Cover, FittingKind, Problem
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
-from cityai.modeling.forecasters import Candidate, check_candidates, choose_candidates
+from cityai.modeling.forecasters import (
+    Candidate,
+    check_candidates,
+    choose_candidates,
+    count_candidates,
+)
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.listed import ListedRows, check_listed_folds, plan_listed_folds
-from cityai.modeling.layouts.listed_baselines import RISK_BASELINES
+from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, ListedBaseline, list_averages
 from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.events import Events
@@ -35,7 +42,9 @@ from cityai.records.groups import Groups
 from cityai.records.predictions import Predictions
 
 if TYPE_CHECKING:
+    from cityai.assessment.reasons import Effect
     from cityai.card.draft.subject import Subject
+    from cityai.modeling.ahead import Outlook, Question
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
     BoostedTrees(
@@ -56,18 +65,24 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
 )
 """Trees of a yes/no question are held back: the data are small."""
 
+FEW_ROWS: Final = 2_000
+FEW_ANSWERS: Final = 100
+"""Training rows of a rehearsal, and how many are expected of the rarer answer."""
 
-class Risk(Kind[RiskSpec]):
+
+class Risk(FittingKind[RiskSpec]):
     """Chances of cases, listed one by one."""
+
+    specification = RiskSpec
 
     def check(self) -> None:
         """Refuse a candidate or a limit's metric that does not exist."""
         check_candidates(CANDIDATES, self.spec.models)
         refuse_limits(self.spec, find_metrics("yes/no", "list"), INSPECTED_MORE)
 
-    def read(self, say: Say | None = None) -> Events:
+    def read(self) -> Events:
         """Read what the city knew, its cases as a list."""
-        return read_events(self.project, LIST_OF_CASES, say)
+        return read_events(self.project, LIST_OF_CASES)
 
     def report(self, events: Events) -> QualityReport:
         """Report how good the data are."""
@@ -75,7 +90,9 @@ class Risk(Kind[RiskSpec]):
 
     def build_problem(self, events: Events) -> Problem:
         """Lay the folds out, and the features for when they are needed."""
-        return Problem(plan_listed_folds(events, self.spec), lay_listed(events, self.project))
+        candidates = count_candidates(CANDIDATES, self.spec.models)
+        folds = plan_listed_folds(events, self.spec, candidates)
+        return Problem(folds, lay_listed(events, self.project))
 
     def find_rows(self, events: Events, problem: Problem) -> RowSource:
         """Return where rows come from, for the checks of time."""
@@ -95,14 +112,30 @@ class Risk(Kind[RiskSpec]):
         """Find labels that are not there in time."""
         return (check_listed_folds(problem.folds, events),)
 
-    def backtest(self, events: Events, problem: Problem, say: Say) -> Backtest:
+    def backtest(self, events: Events, problem: Problem) -> Backtest:
         """Replay the past."""
-        spec = self.spec
-        source = ListedRows(events, problem.rows_at(), spec, baselines=RISK_BASELINES)
+        baselines = (*RISK_BASELINES, *list_averages(self.spec))
         known = (*CANDIDATES, *load_models(self.project, probability=True))
-        candidates = choose_candidates(known, spec.models.candidates, spec.models.only)
+        candidates = choose_candidates(known, self.spec.models)
+        return self._replay(events, problem, candidates, baselines)
+
+    def rehearse(self, events: Events, problem: Problem) -> Backtest:
+        """Replay the past with a logistic regression on few rows, of either answer enough."""
+        rarer = max(float(events.table[Y_TRUE].mean()), 1e-4)
+        rows = max(FEW_ROWS, math.ceil(FEW_ANSWERS / min(rarer, max(1 - rarer, 1e-4))))
+        return self._replay(events, problem, (replace(LOGISTIC_REGRESSION, most_rows=rows),))
+
+    def _replay(
+        self,
+        events: Events,
+        problem: Problem,
+        candidates: tuple[Candidate, ...],
+        baselines: tuple[ListedBaseline, ...] = (),
+    ) -> Backtest:
+        spec = self.spec
+        source = ListedRows(events, problem.rows_at(), spec, baselines=baselines)
         target = ProbabilityTarget(spec)
-        return run_backtest(source, problem.folds, target, candidates, spec.models, say)
+        return run_backtest(source, problem.folds, target, candidates, spec.models)
 
     def assign_groups(self, events: Events) -> Groups:
         """Assign cases to the groups of the audit, each by its own row."""
@@ -122,75 +155,56 @@ class Risk(Kind[RiskSpec]):
 
         return describe_list(self.spec, predictions)
 
-    def predict(self, events: Events, final: FinalModel, as_of: datetime) -> CasePredictions:
-        """Rank the cases of a moment, each with why it stands where it does."""
-        from cityai.assessment.reasons import tell_chance, tell_reasons
-        from cityai.modeling.ahead import lay_cases_ahead, predict_ahead
+    def ask(self, events: Events, final: FinalModel, as_of: datetime) -> Question:
+        """Ask for the ranks of the cases of a day."""
+        from cityai.modeling.ahead import lay_cases_ahead
 
-        spec, project = self.spec, self.project
-        question = lay_cases_ahead(events, lambda cut: lay_listed(cut, project)(), spec, as_of)
-        ahead = predict_ahead(final, question)
-        return CasePredictions(
-            table=ahead.table,
-            heads=_head_cases(ahead.table, spec),
-            tells=_tell_cases(ahead.table, spec),
-            reasons=tell_reasons(ahead.drivers, tell_chance, sensitive=spec.features.sensitive),
-            trained_until=pd.Timestamp(final.as_of).to_pydatetime(),
-            notes=ahead.notes,
-        )
+        project = self.project
+        return lay_cases_ahead(events, lambda cut: lay_listed(cut, project)(), self.spec, as_of)
 
-    def find_misses(
-        self, events: Events, problem: Problem, backtest: Backtest, count: int
-    ) -> CasePredictions:
-        """Return cases of the test folds that were passed over or selected most wrongly."""
-        from cityai.assessment.reasons import tell_chance, tell_reasons
+    def look_ahead(self, events: Events, problem: Problem, final: FinalModel) -> Outlook:
+        """Return nothing: which cases will be asked about next is not known beforehand."""
+        from cityai.modeling.ahead import Outlook
+
+        return Outlook(pd.DataFrame({ENTITY: pd.Series(dtype=str)}))
+
+    def choose_misses(self, backtest: Backtest, count: int) -> tuple[pd.DataFrame, pd.Timestamp]:
+        """Choose cases that were passed over or selected most wrongly."""
         from cityai.modeling.capacity import worst_misses
-        from cityai.modeling.drivers import explain_past
 
-        spec = self.spec
-        worst = worst_misses(backtest.predictions, count)
-        drivers = explain_past(worst, backtest, problem.list_tested())
-        told = (_tell_miss(row, spec) for row in worst.to_dict("records"))
-        return CasePredictions(
-            table=worst,
-            heads=_head_cases(worst, spec),
-            tells=tuple(
-                (miss, *said) for miss, said in zip(told, _tell_cases(worst, spec), strict=True)
-            ),
-            reasons=tell_reasons(drivers, tell_chance, sensitive=spec.features.sensitive),
-            trained_until=pd.Timestamp(backtest.models[-1].as_of).to_pydatetime(),
-        )
+        return worst_misses(backtest.predictions, count), backtest.models[-1].as_of
 
+    def head_rows(self, table: pd.DataFrame, events: Events) -> tuple[str, ...]:
+        """Name each case, and its entity."""
+        label, pairs = self.spec.question.entity.label, zip(table[ENTITY], table[CASE], strict=True)
+        return tuple(f"{label} {entity}, case {case}" for entity, case in pairs)
 
-def _tell_miss(row: Mapping[Hashable, object], spec: RiskSpec) -> str:
-    label = spec.question.outcome.label
-    if row["y_true"] == 1:
-        return f"Passed over, though it turned out that {label}."
-    if row["decision"] == 1:
-        return f"Selected, though it did not turn out that {label}."
-    return f"Given a high chance, though it did not turn out that {label}."
-
-
-def _head_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[str, ...]:
-    label = spec.question.entity.label
-    return tuple(
-        f"{label} {entity}, case {case}"
-        for entity, case in zip(table["entity_id"], table["case_id"], strict=True)
-    )
-
-
-def _tell_cases(table: pd.DataFrame, spec: RiskSpec) -> tuple[tuple[str, ...], ...]:
-    question = spec.question
-    told = []
-    for row in table.to_dict("records"):
+    def tell_row(self, row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+        """Say a case's place in its list, and its chance."""
+        asked, rule = self.spec.question, self.spec.question.decision
         place = (
-            f"No. {row['rank']:,} of {row['of']:,} {question.unit} of its "
-            f"{'stretch' if question.decision.per == 'fold' else question.decision.per}: "
-            f"{question.decision.action if row['decision'] == 1 else 'not selected'}."
+            f"No. {row['rank']:,} of {row['of']:,} {asked.unit} of its "
+            f"{'stretch' if rule.per == 'fold' else rule.per}: "
+            f"{rule.action if row['decision'] == 1 else 'not selected'}."
         )
         chance = (
-            f"Expected in about {row['y_pred'] * 100:.0f} of 100 such {question.unit}: "
-            f"{question.outcome.label}."
+            f"Expected in about {row['y_pred'] * 100:.0f} of 100 such {asked.unit}: "
+            f"{asked.outcome.label}."
         )
-        told.append((place, chance))
-    return tuple(told)
+        return place, chance
+
+    def tell_miss(self, row: Mapping[Hashable, object]) -> str:
+        """Say how a case turned out."""
+        label = self.spec.question.outcome.label
+        if row["y_true"] == 1:
+            return f"Passed over, though it turned out that {label}."
+        if row["decision"] == 1:
+            return f"Selected, though it did not turn out that {label}."
+        return f"Given a high chance, though it did not turn out that {label}."
+
+    @property
+    def effect(self) -> Effect:
+        """Say whether a feature raises or lowers the chance."""
+        from cityai.assessment.reasons import tell_chance
+
+        return tell_chance

@@ -75,6 +75,20 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outlook:
+    """What the final model says of what comes after the data.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``entity_id``, ``step``, ``period_start``, ``y_pred``, ``y_low``, ``y_high``, as `Ahead` has
+        them; without a row where nobody knows yet what will be asked about.
+    """
+
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Question:
     """One moment as a layout of rows asks it.
 
@@ -130,17 +144,8 @@ def lay_panel_ahead(
     TimeError
         When nothing can be asked at that moment.
     """
+    rows, frame = _ask_panel(panel, rows_at, final, spec, candidates, as_of)
     origin, start = find_origin(panel, as_of), panel.periods.start
-    rows = rows_at([start(origin)])
-    history = read_history(panel, origin, spec)
-    entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(rows.table[ENTITY].astype("str")))
-    step = rows.table[STEP].to_numpy(np.int64) - 1
-    series = {
-        CANDIDATE + model.name: model.forecast(history)[step, entity]
-        for model in list_series(candidates)
-        if model.name in final.blend
-    }
-    frame = rows.table.assign(**series)
     earlier = [start(o) for o in range(origin - 1, 0, -1) if panel.active[o].any()][:MOMENTS]
     background = rows_at(earlier).table if earlier and final.models else frame.iloc[:0]
 
@@ -149,6 +154,49 @@ def lay_panel_ahead(
         return table.astype({ENTITY: "str", STEP: np.int64}), np.arange(len(table)), ()
 
     return Question(rows, frame, background, arrange)
+
+
+def look_ahead(
+    panel: Panel,
+    rows_at: RowsAt,
+    final: FinalModel,
+    spec: ProjectSpec,
+    candidates: Sequence[Candidate],
+) -> Outlook:
+    """Forecast the periods that follow the data.
+
+    Raises
+    ------
+    TimeError
+        When nothing can be asked at the end of the data.
+    """
+    end = panel.periods.start(panel.periods.count)
+    frame = _ask_panel(panel, rows_at, final, spec, candidates, end.to_pydatetime())[1]
+    found = final.predict(frame)[[Y_PRED, Y_LOW, Y_HIGH]]
+    table = frame[[ENTITY, STEP, PERIOD_START]].join(found)
+    return Outlook(table.astype({ENTITY: "str", STEP: np.int64}).reset_index(drop=True))
+
+
+def _ask_panel(
+    panel: Panel,
+    rows_at: RowsAt,
+    final: FinalModel,
+    spec: ProjectSpec,
+    candidates: Sequence[Candidate],
+    as_of: datetime,
+) -> tuple[Rows, pd.DataFrame]:
+    """Lay out the rows of a moment, and beside their features what series say."""
+    origin = find_origin(panel, as_of)
+    rows = rows_at([panel.periods.start(origin)])
+    history = read_history(panel, origin, spec)
+    entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(rows.table[ENTITY].astype("str")))
+    step = rows.table[STEP].to_numpy(np.int64) - 1
+    series = {
+        CANDIDATE + model.name: model.forecast(history)[step, entity]
+        for model in list_series(candidates)
+        if model.name in final.blend
+    }
+    return rows, rows.table.assign(**series)
 
 
 def lay_cases_ahead(

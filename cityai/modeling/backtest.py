@@ -6,10 +6,9 @@ out-of-sample predictions of earlier folds, so nothing is refitted or tuned insi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -35,7 +34,6 @@ from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Fold, Folds, name_fold
 from cityai.modeling.forecasters import (
     Candidate,
-    FittedLearner,
     FloatArray,
     Learner,
     SavedModel,
@@ -44,10 +42,11 @@ from cityai.modeling.forecasters import (
 )
 from cityai.modeling.layouts.source import RowSource
 from cityai.modeling.own.negative import judge_negative
+from cityai.modeling.parallel import run_tasks
 from cityai.modeling.targets import Evidence, Target
+from cityai.progress import counting, tell
 from cityai.records.predictions import Predictions
 
-Progress = Callable[[str], None]
 KEYS: Final = (CASE, ENTITY, AS_OF, STEP, ORIGIN, PERIOD)
 """Columns of the rows that `Backtest.out_of_sample` has, where the rows have them."""
 NOT_ASKED: Final = np.iinfo(np.int64).max
@@ -72,8 +71,8 @@ class Backtest:
         order of the rows. No outcome is in it: what was known when is the source's to say.
     models : tuple of FinalModel
         As they stood at each test fold, in the order of ``folds.test``.
-    final : FinalModel
-        Fitted on everything that is known.
+    final : FinalModel or None
+        Fitted on everything that is known; None where predictions came in a file.
     findings : tuple of Finding
         Codes ``backtest.calibration`` and ``backtest.rows``; where cases are selected,
         ``backtest.capacity`` and ``backtest.ties``.
@@ -84,8 +83,14 @@ class Backtest:
     weights: pd.DataFrame
     out_of_sample: pd.DataFrame
     models: tuple[FinalModel, ...]
-    final: FinalModel
+    final: FinalModel | None
     findings: tuple[Finding, ...]
+
+    @property
+    def fitted(self) -> FinalModel:
+        """The final model, of a backtest that fitted one."""
+        assert self.final is not None  # noqa: S101 - nobody asks where nothing was fitted
+        return self.final
 
 
 Fits = dict[tuple[str, int], SavedModel]
@@ -97,7 +102,6 @@ def run_backtest(
     target: Target,
     candidates: Sequence[Candidate],
     rules: BaseModelsSpec,
-    progress: Progress | None = None,
 ) -> Backtest:
     """Fit at every fold, blend and calibrate by earlier folds, and make the final model.
 
@@ -113,8 +117,6 @@ def run_backtest(
         What takes part.
     rules : BaseModelsSpec
         ``seed`` and ``threads`` are read.
-    progress : callable, optional
-        Told in a sentence what is being done.
 
     Raises
     ------
@@ -123,10 +125,9 @@ def run_backtest(
     DataError
         When the rows of a fold teach nothing.
     """
-    tell = progress or (lambda _: None)
     moments = (*folds.folds, source.close(folds.folds))
     tested = {fold.number: source.find_tested(fold) for fold in folds.folds}
-    said, fits = _ask_candidates(source, folds, moments, candidates, rules, tell)
+    said, fits = _ask_candidates(source, folds, moments, candidates, rules)
     names = [c.name for c in candidates]
     negative = _lift_negative(said, source, folds, rules.own)
     table = source.rows.table
@@ -181,44 +182,90 @@ def _ask_candidates(
     moments: tuple[Fold, ...],
     candidates: Sequence[Candidate],
     rules: BaseModelsSpec,
-    tell: Progress,
 ) -> tuple[dict[str, FloatArray], Fits]:
-    """Return what each candidate says of every row that a fold predicts, and what was fitted."""
+    """Return what each candidate says of every row that a fold predicts, and what was fitted.
+
+    Each candidate at each fold is a task: they have nothing to do with each other. A city's own
+    models stay in this process, which holds the closed ones that run them.
+    """
     said: dict[str, FloatArray] = {}
     fits: Fits = {}
-    learners = {learner.name: moments for learner in list_learners(candidates)}
-    rivals = {r.name: folds.test for r in source.rivals if r.name not in learners}
-    for learner in (*list_learners(candidates), *(r for r in source.rivals if r.name in rivals)):
-        at = {**learners, **rivals}[learner.name]
-        tell(f"{learner.label}, at {len(at)} moments")
-        fitted = _fit_folds(learner, source, at, rules)
-        fits |= {(learner.name, number): found.saved for number, found in fitted.items()}
-        ours = learner.name not in rules.own
-        said[learner.name] = _predict_folds(fitted, source, at, ours)
-    for series in list_series(candidates):
-        tell(f"{series.label}, at {len(folds.folds)} moments")
-        values = said[series.name] = np.full(len(source.rows.table), np.nan)
-        for fold in folds.folds:
-            with name_step(name_fold(fold)):
-                values[source.find_tested(fold)] = source.forecast(series, fold)
+    learners: list[tuple[Candidate, Fold]] = [
+        (learner, fold) for learner in list_learners(candidates) for fold in moments
+    ]
+    taken = {learner.name for learner, _ in learners}
+    learners += [(r, fold) for r in source.rivals if r.name not in taken for fold in folds.test]
+    series = [(model, fold) for model in list_series(candidates) for fold in folds.folds]
+    for own in (False, True):
+        asked = [pair for pair in (*learners, *series) if (pair[0].name in rules.own) == own]
+        tasks = (_prepare(candidate, source, fold, rules.seed) for candidate, fold in asked)
+        answers = run_tasks(_answer, tasks, threads=rules.threads, here=own)
+        for (candidate, fold), (saved, found) in zip(_telling(asked), answers, strict=True):
+            values = said.setdefault(candidate.name, np.full(len(source.rows.table), np.nan))
+            if saved is not None:
+                fits[candidate.name, fold.number] = saved
+            if found is not None:
+                values[source.find_tested(fold)] = _place(candidate, source, fold, found, own)
     return said, fits
 
 
-def _predict_folds(
-    fitted: dict[int, FittedLearner], source: RowSource, folds: Sequence[Fold], lifts: bool
+def _telling(asked: Sequence[tuple[Candidate, Fold]]) -> Iterator[tuple[Candidate, Fold]]:
+    """Yield who is asked at which fold, and tell whoever listens."""
+    for n, (candidate, fold) in enumerate(counting(asked)):
+        if n == 0 or asked[n - 1][0] is not candidate:
+            tell(candidate.label)
+        yield candidate, fold
+
+
+def _prepare(candidate: Candidate, source: RowSource, fold: Fold, seed: int) -> tuple[Any, ...]:
+    """Return the arguments of `_answer`: all that a candidate needs at a fold, and no more."""
+    name = name_fold(fold)
+    if not isinstance(candidate, Learner):
+        with name_step(name):
+            return name, candidate, source.read_history(candidate, fold)
+    labels = source.read_labels(fold)
+    chosen = np.flatnonzero(source.teaches & ~np.isnan(labels))
+    if candidate.most_rows is not None and len(chosen) > candidate.most_rows:
+        drawn = np.random.default_rng(seed).choice(len(chosen), candidate.most_rows, replace=False)
+        chosen = chosen[np.sort(drawn)]
+    table = source.rows.table
+    teaching = {
+        "features": source.rows.features,
+        "categories": source.list_categories(chosen),
+        "seed": seed,
+        "threads": 1,
+    }
+    here = source.find_tested(fold) if fold.role != "final" else ()
+    return name, candidate, table.iloc[chosen], labels[chosen], teaching, table.iloc[list(here)]
+
+
+def _answer(
+    name: str, candidate: Candidate, *given: Any
+) -> tuple[SavedModel | None, FloatArray | None]:
+    """Fit where there is something to fit, and predict: what was fitted, and what it says.
+
+    A learner takes no part where too few rows teach it.
+    """
+    with name_step(name):
+        if not isinstance(candidate, Learner):
+            return None, candidate.forecast(*given)
+        table, labels, teaching, asked = given
+        if len(labels) < candidate.least_rows:
+            return None, None
+        fitted = candidate.fit(table, labels, **teaching)
+        return fitted.saved, fitted.predict(asked) if len(asked) else None
+
+
+def _place(
+    candidate: Candidate, source: RowSource, fold: Fold, found: FloatArray, own: bool
 ) -> FloatArray:
-    """Ask what was fitted at each fold for the rows that it predicts; NaN elsewhere."""
-    values = np.full(len(source.rows.table), np.nan)
-    for fold in folds:
-        if fold.role != "final" and fold.number in fitted:
-            here = source.find_tested(fold)
-            if not len(here):
-                continue
-            with name_step(name_fold(fold)):
-                found = fitted[fold.number].predict(source.rows.table.iloc[here])
-            lifted = lifts and source.is_nonnegative(fold)
-            values[here] = np.maximum(found, 0.0) if lifted else found
-    return values
+    """Return what a candidate says of the rows that a fold predicts, in their order.
+
+    Our learners' predictions are cut at 0 where nothing was below it.
+    """
+    if not isinstance(candidate, Learner):
+        return source.pick_rows(found, fold)
+    return np.maximum(found, 0.0) if not own and source.is_nonnegative(fold) else found
 
 
 def _lift_negative(
@@ -234,35 +281,6 @@ def _lift_negative(
                 said[name][here] = np.maximum(said[name][here], 0.0)
                 counted[name, f"{fold.as_of:%Y-%m-%d}"] = below
     return counted
-
-
-def _fit_folds(
-    learner: Learner, source: RowSource, folds: Sequence[Fold], rules: BaseModelsSpec
-) -> dict[int, FittedLearner]:
-    """Fit at each fold; side by side, since the fits have nothing to do with each other."""
-    with ThreadPoolExecutor(rules.threads) as pool:
-        fits = pool.map(lambda fold: _fit(learner, source, fold, rules.seed), folds)
-        return {f.number: fit for f, fit in zip(folds, fits, strict=True) if fit is not None}
-
-
-def _fit(learner: Learner, source: RowSource, fold: Fold, seed: int) -> FittedLearner | None:
-    """Fit on the rows whose labels were known at a fold; None when they are too few."""
-    labels = source.read_labels(fold)
-    chosen = np.flatnonzero(source.teaches & ~np.isnan(labels))
-    if learner.most_rows is not None and len(chosen) > learner.most_rows:
-        drawn = np.random.default_rng(seed).choice(len(chosen), learner.most_rows, replace=False)
-        chosen = chosen[np.sort(drawn)]
-    if len(chosen) < learner.least_rows:
-        return None
-    with name_step(name_fold(fold)):
-        return learner.fit(
-            source.rows.table.iloc[chosen],
-            labels[chosen],
-            features=source.rows.features,
-            categories=source.list_categories(chosen),
-            seed=seed,
-            threads=1,
-        )
 
 
 def _score_baselines(

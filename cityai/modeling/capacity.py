@@ -68,10 +68,8 @@ def rank_cases(table: pd.DataFrame, score: FloatArray) -> np.ndarray:
     return rank
 
 
-def select_cases(
-    table: pd.DataFrame, score: FloatArray, rule: DecisionSpec, capacity: int | None = None
-) -> Selection:
-    """Select cases by the project's rule, or by another capacity in its place.
+def select_cases(table: pd.DataFrame, score: FloatArray, rule: DecisionSpec) -> Selection:
+    """Select cases by the project's rule.
 
     Parameters
     ----------
@@ -82,14 +80,11 @@ def select_cases(
     rule : DecisionSpec
         `top`: the highest scores of each slot, as many as the capacity. `threshold`: all scores
         from it on.
-    capacity : int, optional
-        Cases in each slot instead of the rule's.
     """
-    if capacity is None and rule.rule == "threshold":
+    if rule.rule == "threshold":
         above = (score >= (rule.threshold or 0.0)).astype(np.float64)
         return Selection(above, len(np.unique(find_lists(table))), 0, 0, 0)
-    most = capacity if capacity is not None else (rule.capacity or 0)
-    moment, rank = find_lists(table), rank_cases(table, score)
+    most, moment, rank = rule.capacity or 0, find_lists(table), rank_cases(table, score)
     chosen = rank <= most
     sizes = np.bincount(moment)
     last = np.full(len(sizes), np.nan)

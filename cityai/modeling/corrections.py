@@ -18,7 +18,9 @@ from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP, Y_HIGH, Y_LOW, Y_PRED
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.intervals import IntArray
 from cityai.modeling.layouts.dense import read_labels
+from cityai.modeling.parallel import run_tasks
 from cityai.modeling.ratios import MOST, Past, divide_sums, learn_ratios, shrink_distance
+from cityai.progress import counting
 from cityai.records.predictions import Predictions, build_predictions
 
 if TYPE_CHECKING:
@@ -161,6 +163,7 @@ def learn_corrections(
     membership: Membership,
     origins: Mapping[int, int],
     options: Sequence[Option],
+    threads: int = 1,
 ) -> pd.DataFrame:
     """Learn every option at every origin from what was known then.
 
@@ -176,6 +179,8 @@ def learn_corrections(
         From the test fold's number to its origin; fold 0 is the next one, to be asked now.
     options : sequence of Option
         What is learnt. One that the groups do not allow is absent from the table.
+    threads : int
+        How many are learnt at once.
 
     Returns
     -------
@@ -190,17 +195,23 @@ def learn_corrections(
     moments = sorted({*out_of_sample[ORIGIN].tolist(), *origins.values()})
     records = np.ones((len(moments), len(panel.entity_ids)))
     pasts: dict[int, Past] = {}
-    for i, origin in enumerate(moments):
+    for i, origin in enumerate(counting(moments)):
         past = _gather_past(out_of_sample, entity, panel, origin, moments, records)
         records[i] = learn_ratios(past, np.eye(len(panel.entity_ids))).factor
         pasts[origin] = _gather_past(out_of_sample, entity, panel, origin, moments, records)
-    frames = []
-    for option in options:
-        for fold, origin in sorted(origins.items()):
-            found = option.fit(pasts[origin], weights, reference)
-            if found is not None:
-                frames.append(_list_correction(option.name, fold, panel.entity_ids, found))
+    asked = [(option, fold) for option in options for fold in sorted(origins)]
+    tasks = ((option.fit, pasts[origins[fold]], weights, reference) for option, fold in asked)
+    learnt = run_tasks(_learn, tasks, threads=threads)
+    frames = [
+        _list_correction(option.name, fold, panel.entity_ids, found)
+        for (option, fold), found in zip(asked, learnt, strict=True)
+        if found is not None
+    ]
     return pd.concat(frames, ignore_index=True)
+
+
+def _learn(fit: Fit, past: Past, weights: FloatArray, reference: str | int) -> Correction | None:
+    return fit(past, weights, reference)
 
 
 def apply_correction(predictions: Predictions, corrections: pd.DataFrame, name: str) -> Predictions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 
@@ -13,6 +13,21 @@ from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 
 Role = Literal["calibration", "test", "final"]
+
+MOST_TESTS: Final = 26
+"""Test folds that are taken unasked, at most; more say little more of a gap, and cost as much."""
+MOST_SHORT_TESTS: Final = 52
+"""The same of folds of `SHORT_DAYS` or less: 26 of them would not hold all seasons of a year."""
+SHORT_DAYS: Final = 7.0
+FEWEST_TESTS: Final = 8
+"""Test folds that are taken unasked whatever they cost, where the history holds them."""
+MOST_SECONDS: Final = 600.0
+"""What the fits of all folds may cost, by `estimate_seconds`."""
+SECONDS_A_FIT: Final = 0.3
+SECONDS_A_ROW: Final = 3e-5
+"""Of a row that is learnt from or predicted, by each candidate: boosted trees on one core."""
+SECONDS_A_CELL: Final = 3e-6
+"""Of an entity's period in the history that forecasters of series read, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +77,13 @@ class Folds:
     ----------
     folds : tuple of Fold
         Calibration folds, then test folds ``1 .. n``; their moments rise strictly.
+    more : int
+        Test folds that the history would hold before the first, beside those that calibrate;
+        of overlapping ones, as many as share no outcome.
     """
 
     folds: tuple[Fold, ...]
+    more: int = 0
 
     @property
     def test(self) -> tuple[Fold, ...]:
@@ -99,6 +118,43 @@ class Folds:
                 for f in self.folds
             ]
         )
+
+
+def estimate_seconds(candidates: int, rows: float, cells: float = 0.0) -> float:
+    """Return what a fold costs, in seconds of one core, from counts alone.
+
+    It is not measured: the number of folds must not depend on how fast or busy a machine is.
+
+    Parameters
+    ----------
+    candidates : int
+        How many are fitted.
+    rows : float
+        Rows that a fold learns from, and that it predicts.
+    cells : float
+        Entities times periods of history.
+    """
+    return candidates * (SECONDS_A_FIT + rows * SECONDS_A_ROW + cells * SECONDS_A_CELL)
+
+
+def choose_tests(declared: int | None, held: int, days: float, seconds: float) -> int:
+    """Return how many test folds there are: those declared, or as many as history holds.
+
+    Parameters
+    ----------
+    declared : int or None
+        `backtest.folds`.
+    held : int
+        Test folds that the history holds.
+    days : float
+        Length of one.
+    seconds : float
+        What one costs, from `estimate_seconds`.
+    """
+    if declared is not None:
+        return declared
+    most = MOST_SHORT_TESTS if days <= SHORT_DAYS else MOST_TESTS
+    return min(held, most, max(int(MOST_SECONDS / seconds), FEWEST_TESTS))
 
 
 def judge_order(

@@ -1,14 +1,16 @@
 """Intervals around a forecast: conformal, from the signed errors of earlier origins.
 
 Errors are divided by a scale that grows with the forecast's level (a power law, fitted) and with
-the entity's own record, then pooled over entities and neighbouring steps. The share of errors left
-out on each side follows the coverage measured so far (adaptive conformal inference: Gibbs & Candes
-2021, arXiv:2106.00170). No coverage is promised on a time series: it is measured and reported.
+the entity's own record, then pooled over entities and neighbouring steps: the quantiles of a place
+are those of all, stretched by its own errors, of which the latest count most, and shrunk to those
+of all where its own are few. The share of errors left out on each side follows the coverage
+measured so far (adaptive conformal inference: Gibbs & Candes 2021, arXiv:2106.00170). No coverage
+is promised on a time series: it is measured and reported. What was tried: decision 23.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,11 +23,24 @@ IntArray = npt.NDArray[np.int64]
 RATE: Final = 0.3
 """How fast the tails follow the measured coverage."""
 
-LEAST_ERRORS: Final = 200
+LEAST_TAIL: Final = 0.25
+"""Part of a tail's nominal share below which it never falls: one shock to all places at once would
+else put the ends of every range at the farthest error ever seen."""
+
+LEAST_ERRORS: Final = 500
 """Errors behind a quantile; neighbouring steps are pooled until there are as many."""
 
-PRIOR_ROWS: Final = 8.0
+PRIOR_ROWS: Final = 2.0
 """Rows that an entity's own record must outweigh before it counts for half."""
+
+KEPT_OWN: Final = 0.8
+"""Weight of an origin's errors in an entity's own record, against those of the next origin."""
+
+KEPT: Final = 0.97
+"""The same among the errors of all: what a drift leaves behind fades."""
+
+ROUNDING: Final = 1e-12
+"""Shares that differ by less are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +53,15 @@ class PastErrors:
         int64, position of the entity.
     step : numpy.ndarray
         int64, from 1.
+    fold : numpy.ndarray
+        int64, rising from origin to origin.
     forecast, truth : numpy.ndarray
         float64, in the target's unit.
     """
 
     entity: IntArray
     step: IntArray
+    fold: IntArray
     forecast: FloatArray
     truth: FloatArray
 
@@ -68,7 +86,7 @@ class Intervals:
         The scale of a forecast p is ``factor * max(p, floor) ** exponent * ratio``; `floor` and
         the scale are in the target's unit.
     ratio : numpy.ndarray
-        Shape (E,), the entity's own error relative to its level's.
+        Shape (E,), the entity's own latest errors relative to its level's.
     nonnegative : bool
         Whether bounds are cut at 0.
     """
@@ -114,15 +132,13 @@ def fit_intervals(
     scaled = _fit_scale(past, plain)
     scale = find_scale(scaled, past.entity, past.forecast)
     relative = (past.truth - past.forecast) / scale
+    weight = _weigh_origins(past.fold, KEPT)
+    order = np.argsort(relative, kind="stable")
     low, high = np.empty(steps), np.empty(steps)
     for place in range(steps):
-        pool = np.sort(_pool_steps(relative, past.step, place + 1))
-        count = len(pool)
-        low[place] = pool[max(int(np.floor((count + 1) * tails.low)) - 1, 0)]
-        high[place] = pool[min(int(np.ceil((count + 1) * (1 - tails.high))) - 1, count - 1)]
-    return Intervals(
-        low, high, scaled.factor, scaled.exponent, scaled.floor, scaled.ratio, nonnegative
-    )
+        near = order[_pool_steps(past.step, place + 1)[order]]
+        low[place], high[place] = _find_quantiles(relative[near], weight[near], tails)
+    return replace(scaled, low=low, high=high)
 
 
 def place_bounds(
@@ -186,7 +202,7 @@ def start_tails(coverage: float) -> Tails:
 
 
 def _move_tail(share: float, nominal: float, missed: float) -> float:
-    return float(np.clip(share + RATE * (nominal - missed), nominal / 25.0, 0.4))
+    return float(np.clip(share + RATE * (nominal - missed), LEAST_TAIL * nominal, 0.4))
 
 
 def _fit_scale(past: PastErrors, plain: Intervals) -> Intervals:
@@ -204,19 +220,51 @@ def _fit_scale(past: PastErrors, plain: Intervals) -> Intervals:
     wide = usable.sum() >= 8 and x.std() > 0.1
     exponent = float(np.clip((x - x.mean()) @ y / spread, 0.0, 1.0)) if wide else 0.5
     factor = float(np.exp((y - exponent * x).mean()))
-    expected = factor * np.maximum(level, 1e-12) ** exponent
-    steps = int(past.step.max())
-    rows = counts / (1.0 + (steps - 1) * 0.5)
-    ratio = np.where(counts > 0, (rows * size / expected + PRIOR_ROWS) / (rows + PRIOR_ROWS), 1.0)
     heights = np.abs(past.forecast)
     floor = float(max(np.quantile(heights, 0.02), 0.01 * heights.mean()))
-    return Intervals(plain.low, plain.high, factor, exponent, floor, ratio, plain.nonnegative)
+    scaled = replace(plain, factor=factor, exponent=exponent, floor=floor)
+    return replace(scaled, ratio=_learn_ratios(past, scaled))
 
 
-def _pool_steps(relative: FloatArray, step: IntArray, centre: int) -> FloatArray:
-    """Return the errors of a step and its neighbours, widened until there are enough."""
+def _learn_ratios(past: PastErrors, scaled: Intervals) -> FloatArray:
+    """Return each entity's latest errors over those of all of its level, shrunk to 1."""
+    entities = len(scaled.ratio)
+    weight = _weigh_origins(past.fold, KEPT_OWN)
+    seen, made, due = (
+        np.bincount(past.entity, weight * of, entities)
+        for of in (
+            np.ones(len(weight)),
+            np.abs(past.truth - past.forecast),
+            find_scale(scaled, past.entity, past.forecast),
+        )
+    )
+    rows = seen / (1.0 + (int(past.step.max()) - 1) * 0.5)
+    erring = (made > 0) & (due > 0)
+    own = np.divide(made, due, out=np.ones(entities), where=due > 0)
+    own[due > 0] /= np.exp(np.log(own[erring]).mean())
+    return np.asarray((rows * own + PRIOR_ROWS) / (rows + PRIOR_ROWS))
+
+
+def _weigh_origins(fold: IntArray, kept: float) -> FloatArray:
+    """Weigh each row by its origin: the latest 1, each before it `kept` times the next."""
+    origins, at = np.unique(fold, return_inverse=True)
+    return np.asarray(kept ** (len(origins) - 1.0 - at))
+
+
+def _find_quantiles(errors: FloatArray, weight: FloatArray, tails: Tails) -> tuple[float, float]:
+    """Return the ends of rising errors that leave the tails out; one more error is to come."""
+    count = len(errors)
+    below = np.cumsum(weight)
+    below *= count / (count + 1) / below[-1]
+    first = int(np.searchsorted(below, tails.low + ROUNDING, side="right")) - 1
+    last = int(np.searchsorted(below, 1 - tails.high - ROUNDING))
+    return float(errors[max(first, 0)]), float(errors[min(last, count - 1)])
+
+
+def _pool_steps(step: IntArray, centre: int) -> npt.NDArray[np.bool_]:
+    """Return which errors are of a step or its neighbours, widened until there are enough."""
     far = np.abs(step - centre)
     reach = 1
     while (far <= reach).sum() < min(LEAST_ERRORS, len(step)):
         reach += 1
-    return np.asarray(relative[far <= reach])
+    return np.asarray(far <= reach)

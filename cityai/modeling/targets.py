@@ -21,13 +21,7 @@ from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cas
 from cityai.modeling.final import AmountCalibration, FinalModel, ProbabilityCalibration
 from cityai.modeling.folds import Folds
 from cityai.modeling.forecasters import FloatArray
-from cityai.modeling.intervals import (
-    Bounds,
-    PastErrors,
-    adapt_tails,
-    fit_intervals,
-    start_tails,
-)
+from cityai.modeling.intervals import Bounds, PastErrors, adapt_tails, fit_intervals, start_tails
 from cityai.modeling.layouts.dense import LEAST_RIPE
 from cityai.modeling.layouts.source import BoolArray, IntArray
 from cityai.records.predictions import Predictions, build_predictions
@@ -118,7 +112,9 @@ class AmountTarget:
             tails = adapt_tails(tails, bounds, past.labels[told], coverage)
         known = seen & ~np.isnan(forecast)
         intervals = fit_intervals(
-            PastErrors(entity[known], step[known], forecast[known], past.labels[known]),
+            PastErrors(
+                entity[known], step[known], past.fold[known], forecast[known], past.labels[known]
+            ),
             tails,
             entities=len(self.source.panel.entity_ids),
             steps=self.spec.question.horizon,

@@ -13,12 +13,14 @@ from cityai.card.figures import Outlines, read_outlines
 from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import ChangesPart
-from cityai.card.verify import read_bytes, read_record
+from cityai.card.verify import check_digest, read_bytes, read_record
 from cityai.config.load import find_named, load_project
 from cityai.config.load_audit import load_audit
 from cityai.config.places import find_state, find_workspace
-from cityai.config.project import BaseProjectSpec
-from cityai.errors import StoreError
+from cityai.config.project import AuditableSpec
+from cityai.data.file_digests import digest_file
+from cityai.errors import StoreError, UserError
+from cityai.findings import Status
 from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
 from cityai.store.digests import digest_text
 from cityai.store.records import has_record, load_record, save_record
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 PROJECT = "project.yaml"
 STAGE = "card"
+MADE = ("card*.html", "brief*.pdf")
+"""Files beside a record that were made of it: another record's go away."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,10 @@ class Drafted:
     facts : RunFacts
         What the run knew about itself.
     stages : dict of str to str
-        The digest under which each stage's record is kept; empty for given predictions.
-    file : str
-        The predictions that were given; empty for a run. Paths in the workspace are written from
-        there, so that a copy of it reads its own files.
-    file_digest : str
-        SHA-256 of that file's bytes.
-    order : str
-        The audit file of given predictions; empty for a run.
+        The digest under which each stage's record is kept.
+    files : dict of str to str
+        Files that the card is bound to, with the SHA-256 of their bytes: predictions that were
+        given. Paths in the workspace are written from there, so that a copy of it reads its own.
     outlines, outlines_key : str
         The file with the outlines of areas, and its key; empty without a map.
     outlines_written : dict of str to str
@@ -62,9 +62,7 @@ class Drafted:
     spec: str
     facts: RunFacts
     stages: dict[str, str]
-    file: str = ""
-    file_digest: str = ""
-    order: str = ""
+    files: dict[str, str] = field(default_factory=dict)
     outlines: str = ""
     outlines_key: str = ""
     outlines_written: dict[str, str] = field(default_factory=dict)
@@ -153,6 +151,36 @@ def find_place(path: Path) -> CardPlace:
     return CardPlace(folder, workspace)
 
 
+def read_sealed(path: Path, then: str) -> tuple[CardPlace, bytes, CardRecord]:
+    """Read a published card that was not changed since, to do something with it.
+
+    Parameters
+    ----------
+    path : Path
+        As for `find_place`.
+    then : str
+        What is to be done with it.
+
+    Raises
+    ------
+    UserError
+        When it was changed.
+    StoreError
+        When there is no card.
+    """
+    place = find_place(path)
+    content = read_bytes(place.json)
+    record = read_record(content, where=str(place.json))
+    sealed = check_digest(record, content)
+    if sealed.status is not Status.PASS:
+        raise UserError(
+            f"the card was changed after it was published ({sealed.reason})",
+            where=str(place.json),
+            next_step=f"publish it again, then {then}",
+        )
+    return place, content, record
+
+
 def make_card(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:
     """Make a card: what changed since the last one is added, its pages are made. Nothing is kept.
 
@@ -188,7 +216,8 @@ def publish_made(made: Published, place: CardPlace, drafted: Drafted) -> None:
     save_record(replace(drafted, earlier=made.earlier), find_drafted(place, made.record))
     cards, name = place.folder.parent, place.folder.name
     with hold_cards(cards, place.state):
-        old = dict.fromkeys((EARLIER, *(p.name for p in place.folder.glob("card*.html"))), "")
+        made_of_old = (p.name for mark in MADE for p in place.folder.glob(mark))
+        old = dict.fromkeys((EARLIER, *made_of_old), "")
         files = {**old, **made.pages.files}
         beside = make_portfolio(cards, {name: made.record})
         publish_files(cards, {**{f"{name}/{f}": text for f, text in files.items()}, **beside})
@@ -223,19 +252,29 @@ def find_drafted(place: CardPlace, record: CardRecord) -> Path:
 
 
 def describe_run(
-    project: Project[BaseProjectSpec], facts: RunFacts, stages: dict[str, str]
+    project: Project[AuditableSpec], facts: RunFacts, stages: dict[str, str]
 ) -> Drafted:
-    """Describe from what a project's card was drafted."""
+    """Describe from what a run's card was drafted."""
     spec = project.spec
     places = spec.areas.boundaries if spec.areas else None
     return Drafted(
         spec=spec.model_dump_json(),
         facts=facts,
         stages=dict(stages),
+        files={write_place(f, project.workspace): digest_file(f) for f in project.files},
         outlines=write_place(project.find_path(places.path), project.workspace) if places else "",
         outlines_key=places.key if places else "",
         outlines_written=dict(spec.areas.written) if spec.areas else {},
     )
+
+
+def open_outlines(project: Project[AuditableSpec]) -> Outlines | None:
+    """Read the outlines of a project's areas, where it names any."""
+    areas = project.spec.areas
+    places = areas.boundaries if areas else None
+    if areas is None or places is None:
+        return None
+    return read_outlines(project.find_path(places.path), places.key, areas.written)
 
 
 def write_place(path: Path, workspace: Path) -> str:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from cityai.assessment.foresight import Foresight, foresee_audit, judge_design
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.findings import sort_findings
-from cityai.kinds import open_kind
-from cityai.modeling.folds import Folds
-from cityai.pipeline.result import Checked
-from cityai.pipeline.run import problem, quality, read_and_check, snapshot
+from cityai.pipeline.result import Checked, Planned
+from cityai.pipeline.run import (
+    JUDGED,
+    OWN_CODE,
+    PROBLEM,
+    problem,
+    quality,
+    read_and_check,
+    snapshot,
+)
 from cityai.pipeline.sample import bring_sample
-from cityai.pipeline.stage import hold_run
+from cityai.pipeline.stage import PipelineRun, hold_run, stage
 from cityai.progress import SILENT, Progress
+
+
+@stage(Foresight, after=(snapshot,), fields=(*PROBLEM, "models", *JUDGED), files=OWN_CODE)
+def foresight(run: PipelineRun) -> Foresight:
+    """Rehearse what the audit can decide."""
+    run.progress.advance(0, 2)
+    rehearsed = run.fitted.rehearse(snapshot(run), problem(run))
+    run.progress.advance(1, 2)
+    groups = run.kind.assign_groups(snapshot(run))
+    return foresee_audit(rehearsed.predictions, groups, run.project.spec)
 
 
 def check_project(project: Project[BaseProjectSpec], progress: Progress = SILENT) -> Checked:
@@ -24,12 +41,14 @@ def check_project(project: Project[BaseProjectSpec], progress: Progress = SILENT
     """
     with hold_run(project, progress) as run:
         findings = (*read_and_check(run), *quality(run).findings)
-        run.kind.assign_groups(snapshot(run))
-        return Checked(project, quality(run), problem(run).folds, sort_findings(findings))
+        folds, foreseen = problem(run).folds, foresight(run)
+        findings += judge_design(foreseen, len(folds.test), folds.more)
+        return Checked(project, quality(run), folds, foreseen, sort_findings(findings))
 
 
-def plan_project(project: Project[BaseProjectSpec]) -> Folds:
-    """Return the windows of a project's backtest."""
-    bring_sample(project)
-    kind = open_kind(project)
-    return kind.build_problem(kind.read()).folds
+def plan_project(project: Project[BaseProjectSpec], progress: Progress = SILENT) -> Planned:
+    """Plan a project's backtest: its windows, and what they can decide."""
+    with hold_run(project, progress) as run:
+        run.kind.check()
+        bring_sample(project, progress)
+        return Planned(problem(run).folds, foresight(run))

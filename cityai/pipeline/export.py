@@ -6,14 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cityai.card.registers import Export, find_register
-from cityai.card.verify import check_digest, read_bytes, read_record
 from cityai.errors import UserError
-from cityai.findings import Status
-from cityai.pipeline.cards import find_place
-from cityai.store.files import (
-    PUBLIC_FILE_MODE,
-    write_files,
-)
+from cityai.pipeline.cards import read_sealed
+from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 
 @dataclass(frozen=True)
@@ -54,16 +49,7 @@ def export_card(path: Path, register: str, out: Path, *, replace: bool = False) 
         When there is no card, the disk refuses, or such a file is there and `replace` is not given.
     """
     chosen = find_register(register)
-    place = find_place(path)
-    content = read_bytes(place.json)
-    record = read_record(content, where=str(place.json))
-    sealed = check_digest(record, content)
-    if sealed.status is not Status.PASS:
-        raise UserError(
-            f"the card was changed after it was published ({sealed.reason})",
-            where=str(place.json),
-            next_step="publish it again, then export it",
-        )
+    record = read_sealed(path, "export it")[2]
     export = chosen.write(record)
     folder, names = out, list(export.files)
     if out.suffix and not out.is_dir():

@@ -66,7 +66,7 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
     ):
         read_and_check(run)
         found: Mitigation = mitigation(run)
-        with progress.stage("plane and tracking"):
+        with progress.stage("Draw what each way costs"):
             part = draft_options(found, plan, spec)
             drawing = write_plane(draw_plane(part))
             plane = project.state / PLANES / f"{spec.name}.svg"
@@ -75,5 +75,5 @@ def mitigate_project(project: Project, progress: Progress = SILENT) -> Tried:
                 with make_temporary(plane) as temporary:
                     write_file(temporary / plane.name, drawing.encode())
                     os.replace(temporary / plane.name, plane)
-            log_mitigation(tracked, found, project.digest, drawing)
+            log_mitigation(tracked, part, project.digest, drawing)
     return Tried(project, found, plane, tracked.run_id)

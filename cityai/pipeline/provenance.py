@@ -1,4 +1,4 @@
-"""Provenance of a run: the clock, the code's commit, the versions of the libraries."""
+"""Provenance of a run: the clock, the code's commit, the versions of the libraries, its digests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cityai.store.cards import CARDS
+from cityai.store.digests import digest_text
+
+if TYPE_CHECKING:
+    from cityai.card.draft import RunFacts
 
 LIBRARIES = (
     "cityai",
@@ -85,3 +89,19 @@ def find_version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
+
+
+def gather_run_facts(
+    workspace: Path,
+    *digests: str,
+    first: datetime | None,
+    last: datetime | None,
+) -> RunFacts:
+    """Gather what every run knows of itself; `digests`: specification, data, predictions."""
+    from cityai.card.draft import RunFacts
+
+    spec, data, predictions = digests
+    run = digest_text(" ".join(dict.fromkeys(digests)))
+    versions = {name: find_version(name) for name in LIBRARIES}
+    code = read_git(workspace)
+    return RunFacts(run, data, spec, predictions, *code, read_clock(), versions, first, last)

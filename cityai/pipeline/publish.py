@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cityai.config.load import Project
-from cityai.config.project import BaseProjectSpec
+from cityai.config.project import AuditableSpec
+from cityai.errors import TrackingError
 from cityai.findings import Finding
-from cityai.pipeline.provenance import LIBRARIES, find_version, read_clock, read_git
+from cityai.pipeline.provenance import gather_run_facts
 from cityai.pipeline.result import Result
 from cityai.pipeline.stage import PipelineRun, digest_results
+from cityai.progress import tell
 from cityai.store.cards import CARDS
-from cityai.store.digests import digest_text
+
+LINE = 100
+"""Columns of the text that tells what changed."""
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
     from cityai.pipeline.cards import CardPlace, Drafted
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
     from cityai.track.runs import TrackedRun
 
 
-def find_card(project: Project[BaseProjectSpec]) -> Path:
+def find_card(project: Project[AuditableSpec]) -> Path:
     """Return where a project's card is published."""
     return project.workspace / CARDS / project.spec.name / "card.html"
 
@@ -53,10 +58,11 @@ def publish_result(
     """
     from cityai.pipeline.cards import CardPlace, describe_run
     from cityai.pipeline.records import gather_card_facts
-    from cityai.track.results import ASKED_DIGEST
+    from cityai.track.tags import ASKED_DIGEST
 
-    project, backtest = run.project, records.backtest
-    facts = gather_card_facts(gather_run_facts(run, records, checked), run.kind, records)
+    project, backtest, groups = run.project, records.backtest, records.groups
+    assert groups is not None  # noqa: S101 - a run has assigned them
+    facts = gather_card_facts(tell_run(run, records, checked), run.kind, records)
     path = find_card(project)
     card = publish_card(
         tracked,
@@ -64,7 +70,8 @@ def publish_result(
         CardPlace(path.parent, project.workspace),
         describe_run(project, facts.run, run.digests),
         final=backtest.final,
-        settings=backtest.final.settings,
+        settings=backtest.final.settings if backtest.final else {},
+        code=project.digest_own_code(),
         seconds=run.seconds,
         tags={ASKED_DIGEST: problem_digest},
     )
@@ -72,7 +79,7 @@ def publish_result(
         project=project,
         quality=records.quality,
         backtest=backtest,
-        predictions=backtest.predictions,
+        groups=groups,
         evaluation=records.evaluation,
         audit=records.audit,
         explanation=records.explanation,
@@ -92,13 +99,15 @@ def publish_card(
     place: CardPlace,
     drafted: Drafted,
     *,
-    metrics: pd.DataFrame | None = None,
     final: Loggable | None = None,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    code: Mapping[str, str] | None = None,
     seconds: dict[str, float],
     tags: dict[str, str] | None = None,
 ) -> CardRecord:
     """Draft and render a card, log all that was computed, and publish the card last.
+
+    Where MLflow takes no run, the card comes out all the same.
 
     Parameters
     ----------
@@ -108,72 +117,80 @@ def publish_card(
         What the card is drafted from.
     place, drafted : CardPlace, Drafted
         Where it is published; from what it is drafted again.
-    metrics : pandas.DataFrame, optional
-        Figures to log, where they are more than those of the card.
     final : Loggable, optional
         The model to log.
     settings : dict, optional
         Settings of each of its candidates.
+    code : dict, optional
+        Digests of the project's own code, by file.
     seconds, tags : dict
         Duration of each stage; more tags.
     """
+    from cityai.card.diff.plain_text import write_changes
     from cityai.card.draft import draft_card
     from cityai.pipeline.cards import make_card, publish_made
     from cityai.track.results import Outcome, log_outcome
-    from cityai.track.runs import SEAL
+    from cityai.track.tags import SEAL
 
-    run = facts.run
+    tell("drawing figures and pages")
     made = make_card(draft_card(facts), place, drafted)
-    card, pages = made.record, made.pages
-    log_outcome(
-        tracked,
-        Outcome(
-            spec=facts.spec,
-            metrics=facts.evaluation.metrics if metrics is None else metrics,
-            audit=facts.audit.table,
-            findings=facts.findings,
-            results=card.fairness.results,
-            run_digest=run.run_digest,
-            data_digest=run.data_digest,
-            spec_digest=run.spec_digest,
-            git_commit=run.git_commit,
-            pages=pages.html,
-            markdown=pages.markdown,
-            json=pages.json,
-            settings=settings or {},
-            final=final,
-            rows=facts.quality.counts.accepted if facts.quality else 0,
-            seconds=seconds,
-            tags=tags or {},
-        ),
+    card = made.record
+    outcome = Outcome(
+        spec=facts.spec,
+        card=card,
+        pages=made.pages,
+        changes=write_changes(card.changes, LINE) if card.changes else "",
+        settings=settings or {},
+        code=code or {},
+        final=final,
+        rows=facts.quality.counts.accepted if facts.quality else 0,
+        seconds=seconds,
+        tags=tags or {},
     )
-    tracked.set_tags({SEAL: card.record.content_digest})
-    publish_made(made, place, drafted)
+    with publish_anyway(partial(publish_made, made, place, drafted), place.folder):
+        tell("logging to MLflow")
+        log_outcome(tracked, outcome)
+        tracked.set_tags({SEAL: card.record.content_digest})
     return card
 
 
-def gather_run_facts(run: PipelineRun, records: Records, checked: Sequence[Finding]) -> RunFacts:
-    """Gather what the run knows about itself, for the card."""
-    from cityai.card.draft.facts import RunFacts
+@contextmanager
+def publish_anyway(publish: Callable[[], object], folder: Path) -> Iterator[None]:
+    """Publish when the block has logged the run, and when MLflow refused it: it is no judge.
 
+    Raises
+    ------
+    TrackingError
+        The block's own, which then says that the card is out.
+    """
+    unlogged = None
+    try:
+        yield
+    except TrackingError as error:
+        unlogged = error
+    tell("publishing")
+    publish()
+    if unlogged is not None:
+        raise TrackingError(
+            f"{unlogged.what}; the card is published in {folder}",
+            where=unlogged.where,
+            expected=unlogged.expected,
+            next_step=unlogged.next_step,
+        ) from unlogged
+
+
+def tell_run(run: PipelineRun, records: Records, checked: Sequence[Finding]) -> RunFacts:
+    """Tell what a run knows about itself, for the card."""
     snapshot = records.snapshot
     assert snapshot is not None  # noqa: S101 - a run has read its data
-    project, data, predictions = run.project, snapshot.digest, run.digests["backtest"]
-    commit, dirty = read_git(project.workspace)
-    cover = run.kind.describe_coverage(snapshot)
-    return RunFacts(
-        run_digest=digest_text(" ".join((project.digest, data, predictions))),
-        data_digest=data,
-        spec_digest=project.digest,
-        predictions_digest=predictions,
-        git_commit=commit,
-        git_dirty=dirty,
-        created=read_clock(),
-        versions={name: find_version(name) for name in LIBRARIES},
+    project, cover = run.project, run.kind.describe_coverage(snapshot)
+    digests = project.digest, snapshot.digest, run.digests["backtest"]
+    facts = gather_run_facts(project.workspace, *digests, first=cover.first, last=cover.last)
+    return replace(
+        facts,
         results_digest=digest_results(run.results),
-        first=cover.first,
-        last=cover.last,
         entities=cover.entities,
+        source=cover.source,
         findings=tuple(checked),
-        feature_labels=records.explanation.labels,
+        feature_labels=records.explanation.labels if records.explanation else {},
     )

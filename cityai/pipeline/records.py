@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cityai.findings import Finding, sort_findings
+from cityai.findings import SEVERITY, Finding, sort_findings
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from cityai.card.draft import CardFacts, RunFacts
     from cityai.data.quality import QualityReport
     from cityai.kinds import Kind
+    from cityai.modeling.ahead import Outlook
     from cityai.modeling.backtest import Backtest
     from cityai.records.events import Events
+    from cityai.records.groups import Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +28,32 @@ class Records:
 
     Attributes
     ----------
-    quality, backtest, evaluation, audit, explanation
+    quality, backtest, evaluation, audit
         What they are called.
+    explanation : Explanation or None
+        What moves the predictions; None where nothing was fitted.
     snapshot : Events or None
         What the city knew, and when; None where a saved card is drafted again without it.
     mitigation : Mitigation or None
         What was tried to close a gap; None where the project names none.
     proxies : Proxies or None
         How well the inputs recover the groups.
+    groups : Groups or None
+        Who belongs where.
+    outlook : Outlook or None
+        What comes after the data; None in results of before there was one.
     """
 
     quality: QualityReport
     backtest: Backtest
     evaluation: Evaluation
     audit: Audit
-    explanation: Explanation
+    explanation: Explanation | None = None
     snapshot: Events | None = None
     mitigation: Mitigation | None = None
     proxies: Proxies | None = None
+    groups: Groups | None = None
+    outlook: Outlook | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -64,8 +74,11 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
     """Gather what a card is drafted from, as the stages left it."""
     from cityai.card.draft import CardFacts, Fitted
 
-    backtest = records.backtest
-    final = backtest.final
+    backtest, final = records.backtest, records.backtest.final
+    blocks = kind.spec.policy.verdict.blocks
+    found = sort_findings(dict.fromkeys((*run.findings, *records.findings)))
+    # Of equally grave ones, those first without which no figure can be trusted.
+    rank = {status: i for i, status in enumerate(SEVERITY)}
     return CardFacts(
         run=run,
         spec=kind.spec,
@@ -73,10 +86,19 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
         predictions=backtest.predictions,
         evaluation=records.evaluation,
         audit=records.audit,
-        findings=sort_findings(dict.fromkeys((*run.findings, *records.findings))),
+        findings=tuple(sorted(found, key=lambda f: (rank[f.status], not blocks(f.code)))),
         quality=records.quality,
-        fitted=Fitted(backtest.folds.to_table(), final.blend, tuple(final.feature_names)),
+        fitted=Fitted(
+            backtest.folds.to_table(),
+            final.blend,
+            tuple(final.feature_names),
+            backtest.folds.more,
+        )
+        if final
+        else Fitted(),
         explanation=records.explanation,
         mitigation=records.mitigation,
         proxies=records.proxies,
+        groups=records.groups,
+        outlook=records.outlook,
     )

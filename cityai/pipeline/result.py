@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +13,22 @@ from cityai.findings import Finding, Status, count_statuses
 from cityai.notebook import write_page
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cityai.assessment.audit import Audit
     from cityai.assessment.evaluate import Evaluation
     from cityai.assessment.explain import Explanation
+    from cityai.assessment.foresight import Foresight
+    from cityai.assessment.metric_frame import MetricFrame
     from cityai.assessment.mitigation import Mitigation
     from cityai.assessment.proxies import Proxies
     from cityai.card.record import CardRecord
-    from cityai.config.project import BaseProjectSpec
+    from cityai.config.project import AuditableSpec, BaseProjectSpec
     from cityai.data.quality import QualityReport
     from cityai.modeling.backtest import Backtest
     from cityai.modeling.folds import Folds
-    from cityai.records.predictions import Predictions
+    from cityai.pipeline.pictures import Shown
+    from cityai.records.groups import Groups
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class TimeChecks:
     findings: tuple[Finding, ...]
 
 
-def refuse_future(findings: Sequence[Finding]) -> None:
+def refuse_future(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Raise where a check of time failed: nothing is fitted on what was not known yet."""
     for finding in findings:
         if finding.status is Status.FAIL and finding.code in ("time.truncation", "time.folds"):
@@ -43,6 +48,7 @@ def refuse_future(findings: Sequence[Finding]) -> None:
                 expected="only what was known before the question was asked",
                 next_step="leave the feature out (`features.exclude`), or correct `features.py`",
             )
+    return findings
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,8 +59,8 @@ class Result:
     ----------
     project : Project
         What was asked.
-    quality, backtest, predictions, evaluation, audit, explanation, card
-        The stages' records.
+    quality, backtest, groups, evaluation, audit, explanation, card
+        The stages' records; no explanation where nothing was fitted.
     findings : tuple of Finding
         All findings, the gravest first.
     seconds : dict of str to float
@@ -70,13 +76,13 @@ class Result:
         How well the inputs recover the groups.
     """
 
-    project: Project[BaseProjectSpec]
+    project: Project[AuditableSpec]
     quality: QualityReport
     backtest: Backtest
-    predictions: Predictions
+    groups: Groups
     evaluation: Evaluation
     audit: Audit
-    explanation: Explanation
+    explanation: Explanation | None
     card: CardRecord
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
@@ -88,6 +94,66 @@ class Result:
     def __repr__(self) -> str:
         """Return one line; the tables inside are attributes."""
         return f"Result({self.project.spec.name}: {self._count_findings()}; {self.card_path})"
+
+    @property
+    def figures(self) -> pd.DataFrame:
+        """Every figure, tidy: one row a model, metric and group.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `cityai.pipeline.frames.FIGURES`: ``source``, ``model``, ``metric``,
+            ``unit``, ``dimension``, ``group``, ``value``, ``low``, ``high``, ``n``,
+            ``reference``, ``gap``, ``gap_low``, ``gap_high``, ``limit``, ``status``, ``grade``,
+            ``served``, ``reason``. What the audit withholds is NaN. Not for publication.
+        """
+        from cityai.pipeline.frames import tabulate_figures
+
+        return tabulate_figures(self.evaluation, self.audit, self.project.spec)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Every prediction of the test folds beside what came to pass, tidy: one row each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Those of the columns of `cityai.pipeline.frames.PREDICTIONS` that the kind of question
+            has: ``fold``, ``entity_id``, ``as_of``, ``y_true``, ``y_pred``, every
+            ``baseline.<name>`` and ``candidate.<name>``, and others. Not for publication.
+        """
+        from cityai.pipeline.frames import list_predictions
+
+        return list_predictions(self.backtest.predictions)
+
+    def metric_frame(
+        self, by: str, metrics: Mapping[str, Callable[..., float]] | None = None
+    ) -> MetricFrame:
+        """Return fairlearn's MetricFrame of one dimension (see `build_metric_frame`)."""
+        from cityai.assessment.metric_frame import build_metric_frame
+
+        return build_metric_frame(self.backtest.predictions, self.groups, by, metrics)
+
+    @property
+    def verdict(self) -> Shown:
+        """The verdict in its box, as the card says it first."""
+        from cityai.pipeline.pictures import box_verdict
+
+        return box_verdict(self.card)
+
+    @property
+    def worst(self) -> str:
+        """The sentence on the group that is served worst; empty where no gap is shown."""
+        from cityai.pipeline.pictures import tell_worst
+
+        return tell_worst(self.card)
+
+    def show(self, *names: str) -> Shown:
+        """Show the first of some of the card's pictures that there is (see `draw_figures`)."""
+        from cityai.pipeline.cards import open_outlines
+        from cityai.pipeline.pictures import show_pictures
+
+        return show_pictures(self.card, open_outlines(self.project), *names)
 
     def _count_findings(self) -> str:
         counts = count_statuses(f.status for f in self.findings)
@@ -110,10 +176,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """The windows of a backtest, and what they can decide."""
+
+    folds: Folds
+    foresight: Foresight
+
+
+@dataclass(frozen=True)
 class Checked:
     """What can be said of a project before anything is fitted."""
 
     project: Project[BaseProjectSpec]
     quality: QualityReport
     folds: Folds
+    foresight: Foresight
     findings: tuple[Finding, ...]

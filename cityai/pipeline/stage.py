@@ -7,19 +7,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Generic, Protocol, TypeVar, cast
 
 from cityai.config.load import Project
-from cityai.config.project import AuditableSpec, BaseProjectSpec
-from cityai.kinds import Kind, open_kind
-from cityai.progress import SILENT, Progress
+from cityai.config.locate import locate_errors
+from cityai.config.project import AuditableSpec
+from cityai.kinds import FittingKind, Kind, open_kind
+from cityai.modeling.parallel import use_cluster
+from cityai.progress import SILENT, Progress, heard_by
 from cityai.store.digests import digest_stage, digest_text
 from cityai.store.records import digest_manifest, has_record, keep_record
 from cityai.store.stages import Store, open_store
 
 RecordT = TypeVar("RecordT")
-Reader = Callable[[Project[BaseProjectSpec]], str]
+Reader = Callable[[Project[AuditableSpec]], str]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class PipelineRun:
         What was made or read so far.
     """
 
-    project: Project[BaseProjectSpec]
+    project: Project[AuditableSpec]
     store: Store
     progress: Progress = SILENT
     seconds: dict[str, float] = field(default_factory=dict)
@@ -57,6 +59,11 @@ class PipelineRun:
         """The choices of the project's kind of question."""
         return open_kind(self.project)
 
+    @property
+    def fitted(self) -> FittingKind:
+        """The same, where models are fitted."""
+        return cast(FittingKind, self.kind)
+
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
         """Time a block as a stage that is made."""
@@ -65,7 +72,7 @@ class PipelineRun:
         self.seconds[name] = time.perf_counter() - begun
 
     def keep(
-        self, name: str, record: type[RecordT], make: Callable[[], RecordT], *inputs: str
+        self, name: str, told: str, record: type[RecordT], make: Callable[[], RecordT], *inputs: str
     ) -> RecordT:
         """Return a stage's record, made or as it was saved.
 
@@ -73,6 +80,8 @@ class PipelineRun:
         ----------
         name : str
             A name of `cityai.store.digests.STAGES`.
+        told : str
+            What is done, for who waits.
         record : type
             The record's class.
         make : callable
@@ -83,7 +92,7 @@ class PipelineRun:
         digest = self.digests[name] = digest_stage(name, *inputs)
         folder = self.store.find_folder(self.project.spec.name, name, digest)
         saved = has_record(folder)
-        with self.progress.stage(f"{name} (as saved)" if saved else name):
+        with self.progress.stage(f"{told} (as saved)" if saved else told):
             with nullcontext() if saved else self.time(name):
                 kept = keep_record(record, folder, make)
             self.results[name] = digest_manifest(folder)
@@ -109,7 +118,7 @@ class Stage(Generic[RecordT]):
     Parameters
     ----------
     make : callable
-        ``(run) -> record``.
+        ``(run) -> record``; the first line of its docstring is told while it works.
     record : type
         The record's class.
     after : sequence of Stage
@@ -130,6 +139,7 @@ class Stage(Generic[RecordT]):
         files: tuple[Reader, ...],
     ) -> None:
         self.name, self.__doc__ = make.__name__, make.__doc__
+        self.told = (make.__doc__ or self.name).partition("\n")[0].rstrip(".")
         self.make, self.record = make, record
         self.after, self.fields, self.files = after, ("kind", *fields), files
 
@@ -139,7 +149,9 @@ class Stage(Generic[RecordT]):
             for stage in self.after:
                 stage(run)
             inputs = self._list_inputs(run)
-            kept = run.keep(self.name, self.record, lambda: self.make(run), *inputs)
+            with locate_errors(run.project.file, run.project.workspace):
+                make = partial(self.make, run)
+                kept = run.keep(self.name, self.told, self.record, make, *inputs)
             run.records[self.name] = kept
         return cast(RecordT, run.records[self.name])
 
@@ -150,6 +162,11 @@ class Stage(Generic[RecordT]):
     def list_fields(self) -> set[str]:
         """Return the parts of the specification that the record depends on, by whatever way."""
         return {*self.fields, *(name for stage in self.after for name in stage.list_fields())}
+
+    def digest_asked(self, project: Project[AuditableSpec]) -> str:
+        """Return the digest of all of a project that a model depends on; no word, no policy."""
+        parts = write_part(project.spec, "mitigation", *self.list_fields())
+        return digest_text(" ".join((parts, *(read(project) for read in self.files))))
 
     def _list_inputs(self, run: PipelineRun) -> tuple[str, ...]:
         return (
@@ -171,12 +188,11 @@ def stage(
 
 
 @contextmanager
-def hold_run(
-    project: Project[BaseProjectSpec], progress: Progress = SILENT
-) -> Iterator[PipelineRun]:
-    """Hold a project against other runs of it, and yield a run."""
+def hold_run(project: Project[AuditableSpec], progress: Progress = SILENT) -> Iterator[PipelineRun]:
+    """Hold a project against other runs of it, and yield a run; its tasks may use a cluster."""
     store = open_store(project.state)
-    with store.lock_project(project.spec.name, on_wait=progress.warn):
+    lock = store.lock_project(project.spec.name, on_wait=progress.warn)
+    with lock, heard_by(progress), use_cluster():
         yield PipelineRun(project, store, progress)
 
 

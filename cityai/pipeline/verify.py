@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,33 +14,24 @@ from cityai.card.diff import add_changes
 from cityai.card.draft import draft_card
 from cityai.card.pages import make_pages
 from cityai.card.record import CardRecord
-from cityai.card.verify import (
-    check_claims,
-    check_digest,
-    check_pages,
-    read_record,
-)
+from cityai.card.verify import check_claims, check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.claims import Claim
+from cityai.card.verify.places import list_place_claims
 from cityai.card.verify.recount import list_claims, list_option_claims
-from cityai.config.audit_file import AuditFileSpec
-from cityai.config.load_audit import AuditRequest
+from cityai.card.verify.verdict import check_verdict
+from cityai.data.file_digests import digest_file
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status
 from cityai.pipeline import run as stages
 from cityai.pipeline.cards import CardPlace, Drafted, find_drafted, find_place
 from cityai.pipeline.stage import RecordT, Stage, digest_results
 from cityai.store.cards import JSON
-from cityai.store.records import (
-    check_manifest,
-    digest_files,
-    has_record,
-    load_record,
-    read_files,
-)
+from cityai.store.records import check_manifest, digest_files, has_record, load_record, read_files
 from cityai.store.stages import Store
 
 if TYPE_CHECKING:
+    from cityai.card.draft import CardFacts
     from cityai.records.groups import Groups
     from cityai.records.predictions import Predictions
 
@@ -48,22 +39,40 @@ TITLE = "What the card was drafted from is as it was"
 
 
 @dataclass(frozen=True)
-class Recount:
-    """A card made a second time.
+class Reread:
+    """What a card was drafted from, read again.
 
     Attributes
     ----------
-    record : CardRecord
-        Drafted again, before what changed since the last card is added.
-    claims : tuple of Claim
-        The published card's figures, counted independently.
+    predictions, groups : Predictions, Groups
+        What was predicted, and who belongs where.
+    facts : CardFacts
+        What the card is drafted from, judged again.
     told : str
         What was read.
+    unchanged : Predictions or None
+        As they were before the option that was chosen for a gap, where any was tried.
     """
 
-    record: CardRecord
-    claims: tuple[Claim, ...]
+    predictions: Predictions
+    groups: Groups
+    facts: CardFacts
     told: str
+    unchanged: Predictions | None = None
+
+    def recount(self, record: CardRecord) -> tuple[Claim, ...]:
+        """Count a card's figures apart from how they were made."""
+        units, memberships = self.groups.find_units(self.predictions.table), self.groups.memberships
+        keys = None if units is None else pd.Series(units)
+        facts = self.facts
+        claims = chain(
+            list_claims(record, self.predictions, memberships, keys),
+            list_place_claims(record, facts.outlook, memberships, facts.run.entities),
+        )
+        if self.unchanged is None or self.facts.mitigation is None:
+            return tuple(claims)
+        tried = self.facts.mitigation.corrections
+        return *claims, *list_option_claims(record, self.unchanged, tried, memberships)
 
 
 def verify_published(path: Path) -> tuple[Finding, ...]:
@@ -77,7 +86,8 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``card.digest`` (the record is sealed), ``card.earlier`` (so is the one that it was
+        ``card.digest`` (the record is sealed), ``card.verdict`` (its word follows from the rest
+        of it), ``card.earlier`` (so is the one that it was
         compared with), ``card.predictions`` (what it was drafted from is there, unchanged),
         ``card.figures`` (counted independently), ``card.record`` (drafted again) and
         ``card.pages`` (made again, byte by byte). The first that differs is named.
@@ -91,12 +101,13 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
     files = place.read_files()
     content = files[JSON]
     record = read_record(content, where=str(place.json))
-    sealed: tuple[Finding, ...] = (check_digest(record, content),)
+    sealed: tuple[Finding, ...] = (check_digest(record, content), check_verdict(record))
     try:
         drafted = read_drafted(place, record)
         sealed += (check_earlier(record, drafted.earlier.encode()),)
-        recount: Callable[..., Recount] = recount_given if drafted.file else recount_run
-        again = recount(drafted, place, record)
+        again = reread(drafted, place, record)
+        made = draft_card(again.facts)
+        claims = again.recount(record)
         pages = make_pages(record, drafted.read_outlines(place.workspace))
     except CityaiError as error:
         lost = Finding("card.predictions", Status.ERROR, TITLE, " ".join(str(error).split()))
@@ -104,8 +115,8 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
     return (
         *sealed,
         Finding("card.predictions", Status.PASS, TITLE, again.told),
-        check_claims(again.claims),
-        check_again(record, add_changes(again.record, drafted.earlier)),
+        check_claims(claims),
+        check_again(record, add_changes(made, drafted.earlier)),
         check_pages(files, record, pages),
     )
 
@@ -157,88 +168,73 @@ def hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict
     return where
 
 
-def recount_run(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
-    """Judge a run's saved predictions again, draft its card again, and count its figures apart."""
+def hold_files(drafted: Drafted, place: CardPlace) -> None:
+    """Hold every file that a card is bound to against its digest.
+
+    Raises
+    ------
+    StoreError
+        Naming the first that is gone or was changed.
+    """
+    for name, digest in drafted.files.items():
+        path = place.workspace / name
+        if not path.exists():
+            raise StoreError(
+                "the predictions are no longer there",
+                where=name,
+                next_step="put them back, or audit them again where they are now",
+            )
+        if digest_file(path) != digest:
+            raise StoreError(
+                "the predictions are not those that were audited",
+                where=name,
+                expected=f"a file with the SHA-256 {digest}",
+                next_step="put the file back, or audit this one",
+            )
+
+
+def reread(drafted: Drafted, place: CardPlace, record: CardRecord) -> Reread:
+    """Read what a card was drafted from, as it was saved, and judge it again."""
     from cityai.assessment.audit import audit_predictions
-    from cityai.assessment.evaluate import evaluate_predictions
-    from cityai.config.load import SPECS, Project
-    from cityai.kinds import open_kind
+    from cityai.assessment.mitigation import apply_choice
+    from cityai.config.load import Project
+    from cityai.kinds import KINDS
     from cityai.pipeline.records import Records, gather_card_facts
 
-    spec = SPECS[str(json.loads(drafted.spec)["kind"])].model_validate_json(drafted.spec)
+    opened = KINDS[str(json.loads(drafted.spec)["kind"])]
+    spec = opened.specification.model_validate_json(drafted.spec)
     folder = place.workspace / "projects" / spec.name
-    kind = open_kind(Project(spec, folder, place.workspace, drafted.facts.spec_digest))
+    kind = opened(Project(spec, folder, place.workspace, drafted.facts.spec_digest))
+    hold_files(drafted, place)
     where = hold_results(drafted, place, record)
 
     def load(stage: Stage[RecordT]) -> RecordT:
         return load_record(stage.record, where[stage.name])
 
+    def find(stage: Stage[RecordT]) -> RecordT | None:
+        return load(stage) if stage.name in where else None
+
     backtest, groups = load(stages.backtest), load(stages.memberships)
-    claims: list[Claim] = []
-    mitigation = load(stages.mitigation) if stages.mitigation.name in where else None
+    mitigation, unchanged = find(stages.mitigation), backtest.predictions
     if mitigation is not None:
-        before, corrections = backtest.predictions, mitigation.corrections
-        claims += list_option_claims(record, before, corrections, groups.memberships)
-        backtest = kind.apply(backtest, mitigation)
+        backtest = apply_choice(backtest, mitigation)
     predictions = backtest.predictions
+    audit = audit_predictions(predictions, groups, spec)
     records = Records(
         quality=load(stages.quality),
         backtest=backtest,
-        evaluation=evaluate_predictions(predictions, spec),
-        audit=audit_predictions(predictions, groups, spec),
-        explanation=load(stages.explanation),
+        audit=audit,
+        evaluation=kind.evaluate(predictions, audit),
+        explanation=find(stages.explanation),
         mitigation=mitigation,
-        proxies=load(stages.proxies),
+        proxies=find(stages.proxies),
+        groups=groups,
+        outlook=find(stages.outlook),
     )
-    again = draft_card(gather_card_facts(drafted.facts, kind, records))
+    held = f" {len(drafted.files)} files are those that were given." if drafted.files else ""
     told = (
         f"{len(predictions.table):,} predictions and every file of {len(where)} results were read, "
-        "as they were saved. The city's own tables and what MLflow keeps were not read."
+        f"as they were saved.{held} The city's own tables and what MLflow keeps were not read."
     )
-    return Recount(again, (*_count(record, predictions, groups), *claims), told)
-
-
-def recount_given(drafted: Drafted, place: CardPlace, record: CardRecord) -> Recount:
-    """Read given predictions again, judge them, draft their card, and count its figures apart.
-
-    Raises
-    ------
-    StoreError
-        When the file is gone, or is not the one that was audited.
-    """
-    from cityai.data.source.engine import digest_file
-    from cityai.pipeline.external_audit import gather_card_facts, judge_given
-
-    spec = AuditFileSpec.model_validate_json(drafted.spec)
-    path = place.workspace / drafted.file
-    if not path.exists():
-        raise StoreError(
-            "the predictions are no longer there",
-            where=drafted.file,
-            next_step="put them back, or audit them again where they are now",
-        )
-    if digest_file(path) != drafted.file_digest:
-        raise StoreError(
-            "the predictions are not those that were audited",
-            where=drafted.file,
-            expected=f"a file with the SHA-256 {drafted.file_digest}",
-            next_step="put the file back, or audit this one",
-        )
-    order = AuditRequest(
-        spec, place.workspace / drafted.order, place.workspace, drafted.facts.spec_digest
-    )
-    judged = judge_given(order, path)
-    rows, groups = judged.given.predictions, judged.groups
-    claims = _count(record, rows, groups)
-    again = draft_card(gather_card_facts(judged, drafted.facts, path.name))
-    told = (
-        f"{len(rows.table):,} predictions were read, as they were given. What MLflow keeps was "
-        "not read."
-    )
-    return Recount(again, tuple(claims), told)
-
-
-def _count(record: CardRecord, predictions: Predictions, groups: Groups) -> Iterator[Claim]:
-    units = groups.find_units(predictions.table)
-    keys = None if units is None else pd.Series(units)
-    return list_claims(record, predictions, groups.memberships, keys)
+    facts = gather_card_facts(drafted.facts, kind, records)
+    return Reread(predictions, groups, facts, told, unchanged)

@@ -103,6 +103,8 @@ class Design:
         What several entities are called.
     days : float
         From one period to the next; NaN where unknown, or where others than periods are blocks.
+    unrelated : float
+        Of gaps, the chance before looking that periods have nothing in common; NaN: not chosen.
     """
 
     infers: Literal["this city", "others like these"]
@@ -111,6 +113,7 @@ class Design:
     min_blocks: int
     called: str = "places"
     days: float = math.nan
+    unrelated: float = math.nan
 
     @property
     def word(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import pandas as pd
 
@@ -38,6 +40,26 @@ class RowCounts:
                 f"{self.rejected:,} rejected and {self.accepted:,} accepted ones went out",
                 next_step="report this: rows were lost on the way",
             )
+
+
+LEFT: Final = ("source", "connection", "rows", "columns", "bytes", "held")
+
+
+def list_left(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
+    """Tabulate what left databases; nothing where all tables are files."""
+    table = pd.DataFrame(list(rows), columns=list(LEFT))
+    return table.astype({**dict.fromkeys(LEFT[:2], "str"), **dict.fromkeys(LEFT[2:], "int64")})
+
+
+def describe_left(left: pd.DataFrame) -> list[str]:
+    """Say for each table how much left its database, for a private terminal and a log."""
+    return [
+        f"{row['rows']:,} {'groups' if row['held'] > row['rows'] else 'rows'} of "
+        f"{row['columns']} columns ({row['bytes']:,} bytes) left the database "
+        f"'{row['connection']}' for the table {row['source']}; its SELECT gives "
+        f"{row['held']:,} rows there"
+        for row in left.to_dict("records")
+    ]
 
 
 def list_nobody() -> pd.DataFrame:
@@ -86,7 +108,12 @@ class Events:
     covariates, events : dict of str to pandas.DataFrame
         The tables beside the main one, as `read_covariate` and `read_happenings` give them.
     city_rule : pandas.DataFrame or None
-        entity_id, period, value: the city's own forecast of the row's period.
+        entity_id, period, value: the city's own forecast of the row's period. Where it has a table
+        of its own also known (int64): the first origin at which the forecast could be seen.
+    left : pandas.DataFrame
+        What left databases, one row a table: source (``data``, or the name of what is beside it),
+        connection, rows, columns and bytes (as Arrow) of what came, and held: the rows that its
+        SELECT gives there. Fewer came than are held where sums came in place of rows.
     """
 
     table: pd.DataFrame
@@ -101,6 +128,12 @@ class Events:
     covariates: dict[str, pd.DataFrame] = field(default_factory=dict)
     events: dict[str, pd.DataFrame] = field(default_factory=dict)
     city_rule: pd.DataFrame | None = None
+    left: pd.DataFrame = field(default_factory=list_left)
+
+    def call_places(self, ids: Iterable[str]) -> list[str]:
+        """Return what readers call areas, with their ids; one of no area, or no name, is its id."""
+        named = {} if self.areas is None else self.areas["area_name"].dropna().to_dict()
+        return [f"{named[n]} ({n})" if named.get(n, n) != n else n for n in ids]
 
 
 def cut_events(events: Events, moment: pd.Timestamp) -> Events:
@@ -118,8 +151,8 @@ def cut_events(events: Events, moment: pd.Timestamp) -> Events:
     Events
         The same axis without what came later: rows, attributes, covariates and events seen later
         (those known ahead stay), cases asked later, outcomes of the others that were seen later,
-        and the city's own forecasts of periods that begin later (they are made before their
-        period, so that of the period at the moment stays). Counts, rejects and quality facts
+        and the city's own forecasts that were made later (by default before their period begins, so
+        that of the period at the moment stays). Counts, rejects and quality facts
         describe the whole source and stay.
     """
     origin = int(events.periods.index(pd.DatetimeIndex([moment]))[0])
@@ -135,6 +168,9 @@ def cut_events(events: Events, moment: pd.Timestamp) -> Events:
         return frame[kept].reset_index(drop=True)
 
     rule = events.city_rule
+    if rule is not None:
+        made = rule[KNOWN if KNOWN in rule else PERIOD]
+        rule = rule[made <= origin].reset_index(drop=True)
     return replace(
         events,
         table=cut(events.table),
@@ -142,5 +178,5 @@ def cut_events(events: Events, moment: pd.Timestamp) -> Events:
         attributes=cut(events.attributes),
         covariates={name: cut(frame) for name, frame in events.covariates.items()},
         events={name: cut(frame) for name, frame in events.events.items()},
-        city_rule=None if rule is None else rule[rule[PERIOD] <= origin].reset_index(drop=True),
+        city_rule=rule,
     )

@@ -3,11 +3,6 @@
 No resident, street or outline of it is real. `docs/sample_city.md` lists what is planted in it.
 """
 
-from cityai.samples.write import (
-    PlantedTruths,
-    SampleCity,
-    ensure_sample_city,
-    write_sample_city,
-)
+from cityai.samples.write import PlantedTruths, SampleCity, ensure_sample_city, write_sample_city
 
 __all__ = ["PlantedTruths", "SampleCity", "ensure_sample_city", "write_sample_city"]

@@ -142,11 +142,7 @@ def _outline_places(
         features.append(
             {
                 "type": "Feature",
-                "properties": {
-                    "neighbourhood": code,
-                    "name": names[i],
-                    "district": districts[i],
-                },
+                "properties": {"neighbourhood": code, "name": names[i], "district": districts[i]},
                 "geometry": {"type": "Polygon", "coordinates": [outline]},
             }
         )

@@ -13,14 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.samples.need import (
-    DAYS,
-    EXPORTED_AT,
-    FIRST_DAY,
-    SHIFT_WEEK,
-    WEEKS,
-    Need,
-)
+from cityai.samples.need import DAYS, EXPORTED_AT, FIRST_DAY, SHIFT_WEEK, WEEKS, Need
 from cityai.samples.places import PLACES, THIRD, Places
 
 PAPER_SHARE: Final = 0.06
@@ -56,16 +49,8 @@ CANARY: Final = "canary-"
 """Begins a mark in each note; the notes are never read, so no card may hold one."""
 
 COLUMNS: Final = (
-    "request_id",
-    "opened_at",
-    "recorded_at",
-    "neighbourhood",
-    "district",
-    "request_type",
-    "channel",
-    "crew_hours",
-    "planned_requests",
-    "note",
+    *("request_id", "opened_at", "recorded_at", "neighbourhood", "district", "request_type"),
+    *("channel", "crew_hours", "planned_requests", "note"),
 )
 
 

@@ -261,15 +261,8 @@ def _check_folder(folder: Path) -> None:
 
 def _list_files(city: SampleCity) -> tuple[Path, ...]:
     read = (city.requests, city.neighbourhoods, city.boundaries, city.weather, city.works)
-    return (
-        *read,
-        city.inspections,
-        city.complaints,
-        city.need,
-        city.dirt,
-        city.leak,
-        city.kitchens,
-    )
+    more = (city.inspections, city.complaints)
+    return (*read, *more, city.need, city.dirt, city.leak, city.kitchens)
 
 
 def _state_truths(

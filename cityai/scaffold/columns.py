@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -152,11 +153,46 @@ class TableProfile:
         """Count the different cells of a column in all rows of the table."""
         return self.columns[name].distinct if self.whole is None else self.whole[name]
 
+    def refuse(self, what: str, expected: str = "", next_step: str = "") -> DataError:
+        """Return the error that refuses the table, or what a person says of it."""
+        return DataError(what, where=str(self.path), expected=expected, next_step=next_step)
+
     def read_numbers(self, name: str) -> pd.Series:
         """Return a column as numbers, NaN where it holds none."""
         written = self.columns[name].written
         cells = self.frame[name]
         return cells.astype("float64") * np.nan if written is None else read_column(cells, written)
+
+    def write_source(self, numbers: Iterable[str]) -> dict[str, Any]:
+        """Return `data.source`, with the marks of the columns that are read as numbers.
+
+        Raises
+        ------
+        DataError
+            When the marks of one can be read in two ways: a person must say which.
+        """
+        source = self.source.model_dump(exclude_defaults=True)
+        for name in numbers:
+            column = self.columns.get(name)
+            if column is not None and column.written is not None:
+                self.ask_marks(column)
+                source |= column.written.marks
+        return source
+
+    def ask_marks(self, column: Column) -> None:
+        """Refuse a column of numbers whose marks can be read in two ways."""
+        if column.written is None or len(column.written.readings) == 1:
+            return
+        cell = next(c for c in self.frame[column.name].dropna() if "," in c or "." in c)
+        options = [
+            f"--decimal '{decimal}'" + (f" --thousands '{thousands}'" if thousands else "")
+            for decimal, thousands in column.written.readings
+        ]
+        raise self.refuse(
+            f"the numbers of '{column.name}', such as {cell[:40]!a}, can be read in two ways",
+            "which mark stands before decimals, and which between thousands",
+            f"one of: {'; '.join(options)}",
+        )
 
     def split(self, written: str, option: str = "") -> tuple[str, ...]:
         """Return the columns that a person names, between commas unless one is called so.
@@ -171,11 +207,8 @@ class TableProfile:
         names = tuple(name.strip() for name in written.split(",") if name.strip())
         for name in names:
             if name not in self.columns:
-                raise DataError(
-                    f"{option}there is no column {name[:60]!a}",
-                    where=str(self.path),
-                    expected=suggest_name(name, self.columns),
-                )
+                what = f"{option}there is no column {name[:60]!a}"
+                raise self.refuse(what, suggest_name(name, self.columns))
         return names
 
     def is_measured(self, name: str) -> bool:
@@ -268,6 +301,8 @@ def _write_cells(column: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
     text = column.astype("str").str.strip()
+    if pd.api.types.infer_dtype(column) == "boolean":
+        text = text.str.lower()  # as they are read for a run
     return pd.Series(text.mask(column.isna() | (text == "")))
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.errors import DataError
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.names import is_amount, is_area, is_part_of_time
 from cityai.scaffold.totals import Total, find_totals
@@ -148,12 +147,11 @@ def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
         f"{profile.read_numbers(name).sum():,.12g} in all)"
         for name in named[:3]
     ]
-    raise DataError(
+    raise profile.refuse(
         "rows of the same place and moment repeat, so they may be counted, or an amount of each "
         "added up",
-        where=str(profile.path),
-        expected="a word on what is asked",
-        next_step=f"--count counts the rows ({profile.rows:,}); {'; '.join(shown)}",
+        "a word on what is asked",
+        f"--count counts the rows ({profile.rows:,}); {'; '.join(shown)}",
     )
 
 

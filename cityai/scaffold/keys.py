@@ -1,77 +1,115 @@
-"""Primary key of a table; and codes that lost their leading zeros."""
+"""Primary key of a table, of its rows or its cases; and codes that lost their leading zeros."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from cityai.errors import DataError
 from cityai.scaffold.columns import MONTH, TableProfile
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_id
+from cityai.scaffold.proposal import Proposal
 
 _UNIQUE = 0.999
 _OFTEN = 0.5
 _AGREE = 0.95
 
 
-def check_key(profile: TableProfile, written: str) -> tuple[tuple[str, ...], str, int]:
-    """Return the key that a person names, how often it comes again, in words and in rows.
+def choose_key(look: Proposal, time: str, grain: Grain) -> tuple[str, ...]:
+    """Return the columns that name a row.
 
     Raises
     ------
     DataError
-        When there is no such column.
+        When there is no such column as a person says, or a number that should name a row comes
+        again with the same moment: each of its rows may be counted, or one.
     """
+    wished, key = look.said.key, grain.key
+    if wished == "none":
+        key, why = (), "as you said: repeated rows are not found"
+    elif wished:
+        key, again = _check_key(look.profile, wished)
+        why = _tell_again(again)
+    elif not grain.is_panel:
+        key, why = _find_key(look.profile, time)
+    elif not grain.key:
+        key, why = (), "the hour that comes twice has the same name, so repeats are not found"
+    else:
+        why = "together they name a row" if len(key) > 1 else "it names a row"
+    look.choose("key", ", ".join(key) or "none", why)
+    return key
+
+
+def choose_case(look: Proposal, time: str) -> tuple[tuple[str, ...], bool]:
+    """Return the columns that name a case, and whether several rows are one.
+
+    Raises
+    ------
+    DataError
+        When there is no such column as a person says, or none that names a case.
+    """
+    profile = look.profile
+    if look.said.key:
+        names, again = _check_key(profile, look.said.key)
+        return names, again > 0
+    count = _count_names(profile)
+    if named := _find_unique(profile, count, 1.0):
+        return (named,), False
+    for name, n in count.items():
+        # Rows of one number on one day are one case: the violations of an inspection.
+        is_number = is_id(name) and n > len(profile.frame) // 20
+        if is_number and (profile.frame.groupby(name)[time].nunique() == 1).all():
+            return (name,), True
+    raise profile.refuse(
+        "no column names a case",
+        "a column that differs in every row",
+        "say what names a case with --key COLUMN, or --key COLUMN,COLUMN; rows that share it are "
+        "joined to one case",
+    )
+
+
+def _check_key(profile: TableProfile, written: str) -> tuple[tuple[str, ...], int]:
+    """Return the key that a person names, and how many rows repeat it."""
     names = profile.split(written, "--key: ")
     if profile.months and MONTH in names:
-        raise DataError(
-            f"--key: there is no column '{MONTH}'",
-            where=str(profile.path),
-            expected="a column of the table as it is written",
+        raise profile.refuse(
+            f"--key: there is no column '{MONTH}'", "a column of the table as it is written"
         )
-    again = int(profile.frame.duplicated(list(names)).sum())
     if len(names) == 1:
-        again = profile.rows - profile.count_distinct(names[0])
-    return names, _tell_again(again), again
+        return names, profile.rows - profile.count_distinct(names[0])
+    return names, int(profile.frame.duplicated(list(names)).sum())
 
 
-def choose_key(
-    profile: TableProfile, time: str, grain: Grain, *, is_none: bool
-) -> tuple[tuple[str, ...], str]:
-    """Return the columns that name a row, and what speaks for them.
-
-    Raises
-    ------
-    DataError
-        When a number that should name a row comes again with the same moment: each of its rows
-        may be counted, or one.
-    """
-    if is_none:
-        return (), "as you said: repeated rows are not found"
-    if grain.is_panel:
-        if not grain.key:
-            return (), "the hour that comes twice has the same name, so repeats are not found"
-        return grain.key, "together they name a row" if len(grain.key) > 1 else "it names a row"
+def _count_names(profile: TableProfile) -> dict[str, int]:
+    """Return how many different cells each column has that could name rows."""
     whole = [c for c in profile.columns.values() if not c.missing and c.type in ("text", "integer")]
-    count = {c.name: profile.count_distinct(c.name) for c in whole}
-    # A few repeated numbers are the very thing that a key finds.
-    unique = [name for name, n in count.items() if n >= _UNIQUE * profile.rows]
+    return {c.name: profile.count_distinct(c.name) for c in whole}
+
+
+def _find_unique(profile: TableProfile, count: dict[str, int], least: float) -> str:
+    """Return the column whose cells differ in this share of the rows; empty without one."""
+    unique = [name for name, n in count.items() if n >= least * profile.rows]
     named = [name for name in unique if is_id(name)]
-    for name in (named or unique)[:1]:
-        return (name,), _tell_again(profile.rows - count[name])
+    return (named or unique or [""])[0]
+
+
+def _find_key(profile: TableProfile, time: str) -> tuple[tuple[str, ...], str]:
+    """Return the column that names an event, and what speaks for it."""
+    count = _count_names(profile)
+    # A few repeated numbers are the very thing that a key finds.
+    if named := _find_unique(profile, count, _UNIQUE):
+        return (named,), _tell_again(profile.rows - count[named])
     for name, n in count.items():
         if not is_id(name) or n < _OFTEN * profile.rows:
             continue
         times = profile.frame.groupby(name)[time].agg(["size", "nunique"])
         again = times[times["size"] > 1]
         if len(again) and (again["nunique"] <= 1).mean() >= _AGREE:
-            raise DataError(
+            raise profile.refuse(
                 f"'{name}' comes again with the same '{time}': {n:,} different in {profile.rows:,} "
                 "rows, as when a request is written again each time that its status changes",
-                where=str(profile.path),
-                expected="whether a request counts once, or each of its rows",
-                next_step=f"--key {name} counts one row of each ({n:,}); --key none counts every "
-                f"row ({profile.rows:,})",
+                "whether a request counts once, or each of its rows",
+                f"--key {name} counts one row of each ({n:,}); --key none counts every row "
+                f"({profile.rows:,})",
             )
     return (), "no column names a row, so repeated rows are not found"
 
@@ -95,12 +133,11 @@ def choose_width(profile: TableProfile, grain: Grain, wished: int | None) -> int
     if not len(twice):
         return 0
     one = str(twice.iloc[0])
-    raise DataError(
+    raise profile.refuse(
         f"'{grain.entity}' holds {one} ({int(values[one]):,} rows) beside {one.zfill(width)} "
         f"({int(values[one.zfill(width)]):,} rows): {len(twice)} codes seem to have lost zeros",
-        where=str(profile.path),
-        expected="whether the two are one place",
-        next_step=f"--width {width} joins them; --width 0 leaves them apart",
+        "whether the two are one place",
+        f"--width {width} joins them; --width 0 leaves them apart",
     )
 
 

@@ -2,100 +2,126 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cityai.config.project import Period
-from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK
+from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK, find_start
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_people
+from cityai.scaffold.proposal import Proposal, offer
 from cityai.scaffold.windows import SEASON
 
 _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""
+_GAPS: Final = 0.02
+"""Share of rows without a moment from which a column is not that of every row."""
 _FAR: Final = 366
 """Days without a row that part dates far off from the record."""
 _FEW: Final = 0.01
 """Share of the rows that may lie far off."""
 _FEW_DAYS: Final = 3
 """Different days that are placeholders, such as 1900-01-01, however many rows have them."""
+FAR_OFF: Final = "far off, outside `since` and `until`"
 _THIN: Final = 0.05
 _DENSE: Final = 1 / 3
 
 
-def check_time(profile: TableProfile, wished: str) -> None:
-    """Refuse a column as the moment that holds no dates, or dates that can be read in two ways.
-
-    Raises
-    ------
-    DataError
-        Naming the columns that hold some.
-    """
-    column = profile.columns[wished]
-    if column.is_unsure:
-        raise _ask_reading(column, profile)
-    if not column.is_moment:
-        raise DataError(
-            f"'{wished}' holds {column.other or column.tell()}, no dates that can be read",
-            where=str(profile.path),
-            expected=_suggest_dates(profile),
-            next_step="name another column as --time, or say how it is read with --format",
-        )
-
-
-def choose_time(profile: TableProfile, wished: str) -> tuple[str, tuple[str, ...]]:
-    """Return the column with the moment, and the others that could be meant.
+def choose_time(look: Proposal) -> str:
+    """Return the column with the moment at which something happened.
 
     Raises
     ------
     DataError
         When no column holds dates, or those of the one that is meant can be read in two ways.
     """
+    profile, wished = look.profile, look.said.time
     columns = profile.columns.values()
     if wished:
-        check_time(profile, wished)
-    dated = [c for c in columns if c.is_moment]
+        _check_time(profile, wished)
     # What happened comes before what was recorded; a column with gaps is seldom the first.
     ordered = sorted(
-        dated,
+        [c for c in columns if c.is_moment],
         key=lambda c: (
             is_of_people(c.name),
             is_later(c.name),
-            c.missing > 0.02,
+            c.missing > _GAPS,
             profile.frame[c.name].median(),
             bool(c.readings[0].format),
             c.name,
         ),
     )
     unsure = [c for c in columns if c.is_unsure]
-    filled = [c for c in unsure if c.missing <= 0.02 and not is_of_people(c.name)]
+    filled = [c for c in unsure if c.missing <= _GAPS and not is_of_people(c.name)]
     best = ordered[0] if ordered else None
-    needed = best is None or is_of_people(best.name) or is_later(best.name) or best.missing > 0.02
-    if not wished and (filled if needed else best is None):
-        raise _ask_reading(filled[0], profile)
-    if not wished and best is None and unsure:
-        raise _ask_reading(unsure[0], profile)
+    asked = filled if best is None or not _is_of_rows(best) else []
+    if not wished and (asked or (best is None and unsure)):
+        raise _ask_reading([*asked, *unsure][0], profile)
     if best is None:
         others = [f"'{c.name}' holds {c.other}" for c in columns if c.other]
-        raise DataError(
+        raise profile.refuse(
             "no column holds dates that can be read without guessing"
             + (f": {'; '.join(others)}" if others else ""),
-            where=str(profile.path),
-            expected="a column of dates such as 2025-03-31, one format in all its rows",
-            next_step="write the date as ISO 8601, or name the column with --time and say how it "
-            "is read with --format, such as %d/%m/%Y",
+            "a column of dates such as 2025-03-31, one format in all its rows",
+            "write the date as ISO 8601, or name the column with --time and say how it is read "
+            "with --format, such as %d/%m/%Y",
         )
-    chosen = wished or best.name
-    return chosen, tuple(c.name for c in ordered if c.name != chosen)
+    time = wished or best.name
+    others = [c.name for c in ordered if c.name != time]
+    look.choose("time", time, profile.columns[time].tell() + offer("--time", others))
+    return time
 
 
-def _suggest_dates(profile: TableProfile) -> str:
-    dated = [c.name for c in profile.columns.values() if c.is_moment or c.is_unsure]
-    return f"a column of dates: {suggest_name('', dated)}" if dated else "a column of dates"
+def choose_day(look: Proposal) -> tuple[str, str]:
+    """Return when a case takes place, and when it was booked, where a column says so.
+
+    Raises
+    ------
+    DataError
+        When no column holds the day of each case, or the one that a person names holds none.
+    """
+    profile, wished = look.profile, look.said.time
+    dated = [c.name for c in profile.columns.values() if c.is_moment and _is_of_rows(c)]
+    if wished:
+        _check_time(profile, wished)
+    elif not dated:
+        raise profile.refuse(
+            "no column holds the day of each case",
+            "a column of dates without gaps, such as 2025-03-31",
+            "name it with --time, and say how it is read with --format",
+        )
+    time = wished or max(dated, key=lambda name: (profile.frame[name].median(), name))
+    day = profile.frame[time].dt.normalize()
+    for name in dated:
+        wait = day - profile.frame[name].dt.normalize()
+        if name != time and (wait >= pd.Timedelta(0)).mean() > 0.995 and wait.max() > wait.min():
+            return time, name
+    return time, ""
+
+
+def _is_of_rows(column: Column) -> bool:
+    """Whether a column of dates has one for each row, of what the row is about."""
+    return not (is_of_people(column.name) or is_later(column.name) or column.missing > _GAPS)
+
+
+def _check_time(profile: TableProfile, wished: str) -> None:
+    """Refuse a column as the moment that holds no dates, or dates that can be read in two ways."""
+    column = profile.columns[wished]
+    if column.is_unsure:
+        raise _ask_reading(column, profile)
+    if not column.is_moment:
+        dated = [c.name for c in profile.columns.values() if c.is_moment or c.is_unsure]
+        raise profile.refuse(
+            f"'{wished}' holds {column.other or column.tell()}, no dates that can be read",
+            "a column of dates" + (f": {suggest_name('', dated)}" if dated else ""),
+            "name another column as --time, or say how it is read with --format",
+        )
 
 
 def _ask_reading(column: Column, profile: TableProfile) -> DataError:
@@ -106,24 +132,54 @@ def _ask_reading(column: Column, profile: TableProfile) -> DataError:
         read = pd.to_datetime(cell, format=pattern, errors="coerce")
         options.append(f"--format '{pattern}' reads it as {read:%Y-%m-%d}")
     many = len(column.readings) > 1
-    return DataError(
+    return profile.refuse(
         f"the dates of '{column.name}', such as {cell[:40]!a}, "
         + ("can be read in two ways" if many else "do not say their century"),
-        where=str(profile.path),
-        expected="the reading that is meant; or ISO 8601 (2025-03-31)",
-        next_step=f"--time '{column.name}' and one of: {'; '.join(options)}",
+        "the reading that is meant; or ISO 8601 (2025-03-31)",
+        f"--time '{column.name}' and one of: {'; '.join(options)}",
     )
 
 
-def find_ends(
-    moments: pd.Series, is_panel: bool
-) -> tuple[pd.Timestamp, pd.Timestamp, int, pd.Timestamp | None]:
-    """Return first and last day, the rows far off from all others, and where a thin start ends.
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Days between which a table lies; dates far off are left out.
+
+    Attributes
+    ----------
+    first, last : pandas.Timestamp
+        First and last day.
+    far : int
+        Rows that lie far off, and so are left out by `since` and `until`.
+    since : pandas.Timestamp, optional
+        Day from which the record is dense, where it begins thin.
+    """
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+    far: int
+    since: pd.Timestamp | None
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """Day from which the record is used."""
+        return self.since or self.first
+
+    def limit(self, period: Period) -> dict[str, date | None]:
+        """Return `since` and `until`, where the table's own ends will not do."""
+        if not self.far:
+            return {"since": self.since and self.since.date(), "until": None}
+        # A period that began before the first row is whole all the same.
+        first, after = find_start(period, self.start), self.last + pd.Timedelta(days=1)
+        return {"since": first.date(), "until": after.date()}
+
+
+def choose_ends(look: Proposal, time: str, is_panel: bool) -> Ends:
+    """Return the days between which the table lies.
 
     Rows lie far off when a year and more without any row parts them from the record, and they are
     few or of a few days alone, as placeholders are (1900-01-01, 2099-12-31).
     """
-    days = moments.dt.normalize()
+    days = look.profile.frame[time].dropna().dt.normalize()
     counts = days.value_counts().sort_index()
     index = pd.DatetimeIndex(counts.index)
     apart = np.r_[0, np.cumsum(np.diff(index.to_numpy()) > np.timedelta64(_FAR, "D"))]
@@ -134,9 +190,15 @@ def find_ends(
     stray = (rows["sum"] <= _FEW * len(days)) | (rows["size"] <= _FEW_DAYS)
     near = [part for part in rows.index if part == main or not stray[part]]
     kept = counts[np.isin(apart, near)]
-    first, last = pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1])
-    far = len(days) - int(kept.sum())
-    return first, last, far, None if is_panel else _find_dense(kept)
+    far = (len(days) - int(kept.sum())) or int(look.hides_far)
+    since = None if is_panel else _find_dense(kept)
+    if far:
+        shown = "some rows" if look.profile.is_cut else f"{far:,} rows"
+        why = "their dates lie a year and more from all others; `since` and `until` leave them out"
+        look.choose("far off", shown, why)
+    if since is not None:
+        look.choose("since", f"{since:%Y-%m-%d}", "hardly a row before it")
+    return Ends(pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1]), far, since)
 
 
 def _find_dense(counts: pd.Series) -> pd.Timestamp | None:
@@ -156,68 +218,90 @@ def _find_dense(counts: pd.Series) -> pd.Timestamp | None:
     return pd.Timestamp(months.index[begin].start_time)
 
 
-def choose_known(profile: TableProfile, time: str) -> tuple[str, tuple[str, ...], int]:
-    """Return the column that says when a row was recorded, those that move, and the delay.
+def choose_known(look: Proposal, time: str) -> tuple[str, int]:
+    """Return the column that says when a row was recorded, and the delay.
 
     The delay is the days within which 99 of 100 rows were recorded; a column moves that by its
     name is written again with every edit.
     """
     moved, chosen, delay = [], "", 0
-    for column in profile.columns.values():
-        if not column.is_moment or column.name == time or column.missing > 0.02:
+    frame = look.profile.frame
+    for column in look.profile.columns.values():
+        if not column.is_moment or column.name == time or column.missing > _GAPS:
             continue
-        wait = (profile.frame[column.name] - profile.frame[time]).dt.days
+        wait = (frame[column.name] - frame[time]).dt.days
         if not ((wait >= 0).mean() > 0.999 and wait.max() > 0 and wait.quantile(0.5) <= 31):
             continue
         if is_later(column.name):
             moved.append(column.name)
         elif not chosen:
             chosen, delay = column.name, int(wait.quantile(0.99))
-    return chosen, tuple(moved), delay
+    why = "assumed, no column says when a row was recorded"
+    if chosen:
+        why = f"never before the time; 99 of 100 rows within {delay} days"
+    elif moved:
+        why = f"assumed; not {', '.join(moved)}: later than the time, but moved again by the name"
+    look.choose("known", chosen or "1 day later", why)
+    return chosen, delay
 
 
-def choose_period(
-    profile: TableProfile, time: str, grain: Grain, days: int, wished: str
-) -> tuple[Period, str]:
-    """Return the period, and what speaks for it.
+def choose_period(look: Proposal, time: str, grain: Grain, ends: Ends) -> Period:
+    """Return the period.
 
     Raises
     ------
     DataError
         When the period that a person named is finer than the table, or none.
     """
+    wished = look.said.period
     named = next((period for period in PERIODS if period == wished), None)
     if wished and named is None:
         raise DataError(
             f"{wished[:40]!a} is no period", expected="day, week or month", where="--period"
         )
-    moments = profile.frame[time].dropna().dt.normalize()
     if grain.is_panel:
-        moments_a_day = profile.frame[time].nunique() / moments.nunique()
-        gap = float(pd.Series(moments.unique()).sort_values().diff().dt.days.median())
-        gap = 1.0 if np.isnan(gap) else gap
-        if gap > 45:
-            raise DataError(
-                f"the rows are {gap:.0f} days apart",
-                where=f"{profile.path}, column '{time}'",
-                expected="a row a day, week or month; these are the periods that can be predicted",
-            )
-        found: Period = DAY if gap < 4 else WEEK if gap < 20 else MONTH
-        if named and PERIODS.index(named) < PERIODS.index(found):
-            raise DataError(
-                f"no {wished} can be predicted: the rows are {gap:.0f} days apart",
-                where=f"{profile.path}, column '{time}'",
-                expected=f"--period {' or '.join(PERIODS[PERIODS.index(found) :])}",
-            )
-        if named and named != found:
-            return named, f"as you said; rows are {gap:.0f} days apart, and are added up"
-        if moments_a_day > 1.5:
-            return found, f"{moments_a_day:.0f} moments a day, which are added up"
-        return found, f"rows are {gap:.0f} days apart"
-    places = 1
-    for name in grain.places:
-        places = max(places, profile.columns[name].distinct)
-    daily = len(moments) * profile.rows / max(len(profile.frame), 1) / max(days, 1) / places
+        period, why = _find_gap(look.profile, time, named)
+    else:
+        period, why = _find_fine(look.profile, time, grain, ends, named)
+    look.choose("period", period, why)
+    return period
+
+
+def _find_gap(profile: TableProfile, time: str, named: Period | None) -> tuple[Period, str]:
+    """Return the period by which the rows of a panel lie apart, or the longer one that is named."""
+    moments = profile.frame[time].dropna().dt.normalize()
+    moments_a_day = profile.frame[time].nunique() / moments.nunique()
+    gap = float(pd.Series(moments.unique()).sort_values().diff().dt.days.median())
+    gap = 1.0 if np.isnan(gap) else gap
+    where = f"{profile.path}, column '{time}'"
+    if gap > 45:
+        raise DataError(
+            f"the rows are {gap:.0f} days apart",
+            where=where,
+            expected="a row a day, week or month; these are the periods that can be predicted",
+        )
+    found: Period = DAY if gap < 4 else WEEK if gap < 20 else MONTH
+    if named and PERIODS.index(named) < PERIODS.index(found):
+        raise DataError(
+            f"no {named} can be predicted: the rows are {gap:.0f} days apart",
+            where=where,
+            expected=f"--period {' or '.join(PERIODS[PERIODS.index(found) :])}",
+        )
+    if named and named != found:
+        return named, f"as you said; rows are {gap:.0f} days apart, and are added up"
+    if moments_a_day > 1.5:
+        return found, f"{moments_a_day:.0f} moments a day, which are added up"
+    return found, f"rows are {gap:.0f} days apart"
+
+
+def _find_fine(
+    profile: TableProfile, time: str, grain: Grain, ends: Ends, named: Period | None
+) -> tuple[Period, str]:
+    """Return the finest period in which places have events enough, or the one that is named."""
+    days = (ends.last - ends.start).days + 1
+    places = max([1, *(profile.columns[name].distinct for name in grain.places)])
+    looked = profile.frame[time].notna().sum() * profile.rows / max(len(profile.frame), 1)
+    daily = looked / max(days, 1) / places
     full = [p for p in PERIODS[:2] if daily * MEAN_DAYS[p] >= _LEAST_A_PERIOD]
     long = [p for p in full if days / MEAN_DAYS[p] >= 2.5 * SEASON[p]]
     # A history too short for its seasons is not made longer by coarser periods.

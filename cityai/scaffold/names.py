@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 
@@ -61,9 +62,27 @@ TOTALS: Final = _read(
 )
 
 
-def is_area(name: str) -> bool:
-    """Whether a name is that of a place."""
-    return any(word in name.lower() for word in AREAS)
+def _holds(*words: str) -> Callable[[str], bool]:
+    """Make the question whether a name holds one of these words."""
+    return lambda name: any(word in name.lower() for word in words)
+
+
+is_area = _holds(*AREAS)
+"""Whether a name is that of a place."""
+is_moment = _holds(*_MOMENTS)
+"""Whether a name is that of a moment."""
+is_later = _holds(*_LATER)
+"""Whether a moment's name says that it moves, or lies after what happened."""
+is_of_people = _holds(*_OF_PEOPLE)
+"""Whether a date's name is that of a birth or a building, not of what happened."""
+is_outcome = _holds(*_OUTCOMES)
+"""Whether a name is that of what turned out."""
+is_who = _holds(*_WHO)
+"""Whether a name is that of a person, or of a thing that several cases are about."""
+is_score = _holds(*_SCORES)
+"""Whether a name is that of a score."""
+is_id = _holds(*_IDS)
+"""Whether a name is that of what names a row."""
 
 
 def is_amount(name: str) -> bool:
@@ -86,41 +105,6 @@ def is_part_of_time(name: str) -> bool:
     """Whether a name is that of a part of a date, such as its month."""
     words = _split(name)
     return bool(words) and {*words} <= _TIMES
-
-
-def is_moment(name: str) -> bool:
-    """Whether a name is that of a moment."""
-    return any(word in name.lower() for word in _MOMENTS)
-
-
-def is_later(name: str) -> bool:
-    """Whether a moment's name says that it moves, or lies after what happened."""
-    return any(word in name.lower() for word in _LATER)
-
-
-def is_of_people(name: str) -> bool:
-    """Whether a date's name is that of a birth or a building, not of what happened."""
-    return any(word in name.lower() for word in _OF_PEOPLE)
-
-
-def is_outcome(name: str) -> bool:
-    """Whether a name is that of what turned out."""
-    return any(word in name.lower() for word in _OUTCOMES)
-
-
-def is_who(name: str) -> bool:
-    """Whether a name is that of a person, or of a thing that several cases are about."""
-    return any(word in name.lower() for word in _WHO)
-
-
-def is_score(name: str) -> bool:
-    """Whether a name is that of a score."""
-    return any(word in name.lower() for word in _SCORES)
-
-
-def is_id(name: str) -> bool:
-    """Whether a name is that of what names a row."""
-    return any(word in name.lower() for word in _IDS)
 
 
 def is_group(name: str) -> bool:

@@ -93,11 +93,7 @@ class NumberFormat:
 
 
 def read_numbers(
-    values: pd.Series,
-    times: npt.NDArray[Any],
-    delimiter: str,
-    decimal: str,
-    thousands: str | None,
+    values: pd.Series, times: npt.NDArray[Any], delimiter: str, decimal: str, thousands: str | None
 ) -> NumberFormat | None:
     """Tell how the numbers of a column are written; None when it does not hold numbers.
 

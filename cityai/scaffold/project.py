@@ -24,6 +24,7 @@ from cityai.scaffold.files import (
     write_yaml,
 )
 from cityai.scaffold.workspace import NewFolder
+from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 PRISTINE: Final = ".template"
 """Folder inside a project with its files as they were made: the base of a later update."""
@@ -33,6 +34,10 @@ EXTRACT: Final = "extract.csv"
 """The invented data that a new project runs on."""
 SHARED: Final = "_shared"
 """Folder of the files that all templates share."""
+EXPLORE: Final = "explore.ipynb"
+"""The notebook that loads a project, runs it and looks at what came out; the same for all."""
+NOTEBOOK: Final = "_notebook"
+"""Folder of it."""
 MODELS: Final = "_models"
 """Folder of a `models.py` for each kind of question."""
 QUESTIONS: Final = "prompts.yaml"
@@ -70,6 +75,7 @@ def create_project(
     spec: dict[str, Any] | None = None,
     *,
     with_model: bool = False,
+    with_notebook: bool = False,
 ) -> NewFolder:
     """Make a project in a workspace.
 
@@ -88,6 +94,8 @@ def create_project(
         them; the invented extract is then left out.
     with_model : bool
         Whether to write a `models.py` with one model, and to name it.
+    with_notebook : bool
+        Whether to write `EXPLORE` too.
 
     Raises
     ------
@@ -113,11 +121,39 @@ def create_project(
         files[EXTRACT] = draw_extract(chosen.name)
     if with_model:
         files |= _add_model(files["project.yaml"])
+    if with_notebook:
+        files |= read_files(TEMPLATES / NOTEBOOK)
     files |= {f"{PRISTINE}/{path}": content for path, content in pristine.items()}
     files[f"{PRISTINE}/{ORIGIN}"] = write_origin(origin)
     target = workspace / "projects" / name
     create_folder(target, files, "choose another name for the project")
     return NewFolder(target, tuple(sorted(files)))
+
+
+def add_notebook(project: Path) -> Path:
+    """Write `EXPLORE` into a project that is there; one of that name is never replaced.
+
+    Raises
+    ------
+    SpecError
+        When there is no such project, or it has such a file.
+    StoreError
+        When the disk refuses.
+    """
+    path = project / EXPLORE
+    if not (project / "project.yaml").is_file():
+        raise SpecError(
+            "there is no project here", where=str(project), expected="a folder with a project.yaml"
+        )
+    if os.path.lexists(path):
+        raise SpecError(
+            "the project has a notebook already",
+            where=str(path),
+            expected=f"a project without {EXPLORE}",
+            next_step="rename yours to have the template beside it",
+        )
+    write_files(read_files(TEMPLATES / NOTEBOOK), project, PUBLIC_FILE_MODE)
+    return path
 
 
 def _add_model(written: bytes) -> dict[str, bytes]:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
 import pandas as pd
 
+from cityai.columns import ENTITY, VALUE, Y_TRUE
 from cityai.config.city import CitySpec
 from cityai.config.load import Project
-from cityai.config.project import ProjectSpec
-from cityai.data.reading.dense import DENSE_PANEL
-from cityai.data.reading.reader import read_events
+from cityai.config.project import BaseProjectSpec
+from cityai.data.reading.reader import Layout, read_events
 from cityai.data.rejects import tell_rejects
-from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.series import Choices, SeriesLayout
+from cityai.records.events import Events
+from cityai.scaffold.proposal import Proposal
 
-_NOWHERE = {
+_NOWHERE: Final = {
     "name": "City",
     "country": "US",
     "time_zone": "UTC",
     "contact": {"unit": "-", "email": "data@city.example"},
 }
+SpecT = TypeVar("SpecT", bound=BaseProjectSpec)
 
 
 def recount(
-    profile: TableProfile, found: SeriesLayout, spec: dict[str, Any], city: CitySpec | None
-) -> Choices:
-    """Count the table as a run does, and tell what was counted and what was not.
+    look: Proposal,
+    read_as: type[SpecT],
+    layout: Layout[SpecT],
+    parts: Mapping[str, int],
+    others: str,
+) -> None:
+    """Count the table as a run does, and note what was counted and what was not.
+
+    Parameters
+    ----------
+    look : Proposal
+        With its specification.
+    read_as : type
+        Its kind of specification.
+    layout : Layout
+        How the main table is laid out.
+    parts : mapping of str to int
+        Rows that are known to be left out, by what they are.
+    others : str
+        What other rows are that are left out.
 
     Raises
     ------
@@ -35,36 +54,42 @@ def recount(
     TimeError
         When the table holds no complete period.
     """
-    read = ProjectSpec.model_validate(
-        {**spec, "name": "look", "city": (city or CitySpec.model_validate(_NOWHERE)).model_dump()}
+    city = look.city or CitySpec.model_validate(_NOWHERE)
+    spec = read_as.model_validate({**look.spec, "name": "look", "city": city.model_dump()})
+    folder = look.profile.path.parent
+    events = read_events(Project(spec, folder, folder, ""), layout)
+    counts = events.counts
+    look.choose(
+        "total",
+        f"{_add_up(events.table):,.12g} {spec.question.unit}",
+        f"{counts.accepted:,} of {counts.read:,} rows, {_tell_span(events, spec)}; a run counts "
+        f"the same{_tell_unknown(events.table)}",
     )
-    snapshot = read_events(Project(read, profile.path.parent, profile.path.parent, ""), DENSE_PANEL)
-    cells, counts, periods = snapshot.table, snapshot.counts, snapshot.periods
-    end = periods.start(periods.count) - pd.Timedelta(days=1)
-    unknown = int(cells["value"].isna().sum())
-    entity = read.question.entity
-    many = f"{cells['entity_id'].nunique():,} {entity.label_plural}"
-    told = [
-        (
-            "total",
-            f"{cells['value'].sum():,.12g} {read.question.unit}",
-            f"{counts.accepted:,} of {counts.read:,} rows, in {periods.count:,} {found.period}s "
-            f"from {periods.first:%Y-%m-%d} to {end:%Y-%m-%d}, "
-            f"{many if found.grain.places else 'one series'}; a run counts the same"
-            + (f"; {unknown:,} amounts are unknown" if unknown else ""),
-        )
-    ]
     if counts.out_of_scope:
-        parts = {
-            "totals among the places": sum(total.rows for total in found.grain.totals),
-            "far off, outside `since` and `until`": found.far,
-        }
-        rest = counts.out_of_scope - sum(parts.values())
-        parts[f"in {found.period}s that are not whole"] = rest
+        left = {**parts, others: counts.out_of_scope - sum(parts.values())}
         # Of a table too large to be looked at whole, only a run counts how many are of which kind.
-        why = ", ".join(
-            part if profile.is_cut else f"{n:,} {part}" for part, n in parts.items() if n > 0
-        )
-        told.append(("left out", f"{counts.out_of_scope:,} rows", why))
-    told += [("rejected", f"{n:,} rows", why) for n, why in tell_rejects(snapshot.rejects)]
-    return tuple(told)
+        is_cut = look.profile.is_cut
+        why = ", ".join(part if is_cut else f"{n:,} {part}" for part, n in left.items() if n > 0)
+        look.choose("left out", f"{counts.out_of_scope:,} rows", why)
+    for n, why in tell_rejects(events.rejects):
+        look.choose("rejected", f"{n:,} rows", why)
+
+
+def _add_up(table: pd.DataFrame) -> float:
+    return float(table[VALUE].sum()) if VALUE in table else len(table)
+
+
+def _tell_span(events: Events, spec: BaseProjectSpec) -> str:
+    periods, entity = events.periods, spec.question.entity
+    last = periods.start(periods.count) - pd.Timedelta(days=1)
+    many = f"{events.table[ENTITY].nunique():,} {entity.label_plural}"
+    return (
+        f"in {periods.count:,} {periods.freq}s from {periods.first:%Y-%m-%d} to "
+        f"{last:%Y-%m-%d}, {many if entity.columns else 'one series'}"
+    )
+
+
+def _tell_unknown(table: pd.DataFrame) -> str:
+    column, what = (VALUE, "amounts") if VALUE in table else (Y_TRUE, "outcomes")
+    unknown = int(table[column].isna().sum())
+    return f"; {unknown:,} {what} are unknown" if unknown else ""

@@ -1,206 +1,284 @@
-"""Layout of a table as series by entity and period, inferred or as a person says."""
+"""Questions of how much: a table of events or amounts as series by entity and period."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from cityai.config.project import Period
-from cityai.data.periods import count_between, find_start
-from cityai.errors import DataError, suggest_name
-from cityai.scaffold.columns import TableProfile
+from cityai.config.project import ProjectSpec
+from cityai.data.periods import count_between
+from cityai.data.reading.dense import DENSE_PANEL
+from cityai.errors import suggest_name
+from cityai.scaffold.columns import AMOUNT, MONTH, TableProfile
 from cityai.scaffold.grain import Grain, find_grain
-from cityai.scaffold.keys import check_key, choose_key, choose_width
-from cityai.scaffold.moments import choose_known, choose_period, choose_time, find_ends
-from cityai.scaffold.windows import Windows, fit_windows
+from cityai.scaffold.keys import choose_key, choose_width
+from cityai.scaffold.moments import (
+    FAR_OFF,
+    Ends,
+    choose_ends,
+    choose_known,
+    choose_period,
+    choose_time,
+)
+from cityai.scaffold.names import is_part_of_time
+from cityai.scaffold.outcome import list_answers
+from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
+from cityai.scaffold.recount import recount
+from cityai.scaffold.windows import SEASON, fit_windows
+
+_MOST_GROUPS: Final = 60
+_MOST_ROWS: Final = 25_000_000
+"""Rows from which the specification says how many it expects."""
+_FEW: Final = 12
+_WHOLE: Final = 0.98
+"""Share of the combinations of a key that have a row, from which none is missing by rule."""
+_THIN: Final = 1 / 3
+"""Rows of a month, against the usual, below which the end of a table is asked about."""
+_NO_PLACE: Final = frozenset(
+    {"unknown", "not recorded", "unspecified", "n/a", "na", "none", "null", "other", "missing", "-"}
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """Overrides of what is inferred; what is empty or None was not said.
+def propose_series(look: Proposal) -> None:
+    """Propose how a table of events or amounts is read.
 
-    Attributes
-    ----------
-    time, place, amount : str
-        Columns; several columns of a place stand between commas.
-    counts : bool
-        Rows are counted, whatever numbers stand beside them.
-    key : str
-        Columns that name a row, between commas; `none` where rows are not to be told apart.
-    period : str
-        day, week or month.
-    format : str
-        strptime pattern of the time.
-    encoding, decimal : str
-        As in `SourceSpec`.
-    thousands : str, optional
-        As in `SourceSpec`.
-    width : int, optional
-        Digits of the place's code with its leading zeros; 0 to leave the codes as they are.
-    outcome : str
-        Of cases: a column with yes and no, ``score>=28``, or ``result=text,text``.
+    Raises
+    ------
+    DataError
+        When it can be read in two ways, cannot serve a wish, or most rows cannot be read.
+    TimeError
+        When the table holds no complete period.
     """
-
-    time: str = ""
-    place: str = ""
-    amount: str = ""
-    counts: bool = False
-    key: str = ""
-    period: str = ""
-    format: str = ""
-    encoding: str = ""
-    decimal: str = ""
-    thousands: str | None = None
-    width: int | None = None
-    outcome: str = ""
-
-
-NO_OVERRIDES: Final = Overrides()
-Choices = tuple[tuple[str, str, str], ...]
-"""What was asked, what was chosen, what speaks for it."""
-ProposalParts = tuple[Choices, tuple[str, ...], dict[str, Any]]
-"""Choices, what the table cannot tell, and the sections of `project.yaml`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesLayout:
-    """Layout of a table of events or amounts.
-
-    Attributes
-    ----------
-    time : str
-        Column with the moment.
-    times : tuple of str
-        Other columns with moments that could be meant.
-    first, last : pandas.Timestamp
-        Days between which the table lies; dates far off are left out.
-    far : int
-        Rows that lie far off, and so are left out by `since` and `until`.
-    since : pandas.Timestamp, optional
-        Day from which the record is dense, where it begins thin.
-    known : str
-        Column with the moment at which a row was recorded; empty without one.
-    moved : tuple of str
-        Columns that could be it but for their names.
-    delay : int
-        Days within which 99 of 100 rows were recorded.
-    key : tuple of str
-        Columns that name a row.
-    why_key : str
-        What speaks for it.
-    grain : Grain
-        What one row is.
-    period : str
-        day, week or month.
-    why_period : str
-        What speaks for it.
-    width : int
-        Digits to which the place's codes are filled up; 0 where they are left.
-    """
-
-    time: str
-    times: tuple[str, ...]
-    first: pd.Timestamp
-    last: pd.Timestamp
-    far: int
-    since: pd.Timestamp | None
-    known: str
-    moved: tuple[str, ...]
-    delay: int
-    key: tuple[str, ...]
-    why_key: str
-    grain: Grain
-    period: Period
-    why_period: str
-    width: int = 0
-
-    @property
-    def periods(self) -> int:
-        """Periods from the first row to the last."""
-        return count_between(self.period, self.since or self.first, self.last)
-
-    @property
-    def windows(self) -> Windows:
-        """A backtest that fits."""
-        return fit_windows(self.period, self.periods, self.delay)
-
-    @property
-    def ends(self) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-        """First day used and first day no longer used, where the table's own ends will not do."""
-        if not self.far:
-            return self.since, None
-        # A period that began before the first row is whole all the same.
-        first = find_start(self.period, self.since or self.first)
-        return first, self.last + pd.Timedelta(days=1)
+    profile, said = look.profile, look.said
+    time = choose_time(look)
+    places = profile.split(said.place)
+    _refuse_useless(look, time, places)
+    grain = find_grain(profile, time, places, said.amount, said.counts, look.zone)
+    source = profile.write_source((grain.amount, *grain.spread))
+    ends = choose_ends(look, time, grain.is_panel)
+    width = choose_width(profile, grain, said.width)
+    _choose_layout(look, grain, width)
+    key = choose_key(look, time, grain)
+    known, delay = choose_known(look, time)
+    period = choose_period(look, time, grain, ends)
+    windows = fit_windows(period, count_between(period, ends.start, ends.last), delay)
+    used = [*key, time, known, *grain.places, grain.amount, *(t.column for t in grain.totals)]
+    missing = _find_missing(profile, time, grain)
+    columns = look.choose_contract(used, (*key, time), _write_own(profile, grain, key, width))
+    history = min(SEASON[period] // 2, max(2, windows.least // 2))
+    unit = grain.amount.lower().replace("_", " ") or "events"
+    entity = name_entity(grain.places, cohort={"min_history": history})
+    is_panel = grain.is_panel and profile.columns[time].type != "datetime"
+    look.spec = {
+        "title": f"{unit.capitalize()} by {entity['label']}",
+        "kind": "demand",
+        "city": "city",
+        "question": drop_empty(
+            measure="sum" if grain.amount else "count",
+            value=grain.amount or None,
+            unit=unit,
+            period=period,
+            horizon=windows.horizon,
+            missing_periods=missing,
+            entity=entity,
+        ),
+        "data": drop_empty(
+            source=source,
+            layout="panel" if is_panel else "events",
+            unpivot=_write_unpivot(profile, grain),
+            time=time,
+            known={"column": known} if known else {"lag_days": 1},
+            reporting_delay_days=delay,
+            **ends.limit(period),
+            key=list(key),
+            without={t.column: [t.value] for t in grain.totals} or None,
+            max_rows=2 * profile.rows if profile.rows > _MOST_ROWS else None,
+            columns=columns,
+        ),
+        "backtest": windows.write_backtest(),
+        "audit": {"infers": "this city", "dimensions": _write_dimensions(profile, grain)},
+    }
+    left = {"totals among the places": sum(total.rows for total in grain.totals), FAR_OFF: ends.far}
+    recount(look, ProjectSpec, DENSE_PANEL, left, f"in {period}s that are not whole")
+    answers = list_answers(profile)
+    look.leave_open(
+        "the words for readers (`title`, `question.unit`, `question.entity.label`)",
+        _list_scopes(profile, {*used, *grain.others}),
+        _list_unplaced(profile, grain),
+        *_list_amounts(profile, grain),
+        f"whether {time} is the last day of a period: a row counts in the {period} that its date "
+        "lies in"
+        if grain.is_panel and any(word in time.lower() for word in ("end", "fin"))
+        else "",
+        _tell_thin_end(profile, time, ends),
+        "" if known else "when a row could first be seen (`data.known`)",
+        f"whether each row is a case to rank by what turned out ({', '.join(answers[:3])}): then "
+        "--template blank_risk looks at it so"
+        if answers
+        else "",
+        "which groups of residents it must hold for (`audit.dimensions`), and who lives where "
+        "(a table of areas, in `configs/city.yaml`)",
+        "whether a period without a row means that nothing happened or that nobody measured "
+        f"(`question.missing_periods`; written: {missing})",
+        "days on which nobody measured (`data.outages`)",
+        f"how far ahead the decision must know (`question.horizon`; written: {windows.horizon} "
+        f"{period}s)",
+    )
 
 
-def read_series_layout(profile: TableProfile, overrides: Overrides, zone: str) -> SeriesLayout:
-    """Infer the layout of a table of events or amounts."""
-    time, times = choose_time(profile, overrides.time)
-    places = profile.split(overrides.place)
-    _refuse_useless(profile, time, places, overrides)
-    grain = find_grain(profile, time, places, overrides.amount, overrides.counts, zone)
-    _ask_marks(profile, grain)
-    known, moved, delay = choose_known(profile, time)
-    first, last, far, since = find_ends(profile.frame[time].dropna(), grain.is_panel)
-    days = (last - (since or first)).days + 1
-    period, why = choose_period(profile, time, grain, days, overrides.period)
-    if overrides.key and overrides.key != "none":
-        key, why_key = check_key(profile, overrides.key)[:2]
-    else:
-        key, why_key = choose_key(profile, time, grain, is_none=overrides.key == "none")
-    return SeriesLayout(
-        time, times, first, last, far, since, known, moved, delay, key, why_key, grain, period,
-        why, choose_width(profile, grain, overrides.width),
-    )  # fmt: skip
-
-
-def _refuse_useless(
-    profile: TableProfile, time: str, places: tuple[str, ...], overrides: Overrides
-) -> None:
+def _refuse_useless(look: Proposal, time: str, places: Sequence[str]) -> None:
     """Refuse a wish that cannot serve."""
-    amount = profile.columns.get(overrides.amount)
-    wrong: list[tuple[str, str, str]] = []
-    if amount is not None and overrides.counts:
-        wrong.append(("--count", "rows are counted, or an amount is added up", "one of the two"))
+    profile, wished = look.profile, look.said.amount
+    amount = profile.columns.get(wished)
+    if amount is not None and look.said.counts:
+        what = "--count: rows are counted, or an amount is added up"
+        raise profile.refuse(what, "one of the two")
     if amount is not None and amount.written is None:
         numbers = [c.name for c in profile.columns.values() if c.is_amount]
-        wrong.append((
-            "--amount",
-            f"'{amount.name}' holds {amount.tell()}, no numbers",
-            suggest_name(amount.name, numbers) if numbers else "a column of numbers",
-        ))  # fmt: skip
-    elif amount is not None and amount.written is not None and amount.written.is_percent:
-        wrong.append(("--amount", f"'{amount.name}' holds percentages, which do not add up",
-                      "a column of amounts"))  # fmt: skip
+        raise profile.refuse(
+            f"--amount: '{wished}' holds {amount.tell()}, no numbers",
+            suggest_name(wished, numbers) if numbers else "a column of numbers",
+        )
+    if amount is not None and amount.written is not None and amount.written.is_percent:
+        what = f"--amount: '{wished}' holds percentages, which do not add up"
+        raise profile.refuse(what, "a column of amounts")
     for name in places:
-        column = profile.columns[name]
-        if name in (time, overrides.amount):
-            wrong.append(("--place", f"'{name}' is the time or the amount", "a column of places"))
-        elif column.distinct >= max(0.9 * len(profile.frame), 2) or not column.distinct:
-            wrong.append((
-                "--place",
-                f"'{name}' has {column.distinct:,} values in {len(profile.frame):,} rows",
+        distinct, rows = profile.columns[name].distinct, len(profile.frame)
+        if name in (time, wished):
+            what = f"--place: '{name}' is the time or the amount"
+            raise profile.refuse(what, "a column of places")
+        if distinct >= max(0.9 * rows, 2) or not distinct:
+            raise profile.refuse(
+                f"--place: '{name}' has {distinct:,} values in {rows:,} rows",
                 "a column whose values come again, so that each has a history",
-            ))  # fmt: skip
-    for option, what, expected in wrong:
-        raise DataError(f"{option}: {what}", where=str(profile.path), expected=expected)
+            )
 
 
-def _ask_marks(profile: TableProfile, grain: Grain) -> None:
+def _choose_layout(look: Proposal, grain: Grain, width: int) -> None:
+    columns = look.profile.columns
+    of_place = [columns[name].tell() for name in grain.places if name in columns]
+    place = "; ".join(of_place) or (grain.why if grain.spread else "one series of the whole city")
+    look.choose("place", ", ".join(grain.places) or "none", place + offer("--place", grain.others))
+    if width:
+        look.choose("codes", f"{width} digits", "with their zeros back")
+    for t in grain.totals:
+        why = f"the sum of the {t.parts} others: its {t.rows} rows are left out"
+        look.choose("total", f"{t.value} in {t.column}", why)
+    why = "a row holds one column a place" if grain.spread else grain.why
+    look.choose("layout", "panel" if grain.is_panel else "events", why)
+    passed = "".join(f"; or --amount {name}" for name in grain.passed)
+    look.choose("amount", grain.amount or "rows are counted", grain.why_amount + passed)
+
+
+def _find_missing(profile: TableProfile, time: str, grain: Grain) -> str:
+    """Return what a period without a row means: `GROUP BY` writes no rows of zero."""
     column = profile.columns.get(grain.amount)
-    if column is None or column.written is None or len(column.written.readings) == 1:
-        return
-    cell = next(c for c in profile.frame[grain.amount].dropna() if "," in c or "." in c)
-    options = [
-        f"--decimal '{decimal}'" + (f" --thousands '{thousands}'" if thousands else "")
-        for decimal, thousands in column.written.readings
+    if not grain.is_panel:
+        return "zero"
+    if column is None or column.type != "integer" or grain.spread or float(column.low) < 1:
+        return "missing"
+    used = grain.key or (time, *grain.places)
+    full = float(np.prod([max(profile.columns[name].distinct, 1) for name in used]))
+    return "zero" if len(profile.frame) < _WHOLE * full and len(used) > 1 else "missing"
+
+
+def _write_own(
+    profile: TableProfile, grain: Grain, key: Sequence[str], width: int
+) -> dict[str, dict[str, Any]]:
+    """Return what the contract says of columns that are not as their cells look."""
+    if grain.spread:
+        amount, place = {"type": "number", "min": 0}, {"type": "text", "required": True}
+        return {grain.amount: amount, grain.entity: place}
+    # A total among the places is named by its text, and a place by its number is one too.
+    own: dict[str, dict[str, Any]] = {total.column: {"type": "text"} for total in grain.totals}
+    if width:
+        entry = profile.columns[grain.entity].write_contract(grain.entity in key)
+        own[grain.entity] = {**entry, "type": "text", "width": width}
+    return own
+
+
+def _write_unpivot(profile: TableProfile, grain: Grain) -> dict[str, Any] | None:
+    if profile.months:
+        return {"columns": list(profile.months), "into": MONTH, "value": AMOUNT}
+    if grain.spread:
+        return {"columns": list(grain.spread), "into": grain.entity, "value": grain.amount}
+    return None
+
+
+def _write_dimensions(profile: TableProfile, grain: Grain) -> dict[str, Any]:
+    """Places themselves are the one division that the table alone can tell."""
+    entity = grain.entity
+    few = len(grain.spread) or (profile.columns[entity].distinct if entity else 0)
+    if len(grain.places) != 1 or few > _MOST_GROUPS:
+        return {}
+    return {"place": {"label": entity.replace("_", " ").capitalize(), "attribute": "entity"}}
+
+
+def _list_amounts(profile: TableProfile, grain: Grain) -> list[str]:
+    """Name what is odd in the amounts, and in what names them."""
+    told: list[str] = []
+    column = profile.columns.get(grain.amount)
+    if column is not None and column.negative:
+        told.append(
+            f"whether {column.negative:,} amounts below 0 (down to {column.low}) are corrections: "
+            "they are added up as they stand; `min: 0` would reject them"
+        )
+    if column is not None and column.written is not None and column.written.strange:
+        shown = ", ".join(text[:20] for text in column.written.strange[:4])
+        told.append(
+            f"what {shown} means in {column.name}: such rows are rejected; list it under "
+            "`source.missing` where it stands for no value"
+        )
+    kept = [*grain.places, *filter(is_part_of_time, grain.key)]
+    extra = [name for name in grain.key[1:] if name not in kept]
+    if extra and not grain.spread:
+        told.append(
+            f"whether each {' and '.join(extra)} is to be predicted too: --place "
+            f"{','.join([*grain.places, *extra])}; it is no attribute of a {grain.entity}, which "
+            "has several at one moment"
+        )
+    return told
+
+
+def _list_scopes(profile: TableProfile, used: set[str]) -> str:
+    """Name columns of a few values that may divide what is asked about from what is not."""
+    few = [
+        f"{c.name} ({', '.join(sorted(map(str, profile.frame[c.name].dropna().unique())))[:60]})"
+        for c in profile.columns.values()
+        if c.type == "text" and not c.is_unsure and 2 <= c.distinct <= _FEW and c.name not in used
     ]
-    raise DataError(
-        f"the numbers of '{grain.amount}', such as {cell[:40]!a}, can be read in two ways",
-        where=str(profile.path),
-        expected="which mark stands before decimals, and which between thousands",
-        next_step=f"one of: {'; '.join(options)}",
+    return f"which rows are meant (`data.where`): {'; '.join(few[:4])}" if few else ""
+
+
+def _list_unplaced(profile: TableProfile, grain: Grain) -> str:
+    """Name values of the place that stand for no place."""
+    names = grain.spread or (
+        sorted(map(str, profile.frame[grain.entity].dropna().unique())) if grain.entity else ()
+    )
+    odd = ", ".join(name for name in names if name.strip().lower() in _NO_PLACE)
+    return f"whether {odd} is a place to predict, or rows whose place nobody wrote" if odd else ""
+
+
+def _tell_thin_end(profile: TableProfile, time: str, ends: Ends) -> str:
+    """Say where the rows thin out, as in an export that was cut or a system that was left."""
+    months = profile.frame[time].dropna().dt.to_period("M").value_counts().sort_index()
+    first, last = (day.to_period("M") for day in (ends.first, ends.last))
+    months = months[(months.index >= first) & (months.index <= last)]
+    months = months.reindex(
+        pd.period_range(months.index[0], months.index[-1], freq="M"), fill_value=0
+    )
+    # The last month is seldom over.
+    over = ends.last.day / months.index[-1].days_in_month
+    part = np.where(months.index == last, over, 1.0)
+    thin = months < _THIN * part * months.median()
+    count = int(thin[::-1].cumprod().sum())
+    if not count or count == len(months):
+        return ""
+    since, usual = months.index[-count], months.iloc[: len(months) - count].tail(12).median()
+    return (
+        f"whether the table is whole at its end: from {since} on it has "
+        f"{months.iloc[-count:].mean():,.0f} rows a month, {usual:,.0f} before (`data.until`)"
     )

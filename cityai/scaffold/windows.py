@@ -27,7 +27,7 @@ class Windows:
     horizon : int
         Periods ahead.
     folds : int
-        Moments of the past at which is asked; as many more only weigh and calibrate.
+        Moments of the past at which can be asked, at least; as many more only weigh and calibrate.
     least : int
         Periods of history at the first.
     is_whole : bool
@@ -41,11 +41,7 @@ class Windows:
 
     def write_backtest(self) -> dict[str, Any]:
         """Return the section `backtest`, without what goes without saying."""
-        return {
-            "folds": self.folds,
-            "calibration": self.folds,
-            **({} if self.is_whole else {"min_train": self.least}),
-        }
+        return {"calibration": self.folds, **({} if self.is_whole else {"min_train": self.least})}
 
 
 def fit_windows(period: str, periods: int, delay_days: int) -> Windows:

@@ -1,19 +1,23 @@
-"""A city's own workspace: shared settings, places for projects and cards, CI, and its own test."""
+"""A city's own workspace: shared settings, projects, cards, ways to deploy, and its own test."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from cityai import __version__
 from cityai.config.schema import SchemaName, write_schema
 from cityai.scaffold.answers import CityAnswers, check_slug
 from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
 
-SCHEMAS: tuple[SchemaName, ...] = ("project", "card", "audit", "city", "policy")
-_NAME, _ANY_VERSION = b"WORKSPACE_NAME", b"cityai>=0"
-_THIS_VERSION = f"cityai>={__version__}".encode()
+SCHEMAS: tuple[SchemaName, ...] = ("project", "card", "audit", "city", "policy", "keys")
+_NAME: Final = b"WORKSPACE_NAME"
+_VERSIONS: Final = {
+    f"cityai{sign}0".encode(): f"cityai{sign}{__version__}".encode() for sign in (">=", "==")
+}
+"""What stands for this version in the templates: at least, and exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,8 @@ def create_workspace(folder: Path, answers: CityAnswers) -> NewFolder:
     name = check_slug(folder.resolve().name.lower().replace("-", "_").replace(" ", "_"), "a folder")
     city = answers.describe_city()
     files = {_place(path): content for path, content in read_files(WORKSPACE).items()}
-    files = {
-        path: content.replace(_NAME, name.encode()).replace(_ANY_VERSION, _THIS_VERSION)
-        for path, content in files.items()
-    }
+    for mark, text in {_NAME: name.encode(), **_VERSIONS}.items():
+        files = {path: content.replace(mark, text) for path, content in files.items()}
     files["configs/city.yaml"] = change_yaml(files["configs/city.yaml"], city)
     files |= write_schemas()
     create_folder(folder, files, "choose another folder for the workspace")

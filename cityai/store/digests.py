@@ -20,70 +20,35 @@ CHAPTERS = {
 STAGES = {
     "snapshot": "data",
     "quality": "data",
-    "panel": "data",
-    "rows": "data",
     "memberships": "data",
     "truncation": "data",
-    "folds": "modeling",
-    "predictions": "modeling",
+    "foresight": "assessment",
     "backtest": "modeling",
     "evaluation": "assessment",
     "audit": "assessment",
     "proxies": "assessment",
     "mitigation": "assessment",
+    "outlook": "assessment",
     "explanation": "assessment",
-    "card": "card",
 }
 """The chapter that makes each stage's record."""
 
 LIBRARIES = (
-    "catboost",
-    "duckdb",
-    "fairlearn",
-    "holidays",
-    "ibis-framework",
-    "lightgbm",
-    "numpy",
-    "pandas",
-    "pandera",
-    "pyarrow",
-    "scikit-learn",
-    "scipy",
-    "shap",
-    "skops",
-    "tzdata",
+    *("catboost", "duckdb", "fairlearn", "holidays", "ibis-framework", "lightgbm", "numpy"),
+    *("pandas", "pandera", "pyarrow", "scikit-learn", "scipy", "shap", "skops", "tzdata"),
 )
 """Libraries whose version may change a figure."""
 
 SHARED = (
-    "columns.py",
-    "confine",
-    "errors.py",
-    "findings.py",
-    "i18n/frames.py",
-    "i18n/messages.py",
-    "notebook.py",
-    "records",
-    "scratch.py",
-    "kinds",
+    *("columns.py", "confine", "errors.py", "findings.py", "i18n/frames.py", "i18n/messages.py"),
+    *("notebook.py", "progress.py", "records", "scratch.py", "kinds"),
 )
 """What every chapter depends on."""
 WITHOUT_FIGURES = frozenset(
-    {
-        "__init__.py",
-        "__main__.py",
-        "cli",
-        "delivery",
-        "doctor.py",
-        "pipeline",
-        "progress.py",
-        "py.typed",
-        "samples",
-        "scaffold",
-        "store",
-        "testing.py",
-        "track",
-    }
+    (
+        *("__init__.py", "__main__.py", "cli", "delivery", "doctor.py", "pipeline", "py.typed"),
+        *("review", "samples", "scaffold", "store", "testing.py", "track"),
+    )
 )
 """Rooms that change no figure of a stage's record."""
 PACKAGE = Path(__file__).parent.parent

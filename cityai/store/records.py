@@ -8,11 +8,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cityai.errors import StoreError
 from cityai.store.files import guard_files, make_folder, make_temporary, put_folder, write_file
-from cityai.store.values import Files, decode_value, encode_value
+
+if TYPE_CHECKING:
+    from cityai.store.values import Files
 
 RECORD = "record.json"
 MANIFEST = "MANIFEST.sha256"
@@ -126,6 +128,8 @@ def write_record(record: Any) -> Files:
     TypeError
         If a field holds something that is not kept.
     """
+    from cityai.store.values import encode_value
+
     if not dataclasses.is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"a {type(record).__name__} is not a record")
     files: Files = {}
@@ -145,6 +149,8 @@ def read_record(kind: type[RecordT], files: Files, where: str) -> RecordT:
     StoreError
         If it is of another kind, or a file was changed, added or removed since.
     """
+    from cityai.store.values import decode_value
+
     check_manifest(files, where)
     content = json.loads(files[RECORD])
     if (content["format"], content["kind"]) != (FORMAT, _name_kind(kind)):

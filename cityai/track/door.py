@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from cityai.errors import CityaiError, TrackingError
 
@@ -29,6 +30,29 @@ DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
 """A server that does not answer is given seconds, not minutes; the city may say otherwise."""
+
+UNREACHED: Final = (
+    "an MLflow tracking store that answers",
+    "check MLFLOW_TRACKING_URI and the server (`cityai doctor`), and run again; "
+    "finished stages are kept",
+)
+REFUSALS: Final = {
+    "UNAUTHENTICATED": (
+        "the server does not know this user, or the password is another",
+        "a user of the server: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+        "MLFLOW_TRACKING_TOKEN, or the file ~/.mlflow/credentials",
+        "correct them, and run again; finished stages are kept",
+    ),
+    "PERMISSION_DENIED": (
+        "this user of the server may not do it",
+        "the right to edit the project's experiment, and its registered model",
+        "ask whoever keeps the server for EDIT, or name a folder of your own in "
+        "CITYAI_EXPERIMENTS, and run again; finished stages are kept",
+    ),
+}
+"""What a server's refusal means, what would have been right, and what to do, by MLflow's code."""
+_STATUSES: Final = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
+_CREDENTIALS: Final = re.compile(r"//[^/@\s]*@")
 
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
 
@@ -60,6 +84,26 @@ def keep_quiet() -> Iterator[None]:
 
 
 @contextmanager
+def trust_requirements() -> Iterator[None]:
+    """Hold back MLflow's look at every installed file, for a warning about other versions.
+
+    It costs as much as all else that is logged; what we name are the installed versions.
+    """
+    from mlflow.utils import environment
+
+    name = "warn_dependency_requirement_mismatches"
+    kept = getattr(environment, name, None)
+    if kept is None:  # of another version of MLflow
+        yield
+        return
+    setattr(environment, name, lambda requirements: None)
+    try:
+        yield
+    finally:
+        setattr(environment, name, kept)
+
+
+@contextmanager
 def call_mlflow(doing: str, where: str) -> Iterator[None]:
     """Turn any failure of MLflow into one that says what to do.
 
@@ -81,11 +125,15 @@ def call_mlflow(doing: str, where: str) -> Iterator[None]:
     except CityaiError:
         raise
     except Exception as error:
+        refused = REFUSALS.get(_find_code(error))
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        what, expected, next_step = refused or (_CREDENTIALS.sub("//", said)[:300], *UNREACHED)
         raise TrackingError(
-            f"{doing}: {said[:300]}",
-            where=where,
-            expected="an MLflow tracking store that answers",
-            next_step="check MLFLOW_TRACKING_URI and the server (`cityai doctor`), and run again; "
-            "finished stages are kept",
+            f"{doing}: {what}", where=where, expected=expected, next_step=next_step
         ) from error
+
+
+def _find_code(error: Exception) -> str:
+    """Return MLflow's code of a refusal; of an answer without one, by its HTTP status."""
+    status = getattr(getattr(error, "response", None), "status_code", 0)
+    return str(getattr(error, "error_code", "")) or _STATUSES.get(status, "")

@@ -12,9 +12,8 @@ from cityai.store.records import check_manifest, digest_files, read_files
 from cityai.store.values import Files
 from cityai.track.door import call_mlflow, import_mlflow
 from cityai.track.model import FILES
-from cityai.track.results import MODEL_DIGEST, MODEL_ID
-from cityai.track.runs import PROJECT
 from cityai.track.server import Tracking
+from cityai.track.tags import MODEL_DIGEST, MODEL_ID, PROJECT
 
 LARGEST = 1_000_000_000
 """Bytes of a model's files; more are not read."""
@@ -105,7 +104,7 @@ def _find_run(tracking: Tracking, project: str, run_id: str) -> Any:
                 next_step=next_step,
             )
     else:
-        run = _find_latest(client, project)
+        run = _find_latest(tracking, project)
     if run is None or run.info.status != "FINISHED" or MODEL_DIGEST not in run.data.tags:
         what = f"no finished run of '{project}' has a model"
         if run is not None and run.info.status != "FINISHED":
@@ -121,8 +120,9 @@ def _find_run(tracking: Tracking, project: str, run_id: str) -> Any:
     return run
 
 
-def _find_latest(client: Any, project: str) -> Any:
-    experiment = client.get_experiment_by_name(project)
+def _find_latest(tracking: Tracking, project: str) -> Any:
+    client = tracking.client
+    experiment = client.get_experiment_by_name(tracking.name_experiment(project))
     if experiment is None:
         return None
     runs = client.search_runs(

@@ -1,34 +1,42 @@
-"""The figures of an evaluation and an audit as MLflow metrics."""
+"""The figures of a card as MLflow metrics: few, in sections, and none that a card may not show."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
-from cityai.card.counts import Judged, tally_groups
-from cityai.columns import BASELINE, EVERYWHERE
-from cityai.findings import Finding, Status, count_statuses
-from cityai.track.names import name_count, name_dimension, name_groups, name_metric
+from cityai.card.counts import Tally, tally_groups, tally_statuses
+from cityai.card.record import CardRecord
+from cityai.card.record.part import Number, index_whole
+from cityai.card.words import PAIR
+from cityai.columns import BASELINE, FORECAST, HEADLINE, LIST_HEADLINE
+from cityai.track.names import (
+    BESIDE,
+    CHECKS,
+    FOLDS,
+    GROUPS,
+    WHOLE,
+    name_dimension,
+    name_groups,
+    name_metric,
+)
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-FORECAST = "forecast"
-"""What the evaluation calls the project's own forecast, beside ``baseline.<name>`` and others."""
-
-FOLD_SLICE = "fold"
-BY_FOLD = "fold"
-"""Last part of a metric that has one value a fold (its step is the fold's number)."""
+MOST: Final = 25
+"""Metrics of a run: as many as a page of charts shows at a glance. All others are in tables."""
+MOST_HEADLINES: Final = 8
+MOST_BESIDE: Final = 4
+WORST: Final = "worst_gap"
+"""Largest gap between two groups of a dimension, as a multiple of its limit: 1 is at the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One value of one MLflow metric."""
+    """One value of one MLflow metric; None where it is undefined, or may not be shown."""
 
     name: str
-    value: float
+    value: float | None
     step: int = 0
 
 
@@ -39,104 +47,133 @@ class Measures:
     Attributes
     ----------
     logged : tuple of Measure
-        Finite values.
+        Finite values of at most `MOST` metrics.
     undefined : tuple of str
-        Names of metrics that are not defined (for at least one step).
+        Names of metrics that have none (for at least one step).
     """
 
     logged: tuple[Measure, ...]
     undefined: tuple[str, ...]
 
+    @property
+    def values(self) -> dict[str, float]:
+        """The latest value of each metric, by name."""
+        return {m.name: m.value for m in self.logged if m.value is not None}
 
-def measure_forecast(
-    metrics: pd.DataFrame,
-    table: pd.DataFrame,
-    findings: Iterable[Finding],
-    coverage: float,
-    results: Iterable[Judged] = (),
-) -> Measures:
-    """Return the metrics of the run itself.
+
+def measure_card(card: CardRecord) -> Measures:
+    """Return the metrics of a run.
 
     Parameters
     ----------
-    metrics : pandas.DataFrame
-        `Evaluation.metrics`.
-    table : pandas.DataFrame
-        `Audit.table`.
-    findings : iterable of Finding
-        All findings of the run, to be counted.
-    coverage : float
-        Nominal coverage.
-    results : iterable of Judged
-        The card's figures of groups, to be counted as the card does.
+    card : CardRecord
+        As published: rounded, and without what may not be shown.
 
     Returns
     -------
     Measures
-        ``wape``, ``coverage_90``, ``wape.fold`` (step = fold), ``wape.baseline.<name>``,
-        ``wape.<dimension>.<group>``, ``findings.fail``, ``groups.fail`` and their like.
+        ``headline/wape`` and its like (the deciding metric first), ``beside/<baseline>`` (the same
+        metric of a baseline), ``beside/periods_won``, ``folds/wape`` (step = fold),
+        ``checks/failed``, ``groups/failed``, and ``<dimension>/worst_gap``.
     """
-    counts = {
-        "findings": count_statuses(f.status for f in findings),
-        "groups": tally_groups(results).by_status,
-    }
+    metrics = list_headlines(card)
     return _divide(
         [
-            *_measure_model(metrics, FORECAST, coverage),
-            *_measure_baselines(metrics, coverage),
-            *_measure_groups(table, coverage),
-            *(Measure(name_count(s, w), float(n)) for w, c in counts.items() for s, n in c.items()),
+            *_measure_model(card, FORECAST, metrics),
+            *_measure_beside(card, metrics[:1]),
+            *_count(CHECKS, tally_statuses(finding.status for finding in card.findings)),
+            *_count(GROUPS, tally_groups(card.fairness.results)),
+            *_measure_gaps(card),
         ]
     )
 
 
-def measure_model(metrics: pd.DataFrame, model: str, coverage: float) -> Measures:
+def measure_model(card: CardRecord, model: str) -> Measures:
     """Return the metrics of one candidate or baseline, named as the run's own."""
-    return _divide(_measure_model(metrics, model, coverage))
+    return _divide(_measure_model(card, model, list_headlines(card)))
 
 
-def list_models(metrics: pd.DataFrame) -> tuple[str, ...]:
+def list_headlines(card: CardRecord) -> list[str]:
+    """List the metrics over all rows that are logged: what decides, what has a limit, the rest."""
+    known = [metric for model, metric in index_whole(card.eval.metrics) if model == FORECAST]
+    first = (HEADLINE, LIST_HEADLINE, *card.fairness.limits)
+    return list(dict.fromkeys((*(m for m in first if m in known), *known)))[:MOST_HEADLINES]
+
+
+def list_models(card: CardRecord) -> tuple[str, ...]:
     """Return the candidates and baselines that were evaluated."""
-    return tuple(sorted({str(m) for m in metrics["model"]} - {FORECAST}))
+    return tuple(sorted({n.slice["model"] for n in card.eval.metrics} - {FORECAST}))
 
 
-def _measure_model(metrics: pd.DataFrame, model: str, coverage: float) -> Iterator[Measure]:
-    rows = metrics[metrics["model"] == model]
-    for row in _list_rows(rows[rows["slice_kind"] == EVERYWHERE]):
-        yield Measure(name_metric(str(row.metric), coverage), float(row.value))
-    for row in _list_rows(rows[rows["slice_kind"] == FOLD_SLICE]):
-        name = f"{name_metric(str(row.metric), coverage)}.{BY_FOLD}"
-        yield Measure(name, float(row.value), int(str(row.slice)))
+def name_headline(card: CardRecord) -> str:
+    """Return the name of the metric that decides."""
+    return next((_name(card, WHOLE, metric) for metric in list_headlines(card)), "")
 
 
-def _measure_baselines(metrics: pd.DataFrame, coverage: float) -> Iterator[Measure]:
-    overall = metrics[metrics["slice_kind"] == EVERYWHERE]
-    for row in _list_rows(overall[overall["model"].astype("str").str.startswith(BASELINE)]):
-        name = f"{name_metric(str(row.metric), coverage)}.{row.model}"
-        yield Measure(name, float(row.value))
+def _measure_model(card: CardRecord, model: str, metrics: Iterable[str]) -> Iterator[Measure]:
+    whole = index_whole(card.eval.metrics)
+    for i, metric in enumerate(metrics):
+        if (model, metric) in whole:
+            yield Measure(_name(card, WHOLE, metric), whole[model, metric].value)
+        if i == 0:
+            own = (n for n in card.eval.metrics if (n.slice["model"], n.metric) == (model, metric))
+            yield from (_measure_fold(card, number) for number in own if "fold" in number.slice)
 
 
-def _measure_groups(table: pd.DataFrame, coverage: float) -> Iterator[Measure]:
-    """Yield the audited figures; those of a suppressed group are not even undefined."""
-    hidden = table["status"].astype("str") == Status.SUPPRESSED.value
-    shown = table[~hidden & (table["dimension"].astype("str") != EVERYWHERE)]
-    for dimension, rows in shown.groupby("dimension", sort=True, observed=True):
-        groups = name_groups(sorted({str(group) for group in rows["group"]}))
-        middle = name_dimension(str(dimension))
-        for row in _list_rows(rows):
-            metric = name_metric(str(row.metric), coverage)
-            yield Measure(f"{metric}.{middle}.{groups[str(row.group)]}", float(row.value))
+def _measure_fold(card: CardRecord, number: Number) -> Measure:
+    return Measure(_name(card, FOLDS, number.metric), number.value, int(number.slice["fold"]))
 
 
-def _list_rows(frame: pd.DataFrame) -> Iterator[Any]:
-    yield from frame.itertuples(index=False)
+def _measure_beside(card: CardRecord, deciding: Iterable[str]) -> Iterator[Measure]:
+    """Yield the deciding metric of each baseline, today's practice first."""
+    for metric in deciding:
+        values = {
+            model.removeprefix(BASELINE): n.value
+            for (model, measured), n in index_whole(card.eval.metrics).items()
+            if measured == metric and model.startswith(BASELINE)
+        }
+        first = [card.eval.practice, *(m.name for m in card.model.baselines)]
+        kept = [name for name in dict.fromkeys((*first, *values)) if name in values]
+        names = name_groups(kept)
+        for name in kept[:MOST_BESIDE]:
+            yield Measure(f"{BESIDE}/{names[name]}", values[name])
+        for found in card.eval.comparisons:
+            if (found.baseline, found.metric) == (card.eval.practice, metric) and found.folds:
+                yield Measure(f"{BESIDE}/periods_won", (found.folds_won or 0) / found.folds)
+
+
+def _count(section: str, tally: Tally) -> Iterator[Measure]:
+    yield Measure(f"{section}/failed", float(tally.failed))
+    yield Measure(f"{section}/undecided", float(tally.unknown))
+
+
+def _measure_gaps(card: CardRecord) -> Iterator[Measure]:
+    """Yield each dimension's largest gap; undefined where one of its gaps may not be said."""
+    for dimension in card.fairness.dimensions:
+        if PAIR in dimension.name:
+            continue
+        own = [v for v in card.fairness.verdicts if v.dimension == dimension.name]
+        gaps = [None if v.spread is None else abs(v.spread) / v.limit for v in own]
+        known = [gap for gap in gaps if gap is not None]
+        if own:
+            largest = round(max(known), 2) if len(known) == len(own) else None
+            yield Measure(f"{name_dimension(dimension.name)}/{WORST}", largest)
+
+
+def _name(card: CardRecord, section: str, metric: str) -> str:
+    return f"{section}/{name_metric(metric, card.eval.nominal_coverage)}"
 
 
 def _divide(measures: Iterable[Measure]) -> Measures:
-    """Part the finite from the undefined; the first value of a name and step counts."""
+    """Part the defined from the undefined; the first `MOST` names count, and of each its first."""
     seen: dict[tuple[str, int], Measure] = {}
     for measure in measures:
         seen.setdefault((measure.name, measure.step), measure)
-    defined = tuple(m for m in seen.values() if math.isfinite(m.value))
-    undefined = sorted({m.name for m in seen.values() if not math.isfinite(m.value)})
+    kept = list(dict.fromkeys(name for name, _ in seen))[:MOST]
+    defined = tuple(m for m in seen.values() if m.name in kept and _is_known(m))
+    undefined = sorted({m.name for m in seen.values() if m.name in kept and not _is_known(m)})
     return Measures(defined, tuple(undefined))
+
+
+def _is_known(measure: Measure) -> bool:
+    return measure.value is not None and math.isfinite(measure.value)

@@ -2,82 +2,93 @@
 
 from __future__ import annotations
 
-import math
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Final
 
+from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.scratch import open_scratch
+from cityai.track.batch import LONGEST_TAG, cut_text, log_batch
 from cityai.track.door import call_mlflow
-from cityai.track.names import name_groups
+from cityai.track.measures import Measure
 from cityai.track.process import describe_process
-from cityai.track.results import LONGEST_TAG, ROLE, SPEC_DIGEST, cut_text
-from cityai.track.runs import NAME, NOTE, PARENT, PROJECT, SOURCE, USER, TrackedRun, get_user
+from cityai.track.runs import TrackedRun, get_user
+from cityai.track.tables import save_tables
+from cityai.track.tags import NAME, NOTE, PARENT, PROJECT, ROLE, SOURCE, SPEC_DIGEST, USER
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from cityai.assessment.mitigation import Mitigation
-
-FOLDER = "mitigation"
-FIGURES = ("before", "after", "closed", "lost")
+FOLDER: Final = "mitigation"
+OPTIONS: Final = f"{FOLDER}/options.json"
+GROUPS: Final = f"{FOLDER}/groups.json"
+FIGURES: Final = ("before", "after", "closed", "closed_low", "closed_high")
+COSTS: Final = ("lost", "lost_low", "lost_high")
 
 
-def log_mitigation(run: TrackedRun, tried: Mitigation, spec_digest: str, drawing: str) -> None:
-    """Log every option as a child of the run, and the plane with its table as its artifacts.
+def log_mitigation(run: TrackedRun, part: OptionsPart, spec_digest: str, drawing: str) -> None:
+    """Log every option as a child of the run, and the plane with its tables as its artifacts.
 
-    Figures of groups that may not be shown are NaN, so they are not logged.
+    Parameters
+    ----------
+    run : TrackedRun
+        The parent.
+    part : OptionsPart
+        As a card would show them: figures of groups that may not be shown are not in it.
+    spec_digest : str
+        Of the specification.
+    drawing : str
+        The plane, as SVG.
 
     Raises
     ------
     TrackingError
         If the store does not answer.
     """
+    import pandas as pd
+
     client = run.tracking.client
-    shared = {PROJECT: run.project, SPEC_DIGEST: spec_digest, "cityai.dimension": tried.dimension}
+    shared = {PROJECT: run.project, SPEC_DIGEST: spec_digest, "cityai.dimension": part.dimension}
     with call_mlflow("the options could not be logged", run.tracking.where):
-        run.set_tags({**shared, ROLE: "mitigation", NOTE: _write_note(tried.options)})
-        for name in dict.fromkeys(tried.options["option"]):
-            own = tried.options[tried.options["option"] == name]
+        run.set_tags({**shared, ROLE: "mitigation", NOTE: _write_note(part.options)})
+        for name in dict.fromkeys(option.name for option in part.options):
+            own = [option for option in part.options if option.name == name]
             tags = {
-                **describe_process(),
                 **shared,
                 PARENT: run.run_id,
                 ROLE: "mitigation",
                 "cityai.option": name,
-                "cityai.chosen": str(bool(own["chosen"].iloc[0])).lower(),
+                "cityai.chosen": str(name == part.choice).lower(),
                 NAME: name,
                 USER: get_user(),
                 SOURCE: "cityai",
                 NOTE: _write_note(own),
+                **describe_process(),
             }
             child = client.create_run(run.experiment_id, tags=tags, run_name=name).info.run_id
-            client.log_batch(child, metrics=_list_metrics(tried, name))
+            params = {"option": name, "label": own[0].label, "chosen": tags["cityai.chosen"]}
+            log_batch(client, child, _list_measures(own), params=params)
             client.set_terminated(child, "FINISHED")
+        tables = {
+            file: pd.DataFrame([row.model_dump(mode="python") for row in rows])
+            for file, rows in ((OPTIONS, part.options), (GROUPS, part.groups))
+            if rows
+        }
         with open_scratch() as folder:
-            (folder / "plane.svg").write_text(drawing, encoding="utf-8")
-            tried.options.to_csv(folder / "options.csv", index=False)
-            client.log_artifacts(run.run_id, str(folder), FOLDER)
+            (folder / FOLDER).mkdir()
+            (folder / FOLDER / "plane.svg").write_text(drawing, encoding="utf-8")
+            run.set_tags(save_tables(tables, folder))
+            client.log_artifacts(run.run_id, str(folder))
 
 
-def _list_metrics(tried: Mitigation, name: str) -> list[Any]:
-    from mlflow.entities import Metric
-
-    values: dict[str, float] = {}
-    for row in tried.options[tried.options["option"] == name].to_dict("records"):
-        for figure in FIGURES:
-            of = row["cost_metric"] if figure == "lost" else row["metric"]
-            for end in ("", "_low", "_high"):
-                values[f"{of}.{figure}{end}"] = float(row[f"{figure}{end}"])
-    own = tried.groups[tried.groups["option"] == name] if len(tried.groups) else tried.groups
-    names = name_groups(sorted(set(tried.groups["group"]))) if len(tried.groups) else {}
-    for row in own.to_dict("records"):
-        middle = f"{row['metric']}.{tried.dimension}.{names[row['group']]}"
-        values[middle] = float(row["value_after"])
-        values[f"{middle}.gap"] = float(row["after"])
-    now = time.time_ns() // 1_000_000
-    return [Metric(key, value, now, 0) for key, value in values.items() if math.isfinite(value)]
+def _list_measures(own: Iterable[OptionResult]) -> Iterator[Measure]:
+    """Yield the figures of one option that are defined and may be shown."""
+    seen: set[str] = set()
+    for option in own:
+        costs = {f"{option.cost_metric}/{name}": getattr(option, name) for name in COSTS}
+        gaps = {f"{option.metric}/{name}": getattr(option, name) for name in FIGURES}
+        for name, value in {**gaps, **costs}.items():
+            if value is not None and name not in seen:
+                seen.add(name)
+                yield Measure(name, value)
 
 
-def _write_note(options: pd.DataFrame) -> str:
-    lines = [f"- **{row['label']}**: {row['reason']}" for row in options.to_dict("records")]
+def _write_note(options: Iterable[OptionResult]) -> str:
+    lines = [f"- **{option.label}**: {option.sentence}" for option in options]
     return cut_text("\n".join(lines), LONGEST_TAG)

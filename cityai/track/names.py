@@ -7,15 +7,21 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 MARK = "--"
 """Stands only in names that were changed, before their digest."""
 
 LONGEST = 80
-"""Of the 250 characters that MLflow takes, the metric and the dimension need some."""
+"""Of the 250 characters that MLflow takes, the metric needs some."""
 
-RESERVED = ("baseline", "candidate")
-"""Second parts of a metric's name that a dimension may not be called."""
+WHOLE: Final = "headline"
+BESIDE: Final = "beside"
+FOLDS: Final = "folds"
+CHECKS: Final = "checks"
+GROUPS: Final = "groups"
+SECTIONS: Final = (WHOLE, BESIDE, FOLDS, GROUPS, CHECKS)
+"""First parts of metrics that are about no dimension, in the order of the saved view."""
 
 _PLAIN = re.compile(r"\w(?:[\w \-]*\w)?", re.ASCII)
 _TAKEN_OUT = re.compile(r"[^\w ]+", re.ASCII)
@@ -42,18 +48,13 @@ def name_groups(labels: Iterable[str]) -> dict[str, str]:
 
 
 def name_dimension(dimension: str) -> str:
-    """Return a dimension's part of a metric's name."""
-    return _rename(dimension) if dimension in RESERVED else name_groups([dimension])[dimension]
+    """Return a dimension's part of a metric's name: the section that MLflow's page shows."""
+    return _rename(dimension) if dimension in SECTIONS else name_groups([dimension])[dimension]
 
 
 def name_metric(metric: str, coverage: float) -> str:
     """Return a metric's own part: the coverage of an interval says which it should be."""
     return f"coverage_{coverage * 100:g}".replace(".", "_") if metric == "coverage" else metric
-
-
-def name_count(status: str, what: str = "findings") -> str:
-    """Return the metric that counts findings, or figures of groups, of a status."""
-    return f"{what}.{status.replace(' ', '_')}"
 
 
 def _is_plain(label: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import threading
@@ -11,11 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-PID = "cityai.process.pid"
-HOST = "cityai.process.host"
-BOOT = "cityai.process.boot"
-STARTED = "cityai.process.started"
-HEARTBEAT = "cityai.heartbeat"
+from cityai.track.tags import PROCESS
 
 BEAT_SECONDS = 30.0
 SILENT_FOR = timedelta(minutes=15)
@@ -23,37 +20,38 @@ SILENT_FOR = timedelta(minutes=15)
 
 
 def describe_process(pid: int | None = None) -> dict[str, str]:
-    """Return the tags that tell a process from any other, here or elsewhere.
+    """Return the tag that tells a process from any other, here or elsewhere: its life as JSON.
 
     The host's name is published as a digest only.
     """
     pid = os.getpid() if pid is None else pid
-    return {
-        PID: str(pid),
-        HOST: _shorten(platform.node() + _read_link("/proc/self/ns/pid")),
-        BOOT: _shorten(_read("/proc/sys/kernel/random/boot_id")),
-        STARTED: read_start(pid),
-        HEARTBEAT: format_now(),
+    life = {
+        "pid": pid,
+        "host": _shorten(platform.node() + _read_link("/proc/self/ns/pid")),
+        "boot": _shorten(_read("/proc/sys/kernel/random/boot_id")),
+        "started": read_start(pid),
+        "heartbeat": format_now(),
     }
+    return {PROCESS: json.dumps(life)}
 
 
 def is_dead(tags: Mapping[str, str], now: datetime | None = None) -> bool:
     """Tell from a run's tags whether the process that wrote it has ended.
 
     On the same machine this is exact (a process of the same number that started at another time
-    is another one); for other machines the age of the heartbeat decides. Runs without our tags
+    is another one); for other machines the age of the heartbeat decides. Runs without our tag
     are never dead: they are not ours.
     """
-    if PID not in tags:
+    if PROCESS not in tags:
         return False
-    here = describe_process()
-    if tags.get(HOST) == here[HOST]:
-        if tags.get(BOOT) != here[BOOT]:
+    life, here = json.loads(tags[PROCESS]), json.loads(describe_process()[PROCESS])
+    if life["host"] == here["host"]:
+        if life["boot"] != here["boot"]:
             return True
-        return read_start(int(tags[PID])) != tags.get(STARTED)
+        return read_start(int(life["pid"])) != str(life["started"])
     try:
-        last = datetime.fromisoformat(tags[HEARTBEAT])
-    except (KeyError, ValueError):
+        last = datetime.fromisoformat(life["heartbeat"])
+    except ValueError:
         return False
     return (now or datetime.now(UTC)) - last > SILENT_FOR
 

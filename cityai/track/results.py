@@ -1,49 +1,63 @@
-"""The final log: everything about a run that was computed, in a few calls."""
+"""The final log: everything about a run that its card may show, in a few calls."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
-from cityai.card.counts import Judged
-from cityai.card.pages import JSON, MARKDOWN
-from cityai.columns import BASELINE
-from cityai.findings import Finding, Status
+from cityai.card.pages import JSON, MARKDOWN, Pages
+from cityai.card.record import CardRecord
+from cityai.card.render import render_note
+from cityai.card.worst import find_worst
+from cityai.findings import Status
 from cityai.scratch import open_scratch
+from cityai.track.batch import LONGEST_PARAM, cut_text, log_batch
+from cityai.track.children import log_children
 from cityai.track.door import call_mlflow
-from cityai.track.measures import Measures, list_models, measure_forecast, measure_model
-from cityai.track.model import Loggable, log_model
-from cityai.track.process import describe_process
-from cityai.track.runs import NAME, NOTE, PARENT, PROJECT, SOURCE, USER, TrackedRun, get_user
+from cityai.track.measures import Measures, measure_card
+from cityai.track.model import Described, Loggable, log_model, register_model
+from cityai.track.pictures import draw_pictures
+from cityai.track.run_names import choose_colour, name_run
+from cityai.track.runs import TrackedRun
+from cityai.track.tables import make_tables, save_tables
+from cityai.track.tags import (
+    CITY,
+    COLOUR,
+    COMMIT,
+    DATA_DIGEST,
+    FAILED,
+    MODEL_DIGEST,
+    MODEL_ID,
+    NAME,
+    NOTE,
+    PHASE,
+    PROJECT,
+    ROLE,
+    RUN_DIGEST,
+    SPEC_DIGEST,
+    UNDEFINED,
+    VERDICT,
+    WORST_SERVED,
+)
+from cityai.track.views import describe_experiment
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cityai.config.project import AuditableSpec
 
-RUN_DIGEST = "cityai.run_digest"
-DATA_DIGEST = "cityai.data_digest"
-SPEC_DIGEST = "cityai.spec_digest"
-GIT_COMMIT = "cityai.git_commit"
-FAILED = "cityai.findings.failed"
-FAILED_CODES = "cityai.findings.failed_codes"
-UNDEFINED = "cityai.metrics.undefined"
-MODEL_ID, MODEL_DIGEST = "cityai.model_id", "cityai.model_digest"
-ASKED_DIGEST = "cityai.asked_digest"
-"""Of the parts of the specification that a model depends on, and of the project's features."""
-ROLE, MODEL = "cityai.role", "cityai.model"
-
-CARD = "card"
-LONGEST_NOTE = 5000
-"""Characters of a description that every MLflow server takes."""
-LONGEST_TAG = 5000
-LONGEST_PARAM = 250
-MOST_METRICS, MOST_TAGS, MOST_PARAMS = 900, 100, 100
-SECTIONS = ("question", "features", "backtest", "models", "predictions", "maturity")
-TYPES = {
+CARD: Final = "card"
+CHANGES: Final = "changes.txt"
+"""What `cityai card diff` says beside the run before."""
+SECONDS: Final = "seconds.json"
+SECTIONS: Final = ("question", "features", "backtest", "models", "mitigation")
+WORDS: Final = ("label", "label_plural", "labels", "reason", "decided_by", "threads")
+"""Keys that change no figure: they would be told as differences between runs."""
+RUN: Final = "run"
+TYPES: Final = {
     "text": "string",
     "integer": "long",
     "number": "double",
@@ -51,8 +65,6 @@ TYPES = {
     "date": "datetime",
     "datetime": "datetime",
 }
-
-ItemT = TypeVar("ItemT")
 
 
 @dataclass(frozen=True)
@@ -63,22 +75,16 @@ class Outcome:
     ----------
     spec : AuditableSpec
         The resolved specification.
-    metrics : pandas.DataFrame
-        `Evaluation.metrics`.
-    audit : pandas.DataFrame
-        `Audit.table`.
-    findings : tuple of Finding
-        All findings of the run.
-    run_digest, data_digest, spec_digest, git_commit : str
-        What the run was made from.
-    pages : dict of str to str
-        File name to HTML: the card in each language.
-    markdown, json : str
-        The card.
-    results : sequence of Judged
-        The card's figures of groups.
+    card : CardRecord
+        As it is published: the one door of disclosure, also for MLflow.
+    pages : Pages
+        Its files, and its pictures.
+    changes : str
+        What is otherwise than on the card before, as the terminal says it; empty for the first.
     settings : mapping of str to mapping of str to str
         Parameters of each candidate, by its name.
+    code : mapping of str to str
+        Digests of the project's own code, by file.
     final : Loggable or None
         The model to log.
     rows : int
@@ -90,18 +96,11 @@ class Outcome:
     """
 
     spec: AuditableSpec
-    metrics: pd.DataFrame
-    audit: pd.DataFrame
-    findings: tuple[Finding, ...]
-    run_digest: str
-    data_digest: str
-    spec_digest: str
-    git_commit: str
-    pages: dict[str, str]
-    markdown: str
-    json: str
-    results: Sequence[Judged] = ()
+    card: CardRecord
+    pages: Pages
+    changes: str = ""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
     final: Loggable | None = None
     rows: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -116,71 +115,73 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
     TrackingError
         If the store does not answer.
     """
-    measures = measure_forecast(
-        outcome.metrics, outcome.audit, outcome.findings, outcome.spec.coverage, outcome.results
-    )
+    card = outcome.card
+    measures, params = measure_card(card), build_params(outcome)
     with call_mlflow("the run could not be logged", run.tracking.where):
-        _log_batches(
-            run,
-            run.run_id,
-            measures,
-            build_params(outcome.spec),
-            build_tags(outcome, measures),
-            {f"seconds.{stage}": s for stage, s in outcome.seconds.items()},
-        )
-        _log_children(run, outcome)
-        _log_dataset(run, outcome)
-        _log_card(run, outcome)
+        client = run.tracking.client
+        describe_experiment(run, card, measures)
+        dataset = describe_dataset(outcome)
+        client.log_inputs(run.run_id, datasets=[dataset])
+        log_children(run, card, outcome.settings, dataset)
+        tags = {
+            **build_tags(outcome, measures),
+            **_tell_apart(run, outcome, params),
+            **_log_files(run, outcome),
+        }
+        about: dict[str, str] = {}
+        described, model = Described(params, tags[NAME], tags[NOTE], card.record.title), None
         if outcome.final is not None:
-            model = log_model(run, outcome.final, params=build_params(outcome.spec))
-            run.set_tags({MODEL_ID: model.model_id, MODEL_DIGEST: model.digest})
+            model = log_model(run, outcome.final, described)
+            tags |= {MODEL_ID: model.model_id, MODEL_DIGEST: model.digest}
+            used = dataset.dataset
+            about = {"model_id": model.model_id}
+            about |= {"dataset_name": used.name, "dataset_digest": used.digest}
+        client.update_run(run.run_id, name=tags[NAME])
+        log_batch(client, run.run_id, measures.logged, params=params, tags=tags, about=about)
+    if model is not None:  # last: the right to it is another one
+        with call_mlflow("the model could not be registered", run.tracking.where):
+            register_model(run, model, described)
 
 
 def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
-    """Return the tags of the run, each as short as MLflow wants it."""
-    failed = [f for f in outcome.findings if f.status in {Status.FAIL, Status.ERROR}]
-    tags = {
-        RUN_DIGEST: outcome.run_digest,
-        DATA_DIGEST: outcome.data_digest,
-        SPEC_DIGEST: outcome.spec_digest,
-        GIT_COMMIT: outcome.git_commit,
-        FAILED: str(len(failed)),
-        FAILED_CODES: ", ".join(sorted({f.code for f in failed})),
-        UNDEFINED: ", ".join(measures.undefined),
-        **outcome.tags,
-    }
+    """Return the tags of the run."""
+    card = outcome.card
+    failed = {f.code for f in card.findings if f.status in {Status.FAIL, Status.ERROR}}
+    worst, phase = find_worst(card.fairness.results), card.system.phase
+    made = card.provenance
     return {
-        **{name: cut_text(text, LONGEST_TAG) for name, text in tags.items()},
-        NOTE: cut_note(outcome.markdown),
+        CITY: card.system.city,
+        **({PHASE: phase} if isinstance(phase, str) else {}),
+        VERDICT: card.verdict.word if card.verdict else "",
+        WORST_SERVED: f"{worst.dimension}: {worst.group} ({worst.metric})" if worst else "",
+        FAILED: ", ".join(sorted(failed)),
+        UNDEFINED: ", ".join(measures.undefined),
+        ROLE: RUN,
+        RUN_DIGEST: made.run_digest,
+        DATA_DIGEST: made.data_digest,
+        SPEC_DIGEST: made.spec_digest,
+        **({COMMIT: made.git_commit} if made.git_commit else {}),
+        **outcome.tags,
+        NOTE: render_note(card),
     }
 
 
-def build_params(spec: AuditableSpec) -> dict[str, str]:
-    """Return the specification's choices as flat, short parameters."""
-    sections = spec.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
-    flat = dict(_flatten(sections))
-    return {name: cut_text(text, LONGEST_PARAM) for name, text in sorted(flat.items())}
+def build_params(outcome: Outcome) -> dict[str, str]:
+    """Return the choices that a figure may depend on, flat: ``features.own``, ``data.last``."""
+    sections = outcome.spec.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
+    flat = dict(_flatten(sections, ""))
+    for part in outcome.card.data[:1]:
+        ends = {"data.first": part.first, "data.last": part.last}
+        flat |= {name: day.isoformat() for name, day in ends.items() if day is not None}
+    flat |= {f"code.{name.replace('.', '_')}": sha[:12] for name, sha in outcome.code.items()}
+    return dict(sorted(flat.items()))
 
 
-def cut_note(markdown: str) -> str:
-    """Return a description that MLflow takes, cut at a paragraph, with where the rest is."""
-    if len(markdown) <= LONGEST_NOTE:
-        return markdown
-    pointer = f"\n\n*Cut here. The whole card is in the artifact `{CARD}/card.html`.*\n"
-    head = markdown[: LONGEST_NOTE - len(pointer)]
-    end = max(head.rfind("\n\n"), 0) or len(head)
-    return head[:end] + pointer
-
-
-def cut_text(text: str, longest: int) -> str:
-    """Return a text of at most `longest` characters, its end shown as cut."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _flatten(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _flatten(node: Any, name: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, dict):
         for key, value in node.items():
-            yield from _flatten(value, f"{name}.{key}" if name and name not in SECTIONS else key)
+            if key not in WORDS:
+                yield from _flatten(value, f"{name}.{key}" if name else key)
     elif isinstance(node, list):
         if node:
             yield name, ", ".join(str(value) for value in node)
@@ -188,55 +189,30 @@ def _flatten(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(node)
 
 
-def _log_batches(
-    run: TrackedRun,
-    run_id: str,
-    measures: Measures,
-    params: Mapping[str, str],
-    tags: Mapping[str, str],
-    more: Mapping[str, float],
-) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = time.time_ns() // 1_000_000
-    metrics = [Metric(m.name, m.value, now, m.step) for m in measures.logged]
-    metrics += [Metric(name, value, now, 0) for name, value in more.items()]
+def _tell_apart(run: TrackedRun, outcome: Outcome, params: Mapping[str, str]) -> dict[str, str]:
+    """Return the name and the colour that tell a run from the finished one before it."""
     client = run.tracking.client
-    for chunk in _split(metrics, MOST_METRICS):
-        client.log_batch(run_id, metrics=chunk)
-    for few in _split([Param(name, value) for name, value in params.items()], MOST_PARAMS):
-        client.log_batch(run_id, params=few)
-    for some in _split([RunTag(name, value) for name, value in tags.items()], MOST_TAGS):
-        client.log_batch(run_id, tags=some)
+    found = client.search_runs(
+        [run.experiment_id],
+        f"attributes.status = 'FINISHED' and tags.`{ROLE}` = '{RUN}' "
+        f"and tags.`{PROJECT}` = '{run.project}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    before = found[0].data if found else None
+    begun = client.get_run(run.run_id).info.start_time
+    made = datetime.fromtimestamp(begun / 1000, UTC).astimezone(
+        ZoneInfo(outcome.spec.city.time_zone)
+    )
+    digest = outcome.card.provenance.data_digest
+    same_data = before is None or before.tags.get(DATA_DIGEST) == digest
+    shown = {name: cut_text(text, LONGEST_PARAM) for name, text in params.items()}
+    name = name_run(shown, before.params if before else None, made, same_data=same_data)
+    return {NAME: name, COLOUR: choose_colour(before.tags.get(COLOUR, "") if before else "")}
 
 
-def _log_children(run: TrackedRun, outcome: Outcome) -> None:
-    """Write one child run for each candidate and baseline."""
-    client, coverage = run.tracking.client, outcome.spec.coverage
-    for model in list_models(outcome.metrics):
-        role, _, name = model.partition(".")
-        tags = {
-            **describe_process(),
-            PARENT: run.run_id,
-            PROJECT: run.project,
-            RUN_DIGEST: outcome.run_digest,
-            ROLE: "baseline" if model.startswith(BASELINE) else role,
-            MODEL: name or model,
-            NAME: model,
-            USER: get_user(),
-            SOURCE: "cityai",
-        }
-        child = client.create_run(run.experiment_id, tags=tags, run_name=model).info.run_id
-        measures = measure_model(outcome.metrics, model, coverage)
-        undefined = {UNDEFINED: cut_text(", ".join(measures.undefined), LONGEST_TAG)}
-        own = outcome.settings.get(name, {}) if role == "candidate" else {}
-        params = {key: cut_text(text, LONGEST_PARAM) for key, text in own.items()}
-        _log_batches(run, child, measures, params, undefined if measures.undefined else {}, {})
-        client.set_terminated(child, "FINISHED")
-
-
-def _log_dataset(run: TrackedRun, outcome: Outcome) -> None:
-    """Log which data were used: name, digest and declared columns; no row and no path."""
+def describe_dataset(outcome: Outcome) -> Any:
+    """Describe which data were used: name, digest and declared columns; no row and no path."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     columns = [
@@ -245,23 +221,30 @@ def _log_dataset(run: TrackedRun, outcome: Outcome) -> None:
     ]
     dataset = Dataset(
         name=outcome.spec.name,
-        digest=outcome.data_digest[:32],
+        digest=outcome.card.provenance.data_digest[:32],
         source_type="code",
         source=json.dumps({"tags": {PROJECT: outcome.spec.name}}),
         schema=json.dumps({"mlflow_colspec": columns}),
         profile=json.dumps({"num_rows": outcome.rows}),
     )
-    used = DatasetInput(dataset, [InputTag("mlflow.data.context", "backtest")])
-    run.tracking.client.log_inputs(run.run_id, datasets=[used])
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "backtest")])
 
 
-def _log_card(run: TrackedRun, outcome: Outcome) -> None:
+def _log_files(run: TrackedRun, outcome: Outcome) -> dict[str, str]:
+    """Log the card, its tables and pictures, and what changed; return the tag that says so."""
+    from PIL import Image
+
+    client, pages = run.tracking.client, outcome.pages
     with open_scratch() as folder:
-        contents = {**outcome.pages, MARKDOWN: outcome.markdown, JSON: outcome.json}
+        (folder / CARD).mkdir()
+        contents = {**pages.html, MARKDOWN: pages.markdown, JSON: pages.json}
         for name, text in contents.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        run.tracking.client.log_artifacts(run.run_id, str(folder), CARD)
-
-
-def _split(items: Sequence[ItemT], size: int) -> Iterable[Sequence[ItemT]]:
-    return (items[i : i + size] for i in range(0, len(items), size))
+            (folder / CARD / name).write_text(text, encoding="utf-8")
+        if outcome.changes:
+            (folder / CHANGES).write_text(outcome.changes, encoding="utf-8")
+        (folder / SECONDS).write_text(json.dumps(outcome.seconds), encoding="utf-8")
+        listed = save_tables(make_tables(outcome.card), folder)
+        client.log_artifacts(run.run_id, str(folder))
+    for key, png in draw_pictures(pages).items():
+        client.log_image(run.run_id, Image.open(BytesIO(png)), key=key, synchronous=True)
+    return listed

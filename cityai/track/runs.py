@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -15,24 +16,9 @@ from typing import Any, Protocol
 from cityai.errors import SetupError, SpecError, StoreError, TrackingError
 from cityai.store.cards import CARDS, read_seal
 from cityai.track.door import call_mlflow, keep_quiet
-from cityai.track.process import (
-    HEARTBEAT,
-    describe_process,
-    format_now,
-    is_dead,
-    keep_beating,
-)
+from cityai.track.process import describe_process, is_dead, keep_beating
 from cityai.track.server import Tracking, connect_tracking
-
-PROJECT = "cityai.project"
-FAILURE = "cityai.failure"
-SEAL = "cityai.card"
-"""Digest of the card that the run is about to publish: its last tag."""
-NOTE = "mlflow.note.content"
-USER = "mlflow.user"
-NAME = "mlflow.runName"
-PARENT = "mlflow.parentRunId"
-SOURCE = "mlflow.source.name"
+from cityai.track.tags import FAILURE, NAME, NOTE, PROCESS, PROJECT, SEAL, SOURCE, USER
 
 STOPPED = "the process ended without a word (killed, or the machine was switched off)"
 HELD_BACK = "its message, which may hold data, was shown where it ran"
@@ -113,7 +99,8 @@ def open_run(
     repair_runs(tracking, place, project)
     run = _start_run(tracking, project, {**(tags or {}), **_own_tags(project, name or project)})
     client = tracking.client
-    with _hear_signals(), keep_beating(lambda: client.set_tag(run.run_id, HEARTBEAT, format_now())):
+    beat = partial(_tell_alive, client, run.run_id)
+    with _hear_signals(), keep_beating(beat):
         try:
             yield run
         except BaseException as error:
@@ -122,6 +109,13 @@ def open_run(
             raise
         with call_mlflow("the run could not be closed", tracking.where):
             client.set_terminated(run.run_id, "FINISHED")
+    with suppress(Exception):  # the run is closed: what is left of its process is no trouble
+        client.delete_tag(run.run_id, PROCESS)
+
+
+def _tell_alive(client: Any, run_id: str) -> None:
+    for name, text in describe_process().items():
+        client.set_tag(run_id, name, text)
 
 
 def repair_runs(
@@ -145,7 +139,8 @@ def repair_runs(
         if project is None:
             experiments = client.search_experiments()
         else:
-            experiments = [e for e in [client.get_experiment_by_name(project)] if e is not None]
+            named = client.get_experiment_by_name(tracking.name_experiment(project))
+            experiments = [] if named is None else [named]
         ids = [experiment.experiment_id for experiment in experiments]
         running = client.search_runs(ids, "attributes.status = 'RUNNING'", max_results=1000)
         dead = [run.info.run_id for run in running if is_dead(run.data.tags)]
@@ -180,6 +175,8 @@ def close_run(client: Any, run_id: str, place: Workspace, reason: str) -> None:
         client.set_tag(run_id, FAILURE, reason)
         client.set_tag(run_id, NOTE, f"**This run failed.** {reason}")
         client.set_terminated(run_id, "FAILED")
+        with suppress(Exception):  # a run of another machine's server
+            client.delete_tag(run_id, PROCESS)
 
 
 def describe_failure(error: BaseException, state: Path) -> str:
@@ -202,12 +199,12 @@ def get_user() -> str:
 
 def _own_tags(project: str, name: str) -> dict[str, str]:
     return {
-        **describe_process(),
         PROJECT: project,
         NAME: name,
         USER: get_user(),
         SOURCE: "cityai",
         "mlflow.source.type": "LOCAL",
+        **describe_process(),
     }
 
 
@@ -237,14 +234,14 @@ def _adopt_run(client: Any) -> Any:
 
 def _find_experiment(tracking: Tracking, project: str) -> str:
     """Return the project's experiment, made or brought back when needed."""
-    client = tracking.client
-    found = client.get_experiment_by_name(project)
+    client, name = tracking.client, tracking.name_experiment(project)
+    found = client.get_experiment_by_name(name)
     if found is None:
         root = tracking.artifacts
         try:
-            return str(client.create_experiment(project, root and f"{root}/{project}"))
+            return str(client.create_experiment(name, root and f"{root}/{name.lstrip('/')}"))
         except Exception:
-            found = client.get_experiment_by_name(project)
+            found = client.get_experiment_by_name(name)
             if found is None:  # not that another process was faster
                 raise
     if found.lifecycle_stage == "deleted":

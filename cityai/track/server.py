@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cityai.errors import TrackingError
 from cityai.store.files import FILE_MODE, guard_files, make_folder
@@ -18,6 +17,13 @@ from cityai.store.locks import hold_lock
 from cityai.track.door import call_mlflow, import_mlflow
 
 VARIABLE = "MLFLOW_TRACKING_URI"
+REGISTRY = "MLFLOW_REGISTRY_URI"
+USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+FOLDER, SCHEMA = "CITYAI_EXPERIMENTS", "CITYAI_MODELS"
+"""Where a shared server keeps experiments (``/Shared/streets``) and registered models
+(``main.streets``; ``none`` registers no model)."""
+DATABRICKS = "databricks"
+SHARED = "/Shared/cityai"
 DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
 SQLITE = "sqlite:///"
 PROBE_SECONDS = 5.0
@@ -49,6 +55,20 @@ class Tracking:
     artifacts: str | None
     client: Any
 
+    def name_experiment(self, project: str) -> str:
+        """Return what a project's experiment is called here: a path, where the server has them."""
+        folder = os.environ.get(FOLDER) or (SHARED if _is_databricks(self.uri) else "")
+        return f"{folder.rstrip('/')}/{project}" if folder else project
+
+    def name_model(self, project: str) -> str:
+        """Return what a project's registered model is called here; nothing where none is kept."""
+        schema = os.environ.get(SCHEMA, "")
+        return "" if schema == "none" else f"{schema}.{project}".lstrip(".")
+
+    def name_tag(self, tag: str) -> str:
+        """Return what a tag of a registered model is called here: Unity Catalog takes no dot."""
+        return tag.replace(".", "_") if _is_catalogued(self.uri) else tag
+
 
 def find_uri(state: Path) -> str:
     """Return MLFLOW_TRACKING_URI, or the address of the workspace's own store."""
@@ -66,6 +86,19 @@ def describe_uri(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def take_credentials(uri: str) -> str:
+    """Return a server's address without user and password, which go where MLflow looks for them.
+
+    What MLflow and its libraries say of a failure holds the address.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or parts.username is None:
+        return uri
+    os.environ[USERNAME] = unquote(parts.username)
+    os.environ[PASSWORD] = unquote(parts.password or "")
+    return describe_uri(uri)
+
+
 def connect_tracking(state: Path) -> Tracking:
     """Open the tracking store; create the workspace's own when it is missing.
 
@@ -81,7 +114,7 @@ def connect_tracking(state: Path) -> Tracking:
     StoreError
         If the workspace's own store cannot be written.
     """
-    uri = find_uri(state)
+    uri = take_credentials(find_uri(state))
     where, database = describe_uri(uri), find_database(uri)
     own = VARIABLE not in os.environ or not os.environ[VARIABLE]
     artifacts = (state / ARTIFACTS).resolve().as_uri() if own else None
@@ -172,7 +205,8 @@ def follow_move(database: Path, root: str) -> None:
     )
     with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
         found = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
-        ends = {at.removesuffix(f"/{name}") for name, at in found if at.endswith(f"/{name}")}
+        named = [(f"/{name.lstrip('/')}", at) for name, at in found]
+        ends = {at.removesuffix(name) for name, at in named if at.endswith(name)}
         for old in (end for end in ends if end.endswith(f"/{ARTIFACTS}") and end != root):
             for table, column in kept:
                 connection.execute(
@@ -195,16 +229,49 @@ def is_network_disk(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
     return kind.startswith(NETWORK_DISKS)
 
 
-def build_ui_command(state: Path, port: int) -> list[str]:
-    """Return the command of MLflow's pages on the workspace's own store, for this machine only."""
-    artifacts = (state / ARTIFACTS).resolve().as_uri()
-    address = ["--host", "127.0.0.1", "--port", str(port)]
-    store = ["--backend-store-uri", find_uri(state), "--default-artifact-root", artifacts]
-    return [sys.executable, "-m", "mlflow", "server", *address, *store, "--workers", "1"]
+def check_names(uri: str) -> None:
+    """Refuse names that the server would refuse at the end of a run.
+
+    Raises
+    ------
+    TrackingError
+        When a folder of experiments is no path, or Unity Catalog has no schema for models.
+    """
+    folder, schema = os.environ.get(FOLDER, ""), os.environ.get(SCHEMA, "")
+    if folder and not folder.startswith("/"):
+        raise TrackingError(
+            f"'{folder}' is no folder of experiments",
+            where=FOLDER,
+            expected=f"a path: {SHARED}",
+            next_step=f"correct {FOLDER}, or unset it",
+        )
+    if _is_catalogued(uri) and schema != "none" and schema.count(".") != 1:
+        raise TrackingError(
+            "Unity Catalog keeps models in a schema, and none is named",
+            where=SCHEMA,
+            expected="a catalog and a schema: main.streets",
+            next_step=f"set {SCHEMA}, or to 'none' to register no model",
+        )
+
+
+def find_registry(uri: str) -> str:
+    """Return the address of the registry of models: MLFLOW_REGISTRY_URI, or beside the store."""
+    beside = f"{DATABRICKS}-uc" if _is_databricks(uri) else ""
+    profile = uri.removeprefix(DATABRICKS) if beside else ""
+    return os.environ.get(REGISTRY) or (beside + profile if beside else uri)
+
+
+def _is_catalogued(uri: str) -> bool:
+    return find_registry(uri).startswith(f"{DATABRICKS}-uc")
+
+
+def _is_databricks(uri: str) -> bool:
+    return uri == DATABRICKS or uri.startswith(f"{DATABRICKS}://")
 
 
 def _open_client(uri: str, where: str, artifacts: str | None) -> Tracking:
-    with call_mlflow("the MLflow store does not answer", where):
-        client = import_mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
+    check_names(uri)
+    with call_mlflow("the MLflow store cannot be used", where):
+        client = import_mlflow().MlflowClient(tracking_uri=uri, registry_uri=find_registry(uri))
         client.search_experiments(max_results=1)
     return Tracking(uri, where, artifacts, client)

@@ -14,7 +14,7 @@ from cityai.assessment import audit
 from cityai.assessment.audit import Audit
 from cityai.config.city import CitySpec
 from cityai.config.policy import PolicySpec
-from cityai.config.project import AuditableSpec, AuditSpec, ModelsSpec
+from cityai.config.project import AuditableSpec, AuditSpec, ColumnSpec, ModelsSpec
 from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import Predictions, build_predictions
 
@@ -24,8 +24,10 @@ CONTACT = {"unit": "Data team", "email": "data@made.city"}
 class MadeSpec(AuditableSpec):
     """What the assessment looks at, of no kind."""
 
+    kind: str = "made"
     models: ModelsSpec = ModelsSpec()
     entities: ClassVar[str] = "places"
+    contract: ClassVar[dict[str, ColumnSpec]] = {}  # type: ignore[assignment]
 
 
 def group(memberships: Iterable[Membership]) -> Groups:

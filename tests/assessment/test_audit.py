@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityai.assessment.audit import Audit
-from cityai.columns import EVERYWHERE, NOT_RECORDED
+from cityai.assessment.metric_frame import SHARED, build_metric_frame
+from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditSpec
 from cityai.errors import DataError, SpecError, UserError
 from cityai.findings import Status
+from cityai.records.groups import UNIT, Groups
 from cityai.records.predictions import Predictions
 from tests.assessment.conftest import audit_predictions
 
 Make = Callable[..., object]
-SHARED = ("mae", "rmse", "wape", "bias", "under_forecast_share", "over_forecast_share")
 
 
 def zones(n: int = 20, cut: int = 6) -> dict[str, str]:
@@ -374,9 +375,10 @@ def test_weights_that_do_not_add_up_are_refused(
     weights = pd.DataFrame({"x": 0.5, "y": 0.4}, index=entities)
     with pytest.raises(DataError, match="do not add up to one"):
         audit_predictions(make_predictions(), [make_membership(weights=weights)], make_spec())
-    audit = audit_predictions(make_predictions(), [], make_spec())
+    soft = make_membership(weights=weights)
+    groups = Groups((soft,), pd.DataFrame({ENTITY: entities, UNIT: entities}))
     with pytest.raises(UserError, match="divides residents"):
-        audit.to_metric_frame(make_predictions(), make_membership(weights=weights))
+        build_metric_frame(make_predictions(), groups, soft.dimension)
 
 
 @pytest.mark.slow
@@ -399,8 +401,10 @@ def test_points_equal_fairlearn(
     )
     membership = make_membership({f"a{e:02}": g for e, g in enumerate(labels)})
     audit = audit_predictions(found, [membership], make_spec())
-    frame = audit.to_metric_frame(found, membership)
-    for metric in SHARED:
+    names = list(membership.weights.index)
+    groups = Groups((membership,), pd.DataFrame({ENTITY: names, UNIT: names}))
+    frame = build_metric_frame(found, groups, membership.dimension)
+    for metric in SHARED["amount"]:
         for group in membership.groups:
             row = pick(audit, "zone", group, metric)
             assert row.value == pytest.approx(frame.by_group[metric][group], rel=1e-12, abs=1e-12)

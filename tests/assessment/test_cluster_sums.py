@@ -70,7 +70,7 @@ def draw_weights(rng: np.random.Generator, units: int, *, soft: bool) -> np.ndar
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), soft=st.booleans())
 def test_the_same_spread_as_with_every_entity(kind, metric, seed, soft):
-    from cityai.inference.group_gaps import _Engine
+    from cityai.inference.contrasts import Contrasts
 
     rng = np.random.default_rng(seed)
     pair, unit, entity = draw_people(rng, kind)
@@ -81,7 +81,7 @@ def test_the_same_spread_as_with_every_entity(kind, metric, seed, soft):
     contrast = np.eye(everyone.shape[1])[:, :-1]
     contrast[-1] -= 1.0
     alike = collapse_identical_clusters(pair, find_parts(unit, entity))
-    engine = _Engine(cells, everyone, NAMES, metric, totals, ClusteredMetric(alike, alike))
+    engine = Contrasts(cells, everyone, NAMES, metric, totals, ClusteredMetric(alike, alike))
     ours = engine.spread(contrast, Design("others like these", "entities", 0.95, 6), level=False)
     every = spread_every(pair, unit, entity, everyone, metric, contrast)
     assert alike.count == int(entity.max()) + 1

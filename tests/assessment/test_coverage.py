@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,8 +14,12 @@ pytestmark = pytest.mark.long
 PANELS = 200
 LEAST = 90.0
 """What a coverage of 95 % falls below in one of 300 such simulations of 200 panels."""
-MOST_ACCUSED = 9.0
-"""What a rate of 5 % exceeds in one of 100 such simulations."""
+LEAST_TESTED = 84.0
+"""The same of 90 %, which intervals of two one-sided tests are meant to have."""
+TESTED = ("gap", "family", "in-gap", "better")
+COVERED = ("gap", "family", "in-gap", "level", "whole", "inside", "better", "closed")
+MOST_ACCUSED = 15.5
+"""What a rate of 10 % exceeds in one of 100 such simulations: such an interval leaves out 0."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,7 @@ def bench() -> ModuleType:
     return module
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize(
     ("alike", "periods"),
     [
@@ -40,11 +46,15 @@ def bench() -> ModuleType:
         (0.8, 26),
     ],
 )
-def test_every_interval_of_this_city_holds(bench: ModuleType, periods: int, alike: float) -> None:
+def test_every_interval_of_this_city_holds(
+    observe: Callable[[str], None], bench: ModuleType, periods: int, alike: float
+) -> None:
     got = bench.simulate(periods, PANELS, bench.Shape(shared=alike, own=alike), seed=1)
-    for column in ("gap", "family", "in-gap", "level", "whole", "inside", "better", "closed"):
+    away = min(got.cover(column) - (90 if column in TESTED else 95) for column in COVERED)
+    observe(f"{periods} periods, {alike:g} carried over: {away:+.1f} points from what is stated")
+    for column in COVERED:
         assert got.share(column) > 90, column  # shown, not left out
-        assert got.cover(column) >= LEAST, column
+        assert got.cover(column) >= (LEAST_TESTED if column in TESTED else LEAST), column
     assert got.told_fail <= 5
 
 
@@ -70,14 +80,20 @@ def test_people_with_few_events(bench: ModuleType) -> None:
     assert got.share("level") > 95  # also where few, or none, of a group were missed
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize("groups", [2, 5])
-def test_a_fair_system_is_not_accused(bench: ModuleType, groups: int) -> None:
+def test_a_fair_system_is_not_accused(
+    observe: Callable[[str], None], bench: ModuleType, groups: int
+) -> None:
     strict, within = bench.accuse(groups, PANELS, (0.0, 0.01), seed=5)
+    observe(f"{groups} groups: {within:.1f} of 100 beyond a limit of 1 point")
     assert strict <= MOST_ACCUSED
     assert within <= 2
 
 
-def test_a_true_gap_is_found(bench: ModuleType) -> None:
+@pytest.mark.promise(9)
+def test_a_true_gap_is_found(observe: Callable[[str], None], bench: ModuleType) -> None:
     found = bench.accuse(2, PANELS, (0.0, 0.03), gap=0.1, seed=6)
+    observe(f"{found[0]:.1f} of 100, and {found[1]:.1f} at a limit of 3 points")
     assert found[0] >= 97
     assert found[1] >= 88

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from cityai.assessment.evaluate import Evaluation, evaluate_predictions
-from cityai.findings import Status
+from cityai.assessment.metrics import find_metric
+from cityai.card.verify.count import count_figure, prepare_table
+from cityai.findings import Finding, Status
 
 Make = Callable[..., object]
 
@@ -20,6 +22,11 @@ def pick(found: Evaluation, model: str, metric: str, kind: str, label: str) -> p
     mask &= (table.slice_kind == kind) & (table.slice == label)
     assert mask.sum() == 1
     return table[mask].iloc[0]
+
+
+def pick_finding(found: Evaluation) -> Finding:
+    code = "evaluate.better_than_baselines.naive"
+    return next(f for f in found.findings if f.code == code)
 
 
 def test_every_slice_equals_direct_computation(make_predictions: Make, make_spec: Make) -> None:
@@ -80,15 +87,18 @@ def test_a_better_forecast_is_better_and_a_worse_one_worse(
     verdicts = found.comparisons.verdict.tolist()
     assert verdicts == [Status.PASS.value, *[Status.NOT_APPLICABLE.value] * 3]
     assert (found.comparisons.high < 0).all()
-    finding = next(f for f in found.findings if f.subject == "naive")
+    finding = pick_finding(found)
     assert finding.code == "evaluate.better_than_baselines.naive"
     assert finding.status is Status.PASS
-    assert finding.reason.endswith("The forecast is better.")
+    told = (
+        "The forecast is better. It was better in 12 of 12 test periods, and over all of them for"
+    )
+    assert told in finding.reason
     perfect = replace(predictions, table=table.assign(**{"baseline.naive": table.y_true}))
     found = evaluate_predictions(perfect, make_spec())
-    assert next(f for f in found.findings if f.subject == "naive").status is Status.FAIL
+    assert pick_finding(found).status is Status.FAIL
     lenient = evaluate_predictions(perfect, make_spec(better_than_baselines=False))
-    finding = next(f for f in lenient.findings if f.subject == "naive")
+    finding = pick_finding(lenient)
     assert finding.status is Status.NOT_APPLICABLE
 
 
@@ -106,7 +116,7 @@ def test_a_pair_has_one_verdict(make_predictions: Make, make_spec: Make, seed: i
         **{"baseline.naive": truth * (1 + 0.115 * rng.standard_normal(len(table)))},
     )
     found = evaluate_predictions(replace(predictions, table=table), make_spec())
-    finding = next(f for f in found.findings if f.subject == "naive")
+    finding = pick_finding(found)
     first, *others = found.comparisons.to_dict("records")
     assert first["metric"] == "wape"
     assert (finding.status.value, finding.reason) == (first["verdict"], first["sentence"])
@@ -188,3 +198,24 @@ def test_no_share_is_bounded_beyond_what_is_possible(
     assert len(shares) > 20
     assert (shares.low >= 0).all()
     assert (shares.high <= 1).all()
+
+
+def test_a_baseline_that_is_silent_about_some_rows_is_counted_on_the_others_by_both(
+    make_predictions: Make, make_spec: Make
+) -> None:
+    """Every figure of amounts, counted again by other code on the rows that it answers."""
+    predictions = make_predictions(folds=8, steps=2)
+    silent = (predictions.table.entity_id < "a03") & (predictions.table.fold <= 2)
+    table = predictions.table.assign(
+        **{"baseline.naive": predictions.table["baseline.naive"].where(~silent)}
+    )
+    found = evaluate_predictions(replace(predictions, table=table), make_spec()).metrics
+    own = found[(found.model == "baseline.naive") & (found.slice_kind == "overall")]
+    again = prepare_table(table, "baseline.naive")
+    values = own.set_index("metric")["value"].dropna()
+    assert {"wape", "unmet_need", "idle_capacity", "bias"} <= set(values.index)
+    for name, value in values.items():
+        metric = find_metric(str(name))
+        assert metric is not None
+        counted = count_figure(metric, again, np.ones(len(again)))
+        assert counted.value == pytest.approx(value, rel=1e-9), name

@@ -69,7 +69,10 @@ def change(case: SimpleNamespace, make: Callable[..., dict]) -> SimpleNamespace:
     return SimpleNamespace(predictions=ours.predictions, models=models, folds=ours.folds)
 
 
-def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: Make) -> None:
+@pytest.mark.promise(21)
+def test_drivers_are_found_joined_and_add_up(
+    observe: Callable[[str], None], case: SimpleNamespace, make_spec: Make
+) -> None:
     found = explain_models(case.backtest, case.rows, group([]), make_spec())
     first = found.drivers.iloc[0]
     assert first.feature in ("last", "last_twin")
@@ -83,14 +86,27 @@ def test_drivers_are_found_joined_and_add_up(case: SimpleNamespace, make_spec: M
     assert "50% of the forecast" in found.method
     assert "120 of 120 test rows" in found.method
     assert "not what causes" in found.caveat
+    observe(f"relative error {found.additivity_error:.0e}")
     assert found.additivity_error <= 1e-6
     assert [f.status for f in found.findings] == [Status.PASS]
 
 
-def test_parts_in_units_add_up_to_the_forecast(case: SimpleNamespace, make_spec: Make) -> None:
-    found = explain_models(case.backtest, case.rows, group([]), make_spec())
-    entity = found.by_area.groupby("entity_id").mean_shap.sum()
-    rows = found.rows
+ENTITIES = [f"a{e:02}" for e in range(20)]
+
+
+def explain_entities(case: SimpleNamespace, make_membership: Make, make_spec: Make):
+    """Explain with each entity as a group of its own; its mean parts, by feature."""
+    alone = pd.DataFrame(np.eye(20), index=ENTITIES, columns=ENTITIES)
+    membership = make_membership(weights=alone, dimension="place")
+    found = explain_models(case.backtest, case.rows, group([membership]), make_spec())
+    return found, found.by_group.pivot(index="group", columns="feature", values="mean_shap")
+
+
+def test_parts_in_units_add_up_to_the_forecast(
+    case: SimpleNamespace, make_membership: Make, make_spec: Make
+) -> None:
+    found, parts = explain_entities(case, make_membership, make_spec)
+    entity, rows = parts.sum(axis=1, skipna=False), found.rows
     distance = rows.level * (np.exp(rows.raw) - np.exp(rows.base))
     assert entity.to_numpy() == pytest.approx(
         distance.groupby(rows.entity_id).mean().to_numpy(), rel=1e-9
@@ -151,13 +167,12 @@ def list_splits(node: dict) -> list[dict]:
 def test_groups_are_weighted_means_and_small_ones_hidden(
     case: SimpleNamespace, make_membership: Make, make_spec: Make
 ) -> None:
-    entities = [f"a{e:02}" for e in range(20)]
     weights = pd.DataFrame(
-        np.random.default_rng(1).dirichlet([1, 2], 20), index=entities, columns=["x", "y"]
+        np.random.default_rng(1).dirichlet([1, 2], 20), index=ENTITIES, columns=["x", "y"]
     )
     membership = make_membership(weights=weights, dimension="origin")
     found = explain_models(case.backtest, case.rows, group([membership]), make_spec())
-    area = found.by_area.pivot(index="entity_id", columns="feature", values="mean_shap")
+    _, area = explain_entities(case, make_membership, make_spec)
     wanted = (area.mul(weights.x, axis=0).sum() / weights.x.sum()).to_dict()
     got = found.by_group[found.by_group.group == "x"].set_index("feature").mean_shap.to_dict()
     assert got == pytest.approx(wanted)

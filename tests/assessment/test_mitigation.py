@@ -10,17 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.assessment import mitigation
 from cityai.assessment.decision import require_plan
 from cityai.assessment.group_tables import gather_audit_data, tabulate_dimension
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.mitigation import evaluate_mitigation
 from cityai.assessment.scored import score_predictions
+from cityai.config.dimension import DimensionSpec
 from cityai.config.mitigation import MitigationSpec
-from cityai.config.project import AuditSpec, DimensionSpec
+from cityai.config.policy import PolicySpec
+from cityai.config.project import AuditSpec
 from cityai.errors import SpecError
 from cityai.findings import Status
 from cityai.inference.group_gaps import measure_groups
 from cityai.inference.paired_difference import measure_change
+from cityai.modeling.corrections import learn_corrections
+from cityai.records.groups import Groups
+from cityai.records.predictions import build_predictions
 from tests.modeling.conftest import build_panel, draw_values
 from tests.modeling.test_corrections import make_membership as halve
 from tests.modeling.test_corrections import make_replay
@@ -76,10 +82,10 @@ def test_the_interval_of_a_loss_pairs_the_two(make_predictions, make_membership,
 
 
 @cache
-def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
+def draw_case(soft):
     """Six of twelve places grow from month 30 on; last year's value is the forecast."""
     values = draw_values(n_periods=96, seed=4)
-    values[30:, :6] = np.round(values[30:, :6] * growth ** np.arange(66)[:, None])
+    values[30:, :6] = np.round(values[30:, :6] * 1.03 ** np.arange(66)[:, None])
     panel = build_panel(values)
     replay = make_replay(panel, first=48)
     membership = halve(panel)
@@ -94,13 +100,28 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
     tested["y_true"] = panel.final[tested["period"], entity]
     tested["fold"] = tested["origin"].map({o: i for i, o in enumerate(origins, 1)})
     tested["as_of"], tested["period_start"] = starts[tested["origin"]], starts[tested["period"]]
-    from cityai.records.predictions import build_predictions
-
     predictions = build_predictions(
         tested.assign(scale=1.0), coverage=0.9, unit="tons", chosen="blend"
     )
-    from cityai.config.policy import PolicySpec
+    backtest = SimpleNamespace(
+        predictions=predictions, out_of_sample=replay, folds=SimpleNamespace(test=folds)
+    )
+    return backtest, panel, membership
 
+
+LEARNT = {}
+
+
+@cache
+def make_case(choice="none", protected=False, soft=False, **plan):
+    """Try the options: what is learnt of a case is the same whatever is chosen, so it is kept."""
+
+    def learn(*given):
+        if soft not in LEARNT:
+            LEARNT[soft] = learn_corrections(*given)
+        return LEARNT[soft]
+
+    backtest, panel, membership = draw_case(soft)
     policy = PolicySpec()
     spec = SimpleNamespace(
         mitigation=MitigationSpec(dimension="half", choice=choice, **plan),
@@ -110,11 +131,12 @@ def make_case(choice="none", protected=False, growth=1.03, soft=False, **plan):
         policy=policy,
         limits=policy.limits,
         entities="places",
+        models=SimpleNamespace(threads=2),
     )
-    backtest = SimpleNamespace(
-        predictions=predictions, out_of_sample=replay, folds=SimpleNamespace(test=folds)
-    )
-    return evaluate_mitigation(backtest, panel, (membership,), spec), predictions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mitigation, "learn_corrections", learn)
+        groups = Groups((membership,), pd.DataFrame())
+        return evaluate_mitigation(backtest, panel, groups, spec), backtest.predictions
 
 
 DECIDED = {"reason": "Growth is known.", "decided_by": "head of planning"}

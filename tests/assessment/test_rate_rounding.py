@@ -153,7 +153,8 @@ def judge(group: str, metric: str, value: float, beside: float, status: str) -> 
     return {
         "dimension": "group", "group": group, "metric": metric, "reference": "overall",
         "value": value, "reference_value": beside, "gap": gap, "gap_low": gap - 0.02,
-        "gap_high": gap + 0.02, "limit": 0.05, "status": status,
+        "gap_high": gap + 0.02, "alone_low": gap - 0.02, "alone_high": gap + 0.02,
+        "limit": 0.05, "status": status,
     }  # fmt: skip
 
 

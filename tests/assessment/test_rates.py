@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,6 @@ from scipy import stats
 
 from cityai.findings import Status
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
-from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.group_gaps import Measures, choose_design, measure_groups
 from cityai.inference.rate_intervals import Rates, bound_gaps, bound_levels, bound_rate
 from cityai.inference.standard_errors import simultaneous_confidence
@@ -42,7 +42,7 @@ def measure(
 
 
 def judge(found: Measures, limit: float = 0.05, g: int = 0) -> Status:
-    return decide_equivalence(float(found.gap_low[g]), float(found.gap_high[g]), limit)
+    return found.decide(g, limit).status
 
 
 def give(counts: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +98,7 @@ def test_one_in_fifty_found_beside_one_in_eight_is_told() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    sizes=st.lists(st.integers(12, 400), min_size=2, max_size=5),
+    sizes=st.lists(st.integers(12, 120), min_size=2, max_size=5),
     rates=st.lists(st.floats(0, 1), min_size=4, max_size=4),
     limit=st.floats(0, 0.3),
     start=st.floats(0, 1),
@@ -118,8 +118,11 @@ def test_fail_never_weakens_as_a_group_moves_away(
         told = status is Status.FAIL
 
 
+@pytest.mark.promise(27)
 @pytest.mark.parametrize("rows", [1, 4])
-def test_the_chance_of_fail_never_falls_as_the_gap_grows(rows: int) -> None:
+def test_the_chance_of_fail_never_falls_as_the_gap_grows(
+    observe: Callable[[str], None], rows: int
+) -> None:
     """1,000 rows of a group beside 3,000; several of a person are partly the same answer."""
     rng = np.random.default_rng(rows)
     person = np.repeat(np.arange(1200 // rows), rows)
@@ -134,6 +137,7 @@ def test_the_chance_of_fail_never_falls_as_the_gap_grows(rows: int) -> None:
             yes = np.where(rng.random(len(true)) < 0.3, same, own) if rows > 1 else own
             told += judge(measure(yes.astype(float), group, person)) is Status.FAIL
         chance.append(told / 60)
+    observe(f"{rows} rows a person: " + " ".join(f"{c:.2f}" for c in chance))
     assert (np.diff(chance) >= -0.1).all(), chance
     assert chance[-4:] == [1.0] * 4
     assert chance[0] < 0.9
@@ -187,7 +191,7 @@ def test_a_part_of_the_city_is_compared_with_the_rest_and_scaled() -> None:
     """Half of the city: its gap to the whole is half of its gap to the other half."""
     yes, group = give([(10, 100), (60, 100)])
     found = measure(yes, group)
-    together = simultaneous_confidence(np.array([[1.0, -1.0], [-1.0, 1.0]]), 0.95)
+    together = simultaneous_confidence(np.array([[1.0, -1.0], [-1.0, 1.0]]), 0.9)
     wanted = stats.t.ppf((1 + together) / 2, 99)
     rest = [np.array([60 / 100]), np.array([100.0])]
     low, high = (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections.abc import Callable
 
 import duckdb
 import numpy as np
@@ -19,15 +20,18 @@ from cityai.assessment.sentences import tell_more
 from cityai.findings import Status
 from cityai.inference.autocorrelation import (
     LEAST_PERIODS,
+    MOST_INDEPENDENT,
     PRIOR_INDEPENDENT,
     UNRELATED_LEVEL,
     autocorrelated_se,
     count_series,
+    learn_independence,
     list_covariances,
+    mixture_margin,
     model_averaged_se,
 )
-from cityai.inference.equivalence import count_more_blocks, decide_equivalence, foresee_blocks
-from cityai.inference.group_gaps import contrast_groups
+from cityai.inference.contrasts import contrast_groups
+from cityai.inference.equivalence import Grade, count_more_blocks, decide_margins, foresee_blocks
 from cityai.inference.ratio_influence import (
     compute_influence,
     compute_ratio,
@@ -230,8 +234,9 @@ def test_the_longer_a_series_the_less_is_paid_for_not_knowing_its_resemblance() 
     assert 2.2 > gap[0] > gap[1] > gap[2] >= 1
 
 
+@pytest.mark.promise(28)
 @pytest.mark.parametrize("level", [False, True])
-def test_more_periods_never_widen_the_interval(level: bool) -> None:
+def test_more_periods_never_widen_the_interval(observe: Callable[[str], None], level: bool) -> None:
     """Four unrelated series: at 40 periods the mean margin once rose by a third."""
     drawn = np.random.default_rng(8).normal(size=(60, 120, 4))
     lengths = (6, 7, 8, 10, 13, 16, 20, 26, 32, 38, 39, 40, 41, 44, 52, 65, 78, 104, 120)
@@ -241,6 +246,7 @@ def test_more_periods_never_widen_the_interval(level: bool) -> None:
         blocks = np.full(4, float(n))
         spreads = [autocorrelated_se(x, blocks, level=level) for x in influence]
         mean.append(np.mean([compute_margin(s, 0.95, 6) for s in spreads]))
+    observe(f"largest rise {max(0.0, *np.diff(mean)):.1g}")
     assert (np.diff(mean) < 0).all(), list(zip(lengths, mean, strict=True))
 
 
@@ -336,7 +342,50 @@ def test_simultaneous_confidence_lies_between_one_and_independent() -> None:
     ],
 )
 def test_a_verdict_is_an_equivalence_test(gap: float, margin: float, status: Status) -> None:
-    assert decide_equivalence(gap - margin, gap + margin, 0.05) is status
+    verdict = decide_margins(gap, margin, margin, 0.05)
+    assert verdict.status is status
+    assert (verdict.grade is Grade.WITHIN) == (status is Status.PASS)
+    assert (verdict.grade is Grade.BEYOND) == (status is Status.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("gap", "alone", "together", "grade", "decided_by"),
+    [
+        (0.01, 0.03, 0.06, Grade.WITHIN, 0.03),  # each group by its own interval
+        (0.08, 0.02, 0.04, Grade.LEANS, 0.04),  # beyond by its own interval, not by that of all
+        (0.08, 0.02, 0.02, Grade.BEYOND, 0.02),
+        (0.04, 0.03, 0.035, Grade.OPEN, 0.035),
+        (0.02, 0.04, 0.05, Grade.NOT_SEEN, 0.05),
+        (0.06, 0.10, 0.12, Grade.TOO_FEW, 0.12),
+        (0.06, 0.07, 0.09, Grade.LEANS, 0.09),
+    ],
+)
+def test_what_is_not_decided_is_graded(
+    gap: float, alone: float, together: float, grade: Grade, decided_by: float
+) -> None:
+    verdict = decide_margins(gap, alone, together, 0.05)
+    assert verdict.grade is grade
+    assert verdict.high - gap == pytest.approx(decided_by)
+    assert gap - verdict.low == pytest.approx(decided_by)
+
+
+@given(st.floats(-0.3, 0.3), st.floats(0, 0.3), st.floats(0, 0.3), st.floats(0.01, 0.2))
+def test_the_interval_that_is_told_agrees_with_the_verdict(
+    gap: float, alone: float, more: float, limit: float
+) -> None:
+    verdict = decide_margins(gap, alone, alone + more, limit)
+    inside = max(-verdict.low, verdict.high) <= limit
+    outside = max(verdict.low, -verdict.high) > limit
+    assert inside == (verdict.status is Status.PASS)
+    assert outside == (verdict.status is Status.FAIL)
+    if verdict.grade is Grade.NOT_SEEN:
+        assert verdict.low <= 0 <= verdict.high
+    if verdict.grade is Grade.OPEN:
+        assert not verdict.low <= 0 <= verdict.high
+    # A larger limit never turns a pass into anything else, nor undecided into fail.
+    wider = decide_margins(gap, alone, alone + more, 1.5 * limit).status
+    assert verdict.status is not Status.PASS or wider is Status.PASS
+    assert verdict.status is Status.FAIL or wider is not Status.FAIL
 
 
 def test_more_blocks_are_those_that_shrink_the_interval_enough() -> None:
@@ -380,3 +429,61 @@ def test_more_is_said_in_time_and_of_all(
     few: float, many: float, blocks: float, days: float, members: float, wanted: str
 ) -> None:
     assert wanted in tell_more(few, many, blocks, "periods", days, members)
+
+
+def _draw_memory(rng: np.random.Generator, periods: int, columns: int, rho: float) -> np.ndarray:
+    noise = rng.standard_normal((periods, columns))
+    series = noise.copy()
+    for t in range(1, periods):
+        series[t] = rho * series[t - 1] + math.sqrt(1 - rho**2) * noise[t]
+    return series - series.mean(axis=0)
+
+
+def test_all_gaps_together_tell_how_likely_memory_is() -> None:
+    """Unrelated periods raise the chance of none, related ones lower it; it is never certain."""
+    rng = np.random.default_rng(3)
+    learnt = {
+        rho: [learn_independence(_draw_memory(rng, 13, 12, rho)) for _ in range(60)]
+        for rho in (0.0, 0.9)
+    }
+    assert max(map(max, learnt.values())) <= MOST_INDEPENDENT
+    assert np.median(learnt[0.0]) > PRIOR_INDEPENDENT > np.median(learnt[0.9])
+    # What does not vary, or hardly any period, tells nothing.
+    assert learn_independence(np.zeros((13, 4))) == PRIOR_INDEPENDENT
+    assert learn_independence(_draw_memory(rng, 5, 4, 0.0)) == PRIOR_INDEPENDENT
+    # A copy of the same gap is no second witness.
+    one = _draw_memory(rng, 13, 1, 0.0)
+    twice = learn_independence(np.repeat(one, 8, axis=1))
+    assert twice == pytest.approx(learn_independence(one), abs=0.02)
+
+
+def test_a_skewed_gap_is_given_a_wider_interval_the_farther_in_the_tail() -> None:
+    """And one that is not skewed is left as it is."""
+    rng = np.random.default_rng(5)
+    even = np.repeat([1.0, -1.0, 0.5, -0.5], 4)[rng.permutation(16)]
+    series = np.column_stack([even, np.exp(1.5 * rng.standard_normal(16))])
+    series -= series.mean(axis=0)
+    spread = autocorrelated_se(series, np.full(2, 16.0))
+    ratios = []
+    for confidence in (0.9, 0.99):
+        plain = stats.t.ppf((1 + confidence) / 2, 15) * spread.error
+        assert compute_margin(spread, confidence, 6) == pytest.approx(plain)
+        ratios.append(compute_margin(spread, confidence, 6, skewed=True) / plain)
+        assert ratios[-1][0] == pytest.approx(1.0)
+    assert 1.05 < ratios[0][1] < ratios[1][1]
+
+
+@pytest.mark.parametrize("periods", [8, 13, 26])
+def test_a_mixture_of_t_holds_what_it_says(periods: int) -> None:
+    """Unrelated differences are told better in at most 5 % each way."""
+    rng = np.random.default_rng(periods)
+    told = 0
+    for _ in range(400):
+        series = rng.standard_normal(periods)
+        margin = mixture_margin(series - series.mean(), float(periods), 0.9, 6)
+        plain = stats.t.ppf(0.95, periods - 1) * series.std(ddof=1) * math.sqrt(periods)
+        assert margin >= plain * 0.99
+        told += series.sum() > margin
+    assert told / 400 <= 0.05
+    assert math.isnan(mixture_margin(np.zeros(periods), float(periods), 0.9, 6))
+    assert math.isnan(mixture_margin(np.ones(5) - 1, 5.0, 0.9, 6))

@@ -21,7 +21,9 @@ from cityai.card.draft.subject import describe_forecast
 from cityai.config.project import ProjectSpec
 from cityai.data.periods import Periods
 from cityai.findings import Finding, Status, sort_findings
+from cityai.modeling.ahead import Outlook
 from cityai.modeling.folds import Fold, Folds
+from cityai.records.events import list_left
 from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import build_predictions
 
@@ -227,6 +229,7 @@ def make_quality(names: list[str]):
             {"row_number": range(22), "column": "tons", "value": "x", "reason": "not a number"}
         ),
         by_period=by_period,
+        left=list_left(),
         findings=(
             Finding(
                 "quality.timeliness",
@@ -252,7 +255,7 @@ def make_backtest(predictions):
     ]
     return SimpleNamespace(
         predictions=predictions,
-        folds=Folds(tuple(folds)),
+        folds=Folds(tuple(folds), more=3),
         final=SimpleNamespace(
             blend={"lightgbm": 0.6, "theta": 0.4}, feature_names=("lag_1", "lag_12", "month")
         ),
@@ -290,13 +293,21 @@ def make_explanation(memberships):
     )
 
 
+def make_outlook(ids: list[str]) -> Outlook:
+    """Two periods after the data, of which the first is said."""
+    rows = [(e, s + 1, pd.Timestamp("2025-01-01") + pd.DateOffset(months=s), 1234.5 + 10 * i + s)
+            for i, e in enumerate(ids) for s in range(2)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["entity_id", "step", "period_start", "y_pred"])
+    return Outlook(table.assign(y_low=0.8 * table["y_pred"], y_high=1.25 * table["y_pred"]))
+
+
 def make_facts(ids: list[str], names: list[str] | None = None) -> RunFacts:
     return RunFacts(
         run_digest="ab" * 32, data_digest="cd" * 32, spec_digest="ef" * 32, predictions_digest="12" * 32,
         git_commit="654b187", git_dirty=True, created=datetime(2026, 11, 22, 12, 0, tzinfo=UTC),
         versions={"lightgbm": "4.7.0", "cityai": "0.1.0"},
         first=pd.Timestamp("2019-01-01").to_pydatetime(), last=pd.Timestamp("2025-01-01").to_pydatetime(),
-        entities=pd.DataFrame({"entity_id": ids, "area_id": ids, "name": names or [f"District {i}" for i in ids]}),
+        entities=pd.DataFrame({"entity_id": ids, "area_id": ids, "name": names or [f"District {i}" for i in ids], "residents": 43210.0}),
         feature_labels={"lag_1": "tons 1 month ago", "lag_12": "tons 12 months ago"},
     )  # fmt: skip
 
@@ -304,11 +315,13 @@ def make_facts(ids: list[str], names: list[str] | None = None) -> RunFacts:
 def draft_forecast(facts, spec, predictions, evaluation, audit, *, backtest=None, **records):
     """Draft the card of a forecast from its records; each that is not given is not there."""
     given = (facts, evaluation, audit, records.get("quality"), backtest, *records.values())
-    findings = dict.fromkeys(f for r in given if r is not None for f in r.findings)
-    fitted = None
+    findings = dict.fromkeys(f for r in given for f in getattr(r, "findings", ()))
+    fitted = Fitted()
     if backtest is not None:
         final = backtest.final
-        fitted = Fitted(backtest.folds.to_table(), final.blend, final.feature_names)
+        fitted = Fitted(
+            backtest.folds.to_table(), final.blend, final.feature_names, backtest.folds.more
+        )
     subject = describe_forecast(spec, predictions)
     return draft_card(
         CardFacts(
@@ -339,6 +352,7 @@ def make_city(words=None, ids=None, groups=None, suppressed=frozenset(), names=N
     record = draft_forecast(
         facts, spec, predictions, evaluation, audit,
         quality=make_quality(ids), backtest=make_backtest(predictions), explanation=make_explanation(memberships),
+        groups=Groups(tuple(memberships), pd.DataFrame()), outlook=make_outlook(ids),
     )  # fmt: skip
     return SimpleNamespace(
         spec=spec,
@@ -348,6 +362,7 @@ def make_city(words=None, ids=None, groups=None, suppressed=frozenset(), names=N
         audit=audit,
         record=record,
         facts=facts,
+        outlook=make_outlook(ids),
     )
 
 

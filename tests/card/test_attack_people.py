@@ -13,8 +13,10 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -25,12 +27,12 @@ from cityai.assessment.audit import audit_predictions
 from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.draft import CardFacts, Fitted, draft_card
 from cityai.card.draft.subject import describe_list
+from cityai.card.record.ranked import GroupReach
 from cityai.config.load_audit import load_audit
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
-from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
 from cityai.records.predictions import build_predictions
-from tests.kinds import open_spec
+from tests.kinds import judge_given, open_spec
 from tests.modeling.made_cases import build_risk_spec, make_cases
 
 from .conftest import make_facts
@@ -215,7 +217,7 @@ def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
     (tmp_path / "audit.yaml").write_text(AUDIT)
     rows.to_csv(tmp_path / "rows.csv", index=False)
     judged = judge_given(load_audit(tmp_path / "audit.yaml"), tmp_path / "rows.csv")
-    fairness = draft_card(gather_card_facts(judged, gather_run_facts(judged), "rows.csv")).fairness
+    fairness = draft_card(judged.facts).fairness
     outsider = Outsider(pool_groups(rows.assign(cell=name_cells(y, d)), fairness))
     results = json.loads(fairness.model_dump_json())["results"]
     read_results(outsider, results, judged.audit.table)
@@ -223,7 +225,8 @@ def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
     return *attack(outsider, list_groups(judged.audit.table)), told
 
 
-def attack_ranked(seed: int) -> tuple[int, list[str], int]:
+def make_ranked(seed: int) -> SimpleNamespace:
+    """A ranked list with a rare group, its audit and its card."""
     rng = np.random.default_rng(seed)
     cases = make_cases(days=60, a_day=int(rng.integers(8, 30)), places=200, seed=seed)
     few = rng.choice(200, int(rng.integers(4, 16)), replace=False)
@@ -243,10 +246,16 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
     frame = table.assign(y_pred=score, fold=1 + (table["slot"] >= 30).astype(int))
     chosen = select_cases(frame, score, spec.question.decision).decision
     frame = frame.assign(
-        decision=chosen, **{"baseline.random_order": score, "candidate.one": score}
+        decision=chosen,
+        **{
+            "baseline.random_order": score,
+            "candidate.one": score,
+            "baseline.past_rate": rng.random(len(frame)),
+        },
     )
     predictions = build_predictions(frame, unit="inspections", chosen="blend", kind="yes/no")
-    found = audit_predictions(predictions, open_spec(spec).assign_groups(cases), spec)
+    groups = open_spec(spec).assign_groups(cases)
+    found = audit_predictions(predictions, groups, spec)
     judged = evaluate_predictions(predictions, spec)
     card = draft_card(
         CardFacts(
@@ -254,8 +263,16 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
             fitted=Fitted(pd.DataFrame({"role": []}), {}, ()),
         )
     )  # fmt: skip
+    return SimpleNamespace(
+        card=card, frame=frame, predictions=predictions, groups=groups, audit=found
+    )
+
+
+def attack_ranked(seed: int) -> tuple[int, list[str], int]:
+    city = make_ranked(seed)
+    card, frame, found = city.card, city.frame, city.audit
     fairness = card.fairness
-    kept = predictions.table
+    kept = city.predictions.table
     rows = frame.set_index("case_id").loc[kept["case_id"]].reset_index()
     rows["cell"] = name_cells(rows["y_true"].to_numpy(), rows["decision"].to_numpy())
     rows = pool_groups(rows, fairness)
@@ -264,8 +281,19 @@ def attack_ranked(seed: int) -> tuple[int, list[str], int]:
     read_results(outsider, results, found.table)
     assert card.eval.ranked is not None
     read_curve(outsider, [point.model_dump() for point in card.eval.ranked.curve], rows)
+    read_reach(outsider, card.eval.ranked.groups)
     told = sum(r.get("value") is not None or r.get("between") is not None for r in results)
     return *attack(outsider, list_groups(found.table)), told
+
+
+def read_reach(outsider: Outsider, points: Sequence[GroupReach]) -> None:
+    """At the city's own capacity, what is found of groups is one more rate of the same counts."""
+    for point in points:
+        at = (point.dimension, point.group)
+        shares = {"true_positive_rate": point.recall, "selection_rate": point.selected}
+        for name, share in shares.items() if point.own else ():
+            if share is not None:
+                outsider.add_share(at, name, share - half_of(share), share + half_of(share))
 
 
 @pytest.mark.parametrize("kind", ["given", "ranked"])

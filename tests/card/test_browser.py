@@ -144,6 +144,16 @@ def test_nothing_sticks_out_at_400_percent(browser, folder):
         page.close()
 
 
+def test_the_verdict_is_on_the_first_screen_of_a_phone(browser, tmp_path):
+    below = "document.querySelector('#verdict .lines').getBoundingClientRect().bottom"
+    for path in CARDS:
+        for name, text in render_pages(read_record(path.read_text("utf-8"))).items():
+            (tmp_path / name).write_text(text, "utf-8")
+            page = open_page(browser, tmp_path / name, viewport={"width": 390, "height": 844})
+            assert page.evaluate(below) <= 844, (path.parent.name, name)
+            page.close()
+
+
 def test_keys_alone_are_enough(browser, folder):
     page = open_page(browser, folder / "test" / "card.html", reduced_motion="reduce")
     page.keyboard.press("Tab")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -15,7 +13,7 @@ from cityai.card.render import render_html, render_json
 
 
 def edit(record: CardRecord, change) -> CardRecord:
-    facts = json.loads(render_json(record))
+    facts = record.model_dump(mode="json")
     change(facts)
     return seal_record(CardRecord.model_validate(facts))
 

@@ -97,14 +97,17 @@ def hostile_pages(draft_city):
     return pages
 
 
+@pytest.mark.promise(15)
 @pytest.mark.long
-def test_no_payload_becomes_active(hostile_pages):
+def test_no_payload_becomes_active(observe, hostile_pages):
     for texts, record in hostile_pages:
         for page in render_pages(record, draw_figures(record)).values():
             assert test_render.find_active(page) == [], texts
             assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ue000\ue001]", page)
+    observe(f"0 active nodes of {len(PAYLOADS)} payloads in every name")
 
 
+@pytest.mark.promise(15)
 @pytest.mark.parametrize(
     "text",
     [
@@ -112,7 +115,7 @@ def test_no_payload_becomes_active(hostile_pages):
         for i, text in enumerate(PAYLOADS)
     ],
 )
-def test_no_word_becomes_active(text, draft_city):
+def test_no_word_becomes_active(observe, text, draft_city):
     record = draft_city(words=make_words(text), reuse=True).record
     page = render_html(record)
     assert test_render.find_active(page) == []
@@ -126,6 +129,7 @@ def test_no_word_becomes_active(text, draft_city):
     assert "<" not in markdown
     assert "](" not in markdown.replace("\\](", "")
     assert "://" not in markdown
+    observe("0 active nodes of a payload in every word")
 
 
 @pytest.mark.parametrize("text", PAYLOADS)

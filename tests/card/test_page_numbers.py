@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from cityai.card.figures import draw_figures
 from cityai.card.render import render_html
 from cityai.card.verify import read_record
-from cityai.card.words import write_count, write_gap, write_number
+from cityai.card.words import round_brief, write_count, write_gap, write_number
 from cityai.i18n.collect import PACKAGE
 from cityai.i18n.extract import extract_messages
 from cityai.i18n.messages import write_day
@@ -34,10 +35,10 @@ class Reader(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
-        self.depth += tag in {"style", "svg", "code", "title"}
+        self.depth += tag in {"style", "script", "svg", "code", "title"}
 
     def handle_endtag(self, tag):
-        self.depth -= tag in {"style", "svg", "code", "title"}
+        self.depth -= tag in {"style", "script", "svg", "code", "title"}
 
     def handle_data(self, data):
         if not self.depth:
@@ -59,8 +60,13 @@ def list_leaves(value):
         yield value
 
 
+@cache
+def list_sayings() -> tuple[str, ...]:
+    return tuple(m.text + m.plural for m in extract_messages(PACKAGE))
+
+
 def list_known(record) -> set[str]:
-    texts: list[str] = [m.text + m.plural for m in extract_messages(PACKAGE)]
+    texts = list(list_sayings())
     for value in list_leaves(record):
         if isinstance(value, bool) or value is None:
             continue
@@ -71,8 +77,11 @@ def list_known(record) -> set[str]:
         elif isinstance(value, (int, float)):
             texts += [write_number(value, "share"), write_number(value, ""), write_count(value)]
             texts += [write_gap(value, "share"), str(value)]
+            brief = [round_brief(float(value), unit) for unit in ("share", "")]
+            texts += [write_number(brief[0], "share"), write_number(brief[1], "")]
         else:
             texts.append(str(value))
+    texts.append(str(len(record.eval.metrics)))
     return {number for text in texts for number in NUMBER.findall(text)}
 
 

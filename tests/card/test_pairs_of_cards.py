@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cache
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from cityai.card.draft.subject import describe_forecast, describe_list
 from cityai.card.draft.withheld import find_withheld
 from cityai.card.record import CardRecord
 from cityai.card.render import render_json
+from cityai.records.events import list_left
 from tests.modeling.made_cases import build_risk_spec
 
 from .conftest import make_city, make_facts
@@ -41,6 +43,7 @@ def make_quality(rows: np.ndarray) -> SimpleNamespace:
     total = int(rows.sum())
     return SimpleNamespace(
         measures=measures, by_period=by_period, findings=(), rejects=pd.DataFrame(),
+        left=list_left(),
         counts=SimpleNamespace(read=total, out_of_scope=0, rejected=0, accepted=total),
     )  # fmt: skip
 
@@ -56,7 +59,7 @@ def draft_rows(spec, rows: np.ndarray):
     described = describe_forecast if spec.kind == "demand" else describe_list
     facts = CardFacts(
         make_facts(["a0"]), spec, described(spec, made.predictions), made.predictions, made.evaluation, made.audit, (),
-        quality=make_quality(rows), fitted=Fitted(pd.DataFrame(), {}, ()),
+        quality=make_quality(rows), fitted=Fitted(),
     )  # fmt: skip
     return draft_data(facts, find_withheld(facts))
 
@@ -107,8 +110,11 @@ def find_differences(before: CardRecord, after: CardRecord) -> dict[str, tuple[f
     }  # fmt: skip
 
 
+@pytest.mark.promise(30)
 @pytest.mark.slow
-def test_no_small_count_follows_from_two_cards(record: CardRecord) -> None:
+def test_no_small_count_follows_from_two_cards(
+    observe: Callable[[str], None], record: CardRecord
+) -> None:
     rng = np.random.default_rng(7)
     asked, opened = 0, []
     for pair in range(100):
@@ -134,6 +140,7 @@ def test_no_small_count_follows_from_two_cards(record: CardRecord) -> None:
                 revised = name.startswith("week") and not name.endswith(last)
                 if high - (low if revised else max(low, 0.0)) < K - 1:
                     opened.append(f"pair {pair}, {name}: {truth[name]} in {low:g}..{high:g}")
+    observe(f"{len(opened)} of {asked} small counts in 100 pairs")
     assert asked > 100
     assert not opened, f"{len(opened)} of {asked}: {opened[:8]}"
 

@@ -15,7 +15,10 @@ import pytest
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import name_page, render_json
-from cityai.card.render.portfolio import SCRIPT, name_portfolio, render_portfolio
+from cityai.card.render.portfolio import arrange_row, name_portfolio, render_portfolio
+from cityai.card.render.scripts import read_script
+from cityai.card.words import GRADES, VERDICT_WORDS, VERDICTS, write_brief
+from cityai.card.worst import find_worst
 from cityai.i18n.catalogue import LOCALES
 from cityai.pipeline.portfolio import publish_portfolio
 
@@ -66,6 +69,18 @@ def test_an_entry_says_what_the_card_says(city):
     assert entry.gaps_required == sum(g.required for g in city.record.gaps)
 
 
+@pytest.mark.parametrize("grade", sorted(GRADES))
+def test_a_chip_says_the_grade_where_the_verdict_is_graded(grade):
+    status = {"within": "pass", "beyond": "fail"}.get(grade, "not enough evidence")
+    worst = {
+        **{"dimension": "x", "group": "North", "metric": "bias", "unit": "share"},
+        **{"gap": 0.02, "limits": 0.4, "status": status, "grade": grade},
+    }
+    page = render_portfolio(build_portfolio([make_entry(worst=worst)], TODAY))
+    assert GRADES[grade] in page
+    assert VERDICTS["not enough evidence"] not in page
+
+
 def test_overdue_comes_first_then_the_name():
     entries = [make_entry("b"), make_entry("C", overdue=True), make_entry("a", overdue=False)]
     portfolio = build_portfolio(entries, TODAY)
@@ -80,7 +95,7 @@ def test_the_page_allows_its_own_script_alone(city):
         a["content"] for t, a in nodes.tags if a.get("http-equiv") == "Content-Security-Policy"
     ]
     (script,) = nodes.scripts
-    assert script == SCRIPT.read_text("utf-8")
+    assert script == read_script("portfolio.js").text
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in policy
     assert policy.startswith("default-src 'none'")
@@ -97,12 +112,43 @@ def test_without_script_nothing_is_missing(city):
     assert "hidden" in form
     assert not [a for t, a in nodes.tags if t == "li" and "hidden" in a]
     text = re.sub(r"<[^>]+>", " ", page.partition("<script>")[0])
-    for said in (entry.name, "Pilot", "overdue since 31 May 2027", f"{entry.gaps}",
-                 f"{entry.gaps_required} needed for release", "Plan shifts."):  # fmt: skip
-        assert said in text
-    for status, n in entry.verdicts.items():
-        if status == "fail":
-            assert f"{n} beyond the limit" in text
+    word = str(VERDICT_WORDS[entry.verdict])
+    for said in (entry.name, "Pilot", "overdue since 31 May 2027", word,
+                 f"Fields missing: {entry.gaps}"):  # fmt: skip
+        assert said in " ".join(text.split())
+    assert not [a for t, a in nodes.tags if t == "tr" and "hidden" in a]
+
+
+def test_an_entry_says_the_verdict_how_good_it_is_and_who_is_served_worst(city):
+    entry = build_entry("waste", city.record, TODAY)
+    assert entry.verdict == city.record.verdict.word
+    figures = {n.slice["model"]: n.value for n in city.record.eval.metrics
+               if n.metric == "wape" and len(n.slice) == 1}  # fmt: skip
+    assert entry.value == figures["forecast"]
+    assert entry.practice_value == figures[f"baseline.{city.record.eval.practice}"]
+    worst = find_worst(city.record.fairness.results)
+    assert (entry.worst.group, entry.worst.gap) == (worst.group, worst.gap)
+    row = arrange_row(entry)
+    assert row.beside == (
+        f"off by {write_brief(entry.value, 'share')}, "
+        f"today {write_brief(entry.practice_value, 'share')}"
+    )
+    assert worst.group in row.worst
+    assert row.ratio == round(entry.value / entry.practice_value, 3)
+
+
+def test_a_card_without_a_verdict_is_listed_without_one(city):
+    record = city.record.model_copy(update={"verdict": None})
+    page = render_portfolio(build_portfolio([build_entry("waste", record, TODAY)], TODAY))
+    assert "Not yet said" in page
+
+
+def test_every_cell_has_a_key_to_sort_by(city):
+    entries = [build_entry("waste", city.record, TODAY), Entry(id="old", readable=False, name="x")]
+    nodes = Nodes(render_portfolio(build_portfolio(entries, TODAY)))
+    cells = [a for t, a in nodes.tags if t == "td" or a.get("scope") == "row"]
+    assert len(cells) == 6 + 2
+    assert all(a["data-key"] for a in cells)
 
 
 def test_the_page_stands_in_four_languages(city):
@@ -123,7 +169,7 @@ def test_the_page_stands_in_four_languages(city):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_words_stay_words(text, city):
-    facts = json.loads(render_json(city.record))
+    facts = city.record.model_dump(mode="json")
     facts["system"].update(name=text, summary_plain=text, purpose=text, themes=[text])
     facts["system"]["city"] = facts["owner"]["unit"] = text
     record = seal_record(CardRecord.model_validate(facts))

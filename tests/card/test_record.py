@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import jsonschema
 import pandas as pd
@@ -23,6 +24,7 @@ from cityai.card.render import render_json
 from cityai.card.verify import check_digest
 from cityai.config.words import NotApplicable, WordsSpec
 from cityai.findings import Status
+from tests.card.conftest import draft_forecast, make_backtest
 
 
 def walk_words(model: BaseModel, path: str = ""):
@@ -119,7 +121,7 @@ def find_numbers(facts):
 
 
 def test_every_figure_says_where_it_comes_from_and_is_rounded(city):
-    numbers = list(find_numbers(json.loads(render_json(city.record))))
+    numbers = list(find_numbers(city.record.model_dump(mode="json")))
     assert len(numbers) > 300
     for number in numbers:
         assert number["source"]
@@ -137,6 +139,19 @@ def test_every_figure_says_where_it_comes_from_and_is_rounded(city):
             and number["metric"] == "coverage"
         ):
             assert number["value"] == round(number["value"], 2)
+
+
+def test_replays_that_the_data_hold_are_counted_and_said(city):
+    told = "The data reach back far enough for 3 more replays; they were not used."
+    assert city.record.eval.more_folds == 3
+    assert list(city.record.eval.design).count(told) == 1
+    given = (city.facts, city.spec, city.predictions, city.evaluation, city.audit)
+    backtest = make_backtest(city.predictions)
+    backtest.folds = replace(backtest.folds, more=0)
+    card = draft_forecast(*given, backtest=backtest)
+    assert card.eval.more_folds == 0
+    assert [s for s in city.record.eval.design if s != told] == list(card.eval.design)
+    assert draft_forecast(*given).eval.more_folds is None
 
 
 def test_suppressed_groups_are_nowhere(draft_city):

@@ -16,7 +16,6 @@ from referencing import Registry, Resource
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.registers import REGISTERS, find_register
 from cityai.card.registers.omb import COLUMNS, fill_columns
-from cityai.card.render import render_json
 from cityai.card.spreadsheet import guard_cell, write_csv
 from cityai.errors import UserError
 
@@ -55,7 +54,7 @@ def validator(standards: Path) -> Draft7Validator:
 
 def edit(record: CardRecord, **parts) -> CardRecord:
     """Replace fields, named ``part__field``."""
-    facts = json.loads(render_json(record))
+    facts = record.model_dump(mode="json")
     for path, value in parts.items():
         *steps, last = path.split("__")
         node = facts
@@ -80,7 +79,7 @@ def fill(record: CardRecord, **more) -> CardRecord:
              "date": "2026-01-01"}
         ],
     )  # fmt: skip
-    facts = json.loads(render_json(full))
+    facts = full.model_dump(mode="json")
     facts["data"][0].update(
         source="The Department's scales",
         collection="Weighed at the gate",

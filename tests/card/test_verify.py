@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -13,6 +12,7 @@ from cityai.card.pages import JSON
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_json, render_markdown
 from cityai.card.verify import check_claims, check_digest, check_pages, read_bytes, read_record
+from cityai.card.verify.places import list_place_claims
 from cityai.card.verify.recount import list_claims
 from cityai.errors import DataError
 from cityai.findings import Status
@@ -26,13 +26,16 @@ def check(card, city):
         content = read_bytes(card / JSON)
         files, card = {p.name: read_bytes(p) for p in card.glob("card.*")}, read_record(content)
         found = [check_digest(card, content), check_pages(files, card)]
-    claims = list_claims(card, city.predictions, city.memberships)
+    claims = [
+        *list_claims(card, city.predictions, city.memberships),
+        *list_place_claims(card, city.outlook, city.memberships, city.facts.entities),
+    ]
     return {f.code: f for f in (*found, check_claims(claims))}
 
 
 def edit(record: CardRecord, path: str, value) -> CardRecord:
     """Set one value of the record's JSON, and seal it again as a forger would."""
-    facts = json.loads(render_json(record))
+    facts = record.model_dump(mode="json")
     node = facts
     *steps, last = [int(s) if s.isdigit() else s for s in path.split(".")]
     for step in steps:
@@ -48,7 +51,8 @@ def test_an_honest_card_verifies(city):
     claims = list(list_claims(city.record, city.predictions, city.memberships))
     assert len(claims) > 500
     assert {c.path.split("[")[0] for c in claims} == {
-        "eval.metrics", "eval.places", "eval.series", "fairness.results", "fairness.by_fold",
+        "eval.metrics", "eval.places", "eval.series", "eval.worth.ways", "fairness.results",
+        "fairness.by_fold",
     }  # fmt: skip
 
 
@@ -59,6 +63,11 @@ def test_an_honest_card_verifies(city):
         "eval.metrics.0.n",
         "eval.metrics.40.value",
         "eval.places.3.figures.0.value",
+        "eval.places.3.forecast.value",
+        "eval.places.4.forecast.low",
+        "eval.places.5.forecast.high",
+        "eval.places.3.residents",
+        "eval.places.3.groups.1.share",
         "eval.series.2.actual",
         "eval.series.5.practice",
         "fairness.results.0.value",
@@ -68,7 +77,7 @@ def test_an_honest_card_verifies(city):
     ],
 )
 def test_one_changed_figure_is_named(path, city):
-    node = json.loads(render_json(city.record))
+    node = city.record.model_dump(mode="json")
     for step in path.split("."):
         node = node[int(step) if step.isdigit() else step]
     forged = edit(city.record, path, node * 1.1 + 0.02 if isinstance(node, float) else node + 3)
@@ -97,6 +106,9 @@ def test_one_changed_figure_is_named(path, city):
         ("fairness.by_fold.11.slice", {"nowhere": "nobody", "fold": "1"}),
         ("fairness.by_fold.11.slice", {}),
         ("eval.practice", "oracle"),
+        ("eval.places.3.groups.0.group", "nobody"),
+        ("eval.places.3.groups.0.dimension", "nowhere"),
+        ("eval.next_period", "2031-01-01"),
     ],
 )
 def test_a_forged_name_is_a_failed_claim_that_says_why(path, name, city):

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,23 +16,25 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cityai.assessment.foresight import Foresight
+from cityai.card.verify import read_record
 from cityai.cli.commands import find_port
 from cityai.cli.console import PlainProgress
 from cityai.cli.main import run_command
-from cityai.cli.windows import draw_folds, write_yaml
+from cityai.cli.windows import draw_folds, tell_more, write_yaml
 from cityai.config.load import load_project
 from cityai.data.periods import Periods
 from cityai.doctor import GOOD, MISSING, examine_machine
 from cityai.errors import DataError, StoreError
-from cityai.findings import Finding, Status, sort_findings
+from cityai.findings import Finding, Status
 from cityai.modeling.folds import Fold, Folds
 from cityai.pipeline.check import check_project
 from cityai.pipeline.run import run_project
 from cityai.progress import SilentProgress
+from cityai.records.events import list_left
 from cityai.store.stages import open_store
 
-NAN = float("nan")
-
+CARDS = Path(__file__).parents[2] / "model_cards"
 EMPTY = pd.DataFrame()
 
 
@@ -40,6 +43,16 @@ def make_folds() -> Folds:
     folds = [Fold(0, "calibration", start(20), start(19), start(20), start(23))]
     folds += [Fold(i, "test", *(start(n + 3 * i) for n in (24, 23, 24, 27))) for i in (1, 2)]
     return Folds(tuple(folds))
+
+
+def make_foresight() -> Foresight:
+    columns = ["dimension", "metric", "limit", "least_limit", "sentence"]
+    rows = [
+        ("income", "bias", 0.05, 0.12, "Bias, income: no gap passes the limit of 5 points."),
+        ("origin", "bias", 0.05, 0.02, "Bias, origin: a gap of 0 can pass."),
+        ("origin", "coverage", 0.05, float("nan"), "Coverage, origin: no gap has an interval."),
+    ]
+    return Foresight(pd.DataFrame(rows, columns=columns))
 
 
 def make_findings() -> tuple[Finding, ...]:
@@ -55,51 +68,22 @@ def make_findings() -> tuple[Finding, ...]:
 
 
 def make_result(folder: Path) -> SimpleNamespace:
-    rows = [
-        ("forecast", "wape", "overall", 0.0582),
-        ("baseline.seasonal_naive", "wape", "overall", 0.0841),
-        ("baseline.recent_mean", "wape", "overall", NAN),
-        ("candidate.trees", "wape", "overall", 0.06),
-    ]
-    metrics = pd.DataFrame(rows, columns=["model", "metric", "slice_kind", "value"])
-    comparisons = pd.DataFrame(
-        [("seasonal_naive", "wape", "pass"), ("recent_mean", "wape", "not enough evidence")],
-        columns=["baseline", "metric", "verdict"],
-    )
-    results = [
-        SimpleNamespace(dimension="income", status=status, limit=0.05)
-        for status in ("fail", "pass", "suppressed")
-    ]
-    fairness = SimpleNamespace(
-        results=results,
-        dimensions=[SimpleNamespace(name="income", label="Income of residents")],
-        in_words=("3 comparisons of groups with their reference.",),
-    )
     spec = SimpleNamespace(
         title="Waste tonnage by community district",
-        city=SimpleNamespace(name="New York City"),
+        city=SimpleNamespace(name="New York City", synthetic=False),
     )
     return SimpleNamespace(
         project=SimpleNamespace(spec=spec, folder=folder / "projects" / "waste"),
         quality=SimpleNamespace(
             counts=SimpleNamespace(read=1000, accepted=990, rejected=4, out_of_scope=6),
             rejects=pd.DataFrame(columns=["row_number", "column", "value", "reason"]),
+            left=list_left(),
         ),
         audit=SimpleNamespace(causes=EMPTY, dimensions=EMPTY),
-        evaluation=SimpleNamespace(metrics=metrics, comparisons=comparisons),
-        card=SimpleNamespace(
-            eval=SimpleNamespace(
-                in_words=("The forecasts were off by 5.8%.", "Not foreseen was 3.1%.")
-            ),
-            gaps=[
-                SimpleNamespace(path="system.name", what="the name", required=True),
-                SimpleNamespace(path="risks", what="what may go wrong", required=False),
-            ],
-            fairness=fairness,
-            findings=sort_findings(make_findings()),
-        ),
+        card=read_record((CARDS / "waste_tonnage" / "card.json").read_text("utf-8")),
         findings=make_findings(),
         folds=make_folds(),
+        foresight=make_foresight(),
         seconds={"snapshot": 3.2, "backtest": 60.7, "quality": 0.1, "the rest": 1.9},
         card_path=folder / "model_cards" / "waste" / "card.html",
         mlflow_run_id="abc123",
@@ -118,7 +102,10 @@ def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
         return make_result(tmp_path)
 
     module.run_project = module.check_project = do
-    module.plan_project = lambda project: make_folds()
+    foresight = make_foresight()
+    module.plan_project = lambda project, progress: SimpleNamespace(
+        folds=make_folds(), foresight=foresight
+    )
     module.verify_published = lambda path: (make_findings()[0],)
     monkeypatch.setitem(sys.modules, "cityai.pipeline.run", module)
     monkeypatch.setitem(sys.modules, "cityai.pipeline.check", module)
@@ -136,34 +123,17 @@ def read_lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.splitlines()]
 
 
-def test_a_run_ends_with_a_calm_summary(
+def test_a_run_ends_with_its_verdict_and_its_card(
     fake_run: ModuleType, project: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["run", project]) == 0
     out, err = capsys.readouterr()
     assert "reading the data" in err
-    assert read_lines(out) == [
-        "",
-        "Waste tonnage by community district, New York City",
-        "",
-        "How good   The forecasts were off by 5.8%.",
-        "           Not foreseen was 3.1%.",
-        "Against    recent mean     not known  not enough evidence that the forecast is",
-        "             better",
-        "           seasonal naive     8.4%  the forecast is better",
-        "For whom   3 comparisons of groups with their reference.",
-        "           - Income of residents: 1 beyond a limit, 1 within, 1 not shown",
-        "Checks     10 checks: 1 passed, 8 failed, 1 lack evidence, 0 not shown, 0 only",
-        "             inform",
-        *[f"           - Under-forecast {i} (income=g{i})" for i in range(6)],
-        "           - and 2 more, all in the card",
-        "Missing    2 answers of a person, 1 of them needed for release",
-        "           begin with `system.name` in projects/waste/card.yaml: the name",
-        "Card       model_cards/waste/card.html",
-        "MLflow     run abc123 (`cityai ui` shows it)",
-        "Time       66 s: snapshot 3, backtest 61, the rest 2",
-    ]
-    assert all(len(line) <= 80 for line in out.splitlines())
+    lines = read_lines(out)
+    assert lines[0].startswith("┌─ ? READY ON CONDITIONS ───")
+    assert lines[1] == f"{'│ Waste tonnage by community district, New York City':<79}│"
+    assert "MLflow run abc123 (`cityai ui`), 66 s ─┘" in out
+    assert lines[-1].endswith("model_cards/waste/card.html")
     assert "\x1b" not in out + err
 
 
@@ -177,6 +147,19 @@ def test_a_check_gives_reasons(
     assert "NOT ENOUGH EVIDENCE  Bias\n  Too few blocks." in out
     assert read_lines(out)[-1] == "8 fail, 1 not enough evidence, 1 pass"
     assert "No look into the future" not in out
+
+
+@pytest.mark.parametrize("command", ["check", "folds"])
+def test_what_can_be_decided_is_said_a_line_a_limit(
+    fake_run: ModuleType, project: str, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    worst = ["income: no gap passes the limit of 5 points.", "Coverage, origin: no gap has an"]
+    assert run_command([command, project]) == 0
+    told = capsys.readouterr().out
+    assert f"Can tell   Bias, {worst[0]}\n           {worst[1]} interval.\n" in told
+    assert "a gap of 0 can pass" not in told
+    assert run_command([command, project, "--all"]) == 0
+    assert "Bias, origin: a gap of 0 can pass." in capsys.readouterr().out
 
 
 def test_the_windows_are_drawn(
@@ -200,6 +183,12 @@ def test_a_picture_shows_what_each_period_is(fine: bool) -> None:
         assert abs(parts[0] / 33 - most_learnt) < 0.1
         assert abs(parts[2] / 33 - 3 / 17) < 0.1
     assert lines[-1].startswith(f"{learn} learnt from")
+    assert not any("your data hold" in line for line in lines)
+    longer = draw_folds(replace(make_folds(), more=5), 51 + 33, fine=fine).splitlines()
+    assert longer == [*lines, "your data hold 5 more replays (`backtest.folds: 7`)"]
+    assert tell_more(replace(make_folds(), more=400)) == [
+        "your data hold 400 more replays (`backtest.folds: 200`)"
+    ]
     narrow = draw_folds(make_folds(), 70, fine=fine).splitlines()
     assert all(tested in line and learn in line for line in narrow[1:4])
 
@@ -296,7 +285,9 @@ def test_schema_is_printed_and_written(
     assert "QuestionSpec" in parts or parts["RiskProject"]["properties"]["question"]
     assert run_command(["schema", "--write"]) == 0
     written = sorted(p.name for p in (tmp_path / "configs").glob("*.schema.json"))
-    assert written == [f"{n}.schema.json" for n in ("audit", "card", "city", "policy", "project")]
+    assert written == [
+        f"{n}.schema.json" for n in ("audit", "card", "city", "keys", "policy", "project")
+    ]
 
 
 def test_the_doctor_says_how_to_mend(
@@ -332,26 +323,29 @@ def test_the_sample_city_is_written(
     assert called == [(tmp_path / ".cityai" / "sample_city", 7), (tmp_path / "x", 3)]
 
 
-def test_ui_is_for_this_machine(
+def test_ui_opens_its_own_pages_or_names_those_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    started: list[list[str]] = []
+    from cityai.track import pages
 
-    def start(command: list[str], check: bool) -> SimpleNamespace:
-        started.append(command)
-        return SimpleNamespace(returncode=0)
+    opened: list[int] = []
+
+    def open_pages(state: Path, port: int, tell: Any, name: str) -> int:
+        opened.append(port)
+        tell(f"http://127.0.0.1:{port}/#/experiments")
+        return 0
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.setattr(pages, "open_pages", open_pages)
+    monkeypatch.setattr(pages, "find_page", lambda state, server, name: f"{server}/#/page")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    port = str(find_port(5000))
+    port = find_port(5000)
     assert run_command(["ui"]) == 0
-    assert f"http://127.0.0.1:{port}" in capsys.readouterr().out
-    assert "127.0.0.1" in started[0]
+    assert f"http://127.0.0.1:{port}/#/experiments" in capsys.readouterr().out
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.city:5000")
     assert run_command(["ui"]) == 0
-    assert "http://mlflow.city:5000" in capsys.readouterr().out
-    assert len(started) == 1
+    assert "http://mlflow.city:5000/#/page" in capsys.readouterr().out
+    assert opened == [port]
 
 
 HEAVY = "pandas numpy mlflow lightgbm sklearn shap matplotlib duckdb ibis rich jinja2"
@@ -370,6 +364,18 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     command = [sys.executable, "-c", PROBE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_help_tells_a_newcomer_first_what_comes_first_and_cuts_no_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for group in ([], ["card"], ["project"], ["review"]):
+        assert run_command([*group, "--help"]) == 0
+        told = capsys.readouterr().out.partition("Commands:\n")[2]
+        assert told
+        assert "..." not in told
+        if not group:
+            assert re.findall(r"^  ([\w-]+)", told, re.M)[:4] == ["init", "new", "check", "run"]
 
 
 def test_help_is_there_at_once() -> None:

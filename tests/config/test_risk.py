@@ -181,6 +181,7 @@ def test_who_inspects_is_not_in_the_registered_version():
     folder = ROOT / "projects" / "food_inspections"
     registered = load_project(folder).spec
     other = load_project(folder / "with_inspectors.yaml").spec
-    assert "Inspector_Assigned" not in registered.data.columns
+    assert "Inspector_Assigned" not in registered.question.entity.attributes
+    assert registered.models.averages == ("Inspector_Assigned",)
     assert "Inspector_Assigned" in other.question.entity.attributes
     assert registered.name != other.name

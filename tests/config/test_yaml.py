@@ -39,6 +39,7 @@ def test_scalars_are_those_of_yaml_1_2(write):
     }
 
 
+@pytest.mark.promise(24)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -72,11 +73,12 @@ def test_scalars_are_those_of_yaml_1_2(write):
         ("a: 1\nx: first: second\n", r":2:9: (?s:.)*put quotes around"),
     ],
 )
-def test_refuses_with_the_place(write, text, says):
+def test_refuses_with_the_place(observe, write, text, says):
     path = write(text)
     with pytest.raises(SpecError, match=says) as caught:
         read_yaml(path)
     assert str(path) in str(caught.value)
+    observe("YAML refused with its place")
 
 
 def test_every_value_knows_its_line(write):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from cityai.config.city import AreasSpec
+from cityai.config.locate import locate_errors
 from cityai.data.areas import read_areas
 from cityai.data.sources import list_sources
 from cityai.errors import DataError, SpecError
@@ -77,3 +79,37 @@ def test_a_column_that_the_area_table_lacks(make_project, tmp_path):
     with pytest.raises(SpecError, match="the area table has no column 'sides'") as error:
         open_spec(project.spec).assign_groups(open_kind(project).read())
     assert "side" in error.value.expected
+
+
+def test_areas_without_a_column_of_names_are_named_by_id_or_by_a_form(make_project, tmp_path):
+    project = declare(make_project, tmp_path)
+    areas = project.spec.areas
+    for names, called in (
+        ({"2": "Midwood"}, ["A", "Midwood", "C"]),
+        ("District {id}", ["District 1", "District 2", "District 3"]),
+    ):
+        table = read_areas(project, areas.model_copy(update={"names": names})).table
+        assert list(table["area_name"]) == called
+    with pytest.raises(SpecError, match="there is no area '9'") as refused:
+        read_areas(project, areas.model_copy(update={"names": {"9": "Nowhere"}}))
+    assert "1, 2, 3" in refused.value.expected
+    with pytest.raises(ValueError, match="a name for each id"):
+        AreasSpec(path="a.csv", key="id", names="District")
+
+
+def test_a_key_that_is_wrong_beside_the_data_is_shown_with_its_line(tmp_path):
+    (tmp_path / "configs").mkdir()
+    city = tmp_path / "configs" / "city.yaml"
+    city.write_text("name: X\nareas:\n  wards:\n    names: {St. Paul: a}\n")
+    file = tmp_path / "project.yaml"
+    file.write_text("audit:\n  dimensions:\n    sex: {labels: {F.: women}}\n")
+    for key, where in {
+        "audit.dimensions.sex.labels.F.": f"{file}:3:20",
+        "areas.wards.names.St. Paul": f"{city}:4:13",
+    }.items():
+        with pytest.raises(SpecError) as told, locate_errors(file, tmp_path):
+            raise SpecError("wrong", where=key, expected="this", next_step="that")
+        assert told.value.where == f"{where}: {key}"
+        assert (told.value.expected, told.value.next_step) == ("this", "that")
+    with pytest.raises(SpecError, match="elsewhere"), locate_errors(file, tmp_path):
+        raise SpecError("wrong", where="elsewhere")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.data.features.own import load_functions
+from cityai.data.features.own import OwnFunctions
 from cityai.data.features.plan import plan_dense
 from cityai.data.features.series import describe_series, find_level, label_series
 from cityai.data.features.vintages import find_states, replay_vintages
@@ -397,10 +397,10 @@ def test_a_file_that_cannot_be_used_is_a_mistake_in_the_project(make_world, tmp_
         build_rows(*world.parts, [30])
     path.write_text("x = (\n")
     with pytest.raises(SpecError, match=r"features\.py:1: the file cannot be run: SyntaxError"):
-        load_functions(path, ["spread"])
+        OwnFunctions.open(path, ["spread"])
     path.write_text("import pandas as pd\nTABLE = pd.read_csv('data.csv')\n")
     with pytest.raises(DataError, match="may only use the history"):
-        load_functions(path, ["spread"])
+        OwnFunctions.open(path, ["spread"])
 
 
 def test_a_name_that_is_taken_is_refused(make_world, tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cityai.columns import NOT_RECORDED
-from cityai.config.project import DimensionSpec
+from cityai.config.dimension import DimensionSpec
 from cityai.data.groups import assign_entities, assign_groups
 from cityai.errors import DataError, SpecError
 from cityai.records.groups import Membership
@@ -194,3 +194,53 @@ def test_the_largest_groups_are_those_of_most_entities_however_many_ways_they_di
     assert size.weights.loc[groups.units].idxmax(axis=1).tolist() == [*"11111", "2", "3"]
     by_entity = groups.list_entities()[1].weights
     assert by_entity.loc["e"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+
+
+def test_a_group_is_called_by_its_label_and_stays_what_it_is() -> None:
+    written = build(attribute="type", reference="bar", population={"Café": 3, "bar": 1})
+    called = build(
+        attribute="type",
+        labels={"bar": "taverns", "Café": "bars"},
+        reference="bar",
+        population={"Café": 3, "bar": 1},
+    )
+    assert called.groups == ("bars", "taverns", NOT_RECORDED)
+    assert called.reference == "taverns"
+    assert called.residents == {"bars": 3, "taverns": 1}
+    assert (called.weights.to_numpy() == written.weights.to_numpy()).all()
+    named = build(area_column="kind", areas=AREAS.assign(kind=list("xxyy")), labels={"x": "old"})
+    assert named.groups == ("old", "y", NOT_RECORDED)
+    folded = build(attribute="area", largest=2, rest="elsewhere", labels={"North": "the harbour"})
+    assert folded.groups == ("East", "the harbour", "elsewhere", NOT_RECORDED)
+
+
+def test_a_label_of_no_value_is_refused_with_the_values_that_exist() -> None:
+    with pytest.raises(SpecError, match="names the value 'Bar'") as refused:
+        build(attribute="type", labels={"Bar": "bars"})
+    assert refused.value.where == "audit.dimensions.x.labels.Bar"
+    assert "Café, bar" in refused.value.expected
+    assert "'bar'" in refused.value.next_step
+    with pytest.raises(SpecError, match="what another value is written as"):
+        build(attribute="type", labels={"bar": "Café"})
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"attribute": "type", "labels": {"a": "same", "b": "same"}}, "keep groups apart"),
+        ({"attribute": "type", "labels": {"a": NOT_RECORDED}}, "keep groups apart"),
+        ({"attribute": "x", "largest": 2, "rest": "r", "labels": {"a": "r"}}, "keep groups apart"),
+        ({"bands": "income", "labels": {"lowest": "poor"}}, "are of the values"),
+        ({"attribute": "type", "ends": ["poorest", "wealthiest"]}, "names the four"),
+        ({"bands": "x", "ends": ["a", "b"], "band_names": ["a", "b"]}, "names the four"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(declared, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        DimensionSpec(label="X", **declared)
+
+
+def test_quarters_say_which_end_they_are_of() -> None:
+    assert DimensionSpec(label="X", bands="income", ends=["poorest", "wealthiest"]).band_names == (
+        *("poorest quarter", "second poorest", "second wealthiest", "wealthiest quarter"),
+    )

@@ -132,13 +132,15 @@ def test_paths_that_are_no_table(tmp_path):
         read(write(tmp_path, b"not a database at all" * 100, "t.duckdb"), ["a"])
 
 
-def test_too_many_rows_are_refused(tmp_path):
+@pytest.mark.promise(24)
+def test_too_many_rows_are_refused(observe, tmp_path):
     path = write(tmp_path, b"a,b\n" + b"1,2\n" * 11)
     with pytest.raises(DataError, match="11 rows"):
         read(path, ["a"], max_rows=10)
     pd.DataFrame({"a": range(11)}).to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match="11 rows"):
         read(tmp_path / "t.parquet", ["a"], max_rows=10)
+    observe("CSV and Parquet with too many rows refused")
 
 
 def test_parquet_and_databases_hold_the_same_rows(tmp_path):

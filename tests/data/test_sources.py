@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sqlite3
+from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import UnionType
@@ -15,9 +16,10 @@ import pytest
 from pydantic import BaseModel
 
 import cityai
+from cityai.config.city import AreasSpec
 from cityai.config.load import SPECS, Project, load_project
 from cityai.config.project import AuditableSpec
-from cityai.data.source.engine import digest_file
+from cityai.data.file_digests import digest_file
 from cityai.data.sources import digest_sources, list_sources
 from cityai.pipeline.run import run_project
 from cityai.pipeline.stage import PipelineRun
@@ -55,14 +57,25 @@ def fill(annotation: Any, at: str, planted: list[str]) -> Any:
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_every_file_that_a_specification_can_name_is_a_source(tmp_path: Path, kind: str) -> None:
+def test_every_file_that_a_specification_can_name_is_a_source(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planted: list[str] = []
     spec = fill(SPECS[kind], "", planted)
+    monkeypatch.setattr(SPECS[kind], "areas", spec.city.areas["x"], raising=False)
     wanted = {"/data/source/path", "/covariates/x/source/path", "/city/areas/x/path"}
     if kind == "risk":
         wanted |= {"/events/x/source/path", "/events/x/join/source/path"}
     assert wanted < set(planted)
     assert {str(p) for p in list_sources(Project(spec, tmp_path, tmp_path, ""))} == set(planted)
+
+
+def test_an_area_table_that_nothing_reads_is_no_source(tmp_path: Path) -> None:
+    project = load_project(write_workspace(tmp_path, draw_inspections(days=3), RISK))
+    more = {**project.spec.city.areas, "other": AreasSpec(path="other.csv", key="id")}
+    city = project.spec.city.model_copy(update={"areas": more})
+    other = replace(project, spec=project.spec.model_copy(update={"city": city}))
+    assert list_sources(other) == list_sources(project)
 
 
 def test_a_file_of_a_specification_is_read_by_its_path_alone() -> None:
@@ -144,7 +157,9 @@ class Spy:
         self.keyed: dict[str, set[str]] = {}
         self.digests: dict[str, str] = {}
 
-    def keep(self, real: Any, run: PipelineRun, name: str, kind: type, make: Any, *inputs: str):
+    def keep(
+        self, real: Any, run: PipelineRun, name: str, told: str, kind: type, make: Any, *inputs: str
+    ):
         keyed = self.keyed[name] = set()
         for text in inputs:
             keyed |= self.keyed.get(self.digests.get(text, ""), set())
@@ -157,7 +172,7 @@ class Spy:
             finally:
                 self.now.pop()
 
-        record = real(run, name, kind, watched, *inputs)
+        record = real(run, name, told, kind, watched, *inputs)
         self.digests[run.digests[name]] = name
         return record
 

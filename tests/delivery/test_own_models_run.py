@@ -19,6 +19,8 @@ from cityai.track.server import connect_tracking
 from tests.conftest import draw_requests, write_workspace
 from tests.delivery.conftest import FORECAST, RISK, City, draw_inspections, run_city
 
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
+
 MODELS = '''
 import numpy as np
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -91,7 +93,7 @@ NOT_HERE = () if find_spec("catboost") else ("cat",)
 def write_city(place: Path, kind: str, own: list[str], only: str = "") -> Path:
     """Write a small city whose project names models of its own."""
     demand = kind == "demand"
-    project = FORECAST if demand else RISK
+    project = FORECAST.replace("folds: 6", "folds: 3") if demand else RISK
     data = draw_requests() if demand else draw_inspections()
     alone = f", only: [{only}]" if only else ""
     folder = write_workspace(place, data, f"{project}models: {{own: [{', '.join(own)}]{alone}}}\n")
@@ -119,7 +121,6 @@ def blended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return run_city(write_city(tmp_path_factory.mktemp("own"), request.param, own))
 
 
-@pytest.mark.long
 def test_every_candidate_is_a_child_run_with_its_parameters(blended: City) -> None:
     spec, children = blended.result.project.spec, list_children(blended)
     assert set(children) == set(blended.result.backtest.final.blend)
@@ -131,7 +132,6 @@ def test_every_candidate_is_a_child_run_with_its_parameters(blended: City) -> No
         assert data.metrics, name
 
 
-@pytest.mark.long
 def test_the_logged_model_names_the_libraries_that_it_needs(blended: City) -> None:
     (needs,) = (blended.place / ".cityai" / "artifacts").rglob("requirements.txt")
     named = {line.split("==")[0] for line in needs.read_text().splitlines()}
@@ -139,7 +139,6 @@ def test_the_logged_model_names_the_libraries_that_it_needs(blended: City) -> No
     assert ("catboost" in named) == ("cat" not in NOT_HERE)
 
 
-@pytest.mark.long
 def test_a_card_with_own_models_explains_and_verifies(blended: City) -> None:
     explanation = blended.result.card.model.explanation
     assert explanation is not None
@@ -151,7 +150,6 @@ def test_a_card_with_own_models_explains_and_verifies(blended: City) -> None:
     assert found["explain.additivity"] == "pass"
 
 
-@pytest.mark.long
 def test_the_published_model_is_asked_for_a_moment(blended: City, tmp_path: Path) -> None:
     demand = blended.result.project.spec.kind == "demand"
     moment = pd.Timestamp("2023-07-03" if demand else "2023-11-26")
@@ -162,7 +160,6 @@ def test_the_published_model_is_asked_for_a_moment(blended: City, tmp_path: Path
     assert set(table["run_id"]) == {blended.result.mlflow_run_id}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
     [
@@ -174,7 +171,7 @@ def test_the_published_model_is_asked_for_a_moment(blended: City, tmp_path: Path
 def test_a_model_predicts_alone(kind: str, name: str, said: str, tmp_path: Path) -> None:
     city = run_city(write_city(tmp_path, kind, [name], only=name))
     result = city.result
-    assert result.predictions.chosen == name
+    assert result.backtest.predictions.chosen == name
     assert set(list_children(city)) == {name}
     assert said in str(result.explanation.method)
     assert run_command(["card", "verify", str(city.folder)]) == 0
@@ -183,10 +180,11 @@ def test_a_model_predicts_alone(kind: str, name: str, said: str, tmp_path: Path)
     assert np.isfinite(made.predicted.table["y_pred"]).all()
 
 
-@pytest.mark.long
 def test_a_model_that_fails_late_is_blamed_with_fold_and_step(tmp_path: Path) -> None:
     """It passes the rehearsal on few rows, and earlier results stay as they were."""
     folder = write_city(tmp_path, "demand", ["late"])
+    spec = folder / "project.yaml"
+    spec.write_text(spec.read_text().replace("folds: 3", "folds: 6"))
     code = (folder / "models.py").read_text()
     late = (
         "\nclass Late(Recent):\n    def forecast(self, asked):\n"

@@ -138,9 +138,10 @@ def _forge(folder: Path) -> None:
     (folder / "MANIFEST.sha256").write_text("".join(lines))
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("spoil", [_append, _change, _remove, _forge])
 def test_a_model_that_was_changed_is_refused(
-    forecast: City, spoil: Callable[[Path], None], tmp_path: Path
+    observe: Callable[[str], None], forecast: City, spoil: Callable[[Path], None], tmp_path: Path
 ) -> None:
     folder = _find_model(forecast)
     kept = tmp_path / "kept"
@@ -153,6 +154,7 @@ def test_a_model_that_was_changed_is_refused(
         shutil.rmtree(folder)
         shutil.copytree(kept, folder)
     assert not (tmp_path / "out").exists()
+    observe(f"model refused, nothing written: {spoil.__name__.strip('_')}")
 
 
 def test_a_project_that_changed_is_refused_but_words_may(forecast: City, tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_an_earlier_day_is_warned_about(forecast: City, tmp_path: Path) -> None:
 def test_misses_are_private_and_the_worst(ranked: City) -> None:
     missed = show_misses(load_project(ranked.folder), 6)
     table = missed.predicted.table
-    predictions = ranked.result.predictions.table
+    predictions = ranked.result.backtest.predictions.table
     passed = predictions[(predictions["y_true"] == 1) & (predictions["decision"] == 0)]
     assert table["y_pred"].iloc[0] == passed["y_pred"].min()
     vain = predictions[predictions["y_true"] == 0]
@@ -204,7 +206,7 @@ def test_misses_are_private_and_the_worst(ranked: City) -> None:
 
 def test_misses_of_a_forecast(forecast: City) -> None:
     missed = show_misses(load_project(forecast.folder), 3)
-    table, all_rows = missed.predicted.table, forecast.result.predictions.table
+    table, all_rows = missed.predicted.table, forecast.result.backtest.predictions.table
     off = (all_rows["y_true"] - all_rows["y_pred"]).abs()
     assert np.abs(table["y_true"] - table["y_pred"]).iloc[0] == off.max()
     assert len(missed.sheets) == 3

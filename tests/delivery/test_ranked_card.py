@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.render import render_html, render_markdown
+from cityai.card.verify import read_record
 from cityai.cli.main import run_command
 from cityai.columns import EVERYWHERE
 from cityai.config.load import load_project
@@ -30,14 +30,13 @@ def test_the_card_says_what_the_list_finds(ranked: City) -> None:
     card = ranked.result.card
     part = card.eval.ranked
     assert part is not None
-    table = ranked.result.predictions.table
+    table = ranked.result.backtest.predictions.table
     top = table[table["decision"] == 1]
     declared = next(p for p in part.capacity if p.declared and p.model == "forecast")
     assert declared.precision == pytest.approx(top["y_true"].mean(), abs=5e-4)
     said = " ".join(card.eval.in_words)
-    assert f"in about {top['y_true'].mean() * 100:.0f}" in said
-    assert "in the order that really happened" in said
-    assert "sooner on average" in said
+    assert f"about {top['y_true'].mean() * 100:.0f}" in said
+    assert "sooner than in the order that really happened" in said
     recalls = [p.recall for p in part.capacity if p.model == "forecast" and p.recall is not None]
     assert recalls == sorted(recalls)
     assert any("depends on who was looked at" in line for line in part.in_words)
@@ -101,7 +100,7 @@ def test_a_figure_that_was_changed_is_named(
 ) -> None:
     folder = ranked.result.card_path.parent
     kept = {path: path.read_bytes() for path in folder.iterdir()}
-    content = json.loads(kept[folder / "card.json"])
+    content = read_record(kept[folder / "card.json"]).model_dump(mode="json")
     where(content)["value"] += 0.07
     record = seal_record(CardRecord.model_validate(content))
     try:
@@ -122,9 +121,10 @@ def test_a_figure_that_was_changed_is_named(
 def test_what_is_logged(ranked: City) -> None:
     client = connect_tracking(ranked.place / ".cityai").client
     run = client.get_run(ranked.result.mlflow_run_id)
-    assert {"recall", "precision", "auc", "days_sooner", "brier"} <= set(run.data.metrics)
+    wanted = ("recall", "precision", "auc", "days_sooner", "brier")
+    assert {f"headline/{name}" for name in wanted} <= set(run.data.metrics)
     (output,) = run.outputs.model_outputs
-    assert output.model_id == run.data.tags["cityai.model_id"]
+    assert output.model_id == run.data.tags["internal.model_id"]
 
 
 def test_the_logged_model_predicts_the_same(ranked: City) -> None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.card.spreadsheet import ACTIVE, guard_cell, write_frame
@@ -18,20 +20,26 @@ CELLS = st.one_of(
 )
 
 
+@pytest.mark.promise(16)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CELLS)
-def test_no_text_begins_as_a_formula_does(text: str) -> None:
+def test_no_text_begins_as_a_formula_does(observe: Callable[[str], None], text: str) -> None:
     guarded = guard_cell(text)
     assert not guarded.startswith(ACTIVE)
     assert guarded.removeprefix("'") == text or guarded == text
+    observe("0 triggers in a fuzzed cell")
 
 
+@pytest.mark.promise(16)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
-def test_numbers_stay_numbers(values: list[float]) -> None:
+def test_numbers_stay_numbers(observe: Callable[[str], None], values: list[float]) -> None:
     written = write_frame(pd.DataFrame({"=x": values, "y": ["-1"] * len(values)}))
     table = pd.read_csv(io.BytesIO(written))
     assert list(table.columns) == ["'=x", "y"]
     np.testing.assert_array_equal(table["'=x"].to_numpy(), np.array(values))
     assert set(table["y"]) == {"'-1"}
+    observe("numbers unchanged")
 
 
 def test_both_files_are_private_and_hold_the_same(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cityai.errors import DataError, TimeError
 from cityai.findings import Status
+from cityai.modeling.ahead import look_ahead
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.forecasters import choose_candidates, cut_history, list_learners
 from cityai.modeling.forecasters.baselines import choose_baselines
@@ -31,7 +32,7 @@ CANDIDATES = (TREES, THETA, SMOOTHING)
 
 def run(panel, spec, candidates=CANDIDATES, rows_at=None, baselines=None, **choices) -> Backtest:
     folds = plan_dense_folds(build_panel(), spec) if rows_at else plan_dense_folds(panel, spec)
-    chosen = choose_candidates(candidates, spec.models.candidates)
+    chosen = choose_candidates(candidates, spec.models)
     source = DenseRows(
         panel,
         rows_at or lay_rows(panel, spec),
@@ -142,6 +143,12 @@ def test_the_final_model_forecasts_the_next_periods(backtest):
         }
     )
     found = backtest.final.predict(frame)
+    known = (THETA, SMOOTHING)
+    ahead = look_ahead(panel, lay_rows(panel, spec), backtest.final, spec, known).table
+    assert ahead["entity_id"].tolist() == rows["entity_id"].astype(str).tolist()
+    for name in ("y_pred", "y_low", "y_high"):
+        np.testing.assert_allclose(ahead[name], found[name], rtol=1e-12)
+    assert ahead.loc[ahead["step"] == 1, "period_start"].unique() == [panel.periods.start(72)]
     assert sum(backtest.final.blend.values()) == pytest.approx(1)
     mixed = sum(found[f"candidate.{n}"] * w for n, w in backtest.final.blend.items())
     np.testing.assert_allclose(found["y_pred"], mixed, rtol=1e-9)
@@ -306,7 +313,9 @@ def test_training_leaves_out_no_phase_of_the_season(period, season):
     assert plan_training(panel, spec, 400, []) == ()
 
 
-def test_training_stays_within_memory_for_many_entities():
+@pytest.mark.promise(32)
+def test_training_stays_within_memory_for_many_entities(observe):
     panel = build_panel(np.ones((60, 4000)))
     learning = plan_training(panel, build_spec(horizon=40), 60, [TREES])
+    observe(f"4,000 places: {len(learning) * 4000 * 40:,} rows laid out for training")
     assert 2 <= len(learning) <= 1_500_000 // (4000 * 40)

@@ -16,7 +16,13 @@ from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import THETA
 from cityai.modeling.forecasters.logistic import RidgeLogistic
 from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
-from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, rate_past
+from cityai.modeling.layouts.listed_baselines import (
+    RISK_BASELINES,
+    ListedQuestion,
+    list_averages,
+    rate_alike,
+    rate_past,
+)
 from cityai.modeling.targets import ProbabilityTarget
 from cityai.records.events import cut_events
 from cityai.records.predictions import build_predictions
@@ -32,12 +38,12 @@ QUICK = (
 )
 
 
-def replay(cases, rows=None, spec=None) -> Backtest:
+def replay(cases, rows=None, spec=None, more=()) -> Backtest:
     spec = spec or build_risk_spec()
     rows = make_rows(cases) if rows is None else rows
-    source = ListedRows(cases, rows, spec, baselines=RISK_BASELINES)
+    source = ListedRows(cases, rows, spec, baselines=(*RISK_BASELINES, *more))
     folds = plan_listed_folds(cases, spec)
-    chosen = choose_candidates(QUICK, spec.models.candidates)
+    chosen = choose_candidates(QUICK, spec.models)
     return run_backtest(source, folds, ProbabilityTarget(spec), chosen, spec.models)
 
 
@@ -59,7 +65,7 @@ def test_the_table_has_what_it_says(backtest):
     predictions = backtest.predictions
     assert predictions.kind == "yes/no"
     assert predictions.baselines == (
-        "random_order", "actual_order", "past_rate", "logistic_regression",
+        "random_order", "actual_order", "past_rate", "area_average", "logistic_regression",
     )  # fmt: skip
     assert predictions.candidates == ("lightgbm", "logistic")
     assert predictions.table.groupby(["fold", "slot"])["decision"].sum().eq(3).all()
@@ -127,6 +133,41 @@ def test_past_rates_know_only_what_was_known():
             "y_true"
         ]
         assert rate[i] == pytest.approx((past.sum() + 5 * 0.2) / (len(past) + 5))
+
+
+def test_averages_know_only_what_was_known_at_the_fold():
+    cases = make_cases()
+    inspector = np.where(cases.table["entity_id"].str[-1].isin(list("02468")), "green", "blue")
+    table = cases.table.assign(**{"baseline.average_by_inspector": inspector})
+    table.loc[table.index % 7 == 0, "baseline.average_by_inspector"] = None
+    spec = build_risk_spec(models={"averages": ["inspector"]})
+    found = replay(replace(cases, table=table), spec=spec, more=list_averages(spec))
+    scored = found.predictions.table
+    where = table.set_index("case_id")["baseline.average_by_inspector"]
+    for fold in found.folds.test:
+        known = table[(table["known_at"] < fold.train_until) & (table["as_of"] < fold.train_until)]
+        known = known[known["y_true"].notna()]
+        base = known["y_true"].mean()
+        for row in scored[scored["fold"] == fold.number].head(20).to_dict("records"):
+            for column, name in (("area_id", "area_average"), (None, "average_by_inspector")):
+                if column:
+                    alike = known[known[column] == row[column]]
+                else:
+                    value = where[row["case_id"]]
+                    held = known["baseline.average_by_inspector"]
+                    alike = known[held.isna() if pd.isna(value) else held == value]
+                expected = (alike["y_true"].sum() + 5 * base) / (len(alike) + 5)
+                assert row[f"baseline.{name}"] == pytest.approx(expected)
+    plain = replay(cases).predictions.table
+    assert scored["y_pred"].to_numpy() == pytest.approx(plain["y_pred"].to_numpy(), abs=0)
+
+
+def test_an_average_of_nothing_known_is_the_base_rate():
+    cases = make_cases(days=60, a_day=5, places=6)
+    tested = np.arange(5)
+    known = np.full(len(cases.table), np.nan)
+    asked = ListedQuestion(cases, tested, 0.2, known, 0, {})
+    assert rate_alike(asked, "entity_id").tolist() == [0.2] * 5
 
 
 def test_the_citys_score_is_compared_with_and_never_learnt_from():
@@ -204,8 +245,9 @@ def add_memory(cases, *, honest: bool):
     )
 
 
+@pytest.mark.promise(2)
 @pytest.mark.long
-def test_noise_gives_nothing():
+def test_noise_gives_nothing(observe):
     """50 noise targets with overlapping label windows: mean AUC 0.50 within 0.02."""
     spec = build_risk_spec(backtest={"folds": 2, "stride_days": 120, "min_train": 300})
     found = []
@@ -213,6 +255,7 @@ def test_noise_gives_nothing():
         cases = make_noise(seed)
         table = replay(cases, add_memory(cases, honest=True), spec).predictions.table
         found.append(measure_auc(table["y_true"].to_numpy(), table["y_pred"].to_numpy()).value)
+    observe(f"mean AUC {np.mean(found):.4f} of {len(found)} targets")
     assert len(found) == 50
     assert abs(np.mean(found) - 0.5) < 0.02, np.mean(found)
 

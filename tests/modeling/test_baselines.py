@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cityai.config.project import ModelsSpec
+from cityai.data.features.known import find_latest
 from cityai.errors import SpecError
 from cityai.modeling.forecasters import SeriesHistory, choose_candidates
 from cityai.modeling.forecasters.baselines import (
     average_recent,
     choose_baselines,
-    find_last_known,
+    make_area_average,
     repeat_season,
     repeat_year,
 )
@@ -44,6 +46,18 @@ def test_a_gap_is_filled_from_the_season_before_then_from_the_mean():
     assert repeat_season(ask(young, steps=3))[:, 0].tolist() == [5.0, 5.0, 5.0]
 
 
+def test_an_area_average_is_that_of_its_places_over_the_last_year():
+    days = np.full((400, 4), np.nan)
+    days[:, 0], days[:, 1], days[:, 2] = 2.0, 4.0, 9.0
+    days[:36] = 1e6  # more than a year ago
+    days[200:, 1] = np.nan
+    found = make_area_average(["north", "north", None, "far"]).forecast(ask(days, steps=2))
+    known = (2.0 * 364 + 4.0 * 164) / (364 + 164)
+    assert found[:, 0].tolist() == found[:, 1].tolist() == pytest.approx([known] * 2)
+    assert found[:, 2].tolist() == [9.0, 9.0]
+    assert np.isnan(found[:, 3]).all()
+
+
 def test_recent_mean_takes_what_is_known():
     days = np.full((40, 2), 2.0)
     days[:12] = 100.0
@@ -57,7 +71,7 @@ def test_recent_mean_takes_what_is_known():
 def test_no_history_gives_nan_and_no_warning():
     empty = np.full((5, 2), np.nan)
     assert np.isnan(repeat_season(ask(empty))).all()
-    assert np.isnan(find_last_known(np.empty((0, 2)))).all()
+    assert np.isnan(find_latest(np.empty((0, 2)))).all()
 
 
 def test_only_days_have_a_year_beside_the_season():
@@ -68,9 +82,9 @@ def test_only_days_have_a_year_beside_the_season():
 
 def test_candidates_are_chosen_by_name():
     known = (THETA, SMOOTHING)
-    assert choose_candidates(known, None) == known
-    assert choose_candidates(known, ["smoothing"]) == (SMOOTHING,)
+    assert choose_candidates(known, ModelsSpec()) == known
+    assert choose_candidates(known, ModelsSpec(candidates=["smoothing"])) == (SMOOTHING,)
     with pytest.raises(SpecError, match="Did you mean 'theta'"):
-        choose_candidates(known, ["thetta"])
+        choose_candidates(known, ModelsSpec(candidates=["thetta"]))
     with pytest.raises(SpecError, match="no candidate is left"):
-        choose_candidates(known, [])
+        choose_candidates(known, ModelsSpec(candidates=[]))

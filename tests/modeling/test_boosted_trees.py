@@ -80,17 +80,19 @@ def test_codes_do_not_depend_on_the_dtype_of_the_frame(table):
     np.testing.assert_array_equal(trees.predict(table[table.columns[::-1]]), wanted)
 
 
+@pytest.mark.promise(22)
 @pytest.mark.parametrize(
     "columns",
     [("place", "lag 2", "lag [1], a"), FEATURES[:2], (*FEATURES, "level"), ("x", *FEATURES[1:])],
     ids=["swapped", "missing", "extra", "renamed"],
 )
-def test_trees_of_other_columns_are_refused(table, columns):
+def test_trees_of_other_columns_are_refused(observe, table, columns):
     saved = replace(fit(table).saved, features=columns)
     other = FittedTrees(saved)
     for ask in (other.predict, lambda t: other.explain(t, t)):
         with pytest.raises(DataError, match="not those that the trees were trained on"):
             ask(table.assign(x=1.0))
+    observe("other columns refused")
 
 
 def test_a_format_that_nothing_reads_is_refused():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityai.assessment.metrics import build_sums
-from cityai.modeling.bounded_loss import bound_losses
+from cityai.modeling.bounded_loss import Line, bound_losses, build_bound
 from cityai.modeling.corrections import (
     apply_correction,
     claim_capacity,
@@ -151,6 +151,23 @@ def test_bounded_loss_looks_at_no_group_and_refuses_soft_ones():
     assert len(set(found.factor.tolist())) == 1, "all records are alike, so are the factors"
     again = bound_losses(past, HARD, "overall")
     np.testing.assert_array_equal(found.factor, again.factor)
+
+
+@pytest.mark.filterwarnings("ignore:Setting a")
+def test_weights_that_are_looked_up_are_fairlearn_s_to_the_last_bit():
+    from fairlearn.reductions import BoundedGroupLoss, ExponentiatedGradient, SquareLoss
+
+    rng = np.random.default_rng(3)
+    group = rng.integers(0, 4, 300)
+    x = rng.uniform(0.5, 1.5, (300, 2))
+    y = np.clip(x[:, 0] * (1 + 0.2 * group) + rng.normal(0, 0.1, 300), 0, 3)
+    slopes = []
+    for loss in (build_bound(0.0, 3.0, 0.05), BoundedGroupLoss(SquareLoss(0, 3), upper_bound=0.05)):
+        found = ExponentiatedGradient(Line(), loss, max_iter=6)
+        found.fit(x, y, sensitive_features=group)
+        slopes.append([line.slope for line in found.predictors_])
+    assert len(slopes[0]) > 1
+    np.testing.assert_array_equal(slopes[0], slopes[1])
 
 
 def make_replay(panel, first=36, lead=1, bias=None) -> pd.DataFrame:

@@ -93,3 +93,63 @@ def test_the_table_shows_half_open_windows(panel, spec):
     table = plan_dense_folds(panel, spec).to_table()
     assert table["test_until"].iloc[-1] == panel.periods.start(72)
     assert (table["labels_until"] <= table["as_of"]).all()
+
+
+def make_long_panel(periods: int, period: str = "month", entities: int = 12):
+    return build_panel(np.full((periods, entities), 3.0), period)
+
+
+def omit_folds(period: str = "month", horizon: int = 3, **backtest):
+    return build_spec(period, horizon, backtest={"folds": None, **backtest})
+
+
+def test_omitted_folds_are_as_many_as_the_history_holds():
+    spec = omit_folds()  # 24 months of history first, 6 origins that calibrate
+    folds = plan_dense_folds(make_long_panel(24 + 3 * 16), spec)
+    assert (len(folds.test), len(folds.calibration), folds.more) == (10, 6, 0)
+    longer = plan_dense_folds(make_long_panel(24 + 3 * 17 + 2), spec)
+    assert (len(longer.test), len(longer.calibration), longer.more) == (11, 6, 0)
+    few = plan_dense_folds(make_long_panel(24 + 3 * 7), spec)
+    assert (len(few.test), len(few.calibration)) == (4, 3)  # calibration takes half at most
+    with pytest.raises(TimeError, match="too short for 2 folds"):
+        plan_dense_folds(make_long_panel(24 + 3 * 3), spec)
+
+
+def test_declared_folds_win_and_what_the_data_hold_beside_them_is_counted():
+    panel = make_long_panel(24 + 3 * 16)
+    folds = plan_dense_folds(panel, build_spec())
+    assert (len(folds.test), folds.more) == (4, 6)
+    overlapping = plan_dense_folds(panel, build_spec(backtest={"stride": 1}))
+    assert overlapping.more == (3 * 15 + 1 - 6 - 4) // 3
+    every = plan_dense_folds(panel, build_spec(backtest={"folds": 14, "calibration": 2}))
+    assert every.more == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "horizon", "most"),
+    [("day", 7, 52), ("day", 8, 26), ("week", 1, 52), ("week", 2, 26), ("month", 1, 26)],
+)
+def test_omitted_folds_have_a_cap_by_their_length(period, horizon, most):
+    folds = plan_dense_folds(make_long_panel(1400, period, 2), omit_folds(period, horizon))
+    assert len(folds.test) == most
+    assert folds.more > 20
+
+
+def test_what_folds_cost_limits_them_by_counts_alone():
+    panel, spec = make_long_panel(700, "day", 40), omit_folds("day", 7)
+    chosen = [len(plan_dense_folds(panel, spec, n).test) for n in (1, 20, 20, 10_000)]
+    assert chosen[0] == 52
+    assert chosen[0] > chosen[1] == chosen[2] > chosen[3] == 8
+    declared = build_spec("day", 7, backtest={"folds": 40})
+    assert len(plan_dense_folds(panel, declared, 10_000).test) == 40
+
+
+def test_omitted_folds_end_where_few_are_asked_about():
+    panel = make_long_panel(24 + 3 * 24)
+    whole = len(plan_dense_folds(panel, omit_folds()).test)
+    active = np.ones_like(panel.active)
+    active[: 24 + 3 * 6, 5:] = False  # 5 of 12 are asked about before
+    late = plan_dense_folds(replace(panel, active=active), omit_folds())
+    assert len(late.test) == whole - 6
+    active[: 24 + 3 * 6, 5] = True  # 6 of 12 are enough
+    assert len(plan_dense_folds(replace(panel, active=active), omit_folds()).test) == whole

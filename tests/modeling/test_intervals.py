@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cityai.modeling.intervals import (
+    LEAST_TAIL,
     Bounds,
     PastErrors,
     Tails,
@@ -24,7 +28,8 @@ def draw_past(draw, origins=20, entities=30, steps=4, seed=0) -> PastErrors:
     entity = np.tile(np.repeat(np.arange(entities), steps), origins)
     step = np.tile(np.arange(1, steps + 1), origins * entities)
     forecast = mean[entity]
-    return PastErrors(entity, step, forecast, draw(rng, forecast))
+    fold = np.repeat(np.arange(origins), entities * steps)
+    return PastErrors(entity, step, fold, forecast, draw(rng, forecast))
 
 
 def measure_coverage(draw, **sizes) -> np.ndarray:
@@ -92,6 +97,7 @@ def test_a_drift_in_spread_is_followed():
             known = PastErrors(
                 np.zeros(len(past), int),
                 np.ones(len(past), int),
+                np.repeat(np.arange(origin), 100),
                 np.full(len(past), 50.0),
                 50.0 + past,
             )
@@ -113,6 +119,7 @@ def test_tails_move_against_the_misses_and_stay_inside():
     for _ in range(50):
         tails = adapt_tails(tails, bounds, np.full(100, 2.0), 0.9)
     assert 0 < tails.high < 0.05 < tails.low <= 0.4
+    assert tails.high == pytest.approx(LEAST_TAIL * 0.05)
     assert adapt_tails(tails, Bounds(np.empty(0), np.empty(0)), np.empty(0), 0.9) == tails
 
 
@@ -120,11 +127,11 @@ def test_tails_move_against_the_misses_and_stay_inside():
 @given(seed=st.integers(0, 500), rows=st.integers(0, 60), below=st.booleans())
 def test_the_forecast_lies_inside_and_nothing_is_infinite(seed, rows, below):
     rng = np.random.default_rng(seed)
-    entity, step = rng.integers(0, 5, rows), rng.integers(1, 4, rows)
+    entity, step, fold = (rng.integers(a, b, rows) for a, b in ((0, 5), (1, 4), (-2, 3)))
     forecast = rng.gamma(0.3, 10, rows) - (20 if below else 0)
     truth = np.round(rng.gamma(0.3, 10, rows)) - (20 if below else 0)
     intervals = fit_intervals(
-        PastErrors(entity, step, forecast, truth),
+        PastErrors(entity, step, fold, forecast, truth),
         start_tails(0.8),
         entities=5,
         steps=3,
@@ -142,7 +149,7 @@ def test_the_forecast_lies_inside_and_nothing_is_infinite(seed, rows, below):
 
 def test_the_unit_does_not_matter_and_a_stranger_has_no_record_of_its_own():
     past = draw_past(lambda rng, m: rng.poisson(m).astype(float))
-    scaled = PastErrors(past.entity, past.step, past.forecast * 1000, past.truth * 1000)
+    scaled = replace(past, forecast=past.forecast * 1000, truth=past.truth * 1000)
     ends = []
     for known, factor in ((past, 1.0), (scaled, 1000.0)):
         fitted = fit_intervals(known, start_tails(0.9), entities=30, steps=4, nonnegative=True)
@@ -152,3 +159,71 @@ def test_the_unit_does_not_matter_and_a_stranger_has_no_record_of_its_own():
         ends.append(np.array([bounds.low, bounds.high]) / factor)
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-9)
     assert find_scale(fitted, np.array([-1]), np.array([5.0]))[0] > 0
+
+
+def place_all(past: PastErrors, tails: Tails, entity, asked=20.0) -> Bounds:
+    """The ranges of a forecast at each entity, one step ahead."""
+    fitted = fit_intervals(past, tails, entities=30, steps=4, nonnegative=True)
+    entity = np.asarray(entity)
+    return place_bounds(fitted, entity, np.ones(len(entity), int), np.full(len(entity), asked))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 500), spread=st.floats(0.05, 3.0), places=st.floats(0.0, 1.5))
+def test_a_range_that_holds_more_holds_the_one_that_holds_less(seed, spread, places):
+    def draw(rng, mean):
+        own = np.exp(places * rng.normal(0, 1, 30))[np.arange(len(mean)) // 4 % 30]
+        return np.maximum(mean * (1 + own * spread * rng.standard_t(3, len(mean))), 0)
+
+    past = draw_past(draw, origins=6, seed=seed)
+    everywhere = np.arange(-1, 30)
+    ranges = [place_all(past, start_tails(c), everywhere) for c in (0.6, 0.8, 0.9, 0.98)]
+    for inner, outer in pairwise(ranges):
+        assert (outer.low <= inner.low).all()
+        assert (inner.high <= outer.high).all()
+    assert (ranges[-1].low >= 0).all()
+
+
+def test_places_that_do_not_differ_have_the_range_of_all():
+    errors = np.random.default_rng(1).normal(0, 0.2, (20, 1, 4))
+
+    truth = 50 * (1 + errors + np.zeros((20, 30, 4))).ravel()
+    past = replace(draw_past(lambda rng, m: m), forecast=np.full(len(truth), 50.0), truth=truth)
+    bounds = place_all(past, start_tails(0.9), np.arange(-1, 30))
+    np.testing.assert_allclose(bounds.low, bounds.low[0], rtol=1e-9)
+    np.testing.assert_allclose(bounds.high, bounds.high[0], rtol=1e-9)
+    assert bounds.low[0] < 20 < bounds.high[0]
+
+
+def test_a_place_is_covered_whatever_its_own_errors_are():
+    """The truth is known: normal errors, half, once and twice as wide as its level's.
+
+    A range that is the same for all would hold 1.00, 0.94 and 0.65 of their outcomes.
+    """
+    width = np.tile([0.5, 1.0, 2.0], 10)
+
+    def draw(rng, mean):
+        return mean + width[np.arange(len(mean)) // 4 % 30] * rng.normal(0, 0.05 * mean)
+
+    covered = measure_coverage(draw, origins=20)
+    for own in np.unique(width):
+        assert covered[width == own].mean() == pytest.approx(0.9, abs=0.05)
+    bounds = place_all(draw_past(draw), start_tails(0.9), np.arange(30), asked=100.0)
+    found = (bounds.high - bounds.low) / (2 * 1.645 * 0.05 * 100.0 * width)
+    for own in np.unique(width):
+        assert found[width == own].mean() == pytest.approx(1.0, abs=0.25)
+
+
+def test_the_latest_errors_of_a_place_count_most():
+    def draw(rng, mean):
+        place, origin = np.arange(len(mean)) // 4 % 30, np.arange(len(mean)) // 120
+        late = np.where(origin >= 14, 4.0, 1.0)
+        wide = np.where(place == 3, late, np.where(place == 4, 5.0 - late, 2.0))
+        return mean + wide * rng.normal(0, 0.05 * mean)
+
+    past = draw_past(draw)
+    bounds = place_all(past, start_tails(0.9), [3, 4])
+    rising, falling = bounds.high - bounds.low
+    assert rising > 1.5 * falling
+    back = place_all(replace(past, fold=-past.fold), start_tails(0.9), [3, 4])
+    assert (back.high - back.low)[0] < (back.high - back.low)[1]

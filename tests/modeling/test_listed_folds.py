@@ -61,6 +61,9 @@ def test_no_fold_learns_what_was_not_known(wait: int, gap: int, stride: int, fol
         assert len(teaching) == fold.counts["train_rows"] >= 100
         tested = cases.table[find_tested(cases, fold)]
         assert teaching["as_of"].max() < tested["as_of"].min()
+        assert teaching["y_true"].sum() == fold.counts["train_yes"]
+        assert len(tested) == fold.counts["cases"]
+        assert tested["y_true"].notna().sum() == fold.counts["scored"]
     assert check_listed_folds(planned, cases).status is Status.PASS
 
 
@@ -96,3 +99,24 @@ def test_outcomes_that_nobody_knows_and_tests_after_the_data_are_refused():
     spec = build_risk_spec(backtest={"first_test": "2030-01-01"})
     with pytest.raises(TimeError, match="no case asked about from 2030-01-01"):
         plan_listed_folds(cases, spec)
+
+
+def test_omitted_folds_are_as_many_as_the_history_holds():
+    cases = make_cases()
+    folds = plan_listed_folds(cases, build_risk_spec(backtest={"folds": None, "stride_days": 20}))
+    assert (len(folds.calibration), folds.more) == (8, 0)
+    declared = plan_listed_folds(cases, build_risk_spec(backtest={"stride_days": 20}))
+    assert (len(declared.test), declared.more) == (2, len(folds.test) - 2)
+    last = (replace(fold, number=n) for n, fold in enumerate(folds.test[-2:], start=1))
+    assert declared.test == tuple(last)
+    wide = plan_listed_folds(cases, build_risk_spec(backtest={"folds": None}))
+    assert len(wide.folds) < len(folds.folds)
+    assert len(wide.calibration) == len(wide.folds) // 2
+
+
+def test_omitted_folds_have_a_cap_and_cost_limits_them():
+    cases = make_cases()
+    for stride, most in ((7, 52), (8, 26)):
+        spec = build_risk_spec(backtest={"folds": None, "stride_days": stride})
+        assert len(plan_listed_folds(cases, spec).test) == most
+        assert len(plan_listed_folds(cases, spec, candidates=10_000).test) == 8

@@ -3,12 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cityai.modeling.forecasters.seasons import (
-    detect_season,
-    find_first_known,
-    find_seasons,
-    mean_known,
-)
+from cityai.data.features.known import mean_known
+from cityai.modeling.forecasters.seasons import detect_season, find_first_known, find_seasons
 
 
 def wave(count=80, season=12, level=100.0, height=30.0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import lightgbm as lgb
 import numpy as np
@@ -65,10 +66,12 @@ FORGED = {
 }
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("name", FORGED)
-def test_a_forged_text_is_refused(name: str) -> None:
+def test_a_forged_text_is_refused(observe: Callable[[str], None], name: str) -> None:
     with pytest.raises(DataError, match="the model's text is damaged, at"):
         check_trees(FORGED[name])
+    observe("forged tree refused")
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

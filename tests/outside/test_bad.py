@@ -8,7 +8,8 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.errors import DataError, SpecError, UserError
-from cityai.pipeline.external_audit import audit_given, judge_given
+from cityai.pipeline.external_audit import audit_given
+from tests.kinds import judge_given
 
 
 def make_people(n: int = 400) -> pd.DataFrame:
@@ -59,7 +60,7 @@ def test_missing_groups_are_a_group_and_counts_add_up(judge, answers_text):
     table = make_people()
     table.loc[:49, "group"] = None
     judged = judge(table, answers_text)
-    counts = judged.shares.counts.set_index(["dimension", "group"])
+    counts = judged.audit.counts.set_index(["dimension", "group"])
     assert counts.loc[("group", "not recorded"), "n"] == 50
     assert counts.loc["group", "n"].sum() == 400 == counts.loc[("overall", "overall"), "n"]
 
@@ -165,7 +166,7 @@ def test_without_outcomes_only_shares_and_selection_are_said(judge, answers_text
     assert "Not a single row belongs to e" in told.reason
     [known] = find(judged, "audit.outcomes")
     assert known.status == "not applicable"
-    shares = judged.shares.table.set_index(["dimension", "group"]).loc["group"]
+    shares = judged.audit.shares.set_index(["dimension", "group"]).loc["group"]
     assert shares["rows_share"].sum() == pytest.approx(1)
     assert shares["received_share"].sum() == pytest.approx(1)
     assert shares.loc["c", "population_share"] == pytest.approx(20 / 45)
@@ -175,7 +176,7 @@ def test_amounts_without_outcomes_have_no_error_at_all(judge, amounts_text):
     judged = judge(make_tons(), amounts_text.replace("    outcome: y\n", ""))
     assert judged.audit.table["value"].isna().all()
     assert set(judged.audit.table["status"]) <= {"not applicable", "suppressed"}
-    assert judged.shares.table["received_share"].notna().all()
+    assert judged.audit.shares["received_share"].notna().all()
 
 
 def test_amounts_equal_the_forecasts_own_sums(judge, amounts_text):

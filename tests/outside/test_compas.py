@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cityai.pipeline.external_audit import judge_given
+from tests.kinds import judge_given
 from tests.speech import read_plain
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,8 @@ def audited(order, compas, tmp_path, compas_text):
     return tmp_path, done.stdout
 
 
-def test_every_published_count_and_rate(audited):
+@pytest.mark.promise(3)
+def test_every_published_count_and_rate(observe, audited):
     folder, said = audited
     counts = (
         pd.read_csv(folder / "out" / "counts.csv").set_index(["dimension", "group"]).sort_index()
@@ -115,15 +116,16 @@ def test_every_published_count_and_rate(audited):
     for dimension in ("race", "sex", "age"):
         assert counts.loc[dimension, "n"].sum() == 7214
     assert "7,214 of 7,214 used" in said
-    assert "Outcomes were final when the data ended" in said
     card = read_plain((folder / "model_cards" / "compas" / "card.json").read_text())
     [found] = [f for f in card["findings"] if f["code"] == "audit.immature_outcomes"]
     assert found["status"] == "fail"
+    assert found["title"] == "Outcomes were final when the data ended"
     assert found["observed"] == 998
     assert "2014-04-01" in found["reason"]
     assert "100.0% are yes, of the others 36.2%" in found["reason"]
     assert (folder / "model_cards" / "compas" / "card.html").stat().st_size > 10_000
     assert (folder / "model_cards" / "compas" / "card.md").read_text().startswith("# ")
+    observe("COMPAS: every published count, rate and disparity")
 
 
 FAIRLEARN = {
@@ -179,7 +181,7 @@ def test_the_rows_that_propublica_kept(order, compas, tmp_path, compas_text):
     ]
     kept.to_parquet(tmp_path / "kept.parquet")
     judged = judge_given(order(compas_text), tmp_path / "kept.parquet")
-    counts = judged.shares.counts.set_index(["dimension", "group"]).sort_index()
+    counts = judged.audit.counts.set_index(["dimension", "group"]).sort_index()
     whole = counts.loc[("overall", "overall")]
     assert (whole["n"], whole["outcomes"], whole["selected"]) == (6172, 2809, 1607 + 1144)
     assert counts.loc["race", "n"].to_dict() == {
@@ -241,5 +243,5 @@ def test_small_cells_stay_hidden(order, compas, compas_text):
     hidden = table[(table["group"] == "Native American") & (table["dimension"] == "race")]
     assert (hidden["status"] == "suppressed").all()
     assert hidden["value"].isna().all()
-    counts = judged.shares.counts.set_index("group").loc["Native American"]
+    counts = judged.audit.counts.set_index("group").loc["Native American"]
     assert counts[list(COUNTED)].isna().all()

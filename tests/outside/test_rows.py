@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from cityai.cli.main import run_command
+from cityai.config.load_audit import load_audit
 from cityai.errors import DataError
-from cityai.pipeline.external_audit import judge_given
+from cityai.pipeline.sample import bring_sample
+from tests.kinds import judge_given
 
 ONE_BY_ONE = "{entity: id, outcome: y, prediction: score, decision: d}"
 
@@ -53,7 +55,7 @@ def test_yes_and_no_are_read_as_they_are_written(judge, yes, no):
     table = draw_people()
     written = table.assign(y=np.where(table["y"] == 1, yes, no))
     written.loc[:9, "y"] = ""
-    read = judge(written).given.predictions.table["y_true"]
+    read = judge(written).predictions.table["y_true"]
     assert read[:10].isna().all()
     assert (read[10:] == table["y"][10:]).all()
 
@@ -61,7 +63,7 @@ def test_yes_and_no_are_read_as_they_are_written(judge, yes, no):
 def test_what_means_yes_is_found_however_a_number_is_written(judge):
     table = draw_people()
     columns = ONE_BY_ONE.replace("outcome: y", "outcome: y, outcome_yes: [1]")
-    read = judge(table.assign(y=table["y"] + 1.0), columns).given.predictions.table["y_true"]
+    read = judge(table.assign(y=table["y"] + 1.0), columns).predictions.table["y_true"]
     assert (read == (table["y"] == 0)).all()
 
 
@@ -112,7 +114,7 @@ def test_a_threshold_in_another_unit_is_refused(judge):
         DataError, match=r"`threshold: 0.5` is a share, and the scores go up to 100"
     ):
         judge(table, columns, "  threshold: 0.5")
-    assert judge(table, columns, "  threshold: 50").given.predictions.table["decision"].mean() < 0.6
+    assert judge(table, columns, "  threshold: 50").predictions.table["decision"].mean() < 0.6
 
 
 @pytest.mark.parametrize(("threshold", "said"), [("50", "No row"), ("-1", "Every row")])
@@ -172,7 +174,9 @@ def test_small_audits_on_the_command_line(cases, order, capsys, table, spec, cod
     path = order(text, small_cell=11).path
     assert run_command(["audit", str(cases / f"{table}.csv"), "--spec", str(path)]) == code
     out, err = capsys.readouterr()
-    assert all(sentence in " ".join((out + err).split()) for sentence in said)
+    told = [" ".join((out + err).split())]
+    told += [c.read_text() for c in path.parent.glob("model_cards/*/card.json")]
+    assert all(any(sentence in part for part in told) for sentence in said)
     assert "too few rows" not in out
 
 
@@ -181,5 +185,16 @@ def test_without_limits_nothing_was_judged(cases, order, capsys):
     path = order(text, small_cell=11).path
     assert run_command(["audit", str(cases / "base.csv"), "--spec", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "no limit is declared, so no group was judged" in " ".join(out.split())
+    assert "TOO LITTLE DATA" in out
+    assert "Nobody knows yet for whom it works." in " ".join(out.split())
     assert "0 failed" not in out
+
+
+@pytest.mark.parametrize(("text", "comes"), [("answers_text", False), ("amounts_text", True)])
+def test_the_invented_city_comes_only_where_it_is_read(order, tmp_path, request, text, comes):
+    file = order(request.getfixturevalue(text)).file
+    city = tmp_path / "configs" / "city.yaml"
+    city.write_text(city.read_text().replace("areas.csv", "'${CITYAI_SAMPLE}/neighbourhoods.csv'"))
+    audit = load_audit(file)
+    bring_sample(audit)
+    assert (audit.state / "sample_city").exists() is comes

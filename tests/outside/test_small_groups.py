@@ -23,6 +23,7 @@ def make_people(n: int = 1500, rare: int = 1) -> pd.DataFrame:
     return pd.DataFrame({"id": np.arange(n), **rows})
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("rare", [1, 9])
 def test_a_mistyped_group_hides_itself_and_no_other(order, tmp_path, answers_text, rare):
     people = make_people(rare=rare)
@@ -43,6 +44,7 @@ def test_a_mistyped_group_hides_itself_and_no_other(order, tmp_path, answers_tex
     assert figures["card.figures"] == "pass"
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_card_whose_reference_is_counted_with_another_verifies(order, tmp_path, answers_text):
     people = make_people(rare=9)
     people.to_csv(tmp_path / "people.csv", index=False)
@@ -75,6 +77,7 @@ def test_the_cell_that_hides_another_is_named_to_the_analyst_alone(
         assert "for the sake of group=" not in path.read_text(), path
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_whole_of_a_few_is_not_shown(order, tmp_path, answers_text):
     make_people(8, rare=0).to_csv(tmp_path / "people.csv", index=False)
     card = audit_given(order(answers_text, small_cell=11), tmp_path / "people.csv").card
@@ -85,6 +88,7 @@ def test_the_whole_of_a_few_is_not_shown(order, tmp_path, answers_text):
     assert "selection_rate" in json.dumps([m.metric for m in card.eval.metrics])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_is_hidden_is_never_said_not_to_apply(order, tmp_path, answers_text):
     """Scores of groups whose rates are said in steps: hidden, and the group itself is shown."""
     people = make_people(160, rare=0)
@@ -93,3 +97,31 @@ def test_what_is_hidden_is_never_said_not_to_apply(order, tmp_path, answers_text
     hidden = [r for r in card.fairness.results if r.sentence.startswith("Not s")]
     assert hidden
     assert {r.status for r in hidden} == {"suppressed"}
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_beside_a_range_no_grade_and_no_spread_is_told(order, tmp_path, answers_text):
+    """What is said only as a range is not told finer by a grade, a side, or the widest gap."""
+    rng = np.random.default_rng(7)
+    group = np.repeat(["A", "B", "C"], [900, 500, 120])
+    chosen = rng.random(1520) < np.repeat([0.30, 0.33, 0.05], [900, 500, 120])
+    people = pd.DataFrame({"y": rng.random(1520) < 0.3, "d": chosen, "group": group}).astype(
+        {"y": int, "d": int}
+    )
+    people.assign(score=0.5 * chosen + 0.2, id=range(1520)).to_csv(
+        tmp_path / "people.csv", index=False
+    )
+    text = answers_text.replace("{selection_rate: 0.1}", "{selection_rate: 0.25}")
+    fairness = audit_given(order(text, small_cell=11), tmp_path / "people.csv").card.fairness
+    ranged = {r.group for r in fairness.results if r.between or r.reference_between}
+    assert ranged, "this table has no figure that is said as a range"
+    for r in fairness.results:
+        if r.between and r.status == "not enough evidence":
+            assert r.grade == ""
+        if r.between and r.status != "fail":
+            assert r.served == ""
+    exact = {(r.metric, r.group) for r in fairness.results if r.value is not None and not r.between}
+    assert fairness.verdicts
+    for verdict in fairness.verdicts:
+        named = {(verdict.metric, verdict.worst), (verdict.metric, verdict.best)}
+        assert (verdict.spread is not None) == (named <= exact)

@@ -21,10 +21,10 @@ from sklearn.model_selection import train_test_split
 
 from cityai.card.draft import draft_card
 from cityai.card.record import write_canonical
-from cityai.card.record.measured import GroupResult
+from cityai.card.record.fairness import GroupResult
 from cityai.card.render.tables import arrange_audit
 from cityai.card.words import describe_metric
-from cityai.pipeline.external_audit import gather_card_facts, gather_run_facts, judge_given
+from tests.kinds import judge_given
 from tests.speech import read_plain
 
 LIMITS = "{false_positive_rate: 0.05, false_negative_rate: 0.05, selection_rate: 0.05}"
@@ -53,7 +53,7 @@ def write_text(*dimensions: str, name: str = "truth") -> str:
 
 def draft(order, path: Path):
     judged = judge_given(order, path)
-    return draft_card(gather_card_facts(judged, gather_run_facts(judged), path.name))
+    return draft_card(judged.facts)
 
 
 def count_rates(rows: pd.DataFrame) -> dict[str, float]:
@@ -182,7 +182,8 @@ def find(record, group: str, metric: str):
     return found
 
 
-def test_every_figure_of_compas(order, compas, tmp_path):
+@pytest.mark.promise(26)
+def test_every_figure_of_compas(observe, order, compas, tmp_path):
     rows = pd.read_parquet(compas)
     rows["y"], rows["d"] = rows["two_year_recid"], (rows["score_text"] != "Low").astype(int)
     rows["age"] = rows["age_cat"]
@@ -190,6 +191,7 @@ def test_every_figure_of_compas(order, compas, tmp_path):
     text = write_text("race", "sex", "age").replace("attribute: race", "attribute: race, reference: Hispanic")  # fmt: skip
     record = draft(order(text, small_cell=11), tmp_path / "rows.csv")
     shown, ranges = check_card(record, rows)
+    observe(f"COMPAS: {shown} figures and {ranges} ranges, 0 false")
     assert shown + ranges >= 70
 
     hispanic = find(record, "Hispanic", "false_positive_rate")
@@ -204,7 +206,8 @@ def test_every_figure_of_compas(order, compas, tmp_path):
     assert black.status == "fail"
 
 
-def test_every_figure_of_adult(order, data_folder, tmp_path):
+@pytest.mark.promise(26)
+def test_every_figure_of_adult(observe, order, data_folder, tmp_path):
     path = data_folder / "fairness_benchmarks" / "adult_train.parquet"
     if not path.is_file():
         pytest.skip(f"no Adult table at {path}")
@@ -225,6 +228,7 @@ def test_every_figure_of_adult(order, data_folder, tmp_path):
     rows.to_csv(tmp_path / "rows.csv", index=False)
     record = draft(order(write_text("race", "sex", "age"), small_cell=11), tmp_path / "rows.csv")
     shown, ranges = check_card(record, rows)
+    observe(f"Adult: {shown} figures and {ranges} ranges, 0 false")
     assert shown + ranges >= 45
     young = find(record, "under 25", "selection_rate")
     assert 0 < rows["d"][rows["age"] == "under 25"].sum() < 60

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError
 from cityai.samples.extracts import draw_extract
 from cityai.scaffold.catalogue import CATALOGUE, find_template
-from cityai.scaffold.files import read_files
-from cityai.scaffold.project import EXTRACT, ORIGIN, PRISTINE, create_project
+from cityai.scaffold.files import TEMPLATES, read_files
+from cityai.scaffold.project import EXPLORE, EXTRACT, NOTEBOOK, ORIGIN, PRISTINE, create_project
 from cityai.scaffold.workspace import create_workspace
 from tests.scaffold.conftest import ANSWERS
 
@@ -38,9 +39,12 @@ def draw_hostile(seed: int) -> str:
 
 def test_workspace_has_its_files_and_no_others(workspace):
     assert set(read_files(workspace)) == {
-        ".github/workflows/check.yml", ".gitignore", ".gitlab-ci.yml", "MLproject", "README.md",
+        ".dockerignore", ".github/workflows/cityai.yml", ".gitignore", ".gitlab-ci.yml",
+        "Containerfile", "MLproject", "README.md", "databricks.yml", "deploy/cron",
+        "deploy/databricks_task.py", "deploy/run",
         "configs/audit.schema.json", "configs/card.schema.json", "configs/city.schema.json",
-        "configs/city.yaml", "configs/policy.schema.json", "configs/policy.yaml",
+        "configs/city.yaml", "configs/keys.schema.json", "configs/policy.schema.json",
+        "configs/policy.yaml",
         "configs/port_ellery.yaml", "configs/project.schema.json", "model_cards/README.md",
         "projects/README.md", "pyproject.toml", "tests/test_workspace.py",
     }  # fmt: skip
@@ -52,6 +56,13 @@ def test_workspace_has_its_files_and_no_others(workspace):
 def test_policy_is_the_one_that_the_examples_are_held_to(workspace, request):
     own = (request.config.rootpath / "configs" / "policy.yaml").read_text()
     assert (workspace / "configs" / "policy.yaml").read_text() == own
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_has_as_many_folds_as_its_history_holds(workspace, name):
+    folder = create_project(workspace, "mine", name).folder
+    assert load_project(folder).spec.backtest.folds is None
+    assert "  # folds: " in (folder / "project.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,12 +119,16 @@ def test_mistakes_are_named(workspace, tmp_path):
     assert find_template("blank-demand").name == "blank_demand"
 
 
+HOSTILE = 200
+
+
+@pytest.mark.promise(25)
 @pytest.mark.long
-def test_500_hostile_answers_are_refused_or_harmless(tmp_path):
+def test_hostile_answers_are_refused_or_harmless(observe, tmp_path):
     harmless = create_workspace(tmp_path / "benign", ANSWERS).folder
     benign = create_project(harmless, "mine", "housing", "A title").folder
     code = ast.dump(ast.parse((benign / "tests" / "test_project.py").read_text()))
-    for i in range(500):
+    for i in range(HOSTILE):
         text = draw_hostile(i)
         folder = tmp_path / f"w{i}"
         field = ("name", "country", "time_zone", "unit", "email")[i % 5]
@@ -143,4 +158,24 @@ def test_500_hostile_answers_are_refused_or_harmless(tmp_path):
         assert load_project(made.folder).spec.title == text.strip()
         test = (made.folder / "tests" / "test_project.py").read_text()
         assert ast.dump(ast.parse(test)) == code
-    assert {path.name for path in tmp_path.iterdir()} == {"benign", *(f"w{i}" for i in range(500))}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "benign",
+        *(f"w{i}" for i in range(HOSTILE)),
+    }
+    observe(f"{HOSTILE} answers: no file outside, no code but ours")
+
+
+def test_a_notebook_comes_with_a_project_or_later(workspace, monkeypatch, capsys):
+    monkeypatch.chdir(workspace)
+    written = (TEMPLATES / NOTEBOOK / EXPLORE).read_bytes()
+    assert run_command(["new", "early", "--notebook", "--with-model"]) == 0
+    assert (workspace / "projects" / "early" / EXPLORE).read_bytes() == written
+    assert (workspace / "projects" / "early" / "models.py").is_file()
+    folder = create_project(workspace, "late", "blank_risk").folder
+    before = read_files(folder)
+    assert run_command(["new", "late", "--notebook"]) == 0
+    assert read_files(folder) == {**before, EXPLORE: written}
+    (folder / EXPLORE).write_text("mine")
+    assert run_command(["new", "late", "--notebook"]) == 2
+    assert (folder / EXPLORE).read_text() == "mine"
+    assert "has a notebook already" in capsys.readouterr().err

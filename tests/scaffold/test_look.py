@@ -15,7 +15,7 @@ from cityai.pipeline.check import plan_project
 from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project, shorten_path
-from cityai.scaffold.series import Overrides
+from cityai.scaffold.proposal import Overrides
 
 DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
 
@@ -141,7 +141,7 @@ def test_the_backtest_fits_the_history(tmp_path, workspace, period, periods):
     proposal = look_at_table(path)
     assert proposal.spec["question"]["period"] == period
     made = create_project(workspace, "mine", "blank_demand", spec=proposal.spec)
-    assert plan_project(load_project(made.folder)).test
+    assert plan_project(load_project(made.folder)).folds.test
 
 
 def test_a_proposal_is_explained_as_a_template_is(tmp_path, workspace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -14,7 +15,7 @@ from cityai.pipeline.check import check_project, plan_project
 from cityai.samples.extracts import draw_extract
 from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project
-from cityai.scaffold.series import Overrides
+from cityai.scaffold.proposal import Overrides
 
 
 def draw(n: int = 2_000) -> pd.DataFrame:
@@ -118,21 +119,58 @@ def test_the_proposal_of_a_template_s_table_can_be_asked(workspace, tmp_path, na
     path.write_bytes(draw_extract(name))
     seen = look_at_table(path, kind="risk")
     made = create_project(workspace, f"my_{name}", "blank_risk", spec=seen.spec).folder
-    assert len(plan_project(load_project(made)).test) == seen.spec["backtest"]["folds"]
+    assert "folds" not in seen.spec["backtest"]
+    assert plan_project(load_project(made)).folds.test
+
+
+def test_how_a_score_is_written_is_said_and_asked_about(tmp_path):
+    points = np.arange(2_000) % 97
+    seen = look(
+        tmp_path, draw().assign(risk_score=[f"{p / 10:.1f}".replace(".", ",") for p in points])
+    )
+    assert seen.spec["models"]["city_score"] == "risk_score"
+    assert seen.spec["data"]["source"]["decimal"] == ","
+    either = draw().assign(risk_score=[f"{1 + p % 9},{100 + p:03d}" for p in points])
+    either.to_csv(tmp_path / "either.csv", index=False, sep=";")
+    with pytest.raises(DataError, match=r"'risk_score', such as .* can be read in two ways"):
+        look_at_table(tmp_path / "either.csv", Overrides(), kind="risk")
+    told = look_at_table(tmp_path / "either.csv", Overrides(thousands=","), kind="risk")
+    assert told.spec["data"]["source"]["thousands"] == ","
+
+
+def test_a_limit_on_numbers_with_commas_is_read_as_they_are_written(tmp_path):
+    written = [f"{p / 10:.1f}".replace(".", ",") for p in np.arange(2_000) % 97]
+    seen = look(tmp_path, draw().assign(size=written), outcome="size>=5.0")
+    assert seen.spec["data"]["source"]["decimal"] == ","
 
 
 def test_gaps_and_one_point_nought_go_all_the_way(workspace, tmp_path):
     table = draw().assign(defect=lambda t: (t["defect"] == "sí").astype(float))
     table.loc[5, "defect"] = None
-    made = create_project(
-        workspace, "permits", "inspections", spec=look(tmp_path, table).spec
-    ).folder
+    seen = look(tmp_path, table)
+    made = create_project(workspace, "permits", "inspections", spec=seen.spec).folder
     counts = check_project(load_project(made)).quality.counts
     # Those that were applied for on the day itself were not known when it began.
     assert (counts.rejected, counts.out_of_scope) == (
         0,
         int((table["applied"] == table["visited"]).sum()),
     )
+    told = {asked: (chosen, why) for asked, chosen, why in seen.choices}
+    assert told["total"][0] == f"{counts.accepted:,} cases"
+    assert told["total"][1].startswith(f"{counts.accepted:,} of {counts.read:,} rows, in ")
+    assert told["total"][1].endswith("; a run counts the same; 1 outcomes are unknown")
+    booked = f"{counts.out_of_scope:,} booked on the day itself"
+    assert told["left out"] == (f"{counts.out_of_scope:,} rows", booked)
+
+
+def test_true_and_false_of_a_parquet_file_are_written_as_a_run_reads_them(tmp_path):
+    defect = (draw()["defect"] == "sí").astype(object).where(np.arange(2_000) != 5, None)
+    path = tmp_path / "cases.parquet"
+    draw().assign(defect=defect).to_parquet(path)
+    seen = look_at_table(path, kind="risk")
+    outcome = seen.spec["question"]["outcome"]
+    assert (outcome["yes"], outcome["no"]) == (["true"], ["false"])
+    assert "1 outcomes are unknown" in seen.tell()
 
 
 def test_a_look_for_amounts_names_the_other_question(tmp_path):
@@ -142,14 +180,42 @@ def test_a_look_for_amounts_names_the_other_question(tmp_path):
     assert "to rank by what turned out (defect): then --template blank_risk" in said
 
 
+def test_a_case_far_off_is_left_out_of_a_list(tmp_path):
+    table = draw()
+    usual = look(tmp_path, table)
+    table.loc[7, ["applied", "visited"]] = ["2070-01-01", "2070-03-29"]
+    seen = look(tmp_path, table)
+    told = {asked: chosen for asked, chosen, _ in seen.choices}
+    assert told["far off"] == "1 rows"
+    assert str(seen.spec["data"]["until"]) == "2025-01-01"
+    assert seen.spec["question"]["decision"] == usual.spec["question"]["decision"]
+
+
+def test_a_list_may_be_about_more_than_one_column(tmp_path):
+    entity = look(tmp_path, draw(), place="building,race").spec["question"]["entity"]
+    assert (entity["columns"], entity["label"]) == (["building", "race"], "building and race")
+
+
+def test_what_is_not_plain_of_the_file_is_told_of_a_list_too(tmp_path, monkeypatch):
+    path = tmp_path / "cases.csv"
+    path.write_bytes(b"Permits of the city\n\n" + draw().to_csv(index=False).encode("cp1252"))
+    monkeypatch.setattr("cityai.scaffold.columns.MOST_LOOKED_AT", 1_000)
+    said = look_at_table(path, kind="risk").tell()
+    assert re.search(r"encoding +(cp1252|latin-1): the file is no UTF-8", said)
+    assert re.search(r"header +line 3: the lines above it are not read", said)
+    assert re.search(r"contract +5 columns: the others are not read", said)
+    assert re.search(r"rows that were not looked at: 1,\d+ of 2,000 were", said)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["demand", "risk"])
 @pytest.mark.parametrize("wish", ["time", "place", "amount", "key", "outcome"])
-def test_a_wish_for_any_column_is_served_or_refused_in_words(tmp_path, kind, wish):
+def test_a_wish_for_any_kind_of_column_is_served_or_refused_in_words(tmp_path, kind, wish):
     """Dates that are none, amounts that are texts, keys that repeat: no wish ends otherwise."""
     table, path = draw(400), tmp_path / "cases.csv"
     table.to_csv(path, index=False)
     told = []
-    for column in (*table, "nowhere"):
+    for column in ("permit_no", "visited", "defect", "points", "result", "nowhere"):
         with suppress(UserError):
             told.append(look_at_table(path, Overrides(**{wish: column}), kind=kind).tell())
     assert all(told)

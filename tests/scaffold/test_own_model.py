@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cityai.config.load import load_project
-from cityai.modeling.own import models as own_models
+from cityai.confine import own_file
 from cityai.modeling.own.models import OwnLearner, load_models
 from cityai.scaffold.project import create_project
 
@@ -28,4 +28,4 @@ def test_a_new_project_brings_a_model(workspace, template):
     (model,) = load_models(project, probability=template == "blank_risk")
     assert isinstance(model, OwnLearner)
     assert model.label == "Gradient boosting of our own"
-    own_models._KEPT.clear()
+    own_file.KEPT.clear()

@@ -10,7 +10,7 @@ import pytest
 from cityai.config.city import CitySpec
 from cityai.errors import DataError
 from cityai.scaffold.look import look_at_table
-from cityai.scaffold.series import Overrides
+from cityai.scaffold.proposal import Overrides
 from tests.scaffold.conftest import ANSWERS
 from tests.scaffold.made_tables import MADE
 
@@ -23,9 +23,11 @@ def find_total(proposal):
     return float(told["total"].split()[0].replace(",", ""))
 
 
+@pytest.mark.promise(31)
 @pytest.mark.parametrize("name", sorted(MADE))
-def test_a_table_is_understood_or_asked_about(tmp_path, name):
+def test_a_table_is_understood_or_asked_about(observe, tmp_path, name):
     made = MADE[name]
+    observe("asked about" if made.asked else "understood")
     path = tmp_path / "t.csv"
     path.write_bytes(made.text.encode(made.encoding))
     if made.asked:

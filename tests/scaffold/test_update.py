@@ -58,7 +58,7 @@ def test_a_conflict_is_marked_and_nothing_is_lost(workspace, templates):
     text = (made / "project.yaml").read_text()
     assert done.conflicts == ("project.yaml",)
     assert text.index("<<<<<<< yours") < text.index("coverage: 0.95") < text.index("coverage: 0.8")
-    edit(templates / "housing" / "project.yaml", "folds: 6", "folds: 5")
+    edit(templates / "housing" / "project.yaml", "coverage: 0.8", "coverage: 0.7")
     with pytest.raises(SpecError, match="marks of an earlier conflict"):
         update_project(made)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -269,9 +270,10 @@ def test_a_file_that_cannot_grow_leaves_what_was_there(tmp_path: Path) -> None:
     assert [p.name for p in folder.parent.iterdir()] == ["r"]
 
 
+@pytest.mark.promise(23)
 @pytest.mark.parametrize("call", range(1, 12, 2))
 def test_a_full_disk_at_any_write_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+    observe: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     folder = tmp_path / "p" / "r"
     save_record(make_whole(), folder)
@@ -293,6 +295,7 @@ def test_a_full_disk_at_any_write_leaves_what_was_there(
     assert fails == (list_all(tmp_path) == before)
     assert load_record(Whole, folder)
     assert [p.name for p in folder.parent.iterdir()] == ["r"]
+    observe("old files whole" if fails else "written whole")
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -14,8 +14,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cityai.card.figures.canvas import drawing
+from cityai.card.figures.gaps import draw_worst
+from cityai.card.pages import Pages
+from cityai.card.record import CardRecord
 from cityai.config.project import ProjectSpec
-from cityai.findings import Finding, Status
 from cityai.track.results import Outcome
 from cityai.track.server import Tracking, connect_tracking
 
@@ -95,72 +98,44 @@ def make_spec() -> ProjectSpec:
     )
 
 
-NAN = float("nan")
-
-
-def make_metrics() -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = [
-        ("forecast", "wape", "overall", "overall", 0.058),
-        ("forecast", "mase", "overall", "overall", NAN),
-        ("forecast", "bias", "overall", "overall", 0.004),
-        ("forecast", "coverage", "overall", "overall", 0.896),
-        ("forecast", "wape", "area", "12", 0.5),
-        ("baseline.seasonal_naive", "wape", "overall", "overall", 0.084),
-        ("baseline.seasonal_naive", "mase", "overall", "overall", 1.0),
-        ("baseline.recent_mean", "wape", "overall", "overall", 0.079),
-        ("candidate.trees", "wape", "overall", "overall", 0.06),
-        ("candidate.trees", "mase", "overall", "overall", NAN),
-    ]
-    rows += [("forecast", "wape", "fold", str(i), 0.05 + i / 100) for i in (1, 2, 3)]
-    return pd.DataFrame(rows, columns=["model", "metric", "slice_kind", "slice", "value"])
-
-
-def make_audit() -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = [
-        ("income", "lowest", "wape", 0.072, "fail"),
-        ("income", "lowest", "bias", -0.03, "pass"),
-        ("income", "lowest", "coverage", 0.88, "pass"),
-        ("race", "Black / other", "wape", 0.06, "pass"),
-        ("race", "Black _ other", "wape", 0.07, "pass"),
-        ("race", "tiny", "wape", 0.99, "suppressed"),
-        ("race", "not recorded", "bias", NAN, "not applicable"),
-        ("baseline", "seasonal_naive", "wape", 0.5, "pass"),
-        ("overall", "overall", "wape", 0.9, "not applicable"),
-    ]
-    return pd.DataFrame(rows, columns=["dimension", "group", "metric", "value", "status"])
-
-
-def make_outcome(**changes: Any) -> Outcome:
-    findings = (
-        Finding("audit.wape", Status.FAIL, "T", "R"),
-        Finding("audit.bias", Status.FAIL, "T", "R"),
-        Finding("time.truncation", Status.PASS, "T", "R"),
-    )
-    given = {
-        "spec": make_spec(),
-        "metrics": make_metrics(),
-        "audit": make_audit(),
-        "findings": findings,
-        "run_digest": "1" * 64,
-        "data_digest": "2" * 64,
-        "spec_digest": "3" * 64,
-        "git_commit": "4" * 40,
-        "pages": {"card.html": "<p>card"},
-        "markdown": "# Card\n\n" + "A paragraph.\n\n" * 1000,
-        "json": "{}",
-        "rows": 1234,
-        "seconds": {"snapshot": 1.5},
-    }
-    return Outcome(**{**given, **changes})
+@pytest.fixture(scope="session")
+def card() -> CardRecord:
+    """A published record, of a project that is called as `make_spec` calls it."""
+    published = Path(__file__).parents[2] / "model_cards" / "sample_requests" / "card.json"
+    record = CardRecord.model_validate_json(published.read_text())
+    return record.model_copy(update={"record": record.record.model_copy(update={"id": "waste"})})
 
 
 @pytest.fixture(scope="session")
-def logged(tracking: Tracking, state: Path) -> SimpleNamespace:
+def make_outcome(card: CardRecord) -> Callable[..., Outcome]:
+    """What a run logs: a card, one of its pictures, and no model unless one is given."""
+    with drawing():
+        figures = tuple(f for f in [draw_worst(card)] if f is not None)
+    files = {"card.html": "<p>card", "card.md": "# Card", "card.json": "{}"}
+
+    def make(**changes: Any) -> Outcome:
+        given = {
+            "spec": make_spec(),
+            "card": card,
+            "pages": Pages(files, figures),
+            "rows": 1234,
+            "seconds": {"snapshot": 1.5},
+            "settings": {"lightgbm": {"leaves": "31"}},
+        }
+        return Outcome(**{**given, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def logged(
+    tracking: Tracking, state: Path, make_outcome: Callable[..., Outcome]
+) -> SimpleNamespace:
     """One run with everything in it, as MLflow gives it back."""
     from cityai.track.results import log_outcome
     from cityai.track.runs import open_run
 
-    with open_run(place_of(state), "waste", name="waste 1", tags={"cityai.git_commit": "x"}) as run:
+    with open_run(place_of(state), "waste", name="waste 1", tags={"cityai.city": "x"}) as run:
         opened = tracking.client.get_run(run.run_id)
         log_outcome(run, make_outcome())
     children = tracking.client.search_runs(

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,12 @@ from cityai.modeling.final import AmountCalibration, FinalModel
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.intervals import Intervals
 from cityai.track.door import import_mlflow, keep_quiet
-from cityai.track.model import write_model
-from cityai.track.results import log_outcome
+from cityai.track.model import CANDIDATE, write_model
+from cityai.track.results import Outcome, log_outcome
 from cityai.track.runs import open_run
 from cityai.track.server import Tracking
-from tests.track.conftest import make_outcome, place_of
+from cityai.track.tags import NOTE
+from tests.track.conftest import place_of
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +79,22 @@ def written(final: FinalModel, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+def check_described(tracking: Tracking, logged: Any, run_id: str) -> None:
+    """A model has the figures of its run, its data, its words, and is the candidate."""
+    run = tracking.client.get_run(run_id)
+    whole = {k: v for k, v in run.data.metrics.items() if not k.startswith("folds/")}
+    assert {m.key: m.value for m in logged.metrics} == whole
+    assert {(m.dataset_name, m.dataset_digest) for m in logged.metrics} == {
+        (d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs
+    }
+    assert logged.params == run.data.params
+    assert logged.tags[NOTE] == run.data.tags[NOTE]
+    version = tracking.client.get_model_version_by_alias("with_model", CANDIDATE)
+    assert (version.run_id, version.description) == (run_id, run.data.tags[NOTE])
+    (listed,) = json.loads(logged.tags["mlflow.modelVersions"])
+    assert listed == {"name": version.name, "version": version.version}
+
+
 def load(where: str) -> Any:
     mlflow = import_mlflow()
     with keep_quiet():
@@ -82,13 +103,18 @@ def load(where: str) -> Any:
 
 @pytest.mark.slow
 def test_a_loaded_model_gives_the_same_numbers(
-    tracking: Tracking, state: Path, final: FinalModel, frame: pd.DataFrame
+    tracking: Tracking,
+    state: Path,
+    final: FinalModel,
+    frame: pd.DataFrame,
+    make_outcome: Callable[..., Outcome],
 ) -> None:
     with open_run(place_of(state), "with_model") as run:
         log_outcome(run, make_outcome(final=final))
     (output,) = tracking.client.get_run(run.run_id).outputs.model_outputs
     logged = tracking.client.get_logged_model(output.model_id)
     assert logged.status.name == "READY"
+    check_described(tracking, logged, run.run_id)
     expected = final.predict(frame)
     plain = frame.astype({"entity_id": "str", "borough": "object"})
     wide = plain.astype({"tons 1 month ago": "float64", "step": "int64"})
@@ -105,6 +131,46 @@ def test_there_is_no_pickle_and_no_place(written: Path) -> None:
     assert not re.search(r"(/tmp|/home|/work|/root)\b", described)
     assert "lightgbm==" in (written / "requirements.txt").read_text()
     assert (written / "code" / "cityai" / "columns.py").exists()
+
+
+ALONE = """
+import importlib.abc, json, sys
+
+class Elsewhere(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        own = [entry for entry in sys.path if entry == code]
+        if name == "cityai":
+            from importlib.machinery import PathFinder
+            return PathFinder.find_spec(name, own)
+
+code, model = sys.argv[1:]
+sys.path.insert(0, code)
+sys.meta_path.insert(0, Elsewhere())
+from importlib import import_module
+from pathlib import Path
+import cityai
+assert cityai.__file__.startswith(code), cityai.__file__
+for path in sorted(Path(code).rglob("*.py")):
+    name = ".".join(path.relative_to(code).with_suffix("").parts).removesuffix(".__init__")
+    if name.split(".")[1:2] == ["modeling"]:
+        import_module(name)
+from cityai.store.records import find_kind, read_files, read_record
+files = read_files(Path(model))
+module, _, kind = find_kind(files, model).rpartition(".")
+print(json.dumps(read_record(getattr(import_module(module), kind), files, model).list_inputs()))
+"""
+
+
+@pytest.mark.slow
+def test_the_sources_that_are_logged_are_enough(written: Path, final: FinalModel) -> None:
+    """Where cityai is not installed, every module that a model may be made of still loads."""
+    assert len([p for p in (written / "code").rglob("*") if p.is_file()]) < 200
+    given = [str(written / "code"), str(written / "artifacts" / "model")]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALONE, *given], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == final.list_inputs()
 
 
 def test_every_column_is_declared(written: Path, final: FinalModel, frame: pd.DataFrame) -> None:

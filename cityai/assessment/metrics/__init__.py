@@ -9,14 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.metrics import (
-    amounts,
-    calibration,
-    confusion,
-    days_earlier,
-    need,
-    ranking,
-)
+from cityai.assessment.metrics import amounts, calibration, confusion, days_earlier, need, ranking
 from cityai.columns import SLOT, Y_PRED, Y_TRUE
 from cityai.errors import SpecError, suggest_name
 from cityai.i18n.messages import say

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cityai.columns import BASELINE, FOLD, SCALE, STEP, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
 from cityai.i18n.messages import say
+from cityai.modeling.corrections import share_capacity
 from cityai.records.metric import Floats, Metric, Recount
 
 AMOUNT: Final = ("amount",)
@@ -99,7 +100,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         *("under_forecast_share", say("amount not foreseen"), "under", "y", "share", "low"),
-        title=say("Not foreseen"),
+        title=say("More than forecast"),
         meaning=say("what happened beyond the forecast, as a share of what happened"),
         sentence=say("{value} of the {unit} was not foreseen"),
         targets=AMOUNT,
@@ -110,7 +111,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         *("over_forecast_share", say("amount foreseen in vain"), "over", "y", "share", "low"),
-        title=say("Foreseen in vain"),
+        title=say("Forecast but did not happen"),
         meaning=say("what was forecast beyond what happened, as a share of it"),
         sentence=say("the forecast exceeded the outcome by {value} of the {unit}"),
         targets=AMOUNT,
@@ -120,7 +121,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         *("coverage", say("outcomes inside the interval"), "inside", "n_interval"),
         *("share", "high"),
-        title=say("Inside the range"),
+        title=say("Inside the forecast range"),
         meaning=say("share of predictions whose range held the actual value"),
         sentence=say("{value} of the outcomes fell inside the interval"),
         targets=AMOUNT,
@@ -244,13 +245,10 @@ class Amounts:
         held, rows = self.table, len(self.y)
         fold = held[FOLD].to_numpy() if FOLD in held else np.zeros(rows, dtype=np.int64)
         step = held[STEP].to_numpy() if STEP in held else np.zeros(rows, dtype=np.int64)
-        moment = pd.MultiIndex.from_arrays([fold, step]).factorize()[0]
-        wanted = np.where(self.scored, np.maximum(self.p, 0.0), 0.0)
-        capacity = np.bincount(moment, weights=self.y, minlength=1)[moment]
-        asked = np.bincount(moment, weights=wanted, minlength=1)[moment]
+        steps = pd.factorize(step)
+        moment = pd.factorize(fold)[0] * len(steps[1]) + steps[0]
         # Where no forecast is above zero nothing can be shared in proportion: all need is unmet.
-        shared: Floats = np.divide(capacity * wanted, asked, out=np.zeros(rows), where=asked > 0)
-        return shared
+        return share_capacity(np.maximum(self.p, 0.0), self.y, moment)
 
     def pair(self, name: str) -> tuple[Floats, Floats]:
         """Errors of the forecast and of a baseline, on the rows that both forecast."""

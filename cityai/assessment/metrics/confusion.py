@@ -115,7 +115,7 @@ METRICS: Final = (
     ),
     Metric(
         *("recall", say("share of all true cases found"), "", "", "share", "high"),
-        title=say("Found at the capacity"),
+        title=say("Share of all cases found"),
         meaning=say("of all true cases, the share that is selected"),
         sentence=say("{value} of all true cases were selected"),
         targets=("score",),
@@ -129,7 +129,7 @@ METRICS: Final = (
             say("selected rightly"),
             *(("tp", "judged_selected"), "high"),
             *(((("outcome", "selected"),), ("known", "selected")), NONE_SELECTED),
-            title=say("Selected rightly"),
+            title=say("Hits among those selected"),
             meaning=say("of those selected, the share with the outcome"),
             sentence=say("of those selected, {value} had the outcome"),
         ),

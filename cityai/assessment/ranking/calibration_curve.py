@@ -36,11 +36,7 @@ CURVE_COLUMNS: Final = [
 
 
 def draw_curve(
-    truth: Floats,
-    chance: Floats,
-    least: int,
-    confidence: float,
-    weight: Floats | None = None,
+    truth: Floats, chance: Floats, least: int, confidence: float, weight: Floats | None = None
 ) -> pd.DataFrame:
     """Compare probabilities with outcomes by band of probability, each with as many cases.
 

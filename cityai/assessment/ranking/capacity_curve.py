@@ -108,10 +108,7 @@ def _measure_capacity(
     }
     few = is_few(np.array(counted), policy.small_cell).any()
     if few:
-        row |= {
-            "found": math.nan,
-            "reason": TOO_SMALL.format(least=policy.small_cell),
-        }
+        row |= {"found": math.nan, "reason": TOO_SMALL.format(least=policy.small_cell)}
     for name, estimate in figures.items():
         ends = bound_by_entity(estimate, entity, policy.confidence, policy.min_blocks)
         for key, value in zip(("", "_low", "_high"), (estimate.value, *ends), strict=True):

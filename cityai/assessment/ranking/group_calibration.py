@@ -50,7 +50,7 @@ def calibrate_groups(
     withheld = find_hidden(table)
     slopes: list[dict[str, object]] = []
     curves: list[pd.DataFrame] = []
-    for dimension, group, weight in _list_parts(memberships, scored, dimensions):
+    for dimension, group, weight in list_parts(memberships, scored, dimensions):
         named = {"dimension": dimension, "group": group}
         if (dimension, group) in withheld:
             reason = str(reasons[dimension, group])
@@ -85,7 +85,7 @@ SLOPE_FIGURES: Final = (
 )
 
 
-def _list_parts(
+def list_parts(
     memberships: Sequence[Membership], scored: Scored, dimensions: pd.DataFrame
 ) -> list[tuple[str, str, np.ndarray]]:
     """Return every dimension's groups with each case's part in them, everyone first."""

@@ -24,7 +24,7 @@ from cityai.i18n.frames import choose_texts
 from cityai.i18n.messages import say as mark
 from cityai.inference.cluster_sums import ClusteredMetric, sum_metrics_by_cluster
 from cityai.inference.equivalence import decide_equivalence
-from cityai.inference.group_gaps import measure_groups
+from cityai.inference.group_gaps import ALONE, measure_groups
 from cityai.records.audit_data import AuditData, GroupTable, Scored
 from cityai.records.groups import Groups
 from cityai.records.metric import Metric, Sums
@@ -140,6 +140,7 @@ def _count_view(
         "ratio": looked.value / everyone,
         "ratio_low": 1 + looked.gap_low / everyone,
         "ratio_high": 1 + looked.gap_high / everyone,
+        **{end: getattr(looked, end) / everyone for end in ALONE},
         "base_rate": found.value,
     }
     table = pd.DataFrame({name: np.where(shown, v, np.nan) for name, v in columns.items()})
@@ -159,8 +160,12 @@ def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: AuditableS
     if known.empty:
         return Finding(CODE, Status.NOT_APPLICABLE, title, mark("No group may be shown."))
     gaps = (known["ratio"] - 1).to_numpy()
-    ends = zip(known["ratio_low"] - 1, known["ratio_high"] - 1, strict=True)
-    verdicts = [decide_equivalence(float(low), float(high), limit) for low, high in ends]
+    apart = known[[*ALONE, "ratio_low", "ratio_high"]].to_numpy() - [0, 0, 1, 1]
+    ends = (((x[0], x[1]), (x[2], x[3])) for x in apart.tolist())
+    verdicts = [
+        decide_equivalence(float(gap), *both, limit).status
+        for gap, both in zip(gaps, ends, strict=True)
+    ]
     status = next(s for s in SEVERITY if s in verdicts)
     concerned = np.array([v is status for v in verdicts])
     at = int(np.argmax(np.where(concerned, np.abs(gaps), -1.0)))

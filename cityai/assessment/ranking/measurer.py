@@ -23,7 +23,8 @@ from cityai.findings import SEVERITY, Finding, Status
 from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
-from cityai.inference.equivalence import decide_equivalence
+from cityai.inference.equivalence import decide_margins
+from cityai.inference.standard_errors import find_test_confidence
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.records.metric import Estimate, Metric
@@ -88,10 +89,7 @@ class ListMeasurer:
         """Return the capacity curve and the calibration curve."""
         policy, chance = self.spec.policy, self.table[Y_PRED].to_numpy(np.float64)
         curve = draw_curve(self.whole.truth, chance, policy.small_cell, policy.confidence)
-        return {
-            "at_capacity": trace_capacity_curve(self.table, models, self.spec),
-            "curve": curve,
-        }
+        return {"at_capacity": trace_capacity_curve(self.table, models, self.spec), "curve": curve}
 
 
 def _pair(
@@ -109,7 +107,11 @@ def _pair(
         return replace(pair, reason=mark("No value: {part}.", part=ours.reason or theirs.reason))
     margin, blocks, block = _find_margin(scores, baseline, metric, all_ours, all_theirs)
     digits = int(scores.truth.sum() >= say.FEW_FOR_DECIMALS)
-    return replace(pair, margin=margin, blocks=blocks, block=block, digits=digits)
+    pair = replace(pair, margin=margin, blocks=blocks, block=block, digits=digits)
+    if metric.name != LIST_HEADLINE:
+        return pair
+    won, folds = scores.count_wins(Y_PRED, f"{BASELINE}{baseline}")
+    return replace(pair, folds_won=won, folds=folds, days=1.0 if block == "days" else math.nan)
 
 
 def _find_margin(
@@ -126,6 +128,7 @@ def _find_margin(
     chance that a list selects more on some days than on others.
     """
     policy = scores.spec.policy
+    test = find_test_confidence(policy.confidence)
     used, scale = metric.name, 1.0
     if metric.name == "recall":
         used = "precision"
@@ -134,39 +137,42 @@ def _find_margin(
     entities = int(scores.entity.max(initial=-1)) + 1
     word = scores.spec.entities
     if metric.name == DAYS_SOONER:
-        return scores.bound_days(Y_PRED, f"{BASELINE}{name}"), entities, word
+        return scores.bound_days(Y_PRED, test, f"{BASELINE}{name}"), entities, word
     if metric.name == "first_half_share" or name == ACTUAL_ORDER.name:
         # An order by time is fixed by the day, so days are no draws of it.
-        margin = find_margin_by_entity(
-            influence, scores.entity, policy.confidence, policy.min_blocks
-        )
+        margin = find_margin_by_entity(influence, scores.entity, test, policy.min_blocks)
         return margin, entities, word
-    margin = find_margin_by_day(influence, scores.day, policy.confidence, policy.min_blocks)
+    margin = find_margin_by_day(influence, scores.day, test, policy.min_blocks)
     return margin, int(scores.day.max(initial=-1)) + 1, "days"
 
 
 def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: AuditableSpec) -> Finding:
     """Hold level and slope of the probabilities against what they should be, the level by fold.
 
-    The level is judged in each test fold, simultaneously (Sidak): probabilities too high in one
-    and too low in another must not cancel.
+    The level is judged in each test fold, a failure simultaneously (Sidak): probabilities too high
+    in one and too low in another must not cancel.
     """
     code, title = "evaluate.calibration", mark("Probabilities hold what they say")
     if judge.few:
         return Finding(code, Status.SUPPRESSED, title, judge.few)
     truth, policy = judge.truth, spec.policy
     slope, (error, alone) = fit_outcomes(truth, chance).slope, measure_distance(truth, chance)
-    sloped = find_margin_by_entity(
-        slope.influence, judge.entity, policy.confidence, policy.min_blocks
+    test = find_test_confidence(policy.confidence)
+    sloped, tested = (
+        find_margin_by_entity(slope.influence, judge.entity, c, policy.min_blocks)
+        for c in (policy.confidence, test)
     )
     fold = judge.table[FOLD].to_numpy()
     folds = np.unique(fold)
     whole = _Level.measure(judge, chance, np.ones(len(fold), bool), policy.confidence)
-    each = policy.confidence ** (1 / len(folds))
-    levels = [_Level.measure(judge, chance, fold == k, each) for k in folds]
+    levels = [_Level.measure(judge, chance, fold == k, test) for k in folds]
+    together = [_Level.measure(judge, chance, fold == k, test ** (1 / len(folds))) for k in folds]
     verdicts = [
-        decide_equivalence(slope.value - 1 - sloped, slope.value - 1 + sloped, SLOPE_TOLERANCE),
-        *(x.judge(policy.coverage_tolerance) for x in levels),
+        decide_margins(slope.value - 1, tested, tested, SLOPE_TOLERANCE).status,
+        *(
+            decide_margins(x.value, x.margin, y.margin, policy.coverage_tolerance).status
+            for x, y in zip(levels, together, strict=True)
+        ),
     ]
     status = next(s for s in SEVERITY if s in verdicts)
     told = [whole.tell(policy.coverage_tolerance)]
@@ -232,9 +238,6 @@ class _Level:
     @property
     def value(self) -> float:
         return self.meant - self.came
-
-    def judge(self, limit: float) -> Status:
-        return decide_equivalence(self.value - self.margin, self.value + self.margin, limit)
 
     def told(self, least: int) -> bool:
         """Tell whether the share may be said: so many had, and had not, the outcome."""

@@ -103,7 +103,7 @@ class ScoreMetrics:
         """Return value, interval, and why there is none."""
         policy, value = self.spec.policy, estimate.value
         if metric.name == DAYS_SOONER:
-            margin = self.bound_days(column)
+            margin = self.bound_days(column, policy.confidence)
             low, high = value - margin, value + margin
         else:
             low, high = bound_by_entity(
@@ -132,13 +132,19 @@ class ScoreMetrics:
             self.drawn[column] = self.calendar.resample(score)
         return self.drawn[column]
 
-    def bound_days(self, column: str, other: str = "") -> float:
+    def count_wins(self, column: str, other: str) -> tuple[int, int]:
+        """Count the folds in which one score finds more at the capacity than another, and all."""
+        scores = (self.table[name].to_numpy(np.float64) for name in (column, other))
+        ours, theirs = (
+            np.bincount(self.fold, weights=self.truth * self.decide(score)) for score in scores
+        )
+        return int((ours > theirs).sum()), len(ours)
+
+    def bound_days(self, column: str, confidence: float, other: str = "") -> float:
         """Half-width for days sooner, or for its difference, from resamples of entities."""
         if self.calendar.entity.max(initial=-1) + 1 < self.spec.policy.min_blocks:
             return math.nan
         means = self.resample(column) - (self.resample(other) if other else 0.0)
         kept = means[np.isfinite(means)]
-        low, high = np.quantile(
-            kept, [(1 - self.spec.policy.confidence) / 2, (1 + self.spec.policy.confidence) / 2]
-        )
+        low, high = np.quantile(kept, [(1 - confidence) / 2, (1 + confidence) / 2])
         return float(high - low) / 2 if high > low else math.nan

@@ -7,7 +7,7 @@ from collections import Counter
 
 from pydantic import ValidationError
 
-from cityai.card.diff.facts import compare_facts
+from cityai.card.diff.facts import compare_facts, compare_words
 from cityai.card.diff.figures import compare_figures, have_same_rows
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.record.changes import Change, ChangeKind, ChangesPart
@@ -38,11 +38,16 @@ def compare_cards(before: CardRecord, after: CardRecord) -> ChangesPart:
     Returns
     -------
     ChangesPart
-        Figures first (those beyond chance before the others), then verdicts, findings, gaps, data,
-        model, specification and what people wrote. The same cards give the same list.
+        The word on the first screen, then figures (those beyond chance before the others), then
+        verdicts, findings, gaps, data, model, specification and what people wrote. The same cards
+        give the same list.
     """
     same = have_same_rows(before, after)
-    items = (*compare_figures(before, after, same_rows=same), *compare_facts(before, after))
+    items = (
+        *compare_words(before, after),
+        *compare_figures(before, after, same_rows=same),
+        *compare_facts(before, after),
+    )
     return ChangesPart(
         since=before.record.created,
         run_digest=before.provenance.run_digest,
@@ -118,7 +123,7 @@ def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
     if not items:
         return (say("Nothing that the card says has changed."),)
     weights = Counter(item.weight for item in items if item.kind == "figure")
-    said = []
+    said = [item.sentence for item in items if item.kind == "word"]
     if total := sum(weights.values()):
         said.append(
             say_n(
@@ -134,7 +139,7 @@ def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
                 cannotbetold=weights["cannot be told"],
             )
         )
-    kinds = Counter(item.kind for item in items if item.kind != "figure")
+    kinds = Counter(item.kind for item in items if item.kind not in {"word", "figure"})
     if kinds:
         named = join(", ", (_count(n, kind) for kind, n in kinds.items()))
         said.append(say("Other changes: {named}.", named=named))

@@ -8,8 +8,15 @@ from typing import Any, Final
 from cityai.card.draft.gaps import QUESTIONS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
-from cityai.card.record.measured import GroupResult
-from cityai.card.words import PAIR, STATUS_WORDS, VERDICTS, describe_metric, write_count
+from cityai.card.record.fairness import GroupResult
+from cityai.card.words import (
+    PAIR,
+    STATUS_WORDS,
+    VERDICT_WORDS,
+    VERDICTS,
+    describe_metric,
+    write_count,
+)
 from cityai.columns import DECIDING
 from cityai.i18n.messages import capitalize, count_periods, join, say, write
 
@@ -31,6 +38,17 @@ def compare_facts(before: CardRecord, after: CardRecord) -> tuple[Change, ...]:
         *_compare("specification", _list_specification(before), _list_specification(after)),
         *_compare("words", _list_words(before), _list_words(after)),
     )
+
+
+def compare_words(before: CardRecord, after: CardRecord) -> Iterator[Change]:
+    """Compare the words on the first screens, where both cards have one."""
+    old, new = before.verdict, after.verdict
+    if old is None or new is None or old.word == new.word:
+        return
+    path, subject = "verdict.word", say("Can the city use it")
+    told = _tell_verdict("word", subject, path, VERDICT_WORDS[old.word], VERDICT_WORDS[new.word])
+    sentence = told.sentence + " " + new.because
+    yield told.model_copy(update={"sentence": sentence})
 
 
 AuditData = Mapping[str, tuple[str, str]]

@@ -16,24 +16,17 @@ from typing import Final
 import numpy as np
 from scipy.stats import t as student
 
+from cityai.assessment.baseline_words import name_baseline
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Basis, Change, Weight
-from cityai.card.record.measured import GroupResult
-from cityai.card.record.part import Number
-from cityai.card.words import (
-    PAIR,
-    describe_metric,
-    name_baseline,
-    write_gap,
-    write_interval,
-    write_number,
-)
-from cityai.columns import BASELINE, EVERYWHERE, FOLD
+from cityai.card.record.fairness import GroupResult
+from cityai.card.record.part import Number, index_whole
+from cityai.card.words import PAIR, describe_metric, write_gap, write_interval, write_number
+from cityai.columns import BASELINE, EVERYWHERE, FOLD, FORECAST
 from cityai.i18n.messages import join, say
 
 FEWEST: Final = 6
 """Replays below which a paired change has no interval."""
-FORECAST: Final = "forecast"
 ORDER: Final = ("beyond chance", "cannot be told", "may be chance")
 SAID: Final[dict[str, str]] = {
     "beyond chance": say("more than chance explains"),
@@ -62,7 +55,7 @@ def have_same_rows(before: CardRecord, after: CardRecord) -> bool:
     ]
     happened = [[(p.period_start, p.actual) for p in c.eval.series] for c in (before, after)]
     scored = [
-        {m.metric: m.n for m in card.eval.metrics if m.slice == {"model": FORECAST}}
+        {m: n.n for (model, m), n in index_whole(card.eval.metrics).items() if model == FORECAST}
         for card in (before, after)
     ]
     return (
@@ -227,7 +220,9 @@ def _name_whole(model: str, metric: str, card: CardRecord) -> str:
     words = describe_metric(metric).label
     if model == FORECAST:
         return words
-    return join(", ", (words, name_baseline(model.removeprefix(BASELINE), card.model.period)))
+    bare = model.removeprefix(BASELINE)
+    name = card.model.baseline_labels.get(bare) or name_baseline(bare, card.model.period)
+    return join(", ", (words, name))
 
 
 def _tell_change(

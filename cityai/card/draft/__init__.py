@@ -11,6 +11,7 @@ from cityai.card.draft.facts import CardFacts, Fitted, RunFacts
 from cityai.card.draft.fairness import draft_fairness
 from cityai.card.draft.gaps import list_gaps
 from cityai.card.draft.model import draft_model
+from cityai.card.draft.verdict import draft_verdict
 from cityai.card.draft.withheld import find_withheld, withhold_findings
 from cityai.card.record import CardRecord, seal_record
 
@@ -32,31 +33,31 @@ def draft_card(facts: CardFacts) -> CardRecord:
     facts = replace(facts, findings=withhold_findings(facts.findings, withheld))
     words = facts.spec.words
     fairness = draft_fairness(facts, withheld)
-    return seal_record(
-        CardRecord(
-            record=described.draft_record(facts),
-            system=described.draft_system(facts),
-            owner=described.draft_owner(facts),
-            decision=described.draft_decision(facts),
-            legal=words.legal,
-            use=described.draft_use(facts),
-            data=draft_data(facts, withheld),
-            model=draft_model(facts, withheld),
-            eval=draft_eval(facts, withheld),
-            fairness=fairness,
-            risks=words.risks,
-            oversight=words.oversight,
-            monitoring=described.draft_monitoring(facts),
-            security=words.security,
-            environment=described.draft_environment(facts),
-            publication=described.draft_publication(facts),
-            checklist=words.checklist,
-            findings=described.draft_findings(facts, fairness),
-            gaps=list_gaps(words),
-            provenance=described.draft_provenance(facts),
-            registers=words.registers,
-        )
+    record = CardRecord(
+        record=described.draft_record(facts),
+        system=described.draft_system(facts),
+        owner=described.draft_owner(facts),
+        decision=described.draft_decision(facts),
+        legal=words.legal,
+        use=described.draft_use(facts),
+        data=draft_data(facts, withheld),
+        model=draft_model(facts, withheld),
+        eval=draft_eval(facts, withheld),
+        fairness=fairness,
+        risks=words.risks,
+        oversight=words.oversight,
+        monitoring=described.draft_monitoring(facts),
+        security=words.security,
+        environment=described.draft_environment(facts),
+        publication=described.draft_publication(facts),
+        checklist=words.checklist,
+        findings=described.draft_findings(facts, fairness),
+        gaps=list_gaps(words),
+        provenance=described.draft_provenance(facts),
+        registers=words.registers,
     )
+    verdict = draft_verdict(record, facts.spec.policy.verdict)
+    return seal_record(record.model_copy(update={"verdict": verdict}))
 
 
 __all__ = ["CardFacts", "Fitted", "RunFacts", "draft_card"]

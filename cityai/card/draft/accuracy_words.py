@@ -10,17 +10,27 @@ import pandas as pd
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.sentences import tell_value
 from cityai.card.record.measured import Comparison
-from cityai.card.record.part import Number
-from cityai.card.record.ranked import CapacityPoint, RankedPart
-from cityai.card.words import name_one, say_share, write_interval, write_number
-from cityai.columns import BASELINE, DECISION, HEADLINE, LIST_HEADLINE, Y_TRUE
-from cityai.i18n.messages import capitalize, say
+from cityai.card.record.part import Number, index_whole
+from cityai.card.record.ranked import RankedPart
+from cityai.card.words import (
+    name_one,
+    round_brief,
+    say_share,
+    write_brief,
+    write_interval,
+    write_number,
+)
+from cityai.columns import BASELINE, DECISION, EVERYWHERE, FORECAST, HEADLINE, LIST_HEADLINE, Y_TRUE
+from cityai.i18n.messages import capitalize, join, say, write
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
 
 TOLD: Final = ("selection_rate", "false_negative_rate", "false_positive_rate")
 """What is told of decisions that are not those of a ranked list."""
+
+USUAL: Final = 0.2
+"""The probability near which it is said how often it holds."""
 
 
 def describe_accuracy(
@@ -35,7 +45,7 @@ def describe_accuracy(
     unit = facts.spec.unit
     coverage = facts.spec.coverage
     amounts = _tell_amounts(metrics, comparisons, practice, label, unit, coverage)
-    at_capacity = _tell_list(metrics, comparisons, ranked, unit) if ranked else ()
+    at_capacity = _tell_list(metrics, comparisons, ranked) if ranked else ()
     return (*amounts, *_tell_answers(metrics, unit), *at_capacity)
 
 
@@ -67,164 +77,146 @@ def _tell_amounts(
     nominal: float,
 ) -> tuple[str, ...]:
     """Say how far off the forecast is, beside today's practice, and how its ranges held."""
-    overall = {(m.slice["model"], m.metric): m.value for m in metrics if len(m.slice) == 1}
+    overall = {key: n.value for key, n in index_whole(metrics).items()}
     one = name_one(unit)
     said = []
-    error = overall.get(("forecast", HEADLINE))
-    if error is not None:
-        said.append(
-            say(
-                "Added up, the forecasts were off by {error} of what happened: {error2}.",
-                error=write_number(error, "share"),
-                error2=say_share(error, one),
-            )
-        )
+    error = overall.get((FORECAST, HEADLINE))
     other = overall.get((f"{BASELINE}{practice}", HEADLINE))
+    if error is not None:
+        said.append(_tell_error(error, other, label, unit))
     if error is not None and other is not None:
-        off = say(
-            "{other}: {other2}", other=write_number(other, "share"), other2=say_share(other, one)
-        )
-        if error < other:
-            told = say("That is less than {label}, which was off by {off}.", label=label, off=off)
-        elif error > other:
-            told = say("That is more than {label}, which was off by {off}.", label=label, off=off)
-        else:
-            told = say("That is the same as {label}, which was off by {off}.", label=label, off=off)
-        status = {c.baseline: c.status for c in comparisons if c.metric == HEADLINE}.get(practice)
-        if status not in {"pass", "fail"} and error != other:
-            told += " " + say("The test cannot say whether this would hold at other times.")
-        said.append(told)
-    missed = overall.get(("forecast", "under_forecast_share"))
-    if missed is not None:
-        said.append(
-            say(
-                "Not foreseen was {missed} ({missed2}).",
-                missed=say_share(missed, one),
-                missed2=write_number(missed, "share"),
+        beside = {c.baseline: c for c in comparisons if c.metric == HEADLINE}.get(practice)
+        if beside is not None and beside.folds_won is not None and (beside.folds or 0) > 1:
+            won, folds = beside.folds_won, beside.folds
+            said.append(
+                say("It did better in {won} of {folds} test periods.", won=won, folds=folds)
             )
-        )
-    held = overall.get(("forecast", "coverage"))
+        if beside is None or beside.status not in {"pass", "fail"}:
+            said.append(say("The test cannot say yet which of the two is better at other times."))
+    missed = overall.get((FORECAST, "under_forecast_share"))
+    if missed is not None:
+        share = say_share(missed, one)
+        said.append(capitalize(say("{share} came on top of what was planned for.", share=share)))
+    held = overall.get((FORECAST, "coverage"))
     if held is not None:
         said.append(
             say(
                 "The actual value lay inside the stated range {held} of the time; it is "
                 "meant to be {nominal}.",
-                held=write_number(held, "share"),
+                held=write_brief(held, "share"),
                 nominal=write_number(nominal, "share"),
             )
         )
     return tuple(said)
 
 
+def _tell_error(error: float, other: float | None, label: str, unit: str) -> str:
+    """Say how far off the forecast is, beside today's practice, out of a hundred."""
+    if other is None:
+        return say(
+            "On average the forecast misses by {error} {unit} in every 100.",
+            error=write(error * 100, ".0f" if error >= 0.01 else ".1f"),
+            unit=unit,
+        )
+    apart = min(error, other) >= 0.01 and round(error * 100) != round(other * 100)
+    form = ".0f" if apart else ".1f"
+    return say(
+        "On average the forecast misses by {error} {unit} in every 100; {label}, by {other}.",
+        error=write(error * 100, form),
+        unit=unit,
+        label=label,
+        other=write(other * 100, form),
+    )
+
+
 def _tell_list(
     metrics: Sequence[Number],
     comparisons: Sequence[Comparison],
     ranked: RankedPart,
-    unit: str,
 ) -> tuple[str, ...]:
     """Say what the list finds at its capacity, beside today's order."""
-    overall = {(m.slice["model"], m.metric): m for m in metrics if len(m.slice) == 1}
+    overall = index_whole(metrics)
     status = {c.metric: c.status for c in comparisons if c.baseline == ranked.practice}
     said = [*_tell_top(ranked), *_tell_recall(ranked, status.get(LIST_HEADLINE, ""))]
     own, other = (
-        overall.get((model, "days_sooner")) for model in ("forecast", f"{BASELINE}city_score")
+        overall.get((model, "days_sooner")) for model in (FORECAST, f"{BASELINE}city_score")
     )
     if own is not None and own.value is not None:
         told = say(
-            "What is found is found {own} sooner on average than in the order that "
-            "really happened.",
+            "What is found is found {own} sooner than in the order that really happened.",
             own=_write_sure(own, "days"),
         )
-        if other is not None and other.value is not None:
-            score = write_number(other.value, "days")
+        if other is not None and other.value is not None and other.n == own.n:
+            score = write_brief(other.value, "days")
             told += " " + say("With the city's own score it would be {score}.", score=score)
         said.append(told)
-    auc = overall.get(("forecast", "auc"))
-    if auc is not None and auc.value is not None:
-        said.append(
-            say(
-                "Of two {unit} of the same list, one with the outcome and one without, it "
-                "puts the right one first {value:.0f} times in 100; a coin would do so 50 "
-                "times.",
-                unit=unit,
-                value=auc.value * 100,
-            )
+    bands = [p for p in ranked.curve if p.dimension == EVERYWHERE]
+    known = [(p.mean_score, p.outcome_share) for p in bands]
+    said += [
+        say(
+            "Where it says {score}, it happens in {share} of the cases.",
+            score=write_brief(score, "share"),
+            share=write_brief(share, "share"),
         )
-    slope = overall.get(("forecast", "calibration_slope"))
-    if slope is not None and slope.value is not None:
-        said.append(
-            say(
-                "Whether a probability of 20% means 20 in 100: the slope of calibration is "
-                "{slope}; 1 is right.",
-                slope=_write_sure(slope, "ratio"),
-            )
-        )
+        for score, share in sorted(
+            ((s, o) for s, o in known if s is not None and o is not None),
+            key=lambda band: abs(band[0] - USUAL),
+        )[:1]
+    ]
     return tuple(said)
 
 
 def _tell_top(ranked: RankedPart) -> list[str]:
-    own = _pick(ranked, "forecast")
-    other = _pick(ranked, f"{BASELINE}{ranked.practice}") if ranked.practice else None
+    own = ranked.find_declared(FORECAST)
+    other = ranked.find_declared(f"{BASELINE}{ranked.practice}")
     if own is None or own.precision is None:
         return []
-    if other is None or other.precision is None:
-        return [
-            say(
-                "Of 100 {cases} that this list selects, in about {precision:.0f} it turned "
-                "out that {outcome}.",
-                cases=ranked.cases,
-                precision=own.precision * 100,
-                outcome=ranked.outcome,
-            )
-        ]
-    return [
-        say(
-            "Of 100 {cases} that this list selects, in about {precision:.0f} it turned "
-            "out that {outcome}; with {practice_label}: in about {precision2:.0f}.",
-            cases=ranked.cases,
-            precision=own.precision * 100,
-            outcome=ranked.outcome,
+    told = say(
+        "Of 100 {cases} that this list puts first, about {precision:.0f} turn out so: {outcome}.",
+        cases=ranked.cases,
+        precision=own.precision * 100,
+        outcome=ranked.outcome,
+    )
+    if other is not None and other.precision is not None:
+        told += " " + say(
+            "With {practice_label} it is about {precision:.0f}.",
             practice_label=ranked.practice_label,
-            precision2=other.precision * 100,
+            precision=other.precision * 100,
         )
-    ]
+    return [told]
 
 
 def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
-    own = _pick(ranked, "forecast")
-    other = _pick(ranked, f"{BASELINE}{ranked.practice}") if ranked.practice else None
+    own = ranked.find_declared(FORECAST)
+    other = ranked.find_declared(f"{BASELINE}{ranked.practice}")
     if own is None or own.recall is None:
         return []
-    reached = write_number(own.recall, "share")
-    if other is None or other.recall is None:
-        told = say(
-            "Selecting {rule} reaches {reached} of all the cases in which it did.",
-            rule=ranked.rule,
-            reached=reached,
+    said = [
+        say(
+            "With {capacity:,} {cases} per {per} it finds {found:.0f} of every 100 such cases.",
+            capacity=own.capacity,
+            cases=ranked.cases,
+            per=say("stretch that was tested") if ranked.per == "fold" else ranked.per,
+            found=own.recall * 100,
         )
-    else:
-        theirs = write_number(other.recall, "share")
-        told = say(
-            "Selecting {rule} reaches {reached} of all the cases in which it did, "
-            "{practice_label} {theirs}.",
-            rule=ranked.rule,
-            reached=reached,
-            practice_label=ranked.practice_label,
-            theirs=theirs,
+    ]
+    if other is not None and other.recall is not None:
+        said.append(
+            say(
+                "With {practice_label} it is {found:.0f}.",
+                practice_label=ranked.practice_label,
+                found=other.recall * 100,
+            )
         )
     if other is not None and status not in {"pass", "fail"}:
-        told += " " + say("The test cannot say whether this would hold at other times.")
-    return [told]
+        said.append(say("The test cannot say yet which of the two is better at other times."))
+    return [join(" ", said)]
 
 
 def _write_sure(number: Number, unit: str) -> str:
     """Write a figure with its interval, where it has one."""
-    told = write_number(number.value, unit)
-    if number.low is None:
+    told = write_brief(number.value, unit)
+    if number.low is None or number.high is None:
         return told
-    return say("{told} ({low})", told=told, low=write_interval(number.low, number.high, unit))
-
-
-def _pick(ranked: RankedPart, model: str) -> CapacityPoint | None:
-    own = [p for p in ranked.capacity if p.model == model and p.declared]
-    return own[0] if own else None
+    low, high = round_brief(number.low, unit), round_brief(number.high, unit)
+    return say("{told} ({low})", told=told, low=write_interval(low, high, unit))

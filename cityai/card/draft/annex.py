@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cityai.assessment.proxies import CODE as PROXY
 from cityai.assessment.proxies import TOGETHER
+from cityai.assessment.sentences import round_up
 from cityai.assessment.shares import CODE as REPRESENTATION
 from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.values import as_number, as_text, unit_of
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.measured import ProxyPart, TrendPart
+from cityai.card.record.fairness import Decidable, ProxyPart, TrendPart
 from cityai.columns import EVERYWHERE
 from cityai.config.project import AuditableSpec
 from cityai.i18n.messages import say
@@ -31,7 +33,7 @@ def draft_annex(facts: CardFacts, withheld: Withheld) -> dict[str, Any]:
     Returns
     -------
     dict
-        `trends`, `trends_note`, `representation`, `proxies` and `proxies_in_words`.
+        `trends`, `trends_note`, `representation`, `proxies`, `proxies_in_words` and `decidable`.
     """
     audit, proxies, spec = facts.audit, facts.proxies, facts.spec
     followed = audit.trends[audit.trends["metric"].isin(list(spec.limits))]
@@ -48,7 +50,27 @@ def draft_annex(facts: CardFacts, withheld: Withheld) -> dict[str, Any]:
         "representation": _tell(facts.findings, REPRESENTATION),
         "proxies": _list_proxies(proxies) if proxies else (),
         "proxies_in_words": _tell(facts.findings, PROXY),
+        "decidable": _list_decidable(facts, withheld),
     }
+
+
+def _list_decidable(facts: CardFacts, withheld: Withheld) -> tuple[Decidable, ...]:
+    return tuple(
+        Decidable(
+            dimension=row["dimension"],
+            metric=row["metric"],
+            unit=unit_of(row["metric"], facts.spec),
+            limit=float(row["limit"]),
+            **{name: _round_up(row[name]) for name in ("least_limit", "least_gap")},
+            sentence=as_text(row["sentence"]),
+        )
+        for row in facts.audit.decidable.to_dict("records")
+        if not withheld.veils(row["dimension"], row["group"])
+    )
+
+
+def _round_up(size: float) -> float | None:
+    return round_up(size) if math.isfinite(size) else None
 
 
 def _tell(findings: Sequence[Finding], code: str) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ import pandas as pd
 from cityai.card.draft.calibration import make_band, make_slope
 from cityai.card.draft.inspection_rates import describe_attention, make_attention
 from cityai.card.draft.rounding import round_figure
-from cityai.card.draft.values import TOO_FEW, as_number, as_text
+from cityai.card.draft.values import TOO_FEW, as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.ranked import CapacityPoint, RankedPart
-from cityai.columns import EVERYWHERE
+from cityai.card.record.ranked import CapacityPoint, GroupReach, RankedPart
+from cityai.columns import EVERYWHERE, FORECAST
 from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
@@ -66,7 +66,34 @@ def draft_ranked(
         attention=attention,
         in_words=describe_attention(attention, subject, facts.spec.unit),
         source=SOURCE,
+        groups=tuple(
+            _make_reach(row) for row in list_reach(facts, withheld) if row["model"] == FORECAST
+        ),
     )
+
+
+def list_reach(facts: CardFacts, withheld: Withheld) -> list[dict[Hashable, Any]]:
+    """List the rows of `Audit.reach`, of dimensions in which nothing at all is withheld."""
+    gone = {dimension for dimension, _ in withheld.groups | withheld.ranges}
+    rows = [] if withheld.whole else _list_rows(facts.audit.reach)
+    return [row for row in rows if row["dimension"] not in gone]
+
+
+def _make_reach(row: Mapping[Hashable, Any]) -> GroupReach:
+    return GroupReach(
+        dimension=str(row["dimension"]),
+        group=row["group"],
+        capacity=as_count(row["capacity"]),
+        own=bool(row["own"]),
+        selected=round_figure(row["selected"] / row["n"], "share", row["selected"]),
+        recall=round_reach(row),
+    )
+
+
+def round_reach(row: Mapping[Hashable, Any]) -> float | None:
+    """Round the share of a group's true cases that is found; nothing where it has none."""
+    size = min(row["selected"], row["yes"])
+    return round_figure(row["found"] / row["yes"], "share", size) if row["yes"] else None
 
 
 def _list_rows(table: pd.DataFrame | None, **columns: str) -> list[dict[Hashable, Any]]:

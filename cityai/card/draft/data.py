@@ -14,11 +14,10 @@ from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import PERIOD_STEP, round_figure, round_people
 from cityai.card.draft.values import as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.measured import DataPart, QualityMeasure, QualityPoint, Rejected
+from cityai.card.record.measured import DataPart, LeftPart, QualityMeasure, QualityPoint, Rejected
 from cityai.card.words import write_count
-from cityai.columns import EVERYWHERE, Y_TRUE
-from cityai.findings import Finding, Status
-from cityai.i18n.messages import join, say
+from cityai.columns import EVERYWHERE
+from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.data.quality import QualityReport
@@ -30,11 +29,12 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
     least = facts.spec.policy.small_cell if subject.events else 0
     rows = _count_rows(quality, events=subject.events)
     measures = () if quality is None else _list_measures(quality.measures, least, withheld)
+    left = () if quality is None else _list_left(quality.left)
     part = DataPart(
         **copy_words(facts.spec.words.data),
-        name=subject.source,
+        name=subject.source or run.source,
         sha256=run.data_digest,
-        roles=("audit",) if facts.fitted is None else ("learning", "testing", "operation"),
+        roles=subject.roles,
         first=run.first.date() if run.first else None,
         last=run.last.date() - timedelta(days=1) if run.last else None,
         grain=subject.grain,
@@ -48,47 +48,70 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
         quality=measures,
         rejected=() if quality is None else count_rejects(quality.rejects),
         by_period=() if quality is None else _list_periods(quality.by_period, least, withheld),
-        in_words=_describe_data(facts, quality, rows, measures) if quality else (),
+        left=left or None,
+        in_words=_describe_data(facts, rows, measures, left) if quality else (),
     )
     return (part,)
 
 
 def _describe_data(
     facts: CardFacts,
-    quality: QualityReport,
     rows: tuple[int, int, int, int],
     measures: Iterable[QualityMeasure],
+    left: Iterable[LeftPart],
 ) -> tuple[str, ...]:
-    """Say how many rows were used, which quality limits were missed, and which checks failed."""
+    """Say how many rows were used, and what they lack."""
     read, out_of_scope, rejected, accepted = rows
-    said = [
-        say(
-            "{read} rows were read: {accepted} used, {out_of_scope} outside the "
-            "question, {rejected} refused.",
-            read=write_count(read),
-            accepted=write_count(accepted),
-            out_of_scope=write_count(out_of_scope),
-            rejected=write_count(rejected),
+    said = say(
+        "{read} rows were read: {accepted} used, {out_of_scope} outside the "
+        "question, {rejected} refused.",
+        read=write_count(read),
+        accepted=write_count(accepted),
+        out_of_scope=write_count(out_of_scope),
+        rejected=write_count(rejected),
+    )
+    return said, *facts.subject.tell_data(facts, measures), *map(_describe_left, left)
+
+
+def _list_left(table: pd.DataFrame) -> tuple[LeftPart, ...]:
+    """List what left databases; rows may be people, so they are rounded as people are."""
+    return tuple(
+        LeftPart(
+            source=row["source"],
+            connection=row["connection"],
+            rows=round_people(row["rows"]),
+            held=round_people(row["held"]),
+            columns=row["columns"],
+            kilobytes=max(round_people(row["bytes"] / 1_000), 1),
         )
-    ]
-    if facts.fitted is None:
-        known = facts.predictions.table[Y_TRUE].notna().sum()
-        return (said[0] + " " + say("{known:,} have a known outcome.", known=known),)
-    missed = sorted({m.dimension for m in measures if m.status == "fail"})
-    named = {f"quality.{dimension}" for dimension in missed}
-    failed = _name_failed(quality.findings, named)
-    if missed:
-        said.append(say("Limits missed: {missed}.", missed=join(", ", missed)))
-    if failed:
-        said.append(say("Checks of the data that failed: {failed}.", failed=join(", ", failed)))
-    if not missed and not failed:
-        said.append(say("No limit on the quality was missed."))
-    return tuple(said)
+        for row in table.to_dict("records")
+    )
 
 
-def _name_failed(findings: Iterable[Finding], named: set[str]) -> list[str]:
-    failed = (f.title for f in findings if f.status is Status.FAIL and f.code not in named)
-    return list(dict.fromkeys(failed))
+def _describe_left(left: LeftPart) -> str:
+    """Say what left a database: sums, or rows."""
+    rows, size = write_count(left.rows), write_count(left.kilobytes)
+    if left.held >= 2 * left.rows:
+        return say(
+            "Only sums left the database '{connection}' for the table {source}: about {rows} "
+            "groups of alike rows (a group may be one row), in {columns} columns ({size} kB), of "
+            "about {held} rows that stayed there.",
+            connection=left.connection,
+            source=left.source,
+            rows=rows,
+            columns=left.columns,
+            size=size,
+            held=write_count(left.held),
+        )
+    return say(
+        "Rows left the database '{connection}' for the table {source}: about {rows} rows of "
+        "{columns} columns ({size} kB), as the city's own query gives them.",
+        connection=left.connection,
+        source=left.source,
+        rows=rows,
+        columns=left.columns,
+        size=size,
+    )
 
 
 def _count_rows(quality: QualityReport | None, *, events: bool) -> tuple[int, int, int, int]:

@@ -21,7 +21,7 @@ from cityai.card.record.described import (
     SystemPart,
     UsePart,
 )
-from cityai.card.record.measured import FairnessPart
+from cityai.card.record.fairness import FairnessPart
 from cityai.findings import Finding, Status
 
 
@@ -38,6 +38,7 @@ def draft_record(facts: CardFacts) -> RecordPart:
         title=spec.title,
         language="en",
         words_language=spec.words.language,
+        translations=spec.words.translations,
         languages=spec.city.languages,
         created=facts.run.created,
         updated=facts.run.created,

@@ -14,23 +14,27 @@ if TYPE_CHECKING:
 
 
 def describe_design(facts: CardFacts) -> tuple[str, ...]:
-    """Say how it was tested."""
-    if facts.fitted is None:
-        return _tell_handed(facts)
-    roles = list(facts.fitted.windows["role"])
+    """Say how it was tested, in the words of its kind."""
+    first, *others = facts.subject.tell_design(facts)
+    return (first, *_tell_more(facts.fitted.more), *others)
+
+
+def _count_folds(facts: CardFacts) -> tuple[int, int]:
+    """Count the folds that test, and those that only weigh and calibrate."""
+    roles = list(facts.fitted.windows.get("role", ()))
     tests = roles.count("test")
-    tell = _tell_ahead if facts.evaluation.at_capacity is None else _tell_stretches
-    return tell(facts, tests, len(roles) - tests)
+    return tests, len(roles) - tests
 
 
-def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
-    subject = facts.subject
+def tell_ahead(facts: CardFacts) -> tuple[str, ...]:
+    """Say how a forecast of coming periods was tested."""
+    subject, (tests, weighing) = facts.subject, _count_folds(facts)
     said = [
         say_n("The past was replayed {n} time.", "The past was replayed {n} times.", tests)
         + " "
         + say(
             "Each time the forecast used only what the city's systems held at that "
-            "moment, looked {horizon} ahead, and was then held against what happened.",
+            "moment, looked {horizon} ahead, and was then compared with what happened.",
             horizon=count_periods(subject.horizon, subject.period),
         ),
     ]
@@ -65,13 +69,15 @@ def _tell_ahead(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _tell_stretches(facts: CardFacts, tests: int, weighing: int) -> tuple[str, ...]:
+def tell_stretches(facts: CardFacts) -> tuple[str, ...]:
+    """Say how a list of cases was tested, stretch by stretch."""
+    tests, weighing = _count_folds(facts)
     said = [
         say(
             "The past was replayed {tests} times. Each time a model was made from "
             "outcomes that were known before the stretch began, ranked the {unit} of the "
             "stretch, each by what was known before it was asked about, and was then "
-            "held against what happened.",
+            "compared with what happened.",
             tests=tests,
             unit=facts.spec.unit,
         )
@@ -100,11 +106,25 @@ def _tell_stretches(facts: CardFacts, tests: int, weighing: int) -> tuple[str, .
     return tuple(said)
 
 
+def _tell_more(more: int | None) -> tuple[str, ...]:
+    """Say how many more replays the data hold, where they do."""
+    if not more:
+        return ()
+    return (
+        say_n(
+            "The data reach back far enough for {n} more replay; it was not used.",
+            "The data reach back far enough for {n} more replays; they were not used.",
+            more,
+        ),
+    )
+
+
 def _is_proven(findings: Iterable[Finding]) -> bool:
     return any(f.code == "time.truncation" and f.status is Status.PASS for f in findings)
 
 
-def _tell_handed(facts: CardFacts) -> tuple[str, ...]:
+def tell_handed(facts: CardFacts) -> tuple[str, ...]:
+    """Say how predictions that came in a file were judged."""
     made_by, table = facts.subject.made_by or say("somebody else"), facts.predictions.table
     said = [
         say(

@@ -15,15 +15,16 @@ from cityai.card.draft.accuracy_words import describe_accuracy, excuse_silence
 from cityai.card.draft.capacity_curve import draft_ranked
 from cityai.card.draft.design import describe_design
 from cityai.card.draft.facts import CardFacts
+from cityai.card.draft.neighbourhood import find_next
 from cityai.card.draft.places import MakeNumber, draft_places
 from cityai.card.draft.rounding import PERIOD_STEP, find_size, round_figure
 from cityai.card.draft.sentences import describe_places, describe_series
 from cityai.card.draft.series import draft_series
 from cityai.card.draft.values import as_count, as_number, as_text, hide_number, read_status, unit_of
 from cityai.card.draft.withheld import Withheld
+from cityai.card.draft.worth import draft_worth
 from cityai.card.record.measured import Comparison, EvalPart, FoldPart
-from cityai.card.record.part import Number
-from cityai.card.words import name_baseline
+from cityai.card.record.part import Number, index_whole
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -37,10 +38,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.project import AuditableSpec
-from cityai.i18n.messages import say
 
-SOURCE: Final = say("evaluation.metrics, from the saved predictions")
-HANDED: Final = say("audit.table, from the predictions that were handed over")
 IN_SLICES: Final = frozenset(
     {"wape", "bias", "under_forecast_share", "coverage"}
     | {"recall", "precision", "auc", "days_sooner", "first_half_share"}
@@ -59,21 +57,20 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     """Draft the section on how well it works."""
     spec, subject, predictions = facts.spec, facts.subject, facts.predictions
     amounts = sum_amounts(predictions.table, facts.evaluation.metrics)
-    source = HANDED if facts.fitted is None else SOURCE
-    make = partial(_make_number, amounts=amounts, spec=spec, source=source)
+    make = partial(_make_number, amounts=amounts, spec=spec, source=subject.figures_from)
     metrics = _list_metrics(facts.evaluation.metrics, make, withheld)
     comparisons = () if withheld.whole else _list_comparisons(facts)
     practice = pick_practice(metrics, predictions.baselines)
-    label = name_baseline(practice, subject.period) if practice else ""
+    label = facts.name_baseline(practice) if practice else ""
     series = draft_series(facts, withheld, practice)
-    places = draft_places(facts, withheld, make)
+    places, next_step = draft_places(facts, withheld, make)
     outlines = subject.areas.boundaries if places and subject.areas else None
     ranked = draft_ranked(facts, withheld, practice, label)
     step = PERIOD_STEP if series and withheld.coarse else 0
     told = describe_accuracy(metrics, comparisons, practice, label, ranked, facts)
     return EvalPart(
         design=describe_design(facts),
-        folds=() if facts.fitted is None else list_folds(facts.fitted.windows),
+        folds=list_folds(facts.fitted.windows),
         metrics=metrics,
         comparisons=comparisons,
         practice=practice,
@@ -92,6 +89,10 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
         metric_reason=spec.words.model.metric_reason,
         in_words=told or excuse_silence(predictions.table),
         ranked=ranked,
+        more_folds=facts.fitted.more,
+        next_period=find_next(facts) if any(p.forecast for p in places) else None,
+        next_step=next_step,
+        worth=draft_worth(facts, withheld),
     )
 
 
@@ -103,12 +104,9 @@ def pick_practice(metrics: Sequence[Number], baselines: Sequence[str]) -> str:
     """
     known = next((name for name in PRACTICES if name in baselines), "")
     errors = {
-        m.slice["model"].removeprefix(BASELINE): m.value
-        for m in metrics
-        if m.metric == HEADLINE
-        and len(m.slice) == 1
-        and m.slice["model"].startswith(BASELINE)
-        and m.value is not None
+        model.removeprefix(BASELINE): n.value
+        for (model, metric), n in index_whole(metrics).items()
+        if metric == HEADLINE and model.startswith(BASELINE) and n.value is not None
     }
     return known or min(errors, key=lambda name: (errors[name], name), default="")
 
@@ -172,11 +170,14 @@ def _list_comparisons(facts: CardFacts) -> tuple[Comparison, ...]:
             continue
         unit = unit_of(row["metric"], facts.spec)
         name = str(row["baseline"]).removeprefix(BASELINE)
-        figures = {end: round_figure(row[end], unit, math.inf) for end in ("low", "high")}
+        figures: dict[str, Any] = {
+            end: round_figure(row[end], unit, math.inf) for end in ("low", "high")
+        }
+        wins = _take_wins(row, "folds") | _take_wins(row, "places")
         kept.append(
             Comparison(
                 baseline=name,
-                label=name_baseline(name, facts.subject.period),
+                label=facts.name_baseline(name),
                 metric=row["metric"],
                 unit=unit,
                 difference=round_figure(row["difference"], unit, math.inf),
@@ -185,9 +186,15 @@ def _list_comparisons(facts: CardFacts) -> tuple[Comparison, ...]:
                 sentence=as_text(row.get("sentence")),
                 source="evaluation.comparisons",
                 **figures,
+                **wins,
             )
         )
     return tuple(kept)
+
+
+def _take_wins(row: Mapping[Hashable, Any], what: str) -> dict[str, Any]:
+    """Take in how many of what the forecast was better; nothing where that is not counted."""
+    return {key: as_count(row[key]) for key in (what, f"{what}_won")} if row[what] else {}
 
 
 def list_folds(windows: pd.DataFrame) -> tuple[FoldPart, ...]:

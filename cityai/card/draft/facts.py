@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cityai.assessment.baseline_words import label_baseline
 from cityai.findings import Finding
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from cityai.card.draft.subject import Subject
     from cityai.config.project import AuditableSpec
     from cityai.data.quality import QualityReport
+    from cityai.modeling.ahead import Outlook
+    from cityai.records.groups import Groups
     from cityai.records.predictions import Predictions
 
 
@@ -43,14 +46,16 @@ class RunFacts:
         First day that the data cover, and the first day that they no longer cover; None where no
         row has a day.
     entities : DataFrame or None
-        ``entity_id`` with ``name`` (for readers) and ``area_id`` where known. Without it entities
-        are shown by their ids.
+        ``entity_id`` with ``name`` (for readers), ``area_id`` and ``residents`` of the area where
+        known. Without it entities are shown by their ids.
     findings : tuple of Finding
         Findings that no stage record holds (time checks, leaks).
     feature_labels : dict of str to str
         Words for the features, by name.
     results_digest : str
-        SHA-256 of all saved results that the card is drafted from; empty for given predictions.
+        SHA-256 of all saved results that the card is drafted from.
+    source : str
+        Name of the data, where the specification does not name them.
     """
 
     run_digest: str
@@ -67,6 +72,7 @@ class RunFacts:
     findings: tuple[Finding, ...] = ()
     feature_labels: dict[str, str] = field(default_factory=dict)
     results_digest: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,14 @@ class Fitted:
         Weights of the candidates in the final model.
     inputs : tuple of str
         Its features.
+    more : int or None
+        Test folds that the history would hold beside these; None where nothing was replayed.
     """
 
-    windows: pd.DataFrame
-    blend: Mapping[str, float]
-    inputs: tuple[str, ...]
+    windows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    blend: Mapping[str, float] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    more: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +115,11 @@ class CardFacts:
         All of them, in the order of the card.
     quality : QualityReport or None
         How good the data are.
-    fitted : Fitted or None
-        None for predictions that somebody else made.
-    explanation, mitigation, proxies : optional
-        As the stages of the same names leave them.
+    fitted : Fitted
+        Nothing is in it for predictions that somebody else made.
+    explanation, mitigation, proxies, groups, outlook : optional
+        As the stages leave them: why, what was tried, what inputs give away, who belongs where,
+        and what comes after the data.
     """
 
     run: RunFacts
@@ -120,7 +130,13 @@ class CardFacts:
     audit: Audit
     findings: tuple[Finding, ...]
     quality: QualityReport | None = None
-    fitted: Fitted | None = None
+    fitted: Fitted = field(default_factory=Fitted)
     explanation: Explanation | None = None
     mitigation: Mitigation | None = None
     proxies: Proxies | None = None
+    groups: Groups | None = None
+    outlook: Outlook | None = None
+
+    def name_baseline(self, name: str) -> str:
+        """Return what a baseline is called, a column by the city's own word for it."""
+        return label_baseline(name, self.spec, self.subject.period)

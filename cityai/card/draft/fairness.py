@@ -16,17 +16,25 @@ from cityai.card.draft.options import draft_options
 from cityai.card.draft.rounding import SMALL_GROUP, find_size, round_figure, round_people
 from cityai.card.draft.values import as_count, as_number, as_text, unit_of
 from cityai.card.draft.withheld import Withheld, choose_rows
-from cityai.card.record.measured import DimensionPart, FairnessPart, GroupPart, GroupResult
+from cityai.card.record.fairness import (
+    DimensionPart,
+    DimensionVerdict,
+    FairnessPart,
+    GroupPart,
+    GroupResult,
+)
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.apply_rounding import FIGURES
 from cityai.findings import Status
 from cityai.i18n.messages import say
+from cityai.inference.standard_errors import find_test_confidence
 
 if TYPE_CHECKING:
     from cityai.assessment.audit import Audit
 
+SPREAD = ("spread", "spread_low", "spread_high")
 ROUNDED = say("Numbers of people in a group are rounded to twenties.")
 IN_RANGES = say(
     "Where an exact figure would give a small count away, the range that it lies in is said."
@@ -44,9 +52,11 @@ def draft_fairness(facts: CardFacts, withheld: Withheld) -> FairnessPart:
         **copy_words(words),
         min_group_size=spec.policy.small_cell,
         confidence=spec.policy.confidence,
+        gap_confidence=round(find_test_confidence(spec.policy.confidence), 6),
         limits={name: limit for name, limit in sorted(spec.limits.items()) if name in known},
         dimensions=_list_dimensions(audit.dimensions, results, withheld, spec),
         results=results,
+        verdicts=_list_verdicts(audit.verdicts, results, spec),
         by_fold=_list_folds(audit.by_fold, withheld, spec),
         in_words=(*sentences.describe_fairness(results), *_describe_rounding(audit, results)),
         options=draft_options(facts.mitigation, plan, spec, withheld)
@@ -118,6 +128,8 @@ def _make_result(
         n=None if n is None else round_people(n) if row["people"] else round(n),
         blocks=None if between else _say_blocks(row, spec),
         status=str(row["status"]),  # type: ignore[arg-type]
+        grade=as_text(row.get("grade")),  # type: ignore[arg-type]
+        served=as_text(row.get("served")),  # type: ignore[arg-type]
         sentence="" if undecided else as_text(row["reason"]),
         more_blocks=None if between or beside else as_count(row.get("more_blocks")),
         source="audit.table",
@@ -174,6 +186,22 @@ def _list_dimensions(
             )
         )
     return tuple(parts)
+
+
+def _list_verdicts(
+    table: pd.DataFrame, results: tuple[GroupResult, ...], spec: AuditableSpec
+) -> tuple[DimensionVerdict, ...]:
+    """List the verdict of each dimension and limit that has figures of groups."""
+    told = {(r.dimension, r.metric) for r in results}
+    verdicts = []
+    for row in table.to_dict("records"):
+        unit = unit_of(row["metric"], spec)
+        if (row["dimension"], row["metric"]) not in told:
+            continue
+        kept = {key: row[key] for key in DimensionVerdict.model_fields if key in row}
+        kept |= {key: round_figure(row[key], unit, row["size"]) for key in SPREAD}
+        verdicts.append(DimensionVerdict(**kept, unit=unit))
+    return tuple(verdicts)
 
 
 def _round(share: Any) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cityai.card.draft import sentences
-from cityai.card.draft.facts import CardFacts, Fitted
+from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.values import as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
@@ -19,7 +19,7 @@ from cityai.card.record.measured import (
     Method,
     ModelPart,
 )
-from cityai.card.words import name_baseline, name_candidate
+from cityai.card.words import name_candidate
 from cityai.i18n.messages import join, say
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ DRIVERS_PER_GROUP = 5
 def draft_model(facts: CardFacts, withheld: Withheld) -> ModelPart:
     """Draft the section on how predictions are made."""
     run, subject, predictions = facts.run, facts.subject, facts.predictions
-    fitted = facts.fitted or Fitted(pd.DataFrame(), {}, ())
+    fitted = facts.fitted
     return ModelPart(
         name=predictions.chosen,
-        version=(run.run_digest if facts.fitted else run.data_digest)[:12],
+        version=getattr(run, subject.version)[:12],
         type=subject.method or name_candidate(predictions.chosen, subject.own),
         self_learning=False,
         inputs=tuple(Input(name=name, label=_name_input(name, facts)) for name in fitted.inputs),
@@ -53,7 +53,7 @@ def draft_model(facts: CardFacts, withheld: Withheld) -> ModelPart:
             for n in predictions.candidates
         ),
         baselines=tuple(
-            Method(name=n, label=name_baseline(n, subject.period)) for n in predictions.baselines
+            Method(name=n, label=facts.name_baseline(n)) for n in predictions.baselines
         ),
         choice_reason=facts.spec.words.model.choice_reason,
         explanation=_draft_explanation(facts.explanation, subject.drivers_in, withheld)

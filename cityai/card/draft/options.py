@@ -113,7 +113,7 @@ def _describe(
         )
     ]
     who = decided_by or say("not said")
-    decided = say("Decided by: {who}. The reason given: {reason}", who=who, reason=reason)
+    decided = say("Decided by: {who}. The reason: {reason}", who=who, reason=reason)
     if choice == "none":
         none = say("None of them was chosen.")
         said.append((none + " " + decided) if reason else UNDECIDED)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 from cityai.card.draft.facts import CardFacts
+from cityai.card.draft.neighbourhood import describe_residents, forecast_places
 from cityai.card.draft.values import hide_number
 from cityai.card.draft.withheld import Withheld
 from cityai.card.record.measured import PlaceResult
 from cityai.card.record.part import Number
-from cityai.columns import AREA, ENTITY
+from cityai.columns import AREA, ENTITY, FORECAST
 
-FORECAST: Final = "forecast"
 BY_PLACE: Final = ("wape", "under_forecast_share", "bias", "coverage")
 
 MakeNumber = Callable[[Mapping[Hashable, Any], dict[str, str]], Number]
@@ -20,8 +20,8 @@ MakeNumber = Callable[[Mapping[Hashable, Any], dict[str, str]], Number]
 
 def draft_places(
     facts: CardFacts, withheld: Withheld, make_number: MakeNumber
-) -> tuple[PlaceResult, ...]:
-    """Draft the figures of each place that the evaluation has."""
+) -> tuple[tuple[PlaceResult, ...], int]:
+    """Draft each place that the evaluation has; return them, and the step of their forecasts."""
     metrics = facts.evaluation.metrics
     own = metrics[(metrics["model"] == FORECAST) & metrics["metric"].isin(BY_PLACE)]
     kind = "area" if (own["slice_kind"] == "area").any() else "entity"
@@ -31,6 +31,10 @@ def draft_places(
         _find_areas(facts),
         _list_declared(facts, kind),
     )
+    ids = sorted(set(own["slice"].astype(str)) if declared is None else declared)
+    of = {place: place for place in ids} if kind == "area" else areas
+    told = describe_residents(facts, withheld, kind, of)
+    ahead, step = forecast_places(facts, withheld, kind, ids)
     places = []
     for place, rows in own.groupby(own["slice"].astype(str), sort=True):
         place = str(place)
@@ -42,10 +46,19 @@ def draft_places(
             figures = [hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))
         area = place if kind == "area" else areas.get(place, "")
+        people, groups = told.get(place, (None, ()))
         places.append(
-            PlaceResult(id=place, name=names.get(place, place), area=area, figures=tuple(figures))
+            PlaceResult(
+                id=place,
+                name=names.get(place, place),
+                area=area,
+                figures=tuple(figures),
+                forecast=ahead.get(place),
+                residents=people,
+                groups=groups,
+            )
         )
-    return tuple(places)
+    return tuple(places), step
 
 
 def _list_declared(facts: CardFacts, kind: str) -> set[str] | None:

@@ -88,3 +88,30 @@ def round_total(value: object, step: int = 0) -> float | None:
     if abs(number) < 10_000:
         return round(number, 1 if abs(number) < 1_000 else 0)
     return round_figure(number, "total", SMALL_GROUP)
+
+
+def round_forecast(value: float, step: int = 0, side: int = 0) -> float | None:
+    """Round a forecast of one place to two significant digits; nothing where it is not finite.
+
+    Parameters
+    ----------
+    value : float
+        The forecast, or an end of its range.
+    step : int
+        Multiples of it instead, where it is coarser; 0 for none.
+    side : int
+        -1 for downwards, 1 for upwards: the ends of a range; 0 for the nearest.
+    """
+    if not math.isfinite(value):
+        return None
+    size = 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 1.0
+    unit = max(size, float(step))
+    # What is a multiple already stays one, whatever binary fractions make of it.
+    near = round(value / unit, 9)
+    whole = round(near) if side == 0 else math.floor(near) if side < 0 else math.ceil(near)
+    return round(whole * unit, 9) + 0.0
+
+
+def round_residents(people: float, least: int) -> float | None:
+    """Round how many live in a place to two significant digits; nothing where few do."""
+    return round_forecast(people) if people >= least else None

@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from cityai.card.counts import Tally, tally_groups
 from cityai.card.draft.rounding import SMALL_GROUP
-from cityai.card.record.measured import (
-    Driver,
-    GroupPart,
-    GroupResult,
-    PlaceResult,
-    SeriesPoint,
-)
-from cityai.card.words import (
-    describe_metric,
-    find_side,
-    name_one,
-    say_share,
-    write_number,
-)
+from cityai.card.record.fairness import GroupPart, GroupResult
+from cityai.card.record.measured import Driver, PlaceResult, SeriesPoint
+from cityai.card.words import describe_metric, find_side, name_one, say_share, write_number
 from cityai.config.project import AuditableSpec, BaseProjectSpec, ProjectSpec
-from cityai.i18n.messages import count_periods, join, say, say_n, write
+from cityai.i18n.messages import count_periods, join, name_periods, say, say_n, write
 
 if TYPE_CHECKING:
     from cityai.card.draft.subject import Subject
@@ -49,9 +38,10 @@ def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) 
         )
         + " "
         + say(
-            "The actual total lay inside it in {inside} of {known}.",
+            "The actual total lay inside it in {inside} of {known} {periods}.",
             inside=inside,
-            known=count_periods(len(known), subject.period),
+            known=len(known),
+            periods=name_periods(subject.period),
         )
         + rounded
     )
@@ -89,21 +79,22 @@ def describe_fairness(results: Sequence[GroupResult]) -> tuple[str, ...]:
     """Say what the audit found over all dimensions."""
     alone, paired = tally_groups(results), tally_groups(results, paired=True)
     if not alone.total:
-        return (say("No group was held against a limit."),)
+        return (say("No group was compared with a limit."),)
     said = [_tell_tally(alone, say("groups"))]
     if paired.total:
         said.append(_tell_tally(paired, say("two groups combined")))
     beyond = [r for r in results if r.limit is not None and r.status == "fail"]
     for side, words in SIDES.items():
         named = sorted(
-            {_name_result(r) for r in beyond if find_side(r.metric, r.middle_gap) == side}
+            {name_result(r) for r in beyond if find_side(r.metric, r.middle_gap) == side}
         )
         if named:
             said.append(words.format(names=join("; ", named)))
     return tuple(said)
 
 
-def _name_result(result: GroupResult) -> str:
+def name_result(result: GroupResult) -> str:
+    """Name a group and what it was checked for."""
     label = describe_metric(result.metric).label.lower()
     return say("{group} ({label})", group=result.group, label=label)
 
@@ -147,7 +138,7 @@ def describe_dimension(
         )
     if not shown or not said:
         return ()
-    return (say("Not foreseen: {said}.", said=join(", ", said)),)
+    return (say("More came than was forecast: {said}.", said=join(", ", said)),)
 
 
 def describe_small(groups: Sequence[GroupPart], least: int) -> tuple[str, ...]:

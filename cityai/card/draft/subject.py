@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from cityai.card.draft import sentences
+from cityai.card.draft.data_words import tell_limits, tell_outcomes
+from cityai.card.draft.design import tell_ahead, tell_handed, tell_stretches
 from cityai.columns import (
     AS_OF,
     CASE,
     DECISION,
     ENTITY,
+    FOLD,
     OCCURRED_AT,
     PERIOD_START,
     STEP,
@@ -22,6 +25,8 @@ from cityai.columns import (
 from cityai.i18n.messages import name_periods, say, write
 
 if TYPE_CHECKING:
+    from cityai.card.draft.facts import CardFacts
+    from cityai.card.record.measured import QualityMeasure
     from cityai.config.audit_file import AuditFileSpec
     from cityai.config.city import AreasSpec
     from cityai.config.mitigation import MitigationSpec
@@ -38,6 +43,8 @@ KINDS: Final = {
     ),
 }
 ODDS: Final = "log-odds"
+Tell = Callable[["CardFacts"], tuple[str, ...]]
+TellData = Callable[["CardFacts", "Iterable[QualityMeasure]"], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Subject:
     ----------
     kind : str
         Kind of question.
+    tell_design : callable
+        ``(facts) -> sentences``: how it was tested.
     entity, entities : str
         What one and several of those that predictions are about are called.
     period, horizon : str, int
@@ -86,9 +95,18 @@ class Subject:
         Candidates of the city's own.
     outcome, rule, per : str
         What a yes means; who is selected, in each period of which length.
+    tell_data : callable
+        ``(facts, measures) -> sentences``: what the rows that are used lack.
+    roles : tuple of str
+        What the data are used for.
+    figures_from : str
+        Where the figures of the evaluation are found.
+    version : {"run_digest", "data_digest"}
+        What the version is part of.
     """
 
     kind: str
+    tell_design: Tell
     entity: str
     entities: str
     period: str
@@ -116,6 +134,10 @@ class Subject:
     outcome: str = ""
     rule: str = ""
     per: str = ""
+    tell_data: TellData = tell_limits
+    roles: tuple[str, ...] = ("learning", "testing", "operation")
+    figures_from: str = say("evaluation.metrics, from the saved predictions")
+    version: Literal["run_digest", "data_digest"] = "run_digest"
 
 
 def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
@@ -125,6 +147,7 @@ def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
     hindsight = ("first_before", "last_from", "min_rows")
     return Subject(
         kind=KINDS[spec.kind],
+        tell_design=tell_ahead,
         entity=entity.label,
         entities=entity.label_plural,
         period=question.period,
@@ -137,7 +160,7 @@ def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
             period=question.period,
         ),
         parameters={
-            "backtest.folds": spec.backtest.folds,
+            "backtest.folds": predictions.table[FOLD].nunique(),
             "backtest.stride": spec.backtest.stride or question.horizon,
             "backtest.calibration": spec.backtest.calibration,
             "models.coverage": spec.models.coverage,
@@ -157,7 +180,7 @@ def describe_forecast(spec: ProjectSpec, predictions: Predictions) -> Subject:
             Y_LOW: say("low end of the range, in {unit}", unit=unit),
             Y_HIGH: say("high end of the range, in {unit}", unit=unit),
         },
-        source=_name_source(spec),
+        source=spec.data.source.name,
         grain=sentences.describe_grain(spec),
         known_rule=sentences.describe_known(spec),
         cleaning=sentences.describe_cleaning(spec),
@@ -182,6 +205,7 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
     cases, entities = len(predictions.table), predictions.table[ENTITY].nunique()
     return Subject(
         kind=KINDS[spec.kind],
+        tell_design=tell_stretches,
         entity=entity.label,
         entities=entity.label_plural,
         period="period" if rule.per == "fold" else rule.per,
@@ -202,7 +226,7 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
             "decision.capacity": "none" if rule.capacity is None else rule.capacity,
             "decision.per": rule.per,
             "decision.threshold": "none" if rule.threshold is None else rule.threshold,
-            "backtest.folds": spec.backtest.folds,
+            "backtest.folds": predictions.table[FOLD].nunique(),
             "backtest.stride_days": spec.backtest.stride_days,
             "backtest.gap_days": spec.backtest.gap_days,
             "backtest.min_train": spec.backtest.min_train,
@@ -220,7 +244,7 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
             Y_PRED: say("probability that {outcome}", outcome=outcome),
             DECISION: say("1: selected under the capacity"),
         },
-        source=_name_source(spec),
+        source=spec.data.source.name,
         grain=say("one row a case ({unit})", unit=spec.unit),
         known_rule=sentences.describe_known(spec),
         cleaning=sentences.describe_scope(spec),
@@ -235,12 +259,13 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
     )
 
 
-def describe_external(spec: AuditFileSpec, predictions: Predictions, file: str) -> Subject:
+def describe_external(spec: AuditFileSpec, predictions: Predictions) -> Subject:
     """Describe predictions that somebody else made, handed over in a file."""
     given, table = spec.predictions, predictions.table
     made_by = given.made_by or say("somebody else")
     return Subject(
         kind=KINDS[given.kind],
+        tell_design=tell_handed,
         entity=given.label,
         entities=given.label_plural,
         period="period",
@@ -262,7 +287,7 @@ def describe_external(spec: AuditFileSpec, predictions: Predictions, file: str) 
             "threshold": "none" if given.threshold is None else write(given.threshold, "g")
         },
         schema={n: key.removeprefix("predictions.columns.") for key, n in spec.columns.items()},
-        source=file,
+        source="",
         grain=say("one row a prediction about one {label}", label=given.label),
         known_rule=say("Not known: the predictions came as they are."),
         cleaning=(say("A row whose cells are not of the declared kind is refused and counted."),),
@@ -272,11 +297,11 @@ def describe_external(spec: AuditFileSpec, predictions: Predictions, file: str) 
         ),
         made_by=made_by,
         areas=spec.areas,
+        tell_data=tell_outcomes,
+        roles=("audit",),
+        figures_from=say("audit.table, from the predictions that were handed over"),
+        version="data_digest",
     )
-
-
-def _name_source(spec: BaseProjectSpec) -> str:
-    return spec.data.source.table or spec.data.source.path.rsplit("/", 1)[-1]
 
 
 def _list_choices(spec: BaseProjectSpec) -> dict[str, object]:

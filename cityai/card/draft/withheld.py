@@ -112,7 +112,7 @@ def withhold_findings(findings: Iterable[Finding], withheld: Withheld) -> tuple[
         return tuple(findings)
     told = {"status": Status.SUPPRESSED, "reason": say("Not shown: too few."), "observed": None}
     return tuple(
-        replace(f, **told) if f.code.startswith("evaluate.") else f  # type: ignore[arg-type]
+        replace(f, **told) if f.code.startswith(("evaluate.", "worth.")) else f  # type: ignore[arg-type]
         for f in findings
     )
 

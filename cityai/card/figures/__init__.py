@@ -7,9 +7,10 @@ from cityai.card.figures.calibration import draw_curve
 from cityai.card.figures.canvas import Figure, Table, drawing
 from cityai.card.figures.capacity_curve import draw_capacity
 from cityai.card.figures.evidence import draw_drivers, draw_quality
+from cityai.card.figures.gaps import draw_groups, draw_worst
 from cityai.card.figures.group_drivers import draw_group_drivers
 from cityai.card.figures.maps import Outlines, draw_map, read_outlines
-from cityai.card.figures.people import draw_groups, draw_places
+from cityai.card.figures.places import draw_places
 from cityai.card.figures.plane import draw_plane
 from cityai.card.figures.selection import draw_need
 from cityai.card.record import CardRecord
@@ -28,14 +29,16 @@ def draw_figures(record: CardRecord, outlines: Outlines | None = None) -> tuple[
     Returns
     -------
     tuple of Figure
-        Named ``series``, ``groups-1`` ... (one per dimension), ``plane``, ``map``, ``places``,
-        ``coverage``, ``drivers``, ``group-drivers-1`` ..., ``folds``, ``quality``; of a ranked list
-        ``capacity``, ``curve`` and ``need-1`` ... too. The same record gives the same bytes.
+        Named ``series``, ``groups-1`` ... (one per dimension), ``worst``, ``plane``, ``map``,
+        ``places``, ``coverage``, ``drivers``, ``group-drivers-1`` ..., ``folds``, ``quality``; of a
+        ranked list ``capacity``, ``curve`` and ``need-1`` ... too. The same record gives the same
+        bytes.
     """
     with drawing():
         drawn = [
             draw_series(record),
             *(draw_groups(record, d, i) for i, d in enumerate(record.fairness.dimensions, 1)),
+            draw_worst(record),
             draw_plane(record.fairness.options),
             draw_map(record, outlines) if outlines else None,
             draw_places(record),

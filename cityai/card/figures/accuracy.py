@@ -10,15 +10,14 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cityai.card.figures.canvas import (
-    NARROW,
-    WIDE,
     Figure,
     Table,
     fit_label,
+    make_figure,
     number_days,
     open_sheet,
+    set_scale,
     write_days,
-    write_svg,
 )
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
 from cityai.card.record import CardRecord
@@ -64,9 +63,10 @@ def draw_series(record: CardRecord) -> Figure | None:
                 actual2=write_number(max(actual), unit),
             ),
             say(
-                "It lay inside the forecast's band in {inside} of {ranged}.",
+                "It lay inside the forecast's band in {inside} of {ranged} {periods}.",
                 inside=inside,
-                ranged=count_periods(len(ranged), record.model.period),
+                ranged=len(ranged),
+                periods=name_periods(record.model.period),
             ),
             say(
                 "The largest miss was in the period from {period_start}: {forecast} "
@@ -94,13 +94,12 @@ def draw_series(record: CardRecord) -> Figure | None:
         say("Range"),
         label or say("Baseline"),
     )
-    return Figure(
+    return make_figure(
         "series",
         say("Forecast and what happened, whole city"),
         record.eval.series_note,
         alternative,
-        write_svg(draw(WIDE), "series"),
-        write_svg(draw(NARROW), "series-n"),
+        draw,
         Table(columns, rows),
     )
 
@@ -126,8 +125,7 @@ def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: f
         marker="o" if few else None, markersize=4.5, label=say("what happened"),
     )  # fmt: skip
     axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(THOUSANDS)
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    set_scale(axes.yaxis, 5, THOUSANDS)
     write_days(axes, width)
     axes.margins(x=0.02)
 
@@ -151,8 +149,7 @@ def draw_coverage(record: CardRecord) -> Figure | None:
             min(*held, nominal - slack) - 0.06, min(max(*held, nominal + slack) + 0.06, 1.02)
         )
         axes.set_xlim(min(steps) - 0.5, max(steps) + 0.5)
-        axes.yaxis.set_major_formatter(PERCENT)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        set_scale(axes.yaxis, 5, PERCENT)
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes.set_xlabel(say("{period} ahead", period=name_periods(record.model.period)))
         axes.grid(axis="y")
@@ -177,7 +174,7 @@ def draw_coverage(record: CardRecord) -> Figure | None:
         ),
     )
     rows = tuple((n.slice["step"], write_number(n.value, n.unit), write_count(n.n)) for n in points)
-    return Figure(
+    return make_figure(
         "coverage",
         say("How often the range held"),
         say(
@@ -185,8 +182,7 @@ def draw_coverage(record: CardRecord) -> Figure | None:
             slack=write_number(slack, "share"),
         ),
         alternative,
-        write_svg(draw(WIDE), "coverage"),
-        write_svg(draw(NARROW), "coverage-n"),
+        draw,
         Table((say("Periods ahead"), say("Inside the range"), say("Predictions")), rows),
     )
 
@@ -224,8 +220,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
             label=say("forecast"),
         )
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PERCENT)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        set_scale(axes.yaxis, 5, PERCENT)
         every = max(1, -(-len(points) // (8 if width > 5 else 4)))
         axes.set_xticks(
             x[::every], [_short(starts.get(n.slice["fold"]), n) for n in points[::every]]
@@ -269,13 +264,12 @@ def draw_folds(record: CardRecord) -> Figure | None:
         )
         for i, n in enumerate(points)
     )
-    return Figure(
+    return make_figure(
         "folds",
         say("Average error in each replay of the past"),
         say("Each point is one replay, named by the first period that it forecast."),
         alternative,
-        write_svg(draw(WIDE), "folds"),
-        write_svg(draw(NARROW), "folds-n"),
+        draw,
         Table(columns, rows),
     )
 

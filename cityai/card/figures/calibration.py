@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import MaxNLocator
 
 from cityai.card.figures.accuracy import PERCENT
-from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, open_sheet, write_svg
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale
 from cityai.card.figures.plain_svg import FIRST, INK, LINE
 from cityai.card.record import CardRecord
 from cityai.card.record.ranked import CurvePoint
-from cityai.card.words import (
-    write_count,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import write_count, write_interval, write_number
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
 
 
 def draw_curve(record: CardRecord) -> Figure | None:
     """Draw how often it turned out so, for cases of like probability."""
-    part = record.eval.ranked
-    points = _pick_curve(part.curve if part else (), EVERYWHERE, EVERYWHERE)
-    if part is None or len(points) < 3:
+    points = _pick_curve(record.eval.curve, EVERYWHERE, EVERYWHERE)
+    if len(points) < 3:
         return None
     top = max(max(p.mean_score or 0, p.outcome_share or 0, p.high or 0) for p in points)
 
@@ -44,8 +38,7 @@ def draw_curve(record: CardRecord) -> Figure | None:
             markersize=5,
         )
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PERCENT)
-            axis.set_major_locator(MaxNLocator(5))
+            set_scale(axis, 5, PERCENT)
         axes.set_xlim(0, top * 1.03)
         axes.set_ylim(0, top * 1.03)
         axes.set_xlabel(say("probability that was said"))
@@ -74,16 +67,15 @@ def draw_curve(record: CardRecord) -> Figure | None:
         )
         for p in points
     )
-    return Figure(
+    return make_figure(
         "curve",
         say("Do the probabilities hold?"),
         say(
             "Cases in bands of like probability. On the slanting line a probability of 20% means "
-            "that it turned out so 20 times in 100; above it, oftener. Upright lines: intervals."
+            "that it turned out so 20 times in 100; above it, more often. Upright lines: intervals."
         ),
         alternative,
-        write_svg(draw(WIDE), "curve"),
-        write_svg(draw(NARROW), "curve-n"),
+        draw,
         Table(
             (say("Band"), say("Cases"), say("Said"), say("Turned out so"), say("Interval")), rows
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,18 +17,13 @@ import matplotlib.dates as mdates
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter
+from matplotlib.ticker import Formatter, MaxNLocator
 
-from cityai.card.figures.plain_svg import (
-    INK,
-    LINE,
-    MUTED,
-    SVG,
-    clean,
-)
+from cityai.card.figures.plain_svg import INK, LINE, MUTED, SVG, clean
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import Figure as Printed
@@ -67,6 +62,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "ytick.major.size": 0,
     "figure.facecolor": "none",
     "legend.frameon": False,
+    "legend.columnspacing": 3.5,  # room for the words of other languages, which are longer
     "lines.solid_capstyle": "round",
     "path.simplify_threshold": 0.2,
 }
@@ -78,18 +74,28 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: frozenset[int] = frozenset()
+    """Columns beside the first that hold words, not figures."""
 
 
 class Picture(str):
-    """An SVG, with the messages that stand in it: ``data-said`` is their place in `texts`."""
+    """An SVG, with the messages that stand in it: ``data-said`` is their place in `texts`.
 
-    __slots__ = ("texts",)
+    It keeps what it was made of, for `cityai.card.figures.bitmap`.
+    """
+
+    __slots__ = ("labels", "sheet", "texts")
     texts: tuple[str, ...]
+    sheet: Sheet
+    labels: dict[str, tuple[str, int]]
+    """Labels as drawn, each in full and how long it may become."""
 
-    def __new__(cls, svg: str, texts: Iterable[str] = ()) -> Picture:
+    def __new__(
+        cls, svg: str, texts: Iterable[str], sheet: Sheet, labels: dict[str, tuple[str, int]]
+    ) -> Picture:
         """Return the picture."""
         made = super().__new__(cls, svg)
-        made.texts = tuple(texts)
+        made.texts, made.sheet, made.labels = tuple(texts), sheet, labels
         return made
 
 
@@ -233,7 +239,27 @@ def write_svg(sheet: Sheet, name: str) -> Picture:
         root.attrib.pop(size, None)
     ElementTree.register_namespace("", SVG)
     svg = ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
-    return Picture(svg, texts)
+    return Picture(svg, texts, sheet, dict(_drawn))
+
+
+def make_figure(
+    name: str,
+    title: str,
+    caption: str,
+    alternative: str,
+    draw: Callable[[float], Sheet],
+    table: Table,
+) -> Figure:
+    """Draw a picture for a page and for a phone, by a function of the width."""
+    wide, narrow = write_svg(draw(WIDE), name), write_svg(draw(NARROW), f"{name}-n")
+    return Figure(name, title, caption, alternative, wide, narrow, table)
+
+
+def set_scale(axis: Axis, most: int, form: Formatter | None = None) -> None:
+    """Mark an axis at so many places at most, in this form."""
+    axis.set_major_locator(MaxNLocator(most))
+    if form is not None:
+        axis.set_major_formatter(form)
 
 
 def _list_texts(sheet: Sheet) -> list[str]:

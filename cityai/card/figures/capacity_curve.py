@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import MaxNLocator
 
+from cityai.assessment.baseline_words import name_baseline
 from cityai.card.figures.accuracy import PERCENT
-from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, open_sheet, shorten, write_svg
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale, shorten
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.ranked import CapacityPoint
-from cityai.card.words import (
-    MISSING,
-    name_baseline,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import MISSING, write_interval, write_number
 from cityai.columns import BASELINE
 from cityai.i18n.messages import say, write
 
@@ -27,10 +22,12 @@ def draw_capacity(record: CardRecord) -> Figure | None:
     own = [p for p in known if p.model == "forecast"]
     if part is None or len(own) < 2:
         return None
+    every = {p.capacity: p.share for p in own}
     others = {
         name_baseline(m.removeprefix(BASELINE), "period"): [p for p in known if p.model == m]
         for m in dict.fromkeys(p.model for p in known)
         if m.removeprefix(BASELINE) in {part.practice, "city_score", "random_order"}
+        and all(p.share == every.get(p.capacity) for p in known if p.model == m)
     }
     declared = next((p for p in own if p.declared), None)
 
@@ -63,9 +60,9 @@ def draw_capacity(record: CardRecord) -> Figure | None:
             axes.axvline(declared.share, color=INK, linewidth=1, linestyle=(0, (2, 2)))
         axes.set_ylim(0, 1.02)
         axes.set_xlim(left=0)
+        axes.tick_params(axis="x", pad=7)
         axes.xaxis.set_major_formatter(PERCENT)
-        axes.yaxis.set_major_formatter(PERCENT)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        set_scale(axes.yaxis, 5, PERCENT)
         axes.set_xlabel(say("of all {cases}, selected", cases=shorten(part.cases, 30)))
         axes.grid(axis="y")
         sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
@@ -86,7 +83,7 @@ def draw_capacity(record: CardRecord) -> Figure | None:
             "At the city's own capacity it finds {recall}.",
             recall=write_number(declared.recall, "share"),
         )
-    return Figure(
+    return make_figure(
         "capacity",
         say("What more or less capacity would find"),
         say(
@@ -94,8 +91,7 @@ def draw_capacity(record: CardRecord) -> Figure | None:
             "interval of this list. Dotted upright line: the capacity that the city has."
         ),
         alternative,
-        write_svg(draw(WIDE), "capacity"),
-        write_svg(draw(NARROW), "capacity-n"),
+        draw,
         Table(CAPACITY_COLUMNS, tuple(write_point(p) for p in part.capacity)),
     )
 
@@ -104,7 +100,7 @@ CAPACITY_COLUMNS = (
     say("Order"),
     say("Capacity"),
     say("Selected"),
-    say("Selected rightly"),
+    say("Hits among those selected"),
     say("Interval"),
     say("Of all true cases found"),
     say("Interval of it"),

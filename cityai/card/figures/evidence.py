@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import MaxNLocator
 
 from cityai.card.figures.accuracy import PERCENT, THOUSANDS
 from cityai.card.figures.canvas import (
-    NARROW,
-    WIDE,
     Figure,
     Table,
     fit_label,
+    make_figure,
     number_days,
     open_sheet,
+    set_scale,
     write_days,
-    write_svg,
 )
 from cityai.card.figures.plain_svg import FIRST, INK, SECOND
 from cityai.card.record import CardRecord
+from cityai.card.record.measured import QualityPoint
 from cityai.card.words import write_count, write_number
 from cityai.i18n.messages import join, say, write_day
 
@@ -47,8 +49,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
         axes.set_yticks(rows, [fit_label(d.label, 44 if width > 5 else 24) for d in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlim(left=0)
-        axes.xaxis.set_major_formatter(PERCENT)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        set_scale(axes.xaxis, 5, PERCENT)
         axes.grid(axis="x")
         return sheet
 
@@ -76,7 +77,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
         )
         for d in known
     )
-    return Figure(
+    return make_figure(
         "drivers",
         say("What the forecast leans on"),
         say(
@@ -84,8 +85,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
             "Black lines: how much it varied over the replays."
         ),
         say("Bar chart, the longest bar first: {named}.", named=named),
-        write_svg(draw(WIDE), "drivers"),
-        write_svg(draw(NARROW), "drivers-n"),
+        draw,
         Table(columns, rows),
     )
 
@@ -98,7 +98,7 @@ def draw_quality(record: CardRecord) -> Figure | None:
         return None
     x = number_days([p.period_start for p in points])
     late = [p.median_delay_days for p in points]
-    delays = any(d is not None for d in late)
+    delays = any(late)  # where all are known at once, a flat line says nothing
 
     def draw(width: float) -> Sheet:
         sheet, panels = open_sheet(width, 3.6 if delays else 2.0, 2 if delays else 1, 1)
@@ -114,7 +114,7 @@ def draw_quality(record: CardRecord) -> Figure | None:
             panels[1].set_ylim(bottom=0)
         for axes in panels:
             write_days(axes, width)
-            axes.yaxis.set_major_locator(MaxNLocator(4))
+            set_scale(axes.yaxis, 4)
             axes.margins(x=0.01)
             axes.grid(axis="y")
         return sheet
@@ -149,6 +149,9 @@ def draw_quality(record: CardRecord) -> Figure | None:
             "Rows are rounded to multiples of {step}: those of some period are too few to show.",
             step=step,
         )
+    listed = _list_changes(data.by_period)
+    if len(listed) < len(data.by_period):
+        note += " " + say("The table leaves out periods with the same figures as the one before.")
     rows = tuple(
         (
             write_day(p.period_start),
@@ -156,14 +159,23 @@ def draw_quality(record: CardRecord) -> Figure | None:
             write_count(p.reporting),
             write_number(p.median_delay_days, ""),
         )
-        for p in data.by_period
+        for p in listed
     )
-    return Figure(
+    return make_figure(
         "quality",
         say("The data over time"),
         note,
         alternative,
-        write_svg(draw(WIDE), "quality"),
-        write_svg(draw(NARROW), "quality-n"),
+        draw,
         Table((say("Period from"), say("Rows"), say("Reporting"), say("Median delay, days")), rows),
     )
+
+
+def _list_changes(points: Sequence[QualityPoint]) -> list[QualityPoint]:
+    """List the periods whose figures are others than those before, and the first and the last."""
+
+    def tell(point: QualityPoint) -> tuple[float | None, ...]:
+        return point.rows, point.reporting, point.median_delay_days
+
+    changed = [after for before, after in pairwise(points) if tell(before) != tell(after)]
+    return list(dict.fromkeys([*points[:1], *changed, *points[-1:]]))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import MaxNLocator
 
 from cityai.card.figures.accuracy import THOUSANDS
-from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, fit_label, open_sheet, write_svg
+from cityai.card.figures.canvas import Figure, Table, fit_label, make_figure, open_sheet, set_scale
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, PANEL, SECOND
 from cityai.card.record import CardRecord
-from cityai.card.record.measured import DimensionPart, GroupDriver
+from cityai.card.record.fairness import DimensionPart
+from cityai.card.record.measured import GroupDriver
 from cityai.card.words import PAIR, write_gap, write_number
 from cityai.i18n.messages import join, say
 
@@ -56,8 +56,7 @@ def draw_group_drivers(record: CardRecord, dimension: DimensionPart, number: int
             [fit_label(labels.get(f, f), 40 if wide else 20) for f in features],
         )
         axes.set_ylim(len(features) - 0.5, -0.5)
-        axes.xaxis.set_major_formatter(THOUSANDS)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        set_scale(axes.xaxis, 5, THOUSANDS)
         axes.margins(x=0.08)
         axes.grid(axis="x")
         sheet.legend(loc="outside upper left", ncols=2 if wide else 1, fontsize=9)
@@ -94,7 +93,7 @@ def draw_group_drivers(record: CardRecord, dimension: DimensionPart, number: int
         for d in own
         if d.feature in features
     )
-    return Figure(
+    return make_figure(
         name,
         say("What moves the forecasts of each group: {label}", label=dimension.label),
         say(
@@ -104,8 +103,7 @@ def draw_group_drivers(record: CardRecord, dimension: DimensionPart, number: int
             unit=explanation.unit,
         ),
         alternative,
-        write_svg(draw(WIDE), name),
-        write_svg(draw(NARROW), f"{name}-n"),
+        draw,
         Table((say("What"), say("Group"), say("Mean push"), say("Mean size of the push")), rows),
     )
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 
-from cityai.card.figures.canvas import NARROW, WIDE, Figure, open_sheet, write_svg
-from cityai.card.figures.people import error_of, rank_places, tabulate_places
-from cityai.card.figures.plain_svg import INK, PANEL, SCALE
+from cityai.card.figures.canvas import Figure, make_figure, open_sheet
+from cityai.card.figures.places import error_of, order_places, rank_places, tabulate_places
+from cityai.card.figures.plain_svg import INK, PANEL, PLACE, SCALE
 from cityai.card.record import CardRecord
 from cityai.card.words import write_interval, write_number
 from cityai.errors import DataError
@@ -79,6 +79,7 @@ def _find_rings(geometry: Mapping[str, object]) -> list[Sequence[Sequence[float]
 
 def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
     """Draw the areas, the darker the larger their average error."""
+    rows = {p.area: row for row, p in enumerate(order_places(record))}
     errors = {p.area: error_of(p) for p in record.eval.places if p.area}
     known = sorted(v for k, v in errors.items() if v is not None and k in outlines)
     if len(known) < 2:
@@ -92,7 +93,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
 
     def draw(width: float) -> Sheet:
         size = min(width, 5.6)
-        sheet, (axes,) = open_sheet(size, min(size * ratio, 6.5) + 0.3)
+        sheet, (axes,) = open_sheet(size, min(size * ratio, 6.5) + 0.6)
         grain = (east - west) / (size * 72) * 0.8
         for area in sorted(outlines):
             if area not in errors:
@@ -106,6 +107,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
                     edgecolor=INK,
                     linewidth=0.35,
                     hatch="////" if value is None else None,
+                    gid=f"{PLACE}{rows[area]}",
                 )
             )
         axes.set_xlim(west, east)
@@ -132,7 +134,15 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
                     label=say("too few to show"),
                 )
             )
-        axes.legend(handles=swatches, loc="upper left", fontsize=8.5, handlelength=1.4)
+        # Beside the map, never on it: a city may fill its rectangle.
+        columns = 3 if size > 5 else 2
+        sheet.legend(
+            handles=swatches,
+            loc="outside upper left",
+            ncols=columns,
+            fontsize=8.5,
+            handlelength=1.4,
+        )
         return sheet
 
     worst = rank_places([p for p in record.eval.places if p.area in outlines])[:3]
@@ -152,17 +162,15 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
         + " "
         + say("Largest in {named}.", named=named)
     )
-    return Figure(
+    return make_figure(
         "map",
         say("Average error on the map"),
         say(
-            "Darker: larger error. Outlines from {boundaries}. The same figures stand in "
-            "the table of places.",
+            "Darker: larger error. Outlines: {boundaries}.",
             boundaries=record.eval.boundaries,
         ),
         alternative,
-        write_svg(draw(WIDE), "map"),
-        write_svg(draw(NARROW), "map-n"),
+        draw,
         tabulate_places(record),
     )
 

@@ -16,6 +16,8 @@ SECOND: Final = "#050505"
 PANEL: Final = "#060606"
 BAND: Final = "#070707"
 SCALE: Final = ("#0a0a0a", "#0b0b0b", "#0c0c0c", "#0d0d0d", "#0e0e0e")
+PLACE: Final = "place-"
+"""Before the number of a place, in the id of its shape: its row in the table of places."""
 _COLOURS: Final = {
     INK: "var(--ink,#1a1d21)",
     MUTED: "var(--muted,#5b6470)",
@@ -32,6 +34,8 @@ _COLOURS: Final = {
     },
 }
 """Marks that matplotlib draws in, and the colours of the page that they stand for."""
+PRINTED: Final = {mark: told[told.index("#") : -1] for mark, told in _COLOURS.items()}
+"""The same in daylight, where no page chooses."""
 
 SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "{http://www.w3.org/1999/xlink}href"
@@ -73,6 +77,9 @@ def clean(
     said : mapping
         Place of each text among the messages of the picture.
     """
+    if element.get("id", "").startswith(PLACE):
+        for shape in element:
+            shape.set("data-place", element.attrib["id"].removeprefix(PLACE))
     kept: list[ElementTree.Element] = []
     for child in list(element):
         if child.tag.removeprefix(f"{{{SVG}}}") not in _TAGS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from cityai.card.figures.canvas import (
     NARROW,
@@ -15,6 +15,7 @@ from cityai.card.figures.canvas import (
     drawing,
     fit_label,
     open_sheet,
+    set_scale,
     write_svg,
 )
 from cityai.card.figures.plain_svg import FIRST, INK, LINE, MUTED, PANEL, SVG
@@ -22,8 +23,10 @@ from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_bare, write_gap, write_interval, write_number
 from cityai.i18n.messages import join, say
 
-NEAR = 0.05
-"""Part of an axis within which two points share a label."""
+DOT = 13
+"""Width of a dot in points: it holds the option's number."""
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Sides of a dot on which the numbers of several options may stand, the preferred first."""
 LEAST = 0.01
 """Half of the least range of the costs that is drawn: differences of less are none to a reader."""
 POINTS = FuncFormatter(
@@ -131,7 +134,8 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
         if option.lost_low is not None and option.lost_high is not None:
             axes.plot([x, x], [option.lost_low, option.lost_high], color=MUTED, linewidth=1.2)
         colour, face = (FIRST, FIRST) if option.chosen else (INK, PANEL)
-        axes.plot([x], [y], marker="o", markersize=8, color=colour, markerfacecolor=face, zorder=3)
+        (dot,) = axes.plot([x], [y], marker="o", markersize=DOT, color=colour, zorder=3)
+        dot.set_markerfacecolor(face)
     first = options[0]
     axes.set_title(fit_label(join(": ", (describe_metric(first.metric).label, first.group)), 44))
     axes.set_xlabel(say("Points of the gap closed"))
@@ -139,8 +143,7 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
         say("Points of {lower} added", lower=describe_metric(first.cost_metric).label.lower())
     )
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(POINTS)
-        axis.set_major_locator(MaxNLocator(5))
+        set_scale(axis, 5, POINTS)
     axes.margins(0.12)
     low, high = axes.get_ylim()
     ends = [v for o in drawn for v in (o.lost, o.lost_low, o.lost_high) if v is not None]
@@ -152,30 +155,51 @@ def _plot_options(axes: Axes, options: list[OptionResult], numbers: dict[str, in
 
 
 def _write_numbers(axes: Axes, options: list[OptionResult], numbers: dict[str, int]) -> None:
-    """Write each option's number beside its point; those that lie close share one place."""
-    wide, high = np.ptp(axes.get_xlim()) * NEAR, np.ptp(axes.get_ylim()) * NEAR
+    """Write each option's number in its dot; where dots lie on each other, all beside them."""
+    # On a sheet of 72 dots an inch a dot is a point.
+    scale = 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    spots = {o.name: axes.transData.transform(_place(o)) * scale for o in options}
     groups: list[list[OptionResult]] = []
     for option in options:
-        x, y = _place(option)
-        near = (
-            g
-            for g in groups
-            if any(abs(x - a) < wide and abs(y - b) < high for a, b in map(_place, g))
-        )
+        spot = spots[option.name]
+        near = (g for g in groups if any(np.abs(spot - spots[o.name]).max() < DOT / 2 for o in g))
         found = next(near, None)
         groups.append([option]) if found is None else found.append(option)
-    spots = [(max(_place(o)[0] for o in g), max(_place(o)[1] for o in g)) for g in groups]
-    for group, (x, y) in zip(groups, spots, strict=True):
-        crowded = any(0 < a - x < 5 * wide and abs(b - y) < high for a, b in spots)
-        axes.annotate(
+    for group in groups:
+        chosen = any(o.chosen for o in group)
+        if len(group) == 1:
+            side, colour, align = (0.0, 0.0), PANEL if chosen else INK, "center"
+        else:
+            side = _find_room(group, spots, options)
+            colour, align = FIRST if chosen else INK, "left" if side[0] > 0 else "right"
+        text = axes.annotate(
             ", ".join(str(numbers[o.name]) for o in group),
-            (x, y),
-            xytext=(-7, -13) if crowded else (7, 6),
-            ha="right" if crowded else "left",
+            _place(max(group, key=lambda o: side[0] * spots[o.name][0])),
+            xytext=side,
+            ha=align,
+            va="center",
             textcoords="offset points",
-            color=FIRST if any(o.chosen for o in group) else INK,
+            color=colour,
             zorder=4,
         )
+        text.set_fontsize(9)
+
+
+def _find_room(
+    group: list[OptionResult], spots: dict[str, np.ndarray], options: list[OptionResult]
+) -> tuple[float, float]:
+    """Return where beside its dots a group's numbers stand on the fewest other dots."""
+    wide = 7.0 * len(group)
+    ends = [spots[o.name] for o in group]
+    others = [spots[o.name] for o in options if o not in group]
+
+    def count_hits(corner: tuple[int, int]) -> int:
+        edge = max(ends, key=lambda spot: corner[0] * float(spot[0]))
+        middle = edge + np.array([corner[0] * (DOT + wide / 2), corner[1] * DOT])
+        return sum(bool((np.abs(o - middle) < (wide / 2 + DOT, DOT)).all()) for o in others)
+
+    right, up = min(CORNERS, key=count_hits)
+    return right * DOT * 0.7, up * DOT * 0.9
 
 
 def _place(option: OptionResult) -> tuple[float, float]:

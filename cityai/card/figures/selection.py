@@ -6,18 +6,12 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
-from matplotlib.ticker import MaxNLocator
 
-from cityai.card.figures.canvas import NARROW, WIDE, Figure, Table, open_sheet, shorten, write_svg
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale, shorten
 from cityai.card.figures.plain_svg import FIRST, INK, LINE
 from cityai.card.record import CardRecord
-from cityai.card.record.measured import DimensionPart, GroupResult
-from cityai.card.words import (
-    PAIR,
-    describe_metric,
-    write_figure,
-    write_interval,
-)
+from cityai.card.record.fairness import DimensionPart, GroupResult
+from cityai.card.words import PAIR, describe_metric, write_figure, write_interval
 from cityai.i18n.messages import join, say
 
 NEED = ("selection_for_need", "exposure_for_need")
@@ -49,7 +43,7 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
             axes.set_yticks(range(len(groups)), labels)
             axes.set_ylim(len(groups) - 0.4, -0.6)
             axes.set_title(describe_metric(metric).label)
-            axes.xaxis.set_major_locator(MaxNLocator(4))
+            set_scale(axes.xaxis, 4)
             axes.grid(axis="x")
         return sheet
 
@@ -71,7 +65,7 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
         )
         for r in results
     )
-    return Figure(
+    return make_figure(
         name,
         say("Selected against need: {label}", label=dimension.label),
         say(
@@ -83,8 +77,7 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
         say(
             "Dot chart with intervals, share of the selected over share of need: {told}.", told=told
         ),
-        write_svg(draw(WIDE), name),
-        write_svg(draw(NARROW), f"{name}-n"),
+        draw,
         Table((say("Group"), say("Figure"), say("Value"), say("Interval")), rows),
     )
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cityai.card.record.changes import ChangesPart
 from cityai.card.record.described import (
@@ -27,8 +27,12 @@ from cityai.card.record.described import (
     SystemPart,
     UsePart,
 )
-from cityai.card.record.measured import DataPart, EvalPart, FairnessPart, ModelPart
+from cityai.card.record.fairness import FairnessPart
+from cityai.card.record.measured import DataPart, EvalPart, ModelPart
+from cityai.card.record.messages import MessagesPart, join_messages, part_messages
 from cityai.card.record.part import Part
+from cityai.card.record.rows import PUBLISHED
+from cityai.card.record.verdict import VerdictPart
 from cityai.config.words import (
     ChecklistLine,
     LegalWords,
@@ -69,10 +73,19 @@ class CardRecord(Part):
     """What single registers ask beside all this, as people answered it: by register and field."""
     changes: ChangesPart | None = None
     """What is otherwise than on the last card; nothing where there is none."""
+    verdict: VerdictPart | None = None
+    """The answer on the first screen; nothing on cards of before there was one."""
+    messages: MessagesPart | None = None
+    """Of the published JSON alone: where it is read, each sentence is a message again."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _join(cls, facts: Any) -> Any:
+        return join_messages(facts)
 
 
 def write_canonical(record: CardRecord) -> str:
-    """Return the record's canonical JSON: keys sorted, two spaces, no NaN or null."""
+    """Return the record's canonical JSON: keys sorted, two spaces, no NaN."""
     return dump_facts(_list_facts(record))
 
 
@@ -109,11 +122,12 @@ def write_lines(record: CardRecord) -> str:
 
 def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
     """Tell whether a file is the JSON of its facts: as published now, or indented as before."""
-    return content in ((_write_part(facts) + "\n").encode(), dump_facts(facts).encode())
+    published = (_write_part(facts) + "\n").encode()
+    return content == published or content == dump_facts(facts).encode()
 
 
 def _list_facts(record: CardRecord) -> dict[str, Any]:
-    return record.model_dump(mode="json", exclude_none=True)
+    return part_messages(record.model_dump(mode="json", exclude_none=True, context=PUBLISHED))
 
 
 def _write_part(part: Any) -> str:

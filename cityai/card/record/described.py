@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final, Literal
 
+from pydantic import Field
+
 from cityai.card.record.part import Part, StatusWord, Text
 from cityai.config.record import Slug
 from cityai.config.words import (
@@ -16,8 +18,8 @@ from cityai.config.words import (
     UseWords,
 )
 
-SCHEMA_VERSION: Final = "2.0.0"
-"""Since 2.0 a sentence is a message with its arguments."""
+SCHEMA_VERSION: Final = "3.0.0"
+"""Since 2.0 a sentence is a message with its arguments, since 3.0 a list of like parts a table."""
 
 
 class Approval(Part):
@@ -31,7 +33,7 @@ class Approval(Part):
 class RecordPart(Part):
     """The record about itself."""
 
-    schema_version: Literal["1.2.0", "2.0.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.2.0", "2.0.0", "3.0.0"] = SCHEMA_VERSION
     id: Slug
     """Name of the project; files of an export are named after it."""
     title: Text
@@ -39,6 +41,8 @@ class RecordPart(Part):
     """Language of the page's fixed words."""
     words_language: str
     """Language of what people wrote."""
+    translations: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """By language, what people wrote and how they say it there."""
     languages: tuple[str, ...] = ()
     """Languages that the page is written in; all that there are, where nothing is said."""
     created: datetime

@@ -1,13 +1,14 @@
-"""The record's parts that hold what was measured: data, model, tests, groups."""
+"""The record's parts that hold what was measured: data, model, tests."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from cityai.card.record.options import OptionsPart
 from cityai.card.record.part import Number, Part, Sparse, StatusWord, Text, Unit
-from cityai.card.record.ranked import RankedPart
-from cityai.config.words import DataWords, FairnessWords, NotApplicable
+from cityai.card.record.ranked import CapacityPoint, CurvePoint, RankedPart
+from cityai.card.record.rows import Rows
+from cityai.card.record.worth import WorthPart
+from cityai.config.words import DataWords, NotApplicable
 
 
 class QualityMeasure(Part):
@@ -43,6 +44,20 @@ class Rejected(Part):
     rows: int
 
 
+class LeftPart(Part):
+    """What left a database for one table."""
+
+    source: str
+    """`data`, or the name of the table beside it."""
+    connection: str
+    rows: int
+    """That came, rounded as people are."""
+    held: int
+    """Rows that stay there, rounded too: more than came where sums came in place of rows."""
+    columns: int
+    kilobytes: int
+
+
 class DataPart(DataWords, Sparse):
     """One data set."""
 
@@ -61,9 +76,11 @@ class DataPart(DataWords, Sparse):
     known_rule: Text
     """When a row could first be seen."""
     cleaning: tuple[Text, ...]
-    quality: tuple[QualityMeasure, ...]
-    rejected: tuple[Rejected, ...]
-    by_period: tuple[QualityPoint, ...]
+    quality: Rows[QualityMeasure]
+    rejected: Rows[Rejected]
+    by_period: Rows[QualityPoint]
+    left: tuple[LeftPart, ...] | None
+    """What left databases; nothing where all tables are files."""
     in_words: tuple[Text, ...]
 
 
@@ -116,8 +133,8 @@ class ExplanationPart(Part):
     """Share of the forecast that is explained this way."""
     additivity_error: float | None
     unit: Unit
-    drivers: tuple[Driver, ...]
-    by_group: tuple[GroupDriver, ...]
+    drivers: Rows[Driver]
+    by_group: Rows[GroupDriver]
     in_words: tuple[Text, ...]
 
 
@@ -128,7 +145,7 @@ class ModelPart(Part):
     version: str
     type: Text
     self_learning: bool
-    inputs: tuple[Input, ...]
+    inputs: Rows[Input]
     output: Text
     horizon: int
     period: str
@@ -138,6 +155,11 @@ class ModelPart(Part):
     baselines: tuple[Method, ...]
     choice_reason: str | NotApplicable | None
     explanation: ExplanationPart | None
+
+    @property
+    def baseline_labels(self) -> dict[str, str]:
+        """What each baseline is called, by its name."""
+        return {method.name: method.label for method in self.baselines}
 
 
 class FoldPart(Part):
@@ -163,7 +185,14 @@ class Comparison(Part):
     difference: float | None
     low: float | None
     high: float | None
+    """Ends of one-sided tests."""
     blocks: int | None
+    folds_won: int | None = None
+    """Test folds in which the forecast was better, of `folds`."""
+    folds: int | None = None
+    places_won: int | None = None
+    """Places for which it was better over all folds, of `places`."""
+    places: int | None = None
     status: StatusWord
     sentence: Text
     source: str
@@ -181,6 +210,25 @@ class SeriesPoint(Part):
     """The baseline that stands for today's practice."""
 
 
+class PlaceForecast(Part):
+    """What the final model says of the first period after the data, rounded for publication."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: Text = ""
+    """Why there is no value."""
+
+
+class PlaceGroup(Part):
+    """A group of the audit in one place."""
+
+    dimension: str
+    group: Text
+    share: float | None = None
+    """Of its residents; nothing where the place belongs to the group as a whole."""
+
+
 class PlaceResult(Part):
     """One area, or one entity where entities have no areas."""
 
@@ -188,27 +236,33 @@ class PlaceResult(Part):
     name: str
     area: str
     """Its area on the map; empty where several share one."""
-    figures: tuple[Number, ...]
+    figures: Rows[Number]
+    forecast: PlaceForecast | None = None
+    """Of the period from `EvalPart.next_period`; nothing where none is forecast."""
+    residents: float | None = None
+    """People who live there, with two significant digits, where the area table tells."""
+    groups: Rows[PlaceGroup] = ()
+    """Who lives there: of public tables of areas alone."""
 
 
 class EvalPart(Part):
     """How well it works."""
 
     design: tuple[Text, ...]
-    folds: tuple[FoldPart, ...]
-    metrics: tuple[Number, ...]
-    comparisons: tuple[Comparison, ...]
+    folds: Rows[FoldPart]
+    metrics: Rows[Number]
+    comparisons: Rows[Comparison]
     practice: str
     """Name of the baseline that stands for today's practice."""
     practice_label: Text
     nominal_coverage: float
     coverage_tolerance: float
     confidence: float
-    series: tuple[SeriesPoint, ...]
+    series: Rows[SeriesPoint]
     series_note: Text
     series_step: int = 0
     """Totals of periods are multiples of it, where one is hidden; 0 where none is."""
-    places: tuple[PlaceResult, ...]
+    places: Rows[PlaceResult]
     places_label: Text
     places_note: Text
     boundaries: str
@@ -218,131 +272,26 @@ class EvalPart(Part):
     in_words: tuple[Text, ...]
     ranked: RankedPart | None = None
     """What the top of a list holds; nothing where amounts are forecast."""
-
-
-class GroupPart(Part):
-    """One group of a dimension."""
-
-    name: Text
-    residents_share: float | None
-    data_share: float | None
-    counted_with: Text = ""
-    """Of a group that is too small to show: the group that its rows are counted with."""
-
-
-class DimensionPart(Part):
-    """One way to divide people or places."""
-
-    name: Text
-    label: Text
-    kind: Text
-    infers: str
-    block: Text
-    caveat: Text
-    cuts: tuple[float, ...]
-    groups: tuple[GroupPart, ...]
-    in_words: tuple[Text, ...]
-
-
-class GroupResult(Part):
-    """One metric of one group held against its reference."""
-
-    dimension: str
-    group: Text
-    metric: str
-    unit: Unit
-    value: float | None
-    low: float | None
-    high: float | None
-    reference: Text
-    reference_value: float | None
-    gap: float | None
-    gap_low: float | None
-    gap_high: float | None
-    limit: float | None
-    n: int | None
-    """Predictions; where each is a person, rounded to twenties."""
-    blocks: int | None
-    status: StatusWord
-    sentence: Text
-    """The verdict and what it rests on; empty where no limit decides and the figure is shown."""
-    more_blocks: int | None
-    source: str
-    between: tuple[float, float] | None = None
-    """What `value` lies between where it is not said exactly: of few people, it is a count."""
-    reference_between: tuple[float, float] | None = None
+    more_folds: int | None = None
+    """Replays that the data would hold beside those made; None where nothing was replayed."""
+    next_period: date | None = None
+    """First day of the first period after the data, which places are forecast for."""
+    next_step: int = 0
+    """Those forecasts are multiples of it, where something small is hidden; 0 where none is."""
+    worth: WorthPart | None = None
+    """What simpler ways of spending the same would do; nothing where no outcome is known."""
 
     @property
-    def gap_between(self) -> tuple[float, float] | None:
-        """What the gap lies between, where the value or the reference is a range."""
-        if self.between is None and self.reference_between is None:
-            return None
-        own = self.between or _repeat(self.value)
-        beside = self.reference_between or _repeat(self.reference_value)
-        if own is None or beside is None or self.group == self.reference:
-            return None
-        return own[0] - beside[1], own[1] - beside[0]
+    def own_words(self) -> tuple[str, ...]:
+        """What is ranked, and what it may turn out to be, in the city's words."""
+        return (self.ranked.cases, self.ranked.outcome) if self.ranked else ()
 
     @property
-    def middle_gap(self) -> float | None:
-        """The gap, or the middle of its range: which way it points."""
-        return self.gap if self.gap_between is None else sum(self.gap_between) / 2
+    def capacity(self) -> tuple[CapacityPoint, ...]:
+        """What would be found at other capacities."""
+        return self.ranked.capacity if self.ranked else ()
 
-
-def _repeat(value: float | None) -> tuple[float, float] | None:
-    return None if value is None else (value, value)
-
-
-class TrendPart(Part):
-    """Whether a figure of a group rises or falls from replay to replay."""
-
-    dimension: str
-    group: Text
-    metric: str
-    unit: Unit
-    folds: int
-    slope: float | None
-    """Change from one replay to the next."""
-    low: float | None
-    high: float | None
-    sentence: Text
-
-
-class ProxyPart(Part):
-    """How well an input, or all together, tells the groups of a dimension apart."""
-
-    dimension: str
-    feature: str
-    """``all together``, or the input."""
-    label: Text
-    recovered: float | None
-    """Share of the differences between entities; 0 is no better than the average."""
-    low: float | None
-    high: float | None
-    chance: float | None
-    """What the most telling input exceeds by chance once in twenty."""
-    verdict: str
-    """found, hardly, not shown, on the map or unknown."""
-    entities: int
-    reason: Text
-
-
-class FairnessPart(FairnessWords):
-    """For whom it works."""
-
-    min_group_size: int
-    confidence: float
-    limits: dict[str, float]
-    dimensions: tuple[DimensionPart, ...]
-    results: tuple[GroupResult, ...]
-    by_fold: tuple[Number, ...]
-    in_words: tuple[Text, ...]
-    trends: tuple[TrendPart, ...] = ()
-    """Those that can be told."""
-    trends_note: Text = ""
-    representation: tuple[Text, ...] = ()
-    """A sentence a dimension: who is in the data, beside who lives in the city."""
-    proxies: tuple[ProxyPart, ...] = ()
-    proxies_in_words: tuple[Text, ...] = ()
-    options: OptionsPart | None = None
-    """What could be done about a gap; nothing where the project names none."""
+    @property
+    def curve(self) -> tuple[CurvePoint, ...]:
+        """Scores beside what came to pass, band by band."""
+        return self.ranked.curve if self.ranked else ()

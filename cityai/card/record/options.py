@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cityai.card.record.part import Part, StatusWord, Text, Unit
+from cityai.card.record.rows import Rows
 
 
 class OptionResult(Part):
@@ -71,7 +72,7 @@ class OptionsPart(Part):
     reason: Text
     decided_by: str
     confidence: float
-    options: tuple[OptionResult, ...]
-    groups: tuple[OptionGroup, ...]
+    options: Rows[OptionResult]
+    groups: Rows[OptionGroup]
     in_words: tuple[Text, ...]
     source: str

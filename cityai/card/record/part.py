@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -19,6 +20,16 @@ Unit = str
 """``share`` (0.08 is read as 8 %), ``ratio``, or the target's own unit (``tons``)."""
 StatusWord = Literal["pass", "fail", "not enough evidence", "suppressed", "not applicable", "error"]
 """The values of `cityai.findings.Status`."""
+GradeWord = Literal[
+    "within",
+    "beyond",
+    "no gap seen",
+    "gap of open size",
+    "leans beyond",
+    "too few to say",
+    "",
+]
+"""The values of `cityai.inference.equivalence.Grade`, or nothing."""
 
 
 class _Text:
@@ -109,3 +120,8 @@ class Number(Part):
     """Record and table that it was taken from."""
     reason: Text = ""
     """Why there is no value, or no interval."""
+
+
+def index_whole(numbers: Iterable[Number]) -> dict[tuple[str, str], Number]:
+    """Index the figures over all test periods together by model and metric."""
+    return {(n.slice["model"], n.metric): n for n in numbers if n.slice.keys() == {"model"}}

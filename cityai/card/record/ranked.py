@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cityai.card.record.part import Part, StatusWord, Text
+from cityai.card.record.rows import Rows
 
 
 class CapacityPoint(Part):
@@ -78,6 +79,21 @@ class AttentionResult(Part):
     reason: Text
 
 
+class GroupReach(Part):
+    """What the list finds of one group when so many cases can be acted on in each period."""
+
+    dimension: str
+    group: Text
+    capacity: int | None
+    """Cases in each period; nothing where a threshold selects them."""
+    own: bool
+    """Whether it is the list as the city works it off."""
+    selected: float | None
+    """Of the group's cases."""
+    recall: float | None
+    """Of those of its cases that turned out true: the share that is found."""
+
+
 class RankedPart(Part):
     """A list that is worked off from the top, as far as the capacity goes."""
 
@@ -92,9 +108,15 @@ class RankedPart(Part):
     practice: str
     """The order that stands for today's practice."""
     practice_label: Text
-    capacity: tuple[CapacityPoint, ...]
-    curve: tuple[CurvePoint, ...]
-    slopes: tuple[SlopeResult, ...]
-    attention: tuple[AttentionResult, ...]
+    capacity: Rows[CapacityPoint]
+    curve: Rows[CurvePoint]
+    slopes: Rows[SlopeResult]
+    attention: Rows[AttentionResult]
     in_words: tuple[Text, ...]
     source: str
+    groups: Rows[GroupReach] = ()
+    """By group, at those capacities of which that may be said."""
+
+    def find_declared(self, model: str) -> CapacityPoint | None:
+        """Return what a model finds at the city's own capacity, where that is shown."""
+        return next((p for p in self.capacity if p.model == model and p.declared), None)

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from cityai.card.record import CardRecord, write_lines
-from cityai.card.render.markdown import render_markdown
-from cityai.card.render.page import (
-    TEMPLATES,
-    name_page,
-    open_environment,
-    render_html,
-    render_pages,
-)
+from cityai.card.render.markdown import render_markdown, render_note
+from cityai.card.render.page import name_page, open_environment, render_html, render_pages
 
 
 def render_json(record: CardRecord) -> str:
@@ -19,11 +13,11 @@ def render_json(record: CardRecord) -> str:
 
 
 __all__ = [
-    "TEMPLATES",
     "name_page",
     "open_environment",
     "render_html",
     "render_json",
     "render_markdown",
+    "render_note",
     "render_pages",
 ]

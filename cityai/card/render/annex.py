@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from cityai.card.record import CardRecord
-from cityai.card.render.tables import Grid, make_grid
+from cityai.card.record.fairness import DimensionPart
+from cityai.card.render.tables import Cell, Grid, make_grid
 from cityai.card.words import (
+    MISSING,
+    Own,
     describe_metric,
+    name_verdict,
     write_count,
     write_gap,
     write_interval,
@@ -21,6 +25,36 @@ PROXY_VERDICTS = {
     "on the map": say("Not judged: both may follow the map"),
     "unknown": say("No figure"),
 }
+
+
+def arrange_verdicts(record: CardRecord, dimension: DimensionPart) -> Grid:
+    """Arrange one row a limit: all groups of a dimension together, and the two farthest apart."""
+    rows = [
+        (
+            describe_metric(v.metric).label,
+            Cell(name_verdict(v.status, v.grade)[0], v.status),
+            Own(v.worst or MISSING),
+            Own(v.best or MISSING),
+            write_gap(v.spread, v.unit, signed=False),
+            write_interval(v.spread_low, v.spread_high, v.unit, gap=True),
+            write_gap(v.limit, v.unit, signed=False),
+            v.sentence,
+        )
+        for v in record.fairness.verdicts
+        if v.dimension == dimension.name
+    ]
+    columns = (
+        say("Figure"),
+        say("All groups together"),
+        say("Served worst"),
+        say("Served best"),
+        say("Between them"),
+        say("Interval"),
+        say("Limit"),
+        say("In words"),
+    )
+    title = say("{label}: largest gap between two groups", label=dimension.label)
+    return make_grid(title, columns, rows, (4, 5, 6))
 
 
 def arrange_trends(record: CardRecord) -> Grid:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from cityai.card.record import CardRecord
-from cityai.card.record.measured import DimensionPart
+from cityai.card.record.fairness import DimensionPart
 from cityai.card.record.ranked import SlopeResult
 from cityai.card.render.tables import Grid, make_grid
-from cityai.card.words import (
-    write_count,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import write_count, write_interval, write_number
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from cityai.card.figures.capacity_curve import write_capacity
+from cityai.card.record import CardRecord
 from cityai.card.record.ranked import RankedPart
 from cityai.card.render.tables import Grid, make_grid
-from cityai.card.words import (
-    MISSING,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import MISSING, write_interval, write_number
 from cityai.columns import BASELINE
 from cityai.i18n.messages import join, say
 
@@ -38,9 +35,9 @@ def arrange_capacity(part: RankedPart) -> Grid:
     columns = (
         say("Capacity"),
         say("Selected"),
-        say("Selected rightly"),
+        say("Hits among those selected"),
         say("Beside"),
-        say("Found of all"),
+        say("Share of all cases found"),
         say("Interval"),
         say("Beside"),
         say("Note"),
@@ -52,6 +49,40 @@ def arrange_capacity(part: RankedPart) -> Grid:
         theirs=theirs,
     )
     return make_grid(caption, columns, rows, range(1, 7))
+
+
+def arrange_reach(record: CardRecord) -> tuple[Grid, ...]:
+    """Arrange what is found of each group: a table a dimension, rows as in `arrange_capacity`."""
+    part = record.eval.ranked
+    if part is None:
+        return ()
+    points = [p for p in part.capacity if p.model == "forecast"]
+    labels = {d.name: d.label for d in record.fairness.dimensions}
+    grids = []
+    for dimension in dict.fromkeys(told.dimension for told in part.groups):
+        own = [told for told in part.groups if told.dimension == dimension]
+        groups = list(dict.fromkeys(told.group for told in own))
+        found = {(told.group, told.capacity): told.recall for told in own}
+        rows = [
+            (
+                write_capacity(p),
+                *(write_number(found.get((group, p.capacity)), "share") for group in groups),
+            )
+            for p in points
+        ]
+        caption = say(
+            "Share of its own cases found in each group: {label}",
+            label=labels.get(dimension, dimension),
+        )
+        numeric = range(1, len(groups) + 1)
+        grids.append(make_grid(caption, (say("Capacity"), *groups), rows, numeric))
+    return tuple(grids)
+
+
+def find_own_capacity(part: RankedPart) -> int:
+    """Find which row of `arrange_capacity` is the capacity that the city has."""
+    own = [p.declared for p in part.capacity if p.model == "forecast"]
+    return own.index(True) if True in own else 0
 
 
 def tell_rival(part: RankedPart) -> tuple[str, ...]:
@@ -76,9 +107,8 @@ def tell_rival(part: RankedPart) -> tuple[str, ...]:
         return ()
     return (
         say(
-            "At these capacities, {practice_label} selects about as rightly as this "
-            "list, or more so (in brackets its share selected rightly, and this list's): "
-            "{level}.",
+            "At these capacities, {practice_label} is about as good as this list, or better "
+            "(in brackets its share of hits, and this list's): {level}.",
             practice_label=part.practice_label,
             level=join("; ", level),
         ),

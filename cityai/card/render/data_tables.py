@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from cityai.card.counts import tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.render.tables import Cell, Grid, make_grid
-from cityai.card.words import (
-    QUALITY_DIMENSIONS,
-    STATUS_WORDS,
-    Code,
-    Own,
-    write_count,
-    write_number,
-)
+from cityai.card.words import QUALITY_DIMENSIONS, STATUS_WORDS, Code, Own, write_count, write_number
 from cityai.i18n.messages import say
+
+ORDER = ("fail", "not enough evidence", "pass", "suppressed", "not applicable")
+"""What decides of several outcomes, first to last."""
 
 
 def arrange_quality(record: CardRecord) -> Grid:
@@ -38,6 +37,30 @@ def arrange_quality(record: CardRecord) -> Grid:
         say("Outcome"),
     )
     return make_grid(say("Quality of the data"), columns, rows, (2, 3, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One dimension of quality: how many measures hold their limit."""
+
+    asked: str
+    held: str
+    status: str
+
+
+def list_dimensions(record: CardRecord) -> list[Quality]:
+    """List the dimensions of quality, how many measures hold their limit, and what decides."""
+    measures = [m for d in record.data for m in d.quality if m.limit is not None]
+    found = []
+    for dimension, asked in QUALITY_DIMENSIONS.items():
+        tally = tally_statuses(m.status for m in measures if m.dimension == dimension)
+        if not tally.total:
+            continue
+        held = say("{passed} of {all} checks passed", passed=tally.passed, all=tally.total)
+        if tally.hidden:
+            held = say("{held}, {hidden} not shown", held=held, hidden=tally.hidden)
+        found.append(Quality(asked, held, next(s for s in ORDER if s in tally.by_status)))
+    return found
 
 
 def arrange_quality_by_place(record: CardRecord) -> Grid:

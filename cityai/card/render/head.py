@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cityai.card.counts import tally_groups
+from cityai.card.counts import Tally, tally_groups
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
+from cityai.card.record.part import index_whole
 from cityai.card.render.headline import choose_headline, find_headline
-from cityai.card.words import PAIR, describe_metric, find_side, write_number
-from cityai.columns import BASELINE
+from cityai.card.words import PAIR, describe_metric, find_side, write_brief, write_number
+from cityai.columns import BASELINE, FORECAST
 from cityai.i18n.messages import say
 
 SHOWN = 2
@@ -27,45 +28,50 @@ class Key:
 
 def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
     """Arrange the figures that a reader meets first."""
-    overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
+    overall = index_whole(record.eval.metrics)
     practice = f"{BASELINE}{record.eval.practice}"
     keys = []
     for metric in choose_headline(record)[: find_headline(record).keys]:
-        own, other = overall.get(("forecast", metric)), overall.get((practice, metric))
+        own, other = overall.get((FORECAST, metric)), overall.get((practice, metric))
         if own is not None:
             beside = (
                 say(
                     "{value} with {practice_label}",
-                    value=write_number(other.value, other.unit),
+                    value=write_brief(other.value, other.unit),
                     practice_label=record.eval.practice_label,
                 )
                 if other
                 else ""
             )
             keys.append(
-                Key(describe_metric(metric).label, write_number(own.value, own.unit), beside)
+                Key(describe_metric(metric).label, write_brief(own.value, own.unit), beside)
             )
-    held = overall.get(("forecast", "coverage"))
+    held = overall.get((FORECAST, "coverage"))
     if held is not None:
         meant = say(
             "meant to be {nominal_coverage}",
             nominal_coverage=write_number(record.eval.nominal_coverage, "share"),
         )
-        keys.append(
-            Key(describe_metric("coverage").label, write_number(held.value, "share"), meant)
-        )
+        keys.append(Key(describe_metric("coverage").label, write_brief(held.value, "share"), meant))
     groups = tally_groups(record.fairness.results)
     if groups.total:
-        inside, unknown, hidden = groups.passed, groups.unknown, groups.hidden
-        beside = say(
-            "{inside} within it, {unknown} cannot be told, {hidden} not shown",
-            inside=inside,
-            unknown=unknown,
-            hidden=hidden,
-        )
-        beyond = say("{failed} of {total}", failed=groups.failed, total=groups.total)
-        keys.append(Key(say("Groups' figures beyond a limit"), beyond, beside))
+        n = groups.failed or groups.passed
+        told = say("{n} of {total} fail", n=n, total=groups.total)
+        if not groups.failed:
+            told = say("{n} of {total} pass", n=n, total=groups.total)
+        keys.append(Key(say("Fair to all groups?"), told, _tell_checks(groups)))
     return tuple(keys)
+
+
+def _tell_checks(groups: Tally) -> str:
+    """Say how the checks of groups came out."""
+    return say(
+        "checks: {passed} passed, {failed} failed, {unknown} cannot be told, {hidden} not shown",
+        passed=groups.passed,
+        failed=groups.failed,
+        unknown=groups.unknown,
+        hidden=groups.hidden,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Final
 
-from cityai.card.counts import tally_statuses
 from cityai.card.record import CardRecord
+from cityai.card.record.verdict import VerdictPart
 from cityai.card.render import tables
-from cityai.card.render.head import arrange_failed, arrange_unsure, tell_reason
-from cityai.card.render.options import arrange_options
-from cityai.card.words import PAIR, STATUS_WORDS, SYMBOLS
+from cityai.card.words import SYMBOLS, VERDICT_MARKS, VERDICT_WORDS
 from cityai.config.words import NotApplicable
 from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import write_day
 
-MOST_NAMED = 8
-"""Checks of an outcome that are named at the top."""
+LINE: Final = 60
+"""Words of a text from which on it is cut."""
+ANSWER: Final = 26
+"""Words of a person's answer from which on it is cut."""
+NOTHING: Final = "Nothing more. The city decides."
+CONDITIONS: Final = 5
+ROWS: Final = 6
+"""Conditions, and ways to predict, that are shown."""
 
 
 def escape_markdown(text: object) -> str:
@@ -34,39 +40,25 @@ def escape_markdown(text: object) -> str:
 
 
 def render_markdown(record: CardRecord) -> str:
-    """Render the card's main facts as Markdown (a few kilobytes)."""
+    """Render the verdict and the main facts as Markdown, in at most 600 words."""
     e = escape_markdown
     lines = [f"# {e(record.system.name or record.record.title)}", ""]
     if record.system.synthetic:
-        lines += [
-            f"**{e(record.system.city)} is an invented city: nothing here is about a real one.**",
-            "",
-        ]
-    lines += [e(record.system.summary_plain), ""] if record.system.summary_plain else []
-    contact = record.owner.city_contact
+        city = e(record.system.city)
+        lines += [f"**{city} is an invented city: nothing here is about a real one.**", ""]
+    lines += _write_verdict(record.verdict) if record.verdict else []
+    summary, contact = record.system.summary_plain, record.owner.city_contact
+    lines += [e(_cut(summary)), ""] if summary else []
     lines += [f"Questions: {e(contact.unit)}, {e(contact.email)}", ""]
-    loud = _list_loud(record)
-    lines += _list_attention(record)
-    lines += ["## How well it works", "", *(f"- {e(s)}" for s in record.eval.in_words), ""]
-    lines += [*_write_grid(tables.arrange_practice(record)), "## For whom it works", ""]
-    lines += [*(f"- {e(s)}" for s in record.fairness.in_words), ""]
-    for dimension in record.fairness.dimensions:
-        if PAIR in dimension.name:
-            continue
-        lines += _write_grid(tables.arrange_groups(record, dimension))
-        lines += [f"{e(dimension.caveat)}", ""] if dimension.caveat else []
-    told = (*record.fairness.representation, *record.fairness.proxies_in_words)
-    lines += [*(f"- {e(s)}" for s in told), ""] if told else []
-    options = record.fairness.options
-    if options is not None:
-        lines += ["### What could be done about it", "", *(f"- {e(s)}" for s in options.in_words)]
-        lines += ["", *_write_grid(arrange_options(options))]
+    practice = tables.arrange_practice(record)
+    shown = replace(practice, rows=practice.rows[:ROWS])
+    lines += ["## How well it works", "", *_write_grid(shown)]
     lines += _list_human(record)
-    lines += ["## Every check that failed or cannot be told", "", *loud, ""] if loud else []
     head = record.record
     required = sum(g.required for g in record.gaps)
     lines += [
         f"Missing answers: {len(record.gaps)}, {required} of them needed for release.",
+        "Groups, data, risks and every check: `card.html`, and `card.json` for machines.",
         "",
         f"Made {write_day(head.created)}; record `{head.content_digest}`.",
         "",
@@ -74,31 +66,44 @@ def render_markdown(record: CardRecord) -> str:
     return "\n".join(lines)
 
 
-def _list_attention(record: CardRecord) -> list[str]:
-    """List the counts of all checks, and the first that failed; the others come last."""
-    checks, e = tally_statuses(f.status for f in record.findings), escape_markdown
-    counted = (
-        f"{checks.total} checks: {checks.passed} passed, {checks.failed} failed, "
-        f"{checks.unknown} lack evidence, {checks.hidden} not shown, {checks.informed} only inform."
-    )
-    failed = dict.fromkeys(n.title for n in arrange_failed(record))
-    unsure = dict.fromkeys(n.title for n in arrange_unsure(record))
-    lines = ["## First to know", "", f"- {counted}"]
-    for status, titles in (("fail", failed), ("not enough evidence", unsure)):
-        if titles:
-            named = "; ".join([*titles][:MOST_NAMED])
-            more = f"; and {len(titles) - MOST_NAMED} more" if len(titles) > MOST_NAMED else ""
-            lines += [f"- {SYMBOLS[status]} **{STATUS_WORDS[status]}** · {e(named + more)}."]
-    return [*lines, ""]
+def render_note(record: CardRecord) -> str:
+    """Render the verdict in five lines of Markdown, and where the card is."""
+    e, part = escape_markdown, record.verdict
+    if part is None:
+        return f"{e(record.record.title)}\n"
+    asked = " ".join(_cut(c.text, ANSWER) for c in part.conditions[:CONDITIONS]) or NOTHING
+    lines = [*_tell_verdict(part), f"**What a yes would need:** {e(asked)}"]
+    rest = " ".join([*([e(part.note)] if part.note else []), "The card is `card/card.html`."])
+    return "\n".join([*(f"- {line}" for line in lines), "", rest, ""])
 
 
-def _list_loud(record: CardRecord) -> list[str]:
+def _write_verdict(part: VerdictPart) -> list[str]:
+    """Write the box that a card begins with."""
+    asked = [escape_markdown(_cut(c.text, ANSWER)) for c in part.conditions[:CONDITIONS]]
+    more = len(part.conditions) - len(asked)
+    asked += [f"And {more} more, in `card.html`."] if more else []
+    needed = "\n> - ".join(["> **What a yes would need:**", *(asked or [NOTHING])])
+    return ["\n>\n".join([*(f"> {line}" for line in _tell_verdict(part)), needed]), ""]
+
+
+def _tell_verdict(part: VerdictPart) -> list[str]:
+    """Tell the word and what it rests on, a line each."""
     e = escape_markdown
-    return [
-        f"- {SYMBOLS[f.status]} **{STATUS_WORDS[f.status]}** · {e(f.title)}: {e(tell_reason(f))}"
-        for f in record.findings
-        if f.status in {"error", "fail", "not enough evidence"}
-    ]
+    rule = f" (policy: `{part.rule}`)" if part.rule else ""
+    sign = SYMBOLS[VERDICT_MARKS[part.word]]
+    lines = (
+        ("Does it work?", part.works),
+        ("For whom not?", part.not_for_whom),
+        ("What we do not know:", part.unknown),
+    )
+    head = f"{sign} **{VERDICT_WORDS[part.word]}.** {e(part.because)}{rule}"
+    return [head, *(f"**{label}** {e(_cut(text))}" for label, text in lines)]
+
+
+def _cut(text: str, most: int = LINE) -> str:
+    """Return the first words of a text."""
+    words = str.__str__(text).split()
+    return " ".join(words) if len(words) <= most else " ".join(words[:most]) + " …"
 
 
 def _list_human(record: CardRecord) -> list[str]:
@@ -114,10 +119,12 @@ def _list_human(record: CardRecord) -> list[str]:
         if answer is None:
             lines.append(f"- **{label}:** not yet answered")
         elif isinstance(answer, NotApplicable):
-            lines.append(f"- **{label}:** does not apply ({e(answer.not_applicable)})")
+            lines.append(
+                f"- **{label}:** does not apply ({e(_cut(answer.not_applicable, ANSWER))})"
+            )
         else:
             text = "; ".join(answer) if isinstance(answer, tuple) else answer
-            lines.append(f"- **{label}:** {e(text)}")
+            lines.append(f"- **{label}:** {e(_cut(text, ANSWER))}")
     return [*lines, ""]
 
 

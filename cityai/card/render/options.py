@@ -13,7 +13,7 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say
 
 OUTCOMES = {
     "as it is": say("As it is"),
@@ -25,44 +25,47 @@ OUTCOMES = {
 }
 
 
-def arrange_options(part: OptionsPart) -> Grid:
-    """Arrange one row an option and figure: what it closes, what it costs, what remains."""
+def list_metrics(part: OptionsPart) -> list[str]:
+    """List the figures by which options are held, the one that they aim at first."""
+    return list(dict.fromkeys((part.metric, *(o.metric for o in part.options))))
+
+
+def arrange_options(part: OptionsPart, metric: str) -> Grid:
+    """Arrange one row an option: what it closes, what it costs, what remains, by one figure."""
+    options = [o for o in part.options if o.metric == metric]
     rows = [
         (
             say("{label}, chosen", label=o.label) if o.chosen else o.label,
-            describe_metric(o.metric).label,
-            Own(o.group),
-            write_gap(o.after, o.unit),
-            write_interval(o.after_low, o.after_high, o.unit, gap=True),
-            write_gap(o.closed, o.unit),
-            write_interval(o.closed_low, o.closed_high, o.unit, gap=True),
-            say(
-                "{label}: {lost}",
-                label=describe_metric(o.cost_metric).label,
-                lost=write_gap(o.lost, o.unit),
-            ),
-            write_interval(o.lost_low, o.lost_high, o.unit, gap=True),
+            join(": ", (Own(o.group), _write_gap(o.after, o.after_low, o.after_high))),
+            _write_gap(o.closed, o.closed_low, o.closed_high),
+            _write_gap(o.lost, o.lost_low, o.lost_high),
             OUTCOMES[o.outcome] if o.closed is not None else say("Not possible here"),
             Cell(VERDICTS[o.status], o.status),
         )
-        for o in part.options
+        for o in options
     ]
     columns = (
         say("Option"),
-        say("Figure"),
-        say("Farthest behind"),
-        say("Gap that remains"),
-        say("Interval"),
+        say("Farthest behind, and its gap"),
         say("Closed"),
-        say("Interval of it"),
-        say("Cost"),
-        say("Interval of the cost"),
+        say("Cost: {label}", label=describe_metric(options[0].cost_metric).label.lower()),
         say("Outcome"),
         say("Against the limit"),
     )
-    return make_grid(
-        say("{label}: what was tried", label=part.label), columns, rows, (3, 4, 5, 6, 8)
+    caption = say(
+        "{label}: what was tried for “{metric}”",
+        label=part.label,
+        metric=describe_metric(metric).label.lower(),
     )
+    return make_grid(caption, columns, rows)
+
+
+def _write_gap(gap: float | None, low: float | None, high: float | None) -> str:
+    """Write a difference of shares and, below it, its interval."""
+    if gap is None or low is None or high is None:
+        return write_gap(gap, "share")
+    told = write_gap(gap, "share")
+    return say("{told} ({low})", told=told, low=write_interval(low, high, "share", gap=True))
 
 
 def arrange_option_groups(part: OptionsPart) -> Grid:

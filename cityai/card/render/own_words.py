@@ -36,9 +36,11 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         *(entry.label for entry in record.model.inputs),
         *(name for text in _list_told(record) for name in _find_names(text)),
         *(column for data in record.data for column in data.columns),
+        *(column.replace("_", " ") for data in record.data for column in data.columns),
         *(data.name for data in record.data),
         *(measure.slice for data in record.data for measure in data.quality),
         *(metric.name for metric in METRICS),
+        *record.eval.own_words,
         *record.publication.table_schema,
         *record.publication.table_schema.values(),
     }
@@ -46,9 +48,8 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         found |= {dimension.label, dimension.name, *(group.name for group in dimension.groups)}
         found |= {f"{dimension.label[:1].lower()}{dimension.label[1:]}"}
     for method in record.model.baselines:
+        found |= {*_find_names(method.label)}
         found |= {method.label, f"{method.label[:1].upper()}{method.label[1:]}"}
-    if record.eval.ranked is not None:
-        found |= {record.eval.ranked.cases, record.eval.ranked.outcome}
     options = record.fairness.options
     if options is not None:
         found |= {options.reason, options.decided_by}
@@ -64,6 +65,7 @@ def _list_told(record: CardRecord) -> Iterator[str]:
     yield from (measure.measure for data in record.data for measure in data.quality)
     yield from (text for data in record.data for text in data.cleaning)
     yield from record.eval.design
+    yield from (f.reason for f in record.findings if f.code.startswith("quality.silent_"))
 
 
 def _find_names(text: str) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -17,16 +17,26 @@ from cityai.card import words
 from cityai.card.counts import tally_statuses
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
-from cityai.card.render import data_tables, head, tables
-from cityai.card.render.annex import arrange_proxies, arrange_trends
+from cityai.card.render import data_tables, head, replays, tables
+from cityai.card.render.annex import arrange_proxies, arrange_trends, arrange_verdicts
 from cityai.card.render.calibration import arrange_slopes
-from cityai.card.render.capacity_curve import arrange_capacity, tell_rival
+from cityai.card.render.capacity_curve import (
+    arrange_capacity,
+    arrange_reach,
+    find_own_capacity,
+    tell_rival,
+)
 from cityai.card.render.headline import choose_headline
 from cityai.card.render.inspection_rates import arrange_attention
-from cityai.card.render.options import arrange_option_groups, arrange_options
+from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
+from cityai.card.render.options import arrange_option_groups, arrange_options, list_metrics
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.pictures import share_styles, show_picture, write_styles
+from cityai.card.render.scripts import TEMPLATES, read_script, tidy_page
 from cityai.card.render.selection import arrange_list_groups
+from cityai.card.render.verdict import arrange_rules
+from cityai.card.render.what_if import arrange_other_limits
+from cityai.card.render.worth import arrange_shares, arrange_worth, arrange_worth_groups
 from cityai.config.words import NotApplicable
 from cityai.i18n import messages
 from cityai.i18n.catalogue import LOCALES, NAMES
@@ -34,8 +44,7 @@ from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import Figure as Printed
 from cityai.i18n.messages import Message, count_periods, say, write_day
 from cityai.i18n.translator import Translator
-
-TEMPLATES = Path(__file__).parents[1] / "templates"
+from cityai.progress import counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,9 @@ def render_pages(record: CardRecord, figures: Sequence[Figure] = ()) -> dict[str
         File name to HTML, ``card.html`` first.
     """
     codes = list_languages(record.record.languages, record.record.words_language)
-    return {name_page(code, codes[0]): render_html(record, figures, code) for code in codes}
+    return {
+        name_page(code, codes[0]): render_html(record, figures, code) for code in counting(codes)
+    }
 
 
 def render_html(
@@ -113,7 +124,8 @@ def render_html(
     codes = list_languages(record.record.languages, own_language)
     main = codes[0]
     code = translator.language if translator else language or main
-    translator = translator or Translator(code, list_own_words(record), own_language)
+    given = record.record.translations.get(code, {})
+    translator = translator or Translator(code, list_own_words(record), own_language, given)
     checks = tally_statuses(f.status for f in record.findings)
     styles = share_styles(figures)
     page = (
@@ -128,6 +140,7 @@ def render_html(
             own_language=own_language,
             figures={f.name: f for f in figures},
             tables=tables,
+            replays=replays,
             data_tables=data_tables,
             keys=head.arrange_keys(record),
             failed=head.arrange_failed(record),
@@ -135,11 +148,12 @@ def render_html(
             unsure_pairs=checks.unknown - sum(len(notice.first) for notice in unsure),
             checks=checks,
             required=[g for g in record.gaps if g.required],
+            script=read_script("alive.js"),
             picture=lambda svg: show_picture(svg, translator, styles),
             picture_styles=write_styles(styles),
         )
     )
-    return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
+    return tidy_page(page)
 
 
 def make_words(translator: Translator) -> dict[str, Any]:
@@ -181,6 +195,15 @@ def _strip_marks(value: Any) -> str:
     return value.striptags() if isinstance(value, Markup) else str(value)
 
 
+def _split_sentence(shown: Markup) -> tuple[Markup, Markup]:
+    """Split what is shown after its first sentence, each part with the mark of its language."""
+    found = re.fullmatch(r"(<i[^>]*>)?(.*?)(</i>)?", shown, re.DOTALL)
+    opened, text, closed = found.groups("") if found else ("", str(shown), "")
+    first, *rest = re.split(r"(?<=[.!?…])\s+(?=[A-ZÀ-Þ¿¡“])", text, maxsplit=1)
+    later = f"{opened}{rest[0]}{closed}" if rest else ""
+    return Markup(f"{opened}{first}{closed}"), Markup(later)  # noqa: S704 - parts of what was escaped
+
+
 @cache
 def open_environment() -> Environment:
     """Open the templates, with everything escaped and nothing undefined let through."""
@@ -202,6 +225,7 @@ def open_environment() -> Environment:
         t=_show,
         own=_show_own,
         plain=_strip_marks,
+        sentences=_split_sentence,
         verbatim=lambda text: Markup(text),  # noqa: S704 - our own script, never a record's text
     )
     environment.tests["not_applicable"] = lambda value: isinstance(value, NotApplicable)
@@ -211,6 +235,8 @@ def open_environment() -> Environment:
         symbols=words.SYMBOLS,
         status_words=words.STATUS_WORDS,
         marks=words.MARKS,
+        verdict_words=words.VERDICT_WORDS,
+        verdict_marks=words.VERDICT_MARKS,
         phases=words.LIFE_PHASES,
         autonomies=words.AUTONOMIES,
         metric_words=words.describe_metric,
@@ -219,16 +245,29 @@ def open_environment() -> Environment:
         own_words=words.Own,
         named=_name_values,
         language_words=words.LANGUAGES,
+        arrange_matrix=arrange_matrix,
+        arrange_worst=arrange_worst,
+        count_groups=count_groups,
+        tell_groups=tell_groups,
         arrange_options=arrange_options,
+        list_metrics=list_metrics,
         arrange_option_groups=arrange_option_groups,
         arrange_proxies=arrange_proxies,
         arrange_trends=arrange_trends,
+        arrange_verdicts=arrange_verdicts,
         choose_headline=choose_headline,
         arrange_capacity=arrange_capacity,
+        find_own_capacity=find_own_capacity,
+        arrange_shares=arrange_shares,
+        arrange_worth=arrange_worth,
+        arrange_worth_groups=arrange_worth_groups,
+        arrange_reach=arrange_reach,
         tell_rival=tell_rival,
+        arrange_other_limits=arrange_other_limits,
         arrange_list_groups=arrange_list_groups,
         arrange_slopes=arrange_slopes,
         arrange_attention=arrange_attention,
+        arrange_rules=arrange_rules,
     )
     environment.finalize = _clean_value
     return environment
@@ -251,7 +290,8 @@ def _name_values(
 
 
 def _grid_of(table: Table, caption: str) -> tables.Grid:
-    return tables.make_grid(caption, table.columns, table.rows, range(1, len(table.columns)))
+    numeric = set(range(1, len(table.columns))) - table.words
+    return tables.make_grid(caption, table.columns, table.rows, numeric)
 
 
 def _write_moment(value: date | None) -> str:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 
-from cityai.card.portfolio import Entry, Portfolio
-from cityai.card.render import TEMPLATES, open_environment
+from cityai.card.portfolio import Entry, Portfolio, WorstGap
+from cityai.card.render import open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
-from cityai.card.words import AUTONOMIES, LIFE_PHASES
+from cityai.card.render.scripts import read_script, tidy_page
+from cityai.card.words import (
+    LIFE_PHASES,
+    VERDICT_MARKS,
+    VERDICT_WORDS,
+    describe_metric,
+    name_verdict,
+    write_brief,
+    write_brief_gap,
+)
+from cityai.columns import HEADLINE, LIST_HEADLINE
 from cityai.i18n.catalogue import LOCALES, NAMES
-from cityai.i18n.messages import say, write
+from cityai.i18n.messages import say
 from cityai.i18n.translator import Translator
 
-SCRIPT = TEMPLATES / "portfolio.js"
-COUNTED = {
-    "pass": say("within the limit"),
-    "fail": say("beyond the limit"),
-    "not enough evidence": say("cannot be told"),
-    "suppressed": say("not shown"),
+BESIDE = {
+    HEADLINE: say("off by {own}, today {other}"),
+    LIST_HEADLINE: say("finds {own}, today {other}"),
 }
-"""Verdicts that are counted, in words that follow a number."""
+"""A figure beside that of today's practice, by metric."""
+ALONE = {HEADLINE: say("off by {own}"), LIST_HEADLINE: say("finds {own}")}
+"""The same where there is nothing beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +38,18 @@ class Row:
     entry: Entry
     file: str
     """Its card in the page's language."""
+    verdict: str
+    beside: str
+    """How good it is, beside today's practice."""
+    ratio: float | None
+    """Its error as a share of today's: the column is sorted by it."""
+    worst: str
+    """The group that is served worst, and by how much."""
+    judged: tuple[str, str]
+    """What the verdict on it is called, and its mark."""
     phase: str
-    autonomy: str
-    verdicts: tuple[tuple[str, str], ...]
     marks: str
-    """Words that the filters know: ``overdue beyond open``."""
+    """Words that the filters know: ``overdue`` and the verdict."""
     searched: str
 
 
@@ -67,8 +81,6 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
     str
         The same portfolio and language give the same bytes.
     """
-    script = SCRIPT.read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rows = [arrange_row(entry, language) for entry in portfolio.systems]
     translator = Translator(language, frozenset(e.city for e in portfolio.systems))
     page = (
@@ -84,30 +96,23 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
             ],
             portfolio=portfolio,
             rows=rows,
+            words=VERDICT_WORDS,
+            order={word: i for i, word in enumerate(VERDICT_MARKS)},
             phases=[p for p in LIFE_PHASES.items() if any(r.entry.phase == p[0] for r in rows)],
-            script=script,
-            script_digest=digest,
+            script=read_script("portfolio.js"),
         )
     )
-    # The script stays byte by byte what was hashed: blank lines go from the rest alone.
-    head, mark, tail = page.partition("<script>")
-    lines = [line.rstrip() for line in head.splitlines() if line.strip()]
-    return "\n".join(lines) + "\n" + mark + tail.rstrip() + "\n"
+    return tidy_page(page)
 
 
 def arrange_row(entry: Entry, language: str = "en") -> Row:
     """Arrange one system."""
     codes = list_languages(entry.languages, entry.words_language)
     shown = language if language in codes else codes[0]
-    told = [
-        (status, write(entry.verdicts[status], ",") + " " + words)
-        for status, words in COUNTED.items()
-        if entry.verdicts.get(status)
-    ]
     marks = {
         "overdue": bool(entry.overdue),
         "beyond": bool(entry.verdicts.get("fail")),
-        "open": entry.gaps_required > 0,
+        entry.verdict.replace(" ", "-"): bool(entry.verdict),
         "unreadable": not entry.readable,
     }
     purpose = entry.purpose if isinstance(entry.purpose, str) else ""
@@ -115,9 +120,38 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
     return Row(
         entry=entry,
         file=name_page(shown, codes[0]) if entry.readable else name_page("en"),
+        verdict=VERDICT_WORDS.get(entry.verdict, say("Not yet said")),
+        beside=_tell_beside(entry),
+        ratio=_compare(entry),
+        worst=_tell_worst(entry.worst) if entry.worst else "",
+        judged=name_verdict(entry.worst.status, entry.worst.grade) if entry.worst else ("", ""),
         phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
-        autonomy=AUTONOMIES.get(entry.autonomy or "", say("Not yet said")),
-        verdicts=tuple(told),
         marks=" ".join(name for name, on in marks.items() if on),
         searched=" ".join(" ".join(texts).casefold().split()),
+    )
+
+
+def _tell_beside(entry: Entry) -> str:
+    own, other = entry.value, entry.practice_value
+    if own is None or entry.metric not in BESIDE:
+        return ""
+    if other is None:
+        return str(ALONE[entry.metric].format(own=write_brief(own, "share")))
+    figures = (write_brief(value, "share") for value in (own, other))
+    return str(BESIDE[entry.metric].format(**dict(zip(("own", "other"), figures, strict=True))))
+
+
+def _compare(entry: Entry) -> float | None:
+    """Return the error as a share of today's; of what is found, the other way round."""
+    pair = (entry.value, entry.practice_value)
+    above, below = pair if entry.metric == HEADLINE else pair[::-1]
+    return None if above is None or not below else round(above / below, 3)
+
+
+def _tell_worst(worst: WorstGap) -> str:
+    return say(
+        "“{group}”, {metric}: {gap}",
+        group=worst.group,
+        metric=describe_metric(worst.metric).label.lower(),
+        gap=write_brief_gap(worst.gap, worst.between, worst.unit),
     )

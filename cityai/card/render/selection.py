@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from cityai.card.record import CardRecord
-from cityai.card.record.measured import DimensionPart
+from cityai.card.record.fairness import DimensionPart
 from cityai.card.render.tables import Grid, make_grid
-from cityai.card.words import (
-    MISSING,
-    describe_metric,
-    write_figure,
-)
+from cityai.card.words import MISSING, describe_metric, write_figure
 from cityai.i18n.messages import say
 
 SHOWN = (
@@ -36,6 +32,7 @@ def arrange_list_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
             ),
         ]
         for g in dimension.groups
+        if any((g.name, m) in own for m in SHOWN)
     ]
     columns = (say("Group"), *(describe_metric(m).label for m in SHOWN))
     caption = say("{label}: what the list does", label=dimension.label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cityai.card.render import open_environment
+from cityai.card.render.scripts import tidy_page
 from cityai.i18n.translator import Translator
 
 
@@ -59,4 +60,4 @@ def render_sheet(sheet: Sheet) -> str:
     """Render a sheet as one HTML file; the same sheet gives the same bytes."""
     template = open_environment().get_template("sheet.html.j2")
     page = template.render(sheet=sheet, translator=Translator("en"))
-    return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
+    return tidy_page(page)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cityai.assessment.baseline_words import name_baseline
 from cityai.card.record import CardRecord
-from cityai.card.record.measured import DimensionPart, GroupResult
+from cityai.card.record.fairness import DimensionPart, GroupResult
+from cityai.card.record.part import Number, index_whole
 from cityai.card.render.headline import choose_headline, find_headline
 from cityai.card.words import (
     BEYOND,
@@ -17,7 +19,6 @@ from cityai.card.words import (
     Own,
     describe_metric,
     find_side,
-    name_baseline,
     name_candidate,
     order_metrics,
     write_count,
@@ -26,8 +27,8 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.columns import BASELINE, CANDIDATE, DECIDING
-from cityai.i18n.messages import capitalize, count_periods, join, say, write_day, write_span
+from cityai.columns import BASELINE, CANDIDATE, DECIDING, FORECAST
+from cityai.i18n.messages import capitalize, count_periods, join, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def name_model(record: CardRecord, model: str) -> str:
     """Return what a model is called on the page."""
     name = find_headline(record).model
     if model.startswith(BASELINE):
-        name = name_baseline(model.removeprefix(BASELINE), record.model.period)
+        bare = model.removeprefix(BASELINE)
+        called = record.model.baseline_labels
+        name = called.get(bare) or name_baseline(bare, record.model.period)
     elif model.startswith(CANDIDATE):
         bare = model.removeprefix(CANDIDATE)
         labels = {method.name: method.label for method in record.model.candidates}
@@ -80,11 +83,11 @@ def name_model(record: CardRecord, model: str) -> str:
 def arrange_practice(record: CardRecord) -> Grid:
     """Arrange the forecast beside the baselines: the first table that a reader meets."""
     headline, metrics = find_headline(record), choose_headline(record)
-    overall = {(n.slice["model"], n.metric): n for n in record.eval.metrics if len(n.slice) == 1}
+    overall = index_whole(record.eval.metrics)
     decides, words = headline.decides, headline.verdicts
     judged = {f"{BASELINE}{c.baseline}": c for c in record.eval.comparisons if c.metric == decides}
     rows: list[list[str | Cell]] = []
-    for model in ("forecast", *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
+    for model in (FORECAST, *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
         found = [overall.get((model, m)) for m in metrics]
         written = [MISSING if n is None else write_number(n.value, n.unit) for n in found]
         verdict = Cell(words[judged[model].status], judged[model].status) if model in judged else ""
@@ -207,29 +210,6 @@ def _write_reference(result: GroupResult) -> str:
     return say("{value} ({reference})", value=value, reference=reference)
 
 
-def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
-    """Arrange a dimension's figures by replay."""
-    own = [n for n in record.fairness.by_fold if dimension.name in n.slice]
-    folds = sorted({n.slice["fold"] for n in own}, key=int)
-    found = {(n.slice[dimension.name], n.metric, n.slice["fold"]): n for n in own}
-    keys = dict.fromkeys((n.slice[dimension.name], n.metric) for n in own)
-    rows = [
-        [
-            Own(group),
-            describe_metric(metric).label,
-            *(
-                write_number(n.value, n.unit) if (n := found.get((group, metric, f))) else MISSING
-                for f in folds
-            ),
-        ]
-        for group, metric in keys
-    ]
-    columns = (say("Group"), say("Figure"), *(say("Replay {f}", f=f) for f in folds))
-    return make_grid(
-        say("{label}: by replay", label=dimension.label), columns, rows, range(2, len(columns))
-    )
-
-
 def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange what moves a dimension's forecasts, group by group."""
     explanation = record.model.explanation
@@ -251,30 +231,8 @@ def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
     )
 
 
-def arrange_folds(record: CardRecord) -> Grid:
-    """Arrange the design of the test."""
-    rows = [
-        (
-            str(f.number),
-            say("tested") if f.role == "test" else say("weighing and ranges"),
-            write_day(f.as_of),
-            say("before {train_before}", train_before=write_day(f.train_before)),
-            write_span(f.test_first, f.test_last),
-        )
-        for f in record.eval.folds
-    ]
-    columns = (
-        say("Replay"),
-        say("Used for"),
-        say("Asked on"),
-        say("Learnt from periods"),
-        say("Forecast"),
-    )
-    return make_grid(say("Replays of the past"), columns, rows)
-
-
 def arrange_metrics(record: CardRecord) -> Grid:
-    """Arrange every figure of the evaluation."""
+    """Arrange every figure of the evaluation but those of single replays."""
     rows = [
         (
             name_model(record, n.slice["model"]),
@@ -286,6 +244,7 @@ def arrange_metrics(record: CardRecord) -> Grid:
             n.reason,
         )
         for n in record.eval.metrics
+        if not is_of_replay(n)
     ]
     columns = (
         say("Model"),
@@ -297,6 +256,12 @@ def arrange_metrics(record: CardRecord) -> Grid:
         say("Note"),
     )
     return make_grid(say("All figures of the tests"), columns, rows, (3, 4, 5))
+
+
+def is_of_replay(figure: Number) -> bool:
+    """Tell whether a figure is of one replay, and has no interval."""
+    known = figure.value is not None and figure.low is None and figure.high is None
+    return known and figure.slice.keys() == {"model", "fold"}
 
 
 def _name_slice(record: CardRecord, slices: Mapping[str, str]) -> str:

@@ -22,6 +22,24 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", show);
   form.addEventListener("reset", () => setTimeout(show));
+  const table = document.querySelector("table.systems");
+  const sort = (head, at) => {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    const key = (row) => row.cells[Math.min(at, row.cells.length - 1)].dataset.key;
+    const sign = down ? -1 : 1;
+    const compare = (a, b) => (a && b && !isNaN(a) && !isNaN(b) ? a - b : a.localeCompare(b));
+    systems.slice().sort((a, b) => sign * compare(key(a), key(b)))
+      .forEach((row) => table.tBodies[0].append(row));
+    [...table.tHead.rows[0].cells].forEach((cell) => cell.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  };
+  [...(table ? table.tHead.rows[0].cells : [])].forEach((head, at) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    button.addEventListener("click", () => sort(head, at));
+    head.replaceChildren(button);
+  });
   form.hidden = false;
   show();
 })();

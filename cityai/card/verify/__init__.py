@@ -79,8 +79,11 @@ def check_pages(
     marks = {
         ".html": f'<meta name="cityai-record" content="{digest}">',
         ".md": f"record `{digest}`",
+        ".pdf": f"(record {digest})",
     }
-    names = {name for name in files if name.startswith("card") and Path(name).suffix in marks}
+    names = {
+        name for name in files if name.startswith(("card", "brief")) and Path(name).suffix in marks
+    }
     for name in sorted(names | (set(pages.files) - {JSON} if pages else set())):
         content = files.get(name)
         if content is None:
@@ -88,6 +91,9 @@ def check_pages(
         if marks[Path(name).suffix].encode() not in content:
             reason = f"{name} was made from another record than card.json."
             return Finding(code, Status.FAIL, title, reason, subject=name)
+        if name.endswith(".pdf"):  # `cityai card brief` makes it, of the libraries that it has
+            found.append(name)
+            continue
         if pages is not None and name not in pages.files:
             reason = f"{name} is no page of this card."
             return Finding(code, Status.FAIL, title, reason, subject=name)

@@ -95,7 +95,7 @@ def _share_capacity(table: pd.DataFrame) -> pd.Series:
     wanted = table[Y_PRED].where(scored, 0.0).clip(lower=0.0)
     capacity = table[Y_TRUE].where(scored, 0.0).groupby(moment).transform("sum")
     asked = wanted.groupby(moment).transform("sum")
-    return (capacity * wanted / asked.where(asked > 0)).fillna(0.0)
+    return (capacity * wanted / asked.where(asked > 0)).fillna(0.0).where(scored)
 
 
 def _rank_rows(table: pd.DataFrame) -> pd.Series:

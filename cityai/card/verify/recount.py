@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.assessment.metrics import find_metric
 from cityai.card.draft.rounding import count_decimals, round_people, round_total
 from cityai.card.record import CardRecord
-from cityai.card.record.measured import GroupResult
+from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import Number
 from cityai.card.verify.claims import ROUNDING, Claim, claim_range, refuse_claim
 from cityai.card.verify.count import (
@@ -23,6 +23,8 @@ from cityai.card.verify.count import (
     prepare_table,
     weigh_groups,
 )
+from cityai.card.verify.reach import list_reach_claims
+from cityai.card.verify.worth import list_worth_claims
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -106,6 +108,8 @@ class _Walk:
         yield from self.claim_series()
         yield from self.claim_capacity()
         yield from self.claim_curve()
+        yield from list_worth_claims(self.record.eval.worth, self.table)
+        yield from list_reach_claims(self.record, self.judge, set(self.models), self.weights)
         for i, result in enumerate(self.record.fairness.results):
             yield from self.claim_result(f"fairness.results[{i}]", result)
         for i, number in enumerate(self.record.fairness.by_fold):
@@ -177,8 +181,7 @@ class _Walk:
 
     def claim_capacity(self) -> Iterator[Claim]:
         """Claim what would be found at other capacities."""
-        ranked = self.record.eval.ranked
-        for i, point in enumerate(ranked.capacity if ranked else ()):
+        for i, point in enumerate(self.record.eval.capacity):
             path = f"eval.ranked.capacity[{i}]"
             if point.recall is None:
                 continue
@@ -205,8 +208,7 @@ class _Walk:
 
     def claim_curve(self) -> Iterator[Claim]:
         """Bands are of equal count; their printed means must add up to everyone's."""
-        points = self.record.eval.ranked.curve if self.record.eval.ranked else ()
-        own = [p for p in points if p.dimension == EVERYWHERE]
+        own = [p for p in self.record.eval.curve if p.dimension == EVERYWHERE]
         shown = [p for p in own if p.n is not None and p.outcome_share is not None]
         if not own or len(shown) < len(own):
             return

@@ -22,7 +22,7 @@ from cityai.data.features.as_of_join import (
     sum_seen,
     take_last,
 )
-from cityai.data.features.series import find_latest
+from cityai.data.features.known import find_latest, mean_known
 from cityai.data.features.vintages import find_positions, replay_table
 from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
@@ -140,9 +140,7 @@ class Grid:
         latest, mean = np.full((2, len(self.origins), width), np.nan)
         for i, past in enumerate(replayed):
             latest[i] = find_latest(past)
-            recent = past[-self.window :]
-            present = ~np.isnan(recent)
-            mean[i] = divide(np.where(present, recent, 0.0).sum(axis=0), present.sum(axis=0))
+            mean[i] = mean_known(past[-self.window :])
         rows = np.arange(len(self.origins))[:, None, None]
         yield "", say("{words}, latest known", words=words), latest[rows, asked]
         span = count_periods(self.window, self.periods.freq)

@@ -7,27 +7,23 @@ remembered from a later one; it was started beforehand, so that nobody waits for
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
-from cityai.confine.child import Child, Ended, tell_limits
 from cityai.confine.own_code import write_frame
+from cityai.confine.own_file import OwnFile
 from cityai.data.features.history import CaseHistory, History
 from cityai.data.rows import Feature, Floats, Ints
-from cityai.errors import DataError, SpecError
+from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
-
-_WORKER = "cityai.data.features.worker"
-_KEPT: dict[tuple[str, bytes, tuple[str, ...]], OwnFunctions] = {}
-"""The functions that were loaded last, so that a run has one process and one in waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +35,17 @@ class OwnFunction:
     where: str
 
 
-class OwnFunctions:
-    """The functions of one `features.py`, in a process that sees nothing but what it is sent.
+class OwnFunctions(OwnFile):
+    """The functions of one `features.py`."""
 
-    Attributes
-    ----------
-    functions : tuple of OwnFunction
-        In the order of the specification.
-    shut : bool
-        Whether the system keeps every file, program and connection out of the process's reach.
-    """
+    worker = "cityai.data.features.worker"
+    key = "features.own"
+    expected = "functions of the history alone, that end"
+    waits = True
 
-    def __init__(self, path: Path, code: bytes, names: Sequence[str]) -> None:
-        self._path, self._code, self._names = path, code, list(names)
-        self._next: Child | None = None
-        self._child = self._begin()
-        self._last: pd.Timestamp | None = None
+    def __init__(self, path: Path, told: Mapping[str, Any], code: bytes) -> None:
+        super().__init__(path, told, code)
+        self.functions = tuple(OwnFunction(*map(str, function)) for function in self.known)
         self._sent: dict[str, tuple[pd.DataFrame, int]] = {}
 
     def call(self, history: History | CaseHistory, whole: dict[str, pd.DataFrame]) -> list[Floats]:
@@ -79,10 +70,8 @@ class OwnFunctions:
             When a function fails, reaches outside, or does not give one finite number (or a
             missing value) for each.
         """
-        if self._last is not None and history.as_of <= self._last:
-            self._child.close()
-            self._child, self._sent = self._begin(), {}
-        self._last = history.as_of
+        if not self.goes_on(history.as_of):
+            self._sent = {}
         about, asked, tables = history.pack()
         names, parts = [], []
         for name, frame in tables.items():
@@ -95,59 +84,12 @@ class OwnFunctions:
             parts.append(write_frame(frame.iloc[before:]))
         about |= {"kind": type(history).__name__, "tables": names, "said": history.tell()}
         about["as_of"] = history.as_of.isoformat()
-        answer = self._ask(json.dumps(about).encode(), write_frame(asked), *parts)
+        step = f"with the history until {history.as_of:%Y-%m-%d}"
+        answer = self.ask(history.as_of, step, about, write_frame(asked), *parts)
         size = len(history.index)
         if [len(part) for part in answer] != [size * 8] * len(self.functions):
             raise DataError("features.py gave no answer that can be read", where=str(self._path))
         return [np.frombuffer(part, dtype=np.float64).copy() for part in answer]
-
-    def _begin(self) -> Child:
-        child = self._next or Child(_WORKER, closed=True)
-        self._next = Child(_WORKER, closed=True)
-        self._child = child
-        asked = {"path": str(self._path), "names": self._names}
-        (told,) = self._ask(json.dumps(asked).encode(), self._code)
-        found = json.loads(told)
-        self.shut: bool = found["shut"] is True
-        self.functions = tuple(OwnFunction(*map(str, function)) for function in found["functions"])
-        return child
-
-    def _ask(self, *parts: bytes) -> list[bytes]:
-        try:
-            return self._child.ask(*parts)
-        except Ended as ended:
-            _KEPT.clear()
-            raise DataError(
-                f"the process that runs features.py was ended: {ended}",
-                where=str(self._path),
-                expected="functions of the history alone, that end",
-                next_step=tell_limits(),
-            ) from None
-
-
-def load_functions(path: Path, names: Sequence[str]) -> OwnFunctions | None:
-    """Load the named functions of a project's `features.py`; None when none is named.
-
-    Raises
-    ------
-    SpecError
-        When the file or a function is missing, or the file cannot be run.
-    DataError
-        When the file reaches outside, or does not end.
-    """
-    if not names:
-        return None
-    if not path.exists():
-        raise SpecError(
-            f"`features.own` names {', '.join(names)}, and there is no features.py",
-            where=str(path),
-            next_step="write the file, or remove the names",
-        )
-    key = (str(path), path.read_bytes(), tuple(names))
-    if key not in _KEPT:
-        _KEPT.clear()
-        _KEPT[key] = OwnFunctions(path, key[1], names)
-    return _KEPT[key]
 
 
 class OwnFeatures:
@@ -164,7 +106,7 @@ class OwnFeatures:
     """
 
     def __init__(self, project: Project[BaseProjectSpec], shape: tuple[int, ...]) -> None:
-        self._own = load_functions(project.own_features, project.spec.features.own)
+        self._own = OwnFunctions.open(project.own_features, project.spec.features.own)
         self.functions = () if self._own is None else self._own.functions
         self._values = np.full((len(self.functions), *shape), np.nan)
 
@@ -188,7 +130,7 @@ class OwnFeatures:
 
 def check_own(path: Path, names: Sequence[str]) -> tuple[Finding, ...]:
     """Say how sure it is that a project's own functions saw nothing but the past."""
-    own = load_functions(path, names)
+    own = OwnFunctions.open(path, names)
     if own is None:
         return ()
     title = say("The project's own features see nothing but the past that they are given")

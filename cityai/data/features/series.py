@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from cityai.data.features.as_of_join import divide
+from cityai.data.features.known import find_latest, mean_known
 from cityai.data.features.plan import DensePlan
 from cityai.data.features.vintages import Vintage
 from cityai.data.periods import YEAR_IN_WORDS, by_period
@@ -65,8 +66,8 @@ def find_level(values: Floats, plan: DensePlan) -> Floats:
     plan : DensePlan
         Window and floor.
     """
-    level = _mean(_last(values, plan.level))
-    level = np.where(np.isnan(level), _mean(values), level)
+    level = mean_known(_last(values, plan.level))
+    level = np.where(np.isnan(level), mean_known(values), level)
     level = np.where(np.isnan(level), 0.0, level)
     floor = 0.25
     if plan.question.measure == "sum":
@@ -148,11 +149,11 @@ def _describe_windows(
     means or trends, so an entity that did not report for a while does not look like a fall; it is
     set against the sum of their means over the level window.
     """
-    usual = _mean(_last(values, plan.level))
+    usual = mean_known(_last(values, plan.level))
     columns: dict[str, Floats] = {}
     for window in plan.windows:
         recent = _last(values, window)
-        mean, trend = _mean(recent), _slope(recent) * window
+        mean, trend = mean_known(recent), _slope(recent) * window
         # Over the level window every mean is 1 by construction.
         has_mean = window != plan.level
         if "entity" in plan.levels:
@@ -173,9 +174,9 @@ def _describe_activity(vintage: Vintage, level: Floats, plan: DensePlan) -> dict
     values, windows = vintage.values, plan.windows
     long = _last(values, windows[-1])
     reported = ~np.isnan(long)
+    newest, before = (mean_known(_last(values, windows[0], skip)) for skip in (0, windows[0]))
     columns = {
-        "change": (_mean(_last(values, windows[0])) - _mean(_last(values, windows[0], windows[0])))
-        / level,
+        "change": (newest - before) / level,
         "zero_share": divide((long == 0).sum(axis=0), reported.sum(axis=0)),
         "age": np.where(vintage.first >= 0, vintage.origin - vintage.first, np.nan),
         "log_level": np.log1p(level),
@@ -200,26 +201,17 @@ def _describe_seasons(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[
     # The level of a year before is taken over the window that ended as far before `year` as the
     # origin lies before the target.
     back = np.unique(targets - year)
-    then = np.stack([_mean(_last(values, plan.level, int(n))) for n in back])
+    then = np.stack([mean_known(_last(values, plan.level, int(n))) for n in back])
     base = then[np.searchsorted(back, targets - year)]
     stepped = {
         "season_1": same[0] / level,
         "season_2": same[1] / level,
-        "season_mean": _mean(np.stack(same[: plan.seasons])) / level,
-        "year_index": divide(_mean(np.stack(around)), base),
+        "season_mean": mean_known(np.stack(same[: plan.seasons])) / level,
+        "year_index": divide(mean_known(np.stack(around)), base),
     }
     if plan.periods.year != plan.periods.season:
         stepped["year_1"] = _take(values, _step_back(targets, newest, plan.periods.year)) / level
     return {name: found.T for name, found in stepped.items()}
-
-
-def find_latest(values: Floats) -> Floats:
-    """Return the latest value of each column that is not missing; NaN when all are."""
-    if not len(values):
-        return np.full(values.shape[1], np.nan)
-    newest = len(values) - 1 - np.argmax(~np.isnan(values)[::-1], axis=0)
-    latest: Floats = values[newest, np.arange(values.shape[1])]
-    return latest
 
 
 def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
@@ -239,12 +231,6 @@ def _take(values: Floats, rows: Ints) -> Floats:
 def _last(values: Floats, window: int, skip: int = 0) -> Floats:
     stop = max(len(values) - skip, 0)
     return values[max(stop - window, 0) : stop]
-
-
-def _mean(values: Floats) -> Floats:
-    """Mean over the first axis of what is not missing; NaN when nothing is left."""
-    present = ~np.isnan(values)
-    return divide(np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0))
 
 
 def _slope(values: Floats) -> Floats:

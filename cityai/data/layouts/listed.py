@@ -11,6 +11,7 @@ import pandas as pd
 
 from cityai.columns import (
     AS_OF,
+    BASELINE,
     CASE,
     ENTITY,
     KNOWN_AT,
@@ -150,7 +151,7 @@ def _describe_own(
         return []
     asked = table[[c for c in table.columns if not _is_later(c)]].set_index(CASE)
     known = table[table[Y_TRUE].notna()].sort_values([KNOWN_AT, CASE], ignore_index=True)
-    known = known[[c for c in known.columns if not c.startswith(("slot", "baseline."))]]
+    known = known[[c for c in known.columns if not c.startswith((SLOT, BASELINE))]]
     whole = {"": known, **cases.events}
     for day, rows in table.groupby(table[AS_OF].dt.normalize(), sort=True).indices.items():
         moment = pd.Timestamp(str(day))
@@ -165,7 +166,7 @@ def _describe_own(
 
 def _is_later(column: str) -> bool:
     """Tell which columns of a case are not known when it is asked about."""
-    return column in (Y_TRUE, KNOWN_AT) or column.startswith(("slot", "baseline."))
+    return column in (Y_TRUE, KNOWN_AT) or column.startswith((SLOT, BASELINE))
 
 
 def _cut(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, VALUE
 from cityai.config.project import ColumnSpec, ProjectSpec
+from cityai.data.city_table import join_periods
 from cityai.data.contract import Contract
 from cityai.data.outages import mark_outages
 from cityai.data.periods import Periods, find_start
@@ -16,7 +18,9 @@ from cityai.data.reading.reader import LaidOut
 from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, judge_rows, place_rows
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.data.source.functions import EXACT
+from cityai.data.source.questions import Grouping
 from cityai.errors import TimeError
+from cityai.records.events import Events
 
 COUNT: Final = "n"
 
@@ -43,6 +47,14 @@ class DensePanel:
         names = (*spec.question.entity.columns, spec.data.time, *([known] if known else []))
         return tuple(dict.fromkeys(names))
 
+    def find_grouping(self, spec: ProjectSpec) -> Grouping | None:
+        """Count alike rows in the database, where no key tells them apart."""
+        data = spec.data
+        if data.key or data.unpivot is not None or data.layout == "panel" or data.zone == "utc":
+            return None
+        days = frozenset(name for name, column in data.columns.items() if column.type == "date")
+        return Grouping(data.time, data.known.column, days)
+
     def judge(self, converted: Table, contract: Contract, spec: ProjectSpec) -> Table:
         """Give every row its status."""
         return judge_rows(converted, contract, spec)
@@ -68,6 +80,14 @@ class DensePanel:
             attributes=attributes,
             city_rule=_read_city_rule(placed, contract, spec),
         )
+
+    def join_own(
+        self, events: Events, own: pd.DataFrame, where: str
+    ) -> tuple[Events, pd.DataFrame]:
+        """Keep the city's own forecasts, each with the first origin that could see it."""
+        entities = events.table[ENTITY].drop_duplicates()
+        rule, facts = join_periods(own, entities, events.periods, where)
+        return replace(events, city_rule=rule), facts
 
 
 DENSE_PANEL: Final = DensePanel()
@@ -161,7 +181,7 @@ def _read_history(placed: Table, name: str, cell: Any) -> pd.DataFrame:
 def _read_city_rule(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame | None:
     """Read the city's own forecast: a panel's parts add up, events repeat that of their period."""
     name = spec.models.city_rule
-    if name is None:
+    if not isinstance(name, str):
         return None
     amount = placed[f"v{contract.place(name)}"].cast(EXACT)
     total = amount.sum() if spec.data.layout == "panel" else amount.mean()

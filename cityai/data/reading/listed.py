@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, Literal
 
@@ -11,6 +12,7 @@ import pandas as pd
 from cityai.columns import (
     AREA,
     AS_OF,
+    AVERAGE_BY,
     BASELINE,
     CASE,
     CITY_SCORE,
@@ -24,6 +26,7 @@ from cityai.columns import (
 )
 from cityai.config.project import ColumnSpec, Period
 from cityai.config.risk import RiskSpec
+from cityai.data.city_table import join_cases, list_facts
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods, add_days, build_periods, find_starts
 from cityai.data.reading.outcomes import check_outcomes, read_outcomes, write_both
@@ -32,11 +35,14 @@ from cityai.data.reading.several_rows import join_rows
 from cityai.data.row_status import ACCEPTED, JOINT, OUT_OF_SCOPE, judge_rows
 from cityai.data.side_tables import LAST_MOMENT
 from cityai.data.source.engine import Table, fetch_frame
+from cityai.data.source.questions import Grouping
 from cityai.i18n.messages import say
+from cityai.records.events import Events
 
 AFTER_CASE: Final = say("after the case takes place")
 BEFORE_ASKED: Final = "before the case is asked about"
 DAY: Final = pd.Timedelta(days=1)
+OWN_SCORE: Final = f"{BASELINE}{CITY_SCORE}"
 
 
 class ListOfCases:
@@ -66,6 +72,10 @@ class ListOfCases:
         names = (*spec.case_columns, *question.entity.columns, *(m for m in moments if m))
         return tuple(dict.fromkeys(names))
 
+    def find_grouping(self, spec: RiskSpec) -> Grouping | None:
+        """Return none: every case is a row of its own."""
+        return None
+
     def judge(self, converted: Table, contract: Contract, spec: RiskSpec) -> Table:
         """Give every row its status; a case that was not registered in time is out of scope."""
         rows = judge_rows(_refuse_moments(converted, contract, spec), contract, spec)
@@ -90,7 +100,17 @@ class ListOfCases:
         until = _find_until(written, spec)
         table = _lay_out(written, until, spec)
         check_outcomes(table, until, spec, where)
+        if OWN_SCORE in table:
+            has = table[OWN_SCORE].notna().to_numpy()
+            facts = pd.concat([facts, list_facts(has, has, 0)])
         return LaidOut(table, until, facts=facts)
+
+    def join_own(
+        self, events: Events, own: pd.DataFrame, where: str
+    ) -> tuple[Events, pd.DataFrame]:
+        """Give each case the city's own score that was there before it was asked about."""
+        table, facts = join_cases(events.table, own, OWN_SCORE, where)
+        return replace(events, table=table), facts
 
 
 LIST_OF_CASES: Final = ListOfCases()
@@ -162,8 +182,11 @@ def _fetch_cases(accepted: Table, contract: Contract, spec: RiskSpec) -> pd.Data
     if question.asked.registered is not None:
         columns[REGISTERED_AT] = cell(question.asked.registered)
     numbers = {"latitude": entity.latitude, "longitude": entity.longitude}
-    numbers[f"{BASELINE}{CITY_SCORE}"] = spec.models.city_score
+    own = spec.models.city_score
+    numbers[OWN_SCORE] = own if isinstance(own, str) else None
     columns |= {key: cell(name).cast("float64") for key, name in numbers.items() if name}
+    others = (n for n in spec.models.averages if n not in entity.attributes)
+    columns |= {f"{BASELINE}{AVERAGE_BY}{n}": cell(n).cast("string") for n in others}
     for name in entity.attributes:
         is_number = contract.columns[name].type in ("integer", "number", "boolean")
         columns[name] = cell(name).cast("float64" if is_number else "string")

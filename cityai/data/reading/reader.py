@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ import pandas as pd
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec, ColumnSpec
 from cityai.data.areas import read_areas
+from cityai.data.city_table import read_city_table
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
 from cityai.data.periods import Periods
@@ -33,9 +34,12 @@ from cityai.data.rejects import (
 from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, REJECTED
 from cityai.data.side_tables import SideTable, read_covariate, read_happenings
 from cityai.data.source import SourceTable, open_source
-from cityai.data.source.engine import Table, fetch_frame
+from cityai.data.source.connections import find_place
+from cityai.data.source.engine import Left, Table, fetch_frame
+from cityai.data.source.questions import Grouping
 from cityai.errors import DataError, TimeError
-from cityai.records.events import Events, RowCounts, list_nobody
+from cityai.progress import tell, warn
+from cityai.records.events import Events, RowCounts, describe_left, list_left, list_nobody
 
 LONGEST_GAP: Final = 5
 """Years without a single row, at most, within a record."""
@@ -67,6 +71,9 @@ class Layout(Protocol[SpecT]):
     def list_required(self, spec: SpecT) -> tuple[str, ...]:
         """Return the columns without which a row cannot be placed."""
 
+    def find_grouping(self, spec: SpecT) -> Grouping | None:
+        """Return how a database may count rows that are alike; None where each row is needed."""
+
     def judge(self, converted: Table, contract: Contract, spec: SpecT) -> Table:
         """Give every row its status, as `judge_rows`."""
 
@@ -78,10 +85,13 @@ class Layout(Protocol[SpecT]):
     ) -> LaidOut:
         """Bring the accepted rows here as they are asked for."""
 
+    def join_own(
+        self, events: Events, own: pd.DataFrame, where: str
+    ) -> tuple[Events, pd.DataFrame]:
+        """Give what is asked about the city's own scores or forecasts; return facts of it too."""
 
-def read_events(
-    project: Project[SpecT], layout: Layout[SpecT], progress: Callable[[str], None] | None = None
-) -> Events:
+
+def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
     """Read what the city knew from its tables.
 
     Parameters
@@ -90,8 +100,6 @@ def read_events(
         The project.
     layout : Layout
         How the main table is laid out.
-    progress : callable, optional
-        Told, in a few words, what is being done.
 
     Returns
     -------
@@ -106,7 +114,6 @@ def read_events(
     TimeError
         If no period is complete.
     """
-    tell = progress or (lambda _: None)
     spec = project.spec
     areas = None
     if spec.areas is not None:
@@ -122,14 +129,15 @@ def read_events(
     tell("reading the data")
     with open_source(
         spec.data.source,
-        project.find_path(spec.data.source.path),
+        find_place(project, spec.data.source),
         list(contract.columns),
         max_rows=spec.data.max_rows,
         unpivot=spec.data.unpivot,
+        grouping=layout.find_grouping(spec),
     ) as opened:
         known = None if areas is None else areas.table
-        events = _read_main(opened, contract, spec, known, layout, tell)
-        digest = opened.digest
+        events = _read_main(opened, contract, spec, known, layout)
+        digest, left = opened.digest, opened.left
     covariates: dict[str, SideTable] = {}
     for name, covariate in spec.covariates.items():
         tell(f"reading the covariate {name}")
@@ -140,6 +148,12 @@ def read_events(
         tell(f"reading the events {name}")
         happened[name] = read_happenings(project, name, event)
     sides = [*covariates.items(), *happened.items()]
+    if spec.city_table is not None:
+        tell("reading the city's own scores")
+        own = read_city_table(project, spec.city_table)
+        events, facts = layout.join_own(events, own.table, own.where)
+        events = replace(events, quality_facts=pd.concat([events.quality_facts, facts]))
+        sides.append((spec.city_own[0], own))
     digests = [digest, *([areas.digest] if areas else []), *(side.digest for _, side in sides)]
     return replace(
         events,
@@ -148,7 +162,16 @@ def read_events(
         rejects=_join_rejects(events.rejects, [side for _, side in sides]),
         quality_facts=_add_sides(events.quality_facts, sides),
         digest=_digest(spec, digests),
+        left=_list_left([("data", left), *((n, part) for n, side in sides for part in side.left)]),
     )
+
+
+def _list_left(tables: Sequence[tuple[str, Left | None]]) -> pd.DataFrame:
+    """Tabulate what left databases for each table, and tell it."""
+    found = list_left((name, *astuple(left)) for name, left in tables if left is not None)
+    for said in describe_left(found):
+        warn(said)
+    return found
 
 
 def _read_main(
@@ -157,7 +180,6 @@ def _read_main(
     spec: SpecT,
     areas: pd.DataFrame | None,
     layout: Layout[SpecT],
-    tell: Callable[[str], None],
 ) -> Events:
     # Judged once and kept, with the cells as written where they are refused.
     rows = opened.save("judged", layout.judge(convert_cells(opened, contract), contract, spec))
@@ -278,7 +300,7 @@ def _digest(spec: BaseProjectSpec, digests: Sequence[str]) -> str:
         mode="json",
         include={
             **dict.fromkeys(("data", "question", "covariates", "events"), True),
-            "models": {"city_rule": True, "city_score": True},
+            "models": {"city_rule": True, "city_score": True, "averages": True},
             "city": {"time_zone": True},
         },
     )

@@ -1,4 +1,4 @@
-"""The door to a city's tables: CSV and Parquet files, DuckDB and SQLite databases, through Ibis.
+"""The door to a city's tables: files, DuckDB and SQLite databases, and connections, through Ibis.
 
 Every table is read by an engine of its own that may see that one file and nothing else, cannot
 load extensions, spills into a private folder that is removed afterwards, and is locked before the
@@ -15,13 +15,18 @@ from typing import Final
 
 import duckdb
 
+from cityai.config.connection import Query
 from cityai.config.project import SourceSpec, UnpivotSpec
 from cityai.confine.tables import translate_error
+from cityai.data.file_digests import list_parts
+from cityai.data.source.connections import open_query
 from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
 from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room
 from cityai.data.source.files import open_csv, open_parquet
 from cityai.data.source.plain_text import write_plain_csv
+from cityai.data.source.questions import Grouping
 from cityai.errors import DataError, suggest_name
+from cityai.progress import telling_size
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -50,11 +55,12 @@ _OTHERS: Final = {
 @contextmanager
 def open_source(
     source: SourceSpec,
-    path: Path,
+    path: Path | Query,
     columns: Sequence[str] | None,
     *,
     max_rows: int,
     unpivot: UnpivotSpec | None = None,
+    grouping: Grouping | None = None,
 ) -> Iterator[SourceTable]:
     """Open one table behind a locked door.
 
@@ -62,14 +68,16 @@ def open_source(
     ----------
     source : SourceSpec
         How the table is written.
-    path : Path
-        The file.
+    path : Path or Query
+        The file, or what a database is asked for.
     columns : sequence of str, optional
         Columns to read, as the source names them (after `unpivot`); all when None.
     max_rows : int
         Larger tables are refused before they are read.
     unpivot : UnpivotSpec, optional
         Columns to turn into rows.
+    grouping : Grouping, optional
+        How a database counts rows that are alike; a file's are read.
 
     Yields
     ------
@@ -81,16 +89,20 @@ def open_source(
     DataError
         If the file is missing, empty, damaged, too large, or lacks a column.
     """
-    kind = find_format(path)
+    kind = "query" if isinstance(path, Query) else find_format(path)
     wanted = _list_wanted(columns, unpivot)
-    with warnings.catch_warnings(), open_room() as room:
+    with warnings.catch_warnings(), open_room() as room, telling_size(room.folder):
         # Ibis calls the engine by a name that the engine has since replaced.
         warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
         try:
-            opened = _open(kind, source, path, wanted, max_rows, room)
+            if isinstance(path, Query):
+                opened = open_query(room, path, source, wanted, max_rows, grouping)
+            else:
+                opened = _open(kind, source, path, wanted, max_rows, room)
             yield opened if unpivot is None else _unpivot(opened, unpivot)
         except duckdb.Error as error:
-            raise translate_error(error, path) from None
+            where = path.where if isinstance(path, Query) else path
+            raise translate_error(error, where) from None
 
 
 def _open(
@@ -102,7 +114,8 @@ def _open(
         room.begin(path, plain.path)
         return open_csv(room, plain, source, path, wanted, max_rows)
     is_store = kind == "database" and is_sqlite(path)
-    room.begin(path, None if is_store else path, attach=kind == "database" and not is_store)
+    files = () if is_store else list_parts(path)
+    room.begin(path, *files, attach=kind == "database" and not is_store)
     if kind == "parquet":
         return open_parquet(room, path, wanted, max_rows)
     return (open_sqlite if is_store else open_database)(room, path, source, wanted, max_rows)
@@ -124,10 +137,14 @@ def find_format(path: Path) -> str:
             expected=suggest_name(path.name, near) if near else "a folder that exists",
             next_step="correct `path` of the source",
         )
+    if path.is_dir() and list_parts(path):
+        _check_folder(path)
+        return "parquet"
     if not path.is_file():
         raise DataError(
             "this is a folder" if path.is_dir() else "this is no file, but a pipe or a device",
             where=str(path),
+            expected="a file, or a folder with Parquet files" if path.is_dir() else "",
             next_step="name one file in it as `path`" if path.is_dir() else "name a file",
         )
     kind = FORMATS.get(path.suffix.lower())
@@ -143,6 +160,24 @@ def find_format(path: Path) -> str:
     if kind == "csv":
         _check_text(path)
     return kind
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a folder whose files are more than its table: those of a table with versions."""
+    kinds = {
+        "_delta_log": "a Delta",
+        ".hoodie": "a Hudi",
+        "metadata/version-hint.text": "an Iceberg",
+    }
+    kinds |= {str(p.relative_to(path)): "an Iceberg" for p in path.glob("metadata/*.metadata.json")}
+    for mark, kind in kinds.items():
+        if (path / mark).exists():
+            raise DataError(
+                f"this is {kind} table: its folder also holds rows that are no longer in it",
+                where=str(path),
+                expected="a folder of Parquet files, each of whose rows counts",
+                next_step="write the table as it is now into a folder of Parquet files",
+            )
 
 
 def _check_text(path: Path) -> None:
@@ -183,6 +218,7 @@ def _unpivot(opened: SourceTable, unpivot: UnpivotSpec) -> SourceTable:
         opened.where,
         opened.is_text,
         opened.engine,
+        opened.left,
     )
 
 

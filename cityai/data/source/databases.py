@@ -8,13 +8,13 @@ from typing import Any
 
 from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_name
+from cityai.data.file_digests import digest_file
 from cityai.data.source.engine import (
     MAX_CELL,
     Room,
     SourceTable,
     check_columns,
     copy_columns,
-    digest_file,
     list_none,
 )
 from cityai.errors import DataError, suggest_name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +25,27 @@ Table: TypeAlias = Any
 REJECT_COLUMNS: Final = (ROW_NUMBER, "column", "value", "reason")
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What left a database for one table.
+
+    Attributes
+    ----------
+    connection : str
+        Which database.
+    rows, columns, bytes : int
+        Of what came, as Arrow.
+    held : int
+        Rows that the SELECT gives there.
+    """
+
+    connection: str
+    rows: int
+    columns: int
+    bytes: int
+    held: int
+
+
 @dataclass(frozen=True)
 class SourceTable:
     """A table as its source holds it, opened and not yet read.
@@ -44,6 +64,8 @@ class SourceTable:
         The file, for messages.
     is_text : bool
         Whether cells are text that was never typed (CSV, SQLite).
+    left : Left, optional
+        What left a database; none where it is a file.
     """
 
     table: Table
@@ -53,6 +75,7 @@ class SourceTable:
     where: str
     is_text: bool
     engine: Any
+    left: Left | None = None
 
     def count_rows(self) -> int:
         """Count the rows that were divided into cells."""
@@ -100,13 +123,13 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._engine: Any = None
-        self._path = folder
+        self._path: Path | str = folder
         self._reading = False
 
-    def begin(self, path: Path, readable: Path | None, *, attach: bool = False) -> None:
-        """Let the reading process open the room and one file, or none; `attach` as a database."""
+    def begin(self, path: Path | str, *readable: Path, attach: bool = False) -> None:
+        """Let the reading process open the room and files, or none; `attach` one as a database."""
         self._path = path
-        given = None if readable is None else str(readable.absolute())
+        given = [str(file.absolute()) for file in readable]
         self._reading = True
         self.ask("open", str(self._place), str(self._place.with_name("spill")), given, attach)
 
@@ -118,8 +141,8 @@ class Room:
         DataError
             When the file cannot be read, or not within the limits of time and memory.
         """
-        if not _READERS:
-            _READERS.append(Child("cityai.confine.tables"))
+        if not (_READERS and _READERS[0].is_ready):
+            _READERS[:] = [Child("cityai.confine.tables")]
         try:
             (rows,) = _READERS[0].ask(json.dumps(work).encode())
         except Ended as ended:
@@ -170,7 +193,9 @@ def open_room() -> Iterator[Room]:
             room.close()
 
 
-def check_columns(wanted: Sequence[str] | None, header: Sequence[str], path: Path) -> list[str]:
+def check_columns(
+    wanted: Sequence[str] | None, header: Sequence[str], path: Path | str
+) -> list[str]:
     """Return the columns to read, all of them when none is named."""
     if len(header) > MAX_COLUMNS:
         raise DataError(
@@ -198,7 +223,7 @@ def check_columns(wanted: Sequence[str] | None, header: Sequence[str], path: Pat
     return chosen
 
 
-def check_size(rows: int, max_rows: int, path: Path) -> None:
+def check_size(rows: int, max_rows: int, path: Path | str) -> None:
     """Refuse a table of more rows than were agreed to."""
     if rows > max_rows:
         raise DataError(
@@ -247,13 +272,3 @@ def list_none() -> pd.DataFrame:
             **{name: pd.Series(dtype="str") for name in REJECT_COLUMNS[1:]},
         }
     )
-
-
-def digest_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, and of rows that a database keeps beside it."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    for log in (Path(f"{path}.wal"), Path(f"{path}-wal")):
-        if log.is_file():
-            digest.update(log.read_bytes())
-    return digest.hexdigest()

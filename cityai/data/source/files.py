@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.columns import ROW_NUMBER
 from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_text
+from cityai.data.file_digests import digest_file, list_parts
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
     Room,
@@ -19,7 +20,6 @@ from cityai.data.source.engine import (
     check_columns,
     check_size,
     copy_columns,
-    digest_file,
     list_none,
 )
 from cityai.data.source.plain_text import PlainFile
@@ -113,13 +113,17 @@ def _renumber(opened: SourceTable) -> SourceTable:
 
 
 def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
-    """Open a Parquet file; its row count is looked at first."""
-    quoted = quote_text(path.absolute())
-    rows = room.run(f"SELECT num_rows FROM parquet_file_metadata({quoted})")[0][0]  # noqa: S608
+    """Open a Parquet file, or a folder of them; the number of rows is looked at first.
+
+    What a folder's name says of its rows (``district=007``) is a column of text.
+    """
+    files = f"[{', '.join(quote_text(part.absolute()) for part in list_parts(path))}]"
+    ((rows,),) = room.run(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({files})")  # noqa: S608
     check_size(int(rows), max_rows, path)
     if not rows:
         raise DataError("the file has no rows", where=str(path), next_step="export it again")
-    place = copy_columns(room, f"read_parquet({quoted})", wanted, path)
+    by_folder = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
+    place = copy_columns(room, f"read_parquet({files}, {by_folder})", wanted, path)
     engine = room.enter()
     return SourceTable(
         engine.table("raw"), place, list_none(), digest_file(path), str(path), False, engine

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from cityai.columns import AREA_AVERAGE
 from cityai.config.project import Period
+from cityai.data.features.known import find_latest, mean_known
 from cityai.data.periods import SEASON, YEAR, by_period
 from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
@@ -48,6 +52,43 @@ def average_recent(asked: SeriesHistory) -> FloatArray:
     return np.repeat(_find_recent_mean(asked)[None, :], asked.steps, axis=0)
 
 
+def average_areas(asked: SeriesHistory, area: np.ndarray) -> FloatArray:
+    """Give each entity the mean of its area's entities over the last year that is known.
+
+    Parameters
+    ----------
+    asked : SeriesHistory
+        T periods of E entities.
+    area : numpy.ndarray
+        Shape (E,), int64 codes from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (H, E), in the target's unit; NaN only where nothing is known of an area.
+    """
+    last = asked.history[max(0, asked.length - asked.year) :]
+    known = ~np.isnan(last)
+    counts = np.bincount(area, weights=known.sum(axis=0))
+    sums = np.bincount(area, weights=np.where(known, last, 0.0).sum(axis=0))
+    mean = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return np.repeat(mean[area][None, :], asked.steps, axis=0)
+
+
+def make_area_average(areas: Sequence[str | None]) -> SeriesModel:
+    """Make the baseline that knows an area's average alone.
+
+    Parameters
+    ----------
+    areas : sequence of str or None
+        Of each entity, E; one without an area stands for itself.
+    """
+    keys = [area or f"entity {i}" for i, area in enumerate(areas)]
+    code = np.unique(keys, return_inverse=True)[1]
+    forecast = partial(average_areas, area=code.astype(np.int64))
+    return SeriesModel(AREA_AVERAGE, "the area's average over the last year", forecast)
+
+
 def choose_baselines(freq: Period) -> tuple[SeriesModel, ...]:
     """Return the baselines that mean something for a length of period.
 
@@ -86,18 +127,5 @@ def _repeat_lag(asked: SeriesHistory, lag: int) -> FloatArray:
 def _find_recent_mean(asked: SeriesHistory) -> FloatArray:
     """Return the mean of each entity's last known values within the window, else its last value."""
     window = RECENT.get(asked.season, asked.season)
-    recent = asked.history[max(0, asked.length - window) :]
-    known = ~np.isnan(recent)
-    counts = known.sum(axis=0)
-    sums = np.where(known, recent, 0.0).sum(axis=0)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), find_last_known(asked.history))
-
-
-def find_last_known(history: FloatArray) -> FloatArray:
-    """Return each entity's last known value, NaN when there is none; shape (E,)."""
-    known = ~np.isnan(history)
-    if history.shape[0] == 0:
-        return np.full(history.shape[1], np.nan)
-    last = history.shape[0] - 1 - known[::-1].argmax(axis=0)
-    values: FloatArray = history[last, np.arange(history.shape[1])]
-    return values
+    recent = mean_known(asked.history[max(0, asked.length - window) :])
+    return np.where(np.isnan(recent), find_latest(asked.history), recent)

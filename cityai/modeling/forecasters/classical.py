@@ -9,14 +9,15 @@ of times faster (``benchmarks/demand.py``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from cityai.data.features.known import mean_known
 from cityai.modeling.forecasters.protocol import FloatArray
-from cityai.modeling.forecasters.seasons import find_first_known, find_seasons, mean_known
+from cityai.modeling.forecasters.seasons import find_first_known, find_seasons
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 
 MOST_SEASONS: Final = 260
@@ -103,6 +104,14 @@ SMOOTHING: Final = SeriesModel(
     forecast_smoothing,
     {"level": str(LEVELS), "trend and damping": str(TRENDS), "season": str(SEASONS)},
 )
+
+SHORT: Final = 208
+"""Periods of history at most that `SHORT_SMOOTHING` looks at: four years of weeks."""
+SHORT_SMOOTHING: Final = replace(
+    SMOOTHING,
+    forecast=lambda asked: forecast_smoothing(replace(asked, history=asked.history[-SHORT:])),
+)
+"""The same on a short history, where time counts for more than the last bit of accuracy."""
 
 
 def _forecast_blocks(

@@ -250,34 +250,35 @@ def check_candidates(known: Sequence[Candidate], models: BaseModelsSpec) -> None
             where="models.own",
             next_step="give the function in models.py another name",
         )
-    _choose_names([*names, *models.own], models.candidates, models.only)
+    _choose_names([*names, *models.own], models)
 
 
-def choose_candidates(
-    known: Sequence[Candidate], names: Iterable[str] | None, only: Iterable[str] = ()
-) -> tuple[Candidate, ...]:
-    """Pick candidates by name, in the kind's order; all of them when no names are given.
+def choose_candidates(known: Sequence[Candidate], models: BaseModelsSpec) -> tuple[Candidate, ...]:
+    """Pick the candidates that a project names, in the kind's order; all where it names none.
 
-    The one that `only` names is picked alone.
+    The one that `models.only` names is picked alone.
 
     Raises
     ------
     SpecError
         When a name is not known, or none is left.
     """
-    wanted = _choose_names([candidate.name for candidate in known], names, only)
+    wanted = _choose_names([candidate.name for candidate in known], models)
     return tuple(c for c in known if c.name in wanted)
 
 
-def _choose_names(
-    known: Sequence[str], names: Iterable[str] | None, only: Iterable[str]
-) -> Sequence[str]:
-    wanted = tuple(only) or (known if names is None else tuple(names))
+def count_candidates(known: Sequence[Candidate], rules: BaseModelsSpec) -> int:
+    """Return how many candidates a project fits, those of its own among them; none is loaded."""
+    return len(rules.only or rules.candidates or (*known, *rules.own))
+
+
+def _choose_names(known: Sequence[str], models: BaseModelsSpec) -> Sequence[str]:
+    wanted = models.only or (known if models.candidates is None else models.candidates)
     for name in wanted:
         if name not in known:
             raise SpecError(
                 f"there is no candidate '{name}'",
-                where="models.only" if only else "models.candidates",
+                where="models.only" if models.only else "models.candidates",
                 expected=suggest_name(name, known),
                 next_step="a function of models.py is named under `models.own` too",
             )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cityai.data.features.known import mean_known
 from cityai.modeling.forecasters.protocol import FloatArray
 
 TEST_POINT: Final = 1.645
@@ -106,15 +107,6 @@ def find_first_known(values: FloatArray) -> npt.NDArray[np.int64]:
     """Return the index of each series' first known value, shape (E,)."""
     first: npt.NDArray[np.int64] = (~np.isnan(values)).argmax(axis=0).astype(np.int64)
     return first
-
-
-def mean_known(values: FloatArray) -> FloatArray:
-    """Return the mean over the first axis of what is known; NaN where nothing is."""
-    known = ~np.isnan(values)
-    counts = known.sum(axis=0)
-    sums = np.where(known, values, 0.0).sum(axis=0)
-    means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return means
 
 
 def _smooth(values: FloatArray, length: int) -> FloatArray:

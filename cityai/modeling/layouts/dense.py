@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from cityai.columns import (
     AS_OF,
     ENTITY,
+    KNOWN,
     ORIGIN,
     PERIOD,
     PERIOD_START,
@@ -23,10 +25,11 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.project import ProjectSpec
+from cityai.data.periods import MEAN_DAYS
 from cityai.errors import TimeError
 from cityai.findings import Finding
 from cityai.i18n.messages import say
-from cityai.modeling.folds import Fold, Folds, judge_order
+from cityai.modeling.folds import Fold, Folds, choose_tests, estimate_seconds, judge_order
 from cityai.modeling.forecasters import (
     FloatArray,
     Learner,
@@ -36,6 +39,7 @@ from cityai.modeling.forecasters import (
 )
 from cityai.modeling.forecasters.baselines import CITY_RULE
 from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.forecasters.protocol import MOST_ROWS
 from cityai.modeling.layouts.source import BoolArray, IntArray
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from cityai.data.rows import Rows, RowsAt
 
 KEPT: Final = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START)
+LEAST_TESTS: Final = 2
 LEAST_RIPE: Final = 2
 """Calibration origins whose labels are mature at the first test fold, at least."""
 LEAST_ORIGINS: Final = 64
@@ -52,7 +57,7 @@ MOST_BUILT: Final = 1_500_000
 """Rows built for training at most, to stay within an ordinary machine's memory."""
 
 
-def plan_dense_folds(panel: Panel, spec: ProjectSpec) -> Folds:
+def plan_dense_folds(panel: Panel, spec: ProjectSpec, candidates: int = 1) -> Folds:
     """Walk back from the last mature label, one stride at a time.
 
     Test folds must all fit; calibration origins are as many as declared, or as history allows, with
@@ -65,6 +70,8 @@ def plan_dense_folds(panel: Panel, spec: ProjectSpec) -> Folds:
         What was known when.
     spec : ProjectSpec
         ``question`` (horizon, lead) and ``backtest`` are read.
+    candidates : int
+        How many are fitted at each fold.
 
     Raises
     ------
@@ -76,25 +83,48 @@ def plan_dense_folds(panel: Panel, spec: ProjectSpec) -> Folds:
     last = panel.mature_until(panel.periods.count) - lead - horizon
     least = panel.delay + (rules.min_train or 2 * panel.periods.season)
     fitting = (last - least) // stride + 1 if last >= least else 0
-    unripe = -(-(lead + horizon + panel.delay) // stride) - 1
-    needed = rules.folds + LEAST_RIPE + unripe
+    ripe = LEAST_RIPE - (-(lead + horizon + panel.delay) // stride) - 1
+    held = _count_held(panel, range(last, least - 1, -stride), max(rules.calibration, ripe), ripe)
+    days, cost = horizon * MEAN_DAYS[panel.periods.freq], _estimate_seconds(panel, spec, candidates)
+    tests = max(choose_tests(rules.folds, held, days, cost), LEAST_TESTS)
+    needed = tests + ripe
     if fitting < needed:
         missing = least + (needed - 1) * stride - last
         raise TimeError(
-            f"history is {missing} {panel.periods.freq}s too short for {rules.folds} folds",
+            f"history is {missing} {panel.periods.freq}s too short for {tests} folds",
             where="backtest",
             expected=f"{least} periods of history before the first of {needed} origins, "
             f"{stride} periods apart ({panel.periods.count} periods are known)",
             next_step="lower `backtest.folds`, `backtest.stride` or `backtest.min_train`, "
             "or give more history",
         )
-    count = min(fitting, max(rules.folds + rules.calibration, needed))
+    count = min(fitting, max(tests + rules.calibration, needed))
     origins = [last - stride * back for back in reversed(range(count))]
     folds = tuple(
         _make_fold(panel, origin, number, spec)
-        for number, origin in enumerate(origins, start=rules.folds - count + 1)
+        for number, origin in enumerate(origins, start=tests - count + 1)
     )
-    return Folds(folds)
+    return Folds(folds, max(held - tests, 0) // max(-(-horizon // stride), 1))
+
+
+def _count_held(panel: Panel, origins: range, calibration: int, ripe: int) -> int:
+    """Count the test folds that history holds, from the last one back.
+
+    Calibration takes its part first, at most half. The count ends where fewer than half as many
+    are asked about as at the last: what a handful says of the city is not what all would.
+    """
+    asked = panel.active.sum(axis=1)
+    kept = takewhile(lambda origin: 2 * asked[origin] >= asked[origins[0]], origins)
+    found = sum(1 for _ in kept)
+    return found - max(min(calibration, found // 2), ripe)
+
+
+def _estimate_seconds(panel: Panel, spec: ProjectSpec, candidates: int) -> float:
+    """Return what a fold costs, by the size of the panel."""
+    entities, periods = len(panel.entity_ids), panel.periods.count
+    asked = entities * spec.question.horizon
+    learnt = min(asked * periods, MOST_ROWS)
+    return estimate_seconds(candidates, learnt + asked, entities * periods)
 
 
 def check_dense_folds(folds: Folds, panel: Panel) -> Finding:
@@ -169,7 +199,7 @@ class DenseRows:
     baselines : sequence of SeriesForecaster
         What runs beside the forecast.
     city_rule : pandas.DataFrame, optional
-        The city's own forecasts: ``entity_id``, ``period``, ``value``.
+        The city's own forecasts, as in `Events`.
     """
 
     rivals: tuple[Learner, ...] = ()
@@ -232,19 +262,28 @@ class DenseRows:
         """Whether no total that was known at a fold lies below 0."""
         return not bool((self.panel.known_at(self.origins[fold.as_of]) < 0).any())
 
-    def forecast(self, model: SeriesForecaster, fold: Fold) -> FloatArray:
-        """Ask a forecaster of series, from the history known at a fold."""
+    def read_history(self, model: SeriesForecaster, fold: Fold) -> SeriesHistory:
+        """Return the history known at a fold."""
+        return read_history(self.panel, self.origins[fold.as_of], self.spec)
+
+    def pick_rows(self, forecasts: FloatArray, fold: Fold) -> FloatArray:
+        """Return the forecasts, shape (H, E), of the fold's rows."""
         here = self.find_tested(fold)
-        asked = read_history(self.panel, self.origins[fold.as_of], self.spec)
-        return np.asarray(model.forecast(asked)[self.step[here] - 1, self.entity[here]])
+        return np.asarray(forecasts[self.step[here] - 1, self.entity[here]])
 
     def score_baselines(
         self, fold: Fold, learnt: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
         """Return the baselines' forecasts, and the city's own where there are any."""
-        found = {model.name: self.forecast(model, fold) for model in self.baselines}
+        found = {
+            model.name: self.pick_rows(model.forecast(self.read_history(model, fold)), fold)
+            for model in self.baselines
+        }
         if self.city_rule is not None:
-            rule = self.city_rule.set_index([ENTITY, PERIOD])[VALUE]
+            made = self.city_rule
+            if KNOWN in made:
+                made = made[made[KNOWN] <= self.origins[fold.as_of]]
+            rule = made.set_index([ENTITY, PERIOD])[VALUE]
             own = self.rows.table.iloc[self.find_tested(fold)]
             keys = pd.MultiIndex.from_arrays([own[ENTITY].astype("str"), own[PERIOD]])
             found[CITY_RULE] = rule.reindex(keys).to_numpy(np.float64)

@@ -25,8 +25,8 @@ from cityai.config.risk import RiskSpec
 from cityai.errors import SpecError, TimeError
 from cityai.findings import Finding
 from cityai.i18n.messages import say
-from cityai.modeling.folds import Fold, Folds, judge_order
-from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster
+from cityai.modeling.folds import Fold, Folds, choose_tests, estimate_seconds, judge_order
+from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster, SeriesHistory
 from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.layouts.listed_baselines import ListedBaseline, ListedQuestion
 from cityai.modeling.layouts.source import BoolArray, IntArray
@@ -42,7 +42,7 @@ LEAST_OF_EACH: Final = 10
 KEPT: Final = (CASE, ENTITY, AREA, AS_OF, OCCURRED_AT, SLOT, SLOT_START, Y_TRUE)
 
 
-def plan_listed_folds(cases: Events, spec: RiskSpec) -> Folds:
+def plan_listed_folds(cases: Events, spec: RiskSpec, candidates: int = 1) -> Folds:
     """Place the last test fold, and walk back from there, one stride at a time.
 
     Stretches in which nobody was asked about, or in which no outcome is known, are passed over.
@@ -55,6 +55,8 @@ def plan_listed_folds(cases: Events, spec: RiskSpec) -> Folds:
         All cases, with outcomes as they are known by now.
     spec : RiskSpec
         ``backtest`` is read.
+    candidates : int
+        How many are fitted at each fold.
 
     Raises
     ------
@@ -75,38 +77,40 @@ def plan_listed_folds(cases: Events, spec: RiskSpec) -> Folds:
     last = scored[AS_OF].max().normalize() + pd.Timedelta(days=1)
     cutoff = pd.Timestamp(rules.first_test) if rules.first_test else last - stride
     first, until = scored[AS_OF].min(), max(last, cutoff + stride)
-    found = [_count_fold(cases, cutoff, until, rules.gap_days)]
+    counts = _Counts(table)
+    found = [counts.count_fold(cutoff, until, rules.gap_days)]
     if not found[0].counts["scored"]:
         raise TimeError(
             f"no case asked about from {cutoff:%Y-%m-%d} on has a known outcome",
             where="backtest.first_test",
             expected=f"a day before {last:%Y-%m-%d}, when the last one was asked about",
         )
-    while cutoff > first and len(found) < rules.folds + MOST_CALIBRATION:
+    while cutoff > first:
         cutoff, until = cutoff - stride, cutoff
-        fold = _count_fold(cases, cutoff, until, rules.gap_days)
+        fold = counts.count_fold(cutoff, until, rules.gap_days)
         if not _teaches(fold, rules.min_train):
             break
         if fold.counts["scored"]:
             found.append(fold)
-    tests = found[: rules.folds]
-    for fold in tests:
+    held = len(found) - min(MOST_CALIBRATION, len(found) // 2)
+    seconds = estimate_seconds(candidates, len(table))
+    number = choose_tests(rules.folds, held, rules.stride_days, seconds)
+    for fold in found[:number]:
         _refuse_thin(fold, rules.min_train)
-    if len(tests) < rules.folds:
+    if len(found) < number:
         raise TimeError(
-            f"history is too short for {rules.folds} test folds: {len(tests)} can be had",
+            f"history is too short for {number} test folds: {len(found)} can be had",
             where="backtest.folds",
             expected=f"{rules.min_train:,} known outcomes before the first of them, and at least "
             f"{LEAST_OF_EACH} of either answer",
             next_step="lower `backtest.folds`, `backtest.stride_days` or `backtest.min_train`",
         )
-    oldest = rules.folds - len(found) + 1
-    return Folds(
-        tuple(
-            replace(fold, number=n, role="test" if n >= 1 else "calibration")
-            for n, fold in enumerate(reversed(found), start=oldest)
-        )
+    kept = found[: number + MOST_CALIBRATION]
+    folds = tuple(
+        replace(fold, number=n, role="test" if n >= 1 else "calibration")
+        for n, fold in enumerate(reversed(kept), start=number - len(kept) + 1)
     )
+    return Folds(folds, max(held - number, 0))
 
 
 def check_listed_folds(folds: Folds, cases: Events) -> Finding:
@@ -217,7 +221,7 @@ class ListedRows:
         """Whether predictions are cut at 0: probabilities never lie below."""
         return False
 
-    def forecast(self, model: SeriesForecaster, fold: Fold) -> FloatArray:
+    def read_history(self, model: SeriesForecaster, fold: Fold) -> SeriesHistory:
         """Refuse: cases are no series.
 
         Raises
@@ -231,6 +235,10 @@ class ListedRows:
             expected="candidates that learn from rows",
         )
 
+    def pick_rows(self, forecasts: FloatArray, fold: Fold) -> FloatArray:
+        """Refuse: no series was asked."""
+        raise NotImplementedError
+
     def score_baselines(
         self, fold: Fold, learnt: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
@@ -238,7 +246,7 @@ class ListedRows:
         here, known = self.find_tested(fold), self.read_labels(fold)
         base_rate = float(known[~np.isnan(known)].mean())
         asked = ListedQuestion(
-            self.cases, here, base_rate, self.spec.models.seed + fold.number, learnt
+            self.cases, here, base_rate, known, self.spec.models.seed + fold.number, learnt
         )
         return {b.name: b.score(asked) for b in self.baselines}
 
@@ -248,25 +256,38 @@ class ListedRows:
         return table[[c for c in KEPT if c in table]].iloc[tested].reset_index(drop=True)
 
 
-def _count_fold(cases: Events, cutoff: pd.Timestamp, until: pd.Timestamp, gap_days: int) -> Fold:
-    table = cases.table
-    train_until = cutoff - pd.Timedelta(days=gap_days)
-    answers = table.loc[find_known(cases, train_until), Y_TRUE]
-    inside = table[(table[AS_OF] >= cutoff) & (table[AS_OF] < until)]
-    return Fold(
-        number=0,
-        role="test",
-        as_of=cutoff,
-        train_until=train_until,
-        test_from=cutoff,
-        test_until=until,
-        counts={
-            "train_rows": len(answers),
-            "train_yes": int(answers.sum()),
-            "cases": len(inside),
-            "scored": int(inside[Y_TRUE].notna().sum()),
-        },
-    )
+class _Counts:
+    """How many cases are asked about, answered and teach, by moment; counted once."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        scored = table[table[Y_TRUE].notna()]
+        asked, seen = scored[AS_OF], scored[KNOWN_AT]
+        known = asked.where(asked > seen, seen).dropna().sort_values(kind="stable")
+        self.asked = np.sort(table[AS_OF].to_numpy())
+        self.scored = np.sort(scored[AS_OF].to_numpy())
+        self.known = known.to_numpy()
+        self.yes = np.concatenate([[0], scored.loc[known.index, Y_TRUE].to_numpy().cumsum()])
+
+    def count_fold(self, cutoff: pd.Timestamp, until: pd.Timestamp, gap_days: int) -> Fold:
+        """Return the fold of a stretch, with its counts."""
+        train_until = cutoff - pd.Timedelta(days=gap_days)
+        rows = int(np.searchsorted(self.known, train_until.to_datetime64()))
+        ends = [cutoff.to_datetime64(), until.to_datetime64()]
+        cases, answered = (np.diff(np.searchsorted(m, ends)) for m in (self.asked, self.scored))
+        return Fold(
+            number=0,
+            role="test",
+            as_of=cutoff,
+            train_until=train_until,
+            test_from=cutoff,
+            test_until=until,
+            counts={
+                "train_rows": rows,
+                "train_yes": int(self.yes[rows]),
+                "cases": int(cases[0]),
+                "scored": int(answered[0]),
+            },
+        )
 
 
 def _teaches(fold: Fold, min_train: int) -> bool:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, BASELINE, ENTITY, KNOWN_AT, OCCURRED_AT, Y_TRUE
+from cityai.columns import (
+    AREA,
+    AREA_AVERAGE,
+    AS_OF,
+    AVERAGE_BY,
+    BASELINE,
+    KNOWN_AT,
+    OCCURRED_AT,
+    Y_TRUE,
+)
 from cityai.config.risk import RiskSpec
+from cityai.data.features.as_of_join import (
+    NOTHING,
+    join_by,
+    look_back,
+    order_past,
+    read_moments,
+    sum_seen,
+)
 from cityai.modeling.forecasters import FloatArray, Learner
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.source import IntArray
@@ -19,7 +37,7 @@ if TYPE_CHECKING:
     from cityai.records.events import Events
 
 WORTH: Final = 5.0
-"""Past cases that the base rate counts as, beside an entity's own."""
+"""Past cases that the base rate counts as, beside an entity's own, or a group's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +52,8 @@ class ListedQuestion:
         Positions of those that the fold predicts.
     base_rate : float
         Share of yes among the outcomes known at the fold.
+    known : numpy.ndarray
+        Outcomes of all cases as they were known at the fold, NaN where they were not.
     seed : int
         The fold's own.
     learnt : mapping of str to numpy.ndarray
@@ -43,6 +63,7 @@ class ListedQuestion:
     cases: Events
     tested: IntArray
     base_rate: float
+    known: FloatArray
     seed: int
     learnt: Mapping[str, FloatArray]
 
@@ -100,22 +121,48 @@ def rate_past(cases: Events, base_rate: float) -> FloatArray:
     numpy.ndarray
         Shape (N,), probabilities: ``(yes + WORTH * base_rate) / (cases + WORTH)``.
     """
-    table = cases.table
-    entity = table[ENTITY].factorize()[0]
-    known = table[Y_TRUE].notna().to_numpy()
-    seen = table[KNOWN_AT].to_numpy().astype("datetime64[us]").astype(np.int64)
-    asked = table[AS_OF].to_numpy().astype("datetime64[us]").astype(np.int64)
-    order = np.lexsort((seen[known], entity[known]))
-    owner, moment = entity[known][order], seen[known][order]
-    yes = np.concatenate([[0.0], np.cumsum(table[Y_TRUE].to_numpy(np.float64)[known][order])])
-    # Moments are ranked so that entity and moment make one rising key.
-    moments = np.unique(np.concatenate([moment, asked]))
-    span = len(moments) + 1
-    key = owner * span + np.searchsorted(moments, moment)
-    last = np.searchsorted(key, entity * span + np.searchsorted(moments, asked), side="left")
-    first = np.searchsorted(key, entity * span, side="left")
-    rate = (yes[last] - yes[first] + WORTH * base_rate) / (last - first + WORTH)
-    return np.asarray(rate, dtype=np.float64)
+    table, answers = cases.table, cases.table[Y_TRUE].to_numpy(np.float64)
+    entity, asked = join_by("entity", table, table)
+    known = np.where(np.isnan(answers), NOTHING, read_moments(table[KNOWN_AT]))
+    past = order_past(entity, known)
+    seen = look_back(past, asked, read_moments(table[AS_OF]))
+    yes = sum_seen(past, seen, seen, answers)
+    return (yes + WORTH * base_rate) / (seen.count + WORTH)
+
+
+def rate_alike(asked: ListedQuestion, column: str) -> FloatArray:
+    """Return each tested case's rate: of the cases with the same value, as known at the fold.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape of ``asked.tested``, probabilities, pulled to the base rate as `rate_past` does. A
+        missing value is a value of its own.
+    """
+    code = asked.cases.table[column].factorize(use_na_sentinel=False)[0]
+    seen = ~np.isnan(asked.known)
+    cases = np.bincount(code[seen], minlength=code.max(initial=-1) + 1)
+    yes = np.bincount(code[seen], weights=asked.known[seen], minlength=len(cases))
+    rate = (yes + WORTH * asked.base_rate) / (cases + WORTH)
+    return np.asarray(rate[code[asked.tested]], dtype=np.float64)
+
+
+def list_averages(spec: RiskSpec) -> tuple[ListedBaseline, ...]:
+    """List the bare averages: one for each text that describes a case, and each declared column."""
+    attributes = spec.question.entity.attributes
+    texts = [n for n in attributes if spec.data.columns[n].type == "text"]
+    columns = {name: name for name in texts}
+    columns |= {n: f"{BASELINE}{AVERAGE_BY}{n}" for n in spec.models.averages if n not in columns}
+    return tuple(
+        ListedBaseline(
+            f"{AVERAGE_BY}{name}",
+            f"the average by {name}",
+            partial(rate_alike, column=column),
+            has=lambda cases, _, column=column: column in cases.table,  # type: ignore[misc]
+        )
+        for name, column in columns.items()
+        if name != spec.question.entity.area
+    )
 
 
 def _read_score(asked: ListedQuestion) -> FloatArray:
@@ -137,6 +184,12 @@ PAST_RATE: Final = ListedBaseline(
     "the entity's own past rate",
     lambda asked: rate_past(asked.cases, asked.base_rate)[asked.tested],
 )
+AREA_RATE: Final = ListedBaseline(
+    AREA_AVERAGE,
+    "the area's past rate",
+    partial(rate_alike, column=AREA),
+    has=lambda cases, spec: AREA in cases.table,
+)
 LOGISTIC: Final = ListedBaseline(
     "logistic_regression",
     "logistic regression",
@@ -144,10 +197,8 @@ LOGISTIC: Final = ListedBaseline(
     learner=LOGISTIC_REGRESSION,
 )
 CITY_SCORE: Final = ListedBaseline(
-    "city_score",
-    "the city's own score",
-    _read_score,
-    has=lambda cases, spec: _GIVEN in cases.table,
+    "city_score", "the city's own score", _read_score, has=lambda cases, spec: _GIVEN in cases.table
 )
-RISK_BASELINES: Final = (RANDOM_ORDER, ACTUAL_ORDER, PAST_RATE, LOGISTIC, CITY_SCORE)
-"""Baselines of a yes/no question; `ACTUAL_ORDER` and `CITY_SCORE` only where they are known."""
+RISK_BASELINES: Final = (RANDOM_ORDER, ACTUAL_ORDER, PAST_RATE, AREA_RATE, LOGISTIC, CITY_SCORE)
+"""Baselines of a yes/no question; those by area, in time and of the city only where they are known.
+"""

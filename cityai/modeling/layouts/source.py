@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.modeling.folds import Fold
-from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster
+from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster, SeriesHistory
 
 if TYPE_CHECKING:
     from cityai.data.rows import Rows
@@ -55,8 +55,11 @@ class RowSource(Protocol):
     def is_nonnegative(self, fold: Fold) -> bool:
         """Whether nothing below 0 was known at a fold: learners' predictions are cut there."""
 
-    def forecast(self, model: SeriesForecaster, fold: Fold) -> FloatArray:
-        """Ask a forecaster of series for the rows that a fold predicts."""
+    def read_history(self, model: SeriesForecaster, fold: Fold) -> SeriesHistory:
+        """Return what a forecaster of series is given at a fold."""
+
+    def pick_rows(self, forecasts: FloatArray, fold: Fold) -> FloatArray:
+        """Return what a forecaster of series said, for the rows that a fold predicts."""
 
     def score_baselines(
         self, fold: Fold, learnt: Mapping[str, FloatArray]

@@ -130,11 +130,7 @@ _WAYS: Final = {"trees": _explain_trees, "linear": _explain_line}
 
 
 def _permute(
-    model: LoadedModel,
-    table: pd.DataFrame,
-    background: pd.DataFrame,
-    probability: bool,
-    seed: int,
+    model: LoadedModel, table: pd.DataFrame, background: pd.DataFrame, probability: bool, seed: int
 ) -> Parts | None:
     """Explain by antithetic permutation, as shap's does row by row, for many rows at once.
 

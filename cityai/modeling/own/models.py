@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from cityai.columns import AS_OF, LEVEL
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.confine.own_code import write_frame
-from cityai.errors import DataError, SpecError, name_step
+from cityai.errors import DataError, name_step
 from cityai.modeling.forecasters.encoding import check_amounts, check_answers, encode
 from cityai.modeling.forecasters.protocol import (
     LEAST_ROWS,
@@ -38,8 +37,6 @@ MISSING: Final = "missing"
 AMOUNT, PROBABILITY, TARGET = "amount", "probability", "target"
 BLANK: Final = "blank"
 """Setting that lists the numbers of which no training row had one: they are 0 from then on."""
-_KEPT: dict[tuple[str, bytes, tuple[str, ...], bool], Processes] = {}
-"""The file that was loaded last, so that a run has one process."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,19 +237,7 @@ def load_models(
 def begin_models(project: Project[BaseProjectSpec], *, probability: bool) -> Processes | None:
     """Return the processes that run a project's `models.py`; None when it names no function."""
     names, path = project.spec.models.own, project.own_models
-    if not names:
-        return None
-    if not path.exists():
-        raise SpecError(
-            f"`models.own` names {', '.join(names)}, and there is no models.py",
-            where=str(path),
-            next_step="write the file, or remove the names",
-        )
-    key = (str(path), path.read_bytes(), tuple(names), probability)
-    if key not in _KEPT:
-        _KEPT.clear()
-        _KEPT[key] = Processes(Path(path), key[1], list(names), probability=probability)
-    return _KEPT[key]
+    return Processes.open(path, names, work="load", probability=probability)
 
 
 def arrange_features(

@@ -19,13 +19,7 @@ import pandas as pd
 
 from cityai.confine.child import answer_messages
 from cityai.confine.guard import Watch
-from cityai.confine.own_code import (
-    OwnFunction,
-    call_watched,
-    find_function,
-    read_frame,
-    run_file,
-)
+from cityai.confine.own_code import OwnFunction, call_watched, find_function, read_frame, run_file
 from cityai.errors import DataError, SpecError
 from cityai.modeling.own.explainers import explain_rows
 from cityai.modeling.own.formats import (

@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from cityai.config.load import load_project
-from cityai.data.features.own import History, load_functions
+from cityai.data.features.history import History
+from cityai.data.features.own import OwnFunctions
 
 FOLDER = Path(__file__).parents[1]
 
@@ -26,7 +27,7 @@ def make_history(values: np.ndarray) -> History:
 
 
 def call(name: str, values: np.ndarray) -> list[float]:
-    own = load_functions(FOLDER / "features.py", [name])
+    own = OwnFunctions.open(FOLDER / "features.py", [name])
     assert own is not None
     (column,) = own.call(make_history(values), {})
     return list(column)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.modeling.own import models as own_models
+from cityai.confine import own_file
 from cityai.modeling.own.models import FittedOwn, OwnLearner, OwnSeries, load_models
 
 CATEGORIES = {"kind": ("bar", "shop")}
@@ -62,4 +62,4 @@ def load(tmp_path: Path) -> Iterator[Load]:
         return {model.name: model for model in found}
 
     yield load
-    own_models._KEPT.clear()
+    own_file.KEPT.clear()

@@ -1,0 +1,331 @@
+"""Speed and growth of a run: `python benchmarks/speed.py [STEP [SIZE ...]]`.
+
+Steps: `panel` (weeks of many places, in hard groups that are small and crossed), `events` (a CSV of
+single events, beside the bare group-by), `project` (published projects from nothing, and once more
+with nothing changed). Each case has a process of its own. Seconds are the processor's, memory is
+the most that is held in a stage. What was measured is kept in `speed.json`; `speed.md` and
+`speed_growth.png` are made of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parent
+FOUND: Final = HERE / "speed.json"
+WEEKS: Final = 156
+DISTRICTS: Final = 24
+SIZES: Final[dict[str, tuple[str, ...]]] = {
+    "panel": ("250", "1000", "4000", "20000"),
+    "events": ("500000", "5000000"),
+    "project": ("food_inspections", "clinic_no_shows", "waste_tonnage"),
+}
+STAGES: Final = (
+    "snapshot",
+    "quality",
+    "truncation",
+    "backtest",
+    "memberships",
+    "audit",
+    "evaluation",
+    "explanation",
+    "proxies",
+    "outlook",
+)
+Figures = dict[str, dict[str, float]]
+
+CITY: Final = """\
+name: Port Ellery
+synthetic: true
+country: US
+time_zone: America/New_York
+languages: [en]
+contact: {unit: Office of Data, email: data@port-ellery.example}
+"""
+PANEL: Final = """\
+name: panel
+title: Calls by block and week
+question:
+  measure: sum
+  value: calls
+  unit: calls
+  period: week
+  horizon: 4
+  entity: {columns: [block], label: block, label_plural: blocks, attributes: [ward, income, use]}
+data:
+  source: {path: panel.parquet}
+  time: week
+  known: {lag_days: 7}
+  columns:
+    week: {type: date, required: true}
+    block: {type: text, required: true}
+    ward: {type: text, required: true}
+    income: {type: text, required: true}
+    use: {type: text, required: true}
+    calls: {type: number, min: 0, required: true}
+audit:
+  intersections: true
+  dimensions:
+    ward: {label: Ward, attribute: ward}
+    income: {label: Income, attribute: income}
+    use: {label: Use, attribute: use}
+"""
+SINGLE: Final = """\
+name: events
+title: Requests by district and week
+question:
+  measure: count
+  unit: requests
+  period: week
+  horizon: 4
+  entity: {columns: [district], label: district, label_plural: districts}
+data:
+  source: {path: events.csv}
+  time: opened
+  known: {lag_days: 1}
+  key: [id]
+  columns:
+    id: {type: integer, required: true}
+    opened: {type: date, required: true}
+    district: {type: text, required: true}
+"""
+
+
+def write_panel(folder: Path, entities: int) -> None:
+    """Write places of very unequal size: one in fifty hardly has a call, wards are unequal too."""
+    rng = np.random.default_rng(20261129)
+    level = rng.lognormal(1.0, 0.8, entities)
+    level[rng.random(entities) < 0.02] = 0.02
+    ward = np.minimum(rng.geometric(0.25, entities), 9)
+    season = 1 + 0.3 * np.sin(2 * np.pi * np.arange(WEEKS) / 52)
+    calls = rng.poisson(rng.gamma(4, level / 4, (WEEKS, entities)) * season[:, None])
+    calls[0] = np.maximum(calls[0], 1)
+    week, block = np.nonzero(calls)
+    names = np.array([f"b{i:05d}" for i in range(entities)])
+    income = rng.choice(["low", "middle", "high"], entities, p=[0.2, 0.6, 0.2])
+    use = rng.choice(["homes", "mixed", "works", "docks"], entities, p=[0.6, 0.3, 0.098, 0.002])
+    frame = pd.DataFrame(
+        {
+            "week": (pd.Timestamp("2022-01-03") + pd.to_timedelta(7 * week, "D")).date,
+            "block": names[block],
+            "ward": np.char.add("w", ward.astype(str))[block],
+            "income": income[block],
+            "use": use[block],
+            "calls": calls[week, block].astype(np.float64),
+        }
+    )
+    frame.to_parquet(folder / "panel.parquet")
+
+
+def write_events(folder: Path, events: int) -> None:
+    """Write a CSV of single events, of places that differ in size, over the same weeks."""
+    rng = np.random.default_rng(20261129)
+    names, share = [f"d{i:02d}" for i in range(DISTRICTS)], rng.lognormal(0, 0.7, DISTRICTS)
+    day = rng.integers(0, 7 * WEEKS, events)
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(events),
+            "opened": (np.datetime64("2022-01-03") + day).astype(str),
+            "district": rng.choice(names, events, p=share / share.sum()),
+        }
+    )
+    frame.to_csv(folder / "events.csv", index=False)
+
+
+def write_workspace(folder: Path, name: str, text: str) -> Path:
+    """Write a workspace with one project; its data lie beside the `configs` folder."""
+    (folder / "configs").mkdir(parents=True)
+    (folder / "configs" / "city.yaml").write_text(CITY)
+    shutil.copy(ROOT / "configs" / "policy.yaml", folder / "configs")
+    project = folder / "projects" / name
+    project.mkdir(parents=True)
+    (project / "project.yaml").write_text(text)
+    return project
+
+
+@contextmanager
+def measured(found: Figures, name: str) -> Iterator[None]:
+    """Measure a block: seconds of the processor, and the most memory that is held in it."""
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _count_seconds()
+    yield
+    memory = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
+    )
+    found[name] = {"cpu": _count_seconds() - before, "gb": int(memory.split()[1]) / 1024**2}
+
+
+def _count_seconds() -> float:
+    own, children = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def run_stages(project: Path, stages: tuple[str, ...] = STAGES) -> Figures:
+    """Run the stages of a project one by one, in a fresh private folder."""
+    found: Figures = {}
+    with measured(found, "imports"):
+        import lightgbm  # noqa: F401
+        import shap  # noqa: F401
+
+        from cityai.config.load import load_project
+        from cityai.pipeline import run as pipeline
+        from cityai.pipeline.stage import hold_run
+    with hold_run(load_project(project)) as run:
+        for name in stages:
+            with measured(found, name):
+                getattr(pipeline, name)(run)
+            told = found[name]
+            print(f"  {name:12}{told['cpu']:8.1f} s{told['gb']:6.2f} GB", flush=True)
+    return found
+
+
+def run_panel(folder: Path, size: str) -> Figures:
+    """Every stage of a panel of so many places."""
+    project = write_workspace(folder, "panel", PANEL)
+    write_panel(folder, int(size))
+    return run_stages(project)
+
+
+def run_events(folder: Path, size: str) -> Figures:
+    """The snapshot of so many events, beside the bare group-by of the same file."""
+    import duckdb
+
+    project = write_workspace(folder, "events", SINGLE)
+    write_events(folder, int(size))
+    found: Figures = {}
+    for name, more in (("group-by", ""), ("with distinct ids", ", count(DISTINCT id)")):
+        asked = f"SELECT district, date_trunc('week', opened), count(*){more} FROM "
+        with measured(found, name):
+            duckdb.sql(f"{asked} '{folder / 'events.csv'}' GROUP BY ALL").fetchall()
+    return found | run_stages(project, ("snapshot",))
+
+
+def run_published(folder: Path, size: str) -> Figures:
+    """A published project from nothing, and once more: whole commands, imports and all."""
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(ROOT / "projects" / size, folder / "projects" / size)
+    found: Figures = {}
+    for name in ("from nothing", "nothing changed"):
+        with measured(found, name):
+            command = [sys.executable, "-m", "cityai", "run", f"projects/{size}"]
+            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        del found[name]["gb"]  # of another process
+    return found
+
+
+CASES: Final[dict[str, Callable[[Path, str], Figures]]] = {
+    "panel": run_panel,
+    "events": run_events,
+    "project": run_published,
+}
+
+
+def measure_case(step: str, size: str) -> None:
+    """Measure one case in a process of its own, and keep what was found."""
+    print(f"{step} {size}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "found.json"
+        command = [sys.executable, __file__, "--case", step, size, folder, str(out)]
+        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": paths})
+        found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
+        found.setdefault(step, {})[size] = json.loads(out.read_text())
+        FOUND.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def write_report() -> None:
+    """Write the tables and the plot of what is kept."""
+    found = json.loads(FOUND.read_text())
+    lines = [
+        "# Speed and growth, measured",
+        "",
+        "`python benchmarks/speed.py`, part of `make bench`. Seconds are the processor's, those",
+        "of child processes too, not the clock's; GB is the most that is held in a stage, what was",
+        f"there before it counted. {os.cpu_count()} shared cores, "
+        f"Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}. One run a case: read figures as ±20 %.",
+        "Where there is too much to check the audit withholds every place, and is quick: from",
+        "4,000 places on in this panel.",
+    ]
+    for step, title in TITLES.items():
+        sizes = [size for size in SIZES[step] if size in found.get(step, {})]
+        if not sizes:
+            continue
+        rows = list(dict.fromkeys(name for size in sizes for name in found[step][size]))
+        heads = [f"{int(size):,}" if size.isdigit() else size for size in sizes]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            f"| | {' | '.join(heads)} |",
+            "|---" * (len(sizes) + 1) + "|",
+        ]
+        cells = {
+            name: [_write_cell(found[step][size].get(name)) for size in sizes] for name in rows
+        }
+        lines += [f"| {name} | {' | '.join(told)} |" for name, told in cells.items()]
+    (HERE / "speed.md").write_text("\n".join(lines) + "\n")
+    draw_growth(found.get("panel", {}))
+
+
+def _write_cell(told: dict[str, float] | None) -> str:
+    if told is None:
+        return "-"
+    memory = f", {told['gb']:.1f} GB" if "gb" in told else ""
+    return f"{told['cpu']:.1f} s{memory}"
+
+
+TITLES: Final = {
+    "panel": f"A panel of so many places x {WEEKS} weeks, three dimensions and their crossings",
+    "events": f"A CSV of so many events in {DISTRICTS} districts",
+    "project": "Published projects, as commands",
+}
+
+
+def draw_growth(found: dict[str, Figures]) -> None:
+    """Draw seconds and memory of the dearest stages over places."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots(1, 2)
+    sizes = sorted(found, key=int)
+    for axis, what, label in zip(axes, ("cpu", "gb"), ("processor seconds", "GB"), strict=True):
+        for name in ("snapshot", "truncation", "backtest", "audit", "evaluation", "explanation"):
+            values = [found[size][name][what] for size in sizes]
+            axis.loglog([int(size) for size in sizes], values, marker="o", label=name)
+        axis.set_xlabel("places")
+        axis.set_ylabel(label)
+    axes[0].legend(fontsize=7)
+    figure.savefig(HERE / "speed_growth.png", dpi=70)
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--case"]:
+        step, size, folder, out = sys.argv[2:]
+        Path(out).write_text(json.dumps(CASES[step](Path(folder) / "city", size)))
+        return
+    for step in sys.argv[1:2] or CASES:
+        for size in sys.argv[2:] or SIZES[step]:
+            measure_case(step, size)
+    write_report()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What baselines are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from cityai.columns import AREA_AVERAGE, AVERAGE_BY
+from cityai.data.periods import by_period
+from cityai.i18n.messages import say
+
+if TYPE_CHECKING:
+    from cityai.config.project import AuditableSpec
+
+_SAME_SEASON: Final = by_period(
+    day=say("the same weekday last week"),
+    week=say("the same week last year"),
+    month=say("the same month last year"),
+)
+
+_SAME_PERIOD: Final = by_period(
+    day=say("the same day last year"),
+    week=say("the same week last year"),
+    month=say("the same month last year"),
+)
+_LAST_PERIODS: Final = by_period(
+    day=say("the average of the last days"),
+    week=say("the average of the last weeks"),
+    month=say("the average of the last months"),
+)
+
+
+def name_baseline(name: str, period: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return what a baseline is called: ``the same month last year``.
+
+    Parameters
+    ----------
+    name, period : str
+        Of the baseline; of the question.
+    labels : mapping of str to str
+        Words for the columns of the data, for averages by one of them.
+    """
+    if name.startswith(AVERAGE_BY):
+        column = name.removeprefix(AVERAGE_BY)
+        label = labels.get(column) or column.replace("_", " ")
+        return say("the bare average by {label}", label=label)
+    return {
+        "city_rule": say("the city's present rule"),
+        "seasonal_naive": _SAME_SEASON.get(period, say("the same season before")),
+        "same_period_last_year": _SAME_PERIOD.get(period, say("the same period last year")),
+        "recent_mean": _LAST_PERIODS.get(period, say("the average of the last periods")),
+        AREA_AVERAGE: say("the area's average"),
+        "actual_order": say("the order that really happened"),
+        "past_rate": say("each one's own past rate"),
+        "city_score": say("the city's own score"),
+    }.get(name, name.replace("_", " "))
+
+
+def call_baseline(name: str) -> str:
+    """Return a baseline's bare name with spaces: ``seasonal naive``."""
+    if name.startswith(AVERAGE_BY):
+        column = name.removeprefix(AVERAGE_BY).replace("_", " ")
+        return say("the average by {column}", column=column)
+    return name.replace("_", " ")
+
+
+def label_baseline(name: str, spec: AuditableSpec, period: str = "") -> str:
+    """Return the same, a column by the city's own word for it."""
+    labels = {n: column.label for n, column in spec.contract.items() if column.label}
+    return name_baseline(name, period, labels)

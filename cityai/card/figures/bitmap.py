@@ -1,0 +1,62 @@
+"""A picture of the card as PNG, for places that take no SVG."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgba_array
+from matplotlib.text import Text
+
+from cityai.card.figures.canvas import Picture, shorten
+from cityai.card.figures.plain_svg import PANEL, PRINTED
+
+DOTS: Final = 150
+"""For each inch: 560 across for a picture as wide as a phone."""
+PAINTED: Final = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
+
+
+def write_png(picture: Picture) -> bytes:
+    """Return a picture as PNG on white, in the colours of the page, its labels in English.
+
+    Parameters
+    ----------
+    picture : Picture
+        From `cityai.card.figures.canvas.write_svg`.
+    """
+    sheet = picture.sheet
+    for axes in sheet.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            drawn = [label.get_text() for label in axis.get_ticklabels()]
+            if picture.labels.keys() & {*drawn}:
+                axis.set_ticks(axis.get_ticklocs(), [_say(picture, text) for text in drawn])
+    sheet.patch.set(visible=True, facecolor=PANEL)
+    for artist in sheet.findobj():
+        if isinstance(artist, Text):
+            artist.set_text(_say(picture, artist.get_text()))
+        _paint(artist)
+    buffer = io.BytesIO()
+    sheet.dpi = DOTS
+    canvas: Any = FigureCanvasAgg(sheet)
+    canvas.print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _say(picture: Picture, drawn: str) -> str:
+    return shorten(*picture.labels[drawn]) if drawn in picture.labels else drawn
+
+
+def _paint(artist: Artist) -> None:
+    """Put the page's colours in the place of the marks that stand for them."""
+    for name in PAINTED:
+        read, write = (getattr(artist, f"{verb}_{name}", None) for verb in ("get", "set"))
+        if read is None or write is None:
+            continue
+        colours = to_rgba_array(read())
+        marks = [to_hex(colour) for colour in colours]
+        if PRINTED.keys() & {*marks}:
+            own = [PRINTED.get(mark, mark) for mark in marks]
+            new = to_rgba_array(own, alpha=colours[:, 3])
+            write(new if len(new) > 1 else tuple(new[0]))

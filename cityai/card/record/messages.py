@@ -1,0 +1,134 @@
+"""Message catalogue of a card: its sentences stand as English, how they are made stands apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from cityai.card.record.part import Part
+from cityai.i18n.stored import is_message
+
+Json = Any
+NAME: Final = "messages"
+FORM: Final = ("id", "several", "case")
+"""What a template is, beside its arguments."""
+
+
+class Template(Part):
+    """A sentence with places, as the code has it."""
+
+    id: str
+    several: str | None = None
+    """The same of more than one."""
+    case: str | None = None
+    """How its first letter is written: ``upper`` or ``lower``."""
+
+
+class MessagesPart(Part):
+    """How the card's sentences are made, for whoever wants them in another language."""
+
+    templates: tuple[Template, ...]
+    texts: dict[str, tuple[Any, ...]]
+    """By English text: the number of its template, counted from 0, and its arguments by place. An
+    argument that is a list is a message of its own; one with a colon is a figure and its format."""
+
+
+def part_messages(facts: dict[str, Json]) -> dict[str, Json]:
+    """Return the facts of a record with plain English texts, and how they are made under a key.
+
+    A message whose text stands for something else too stays as it is.
+    """
+    plain = set(_list_strings(facts))
+    templates: dict[tuple[str, ...], int] = {}
+    texts: dict[str, Json] = {}
+
+    def take(content: Json) -> Json:
+        if not is_message(content):
+            return _walk(content, take)
+        text, made = content["text"], _shorten(content, templates)
+        if text in plain or repr(texts.setdefault(text, made)) != repr(made):  # 10 is not 10.0
+            return content
+        return text
+
+    parted = {key: take(value) for key, value in facts.items()}
+    if not texts:
+        return facts
+    listed = [{k: v for k, v in zip(FORM, form, strict=True) if v} for form in templates]
+    return {**parted, NAME: {"templates": listed, "texts": texts}}
+
+
+def join_messages(facts: Json) -> Json:
+    """Return the facts with each message in its place again, as `part_messages` was given them.
+
+    Raises
+    ------
+    ValueError
+        When a template is missing.
+    """
+    if not isinstance(facts, dict) or facts.get(NAME) is None:
+        return facts
+    try:
+        told = MessagesPart.model_validate(facts[NAME])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, (NAME, *first["loc"])))
+        raise ValueError(f"{where}: {first['msg']}") from error
+    forms = [t.model_dump(exclude_none=True) for t in told.templates]
+    texts = {
+        text: {**_lengthen(list(made), forms), "text": text} for text, made in told.texts.items()
+    }
+
+    def put(content: Json) -> Json:
+        if isinstance(content, str):
+            return texts.get(content, content)
+        return content if is_message(content) else _walk(content, put)
+
+    return {key: put(value) for key, value in facts.items() if key != NAME}
+
+
+def _walk(content: Json, change: Any) -> Json:
+    if isinstance(content, dict):
+        return {key: change(value) for key, value in content.items()}
+    return [change(value) for value in content] if isinstance(content, list) else content
+
+
+def _list_strings(content: Json) -> Iterator[str]:
+    """List the texts that are no message's."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict | list) and not is_message(content):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from _list_strings(part)
+
+
+def _shorten(message: dict[str, Json], templates: dict[tuple[str, ...], int]) -> list[Json]:
+    form = tuple(str(message.get(key, "")) for key in FORM)
+    number = templates.setdefault(form, len(templates))
+    arguments = {
+        name: _shorten(value, templates) if isinstance(value, dict) else value
+        for name, value in message.get("arguments", {}).items()
+    }
+    return [number, arguments] if arguments else [number]
+
+
+def _lengthen(made: list[Json], forms: list[dict[str, Json]]) -> dict[str, Json]:
+    match made:
+        case [int(number)]:
+            arguments: Json = {}
+        case [int(number), dict(arguments)]:
+            pass
+        case _:
+            raise ValueError("a message that is not made of a template and its arguments")
+    if not 0 <= number < len(forms):
+        raise ValueError(f"a message without the template {number}")
+    if not arguments:
+        return dict(forms[number])
+    return {
+        **forms[number],
+        "arguments": {
+            name: _lengthen(value, forms) if isinstance(value, list) and ":" not in name else value
+            for name, value in arguments.items()
+        },
+    }

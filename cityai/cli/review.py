@@ -1,0 +1,207 @@
+"""`cityai gate` and `cityai review`: may it be used, and who said so."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cityai.cli.console import measure_width, tell
+from cityai.errors import UserError
+
+if TYPE_CHECKING:
+    from cityai.pipeline.review import Reviewed
+    from cityai.review.acts import Condition, Kind
+    from cityai.review.chain import Link
+    from cityai.review.gate import Checked
+
+ACTS: Final[dict[Kind, str]] = {
+    "open": "Ask for a review of the published card.",
+    "comment": "Say something on the card, and decide nothing.",
+    "approve": "Say yes to a phase, or yes on conditions.",
+    "return": "Say no, and what must be different.",
+    "withdraw": "Take back one's own approval or return.",
+    "fulfil": "Say that a condition of an approval is met, and how.",
+}
+"""What each act is."""
+LABEL = 18
+"""Columns of the outcome."""
+
+
+class To(StrEnum):
+    """The phase that is asked for."""
+
+    PILOT = "pilot"
+    OPERATIONAL = "operational"
+
+
+Named = Annotated[
+    Path,
+    typer.Argument(metavar="PROJECT", help="Folder of the project, or an audit file."),
+]
+Asked = Annotated[To, typer.Option("--phase", "--to", help="What it is to be used as.")]
+Anchor = Annotated[
+    str,
+    typer.Option("--head", help="A head of the chain that was written down elsewhere."),
+]
+
+review = typer.Typer(
+    name="review",
+    help="Sign what people say of a published card.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def gate(project: Named, phase: Asked = To.PILOT, head: Anchor = "") -> None:
+    """Say by the policy's rules whether a card may be used."""
+    raise typer.Exit(0 if _show_gate(project, phase, head) else 1)
+
+
+def _show_gate(project: Path, phase: To, head: str) -> bool:
+    """Show each rule with what was observed, and tell whether the gate is open."""
+    from cityai.pipeline.review import check_gate, read_review
+    from cityai.review.gate import is_open
+
+    reviewed = read_review(project, head)
+    found = check_gate(reviewed, phase.value)
+    may = is_open(found)
+    tell(_write_gate(reviewed, found, phase.value, measure_width(), may=may))
+    return may
+
+
+@review.command("key")
+def make(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key is kept.")],
+    name: Annotated[str, typer.Option("--name", help="Person or office that will hold it.")],
+    role: Annotated[str, typer.Option("--role", help="Role that it speaks for.")],
+) -> None:
+    """Make a key to sign with; print what configs/keys.yaml needs."""
+    from cityai.cli.windows import write_yaml
+    from cityai.pipeline.provenance import read_clock
+    from cityai.review.keys import make_key
+
+    public = make_key(file)
+    since = read_clock().date().isoformat()
+    entry = {"name": name, "role": role, "public": public, "since": since}
+    tell(f"The private key is in {file}; it stays with you. Who keeps configs/keys.yaml adds:\n")
+    tell(write_yaml({"keys": [entry]}))
+
+
+@review.command("show")
+def show(project: Named, phase: Asked = To.PILOT, head: Anchor = "") -> None:
+    """Show how the review of the card stands."""
+    _show_gate(project, phase, head)
+
+
+@review.command("log")
+def log(project: Named, head: Anchor = "") -> None:
+    """List all acts on the cards, and check their chain."""
+    from cityai.pipeline.review import read_review
+
+    reviewed = read_review(project, head)
+    width = measure_width()
+    for link in reviewed.chain.links:
+        tell(_write_link(link, width))
+    for fault in reviewed.chain.faults:
+        tell(f"FAULT  {fault.where}: {fault.why}")
+    tell(f"head {reviewed.chain.head}" if reviewed.chain.links else "nobody has signed anything")
+    raise typer.Exit(1 if reviewed.chain.faults else 0)
+
+
+def _add_act(kind: Kind, help_text: str) -> None:
+    """Register the command of an act; all take the same options, and say what does not fit."""
+
+    @review.command(kind, help=help_text)
+    def act(
+        project: Named,
+        key: Annotated[
+            Path, typer.Option("--key", envvar="CITYAI_KEY", help="File of the private key.")
+        ],
+        reason: Annotated[str, typer.Option("--reason", help="Why, in a sentence.")],
+        phase: Asked = To.PILOT,
+        until: Annotated[
+            datetime | None,
+            typer.Option("--until", formats=["%Y-%m-%d"], help="Last day of an approval."),
+        ] = None,
+        condition: Annotated[
+            list[str] | None,
+            typer.Option("--condition", help="RULE: what is to be done BY YYYY-MM-DD (approve)."),
+        ] = None,
+        rule: Annotated[str, typer.Option("--rule", help="The condition met (fulfil).")] = "",
+    ) -> None:
+        from cityai.pipeline.review import sign_act
+
+        signed = sign_act(
+            project,
+            kind,
+            phase=phase.value,
+            key=key,
+            reason=reason,
+            conditions=[_read_condition(text) for text in condition or ()],
+            valid_until=until.date() if until else None,
+            rule=rule,
+        )
+        tell(_write_link(signed, measure_width()))
+        tell(f"head {signed.digest}")
+
+
+def _read_condition(text: str) -> Condition:
+    from cityai.review.acts import Condition
+
+    name, colon, rest = text.partition(":")
+    said, by, day = rest.rpartition(" by ")
+    try:
+        due = date.fromisoformat(day.strip())
+        made = Condition(rule=name.strip(), text=said.strip(), due=due) if colon and by else None
+    except ValueError:
+        made = None
+    if made is None:
+        raise UserError(
+            f"the condition '{text}' is not understood",
+            expected="a rule's id, what is to be done, and a day",
+            next_step="write 'groups: a monitor of the open groups runs by 2027-01-31'",
+        )
+    return made
+
+
+def _write_gate(
+    reviewed: Reviewed, found: tuple[Checked, ...], phase: str, width: int, *, may: bool
+) -> str:
+    title = reviewed.record.record.title
+    lines = [*textwrap.wrap(f"{title}: may it be used ({phase})?", width), ""]
+    for checked in found:
+        lines += _write_rule(checked, width)
+    counts = [sum(c.outcome == outcome for c in found) for outcome in ("not met", "does not apply")]
+    held = len(found) - sum(counts)
+    lines.append(f"{held} of {len(found) - counts[1]} rules hold")
+    lines.append("Yes, by the policy." if may else "No, by the policy.")
+    return "\n".join(lines)
+
+
+def _write_rule(checked: Checked, width: int) -> list[str]:
+    rule, pad = checked.rule, " " * LABEL
+    said = [f"{rule.id} ({rule.owner}): {rule.sentence}", checked.observed]
+    if checked.next_step:
+        said.append(f"next: {checked.next_step}")
+    lines = [line for text in said for line in textwrap.wrap(text, max(width - LABEL, 20))]
+    label = checked.outcome.upper() if checked.outcome == "not met" else checked.outcome
+    return [f"{label:<{LABEL}}{lines[0]}", *(pad + line for line in lines[1:]), ""]
+
+
+def _write_link(link: Link, width: int) -> str:
+    act = link.act
+    head = f"{act.number}. {act.at:%Y-%m-%d %H:%M} {link.signer.name} ({link.signer.role}): "
+    said = [f"{act.act}, {act.phase}. {act.reason}"]
+    said += [f"Condition {c.rule}: {c.text}, by {c.due}." for c in act.conditions]
+    said += [f"Until {act.valid_until}."] * (act.valid_until is not None)
+    said += [f"Condition met: {act.rule}."] * bool(act.rule)
+    return textwrap.fill(head + " ".join(said), width, subsequent_indent="   ")
+
+
+for _kind, _help in ACTS.items():
+    _add_act(_kind, _help)

@@ -1,0 +1,141 @@
+"""Connections: where a city's tables are when they are not files, and what is asked there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel
+
+from cityai.config.record import SpecRecord
+from cityai.config.tables import SourceSpec
+from cityai.errors import SpecError, suggest_name
+
+if TYPE_CHECKING:
+    from cityai.config.project import BaseProjectSpec, Location
+    from cityai.config.yaml import Document
+
+Driver = Literal["postgres"]
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_BEGINS = re.compile(r"[\s(]*(select|with|values|table)\b", re.IGNORECASE)
+
+
+def _check_variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,99}", value):
+        raise ValueError(
+            "must be the name of an environment variable, such as WAREHOUSE; the address itself "
+            "holds a secret, and stands in no file"
+        )
+    return value
+
+
+class ConnectionSpec(SpecRecord):
+    """A database that the city's tables are in. Its address is never written here."""
+
+    driver: Driver
+    """`postgres`: PostgreSQL, and what speaks as it does."""
+    address: Annotated[str, AfterValidator(_check_variable)]
+    """Name of the environment variable that holds the address, user and password in one:
+    `postgresql://user:password@host:5432/database`."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A SELECT, and the connection that it is asked through.
+
+    Attributes
+    ----------
+    connection : str
+        The connection's name in the city's file.
+    driver : str
+        As in `ConnectionSpec`.
+    variable : str
+        Environment variable with the address.
+    statement : str
+        The SELECT, without a semicolon.
+    zone : str
+        The city's time zone: that of the session.
+    where : str
+        Its file, or the table, for messages.
+    """
+
+    connection: str
+    driver: Driver
+    variable: str
+    statement: str
+    zone: str
+    where: str
+
+
+def write_query(
+    source: SourceSpec, spec: ConnectionSpec, zone: str, text: str, where: str
+) -> Query:
+    """Write what a source asks its connection for.
+
+    Parameters
+    ----------
+    source : SourceSpec
+        A source with a connection.
+    spec : ConnectionSpec
+        That connection.
+    zone : str
+        The city's time zone.
+    text : str
+        What its file holds; empty for a table.
+    where : str
+        The file.
+
+    Raises
+    ------
+    SpecError
+        If the file holds no SELECT.
+    """
+    if source.table is not None:
+        named = ".".join('"' + part.replace('"', '""') + '"' for part in source.table.split("."))
+        text = f"SELECT * FROM {named}"  # noqa: S608
+        where = f"the table {source.table} of the connection '{source.connection}'"
+    if not _BEGINS.match(_COMMENT.sub(" ", text)):
+        raise SpecError(
+            "this is no SELECT",
+            where=where,
+            expected="one statement that begins with SELECT or WITH, and changes nothing",
+        )
+    statement = text.rstrip().rstrip(";").rstrip()
+    return Query(str(source.connection), spec.driver, spec.address, statement, zone, where)
+
+
+def check_connections(spec: BaseProjectSpec, document: Document) -> None:
+    """Refuse a source whose connection the city does not have.
+
+    Raises
+    ------
+    SpecError
+        With the place of its name, and the nearest that is known.
+    """
+    for location, source in _find_sources(spec, ()):
+        name = source.connection
+        if name is not None and name not in spec.city.connections:
+            raise SpecError(
+                f"the city has no connection '{name}'",
+                where=document.locate((*location, "connection")),
+                expected=suggest_name(name, spec.city.connections),
+                next_step="declare it under `connections` of the city's file in `configs/`",
+            )
+
+
+def list_asked(part: object) -> list[SourceSpec]:
+    """Return every source of a specification that is asked through a connection."""
+    return [source for _, source in _find_sources(part, ()) if source.connection is not None]
+
+
+def _find_sources(part: object, at: Location) -> Iterator[tuple[Location, SourceSpec]]:
+    if isinstance(part, SourceSpec):
+        yield at, part
+    elif isinstance(part, BaseModel):
+        for name, value in part:
+            yield from _find_sources(value, (*at, name))
+    elif isinstance(part, Mapping):
+        for name, value in part.items():
+            yield from _find_sources(value, (*at, str(name)))

@@ -1,0 +1,72 @@
+"""What must hold before a system may be used: rules as a council adopts them (`policy.release`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cityai.config.record import Slug, SpecRecord, Text
+
+Weighed = Literal["not ready", "too little data", "ready on conditions", "ready"]
+"""The word on a card's first screen."""
+Phase = Literal["pilot", "operational"]
+PHASES: Final[tuple[Phase, ...]] = ("pilot", "operational")
+
+ASKED: Final = ("findings", "verdicts", "answers", "card_days", "reviewers", "committed")
+"""What a rule may ask; each asks one of them."""
+
+
+class ReleaseRule(SpecRecord):
+    """One rule: a sentence that somebody answers for, and what is looked at for it."""
+
+    id: Slug
+    """Name of the rule; conditions of an approval refer to it."""
+    sentence: Text
+    """What must hold, as the council adopted it."""
+    owner: Text
+    """Role that answers for the rule."""
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)] = PHASES
+    """Before which phases it is asked."""
+    risk: tuple[Text, ...] = ()
+    """Levels of risk (`legal.risk_class` of `card.yaml`) that it is for; every level without it. A
+    card that names no level is held to every rule."""
+    findings: tuple[Text, ...] = ()
+    """Codes of checks that must not fail; `*` stands for any text."""
+    open: Literal["refuse", "condition", "allow"] = "refuse"
+    """What an undecided or hidden one of these checks means: no, yes on a condition, or yes."""
+    compensation: str = ""
+    """What the condition must be, where `open: condition`: a monitor, a random probe, a narrower
+    use."""
+    verdicts: tuple[Weighed, ...] = ()
+    """Words of the card's first screen with which it may be used."""
+    answers: tuple[Text, ...] = ()
+    """Questions of the card that may not be without an answer; `*` stands for any text."""
+    card_days: Annotated[int, Field(ge=1)] | None = None
+    """How many days old the card may be."""
+    reviewers: dict[Text, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """How many people of which role must have approved; never who asked for the review. `anyone`
+    counts every role."""
+    committed: bool = False
+    """Whether the code that was run must be committed."""
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> Self:
+        asked = [name for name in ASKED if getattr(self, name)]
+        if len(asked) != 1:
+            told = " and ".join(f"`{name}`" for name in asked) or "nothing"
+            raise ValueError(f"a rule asks one of {', '.join(ASKED)}; `{self.id}` asks {told}")
+        if (self.open == "condition") != bool(self.compensation):
+            raise ValueError(f"`{self.id}`: `open: condition` and `compensation` need each other")
+        if self.open != "refuse" and not self.findings:
+            raise ValueError(f"`{self.id}`: `open` speaks of `findings`, and there are none")
+        return self
+
+
+def check_ids(rules: tuple[ReleaseRule, ...]) -> tuple[ReleaseRule, ...]:
+    """Refuse two rules of one name."""
+    names = [rule.id for rule in rules]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two rules are called {', '.join(twice)}")
+    return rules

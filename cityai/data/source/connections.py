@@ -1,0 +1,159 @@
+"""Tables that a database is asked for: only what was asked leaves it, and how much is counted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from cityai.config.connection import Query, write_query
+from cityai.config.load import Project
+from cityai.config.project import AuditableSpec, SourceSpec
+from cityai.confine.child import SECONDS, read_limit
+from cityai.data.source.engine import (
+    MAX_CELL,
+    Left,
+    Room,
+    SourceTable,
+    check_columns,
+    check_size,
+    list_none,
+    open_room,
+)
+from cityai.data.source.questions import TIMES, Grouping, ask_groups, ask_rows, write_local
+from cityai.errors import DataError, SetupError, SpecError
+
+_DRIVERS: Final = {
+    "postgres": ("adbc_driver_postgresql", "PostgreSQL", "postgresql://"),
+}
+
+
+def find_place(project: Project[AuditableSpec], source: SourceSpec) -> Path | Query:
+    """Return where a table is: its file, or what its connection is asked for.
+
+    Raises
+    ------
+    SpecError
+        If the file with the SELECT is missing, or holds something else.
+    """
+    path = source.path or source.sql or ""
+    text, file = "", project.find_path(path)
+    if source.connection is None:
+        return file
+    if source.sql is not None:
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = "there is no such file" if isinstance(error, FileNotFoundError) else "no text"
+            raise SpecError(why, where=str(file), next_step="correct `sql` of the source") from None
+    city = project.spec.city
+    spec = city.connections[source.connection]
+    return write_query(source, spec, city.time_zone, text, str(file))
+
+
+def digest_query(query: Query) -> str:
+    """Return a SHA-256 of a SELECT and of the rows that it gives now, added up where they are."""
+    with open_room() as room:
+        _connect(room, query)
+        ((found,),) = room.ask("digest", query.statement)
+    content = f"{query.driver} {query.zone} {query.statement} {found}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def open_query(
+    room: Room,
+    query: Query,
+    source: SourceSpec,
+    wanted: list[str] | None,
+    max_rows: int,
+    grouping: Grouping | None = None,
+) -> SourceTable:
+    """Bring what a SELECT gives into the room, and no more of it than is used.
+
+    Parameters
+    ----------
+    room : Room
+        Where it goes.
+    query : Query
+        What is asked.
+    source : SourceSpec
+        How its texts are written.
+    wanted : list of str, optional
+        Columns; all when None.
+    max_rows : int
+        More are refused.
+    grouping : Grouping, optional
+        How rows that are alike are counted there, so that they need not come.
+
+    Raises
+    ------
+    DataError
+        When the database gives no answer, refuses the statement, or a column is missing or holds
+        several values.
+    """
+    _connect(room, query)
+    types = [(str(name), str(kind)) for name, kind in room.ask("describe", query.statement)]
+    header = [name for name, _ in types]
+    place = {n: f"c{i}" for i, n in enumerate(check_columns(wanted, header, query.where))}
+    kinds = {name: dict(types)[name] for name in place}
+    for name, kind in kinds.items():
+        if kind == "several":
+            raise DataError(
+                f"a cell of the column '{name}' holds a list, a record or bytes",
+                where=query.where,
+                expected="one value in each cell",
+                next_step="write it as one value in the SELECT, or leave the column out",
+            )
+    ((digest,),) = room.ask("digest", query.statement)
+    asked = ask_rows(query.driver, kinds)
+    if grouping is not None:
+        asked = ask_groups(query.driver, kinds, grouping)
+    ((rows, size),) = room.ask("fetch", query.statement, asked, max_rows, MAX_CELL)
+    if not rows:
+        raise DataError("the statement gives no rows", where=query.where)
+    held = rows
+    if grouping is not None:
+        ((held,),) = room.run(f"SELECT sum({TIMES})::BIGINT FROM came")  # noqa: S608
+        check_size(held, max_rows, query.where)
+    room.run(write_local(kinds, source.decimal, grouped=grouping is not None))
+    engine = room.enter()
+    content = f"{query.driver} {query.statement} {digest}"
+    return SourceTable(
+        engine.table("raw"),
+        place,
+        list_none(),
+        hashlib.sha256(content.encode()).hexdigest(),
+        query.where,
+        False,
+        engine,
+        Left(query.connection, rows, len(place) + (grouping is not None), size, held),
+    )
+
+
+def _connect(room: Room, query: Query) -> None:
+    module, name, scheme = _DRIVERS[query.driver]
+    if find_spec(module) is None:
+        raise SetupError(
+            f"the driver for {name} is not installed",
+            where=query.where,
+            next_step=f"pip install 'cityai[{query.driver}]'",
+        )
+    address = os.environ.get(query.variable, "")
+    if not address:
+        raise SetupError(
+            f"the environment variable {query.variable} is not set",
+            where=f"the connection '{query.connection}'",
+            expected=f"the address of the database, {scheme}...",
+            next_step=f"export {query.variable}=... in the shell that runs cityai, or let the "
+            "vault of the city set it",
+        )
+    if not address.startswith((scheme, scheme.replace("postgresql", "postgres"))):
+        raise SetupError(
+            f"what {query.variable} holds is no address of {name}",
+            where=f"the connection '{query.connection}'",
+            expected=f"{scheme}...",
+        )
+    room.begin(query.where)
+    room.ask("connect", query.driver, address, query.zone, read_limit(SECONDS), query.where)

@@ -1,0 +1,125 @@
+"""What a database is asked, written by Ibis in its own language, and what is made of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import ibis
+
+from cityai.confine.tables import quote_text
+from cityai.data.source.engine import Table
+
+TIMES: Final = "times"
+"""How many rows a group stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Rows that a question by days cannot tell apart: they are counted where they are.
+
+    Attributes
+    ----------
+    occurred : str
+        Column of the moment of an event.
+    known : str or None
+        Column of the moment at which it could be seen, where there is one.
+    days : frozenset of str
+        Those of them that are read as days, whatever hour they have.
+    """
+
+    occurred: str
+    known: str | None
+    days: frozenset[str]
+
+
+def ask_groups(driver: str, kinds: Mapping[str, str], grouping: Grouping) -> str:
+    """Ask how often each combination of cells occurs, moments taken by their days.
+
+    Of the moments of a group the last stand for all: its day, and whether it could be seen before
+    it happened, are the same for each row; so are every figure by days and what is latest.
+    """
+    asked = open_asked(kinds)
+    keys: dict[str, Any] = {}
+    last: dict[str, Any] = {TIMES: asked.count()}
+    moments: dict[str, Any] = {}
+    for i, (name, kind) in enumerate(kinds.items()):
+        if name in (grouping.occurred, grouping.known) and kind.startswith("timestamp"):
+            # The session's zone is the city's: this is its clock.
+            moment = asked[name].cast("timestamp")
+            if name in grouping.days:
+                moment = moment.cast("date").cast("timestamp")
+            moments[name] = moment
+            keys[f"d{i}"] = moments[name].cast("date")
+            last[f"c{i}"] = moments[name].max()
+        else:
+            keys[f"c{i}"] = _select_cell(asked, name, kind)
+            if kind == "date":
+                moments[name] = asked[name].cast("timestamp")
+    occurred, known = moments.get(grouping.occurred), moments.get(grouping.known or "")
+    if occurred is not None and known is not None:
+        keys["early"] = (known < occurred).fill_null(False)
+    grouped = asked.group_by(**keys).agg(**last)
+    return write_sql(driver, grouped.select(*(f"c{i}" for i in range(len(kinds))), TIMES))
+
+
+def ask_rows(driver: str, kinds: Mapping[str, str]) -> str:
+    """Ask for columns of the rows of `asked`, by neutral names.
+
+    Parameters
+    ----------
+    driver : str
+        Whose language.
+    kinds : mapping of str to str
+        Name and type of each column.
+    """
+    asked = open_asked(kinds)
+    cells = [_select_cell(asked, name, kind) for name, kind in kinds.items()]
+    return write_sql(driver, asked.select(**{f"c{i}": cell for i, cell in enumerate(cells)}))
+
+
+def open_asked(kinds: Mapping[str, str]) -> Table:
+    """Return the rows of the city's statement as a table that Ibis can ask."""
+    # A type that is none of the text's, so that it is written out as a text.
+    types = {name: "uuid" if kind == "other" else kind for name, kind in kinds.items()}
+    return ibis.table(types, name="asked")
+
+
+def _select_cell(asked: Table, name: str, kind: str) -> Any:
+    return asked[name].cast("string") if kind == "other" else asked[name]
+
+
+def write_sql(driver: str, expression: Table) -> str:
+    """Write an expression in the language of a database; nothing is asked."""
+    from ibis.backends.sql.compilers.postgres import compiler
+
+    return str(compiler.to_sqlglot(expression).sql(dialect=driver))
+
+
+def write_local(kinds: Mapping[str, str], decimal: str, *, grouped: bool) -> str:
+    """Write the engine's statement that makes numbered rows, in an order of their own, of `came`.
+
+    A database gives its rows in any order; the same rows are numbered alike here. A group becomes
+    as many rows as it stands for.
+    """
+    names = [f"c{i}" for i in range(len(kinds))]
+    cells = [
+        f"{_read_cell(name, kind, decimal)} AS {name}"
+        for name, kind in zip(names, kinds.values(), strict=True)
+    ]
+    order = ", ".join(names)
+    return (
+        f"CREATE TABLE raw AS SELECT row_number() OVER (ORDER BY {order}) AS n, {', '.join(cells)} "  # noqa: S608
+        + (f"FROM (SELECT *, unnest(range({TIMES})) FROM came)" if grouped else "FROM came")  # noqa: S608
+    )
+
+
+def _read_cell(name: str, kind: str, decimal: str) -> str:
+    """Return the engine's expression of a cell; a number that came as text becomes one again."""
+    if kind.startswith("decimal("):
+        return f"TRY_CAST({name} AS {kind})"
+    if kind == "decimal":  # of no declared size: as it is written, without zeros at its end
+        short = f"regexp_replace(regexp_replace({name}, '([.][0-9]*?)0+$', '\\1'), '[.]$', '')"
+        return f"replace(nullif(lower({short}), 'nan'), '.', {quote_text(decimal)})"
+    return name

@@ -1,0 +1,110 @@
+"""How far a line of linked tables is left open by all that is told: by linear programming."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array, hstack, kron
+
+from cityai.disclosure.line_pools import Sparse, sign_atoms
+
+SLACK: Final = 1e-6
+UP: Final = 1.0
+DOWN: Final = -1.0
+WAYS: Final = (UP, DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is to know: of the lines, and what the reader is told of the hidden ones.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_array
+        (L, A) parts of the atoms.
+    stacked : scipy.sparse.csr_array
+        (P L, P A) the same for each part of the amounts, one below the other.
+    amounts : numpy.ndarray
+        (P A,) what the atoms hold.
+    held, need : numpy.ndarray
+        (L,) what the lines hold in all; how far each must be left open if it is a secret.
+    secret : numpy.ndarray
+        (L,) bool.
+    """
+
+    matrix: Sparse
+    stacked: Sparse
+    amounts: np.ndarray
+    held: np.ndarray
+    need: np.ndarray
+    secret: np.ndarray
+
+    @property
+    def parts(self) -> int:
+        """Parts of the amounts that rates tell apart."""
+        return int(len(self.amounts) // self.matrix.shape[1])
+
+    def add_parts(self, point: np.ndarray) -> np.ndarray:
+        """Return what the lines hold of all parts together."""
+        total: np.ndarray = self.matrix @ point.reshape(self.parts, -1).sum(axis=0)
+        return total
+
+    def bound_hidden(self, hidden: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Write down what is told of hidden lines: small, or hidden for another's sake."""
+        small = hidden & self.secret & (self.held <= self.need)
+        large = hidden & ~self.secret & (self.held >= self.need)
+        told = np.flatnonzero(small | large)
+        sign = np.where(small[told], 1.0, -1.0)
+        rows = self.matrix[told].multiply(sign[:, None])
+        return csr_array(hstack([rows] * self.parts)), sign * self.need[told]
+
+
+def gather_lines(lines: Sparse, amounts: np.ndarray, secret: np.ndarray, least: float) -> Known:
+    """Collapse atoms that no line tells apart."""
+    _, first, code = np.unique(sign_atoms(lines)[0], return_index=True, return_inverse=True)
+    matrix = csr_array(lines[:, first])
+    parts = np.array([np.bincount(code, part, len(first)) for part in np.atleast_2d(amounts)])
+    stacked = csr_array(kron(np.eye(len(parts)), matrix, format="csr"))
+    need = least * matrix.max(axis=1).toarray().ravel()
+    return Known(matrix, stacked, parts.ravel(), matrix @ parts.sum(axis=0), need, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The largest or smallest amount that agrees with all that is shown.
+
+    `point` is (P A,), None where there is no bound or no solution; `dual_values` is (L,), how much
+    each shown line bears on the amount.
+    """
+
+    value: float
+    point: np.ndarray | None
+    dual_values: np.ndarray
+
+
+def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
+    """Find the largest or smallest amount of a line that agrees with all that is told."""
+    dual_values = np.zeros(len(hidden))
+    rows = known.stacked[np.tile(~hidden, known.parts)]
+    within, most = known.bound_hidden(hidden)
+    whole = hstack([aim] * known.parts).toarray().ravel()
+    solved = linprog(
+        -way * whole,
+        A_ub=within if len(most) else None,
+        b_ub=most if len(most) else None,
+        A_eq=rows,
+        b_eq=rows @ known.amounts,
+        bounds=(0, None),
+        method="highs",
+    )
+    if solved.status == 3:
+        return End(way * np.inf, None, dual_values)
+    if solved.x is None:
+        # Not solved: taken as given away, so more is hidden.
+        return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64))
+    each = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
+    dual_values[~hidden] = each.sum(axis=0)
+    return End(float(whole @ solved.x), np.maximum(solved.x, 0.0), dual_values)

@@ -1,0 +1,156 @@
+"""The review's acts as in-toto statements (v1): what was decided, by whom, over which bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cityai.config.record import Slug, Text
+from cityai.config.release import Phase
+from cityai.errors import DataError, UserError
+
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+PREDICATE: Final = "urn:cityai:predicate:review:1"
+"""Type of the predicate; `docs/reviewing.md` and `configs/review.schema.json` describe it."""
+COMMIT: Final = "code"
+"""The subject that is a git commit; the others are SHA-256 digests."""
+
+Kind = Literal["open", "comment", "approve", "return", "withdraw", "fulfil"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Condition(_Record):
+    """What must be done for a yes to stay one."""
+
+    rule: Slug
+    """The policy's rule that it makes up for, or a name of the reviewer's own."""
+    text: Text
+    """What is to be done."""
+    due: date
+    """The last day for it."""
+
+
+class Seen(_Record):
+    """What the card said when the act was signed."""
+
+    verdict: str
+    """The word on its first screen."""
+    findings: dict[str, int] = Field(default_factory=dict)
+    """Number of findings by status."""
+    not_passed: tuple[str, ...] = ()
+    """Codes and subjects of the findings that did not pass."""
+
+
+class Act(_Record):
+    """The predicate of a statement: one act of one person."""
+
+    act: Kind
+    project: Slug
+    phase: Phase
+    number: Annotated[int, Field(ge=1)]
+    """Its place in the project's chain, from 1."""
+    previous: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    """SHA-256 of the envelope before it; empty for the first."""
+    at: datetime
+    reason: Text
+    conditions: tuple[Condition, ...] = ()
+    valid_until: date | None = None
+    """Last day of an approval."""
+    rule: str = ""
+    """The condition that is met (`fulfil`)."""
+    seen: Seen
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.act == "approve") != (self.valid_until is not None):
+            raise ValueError("an approval, and nothing else, has a last day")
+        if self.conditions and self.act != "approve":
+            raise ValueError("conditions belong to an approval")
+        if (self.act == "fulfil") != bool(self.rule):
+            raise ValueError("`fulfil`, and nothing else, names the condition that is met")
+        if self.at.tzinfo is None:
+            raise ValueError("the moment has no time zone")
+        if self.valid_until is not None and self.valid_until < self.at.date():
+            raise ValueError("the last day of the approval is over")
+        names = [condition.rule for condition in self.conditions]
+        if len(set(names)) < len(names):
+            raise ValueError("two conditions have one name")
+        return self
+
+
+def make_act(**told: object) -> Act:
+    """Make an act of what a person said.
+
+    Raises
+    ------
+    UserError
+        When its parts do not fit.
+    """
+    try:
+        return Act.model_validate(told)
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]
+        what = said["msg"].removeprefix("Value error, ")
+        where = ".".join(map(str, said["loc"]))
+        raise UserError(f"{where}: {what}" if where else what) from None
+
+
+def write_statement(act: Act, subjects: Mapping[str, str]) -> bytes:
+    """Return the JSON of a statement: keys sorted, no space.
+
+    Parameters
+    ----------
+    act : Act
+        The predicate.
+    subjects : mapping of str to str
+        Digests of what the act is about, by name.
+    """
+    told = {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": name, "digest": {"gitCommit" if name == COMMIT else "sha256": digest}}
+            for name, digest in sorted(subjects.items())
+        ],
+        "predicateType": PREDICATE,
+        "predicate": act.model_dump(mode="json"),
+    }
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def read_statement(payload: bytes, *, where: str) -> tuple[Act, dict[str, str]]:
+    """Read a statement: the act, and the digests of its subjects by name.
+
+    Raises
+    ------
+    DataError
+        When it is none, or is written in another way than `write_statement` writes it.
+    """
+    try:
+        told: dict[str, Any] = json.loads(payload)
+        if told["_type"] != STATEMENT or told["predicateType"] != PREDICATE:
+            raise ValueError("it is of another type")
+        act = Act.model_validate(told["predicate"])
+        subjects = {str(s["name"]): str(*s["digest"].values()) for s in told["subject"]}
+        if write_statement(act, subjects) != payload:
+            raise ValueError("it is written in another way")
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]
+        raise _refuse(f"{'.'.join(map(str, said['loc']))}: {said['msg']}", where) from None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise _refuse(str(error), where) from None
+    return act, subjects
+
+
+def _refuse(why: str, where: str) -> DataError:
+    return DataError(
+        f"the signed text is no act of a review ({why})",
+        where=where,
+        expected="an in-toto statement as `cityai review` writes it",
+    )

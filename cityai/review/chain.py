@@ -1,0 +1,227 @@
+"""A hash chain of signed acts: append-only, tamper-evident.
+
+Each act holds the SHA-256 of the envelope before it, so an act that is edited, removed from the
+middle, moved or put in is found from the files alone. Acts cut off at the end, and a chain that
+was written anew by who has the keys, are found against the head that stands elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cityai.config.keys import KeySpec, KeysSpec
+from cityai.errors import DataError, UserError
+from cityai.review.acts import Act, read_statement, write_statement
+from cityai.review.envelope import read_envelope, sign_payload, write_envelope
+from cityai.review.keys import Private, Public, name_key, read_public
+from cityai.store.files import PUBLIC_FILE_MODE, TEMPORARY, write_files
+from cityai.store.locks import hold_lock
+
+REVIEWS: Final = "reviews"
+"""Folder of the acts, beside the card."""
+SECONDS: Final = 30.0
+"""How long one process waits for another that signs."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One act of a chain that holds.
+
+    Attributes
+    ----------
+    act : Act
+        What was done.
+    subjects : dict of str to str
+        Digests of what it is about.
+    signer : KeySpec
+        Who signed it.
+    keyid : str
+        The signer's key.
+    digest : str
+        SHA-256 of the envelope.
+    """
+
+    act: Act
+    subjects: dict[str, str]
+    signer: KeySpec
+    keyid: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where a chain does not hold, and why."""
+
+    where: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Chain:
+    """All acts on a project's cards, oldest first.
+
+    Attributes
+    ----------
+    links : tuple of Link
+        Up to the first that does not hold.
+    faults : tuple of Fault
+        Empty where the whole chain holds.
+    """
+
+    links: tuple[Link, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def head(self) -> str:
+        """The digest of the last act; empty without any."""
+        return self.links[-1].digest if self.links else ""
+
+    def refuse_faults(self) -> None:
+        """Refuse to go on from a chain that does not hold.
+
+        Raises
+        ------
+        UserError
+            With its first fault.
+        """
+        if self.faults:
+            raise UserError(
+                f"the chain of reviews does not hold: {self.faults[0].why}",
+                where=self.faults[0].where,
+                next_step="take the folder from version control as it was, and see who changed it",
+            )
+
+
+class Ring:
+    """The public keys of a workspace, by id."""
+
+    def __init__(self, keys: KeysSpec) -> None:
+        self._known: dict[str, tuple[KeySpec, Public]] = {}
+        for spec in keys.keys:
+            public = read_public(spec.public, where=f"configs/keys.yaml, {spec.name}")
+            if name_key(public) in self._known:
+                raise UserError(
+                    f"{spec.name}: this key is listed twice",
+                    where="configs/keys.yaml",
+                    expected="one entry for each key; another role needs a key of its own",
+                )
+            self._known[name_key(public)] = spec, public
+
+    def find(self, keyid: str) -> tuple[KeySpec, Public] | None:
+        """Return who holds a key, and the key."""
+        return self._known.get(keyid)
+
+
+def read_chain(folder: Path, ring: Ring, anchor: str = "") -> Chain:
+    """Read and check a chain.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its envelopes lie: ``0001.json``, ``0002.json``, ...
+    ring : Ring
+        Whose signatures count.
+    anchor : str
+        A head that the chain had, as written down elsewhere; it must still be in it.
+    """
+    links: list[Link] = []
+    faults: list[Fault] = []
+    for number, path in enumerate(_list_files(folder), 1):
+        try:
+            links.append(_read_link(path, number, links[-1] if links else None, ring))
+        except (DataError, OSError) as error:
+            why = error.what if isinstance(error, DataError) else "it cannot be read"
+            faults.append(Fault(str(path), why))
+            break
+    if not faults and anchor and anchor not in {link.digest for link in links}:
+        why = f"the act with the digest {anchor[:12]}, which was the last once, is not in it"
+        faults.append(Fault(str(folder), f"the chain was cut or written anew: {why}"))
+    return Chain(tuple(links), tuple(faults))
+
+
+def _list_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(TEMPORARY))
+
+
+def _read_link(path: Path, number: int, before: Link | None, ring: Ring) -> Link:
+    if path.name != name_file(number):
+        raise DataError(f"here {name_file(number)} was expected")
+    content = path.read_bytes()
+    envelope = read_envelope(content, where=str(path))
+    known = ring.find(envelope.keyid)
+    if known is None:
+        raise DataError(f"it was signed by a key that nobody listed ({envelope.keyid[:12]})")
+    signer, public = known
+    if not envelope.is_signed_by(public):
+        raise DataError(f"the signature is not that of {signer.name} over this text")
+    act, subjects = read_statement(envelope.payload, where=str(path))
+    if act.number != number or act.previous != (before.digest if before else ""):
+        raise DataError("it does not follow the act before it")
+    if before is not None and act.at < before.act.at:
+        raise DataError("it is dated before the act before it")
+    if not signer.speaks_on(act.at.date()):
+        raise DataError(f"the key of {signer.name} does not speak on {act.at.date()}")
+    digest = hashlib.sha256(content).hexdigest()
+    return Link(act, subjects, signer, envelope.keyid, digest)
+
+
+def name_file(number: int) -> str:
+    """Return the file's name of an act."""
+    return f"{number:04d}.json"
+
+
+def append_act(
+    folder: Path,
+    state: Path,
+    ring: Ring,
+    private: Private,
+    build: Callable[[Chain, KeySpec], tuple[Act, Mapping[str, str]]],
+) -> Link:
+    """Sign an act and put it at the end of a chain, while nobody else does.
+
+    Parameters
+    ----------
+    folder : Path
+        The chain's.
+    state : Path
+        The workspace's private folder, for the lock.
+    ring : Ring
+        Whose signatures count.
+    private : Ed25519PrivateKey or EllipticCurvePrivateKey
+        The signer's key.
+    build : callable
+        Makes the act and its subjects from the chain as it is then, and who signs.
+
+    Raises
+    ------
+    UserError
+        When the chain does not hold, or the key does not speak on this day.
+    StoreError
+        If the disk refuses; the chain is as before.
+    """
+    known = ring.find(name_key(private.public_key()))
+    if known is None:
+        raise UserError(
+            "nobody listed the key",
+            where="configs/keys.yaml",
+            expected="the public key of who signs, with a name, a role and its days",
+            next_step="let who keeps the list add what `cityai review key` printed",
+        )
+    name = f"review-{folder.parent.name}"
+    with hold_lock(state, name, doing="signing an act of the review", seconds=SECONDS):
+        chain = read_chain(folder, ring)
+        chain.refuse_faults()
+        act, subjects = build(chain, known[0])
+        if not known[0].speaks_on(act.at.date()):
+            raise UserError(f"the key of {known[0].name} does not speak on {act.at.date()}",
+                            where="configs/keys.yaml")  # fmt: skip
+        content = write_envelope(sign_payload(write_statement(act, subjects), private))
+        files = {name_file(act.number): content}
+        (path,) = write_files(files, folder, PUBLIC_FILE_MODE, replace=False)
+    return _read_link(path, act.number, chain.links[-1] if chain.links else None, ring)

@@ -1,0 +1,47 @@
+"""Names of tags: those for people first in the alphabet, those for machines last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOTE: Final = "mlflow.note.content"
+"""The description on MLflow's pages."""
+USER: Final = "mlflow.user"
+NAME: Final = "mlflow.runName"
+COLOUR: Final = "mlflow.runColor"
+PARENT: Final = "mlflow.parentRunId"
+SOURCE: Final = "mlflow.source.name"
+COMMIT: Final = "mlflow.source.git.commit"
+LOGGED: Final = "mlflow.loggedArtifacts"
+"""Which files are tables, as MLflow's `log_table` writes it."""
+
+PROJECT: Final = "cityai.project"
+CITY: Final = "cityai.city"
+KIND: Final = "cityai.kind"
+PHASE: Final = "cityai.phase"
+VERDICT: Final = "cityai.verdict"
+"""The word on the card's first screen."""
+WORST_SERVED: Final = "cityai.worst_served"
+"""Which group is served worst, and by which figure."""
+FAILED: Final = "cityai.failed_checks"
+UNDEFINED: Final = "cityai.undefined"
+"""Metrics that have no value, or none that may be shown."""
+FAILURE: Final = "cityai.failure"
+ROLE: Final = "cityai.role"
+"""``run``, ``candidate``, ``baseline`` or ``mitigation``."""
+MODEL: Final = "cityai.model"
+RUN_NAME: Final = "cityai.run"
+"""Of a model: what its run is called."""
+
+RUN_DIGEST: Final = "internal.run_digest"
+DATA_DIGEST: Final = "internal.data_digest"
+SPEC_DIGEST: Final = "internal.spec_digest"
+ASKED_DIGEST: Final = "internal.asked_digest"
+"""Of the parts of the specification that a model depends on, and of the project's features."""
+MODEL_ID: Final = "internal.model_id"
+MODEL_DIGEST: Final = "internal.model_digest"
+SEAL: Final = "internal.card"
+"""Digest of the card that the run is about to publish: its last tag."""
+
+PROCESS: Final = "internal.process"
+"""Which process writes a run, and when it last said so; gone when the run is closed."""

@@ -1,0 +1,143 @@
+"""Drawn tables, read from a Parquet file and asked from PostgreSQL: the same events, to the bit.
+
+What follows `Events` (rows, models, the audit) never sees where they came from. By default a few
+tables are drawn; CITYAI_DRAWN=500 draws more.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cityai.config.load import load_project
+from cityai.data.reading.dense import DENSE_PANEL
+from cityai.data.reading.reader import read_events
+from cityai.errors import UserError
+from cityai.records.events import Events
+from tests.conftest import write_workspace
+from tests.data.test_connections import CONNECTED, assert_same
+from tests.servers import Postgres
+
+DRAWN = int(os.environ.get("CITYAI_DRAWN") or 12)
+PROJECT = """\
+name: requests
+title: Requests by district
+question:
+  {measure}
+  unit: requests
+  period: {period}
+  horizon: 2
+  entity:
+    columns: [district]
+    label: district
+    label_plural: districts
+    attributes: [topic, paid]
+    area: district
+    areas: districts
+data:
+  source: {source}
+  zone: {zone}
+  time: opened
+  known: {known}
+  {key}
+  columns:
+    id: {{type: text, required: true}}
+    opened: {{type: {moment}, required: true}}
+    seen: {{type: datetime}}
+    district: {{type: text, required: true}}
+    topic: {{type: text, allowed: [noise, waste, heat, "è"]}}
+    amount: {{type: number, min: -2, max: 90}}
+    code: {{type: text, pattern: '[0-9]+'}}
+    paid: {{type: boolean}}
+"""
+TEXTS = np.array(
+    ["noise", "waste", "heat", " heat", "noise ", "è", "e\u0300", "", "NA", "other", None], object
+)
+
+
+def draw_table(rng: np.random.Generator) -> pa.Table:
+    """Draw events with what databases and files write in more than one way."""
+    rows = int(rng.integers(300, 600))
+    stamps = pd.Timestamp("2024-02-01") + pd.to_timedelta(rng.integers(0, 80 * 86_400, rows), "s")
+    seen = stamps + pd.to_timedelta(rng.integers(-3_600, 9 * 86_400, rows), "s")
+    zoned = bool(rng.integers(2))
+    moments = pa.timestamp("us", tz="UTC" if zoned else None)
+    amounts = np.round(rng.normal(20, 30, rows), int(rng.integers(0, 9)))
+    numbers = {
+        "float": pa.array(np.where(rng.random(rows) < 0.02, np.nan, amounts)),
+        "decimal": pa.array([f"{a:.3f}" for a in amounts]).cast(pa.decimal128(14, 3)),
+        "int": pa.array(amounts.astype("int32")),
+        "text": pa.array([f"{a:.2f}" if a > -40 else "n/a" for a in amounts]),
+    }
+    codes = rng.integers(0, 40, rows)
+    identifiers = {
+        "int": pa.array(codes.astype("int64")),
+        "float": pa.array(np.where(codes == 7, np.nan, codes.astype(float))),
+        "text": pa.array([f"{c:03d}" if c != 9 else "x9" for c in codes]),
+        "decimal": pa.array([f"{c}.00" for c in codes]).cast(pa.decimal128(10, 2)),
+    }
+    keys = [f"R{i}" for i in rng.integers(0, 40 * rows, rows)]
+    is_day = bool(rng.integers(2)) and not zoned
+    day = pa.date32() if is_day else moments
+    holes = rng.random(rows) < 0.03
+    return pa.table(
+        {
+            "paid": pa.array(rng.choice(np.array([True, False, None], object), rows), pa.bool_()),
+            "topic": pa.array(rng.choice(TEXTS, rows), pa.string()),
+            "id": pa.array([None if h else k for h, k in zip(holes, keys, strict=True)]),
+            "seen": pa.array(seen.as_unit("us"), moments, mask=rng.random(rows) < 0.01),
+            "district": pa.array([f"D{d}" for d in rng.integers(0, 7, rows)]),
+            "opened": pa.array(stamps.as_unit("us"), pa.timestamp("us")).cast(day, safe=False),
+            "amount": numbers[str(rng.choice(list(numbers)))],
+            "code": identifiers[str(rng.choice(list(identifiers)))],
+        }
+    )
+
+
+def draw_project(rng: np.random.Generator) -> dict[str, str]:
+    """Draw what is asked of such a table."""
+    return {
+        "measure": str(rng.choice(["measure: count", "measure: sum\n  value: amount"])),
+        "period": str(rng.choice(["day", "week"])),
+        "zone": str(rng.choice(["local", "utc"])),
+        "known": str(rng.choice(["{column: seen}", "{lag_days: 1}"])),
+        "key": str(rng.choice(["key: [id]", "key: []", "key: [district, opened]"])),
+        "moment": str(rng.choice(["date", "datetime"])),
+    }
+
+
+def read_drawn(place: Path, source: str, drawn: dict[str, str]) -> Events | str:
+    """Read the events, or return what is said where they cannot be."""
+    text = PROJECT.format(source=source, **drawn)
+    folder = write_workspace(place, b"", text, CONNECTED)
+    try:
+        return read_events(load_project(folder), DENSE_PANEL)
+    except UserError as error:
+        return error.what
+
+
+@pytest.mark.parametrize("seed", range(DRAWN))
+def test_drawn_tables_are_the_same_from_everywhere(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int
+) -> None:
+    monkeypatch.setenv("WAREHOUSE", postgres.address)
+    rng = np.random.default_rng(seed)
+    table, drawn = draw_table(rng), draw_project(rng)
+    path = tmp_path / "drawn.parquet"
+    pq.write_table(table, path)
+    postgres.put("drawn", table)
+    file = read_drawn(tmp_path, f'{{path: "{path}"}}', drawn)
+    asked = read_drawn(tmp_path, "{connection: warehouse, table: drawn}", drawn)
+    if isinstance(file, str) or isinstance(asked, str):
+        assert isinstance(file, str), asked
+        assert isinstance(asked, str)
+        assert file.split("(")[0] == asked.split("(")[0]
+        return
+    assert_same(file, asked)
+    assert asked.counts.accepted > 100

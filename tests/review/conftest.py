@@ -1,0 +1,107 @@
+"""A workspace with a published card, a policy of its own, and three people who sign."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cityai.cli.main import run_command
+from cityai.review.keys import make_key
+
+ROOT = Path(__file__).parents[2]
+NAME = "waste_tonnage"
+RULES = """
+release:
+  - {id: time, sentence: Nothing was known too early., owner: data office, findings: [time.*]}
+  - id: groups
+    sentence: Every group is within the limits, or watched.
+    owner: board
+    findings: [audit.*]
+    open: condition
+    compensation: a monitor
+  - {id: second, sentence: Another person said yes., owner: officer, reviewers: {anyone: 1}}
+  - id: board
+    sentence: The board said yes.
+    owner: council
+    phases: [operational]
+    reviewers: {board: 1}
+"""
+CONDITION = "groups: a monitor of the open groups runs by 2099-01-31"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The workspace, and how a person acts in it."""
+
+    folder: Path
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "projects" / NAME
+
+    @property
+    def card(self) -> Path:
+        return self.folder / "model_cards" / NAME
+
+    @property
+    def policy(self) -> Path:
+        return self.folder / "configs" / "policy.yaml"
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "configs" / "keys.yaml"
+
+    def key(self, name: str) -> Path:
+        return self.folder / "private" / f"{name}.pem"
+
+    def sign(self, act: str, name: str, *more: str, reason: str = "I looked at it.") -> int:
+        options = ("--key", str(self.key(name)), "--reason", reason)
+        return run_command(["review", act, str(self.project), *options, *more])
+
+    def gate(self, *more: str) -> int:
+        return run_command(["gate", str(self.project), *more])
+
+
+@pytest.fixture(scope="session")
+def made_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("review")
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(ROOT / "projects" / NAME, folder / "projects" / NAME)
+    shutil.copytree(ROOT / "model_cards" / NAME, folder / "model_cards" / NAME)
+    for words in (folder / "projects" / NAME).glob("card*.yaml"):
+        words.unlink()  # not needed to review, and long to read
+    policy = folder / "configs" / "policy.yaml"
+    policy.write_text(policy.read_text("utf-8").split("\nrelease:")[0] + RULES, "utf-8")
+    entries = []
+    for name, role in (("ana", "data office"), ("ben", "officer"), ("cai", "board")):
+        public = make_key(folder / "private" / f"{name}.pem")
+        entries.append(f'  - {{name: {name}, role: {role}, public: "{public}", since: 2020-01-01}}')
+    (folder / "configs" / "keys.yaml").write_text("\n".join(["keys:", *entries, ""]), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def place(made_place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    folder = tmp_path / "city"
+    shutil.copytree(made_place, folder)
+    monkeypatch.setenv("CITYAI_STATE", str(folder / ".cityai"))
+    return Place(folder)
+
+
+@pytest.fixture
+def spoil() -> Callable[[Path, int], None]:
+    """Change one byte of a file."""
+
+    def change(path: Path, at: int) -> None:
+        content = bytearray(path.read_bytes())
+        content[at % len(content)] ^= 1
+        mode = path.stat().st_mode
+        path.write_bytes(bytes(content))
+        os.chmod(path, mode)
+
+    return change

@@ -1,0 +1,102 @@
+"""Database servers that the tests start themselves, and end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+SECRET = "p4ss-wörd/@:x"
+QUOTED = "p4ss-w%C3%B6rd%2F%40%3Ax"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A PostgreSQL server of its own, on this machine alone."""
+
+    port: int
+    programs: Path
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        return f"postgresql://city:{QUOTED}@127.0.0.1:{self.port}/postgres"
+
+    def run(self, *statements: str) -> None:
+        """Change what is in it."""
+        import adbc_driver_postgresql.dbapi as driver
+
+        with driver.connect(self.address, autocommit=True) as session, session.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def put(self, name: str, table: object) -> None:
+        """Write an Arrow table."""
+        import adbc_driver_postgresql.dbapi as driver
+
+        with driver.connect(self.address) as session, session.cursor() as cursor:
+            cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
+            cursor.adbc_ingest(name, table, mode="create")
+            session.commit()
+
+
+def find_programs() -> Path | None:
+    """Return where PostgreSQL's own programs are."""
+    found = shutil.which("initdb")
+    shelves = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return Path(found).parent if found else next(iter(shelves), None)
+
+
+def tell_lack() -> str:
+    """Say why no PostgreSQL can be asked here; empty when one can."""
+    if find_spec("adbc_driver_postgresql") is None:
+        return "no driver for PostgreSQL: pip install 'cityai[postgres]'"
+    if find_programs() is None:
+        return "no PostgreSQL server is installed (initdb)"
+    return ""
+
+
+@contextmanager
+def start_postgres() -> Iterator[Postgres]:
+    """Start a server that asks for a password; it and its data are gone afterwards."""
+    programs = find_programs()
+    assert programs is not None
+    folder = Path(tempfile.mkdtemp(prefix="cityai-pg-"))
+    # The server refuses to be run by root.
+    user = "nobody" if os.geteuid() == 0 else None
+    if user is not None:
+        shutil.chown(folder, user)
+    (folder / "secret").write_text(SECRET, "utf-8")
+    (folder / "secret").chmod(0o644)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+
+    def call(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [programs / program, "-D", folder / "data", *arguments],
+            user=user,
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+    made = ("-U", "city", f"--pwfile={folder / 'secret'}", "-A", "scram-sha-256", "--no-sync")
+    try:
+        call("initdb", *made, "-E", "UTF8", "--locale=C")
+        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield Postgres(port, programs, folder)
+        finally:
+            call("pg_ctl", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
