@@ -28,11 +28,12 @@ def list_sources(project: Project[AuditableSpec]) -> tuple[Path, ...]:
 def digest_sources(project: Project[AuditableSpec]) -> str:
     """Return one SHA-256 of the bytes of all files, and of the rows of all queries, that are read.
 
-    A file that is not there counts as empty: reading it is what finds that, and says so.
+    A file that is not there, a pipe or a device counts as empty: reading it is what says so.
     """
     digest = hashlib.sha256()
     for path in list_sources(project):
-        digest.update((digest_file(path) if path.exists() else "absent").encode())
+        is_read = path.is_file() or path.is_dir()
+        digest.update((digest_file(path) if is_read else "absent").encode())
     if asked := list_asked(project.spec):
         from cityai.data.source.connections import digest_query, find_place
     for source in asked:

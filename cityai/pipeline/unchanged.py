@@ -130,8 +130,9 @@ def keep_last(run: PipelineRun, result: Result, key: str) -> None:
 
 def digest_inputs(project: Project[AuditableSpec]) -> str:
     """Digest all that a run and its card are made from: every byte that is read, and the code."""
-    own = [p for p in sorted(project.folder.iterdir()) if p.suffix in {".yaml", ".yml", ".py"}]
-    found = sorted((project.workspace / CONFIGS).glob("*.y*ml"))
+    beside = sorted(project.folder.iterdir())
+    own = [p for p in beside if p.suffix in {".yaml", ".yml", ".py"} and p.is_file()]
+    found = sorted(p for p in (project.workspace / CONFIGS).glob("*.y*ml") if p.is_file())
     configs = [path for path in found if path.name != KEYS]  # who may review changes no card
     parts: list[Any] = [
         str(project.folder),

@@ -262,6 +262,14 @@ def test_a_file_without_a_select_is_refused_before_anything_is_asked(make_worksp
         read_events(load_project(folder), DENSE_PANEL)
 
 
+def test_a_pipe_in_place_of_a_select_is_not_waited_for(make_workspace):
+    folder = make_workspace(PROJECT.replace("{path: data.csv}", ASKED), city=CONNECTED)
+    (folder / "queries").mkdir()
+    os.mkfifo(folder / "queries" / "requests.sql")
+    with pytest.raises(SpecError, match="no text"):
+        read_events(load_project(folder), DENSE_PANEL)
+
+
 @pytest.mark.parametrize(
     "entry",
     [

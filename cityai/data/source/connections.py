@@ -44,6 +44,8 @@ def find_place(project: Project[AuditableSpec], source: SourceSpec) -> Path | Qu
         return file
     if source.sql is not None:
         try:
+            if file.exists() and not file.is_file():  # a pipe would be waited for without end
+                raise IsADirectoryError
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = "there is no such file" if isinstance(error, FileNotFoundError) else "no text"
