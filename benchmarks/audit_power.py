@@ -31,7 +31,7 @@ from cityai.inference.standard_errors import (
     find_test_confidence,
     simultaneous_confidence,
 )
-from cityai.pipeline.cards import find_place
+from cityai.pipeline.places import find_place
 from cityai.pipeline.verify import read_drafted, reread
 from cityai.records.audit_data import Design
 from cityai.store.cards import JSON

@@ -224,10 +224,12 @@ HEAVY = [
 
 
 @pytest.mark.parametrize(
-    "command", [["-c", "import cityai"], ["-m", "cityai", "--help"]], ids=["import", "help"]
+    "command",
+    [["-c", "import cityai"], ["-m", "cityai", "--help"], ["-c", "import cityai.pipeline.review"]],
+    ids=["import", "help", "gate"],
 )
 def test_starting_is_light(command):
-    """Importing the package, and asking for help, load nothing heavy."""
+    """Importing the package, asking for help, and the gate load nothing heavy."""
     probe = subprocess.run(
         [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
     )

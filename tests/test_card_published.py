@@ -26,7 +26,8 @@ from cityai.card.verify.claims import Claim
 from cityai.cli.main import run_command
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Status
-from cityai.pipeline.cards import compare_published, find_drafted, find_place
+from cityai.pipeline.cards import compare_published, find_drafted
+from cityai.pipeline.places import find_place
 from cityai.pipeline.unchanged import LAST
 from cityai.pipeline.verify import Reread, hold_results, read_drafted, reread, verify_published
 from cityai.store.records import load_record, save_record

@@ -22,7 +22,7 @@ from cityai.card import pages
 from cityai.card.verify import check_digest, check_pages, read_record
 from cityai.config.load import load_project
 from cityai.findings import Status
-from cityai.pipeline.cards import find_place
+from cityai.pipeline.places import find_place
 from cityai.pipeline.run import run_project
 from cityai.pipeline.verify import hold_results, read_drafted
 from cityai.scratch import clear_scratch

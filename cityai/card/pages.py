@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cityai.card.figures import Figure, Outlines, draw_figures
-from cityai.card.record import CardRecord
+from cityai.card.record import JSON, MARKDOWN, CardRecord
 from cityai.card.render import render_json, render_markdown, render_pages
-
-MARKDOWN, JSON = "card.md", "card.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from cityai.card.render.brief import list_brief_languages, name_brief, render_brief
 from cityai.card.verify import read_bytes
 from cityai.errors import StoreError, UserError
-from cityai.pipeline.cards import read_sealed
+from cityai.pipeline.places import read_sealed
 from cityai.store.cards import hold_cards
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
 

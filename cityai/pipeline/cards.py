@@ -1,4 +1,4 @@
-"""Published cards: where they are, what they were drafted from, and how they come out."""
+"""Published cards: what they were drafted from, and how they come out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from cityai.card.figures import Outlines, read_outlines
 from cityai.card.pages import Pages, make_pages
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import ChangesPart
-from cityai.card.verify import check_digest, read_bytes, read_record
-from cityai.config.load import find_named, load_project
-from cityai.config.load_audit import load_audit
-from cityai.config.places import find_state, find_workspace
+from cityai.card.verify import read_bytes, read_record
 from cityai.config.project import AuditableSpec
 from cityai.data.file_digests import digest_file
-from cityai.errors import StoreError, UserError
-from cityai.findings import Status
-from cityai.store.cards import CARDS, EARLIER, JSON, hold_cards, publish_files
+from cityai.errors import StoreError
+from cityai.pipeline.places import CardPlace, find_place
+from cityai.store.cards import EARLIER, hold_cards, publish_files
 from cityai.store.digests import digest_text
 from cityai.store.records import has_record, load_record, save_record
 from cityai.store.stages import Store
@@ -29,7 +26,6 @@ from cityai.store.stages import Store
 if TYPE_CHECKING:
     from cityai.config.load import Project
 
-PROJECT = "project.yaml"
 STAGE = "card"
 MADE = ("card*.html", "brief*.pdf")
 """Files beside a record that were made of it: another record's go away."""
@@ -76,109 +72,12 @@ class Drafted:
 
 
 @dataclass(frozen=True)
-class CardPlace:
-    """Where a card is published.
-
-    Attributes
-    ----------
-    folder : Path
-        ``model_cards/<name>``.
-    workspace : Path
-        The nearest folder above with a ``configs`` folder.
-    """
-
-    folder: Path
-    workspace: Path
-
-    @property
-    def state(self) -> Path:
-        """The workspace's private folder."""
-        return find_state(self.workspace)
-
-    @property
-    def json(self) -> Path:
-        """The record's file."""
-        return self.folder / JSON
-
-    def read_files(self) -> dict[str, bytes]:
-        """Read all files that are published, at a moment at which nobody publishes."""
-        with hold_cards(self.folder.parent, self.state):
-            return {p.name: read_bytes(p) for p in sorted(self.folder.iterdir()) if p.is_file()}
-
-
-@dataclass(frozen=True)
 class Published:
     """A card as it comes out: its record, its pages, and the record of the card before."""
 
     record: CardRecord
     pages: Pages
     earlier: str
-
-
-def find_place(path: Path) -> CardPlace:
-    """Find the card of a project, of an audit file, or in a folder of its own.
-
-    Parameters
-    ----------
-    path : Path
-        A project's folder, `project.yaml` or bare name, an audit file, a folder with a card, or
-        `card.json`.
-
-    Raises
-    ------
-    StoreError
-        When no card is published there.
-    UserError
-        When a specification cannot be read.
-    """
-    given = find_named(path).resolve()
-    if given.is_file() and given.suffix not in {".yaml", ".yml"}:
-        given = given.parent
-    if (given / JSON).is_file() and not (given / PROJECT).is_file():
-        return CardPlace(given, find_workspace(given))
-    if given.is_dir() or given.name == PROJECT:
-        project = load_project(given)
-        name, workspace, again = project.spec.name, project.workspace, f"cityai run {path}"
-    else:
-        order = load_audit(given)
-        name, workspace = order.spec.name, order.workspace
-        again = f"cityai audit PREDICTIONS --spec {path}"
-    folder = workspace / CARDS / name
-    with hold_cards(folder.parent, find_state(workspace)):
-        found = (folder / JSON).is_file()
-    if not found:
-        raise StoreError("no card is published", where=str(folder), next_step=again)
-    return CardPlace(folder, workspace)
-
-
-def read_sealed(path: Path, then: str) -> tuple[CardPlace, bytes, CardRecord]:
-    """Read a published card that was not changed since, to do something with it.
-
-    Parameters
-    ----------
-    path : Path
-        As for `find_place`.
-    then : str
-        What is to be done with it.
-
-    Raises
-    ------
-    UserError
-        When it was changed.
-    StoreError
-        When there is no card.
-    """
-    place = find_place(path)
-    content = read_bytes(place.json)
-    record = read_record(content, where=str(place.json))
-    sealed = check_digest(record, content)
-    if sealed.status is not Status.PASS:
-        raise UserError(
-            f"the card was changed after it was published ({sealed.reason})",
-            where=str(place.json),
-            next_step=f"publish it again, then {then}",
-        )
-    return place, content, record
 
 
 def make_card(record: CardRecord, place: CardPlace, drafted: Drafted) -> Published:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cityai.card.registers import Export, find_register
 from cityai.errors import UserError
-from cityai.pipeline.cards import read_sealed
+from cityai.pipeline.places import read_sealed
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 

@@ -18,6 +18,7 @@ from cityai.pipeline.result import Result
 from cityai.pipeline.stage import PipelineRun, digest_results
 from cityai.progress import tell
 from cityai.store.cards import CARDS
+from cityai.store.records import digest_files, write_record
 
 LINE = 100
 """Columns of the text that tells what changed."""
@@ -25,7 +26,8 @@ LINE = 100
 if TYPE_CHECKING:
     from cityai.card.draft import CardFacts, RunFacts
     from cityai.card.record import CardRecord
-    from cityai.pipeline.cards import CardPlace, Drafted
+    from cityai.pipeline.cards import Drafted
+    from cityai.pipeline.places import CardPlace
     from cityai.pipeline.records import Records
     from cityai.track.model import Loggable
     from cityai.track.runs import TrackedRun
@@ -56,7 +58,8 @@ def publish_result(
     problem_digest : str
         Digest of all of the project that its model depends on.
     """
-    from cityai.pipeline.cards import CardPlace, describe_run
+    from cityai.pipeline.cards import describe_run
+    from cityai.pipeline.places import CardPlace
     from cityai.pipeline.records import gather_card_facts
     from cityai.track.tags import ASKED_DIGEST
 
@@ -184,11 +187,14 @@ def tell_run(run: PipelineRun, records: Records, checked: Sequence[Finding]) -> 
     snapshot = records.snapshot
     assert snapshot is not None  # noqa: S101 - a run has read its data
     project, cover = run.project, run.kind.describe_coverage(snapshot)
+    assert records.backtest is not None  # noqa: S101 - and has made its predictions
+    final = records.backtest.final
     digests = project.digest, snapshot.digest, run.digests["backtest"]
     facts = gather_run_facts(project.workspace, *digests, first=cover.first, last=cover.last)
     return replace(
         facts,
         results_digest=digest_results(run.results),
+        model_digest=digest_files(write_record(final)) if final else "",
         entities=cover.entities,
         source=cover.source,
         findings=tuple(checked),

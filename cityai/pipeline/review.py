@@ -18,9 +18,9 @@ from cityai.config.policy import PolicySpec
 from cityai.config.release import Phase, ReleaseRule
 from cityai.config.yaml import read_yaml
 from cityai.errors import SpecError, UserError
-from cityai.pipeline.cards import PROJECT, CardPlace, read_sealed
+from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
 from cityai.pipeline.provenance import read_clock
-from cityai.review.acts import COMMIT, Act, Condition, Kind, Seen, make_act
+from cityai.review.acts import COMMIT, MODEL, Act, Condition, Kind, Seen, make_act
 from cityai.review.chain import REVIEWS, Chain, Link, Ring, append_act, read_chain
 from cityai.review.gate import Checked, check_rules
 from cityai.review.keys import read_private
@@ -93,6 +93,7 @@ def read_review(path: Path, anchor: str = "") -> Reviewed:
         "specification": made.spec_digest,
         "predictions": made.predictions_digest,
         "results": made.results_digest,
+        MODEL: made.model_digest or "",
         policy.name: hashlib.sha256(read_bytes(policy)).hexdigest(),
         COMMIT: made.git_commit,
     }

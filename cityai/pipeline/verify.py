@@ -24,7 +24,8 @@ from cityai.data.file_digests import digest_file
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status
 from cityai.pipeline import run as stages
-from cityai.pipeline.cards import CardPlace, Drafted, find_drafted, find_place
+from cityai.pipeline.cards import Drafted, find_drafted
+from cityai.pipeline.places import CardPlace, find_place
 from cityai.pipeline.stage import RecordT, Stage, digest_results
 from cityai.store.cards import JSON
 from cityai.store.records import check_manifest, digest_files, has_record, load_record, read_files

@@ -19,6 +19,9 @@ PREDICATE: Final = "urn:cityai:predicate:review:1"
 COMMIT: Final = "code"
 """The subject that is a git commit; the others are SHA-256 digests."""
 
+MODEL: Final = "model"
+"""The subject that is what a promotion puts into use."""
+
 Kind = Literal["open", "comment", "approve", "return", "withdraw", "fulfil"]
 
 

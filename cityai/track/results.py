@@ -10,8 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from cityai.card.pages import JSON, MARKDOWN, Pages
-from cityai.card.record import CardRecord
+from cityai.card.pages import Pages
+from cityai.card.record import JSON, MARKDOWN, CardRecord
 from cityai.card.render import render_note
 from cityai.card.worst import find_worst
 from cityai.findings import Status

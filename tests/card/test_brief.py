@@ -16,8 +16,8 @@ from cityai.card import pages
 from cityai.card.draft import draft_card
 from cityai.card.draft.verdict import draft_verdict
 from cityai.card.figures.paper import HEIGHT, MARGIN, STEPS, measure, wrap
-from cityai.card.pages import JSON, make_pages
-from cityai.card.record import seal_record
+from cityai.card.pages import make_pages
+from cityai.card.record import JSON, seal_record
 from cityai.card.render.brief import list_brief_languages, name_brief, render_brief
 from cityai.card.render.own_words import list_own_words
 from cityai.card.verify import check_pages, read_record
@@ -29,7 +29,8 @@ from cityai.findings import Status
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.translator import Translator
 from cityai.pipeline.brief import write_brief_of
-from cityai.pipeline.cards import CardPlace, Drafted, Published, publish_made
+from cityai.pipeline.cards import Drafted, Published, publish_made
+from cityai.pipeline.places import CardPlace
 from tests.card.test_attack_people import AUDIT
 from tests.card.test_hostile import PAYLOADS, make_words
 from tests.kinds import judge_given

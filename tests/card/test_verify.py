@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from cityai.card.figures import draw_figures
-from cityai.card.pages import JSON
-from cityai.card.record import CardRecord, seal_record
+from cityai.card.record import JSON, CardRecord, seal_record
 from cityai.card.render import render_html, render_json, render_markdown
 from cityai.card.verify import check_claims, check_digest, check_pages, read_bytes, read_record
 from cityai.card.verify.places import list_place_claims

@@ -44,6 +44,7 @@ def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> 
     )
     assert set(written["run_id"]) == {forecast.result.mlflow_run_id}
     assert set(written["approval"]) == {"not approved"}
+    assert forecast.result.card.provenance.model_digest == made.model.digest
     assert (written["y_low"] <= written["y_high"]).all()
     assert written["reason_1"].str.contains("the forecast by").all()
     assert len(made.sheets) == 2

@@ -12,8 +12,8 @@ from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record
 from cityai.card.verify import read_record
 from cityai.findings import Status
-from cityai.pipeline.cards import find_place
 from cityai.pipeline.external_audit import audit_given
+from cityai.pipeline.places import find_place
 from cityai.pipeline.verify import read_drafted, reread, verify_published
 from tests.speech import check_card
 

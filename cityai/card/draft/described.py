@@ -98,6 +98,7 @@ def draft_provenance(facts: CardFacts) -> ProvenancePart:
         spec_digest=run.spec_digest,
         predictions_digest=run.predictions_digest,
         results_digest=run.results_digest,
+        model_digest=run.model_digest or None,
         git_commit=run.git_commit,
         git_dirty=run.git_dirty,
         versions=dict(sorted(run.versions.items())),

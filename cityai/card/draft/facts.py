@@ -54,6 +54,8 @@ class RunFacts:
         Words for the features, by name.
     results_digest : str
         SHA-256 of all saved results that the card is drafted from.
+    model_digest : str
+        SHA-256 over the digests of the model's files; empty without a model.
     source : str
         Name of the data, where the specification does not name them.
     """
@@ -72,6 +74,7 @@ class RunFacts:
     findings: tuple[Finding, ...] = ()
     feature_labels: dict[str, str] = field(default_factory=dict)
     results_digest: str = ""
+    model_digest: str = ""
     source: str = ""
 
 

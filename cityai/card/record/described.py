@@ -142,6 +142,8 @@ class ProvenancePart(Part):
     predictions_digest: str
     results_digest: str = ""
     """SHA-256 over all saved results of the run; empty for given predictions."""
+    model_digest: str | None = None
+    """SHA-256 over the digests of the model's files; nothing for given predictions."""
     git_commit: str
     git_dirty: bool
     versions: dict[str, str]

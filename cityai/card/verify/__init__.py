@@ -6,14 +6,17 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from cityai.card.pages import JSON, Pages
-from cityai.card.record import CardRecord, digest_facts, digest_record, is_written_so
+from cityai.card.record import JSON, CardRecord, digest_facts, digest_record, is_written_so
 from cityai.card.verify.claims import Claim
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
+
+if TYPE_CHECKING:
+    from cityai.card.pages import Pages
 
 
 def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
