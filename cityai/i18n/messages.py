@@ -215,6 +215,19 @@ def capitalize(text: str) -> str:
     return text._recase(english, "upper") if isinstance(text, Message) else english
 
 
+def uncapitalize(text: str) -> str:
+    """Return a title as it stands in the middle of a sentence: with a small first letter.
+
+    What begins with a name, or with a word in capitals, stays as it is.
+    """
+    english = recase(str.__str__(text), "lower")
+    if english[1:2].isupper():
+        return text
+    if not isinstance(text, Message):
+        return english
+    return text if text.id.startswith("{") else text._recase(english, "lower")
+
+
 def fill_places(form: str, places: Mapping[str, str]) -> str:
     """Return a form with its places filled; what stands in them is not looked into."""
     return _PLACE.sub(lambda m: str.__str__(places.get(m[1], m[0])), form)

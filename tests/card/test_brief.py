@@ -19,7 +19,7 @@ from cityai.card.figures.paper import HEIGHT, MARGIN, STEPS, measure, wrap
 from cityai.card.pages import make_pages
 from cityai.card.record import JSON, seal_record
 from cityai.card.render.brief import list_brief_languages, name_brief, render_brief
-from cityai.card.render.own_words import list_own_words
+from cityai.card.render.own_words import open_translator
 from cityai.card.verify import check_pages, read_record
 from cityai.card.words import VERDICT_WORDS
 from cityai.config.load_audit import load_audit
@@ -27,7 +27,6 @@ from cityai.config.policy import VerdictRules
 from cityai.errors import UserError
 from cityai.findings import Status
 from cityai.i18n.catalogue import LOCALES
-from cityai.i18n.translator import Translator
 from cityai.pipeline.brief import write_brief_of
 from cityai.pipeline.cards import Drafted, Published, publish_made
 from cityai.pipeline.places import CardPlace
@@ -92,9 +91,7 @@ def judge(record):
 
 
 def translate(record, language, text):
-    own = record.record.words_language
-    said = Translator(language, list_own_words(record), own).translate(text)
-    return " ".join(said.split())
+    return " ".join(open_translator(record, language).translate(text).split())
 
 
 @pytest.fixture(scope="module")

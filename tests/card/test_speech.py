@@ -36,6 +36,7 @@ from cityai.i18n.messages import (
     join,
     say,
     say_n,
+    uncapitalize,
     write,
     write_day,
     write_span,
@@ -164,6 +165,11 @@ def test_a_sentence_that_nobody_translated_is_noticed():
         ("es", capitalize(say("{named} and {others:,} more", named="Old Harbour", others=2)),
          "Old Harbour y 2 más"),
         ("es", say("Average error").lower(), "error medio"),
+        ("es", say("Also open: {titles}.", titles=uncapitalize(say("Average error"))),
+         "También abierto: error medio."),
+        ("fr", uncapitalize("Areas without a row for long"), "secteurs longtemps sans ligne"),
+        ("en", uncapitalize("MAE of it"), "MAE of it"),
+        ("en", uncapitalize(say("{named}: late", named="Old Harbour")), "Old Harbour: late"),
     ],
 )  # fmt: skip
 def test_messages_are_said(language, message, told):

@@ -18,7 +18,7 @@ from cityai.card.worst import rank_result
 from cityai.columns import DECIDING, FORECAST
 from cityai.config.policy import VerdictRules
 from cityai.findings import Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import say, uncapitalize
 
 FAILED: Final = frozenset({Status.FAIL.value, Status.ERROR.value})
 AGAINST: Final = "evaluate.better_than_baselines."
@@ -97,9 +97,9 @@ class Grounds:
         return tuple(r for r in self.open if r.grade != NO_GAP)
 
     def name_check(self, finding: FindingPart) -> str:
-        """Return what a check is called; a baseline by what a reader calls it."""
+        """Return what a check is called within a sentence; a baseline by a reader's name of it."""
         label = self.name_baseline(finding.code)
-        return say("Better than {replace}", replace=label) if label else finding.title
+        return uncapitalize(say("Better than {replace}", replace=label) if label else finding.title)
 
     def name_baseline(self, code: str) -> str:
         """Return the label of the baseline that a check compares with; nothing for others."""

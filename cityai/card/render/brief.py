@@ -25,7 +25,7 @@ from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import index_whole
 from cityai.card.record.verdict import VerdictPart
 from cityai.card.render.headline import find_headline
-from cityai.card.render.own_words import list_own_words
+from cityai.card.render.own_words import open_translator
 from cityai.card.render.page import list_languages
 from cityai.card.render.tables import name_model
 from cityai.card.words import (
@@ -81,8 +81,7 @@ def render_brief(record: CardRecord, verdict: VerdictPart, language: str) -> byt
     bytes
         The same for the same record, language and version of the libraries.
     """
-    own = record.record.words_language
-    author = _Author(record, verdict, Translator(language, list_own_words(record), own))
+    author = _Author(record, verdict, open_translator(record, language))
     title = author.translate(say("{name}: on one page", name=author.name))
     keywords = f"record {record.record.content_digest}"
     return write_pdf(fit_sheet(author.arrange), title, language, record.record.created, keywords)

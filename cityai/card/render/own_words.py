@@ -10,6 +10,14 @@ from cityai.card.record import CardRecord
 from cityai.card.words import name_one
 from cityai.columns import ENTITY
 from cityai.i18n.messages import Figure, Message
+from cityai.i18n.translator import Translator
+
+
+def open_translator(record: CardRecord, language: str) -> Translator:
+    """Return what says a record's texts in a language: the city's own words too, where it did."""
+    own = record.record.words_language
+    given = record.record.translations.get(language, {})
+    return Translator(language, list_own_words(record), own, given)
 
 
 def list_own_words(record: CardRecord) -> frozenset[str]:

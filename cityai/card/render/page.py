@@ -30,7 +30,7 @@ from cityai.card.render.headline import choose_headline
 from cityai.card.render.inspection_rates import arrange_attention
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
 from cityai.card.render.options import arrange_option_groups, arrange_options, list_metrics
-from cityai.card.render.own_words import list_own_words
+from cityai.card.render.own_words import open_translator
 from cityai.card.render.pictures import share_styles, show_picture, write_styles
 from cityai.card.render.scripts import TEMPLATES, read_script, tidy_page
 from cityai.card.render.selection import arrange_list_groups
@@ -124,8 +124,7 @@ def render_html(
     codes = list_languages(record.record.languages, own_language)
     main = codes[0]
     code = translator.language if translator else language or main
-    given = record.record.translations.get(code, {})
-    translator = translator or Translator(code, list_own_words(record), own_language, given)
+    translator = translator or open_translator(record, code)
     checks = tally_statuses(f.status for f in record.findings)
     styles = share_styles(figures)
     page = (
