@@ -29,6 +29,8 @@ _NOTHING_LEFT: Final = 1e-12
 """Share of a column's squares under which what is left of it is rounding, not information."""
 _LEAST_SPREAD: Final = 3
 """Least number of rows (effectively) that what is left of a target must be spread over."""
+MOST_ENTITIES: Final = 500
+"""So many entities, spread evenly over their names, tell a median; more of them only take time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +77,9 @@ def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
     An amount: entities differ in size and their figures persist, so a plain correlation is near
     one for honest features too. What is measured is what a feature adds: within each entity, the
     part of feature and target that the recent level, the latest value and the value one season
-    before do not explain (least squares), correlated; then the median over entities. It is
-    measured in the unit of the target and as a share of the level, and the larger counts.
+    before do not explain (least squares), correlated; then the median over entities, of which
+    `MOST_ENTITIES` are taken, spread evenly over their names. It is measured in the unit of the
+    target and as a share of the level, and the larger counts.
 
     A yes or no: a number is measured by the area under the ROC curve when rows are ranked by it
     alone, upwards or downwards, or by whether it is missing. A text is measured by the rate of yes
@@ -112,11 +115,16 @@ def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
     said = say("'{worst}' ({labels})", worst=worst, labels=rows.labels[worst])
     others = len(leaks) - 1
     said = say("{said} and {others} more", said=said, others=others) if others > 0 else said
+    reason = measure.tell(said, found[worst], limit, bool(leaks))
+    if measure is _AMOUNT and (n := int(rows.table[ENTITY].nunique())) > MOST_ENTITIES:
+        reason = say(
+            "{reason} Looked for in {most:,} of {n:,}.", reason=reason, most=MOST_ENTITIES, n=n
+        )
     return Finding(
         NEAR_PERFECT,
         Status.FAIL if leaks else Status.PASS,
         measure.title,
-        measure.tell(said, found[worst], limit, bool(leaks)),
+        reason,
         found[worst],
         limit,
         measure.unit,
@@ -142,9 +150,12 @@ def _measure_step(rows: Rows, labels: Labels, at: Bools) -> dict[str, float]:
     names = [name for name in rows.features if name not in rows.categorical]
     features = rows.table[names].iloc[usable].to_numpy(np.float64)
     entity = pd.factorize(rows.table[ENTITY].iloc[usable], sort=True)[0]
+    order = np.argsort(entity, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(entity[order])) + 1)
+    parts = [part for part in parts if len(part) >= LEAST_ROWS]
     figures = []
-    for one in range(int(entity.max(initial=-1)) + 1):
-        inside = entity == one
+    for one in np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int):
+        inside = parts[one]
         mine = usable[inside]
         size, y, x = level[mine], target[mine], features[inside]
         recent = np.column_stack([latest[mine], before[mine]])

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.config.policy import PolicySpec
+from cityai.data import leaks
 from cityai.data.layouts import dense
 from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
 from cityai.data.leaks import check_leaks, plant_leak
@@ -259,6 +260,15 @@ def test_the_leak_that_a_test_plants_is_found(make_world):
     finding = check_leaks(plant_leak(rows, labels), labels, POLICY)
     assert finding.status is Status.FAIL
     assert finding.subject == "planted_leak"
+
+
+def test_of_many_entities_some_are_looked_at_and_that_is_said(make_world, monkeypatch):
+    rows, panel = make_leaky(make_world, lambda y, e, p: y)
+    n = rows.table["entity_id"].nunique()
+    monkeypatch.setattr(leaks, "MOST_ENTITIES", n - 1)
+    finding = search(rows, panel)
+    assert finding.status is Status.FAIL
+    assert f"Looked for in {n - 1} of {n}." in finding.reason
 
 
 def test_a_good_forecast_is_not_a_leak(make_world):
