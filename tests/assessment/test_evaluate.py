@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.assessment import amounts
 from cityai.assessment.evaluate import Evaluation, evaluate_predictions
 from cityai.assessment.metrics import find_metric
 from cityai.card.verify.count import count_figure, prepare_table
@@ -45,6 +46,17 @@ def test_every_slice_equals_direct_computation(make_predictions: Make, make_spec
     assert set(found.metrics.model) == {"forecast", "baseline.naive", "candidate.other"}
     other = found.metrics[found.metrics.model != "forecast"]
     assert not set(other.metric) & {"coverage", "interval_width"}
+
+
+def test_figures_do_not_depend_on_how_many_slices_are_bounded_at_once(
+    make_predictions: Make, make_spec: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions = make_predictions(folds=8)
+    together = evaluate_predictions(predictions, make_spec()).metrics
+    monkeypatch.setattr(amounts, "AT_ONCE", 2)
+    apart = evaluate_predictions(predictions, make_spec()).metrics
+    assert together.low.notna().any()
+    pd.testing.assert_frame_equal(together, apart, rtol=1e-12)
 
 
 def test_rows_without_scale_are_left_out_of_mase_and_counted(
