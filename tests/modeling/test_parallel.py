@@ -53,7 +53,7 @@ def test_nothing_begins_after_a_mistake_and_one_in_making_a_task_is_told():
     def make(last: int) -> Iterator[tuple[int]]:
         for n in range(last):
             made.append(n)
-            yield (2 * n + (n == 1),)
+            yield (2 * n + (n == 1), 0.005)
         raise DataError("no more", where="make")
 
     with pytest.raises(DataError, match="3 is odd"):
