@@ -6,12 +6,18 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.request import urlopen
+
+from cityai.track.door import FORCED
+from cityai.track.pages import KEEPER, START_SECONDS
 
 SECRET = "p4ss-wörd/@:x"
 QUOTED = "p4ss-w%C3%B6rd%2F%40%3Ax"
@@ -36,6 +42,14 @@ class Postgres:
         with driver.connect(self.address, autocommit=True) as session, session.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
+
+    def read(self, query: str) -> list[tuple[object, ...]]:
+        """Return the rows of a question."""
+        import adbc_driver_postgresql.dbapi as driver
+
+        with driver.connect(self.address) as session, session.cursor() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
 
     def put(self, name: str, table: object) -> None:
         """Write an Arrow table."""
@@ -63,6 +77,13 @@ def tell_lack() -> str:
     return ""
 
 
+def find_port() -> int:
+    """Return a port of this machine that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 @contextmanager
 def start_postgres() -> Iterator[Postgres]:
     """Start a server that asks for a password; it and its data are gone afterwards."""
@@ -75,9 +96,7 @@ def start_postgres() -> Iterator[Postgres]:
         shutil.chown(folder, user)
     (folder / "secret").write_text(SECRET, "utf-8")
     (folder / "secret").chmod(0o644)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = find_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
 
     def call(program: str, *arguments: str) -> None:
@@ -100,3 +119,40 @@ def start_postgres() -> Iterator[Postgres]:
             call("pg_ctl", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def start_mlflow(store: str, files: Path) -> Iterator[str]:
+    """Start MLflow's server as an office has one: files go through it. Its address is yielded."""
+    port = find_port()
+    command = [sys.executable, str(KEEPER), sys.executable, "-m", "mlflow", "server"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--artifacts-destination", (files / "artifacts").as_uri()]
+    with (files / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd=files,
+            env={**os.environ, **FORCED, "MLFLOW_BACKEND_STORE_URI": store},
+        )
+        assert server.stdin is not None
+        try:
+            end = time.monotonic() + START_SECONDS
+            while not _is_well(f"http://127.0.0.1:{port}/health"):
+                assert server.poll() is None, (files / "log").read_text()
+                assert time.monotonic() < end
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.stdin.close()
+            server.wait()
+
+
+def _is_well(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,6 +20,9 @@ from cityai.card.figures.gaps import draw_worst
 from cityai.card.pages import Pages
 from cityai.card.record import CardRecord
 from cityai.config.project import ProjectSpec
+from cityai.modeling.final import AmountCalibration, FinalModel
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.intervals import Intervals
 from cityai.track.results import Outcome
 from cityai.track.server import Tracking, connect_tracking
 
@@ -149,3 +153,49 @@ def logged(
 def requests_table() -> pd.DataFrame:
     """No data are read in these tests: one row is enough for a workspace."""
     return pd.DataFrame({"id": ["R1"], "opened": ["2024-01-01"]})
+
+
+@pytest.fixture(scope="session")
+def frame() -> pd.DataFrame:
+    random, n = np.random.default_rng(0), 300
+    return pd.DataFrame(
+        {
+            "entity_id": pd.Categorical([f"D{i % 5}" for i in range(n)]),
+            "step": np.array([1 + i % 3 for i in range(n)], dtype=np.int16),
+            "level": random.uniform(1, 9, n),
+            "tons 1 month ago": random.normal(5, 2, n).astype(np.float32),
+            "borough": pd.Categorical([None if i % 7 == 0 else "ABC"[i % 3] for i in range(n)]),
+            "candidate.theta": random.uniform(1, 9, n),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def final(frame: pd.DataFrame) -> FinalModel:
+    features = ("tons 1 month ago", "borough")
+    trees = BoostedTrees("trees", "Trees").fit(
+        frame,
+        frame["level"].to_numpy() * 2 + frame["tons 1 month ago"].to_numpy(np.float64),
+        features=features,
+        categories={"borough": ("A", "B", "C")},
+        seed=1,
+    )
+    return FinalModel(
+        as_of=pd.Timestamp("2024-01-01"),
+        models=(trees.saved,),
+        blend={"theta": 0.25, "trees": 0.75},
+        calibration=AmountCalibration(
+            Intervals(
+                low=np.array([-1.0, -2, -3]),
+                high=np.array([1.0, 2, 3]),
+                factor=1.0,
+                exponent=0.5,
+                floor=0.1,
+                ratio=np.ones(5),
+                nonnegative=True,
+            ),
+            tuple(f"D{i}" for i in range(5)),
+            0.9,
+        ),
+        seed=1,
+    )
