@@ -139,7 +139,8 @@ def _measure_beside(card: CardRecord, deciding: Iterable[str]) -> Iterator[Measu
             yield Measure(f"{BESIDE}/{names[name]}", values[name])
         for found in card.eval.comparisons:
             if (found.baseline, found.metric) == (card.eval.practice, metric) and found.folds:
-                yield Measure(f"{BESIDE}/periods_won", (found.folds_won or 0) / found.folds)
+                won = round((found.folds_won or 0) / found.folds, 3)
+                yield Measure(f"{BESIDE}/periods_won", won)
 
 
 def _count(section: str, tally: Tally) -> Iterator[Measure]:

@@ -38,8 +38,11 @@ def build_ui_command(state: Path, port: int) -> list[str]:
     """Return the command of MLflow's pages on the workspace's own store, for this machine only."""
     artifacts = (state / ARTIFACTS).resolve().as_uri()
     address = ["--host", PRIVATE, "--port", str(port)]
-    store = ["--backend-store-uri", find_uri(state), "--default-artifact-root", artifacts]
-    return [sys.executable, "-m", "mlflow", "server", *address, *store, "--workers", "1"]
+    uri = find_uri(state)
+    store = ["--backend-store-uri", uri, "--registry-store-uri", uri]
+    store += ["--default-artifact-root", artifacts]
+    quiet = ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
+    return [sys.executable, "-m", "mlflow", "server", *address, *store, *quiet]
 
 
 def find_server(state: Path) -> str:
@@ -147,7 +150,9 @@ def open_pages(state: Path, port: int, tell: Callable[[str], object], project: s
 @contextmanager
 def _keep_server(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start a server that ends with this process, however it ends."""
-    server = subprocess.Popen([sys.executable, str(KEEPER), *command], stdin=subprocess.PIPE)
+    env = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    kept = [sys.executable, str(KEEPER), *command]
+    server = subprocess.Popen(kept, stdin=subprocess.PIPE, env=env)
     assert server.stdin is not None  # noqa: S101 - it is a pipe
     try:
         yield server

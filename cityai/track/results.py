@@ -22,7 +22,7 @@ from cityai.track.door import call_mlflow
 from cityai.track.measures import Measures, measure_card
 from cityai.track.model import Described, Loggable, log_model, register_model
 from cityai.track.pictures import draw_pictures
-from cityai.track.run_names import choose_colour, name_run
+from cityai.track.run_names import UNSET, Earlier, choose_colour, name_run
 from cityai.track.runs import TrackedRun
 from cityai.track.tables import make_tables, save_tables
 from cityai.track.tags import (
@@ -56,7 +56,10 @@ SECONDS: Final = "seconds.json"
 SECTIONS: Final = ("question", "features", "backtest", "models", "mitigation")
 WORDS: Final = ("label", "label_plural", "labels", "reason", "decided_by", "threads")
 """Keys that change no figure: they would be told as differences between runs."""
+OWN_CODE: Final = ("features.py", "models.py")
 RUN: Final = "run"
+MOST_EARLIER: Final = 20
+"""Runs that a new one's name is chosen beside."""
 TYPES: Final = {
     "text": "string",
     "integer": "long",
@@ -119,14 +122,15 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
     measures, params = measure_card(card), build_params(outcome)
     with call_mlflow("the run could not be logged", run.tracking.where):
         client = run.tracking.client
-        describe_experiment(run, card, measures)
+        pictures = draw_pictures(outcome.pages)
+        describe_experiment(run, card, measures, tuple(pictures))
         dataset = describe_dataset(outcome)
         client.log_inputs(run.run_id, datasets=[dataset])
         log_children(run, card, outcome.settings, dataset)
         tags = {
             **build_tags(outcome, measures),
             **_tell_apart(run, outcome, params),
-            **_log_files(run, outcome),
+            **_log_files(run, outcome, pictures),
         }
         about: dict[str, str] = {}
         described, model = Described(params, tags[NAME], tags[NOTE], card.record.title), None
@@ -168,12 +172,13 @@ def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
 
 def build_params(outcome: Outcome) -> dict[str, str]:
     """Return the choices that a figure may depend on, flat: ``features.own``, ``data.last``."""
-    sections = outcome.spec.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
+    sections = outcome.spec.model_dump(mode="json", include=set(SECTIONS))
     flat = dict(_flatten(sections, ""))
     for part in outcome.card.data[:1]:
         ends = {"data.first": part.first, "data.last": part.last}
         flat |= {name: day.isoformat() for name, day in ends.items() if day is not None}
-    flat |= {f"code.{name.replace('.', '_')}": sha[:12] for name, sha in outcome.code.items()}
+    code = {name: UNSET for name in OWN_CODE if "models" in sections} | dict(outcome.code)
+    flat |= {f"code.{name.replace('.', '_')}": sha[:12] for name, sha in code.items()}
     return dict(sorted(flat.items()))
 
 
@@ -182,33 +187,34 @@ def _flatten(node: Any, name: str) -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             if key not in WORDS:
                 yield from _flatten(value, f"{name}.{key}" if name else key)
-    elif isinstance(node, list):
-        if node:
-            yield name, ", ".join(str(value) for value in node)
+    elif node is None or node == []:
+        if name.count(".") == 1:  # a choice of its own; what is deeper comes with one
+            yield name, UNSET
     else:
-        yield name, str(node)
+        yield name, ", ".join(map(str, node)) if isinstance(node, list) else str(node)
 
 
 def _tell_apart(run: TrackedRun, outcome: Outcome, params: Mapping[str, str]) -> dict[str, str]:
-    """Return the name and the colour that tell a run from the finished one before it."""
+    """Return the name and the colour that tell a run from the finished ones before it."""
     client = run.tracking.client
     found = client.search_runs(
         [run.experiment_id],
         f"attributes.status = 'FINISHED' and tags.`{ROLE}` = '{RUN}' "
         f"and tags.`{PROJECT}` = '{run.project}'",
         order_by=["attributes.start_time DESC"],
-        max_results=1,
+        max_results=MOST_EARLIER,
     )
-    before = found[0].data if found else None
-    begun = client.get_run(run.run_id).info.start_time
-    made = datetime.fromtimestamp(begun / 1000, UTC).astimezone(
-        ZoneInfo(outcome.spec.city.time_zone)
-    )
-    digest = outcome.card.provenance.data_digest
-    same_data = before is None or before.tags.get(DATA_DIGEST) == digest
+    zone, digest = ZoneInfo(outcome.spec.city.time_zone), outcome.card.provenance.data_digest
+
+    def read_time(of: Any) -> datetime:
+        return datetime.fromtimestamp(of.info.start_time / 1000, UTC).astimezone(zone)
+
+    earlier = [
+        Earlier(r.data.params, read_time(r), r.data.tags.get(DATA_DIGEST) == digest) for r in found
+    ]
     shown = {name: cut_text(text, LONGEST_PARAM) for name, text in params.items()}
-    name = name_run(shown, before.params if before else None, made, same_data=same_data)
-    return {NAME: name, COLOUR: choose_colour(before.tags.get(COLOUR, "") if before else "")}
+    name = name_run(shown, earlier, read_time(client.get_run(run.run_id)))
+    return {NAME: name, COLOUR: choose_colour(found[0].data.tags.get(COLOUR, "") if found else "")}
 
 
 def describe_dataset(outcome: Outcome) -> Any:
@@ -230,7 +236,7 @@ def describe_dataset(outcome: Outcome) -> Any:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "backtest")])
 
 
-def _log_files(run: TrackedRun, outcome: Outcome) -> dict[str, str]:
+def _log_files(run: TrackedRun, outcome: Outcome, pictures: Mapping[str, bytes]) -> dict[str, str]:
     """Log the card, its tables and pictures, and what changed; return the tag that says so."""
     from PIL import Image
 
@@ -245,6 +251,6 @@ def _log_files(run: TrackedRun, outcome: Outcome) -> dict[str, str]:
         (folder / SECONDS).write_text(json.dumps(outcome.seconds), encoding="utf-8")
         listed = save_tables(make_tables(outcome.card), folder)
         client.log_artifacts(run.run_id, str(folder))
-    for key, png in draw_pictures(pages).items():
+    for key, png in pictures.items():
         client.log_image(run.run_id, Image.open(BytesIO(png)), key=key, synchronous=True)
     return listed

@@ -1,8 +1,9 @@
-"""What tells a run from the run before it: in its name, in a few words."""
+"""What tells a run from those before it: in its name, in a few words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +12,8 @@ SHOWN: Final = 2
 LONGEST: Final = 80
 FIRST: Final = "first run"
 SAME: Final = "as before"
+UNSET: Final = "unset"
+"""What a parameter says that the city leaves as it is: MLflow compares only what both runs have."""
 
 LISTS: Final = {
     "models.own": ("with model", "without model"),
@@ -31,22 +34,50 @@ COLOURS: Final = (
 """Run after run, one after the other: neighbours can be told apart, on paper and in the dark."""
 
 
-def name_run(
-    params: Mapping[str, str], before: Mapping[str, str] | None, made: datetime, *, same_data: bool
-) -> str:
-    """Return what is otherwise than in the run before, and when: ``without x · 28 Nov 08:00``.
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A finished run that was there before.
 
-    Parameters
+    Attributes
     ----------
-    params, before : mapping of str to str
-        The parameters of the run, and of the finished run before it; None for the first.
+    params : mapping of str to str
+        Its parameters.
     made : datetime
         When it was made, in the city's time.
     same_data : bool
-        Whether both read the same data.
+        Whether it read the same data.
     """
-    told = FIRST if before is None else _join(list(tell_differences(params, before, same_data)))
-    room = LONGEST - len(when := f" · {made.day} {made:%b %H:%M}")
+
+    params: Mapping[str, str]
+    made: datetime
+    same_data: bool = True
+
+
+def name_run(params: Mapping[str, str], earlier: Sequence[Earlier], made: datetime) -> str:
+    """Return what is otherwise than in the earlier run most like it, and when it was made.
+
+    ``without x · 28 Nov 08:00``; where that is not the run before, its time is said:
+    ``with model m, else as 07:40 · 28 Nov 08:00``.
+
+    Parameters
+    ----------
+    params : mapping of str to str
+        The parameters of the run.
+    earlier : sequence of Earlier
+        Finished runs, the latest first.
+    made : datetime
+        When it was made, in the city's time.
+    """
+    told, when = FIRST, f" · {_write(made)}"
+    if earlier:
+        differ = [list(tell_differences(params, e.params, e.same_data)) for e in earlier]
+        like = min(range(len(earlier)), key=lambda i: len(differ[i]))
+        told = _join(differ[like])
+        if like:
+            then = earlier[like].made
+            at = f"{then:%H:%M}" if then.date() == made.date() else _write(then)
+            told, when = (told, f", else as {at}{when}") if differ[like] else (f"as {at}", when)
+    room = LONGEST - len(when)
     return (told if len(told) <= room else f"{told[: room - 1]}…") + when
 
 
@@ -54,19 +85,24 @@ def tell_differences(
     params: Mapping[str, str], before: Mapping[str, str], same_data: bool = True
 ) -> Iterator[str]:
     """Tell each parameter that differs, the choices of models and features first."""
-    keys = [k for k in (*LISTS, *sorted({*params, *before})) if k not in LEFT_OUT]
-    changed = [k for k in dict.fromkeys(keys) if params.get(k, "") != before.get(k, "")]
-    for key in changed:
-        old, new = before.get(key, ""), params.get(key, "")
+    old_and_new = {
+        key: (_get(before, key), _get(params, key))
+        for key in (*LISTS, *sorted({*params, *before}))
+        if key not in LEFT_OUT
+    }
+    changed = {key: (old, new) for key, (old, new) in old_and_new.items() if old != new}
+    for key, (old, new) in changed.items():
         if key in LISTS:
             yield from _tell_list(key, old, new)
         elif key == "data.last":
             yield f"data to {new}" if new else "data without days"
         elif key.startswith("code."):
+            if not (old and new) and key[len("code.") :].replace("_py", ".own") in changed:
+                continue  # the file came, or went, with what is in it
             name = key.removeprefix("code.").replace("_py", ".py")
             yield f"{name} changed" if old and new else f"{'with' if new else 'without'} {name}"
         else:
-            yield f"{key.rpartition('.')[2]} {old or 'unset'} → {new or 'unset'}"
+            yield f"{key.rpartition('.')[2]} {old or UNSET} → {new or UNSET}"
     if not same_data and "data.last" not in changed:
         yield "other data"
 
@@ -74,6 +110,14 @@ def tell_differences(
 def choose_colour(before: str) -> str:
     """Return the colour after the one of the run before."""
     return COLOURS[(COLOURS.index(before) + 1) % len(COLOURS)] if before in COLOURS else COLOURS[0]
+
+
+def _get(params: Mapping[str, str], key: str) -> str:
+    return "" if params.get(key) == UNSET else params.get(key, "")
+
+
+def _write(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %H:%M}"
 
 
 def _tell_list(key: str, old: str, new: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from cityai.card.record import CardRecord
 from cityai.track.measures import WORST, Measures, list_headlines, name_headline
 from cityai.track.names import BESIDE, CHECKS, FOLDS, GROUPS, WHOLE
-from cityai.track.pictures import NAMES, PICTURES
+from cityai.track.pictures import PICTURES
 from cityai.track.tags import CITY, KIND, NOTE, PHASE, PROJECT, VERDICT, WORST_SERVED
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ WHOM: Final = "for whom"
 WHY: Final = "what differs"
 ORDER: Final = (WHY, WHOLE, WHOM, PICTURES, BESIDE, FOLDS, GROUPS, CHECKS)
 """Sections of the saved view: what was changed, whether it is better, for whom, then the rest."""
+WIDE: Final = {WHY: (1, 420), PICTURES: (1, 900)}
+"""Columns and height of a section that is not of bars."""
 MOST_COLUMNS: Final = 4
 SHOWN_RUNS: Final = 10
 
@@ -52,19 +54,23 @@ def write_address(server: str, experiment_id: str = "", *, saved: bool = False) 
     return f"{server.rstrip('/')}/#/{page}?{urlencode(asked)}"
 
 
-def describe_experiment(run: TrackedRun, card: CardRecord, measures: Measures) -> None:
+def describe_experiment(
+    run: TrackedRun, card: CardRecord, measures: Measures, pictures: tuple[str, ...]
+) -> None:
     """Write what the experiment is about, and its saved view, where they are not there yet.
 
     Call it inside `cityai.track.door.call_mlflow`.
     """
     client = run.tracking.client
     there = client.get_experiment(run.experiment_id).tags
-    for name, text in build_experiment_tags(card, measures).items():
+    for name, text in build_experiment_tags(card, measures, pictures).items():
         if there.get(name) != text:
             client.set_experiment_tag(run.experiment_id, name, text)
 
 
-def build_experiment_tags(card: CardRecord, measures: Measures) -> dict[str, str]:
+def build_experiment_tags(
+    card: CardRecord, measures: Measures, pictures: tuple[str, ...]
+) -> dict[str, str]:
     """Return the tags of an experiment: its words for people, and for MLflow's pages."""
     headline = name_headline(card)
     lower = _is_lower(find_deciding(card))
@@ -80,7 +86,7 @@ def build_experiment_tags(card: CardRecord, measures: Measures) -> dict[str, str
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": headline,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(not lower).lower(),
-        SAVED: pack_view(build_view(measures, headline, lower=lower)),
+        SAVED: pack_view(build_view(measures, headline, pictures)),
     }
 
 
@@ -91,7 +97,7 @@ def find_deciding(card: CardRecord) -> Metric | None:
     return next((find_metric(name) for name in list_headlines(card)), None)
 
 
-def build_view(measures: Measures, headline: str, *, lower: bool = True) -> dict[str, Any]:
+def build_view(measures: Measures, headline: str, pictures: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the state of MLflow's page that compares runs.
 
     Parameters
@@ -100,18 +106,17 @@ def build_view(measures: Measures, headline: str, *, lower: bool = True) -> dict
         The metrics of a run.
     headline : str
         The metric that decides.
-    lower : bool
-        Whether less of it is better.
+    pictures : tuple of str
+        Keys of the pictures that are logged.
     """
     names = list(dict.fromkeys((*(m.name for m in measures.logged), *measures.undefined)))
     charts: list[dict[str, Any]] = [
         {"type": "DIFFERENCE", "section": WHY, "name": "runs, side by side"}
     ]
     charts += [_arrange_chart(name) for name in names]
-    charts += [
-        {"type": "IMAGE", "section": PICTURES, "name": name, "imageKeys": [f"{PICTURES}/{name}"]}
-        for name in NAMES.values()
-    ]
+    if pictures:  # one grid: a line for each picture, a column for each run
+        drawn = {"section": PICTURES, "name": PICTURES, "imageKeys": list(pictures)}
+        charts.append({"type": "IMAGE", **drawn})
     gaps = [name for name in names if name.endswith(f"/{WORST}")]
     figures = [n for n in (headline, *gaps[:MOST_COLUMNS], f"{GROUPS}/failed") if n in names]
     columns = [
@@ -153,10 +158,10 @@ def _arrange_chart(name: str) -> dict[str, Any]:
 
 
 def _write_section(name: str) -> dict[str, Any]:
-    wide = name in (WHY, PICTURES)
+    columns, height = WIDE.get(name, (3, 300))
     return {
-        "columns": 1 if wide else 3,
-        "cardHeight": 420 if wide else 300,
+        "columns": columns,
+        "cardHeight": height,
         "uuid": name,
         "name": name,
         "display": True,

@@ -25,6 +25,15 @@ def test_the_same_card_has_no_changes(city):
     assert changes.in_words == ("Nothing that the card says has changed.",)
 
 
+def test_of_long_lists_only_what_differs_is_told(city):
+    def drop_first(facts):
+        del facts["model"]["inputs"][0]
+
+    first = city.record.model.inputs[0].name
+    (told,) = compare_cards(city.record, edit(city.record, drop_first)).items
+    assert told.sentence == f"Inputs: no longer there (it was '{first}')."
+
+
 def shift_wape(size: float, noise: float):
     def change(facts):
         rng = np.random.default_rng(3)

@@ -19,7 +19,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from cityai.card.diff import add_changes
 from cityai.card.record import CardRecord
+from cityai.card.render import render_note
 from cityai.errors import DataError, SpecError, StoreError, TrackingError
 from cityai.pipeline.publish import publish_anyway
 from cityai.track import server
@@ -27,6 +29,7 @@ from cityai.track.batch import LONGEST_PARAM, cut_text
 from cityai.track.door import call_mlflow, import_mlflow, keep_quiet
 from cityai.track.measures import list_models, measure_card, measure_model
 from cityai.track.results import Outcome, build_params, build_tags
+from cityai.track.run_names import UNSET
 from cityai.track.runs import HELD_BACK, STOPPED, ProcessStopped, open_run, repair_runs
 from cityai.track.server import (
     Tracking,
@@ -98,6 +101,8 @@ def test_an_experiment_says_what_it_is_and_how_its_runs_are_compared(
     view = json.loads(zlib.decompress(b64decode(packed)))
     drawn = {c["metricKey"] for c in view["compareRunCharts"] if "metricKey" in c}
     assert drawn == set(logged.closed.data.metrics)
+    shown = [key for c in view["compareRunCharts"] for key in c.get("imageKeys", ())]
+    assert shown == ["pictures/worst gap"]  # what was drawn, and no empty chart
     sections = {section["uuid"] for section in view["compareRunSections"]}
     assert {c["metricSectionId"] for c in view["compareRunCharts"]} <= sections
 
@@ -140,6 +145,17 @@ def test_the_card_is_there_as_page_and_description(
     first = logged.closed.data.tags[NOTE].splitlines()[:5]
     assert "**Not ready.**" in first[0]
     assert all(line.startswith("- ") for line in first)
+
+
+def test_the_description_says_what_is_no_chance_beside_the_card_before(card: CardRecord) -> None:
+    worse = card.model_dump(mode="json")
+    for metric in worse["eval"]["metrics"]:
+        if metric["metric"] == "wape" and metric["slice"]["model"] == "forecast":
+            metric["value"] += 0.1
+    note = render_note(add_changes(CardRecord.model_validate(worse), card.model_dump_json()))
+    assert note.startswith(render_note(card).partition("\n\n")[0])
+    assert "**Beside the card before:** 1 figure changed: 1 by more than chance explains" in note
+    assert "\n- Average error: " in note
 
 
 def test_the_store_is_private_and_can_be_read_while_written(
@@ -517,6 +533,7 @@ def test_params_are_flat_and_hold_what_a_figure_may_depend_on(
     assert params["question.entity.columns"] == "district"
     assert params["code.features_py"] == "a" * 12
     assert "data.last" in params
+    assert {params[key] for key in ("models.own", "backtest.stride", "code.models_py")} == {UNSET}
     assert not any(word in name for name in params for word in ("label", "threads"))
     assert not any("/secret" in value for value in params.values())
     assert cut_text("x" * 300, 250) == "x" * 249 + "…"
@@ -555,7 +572,7 @@ def test_names_on_databricks_are_those_that_it_takes(
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///x")  # a registry of one's own
     assert cloud.name_tag(PROJECT) == PROJECT
     measures, outcome = measure_card(card), make_outcome()
-    tags = {**build_tags(outcome, measures), **build_experiment_tags(card, measures)}
+    tags = {**build_tags(outcome, measures), **build_experiment_tags(card, measures, ())}
     params = build_params(outcome)
     assert len(params) <= 100  # of one call
     assert max(map(len, [*tags, *params, *(m.name for m in measures.logged)])) <= 250

@@ -20,6 +20,8 @@ from cityai.card.words import (
 from cityai.columns import DECIDING
 from cityai.i18n.messages import capitalize, count_periods, join, say, write
 
+LISTS: Final = ("model.inputs", " columns")
+"""Ends of places that list names: what both lists have is not told."""
 LONGEST: Final = 90
 """Characters of a person's text that a list of changes repeats."""
 DIMENSIONS: Final = "fairness.dimensions "
@@ -60,9 +62,18 @@ def _compare(kind: ChangeKind, before: AuditData, after: AuditData) -> Iterator[
         old, new = before.get(path), after.get(path)
         if old is not None and new is not None and old[1] == new[1]:
             continue
+        if old is not None and new is not None and path.endswith(LISTS):
+            old, new = _leave_common(old, new), _leave_common(new, old)
         subject = (new or old or ("", ""))[0]
         tell = _tell_verdict if kind in {"verdict", "finding"} else _tell
         yield tell(kind, subject, path, old[1] if old else "", new[1] if new else "")
+
+
+def _leave_common(own: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
+    """Return what a list has and the other has not; all of it where only the order differs."""
+    has, had = (text.split(", ") for _, text in (own, other))
+    left = has if set(has) == set(had) else [name for name in has if name not in had]
+    return own[0], ", ".join(left)
 
 
 def _tell(kind: ChangeKind, subject: str, path: str, before: str, after: str) -> Change:

@@ -20,6 +20,7 @@ ANSWER: Final = 26
 """Words of a person's answer from which on it is cut."""
 NOTHING: Final = "Nothing more. The city decides."
 CONDITIONS: Final = 5
+CHANGES: Final = 5
 ROWS: Final = 6
 """Conditions, and ways to predict, that are shown."""
 
@@ -67,14 +68,27 @@ def render_markdown(record: CardRecord) -> str:
 
 
 def render_note(record: CardRecord) -> str:
-    """Render the verdict in five lines of Markdown, and where the card is."""
+    """Render the verdict in five lines of Markdown, what changed, and where the card is."""
     e, part = escape_markdown, record.verdict
     if part is None:
         return f"{e(record.record.title)}\n"
     asked = " ".join(_cut(c.text, ANSWER) for c in part.conditions[:CONDITIONS]) or NOTHING
     lines = [*_tell_verdict(part), f"**What a yes would need:** {e(asked)}"]
     rest = " ".join([*([e(part.note)] if part.note else []), "The card is `card/card.html`."])
-    return "\n".join([*(f"- {line}" for line in lines), "", rest, ""])
+    changed = _tell_changes(record)
+    return "\n".join([*(f"- {line}" for line in lines), "", *changed, rest, ""])
+
+
+def _tell_changes(record: CardRecord) -> list[str]:
+    """Tell what is otherwise than on the card before: how much, and what is no chance."""
+    e, part = escape_markdown, record.changes
+    if part is None:
+        return []
+    beyond = [item.sentence for item in part.items if item.weight == "beyond chance"]
+    told = [f"- {e(sentence)}" for sentence in beyond[:CHANGES]]
+    more = [f"- And {len(beyond) - CHANGES} more."] if len(beyond) > CHANGES else []
+    summary = f"**Beside the card before:** {e(' '.join(part.in_words))} All: `changes.txt`."
+    return [summary, "", *told, *more, *([""] if told else [])]
 
 
 def _write_verdict(part: VerdictPart) -> list[str]:
