@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +16,18 @@ from cityai.assessment.amounts import AmountMeasurer
 from cityai.assessment.baseline_words import call_baseline
 from cityai.assessment.measurer import Measurer, Paired
 from cityai.assessment.ranking.measurer import ListMeasurer
-from cityai.assessment.spending import plan_alike, spend_shares
+from cityai.assessment.spending import plan_alike, spend_shares, take_scored
 from cityai.assessment.worth import measure_worth
-from cityai.columns import BASELINE, CANDIDATE, CITY_SCORE, DECIDING, EVERYWHERE, FORECAST, Y_PRED
+from cityai.columns import (
+    BASELINE,
+    CANDIDATE,
+    CITY_SCORE,
+    DECIDING,
+    EVERYWHERE,
+    FORECAST,
+    HEADLINE,
+    Y_PRED,
+)
 from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
 from cityai.findings import Finding, Status, sort_findings
@@ -113,7 +122,7 @@ def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evalu
 def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec) -> Evaluation:
     """Evaluate by the audit's own figures over all rows, where outcomes or predictions may lack.
 
-    Nothing is compared but what the same budget reaches in simpler ways, where the rows have any.
+    Forecasts that came beside these are measured and compared on the rows that have an outcome.
     """
     whole = audit.table[audit.table["dimension"] == EVERYWHERE]
     known = np.isfinite(whole["value"])
@@ -124,11 +133,24 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
         slice_kind=EVERYWHERE,
         slice=EVERYWHERE,
     )
-    if not predictions.baselines:
+    scored = replace(predictions, table=take_scored(predictions.table))
+    if not predictions.baselines or scored.table.empty:
         return Evaluation(metrics, pd.DataFrame())
-    worth, judged = judge_worth(predictions, spec, pd.DataFrame())
-    said = tuple(f for f in judged if f.status is not Status.NOT_APPLICABLE)
-    return Evaluation(metrics, pd.DataFrame(), said, worth=worth)
+    measurer = MEASURERS[predictions.kind](scored, spec)
+    names = [f"{BASELINE}{name}" for name in predictions.baselines]
+    beside = make_frame([{"model": name, **r} for name in names for r in measurer.describe(name)])
+    comparisons = _compare_all(measurer, predictions.baselines)
+    worth, judged = judge_worth(predictions, spec, comparisons)
+    found = [
+        *(_find_better(n, comparisons, spec.policy, HEADLINE) for n in predictions.baselines),
+        *(f for f in judged if f.status is not Status.NOT_APPLICABLE),
+    ]
+    sizes = dict(zip(metrics["metric"], metrics["size"], strict=True))
+    beside = beside[beside["slice_kind"] == EVERYWHERE]
+    known = np.isfinite(beside["value"])
+    beside = beside.assign(size=beside["metric"].map(sizes), n=beside["n"].where(known))
+    metrics = pd.concat([metrics, beside], ignore_index=True)
+    return Evaluation(metrics, comparisons, sort_findings(found), worth=worth)
 
 
 WON: Final = ("folds_won", "folds", "places_won", "places")

@@ -128,7 +128,7 @@ def spend_budget(predictions: Predictions) -> pd.DataFrame:
         the forecast does on the same rows; NaN where it never does), `beside` (what the forecast
         reaches on these rows).
     """
-    table, make = _take_scored(predictions.table), MAKERS[predictions.kind]
+    table, make = take_scored(predictions.table), MAKERS[predictions.kind]
     rows = []
     for name, part in _list_parts(table):
         if not len(part) or (name == MORE and not np.isfinite(part[Y_PRED]).all()):
@@ -173,7 +173,7 @@ def spend_shares(predictions: Predictions, beside: str) -> pd.DataFrame | None:
     """
     if predictions.kind != "yes/no" or beside not in predictions.table:
         return None
-    table = _take_scored(predictions.table)
+    table = take_scored(predictions.table)
     table = table[np.isfinite(table[beside].to_numpy(np.float64))].reset_index(drop=True)
     named = {FORECAST: Y_PRED, CHANCE: CHANCE}
     named |= {c: c for c in map(str, table.columns) if c.startswith(BASELINE)}
@@ -210,14 +210,15 @@ def plan_alike(predictions: Predictions) -> Predictions:
     """
     if predictions.kind != "amount":
         return predictions
-    table = _take_scored(predictions.table)
+    table = take_scored(predictions.table)
     names = [f"{BASELINE}{name}" for name in predictions.baselines]
     columns = {name: _scale(table, name) for name in names}
     own = {Y_PRED: np.maximum(table[Y_PRED].to_numpy(np.float64), 0.0)}
     return replace(predictions, table=table.assign(**own, **columns))
 
 
-def _take_scored(table: pd.DataFrame) -> pd.DataFrame:
+def take_scored(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the rows that have both an outcome and a prediction, or a decision."""
     known = [c for c in (Y_TRUE, DECISION if DECISION in table else Y_PRED) if c in table]
     usable = np.isfinite(table[known].to_numpy(np.float64)).all(axis=1)
     return pd.DataFrame(table[usable].reset_index(drop=True))

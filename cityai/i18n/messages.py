@@ -223,8 +223,8 @@ def uncapitalize(text: str) -> str:
     english = recase(str.__str__(text), "lower")
     if english[1:2].isupper():
         return text
-    if not isinstance(text, Message):
-        return english
+    if not isinstance(text, Message) or not text.arguments:
+        return english  # a record keeps a message without arguments as plain text
     return text if text.id.startswith("{") else text._recase(english, "lower")
 
 

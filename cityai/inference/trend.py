@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say as mark
+from cityai.i18n.messages import say_n
 from cityai.inference.autocorrelation import (
     BATCHES,
     UNRELATED_LEVEL,
@@ -24,9 +25,6 @@ from cityai.records.metric import Metric
 LEAST_FOLDS = 8
 """Fewer folds with a figure give no interval of a slope."""
 COLUMNS = ["dimension", "group", "metric", "folds", "slope", "low", "high", "reason"]
-FEW = mark(
-    "{folds:.0f} folds have a figure; at least {least} are needed to say whether it rises or falls."
-)
 LEVEL = mark("There is not enough evidence that it rises or falls.")
 UNVARYING = mark("It does not vary from fold to fold, so no interval can be given.")
 RISES = mark("It rises from fold to fold.")
@@ -137,7 +135,15 @@ def fit_line(fold: np.ndarray, value: np.ndarray, confidence: float) -> tuple[fl
         Slope, half-width of its interval (`serial.model_averaged_se`), and a sentence.
     """
     if len(value) < LEAST_FOLDS:
-        return math.nan, math.nan, FEW.format(folds=len(value), least=LEAST_FOLDS)
+        few = say_n(
+            "{n} replay has a figure; at least {least} are needed to say whether it rises or "
+            "falls.",
+            "{n} replays have a figure; at least {least} are needed to say whether it rises or "
+            "falls.",
+            len(value),
+            least=LEAST_FOLDS,
+        )
+        return math.nan, math.nan, few
     if len(value) >= 2 * BATCHES:
         fold, value = (
             np.array([part.mean() for part in np.array_split(x, BATCHES)]) for x in (fold, value)

@@ -42,21 +42,21 @@ def learn_weights(forecasts: FloatArray, truth: FloatArray) -> FloatArray:
     count = forecasts.shape[1]
     equal = np.full(count, 1.0 / count)
     whole = ~(np.isnan(forecasts).any(axis=1) | np.isnan(truth))
-    errors = forecasts[whole] - truth[whole][:, None]
-    if count == 1 or len(errors) == 0:
+    errors = np.ascontiguousarray((forecasts[whole] - truth[whole][:, None]).T)
+    if count == 1 or errors.size == 0:
         return equal
-    size = np.abs(errors).sum(axis=0).min()
+    sizes = np.abs(errors).sum(axis=1)
+    size = sizes.min()
     if size <= 0:
-        perfect = np.abs(errors).sum(axis=0) == 0
-        return np.asarray(perfect / perfect.sum())
+        return np.asarray((sizes == 0) / (sizes == 0).sum())
     weights, best, least = equal, equal, np.inf
     for step in range(1, STEPS + 1):
-        mixed = errors @ weights
         away = weights - equal
-        loss = np.abs(mixed).sum() / size + SHRINKAGE * count * (away**2).sum()
+        steep = errors @ np.sign(weights @ errors)  # its product with the weights is the error
+        loss = steep @ weights / size + SHRINKAGE * count * (away**2).sum()
         if loss < least:
             least, best = loss, weights
-        slope = np.sign(mixed) @ errors / size + 2.0 * SHRINKAGE * count * away
+        slope = steep / size + 2.0 * SHRINKAGE * count * away
         slope = slope - slope.mean()
         largest = np.abs(slope).max()
         if largest < 1e-12:

@@ -123,6 +123,8 @@ def test_every_published_count_and_rate(observe, audited):
     assert found["observed"] == 998
     assert "2014-04-01" in found["reason"]
     assert "100.0% are yes, of the others 36.2%" in found["reason"]
+    told = "Of 100 cases with the outcome it picks 63; of 100 that it picks, 61 have it."
+    assert told in card["verdict"]["works"]
     assert (folder / "model_cards" / "compas" / "card.html").stat().st_size > 10_000
     assert (folder / "model_cards" / "compas" / "card.md").read_text().startswith("# ")
     observe("COMPAS: every published count, rate and disparity")

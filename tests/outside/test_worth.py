@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from cityai.card.draft import draft_card
+from cityai.card.record.part import index_whole
+from cityai.card.render import render_html
 from cityai.card.verify.worth import list_worth_claims
 from cityai.findings import Status
 from tests.kinds import judge_given
@@ -38,11 +40,31 @@ def test_a_given_forecast_is_held_against_the_rule_that_came_with_it(tmp_path, o
     found = {f.code: f for f in judged.findings if f.code.startswith("worth.")}
     assert found["worth.over_simple_rule"].status is Status.PASS
     assert "worth.over_area_average" not in found
-    facts = judged.facts
-    part = draft_card(facts).eval.worth
+    card = draft_card(judged.facts)
+    part = card.eval.worth
     claims = [*list_worth_claims(part, judged.predictions.table)]
     assert len(claims) > 10
     assert all(claim.holds for claim in claims)
+    assert judged.evaluation.comparisons["folds_won"].max() == 8
+    assert card.eval.practice == "last_year"
+    assert card.verdict.works.startswith("It was better than last year in 8 of 12 test periods.")
+
+
+def test_forecasts_beside_these_are_measured_where_the_outcome_is_known(
+    tmp_path, order, amounts_text
+):
+    path, table = make_file(tmp_path)
+    table.loc[::7, "y"] = np.nan
+    table.to_csv(path, index=False)
+    card = draft_card(judge_given(order(amounts_text), path).facts)
+    known = table.dropna()
+    off = (known["before"] - known["y"]).abs().sum() / known["y"].sum()
+    assert index_whole(card.eval.metrics)["baseline.last_year", "wape"].value == pytest.approx(
+        off, abs=0.005
+    )
+    page = render_html(card)
+    assert "meant to be 90%" not in page  # no range came with them
+    assert page.count(card.record.title) < 6
 
 
 def test_a_file_without_simpler_ways_says_nothing_of_them(tmp_path, order, amounts_text):

@@ -22,12 +22,12 @@ from cityai.columns import (
     Y_LOW,
     Y_PRED,
 )
-from cityai.i18n.messages import name_periods, say, write
+from cityai.i18n.messages import join, name_periods, say, write
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
     from cityai.card.record.measured import QualityMeasure
-    from cityai.config.audit_file import AuditFileSpec
+    from cityai.config.audit_file import AuditFileSpec, GivenSpec
     from cityai.config.city import AreasSpec
     from cityai.config.mitigation import MitigationSpec
     from cityai.config.project import BaseProjectSpec, ProjectSpec
@@ -259,6 +259,16 @@ def describe_list(spec: RiskSpec, predictions: Predictions) -> Subject:
     )
 
 
+def _tell_scale(rows: int, entities: int, given: GivenSpec) -> str:
+    told = say(
+        "{table:,} predictions about {nunique:,} {label_plural}",
+        table=rows,
+        nunique=entities,
+        label_plural=given.label_plural,
+    )
+    return told if given.unit == given.label_plural else join("", (told, " (", given.unit, ")"))
+
+
 def describe_external(spec: AuditFileSpec, predictions: Predictions) -> Subject:
     """Describe predictions that somebody else made, handed over in a file."""
     given, table = spec.predictions, predictions.table
@@ -270,13 +280,7 @@ def describe_external(spec: AuditFileSpec, predictions: Predictions) -> Subject:
         entities=given.label_plural,
         period="period",
         horizon=0,
-        scale=say(
-            "{table:,} predictions about {nunique:,} {label_plural} ({unit})",
-            table=len(table),
-            nunique=table[ENTITY].nunique(),
-            label_plural=given.label_plural,
-            unit=spec.unit,
-        ),
+        scale=_tell_scale(len(table), table[ENTITY].nunique(), given),
         output=say(
             "{unit}, {kind}, one for each {label}",
             unit=given.unit,

@@ -47,6 +47,7 @@ def tell_works(grounds: Grounds) -> str:
     """Say whether it works: beside today's practice, in test periods and out of a hundred."""
     part = grounds.record.eval
     figures = _tell_list(part.ranked) if part.ranked else _tell_error(grounds)
+    figures = figures or _tell_answers(grounds)
     said = [_tell_practice(grounds), *(figures or part.in_words[:1])]
     return join(" ", [text for text in said if text])
 
@@ -97,6 +98,21 @@ def _tell_error(grounds: Grounds) -> list[str]:
             unit=unit,
             label=part.practice_label,
             other=_count(other, base),
+        )
+    ]
+
+
+def _tell_answers(grounds: Grounds) -> list[str]:
+    """Say of answers that somebody else gave how many cases they find, and how many are right."""
+    found, right = (grounds.find_figure(FORECAST, m) for m in ("true_positive_rate", "precision"))
+    if found is None or right is None:
+        return []
+    return [
+        say(
+            "Of 100 cases with the outcome it picks {found}; of 100 that it picks, {right} have "
+            "it.",
+            found=_count(found, 100),
+            right=_count(right, 100),
         )
     ]
 

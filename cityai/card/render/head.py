@@ -47,7 +47,7 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
                 Key(describe_metric(metric).label, write_brief(own.value, own.unit), beside)
             )
     held = overall.get((FORECAST, "coverage"))
-    if held is not None:
+    if held is not None and held.value is not None:
         meant = say(
             "meant to be {nominal_coverage}",
             nominal_coverage=write_number(record.eval.nominal_coverage, "share"),

@@ -113,7 +113,7 @@ def arrange_matrix(record: CardRecord, most: int | None = None) -> Matrix:
         Rows a dimension; all by default.
     """
     results = [r for r in record.fairness.results if PAIR not in r.dimension]
-    known = {r.metric for r in results if r.limit is not None}
+    known = {r.metric for r in results if r.limit is not None and _is_told(r)}
     metrics = [m for m in order_metrics(record.fairness.limits) if m in known]
     bodies = [
         body
@@ -126,6 +126,11 @@ def arrange_matrix(record: CardRecord, most: int | None = None) -> Matrix:
     whole_table = say("All groups ({n})", n=count_groups(record))
     caption = say("Who is served worst") if most else whole_table
     return Matrix(caption, columns, tuple(bodies) if metrics else ())
+
+
+def _is_told(result: GroupResult) -> bool:
+    """Tell whether there is a figure, or one that is hidden; of no range there is none."""
+    return result.value is not None or result.status != "not applicable"
 
 
 def _write_whole(metrics: Sequence[str], results: Sequence[GroupResult]) -> tuple[Cell, ...]:

@@ -58,10 +58,14 @@ def arrange_group_folds(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange a dimension's figures by replay."""
     own = [n for n in record.fairness.by_fold if dimension.name in n.slice]
     folds, series = _lay_out(own, dimension.name)
-    rows = [
-        [Own(group), describe_metric(metric).label, *_write(cells)]
-        for (group, metric), cells in series.items()
-    ]
+    rows = (
+        []
+        if len(folds) < 2
+        else [  # the figures of one replay are those of all
+            [Own(group), describe_metric(metric).label, *_write(cells)]
+            for (group, metric), cells in series.items()
+        ]
+    )
     columns = (say("Group"), say("Figure"), *(say("Replay {f}", f=f) for f in folds))
     return make_grid(
         say("{label}: by replay", label=dimension.label), columns, rows, range(2, len(columns))

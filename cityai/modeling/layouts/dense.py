@@ -275,10 +275,8 @@ class DenseRows:
         self, fold: Fold, learnt: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
         """Return the baselines' forecasts, and the city's own where there are any."""
-        found = {
-            model.name: self.pick_rows(model.forecast(self.read_history(model, fold)), fold)
-            for model in self.baselines
-        }
+        history = read_history(self.panel, self.origins[fold.as_of], self.spec)
+        found = {m.name: self.pick_rows(m.forecast(history), fold) for m in self.baselines}
         if self.city_rule is not None:
             made = self.city_rule
             if KNOWN in made:
