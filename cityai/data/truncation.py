@@ -231,10 +231,9 @@ def _refuse_undefined(
 ) -> None:
     """Refuse own functions that are NaN at the sampled moments and at every other one too."""
     suspects = set(project.spec.features.own).intersection(whole.features)
-    rows = whole
-    for moment in [None, *reversed(moments)]:
-        if moment is not None:
-            rows = rows_at([moment])
+    size = whole.table[AS_OF].nunique()
+    for end in (None, *range(len(moments), 0, -size)):
+        rows = whole if end is None else rows_at(moments[max(0, end - size) : end])
         suspects = {name for name in suspects if bool(rows.table[name].isna().all())}
         if not suspects:
             return
