@@ -106,9 +106,8 @@ def test_the_reference_has_every_key_with_default_and_a_valid_example(reference,
             if REFERENCE.find_sections(value, named):
                 continue
             example = REFERENCE.find_example(examples, [*path, key], value)
-            jsonschema.validate(
-                json.loads(json.dumps(example, default=str)), {**value, "$defs": named}
-            )
+            holds = jsonschema.Draft202012Validator({**value, "$defs": named})
+            holds.validate(json.loads(json.dumps(example, default=str)))
             assert row[2]
             assert len(row[3]) > 2, f"{path}: {key} has no example"
             assert (row[2] == "**needed**") == (key in part.get("required", ())) or not path
