@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import cityai
+from cityai.card.verify import read_record
 from cityai.cli.commands import complete_project
 from cityai.cli.main import run_command
 from cityai.errors import SetupError
 from cityai.notebook import write_page
+from cityai.pipeline.pictures import show_pictures
 
 
 def test_tab_completion_finds_the_public_names():
@@ -31,6 +35,22 @@ def test_a_project_is_one_line_and_one_page(make_workspace):
     page = project._repr_html_()
     assert "Requests by district, Testville" in page
     assert len(page) < 2_000
+
+
+@pytest.mark.slow
+def test_a_city_with_outlines_has_a_map_that_can_be_read_in_the_dark():
+    published = Path(__file__).parents[1] / "model_cards" / "sample_requests" / "card.json"
+    card = read_record(published.read_text("utf-8"))
+    areas = [place.area for place in card.eval.places]
+    outlines = {
+        area: (tuple((i + x, 40.0 + y) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))),)
+        for i, area in enumerate(areas)
+    }
+    shown = show_pictures(card, outlines, "map", "places").html
+    assert shown.count("data-place=") == len(areas) > 20
+    assert "Darker: larger error" in shown
+    assert re.search(r'<figure style="[^"]*background:#fff', shown)
+    assert re.search(r'role="img" aria-label="[^"]{20,}"', shown)
 
 
 def test_tab_completion_offers_the_projects(make_workspace, monkeypatch):

@@ -21,6 +21,8 @@ COLOURS: Final = {
     "too little data": "#0b6e99",
 }
 """Of the box's edge, by the verdict's word; the word says the same."""
+SHEET: Final = "margin:0;max-width:56em;padding:0.4em;background:#fff;color:#1a1d21"
+"""Pictures are drawn in ink: a notebook in the dark needs paper below them."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ def show_pictures(card: CardRecord, outlines: Outlines | None, *names: str) -> S
 
 def _frame(figure: Figure) -> Shown:
     title, caption = escape(str(figure.title)), escape(str(figure.caption))
+    read = escape(str(figure.alternative))
     html = (
-        f'<figure style="margin:0;max-width:56em"><b>{title}</b>{figure.wide}'
+        f'<figure style="{SHEET}"><b>{title}</b>'
+        f'<div role="img" aria-label="{read}">{figure.wide}</div>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
     return Shown(html, f"{figure.title}: {figure.alternative}")
