@@ -73,7 +73,8 @@ def no_pictures() -> Iterator[None]:
 
 LONGEST = (
     "test_templates.py", "test_kills.py", "test_browser.py", "test_own_models.py",
-    "test_own_models_run.py", "test_coverage.py", "test_card_published.py", "test_project.py",
+    "test_own_models_run.py", "test_card_published.py", "test_project.py", "test_end_to_end.py",
+    "test_deploy.py", "test_docs.py", "test_mitigate.py", "test_brief.py", "test_truncation.py",
 )  # fmt: skip
 DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
 """The folder of real city data."""
@@ -81,31 +82,26 @@ BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil
 
 
 SLOW = (
-    "test_attack_people.py", "test_backtest_dense.py", "test_backtest_listed.py",
-    "test_bad_input.py", "test_brief.py", "test_card_published.py", "test_case_join.py",
-    "test_cases.py", "test_city_table.py", "test_compas.py", "test_conformance.py",
-    "test_connections.py", "test_corrections.py", "test_create.py",
-    "test_end_to_end.py", "test_features.py", "test_formats.py", "test_hostile.py",
-    "test_length.py", "test_look.py", "test_look_cases.py", "test_mitigate.py", "test_model.py",
-    "test_one_value.py", "test_own_features.py", "test_page_numbers.py", "test_pairs_of_cards.py",
-    "test_predict.py", "test_proxies.py", "test_quality.py", "test_ranked_card.py",
+    "test_backtest_dense.py", "test_backtest_listed.py", "test_brief.py", "test_case_join.py",
+    "test_cases.py", "test_city_score.py", "test_city_table.py", "test_corrections.py",
+    "test_create.py", "test_end_to_end.py", "test_features.py", "test_formats.py", "test_gate.py",
+    "test_hostile.py", "test_length.py", "test_list_groups.py", "test_model.py",
+    "test_one_value.py", "test_parallel.py", "test_proxies.py", "test_quality.py",
     "test_ranking_audit.py", "test_rates.py", "test_readings.py", "test_render.py",
-    "test_sample_city.py", "test_sample_inspections.py", "test_small_groups.py",
-    "test_snapshot.py", "test_sources.py", "test_speech.py", "test_tracking.py",
-    "test_tree_text.py", "test_truncation.py", "test_truth.py", "test_twins.py", "test_verify.py",
-    "test_verify_audit.py", "test_worth.py",
+    "test_sample_city.py", "test_sample_inspections.py", "test_snapshot.py", "test_speech.py",
+    "test_tracking.py", "test_truncation.py", "test_verify.py", "test_worth.py",
 )  # fmt: skip
 """Files whose tests read tables, fit models or stand on a run: five seconds of a core and more."""
 
 
 LONG = (
     "test_attack_people.py", "test_bad.py", "test_bad_input.py", "test_card_published.py",
-    "test_compas.py", "test_conformance.py", "test_connections.py", "test_hostile_files.py",
-    "test_look.py",
-    "test_mitigate.py",
+    "test_compas.py", "test_conformance.py", "test_connections.py", "test_explore.py",
+    "test_hostile_files.py", "test_look.py", "test_look_cases.py", "test_mitigate.py",
     "test_own_features.py", "test_own_models.py", "test_page_numbers.py", "test_pairs_of_cards.py",
-    "test_predict.py", "test_rows.py", "test_small_groups.py", "test_sources.py",
-    "test_tree_text.py", "test_truth.py", "test_twins.py", "test_verify_audit.py",
+    "test_predict.py", "test_ranked_card.py", "test_rows.py", "test_small_groups.py",
+    "test_sources.py", "test_tree_text.py", "test_truth.py", "test_twins.py",
+    "test_verify_audit.py",
 )  # fmt: skip
 """Files that stand on whole runs, closed processes or every card: half a minute of a core each."""
 
