@@ -12,6 +12,7 @@ from pydantic import Field
 from cityai.card.counts import tally_groups, tally_statuses
 from cityai.card.record import CardRecord
 from cityai.card.record.part import GradeWord, Part, StatusWord, Text, Unit, index_whole
+from cityai.card.release import ReleasePart
 from cityai.card.worst import find_worst
 from cityai.columns import BASELINE, FORECAST, HEADLINE, LIST_HEADLINE
 from cityai.config.words import NotApplicable
@@ -81,6 +82,8 @@ class Entry(Part):
     uncommitted: bool = False
     """Whether the card was made from changes that were not committed."""
     content_digest: str = ""
+    release: ReleasePart | None = Field(default=None, exclude_if=lambda release: release is None)
+    """What people decided; nothing where nobody signed."""
 
 
 class Portfolio(Part):
@@ -94,7 +97,9 @@ class Portfolio(Part):
     systems: tuple[Entry, ...]
 
 
-def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
+def build_entry(
+    folder: str, record: CardRecord, today: date, release: ReleasePart | None = None
+) -> Entry:
     """Build a system's entry from its card.
 
     Parameters
@@ -105,6 +110,8 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         Its card.
     today : date
         The day that reviews are held against.
+    release : ReleasePart, optional
+        What people decided.
     """
     system, due = record.system, record.record.review_due
     groups = tally_groups(record.fairness.results)
@@ -141,6 +148,7 @@ def build_entry(folder: str, record: CardRecord, today: date) -> Entry:
         gaps=len(record.gaps),
         gaps_required=sum(g.required for g in record.gaps),
         content_digest=record.record.content_digest,
+        release=release,
     )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from cityai.cli.cards import FORCE, card
 from cityai.cli.console import tell
+from cityai.cli.release import promote, registry, retire, rollback
 from cityai.cli.review import gate, review
 
 HELP = "Predict what a city's services will need, show for whom it holds, publish a model card."
@@ -42,7 +43,9 @@ app = typer.Typer(
 )
 app.add_typer(card)
 app.add_typer(review)
-app.command()(gate)
+app.add_typer(registry)
+for command in (gate, promote, rollback, retire):
+    app.command()(command)
 
 
 class Layout(StrEnum):

@@ -15,17 +15,19 @@ from cityai.errors import UserError
 
 if TYPE_CHECKING:
     from cityai.pipeline.review import Reviewed
-    from cityai.review.acts import Condition, Kind
+    from cityai.review.acts import Condition, Said
     from cityai.review.chain import Link
     from cityai.review.gate import Checked
+    from cityai.review.standing import Standing
 
-ACTS: Final[dict[Kind, str]] = {
+ACTS: Final[dict[Said, str]] = {
     "open": "Ask for a review of the published card.",
     "comment": "Say something on the card, and decide nothing.",
     "approve": "Say yes to a phase, or yes on conditions.",
     "return": "Say no, and what must be different.",
     "withdraw": "Take back one's own approval or return.",
     "fulfil": "Say that a condition of an approval is met, and how.",
+    "override": "Let it be used although a rule does not hold, until a day.",
 }
 """What each act is."""
 LABEL = 18
@@ -48,6 +50,8 @@ Anchor = Annotated[
     str,
     typer.Option("--head", help="A head of the chain that was written down elsewhere."),
 ]
+Key = Annotated[Path, typer.Option("--key", envvar="CITYAI_KEY", help="File of the private key.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in a sentence.")]
 
 review = typer.Typer(
     name="review",
@@ -57,21 +61,37 @@ review = typer.Typer(
 )
 
 
-def gate(project: Named, phase: Asked = To.PILOT, head: Anchor = "") -> None:
+def gate(
+    project: Named,
+    phase: Asked = To.PILOT,
+    head: Anchor = "",
+    declared: Annotated[
+        bool, typer.Option("--declared", help="Ask for the phase that the card names, for CI.")
+    ] = False,
+) -> None:
     """Say by the policy's rules whether a card may be used."""
+    if declared:
+        from cityai.pipeline.review import read_review
+
+        said = read_review(project, head).record.system.phase
+        if said not in list(To):
+            tell(f"{project}: its card names no phase of use, so nothing is asked")
+            return
+        phase = To(str(said))
     raise typer.Exit(0 if _show_gate(project, phase, head) else 1)
 
 
 def _show_gate(project: Path, phase: To, head: str) -> bool:
     """Show each rule with what was observed, and tell whether the gate is open."""
+    from cityai.pipeline.provenance import read_clock
     from cityai.pipeline.review import check_gate, read_review
     from cityai.review.gate import is_open
 
     reviewed = read_review(project, head)
     found = check_gate(reviewed, phase.value)
-    may = is_open(found)
-    tell(_write_gate(reviewed, found, phase.value, measure_width(), may=may))
-    return may
+    standing = reviewed.stand(phase.value, read_clock().date())
+    tell(_write_gate(reviewed, found, standing, measure_width()))
+    return is_open(found) or standing.overridden
 
 
 @review.command("key")
@@ -106,27 +126,25 @@ def log(project: Named, head: Anchor = "") -> None:
     reviewed = read_review(project, head)
     width = measure_width()
     for link in reviewed.chain.links:
-        tell(_write_link(link, width))
+        tell(write_link(link, width))
     for fault in reviewed.chain.faults:
         tell(f"FAULT  {fault.where}: {fault.why}")
     tell(f"head {reviewed.chain.head}" if reviewed.chain.links else "nobody has signed anything")
     raise typer.Exit(1 if reviewed.chain.faults else 0)
 
 
-def _add_act(kind: Kind, help_text: str) -> None:
+def _add_act(kind: Said, help_text: str) -> None:
     """Register the command of an act; all take the same options, and say what does not fit."""
 
     @review.command(kind, help=help_text)
     def act(
         project: Named,
-        key: Annotated[
-            Path, typer.Option("--key", envvar="CITYAI_KEY", help="File of the private key.")
-        ],
-        reason: Annotated[str, typer.Option("--reason", help="Why, in a sentence.")],
+        key: Key,
+        reason: Reason,
         phase: Asked = To.PILOT,
         until: Annotated[
             datetime | None,
-            typer.Option("--until", formats=["%Y-%m-%d"], help="Last day of an approval."),
+            typer.Option("--until", formats=["%Y-%m-%d"], help="Last day (approve, override)."),
         ] = None,
         condition: Annotated[
             list[str] | None,
@@ -134,7 +152,7 @@ def _add_act(kind: Kind, help_text: str) -> None:
         ] = None,
         rule: Annotated[str, typer.Option("--rule", help="The condition met (fulfil).")] = "",
     ) -> None:
-        from cityai.pipeline.review import sign_act
+        from cityai.pipeline.sign import sign_act
 
         signed = sign_act(
             project,
@@ -146,7 +164,7 @@ def _add_act(kind: Kind, help_text: str) -> None:
             valid_until=until.date() if until else None,
             rule=rule,
         )
-        tell(_write_link(signed, measure_width()))
+        tell(write_link(signed, measure_width()))
         tell(f"head {signed.digest}")
 
 
@@ -170,16 +188,26 @@ def _read_condition(text: str) -> Condition:
 
 
 def _write_gate(
-    reviewed: Reviewed, found: tuple[Checked, ...], phase: str, width: int, *, may: bool
+    reviewed: Reviewed, found: tuple[Checked, ...], standing: Standing, width: int
 ) -> str:
+    from cityai.review.gate import is_open
+
     title = reviewed.record.record.title
-    lines = [*textwrap.wrap(f"{title}: may it be used ({phase})?", width), ""]
+    lines = [*textwrap.wrap(f"{title}: may it be used ({standing.phase})?", width), ""]
     for checked in found:
         lines += _write_rule(checked, width)
     counts = [sum(c.outcome == outcome for c in found) for outcome in ("not met", "does not apply")]
     held = len(found) - sum(counts)
     lines.append(f"{held} of {len(found) - counts[1]} rules hold")
-    lines.append("Yes, by the policy." if may else "No, by the policy.")
+    lines.append("Yes, by the policy." if is_open(found) else "No, by the policy.")
+    for link in standing.overrides:
+        who = f"{link.signer.name} ({link.signer.role})"
+        until = f"until {link.act.valid_until}"
+        if standing.is_of_card(link):
+            told = f"Yes, by an override of {who} {until}: {link.act.reason}"
+        else:
+            told = f"An override of an earlier card by {who} stands {until}: {link.act.reason}"
+        lines += textwrap.wrap(told, width)
     return "\n".join(lines)
 
 
@@ -193,13 +221,15 @@ def _write_rule(checked: Checked, width: int) -> list[str]:
     return [f"{label:<{LABEL}}{lines[0]}", *(pad + line for line in lines[1:]), ""]
 
 
-def _write_link(link: Link, width: int) -> str:
+def write_link(link: Link, width: int) -> str:
+    """Write an act as a line of the log."""
     act = link.act
     head = f"{act.number}. {act.at:%Y-%m-%d %H:%M} {link.signer.name} ({link.signer.role}): "
     said = [f"{act.act}, {act.phase}. {act.reason}"]
     said += [f"Condition {c.rule}: {c.text}, by {c.due}." for c in act.conditions]
     said += [f"Until {act.valid_until}."] * (act.valid_until is not None)
     said += [f"Condition met: {act.rule}."] * bool(act.rule)
+    said += [f"In use is version {act.version}."] * bool(act.version)
     return textwrap.fill(head + " ".join(said), width, subsequent_indent="   ")
 
 

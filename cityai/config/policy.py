@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from cityai.config.record import Share, Slug, SpecRecord
-from cityai.config.release import ReleaseRule, Weighed, check_ids
+from cityai.config.release import OverrideSpec, ReleaseRule, Weighed, check_ids
 
 RATIOS: Final = frozenset(
     [
@@ -138,3 +138,7 @@ class PolicySpec(SpecRecord):
     )
     """What must hold before a system may be used (`cityai gate`). It changes no figure, so it is
     no part of a run."""
+    override: OverrideSpec | None = Field(default=None, exclude=True)
+    """Who may let a system be used although a rule does not hold; nobody without it."""
+    unapproved: Literal["warn", "refuse"] = Field(default="warn", exclude=True)
+    """What `cityai predict` does with a model that no approval that counts is for."""

@@ -63,6 +63,15 @@ class ReleaseRule(SpecRecord):
         return self
 
 
+class OverrideSpec(SpecRecord):
+    """Who may let a system be used although a rule does not hold, and for how long."""
+
+    roles: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Roles whose keys may sign an override."""
+    days: Annotated[int, Field(ge=1)] = 30
+    """How many days it lasts at most."""
+
+
 def check_ids(rules: tuple[ReleaseRule, ...]) -> tuple[ReleaseRule, ...]:
     """Refuse two rules of one name."""
     names = [rule.id for rule in rules]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
-from cityai.errors import SpecError
+from cityai.errors import CityaiError, SpecError, UserError
 from cityai.modeling.final import FinalModel
 from cityai.modeling.forecasters.formats import try_model
+from cityai.pipeline.places import CardPlace
+from cityai.pipeline.review import find_approval
 from cityai.pipeline.run import backtest
+from cityai.store.cards import CARDS
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
 from cityai.track.server import connect_tracking
@@ -17,6 +21,8 @@ from cityai.track.tags import ASKED_DIGEST
 
 NOT_APPROVED = "not approved"
 """What is said of a model that nobody has released."""
+ALLOWED: Final = {"approved": "", "overridden": " by an override"}
+"""States of a review in which a model may be used, and how that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class FittingModel:
     run_id, digest : str
         The run that made it; SHA-256 of its manifest.
     approval : str
-        Whether it was released, and by whom; `NOT_APPROVED` as long as nobody did.
+        For which phase and until when it may be used; else that it is suspended, or not approved.
     """
 
     final: FinalModel
@@ -57,6 +63,8 @@ def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingMo
         When a file of it was changed, added or removed, or it is damaged.
     SpecError
         When the project's question, data, features or models are no longer those of the run.
+    UserError
+        When the policy refuses a model that nobody approved.
     """
     found = fetch_model(connect_tracking(project.state), project.spec.name, run_id)
     if found.tags.get(ASKED_DIGEST) != backtest.digest_asked(project):
@@ -70,4 +78,33 @@ def find_model(project: Project[BaseProjectSpec], run_id: str = "") -> FittingMo
     final = read_record(FinalModel, found.files, found.where)
     for saved in final.models:
         try_model(saved, str(found.where))
-    return FittingModel(final, found.run_id, found.digest, NOT_APPROVED)
+    return FittingModel(final, found.run_id, found.digest, _tell_approval(project, found.digest))
+
+
+def _tell_approval(project: Project[BaseProjectSpec], digest: str) -> str:
+    """Say who may use a model and until when; refuse where the policy wants that somebody may.
+
+    Raises
+    ------
+    UserError
+        When nobody may, or the chain of acts does not hold, and the policy says `refuse`.
+    """
+    strict = project.spec.policy.unapproved == "refuse"
+    place = CardPlace(project.workspace / CARDS / project.spec.name, project.workspace)
+    try:
+        found = find_approval(place, digest)
+    except CityaiError as error:
+        if strict:
+            raise
+        return f"{NOT_APPROVED} ({error.what})"
+    if found is not None and found.state in ALLOWED:
+        return f"{found.phase}{ALLOWED[found.state]} until {found.until}"
+    told = f"suspended ({found.phase})" if found and found.state == "suspended" else NOT_APPROVED
+    if strict:
+        raise UserError(
+            f"the policy lets no list be made with this model: it is {told}",
+            where=f"{project.folder.name}, `unapproved: refuse` of its policy",
+            expected="a model with an approval that counts",
+            next_step=f"cityai gate {project.folder}, or name the run that is approved with --run",
+        )
+    return told

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
-from cityai.delivery.model import FittingModel, find_model
+from cityai.delivery.model import NOT_APPROVED, FittingModel, find_model
 from cityai.delivery.tables import write_list
 from cityai.kinds.kind import CasePredictions
 from cityai.progress import SILENT, Progress, heard_by
@@ -137,5 +137,8 @@ def _list_warnings(
             "which is after the moment asked about: it has seen part of what followed. Good for "
             "looking at, not for judging the model; the card's figures come from honest replays."
         )
-    said.append(f"Approval: {model.approval}. The policy asks for none before a list is made.")
+    if model.approval.startswith(NOT_APPROVED):
+        said.append("Nobody approved this model. The policy lets a list be made all the same.")
+    elif model.approval.startswith("suspended"):
+        said.append(f"The model is {model.approval}. The policy lets a list be made all the same.")
     return tuple(said)

@@ -110,14 +110,14 @@ def publish_made(made: Published, place: CardPlace, drafted: Drafted) -> None:
     StoreError
         If the disk refuses; what was published before is untouched.
     """
-    from cityai.pipeline.portfolio import make_portfolio
+    from cityai.pipeline.portfolio import make_portfolio, show_review
 
     save_record(replace(drafted, earlier=made.earlier), find_drafted(place, made.record))
     cards, name = place.folder.parent, place.folder.name
     with hold_cards(cards, place.state):
         made_of_old = (p.name for mark in MADE for p in place.folder.glob(mark))
         old = dict.fromkeys((EARLIER, *made_of_old), "")
-        files = {**old, **made.pages.files}
+        files = {**old, **show_review(place.folder, made.pages.files, made.record)}
         beside = make_portfolio(cards, {name: made.record})
         publish_files(cards, {**{f"{name}/{f}": text for f, text in files.items()}, **beside})
 

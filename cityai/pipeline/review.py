@@ -1,30 +1,37 @@
-"""From a published card to its review: acts are signed, rules are held against it."""
+"""From a published card to its review: the acts on it are read, rules are held against both."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Final, get_args
 
 from cityai.card.record import CardRecord
-from cityai.card.verify import read_bytes
-from cityai.config.keys import KeySpec, read_keys
+from cityai.card.release import PhasePart, ReleasePart, State, find_head
+from cityai.card.verify import read_bytes, read_record
+from cityai.config.keys import read_keys
 from cityai.config.load import ProjectFile, find_named, read_config, validate_spec
 from cityai.config.places import CONFIGS
 from cityai.config.policy import PolicySpec
-from cityai.config.release import Phase, ReleaseRule
+from cityai.config.release import PHASES, Phase
 from cityai.config.yaml import read_yaml
-from cityai.errors import SpecError, UserError
+from cityai.errors import CityaiError, SpecError
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
 from cityai.pipeline.provenance import read_clock
-from cityai.review.acts import COMMIT, MODEL, Act, Condition, Kind, Seen, make_act
-from cityai.review.chain import REVIEWS, Chain, Link, Ring, append_act, read_chain
+from cityai.review.acts import COMMIT, MODEL, Act, Kind, Seen, make_act
+from cityai.review.chain import REVIEWS, Chain, Ring, read_chain
 from cityai.review.gate import Checked, check_rules
-from cityai.review.keys import read_private
-from cityai.review.standing import Standing
+from cityai.review.release import describe_model, describe_release
+from cityai.review.standing import POLICY, Standing
+
+PORTFOLIO: Final = "index.json"
+"""The list of all cards, for machines."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,8 @@ class Reviewed:
         Where it lies.
     subjects : dict of str to str
         Digests of the card and of all that it stands on.
-    rules : tuple of ReleaseRule
-        The policy's.
+    policy : PolicySpec
+        What must hold, and who may let it be used although it does not.
     ring : Ring
         Whose signatures count.
     chain : Chain
@@ -53,7 +60,7 @@ class Reviewed:
     record: CardRecord
     place: CardPlace
     subjects: dict[str, str]
-    rules: tuple[ReleaseRule, ...]
+    policy: PolicySpec
     ring: Ring
     chain: Chain
 
@@ -64,18 +71,33 @@ class Reviewed:
 
     def stand(self, phase: Phase, today: date) -> Standing:
         """Return its review for a phase, as it stands on a day."""
-        return Standing(self.chain, self.subjects, phase, today)
+        return Standing(self.chain, self.subjects, phase, today, self.policy.override)
+
+    def begin_act(self, kind: Kind, phase: Phase, reason: str, **more: object) -> Act:
+        """Make the act that would follow in the chain."""
+        links, at = self.chain.links, read_clock()
+        return make_act(
+            act=kind,
+            project=self.name,
+            phase=phase,
+            number=len(links) + 1,
+            previous=self.chain.head,
+            at=max(at, links[-1].act.at) if links else at,
+            reason=reason,
+            seen=_describe(self.record),
+            **more,
+        )
 
 
-def read_review(path: Path, anchor: str = "") -> Reviewed:
+def read_review(path: Path, *anchors: str) -> Reviewed:
     """Read a project's card and the acts on it.
 
     Parameters
     ----------
     path : Path
         The project.
-    anchor : str
-        A head of the chain that was written down elsewhere.
+    *anchors : str
+        Heads of the chain that were written down elsewhere.
 
     Raises
     ------
@@ -85,7 +107,42 @@ def read_review(path: Path, anchor: str = "") -> Reviewed:
         When there is no card.
     """
     place, content, record = read_sealed(path, f"cityai review show {path}")
-    spec, policy = _read_policy(path, place.workspace)
+    policy = _read_policy(path, place.workspace)
+    return _gather(place, content, record, lambda chain: policy, anchors)
+
+
+def read_shown(place: CardPlace, content: bytes, record: CardRecord) -> Reviewed:
+    """Read the acts on a card without its project: the policy is the one that they are bound to."""
+
+    def find_policy(chain: Chain) -> tuple[PolicySpec, Path]:
+        named = chain.links[-1].subjects if chain.links else {}
+        name = next((name for name in named if name.endswith(POLICY)), f"policy{POLICY}")
+        policy = read_yaml(place.workspace / CONFIGS / Path(name).name)
+        return validate_spec(PolicySpec, policy.content, policy), policy.path
+
+    return _gather(place, content, record, find_policy)
+
+
+def list_heads(place: CardPlace) -> dict[str, str]:
+    """List the heads of the chain that the card's pages and the portfolio name, by file."""
+    heads = {p.name: find_head(p.read_bytes()) for p in sorted(place.folder.glob("card*.html"))}
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        systems = json.loads((place.folder.parent / PORTFOLIO).read_bytes())["systems"]
+        (listed,) = (system for system in systems if system["id"] == place.folder.name)
+        heads[PORTFOLIO] = str(listed["release"]["head"])
+    return {name: head for name, head in heads.items() if head}
+
+
+def _gather(
+    place: CardPlace,
+    content: bytes,
+    record: CardRecord,
+    find_policy: Callable[[Chain], tuple[PolicySpec, Path]],
+    anchors: Sequence[str] = (),
+) -> Reviewed:
+    ring = Ring(read_keys(place.workspace))
+    chain = read_chain(place.folder / REVIEWS, ring, *list_heads(place).values(), *anchors)
+    spec, policy = find_policy(chain)
     made = record.provenance
     subjects = {
         "card.json": hashlib.sha256(content).hexdigest(),
@@ -97,16 +154,65 @@ def read_review(path: Path, anchor: str = "") -> Reviewed:
         policy.name: hashlib.sha256(read_bytes(policy)).hexdigest(),
         COMMIT: made.git_commit,
     }
-    ring = Ring(read_keys(place.workspace))
     return Reviewed(
         name=record.record.id,
         record=record,
         place=place,
         subjects={name: digest for name, digest in subjects.items() if digest},
-        rules=spec.release,
         ring=ring,
-        chain=read_chain(place.folder / REVIEWS, ring, anchor),
+        policy=spec,
+        chain=chain,
     )
+
+
+def describe_review(place: CardPlace, content: bytes, record: CardRecord) -> ReleasePart | None:
+    """Describe what people decided, as of today; nothing where nobody signed.
+
+    Parameters
+    ----------
+    place : CardPlace
+        Where the card is published.
+    content : bytes
+        Of its record's file.
+    record : CardRecord
+        The same, read.
+    """
+    if not (place.folder / REVIEWS).is_dir():
+        return None
+    try:
+        reviewed, today = read_shown(place, content, record), read_clock().date()
+        reviewed.chain.refuse_faults()
+    except CityaiError:
+        return ReleasePart(broken=True, head=next(iter(list_heads(place).values()), ""))
+    standings = [reviewed.stand(phase, today) for phase in PHASES]
+    return describe_release(reviewed.policy.release, record, standings)
+
+
+def find_approval(place: CardPlace, digest: str) -> PhasePart | None:
+    """Find how the review of a model stands, of the phases that for which it stands best.
+
+    Parameters
+    ----------
+    place : CardPlace
+        Where its project's card is published.
+    digest : str
+        The model's.
+
+    Raises
+    ------
+    UserError
+        When the chain of acts does not hold.
+    """
+    if not (place.folder / REVIEWS).is_dir():
+        return None
+    content = read_bytes(place.json)
+    reviewed = read_shown(place, content, read_record(content, where=str(place.json)))
+    reviewed.chain.refuse_faults()
+    rules, today = reviewed.policy.release, read_clock().date()
+    stood = [reviewed.stand(phase, today) for phase in reversed(PHASES)]
+    found = [describe_model(rules, reviewed.record, standing, digest) for standing in stood]
+    order = get_args(State)
+    return min((p for p in found if p), key=lambda p: order.index(p.state), default=None)
 
 
 def check_gate(reviewed: Reviewed, phase: Phase) -> tuple[Checked, ...]:
@@ -120,7 +226,8 @@ def check_gate(reviewed: Reviewed, phase: Phase) -> tuple[Checked, ...]:
         When the chain of acts does not hold.
     """
     reviewed.chain.refuse_faults()
-    found = check_rules(reviewed.rules, reviewed.record, reviewed.stand(phase, read_clock().date()))
+    standing = reviewed.stand(phase, read_clock().date())
+    found = check_rules(reviewed.policy.release, reviewed.record, standing)
     if not found:
         raise SpecError(
             f"the policy has no rule on what must hold before the phase {phase}",
@@ -131,50 +238,6 @@ def check_gate(reviewed: Reviewed, phase: Phase) -> tuple[Checked, ...]:
     return found
 
 
-def sign_act(
-    path: Path,
-    kind: Kind,
-    *,
-    phase: Phase,
-    key: Path,
-    reason: str,
-    conditions: Sequence[Condition] = (),
-    valid_until: date | None = None,
-    rule: str = "",
-) -> Link:
-    """Sign an act on a project's published card, and put it at the end of the chain.
-
-    Raises
-    ------
-    UserError
-        When the act does not fit, the key is not listed, or the gate refuses an approval.
-    StoreError
-        If there is no card, or the disk refuses.
-    """
-    private = read_private(key)
-    reviewed = read_review(path)
-    at = read_clock()
-
-    def build(chain: Chain, signer: KeySpec) -> tuple[Act, dict[str, str]]:
-        act = make_act(
-            act=kind,
-            project=reviewed.name,
-            phase=phase,
-            number=len(chain.links) + 1,
-            previous=chain.head,
-            at=max(at, chain.links[-1].act.at) if chain.links else at,
-            reason=reason,
-            conditions=tuple(conditions),
-            valid_until=valid_until,
-            rule=rule,
-            seen=_describe(reviewed.record),
-        )
-        _check_act(act, signer, replace(reviewed, chain=chain))
-        return act, reviewed.subjects
-
-    return append_act(reviewed.folder, reviewed.place.state, reviewed.ring, private, build)
-
-
 def _describe(record: CardRecord) -> Seen:
     counts = Counter(finding.status for finding in record.findings)
     rest = [f for f in record.findings if f.status not in ("pass", "not applicable")]
@@ -183,35 +246,6 @@ def _describe(record: CardRecord) -> Seen:
         findings=dict(sorted(counts.items())),
         not_passed=tuple(dict.fromkeys(f"{f.code}: {f.subject}" for f in rest)),
     )
-
-
-def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> None:
-    standing = reviewed.stand(act.phase, act.at.date())
-    if act.act == "fulfil" and act.rule not in {c.rule for c in standing.conditions}:
-        known = ", ".join(c.rule for c in standing.conditions)
-        raise UserError(
-            f"no approval that counts has the condition '{act.rule}'",
-            expected=known or "an approval on a condition",
-        )
-    if act.act == "withdraw" and signer.name not in {d.signer.name for d in standing.decisions}:
-        raise UserError(f"{signer.name} has no decision on the phase {act.phase} to withdraw")
-    if act.act != "approve":
-        return
-    if signer.name in standing.authors:
-        raise UserError(
-            f"{signer.name} asked for the review, and does not approve what is their own",
-            next_step="let another person of the role review it",
-        )
-    link = Link(act, reviewed.subjects, signer, "", "")
-    made = replace(reviewed, chain=Chain((*reviewed.chain.links, link), ()))
-    against = [c for c in check_gate(made, act.phase) if c.outcome == "not met"]
-    wrong = [found for found in against if not found.rule.reviewers]
-    if wrong:
-        told = "; ".join(f"{found.rule.id}: {found.observed}" for found in wrong)
-        raise UserError(
-            f"the policy allows no approval: {told}",
-            next_step="; ".join(f"{found.rule.id}: {found.next_step}" for found in wrong),
-        )
 
 
 def _read_policy(path: Path, workspace: Path) -> tuple[PolicySpec, Path]:

@@ -14,6 +14,7 @@ from cityai.card.diff import add_changes
 from cityai.card.draft import draft_card
 from cityai.card.pages import make_pages
 from cityai.card.record import CardRecord
+from cityai.card.release import take_out_release
 from cityai.card.verify import check_claims, check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.claims import Claim
@@ -99,7 +100,7 @@ def verify_published(path: Path) -> tuple[Finding, ...]:
         When there is no card, or it is not one.
     """
     place = find_place(path)
-    files = place.read_files()
+    files = {name: take_out_release(page) for name, page in place.read_files().items()}
     content = files[JSON]
     record = read_record(content, where=str(place.json))
     sealed: tuple[Finding, ...] = (check_digest(record, content), check_verdict(record))

@@ -22,7 +22,17 @@ COMMIT: Final = "code"
 MODEL: Final = "model"
 """The subject that is what a promotion puts into use."""
 
-Kind = Literal["open", "comment", "approve", "return", "withdraw", "fulfil"]
+REGISTERED: Final = "registered"
+"""The subject of a promotion that is the whole folder of the registered version."""
+
+Said = Literal["open", "comment", "approve", "return", "withdraw", "fulfil", "override"]
+"""What people say of a card."""
+Kind = Literal[Said, "promote", "rollback", "retire"]
+"""These, and what is then put into use and taken out of it."""
+LASTING: Final = ("approve", "override")
+"""Acts with a last day."""
+MOVING: Final = ("promote", "rollback")
+"""Acts after which a version of the registered model is in use."""
 
 
 class _Record(BaseModel):
@@ -65,15 +75,19 @@ class Act(_Record):
     reason: Text
     conditions: tuple[Condition, ...] = ()
     valid_until: date | None = None
-    """Last day of an approval."""
+    """Last day of an approval or an override."""
     rule: str = ""
     """The condition that is met (`fulfil`)."""
+    version: str = ""
+    """Version of the registered model that is in use then (`promote`, `rollback`)."""
     seen: Seen
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.act == "approve") != (self.valid_until is not None):
-            raise ValueError("an approval, and nothing else, has a last day")
+        if (self.act in LASTING) != (self.valid_until is not None):
+            raise ValueError("an approval or an override, and nothing else, has a last day")
+        if (self.act in MOVING) != bool(self.version):
+            raise ValueError("`promote` and `rollback`, and nothing else, name a version")
         if self.conditions and self.act != "approve":
             raise ValueError("conditions belong to an approval")
         if (self.act == "fulfil") != bool(self.rule):
@@ -81,7 +95,7 @@ class Act(_Record):
         if self.at.tzinfo is None:
             raise ValueError("the moment has no time zone")
         if self.valid_until is not None and self.valid_until < self.at.date():
-            raise ValueError("the last day of the approval is over")
+            raise ValueError("the last day is over")
         names = [condition.rule for condition in self.conditions]
         if len(set(names)) < len(names):
             raise ValueError("two conditions have one name")

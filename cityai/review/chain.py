@@ -8,7 +8,7 @@ was written anew by who has the keys, are found against the head that stands els
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -116,7 +116,7 @@ class Ring:
         return self._known.get(keyid)
 
 
-def read_chain(folder: Path, ring: Ring, anchor: str = "") -> Chain:
+def read_chain(folder: Path, ring: Ring, *anchors: str) -> Chain:
     """Read and check a chain.
 
     Parameters
@@ -125,8 +125,8 @@ def read_chain(folder: Path, ring: Ring, anchor: str = "") -> Chain:
         Where its envelopes lie: ``0001.json``, ``0002.json``, ...
     ring : Ring
         Whose signatures count.
-    anchor : str
-        A head that the chain had, as written down elsewhere; it must still be in it.
+    *anchors : str
+        Heads that the chain had, as written down elsewhere; they must still be in it.
     """
     links: list[Link] = []
     faults: list[Fault] = []
@@ -137,7 +137,8 @@ def read_chain(folder: Path, ring: Ring, anchor: str = "") -> Chain:
             why = error.what if isinstance(error, DataError) else "it cannot be read"
             faults.append(Fault(str(path), why))
             break
-    if not faults and anchor and anchor not in {link.digest for link in links}:
+    lost = {*anchors} - {"", *(link.digest for link in links)}
+    for anchor in sorted(lost if not faults else ()):
         why = f"the act with the digest {anchor[:12]}, which was the last once, is not in it"
         faults.append(Fault(str(folder), f"the chain was cut or written anew: {why}"))
     return Chain(tuple(links), tuple(faults))
@@ -182,6 +183,9 @@ def append_act(
     ring: Ring,
     private: Private,
     build: Callable[[Chain, KeySpec], tuple[Act, Mapping[str, str]]],
+    *,
+    anchors: Iterable[str] = (),
+    then: Callable[[Link], None] | None = None,
 ) -> Link:
     """Sign an act and put it at the end of a chain, while nobody else does.
 
@@ -197,6 +201,10 @@ def append_act(
         The signer's key.
     build : callable
         Makes the act and its subjects from the chain as it is then, and who signs.
+    anchors : iterable of str
+        Heads that the chain had.
+    then : callable, optional
+        What follows from the act, before anybody else signs.
 
     Raises
     ------
@@ -215,7 +223,7 @@ def append_act(
         )
     name = f"review-{folder.parent.name}"
     with hold_lock(state, name, doing="signing an act of the review", seconds=SECONDS):
-        chain = read_chain(folder, ring)
+        chain = read_chain(folder, ring, *anchors)
         chain.refuse_faults()
         act, subjects = build(chain, known[0])
         if not known[0].speaks_on(act.at.date()):
@@ -224,4 +232,7 @@ def append_act(
         content = write_envelope(sign_payload(write_statement(act, subjects), private))
         files = {name_file(act.number): content}
         (path,) = write_files(files, folder, PUBLIC_FILE_MODE, replace=False)
-    return _read_link(path, act.number, chain.links[-1] if chain.links else None, ring)
+        link = _read_link(path, act.number, chain.links[-1] if chain.links else None, ring)
+        if then is not None:
+            then(link)
+    return link

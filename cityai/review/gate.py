@@ -138,10 +138,9 @@ def _check_age(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Che
 
 
 def _check_reviewers(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
-    counted = [a for a in standing.approvals if a.signer.name not in standing.authors]
     short = []
     for role, needed in rule.reviewers.items():
-        people = {a.signer.name for a in counted if role in (ANYONE, a.signer.role)}
+        people = {a.signer.name for a in standing.counted if role in (ANYONE, a.signer.role)}
         if len(people) < needed:
             short.append(f"{needed - len(people)} of {role}")
     told = _tell_approvals(standing)

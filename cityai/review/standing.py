@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import cached_property
+from typing import Final
 
-from cityai.config.release import Phase
-from cityai.review.acts import Condition
+from cityai.config.release import OverrideSpec, Phase
+from cityai.review.acts import MOVING, REGISTERED, Condition
 from cityai.review.chain import Chain, Link
 
-BOUND = ("approve", "return", "withdraw")
+Bytes = frozenset[tuple[str, str]]
+POLICY: Final = ".yaml"
+"""How the name of the subject ends that is the policy's file."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,15 @@ class Standing:
         What is asked for.
     today : date
         The day.
+    policy : OverrideSpec or None
+        Whose overrides count.
     """
 
     chain: Chain
     subjects: Mapping[str, str]
     phase: Phase
     today: date
+    policy: OverrideSpec | None = None
 
     @cached_property
     def authors(self) -> set[str]:
@@ -42,13 +48,76 @@ class Standing:
 
     @cached_property
     def decisions(self) -> list[Link]:
-        """The last decision of each person for the phase, if it was not withdrawn."""
-        last = {
-            link.signer.name: link
-            for link in self.chain.links
-            if link.act.act in BOUND and link.act.phase == self.phase
-        }
-        return [link for link in last.values() if link.act.act != "withdraw"]
+        """Of each person the decision on these very bytes; without one, that on the last others."""
+        found: dict[str, dict[Bytes, Link]] = {}
+        for link in self._list_links("approve", "return", "withdraw"):
+            if link.act.act == "withdraw":
+                found.pop(link.signer.name, None)
+            else:
+                own = found.setdefault(link.signer.name, {})
+                own.pop(_list_bytes(link), None)
+                own[_list_bytes(link)] = link
+        these = frozenset(self.subjects.items())
+        return [own.get(these) or [*own.values()][-1] for own in found.values()]
+
+    @cached_property
+    def overrides(self) -> list[Link]:
+        """Overrides by a role that the policy names, of whatever bytes, until their last day."""
+        found: dict[str, Link] = {}
+        for link in self._list_links("override", "withdraw"):
+            found.pop(link.signer.name, None)
+            if link.act.act == "override" and self.may_override(link):
+                found[link.signer.name] = link
+        return [link for link in found.values() if not self.is_over(link)]
+
+    @property
+    def overridden(self) -> bool:
+        """Whether one of them is of these very bytes."""
+        return any(map(self.is_of_card, self.overrides))
+
+    @cached_property
+    def moves(self) -> list[Link]:
+        """The promotions that a rollback could go back to, oldest first; the last is in use."""
+        found: list[Link] = []
+        for link in self._list_links(*MOVING, "retire"):
+            if link.act.act == "promote":
+                same = found and found[-1].act.version == link.act.version
+                found[len(found) - bool(same) :] = [link]
+            elif link.act.act == "rollback":
+                del found[-1:]
+            else:
+                found.clear()
+        return found
+
+    @property
+    def in_use(self) -> Link | None:
+        """The promotion of what is in use; None where nothing is."""
+        return self.moves[-1] if self.moves else None
+
+    def stand_for(self, move: Link) -> Standing:
+        """Return the review of what was promoted, under the policy of today."""
+        then = {name: sha for name, sha in _list_bytes(move) if not name.endswith(POLICY)}
+        policy = {name: sha for name, sha in self.subjects.items() if name.endswith(POLICY)}
+        return replace(self, subjects={**then, **policy})
+
+    def is_published(self, move: Link) -> bool:
+        """Tell whether what was promoted is what the published card is about."""
+        return self.stand_for(move).subjects == dict(self.subjects)
+
+    def _list_links(self, *kinds: str) -> list[Link]:
+        links = self.chain.links
+        return [link for link in links if link.act.phase == self.phase and link.act.act in kinds]
+
+    def may_override(self, link: Link) -> bool:
+        """Tell whether the policy lets who signed an override do so."""
+        until, policy = link.act.valid_until, self.policy
+        return (
+            policy is not None
+            and until is not None
+            and link.signer.role in policy.roles
+            and link.signer.name not in self.authors
+            and until <= link.act.at.date() + timedelta(policy.days)
+        )
 
     @cached_property
     def given(self) -> list[Link]:
@@ -63,6 +132,11 @@ class Standing:
     def approvals(self) -> list[Link]:
         """Those of them that count: none of their conditions is late."""
         return [link for link in self.given if not self.list_late(link)]
+
+    @property
+    def counted(self) -> list[Link]:
+        """Those by people who did not ask for the review."""
+        return [link for link in self.approvals if link.signer.name not in self.authors]
 
     @cached_property
     def returns(self) -> list[Link]:
@@ -103,8 +177,13 @@ class Standing:
 
     def is_of_card(self, link: Link) -> bool:
         """Tell whether an act is about the card as it is now."""
-        return link.subjects == dict(self.subjects)
+        return _list_bytes(link) == frozenset(self.subjects.items())
 
     def is_over(self, link: Link) -> bool:
         """Tell whether an approval is over."""
         return link.act.valid_until is not None and link.act.valid_until < self.today
+
+
+def _list_bytes(link: Link) -> Bytes:
+    """Return what an act is of, without the folder that holds it."""
+    return frozenset((name, sha) for name, sha in link.subjects.items() if name != REGISTERED)

@@ -8,4 +8,5 @@ measures, tables, pictures: a card as metrics, tables and images; batch: many in
 results: the final log, with children, run_names (what tells runs apart) and views (how its pages
 show an experiment). mitigations: what was tried to close a gap.
 model: the model, without pickle, registered; pyfunc_model: the script in it. fetch: its files.
+registry: its versions and aliases, for promotions.
 """

@@ -202,6 +202,8 @@ def follow_move(database: Path, root: str) -> None:
         ("experiments", "artifact_location"),
         ("runs", "artifact_uri"),
         ("logged_models", "artifact_location"),
+        ("model_versions", "source"),
+        ("model_versions", "storage_location"),
     )
     with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
         found = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()

@@ -33,6 +33,9 @@ MODEL: Final = "cityai.model"
 RUN_NAME: Final = "cityai.run"
 """Of a model: what its run is called."""
 
+HEAD: Final = "cityai.review_head"
+"""Of a version of a registered model: the last signed act of its review when it was moved."""
+
 RUN_DIGEST: Final = "internal.run_digest"
 DATA_DIGEST: Final = "internal.data_digest"
 SPEC_DIGEST: Final = "internal.spec_digest"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from cityai.card.figures import draw_figures
+from cityai.card.portfolio import Portfolio
 from cityai.card.render import render_pages
 from cityai.card.render.portfolio import name_portfolio, render_portfolio
 from cityai.card.verify import read_record
 from cityai.i18n.catalogue import LOCALES
-from cityai.pipeline.portfolio import read_portfolio
 from tests.conftest import BROWSER
 
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
@@ -70,7 +69,7 @@ def folder(city, tmp_path_factory):
         (root / name).mkdir()
         for file, html in render_pages(record, draw_figures(record)).items():
             (root / name / file).write_text(html, encoding="utf-8")
-    portfolio = read_portfolio(MODEL_CARDS, date(2026, 11, 22))
+    portfolio = Portfolio.model_validate_json((MODEL_CARDS / "index.json").read_bytes())
     for code in LOCALES:
         (root / name_portfolio(code)).write_text(render_portfolio(portfolio, code), "utf-8")
     return root

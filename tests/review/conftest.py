@@ -1,4 +1,4 @@
-"""A workspace with a published card, a policy of its own, and three people who sign."""
+"""A workspace with a published card, a policy of its own, and four people who sign."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cityai.card.record import seal_record
+from cityai.card.render import render_json
+from cityai.card.verify import read_record
 from cityai.cli.main import run_command
 from cityai.review.keys import make_key
 
@@ -30,7 +33,11 @@ release:
     owner: council
     phases: [operational]
     reviewers: {board: 1}
+override: {roles: [mayor], days: 30}
 """
+PEOPLE = {"ana": "data office", "ben": "officer", "cai": "board", "dee": "mayor"}
+MODEL = "ab" * 32
+"""The digest of the card's model."""
 CONDITION = "groups: a monitor of the open groups runs by 2099-01-31"
 
 
@@ -66,6 +73,17 @@ class Place:
     def gate(self, *more: str) -> int:
         return run_command(["gate", str(self.project), *more])
 
+    def write_card(self, digest: str) -> None:
+        """Make the card that of another model, and its pages with it."""
+        path = self.card / "card.json"
+        record = read_record(path.read_bytes())
+        made = record.provenance.model_copy(update={"model_digest": digest})
+        path.write_text(render_json(seal_record(record.model_copy(update={"provenance": made}))))
+
+    def copy(self, folder: Path) -> Place:
+        shutil.copytree(self.folder, folder)
+        return Place(folder)
+
 
 @pytest.fixture(scope="session")
 def made_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -75,10 +93,11 @@ def made_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "model_cards" / NAME, folder / "model_cards" / NAME)
     for words in (folder / "projects" / NAME).glob("card*.yaml"):
         words.unlink()  # not needed to review, and long to read
+    Place(folder).write_card(MODEL)
     policy = folder / "configs" / "policy.yaml"
     policy.write_text(policy.read_text("utf-8").split("\nrelease:")[0] + RULES, "utf-8")
     entries = []
-    for name, role in (("ana", "data office"), ("ben", "officer"), ("cai", "board")):
+    for name, role in PEOPLE.items():
         public = make_key(folder / "private" / f"{name}.pem")
         entries.append(f'  - {{name: {name}, role: {role}, public: "{public}", since: 2020-01-01}}')
     (folder / "configs" / "keys.yaml").write_text("\n".join(["keys:", *entries, ""]), "utf-8")

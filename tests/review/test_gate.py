@@ -21,7 +21,7 @@ from cityai.config.keys import KeySpec
 from cityai.config.policy import PolicySpec
 from cityai.config.release import PHASES, ReleaseRule
 from cityai.pipeline.review import read_review
-from cityai.review.acts import Condition, Kind, Seen, make_act
+from cityai.review.acts import LASTING, MOVING, Condition, Kind, Said, Seen, make_act
 from cityai.review.chain import Chain, Link
 from cityai.review.gate import check_rules, is_open
 from cityai.review.standing import Standing
@@ -162,7 +162,8 @@ def draw_link(drawn: random.Random, number: int) -> Link:
         phase="operational" if fault == "phase" else "pilot", at=datetime(2026, 4, 1, tzinfo=UTC),
         reason="said", rule="other" if kind == "fulfil" else "", seen=Seen(verdict=""),
         conditions=(late,) if (kind, fault) == ("approve", "late") else (),
-        valid_until=yes["valid_until"] if kind == "approve" else None,
+        valid_until=yes["valid_until"] if kind in LASTING else None,
+        version="1" if kind in MOVING else "",
     )  # fmt: skip
     name = "ana" if fault == "author" or kind == "open" else drawn.choice(["ben", "cai"])
     signer = KeySpec(name=name, role="board", public="x", since=day)
@@ -193,7 +194,7 @@ def draw_open() -> Link:
 
 
 def test_every_act_has_a_command() -> None:
-    assert tuple(ACTS) == get_args(Kind)
+    assert tuple(ACTS) == get_args(Said)
 
 
 def test_the_citys_own_policy_is_whole() -> None:
@@ -305,6 +306,9 @@ def test_the_log_tells_all_and_the_head(place: Place, capsys) -> None:
     head = re.search(r"head ([0-9a-f]{64})", told)[1]
     assert run_command(["review", "log", project, "--head", head]) == 0
     (place.card / "reviews" / "0002.json").unlink()
+    assert run_command(["review", "log", project]) == 1  # the card and the portfolio name it
+    for page in (*place.card.glob("card*.html"), place.card.parent / "index.json"):
+        page.unlink()
     assert run_command(["review", "log", project]) == 0
     assert run_command(["review", "log", project, "--head", head]) == 1
     assert run_command(["gate", project, "--head", head]) == 2

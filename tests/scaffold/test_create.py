@@ -41,7 +41,7 @@ def test_workspace_has_its_files_and_no_others(workspace):
     assert set(read_files(workspace)) == {
         ".dockerignore", ".github/workflows/cityai.yml", ".gitignore", ".gitlab-ci.yml",
         "Containerfile", "MLproject", "README.md", "databricks.yml", "deploy/cron",
-        "deploy/databricks_task.py", "deploy/run",
+        "deploy/databricks_task.py", "deploy/gate", "deploy/run",
         "configs/audit.schema.json", "configs/card.schema.json", "configs/city.schema.json",
         "configs/city.yaml", "configs/keys.schema.json", "configs/policy.schema.json",
         "configs/policy.yaml",

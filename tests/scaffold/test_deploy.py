@@ -133,6 +133,26 @@ def test_a_project_that_fails_fails_the_whole_and_keeps_no_other_from_running(
     assert ["run", "projects/second/"] in verbs
 
 
+@pytest.mark.parametrize("way", ["github", "gitlab"])
+def test_ci_asks_the_gate_of_every_card_and_fails_with_it(stubbed, way, tmp_path):
+    for name in ("first", "second", "no_project"):
+        (stubbed / "model_cards" / name).mkdir(parents=True)
+        (stubbed / "model_cards" / name / "card.json").write_text("{}")
+    told = tmp_path / "told"
+    if way == "github":
+        jobs = read(stubbed / ".github/workflows/cityai.yml")["jobs"]
+        commands = [s["run"] for job in jobs.values() for s in job["steps"] if "run" in s]
+    else:
+        spec = read(stubbed / ".gitlab-ci.yml")
+        commands = [*spec["check"]["script"], *spec["registry"]["script"]]
+    assert "python -m cityai registry check" in commands
+    (command,) = (c for c in commands if c == "sh deploy/gate")
+    assert run(stubbed, command, TOLD=str(told), FAILS="no") == 0
+    asked = [f"-m cityai gate projects/{name} --declared" for name in ("first", "second")]
+    assert [line.strip() for line in told.read_text().splitlines()] == asked
+    assert run(stubbed, command, TOLD=str(told), FAILS="*gate*first*") == 3
+
+
 def test_cron_runs_once_at_a_time_and_keeps_its_log_private(stubbed, tmp_path):
     command, told = find_cron(stubbed), tmp_path / "told"
     assert run(stubbed, command, TOLD=str(told), FAILS="no") == 0
@@ -181,7 +201,7 @@ def test_the_container_is_pinned_holds_no_data_and_is_nobody_special(workspace):
 
 
 def test_no_file_holds_a_secret(workspace):
-    for way in ("deploy/cron", "deploy/run", "deploy/databricks_task.py", "databricks.yml",
+    for way in ("deploy/cron", "deploy/run", "deploy/gate", "deploy/databricks_task.py", "databricks.yml",
                 ".gitlab-ci.yml", ".github/workflows/cityai.yml", "Containerfile"):  # fmt: skip
         for line in (workspace / way).read_text().splitlines():
             if re.search(r"(?i)token|password|secret", line) and not line.startswith("#"):
@@ -210,7 +230,7 @@ def test_files_of_ci_obey_their_published_schema(workspace, file, options):
     [
         ("actionlint", [".github/workflows/cityai.yml"]),
         ("hadolint", ["--ignore", "DL3008", "Containerfile"]),
-        ("shellcheck", ["deploy/run"]),
+        ("shellcheck", ["deploy/run", "deploy/gate"]),
     ],
 )
 def test_files_stand_before_their_own_tool(workspace, tool, arguments):

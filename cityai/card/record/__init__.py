@@ -42,8 +42,7 @@ from cityai.config.words import (
     SecurityWords,
 )
 
-MARKDOWN: Final = "card.md"
-JSON: Final = "card.json"
+MARKDOWN, JSON = "card.md", "card.json"
 LONG: Final = 1_200
 """Characters from which on a part of the published JSON is written over several lines."""
 

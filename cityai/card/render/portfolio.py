@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cityai.card.portfolio import Entry, Portfolio, WorstGap
 from cityai.card.render import open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
+from cityai.card.render.release import Decided, list_decided
 from cityai.card.render.scripts import read_script, tidy_page
 from cityai.card.words import (
     LIFE_PHASES,
@@ -48,6 +49,8 @@ class Row:
     judged: tuple[str, str]
     """What the verdict on it is called, and its mark."""
     phase: str
+    decided: list[Decided]
+    """What people decided."""
     marks: str
     """Words that the filters know: ``overdue`` and the verdict."""
     searched: str
@@ -126,6 +129,7 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
         worst=_tell_worst(entry.worst) if entry.worst else "",
         judged=name_verdict(entry.worst.status, entry.worst.grade) if entry.worst else ("", ""),
         phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
+        decided=list_decided(entry.release) if entry.release else [],
         marks=" ".join(name for name, on in marks.items() if on),
         searched=" ".join(" ".join(texts).casefold().split()),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
         When it is not a card of this version.
     """
     try:
-        return CardRecord.model_validate_json(text)
+        return _parse(text)
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(
@@ -37,6 +38,12 @@ def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
             expected="a card of this version, as `cityai run` writes it",
             next_step="run `cityai run` again, or use the version that wrote it",
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _parse(text: str | bytes) -> CardRecord:
+    """Parse a record, which is frozen: one command reads the same card several times."""
+    return CardRecord.model_validate_json(text)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,0 +1,135 @@
+"""People sign what they say of a published card; the card and the portfolio show it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from cityai.config.keys import KeySpec
+from cityai.config.places import CONFIGS
+from cityai.config.release import Phase
+from cityai.errors import StoreError, UserError
+from cityai.pipeline.portfolio import publish_portfolio
+from cityai.pipeline.review import Reviewed, check_gate, list_heads, read_review
+from cityai.review.acts import LASTING, Act, Condition, Said
+from cityai.review.chain import Chain, Link, append_act
+from cityai.review.keys import Private, read_private
+from cityai.review.standing import Standing
+
+
+def sign_act(
+    path: Path,
+    kind: Said,
+    *,
+    phase: Phase,
+    key: Path,
+    reason: str,
+    conditions: Sequence[Condition] = (),
+    valid_until: date | None = None,
+    rule: str = "",
+) -> Link:
+    """Sign an act on a project's published card, and put it at the end of the chain.
+
+    Raises
+    ------
+    UserError
+        When the act does not fit, the key is not listed, or the gate refuses an approval.
+    StoreError
+        If there is no card, or the disk refuses.
+    """
+    private = read_private(key)
+    reviewed = read_review(path)
+    more = {"conditions": tuple(conditions), "valid_until": valid_until, "rule": rule}
+
+    def build(chain: Chain, signer: KeySpec) -> tuple[Act, dict[str, str]]:
+        now = replace(reviewed, chain=chain)
+        act = now.begin_act(kind, phase, reason, **more)
+        return act, _check_act(act, signer, now)
+
+    return put_act(reviewed, private, build)
+
+
+def put_act(
+    reviewed: Reviewed,
+    private: Private,
+    build: Callable[[Chain, KeySpec], tuple[Act, Mapping[str, str]]],
+    *,
+    anchors: Iterable[str] = (),
+    then: Callable[[Link], None] | None = None,
+) -> Link:
+    """Put an act at the end of the chain (see `append_act`), and publish what follows from it.
+
+    Raises
+    ------
+    StoreError
+        When the act is signed, and the pages could not be made again.
+    """
+    place = reviewed.place
+    heads = {*anchors, *list_heads(place).values()}
+    link = append_act(
+        reviewed.folder, place.state, reviewed.ring, private, build, anchors=heads, then=then
+    )
+    try:
+        publish_portfolio(place.workspace)
+    except StoreError as error:
+        raise StoreError(
+            f"act {link.act.number} is signed and stands, the pages do not show it ({error.what})",
+            where=error.where,
+            next_step="cityai card index",
+        ) from error
+    return link
+
+
+def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:
+    """Refuse an act that does not fit; return of what it is."""
+    standing = reviewed.stand(act.phase, act.at.date())
+    if act.act == "fulfil":
+        return _find_condition(act.rule, standing)
+    made = {d.signer.name for d in (*standing.decisions, *standing.overrides)}
+    if act.act == "withdraw" and signer.name not in made:
+        raise UserError(f"{signer.name} has no decision on the phase {act.phase} to withdraw")
+    if act.act in LASTING and signer.name in standing.authors:
+        raise UserError(
+            f"{signer.name} asked for the review, and does not approve what is their own",
+            next_step="let another person of the role review it",
+        )
+    link = Link(act, reviewed.subjects, signer, "", "")
+    if act.act == "override" and not standing.may_override(link):
+        allowed = reviewed.policy.override
+        raise UserError(
+            f"the policy allows {signer.name} ({signer.role}) no override until {act.valid_until}",
+            where=str(reviewed.place.workspace / CONFIGS),
+            expected=f"{' or '.join(allowed.roles)}, for {allowed.days} days at most"
+            if allowed
+            else "`override:` with the roles that may, which it does not have",
+        )
+    if act.act == "approve":
+        _check_approval(act, link, reviewed)
+    return reviewed.subjects
+
+
+def _find_condition(rule: str, standing: Standing) -> dict[str, str]:
+    """Find of what the approval with a condition is: the card's, or what is in use."""
+    stood = [standing, *map(standing.stand_for, standing.moves[-1:])]
+    for asked in stood:
+        if rule in {c.rule for c in asked.conditions}:
+            return dict(asked.subjects)
+    known = ", ".join(c.rule for asked in stood for c in asked.conditions)
+    raise UserError(
+        f"no approval that counts has the condition '{rule}'",
+        expected=known or "an approval on a condition",
+    )
+
+
+def _check_approval(act: Act, link: Link, reviewed: Reviewed) -> None:
+    made = replace(reviewed, chain=Chain((*reviewed.chain.links, link), ()))
+    against = [c for c in check_gate(made, act.phase) if c.outcome == "not met"]
+    wrong = [found for found in against if not found.rule.reviewers]
+    if wrong:
+        told = "; ".join(f"{found.rule.id}: {found.observed}" for found in wrong)
+        raise UserError(
+            f"the policy allows no approval: {told}",
+            next_step="; ".join(f"{found.rule.id}: {found.next_step}" for found in wrong),
+        )
