@@ -1,5 +1,12 @@
-/* Buttons to copy code stand in landmarks without names, and notes in code are links without. */
+/* Buttons to copy code stand in landmarks without names, and notes in code are links without.
+   What is wider than a phone is scrolled by whoever can reach it, with keys too. */
+const reach = () => document.querySelectorAll(".md-typeset__scrollwrap, .tabbed-labels").forEach((part) => {
+  if (part.scrollWidth > part.clientWidth) part.tabIndex = 0;
+  else part.removeAttribute("tabindex");
+});
+addEventListener("resize", reach);
 new MutationObserver(() => {
+  reach();
   document.querySelectorAll("nav.md-code__nav:not([role])").forEach((nav) => nav.setAttribute("role", "presentation"));
   document.querySelectorAll("a.md-annotation__index:not([aria-label])").forEach((note) => note.setAttribute("aria-label", "Note"));
 }).observe(document.documentElement, { childList: true, subtree: true });
