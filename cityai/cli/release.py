@@ -51,12 +51,16 @@ def retire(project: Named, to: Into, key: Key, reason: Reason) -> None:
 def check(projects: Projects = None, head: Anchor = "") -> None:
     """Find what was moved, changed, cut or expired; exit code 1 where anything was."""
     from cityai.cli.summary import write_findings
-    from cityai.findings import Status
+    from cityai.errors import CityaiError
+    from cityai.findings import Finding, Status
     from cityai.pipeline.registry import check_registry
 
     wrong = False
     for project in projects or _list_projects():
-        found = check_registry(project, head)
+        try:
+            found = check_registry(project, head)
+        except CityaiError as error:  # the others are looked at all the same
+            found = (Finding("registry.card", Status.ERROR, "The review can be read", str(error)),)
         wrong |= any(finding.status in (Status.FAIL, Status.ERROR) for finding in found)
         tell(f"{project}: {write_findings(found, measure_width())}")
     raise typer.Exit(1 if wrong else 0)

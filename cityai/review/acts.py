@@ -15,7 +15,7 @@ from cityai.errors import DataError, UserError
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "urn:cityai:predicate:review:1"
-"""Type of the predicate; `docs/reviewing.md` and `configs/review.schema.json` describe it."""
+"""Type of the predicate; `docs/reviewing.md` and `docs/review.schema.json` describe it."""
 COMMIT: Final = "code"
 """The subject that is a git commit; the others are SHA-256 digests."""
 

@@ -75,56 +75,106 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def count(folder: Path) -> int:
+    return len([*folder.iterdir()])
+
+
 def edit(folder: Path, at: int) -> None:
-    path = folder / name_file(at % LENGTH + 1)
+    path = folder / name_file(at + 1)
     content = bytearray(path.read_bytes())
     content[random.Random(at).randrange(len(content))] ^= 1 << at % 7
     path.write_bytes(bytes(content))
 
 
 def remove(folder: Path, at: int) -> None:
-    (folder / name_file(at % LENGTH + 1)).unlink()
+    (folder / name_file(at + 1)).unlink()
 
 
 def close_gap(folder: Path, at: int) -> None:
-    first = at % LENGTH + 1
-    (folder / name_file(first)).unlink()
-    for number in range(first + 1, LENGTH + 1):
+    last = count(folder)
+    (folder / name_file(at + 1)).unlink()
+    for number in range(at + 2, last + 1):
         (folder / name_file(number)).rename(folder / name_file(number - 1))
 
 
 def swap(folder: Path, at: int) -> None:
-    one = folder / name_file(at % (LENGTH - 1) + 1)
-    other = folder / name_file(at % (LENGTH - 1) + 2)
-    first, second = one.read_bytes(), other.read_bytes()
-    one.write_bytes(second)
-    other.write_bytes(first)
+    first = at % (count(folder) - 1) + 1
+    one, other = folder / name_file(first), folder / name_file(first + 1)
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
 
 
 def cut(folder: Path, at: int) -> None:
-    for number in range(at % LENGTH + 1, LENGTH + 1):
+    for number in range(at + 1, count(folder) + 1):
         (folder / name_file(number)).unlink()
 
 
 def put_in(folder: Path, at: int) -> None:
-    first = at % LENGTH + 1
-    for number in range(LENGTH, first - 1, -1):
+    first = at + 1
+    for number in range(count(folder), first - 1, -1):
         (folder / name_file(number)).rename(folder / name_file(number + 1))
     stranger = ed25519.Ed25519PrivateKey.generate()
     content = write_envelope(sign_payload(write_statement(build_act(first, ""), {}), stranger))
     (folder / name_file(first)).write_bytes(content)
 
 
-@pytest.mark.parametrize("tamper", [edit, remove, close_gap, swap, cut, put_in])
-@pytest.mark.promise(12)
-def test_every_tampering_is_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> None:
-    head = read_chain(whole, RING).head
-    for at in range(LENGTH):
+TAMPERINGS = [edit, remove, close_gap, swap, cut, put_in]
+
+
+def require_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> None:
+    """Tamper at every position of a chain; its head stands elsewhere."""
+    head, length = read_chain(whole, RING).head, count(whole)
+    for at in range(length):
         folder = tmp_path / str(at)
         shutil.copytree(whole, folder)
         tamper(folder, at)
         assert read_chain(folder, RING, head).faults, f"{tamper.__name__} at {at}"
-    observe(f"{tamper.__name__}: {LENGTH} of {LENGTH} positions found")
+        shutil.rmtree(folder)
+    observe(f"{tamper.__name__}: {length} of {length} positions found")
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+@pytest.mark.promise(12)
+def test_every_tampering_is_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> None:
+    require_found(whole, tmp_path, tamper, observe)
+
+
+@pytest.fixture(scope="module")
+def long_chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("long") / "reviews"
+    write_chain(folder, 200)
+    return folder
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+@pytest.mark.promise(12)
+def test_every_tampering_at_200_positions_is_found(
+    long_chain: Path, tmp_path: Path, tamper: Callable, observe
+) -> None:
+    require_found(long_chain, tmp_path, tamper, observe)
+
+
+def count_alarms(tmp_path: Path, chains: int) -> int:
+    """Write chains of drawn lengths, and read each against all heads that it ever had."""
+    alarms = 0
+    for seed in range(chains):
+        folder = tmp_path / str(seed)
+        write_chain(folder, random.Random(seed).randint(0, 8), f"said {seed}")
+        heads = [link.digest for link in read_chain(folder, RING).links]
+        chain = read_chain(folder, RING, *heads)
+        alarms += bool(chain.faults) or len(chain.links) != count(folder)
+        shutil.rmtree(folder)
+    return alarms
+
+
+@pytest.mark.parametrize("chains", [30, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.promise(12)
+def test_untouched_chains_give_no_alarm(tmp_path: Path, chains: int, observe) -> None:
+    alarms = count_alarms(tmp_path, chains)
+    observe(f"{alarms} false alarms in {chains:,} untouched chains")
+    assert alarms == 0
 
 
 def test_a_chain_written_anew_is_found_by_its_head(whole: Path, tmp_path: Path) -> None:

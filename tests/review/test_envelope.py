@@ -9,6 +9,7 @@ import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import jsonschema
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityai.errors import DataError, SpecError, UserError
-from cityai.review.acts import Condition, Seen, make_act, read_statement, write_statement
+from cityai.review.acts import Act, Condition, Seen, make_act, read_statement, write_statement
 from cityai.review.envelope import encode_message, read_envelope, sign_payload, write_envelope
 from cityai.review.keys import make_key, name_key, read_private, read_public, verify, write_public
 
@@ -27,6 +28,7 @@ ACT = make_act(
     seen=Seen(verdict="ready on conditions", findings={"pass": 40}),
 )  # fmt: skip
 SUBJECTS = {"card.json": "ab" * 32, "code": "cd" * 20}
+ROOT = Path(__file__).parents[2]
 PRIVATE = ed25519.Ed25519PrivateKey.generate()
 
 
@@ -57,6 +59,14 @@ def test_the_statement_is_in_toto() -> None:
         {"name": "code", "digest": {"gitCommit": "cd" * 20}},
     ]
     assert told["predicate"]["conditions"][0]["due"] == "2027-01-31"
+
+
+def test_the_schema_of_the_predicate_is_the_one_in_the_docs() -> None:
+    """Written by `json.dumps(Act.model_json_schema(), indent=2)`."""
+    published = json.loads((ROOT / "docs" / "review.schema.json").read_text())
+    assert published == Act.model_json_schema()
+    told = json.loads(write_statement(ACT, SUBJECTS))["predicate"]
+    jsonschema.validate(told, published)
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")

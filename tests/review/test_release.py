@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import signal
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +19,10 @@ from cityai.errors import TrackingError
 from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.registry import check_registry
 from cityai.pipeline.review import read_review
+from cityai.store.files import write_files
 from cityai.track.registry import Held
 from tests.review.conftest import CONDITION, MODEL, Place
+from tests.track.conftest import fork
 
 TODAY = datetime.now(UTC).date()
 UNTIL = (TODAY + timedelta(days=90)).isoformat()
@@ -227,6 +232,48 @@ def test_a_promotion_that_broke_off_is_found_and_ended(place: Place, kept: Kept,
     assert check(place) == {}
 
 
+class OnDisk(Kept):
+    """The same with its aliases in a file, which a process that is killed leaves as they are."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def read_aliases(self) -> dict[str, str]:
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def move_alias(self, alias: str, version: str) -> None:
+        made = {**self.read_aliases(), alias: version}
+        content = json.dumps({a: v for a, v in made.items() if v}).encode()
+        write_files({self.path.name: content}, self.path.parent)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_who_is_killed_while_moving_leaves_what_can_be_ended(
+    place: Place, tmp_path: Path, monkeypatch, kills: int
+) -> None:
+    registry = OnDisk(tmp_path / "aliases.json")
+    for module in ("release", "registry"):
+        where = f"cityai.pipeline.{module}.open_registry"
+        monkeypatch.setattr(where, lambda state, project: registry)
+    place.sign("approve", "ben", *YES)
+
+    def go() -> None:
+        while True:
+            move(place, "promote")
+            move(place, "retire")
+
+    drawn = random.Random(3)
+    for _ in range(kills):
+        pid = fork(go)
+        time.sleep(drawn.uniform(0.1, 1.5))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert set(check(place)) <= {"registry.alias", "registry.card"}
+        assert run_command(["registry", "restore", str(place.project)]) == 0
+        assert check(place) == {}
+
+
 def test_who_may_overrides_and_everybody_sees_it(place: Place, kept: Kept, monkeypatch) -> None:
     reason = "The <b>flood</b>."
     late = (TODAY + timedelta(days=31)).isoformat()
@@ -238,20 +285,20 @@ def test_who_may_overrides_and_everybody_sees_it(place: Place, kept: Kept, monke
     assert move(place, "promote") == 0
     assert check(place) == {}
     page = (place.card / "card.html").read_text("utf-8")
-    assert page.index("Used against the rules") < page.index('id="verdict"')
+    assert page.index("Allowed against the rules") < page.index('id="verdict"')
     assert "The &lt;b&gt;flood&lt;/b&gt;." in page
-    assert "Used against the rules" in (place.card / "card.md").read_text("utf-8")
+    assert "Allowed against the rules" in (place.card / "card.md").read_text("utf-8")
     (own,) = json.loads((place.card.parent / "index.json").read_text("utf-8"))["systems"]
     assert own["release"]["overrides"][0]["role"] == "mayor"
-    assert "Used against the rules" in (place.card.parent / "index.html").read_text("utf-8")
+    assert "Allowed against the rules" in (place.card.parent / "index.html").read_text("utf-8")
     draw_again(place, kept, "cd" * 32, "2")
     assert place.gate() == 1
     assert move(place, "promote") == 2
     publish_portfolio(place.folder)
-    assert "Used against the rules" in (place.card / "card.html").read_text("utf-8")
+    assert "Allowed against the rules" in (place.card / "card.html").read_text("utf-8")
     go_on(monkeypatch, 21)
     publish_portfolio(place.folder)
-    assert "Used against the rules" not in (place.card / "card.html").read_text("utf-8")
+    assert "Allowed against the rules" not in (place.card / "card.html").read_text("utf-8")
     assert "suspended" in (place.card / "card.html").read_text("utf-8")
     assert "Suspended" in check(place)["registry.approval"]
 
@@ -340,7 +387,7 @@ def count_promotions(made: Place, tmp_path: Path, kept: Kept, seeds: range, monk
     return promoted
 
 
-@pytest.mark.promise(14)
+@pytest.mark.promise(13)
 def test_no_order_of_commands_promotes_without_an_approval(
     place: Place, kept: Kept, tmp_path: Path, monkeypatch, observe
 ) -> None:
@@ -350,7 +397,7 @@ def test_no_order_of_commands_promotes_without_an_approval(
 
 
 @pytest.mark.long
-@pytest.mark.promise(14)
+@pytest.mark.promise(13)
 def test_no_order_of_many_commands_promotes_without_an_approval(
     place: Place, kept: Kept, tmp_path: Path, monkeypatch, observe
 ) -> None:

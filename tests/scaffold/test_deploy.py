@@ -201,8 +201,9 @@ def test_the_container_is_pinned_holds_no_data_and_is_nobody_special(workspace):
 
 
 def test_no_file_holds_a_secret(workspace):
-    for way in ("deploy/cron", "deploy/run", "deploy/gate", "deploy/databricks_task.py", "databricks.yml",
-                ".gitlab-ci.yml", ".github/workflows/cityai.yml", "Containerfile"):  # fmt: skip
+    for way in ("deploy/cron", "deploy/run", "deploy/gate", "deploy/databricks_task.py",
+                "databricks.yml", ".gitlab-ci.yml", ".github/workflows/cityai.yml",
+                "Containerfile"):  # fmt: skip
         for line in (workspace / way).read_text().splitlines():
             if re.search(r"(?i)token|password|secret", line) and not line.startswith("#"):
                 assert re.search(r"\$\{\{ secrets\.\w+ \}\}", line), (way, line)

@@ -71,7 +71,7 @@ def _write_markdown(release: ReleasePart) -> str:
         lines = ["**The chain of signed acts does not hold.**"]
     else:
         lines = [
-            f"- **Used against the rules ({o.phase})** until {write_day(o.until)}, allowed by "
+            f"- **Allowed against the rules ({o.phase})** until {write_day(o.until)}, allowed by "
             f"{escape_markdown(o.role)}: {escape_markdown(o.reason)}"
             for o in release.overrides
         ]
