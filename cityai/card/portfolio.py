@@ -56,6 +56,8 @@ class Entry(Part):
     words_language: str = "en"
     languages: tuple[str, ...] = ()
     """Languages of its pages; all that there are, where nothing is said."""
+    said: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Its name, and that of the group served worst, as the city says them in other languages."""
     created: date | None = None
     review_due: date | None = None
     overdue: bool | None = None
@@ -119,10 +121,16 @@ def build_entry(
     unit = record.owner.unit
     metric = LIST_HEADLINE if record.eval.ranked else HEADLINE
     themes = system.themes if isinstance(system.themes, tuple) else ()
+    name, worst = system.name or record.record.title, _describe_worst(record)
+    told = {name, worst.group if worst else name}
+    said = {
+        code: {text: given[text] for text in sorted(told & given.keys())}
+        for code, given in record.record.translations.items()
+    }
     return Entry(
         id=folder,
         readable=True,
-        name=system.name or record.record.title,
+        name=name,
         city=system.city,
         synthetic=system.synthetic,
         summary=system.summary_plain or "",
@@ -133,6 +141,7 @@ def build_entry(
         themes=themes,
         words_language=record.record.words_language,
         languages=record.record.languages,
+        said={code: texts for code, texts in said.items() if texts},
         created=record.record.created.date(),
         review_due=due,
         overdue=None if due is None else due < today,
@@ -140,7 +149,7 @@ def build_entry(
         metric=metric,
         value=_find_figure(record, metric, FORECAST),
         practice_value=_find_figure(record, metric, f"{BASELINE}{record.eval.practice}"),
-        worst=_describe_worst(record),
+        worst=worst,
         verdicts=groups.by_status,
         failed=checks.failed,
         unknown=checks.unknown,

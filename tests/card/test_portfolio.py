@@ -56,6 +56,18 @@ def make_entry(name: str = "A", **more) -> Entry:
     return Entry.model_validate({"id": "a", "readable": True, "name": name, **more})
 
 
+def test_names_are_said_as_the_city_says_them():
+    entry = make_entry("Night beds", said={"es": {"Night beds": "Camas <de> noche"}})
+    rows = {code: arrange_row(entry, code) for code in ("en", "es", "fr")}
+    assert [(r.name, r.lang) for r in rows.values()] == [
+        ("Night beds", ""), ("Camas <de> noche", ""), ("Night beds", "en"),
+    ]  # fmt: skip
+    assert "camas" in rows["es"].searched
+    assert "night beds" in rows["es"].searched
+    page = render_portfolio(build_portfolio([entry], TODAY), "es")
+    assert "Camas &lt;de&gt; noche" in page
+
+
 def test_an_entry_says_what_the_card_says(city):
     entry = build_entry("waste", city.record, TODAY)
     assert (entry.name, entry.phase) == ("Refuse forecast", "pilot")

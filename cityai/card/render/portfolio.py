@@ -37,6 +37,9 @@ class Row:
     """One system as the page shows it: what stands beside its name, and what is searched."""
 
     entry: Entry
+    name: str
+    lang: str
+    """The language of the name, where it is not the page's."""
     file: str
     """Its card in the page's language."""
     verdict: str
@@ -77,7 +80,7 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
     portfolio : Portfolio
         From `cityai.card.portfolio.build_portfolio`.
     language : str, optional
-        ``en``, ``es``, ``pt`` or ``fr``; names and purposes stay as people wrote them.
+        ``en``, ``es``, ``pt`` or ``fr``; names are said as the city says them in it.
 
     Returns
     -------
@@ -85,7 +88,9 @@ def render_portfolio(portfolio: Portfolio, language: str = "en") -> str:
         The same portfolio and language give the same bytes.
     """
     rows = [arrange_row(entry, language) for entry in portfolio.systems]
-    translator = Translator(language, frozenset(e.city for e in portfolio.systems))
+    given = {k: v for e in portfolio.systems for k, v in e.said.get(language, {}).items()}
+    cities = frozenset(e.city for e in portfolio.systems)
+    translator = Translator(language, cities, given=given)
     page = (
         open_environment()
         .get_template("portfolio.html.j2")
@@ -119,9 +124,12 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
         "unreadable": not entry.readable,
     }
     purpose = entry.purpose if isinstance(entry.purpose, str) else ""
-    texts = (entry.name, entry.summary, purpose, entry.owner, entry.id, *entry.themes)
+    name = entry.said.get(language, {}).get(entry.name, "")
+    texts = (name, entry.name, entry.summary, purpose, entry.owner, entry.id, *entry.themes)
     return Row(
         entry=entry,
+        name=name or entry.name,
+        lang="" if name or entry.words_language == language else entry.words_language,
         file=name_page(shown, codes[0]) if entry.readable else name_page("en"),
         verdict=VERDICT_WORDS.get(entry.verdict, say("Not yet said")),
         beside=_tell_beside(entry),
