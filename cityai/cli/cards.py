@@ -86,6 +86,18 @@ def index(
     tell(publish_portfolio(find_workspace((folder or Path.cwd()).resolve())))
 
 
+@card.command("bundle")
+def bundle(
+    path: CardPath,
+    out: Annotated[Path, typer.Option("--out", help="A new folder, or a file that ends in .zip.")],
+    force: FORCE = False,
+) -> None:
+    """Write a card, its reviews and a page that checks them in a browser."""
+    from cityai.pipeline.bundle import bundle_card
+
+    tell(bundle_card(path, out, replace=force))
+
+
 @card.command("export")
 def export(
     path: CardPath,

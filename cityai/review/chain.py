@@ -111,6 +111,10 @@ class Ring:
                 )
             self._known[name_key(public)] = spec, public
 
+    def list_specs(self) -> list[KeySpec]:
+        """List who holds which key."""
+        return [spec for spec, _ in self._known.values()]
+
     def find(self, keyid: str) -> tuple[KeySpec, Public] | None:
         """Return who holds a key, and the key."""
         return self._known.get(keyid)

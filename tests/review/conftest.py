@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,10 @@ from cityai.card.record import seal_record
 from cityai.card.render import render_json
 from cityai.card.verify import read_record
 from cityai.cli.main import run_command
+from cityai.errors import TrackingError
 from cityai.review.keys import make_key
+from cityai.track.registry import Held
+from tests.conftest import BROWSER
 
 ROOT = Path(__file__).parents[2]
 NAME = "waste_tonnage"
@@ -78,11 +82,71 @@ class Place:
         path = self.card / "card.json"
         record = read_record(path.read_bytes())
         made = record.provenance.model_copy(update={"model_digest": digest})
-        path.write_text(render_json(seal_record(record.model_copy(update={"provenance": made}))))
+        sealed = seal_record(record.model_copy(update={"provenance": made}))
+        path.write_text(render_json(sealed), "utf-8")
+        for page in self.card.glob("card*.[hm]*"):
+            before, after = record.record.content_digest, sealed.record.content_digest
+            page.write_text(page.read_text("utf-8").replace(before, after), "utf-8")
 
     def copy(self, folder: Path) -> Place:
         shutil.copytree(self.folder, folder)
         return Place(folder)
+
+
+@dataclass
+class Kept:
+    """A registry in memory; version 1 is the card's model."""
+
+    where: str = "a registry in memory"
+    versions: dict[str, Held] = field(default_factory=lambda: {"1": Held(MODEL, "w1")})
+    logged: dict[str, str] = field(default_factory=lambda: {"1": MODEL})
+    aliases: dict[str, str] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
+    down: bool = False
+
+    def find_version(self, digest: str) -> str:
+        return next((v for v in reversed(self.logged) if self.logged[v] == digest), "")
+
+    def read_aliases(self) -> dict[str, str]:
+        return dict(self.aliases)
+
+    def read_heads(self) -> dict[str, str]:
+        return dict(self.heads)
+
+    def digest_version(self, version: str) -> Held:
+        return self.versions[version]
+
+    def move_alias(self, alias: str, version: str) -> None:
+        if self.down:
+            raise TrackingError("the alias could not be moved: nobody answers")
+        if version:
+            self.aliases[alias] = version
+        else:
+            self.aliases.pop(alias, None)
+
+    def write_head(self, version: str, head: str) -> None:
+        self.heads[version] = head
+
+
+def move(place: Place, command: str, to: str = "pilot", by: str = "ana") -> int:
+    given = ("--to", to, "--key", str(place.key(by)), "--reason", "For the spring.")
+    return run_command([command, str(place.project), *given])
+
+
+def draw_again(place: Place, kept: Kept, digest: str, version: str) -> None:
+    """Publish another card, of another model that is registered too."""
+    place.write_card(digest)
+    kept.versions[version] = Held(digest, f"w{version}")
+    kept.logged[version] = digest
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -124,3 +188,12 @@ def spoil() -> Callable[[Path, int], None]:
         os.chmod(path, mode)
 
     return change
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    registry = Kept()
+    for module in ("release", "registry"):
+        where = f"cityai.pipeline.{module}.open_registry"
+        monkeypatch.setattr(where, lambda state, project: registry)
+    return registry

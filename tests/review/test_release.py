@@ -8,75 +8,24 @@ import random
 import re
 import signal
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cityai.cli.main import run_command
-from cityai.errors import TrackingError
 from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.registry import check_registry
 from cityai.pipeline.review import read_review
 from cityai.store.files import write_files
 from cityai.track.registry import Held
-from tests.review.conftest import CONDITION, MODEL, Place
+from tests.review.conftest import CONDITION, MODEL, Kept, Place, draw_again, move
 from tests.track.conftest import fork
 
 TODAY = datetime.now(UTC).date()
 UNTIL = (TODAY + timedelta(days=90)).isoformat()
 SOON = (TODAY + timedelta(days=20)).isoformat()
 YES = ("--until", UNTIL, "--condition", CONDITION)
-
-
-@dataclass
-class Kept:
-    """A registry in memory; version 1 is the card's model."""
-
-    where: str = "a registry in memory"
-    versions: dict[str, Held] = field(default_factory=lambda: {"1": Held(MODEL, "w1")})
-    logged: dict[str, str] = field(default_factory=lambda: {"1": MODEL})
-    aliases: dict[str, str] = field(default_factory=dict)
-    heads: dict[str, str] = field(default_factory=dict)
-    down: bool = False
-
-    def find_version(self, digest: str) -> str:
-        return next((v for v in reversed(self.logged) if self.logged[v] == digest), "")
-
-    def read_aliases(self) -> dict[str, str]:
-        return dict(self.aliases)
-
-    def read_heads(self) -> dict[str, str]:
-        return dict(self.heads)
-
-    def digest_version(self, version: str) -> Held:
-        return self.versions[version]
-
-    def move_alias(self, alias: str, version: str) -> None:
-        if self.down:
-            raise TrackingError("the alias could not be moved: nobody answers")
-        if version:
-            self.aliases[alias] = version
-        else:
-            self.aliases.pop(alias, None)
-
-    def write_head(self, version: str, head: str) -> None:
-        self.heads[version] = head
-
-
-@pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
-    registry = Kept()
-    for module in ("release", "registry"):
-        where = f"cityai.pipeline.{module}.open_registry"
-        monkeypatch.setattr(where, lambda state, project: registry)
-    return registry
-
-
-def move(place: Place, command: str, to: str = "pilot", by: str = "ana") -> int:
-    given = ("--to", to, "--key", str(place.key(by)), "--reason", "For the spring.")
-    return run_command([command, str(place.project), *given])
 
 
 def check(place: Place) -> dict[str, str]:
@@ -86,13 +35,6 @@ def check(place: Place) -> dict[str, str]:
     code = run_command(["registry", "check", str(place.project)])
     assert code == bool(wrong)
     return wrong
-
-
-def draw_again(place: Place, kept: Kept, digest: str, version: str) -> None:
-    """Publish another card, of another model that is registered too."""
-    place.write_card(digest)
-    kept.versions[version] = Held(digest, f"w{version}")
-    kept.logged[version] = digest
 
 
 def go_on(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
