@@ -294,11 +294,12 @@ def _weigh(estimator: Any, weight: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _list_settings(estimator: Any) -> dict[str, str]:
-    """Return an estimator's parameters as short texts: plain values, and the types of others."""
+    """Return an estimator's parameters as short texts: plain values, and the names of others."""
     listed = {"estimator": type(estimator).__name__}
     if callable(getattr(estimator, "get_params", None)):
         for name, value in sorted(estimator.get_params().items()):
-            listed[name] = str(value) if isinstance(value, _SCALARS) else type(value).__name__
+            called = str(getattr(value, "__name__", type(value).__name__))  # of a class, a function
+            listed[name] = str(value) if isinstance(value, _SCALARS) else called
     return listed
 
 

@@ -100,6 +100,7 @@ def test_a_model_of_the_city_is_a_candidate_like_any_other(load: Load) -> None:
     settings = fit(models["forest"]).saved.settings
     assert settings["randomforestregressor__random_state"] == "7", "the project's seed"
     assert settings["randomforestregressor__n_estimators"] == "5"
+    assert settings["columntransformer__onehotencoder__dtype"] == "float64"
     history = SeriesHistory(np.arange(12.0).reshape(6, 2), 1, 3, 52, 52)
     assert models["last"].forecast(history).tolist() == [[10.0, 11.0]] * 3
 
