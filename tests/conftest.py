@@ -86,8 +86,9 @@ SLOW = (
     "test_cases.py", "test_city_score.py", "test_city_table.py", "test_corrections.py",
     "test_create.py", "test_end_to_end.py", "test_features.py", "test_formats.py", "test_gate.py",
     "test_hostile.py", "test_length.py", "test_list_groups.py", "test_model.py",
-    "test_one_value.py", "test_parallel.py", "test_proxies.py", "test_quality.py",
-    "test_ranking_audit.py", "test_rates.py", "test_readings.py", "test_render.py",
+    "test_approved.py", "test_bundle.py", "test_one_value.py", "test_parallel.py",
+    "test_proxies.py", "test_quality.py", "test_ranking_audit.py", "test_rates.py",
+    "test_readings.py", "test_release.py", "test_render.py",
     "test_sample_city.py", "test_sample_inspections.py", "test_snapshot.py", "test_speech.py",
     "test_tracking.py", "test_truncation.py", "test_verify.py", "test_worth.py",
 )  # fmt: skip

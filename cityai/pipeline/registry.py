@@ -43,6 +43,7 @@ def check_registry(path: Path, *anchors: str) -> tuple[Finding, ...]:
     registry = open_registry(reviewed.place.state, reviewed.name)
     heads = {f"version {v} of the registered model": h for v, h in registry.read_heads().items()}
     heads |= list_heads(reviewed.place)
+    reviewed = read_review(path)  # after the heads: somebody may be signing
     heads |= {f"the head {head[:12]} that was given": head for head in anchors if head}
     found = [*_check_chain(reviewed, heads)]
     if any(finding.status is Status.FAIL for finding in found):

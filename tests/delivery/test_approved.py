@@ -105,3 +105,23 @@ def test_an_alias_that_was_moved_in_mlflow_is_found_and_moved_back(approved: Pat
     assert run_command(["registry", "restore", str(approved)]) == 0
     assert registry.read_aliases() == {"candidate": version, "pilot": version}
     assert run_command(["registry", "check", str(approved)]) == 0
+
+
+def test_approved_and_then_one_byte_of_the_model_changed_is_not_promoted(
+    approved: Path, capsys
+) -> None:
+    reviewed = read_review(approved)
+    given = [str(approved), "--key", str(approved.parents[1] / "ben.pem"), "--to", "pilot"]
+    given += ["--reason", "For the spring."]
+    assert run_command(["retire", *given]) == 0
+    (path,) = (reviewed.place.state / "artifacts").glob("**/record.json")
+    kept = path.read_bytes()
+    for at in range(0, len(kept), len(kept) // 3):
+        path.write_bytes(kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1 :])
+        assert run_command(["promote", *given]) == 2
+        assert "not the model that was reviewed" in capsys.readouterr().err
+    path.write_bytes(kept)
+    registry = open_registry(reviewed.place.state, reviewed.name)
+    assert list(registry.read_aliases()) == ["candidate"]
+    assert run_command(["promote", *given]) == 0
+    assert list_wrong(approved) == []
