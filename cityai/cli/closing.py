@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ FIXED: Final = 7
 DIMENSION: Final = 20
 """Columns of a dimension's name where room is short."""
 CUT: Final = " …"
+FOLD: Final = re.compile(r" by fold=(\d+):")
+"""How the audit names a cell of a test period, counted from 0."""
 STYLES: Final = {"pass": "green", "fail": "red", "not enough evidence": "yellow"}
 """Colour of a sign; the words beside it keep the terminal's own, which can be read in any theme."""
 BADGES: Final = {
@@ -244,7 +247,8 @@ def _tell_hidden(audit: Audit) -> list[tuple[str, str]]:
     ]
     causes = audit.causes.to_dict("records")
     lines += [f"{c['dimension']}={c['group']} for the sake of {c['cause']}" for c in causes]
-    return [("Not shown", f"{len(lines)}: {'; '.join(lines)}")] if lines else []
+    told = FOLD.sub(lambda found: f", test period {int(found[1]) + 1}=", "; ".join(lines))
+    return [("Not shown", f"{len(lines)}: {told}")] if lines else []
 
 
 def _tell_gaps(card: CardRecord, place: str) -> list[tuple[str, str]]:

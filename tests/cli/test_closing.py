@@ -158,3 +158,13 @@ def test_texts_are_cut_at_words() -> None:
     assert wrap("one two three four", 9, 2) == ["one two", "three …"]
     assert wrap("one two", 9, 2) == ["one two"]
     assert wrap("one", 9, 0) == []
+
+
+def test_a_cell_that_is_not_shown_is_named_with_its_test_period(
+    records: dict[str, CardRecord],
+) -> None:
+    done = make_result(records["sample_inspections"], "x")
+    cells = {"dimension": "overall by fold", "group": "3:overall", "cause": "income by fold=3:low"}
+    done.audit.causes = pd.DataFrame([cells])
+    said = "\n".join(line.plain for line in close_run(done, Path("/w"), 200))
+    assert "1: overall, test period 4=overall for the sake of income, test period 4=low" in said
