@@ -42,17 +42,21 @@ def learn_weights(forecasts: FloatArray, truth: FloatArray) -> FloatArray:
     count = forecasts.shape[1]
     equal = np.full(count, 1.0 / count)
     whole = ~(np.isnan(forecasts).any(axis=1) | np.isnan(truth))
-    errors = np.ascontiguousarray((forecasts[whole] - truth[whole][:, None]).T)
+    errors = (forecasts[whole] - truth[whole][:, None]).T
     if count == 1 or errors.size == 0:
         return equal
     sizes = np.abs(errors).sum(axis=1)
     size = sizes.min()
     if size <= 0:
         return np.asarray((sizes == 0) / (sizes == 0).sum())
+    # Rows that all candidates miss to one side add the same to every slope: most of them.
+    above, below = (errors >= 0).all(axis=0), (errors <= 0).all(axis=0)
+    fixed = errors[:, above].sum(axis=1) - errors[:, below].sum(axis=1)
+    errors = np.ascontiguousarray(errors[:, ~(above | below)])
     weights, best, least = equal, equal, np.inf
     for step in range(1, STEPS + 1):
         away = weights - equal
-        steep = errors @ np.sign(weights @ errors)  # its product with the weights is the error
+        steep = fixed + errors @ np.sign(weights @ errors)  # its product with the weights is the error
         loss = steep @ weights / size + SHRINKAGE * count * (away**2).sum()
         if loss < least:
             least, best = loss, weights
