@@ -218,14 +218,14 @@ def capitalize(text: str) -> str:
 def uncapitalize(text: str) -> str:
     """Return a title as it stands in the middle of a sentence: with a small first letter.
 
-    What begins with a name, or with a word in capitals, stays as it is.
+    A title begins with words of the program, never with a name; one in capitals stays as it is.
     """
     english = recase(str.__str__(text), "lower")
     if english[1:2].isupper():
         return text
     if not isinstance(text, Message) or not text.arguments:
         return english  # a record keeps a message without arguments as plain text
-    return text if text.id.startswith("{") else text._recase(english, "lower")
+    return text._recase(english, "lower")
 
 
 def fill_places(form: str, places: Mapping[str, str]) -> str:

@@ -56,7 +56,8 @@ def learn_weights(forecasts: FloatArray, truth: FloatArray) -> FloatArray:
     weights, best, least = equal, equal, np.inf
     for step in range(1, STEPS + 1):
         away = weights - equal
-        steep = fixed + errors @ np.sign(weights @ errors)  # its product with the weights is the error
+        # Its product with the weights is the error.
+        steep = fixed + errors @ np.sign(weights @ errors)
         loss = steep @ weights / size + SHRINKAGE * count * (away**2).sum()
         if loss < least:
             least, best = loss, weights

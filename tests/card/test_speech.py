@@ -169,7 +169,8 @@ def test_a_sentence_that_nobody_translated_is_noticed():
          "También abierto: error medio."),
         ("fr", uncapitalize("Areas without a row for long"), "secteurs longtemps sans ligne"),
         ("en", uncapitalize("MAE of it"), "MAE of it"),
-        ("en", uncapitalize(say("{named}: late", named="Old Harbour")), "Old Harbour: late"),
+        ("es", uncapitalize(say("{capitalize} of the data", capitalize="Completeness")),
+         "integridad de los datos"),
     ],
 )  # fmt: skip
 def test_messages_are_said(language, message, told):
