@@ -88,7 +88,7 @@ def find_unchanged(project: Project[AuditableSpec]) -> Unchanged | None:
     try:
         last = LastRun(**json.loads(_find_file(project).read_text("utf-8")))
         with hold_cards(folder.parent, project.state):
-            same = last.published == _digest_published(folder)
+            same = last.published == digest_published(folder)
             card = (folder / JSON).read_bytes()
         if not same or not _is_finished(project.state, last.run_id):
             return None
@@ -122,7 +122,7 @@ def keep_last(run: PipelineRun, result: Result, key: str) -> None:
     clean_stages(run.store, run.project.spec.name)
     folder = result.card_path.parent
     with hold_cards(folder.parent, run.project.state):
-        published = _digest_published(folder)
+        published = digest_published(folder)
     last = LastRun(key, published, run.digests, run.results, result.mlflow_run_id)
     file = _find_file(run.project)
     write_files({file.name: json.dumps(asdict(last), indent=1).encode()}, file.parent)
@@ -151,8 +151,13 @@ def _find_file(project: Project[AuditableSpec]) -> Path:
     return project.state / RECORDS / project.spec.name / LAST
 
 
-def _digest_published(folder: Path) -> dict[str, str]:
-    return {path.name: digest_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
+def digest_published(folder: Path) -> dict[str, str]:
+    """Digest each file of a published card, without what people decided since."""
+    from cityai.card.release import take_out_release
+
+    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    pages = {path.name: take_out_release(path.read_bytes()) for path in files}
+    return {name: hashlib.sha256(page).hexdigest() for name, page in pages.items()}
 
 
 def _list_libraries() -> list[str]:

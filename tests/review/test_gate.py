@@ -145,7 +145,8 @@ def test_two_rules_of_one_name_are_refused() -> None:
 def test_rules_change_no_run() -> None:
     """What must hold before use is no part of a specification's digest."""
     rule = make_rule(committed=True).model_dump()
-    with_rule = PolicySpec.model_validate({"release": [rule]})
+    told = {"release": [rule], "override": {"roles": ["mayor"]}, "unapproved": "refuse"}
+    with_rule = PolicySpec.model_validate(told)
     assert with_rule.release
     assert with_rule.model_dump() == PolicySpec().model_dump()
 
