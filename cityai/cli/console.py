@@ -102,6 +102,7 @@ class LiveProgress(PlainProgress):
         super().__init__()
         self.status = status
         self.names: list[tuple[str, float]] = []
+        self.idle = "Get ready", time.perf_counter()
         self.said, self.share = "", ""
         status.update(self)
 
@@ -109,7 +110,7 @@ class LiveProgress(PlainProgress):
         """Return what is being done now, and for how long."""
         from rich.text import Text
 
-        name, begun = self.names[-1] if self.names else ("working", time.perf_counter())
+        name, begun = self.names[-1] if self.names else self.idle
         seconds = f"{time.perf_counter() - begun:.0f} s"
         told = "  ".join(part for part in (name, self.share, seconds, self.said) if part)
         return Text(clean(told), no_wrap=True, overflow="ellipsis")
@@ -124,6 +125,7 @@ class LiveProgress(PlainProgress):
                 yield
         finally:
             self.names.pop()
+            self.idle = "Go on", time.perf_counter()
             self.say("")
 
     def write(self, name: str, seconds: float) -> None:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from cityai.errors import SetupError, SpecError, StoreError, TrackingError
+from cityai.progress import tell
 from cityai.store.cards import CARDS, read_seal
 from cityai.track.door import call_mlflow, keep_quiet
 from cityai.track.process import describe_process, is_dead, keep_beating
@@ -95,6 +96,7 @@ def open_run(
     TrackingError, StoreError
         If the tracking store cannot be used.
     """
+    tell("opening MLflow")
     tracking = connect_tracking(place.state)
     repair_runs(tracking, place, project)
     run = _start_run(tracking, project, {**(tags or {}), **_own_tags(project, name or project)})

@@ -72,6 +72,9 @@ def test_a_live_line_says_what_how_much_and_for_how_long() -> None:
     screen = Console(file=out, force_terminal=True, width=60)
     with screen.status("") as status:
         live = LiveProgress(status)
+        live.idle = (live.idle[0], live.idle[1] - 6)
+        live.say("opening MLflow")
+        assert live.__rich__().plain == "Get ready  6 s  opening MLflow"
         with live.stage("Ask the past what it would have predicted"):
             live.say("boosted [trees]\x1b[2J")
             live.advance(3, 4)
@@ -82,6 +85,7 @@ def test_a_live_line_says_what_how_much_and_for_how_long() -> None:
             )
             live.say("next")
             assert live.__rich__().plain.endswith("predicted  0 s  next")
+        assert live.__rich__().plain == "Go on  0 s"
     assert "predicted     " in out.getvalue()
 
 
