@@ -18,9 +18,10 @@ from cityai.records.audit_data import AuditData, GroupTable
 
 BY_FOLD = " by fold"
 PLACE = "place: "
-MOST_WORK = 400_000
-"""Secret cells x parts of all lines that are not alike beyond which less is shown, so that it can
-be checked."""
+MOST_FOLD_WORK = 400_000
+"""Secret cells x parts of all lines that are not alike beyond which no group is shown by fold."""
+MOST_WORK = 8_000_000
+"""The same without folds, beyond which less is shown, so that it can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _protect_amount(
     if not release.secret.any():
         return safe
     whole = amount.sum(axis=0)[None]
-    if release.work > MOST_WORK:
+    if release.work > MOST_FOLD_WORK:
         safe = _drop_folds(safe, amount, least)
         release = _list_lines(safe, whole, places, least, by_fold=False)
     if release.work > MOST_WORK:

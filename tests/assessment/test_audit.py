@@ -14,6 +14,7 @@ from cityai.assessment.audit import Audit
 from cityai.assessment.metric_frame import SHARED, build_metric_frame
 from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED
 from cityai.config.project import AuditSpec
+from cityai.disclosure import protect
 from cityai.errors import DataError, SpecError, UserError
 from cityai.findings import Status
 from cityai.records.groups import UNIT, Groups
@@ -177,6 +178,34 @@ def test_a_tiny_group_hides_itself_and_no_other(
     row = audit.dimensions.iloc[0]
     assert dict(zip(row.groups, row.counted_with, strict=True))["rare"] == "many"
     assert "zone" not in set(audit.causes.dimension)
+
+
+@pytest.mark.parametrize(
+    ("fold_work", "work", "shown"),
+    [(10**9, 10**9, (True, True, True)), (0, 10**9, (False, True, True)), (0, 0, (False,) * 3)],
+)
+def test_where_there_is_too_much_to_check_less_is_shown(
+    make_predictions: Make,
+    make_membership: Make,
+    make_spec: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    fold_work: int,
+    work: int,
+    shown: tuple[bool, bool, bool],
+) -> None:
+    monkeypatch.setattr(protect, "MOST_FOLD_WORK", fold_work)
+    monkeypatch.setattr(protect, "MOST_WORK", work)
+    side = {f"a{e:02}": "east" if e % 2 else "west" for e in range(30)}
+    spec = make_spec().model_copy(update={"audit": AuditSpec(intersections=True)})
+    zone = make_membership(zones(30, 15))
+    audit = audit_predictions(
+        plant_rare(make_predictions), [zone, make_membership(side, dimension="side")], spec
+    )
+    folds = audit.by_fold[audit.by_fold.dimension == "zone"].value
+    pairs = audit.table[audit.table.dimension == "zone * side"].value
+    lost = audit.withheld[audit.withheld.kind == "entity"]
+    assert (folds.notna().any(), pairs.notna().any(), len(lost) < 30) == shown
+    assert "a07" in set(lost.slice)
 
 
 def test_a_small_group_that_is_no_small_part_is_counted_with_no_other(
