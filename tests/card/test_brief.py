@@ -27,6 +27,7 @@ from cityai.config.policy import VerdictRules
 from cityai.errors import UserError
 from cityai.findings import Status
 from cityai.i18n.catalogue import LOCALES
+from cityai.i18n.messages import say
 from cityai.pipeline.brief import write_brief_of
 from cityai.pipeline.cards import Drafted, Published, publish_made
 from cityai.pipeline.places import CardPlace
@@ -135,6 +136,7 @@ def test_it_is_one_page_that_says_what_the_card_says(record):
         assert record.record.content_digest in text
         assert translate(record, language, record.system.name or record.record.title) in text
         assert record.owner.city_contact.unit in text
+        assert translate(record, language, say("Not yet said")) not in text
 
 
 def test_the_same_record_gives_the_same_bytes_and_the_day_of_the_record(city):

@@ -115,8 +115,11 @@ class _Author:
 
     def _head(self, step: Tightness) -> Iterator[Part]:
         record = self.record
-        phase = LIFE_PHASES.get(record.system.phase or "", say("Not yet said"))
-        facts = [phase, say("Made {day}", day=write_day(record.record.created))]
+        phase = LIFE_PHASES.get(record.system.phase or "", "")
+        facts = [
+            *([phase] if phase else ()),
+            say("Made {day}", day=write_day(record.record.created)),
+        ]
         if record.record.review_due:
             facts.append(say("to be reviewed by {day}", day=write_day(record.record.review_due)))
         above = join(" · ", (say("For the council, on one page"), record.system.city))
