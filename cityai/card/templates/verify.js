@@ -12,6 +12,20 @@ if (v === null || typeof v !== 'object') return JSON.stringify(v);
 if (Array.isArray(v)) return '[' + v.map(canonical).join(',') + ']';
 return '{' + Object.keys(v).sort().map((k) => JSON.stringify(k) + ':' + canonical(v[k])).join(',') + '}';
 };
+// The card's own canonical text, numbers as they stand in the file
+class Written { constructor(text) { this.text = text; } }
+const lay = (v, pad) => {
+if (v instanceof Written) return v.text;
+if (v === null || typeof v !== 'object') return JSON.stringify(v);
+const whole = Array.isArray(v), ends = whole ? '[]' : '{}', deep = pad + '  ';
+const parts = whole ? v.map((x) => lay(x, deep)) : Object.keys(v).sort().map((k) => JSON.stringify(k) + ': ' + lay(v[k], deep));
+return parts.length ? ends[0] + parts.map((p) => '\n' + deep + p).join(',') + '\n' + pad + ends[1] : ends;
+};
+const seal = async (text) => {
+const card = JSON.parse(text, (key, value, context) => typeof value === 'number' ? new Written(context.source) : value);
+delete card.record.content_digest;
+return digest(write(lay(card, '') + '\n'));
+};
 const refuse = (why) => { throw new Error(why); };
 const PAYLOAD = 'application/vnd.in-toto+json';
 const ED25519 = '300506032b6570', P256 = '301306072a8648ce3d020106082a8648ce3d030107';
@@ -115,6 +129,7 @@ if (found) heads.set(name, found[1]);
 }
 for (const [name, head] of heads) if (!known.has(head)) faults.push('the chain was cut or written anew: ' + name + ' names an act that is not in it');
 const content = get('card/card.json'), card = JSON.parse(read(content)), made = card.provenance;
+if (await seal(read(content)) !== card.record.content_digest) faults.push('card/card.json was changed after it was sealed');
 const policy = [...files.keys()].find(isPolicy) || refuse('the policy is missing');
 const current = {'card.json': await digest(content), data: made.data_digest, specification: made.spec_digest, predictions: made.predictions_digest, results: made.results_digest, model: made.model_digest, code: made.git_commit, [policy]: await digest(files.get(policy))};
 for (const [name, page] of files) if (name.startsWith('card/') && name.endsWith('.html') && !read(page).includes('<meta name="cityai-record" content="' + card.record.content_digest + '">')) faults.push(name + ' was made from another record');
