@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cityai.columns import AREA_AVERAGE, AVERAGE_BY
-from cityai.data.periods import by_period
+from cityai.config.project import AuditableSpec, ProjectSpec
+from cityai.data.panel import count_delay
+from cityai.data.periods import SEASON, YEAR, by_period
 from cityai.i18n.messages import say
-
-if TYPE_CHECKING:
-    from cityai.config.project import AuditableSpec
 
 _SAME_SEASON: Final = by_period(
     day=say("the same weekday last week"),
@@ -24,6 +23,13 @@ _SAME_PERIOD: Final = by_period(
     week=say("the same week last year"),
     month=say("the same month last year"),
 )
+_LAST_SEASON: Final = by_period(
+    day=say("the last known same weekday"),
+    week=say("the last known same week"),
+    month=say("the last known same month"),
+)
+_LAST_YEAR: Final = {**_LAST_SEASON, "day": say("the last known same day of a year")}
+"""What these are where some of the periods asked about lie more than a season, a year, ahead."""
 _LAST_PERIODS: Final = by_period(
     day=say("the average of the last days"),
     week=say("the average of the last weeks"),
@@ -31,7 +37,9 @@ _LAST_PERIODS: Final = by_period(
 )
 
 
-def name_baseline(name: str, period: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+def name_baseline(
+    name: str, period: str, labels: Mapping[str, str] = MappingProxyType({}), reach: int = 0
+) -> str:
     """Return what a baseline is called: ``the same month last year``.
 
     Parameters
@@ -40,15 +48,19 @@ def name_baseline(name: str, period: str, labels: Mapping[str, str] = MappingPro
         Of the baseline; of the question.
     labels : mapping of str to str
         Words for the columns of the data, for averages by one of them.
+    reach : int
+        Periods from the last total that is known to the last that is asked about.
     """
     if name.startswith(AVERAGE_BY):
         column = name.removeprefix(AVERAGE_BY)
         label = labels.get(column) or column.replace("_", " ")
         return say("the bare average by {label}", label=label)
+    season = _LAST_SEASON if reach > SEASON.get(period, reach) else _SAME_SEASON
+    year = _LAST_YEAR if reach > YEAR.get(period, reach) else _SAME_PERIOD
     return {
         "city_rule": say("the city's present rule"),
-        "seasonal_naive": _SAME_SEASON.get(period, say("the same season before")),
-        "same_period_last_year": _SAME_PERIOD.get(period, say("the same period last year")),
+        "seasonal_naive": season.get(period, say("the same season before")),
+        "same_period_last_year": year.get(period, say("the same period last year")),
         "recent_mean": _LAST_PERIODS.get(period, say("the average of the last periods")),
         AREA_AVERAGE: say("the area's average"),
         "actual_order": say("the order that really happened"),
@@ -68,4 +80,7 @@ def call_baseline(name: str) -> str:
 def label_baseline(name: str, spec: AuditableSpec, period: str = "") -> str:
     """Return the same, a column by the city's own word for it."""
     labels = {n: column.label for n, column in spec.contract.items() if column.label}
-    return name_baseline(name, period, labels)
+    reach = 0
+    if isinstance(spec, ProjectSpec):
+        reach = count_delay(spec) + spec.question.lead + spec.question.horizon
+    return name_baseline(name, period, labels, reach)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityai.assessment.baseline_words import name_baseline
+from cityai.assessment.baseline_words import label_baseline, name_baseline
 from cityai.card.diff import add_changes, compare_cards
 from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record, write_canonical
@@ -44,6 +44,8 @@ from cityai.i18n.messages import (
 from cityai.i18n.stored import dump_text, list_plain, load_text
 from cityai.i18n.translator import Translator
 from tests.speech import check_card
+
+from .conftest import make_spec
 
 OTHERS = [language for language in LOCALES if language != "en"]
 PROJECTS = Path(__file__).parents[2] / "projects"
@@ -232,6 +234,27 @@ def test_an_article_is_drawn_together_with_what_stands_before(language, told):
         practice_label=label, wins=3, rival=4,
     )  # fmt: skip
     assert Translator(language).translate(message) == told
+
+
+@pytest.mark.parametrize(
+    ("period", "horizon", "lead", "name", "told"),
+    [("day", 7, 0, "seasonal_naive", "the same weekday last week"),
+     ("day", 14, 0, "seasonal_naive", "the last known same weekday"),
+     ("day", 7, 1, "seasonal_naive", "the last known same weekday"),
+     ("day", 14, 0, "same_period_last_year", "the same day last year"),
+     ("day", 364, 1, "same_period_last_year", "the last known same day of a year"),
+     ("week", 4, 0, "seasonal_naive", "the same week last year"),
+     ("month", 12, 0, "seasonal_naive", "the same month last year"),
+     ("month", 13, 0, "seasonal_naive", "the last known same month")],
+)  # fmt: skip
+def test_a_baseline_is_called_what_it_is_at_the_longest_step(period, horizon, lead, name, told):
+    spec = make_spec()
+    asked = {"period": period, "horizon": horizon, "lead": lead}
+    question = spec.question.model_copy(update=asked)
+    known = spec.data.known.model_copy(update={"lag_days": 0})
+    data = spec.data.model_copy(update={"known": known, "reporting_delay_days": 0})
+    spec = spec.model_copy(update={"question": question, "data": data})
+    assert label_baseline(name, spec, period) == told
 
 
 def test_a_card_of_schema_1_is_read_shown_and_compared(city):

@@ -108,7 +108,7 @@ def choose_baselines(freq: Period) -> tuple[SeriesModel, ...]:
 
 
 _SEASON_LABELS: Final = by_period(
-    day="same weekday of last week", week="same week a year ago", month="same month a year ago"
+    day="last known same weekday", week="last known same week", month="last known same month"
 )
 
 
