@@ -276,6 +276,10 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
         write_bytes(lambda content: content.replace(b"R000100,", b'"R000100,', 1)),
         (DATA_FILE, "row 101", "look at row 101 for a quote that is not closed"),
     ),
+    "a cell of very long text": (
+        write_bytes(lambda content: content.replace(b"R000100,", b"R" * 3_000_000 + b",", 1)),
+        (DATA_FILE, "row 101 is longer than 2,097,152 bytes", "a cell of very long text"),
+    ),
     "an unknown candidate": (
         edit("theta", "thetta"),
         ("models.candidates: there is no candidate 'thetta'", "Did you mean 'theta'?"),

@@ -115,7 +115,8 @@ def say_share(share: float, digits: int = 1) -> str:
     if share >= 0.95:
         return say("nearly all ({exact})", exact=exact)
     if share <= 0.29:
-        return say("about 1 in {part:,} ({exact})", part=round(1 / share), exact=exact)
+        part = round(1 / share, -1 if share < 0.01 else None)  # of "0.6%", no more is known
+        return say("about 1 in {part:,} ({exact})", part=int(part), exact=exact)
     for bottom in (2, 3, 4, 5, 10):
         top = round(share * bottom)
         if 0 < top < bottom and abs(top / bottom - share) <= 0.035:

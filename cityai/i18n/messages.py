@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from numbers import Real
 from string import Formatter
 from typing import Any, Final, Literal, SupportsIndex
@@ -319,9 +320,13 @@ def _renumber(form: str, first: int) -> str:
 
 
 def _write_number(value: float, form: str) -> str:
+    text = format(value, form.removeprefix("−"))
+    if "e+" in text:  # "g" writes 1470 to three digits as 1.47e+03
+        number = Decimal(text.lstrip("+-"))
+        text = text[: text[0] in "+-"] + format(number, ",f" if "," in form else "f")
     if not form.startswith("−"):
-        return format(value, form)
-    text = format(value, form[1:]).translate(_SIGNS)
+        return text
+    text = text.translate(_SIGNS)
     return f"±{text.lstrip('+−')}" if "+" in form and not value else text
 
 

@@ -62,7 +62,10 @@ def find_layout(path: Path, encoding: str) -> tuple[str, int]:
     best: tuple[float, int, str, int] = (0.0, 1, ",", 0)
     for delimiter in ",;\t|":
         with path.open(encoding=encoding, errors="replace", newline="") as file:
-            rows = list(islice(csv.reader(file, delimiter=delimiter), _LINES))
+            try:
+                rows = list(islice(csv.reader(file, delimiter=delimiter), _LINES))
+            except csv.Error:  # a cell longer than 131,072 characters: reading the rows says so
+                continue
         counts = Counter(len(row) for row in rows if row)
         if not counts:
             continue

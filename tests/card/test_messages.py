@@ -12,6 +12,7 @@ from cityai.card.record import CardRecord, write_lines
 from cityai.card.record.messages import join_messages, part_messages
 from cityai.card.verify import read_record
 from cityai.errors import DataError
+from cityai.i18n.messages import write
 from cityai.i18n.stored import list_plain
 
 WEEKS = {"id": "{n} week", "several": "{n} weeks", "arguments": {"n:,": 3}}
@@ -75,3 +76,17 @@ def test_what_is_no_catalogue_is_a_plain_error(told, city) -> None:
     assert str(caught.value).count("\n") == 2  # what is expected, and the next step
     with pytest.raises(ValueError, match="message"):
         CardRecord.model_validate(facts)
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "said"),
+    [
+        (1474.0, ".3g", "1470"),
+        (28213.0, ",.3g", "28,200"),
+        (-1474.0, "−+,.3g", "−1,470"),
+        (1.2e-15, ".1g", "1e-15"),
+        (12.34, ",.3g", "12.3"),
+    ],
+)
+def test_a_large_number_of_few_digits_has_no_exponent(value, form, said):
+    assert write(value, form) == said

@@ -27,6 +27,7 @@ DAYS = Metric("days_sooner", "days sooner", "a", "b", "target", "high")
 
 def test_a_share_is_rounded_once() -> None:
     assert say_share(0.01509) == "about 1 in 67 (1.5%)"
+    assert say_share(0.006193) == "about 1 in 170 (0.6%)"  # 0.55 to 0.65 %: 1 in 154 to 182
     assert say_on_card(0.015, "ton") == "about 1 ton in 67"
     assert say_share(0.4275) == "about 2 in 5 (42.7%)"
     assert write_number(round_figure(0.4275, "share", 1000), "share") == "42.7%"

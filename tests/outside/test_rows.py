@@ -180,6 +180,14 @@ def test_small_audits_on_the_command_line(cases, order, capsys, table, spec, cod
     assert "too few rows" not in out
 
 
+def test_without_a_decision_that_is_the_reason_and_no_other(cases, order, capsys):
+    path = order((cases / "none.yaml").read_text(), small_cell=11).path
+    assert run_command(["audit", str(cases / "base.csv"), "--spec", str(path)]) == 0
+    (card,) = path.parent.glob("model_cards/*/card.json")
+    assert "no decision is known here" in card.read_text()
+    assert "known decision had the outcome" not in card.read_text()
+
+
 def test_without_limits_nothing_was_judged(cases, order, capsys):
     text = (cases / "size_one.yaml").read_text().split("  limits:")[0]
     path = order(text, small_cell=11).path

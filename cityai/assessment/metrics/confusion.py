@@ -199,7 +199,9 @@ def explain_missing(metrics: tuple[Metric, ...], table: pd.DataFrame) -> tuple[M
         why = metric.undefined
         if "probability" in metric.needs and np.isfinite(score).any() and not shares:
             why = NOT_SHARES
-        if "outcome" in metric.needs and table[Y_TRUE].isna().all():
+        if "decision" in metric.needs and table[DECISION].isna().all():
+            why = NO_DECISION
+        elif "outcome" in metric.needs and table[Y_TRUE].isna().all():
             why = say("no outcome is known yet, so nothing can be said about it")
         elif "both sides" in metric.needs and one_sided:
             why, metric = ONE_SIDED, replace(metric, denominator="nothing")

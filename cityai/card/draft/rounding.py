@@ -8,9 +8,11 @@ larger ones three: a tenth of a percent, as the sentences say it.
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from cityai.assessment.metrics import find_metric
+from cityai.columns import Y_HIGH, Y_LOW, Y_TRUE
 
 SMALL_GROUP: Final = 200
 RATE_DECIMALS: Final = 3
@@ -88,6 +90,29 @@ def round_total(value: object, step: int = 0) -> float | None:
     if abs(number) < 10_000:
         return round(number, 1 if abs(number) < 1_000 else 0)
     return round_figure(number, "total", SMALL_GROUP)
+
+
+def round_totals(sums: Mapping[str, float], step: int = 0) -> dict[str, float | None]:
+    """Round the totals of a period so that what happened stays on its side of either end.
+
+    What differs by less than the rounding has as many digits more as tell it apart; not with a
+    `step`, which hides.
+    """
+    shown = {name: round_total(value, step) for name, value in sums.items()}
+    banded = [name for name in (Y_TRUE, Y_LOW, Y_HIGH) if shown.get(name) is not None]
+    decimals = 0
+    while not step and len(banded) == 3 and decimals < 7 and not _keeps_sides(sums, shown):
+        shown |= {name: round(float(sums[name]), decimals) for name in banded}
+        decimals += 1
+    return shown
+
+
+def _keeps_sides(sums: Mapping[str, float], shown: Mapping[str, Any]) -> bool:
+    (low, high), (low_shown, high_shown) = (
+        [told[Y_TRUE] - told[end] for end in (Y_LOW, Y_HIGH)] for told in (sums, shown)
+    )
+    sides = ((low, low_shown), (high, high_shown))
+    return all(abs(a) < 1e-6 or ((a > 0) == (b > 0) and (a < 0) == (b < 0)) for a, b in sides)
 
 
 def round_forecast(value: float, step: int = 0, side: int = 0) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cityai.card.draft.facts import CardFacts
-from cityai.card.draft.rounding import PERIOD_STEP, round_total
+from cityai.card.draft.rounding import PERIOD_STEP, round_totals
 from cityai.card.draft.withheld import Withheld, take_latest
 from cityai.card.record.measured import SeriesPoint
 from cityai.columns import BASELINE, FOLD, PERIOD_START, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
@@ -27,7 +27,11 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
     points = []
     for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
         few = start in lost or (facts.subject.counts and row[Y_TRUE] < least)
-        shown = dict.fromkeys(columns) if few else {c: round_total(row[c], step) for c in columns}
+        shown = (
+            dict.fromkeys(columns)
+            if few
+            else round_totals({c: float(row[c]) for c in columns}, step)
+        )
         points.append(
             SeriesPoint(
                 period_start=start.date(),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics import find_metric
-from cityai.card.draft.rounding import count_decimals, round_people, round_total
+from cityai.card.draft.rounding import count_decimals, round_people, round_totals
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import Number
@@ -169,6 +169,8 @@ class _Walk:
             columns = {"actual": Y_TRUE, "forecast": Y_PRED, "low": Y_LOW, "high": Y_HIGH}
             if self.record.eval.practice:
                 columns["practice"] = f"{BASELINE}{self.record.eval.practice}"
+            sums = {c: math.fsum(rows[c]) for c in columns.values() if c in rows}
+            totals = round_totals(sums, self.record.eval.series_step)
             for field, column in columns.items():
                 path, printed = f"eval.series[{i}].{field}", getattr(point, field)
                 if printed is None:
@@ -176,7 +178,7 @@ class _Walk:
                 if column not in rows:
                     yield refuse_claim(path, printed, NO_SLICE)
                     continue
-                total = round_total(math.fsum(rows[column]), self.record.eval.series_step)
+                total = totals[column]
                 yield Claim(path, printed, math.nan if total is None else total, 3)
 
     def claim_capacity(self) -> Iterator[Claim]:

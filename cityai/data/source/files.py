@@ -25,7 +25,10 @@ from cityai.data.source.engine import (
 from cityai.data.source.plain_text import PlainFile
 from cityai.errors import DataError
 
-_LOST: Final = ("LINE SIZE OVER MAXIMUM", "INVALID STATE", "INVALID ENCODING")
+_TOO_LONG: Final = "LINE SIZE OVER MAXIMUM"
+_LOST: Final = (_TOO_LONG, "INVALID STATE", "INVALID ENCODING")
+LONGEST_ROW: Final = 2_097_152
+"""Bytes of a row: what the engine takes at most."""
 _CUT_ROW: Final = {
     "TOO MANY COLUMNS": "more cells than the header",
     "MISSING COLUMNS": "fewer cells than the header",
@@ -85,6 +88,13 @@ def _list_cut_rows(room: Room, path: Path) -> pd.DataFrame:
         "ORDER BY line"
     )
     for row, kind, text in found:
+        if kind == _TOO_LONG and "\n" not in text.strip("\n"):
+            raise DataError(
+                f"row {row:,} is longer than {LONGEST_ROW:,} bytes ({text[:80]!r})",
+                where=str(path),
+                expected="rows that are shorter",
+                next_step=f"look at row {row:,} for a cell of very long text, and leave it out",
+            )
         if kind in _LOST or "\n" in text.strip("\n"):
             raise DataError(
                 f"row {row:,} cannot be told from the rows after it ({text[:80]!r})",
