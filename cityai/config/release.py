@@ -34,7 +34,8 @@ class ReleaseRule(SpecRecord):
     findings: tuple[Text, ...] = ()
     """Codes of checks that must not fail; `*` stands for any text."""
     open: Literal["refuse", "condition", "allow"] = "refuse"
-    """What an undecided or hidden one of these checks means: no, yes on a condition, or yes."""
+    """What an undecided or hidden one of these checks means: no, yes on a condition, or yes. So do
+    checks none of which applies."""
     compensation: str = ""
     """What the condition must be, where `open: condition`: a monitor, a random probe, a narrower
     use."""

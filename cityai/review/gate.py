@@ -18,6 +18,10 @@ NAMED: Final = 5
 """Checks, questions or people that are named; of more the number is said."""
 _WRONG: Final = ("fail", "error")
 _OPEN: Final = ("not enough evidence", "suppressed")
+LOOK_UP: Final = "docs/findings.md says by code what to do"
+_SAYS_NOTHING: Final = "not applicable"
+_NO_GROUPS: Final = "audit.dimensions"
+"""The check that says that no group is known; what else passes does not make up for it."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,31 @@ def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -
     wrong = [f for f in found if f.status in _WRONG]
     if wrong:
         told = f"{len(wrong)} of {len(found)} failed: {_name(map(_tell_finding, wrong))}."
-        return Checked(rule, "not met", told, "close the gap, or change the system")
-    unsure = [f for f in found if f.status in _OPEN]
-    if not unsure:
-        return Checked(rule, "met", f"{len(found)} looked at, none failed, none is open.")
-    told = f"{len(unsure)} of {len(found)} are open: {_name(map(_tell_finding, unsure))}."
+        return Checked(rule, "not met", told, _advise(wrong))
+    silent = [f for f in found if f.status == _SAYS_NOTHING]
+    unsure = [f for f in found if f.status in _OPEN or (f in silent and f.code == _NO_GROUPS)]
+    if len(silent) == len(found):
+        told = f"{len(found)} looked at, nothing is known by it: {_name(f.reason for f in found)}"
+        return _weigh_open(rule, told, f"have it measured ({LOOK_UP})", standing)
+    if unsure:
+        told = f"{len(unsure)} of {len(found)} are open: {_name(map(_tell_finding, unsure))}."
+        return _weigh_open(rule, told, "bring more data, or form larger groups", standing)
+    rest = f"; not applicable: {len(silent)}" if silent else ""
+    told = f"{len(found) - len(silent)} looked at, none failed, none is open{rest}."
+    return Checked(rule, "met", told)
+
+
+def _advise(wrong: Sequence[FindingPart]) -> str:
+    """Say what would mend checks that failed: a gap of groups one thing, others what they say."""
+    others = {f.code: f.reason.rstrip(".") for f in wrong if not f.code.startswith("audit.")}
+    steps = ["close the gap, or change the system"] * any(f.code not in others for f in wrong)
+    steps += [f"{code}: {reason}" for code, reason in others.items()]
+    return _name(steps, "; ") + (f" ({LOOK_UP})" if others else "")
+
+
+def _weigh_open(rule: ReleaseRule, told: str, asked: str, standing: Standing) -> Checked:
     if rule.open == "refuse":
-        return Checked(rule, "not met", told, "bring more data, or form larger groups")
+        return Checked(rule, "not met", told, asked)
     if rule.open == "allow":
         return Checked(rule, "met", f"{told} The policy allows that.")
     return _check_condition(rule, told, standing)
@@ -192,7 +214,7 @@ def _tell_finding(finding: FindingPart) -> str:
     return f"{finding.code} ({finding.subject})" if finding.subject else finding.code
 
 
-def _name(texts: Iterable[str]) -> str:
+def _name(texts: Iterable[str], between: str = ", ") -> str:
     unique = [*dict.fromkeys(texts)]
     more = len(unique) - NAMED
-    return ", ".join(unique[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return between.join(unique[:NAMED]) + (f" and {more:,} more" if more > 0 else "")

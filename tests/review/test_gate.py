@@ -68,12 +68,28 @@ def plant(*statuses: str) -> CardRecord:
         (["pass", "suppressed"], "refuse", "not met"),
         (["pass", "suppressed"], "allow", "met"),
         (["pass", "not enough evidence"], "condition", "not met"),
+        (["not applicable", "not applicable"], "refuse", "not met"),
+        (["not applicable"], "condition", "not met"),
+        (["not applicable"], "allow", "met"),
         ([], "allow", "not met"),
     ],
 )
 def test_findings(statuses, how, outcome) -> None:
     more = {"open": how, "compensation": "a monitor" * (how == "condition")}
     assert check(make_rule(findings=["time.*"], **more), plant(*statuses))[0] == outcome
+
+
+def test_what_nobody_knows_is_no_pass() -> None:
+    """Without groups nothing is known about them, whatever else passes; what failed says why."""
+    (known,) = plant("pass").findings
+    told = {"code": "audit.dimensions", "status": "not applicable", "reason": "No groups."}
+    unknown, rule = known.model_copy(update=told), make_rule(findings=["time.*", "audit.*"])
+    alone = plant().model_copy(update={"findings": (unknown,)})
+    assert check(rule, alone) == ("not met", "1 looked at, nothing is known by it: No groups.")
+    beside = plant().model_copy(update={"findings": (unknown, known)})
+    assert check(rule, beside)[0] == "not met"
+    (found,) = check_rules([rule], plant("fail"), Standing(Chain((), ()), {}, "pilot", TODAY))
+    assert found.next_step.startswith("time.x: r (docs/findings.md")
 
 
 def test_a_check_that_is_not_there_is_no_pass() -> None:
