@@ -17,9 +17,10 @@ from typer.models import CommandInfo
 
 from cityai.cli import create  # noqa: F401  (its commands register themselves)
 from cityai.cli.commands import app
-from cityai.cli.console import tell
+from cityai.cli.console import PlainProgress, tell
 from cityai.config.places import find_place, find_state
 from cityai.errors import CityaiError, check_system
+from cityai.progress import heard_by
 
 DONE, FAILED, MISTAKE = 0, 1, 2
 DEBUG = "--debug"
@@ -58,7 +59,8 @@ def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
         from cityai.scratch import clear_scratch
 
         clear_scratch()
-        code = app(args=list(arguments), prog_name="cityai", standalone_mode=False)
+        with heard_by(PlainProgress()):
+            code = app(args=list(arguments), prog_name="cityai", standalone_mode=False)
     except typer.TyperException as error:
         _say_usage(error)
         return MISTAKE

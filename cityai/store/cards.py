@@ -6,10 +6,12 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cityai.errors import StoreError
+from cityai.progress import warn
 from cityai.store.files import (
     PUBLIC_FILE_MODE,
     PUBLIC_FOLDER_MODE,
@@ -50,7 +52,8 @@ def hold_cards(cards: Path, state: Path) -> Iterator[None]:
     with hold_lock(state, CARDS, doing="publishing a card", seconds=SECONDS):
         for left in cards.glob(f"{TEMPORARY}*"):
             shutil.rmtree(left, ignore_errors=True)
-        _finish(cards)
+        if _finish(cards):
+            warn(f"finished a publication that was cut short: {cards}")
         yield
 
 
@@ -73,11 +76,9 @@ def publish_files(cards: Path, files: Mapping[str, str]) -> None:
     StoreError
         If the disk is full or refuses; what was published before is untouched.
     """
-    with guard_files(cards, "the card cannot be published"):
+    with guard_files(cards, "the card cannot be published", "make it writable for you, run again"):
         make_folder(cards, PUBLIC_FOLDER_MODE)
-        for name in files:
-            if (cards / name).is_dir():
-                raise IsADirectoryError(errno.EISDIR, "a folder is in its place", str(cards / name))
+        _require_writable(cards / name for name in files)
         with make_temporary(cards / PENDING, PUBLIC_FOLDER_MODE) as temporary:
             for name, text in files.items():
                 make_folder((temporary / name).parent, PUBLIC_FOLDER_MODE)
@@ -89,30 +90,60 @@ def publish_files(cards: Path, files: Mapping[str, str]) -> None:
     _finish(cards)
 
 
-def _finish(cards: Path) -> None:
-    """Move what a publication has left to move."""
+def _require_writable(targets: Iterable[Path]) -> None:
+    """Refuse files that cannot be replaced, before the first is.
+
+    Raises
+    ------
+    OSError
+        With the file, or its folder.
+    """
+    for target in targets:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder is in its place", str(target))
+        if target.parent.exists() and not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))
+        if target.is_file() and not target.is_symlink():
+            _require_changeable(target)
+
+
+def _require_changeable(file: Path) -> None:
+    """Refuse a file that nobody may replace; one that is only read-only may be."""
+    try:
+        os.close(os.open(file, os.O_WRONLY))
+    except OSError as error:
+        if error.errno != errno.EACCES:
+            raise
+
+
+def _finish(cards: Path) -> bool:
+    """Move what a publication has left to move, the list of all cards last; tell if it had."""
     pending = cards / PENDING
     if not pending.is_dir():
-        return
-    with guard_files(cards, "the card cannot be published"):
-        for path in sorted(pending.rglob("*")):
-            if path.is_file():
-                target = cards / path.relative_to(pending)
-                if path.stat().st_size:
-                    os.replace(path, target)
-                else:
-                    target.unlink(missing_ok=True)
-                    path.unlink()
+        return False
+    again = "make it writable for you; `cityai card index` then puts the rest of the card there"
+    with guard_files(cards, "a card is published in part", again):
+        left = sorted(pending.rglob("*"), key=lambda path: (path.parent == pending, path))
+        files = {path: cards / path.relative_to(pending) for path in left if path.is_file()}
+        _require_writable(files.values())
+        for path, target in files.items():
+            if path.stat().st_size:
+                os.replace(path, target)
+            else:
+                target.unlink(missing_ok=True)
+                path.unlink()
         for folder in sorted(pending.rglob("*"), reverse=True):
             sync_folder(cards / folder.relative_to(pending))
             folder.rmdir()
         pending.rmdir()
         sync_folder(cards)
+    return True
 
 
 def read_seal(cards: Path, state: Path, project: str) -> str:
-    """Return the digest of a project's published card; empty where there is none."""
-    with hold_cards(cards, state), suppress(OSError, ValueError, LookupError, TypeError):
+    """Return the digest of a project's published card; empty where none is published whole."""
+    wrong = (OSError, ValueError, LookupError, TypeError, StoreError)
+    with suppress(*wrong), hold_cards(cards, state):
         record = json.loads((cards / project / JSON).read_text("utf-8"))["record"]
         return str(record["content_digest"])
     return ""

@@ -29,8 +29,17 @@ _REFUSED = "make the folder writable for you, or set CITYAI_STATE to one that is
 
 
 @contextmanager
-def guard_files(where: Path, doing: str) -> Iterator[None]:
+def guard_files(where: Path, doing: str, refused: str = "") -> Iterator[None]:
     """Turn the operating system's refusal into an error that says what to do.
+
+    Parameters
+    ----------
+    where : Path
+        What is written or read, where the system names no file.
+    doing : str
+        What could not be done.
+    refused : str, optional
+        What to do where it may not be written; of the private folder without it.
 
     Raises
     ------
@@ -40,12 +49,13 @@ def guard_files(where: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        steps = _NEXT_STEPS | ({errno.EROFS: refused} if refused else {})
         at = Path(error.filename) if isinstance(error.filename, str) else where
         raise StoreError(
             f"{doing}: {(error.strerror or str(error)).lower()}",
             where=str(at),
             expected="a folder that can be read and written, with space left",
-            next_step=_NEXT_STEPS.get(error.errno or 0, _REFUSED),
+            next_step=steps.get(error.errno or 0, refused or _REFUSED),
         ) from error
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 
 from cityai.errors import StoreError
-from cityai.store.cards import PENDING, hold_cards, publish_files
+from cityai.progress import SilentProgress, heard_by
+from cityai.store.cards import PENDING, hold_cards, publish_files, read_seal
 from cityai.store.digests import CHAPTERS, SHARED, STAGES, digest_sources, digest_stage, digest_text
 from cityai.store.files import TEMPORARY
 from cityai.store.locks import hold_lock
@@ -176,6 +179,62 @@ def test_a_card_that_cannot_be_published_leaves_the_old_one(cards: Path) -> None
         publish(cards, "new")
     assert set(read_all(cards).values()) == {"old"}
     assert not (cards / PENDING).exists()
+
+
+@pytest.mark.parametrize("refused", ["folder", "file"])
+def test_a_folder_that_refuses_is_seen_before_anything_is_replaced(
+    cards: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """Root passes by modes, so the system's answers are those of an immutable file or folder."""
+    publish(cards, "old")
+    open_, access = os.open, os.access
+
+    def deny(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if refused == "file" and path == cards / "waste" / "card.md" and flags & os.O_WRONLY:
+            raise PermissionError(errno.EPERM, "not permitted", str(path))
+        return open_(path, flags, *more, **named)
+
+    def ask(path: Any, mode: int) -> bool:
+        return access(path, mode) and not (refused == "folder" and path == cards / "waste")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", deny)
+        patch.setattr(os, "access", ask)
+        with pytest.raises(StoreError, match="cannot be published") as caught:
+            publish(cards, "new")
+        assert caught.value.next_step == "make it writable for you, run again"
+        assert set(read_all(cards).values()) == {"old"}
+        assert not (cards / PENDING).exists()
+
+
+def test_a_publication_cut_short_is_finished_aloud_or_told(
+    cards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(cards, json.dumps({"record": {"content_digest": "a"}}))
+    state, replace, moved = cards.parent / ".cityai", os.replace, []
+
+    def refuse(path: Path, target: Path) -> None:
+        moved.append(target.name)
+        if target.name == "index.html":
+            raise PermissionError(errno.EPERM, "not permitted", str(target))
+        replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        with pytest.raises(StoreError, match="in part") as caught:
+            publish(cards, "new")
+        assert "`cityai card index`" in caught.value.next_step
+        assert moved == ["card.html", "card.json", "card.md", "index.html"]
+        assert read_seal(cards, state, "waste") == ""
+    heard: list[str] = []
+
+    class Ear(SilentProgress):
+        def warn(self, what: str) -> None:
+            heard.append(what)
+
+    with heard_by(Ear()), hold_cards(cards, state):
+        assert set(read_all(cards).values()) == {"new"}
+    assert heard == [f"finished a publication that was cut short: {cards}"]
 
 
 CALLS = ("mkdir", "chmod", "open", "write", "fsync", "rename", "replace", "unlink", "rmdir")
