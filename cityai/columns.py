@@ -35,6 +35,8 @@ CITY_SCORE: Final = "city_score"
 """The baseline that is the city's own score."""
 AREA_AVERAGE: Final = "area_average"
 """The baseline that gives each case or place what was known of its area."""
+YEAR_AVERAGE: Final = "year_average"
+"""The same of one series, which has no area: its own average."""
 AVERAGE_BY: Final = "average_by_"
 """Before a column's name: the baseline that gives each case what was known of cases with the same
 value of it."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cityai.columns import AREA_AVERAGE, AVERAGE_BY
+from cityai.columns import AREA_AVERAGE, AVERAGE_BY, YEAR_AVERAGE
 from cityai.config.project import AuditableSpec, ProjectSpec
 from cityai.data.panel import count_delay
 from cityai.data.periods import SEASON, YEAR, by_period
@@ -63,6 +63,7 @@ def name_baseline(
         "same_period_last_year": year.get(period, say("the same period last year")),
         "recent_mean": _LAST_PERIODS.get(period, say("the average of the last periods")),
         AREA_AVERAGE: say("the area's average"),
+        YEAR_AVERAGE: say("the average of the last year"),
         "actual_order": say("the order that really happened"),
         "past_rate": say("each one's own past rate"),
         "city_score": say("the city's own score"),

@@ -311,7 +311,7 @@ def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, man
     parts = [capitalize(told), verdict]
     if pair.folds:
         words = {key: getattr(pair, key) for key in ("folds", "places_won", "places")}
-        parts.append((WON_PLACES if pair.places else WON).format(won=pair.folds_won, **words))
+        parts.append((WON_PLACES if pair.places > 1 else WON).format(won=pair.folds_won, **words))
     if status is Status.NOT_ENOUGH and math.isfinite(pair.margin):
         parts.append(tell_more(few, many, pair.blocks, pair.block, pair.days, 1.0))
     return join(" ", parts)

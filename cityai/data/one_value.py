@@ -91,15 +91,18 @@ def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
     share = float(same.sum().sum() / max(filled.sum().sum(), 1))
     title = say("An amount that varies")
     label, unit = spec.question.entity.label, spec.question.unit
+    if spec.question.entity.columns:
+        amounts = say("The {unit} of a {label}", unit=unit, label=label)
+    else:
+        amounts = say("The {unit}", unit=unit)
     if share < ALIKE:
-        reason = say("The {unit} of a {label} are not always the same.", unit=unit, label=label)
+        reason = say("{amounts} are not always the same.", amounts=amounts)
         return Finding(CONSTANT, Status.PASS, title, reason, share, ALIKE, "share")
     reason = say(
-        "The {unit} of a {label} are the same in nearly every period ({share:.0%}): "
+        "{amounts} are the same in nearly every period ({share:.0%}): "
         "there is nothing to forecast. Perhaps rows are counted where a column "
         "should be added up (`question.measure: sum`).",
-        unit=unit,
-        label=label,
+        amounts=amounts,
         share=share,
     )
     return Finding(CONSTANT, Status.FAIL, title, reason, share, ALIKE, "share")

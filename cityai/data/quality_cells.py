@@ -98,13 +98,22 @@ def _find_silent(snapshot: Events, spec: ProjectSpec) -> Finding:
     what = spec.question.entity.label_plural
     title = say("Silent sources")
     freq = snapshot.periods.freq
+    observed = float(len(names))
+    if len(size) == 1:
+        silent = say(
+            "No row came in the last {silence} or more, longer than ever before.",
+            silence=count_periods(SILENCE, freq),
+        )
+        reason = silent if names else say("Rows came until the end.")
+        status = Status.FAIL if names else Status.PASS
+        return Finding("quality.silent_entity", status, title, reason, observed, 0.0, what)
     if not names:
         reason = say(
             "None of {size:,} {what} stopped sending rows before the end.",
             size=len(size),
             what=what,
         )
-        return Finding("quality.silent_entity", Status.PASS, title, reason, 0.0, 0.0, what)
+        return Finding("quality.silent_entity", Status.PASS, title, reason, observed, 0.0, what)
     reason = say(
         "{names:,} of {size:,} {what} sent no row in the last {silence} or more, "
         "longer than they ever did before: {names2}.",
@@ -114,7 +123,6 @@ def _find_silent(snapshot: Events, spec: ProjectSpec) -> Finding:
         silence=count_periods(SILENCE, freq),
         names2=list_names(snapshot.call_places(names)),
     )
-    observed = float(len(names))
     return Finding("quality.silent_entity", Status.FAIL, title, reason, observed, 0.0, what)
 
 

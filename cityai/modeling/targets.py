@@ -14,7 +14,7 @@ from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import join, say
+from cityai.i18n.messages import join, say, say_n
 from cityai.modeling.blend import learn_odds_weights, learn_weights
 from cityai.modeling.calibration import CalibrationMap, learn_calibration, mix_log_odds, to_log_odds
 from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
@@ -225,12 +225,14 @@ def _judge_origins(folds: Folds, spec: ProjectSpec) -> Finding:
 def _judge_measured(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
     left_out = len(table) - len(measured)
     unmeasured = int((~np.isfinite(table[Y_TRUE])).sum())
+    entities = table[ENTITY].nunique()
+    asked = say_n("{n:,} row", "{n:,} rows", len(table))
+    if entities > 1:
+        asked = say("{rows:,} rows of {entities:,} entities", rows=len(table), entities=entities)
     reason = say(
-        "{table} rows of {nunique} entities were asked about in the test folds; "
-        "{measured} were scored, {unmeasured} were never measured, and {left_out} "
-        "could not be forecast for want of any history.",
-        table=len(table),
-        nunique=table[ENTITY].nunique(),
+        "{asked} were asked about in the test folds; {measured} were scored, {unmeasured} were "
+        "never measured, and {left_out} could not be forecast for want of any history.",
+        asked=asked,
         measured=len(measured),
         unmeasured=unmeasured,
         left_out=left_out - unmeasured,

@@ -202,6 +202,13 @@ def test_a_simpler_way_that_does_better_is_asked_about_by_its_name(sound):
     assert asked.check == code
 
 
+@pytest.mark.parametrize(("places", "asked"), [(1, "Add places or groups"), (12, "Say which")])
+def test_groups_are_asked_for_only_where_there_can_be_some(sound, places, asked):
+    made = tuple(c.model_copy(update={"places": places}) for c in sound.eval.comparisons)
+    record = change(change(sound, "fairness", results=()), "eval", comparisons=made)
+    assert any(c.text.startswith(asked) for c in draft_verdict(record, POLICY).conditions)
+
+
 def test_a_comparison_that_may_not_be_shown_is_none_that_was_not_made(sound):
     hidden = tuple(
         n.model_copy(update={"value": None, "reason": TOO_FEW}) for n in sound.eval.metrics

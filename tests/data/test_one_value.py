@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -107,6 +109,17 @@ def test_an_amount_that_never_varies_fails(make_project):
     snapshot, spec = read(make_project, rare)
     [found] = [f for f in open_spec(spec).report(snapshot).findings if f.code == "quality.constant"]
     assert found.status is Status.PASS
+
+
+@pytest.mark.parametrize("last", [139, 60])
+def test_of_one_series_nothing_is_said_of_places(make_project, last):
+    table = pd.DataFrame({"day": DAYS, "district": "x", "kind": "x", "amount": range(140)})
+    snapshot, spec = read(make_project, table[: last + 1], columns=(), attributes=())
+    snapshot = replace(snapshot, periods=replace(snapshot.periods, count=140))
+    found = {f.code: f.reason for f in open_spec(spec).report(snapshot).findings}
+    assert found["quality.constant"] == f"The {spec.question.unit} are not always the same."
+    told = "Rows came until the end." if last == 139 else "No row came in the last"
+    assert found["quality.silent_entity"].startswith(told)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

@@ -58,6 +58,12 @@ def test_an_area_average_is_that_of_its_places_over_the_last_year():
     assert np.isnan(found[:, 3]).all()
 
 
+def test_one_series_has_no_area_and_is_compared_with_its_own_average():
+    average = make_area_average([None])
+    assert average.name == "year_average"
+    assert average.forecast(ask(np.full((30, 1), 3.0), steps=1)).tolist() == [[3.0]]
+
+
 def test_recent_mean_takes_what_is_known():
     days = np.full((40, 2), 2.0)
     days[:12] = 100.0

@@ -76,6 +76,8 @@ def ask_groups(grounds: Grounds) -> Iterator[Condition]:
     """Ask for groups that can be judged."""
     if not grounds.alone.total:
         text = say("Say which groups to check, and within which limits.")
+        if grounds.is_one_series:
+            text = say("Add places or groups to the table: one total has no groups to check.")
         yield Condition(text=text, check="fairness.limits")
     if grounds.alone.hidden:
         text = say("Form larger groups, so that their figures can be shown.")

@@ -56,6 +56,7 @@ Amounts = Mapping[tuple[str, str], float]
 def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     """Draft the section on how well it works."""
     spec, subject, predictions = facts.spec, facts.subject, facts.predictions
+    many = predictions.table[ENTITY].nunique() if ENTITY in predictions.table else 0
     amounts = sum_amounts(predictions.table, facts.evaluation.metrics)
     make = partial(_make_number, amounts=amounts, spec=spec, source=subject.figures_from)
     metrics = _list_metrics(facts.evaluation.metrics, make, withheld)
@@ -80,10 +81,10 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
         confidence=spec.policy.confidence,
         series=series,
         series_step=step,
-        series_note=describe_series(series, step, subject) if series else "",
+        series_note=describe_series(series, step, many, subject) if series else "",
         places=places,
         places_label=subject.entities,
-        places_note=describe_places(places, subject, spec.unit) if places else "",
+        places_note=describe_places(places, subject, spec.unit) if many > 1 and places else "",
         boundaries=PurePosixPath(outlines.path).name if outlines else "",
         boundaries_key=outlines.key if outlines else "",
         metric_reason=spec.words.model.metric_reason,

@@ -144,6 +144,12 @@ class Grounds:
         return finding.code not in self._group_codes and finding.code != self.practice_code
 
     @property
+    def is_one_series(self) -> bool:
+        """Whether one amount a period is forecast, of a whole city."""
+        many = {c.places for c in self.record.eval.comparisons}
+        return self.record.model.horizon > 0 and many == {1}
+
+    @property
     def practice_code(self) -> str:
         """Code of the comparison with today's practice, or where it would stand."""
         practice = self.record.eval.practice

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from cityai.card.draft.subject import Subject
 
 
-def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) -> str:
+def describe_series(
+    series: Sequence[SeriesPoint], step: int, entities: int, subject: Subject
+) -> str:
     """Say what the band around the city's total is, how often it held, and how it is rounded."""
     rounded = (
         " "
@@ -30,6 +32,10 @@ def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) 
     )
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
+    held = {"inside": inside, "known": len(known), "periods": name_periods(subject.period)}
+    if entities == 1:
+        told = say("What came lay inside the band in {inside} of {known} {periods}.").format(**held)
+        return told + rounded
     return (
         say(
             "The band adds up the ranges of all {entities}; it is wider than a range for "
@@ -37,12 +43,7 @@ def describe_series(series: Sequence[SeriesPoint], step: int, subject: Subject) 
             entities=subject.entities,
         )
         + " "
-        + say(
-            "The actual total lay inside it in {inside} of {known} {periods}.",
-            inside=inside,
-            known=len(known),
-            periods=name_periods(subject.period),
-        )
+        + say("The actual total lay inside it in {inside} of {known} {periods}.").format(**held)
         + rounded
     )
 

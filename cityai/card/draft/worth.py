@@ -14,7 +14,8 @@ from cityai.card.draft.values import TOO_FEW, as_number, read_status
 from cityai.card.draft.withheld import Withheld
 from cityai.card.record.worth import Role, WorthGroup, WorthPart, WorthWay
 from cityai.card.words import write_number
-from cityai.columns import AREA_AVERAGE, BASELINE, FORECAST
+from cityai.columns import AREA_AVERAGE, BASELINE, ENTITY, FORECAST
+from cityai.data.periods import by_period
 from cityai.i18n.messages import capitalize, join, say, write
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ _LABELS: Final[Mapping[str, Mapping[str, str]]] = {
         PERFECT: say("perfect knowledge"),
     },
 }
+_EVERY_TIME: Final = by_period(
+    day=say("the same amount every day"),
+    week=say("the same amount every week"),
+    month=say("the same amount every month"),
+)
+"""What `CHANCE` is called where there is one series: nothing is everywhere."""
 _ROLES: Final[dict[str, Role]] = {
     FORECAST: "forecast",
     CHANCE: "chance",
@@ -157,6 +164,8 @@ def _find_role(way: str) -> Role:
 def _make_way(row: Mapping[Hashable, Any], facts: CardFacts, withheld: Withheld) -> WorthWay:
     way, kind = str(row["way"]), facts.predictions.kind
     label = _LABELS[kind].get(way) or facts.name_baseline(way.removeprefix(BASELINE))
+    if way == CHANCE and kind == "amount" and facts.predictions.table[ENTITY].nunique() == 1:
+        label = _EVERY_TIME.get(facts.subject.period, label)
     role = _find_role(way)
     if row["few"]:
         return WorthWay(way=way, label=label, role=role, status="suppressed", reason=TOO_FEW)

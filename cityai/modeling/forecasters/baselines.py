@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.columns import AREA_AVERAGE
+from cityai.columns import AREA_AVERAGE, YEAR_AVERAGE
 from cityai.config.project import Period
 from cityai.data.features.known import find_latest, mean_known
 from cityai.data.periods import SEASON, YEAR, by_period
@@ -76,7 +76,7 @@ def average_areas(asked: SeriesHistory, area: np.ndarray) -> FloatArray:
 
 
 def make_area_average(areas: Sequence[str | None]) -> SeriesModel:
-    """Make the baseline that knows an area's average alone.
+    """Make the baseline that knows an area's average alone; of one series, its own average.
 
     Parameters
     ----------
@@ -86,6 +86,8 @@ def make_area_average(areas: Sequence[str | None]) -> SeriesModel:
     keys = [area or f"entity {i}" for i, area in enumerate(areas)]
     code = np.unique(keys, return_inverse=True)[1]
     forecast = partial(average_areas, area=code.astype(np.int64))
+    if len(areas) == 1:
+        return SeriesModel(YEAR_AVERAGE, "the average of the last year", forecast)
     return SeriesModel(AREA_AVERAGE, "the area's average over the last year", forecast)
 
 

@@ -28,7 +28,7 @@ from cityai.config.project import ProjectSpec
 from cityai.data.periods import MEAN_DAYS
 from cityai.errors import TimeError
 from cityai.findings import Finding
-from cityai.i18n.messages import say
+from cityai.i18n.messages import count_periods, say
 from cityai.modeling.folds import Fold, Folds, choose_tests, estimate_seconds, judge_order
 from cityai.modeling.forecasters import (
     FloatArray,
@@ -149,12 +149,12 @@ def check_dense_folds(folds: Folds, panel: Panel) -> Finding:
     said = say(
         "{tests} test folds from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d}, "
         "after {calibration} earlier origins for weights and intervals; labels end "
-        "{delay} periods before the question is asked.",
+        "{delay} before the question is asked.",
         tests=len(tests),
         test_from=tests[0].test_from,
         test_until=tests[-1].test_until,
         calibration=len(folds.calibration),
-        delay=panel.delay,
+        delay=count_periods(panel.delay, panel.periods.freq),
     )
     return judge_order(
         folds,
