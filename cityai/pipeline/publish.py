@@ -197,6 +197,7 @@ def tell_run(run: PipelineRun, records: Records, checked: Sequence[Finding]) -> 
         model_digest=digest_files(write_record(final)) if final else "",
         entities=cover.entities,
         source=cover.source,
+        source_digest=snapshot.source_digest,
         findings=tuple(checked),
         feature_labels=records.explanation.labels if records.explanation else {},
     )

@@ -98,7 +98,7 @@ class Events:
     quality_facts : pandas.DataFrame
         See `collect_facts`.
     digest : str
-        SHA-256 of the sources' bytes and of the declarations that they were read by.
+        SHA-256 over the digests of all sources.
     areas : pandas.DataFrame or None
         Area table indexed by area_id, with `area_name` and `population`.
     attributes : pandas.DataFrame
@@ -114,6 +114,8 @@ class Events:
         What left databases, one row a table: source (``data``, or the name of what is beside it),
         connection, rows, columns and bytes (as Arrow) of what came, and held: the rows that its
         SELECT gives there. Fewer came than are held where sums came in place of rows.
+    source_digest : str
+        Of the main table's source: SHA-256 of a file's bytes, of a statement and its rows.
     """
 
     table: pd.DataFrame
@@ -129,6 +131,7 @@ class Events:
     events: dict[str, pd.DataFrame] = field(default_factory=dict)
     city_rule: pd.DataFrame | None = None
     left: pd.DataFrame = field(default_factory=list_left)
+    source_digest: str = ""
 
     def call_places(self, ids: Iterable[str]) -> list[str]:
         """Return what readers call areas, with their ids; one of no area, or no name, is its id."""

@@ -88,7 +88,9 @@ def decode_value(content: Json, hint: Any, files: Files) -> Any:
     if dataclasses.is_dataclass(origin) and isinstance(origin, type):
         hints = _get_hints(origin)
         names = [field.name for field in dataclasses.fields(origin)]
-        return origin(**{n: decode_value(content[n], hints[n], files) for n in names})
+        return origin(
+            **{n: decode_value(content[n], hints[n], files) for n in names if n in content}
+        )
     if origin is tuple or origin is list:
         pairs = zip(content, _list_hints(hint, len(content)), strict=True)
         return origin(decode_value(v, h, files) for v, h in pairs)

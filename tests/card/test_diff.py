@@ -34,6 +34,23 @@ def test_of_long_lists_only_what_differs_is_told(city):
     assert told.sentence == f"Inputs: no longer there (it was '{first}')."
 
 
+def test_content_is_told_where_both_cards_took_it_of_the_same(city):
+    def take(own, whole):
+        def change(facts):
+            facts["data"][0]["sha256"], facts["provenance"]["data_digest"] = own * 64, whole * 64
+
+        return edit(city.record, change)
+
+    def tell(before, after):
+        return [item.path for item in compare_cards(before, after).items]
+
+    path = f"data {city.record.data[0].name} sha256"
+    assert tell(take("a", "b"), take("c", "d")) == [path]
+    assert tell(take("a", "b"), take("a", "d")) == ["provenance.data_digest"]
+    assert tell(take("a", "a"), take("c", "c")) == [path]
+    assert tell(take("a", "a"), take("c", "d")) == []
+
+
 def shift_wape(size: float, noise: float):
     def change(facts):
         rng = np.random.default_rng(3)

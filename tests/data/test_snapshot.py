@@ -414,13 +414,13 @@ def test_rows_that_vanish_are_an_error():
         RowCounts(10, 1, 2, 3)
 
 
-def test_digest_follows_the_bytes_and_the_declarations(make_project):
+def test_digests_follow_the_bytes_and_no_words(make_project):
     data = "place,day\n" + "".join(f"A,2024-01-{d:02d}\n" for d in range(1, 29))
-    first = open_kind(make_project(data)).read().digest
-    assert first == open_kind(make_project(data)).read().digest
-    assert first != open_kind(make_project(data + "A,2024-01-28\n")).read().digest
-    assert first != open_kind(make_project(data, data={"known": {"lag_days": 1}})).read().digest
-    assert len(first) == len(hashlib.sha256().hexdigest())
+    first = open_kind(make_project(data)).read()
+    named = {"entity": {"columns": ["place"], "label": "district"}}
+    assert first.digest == open_kind(make_project(data, question=named)).read().digest
+    assert first.digest != open_kind(make_project(data + "A,2024-01-28\n")).read().digest
+    assert first.source_digest == hashlib.sha256(data.encode()).hexdigest() != first.digest
 
 
 REAL = {

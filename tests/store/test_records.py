@@ -33,6 +33,7 @@ from cityai.store.records import (
     write_record,
 )
 from cityai.store.tables import read_table, write_table
+from cityai.store.values import decode_value
 
 
 class Colour(StrEnum):
@@ -312,3 +313,17 @@ def test_a_folder_that_refuses_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="permission denied"):
         save_record(make_whole(), tmp_path / "r")
     tmp_path.chmod(0o700)
+
+
+@dataclass(frozen=True)
+class Younger:
+    """A record that got a field."""
+
+    old: int
+    new: str = "nothing"
+
+
+def test_a_record_that_is_older_than_a_field_with_a_default_is_read() -> None:
+    assert decode_value({"old": 1}, Younger, {}) == Younger(1)
+    with pytest.raises(TypeError, match="old"):
+        decode_value({"new": "x"}, Younger, {})

@@ -35,6 +35,7 @@ def compare_facts(before: CardRecord, after: CardRecord) -> tuple[Change, ...]:
         *_compare("verdict", _list_verdicts(before), _list_verdicts(after)),
         *_compare("finding", _list_findings(before), _list_findings(after)),
         *_compare_gaps(before, after),
+        *_compare("data", _list_content(before, after), _list_content(after, before)),
         *_compare("data", _list_data(before), _list_data(after)),
         *_compare("model", _list_model(before), _list_model(after)),
         *_compare("specification", _list_specification(before), _list_specification(after)),
@@ -175,11 +176,28 @@ def _compare_gaps(before: CardRecord, after: CardRecord) -> Iterator[Change]:
             )
 
 
+def _list_content(card: CardRecord, other: CardRecord) -> AuditData:
+    """List digests of the tables' content, where both cards took them of the same.
+
+    Earlier cards have for their table's the digest of all tables and how they were declared.
+    """
+    whole, others = card.provenance.data_digest, other.provenance.data_digest
+    own, its = {p.sha256 for p in card.data}, {p.sha256 for p in other.data}
+    if (whole in own) != (others in its):
+        return {}
+    facts = {
+        f"data {part.name} sha256": (say("Content of {name}", name=part.name), part.sha256[:12])
+        for part in card.data
+    }
+    if own == its and own:
+        facts["provenance.data_digest"] = (say("Content of the other tables"), whole[:12])
+    return facts
+
+
 def _list_data(card: CardRecord) -> AuditData:
     facts: dict[str, tuple[str, str]] = {}
     for part in card.data:
         at = f"data {part.name}"
-        facts[f"{at} sha256"] = (say("Content of {name}", name=part.name), part.sha256[:12])
         for field, words in (
             ("rows_accepted", say("Rows used")),
             ("rows_rejected", say("Rows refused")),

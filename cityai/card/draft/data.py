@@ -33,7 +33,7 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
     part = DataPart(
         **copy_words(facts.spec.words.data),
         name=subject.source or run.source,
-        sha256=run.data_digest,
+        sha256=run.source_digest or run.data_digest,
         roles=subject.roles,
         first=run.first.date() if run.first else None,
         last=run.last.date() - timedelta(days=1) if run.last else None,

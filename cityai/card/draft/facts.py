@@ -58,6 +58,8 @@ class RunFacts:
         SHA-256 over the digests of the model's files; empty without a model.
     source : str
         Name of the data, where the specification does not name them.
+    source_digest : str
+        SHA-256 of the main table's bytes; empty where the data are that file alone.
     """
 
     run_digest: str
@@ -76,6 +78,7 @@ class RunFacts:
     results_digest: str = ""
     model_digest: str = ""
     source: str = ""
+    source_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

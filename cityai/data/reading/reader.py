@@ -8,7 +8,6 @@ million events cost about as much as the cells that they fall into; of a list it
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Final, Protocol, TypeVar
@@ -161,7 +160,8 @@ def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
         events={name: side.table for name, side in happened.items()},
         rejects=_join_rejects(events.rejects, [side for _, side in sides]),
         quality_facts=_add_sides(events.quality_facts, sides),
-        digest=_digest(spec, digests),
+        digest=hashlib.sha256(" ".join(digests).encode()).hexdigest(),
+        source_digest=digest,
         left=_list_left([("data", left), *((n, part) for n, side in sides for part in side.left)]),
     )
 
@@ -293,18 +293,3 @@ def _add_sides(facts: pd.DataFrame, sides: Sequence[tuple[str, SideTable]]) -> p
         for name, side in sides
     ]
     return pd.concat([facts, pd.DataFrame(rows)], ignore_index=True) if rows else facts
-
-
-def _digest(spec: BaseProjectSpec, digests: Sequence[str]) -> str:
-    declared = spec.model_dump(
-        mode="json",
-        include={
-            **dict.fromkeys(("data", "question", "covariates", "events"), True),
-            "models": {"city_rule": True, "city_score": True, "averages": True},
-            "city": {"time_zone": True},
-        },
-    )
-    declared["areas"] = None if spec.areas is None else spec.areas.model_dump(mode="json")
-    declared["sources"] = list(digests)
-    content = json.dumps(declared, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(content.encode()).hexdigest()
