@@ -92,7 +92,7 @@ def bundle(
     out: Annotated[Path, typer.Option("--out", help="A new folder, or a file that ends in .zip.")],
     force: FORCE = False,
 ) -> None:
-    """Write a card, its reviews and a page that checks them in a browser."""
+    """Pack a card, its reviews and a page that checks them."""
     from cityai.pipeline.bundle import bundle_card
 
     tell(bundle_card(path, out, replace=force))
