@@ -43,7 +43,7 @@ class To(StrEnum):
 
 Named = Annotated[
     Path,
-    typer.Argument(metavar="PROJECT", help="Folder of the project, or an audit file."),
+    typer.Argument(metavar="PROJECT", help="Folder of a project or of a card, or an audit file."),
 ]
 Asked = Annotated[To, typer.Option("--phase", "--to", help="What it is to be used as.")]
 Anchor = Annotated[

@@ -21,7 +21,7 @@ from cityai.config.places import CONFIGS
 from cityai.config.policy import PolicySpec
 from cityai.config.release import PHASES, Phase
 from cityai.config.yaml import read_yaml
-from cityai.errors import CityaiError, SpecError
+from cityai.errors import CityaiError, SpecError, UserError
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
 from cityai.pipeline.provenance import read_clock
 from cityai.review.acts import COMMIT, MODEL, Act, Kind, Seen, make_act
@@ -29,6 +29,7 @@ from cityai.review.chain import REVIEWS, Chain, Ring, read_chain
 from cityai.review.gate import Checked, check_rules
 from cityai.review.release import describe_model, describe_release
 from cityai.review.standing import POLICY, Standing
+from cityai.store.cards import CARDS
 
 PORTFOLIO: Final = "index.json"
 """The list of all cards, for machines."""
@@ -69,6 +70,12 @@ class Reviewed:
         """Where its acts lie."""
         return self.place.folder / REVIEWS
 
+    @property
+    def policy_file(self) -> str:
+        """The policy's file, for messages."""
+        name = next(name for name in self.subjects if name.endswith(POLICY))
+        return str(self.place.workspace / CONFIGS / name)
+
     def stand(self, phase: Phase, today: date) -> Standing:
         """Return its review for a phase, as it stands on a day."""
         return Standing(self.chain, self.subjects, phase, today, self.policy.override)
@@ -95,7 +102,8 @@ def read_review(path: Path, *anchors: str) -> Reviewed:
     Parameters
     ----------
     path : Path
-        The project.
+        The project, an audit file, or the folder of a published card. Of a card that is no
+        project's of this workspace, the policy is the one that its acts are bound to.
     *anchors : str
         Heads of the chain that were written down elsewhere.
 
@@ -107,11 +115,24 @@ def read_review(path: Path, *anchors: str) -> Reviewed:
         When there is no card.
     """
     place, content, record = read_sealed(path, f"cityai review show {path}")
-    policy = _read_policy(path, place.workspace)
-    return _gather(place, content, record, lambda chain: policy, anchors)
+    given = find_named(path).resolve()
+    if place.folder not in (given, given.parent):
+        policy = _read_policy(given, place.workspace)
+        return _gather(place, content, record, lambda chain: policy, anchors)
+    if place.folder.parent != place.workspace / CARDS:
+        raise UserError(
+            "this card is not where the workspace publishes",
+            where=str(place.folder),
+            expected=f"a folder of {place.workspace / CARDS}",
+            next_step="name the project, the audit file, or the folder there",
+        )
+    own = place.workspace / "projects" / record.record.id
+    if (own / PROJECT).is_file():
+        return read_review(own, *anchors)
+    return read_shown(place, content, record, *anchors)
 
 
-def read_shown(place: CardPlace, content: bytes, record: CardRecord) -> Reviewed:
+def read_shown(place: CardPlace, content: bytes, record: CardRecord, *anchors: str) -> Reviewed:
     """Read the acts on a card without its project: the policy is the one that they are bound to."""
 
     def find_policy(chain: Chain) -> tuple[PolicySpec, Path]:
@@ -120,7 +141,7 @@ def read_shown(place: CardPlace, content: bytes, record: CardRecord) -> Reviewed
         policy = read_yaml(place.workspace / CONFIGS / Path(name).name)
         return validate_spec(PolicySpec, policy.content, policy), policy.path
 
-    return _gather(place, content, record, find_policy)
+    return _gather(place, content, record, find_policy, anchors)
 
 
 def list_heads(place: CardPlace) -> dict[str, str]:
@@ -231,7 +252,7 @@ def check_gate(reviewed: Reviewed, phase: Phase) -> tuple[Checked, ...]:
     if not found:
         raise SpecError(
             f"the policy has no rule on what must hold before the phase {phase}",
-            where=str(reviewed.place.workspace / CONFIGS),
+            where=reviewed.policy_file,
             expected="`release:` in the policy, a list of rules with id, sentence and owner",
             next_step="see docs/reviewing.md for a model policy",
         )

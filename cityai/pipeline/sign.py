@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 
 from cityai.config.keys import KeySpec
-from cityai.config.places import CONFIGS
 from cityai.config.release import Phase
 from cityai.errors import StoreError, UserError
 from cityai.pipeline.portfolio import publish_portfolio
@@ -100,10 +99,13 @@ def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:
         allowed = reviewed.policy.override
         raise UserError(
             f"the policy allows {signer.name} ({signer.role}) no override until {act.valid_until}",
-            where=str(reviewed.place.workspace / CONFIGS),
+            where=reviewed.policy_file,
             expected=f"{' or '.join(allowed.roles)}, for {allowed.days} days at most"
             if allowed
             else "`override:` with the roles that may, which it does not have",
+            next_step="let somebody of such a role sign it, with a day within these"
+            if allowed
+            else "meet the rules that do not hold: `cityai gate` names them",
         )
     if act.act == "approve":
         _check_approval(act, link, reviewed)
@@ -128,8 +130,10 @@ def _check_approval(act: Act, link: Link, reviewed: Reviewed) -> None:
     against = [c for c in check_gate(made, act.phase) if c.outcome == "not met"]
     wrong = [found for found in against if not found.rule.reviewers]
     if wrong:
-        told = "; ".join(f"{found.rule.id}: {found.observed}" for found in wrong)
+        told = "; ".join(f"{found.rule.id}: {found.observed.rstrip('.')}" for found in wrong)
         raise UserError(
             f"the policy allows no approval: {told}",
+            where=reviewed.policy_file,
+            expected="every rule met but those on who approves",
             next_step="; ".join(f"{found.rule.id}: {found.next_step}" for found in wrong),
         )

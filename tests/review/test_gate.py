@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart, Gap
 from cityai.card.verify import read_record
+from cityai.cli.main import run_command
 from cityai.cli.review import ACTS
 from cityai.config.keys import KeySpec
 from cityai.config.policy import PolicySpec
@@ -265,6 +267,32 @@ def test_from_a_published_card_to_a_yes(place: Place, capsys) -> None:
     assert place.gate("--to", "operational") == 0
 
 
+def test_a_folder_of_a_card_is_taken_also_without_a_project(place: Place, capsys) -> None:
+    """A project's own policy decides; without one, as for given predictions, the policy."""
+    place.sign("approve", "ben", *YES)
+    answers = []
+    for given in (place.project, place.card, place.card / "card.json"):
+        capsys.readouterr()
+        answers.append((run_command(["gate", str(given)]), capsys.readouterr().out))
+    shutil.rmtree(place.project)
+    answers.append((run_command(["gate", str(place.card)]), capsys.readouterr().out))
+    assert answers == [answers[0]] * 4
+    assert answers[0][0] == 0
+    copied = shutil.copytree(place.card, place.folder / "elsewhere")
+    assert run_command(["gate", str(copied)]) == 2
+    assert "not where the workspace publishes" in capsys.readouterr().err
+
+
+def test_what_is_refused_says_where_what_and_what_next(place: Place, capsys) -> None:
+    for act in ("approve", "override"):
+        assert place.sign(act, "ben", "--until", UNTIL) == 2
+        told = capsys.readouterr().err
+        assert f"{place.policy}: the policy allows" in told
+        assert ".;" not in told
+        assert "expected: " in told
+        assert "next: " in told
+
+
 def test_a_return_stands_until_it_is_withdrawn(place: Place) -> None:
     place.sign("approve", "ben", *YES)
     assert place.gate() == 0
@@ -314,8 +342,6 @@ def test_the_log_tells_all_and_the_head(place: Place, capsys) -> None:
     place.sign("comment", "cai", reason="The <b>East</b>?")
     capsys.readouterr()
     project = str(place.project)
-    from cityai.cli.main import run_command
-
     assert run_command(["review", "log", project]) == 0
     told = capsys.readouterr().out
     assert "1. " in told
