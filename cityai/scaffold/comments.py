@@ -48,7 +48,7 @@ def read_comments(text: str) -> KeyComments:
         else:
             above.append(line)
             path = _find_shown(line, last)
-        if path and (found := _NOTE.search(line)):
+        if path and (found := _NOTE.search(line.lstrip())):
             notes[path] = found[1]
     return KeyComments(notes, heads)
 

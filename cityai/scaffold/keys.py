@@ -120,9 +120,13 @@ def choose_width(profile: TableProfile, grain: Grain, wished: int | None) -> int
     Raises
     ------
     DataError
-        When some codes lost their zeros (2118 beside 02118) and nobody said whether they are one.
+        When some codes lost their zeros (2118 beside 02118) and nobody said whether they are one,
+        or there are no codes to fill up.
     """
-    if wished is not None or not grain.entity or grain.spread:
+    has_codes = bool(grain.entity) and not grain.spread
+    if wished and not has_codes:
+        raise profile.refuse("--width: no column names a place", "a column of codes")
+    if wished is not None or not has_codes:
         return wished or 0
     values = profile.frame[grain.entity].dropna().astype("str").value_counts()
     codes = pd.Series(values.index, dtype="str")

@@ -56,6 +56,10 @@ _SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
 _GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
 _IDS: Final = ("id", "key", "num", "nr", "_no", "uuid")
 _OF_PEOPLE: Final = ("birth", "dob", "nacim", "nasc", "naiss", "geburt", "built", "install")
+_PLURALS: Final = {
+    "bezirk": "bezirke", "stadtteil": "stadtteile", "setor": "setores", "plz": "plz",
+}  # fmt: skip
+"""Plurals of places that take no s."""
 TOTALS: Final = _read(
     """total totals citywide city-wide all overall sum gesamt insgesamt summe todos todas todo
     ensemble tous geral total_general grand_total"""
@@ -118,6 +122,24 @@ def is_total(value: str) -> bool:
     text = value.strip().lower()
     words = re.split(r"[^\w-]+", text)
     return text in TOTALS or not {"total", "citywide", "gesamt", "insgesamt"}.isdisjoint(words)
+
+
+def say_words(name: str) -> str:
+    """Return a column's name as words: ``police precinct`` for ``PolicePrecinct``."""
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower().split())
+
+
+def pluralize(words: str) -> str:
+    """Return several of what words name: ``cities``; ``bezirke`` where they end so in German."""
+    head, last = words[: words.rfind(" ") + 1], words.split(" ")[-1]
+    for ending, several in _PLURALS.items():
+        if last.endswith(ending):
+            return head + last.removesuffix(ending) + several
+    if last.endswith(("ss", "ch", "sh", "x")):
+        return f"{words}es"
+    if last.endswith("y") and last[-2:-1] not in {*"aeiou"}:
+        return f"{words[:-1]}ies"
+    return words if last.endswith("s") else f"{words}s"
 
 
 def _split(name: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cityai.config.city import CitySpec
 from cityai.scaffold.columns import TableProfile
+from cityai.scaffold.names import pluralize, say_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ def drop_empty(**written: Any) -> dict[str, Any]:
 
 def name_entity(columns: Sequence[str], **more: Any) -> dict[str, Any]:
     """Return `question.entity`: its columns and the words for readers."""
-    label = " and ".join(columns).lower().replace("_", " ").strip() or "whole city"
-    plural = label if label.endswith("s") else f"{label}s"
+    words = [say_words(name) for name in columns] or ["city"]
+    label, plural = " and ".join(words), pluralize(words[0])
+    if len(words) > 1:
+        plural = f"combinations of {label}"
     return {"columns": list(columns), "label": label, "label_plural": plural, **more}

@@ -82,7 +82,8 @@ def _add_up(table: pd.DataFrame) -> float:
 def _tell_span(events: Events, spec: BaseProjectSpec) -> str:
     periods, entity = events.periods, spec.question.entity
     last = periods.start(periods.count) - pd.Timedelta(days=1)
-    many = f"{events.table[ENTITY].nunique():,} {entity.label_plural}"
+    n = events.table[ENTITY].nunique()
+    many = f"{n:,} {entity.label if n == 1 else entity.label_plural}"
     return (
         f"in {periods.count:,} {periods.freq}s from {periods.first:%Y-%m-%d} to "
         f"{last:%Y-%m-%d}, {many if entity.columns else 'one series'}"

@@ -73,7 +73,8 @@ def propose_series(look: Proposal) -> None:
     entity = name_entity(grain.places, cohort={"min_history": history})
     is_panel = grain.is_panel and profile.columns[time].type != "datetime"
     look.spec = {
-        "title": f"{unit.capitalize()} by {entity['label']}",
+        "title": f"{unit.capitalize()} "
+        + (f"by {entity['label']}" if grain.places else "in the whole city"),
         "kind": "demand",
         "city": "city",
         "question": drop_empty(
@@ -160,10 +161,15 @@ def _refuse_useless(look: Proposal, time: str, places: Sequence[str]) -> None:
 def _choose_layout(look: Proposal, grain: Grain, width: int) -> None:
     columns = look.profile.columns
     of_place = [columns[name].tell() for name in grain.places if name in columns]
+    if width:
+        codes = look.profile.frame[grain.entity].dropna().astype("str")
+        many = codes.str.zfill(width).nunique()
+        zeros = f"with their zeros back, {columns[grain.entity].distinct:,} texts are {many:,}"
+        of_place[0] = f"{many:,} different codes"
     place = "; ".join(of_place) or (grain.why if grain.spread else "one series of the whole city")
     look.choose("place", ", ".join(grain.places) or "none", place + offer("--place", grain.others))
     if width:
-        look.choose("codes", f"{width} digits", "with their zeros back")
+        look.choose("codes", f"{width} digits", zeros)
     for t in grain.totals:
         why = f"the sum of the {t.parts} others: its {t.rows} rows are left out"
         look.choose("total", f"{t.value} in {t.column}", why)

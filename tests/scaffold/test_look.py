@@ -13,9 +13,10 @@ from cityai.config.load import load_project
 from cityai.errors import DataError, SpecError
 from cityai.pipeline.check import plan_project
 from cityai.samples.extracts import draw_extract
+from cityai.scaffold.comments import read_comments
 from cityai.scaffold.look import look_at_table
 from cityai.scaffold.project import create_project, shorten_path
-from cityai.scaffold.proposal import Overrides
+from cityai.scaffold.proposal import Overrides, name_entity
 
 DATA = Path(os.environ.get("CITYAI_DATA", "../shared/data"))
 
@@ -155,6 +156,47 @@ def test_a_proposal_is_explained_as_a_template_is(tmp_path, workspace):
     assert "Requests measure who asks, not who needs" in text
     section = [line for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert len([line for line in section if "#" in line]) >= 0.6 * len(section)
+
+
+def test_one_series_is_explained_by_what_is_written(tmp_path, workspace):
+    path = tmp_path / "t.csv"
+    days = pd.date_range("2022-01-01", periods=600)
+    path.write_text("day,people\n" + "".join(f"{d:%Y-%m-%d},{900 + d.day}\n" for d in days))
+    proposal = look_at_table(path)
+    assert proposal.spec["title"] == "People in the whole city"
+    entity = proposal.spec["question"]["entity"]
+    assert (entity["label"], entity["label_plural"]) == ("city", "cities")
+    made = create_project(workspace, "mine", "blank_demand", spec=proposal.spec)
+    notes = read_comments((made.folder / "project.yaml").read_text()).notes
+    assert notes["question", "value"] == "# the column to add up, with `measure: sum`"
+    for key in (("question", "measure"), ("question", "missing_periods"), ("data", "layout")):
+        assert notes[key].count("`") >= 4, notes[key]  # both values are explained
+    with pytest.raises(DataError, match="no column names a place"):
+        look_at_table(path, Overrides(width=5))
+
+
+@pytest.mark.parametrize(
+    ("columns", "label", "plural"),
+    [("PolicePrecinct", "police precinct", "police precincts"), ("bezirk", "bezirk", "bezirke"),
+     ("stadt_bezirk", "stadt bezirk", "stadt bezirke"), ("Borough", "borough", "boroughs"),
+     ("facility", "facility", "facilities"), ("church", "church", "churches"),
+     ("streets", "streets", "streets"), ("survey", "survey", "surveys"), ("", "city", "cities"),
+     ("site,kind", "site and kind", "combinations of site and kind")],
+)  # fmt: skip
+def test_places_are_named_for_readers(columns, label, plural):
+    named = name_entity(tuple(filter(None, columns.split(","))))
+    assert (named["label"], named["label_plural"]) == (label, plural)
+
+
+def test_codes_are_counted_once_their_zeros_are_back(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"{d:%Y-%m-%d},{z}" for d in pd.date_range("2022-01-01", periods=700)
+            for z in ("02118", "2118", "02119")]  # fmt: skip
+    path.write_text("day,zip\n" + "\n".join(rows) + "\n")
+    told = look_at_table(path, Overrides(width=5)).tell()
+    assert "zip: 2 different codes" in told
+    assert "3 texts are 2" in told
+    assert "2 zips" in told
 
 
 def test_a_table_of_a_city_is_named_without_its_machine(tmp_path, workspace, monkeypatch):
