@@ -15,12 +15,14 @@ from cityai.assessment.scored import fit_limits
 from cityai.columns import AREA, AS_OF, ASKED, ENTITY
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.load_audit import AuditRequest
+from cityai.config.yaml import read_yaml
 from cityai.data.areas import read_areas
 from cityai.data.external_predictions import GROUP, read_given
 from cityai.data.groups import assign_groups
 from cityai.data.quality import QualityReport, list_nothing
 from cityai.data.rows import Moments, Rows
-from cityai.errors import SpecError
+from cityai.data.source.engine import tell_absent
+from cityai.errors import DataError, SpecError
 from cityai.kinds.kind import Cover, Kind, Problem
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.folds import Folds
@@ -53,7 +55,18 @@ class External(Kind[AuditFileSpec]):
         if file is None:
             raise SpecError("no file of predictions is named", where=str(self.project.folder))
         areas = None if spec.areas is None else read_areas(self.project, spec.areas).table
-        return read_given(file, spec, areas)
+        try:
+            return read_given(file, spec, areas)
+        except DataError as error:
+            named = (key for key, name in spec.columns.items() if error.what == tell_absent(name))
+            if not (key := next(named, "")):
+                raise
+            raise SpecError(
+                f"{error.what} in {file.name} (`{key}`)",
+                where=read_yaml(self.project.file).locate(tuple(key.split("."))),
+                expected=error.expected,
+                next_step="correct the name in the audit file, or in the predictions",
+            ) from None
 
     def report(self, events: Events) -> QualityReport:
         """Report the rows in and out; of handed predictions nothing else is measured."""

@@ -108,6 +108,26 @@ def test_a_wrong_audit_file_is_refused_by_name(judge, answers_text, old, new, sa
         judge(make_people(), answers_text.replace(old, new))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("last_year: before", "last_year: befor", "predictions.columns.baselines.last_year"),
+        ("entity: district", "entity: distrikt", "predictions.columns.entity"),
+    ],
+)
+def test_a_column_that_is_not_there_is_told_by_the_line_that_names_it(
+    judge, amounts_text, old, new, key
+):
+    text = amounts_text.replace(old, new)
+    line = 1 + text[: text.index(new)].count("\n")
+    with pytest.raises(SpecError) as caught:
+        judge(make_tons(), text)
+    assert f".yaml:{line}:" in caught.value.where
+    assert f"(`{key}`)" in caught.value.what
+    assert caught.value.expected
+    assert "in the audit file" in caught.value.next_step
+
+
 def test_one_single_block_gives_no_interval_and_says_so(judge, amounts_text):
     judged = judge(make_tons(moments=1), amounts_text)
     table = judged.audit.table

@@ -193,6 +193,11 @@ def open_room() -> Iterator[Room]:
             room.close()
 
 
+def tell_absent(name: str) -> str:
+    """Say that a table lacks a column."""
+    return f"there is no column '{name}'"
+
+
 def check_columns(
     wanted: Sequence[str] | None, header: Sequence[str], path: Path | str
 ) -> list[str]:
@@ -213,7 +218,7 @@ def check_columns(
             )
         if name not in header:
             raise DataError(
-                f"there is no column '{name}'",
+                tell_absent(name),
                 where=str(path),
                 expected=suggest_name(name, header),
                 next_step="correct the name in `data`, or the `delimiter` of the source"
