@@ -197,7 +197,7 @@ MISTAKES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "an empty file": (write_bytes(lambda _: b""), (DATA_FILE, "the file is empty", "next: ")),
     "a header and no rows": (
         write_bytes(lambda content: content[: content.index(b"\n") + 1]),
-        (DATA_FILE, "a header and no rows", "next: "),
+        (DATA_FILE, "a header and no rows", "expected: ", "next: "),
     ),
     "UTF-16": (
         write_bytes(lambda content: content.decode().encode("utf-16")),

@@ -141,7 +141,9 @@ def _add_act(kind: Said, help_text: str) -> None:
         project: Named,
         key: Key,
         reason: Reason,
-        phase: Asked = To.PILOT,
+        phase: Annotated[
+            To | None, typer.Option("--phase", "--to", help="What it is to be used as.")
+        ] = None,
         until: Annotated[
             datetime | None,
             typer.Option("--until", formats=["%Y-%m-%d"], help="Last day (approve, override)."),
@@ -157,7 +159,7 @@ def _add_act(kind: Said, help_text: str) -> None:
         signed = sign_act(
             project,
             kind,
-            phase=phase.value,
+            phase=(phase or To.PILOT).value,
             key=key,
             reason=reason,
             conditions=[_read_condition(text) for text in condition or ()],
@@ -166,6 +168,8 @@ def _add_act(kind: Said, help_text: str) -> None:
         )
         tell(write_link(signed, measure_width()))
         tell(f"head {signed.digest}")
+        if phase is None:
+            tell("It is about the pilot, as no phase was named: --phase operational for the other.")
 
 
 def _read_condition(text: str) -> Condition:

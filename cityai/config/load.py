@@ -27,7 +27,7 @@ from cityai.config.risk import RiskSpec
 from cityai.config.risk_names import check_risk
 from cityai.config.translations import check_translations, read_translations
 from cityai.config.words import WordsSpec
-from cityai.config.yaml import QUOTE, Document, Location, read_yaml
+from cityai.config.yaml import QUOTE, SHAPES, Document, Location, read_yaml
 from cityai.errors import SpecError, suggest_name
 from cityai.notebook import write_page
 
@@ -315,9 +315,7 @@ def _describe(
         where = source.locate(at)
         if problem["type"] == "extra_forbidden":
             known = _known_keys(model, at[:-1])
-            hint = suggest_name(str(at[-1]), known)
-            if " " in str(at[-1]):
-                hint = QUOTE
+            hint = QUOTE if " " in str(at[-1]) else suggest_name(str(at[-1]), known)
             messages.append(f"{where}: the key '{name}' is not known\n  next: {hint}")
         elif problem["type"] == "missing":
             messages.append(f"{where}: the key '{name}' is missing")
@@ -328,7 +326,8 @@ def _describe(
             is_shown = isinstance(given, str | int | float) and "connections" not in at
             shown = f" (given: {written})" if is_shown else ""
             cut = problem["type"] == "string_type" and isinstance(given, dict)
-            hint = f"\n  next: {QUOTE}" if cut else ""
+            step = QUOTE if cut else SHAPES.get(problem["type"], "")
+            hint = f"\n  next: {step}" if step else ""
             messages.append(f"{where}: {name}: {said[:1].lower()}{said[1:]}{shown}{hint}")
     return "\n".join(dict.fromkeys(messages))
 

@@ -17,7 +17,13 @@ from cityai.errors import SpecError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
 MAX_DIGITS = 40
+TAB = "cannot start any token"
 QUOTE = "put quotes around a text that holds a colon, or a comma inside braces"
+SHAPES = {
+    **dict.fromkeys(("dict_type", "model_type"), "write its keys below it, a `key: value` each"),
+    **dict.fromkeys(("tuple_type", "list_type"), "put it in brackets: `[one, another]`"),
+}
+"""What to do about a value where several are expected."""
 
 Key = str | int
 Location = tuple[Key, ...]
@@ -73,7 +79,12 @@ def _read_text(path: Path) -> str:
     try:
         # A pipe or a device would be waited for without end.
         if path.exists() and not path.is_file():
-            raise SpecError("this is no file", where=str(path), expected="a specification file")
+            raise SpecError(
+                "this is no file",
+                where=str(path),
+                expected="a specification file",
+                next_step="name a file, not a folder or a pipe",
+            )
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -114,6 +125,17 @@ def _compose(path: Path, text: str) -> Node | None:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if (
+            mark is not None
+            and TAB in str(error.problem)
+            and text[mark.index : mark.index + 1] == "\t"
+        ):
+            raise SpecError(
+                "a tab stands where spaces should",
+                where=_place(path, mark),
+                expected="lines indented with spaces",
+                next_step="put two spaces in place of each tab",
+            ) from None
         colon = error.problem == "mapping values are not allowed here" or "got ':'" in str(
             error.problem
         )
@@ -124,8 +146,13 @@ def _compose(path: Path, text: str) -> Node | None:
             next_step=QUOTE if colon else "",
         ) from None
     except (ReaderError, YAMLError) as error:
+        at = error.position if isinstance(error, ReaderError) else None
+        line = "" if at is None else f":{text.count(chr(10), 0, at) + 1}"
         raise SpecError(
-            f"is not valid YAML: {str(error).splitlines()[0]}", where=str(path)
+            f"is not valid YAML: {str(error).splitlines()[0]}",
+            where=f"{path}{line}",
+            expected="plain text, without control characters",
+            next_step="delete what your editor shows as a strange sign, or type the line again",
         ) from None
     return node
 
@@ -147,7 +174,12 @@ def _check_event(event: Event, depth: int, path: Path) -> None:
             next_step="leave the tag out; a text goes in quotes",
         )
     if depth > MAX_DEPTH:
-        raise SpecError(f"nested deeper than {MAX_DEPTH} levels", where=where)
+        raise SpecError(
+            f"nested deeper than {MAX_DEPTH} levels",
+            where=where,
+            expected="sections with keys and values, as a template has them",
+            next_step="take out brackets that are never closed",
+        )
 
 
 def _place(path: Path, mark: StreamMark) -> str:

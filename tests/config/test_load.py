@@ -109,6 +109,7 @@ def test_digest_follows_what_matters(workspace):
             "audit: {limits: {selection_rate: 5}}\ntitle: R",
             r"audit.limits: `selection_rate: 5` would be a gap of 500 points.*write 0.05 for 5",
         ),
+        ("title: R", "audit: {limits: 5}\ntitle: R", "limits: (?s:.*)next: write its keys below"),
         ("title: R", "policies: x\ntitle: R", "Did you mean 'policy'"),
     ],
 )

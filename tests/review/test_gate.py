@@ -338,9 +338,10 @@ def test_conditions_and_days_end(place: Place, monkeypatch, capsys) -> None:
 
 
 def test_the_log_tells_all_and_the_head(place: Place, capsys) -> None:
-    place.sign("open", "ana", reason="For the spring.")
+    place.sign("open", "ana", "--phase", "pilot", reason="For the spring.")
+    assert "no phase was named" not in capsys.readouterr().out
     place.sign("comment", "cai", reason="The <b>East</b>?")
-    capsys.readouterr()
+    assert "no phase was named" in capsys.readouterr().out
     project = str(place.project)
     assert run_command(["review", "log", project]) == 0
     told = capsys.readouterr().out

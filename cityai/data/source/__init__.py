@@ -144,7 +144,7 @@ def find_format(path: Path) -> str:
         raise DataError(
             "this is a folder" if path.is_dir() else "this is no file, but a pipe or a device",
             where=str(path),
-            expected="a file, or a folder with Parquet files" if path.is_dir() else "",
+            expected="a file, or a folder with Parquet files",
             next_step="name one file in it as `path`" if path.is_dir() else "name a file",
         )
     kind = FORMATS.get(path.suffix.lower())
@@ -156,7 +156,12 @@ def find_format(path: Path) -> str:
             next_step="export the table as CSV (UTF-8) or Parquet, unpacked",
         )
     if path.stat().st_size == 0:
-        raise DataError("the file is empty", where=str(path), next_step="export it again")
+        raise DataError(
+            "the file is empty",
+            where=str(path),
+            expected="a header and rows",
+            next_step="export it again",
+        )
     if kind == "csv":
         _check_text(path)
     return kind

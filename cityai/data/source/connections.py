@@ -114,7 +114,12 @@ def open_query(
         asked = ask_groups(query.driver, kinds, grouping)
     ((rows, size),) = room.ask("fetch", query.statement, asked, max_rows, MAX_CELL)
     if not rows:
-        raise DataError("the statement gives no rows", where=query.where)
+        raise DataError(
+            "the statement gives no rows",
+            where=query.where,
+            expected="a row for each event or amount",
+            next_step="try the statement in the database itself",
+        )
     held = rows
     if grouping is not None:
         ((held,),) = room.run(f"SELECT sum({TIMES})::BIGINT FROM came")  # noqa: S608

@@ -75,7 +75,12 @@ def _check_rows(rows: int, source: SourceSpec, path: Path, max_rows: int) -> Non
             next_step="raise `data.max_rows` if this is right",
         )
     if not rows:
-        raise DataError(f"the table '{source.table}' has no rows", where=str(path))
+        raise DataError(
+            f"the table '{source.table}' has no rows",
+            where=str(path),
+            expected="a row for each event or amount",
+            next_step="fill it, or correct `table` of the source",
+        )
 
 
 def _check_table(source: SourceSpec, known: Sequence[str], path: Path) -> None:

@@ -214,6 +214,7 @@ def check_columns(
             raise DataError(
                 f"the column '{name}' appears {header.count(name)} times in the header",
                 where=str(path),
+                expected="each name once",
                 next_step="rename the columns so that each name appears once",
             )
         if name not in header:

@@ -71,7 +71,10 @@ def open_csv(
         )
     if read == 0:
         raise DataError(
-            "the file has a header and no rows", where=str(path), next_step="export it again"
+            "the file has a header and no rows",
+            where=str(path),
+            expected="a row for each event or amount",
+            next_step="export it again",
         )
     engine = room.enter()
     opened = SourceTable(
@@ -131,7 +134,12 @@ def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int
     ((rows,),) = room.run(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({files})")  # noqa: S608
     check_size(int(rows), max_rows, path)
     if not rows:
-        raise DataError("the file has no rows", where=str(path), next_step="export it again")
+        raise DataError(
+            "the file has no rows",
+            where=str(path),
+            expected="a row for each event or amount",
+            next_step="export it again",
+        )
     by_folder = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
     place = copy_columns(room, f"read_parquet({files}, {by_folder})", wanted, path)
     engine = room.enter()
