@@ -146,6 +146,19 @@ def test_every_other_kind_of_change_is_listed(city):
     assert len(back.items) == len(changes.items)
 
 
+def test_a_check_is_told_by_its_title_whatever_it_is_about_now(city):
+    def about(subject, status):
+        def change(told):
+            told["findings"][0] |= {"subject": subject, "status": status}
+
+        return edit(city.record, change)
+
+    changes = compare_cards(about("", "pass"), about("recent_mean", "not enough evidence"))
+    (told,) = [item for item in changes.items if item.path.startswith("findings")]
+    assert "recent_mean" not in told.sentence
+    assert told.sentence.endswith("Passed before, Not enough evidence now.")
+
+
 def test_changes_are_part_of_the_sealed_record(city):
     earlier = render_json(city.record)
     after = add_changes(edit(city.record, shift_wape(0.02, 0.001)), earlier)

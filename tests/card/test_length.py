@@ -24,26 +24,36 @@ class Visible(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
         self.closed: list[str] = []
+        self.unseen = 0  # how deep in what is closed something stands that no screen shows
         self.text: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         told = dict(attrs)
+        classed = CLASSES & set((told.get("class") or "").split())
         if self.closed:
+            if classed and not self.unseen:
+                self.unseen = len(self.closed) + 1
             if tag not in VOID and tag not in {"td", "th", "tr", "li", "p", "dt", "dd"}:
                 self.closed.append(tag)
             return
-        unseen = tag in UNSEEN or CLASSES & set((told.get("class") or "").split())
-        if unseen or "hidden" in told or (tag == "details" and "open" not in told):
+        if (
+            tag in UNSEEN
+            or classed
+            or "hidden" in told
+            or (tag == "details" and "open" not in told)
+        ):
             self.closed.append(tag)
 
     def handle_endtag(self, tag):
         if self.closed and tag in self.closed:
             while self.closed.pop() != tag:
                 pass
+            if len(self.closed) < self.unseen:
+                self.unseen = 0
 
     def handle_data(self, data):
-        if not self.closed or self.closed[:2] == ["details", "summary"]:
+        if not self.closed or (self.closed[:2] == ["details", "summary"] and not self.unseen):
             self.text.append(data)
 
 
@@ -61,7 +71,8 @@ def read_pages(path: Path) -> dict[str, str]:
 def test_what_is_folded_is_not_counted() -> None:
     page = (
         "<style>a b</style><p class=skip>no</p><p>one two<details><summary>three<b>four</b>"
-        "</summary><p>no<details><summary>no</summary>no</details><ul><li>no</ul></details>"
+        "<span class='small on-paper'>no <b>no</b></span></summary><p>no<details><summary>no"
+        "</summary>no</details><ul><li>no</ul></details>"
         "<p>five <span class='hear'>no</span>- ?<details open><summary>six</summary>seven</details>"
     )
     assert Visible(page).text[0] == "one two"

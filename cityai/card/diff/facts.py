@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -149,14 +150,16 @@ def _list_findings(card: CardRecord) -> AuditData:
     """List findings that no verdict of a group tells already."""
     counted: dict[str, int] = {}
     found = {}
-    for finding in card.findings:
-        if "=" in finding.subject:
-            continue
-        key = f"findings {finding.code} {finding.title} {finding.subject}".strip()
+    listed = [finding for finding in card.findings if "=" not in finding.subject]
+    several = Counter((finding.code, finding.title) for finding in listed)
+    for finding in listed:
+        # What a check is about is said where another of the same name stands beside it.
+        about = finding.subject if several[finding.code, finding.title] > 1 else ""
+        key = f"findings {finding.code} {finding.title} {about}".strip()
         counted[key] = counted.get(key, 0) + 1
         name = key if counted[key] == 1 else f"{key} {counted[key]}"
-        about = f" ({finding.subject})" if finding.subject and PAIR not in finding.subject else ""
-        found[name] = (f"{finding.title}{about}", STATUS_WORDS[finding.status])
+        said = f" ({about})" if about and PAIR not in about else ""
+        found[name] = (f"{finding.title}{said}", STATUS_WORDS[finding.status])
     return found
 
 
