@@ -71,8 +71,10 @@ def test_shares_of_groups_say_what_they_are_shares_of(city) -> None:
 def test_rounding_of_periods_is_said(city) -> None:
     series = city.record.eval.series
     subject = SimpleNamespace(entities="districts", period="week")
-    assert "multiples of 20" in describe_series(series, 20, subject)
-    assert "multiples" not in describe_series(series, 0, subject)
+    assert "multiples of 20" in describe_series(series, 20, 6, subject)
+    assert "multiples" not in describe_series(series, 0, 6, subject)
+    assert "adds up the ranges" in describe_series(series, 0, 6, subject)
+    assert "adds up the ranges" not in describe_series(series, 0, 1, subject)
     evaluation = city.record.eval.model_copy(update={"series_step": 20})
     for record, said in (
         (city.record, False),
