@@ -11,6 +11,7 @@ import pytest
 
 from cityai.card.record import CardRecord
 from cityai.modeling.final import FinalModel
+from cityai.track.door import import_mlflow
 from cityai.track.measures import list_models, measure_card
 from cityai.track.model import CANDIDATE
 from cityai.track.pages import find_page
@@ -35,6 +36,9 @@ def server(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     store = postgres.address.replace("postgresql:", f"postgresql+{DRIVER}:")
     with start_mlflow(store, tmp_path) as address:
         monkeypatch.setenv(VARIABLE, address)
+        # Another test of this process may have told MLflow of its own store.
+        import_mlflow()
+        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", address)
         yield address
 
 

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -182,6 +183,10 @@ class FittedTrees(FittedLearner):
         return "logit" if "objective=binary" in self.saved.content else "identity"
 
 
+_LOADING = Lock()
+"""One task at a time: what waits for an import that fails gets half a module, and no error."""
+
+
 @cache
 def load_lightgbm() -> ModuleType:
     """Load LightGBM when it is first needed: saved results need none of it.
@@ -192,7 +197,8 @@ def load_lightgbm() -> ModuleType:
         When the machine lacks the system library that LightGBM loads and pip does not bring.
     """
     try:
-        import lightgbm
+        with _LOADING:
+            import lightgbm
     except OSError as error:
         raise SetupError(
             f"LightGBM cannot be loaded: {error}",
