@@ -354,3 +354,10 @@ def test_an_interval_of_days_is_about_that_of_a_t_test(chicago: pd.DataFrame):
     means = made.resample(chicago["glm"].to_numpy())
     assert means.mean() == pytest.approx(7.44, abs=0.25)
     assert means.std() == pytest.approx(25.2 / np.sqrt(258), rel=0.2)
+
+
+def test_scores_are_resampled_together_as_each_alone(chicago: pd.DataFrame):
+    made = Calendar(chicago)
+    scores = [chicago[name].to_numpy() for name in ("glm", "xgboost")]
+    alone = [made.resample(score)[0] for score in scores]
+    assert np.array_equal(made.resample(*scores), alone)

@@ -93,19 +93,23 @@ class Calendar:
         """Measure by how much sooner each case would have come up."""
         return Order(self.date - self.give_dates(self.sort(score)), self.truth)
 
-    def resample(self, score: Floats) -> Floats:
-        """Mean gain of the true cases in `DRAWS` resamples of entities, the same for any score."""
+    def resample(self, *scores: Floats) -> Floats:
+        """Mean gain of the true cases by each score, (S, `DRAWS`), in the same resamples.
+
+        Entities are drawn once for all scores: that takes half of the time of a single one.
+        """
         rng = np.random.default_rng(SEED)
         entities = int(self.entity.max(initial=-1)) + 1
-        ordered = self.sort(score)
-        means = np.full(DRAWS, np.nan)
+        even = np.full(entities, 1 / entities)
+        orders = [self.sort(score) for score in scores]
+        means = np.full((len(scores), DRAWS), np.nan)
         for draw in range(DRAWS):
-            drawn = rng.multinomial(entities, np.full(entities, 1 / entities))
-            count = drawn[self.entity].astype(np.float64)
+            count = rng.multinomial(entities, even)[self.entity].astype(np.float64)
             weight = count * self.truth
             if weight.sum() > 0:
-                gain = self.date - self.give_dates(ordered, count)
-                means[draw] = (weight * gain).sum() / weight.sum()
+                for i, ordered in enumerate(orders):
+                    gain = self.date - self.give_dates(ordered, count)
+                    means[i, draw] = (weight * gain).sum() / weight.sum()
         return means
 
     def measure_first_days(self, score: Floats) -> Estimate:

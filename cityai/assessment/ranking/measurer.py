@@ -16,7 +16,7 @@ from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
 from cityai.assessment.ranking.calibration_curve import draw_curve
 from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
 from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
-from cityai.columns import BASELINE, DECISION, EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
+from cityai.columns import BASELINE, CANDIDATE, DECISION, EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import is_few
 from cityai.findings import SEVERITY, Finding, Status
@@ -55,9 +55,11 @@ class ListMeasurer:
 
     def __init__(self, predictions: Predictions, spec: AuditableSpec) -> None:
         self.table, self.spec = predictions.table, spec
-        self.whole = ScoreMetrics(self.table, spec)
+        columns = map(str, self.table)
+        scores = [c for c in columns if c == Y_PRED or c.startswith((BASELINE, CANDIDATE))]
+        self.whole = ScoreMetrics(self.table, spec, scores)
         self.folds = {
-            str(fold): ScoreMetrics(part.reset_index(drop=True), spec)
+            str(fold): ScoreMetrics(part.reset_index(drop=True), spec, scores)
             for fold, part in self.table.groupby(FOLD)
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -31,10 +31,22 @@ BY_BANDS: Final = ("calibration_error", "calibration_chance")
 
 
 class ScoreMetrics:
-    """The figures of any score of the same cases."""
+    """The figures of any score of the same cases.
 
-    def __init__(self, table: pd.DataFrame, spec: AuditableSpec) -> None:
-        self.table, self.spec = table, spec
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Cases with outcomes, decisions and scores.
+    spec : AuditableSpec
+        Its policy.
+    columns : sequence of str
+        Scores that will all be described: what can be done once for them is.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, spec: AuditableSpec, columns: Sequence[str] = ()
+    ) -> None:
+        self.table, self.spec, self.columns = table, spec, columns
         self.truth = table[Y_TRUE].to_numpy(np.float64)
         self.entity = pd.factorize(table[ENTITY])[0].astype(np.int64)
         self.day = np.unique(table[OCCURRED_AT].dt.normalize(), return_inverse=True)[1]
@@ -126,10 +138,14 @@ class ScoreMetrics:
         return capitalize(told) + "."
 
     def resample(self, column: str) -> FloatArray:
-        """Mean days sooner in resamples of entities, drawn once for each score."""
+        """Mean days sooner in resamples of entities, drawn once for all scores."""
         if column not in self.drawn:
-            score = self.table[column].to_numpy(np.float64)
-            self.drawn[column] = self.calendar.resample(score)
+            scores = {
+                name: self.table[name].to_numpy(np.float64) for name in (column, *self.columns)
+            }
+            whole = {name: score for name, score in scores.items() if np.isfinite(score).all()}
+            means = self.calendar.resample(*whole.values())
+            self.drawn |= zip(whole, means, strict=True)
         return self.drawn[column]
 
     def count_wins(self, column: str, other: str) -> tuple[int, int]:
