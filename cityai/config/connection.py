@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator
 
-from cityai.config.record import SpecRecord
+from cityai.config.record import SpecRecord, walk_records
 from cityai.config.tables import SourceSpec
 from cityai.errors import SpecError, suggest_name
 
 if TYPE_CHECKING:
-    from cityai.config.project import BaseProjectSpec, Location
+    from cityai.config.project import BaseProjectSpec
     from cityai.config.yaml import Document
 
 Driver = Literal["postgres"]
@@ -114,8 +113,8 @@ def check_connections(spec: BaseProjectSpec, document: Document) -> None:
     SpecError
         With the place of its name, and the nearest that is known.
     """
-    for location, source in _find_sources(spec, ()):
-        name = source.connection
+    for location, source in walk_records(spec):
+        name = source.connection if isinstance(source, SourceSpec) else None
         if name is not None and name not in spec.city.connections:
             raise SpecError(
                 f"the city has no connection '{name}'",
@@ -127,15 +126,5 @@ def check_connections(spec: BaseProjectSpec, document: Document) -> None:
 
 def list_asked(part: object) -> list[SourceSpec]:
     """Return every source of a specification that is asked through a connection."""
-    return [source for _, source in _find_sources(part, ()) if source.connection is not None]
-
-
-def _find_sources(part: object, at: Location) -> Iterator[tuple[Location, SourceSpec]]:
-    if isinstance(part, SourceSpec):
-        yield at, part
-    elif isinstance(part, BaseModel):
-        for name, value in part:
-            yield from _find_sources(value, (*at, name))
-    elif isinstance(part, Mapping):
-        for name, value in part.items():
-            yield from _find_sources(value, (*at, str(name)))
+    records = (record for _, record in walk_records(part))
+    return [r for r in records if isinstance(r, SourceSpec) and r.connection is not None]

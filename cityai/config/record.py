@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -12,6 +13,22 @@ class SpecRecord(BaseModel):
     """A frozen record that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def walk_records(
+    part: object, at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], BaseModel]]:
+    """Yield every record of a specification with its place, each before those within it."""
+    within: Iterable[tuple[str | int, object]] = ()
+    if isinstance(part, BaseModel):
+        yield at, part
+        within = part
+    elif isinstance(part, Mapping):
+        within = part.items()
+    elif isinstance(part, tuple | list):
+        within = enumerate(part)
+    for name, value in within:
+        yield from walk_records(value, (*at, name))
 
 
 def _check_slug(value: str) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from cityai.config.connection import Query, list_asked
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec
+from cityai.config.record import walk_records
 from cityai.data.file_digests import digest_file
 
 
@@ -21,7 +19,9 @@ def list_sources(project: Project[AuditableSpec]) -> tuple[Path, ...]:
     covariates, the table of areas and its outlines. The city's other tables of areas are not read.
     """
     parts = [part for name, part in project.spec if name != "city"]
-    found = dict.fromkeys(_find_paths([*parts, project.spec.areas]))
+    records = (record for _, record in walk_records([*parts, project.spec.areas]))
+    paths = (getattr(record, "path", None) for record in records)
+    found = dict.fromkeys(path for path in paths if isinstance(path, str))
     return *(project.find_path(path) for path in found), *project.files
 
 
@@ -40,15 +40,3 @@ def digest_sources(project: Project[AuditableSpec]) -> str:
         place = find_place(project, source)
         digest.update((digest_query(place) if isinstance(place, Query) else "").encode())
     return digest.hexdigest()
-
-
-def _find_paths(part: object) -> Iterator[str]:
-    if isinstance(part, BaseModel):
-        for name, value in part:
-            if name == "path" and isinstance(value, str):
-                yield value
-            else:
-                yield from _find_paths(value)
-    elif isinstance(part, Mapping | tuple | list):
-        for value in part.values() if isinstance(part, Mapping) else part:
-            yield from _find_paths(value)
