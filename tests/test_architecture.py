@@ -26,6 +26,7 @@ RANKS = [
     {"modeling"},
     {"inference"},
     {"disclosure"},
+    {"impact"},
     {"assessment"},
     {"card"},
     {"kinds"},

@@ -12,7 +12,7 @@ from pathlib import Path
 CHAPTERS = {
     "data": ("config", "data"),
     "modeling": ("modeling",),
-    "assessment": ("inference", "disclosure", "assessment"),
+    "assessment": ("inference", "disclosure", "impact", "assessment"),
     "card": ("i18n", "card"),
 }
 """The rooms of each chapter, by rank: a chapter's results depend on those before it too."""

@@ -1,0 +1,208 @@
+"""Assignments, checked: the law that chance followed, from a table of who got which arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.errors import DataError
+from cityai.impact.records import (
+    ARM,
+    BLOCK,
+    CLUSTER,
+    LAW_COLUMNS,
+    PERIOD,
+    PROBABILITY,
+    UNIT,
+    Law,
+    LawKind,
+)
+
+WHERE: Final = "assignments"
+NEAR: Final = 1e-6
+"""How far a recorded probability may lie from that which a lottery's numbers give."""
+
+
+def read_law(table: pd.DataFrame, kind: LawKind, arms: Sequence[str]) -> Law:
+    """Read the assignment law from a table of assignments, and check it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``unit, arm, probability``, and where they apply ``block, cluster, period``; a row for each
+        unit, of a panel for each unit and period. Of a stepped wedge the probability is that of the
+        cluster's own starting period, and may be left out.
+    kind : str
+        How chance decided (`LawKind`).
+    arms : sequence of str
+        The plan's arms; the first is what the others are compared with.
+
+    Raises
+    ------
+    DataError
+        Saying how many rows or units are wrong: a column is missing, a unit is in two arms, an arm
+        is empty or holds everybody, an arm or a probability is not the plan's, a cluster was not
+        assigned as one or goes back.
+    """
+    wanted = {UNIT, ARM} | ({PERIOD} if kind == "stepped wedge" else {PROBABILITY})
+    if missing := wanted - set(table.columns):
+        raise _refuse(
+            f"the table has no column {', '.join(sorted(map(repr, missing)))}",
+            f"columns {', '.join(LAW_COLUMNS)}",
+        )
+    if table.empty:
+        raise _refuse("the table has no rows", "a row for each unit")
+    named = [name for name in (UNIT, ARM, BLOCK, CLUSTER, PERIOD) if name in table]
+    if empty := int(table[named].isna().any(axis=1).sum()):
+        raise _refuse(
+            f"{empty:,} of {len(table):,} rows lack a value", f"{', '.join(named)} in all"
+        )
+    arm = pd.Categorical(table[ARM].astype(str), categories=list(arms)).codes.astype(np.int64)
+    if strange := int((arm < 0).sum()):
+        raise _refuse(f"{strange:,} rows have an arm that the plan does not have", ", ".join(arms))
+    counts = np.bincount(arm, minlength=len(arms))
+    if (counts == counts.sum()).any():
+        whole = arms[int(counts.argmax())]
+        raise _refuse(
+            f"all {len(arm):,} rows are in the arm '{whole}': there is nobody to compare with",
+            "every arm has rows",
+        )
+    if (counts == 0).any():
+        raise _refuse(
+            f"the arm '{arms[int(counts.argmin())]}' is empty", f"rows in each of {', '.join(arms)}"
+        )
+    codes = {name: _code(table, name) for name in (UNIT, BLOCK)}
+    codes[CLUSTER] = _code(table, CLUSTER) if CLUSTER in table else codes[UNIT]
+    period = table[PERIOD].to_numpy(np.int64) if PERIOD in table else np.zeros(len(arm), np.int64)
+    if twice := int(pd.DataFrame({UNIT: codes[UNIT], PERIOD: period}).duplicated().sum()):
+        raise _refuse(f"{twice:,} rows tell of a unit and period again", "one row for each")
+    if kind == "stepped wedge":
+        start = _find_start(codes[CLUSTER], period, arm, codes[BLOCK])
+        probability = _share_start(start, codes)
+        return Law(kind, tuple(arms), arm, probability, **codes, period=period, start=start)
+    _refuse_torn(codes[UNIT], arm, "units are in two arms", "one arm for each unit")
+    _refuse_torn(codes[CLUSTER], arm, "clusters lie in two arms", "a cluster is drawn whole")
+    _refuse_torn(codes[CLUSTER], codes[BLOCK], "units lie in two blocks", "one block for each")
+    probability = table[PROBABILITY].to_numpy(np.float64)
+    if bad := int((~((probability > 0) & (probability < 1))).sum()):
+        raise _refuse(
+            f"{bad:,} rows have a probability that is not between 0 and 1: chance did not decide",
+            "only what a draw decided is in the table",
+        )
+    law = Law(kind, tuple(arms), arm, probability, **codes, period=period)
+    if kind == "independent":
+        if len(arms) != 2:
+            raise _refuse(f"{len(arms)} arms are drawn each by itself", "two arms, or a lottery")
+        return law
+    _refuse_other_odds(law)
+    return law
+
+
+def match_plan(table: pd.DataFrame, listed: Sequence[str]) -> None:
+    """Refuse assignments of other units than the plan's list holds.
+
+    Raises
+    ------
+    DataError
+        Saying how many are missing, and how many are unknown.
+    """
+    found, wanted = set(table[UNIT].astype(str)), set(map(str, listed))
+    missing, unknown = len(wanted - found), len(found - wanted)
+    if missing or unknown:
+        raise _refuse(
+            f"{missing:,} units of the plan are not assigned, {unknown:,} are not in the plan",
+            f"the {len(wanted):,} units of the sealed list",
+        )
+
+
+def match_actions(actions: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Refuse actions on units that were not assigned, or told of twice."""
+    units = actions[UNIT].astype(str)
+    if unknown := int((~units.isin(set(table[UNIT].astype(str)))).sum()):
+        raise _refuse(
+            f"{unknown:,} of {len(units):,} actions are about units that were not assigned",
+            "units of the assignments",
+            "actions",
+        )
+    if twice := int(units.duplicated().sum()):
+        raise _refuse(f"{twice:,} units have more than one action", "one row for each", "actions")
+
+
+def refuse_early_outcomes(outcome_at: pd.Series, assigned_at: pd.Series) -> None:
+    """Refuse outcomes that lie before the assignment, row by row: chance cannot have moved them."""
+    if early := int((outcome_at < assigned_at).sum()):
+        raise _refuse(
+            f"{early:,} of {len(outcome_at):,} outcomes lie before their assignment",
+            "outcomes counted from the assignment on",
+            "outcomes",
+        )
+
+
+def _refuse(what: str, expected: str, where: str = WHERE) -> DataError:
+    step = "correct the table, or plan the evaluation anew; nothing was changed"
+    return DataError(what, where=where, expected=expected, next_step=step)
+
+
+def _code(table: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in table:
+        return np.zeros(len(table), np.int64)
+    return pd.factorize(table[name].astype(str), sort=True)[0].astype(np.int64)
+
+
+def _refuse_torn(whole: np.ndarray, held: np.ndarray, what: str, expected: str) -> None:
+    lowest = np.full(int(whole.max()) + 1, np.iinfo(np.int64).max)
+    highest = np.full(len(lowest), -1)
+    np.minimum.at(lowest, whole, held)
+    np.maximum.at(highest, whole, held)
+    if torn := int((lowest < highest).sum()):
+        raise _refuse(f"{torn:,} {what}", expected)
+
+
+def _refuse_other_odds(law: Law) -> None:
+    """Within a block of a lottery, the recorded probability is the arm's part of the clusters."""
+    first = np.unique(law.cluster, return_index=True)[1]
+    shape = (int(law.block.max()) + 1, len(law.arms))
+    held = np.zeros(shape)
+    np.add.at(held, (law.block[first], law.arm[first]), 1.0)
+    share = (held / held.sum(axis=1, keepdims=True))[law.block, law.arm]
+    if settled := int((held.max(axis=1) == held.sum(axis=1)).sum()):
+        raise _refuse(
+            f"in {settled:,} of {shape[0]:,} blocks all units got the same arm",
+            "a block in which chance decides has units in two arms",
+        )
+    if other := int((np.abs(share - law.probability) > NEAR).sum()):
+        raise _refuse(
+            f"{other:,} rows have another probability than the numbers of their block give",
+            "the arm's part of the units of the block",
+        )
+
+
+def _find_start(
+    cluster: np.ndarray, period: np.ndarray, arm: np.ndarray, block: np.ndarray
+) -> np.ndarray:
+    if int(arm.max()) > 1:
+        raise _refuse("a stepped wedge has more than two arms", "two arms: before and after")
+    moment = pd.factorize(cluster * (int(period.max()) + 1) + period)[0]
+    _refuse_torn(moment, arm, "clusters are in two arms in one period", "one arm for each")
+    _refuse_torn(cluster, block, "clusters lie in two blocks", "one block for each")
+    start = np.full(int(cluster.max()) + 1, int(period.max()) + 1)
+    np.minimum.at(start, cluster[arm == 1], period[arm == 1])
+    if back := int(((period > start[cluster]) & (arm == 0)).sum()):
+        raise _refuse(
+            f"in {back:,} rows a cluster is back in the first arm after it began",
+            "once begun, a cluster stays",
+        )
+    found: np.ndarray = start[cluster]
+    return found
+
+
+def _share_start(start: np.ndarray, codes: dict[str, np.ndarray]) -> np.ndarray:
+    """(rows,) part of the block's clusters that start when the row's own does."""
+    clusters = pd.DataFrame({**codes, "start": start}).drop_duplicates(CLUSTER)
+    part = clusters.groupby([BLOCK, "start"])[CLUSTER].count()
+    part = part / part.groupby(BLOCK).transform("sum")
+    at = pd.MultiIndex.from_arrays([codes[BLOCK], start])
+    return part.reindex(at).to_numpy(np.float64)
