@@ -41,6 +41,21 @@ class To(StrEnum):
     OPERATIONAL = "operational"
 
 
+class Part(StrEnum):
+    """The part of the card that a comment is on."""
+
+    FIRST = "first"
+    DECISION = "decision"
+    ACCURACY = "accuracy"
+    PEOPLE = "people"
+    WHERE = "where"
+    LIMITS = "limits"
+    DATA = "data"
+    RISKS = "risks"
+    OBJECT = "object"
+    ANNEX = "annex"
+
+
 Named = Annotated[
     Path,
     typer.Argument(metavar="PROJECT", help="Folder of a project or of a card, or an audit file."),
@@ -153,6 +168,9 @@ def _add_act(kind: Said, help_text: str) -> None:
             typer.Option("--condition", help="RULE: what is to be done BY YYYY-MM-DD (approve)."),
         ] = None,
         rule: Annotated[str, typer.Option("--rule", help="The condition met (fulfil).")] = "",
+        section: Annotated[
+            Part | None, typer.Option("--section", help="Part of the card (comment).")
+        ] = None,
     ) -> None:
         from cityai.pipeline.sign import sign_act
 
@@ -165,6 +183,7 @@ def _add_act(kind: Said, help_text: str) -> None:
             conditions=[_read_condition(text) for text in condition or ()],
             valid_until=until.date() if until else None,
             rule=rule,
+            section=section.value if section else None,
         )
         tell(write_link(signed, measure_width()))
         tell(f"head {signed.digest}")
@@ -229,7 +248,8 @@ def write_link(link: Link, width: int) -> str:
     """Write an act as a line of the log."""
     act = link.act
     head = f"{act.number}. {act.at:%Y-%m-%d %H:%M} {link.signer.name} ({link.signer.role}): "
-    said = [f"{act.act}, {act.phase}. {act.reason}"]
+    part = f" on {act.section}" if act.section else ""
+    said = [f"{act.act}{part}, {act.phase}. {act.reason}"]
     said += [f"Condition {c.rule}: {c.text}, by {c.due}." for c in act.conditions]
     said += [f"Until {act.valid_until}."] * (act.valid_until is not None)
     said += [f"Condition met: {act.rule}."] * bool(act.rule)

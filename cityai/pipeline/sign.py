@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from cityai.config.keys import KeySpec
 from cityai.config.release import Phase
 from cityai.errors import StoreError, UserError
+from cityai.i18n.messages import join, say
 from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.review import Reviewed, check_gate, list_heads, read_review
-from cityai.review.acts import LASTING, Act, Condition, Said
+from cityai.review.acts import LASTING, Act, Condition, Said, Section
 from cityai.review.chain import Chain, Link, append_act
 from cityai.review.keys import Private, read_private
 from cityai.review.standing import Standing
+from cityai.store.digests import digest_text
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What somebody has before their eyes: the last act of the chain, and the card's bytes."""
+
+    head: str
+    subjects: str
+
+
+def show_bytes(reviewed: Reviewed) -> Shown:
+    """Return what a page shows of a review, to be given back when something is signed on it."""
+    subjects = json.dumps(sorted(reviewed.subjects.items()))
+    return Shown(reviewed.chain.head, digest_text(subjects))
 
 
 def sign_act(
@@ -28,22 +45,52 @@ def sign_act(
     conditions: Sequence[Condition] = (),
     valid_until: date | None = None,
     rule: str = "",
+    section: Section | None = None,
+    seen: Shown | None = None,
 ) -> Link:
     """Sign an act on a project's published card, and put it at the end of the chain.
+
+    Parameters
+    ----------
+    path : Path
+        As for `read_review`.
+    kind : str
+        What is said.
+    phase : {"pilot", "operational"}
+        Of which use.
+    key : Path
+        File of the private key.
+    reason : str
+        Why.
+    conditions, valid_until, rule, section
+        As `Act` has them.
+    seen : Shown, optional
+        What the signer had before their eyes; it must be the same still.
 
     Raises
     ------
     UserError
-        When the act does not fit, the key is not listed, or the gate refuses an approval.
+        When the act does not fit, the key is not listed, the gate refuses an approval, or somebody
+        signed or published since the signer looked.
     StoreError
         If there is no card, or the disk refuses.
     """
     private = read_private(key)
     reviewed = read_review(path)
-    more = {"conditions": tuple(conditions), "valid_until": valid_until, "rule": rule}
+    more = {
+        "conditions": tuple(conditions),
+        "valid_until": valid_until,
+        "rule": rule,
+        "section": section,
+    }
 
     def build(chain: Chain, signer: KeySpec) -> tuple[Act, dict[str, str]]:
         now = replace(reviewed, chain=chain)
+        if seen is not None and seen != show_bytes(now):
+            raise UserError(
+                say("somebody signed something, or the card is another, since you looked"),
+                next_step=say("look at what is new, then sign again"),
+            )
         act = now.begin_act(kind, phase, reason, **more)
         return act, _check_act(act, signer, now)
 
@@ -83,16 +130,18 @@ def put_act(
 
 def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:
     """Refuse an act that does not fit; return of what it is."""
-    standing = reviewed.stand(act.phase, act.at.date())
+    who, phase = signer.name, act.phase
+    standing = reviewed.stand(phase, act.at.date())
     if act.act == "fulfil":
         return _find_condition(act.rule, standing)
     made = {d.signer.name for d in (*standing.decisions, *standing.overrides)}
     if act.act == "withdraw" and signer.name not in made:
-        raise UserError(f"{signer.name} has no decision on the phase {act.phase} to withdraw")
+        told = say("{name} has no decision on the phase {phase} to withdraw", name=who, phase=phase)
+        raise UserError(told)
     if act.act in LASTING and signer.name in standing.authors:
         raise UserError(
-            f"{signer.name} asked for the review, and does not approve what is their own",
-            next_step="let another person of the role review it",
+            say("{name} asked for the review, and does not approve what is their own", name=who),
+            next_step=say("let another person of the role review it"),
         )
     link = Link(act, reviewed.subjects, signer, "", "")
     if act.act == "override" and not standing.may_override(link):
@@ -130,10 +179,10 @@ def _check_approval(act: Act, link: Link, reviewed: Reviewed) -> None:
     against = [c for c in check_gate(made, act.phase) if c.outcome == "not met"]
     wrong = [found for found in against if not found.rule.reviewers]
     if wrong:
-        told = "; ".join(f"{found.rule.id}: {found.observed.rstrip('.')}" for found in wrong)
+        told = [join(": ", (found.rule.id, found.observed.rstrip("."))) for found in wrong]
         raise UserError(
-            f"the policy allows no approval: {told}",
+            say("the policy allows no approval: {reasons}", reasons=join("; ", told)),
             where=reviewed.policy_file,
-            expected="every rule met but those on who approves",
-            next_step="; ".join(f"{found.rule.id}: {found.next_step}" for found in wrong),
+            expected=say("every rule met but those on who approves"),
+            next_step=join("; ", (join(": ", (f.rule.id, f.next_step)) for f in wrong)),
         )

@@ -29,6 +29,10 @@ Said = Literal["open", "comment", "approve", "return", "withdraw", "fulfil", "ov
 """What people say of a card."""
 Kind = Literal[Said, "promote", "rollback", "retire"]
 """These, and what is then put into use and taken out of it."""
+Section = Literal[
+    "first", "decision", "accuracy", "people", "where", "limits", "data", "risks", "object", "annex"
+]
+"""A part of the card's page, by its anchor."""
 LASTING: Final = ("approve", "override")
 """Acts with a last day."""
 MOVING: Final = ("promote", "rollback")
@@ -78,6 +82,8 @@ class Act(_Record):
     """Last day of an approval or an override."""
     rule: str = ""
     """The condition that is met (`fulfil`)."""
+    section: Section | None = None
+    """The part of the card that a comment is on; written only where there is one."""
     version: str = ""
     """Version of the registered model that is in use then (`promote`, `rollback`)."""
     seen: Seen
@@ -90,6 +96,8 @@ class Act(_Record):
             raise ValueError("`promote` and `rollback`, and nothing else, name a version")
         if self.conditions and self.act != "approve":
             raise ValueError("conditions belong to an approval")
+        if self.section and self.act != "comment":
+            raise ValueError("a section of the card is what a comment is on")
         if (self.act == "fulfil") != bool(self.rule):
             raise ValueError("`fulfil`, and nothing else, names the condition that is met")
         if self.at.tzinfo is None:
@@ -136,7 +144,7 @@ def write_statement(act: Act, subjects: Mapping[str, str]) -> bytes:
             for name, digest in sorted(subjects.items())
         ],
         "predicateType": PREDICATE,
-        "predicate": act.model_dump(mode="json"),
+        "predicate": act.model_dump(mode="json", exclude=None if act.section else {"section"}),
     }
     return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

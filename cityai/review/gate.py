@@ -10,6 +10,8 @@ from typing import Final, Literal
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
 from cityai.config.release import ReleaseRule
+from cityai.i18n.messages import join, say, write
+from cityai.review.chain import Link
 from cityai.review.standing import Standing
 
 Outcome = Literal["met", "met on condition", "not met", "does not apply"]
@@ -18,7 +20,7 @@ NAMED: Final = 5
 """Checks, questions or people that are named; of more the number is said."""
 _WRONG: Final = ("fail", "error")
 _OPEN: Final = ("not enough evidence", "suppressed")
-LOOK_UP: Final = "docs/findings.md says by code what to do"
+LOOK_UP: Final = say("docs/findings.md says by code what to do")
 _SAYS_NOTHING: Final = "not applicable"
 _NO_GROUPS: Final = "audit.dimensions"
 """The check that says that no group is known; what else passes does not make up for it."""
@@ -73,7 +75,8 @@ def is_open(checked: Sequence[Checked]) -> bool:
 def _check(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     levels = _list_levels(record)
     if rule.risk and levels and not set(rule.risk) & levels:
-        told = f"The card's level of risk is {', '.join(sorted(levels))}."
+        named = join(", ", sorted(levels))
+        told = say("The card's level of risk is {levels}.", levels=named)
         return Checked(rule, "does not apply", told)
     kind = next(name for name in _CHECKS if getattr(rule, name))
     return _CHECKS[kind](rule, record, standing)
@@ -87,76 +90,112 @@ def _list_levels(record: CardRecord) -> set[str]:
 def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     found = [f for f in record.findings if _matches(f.code, rule.findings)]
     if not found:
-        told = "The card holds no such check."
-        return Checked(rule, "not met", told, "run the project again, or correct `findings`")
+        told = say("The card holds no such check.")
+        do = say("run the project again, or correct `findings`")
+        return Checked(rule, "not met", told, do)
     wrong = [f for f in found if f.status in _WRONG]
     if wrong:
-        told = f"{len(wrong)} of {len(found)} failed: {_name(map(_tell_finding, wrong))}."
+        told = say(
+            "{some} of {all} failed: {names}.",
+            some=len(wrong),
+            all=len(found),
+            names=_name(map(_tell_finding, wrong)),
+        )
         return Checked(rule, "not met", told, _advise(wrong))
     silent = [f for f in found if f.status == _SAYS_NOTHING]
     unsure = [f for f in found if f.status in _OPEN or (f in silent and f.code == _NO_GROUPS)]
     if len(silent) == len(found):
-        told = f"{len(found)} looked at, nothing is known by it: {_name(f.reason for f in found)}"
-        return _weigh_open(rule, told, f"have it measured ({LOOK_UP})", standing)
+        told = say(
+            "{all} looked at, nothing is known by it: {reasons}",
+            all=len(found),
+            reasons=_name(f.reason for f in found),
+        )
+        return _weigh_open(rule, told, say("have it measured ({advice})", advice=LOOK_UP), standing)
     if unsure:
-        told = f"{len(unsure)} of {len(found)} are open: {_name(map(_tell_finding, unsure))}."
-        return _weigh_open(rule, told, "bring more data, or form larger groups", standing)
-    rest = f"; not applicable: {len(silent)}" if silent else ""
-    told = f"{len(found) - len(silent)} looked at, none failed, none is open{rest}."
+        told = say(
+            "{some} of {all} are open: {names}.",
+            some=len(unsure),
+            all=len(found),
+            names=_name(map(_tell_finding, unsure)),
+        )
+        return _weigh_open(rule, told, say("bring more data, or form larger groups"), standing)
+    told = say("{all} looked at, none failed, none is open.", all=len(found) - len(silent))
+    if silent:
+        told = say(
+            "{all} looked at, none failed, none is open; not applicable: {silent}.",
+            all=len(found) - len(silent),
+            silent=len(silent),
+        )
     return Checked(rule, "met", told)
 
 
 def _advise(wrong: Sequence[FindingPart]) -> str:
     """Say what would mend checks that failed: a gap of groups one thing, others what they say."""
     others = {f.code: f.reason.rstrip(".") for f in wrong if not f.code.startswith("audit.")}
-    steps = ["close the gap, or change the system"] * any(f.code not in others for f in wrong)
-    steps += [f"{code}: {reason}" for code, reason in others.items()]
-    return _name(steps, "; ") + (f" ({LOOK_UP})" if others else "")
+    gaps = any(f.code not in others for f in wrong)
+    steps = [say("close the gap, or change the system")] * gaps
+    steps += [join(": ", pair) for pair in others.items()]
+    told = _name(steps, "; ")
+    return join("", (told, " (", LOOK_UP, ")")) if others else told
 
 
 def _weigh_open(rule: ReleaseRule, told: str, asked: str, standing: Standing) -> Checked:
     if rule.open == "refuse":
         return Checked(rule, "not met", told, asked)
     if rule.open == "allow":
-        return Checked(rule, "met", f"{told} The policy allows that.")
+        return Checked(rule, "met", join(" ", (told, say("The policy allows that."))))
     return _check_condition(rule, told, standing)
 
 
 def _check_condition(rule: ReleaseRule, told: str, standing: Standing) -> Checked:
     made = [c for c in standing.conditions if c.rule == rule.id]
     if not made:
-        asked = f"approve with --condition '{rule.id}: ...' ({rule.compensation})"
+        asked = say(
+            "approve with --condition '{rule}: ...' ({compensation})",
+            rule=rule.id,
+            compensation=rule.compensation,
+        )
         return Checked(rule, "not met", told, asked)
-    done = rule.id in standing.fulfilled
-    told = f"{told} Condition ({'met' if done else f'due on {made[0].due}'}): {made[0].text}"
+    done, text = rule.id in standing.fulfilled, made[0].text
+    due = write(made[0].due, "%Y-%m-%d")
+    said = (
+        say("Condition (met): {text}", text=text)
+        if done
+        else say("Condition (due on {day}): {text}", day=due, text=text)
+    )
+    told = join(" ", (told, said))
     if done or made[0].due >= standing.today:
         return Checked(rule, "met on condition", told)
-    asked = f"meet it, then `cityai review fulfil --rule {rule.id}`"
+    asked = say("meet it, then `cityai review fulfil --rule {rule}`", rule=rule.id)
     return Checked(rule, "not met", told, asked)
 
 
 def _check_verdicts(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     word = record.verdict.word if record.verdict else ""
-    told = f"The card says: {word}." if word else "The card has no verdict."
+    told = say("The card says: {word}.", word=word) if word else say("The card has no verdict.")
     if word in rule.verdicts:
         return Checked(rule, "met", told)
-    return Checked(rule, "not met", told, "see the card's first screen for what a yes would need")
+    do = say("see the card's first screen for what a yes would need")
+    return Checked(rule, "not met", told, do)
 
 
 def _check_answers(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     missing = [gap.path for gap in record.gaps if _matches(gap.path, rule.answers)]
     if not missing:
-        return Checked(rule, "met", "Every question that it names has an answer.")
-    told = f"{len(missing)} without an answer: {_name(missing)}."
-    return Checked(rule, "not met", told, "answer them in `card.yaml`, and run again")
+        return Checked(rule, "met", say("Every question that it names has an answer."))
+    told = say("{all} without an answer: {names}.", all=len(missing), names=_name(missing))
+    return Checked(rule, "not met", told, say("answer them in `card.yaml`, and run again"))
 
 
 def _check_age(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     days = (standing.today - record.record.updated.date()).days
-    told = f"The card is {days:,} days old; {rule.card_days:,} are allowed."
-    if days <= (rule.card_days or 0):
+    allowed = rule.card_days or 0
+    told = say(
+        "The card is {days:,} days old; {allowed:,} are allowed.", days=days, allowed=allowed
+    )
+    if days <= allowed:
         return Checked(rule, "met", told)
-    return Checked(rule, "not met", told, "run the project again on the data of today")
+    return Checked(rule, "not met", told, say("run the project again on the data of today"))
 
 
 def _check_reviewers(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
@@ -164,36 +203,56 @@ def _check_reviewers(rule: ReleaseRule, record: CardRecord, standing: Standing) 
     for role, needed in rule.reviewers.items():
         people = {a.signer.name for a in standing.counted if role in (ANYONE, a.signer.role)}
         if len(people) < needed:
-            short.append(f"{needed - len(people)} of {role}")
+            short.append(say("{some} of {role}", some=needed - len(people), role=role))
     told = _tell_approvals(standing)
     if standing.returns:
-        names = _name(r.signer.name for r in standing.returns)
-        return Checked(rule, "not met", f"{told} Returned by {names}.", "mend what was asked for")
+        said = say("Returned by {names}.", names=_name(r.signer.name for r in standing.returns))
+        do = say("mend what was asked for")
+        return Checked(rule, "not met", join(" ", (told, said)), do)
     if short:
-        return Checked(rule, "not met", f"{told} Missing: {', '.join(short)}.",
-                       f"`cityai review approve --phase {standing.phase}`")  # fmt: skip
+        said = say("Missing: {roles}.", roles=join(", ", short))
+        do = say("`cityai review approve --phase {phase}`", phase=standing.phase)
+        return Checked(rule, "not met", join(" ", (told, said)), do)
     return Checked(rule, "met", told)
 
 
 def _tell_approvals(standing: Standing) -> str:
-    said = []
-    for link in standing.approvals:
-        own = ", who asked for it and does not count" * (link.signer.name in standing.authors)
-        until = f"until {link.act.valid_until}"
-        said.append(f"{link.signer.name} ({link.signer.role}{own}), {until}")
-    told = f"Approved by {'; '.join(said)}." if said else "Nobody approved this card."
+    said = [_tell_approval(link, standing) for link in standing.approvals]
+    told = (
+        say("Approved by {names}.", names=join("; ", said))
+        if said
+        else say("Nobody approved this card.")
+    )
     if not standing.stale:
         return told
-    over = [f"{link.signer.name}, {standing.tell_stale(link)}" for link in standing.stale]
-    return f"{told} No longer counts: {'; '.join(over)}."
+    over = [join(", ", (link.signer.name, standing.tell_stale(link))) for link in standing.stale]
+    return join(" ", (told, say("No longer counts: {names}.", names=join("; ", over))))
+
+
+def _tell_approval(link: Link, standing: Standing) -> str:
+    who, act = link.signer, link.act
+    name, role, day = who.name, who.role, write(act.valid_until or standing.today, "%Y-%m-%d")
+    if name not in standing.authors:
+        return say("{name} ({role}), until {day}", name=name, role=role, day=day)
+    return say(
+        "{name} ({role}, who asked for it and does not count), until {day}",
+        name=name,
+        role=role,
+        day=day,
+    )
 
 
 def _check_committed(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     made = record.provenance
     if made.git_commit and not made.git_dirty:
-        return Checked(rule, "met", f"The code is commit {made.git_commit[:12]}.")
-    told = "The code was changed and not committed." if made.git_commit else "It has no commit."
-    return Checked(rule, "not met", told, "commit, and run again")
+        told = say("The code is commit {commit}.", commit=made.git_commit[:12])
+        return Checked(rule, "met", told)
+    told = (
+        say("The code was changed and not committed.")
+        if made.git_commit
+        else say("It has no commit.")
+    )
+    return Checked(rule, "not met", told, say("commit, and run again"))
 
 
 _CHECKS: Final[dict[str, Callable[[ReleaseRule, CardRecord, Standing], Checked]]] = {
@@ -211,10 +270,15 @@ def _matches(text: str, patterns: Sequence[str]) -> bool:
 
 
 def _tell_finding(finding: FindingPart) -> str:
-    return f"{finding.code} ({finding.subject})" if finding.subject else finding.code
+    if not finding.subject:
+        return finding.code
+    return join("", (finding.code, " (", finding.subject, ")"))
 
 
 def _name(texts: Iterable[str], between: str = ", ") -> str:
     unique = [*dict.fromkeys(texts)]
     more = len(unique) - NAMED
-    return between.join(unique[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    named = join(between, unique[:NAMED])
+    if more <= 0:
+        return named
+    return say("{names} and {more:,} more", names=named, more=more)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from cityai.card.record import CardRecord
 from cityai.card.release import OverridePart, PhasePart, ReleasePart, State
 from cityai.config.release import ReleaseRule
+from cityai.i18n.messages import join, say
 from cityai.review.acts import MODEL
 from cityai.review.chain import Link
 from cityai.review.gate import check_rules
@@ -33,9 +34,9 @@ def list_missing(
     """
     asked = [rule for rule in rules if of_card or rule.reviewers]
     found = [c for c in check_rules(asked, record, standing) if c.outcome == "not met"]
-    missing = [f"{c.rule.id}: {c.observed.rstrip('.')}" for c in found]
+    missing = [join(": ", (c.rule.id, c.observed.rstrip("."))) for c in found]
     nobody = not standing.counted and not any(c.rule.reviewers for c in found)
-    return missing + ["nobody approved these very bytes"] * nobody
+    return missing + [say("nobody approved these very bytes")] * nobody
 
 
 def describe_release(

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from cityai.config.release import OverrideSpec, Phase
+from cityai.i18n.messages import say, write
 from cityai.review.acts import MOVING, REGISTERED, Condition
 from cityai.review.chain import Chain, Link
 
@@ -170,10 +171,11 @@ class Standing:
     def tell_stale(self, link: Link) -> str:
         """Say why an approval does not count."""
         if self.is_over(link):
-            return "over"
+            return say("over")
         if not self.is_of_card(link):
-            return "for another card"
-        return f"a condition was due on {self.list_late(link)[0].due}"
+            return say("for another card")
+        due = write(self.list_late(link)[0].due, "%Y-%m-%d")
+        return say("a condition was due on {day}", day=due)
 
     def is_of_card(self, link: Link) -> bool:
         """Tell whether an act is about the card as it is now."""

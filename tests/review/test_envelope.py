@@ -172,3 +172,13 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_an_act_that_does_not_fit_is_refused(changed, said: str) -> None:
     with pytest.raises(UserError, match=said):
         make_act(**{**ACT.model_dump(), **changed})
+
+
+def test_a_section_is_written_only_where_a_comment_names_one() -> None:
+    """Acts that were signed before there were sections are read as they were written."""
+    assert b"section" not in write_statement(ACT, SUBJECTS)
+    told = ACT.model_dump() | {"act": "comment", "conditions": (), "valid_until": None}
+    comment = Act.model_validate(told | {"section": "accuracy"})
+    assert read_statement(write_statement(comment, SUBJECTS), where="x")[0] == comment
+    with pytest.raises(ValueError, match="what a comment is on"):
+        Act.model_validate(ACT.model_dump() | {"section": "accuracy"})

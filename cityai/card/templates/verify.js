@@ -152,7 +152,7 @@ const told = phases.flatMap((p) => [
 ...p.overrides.map((l) => p.phase + ': allowed against the rules until ' + l.act.valid_until + ', by ' + l.key.name + ' (' + l.key.role + '): ' + l.act.reason),
 p.phase + ': ' + (p.move ? 'version ' + p.move.act.version + ' is in use' : 'nothing is in use') + '; approvals that count today: ' + (p.approvals.map((l) => l.key.name + ' (' + l.key.role + ') until ' + l.act.valid_until).join(', ') || 'none')]);
 fill('faults', [...faults, ...told]);
-fill('acts', links.map((l) => l.act.at.slice(0, 10) + ' ' + l.key.name + ' (' + l.key.role + '): ' + l.act.act + ', ' + l.act.phase + '. ' + l.act.reason));
+fill('acts', links.map((l) => l.act.at.slice(0, 10) + ' ' + l.key.name + ' (' + l.key.role + '): ' + l.act.act + (l.act.section ? ' on ' + l.act.section : '') + ', ' + l.act.phase + '. ' + l.act.reason));
 fill('keys', [...keys.values()].map((k) => k.name + ' (' + k.role + '), from ' + k.since + (k.until ? ' to ' + k.until : '') + ': ' + k.id));
 find('told').textContent = faults.length ? 'It does not hold: ' + faults.length + (faults.length > 1 ? ' faults' : ' fault') : 'It holds: signatures, chain and hashes, as of ' + today;
 document.body.dataset.result = faults.length ? 'fails' : 'holds';

@@ -40,9 +40,12 @@ def read_record(text: str | bytes, *, where: str = "card.json") -> CardRecord:
         ) from error
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _parse(text: str | bytes) -> CardRecord:
-    """Parse a record, which is frozen: one command reads the same card several times."""
+    """Parse a record, which is frozen: one command reads the same card several times.
+
+    The reviewer's desk reads every card of a city again and again.
+    """
     return CardRecord.model_validate_json(text)
 
 
