@@ -60,7 +60,7 @@ def read_law(table: pd.DataFrame, kind: LawKind, arms: Sequence[str]) -> Law:
         raise _refuse(
             f"{empty:,} of {len(table):,} rows lack a value", f"{', '.join(named)} in all"
         )
-    arm = pd.Categorical(table[ARM].astype(str), categories=list(arms)).codes.astype(np.int64)
+    arm = pd.Index(list(arms)).get_indexer(pd.Index(table[ARM].astype(str))).astype(np.int64)
     if strange := int((arm < 0).sum()):
         raise _refuse(f"{strange:,} rows have an arm that the plan does not have", ", ".join(arms))
     counts = np.bincount(arm, minlength=len(arms))

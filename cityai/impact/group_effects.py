@@ -1,0 +1,148 @@
+"""Effects by group with simultaneous confidence intervals, and their differences from the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc, stdtrit
+
+from cityai.disclosure.primary_suppression import hide_cells, is_few, join_small
+from cityai.impact.difference_in_means import ASSIGNED, difference_in_means, pair_arms, sum_blocks
+from cityai.impact.records import Effect, Law, leave_undefined
+from cityai.inference.rate_intervals import Rates, bound_gaps
+from cityai.inference.standard_errors import simultaneous_confidence
+
+HIDDEN = "too few people in an arm to show"
+RATES = "difference in proportions by block (MOVER of Wilson intervals)"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffects:
+    """An effect in each group.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        In order of their names.
+    effects : tuple of Effect
+        Of each, with intervals that hold all together.
+    hidden : numpy.ndarray
+        (G,) bool: too few in an arm, or what would give such a group away.
+    counted_with : tuple of str
+        For each the group that it is counted with where it is a small part of it; else empty.
+    counts : pandas.DataFrame
+        (G, arms) rows by group and arm; of groups that are hidden too, so not for print.
+    """
+
+    groups: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    hidden: np.ndarray
+    counted_with: tuple[str, ...]
+    counts: pd.DataFrame
+
+
+def compare_groups(
+    outcome: np.ndarray,
+    law: Law,
+    group: np.ndarray,
+    arms: tuple[str, str],
+    confidence: float = 0.95,
+    *,
+    small_cell: float = 11.0,
+) -> GroupEffects:
+    """Estimate the effect in each group; all intervals hold together with `confidence`.
+
+    Parameters
+    ----------
+    outcome, law, arms, confidence
+        As for `difference_in_means`.
+    group : numpy.ndarray
+        (rows,) text; a missing one is a group by its name (`columns.NOT_RECORDED`).
+    small_cell : float
+        The policy's threshold: groups with fewer rows in either arm are counted with the largest
+        where they are a small part of it, else hidden, and another with them where they would
+        follow from the whole.
+
+    Notes
+    -----
+    Groups have nobody in common, so their estimates are unrelated, and the confidence of each is
+    Sidak's. Of yes and no the interval is that of two Wilson intervals (Newcombe 1998), which
+    exists where nobody, or everybody, had the outcome.
+    """
+    names, code = np.unique(group.astype(str), return_inverse=True)
+    counts = pd.crosstab(code, np.asarray(law.arms)[law.arm])
+    counts.index = pd.Index(names)
+    of_both = counts.reindex(columns=list(arms), fill_value=0).to_numpy(np.float64)
+    few = np.asarray(is_few(of_both, small_cell)).any(axis=1) | (of_both == 0).any(axis=1)
+    held = of_both.sum(axis=1)
+    _, apart, largest = join_small(np.eye(len(names)), few, [held, held], small_cell)
+    joined = np.asarray(apart.any(axis=0))
+    code = np.where(joined, largest, np.arange(len(names)))[code]
+    hidden = joined | hide_cells(np.where(joined, 0.0, held), few & ~joined, small_cell)
+    each = simultaneous_confidence(np.eye(max(int((~hidden).sum()), 1)), confidence)
+    effects = []
+    for g in range(len(names)):
+        if hidden[g]:
+            effects.append(leave_undefined(HIDDEN, arms, RATES, ASSIGNED))
+            continue
+        rows = np.flatnonzero(code == g)
+        effects.append(compare_arms(outcome[rows], law.keep(rows), arms, each))
+    counted_with = tuple(str(names[largest]) if j else "" for j in joined)
+    return GroupEffects(tuple(map(str, names)), tuple(effects), hidden, counted_with, counts)
+
+
+def compare_arms(
+    outcome: np.ndarray, law: Law, arms: tuple[str, str], confidence: float = 0.95
+) -> Effect:
+    """Estimate an effect without redraws: of yes and no by score intervals, else by Welch's t."""
+    known = outcome[np.isfinite(outcome)]
+    if not len(known) or not np.isin(known, (0.0, 1.0)).all():
+        return difference_in_means(outcome, law, arms, confidence)
+    plain = difference_in_means(outcome, law, arms, confidence)
+    pair = pair_arms(outcome, law, arms)
+    if not len(pair.rows):
+        return plain
+    sums = sum_blocks(pair)
+    rows = sums.count.sum(axis=0)
+    part = rows / rows.sum()
+    first, second = (
+        Rates(
+            np.array([part @ (sums.total[a] / sums.count[a])]),
+            np.array([1 / float((part**2 / sums.count[a]).sum())]),
+            np.ones(1),
+        )
+        for a in (1, 0)
+    )
+    error = np.array([plain.standard_error or 0.0])
+    quantile = np.array([_find_quantile(confidence, len(pair.rows))])
+    low, high = bound_gaps(first, second, np.ones(1), np.ones(1), error, quantile)
+    estimate = float(first.value[0] - second.value[0])
+    if plain.known:
+        return replace(plain, low=float(low[0]), high=float(high[0]), method=RATES)
+    return Effect(
+        *(estimate, None, float(low[0]), float(high[0]), None, len(pair.rows), arms, RATES),
+        *(ASSIGNED, confidence, float(len(pair.rows)), len(pair.rows), pair.left_out),
+    )
+
+
+def _find_quantile(confidence: float, rows: int) -> float:
+    return float(stdtrit(max(rows - 2, 1), (1 + confidence) / 2))
+
+
+def tell_apart(effects: GroupEffects) -> float:
+    """Test whether the effect differs between groups (Cochran's Q), as a p value.
+
+    Returns
+    -------
+    float
+        NaN with fewer than two groups that have a standard error.
+    """
+    known = [e for e in effects.effects if e.known and e.standard_error]
+    if len(known) < 2:
+        return float("nan")
+    value = np.array([e.estimate for e in known], np.float64)
+    weight = 1 / np.array([e.standard_error for e in known], np.float64) ** 2
+    middle = weight @ value / weight.sum()
+    return float(chdtrc(len(known) - 1, weight @ (value - middle) ** 2))

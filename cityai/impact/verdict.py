@@ -1,0 +1,99 @@
+"""Three-valued verdict of an effect against the smallest effect worth having."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from scipy.special import stdtrit
+
+from cityai.impact.records import Direction, Effect, Verdict, Word
+
+MOST_TIMES: Final = 100.0
+"""Times as many periods beyond which more of them are no way to an answer."""
+CHANCE: Final = 0.8
+"""How many evaluations are settled by the number of further periods that is told."""
+
+
+def judge_effect(effect: Effect, smallest: float, periods: float = math.nan) -> Verdict:
+    """Hold an effect's interval against the smallest effect worth having (minimal-effects test).
+
+    Parameters
+    ----------
+    effect : Effect
+        With its interval.
+    smallest : float
+        The smallest effect worth having, in the unit of the outcome: below 0 where less is better.
+    periods : float
+        Periods that the effect rests on, for how many more would settle it.
+
+    Returns
+    -------
+    Verdict
+        `worth it` where all of the interval is at least `smallest`, `not worth it` where all of it
+        is less, else `cannot tell`. With no effect at all, `worth it` or `harmful` are told with at
+        most half of ``1 - confidence``.
+
+    Raises
+    ------
+    ValueError
+        Where `smallest` is 0 or not finite: any effect would be worth it.
+
+    Notes
+    -----
+    An effect of exactly the smallest size is never told but by chance. What a design promises is
+    that none is told from it, which takes as much as telling it from none (`power`).
+    """
+    if not math.isfinite(smallest) or smallest == 0:
+        raise ValueError("the smallest effect worth having is not 0")
+    if not effect.known:
+        return Verdict(Word.CANNOT_TELL, Direction.OPEN, smallest, math.nan, effect.reason)
+    side = math.copysign(1.0, smallest)
+    low, high = sorted(side * float(end or 0.0) for end in (effect.low, effect.high))
+    direction = Direction.HELPS if low > 0 else Direction.HARMS if high < 0 else Direction.OPEN
+    if low >= abs(smallest):
+        return Verdict(Word.WORTH, direction, smallest, 0.0)
+    if high < abs(smallest):
+        return Verdict(Word.NOT_WORTH, direction, smallest, 0.0)
+    return Verdict(
+        Word.CANNOT_TELL, direction, smallest, count_more_periods(effect, smallest, periods)
+    )
+
+
+def count_more_periods(effect: Effect, smallest: float, periods: float) -> float:
+    """Estimate how many more periods settle a verdict in four of five cases (assurance).
+
+    Parameters
+    ----------
+    effect : Effect
+        Undecided.
+    smallest, periods
+        As for `judge_effect`.
+
+    Returns
+    -------
+    float
+        Whole; if the true effect is as estimated, and each period tells as much as those so far.
+        Infinite beyond a hundred times as many; NaN without periods.
+
+    Notes
+    -----
+    Of ``P + k`` periods the error is ``s sqrt(P / (P + k))``; what is known already stays, so that
+    the estimate then varies about the one of now by that times ``sqrt(k / (P + k))``.
+    """
+    if not (effect.known and math.isfinite(periods) and periods > 0):
+        return math.nan
+    away = abs(float(effect.estimate or 0.0) - smallest)
+    error = (float(effect.high or 0.0) - float(effect.low or 0.0)) / (2 * _quantile(effect, 0.0))
+    more = np.unique(np.ceil(np.geomspace(1, MOST_TIMES * periods, 600)))
+    part = periods / (periods + more)
+    quantile = np.array([_quantile(effect, k / periods) for k in more])
+    wanted = error * np.sqrt(part) * (quantile + float(stdtrit(np.inf, CHANCE)) * np.sqrt(1 - part))
+    enough = more[wanted <= away]
+    return float(enough[0]) if len(enough) else math.inf
+
+
+def _quantile(effect: Effect, more: float) -> float:
+    """Student's quantile with so many times more data; clusters do not become more."""
+    return float(stdtrit(effect.freedom * (1 + more), (1 + effect.confidence) / 2))
