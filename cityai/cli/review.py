@@ -83,8 +83,17 @@ def gate(
     declared: Annotated[
         bool, typer.Option("--declared", help="Ask for the phase that the card names, for CI.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the result there, signed by --key (in-toto, SVR v0.2)."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", envvar="CITYAI_KEY", help="File of the private key.")
+    ] = None,
 ) -> None:
     """Say by the policy's rules whether a card may be used."""
+    if out is not None and key is None:
+        raise UserError("a result is signed, and there is no key", next_step="name it with --key")
     if declared:
         from cityai.pipeline.review import read_review
 
@@ -93,18 +102,24 @@ def gate(
             tell(f"{project}: its card names no phase of use, so nothing is asked")
             return
         phase = To(str(said))
-    raise typer.Exit(0 if _show_gate(project, phase, head) else 1)
+    signed = (out, key) if out is not None and key is not None else None
+    raise typer.Exit(0 if _show_gate(project, phase, head, signed) else 1)
 
 
-def _show_gate(project: Path, phase: To, head: str) -> bool:
+def _show_gate(
+    project: Path, phase: To, head: str, signed: tuple[Path, Path] | None = None
+) -> bool:
     """Show each rule with what was observed, and tell whether the gate is open."""
     from cityai.pipeline.provenance import read_clock
     from cityai.pipeline.review import check_gate, read_review
+    from cityai.pipeline.sign import write_gate
     from cityai.review.gate import is_open
 
     reviewed = read_review(project, head)
     found = check_gate(reviewed, phase.value)
     standing = reviewed.stand(phase.value, read_clock().date())
+    if signed is not None:
+        write_gate(reviewed, found, phase.value, out=signed[0], key=signed[1])
     tell(_write_gate(reviewed, found, standing, measure_width()))
     return is_open(found) or standing.overridden
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -80,3 +81,16 @@ def check_ids(rules: tuple[ReleaseRule, ...]) -> tuple[ReleaseRule, ...]:
     if twice:
         raise ValueError(f"two rules are called {', '.join(twice)}")
     return rules
+
+
+def write_rules(rules: tuple[ReleaseRule, ...], override: OverrideSpec | None) -> bytes:
+    """Return the rules and who may override them as JSON, for machines that read no YAML.
+
+    What has its default is left out, so that a later version with more keys writes the same.
+    """
+    told: dict[str, object] = {
+        "release": [rule.model_dump(mode="json", exclude_defaults=True) for rule in rules]
+    }
+    if override is not None:
+        told["override"] = override.model_dump(mode="json")
+    return json.dumps(told, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -13,9 +13,10 @@ from cityai.card.record import CardRecord
 from cityai.card.render.verify import render_verifier
 from cityai.card.spreadsheet import write_frame
 from cityai.config.places import CONFIGS
+from cityai.config.release import write_rules
 from cityai.pipeline.review import Reviewed, read_review
 from cityai.review.keys import read_public, write_public
-from cityai.review.standing import POLICY
+from cityai.review.standing import POLICY, RULES
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
 from cityai.track.tables import make_tables
 
@@ -29,6 +30,7 @@ card/            the model card as it is published: pages for people, card.json 
 reviews/         what people signed about it, in order; each file names the digest of the one before
 tables/          the figures of the card as tables; what is suppressed there is suppressed here
 {policy:<17}the policy that it is held to
+{rules:<17}its rules as cityai reads them, for verify.html; every signature is over both
 keys.json        whose signatures count, and when
 verify.html      open it in a browser and choose this folder: it checks signatures, chain, digests
                  and days. It sends nothing and loads nothing.
@@ -81,6 +83,7 @@ def make_bundle(reviewed: Reviewed) -> dict[str, bytes]:
     readme = README.format(
         title=record.record.title,
         policy=policy,
+        rules=RULES,
         manifest=MANIFEST,
         head=reviewed.chain.head or "nobody has signed anything",
     )
@@ -88,7 +91,8 @@ def make_bundle(reviewed: Reviewed) -> dict[str, bytes]:
         "README.txt": readme.encode(),
         "keys.json": _write_keys(reviewed),
         policy: (place.workspace / CONFIGS / policy).read_bytes(),
-        "verify.html": render_verifier().encode(),
+        RULES: write_rules(reviewed.policy.release, reviewed.policy.override),
+        "verify.html": render_verifier(record.record.words_language).encode(),
         **{f"card/{name}": content for name, content in pages.items()},
         **{f"reviews/{p.name}": p.read_bytes() for p in sorted(reviewed.folder.glob("*.json"))},
         **_write_tables(record),

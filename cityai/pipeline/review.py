@@ -19,7 +19,7 @@ from cityai.config.keys import read_keys
 from cityai.config.load import ProjectFile, find_named, read_config, validate_spec
 from cityai.config.places import CONFIGS
 from cityai.config.policy import PolicySpec
-from cityai.config.release import PHASES, Phase
+from cityai.config.release import PHASES, Phase, write_rules
 from cityai.config.yaml import read_yaml
 from cityai.errors import CityaiError, SpecError, UserError
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
@@ -28,7 +28,7 @@ from cityai.review.acts import COMMIT, MODEL, Act, Kind, Seen, make_act
 from cityai.review.chain import REVIEWS, Chain, Ring, read_chain
 from cityai.review.gate import Checked, check_rules
 from cityai.review.release import describe_model, describe_release
-from cityai.review.standing import POLICY, Standing
+from cityai.review.standing import POLICY, RULES, Standing
 from cityai.store.cards import CARDS
 
 PORTFOLIO: Final = "index.json"
@@ -173,6 +173,7 @@ def _gather(
         "results": made.results_digest,
         MODEL: made.model_digest or "",
         policy.name: hashlib.sha256(read_bytes(policy)).hexdigest(),
+        RULES: hashlib.sha256(write_rules(spec.release, spec.override)).hexdigest(),
         COMMIT: made.git_commit,
     }
     return Reviewed(

@@ -13,12 +13,17 @@ from cityai.config.release import Phase
 from cityai.errors import StoreError, UserError
 from cityai.i18n.messages import join, say
 from cityai.pipeline.portfolio import publish_portfolio
+from cityai.pipeline.provenance import read_clock
 from cityai.pipeline.review import Reviewed, check_gate, list_heads, read_review
 from cityai.review.acts import LASTING, Act, Condition, Said, Section
 from cityai.review.chain import Chain, Link, append_act
-from cityai.review.keys import Private, read_private
+from cityai.review.envelope import sign_payload, write_envelope
+from cityai.review.gate import Checked
+from cityai.review.keys import Private, name_key, read_private
 from cityai.review.standing import Standing
+from cityai.review.verification import write_result
 from cityai.store.digests import digest_text
+from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,32 @@ def put_act(
             next_step="cityai card index",
         ) from error
     return link
+
+
+def write_gate(
+    reviewed: Reviewed, found: Sequence[Checked], phase: Phase, *, key: Path, out: Path
+) -> None:
+    """Write what the gate found as a signed statement that other tools read.
+
+    Raises
+    ------
+    UserError
+        When nobody listed the key for this day.
+    StoreError
+        When there is such a file, or the disk refuses.
+    """
+    private, at = read_private(key), read_clock()
+    known = reviewed.ring.find(name_key(private.public_key()))
+    if known is None or not known[0].speaks_on(at.date()):
+        raise UserError(
+            "the key does not speak today: nobody listed it, or not for this day",
+            where="configs/keys.yaml",
+            expected="the public key of who runs the gate, with a name, a role and its days",
+        )
+    standing = reviewed.stand(phase, at.date())
+    result = write_result(found, reviewed.subjects, standing, at)
+    content = write_envelope(sign_payload(result, private))
+    write_files({out.name: content}, out.absolute().parent, PUBLIC_FILE_MODE, replace=False)
 
 
 def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:

@@ -137,16 +137,24 @@ def write_statement(act: Act, subjects: Mapping[str, str]) -> bytes:
     subjects : mapping of str to str
         Digests of what the act is about, by name.
     """
+    told = act.model_dump(mode="json", exclude=None if act.section else {"section"})
+    return write_in_toto(PREDICATE, told, subjects)
+
+
+def write_in_toto(kind: str, predicate: object, subjects: Mapping[str, str]) -> bytes:
+    """Return the JSON of an in-toto statement (v1) with a predicate of any type."""
     told = {
         "_type": STATEMENT,
-        "subject": [
-            {"name": name, "digest": {"gitCommit" if name == COMMIT else "sha256": digest}}
-            for name, digest in sorted(subjects.items())
-        ],
-        "predicateType": PREDICATE,
-        "predicate": act.model_dump(mode="json", exclude=None if act.section else {"section"}),
+        "subject": [describe_subject(*subject) for subject in sorted(subjects.items())],
+        "predicateType": kind,
+        "predicate": predicate,
     }
     return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def describe_subject(name: str, digest: str) -> dict[str, object]:
+    """Return the resource descriptor of what an act or a gate looked at."""
+    return {"name": name, "digest": {"gitCommit" if name == COMMIT else "sha256": digest}}
 
 
 def read_statement(payload: bytes, *, where: str) -> tuple[Act, dict[str, str]]:

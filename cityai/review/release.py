@@ -35,8 +35,10 @@ def list_missing(
     asked = [rule for rule in rules if of_card or rule.reviewers]
     found = [c for c in check_rules(asked, record, standing) if c.outcome == "not met"]
     missing = [join(": ", (c.rule.id, c.observed.rstrip("."))) for c in found]
-    nobody = not standing.counted and not any(c.rule.reviewers for c in found)
-    return missing + [say("nobody approved these very bytes")] * nobody
+    if any(c.rule.reviewers for c in found):
+        return missing
+    missing += [say("a reviewer returned it")] * bool(standing.returns)
+    return missing + [say("nobody approved these very bytes")] * (not standing.counted)
 
 
 def describe_release(

@@ -16,6 +16,8 @@ from cityai.review.chain import Chain, Link
 Bytes = frozenset[tuple[str, str]]
 POLICY: Final = ".yaml"
 """How the name of the subject ends that is the policy's file."""
+RULES: Final = "rules.json"
+"""The subject that is the policy's rules as machines read them."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class Standing:
 
     def stand_for(self, move: Link) -> Standing:
         """Return the review of what was promoted, under the policy of today."""
-        then = {name: sha for name, sha in _list_bytes(move) if not name.endswith(POLICY)}
-        policy = {name: sha for name, sha in self.subjects.items() if name.endswith(POLICY)}
+        then = {name: sha for name, sha in _list_bytes(move) if not is_policy(name)}
+        policy = {name: sha for name, sha in self.subjects.items() if is_policy(name)}
         return replace(self, subjects={**then, **policy})
 
     def is_published(self, move: Link) -> bool:
@@ -184,6 +186,11 @@ class Standing:
     def is_over(self, link: Link) -> bool:
         """Tell whether an approval is over."""
         return link.act.valid_until is not None and link.act.valid_until < self.today
+
+
+def is_policy(subject: str) -> bool:
+    """Tell whether a subject says what must hold: it is that of today, whatever is asked about."""
+    return subject == RULES or subject.endswith(POLICY)
 
 
 def _list_bytes(link: Link) -> Bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import shutil
 import subprocess
 import zipfile
@@ -15,16 +16,38 @@ from typing import Any
 
 import pytest
 
+from cityai.card.words import LIFE_PHASES
 from cityai.cli.main import run_command
+from cityai.config.release import ASKED, PHASES
 from cityai.errors import CityaiError
 from cityai.pipeline.bundle import MANIFEST, make_bundle
 from cityai.pipeline.registry import check_registry
-from cityai.pipeline.review import read_review
+from cityai.pipeline.review import check_gate, read_review
+from cityai.review.keys import make_key
 from tests.conftest import BROWSER
 from tests.review.conftest import CONDITION, Kept, Place, draw_again, move
 from tests.review.test_release import SOON, UNTIL, YES
 
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium is installed")
+KINDS = """
+release:
+  - {id: a, sentence: A, owner: x, findings: [time.*]}
+  - {id: b, sentence: B, owner: x, findings: [audit.*], open: condition, compensation: y}
+  - {id: c, sentence: C, owner: x, findings: ["audit.*", "quality.?*"], open: allow}
+  - {id: d, sentence: D, owner: x, findings: ["audit.[!d]*"]}
+  - {id: e, sentence: E, owner: x, findings: [no.such]}
+  - {id: f, sentence: F, owner: x, findings: [time.*], risk: [no such level]}
+  - {id: g, sentence: G, owner: x, verdicts: [ready, ready on conditions]}
+  - {id: h, sentence: H, owner: x, verdicts: [not ready, too little data], phases: [pilot]}
+  - {id: i, sentence: I, owner: x, answers: ["*"]}
+  - {id: j, sentence: J, owner: x, answers: [no.such.*]}
+  - {id: k, sentence: K, owner: x, card_days: 1}
+  - {id: l, sentence: L, owner: x, card_days: 99999}
+  - {id: m, sentence: M, owner: x, reviewers: {anyone: 1}}
+  - {id: n, sentence: N, owner: x, committed: true}
+override: {roles: [mayor], days: 30}
+"""
+"""A policy with rules of every kind."""
 
 
 @pytest.fixture(scope="module")
@@ -92,39 +115,118 @@ def test_a_bundle_is_whole_and_holds(place: Place, kept: Kept, page: Any, tmp_pa
     holds, told = look(page, folder, read_review(place.project).chain.head)
     assert holds, told
     assert "The <b>East</b>; Ñandú." in told
-    assert "version 1 is in use; approvals that count today: ben (officer)" in told
-    axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed")
-    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text("utf-8") + ";0")
-    assert page.evaluate("axe.run()")["violations"] == []
+    assert "Pilot: approvals that count today: ben (officer)" in told
+    require_accessible(page)
     holds, told = look(page, folder, "ab" * 32)
     assert not holds
     assert "the head that you gave names an act that is not in it" in told
     holds, told = look(page, folder, days=92)
     assert not holds
-    assert "no approval of it counts today" in told
+    assert "may not be used today" in told
 
 
-def draw_good(place: Place, kept: Kept, drawn: random.Random) -> None:
+def test_the_page_speaks_four_languages(place: Place, kept: Kept, page: Any, tmp_path) -> None:
+    place.sign("approve", "ben", *YES)
+    move(place, "promote")
+    folder = write_bundle(place, tmp_path / "bundle")
+    _, told = look(page, folder, "ab" * 32)
+    read = {"en": told}
+    for code in ("es", "fr", "pt"):
+        page.select_option("#language", code)
+        page.wait_for_selector(f"body[data-language={code}]")
+        read[code] = page.inner_text("main")
+        require_accessible(page)
+    assert "missing: 1 of board" in read["en"]
+    assert "faltan: 1 de board" in read["es"]
+    assert "manquent\u00a0: 1 de board" in read["fr"]
+    assert "a cabeça que você deu" in read["pt"]
+    own = {"A monitor", "Nothing was known", "Every group", "Another person", "The board said"}
+    kept_words = "|".join(own)
+    lines = {code: {li for li in text.split("\n") if not re.search(kept_words, li)}
+             for code, text in read.items()}  # fmt: skip
+    digests = {li for li in lines["en"] if re.fullmatch(r"\W*[0-9a-f]{64}\W*", li)}
+    for code in ("es", "fr", "pt"):
+        shared = {li for li in (lines[code] & lines["en"]) - digests if len(li.split()) > 3}
+        assert not shared, (code, shared)
+
+
+def require_accessible(page: Any) -> None:
+    axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text("utf-8") + ";0")
+    assert page.evaluate("axe.run()")["violations"] == []
+
+
+def test_a_rule_of_each_kind_is_held_as_the_gate_holds_it(
+    place: Place, kept: Kept, page: Any, tmp_path: Path
+) -> None:
+    """Rules that this card meets and does not; each outcome stands on the page."""
+    place.policy.write_text(place.policy.read_text("utf-8").split("\nrelease:")[0] + KINDS, "utf-8")
+    place.sign("override", "dee", "--until", SOON)
+    place.sign("comment", "ben")
+    reviewed = read_review(place.project)
+    folder = write_bundle(place, tmp_path / "bundle")
+    _, told = look(page, folder)
+    words = {"met": "holds", "met on condition": "holds on a condition",
+             "not met": "does not hold", "does not apply": "does not apply"}  # fmt: skip
+    outcomes = set()
+    for phase in PHASES:
+        for found in check_gate(reviewed, phase):
+            (line,) = [li for li in told.split("\n") if f", {found.rule.id} (" in li
+                       and li.startswith(LIFE_PHASES[phase])]  # fmt: skip
+            assert line.split(" – ")[-1].split(";")[0] == words[found.outcome], line
+            outcomes.add((found.outcome, next(k for k in ASKED if getattr(found.rule, k))))
+    assert len(outcomes) >= 9, outcomes
+
+
+BY_ACTS = ("too few", "author", "role", "key", "withdrawn", "over", "late", "returned")
+"""What makes an approval count no more without one byte of the card or the chain being changed."""
+BY_ROLE = BY_ACTS[:3]
+"""Those that only a rule on roles shows."""
+
+
+def draw_good(place: Place, kept: Kept, drawn: random.Random, how: str) -> None:
     """A use that is approved, after a history of its own."""
+    public = make_key(place.key("eva"))
+    place.keys.write_text(place.keys.read_text("utf-8")
+        + f'  - {{name: eva, role: board, public: "{public}", since: 2020-01-01}}\n')  # fmt: skip
+    policy = place.policy.read_text("utf-8")
+    place.policy.write_text(policy.replace("{board: 1}", "{board: 2}"), "utf-8")
     for _ in range(drawn.randint(0, 3)):
         said = drawn.choice(["comment", "return", "approve"])
         place.sign(said, drawn.choice(["ben", "cai"]), *(YES if said == "approve" else ()))
     for name in ("ben", "cai"):
         place.sign("approve", name, *YES)
     move(place, "promote")
+    if how in BY_ROLE or drawn.random() < 0.5:
+        for name in ("cai", "eva"):
+            place.sign("approve", name, "--to", "operational", *YES)
+        assert move(place, "promote", "operational") == 0
+    if how:
+        return
     if drawn.random() < 0.3:
         draw_again(place, kept, "cd" * 32, "2")
         place.sign(drawn.choice(["comment", "open"]), "ana")
     if drawn.random() < 0.3:
         move(place, "retire")
     if drawn.random() < 0.3:
-        place.sign("withdraw", "cai")
+        place.sign("withdraw", "cai")  # from the pilot, for which one is enough
 
 
-def spoil_acts(place: Place, drawn: random.Random) -> int:
+def spoil_acts(place: Place, drawn: random.Random, how: str) -> int:
     """Sign, or let days pass, until what is in use is approved no more; return the days."""
-    how = drawn.choice(["withdrawn", "over", "late", "returned"])
-    if how == "withdrawn":
+    keys = place.keys.read_text("utf-8")
+    if how == "too few":
+        place.sign("withdraw", drawn.choice(["cai", "eva"]), "--to", "operational")
+    elif how == "author":
+        place.sign("open", drawn.choice(["cai", "eva"]))
+    elif how == "role":
+        place.keys.write_text(keys.replace("eva, role: board", "eva, role: officer"), "utf-8")
+    elif how == "key":
+        day = (datetime.now(UTC) - timedelta(days=1)).date()
+        ended = keys.replace("since: 2020-01-01", f"since: 2020-01-01, until: {day}")
+        late = keys.replace("since: 2020-01-01", f"since: {day + timedelta(days=2)}")
+        place.keys.write_text(drawn.choice([ended, late]), "utf-8")
+    elif how == "withdrawn":
         place.sign("withdraw", "ben")
         place.sign("withdraw", "cai")
     elif how == "returned":
@@ -168,14 +270,15 @@ def count_agreements(made: Place, page: Any, tmp_path: Path, seeds: range, patch
             patch.setattr(where, lambda state, project, own=registry: own)
         patch.delenv("SOURCE_DATE_EPOCH", raising=False)
         place = made.copy(tmp_path / f"city{seed}")
-        draw_good(place, registry, drawn)
         spoiled, days = seed % 2 == 1, 0
-        used = "pilot" in registry.aliases and len(registry.versions) == 1
-        by_acts = spoiled and used and drawn.random() < 0.5
-        if by_acts:
-            days = spoil_acts(place, drawn)
+        how = (*BY_ACTS, *[""] * len(BY_ACTS))[seed // 2 % 16] if spoiled else ""
+        draw_good(place, registry, drawn, how)
+        used = bool(registry.aliases) and len(registry.versions) == 1
+        if how:
+            days = spoil_acts(place, drawn, how)
+            run_command(["card", "index", str(place.folder)])
         folder = write_bundle(place, tmp_path / f"bundle{seed}")
-        if spoiled and not by_acts:
+        if spoiled and not how:
             spoil_files(place, folder, drawn, used=used)
         if days:
             later = datetime.now(UTC) + timedelta(days=days)
@@ -189,8 +292,8 @@ def count_agreements(made: Place, page: Any, tmp_path: Path, seeds: range, patch
     return agreed
 
 
-DRAWN = int(os.environ.get("CITYAI_DRAWN") or 10)
-"""Bundles, good and spoiled in turn; 100 take five minutes of a core."""
+DRAWN = int(os.environ.get("CITYAI_DRAWN") or 20)
+"""Bundles, good and spoiled in turn: of 32 the spoiled ones are of every kind."""
 PARTS = [pytest.param(range(at, at + 10), marks=pytest.mark.long) for at in range(0, DRAWN, 10)]
 
 

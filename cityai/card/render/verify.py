@@ -1,12 +1,148 @@
-"""The page of a bundle that checks signatures, chain and digests in any browser."""
+"""The page of a bundle that checks signatures, chain, digests and rules in any browser."""
 
 from __future__ import annotations
 
+import json
+from typing import Final
+
+from markupsafe import Markup
+
 from cityai.card.render.page import open_environment
 from cityai.card.render.scripts import read_script, tidy_page
+from cityai.card.words import LIFE_PHASES
+from cityai.config.release import PHASES
+from cityai.i18n.catalogue import LOCALES, NAMES
+from cityai.i18n.messages import say
+from cityai.i18n.translator import Translator
+
+WORDS: Final[dict[str, str]] = {
+    "title": say("Check a card and its approvals"),
+    "intro": say(
+        "This page looks at the files that you choose, in this browser. "
+        "It sends nothing and loads nothing."
+    ),
+    "language": say("Language"),
+    "files": say("The folder of the bundle, unpacked"),
+    "anchor": say(
+        "A head of the chain that you know from elsewhere (minutes, the city's page), if any"
+    ),
+    "found": say("What was found"),
+    "nothing": say("Nothing was looked at yet."),
+    "asked": say("What the policy asks"),
+    "signed": say("What people signed"),
+    "keys": say("Whose keys count"),
+    "keys_note": say(
+        "The keys come with the bundle. Compare their digests with those that the city publishes "
+        "elsewhere: whoever makes a bundle could put in keys of their own."
+    ),
+    "unchecked": say("What this page does not check"),
+    "no_figures": say(
+        "Whether the figures follow from the predictions: cityai card verify does, where the "
+        "predictions are."
+    ),
+    "no_aliases": say("What MLflow's aliases are on: cityai registry check does."),
+    "no_end": say(
+        "Whether acts at the end were cut off, unless a head is given above, or stands on the "
+        "card's pages."
+    ),
+    "holds": say(
+        "It holds: signatures, chain, hashes, and the rules for what is in use, as of {day}",
+        day="{day}",
+    ),
+    "fails": say("It does not hold. Faults: {many}", many="{many}"),
+    "missing": say("{file} is missing", file="{file}"),
+    "changed": say("{file} is missing or was changed", file="{file}"),
+    "unlisted": say("{file} is not listed", file="{file}"),
+    "key_kind": say("the key of {name} is of another kind", name="{name}"),
+    "form": say("it is written in another way"),
+    "stranger": say("it was signed by a key that is not listed"),
+    "signature": say("the signature is not that of {name}", name="{name}"),
+    "no_act": say("it is no act of a review"),
+    "follows": say("it does not follow the act before it"),
+    "dated": say("it is dated before the act before it"),
+    "silent": say("the key of {name} does not speak on {day}", name="{name}", day="{day}"),
+    "number": say("here act {number} was expected", number="{number}"),
+    "given": say("the head that you gave"),
+    "cut": say(
+        "the chain was cut or written anew: {where} names an act that is not in it",
+        where="{where}",
+    ),
+    "sealed": say("{file} was changed after it was sealed", file="{file}"),
+    "record": say("{file} was made from another record", file="{file}"),
+    "suspended": say(
+        "{phase}: version {version} is in use, and may not be used today",
+        phase="{phase}",
+        version="{version}",
+    ),
+    "in_use": say("{phase}: version {version} is in use", phase="{phase}", version="{version}"),
+    "unused": say("{phase}: nothing is in use", phase="{phase}"),
+    "counts": say(
+        "{phase}: approvals that count today: {people}", phase="{phase}", people="{people}"
+    ),
+    "overridden": say(
+        "{phase}: allowed against the rules until {day}, by {who}: {reason}",
+        phase="{phase}",
+        day="{day}",
+        who="{who}",
+        reason="{reason}",
+    ),
+    "until": say("{who} until {day}", who="{who}", day="{day}"),
+    "nobody": say("nobody yet"),
+    "short": say("missing: {many} of {role}", many="{many}", role="{role}"),
+    "anyone": say("any role"),
+    "returned": say("returned by {who}", who="{who}"),
+    "yes": say("holds"),
+    "condition": say("holds on a condition"),
+    "no": say("does not hold"),
+    "none": say("does not apply"),
+    **{phase: LIFE_PHASES[phase] for phase in PHASES},
+    "open": say("asks for a review"),
+    "comment": say("comments"),
+    "approve": say("approves"),
+    "return": say("returns it"),
+    "withdraw": say("takes back their decision"),
+    "fulfil": say("says that a condition is met"),
+    "override": say("allows it against the rules"),
+    "promote": say("puts it into use"),
+    "rollback": say("goes back to the model before"),
+    "retire": say("takes it out of use"),
+    "key_days": say("{who}, from {since}", who="{who}", since="{since}"),
+    "key_ended": say(
+        "{who}, from {since} to {until}", who="{who}", since="{since}", until="{until}"
+    ),
+    "browser": say("this browser cannot check these signatures; use a newer one"),
+    "no_script": say(
+        "Without scripts nothing is checked here: the files are plain JSON, and the city's page "
+        "on the review says how to check them by openssl."
+    ),
+}
+"""What the page says, by name; its script fills the places."""
 
 
-def render_verifier() -> str:
-    """Render the page: its only script is allowed by its SHA-256, and no request is."""
-    page = open_environment().get_template("verify.html.j2").render(script=read_script("verify.js"))
+def render_verifier(language: str) -> str:
+    """Render the page: its only script is allowed by its SHA-256, and no request is.
+
+    Parameters
+    ----------
+    language : str
+        In which it opens; it can be read in every language of the cards.
+    """
+    said = {code: _translate(code) for code in LOCALES}
+    first = language if language in said else next(iter(said))
+    page = (
+        open_environment()
+        .get_template("verify.html.j2")
+        .render(
+            script=read_script("verify.js"),
+            words=said[first],
+            language=first,
+            languages={code: NAMES[code] for code in said},
+            catalogue=Markup(json.dumps(said).replace("<", "\\u003c")),  # noqa: S704
+        )
+    )
     return tidy_page(page)
+
+
+def _translate(language: str) -> dict[str, str]:
+    translator = Translator(language)
+    return {name: translator.translate(text) for name, text in WORDS.items()}

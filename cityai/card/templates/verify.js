@@ -26,7 +26,9 @@ const card = JSON.parse(text, (key, value, context) => typeof value === 'number'
 delete card.record.content_digest;
 return digest(write(lay(card, '') + '\n'));
 };
-const refuse = (why) => { throw new Error(why); };
+const catalogue = JSON.parse(find('words').textContent);
+const say = (name, places = {}) => catalogue[find('language').value][name].replace(/\{(\w+)\}/g, (whole, place) => place in places ? String(places[place]) : whole);
+const refuse = (name, places) => { throw new Error(say(name, places)); };
 const PAYLOAD = 'application/vnd.in-toto+json';
 const ED25519 = '300506032b6570', P256 = '301306072a8648ce3d020106082a8648ce3d030107';
 
@@ -44,7 +46,7 @@ return Uint8Array.from(parts);
 };
 const openKey = async (key) => {
 const der = decode(key.public), curve = hex(der).includes(P256);
-if (!curve && !hex(der).includes(ED25519)) refuse(key.name + ': the key is of another kind');
+if (!curve && !hex(der).includes(ED25519)) refuse('key_kind', {name: key.name});
 const kind = curve ? {name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256'} : {name: 'Ed25519'};
 const opened = await crypto.subtle.importKey('spki', der, kind, false, ['verify']);
 return {...key, id: await digest(der), verify: (signature, message) =>
@@ -54,30 +56,60 @@ crypto.subtle.verify(kind, opened, curve ? unwrap(signature) : signature, messag
 const readAct = async (content, number, before, keys) => {
 const told = JSON.parse(read(content)), sig = told.signatures[0];
 const again = '{"payload": "' + told.payload + '", "payloadType": "' + PAYLOAD + '", "signatures": [{"keyid": "' + sig.keyid + '", "sig": "' + sig.sig + '"}]}\n';
-if (again !== read(content)) refuse('it is written in another way');
+if (again !== read(content)) refuse('form');
 const payload = decode(told.payload), signature = decode(sig.sig);
-if (encode(payload) !== told.payload || encode(signature) !== sig.sig) refuse('it is written in another way');
-const key = keys.get(sig.keyid) || refuse('it was signed by a key that is not listed');
+if (encode(payload) !== told.payload || encode(signature) !== sig.sig) refuse('form');
+const key = keys.get(sig.keyid) || refuse('stranger');
 const pae = write('DSSEv1 ' + PAYLOAD.length + ' ' + PAYLOAD + ' ' + payload.length + ' ');
 const message = new Uint8Array([...pae, ...payload]);
-if (!await key.verify(signature, message)) refuse('the signature is not that of ' + key.name);
+if (!await key.verify(signature, message)) refuse('signature', {name: key.name});
 const statement = JSON.parse(read(payload)), act = statement.predicate;
-if (canonical(statement) !== read(payload)) refuse('its text is written in another way');
-if (statement._type !== 'https://in-toto.io/Statement/v1' || statement.predicateType !== 'urn:cityai:predicate:review:1') refuse('it is no act of a review');
-if (act.number !== number || act.previous !== (before ? before.digest : '')) refuse('it does not follow the act before it');
-if (before && Date.parse(act.at) < Date.parse(before.act.at)) refuse('it is dated before the act before it');
+if (canonical(statement) !== read(payload)) refuse('form');
+if (statement._type !== 'https://in-toto.io/Statement/v1' || statement.predicateType !== 'urn:cityai:predicate:review:1') refuse('no_act');
+if (act.number !== number || act.previous !== (before ? before.digest : '')) refuse('follows');
+if (before && Date.parse(act.at) < Date.parse(before.act.at)) refuse('dated');
 const day = act.at.slice(0, 10);
-if (day < key.since || (key.until && day > key.until)) refuse('the key of ' + key.name + ' does not speak on ' + day);
+if (day < key.since || (key.until && day > key.until)) refuse('silent', {name: key.name, day});
 const subjects = Object.fromEntries(statement.subject.map((s) => [s.name, Object.values(s.digest)[0]]));
 return {act, subjects, key, digest: await digest(content)};
 };
 
 const spell = (subjects) => canonical(Object.fromEntries(Object.entries(subjects).filter(([n, sha]) => n !== 'registered' && sha)));
-const isPolicy = (name) => name.endsWith('.yaml');
+const RULES = 'rules.json';
+const isPolicy = (name) => name === RULES || name.endsWith('.yaml');
+
+// A rule of the policy, held against the card: as `cityai/review/gate.py` has it
+const matches = (text, patterns) => patterns.some((p) => new RegExp('^' + p.replace(/\[(!?)([^\]]+)\]|[.*+?^${}()|[\]\\]/g, (c, not, of) => of ? '[' + (not ? '^' : '') + of.replace(/[\\^\]]/g, '\\$&') + ']' : c === '*' ? '[^]*' : c === '?' ? '[^]' : '\\' + c) + '$').test(text));
+const countDays = (from, to) => (Date.parse(to) - Date.parse(from)) / 864e5;
+const weigh = (rule, s) => {
+if (rule.open !== 'condition') return rule.open === 'allow' ? 'yes' : 'no';
+const made = s.conditions.filter((c) => c.rule === rule.id);
+return made.length && (s.met.has(rule.id) || made[0].due >= s.today) ? 'condition' : 'no';
+};
+const listShort = (rule, s) => Object.entries(rule.reviewers).map(([role, needed]) => [role, needed - new Set(s.counted.filter((l) => role === 'anyone' || role === l.key.role).map((l) => l.key.name)).size]).filter(([, short]) => short > 0);
+const kinds = {
+findings: (rule, s, card) => {
+const found = card.findings.filter((f) => matches(f.code, rule.findings));
+if (!found.length || found.some((f) => f.status === 'fail' || f.status === 'error')) return 'no';
+const silent = found.filter((f) => f.status === 'not applicable');
+const unsure = found.some((f) => f.status === 'not enough evidence' || f.status === 'suppressed') || silent.some((f) => f.code === 'audit.dimensions');
+return unsure || silent.length === found.length ? weigh(rule, s) : 'yes';
+},
+verdicts: (rule, s, card) => card.verdict && rule.verdicts.includes(card.verdict.word) ? 'yes' : 'no',
+answers: (rule, s, card) => card.gaps.some((g) => matches(g.path, rule.answers)) ? 'no' : 'yes',
+card_days: (rule, s, card) => countDays(card.record.updated.slice(0, 10), s.today) <= rule.card_days ? 'yes' : 'no',
+reviewers: (rule, s) => s.returns.length || listShort(rule, s).length ? 'no' : 'yes',
+committed: (rule, s, card) => card.provenance.git_commit && !card.provenance.git_dirty ? 'yes' : 'no',
+};
+const hold = (rule, s, card) => {
+const levels = Array.isArray(card.legal.risk_class) ? card.legal.risk_class.map((c) => c.level) : [];
+if (rule.risk && rule.risk.length && levels.length && !rule.risk.some((level) => levels.includes(level))) return 'none';
+return kinds[Object.keys(kinds).find((kind) => kind in rule)](rule, s, card);
+};
 
 // What counts today for a phase: as `cityai/review/standing.py` has it
-const judge = (links, phase, current, today) => {
-const of = (...kinds) => links.filter((l) => l.act.phase === phase && kinds.includes(l.act.act));
+const judge = (links, phase, current, today, card, policy) => {
+const of = (...acts) => links.filter((l) => l.act.phase === phase && acts.includes(l.act.act));
 const authors = new Set(links.filter((l) => l.act.act === 'open').map((l) => l.key.name));
 const moves = [];
 for (const l of of('promote', 'rollback', 'retire')) {
@@ -89,56 +121,70 @@ moves.push(l);
 }
 }
 const move = moves[moves.length - 1];
-const policy = Object.entries(current).filter(([n]) => isPolicy(n));
-const asked = move ? Object.fromEntries([...Object.entries(move.subjects).filter(([n]) => !isPolicy(n)), ...policy]) : current;
-const these = spell(asked), decided = new Map(), ruled = new Map();
+const asked = move ? Object.fromEntries([...Object.entries(move.subjects).filter(([n]) => !isPolicy(n)), ...Object.entries(current).filter(([n]) => isPolicy(n))]) : current;
+const these = spell(asked), ofCard = these === spell(current), decided = new Map(), ruled = new Map();
+const may = (l) => policy.override && policy.override.roles.includes(l.key.role) && !authors.has(l.key.name) && countDays(l.act.at.slice(0, 10), l.act.valid_until) <= policy.override.days;
 for (const l of of('approve', 'return', 'withdraw', 'override')) {
-const who = l.key.name;
-if (l.act.act === 'withdraw') { decided.delete(who); ruled.delete(who); }
-else if (l.act.act === 'override') ruled.set(who, l);
-else if (spell(l.subjects) === these) decided.set(who, l);
+const who = l.key.name, act = l.act.act;
+if (act === 'withdraw') decided.delete(who);
+else if (act !== 'override') decided.set(who, (decided.get(who) || new Map()).set(spell(l.subjects), l));
+if (act === 'withdraw' || act === 'override') ruled.delete(who);
+if (act === 'override' && may(l)) ruled.set(who, l);
 }
+const made = [...decided.values()].map((own) => own.get(these)).filter(Boolean);
+const given = made.filter((l) => l.act.act === 'approve' && l.act.valid_until >= today);
 const met = new Set(of('fulfil').filter((l) => spell(l.subjects) === these).map((l) => l.act.rule));
-const made = [...decided.values()];
-const approvals = made.filter((l) => l.act.act === 'approve' && !authors.has(l.key.name) && l.act.valid_until >= today && l.act.conditions.every((c) => c.due >= today || met.has(c.rule)));
-const overrides = [...ruled.values()].filter((l) => l.act.valid_until >= today && !authors.has(l.key.name));
-const returned = made.some((l) => l.act.act === 'return');
-const overridden = overrides.some((l) => spell(l.subjects) === these);
-return {phase, move, approvals, overrides, counts: (approvals.length > 0 && !returned) || overridden};
+const counted = given.filter((l) => !authors.has(l.key.name) && l.act.conditions.every((c) => c.due >= today || met.has(c.rule)));
+const s = {today, met, counted, conditions: given.flatMap((l) => l.act.conditions), returns: made.filter((l) => l.act.act === 'return')};
+const rules = policy.release.filter((r) => (!r.phases || r.phases.includes(phase)) && (ofCard || 'reviewers' in r)).map((rule) => ({rule, outcome: hold(rule, s, card), short: rule.reviewers ? listShort(rule, s) : []}));
+const overrides = [...ruled.values()].filter((l) => l.act.valid_until >= today);
+const allowed = counted.length > 0 && !s.returns.length && rules.every((r) => r.outcome !== 'no');
+return {...s, phase, move, rules, overrides, counts: allowed || overrides.some((l) => spell(l.subjects) === these)};
 };
 
 const check = async (files, anchor, today) => {
 const faults = [], links = [], keys = new Map();
-const get = (name) => files.get(name) || refuse(name + ' is missing');
+const get = (name) => files.get(name) || refuse('missing', {file: name});
 const listed = new Map(read(get('MANIFEST.sha256')).trim().split('\n').map((l) => [l.slice(66), l.slice(0, 64)]));
-for (const [name, sha] of listed) if (!files.has(name) || await digest(files.get(name)) !== sha) faults.push(name + ' is missing or was changed');
-for (const name of files.keys()) if (!listed.has(name) && name !== 'MANIFEST.sha256') faults.push(name + ' is not listed');
+for (const [name, sha] of listed) if (!files.has(name) || await digest(files.get(name)) !== sha) faults.push(say('changed', {file: name}));
+for (const name of files.keys()) if (!listed.has(name) && name !== 'MANIFEST.sha256') faults.push(say('unlisted', {file: name}));
 for (const key of JSON.parse(read(get('keys.json')))) { const opened = await openKey(key); keys.set(opened.id, opened); }
 const acts = [...files.keys()].filter((n) => n.startsWith('reviews/')).sort();
 for (const name of acts) {
 const number = links.length + 1;
 try {
-if (name !== 'reviews/' + String(number).padStart(4, '0') + '.json') refuse('here act ' + number + ' was expected');
+if (name !== 'reviews/' + String(number).padStart(4, '0') + '.json') refuse('number', {number});
 links.push(await readAct(files.get(name), number, links[links.length - 1], keys));
 } catch (error) { faults.push(name + ': ' + error.message); break; }
 }
-const known = new Set(links.map((l) => l.digest)), heads = new Map(anchor ? [['the head that you gave', anchor]] : []);
+const known = new Set(links.map((l) => l.digest)), heads = new Map(anchor ? [[say('given'), anchor]] : []);
 for (const [name, content] of files) {
 const found = name.startsWith('card/') && name.endsWith('.html') && /<section id="release"[^>]* data-head="([0-9a-f]{64})"/.exec(read(content));
 if (found) heads.set(name, found[1]);
 }
-for (const [name, head] of heads) if (!known.has(head)) faults.push('the chain was cut or written anew: ' + name + ' names an act that is not in it');
+for (const [name, head] of heads) if (!known.has(head)) faults.push(say('cut', {where: name}));
 const content = get('card/card.json'), card = JSON.parse(read(content)), made = card.provenance;
-if (await seal(read(content)) !== card.record.content_digest) faults.push('card/card.json was changed after it was sealed');
-const policy = [...files.keys()].find(isPolicy) || refuse('the policy is missing');
-const current = {'card.json': await digest(content), data: made.data_digest, specification: made.spec_digest, predictions: made.predictions_digest, results: made.results_digest, model: made.model_digest, code: made.git_commit, [policy]: await digest(files.get(policy))};
-for (const [name, page] of files) if (name.startsWith('card/') && name.endsWith('.html') && !read(page).includes('<meta name="cityai-record" content="' + card.record.content_digest + '">')) faults.push(name + ' was made from another record');
-const phases = ['pilot', 'operational'].map((phase) => judge(links, phase, current, today));
-for (const p of phases) if (p.move && !p.counts) faults.push(p.phase + ': version ' + p.move.act.version + ' is in use, and no approval of it counts today');
+if (await seal(read(content)) !== card.record.content_digest) faults.push(say('sealed', {file: 'card/card.json'}));
+const policy = [...files.keys()].find((n) => n.endsWith('.yaml')) || refuse('missing', {file: 'policy.yaml'});
+const current = {'card.json': await digest(content), data: made.data_digest, specification: made.spec_digest, predictions: made.predictions_digest, results: made.results_digest, model: made.model_digest, code: made.git_commit, [policy]: await digest(files.get(policy)), [RULES]: await digest(get(RULES))};
+const told = JSON.parse(read(get(RULES)));
+for (const [name, page] of files) if (name.startsWith('card/') && name.endsWith('.html') && !read(page).includes('<meta name="cityai-record" content="' + card.record.content_digest + '">')) faults.push(say('record', {file: name}));
+const phases = ['pilot', 'operational'].map((phase) => judge(links, phase, current, today, card, told));
+for (const p of phases) if (p.move && !p.counts) faults.push(say('suspended', {phase: say(p.phase), version: p.move.act.version}));
 return {faults, links, keys, phases};
 };
 
 const fill = (id, lines) => find(id).replaceChildren(...lines.map((line) => { const li = document.createElement('li'); li.textContent = line; return li; }));
+const name = (l) => l.key.name + ' (' + l.key.role + ')';
+const tellRule = (p, r) => {
+const more = r.short.map(([role, many]) => say('short', {many, role: role === 'anyone' ? say('anyone') : role}));
+if (r.rule.reviewers && p.returns.length) more.push(say('returned', {who: p.returns.map(name).join(', ')}));
+return say(p.phase) + ', ' + r.rule.id + ' (' + r.rule.owner + '): ' + r.rule.sentence + ' – ' + [say(r.outcome), ...more].join('; ');
+};
+const tellPhase = (p) => [
+...p.overrides.map((l) => say('overridden', {phase: say(p.phase), day: l.act.valid_until, who: name(l), reason: l.act.reason})),
+p.move ? say('in_use', {phase: say(p.phase), version: p.move.act.version}) : say('unused', {phase: say(p.phase)}),
+say('counts', {phase: say(p.phase), people: p.counted.map((l) => say('until', {who: name(l), day: l.act.valid_until})).join(', ') || say('nobody')})];
 const show = async () => {
 const files = new Map();
 for (const file of find('files').files) files.set((file.webkitRelativePath || file.name).split('/').slice(1).join('/') || file.name, new Uint8Array(await file.arrayBuffer()));
@@ -146,17 +192,22 @@ if (!files.size) return;
 const today = new Date().toISOString().slice(0, 10);
 let result;
 try { result = await check(files, find('head').value.trim(), today); }
-catch (error) { result = {faults: [error.name === 'NotSupportedError' ? 'this browser cannot check these signatures; use a newer one' : error.message], links: [], keys: new Map(), phases: []}; }
+catch (error) { result = {faults: [error.name === 'NotSupportedError' ? say('browser') : error.message], links: [], keys: new Map(), phases: []}; }
 const {faults, links, keys, phases} = result;
-const told = phases.flatMap((p) => [
-...p.overrides.map((l) => p.phase + ': allowed against the rules until ' + l.act.valid_until + ', by ' + l.key.name + ' (' + l.key.role + '): ' + l.act.reason),
-p.phase + ': ' + (p.move ? 'version ' + p.move.act.version + ' is in use' : 'nothing is in use') + '; approvals that count today: ' + (p.approvals.map((l) => l.key.name + ' (' + l.key.role + ') until ' + l.act.valid_until).join(', ') || 'none')]);
-fill('faults', [...faults, ...told]);
-fill('acts', links.map((l) => l.act.at.slice(0, 10) + ' ' + l.key.name + ' (' + l.key.role + '): ' + l.act.act + (l.act.section ? ' on ' + l.act.section : '') + ', ' + l.act.phase + '. ' + l.act.reason));
-fill('keys', [...keys.values()].map((k) => k.name + ' (' + k.role + '), from ' + k.since + (k.until ? ' to ' + k.until : '') + ': ' + k.id));
-find('told').textContent = faults.length ? 'It does not hold: ' + faults.length + (faults.length > 1 ? ' faults' : ' fault') : 'It holds: signatures, chain and hashes, as of ' + today;
+fill('faults', [...faults, ...phases.flatMap(tellPhase)]);
+fill('rules', phases.flatMap((p) => p.rules.map((r) => tellRule(p, r))));
+fill('acts', links.map((l) => l.act.at.slice(0, 10) + ' ' + name(l) + ': ' + say(l.act.act) + (l.act.section ? ' (' + l.act.section + ')' : '') + ', ' + say(l.act.phase) + '. ' + l.act.reason));
+fill('keys', [...keys.values()].map((k) => say(k.until ? 'key_ended' : 'key_days', {who: k.name + ' (' + k.role + ')', since: k.since, until: k.until}) + ': ' + k.id));
+find('told').textContent = faults.length ? say('fails', {many: faults.length}) : say('holds', {day: today});
+document.body.dataset.language = document.documentElement.lang;
 document.body.dataset.result = faults.length ? 'fails' : 'holds';
+};
+const translate = () => {
+document.documentElement.lang = find('language').value;
+for (const element of document.querySelectorAll('[data-say]')) element.textContent = say(element.dataset.say);
+return show();
 };
 find('files').addEventListener('change', show);
 find('head').addEventListener('change', show);
+find('language').addEventListener('change', translate);
 })();
