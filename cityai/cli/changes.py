@@ -29,6 +29,8 @@ def write_completeness(exported: Exported, width: int) -> str:
     for field in export.fields:
         if field.state in {"missing", "invalid"}:
             lines += hang("  ", f"{field.name}: {field.say()}", width)
+        elif field.state == "filled" and field.note:
+            lines += hang("  ", f"{field.name}: {field.value}; {field.note}", width)
     if empty := [field.name for field in export.fields if field.state == "empty"]:
         lines += hang("  ", f"Left empty, not required: {', '.join(empty)}", width)
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from cityai.card.render.brief import list_brief_languages, name_brief, render_br
 from cityai.card.verify import read_bytes
 from cityai.errors import StoreError, UserError
 from cityai.pipeline.places import read_sealed
+from cityai.pipeline.review import describe_review
 from cityai.store.cards import hold_cards
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
@@ -49,8 +50,9 @@ def write_brief_of(path: Path, language: str = "") -> tuple[Path, ...]:
             expected=", ".join(languages),
             next_step="name one of these, or leave it out for all",
         )
+    release = describe_review(place, content, record)
     made = {
-        name_brief(code, languages[0]): render_brief(record, record.verdict, code)
+        name_brief(code, languages[0]): render_brief(record, record.verdict, code, release)
         for code in ((language,) if language else languages)
     }
     with hold_cards(place.folder.parent, place.state):

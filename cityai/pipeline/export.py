@@ -8,6 +8,7 @@ from pathlib import Path
 from cityai.card.registers import Export, find_register
 from cityai.errors import UserError
 from cityai.pipeline.places import read_sealed
+from cityai.pipeline.review import describe_review
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
 
 
@@ -49,8 +50,8 @@ def export_card(path: Path, register: str, out: Path, *, replace: bool = False) 
         When there is no card, the disk refuses, or such a file is there and `replace` is not given.
     """
     chosen = find_register(register)
-    record = read_sealed(path, "export it")[2]
-    export = chosen.write(record)
+    place, content, record = read_sealed(path, "export it")
+    export = chosen.write(record, describe_review(place, content, record))
     folder, names = out, list(export.files)
     if out.suffix and not out.is_dir():
         if len(names) > 1:

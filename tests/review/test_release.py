@@ -21,6 +21,7 @@ from cityai.pipeline.review import read_review
 from cityai.pipeline.unchanged import digest_published
 from cityai.store.files import write_files
 from cityai.track.registry import Held
+from tests.card.test_brief import Pdf
 from tests.review.conftest import CONDITION, MODEL, Kept, Place, draw_again, move
 from tests.track.conftest import fork
 
@@ -245,6 +246,36 @@ def test_who_may_overrides_and_everybody_sees_it(place: Place, kept: Kept, monke
     assert "Allowed against the rules" not in (place.card / "card.html").read_text("utf-8")
     assert "suspended" in (place.card / "card.html").read_text("utf-8")
     assert "Suspended" in check(place)["registry.approval"]
+
+
+def test_an_override_stands_on_paper_and_in_the_registers(
+    place: Place, tmp_path: Path, capsys
+) -> None:
+    """The council's page in each language, the bill of materials, the report of an inventory."""
+
+    def read() -> list[str]:
+        assert run_command(["card", "brief", str(place.project)]) == 0
+        briefs = [Pdf(p.read_bytes()).read_text() for p in sorted(place.card.glob("brief*.pdf"))]
+        for to in ("cyclonedx", "inventory"):
+            run_command(["card", "export", str(place.project), "--to", to, "--force",
+                         "--out", str(tmp_path)])  # fmt: skip
+        bom = json.loads((tmp_path / "waste_tonnage.cdx.json").read_text("utf-8"))
+        said = {p["name"]: p["value"] for p in bom["metadata"].get("properties", [])}
+        return [*map(str, briefs), str(said), " ".join(capsys.readouterr().out.split())]
+
+    assert not any("Road closed" in text for text in read())
+    place.sign("override", "dee", "--until", SOON, reason="Road closed.")
+    capsys.readouterr()
+    *briefs, bom, report = read()
+    assert len(briefs) == len([*place.card.glob("card*.html")])
+    for text in (*briefs, bom, report):
+        assert "Road closed" in text
+        assert "mayor" in text
+    assert any("Allowed against the rules" in text for text in briefs)
+    assert "overridden" in bom
+    place.sign("withdraw", "dee")
+    capsys.readouterr()
+    assert not any("Road closed" in text for text in read())
 
 
 def test_an_override_is_taken_back(place: Place) -> None:

@@ -14,7 +14,15 @@ from typing import Any, Final
 
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import DataPart
-from cityai.card.registers.register import Export, Field, Register, fill_field, read_answer
+from cityai.card.registers.register import (
+    Export,
+    Field,
+    Register,
+    fill_field,
+    read_answer,
+    tell_overrides,
+)
+from cityai.card.release import ReleasePart
 from cityai.card.words import PAIR, check_link, write_figure
 from cityai.config.words import NotApplicable
 from cityai.i18n.clean import clean_text
@@ -23,18 +31,20 @@ TITLE: Final = "CycloneDX 1.6, machine-learning bill of materials"
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 MODEL: Final = "model"
 SPACE: Final = uuid.UUID("7d1d9ab1-2f5c-5a0e-9d0c-0a6f2f1c7b11")
-"""Name space of serial numbers: the same record has the same number."""
+"""Name space of serial numbers: the same record and decisions have the same number."""
 
 Json = dict[str, Any]
 
 
-def write_bom(record: CardRecord) -> Export:
+def write_bom(record: CardRecord, release: ReleasePart | None = None) -> Export:
     """Write a card as a bill of materials.
 
     Parameters
     ----------
     record : CardRecord
         The card.
+    release : ReleasePart, optional
+        What people decided, where they did.
 
     Returns
     -------
@@ -45,13 +55,15 @@ def write_bom(record: CardRecord) -> Export:
     libraries = [_describe_library(n, v) for n, v in _list_libraries(record)]
     data = [_describe_data(i, part, record) for i, part in enumerate(record.data, 1)]
     parts = [part["bom-ref"] for part in (*data, *libraries)]
+    decided = _list_decisions(release) if release else []
+    of = record.record.content_digest + "".join(d["value"] for d in decided)
     bom = {
         "$schema": SCHEMA,
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(SPACE, record.record.content_digest)}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(SPACE, of)}",
         "version": 1,
-        "metadata": _describe_bom(record),
+        "metadata": _describe_bom(record) | {"properties": decided},
         "components": [_describe_model(record), *data, *libraries],
         "dependencies": [{"ref": MODEL, "dependsOn": parts}, *({"ref": p} for p in parts)],
     }
@@ -280,6 +292,16 @@ def _list_properties(record: CardRecord) -> list[Json]:
         **{f"limit.{name}": limit for name, limit in record.fairness.limits.items()},
         **{f"parameter.{name}": value for name, value in record.model.parameters.items()},
     }
+    return _name_properties(facts)
+
+
+def _list_decisions(release: ReleasePart) -> list[Json]:
+    """List what people decided; of a chain that does not hold nothing but that."""
+    facts: dict[str, object] = {"review.head": release.head, "override": tell_overrides(release)}
+    if not release.broken:
+        facts |= {f"{p.phase}.state": p.state for p in release.phases}
+        facts |= {f"{p.phase}.until": p.until for p in release.phases}
+        facts |= {f"{p.phase}.version": p.version for p in release.phases}
     return _name_properties(facts)
 
 

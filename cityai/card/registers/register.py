@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from cityai.card.record import CardRecord
+from cityai.card.release import ReleasePart
 from cityai.config.words import NotApplicable
 
 State = Literal["filled", "missing", "invalid", "empty", "not applicable"]
@@ -76,6 +76,14 @@ class Export:
         return {state: counted.get(state, 0) for state in STATES}
 
 
+class Writer(Protocol):
+    """Writes a card for a register."""
+
+    def __call__(self, record: CardRecord, release: ReleasePart | None = None) -> Export:
+        """Write it, with what people decided where they did."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Register:
     """A register.
@@ -85,12 +93,12 @@ class Register:
     name, title : str
         For the command line, and for readers.
     write : callable
-        From the card to its export.
+        From the card, and what people decided of it, to its export.
     """
 
     name: str
     title: str
-    write: Callable[[CardRecord], Export]
+    write: Writer
 
 
 def read_answer(answer: Any) -> tuple[str, str]:
@@ -128,3 +136,15 @@ def fill_field(name: str, answer: Any, source: str, *, required: bool) -> Field:
     if not text.strip():
         return Field(name, "missing" if required else "empty", "", source)
     return Field(name, "filled", text, source)
+
+
+def tell_overrides(release: ReleasePart | None) -> str:
+    """Say that somebody let it be used against the rules, or that the chain does not hold."""
+    if release is None:
+        return ""
+    if release.broken:
+        return "the chain of signed acts does not hold: nothing that it says counts"
+    return "; ".join(
+        f"{o.phase}: allowed against the rules until {o.until} by {o.role}: {o.reason}"
+        for o in release.overrides
+    )

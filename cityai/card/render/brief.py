@@ -24,9 +24,11 @@ from cityai.card.record import CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import index_whole
 from cityai.card.record.verdict import VerdictPart
+from cityai.card.release import ReleasePart
 from cityai.card.render.headline import find_headline
 from cityai.card.render.own_words import open_translator
 from cityai.card.render.page import list_languages
+from cityai.card.render.release import list_decided
 from cityai.card.render.tables import name_model
 from cityai.card.words import (
     BEYOND,
@@ -64,7 +66,9 @@ def name_brief(language: str, main: str) -> str:
     return "brief.pdf" if language == main else f"brief.{language}.pdf"
 
 
-def render_brief(record: CardRecord, verdict: VerdictPart, language: str) -> bytes:
+def render_brief(
+    record: CardRecord, verdict: VerdictPart, language: str, release: ReleasePart | None = None
+) -> bytes:
     """Render the council's page as a PDF of one page of A4.
 
     Parameters
@@ -75,13 +79,15 @@ def render_brief(record: CardRecord, verdict: VerdictPart, language: str) -> byt
         Its verdict.
     language : str
         One of `list_brief_languages`.
+    release : ReleasePart, optional
+        What people decided, where they did.
 
     Returns
     -------
     bytes
-        The same for the same record, language and version of the libraries.
+        The same for the same record, decisions, language and version of the libraries.
     """
-    author = _Author(record, verdict, open_translator(record, language))
+    author = _Author(record, verdict, open_translator(record, language), release)
     title = author.translate(say("{name}: on one page", name=author.name))
     keywords = f"record {record.record.content_digest}"
     return write_pdf(fit_sheet(author.arrange), title, language, record.record.created, keywords)
@@ -94,6 +100,7 @@ class _Author:
     record: CardRecord
     verdict: VerdictPart
     translator: Translator
+    release: ReleasePart | None
 
     @property
     def name(self) -> str:
@@ -104,7 +111,13 @@ class _Author:
 
     def arrange(self, step: Tightness) -> list[Part]:
         """Arrange the sheet, folded as far as `step` asks."""
-        parts = [*self._head(step), self._box(step), *self._chart(step), *self._worst(step)]
+        parts = [
+            *self._head(step),
+            *self._released(step),
+            self._box(step),
+            *self._chart(step),
+            *self._worst(step),
+        ]
         return [*parts, *self._conditions(step), *self._people(step), *self._foot()]
 
     def _cut(self, text: str, step: Tightness) -> str:
@@ -130,6 +143,27 @@ class _Author:
             invented = say("{city} is an invented city.", city=record.system.city)
             yield Say(self._cut(invented, step), 8.6, bold=True, colour=COLOURS["open"])
         yield Gap(6)
+
+    def _released(self, step: Tightness) -> Iterator[Part]:
+        """Say what people decided; that a rule was set aside before all else."""
+        if self.release is None:
+            return
+        if self.release.broken:
+            broken = say("The chain of signed acts does not hold: nothing that it says counts.")
+            yield Say(self._cut(broken, step), 9, bold=True, colour=COLOURS["fail"])
+        for override in self.release.overrides:
+            head = join(" – ", (say("Allowed against the rules"), LIFE_PHASES[override.phase]))
+            yield Say(self._cut(head, step), 10.5, bold=True, colour=COLOURS["fail"])
+            allowed = say(
+                "“{role}” allowed it until {day}, although a rule of the policy does not hold.",
+                role=override.role,
+                day=write_day(override.until),
+            )
+            yield Say(self._cut(join(" ", (allowed, override.reason)), step), 8.8, above=0)
+        for decided in () if self.release.broken else list_decided(self.release):
+            told = say("{phase}: {decided}", phase=decided.phase, decided=decided.told)
+            yield Say(self._cut(told, step), 8.2, colour=MUTED)
+        yield Gap(4)
 
     def _box(self, step: Tightness) -> Part:
         verdict = self.verdict
