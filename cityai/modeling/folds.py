@@ -10,7 +10,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import say
+from cityai.i18n.messages import say, say_n
 
 Role = Literal["calibration", "test", "final"]
 
@@ -195,6 +195,11 @@ def judge_order(
     )
 
 
+def count_tests(folds: Folds) -> str:
+    """Return how many test folds there are, in words."""
+    return say_n("{n} test fold", "{n} test folds", len(folds.test))
+
+
 def check_overlaps(folds: Folds) -> Finding:
     """Check that no outcome is predicted in two test folds.
 
@@ -211,6 +216,8 @@ def check_overlaps(folds: Folds) -> Finding:
     title = say("Test folds that do not overlap")
     if apart == len(tests):
         reason = say("No outcome is in two of the {tests} test folds.", tests=len(tests))
+        if len(tests) == 1:
+            reason = say("There is one test fold, so no outcome is in two.")
         return Finding("time.overlap", Status.PASS, title, reason, 0.0, 0.0, "folds")
     reason = say(
         "The {tests} test folds overlap: the same outcomes are judged several times. "

@@ -29,7 +29,14 @@ from cityai.data.periods import MEAN_DAYS
 from cityai.errors import TimeError
 from cityai.findings import Finding
 from cityai.i18n.messages import count_periods, say
-from cityai.modeling.folds import Fold, Folds, choose_tests, estimate_seconds, judge_order
+from cityai.modeling.folds import (
+    Fold,
+    Folds,
+    choose_tests,
+    count_tests,
+    estimate_seconds,
+    judge_order,
+)
 from cityai.modeling.forecasters import (
     FloatArray,
     Learner,
@@ -147,10 +154,10 @@ def check_dense_folds(folds: Folds, panel: Panel) -> Finding:
     ]
     tests = folds.test
     said = say(
-        "{tests} test folds from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d}, "
+        "{tests} from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d}, "
         "after {calibration} earlier origins for weights and intervals; labels end "
         "{delay} before the question is asked.",
-        tests=len(tests),
+        tests=count_tests(folds),
         test_from=tests[0].test_from,
         test_until=tests[-1].test_until,
         calibration=len(folds.calibration),

@@ -25,7 +25,14 @@ from cityai.config.risk import RiskSpec
 from cityai.errors import SpecError, TimeError
 from cityai.findings import Finding
 from cityai.i18n.messages import say
-from cityai.modeling.folds import Fold, Folds, choose_tests, estimate_seconds, judge_order
+from cityai.modeling.folds import (
+    Fold,
+    Folds,
+    choose_tests,
+    count_tests,
+    estimate_seconds,
+    judge_order,
+)
 from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster, SeriesHistory
 from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.layouts.listed_baselines import ListedBaseline, ListedQuestion
@@ -134,11 +141,11 @@ def check_listed_folds(folds: Folds, cases: Events) -> Finding:
     tests = folds.test
     asked, scored = (sum(f.counts[name] for f in tests) for name in ("cases", "scored"))
     said = say(
-        "{tests} test folds from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d} with "
+        "{tests} from {test_from:%Y-%m-%d} to {test_until:%Y-%m-%d} with "
         "{asked:,} cases, {scored:,} of them with a known outcome, after "
         "{calibration} earlier folds for weights and probabilities; the first learns "
         "from {train_rows:,} outcomes known before it, the last from {train_rows2:,}.",
-        tests=len(tests),
+        tests=count_tests(folds),
         test_from=tests[0].test_from,
         test_until=tests[-1].test_until,
         asked=asked,
