@@ -350,6 +350,7 @@ def name_candidate(name: str, own: Iterable[str] = ()) -> str:
         "theta": say("Theta (trend and season)"),
         "smoothing": say("Exponential smoothing"),
         "trees": say("Gradient-boosted trees (LightGBM)"),
+        "pretrained": say("A pretrained model, which others trained on many series"),
         "unmitigated": say("The forecast before mitigation"),
         "recalibrate": say("Weighted mean of the models below, each group's level corrected"),
         "equalize": say("Weighted mean of the models below, raised for groups that were missed"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -126,8 +126,31 @@ class BaseModelsSpec(SpecRecord):
     """Threads; results do not depend on them."""
 
 
+WEIGHT_FILES: Final = ("config.json", "model.safetensors")
+"""Settings and weights of a pretrained model, in its folder."""
+
+
+class PretrainedSpec(SpecRecord):
+    """A pretrained forecaster, whose weights the city has on disk."""
+
+    path: Text
+    """Folder with ``config.json`` and ``model.safetensors``, as Fracast saves a model."""
+    licence: Text
+    """Licence of the weights, for the card."""
+    name: Text | None = None
+    """What it is called; the folder's name when omitted."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files of the folder that are read."""
+        return tuple(f"{self.path}/{name}" for name in WEIGHT_FILES)
+
+
 class ModelsSpec(BaseModelsSpec):
     """What may predict."""
+
+    pretrained: PretrainedSpec | None = None
+    """A pretrained forecaster as one more candidate, ``pretrained``; nothing is fetched."""
 
     coverage: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Nominal coverage of the interval."""

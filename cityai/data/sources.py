@@ -15,13 +15,14 @@ from cityai.data.file_digests import digest_file
 def list_sources(project: Project[AuditableSpec]) -> tuple[Path, ...]:
     """Return every file that a project reads: those of its specification in its order, and others.
 
-    Whatever record of it has a `path` names a file: tables, what is joined to them, events,
-    covariates, the table of areas and its outlines. The city's other tables of areas are not read.
+    Whatever record of it has `paths` or a `path` names files: tables, what is joined to them,
+    events, covariates, weights, the table of areas and its outlines. The city's other tables of
+    areas are not read.
     """
     parts = [part for name, part in project.spec if name != "city"]
     records = (record for _, record in walk_records([*parts, project.spec.areas]))
-    paths = (getattr(record, "path", None) for record in records)
-    found = dict.fromkeys(path for path in paths if isinstance(path, str))
+    named = (getattr(r, "paths", (getattr(r, "path", None),)) for r in records)
+    found = dict.fromkeys(path for paths in named for path in paths if isinstance(path, str))
     return *(project.find_path(path) for path in found), *project.files
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +50,11 @@ from cityai.modeling.forecasters import (
 from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines, make_area_average
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA
+from cityai.modeling.forecasters.pretrained import (
+    PretrainedForecaster,
+    judge_pretrained,
+    load_pretrained,
+)
 from cityai.modeling.layouts.dense import DenseRows, check_dense_folds, plan_dense_folds
 from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import AmountTarget
@@ -78,7 +84,7 @@ class Demand(FittingKind[ProjectSpec]):
     def check(self) -> None:
         """Refuse a candidate or a limit's metric that does not exist."""
         spec = self.spec
-        check_candidates(CANDIDATES, spec.models)
+        check_candidates(self._list_ours(), spec.models)
         baselines = [baseline.name for baseline in choose_baselines(spec.question.period)]
         rule = [] if spec.models.city_rule is None else [CITY_RULE]
         refuse_limits(spec, find_metrics("amount", baselines=[*baselines, AREA_AVERAGE, *rule]))
@@ -96,7 +102,7 @@ class Demand(FittingKind[ProjectSpec]):
     def build_problem(self, events: Events) -> Problem:
         """Lay the panel and the folds out."""
         panel = build_panel(events, self.spec)
-        candidates = count_candidates(CANDIDATES, self.spec.models)
+        candidates = count_candidates(self._list_ours(), self.spec.models)
         folds = plan_dense_folds(panel, self.spec, candidates)
         tested = [fold.as_of for fold in folds.test]
         return Problem(folds, lay_dense(panel, events, self.project), tested, panel)
@@ -146,7 +152,11 @@ class Demand(FittingKind[ProjectSpec]):
             city_rule=events.city_rule,
         )
         target = AmountTarget(spec, source)
-        return run_backtest(source, problem.folds, target, candidates, spec.models)
+        made = run_backtest(source, problem.folds, target, candidates, spec.models)
+        seen = [
+            judge_pretrained(c.settings) for c in candidates if isinstance(c, PretrainedForecaster)
+        ]
+        return replace(made, findings=(*made.findings, *seen))
 
     def assign_groups(self, events: Events) -> Groups:
         """Assign entities to the groups of the audit."""
@@ -221,8 +231,11 @@ class Demand(FittingKind[ProjectSpec]):
 
         return tell_amount(self.spec.question.unit)
 
+    def _list_ours(self) -> tuple[Candidate, ...]:
+        return *CANDIDATES, *load_pretrained(self.project)
+
     def _list_known(self) -> tuple[Candidate, ...]:
-        return *CANDIDATES, *load_models(self.project, probability=False)
+        return *self._list_ours(), *load_models(self.project, probability=False)
 
 
 def _list_areas(events: Events, panel: Panel) -> list[str | None]:

@@ -36,6 +36,7 @@ from cityai.modeling.drivers import BACKGROUND, Drivers, find_drivers
 from cityai.modeling.final import FinalModel
 from cityai.modeling.fit import require_features
 from cityai.modeling.forecasters import Candidate, list_series
+from cityai.modeling.forecasters.pretrained import refuse_other_weights
 from cityai.modeling.layouts.dense import read_history
 from cityai.modeling.layouts.source import IntArray
 
@@ -191,11 +192,10 @@ def _ask_panel(
     history = read_history(panel, origin, spec)
     entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(rows.table[ENTITY].astype("str")))
     step = rows.table[STEP].to_numpy(np.int64) - 1
-    series = {
-        CANDIDATE + model.name: model.forecast(history)[step, entity]
-        for model in list_series(candidates)
-        if model.name in final.blend
-    }
+    asked = [model for model in list_series(candidates) if model.name in final.blend]
+    for model in asked:
+        refuse_other_weights(model, final.series.get(model.name, {}))
+    series = {CANDIDATE + m.name: m.forecast(history)[step, entity] for m in asked}
     return rows, rows.table.assign(**series)
 
 
