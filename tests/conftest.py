@@ -88,11 +88,11 @@ SLOW = (
     "test_create.py", "test_docs.py", "test_end_to_end.py", "test_features.py", "test_foresight.py",
     "test_formats.py", "test_gate.py", "test_hostile.py", "test_length.py", "test_list_groups.py",
     "test_model.py", "test_one_value.py", "test_own_model.py", "test_parallel.py",
-    "test_proxies.py", "test_quality.py", "test_ranking_audit.py", "test_rates.py",
+    "test_power.py", "test_proxies.py", "test_quality.py", "test_ranking_audit.py", "test_rates.py",
     "test_readings.py", "test_record.py", "test_registers.py", "test_registry.py",
     "test_release.py", "test_render.py", "test_sample_city.py", "test_sample_inspections.py",
     "test_snapshot.py", "test_speech.py", "test_statistics.py", "test_tracking.py",
-    "test_truncation.py", "test_verify.py", "test_worth.py",
+    "test_trials.py", "test_truncation.py", "test_verify.py", "test_worth.py",
 )  # fmt: skip
 """Files whose tests read tables, fit models or stand on a run: three seconds of a core and more."""
 
