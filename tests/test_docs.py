@@ -87,7 +87,9 @@ def test_the_reference_has_every_command_with_its_options(reference):
                 assert (parameter.opts or [parameter.name])[0] in page
 
 
-@pytest.mark.parametrize("name", ["demand", "risk", "audit", "city", "policy", "keys", "card"])
+@pytest.mark.parametrize(
+    "name", ["demand", "risk", "evaluation", "audit", "city", "policy", "keys", "card"]
+)
 def test_the_reference_has_every_key_with_default_and_a_valid_example(reference, name):
     told, schema = set(), build_schema("project" if name in SPECS else name)
     named, page = schema.get("$defs", {}), reference["project" if name in SPECS else "files"]
@@ -238,7 +240,7 @@ def test_every_page_is_accessible_in_both_modes_and_asks_no_other_host(site):
         browser.close()
 
 
-@pytest.mark.parametrize("name", ["project", "city", "policy", "keys"])
+@pytest.mark.parametrize("name", ["project", "evaluation", "city", "policy", "keys"])
 def test_every_key_says_what_it_is(name):
     schema = build_schema(name)
     parts = {name: schema, **schema.get("$defs", {})}

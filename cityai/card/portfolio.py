@@ -37,6 +37,19 @@ class WorstGap(Part):
     """The status, graded where nothing is decided."""
 
 
+class Tested(Part):
+    """What a test of it found, and what the city decided on that."""
+
+    sealed_on: date
+    known_from: date
+    word: Literal["worth it", "not worth it", "cannot tell", "harmful", ""]
+    """Empty before the planned analysis."""
+    decision: Literal["scale", "change", "stop", ""]
+    """Empty before the city decided."""
+    day: date | None = None
+    """Of the decision."""
+
+
 class Entry(Part):
     """One system."""
 
@@ -86,6 +99,8 @@ class Entry(Part):
     content_digest: str = ""
     release: ReleasePart | None = Field(default=None, exclude_if=lambda release: release is None)
     """What people decided; nothing where nobody signed."""
+    tested: Tested | None = Field(default=None, exclude_if=lambda tested: tested is None)
+    """Whether it changes anything; nothing where no evaluation was announced."""
 
 
 class Portfolio(Part):
@@ -158,6 +173,22 @@ def build_entry(
         gaps_required=sum(g.required for g in record.gaps),
         content_digest=record.record.content_digest,
         release=release,
+        tested=_tell_tested(record),
+    )
+
+
+def _tell_tested(record: CardRecord) -> Tested | None:
+    part = record.impact
+    if part is None:
+        return None
+    found, taken = part.found, part.decision
+    word = found.word if found else ""
+    return Tested(
+        sealed_on=part.sealed_on,
+        known_from=part.mature,
+        word="harmful" if found and found.direction == "harmful" else word,
+        decision=taken.decision if taken else "",
+        day=taken.day if taken else None,
     )
 
 

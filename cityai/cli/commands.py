@@ -12,6 +12,7 @@ import typer
 
 from cityai.cli.cards import FORCE, card
 from cityai.cli.console import tell
+from cityai.cli.impact import evaluate
 from cityai.cli.release import promote, registry, retire, rollback
 from cityai.cli.review import gate, review
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(card)
 app.add_typer(review)
+app.add_typer(evaluate)
 app.add_typer(registry)
 for command in (gate, promote, rollback, retire):
     app.command()(command)
@@ -59,6 +61,7 @@ class File(StrEnum):
     """What `schema` describes."""
 
     PROJECT = "project"
+    EVALUATION = "evaluation"
     CARD = "card"
     AUDIT = "audit"
     CITY = "city"
@@ -156,6 +159,9 @@ def predict(
     sheets: Annotated[
         int, typer.Option("--sheets", min=0, max=1000, help="Pages to write, from the first row.")
     ] = 0,
+    assign: Annotated[
+        bool, typer.Option("--assign", help="Draw lots by the sealed plan of an evaluation.")
+    ] = False,
     force: FORCE = False,
 ) -> None:
     """Predict a day with the model of a run: forecast or list, why."""
@@ -173,6 +179,7 @@ def predict(
             replace=force,
             run_id=run,
             sheets=sheets,
+            assign=assign,
             progress=progress,
         )
     from cityai.cli.lists import write_delivered

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.city import CitySpec
+from cityai.config.evaluation import EvaluationSpec
 from cityai.config.keys import KeysSpec
 from cityai.config.load import SPECS, ProjectFile
 from cityai.config.load_audit import AuditHead
@@ -17,7 +18,7 @@ from cityai.config.policy import PolicySpec
 from cityai.config.record import SpecRecord
 from cityai.config.words import WordsSpec
 
-SchemaName = Literal["project", "audit", "card", "city", "policy", "keys"]
+SchemaName = Literal["project", "evaluation", "audit", "card", "city", "policy", "keys"]
 RESOLVED = ("city", "policy", "words")
 
 
@@ -26,13 +27,15 @@ def build_schema(name: SchemaName) -> dict[str, Any]:
 
     Parameters
     ----------
-    name : {"project", "audit", "card", "city", "policy", "keys"}
-        ``project.yaml``, ``audit.yaml``, ``card.yaml``, a city's file, a policy's or the keys'.
+    name : {"project", "evaluation", "audit", "card", "city", "policy", "keys"}
+        ``project.yaml``, ``evaluation.yaml``, ``audit.yaml``, ``card.yaml``, a city's file, a
+        policy's or the keys'.
     """
     models: dict[SchemaName, type[SpecRecord]] = {
         "audit": _join_models("Audit", AuditFileSpec, AuditHead),
         "card": WordsSpec,
         "city": CitySpec,
+        "evaluation": EvaluationSpec,
         "keys": KeysSpec,
         "policy": PolicySpec,
     }

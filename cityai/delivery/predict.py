@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,12 @@ from cityai.config.project import BaseProjectSpec
 from cityai.delivery.model import NOT_APPROVED, FittingModel, find_model
 from cityai.delivery.tables import write_list
 from cityai.kinds.kind import CasePredictions
+from cityai.modeling.ahead import ask_together
+from cityai.pipeline.impact.assign import assign_list, check_moment
+from cityai.pipeline.impact.plan import open_plan
 from cityai.progress import SILENT, Progress, heard_by
 from cityai.store.files import write_files
+from cityai.store.stages import open_store
 
 FOLDER = "predictions"
 """Folder, in the workspace's private one, that lists are written to."""
@@ -59,6 +64,7 @@ def predict_project(
     replace: bool = False,
     run_id: str = "",
     sheets: int = 0,
+    assign: bool = False,
     progress: Progress = SILENT,
 ) -> Delivered:
     """Predict a moment from the data known before it, with the model of a run.
@@ -77,6 +83,8 @@ def predict_project(
         MLflow's name of the run; the project's latest finished one when empty.
     sheets : int
         Pages to write, for the first rows of the list.
+    assign : bool
+        Whether chance decides at the edge of the capacity, by the sealed plan of an evaluation.
     progress : Progress, optional
         Told what is being done.
 
@@ -91,12 +99,20 @@ def predict_project(
 
     kind = open_kind(project)
     kind.check()
+    announced = open_plan(project) if assign else None
+    rule = check_moment(announced, pd.Timestamp(as_of)) if announced else None
     with progress.stage("Find the model"):
-        model = find_model(project, run_id)
+        model = find_model(project, run_id or (announced.plan.run if announced else ""))
     with progress.stage("Read what the city knew, and when"), heard_by(progress):
         snapshot = kind.read()
     with progress.stage("Predict"):
-        predicted = kind.predict(snapshot, model.final, as_of)
+        asked = ask_together(snapshot, as_of, rule.per) if rule else snapshot
+        predicted = kind.predict(asked, model.final, as_of)
+    if announced is not None:
+        with open_store(project.state).lock_project(project.spec.name):
+            table = assign_list(announced, predicted.table)
+        tells = tuple(kind.tell_row(row) for row in table.to_dict("records"))
+        predicted = dataclasses.replace(predicted, table=table, tells=tells)
     folder = out or project.state / FOLDER / project.spec.name / f"{as_of:%Y-%m-%d}"
     replace = replace or out is None
     warnings = _list_warnings(predicted, as_of, model)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ from cityai.modeling.layouts.dense import read_history
 from cityai.modeling.layouts.source import IntArray
 
 if TYPE_CHECKING:
-    from cityai.config.project import ProjectSpec
+    from cityai.config.project import Period, ProjectSpec
     from cityai.config.risk import RiskSpec
     from cityai.data.panel import Panel
     from cityai.data.rows import Rows, RowsAt
@@ -306,6 +306,33 @@ def find_asked(cases: Events, day: pd.Timestamp) -> pd.DataFrame:
             expected=f"a day such as {' or '.join(f'{d:%Y-%m-%d}' for d in near)}",
         )
     return chosen.reset_index(drop=True)
+
+
+def ask_together(cases: Events, as_of: datetime, per: Period | Literal["fold"]) -> Events:
+    """Ask about all cases of a capacity's period at its start, before any of them takes place.
+
+    Each is ranked from what was known at that moment, as who deals out the whole capacity must.
+
+    Raises
+    ------
+    TimeError
+        When the moment is no such start, or the data end more than a period before it.
+    """
+    day = pd.Timestamp(as_of).as_unit("us")
+    if per == "fold" or find_start(per, day) != day:
+        raise TimeError(
+            f"no list of a whole {per} begins on {_write(day)}",
+            where="--as-of",
+            expected="a day" if per == "fold" else f"such as {_write(find_start(per, day))}",
+            next_step="let the capacity hold for a day, a week or a month (`per`)",
+        )
+    if cases.until < find_start(per, day - pd.Timedelta(days=1)):
+        return cases  # `find_asked` says until when they reach
+    table = cases.table
+    within = (table[SLOT_START] == day) & (table[AS_OF] >= day)
+    table = table.assign(**{AS_OF: table[AS_OF].mask(within, day)})
+    ordered = table.sort_values([AS_OF, CASE], ignore_index=True)
+    return replace(cases, table=ordered, until=max(cases.until, day))
 
 
 def _list_notes(asked: pd.DataFrame, full: int, spec: RiskSpec) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cityai.assessment.proxies import Proxies
     from cityai.card.draft import CardFacts, RunFacts
     from cityai.data.quality import QualityReport
+    from cityai.impact.analysis import Impact
     from cityai.kinds import Kind
     from cityai.modeling.ahead import Outlook
     from cityai.modeling.backtest import Backtest
@@ -42,6 +43,8 @@ class Records:
         Who belongs where.
     outlook : Outlook or None
         What comes after the data; None in results of before there was one.
+    impact : Impact or None
+        What acting on it changed; None where no evaluation was announced.
     """
 
     quality: QualityReport
@@ -54,6 +57,7 @@ class Records:
     proxies: Proxies | None = None
     groups: Groups | None = None
     outlook: Outlook | None = None
+    impact: Impact | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -101,4 +105,5 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
         proxies=records.proxies,
         groups=records.groups,
         outlook=records.outlook,
+        impact=records.impact,
     )

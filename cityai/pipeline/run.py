@@ -23,6 +23,7 @@ from cityai.kinds.kind import Problem
 from cityai.modeling.ahead import Outlook
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.own.checks import rehearse_models
+from cityai.pipeline.impact.stage import take_impact
 from cityai.pipeline.publish import publish_result
 from cityai.pipeline.records import Records
 from cityai.pipeline.result import Result, TimeChecks, refuse_future
@@ -130,10 +131,8 @@ def run_project(
 
     Raises
     ------
-    UserError
-        For a mistake in the specification or the data.
-    RunError
-        When the run could not be completed. Earlier results are untouched.
+    UserError, RunError
+        For a mistake in what was given; else when it could not be completed: nothing is lost.
     """
     from cityai.track.runs import open_run
 
@@ -152,6 +151,7 @@ def run_project(
             explanation=explanation(run) if fits else None,
             proxies=proxies(run) if fits else None,
             outlook=outlook(run) if fits else None,
+            impact=take_impact(run),
         )
         with progress.stage("Write the card, and its run in MLflow"), run.time("card and tracking"):
             result = publish_result(run, tracked, records, findings, backtest.digest_asked(project))

@@ -18,6 +18,7 @@ from cityai.card.release import take_out_release
 from cityai.card.verify import check_claims, check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.claims import Claim
+from cityai.card.verify.impact import list_impact_claims
 from cityai.card.verify.places import list_place_claims
 from cityai.card.verify.recount import list_claims, list_option_claims
 from cityai.card.verify.verdict import check_verdict
@@ -26,6 +27,7 @@ from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status
 from cityai.pipeline import run as stages
 from cityai.pipeline.cards import Drafted, find_drafted
+from cityai.pipeline.impact.stage import impact
 from cityai.pipeline.places import CardPlace, find_place
 from cityai.pipeline.stage import RecordT, Stage, digest_results
 from cityai.store.cards import JSON
@@ -70,6 +72,7 @@ class Reread:
         claims = chain(
             list_claims(record, self.predictions, memberships, keys),
             list_place_claims(record, facts.outlook, memberships, facts.run.entities),
+            list_impact_claims(record.impact, facts.impact),
         )
         if self.unchanged is None or self.facts.mitigation is None:
             return tuple(claims)
@@ -232,6 +235,7 @@ def reread(drafted: Drafted, place: CardPlace, record: CardRecord) -> Reread:
         proxies=find(stages.proxies),
         groups=groups,
         outlook=find(stages.outlook),
+        impact=find(impact),
     )
     held = f" {len(drafted.files)} files are those that were given." if drafted.files else ""
     told = (

@@ -12,7 +12,9 @@ from cityai.config.schema import SchemaName, write_schema
 from cityai.scaffold.answers import CityAnswers, check_slug
 from cityai.scaffold.files import WORKSPACE, change_yaml, create_folder, read_files
 
-SCHEMAS: tuple[SchemaName, ...] = ("project", "card", "audit", "city", "policy", "keys")
+SCHEMAS: tuple[SchemaName, ...] = (
+    *("project", "evaluation", "card", "audit", "city", "policy", "keys"),
+)
 _NAME: Final = b"WORKSPACE_NAME"
 _VERSIONS: Final = {
     f"cityai{sign}0".encode(): f"cityai{sign}{__version__}".encode() for sign in (">=", "==")

@@ -29,6 +29,7 @@ STAGES = {
     "proxies": "assessment",
     "mitigation": "assessment",
     "outlook": "assessment",
+    "impact": "assessment",
     "explanation": "assessment",
 }
 """The chapter that makes each stage's record."""

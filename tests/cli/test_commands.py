@@ -286,7 +286,8 @@ def test_schema_is_printed_and_written(
     assert run_command(["schema", "--write"]) == 0
     written = sorted(p.name for p in (tmp_path / "configs").glob("*.schema.json"))
     assert written == [
-        f"{n}.schema.json" for n in ("audit", "card", "city", "keys", "policy", "project")
+        f"{n}.schema.json"
+        for n in ("audit", "card", "city", "evaluation", "keys", "policy", "project")
     ]
 
 

@@ -180,7 +180,7 @@ def _list_branches(schema):
     return [schema["$defs"][f"{kind}Project"] for kind in ("Demand", "Risk")]
 
 
-@pytest.mark.parametrize("name", ["project", "card", "city", "policy", "keys"])
+@pytest.mark.parametrize("name", ["project", "evaluation", "card", "city", "policy", "keys"])
 def test_schemas_are_valid_and_documented(name):
     schema = build_schema(name)
     jsonschema.Draft202012Validator.check_schema(schema)

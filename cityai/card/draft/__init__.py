@@ -10,6 +10,7 @@ from cityai.card.draft.evaluation import draft_eval
 from cityai.card.draft.facts import CardFacts, Fitted, RunFacts
 from cityai.card.draft.fairness import draft_fairness
 from cityai.card.draft.gaps import list_gaps
+from cityai.card.draft.impact import draft_impact
 from cityai.card.draft.model import draft_model
 from cityai.card.draft.verdict import draft_verdict
 from cityai.card.draft.withheld import find_withheld, withhold_findings
@@ -55,6 +56,7 @@ def draft_card(facts: CardFacts) -> CardRecord:
         gaps=list_gaps(words),
         provenance=described.draft_provenance(facts),
         registers=words.registers,
+        impact=draft_impact(facts.impact),
     )
     verdict = draft_verdict(record, facts.spec.policy.verdict)
     return seal_record(record.model_copy(update={"verdict": verdict}))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cityai.card.draft.subject import Subject
     from cityai.config.project import AuditableSpec
     from cityai.data.quality import QualityReport
+    from cityai.impact.analysis import Impact
     from cityai.modeling.ahead import Outlook
     from cityai.records.groups import Groups
     from cityai.records.predictions import Predictions
@@ -123,9 +124,9 @@ class CardFacts:
         How good the data are.
     fitted : Fitted
         Nothing is in it for predictions that somebody else made.
-    explanation, mitigation, proxies, groups, outlook : optional
+    explanation, mitigation, proxies, groups, outlook, impact : optional
         As the stages leave them: why, what was tried, what inputs give away, who belongs where,
-        and what comes after the data.
+        what comes after the data, and what acting on it changed.
     """
 
     run: RunFacts
@@ -142,6 +143,7 @@ class CardFacts:
     proxies: Proxies | None = None
     groups: Groups | None = None
     outlook: Outlook | None = None
+    impact: Impact | None = None
 
     def name_baseline(self, name: str) -> str:
         """Return what a baseline is called, a column by the city's own word for it."""

@@ -28,6 +28,7 @@ from cityai.card.record.described import (
     UsePart,
 )
 from cityai.card.record.fairness import FairnessPart
+from cityai.card.record.impact import ImpactPart
 from cityai.card.record.measured import DataPart, EvalPart, ModelPart
 from cityai.card.record.messages import MessagesPart, join_messages, part_messages
 from cityai.card.record.part import Part
@@ -76,6 +77,8 @@ class CardRecord(Part):
     """What is otherwise than on the last card; nothing where there is none."""
     verdict: VerdictPart | None = None
     """The answer on the first screen; nothing on cards of before there was one."""
+    impact: ImpactPart | None = None
+    """What acting on it changed; nothing where no evaluation was announced."""
     messages: MessagesPart | None = None
     """Of the published JSON alone: where it is read, each sentence is a message again."""
 

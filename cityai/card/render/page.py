@@ -27,6 +27,7 @@ from cityai.card.render.capacity_curve import (
     tell_rival,
 )
 from cityai.card.render.headline import choose_headline
+from cityai.card.render.impact import arrange_effects, arrange_followed
 from cityai.card.render.inspection_rates import arrange_attention
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
 from cityai.card.render.options import arrange_option_groups, arrange_options, list_metrics
@@ -267,6 +268,8 @@ def open_environment() -> Environment:
         arrange_slopes=arrange_slopes,
         arrange_attention=arrange_attention,
         arrange_rules=arrange_rules,
+        arrange_effects=arrange_effects,
+        arrange_followed=arrange_followed,
     )
     environment.finalize = _clean_value
     return environment

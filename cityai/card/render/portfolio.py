@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cityai.card.portfolio import Entry, Portfolio, WorstGap
+from cityai.card.portfolio import Entry, Portfolio, Tested, WorstGap
 from cityai.card.render import open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
 from cityai.card.render.release import Decided, list_decided
@@ -20,7 +20,7 @@ from cityai.card.words import (
 )
 from cityai.columns import HEADLINE, LIST_HEADLINE
 from cityai.i18n.catalogue import LOCALES, NAMES
-from cityai.i18n.messages import say
+from cityai.i18n.messages import say, write_day
 from cityai.i18n.translator import Translator
 
 BESIDE = {
@@ -30,6 +30,19 @@ BESIDE = {
 """A figure beside that of today's practice, by metric."""
 ALONE = {HEADLINE: say("off by {own}"), LIST_HEADLINE: say("finds {own}")}
 """The same where there is nothing beside it."""
+
+FOUND = {
+    "worth it": ("pass", say("worth it")),
+    "not worth it": ("fail", say("not worth it")),
+    "cannot tell": ("not enough evidence", say("we cannot tell")),
+    "harmful": ("fail", say("it does harm")),
+}
+"""What a test found: the sign beside it, and how it is said."""
+TAKEN = {
+    "scale": say("to be scaled up"),
+    "change": say("to be changed"),
+    "stop": say("to be stopped"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,8 @@ class Row:
     phase: str
     decided: list[Decided]
     """What people decided."""
+    tested: list[tuple[str, str]]
+    """What a test of it found and what the city decided on that, each with the sign beside it."""
     marks: str
     """Words that the filters know: ``overdue`` and the verdict."""
     searched: str
@@ -138,9 +153,18 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
         judged=name_verdict(entry.worst.status, entry.worst.grade) if entry.worst else ("", ""),
         phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
         decided=list_decided(entry.release) if entry.release else [],
+        tested=_list_tested(entry.tested) if entry.tested else [],
         marks=" ".join(name for name, on in marks.items() if on),
         searched=" ".join(" ".join(texts).casefold().split()),
     )
+
+
+def _list_tested(tested: Tested) -> list[tuple[str, str]]:
+    if not tested.word:
+        day = write_day(tested.known_from)
+        return [("not enough evidence", say("announced, known from {day} on", day=day))]
+    taken = [("not applicable", TAKEN[tested.decision])] if tested.decision else []
+    return [FOUND[tested.word], *taken]
 
 
 def _tell_beside(entry: Entry) -> str:

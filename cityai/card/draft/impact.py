@@ -1,0 +1,154 @@
+"""What acting on it changed: the planned analysis, rounded, and what the city decided on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from cityai.card.draft.rounding import round_figure, round_people
+from cityai.card.record.impact import (
+    ImpactDecision,
+    ImpactEffect,
+    ImpactFollowed,
+    ImpactFound,
+    ImpactGroup,
+    ImpactPart,
+)
+from cityai.card.words import write_gap, write_interval
+from cityai.i18n.messages import say, say_n, write_day
+
+if TYPE_CHECKING:
+    from cityai.impact.analysis import Analysis, Impact, Sealed
+    from cityai.impact.records import Effect
+
+TOLD: Final = {
+    "worth it": say(
+        "Worth it: “{label}” changed by {effect} ({interval}) where chance chose. At least "
+        "{smallest} was wanted."
+    ),
+    "not worth it": say(
+        "Not worth it: “{label}” changed by {effect} ({interval}) where chance chose. At least "
+        "{smallest} was wanted."
+    ),
+    "cannot tell": say(
+        "We cannot tell: “{label}” changed by {effect} ({interval}) where chance chose. At least "
+        "{smallest} was wanted."
+    ),
+}
+HARM: Final = say("It does harm: “{label}” changed by {effect} ({interval}) where chance chose.")
+DECIDED: Final = {
+    "scale": say("It is scaled up: {role}, {day}."),
+    "change": say("It is changed: {role}, {day}."),
+    "stop": say("It is stopped: {role}, {day}."),
+}
+
+
+def draft_impact(impact: Impact | None) -> ImpactPart | None:
+    """Draft what was announced, found and decided; nothing where no evaluation was announced."""
+    if impact is None:
+        return None
+    sealed, taken = impact.sealed, impact.decision
+    unit = "share" if sealed.is_share else ""
+    found = _draft_found(impact.analysis, unit) if impact.analysis else None
+    decision = None
+    if taken is not None:
+        decision = ImpactDecision(
+            decision=taken.decision,  # type: ignore[arg-type]
+            role=taken.role,
+            day=date.fromisoformat(taken.day),
+            reason=taken.reason,
+        )
+    return ImpactPart(
+        question=sealed.question,
+        label=sealed.label,
+        better=sealed.better,  # type: ignore[arg-type]
+        design=sealed.design,
+        unit=unit,
+        smallest=sealed.smallest,
+        who_decides=sealed.who_decides,
+        sealed_on=date.fromisoformat(sealed.sealed_on),
+        seal=sealed.seal,
+        starts=date.fromisoformat(sealed.starts),
+        ends=date.fromisoformat(sealed.ends),
+        mature=date.fromisoformat(sealed.mature),
+        others=impact.others,
+        found=found,
+        decision=decision,
+        in_words=tuple(_tell(sealed, found, decision, unit)),
+    )
+
+
+def _draft_found(made: Analysis, unit: str) -> ImpactFound:
+    more = made.verdict.more_periods
+    groups = [
+        ImpactGroup(
+            dimension=one.dimension,
+            group=one.group,
+            effect=None if one.effect is None else _draft_effect(one.effect, unit),
+        )
+        for one in made.groups
+    ]
+    columns = ["dimension", "group", "arm", "n", "followed"]
+    followed = [
+        ImpactFollowed(
+            dimension=str(name),
+            group=str(group),
+            arm=str(arm),
+            followed=round_figure(share, "share", float(n)) if n >= 0 else None,
+        )
+        for name, group, arm, n, share in made.followed[columns].itertuples(index=False, name=None)
+    ]
+    return ImpactFound(
+        analysed_on=date.fromisoformat(made.analysed_on),
+        same_code=made.same_code,
+        weeks=made.weeks,
+        word=str(made.verdict.word),  # type: ignore[arg-type]
+        direction=str(made.verdict.direction),  # type: ignore[arg-type]
+        more_weeks=more if math.isfinite(more) and more > 0 else None,
+        effect=_draft_effect(made.effect, unit),
+        treated=_draft_effect(made.treated, unit),
+        groups=tuple(groups),
+        followed=tuple(followed),
+    )
+
+
+def _draft_effect(effect: Effect, unit: str) -> ImpactEffect:
+    ends = (effect.estimate, effect.low, effect.high)
+    value, low, high = (round_figure(x, unit or "amount", float(effect.n)) for x in ends)
+    n = round_people(effect.n)
+    return ImpactEffect(value=value, low=low, high=high, n=n, reason=effect.reason)
+
+
+def _tell(
+    sealed: Sealed, found: ImpactFound | None, decision: ImpactDecision | None, unit: str
+) -> Iterator[str]:
+    on, until = (date.fromisoformat(day) for day in (sealed.sealed_on, sealed.mature))
+    if found is None:
+        yield say(
+            "A test of whether it changes anything was announced on {day}; what it found is known "
+            "from {until} on.",
+            day=write_day(on),
+            until=write_day(until),
+        )
+        return
+    if found.effect.value is None:
+        yield say("We cannot tell what it changed: there is no estimate.")
+    else:
+        harmful = found.direction == "harmful"
+        yield (HARM if harmful else TOLD[found.word]).format(
+            label=sealed.label,
+            effect=write_gap(found.effect.value, unit),
+            interval=write_interval(found.effect.low, found.effect.high, unit, gap=True),
+            smallest=write_gap(sealed.smallest, unit),
+        )
+    if found.more_weeks:
+        weeks = round(found.more_weeks)
+        yield say_n(
+            "About {n} more week would settle it.", "About {n} more weeks would settle it.", weeks
+        )
+    yield say("Announced before: sealed on {day}.", day=write_day(on))
+    if decision is not None:
+        day = write_day(decision.day)
+        yield DECIDED[decision.decision].format(role=decision.role, day=day)

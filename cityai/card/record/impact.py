@@ -1,0 +1,105 @@
+"""The record's part on what the system changed: what was announced, found and decided."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from cityai.card.record.part import Part, Text, Unit
+
+
+class ImpactEffect(Part):
+    """An effect, in the unit of the outcome."""
+
+    value: float | None
+    """Nothing where it is not known (see `reason`)."""
+    low: float | None
+    high: float | None
+    n: int
+    """How many took part; people are rounded."""
+    reason: str = ""
+
+
+class ImpactGroup(Part):
+    """The effect in one group of the audit."""
+
+    dimension: str
+    group: Text
+    effect: ImpactEffect | None
+    """Nothing where too few took part to show."""
+
+
+class ImpactFollowed(Part):
+    """How far the assignments were followed."""
+
+    dimension: str
+    """Empty for all."""
+    group: Text
+    arm: str
+    """`served` or `not served`."""
+    followed: float | None
+    """Share; nothing where too few took part to show."""
+
+
+class ImpactDecision(Part):
+    """What the city does with what was found."""
+
+    decision: Literal["scale", "change", "stop"]
+    role: str
+    day: date
+    reason: str
+
+
+class ImpactFound(Part):
+    """What the analysis found."""
+
+    analysed_on: date
+    same_code: bool
+    """Whether the program is the one that was sealed with the plan."""
+    weeks: int
+    """Weeks in which chance decided."""
+    word: Literal["worth it", "not worth it", "cannot tell"]
+    """Against the smallest effect worth having."""
+    direction: Literal["helps", "harmful", "open"]
+    """What is known of its sign."""
+    more_weeks: float | None
+    """How many more weeks would settle it; nothing where it is settled, or they would not."""
+    effect: ImpactEffect
+    """Of being assigned to be served, whether or not it was done."""
+    treated: ImpactEffect
+    """Of being served, among those for whom the assignment was followed."""
+    groups: tuple[ImpactGroup, ...]
+    """The effect of being assigned, by group; intervals that hold for all of a dimension."""
+    followed: tuple[ImpactFollowed, ...]
+
+
+class ImpactPart(Part):
+    """What acting on it changed, as an evaluation that was announced before found it."""
+
+    question: str
+    """In the city's words."""
+    label: str
+    """What was measured."""
+    better: Literal["lower", "higher"]
+    design: str
+    """How chance decided: `lottery` or `probe`."""
+    unit: Unit
+    """Of effects: ``share``, or nothing for an amount."""
+    smallest: float
+    """The smallest effect worth having, with its sign."""
+    who_decides: str
+    sealed_on: date
+    """The day on which the plan was sealed, before the first outcome."""
+    seal: str
+    """SHA-256 of the plan."""
+    starts: date
+    ends: date
+    mature: date
+    """From this day on outcomes can all be known."""
+    others: int
+    """Analyses that were made after seeing the data; they prove nothing and are not shown."""
+    found: ImpactFound | None
+    """Nothing before the planned analysis is made."""
+    decision: ImpactDecision | None
+    """Nothing before the city decided."""
+    in_words: tuple[Text, ...]

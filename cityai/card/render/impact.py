@@ -1,0 +1,57 @@
+"""Tables of what it changed: for all and by group, and how far chance was followed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cityai.card.record import CardRecord
+from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactPart
+from cityai.card.render.tables import Cell, Grid, make_grid
+from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
+from cityai.i18n.messages import say
+
+ARMS: Final = {"served": say("Drawn to be served"), "not served": say("Drawn to wait")}
+HIDDEN: Final = say("Not shown: too few.")
+
+
+def arrange_effects(record: CardRecord) -> Grid:
+    """Arrange the effect for all, among those who followed, and by group."""
+    part, found = _open(record)
+    rows: list[list[str | Cell]] = [
+        [say("Everybody, as chance decided"), *_write(found.effect, part)],
+        [say("Those for whom it was also done"), *_write(found.treated, part)],
+    ]
+    for one in found.groups:
+        cells = [HIDDEN, MISSING, MISSING] if one.effect is None else _write(one.effect, part)
+        rows.append([one.group, *cells])
+    columns = (say("Who"), say("Change"), say("Interval"), say("Took part"))
+    return make_grid(say("What being served changed"), columns, rows, range(1, 4))
+
+
+def arrange_followed(record: CardRecord) -> Grid:
+    """Arrange how often what chance decided was done."""
+    found = _open(record)[1]
+    rows = [
+        [
+            line.group if line.dimension else say("Everybody"),
+            ARMS[line.arm],
+            HIDDEN if line.followed is None else write_number(line.followed, "share"),
+        ]
+        for line in found.followed
+    ]
+    columns = (say("Who"), say("Chance decided"), say("So it was done"))
+    return make_grid(say("How far it was followed"), columns, rows, (2,))
+
+
+def _open(record: CardRecord) -> tuple[ImpactPart, ImpactFound]:
+    part = record.impact
+    assert part is not None  # noqa: S101 - the template asks first
+    assert part.found is not None  # noqa: S101
+    return part, part.found
+
+
+def _write(effect: ImpactEffect, part: ImpactPart) -> list[str]:
+    if effect.value is None:
+        return [say("Not known"), MISSING, write_count(effect.n)]
+    interval = write_interval(effect.low, effect.high, part.unit, gap=True)
+    return [write_gap(effect.value, part.unit), interval, write_count(effect.n)]

@@ -1,0 +1,188 @@
+"""`cityai evaluate`: what acting on the predictions changed, from the design to the decision."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cityai.cli.console import measure_width, tell, tell_progress
+
+if TYPE_CHECKING:
+    from cityai.impact.analysis import Analysis, Impact, Sealed
+    from cityai.impact.records import Effect
+    from cityai.pipeline.impact.actions import Followed
+
+evaluate = typer.Typer(
+    name="evaluate",
+    help="Find out what acting on the predictions changed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Named = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Lists from this day on.")]
+HIDDEN = "too few to show"
+
+
+class Taken(StrEnum):
+    """What a city does with what was found."""
+
+    SCALE = "scale"
+    CHANGE = "change"
+    STOP = "stop"
+
+
+@evaluate.command("plan")
+def plan(project: Named) -> None:
+    """Seal the evaluation before its first outcome: it is announced."""
+    from cityai.config.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress, progress.stage("Seal the plan"):
+        from cityai.pipeline.impact.kept import PLAN
+        from cityai.pipeline.impact.plan import seal_plan
+
+        sealed = seal_plan(loaded)
+    spec, made = sealed.spec, sealed.plan
+    lines = [
+        f"Sealed on {made.day}, before the first outcome: {loaded.folder.name}/{PLAN}",
+        f"seal {made.seal}",
+        "",
+        f"From {spec.starts} on, for {spec.weeks} weeks: cityai predict {loaded.folder.name} "
+        "--assign --as-of DAY",
+        f"From {spec.mature} on: cityai evaluate analyse {loaded.folder.name}",
+        "Publish the file now (commit it). A change of a byte of it, or of evaluation.yaml, and "
+        "nothing is analysed as planned.",
+    ]
+    _tell_all(lines)
+
+
+@evaluate.command("actions")
+def actions(
+    project: Named,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet: what was done.")],
+) -> None:
+    """Take in what was really done: when, by which role, why not."""
+    from cityai.config.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress, progress.stage("Hold it against the assignments"):
+        from cityai.pipeline.impact.actions import record_actions
+        from cityai.pipeline.impact.plan import open_plan
+
+        followed = record_actions(open_plan(loaded), file)
+    _tell_all(_tell_followed(followed))
+
+
+@evaluate.command("analyse")
+def analyse(
+    project: Named,
+    outcome: Annotated[
+        str, typer.Option("--outcome", help="Another column of the outcome's table: not planned.")
+    ] = "",
+    since: Day = None,
+    until: Day = None,
+) -> None:
+    """Tell what it changed: by the sealed plan, or marked as not."""
+    from cityai.config.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress, progress.stage("Analyse"):
+        from cityai.pipeline.impact.analyse import Asked, analyse_evaluation
+
+        days = [day.date() if day else None for day in (since, until)]
+        made = analyse_evaluation(loaded, Asked(outcome, *days))
+    _tell_all(tell_analysis(made, loaded.folder.name))
+
+
+@evaluate.command("decide")
+def decide(
+    project: Named,
+    decision: Annotated[Taken, typer.Argument(metavar="DECISION", help="scale, change or stop.")],
+    role: Annotated[str, typer.Option("--by", help="Role that decides, as the plan names it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in a sentence.")],
+) -> None:
+    """Record what the city does with what was found."""
+    from cityai.config.load import load_project
+    from cityai.pipeline.impact.analyse import decide as record
+
+    loaded = load_project(project)
+    made, taken = record(loaded, decision.value, role, reason)
+    _tell_all(
+        [
+            f"{taken.day}, {taken.role}: {taken.decision}. {taken.reason}",
+            f"It was found: {made.analysis.verdict.word}." if made.analysis else "",
+            f"The card and the portfolio say so after the next: cityai run {project}",
+        ]
+    )
+
+
+def _tell_all(lines: list[str]) -> None:
+    width = measure_width()
+    for line in lines:
+        tell("\n".join(textwrap.wrap(line, width, subsequent_indent="  ")) if line else "")
+
+
+def _tell_followed(followed: Followed) -> list[str]:
+    told, rates = followed.told, followed.rates
+    lines = [f"{len(told):,} cases told of, {int(told['done'].sum()):,} done"]
+    columns = ("dimension", "group", "arm", "n", "followed")
+    for name, group, arm, n, share in rates[list(columns)].itertuples(index=False, name=None):
+        whom = f"{name} {group}, {arm}" if name else f"all, {arm}"
+        lines.append(f"  {whom:<34} followed: {f'{share:.0%} of {n:,}' if n >= 0 else HIDDEN}")
+    missed = told.loc[told["done"] == 0, "why_not"].value_counts()
+    return [*lines, "why not:", *(f"  {why:<34} {n:,}" for why, n in missed.items())]
+
+
+def tell_analysis(impact: Impact, name: str) -> list[str]:
+    """Say what was found, in lines."""
+    sealed, made = impact.sealed, impact.analysis
+    assert made is not None  # noqa: S101 - it was just made
+    head = f"Planned: sealed on {sealed.sealed_on}, before the first outcome."
+    if not made.planned:
+        head = "AFTER SEEING THE DATA: this was not planned. It may give ideas, and proves nothing."
+    elif not made.same_code:
+        head += " The program has changed since."
+    effect = made.effect
+    lines = [head, sealed.question, "", f"{made.verdict.word.upper()}{_tell_more(made)}", ""]
+    told = {
+        "assigned to be served": _tell_effect(effect, sealed),
+        "served, of those who follow": _tell_effect(made.treated, sealed),
+        "smallest effect worth having": _write(sealed.smallest, sealed),
+    }
+    for one in made.groups:
+        shown = HIDDEN if one.effect is None else _tell_effect(one.effect, sealed)
+        told[f"{one.dimension} {one.group}"] = shown
+    lines += [f"  {label:<34} {said}" for label, said in told.items()]
+    share = "points: " * sealed.is_share + sealed.label
+    lines += ["", f"In {share}, from {effect.n:,} who took part in {made.weeks} weeks."]
+    lines += [f"{effect.method}. {effect.reason}".strip()]
+    if made.planned:
+        lines.append(
+            f"Next, {sealed.who_decides} decides: cityai evaluate decide {name} scale|change|stop"
+        )
+    return lines
+
+
+def _tell_more(made: Analysis) -> str:
+    more = made.verdict.more_periods
+    if made.verdict.word != "cannot tell":
+        return f", {made.verdict.direction}" * (made.verdict.direction != "open")
+    if more != more or more == float("inf"):
+        return "; more weeks like these would not settle it"
+    return f": about {more:,.0f} more weeks settle it"
+
+
+def _tell_effect(effect: Effect, sealed: Sealed) -> str:
+    if effect.estimate is None or effect.low is None or effect.high is None:
+        return f"not known: {effect.reason}"
+    ends = f"{_write(effect.low, sealed)} to {_write(effect.high, sealed)}"
+    return f"{_write(effect.estimate, sealed)} ({ends})"
+
+
+def _write(value: float, sealed: Sealed) -> str:
+    return f"{100 * value:+.1f}" if sealed.is_share else f"{value:+.3g}"

@@ -1,0 +1,178 @@
+"""The evaluation: how a city will find out what acting on the predictions changed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cityai.config.load import Project, validate_spec
+from cityai.config.project import BaseProjectSpec
+from cityai.config.record import SpecRecord, Text
+from cityai.config.risk import RiskSpec
+from cityai.config.tables import SourceSpec
+from cityai.config.yaml import Document, read_yaml
+from cityai.errors import SpecError, suggest_name
+
+FILE: Final = "evaluation.yaml"
+"""The evaluation's file, in the project's folder."""
+DrawnDesign = Literal["lottery", "probe"]
+"""Designs in which `cityai predict --assign` lets chance decide about cases of a list."""
+
+
+class MeasuredSpec(SpecRecord):
+    """What is measured of everybody who took part, whatever was done for them."""
+
+    source: SourceSpec | None = None
+    """The table with it; the project's own outcome, from its own table, without one."""
+    key: Text | None = None
+    """Column with the case's id."""
+    time: Text | None = None
+    """Column with the day on which it was measured."""
+    value: Text | None = None
+    """Column with what was measured: a number, or an answer (`yes`)."""
+    yes: tuple[Text, ...] = ()
+    """Answers that count 1; every other counts 0. Without any, the column holds numbers."""
+    delay_days: Annotated[int, Field(ge=0, le=3650)] = 0
+    """Days after the assignment until it can be known of everybody."""
+    better: Literal["lower", "higher"]
+    """Which way is better for residents."""
+    label: Text
+    """What it is, in a reader's words: `a violation eight weeks later`."""
+
+    @model_validator(mode="after")
+    def _own_table_has_columns(self) -> Self:
+        given = [name for name in ("key", "time", "value") if getattr(self, name) is not None]
+        if self.source is None and (given or self.yes):
+            raise ValueError("`key`, `time`, `value` and `yes` belong to a `source` of its own")
+        if self.source is not None and len(given) < 3:
+            raise ValueError("a `source` needs `key`, `time` and `value`")
+        return self
+
+
+class EdgeSpec(SpecRecord):
+    """The edge of the capacity: those about whom the ranking says least, among whom chance decides.
+
+    Who stands above is served, whoever stands below is not, as without a lottery.
+    """
+
+    above: Annotated[int, Field(ge=1)]
+    """Last places within the capacity that are drawn for: as many are served by lot."""
+    below: Annotated[int, Field(ge=1)]
+    """First places beyond the capacity that are drawn for too."""
+
+
+class EvaluationSpec(SpecRecord):
+    """An evaluation, as it is announced before its first outcome."""
+
+    question: Text
+    """What shall be found out, in a sentence that residents understand."""
+    outcome: MeasuredSpec
+    """What is measured."""
+    unit: Literal["case", "entity"] = "entity"
+    """What takes part once: a case, or an entity, which is not drawn again when it comes back."""
+    design: DrawnDesign = "lottery"
+    """`lottery`: chance decides at the edge of the capacity. `probe`: a few visits are drawn from
+    all, to learn what is there where nobody looks; it says nothing of an effect."""
+    edge: EdgeSpec | None = None
+    """For a lottery: how far around the cut chance decides."""
+    probe: Annotated[float, Field(gt=0, le=0.2)] | None = None
+    """Share of those who would not be served that are visited all the same, each by chance."""
+    starts: date
+    """First day: the start of a period of the capacity."""
+    weeks: Annotated[int, Field(ge=1, le=520)]
+    """How many weeks people are assigned."""
+    smallest_effect: Annotated[float, Field(gt=0)]
+    """The smallest change for the better that is worth having, in the outcome's unit (0.05 is five
+    in a hundred)."""
+    confidence: Annotated[float, Field(ge=0.8, le=0.999)] = 0.95
+    """Of all intervals."""
+    groups: tuple[Text, ...] = ()
+    """Dimensions of the audit by which the effect is told too."""
+    who_decides: Text
+    """Role that decides on what was found: scale, change or stop."""
+    stop_rule: Text
+    """When it is stopped early, and by whom."""
+
+    @model_validator(mode="after")
+    def _design_has_its_keys(self) -> Self:
+        if (self.design == "lottery") != (self.edge is not None):
+            raise ValueError("`design: lottery` needs `edge`, `design: probe` has none")
+        if self.design == "probe" and self.probe is None:
+            raise ValueError("`design: probe` needs `probe`, the share that is visited")
+        return self
+
+    @property
+    def ends(self) -> date:
+        """First day on which nobody is assigned any more."""
+        return self.starts + timedelta(weeks=self.weeks)
+
+    @property
+    def mature(self) -> date:
+        """First day on which everybody's outcome can be known."""
+        return self.ends + timedelta(days=self.outcome.delay_days + 1)
+
+    @property
+    def smallest(self) -> float:
+        """The smallest effect worth having, with the sign of what is better."""
+        return -self.smallest_effect if self.outcome.better == "lower" else self.smallest_effect
+
+
+def find_evaluation(project: Project[Any]) -> Path:
+    """Return where a project's evaluation is declared, whether or not it is."""
+    return project.folder / FILE
+
+
+def load_evaluation(project: Project[BaseProjectSpec]) -> EvaluationSpec:
+    """Read a project's evaluation.
+
+    Raises
+    ------
+    SpecError
+        When there is none, a value is wrong, or the project knows nothing of that name.
+    """
+    path = find_evaluation(project)
+    if not path.exists():
+        raise SpecError(
+            "this project declares no evaluation",
+            where=str(path),
+            expected=f"a file {FILE} with a question, an outcome, a design and who decides",
+            next_step="docs/evaluating.md shows one, and `cityai schema evaluation` every key",
+        )
+    document = read_yaml(path)
+    spec = validate_spec(EvaluationSpec, document.content, document)
+    _check_fit(spec, project.spec, document)
+    return spec
+
+
+def _check_fit(spec: EvaluationSpec, project: BaseProjectSpec, document: Document) -> None:
+    """Refuse what does not fit the project."""
+    for i, name in enumerate(spec.groups):
+        if name not in project.audit.dimensions:
+            raise SpecError(
+                f"the audit has no dimension '{name}'",
+                where=document.locate(("groups", i)),
+                expected=suggest_name(name, project.audit.dimensions),
+            )
+        if project.audit.dimensions[name].shares:
+            raise SpecError(
+                f"'{name}' divides residents by shares, and nobody takes part by halves",
+                where=document.locate(("groups", i)),
+                expected="a dimension in which each belongs to one group",
+            )
+    if not isinstance(project, RiskSpec) or project.question.decision.rule != "top":
+        raise SpecError(
+            "chance can decide only about cases of a list, of which a capacity takes the first",
+            where=document.locate(("design",)),
+            expected="a project with `kind: risk` and `decision: {rule: top, ...}`",
+            next_step="`cityai evaluate design` says which other designs fit",
+        )
+    capacity = project.question.decision.capacity or 0
+    if spec.edge is not None and spec.edge.above > capacity:
+        raise SpecError(
+            f"{spec.edge.above} places are drawn for within a capacity of {capacity}",
+            where=document.locate(("edge", "above")),
+            expected=f"at most {capacity}, and fewer where some are to be served for certain",
+        )

@@ -1,0 +1,127 @@
+"""Records of an evaluation: what was announced, what was found, what the city does with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from cityai.impact.records import Effect, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What was announced before the first outcome.
+
+    Attributes
+    ----------
+    question, label, better, design, who_decides : str
+        In the city's words: what shall be found out, what is measured, which way is better, how
+        chance decides, and who decides on it.
+    smallest : float
+        The smallest effect worth having, with its sign.
+    is_share : bool
+        Whether the outcome is yes or no.
+    sealed_on, starts, ends, mature : str
+        Days; from the last on, outcomes can all be known.
+    seal : str
+        SHA-256 of the plan.
+    """
+
+    question: str
+    label: str
+    better: str
+    design: str
+    who_decides: str
+    smallest: float
+    is_share: bool
+    sealed_on: str
+    starts: str
+    ends: str
+    mature: str
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffect:
+    """The effect in one group; None where it is hidden."""
+
+    dimension: str
+    group: str
+    effect: Effect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the city does with it: scale, change or stop, by whom, when and why."""
+
+    decision: str
+    role: str
+    day: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis of an evaluation.
+
+    Attributes
+    ----------
+    analysed_on : str
+        The day.
+    planned : bool
+        Whether it is the sealed analysis; anything else was chosen after seeing the data.
+    same_code : bool
+        Whether the program is the one that was sealed.
+    weeks : int
+        Weeks in which lists were drawn from.
+    rows : pandas.DataFrame
+        A row for each about whom chance decided: ``unit``, ``block``, ``arm``, ``probability``,
+        ``value`` (NaN where nothing was measured), ``done`` (1, 0, or NaN where nobody told), and a
+        column for each dimension of groups.
+    effect, treated : Effect
+        Of being assigned; of being served among those who follow.
+    verdict : Verdict
+        On the effect of being assigned.
+    groups : tuple of GroupEffect
+        By dimension and group, with simultaneous intervals.
+    followed : pandas.DataFrame
+        ``dimension`` (empty for all), ``group``, ``arm``, ``n`` (-1 where hidden), ``followed``.
+    looked : pandas.DataFrame
+        ``case_id``, ``y_pred``, ``weight``, ``value`` of visits with a known probability: what is
+        there where nobody looks.
+    """
+
+    analysed_on: str
+    planned: bool
+    same_code: bool
+    weeks: int
+    rows: pd.DataFrame
+    effect: Effect
+    treated: Effect
+    verdict: Verdict
+    groups: tuple[GroupEffect, ...]
+    followed: pd.DataFrame
+    looked: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass(frozen=True)
+class Impact:
+    """An evaluation as it stands.
+
+    Attributes
+    ----------
+    sealed : Sealed
+        What was announced.
+    analysis : Analysis or None
+        The planned analysis; None before it is made.
+    others : int
+        Analyses that were made after seeing the data.
+    decision : Decision or None
+        What the city decided on it.
+    """
+
+    sealed: Sealed
+    analysis: Analysis | None = None
+    others: int = 0
+    decision: Decision | None = None

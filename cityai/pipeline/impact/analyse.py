@@ -1,0 +1,258 @@
+"""The analysis: what acting on the predictions changed, by the sealed plan or marked as not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final, cast
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AS_OF, CASE, VALUE, Y_PRED
+from cityai.config.evaluation import EvaluationSpec
+from cityai.config.load import Project
+from cityai.config.project import AuditableSpec, BaseProjectSpec
+from cityai.errors import DataError, TimeError
+from cityai.impact.analysis import Analysis, Decision, GroupEffect, Impact, Sealed
+from cityai.impact.assignment import read_law, refuse_early_outcomes
+from cityai.impact.lots import ARMS, LOOKED, PART, SERVED
+from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT, leave_undefined
+from cityai.kinds import open_kind
+from cityai.pipeline.impact.actions import DONE, measure_following
+from cityai.pipeline.impact.assign import hold_assigned
+from cityai.pipeline.impact.gathered import ACTED, read_gathered
+from cityai.pipeline.impact.kept import KEPT, PLAN
+from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
+from cityai.pipeline.impact.sorting import sort_groups
+from cityai.pipeline.provenance import read_clock
+from cityai.store.records import has_record, load_record, save_record
+from cityai.store.stages import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked otherwise than the plan says; nothing for the planned analysis.
+
+    Attributes
+    ----------
+    outcome : str
+        Another column of the outcome's table.
+    since, until : date or None
+        Lists from one day on, and before another.
+    """
+
+    outcome: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def planned(self) -> bool:
+        """Whether nothing is asked otherwise."""
+        return self == Asked()
+
+
+def analyse_evaluation(project: Project[BaseProjectSpec], asked: Asked | None = None) -> Impact:
+    """Analyse a sealed evaluation; the planned analysis is kept, for the card.
+
+    Raises
+    ------
+    TimeError
+        When the outcomes cannot all be known yet.
+    DataError
+        When an assignment, an action or an outcome does not fit the plan.
+    StoreError
+        When the plan was changed since it was sealed.
+    """
+    asked = asked or Asked()
+    announced = open_plan(project)
+    _wait(announced)
+    with open_store(project.state).lock_project(project.spec.name):
+        before = _find(announced)
+        made = _analyse(announced, asked)
+        if asked.planned:
+            kept = replace(before, analysis=made)
+            save_record(kept, announced.folder / KEPT)
+            return kept
+        save_record(replace(before, others=before.others + 1), announced.folder / KEPT)
+        label = asked.outcome or before.sealed.label
+        return Impact(replace(before.sealed, label=label), made, before.others + 1)
+
+
+def decide(
+    project: Project[BaseProjectSpec], decision: str, role: str, reason: str
+) -> tuple[Impact, Decision]:
+    """Record what the city does with the planned analysis: scale, change or stop.
+
+    Raises
+    ------
+    DataError
+        When there is no analysis yet, or the plan names another role.
+    """
+    announced = open_plan(project)
+    found = _find(announced)
+    if found.analysis is None:
+        raise DataError(
+            "nothing was analysed yet, so there is nothing to decide on",
+            where=str(announced.folder),
+            expected="the planned analysis",
+            next_step=f"cityai evaluate analyse {project.folder.name}",
+        )
+    if role.casefold() != announced.spec.who_decides.casefold():
+        raise DataError(
+            f"'{role}' does not decide on this evaluation",
+            where="--by",
+            expected=f"{announced.spec.who_decides}, as the plan says",
+        )
+    taken = Decision(decision, role, f"{read_clock():%Y-%m-%d}", reason)
+    with open_store(project.state).lock_project(project.spec.name):
+        save_record(replace(found, decision=taken), announced.folder / KEPT)
+    return found, taken
+
+
+def find_impact(project: Project[AuditableSpec]) -> Impact | None:
+    """Return a project's evaluation as it stands; None where none was announced.
+
+    Raises
+    ------
+    StoreError
+        When the plan was changed since it was sealed, or what was kept is damaged.
+    """
+    if not (project.folder / PLAN).exists():
+        return None
+    return _find(open_plan(cast("Project[BaseProjectSpec]", project)))
+
+
+def _find(announced: Announced) -> Impact:
+    folder, spec, plan = announced.folder / KEPT, announced.spec, announced.plan
+    if has_record(folder):
+        return load_record(Impact, folder)
+    sealed = Sealed(
+        question=spec.question,
+        label=spec.outcome.label,
+        better=spec.outcome.better,
+        design=spec.design,
+        who_decides=spec.who_decides,
+        smallest=spec.smallest,
+        is_share=bool(spec.outcome.yes) or spec.outcome.source is None,
+        sealed_on=plan.sealed_at[:10],
+        starts=str(spec.starts),
+        ends=str(spec.ends),
+        mature=str(spec.mature),
+        seal=plan.seal,
+    )
+    return Impact(sealed)
+
+
+def _wait(announced: Announced) -> None:
+    today, spec = read_clock().date(), announced.spec
+    if today < spec.mature:
+        raise TimeError(
+            f"outcomes are not all known before {spec.mature}: the last list is of "
+            f"{spec.ends}, and {spec.outcome.label} is known {spec.outcome.delay_days} days later",
+            where="cityai evaluate analyse",
+            expected=f"a day from {spec.mature} on; today is {today}",
+            next_step="wait: who looks early and stops when it looks good finds effects by chance",
+        )
+
+
+def _analyse(announced: Announced, asked: Asked) -> Analysis:
+    project, spec = announced.project, announced.spec
+    events, assigned = open_kind(project).read(), hold_assigned(announced)
+    kept = assigned[_within(assigned, asked)].reset_index(drop=True)
+    if kept.empty:
+        raise DataError(
+            "no list lies in the window",
+            where="--since, --until",
+            expected=f"days from {spec.starts} to {spec.ends}",
+        )
+    measured = read_outcomes(project, spec, events, asked.outcome)
+    told = read_gathered(announced.folder, ACTED)
+    groups = sort_groups(announced, events, kept)
+    done = np.nan if told is None else kept[CASE].map(told.set_index(CASE)[DONE]).astype(float)
+    value = _match_outcomes(kept, measured)
+    rows = kept.assign(**{VALUE: value, DONE: done, **groups.drop(columns=CASE)})
+    drawn = rows[rows[PART] == "edge"].reset_index(drop=True)
+    least = project.spec.policy.small_cell
+    return Analysis(
+        analysed_on=f"{read_clock():%Y-%m-%d}",
+        planned=asked.planned,
+        same_code=announced.plan.code == digest_code(project),
+        weeks=len(set(kept[BLOCK].astype("datetime64[s]").dt.to_period("W"))),
+        rows=drawn[[UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]],
+        **_measure(drawn, spec, least, len(set(kept[BLOCK]))),
+        followed=_NONE if told is None else measure_following(told, kept, groups, least),
+        looked=_list_looked(rows),
+    )
+
+
+_NONE: Final = pd.DataFrame(columns=["dimension", "group", "arm", "n", "followed"])
+
+
+def _measure(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, lists: int) -> dict[str, Any]:
+    """Measure the effect of being assigned, of being served, and by group; judge the first."""
+    from cityai.impact.difference_in_means import ASSIGNED, difference_in_means
+    from cityai.impact.fixed_effects import two_way_fixed_effects
+    from cityai.impact.group_effects import compare_groups
+    from cityai.impact.randomization import DRAWS
+    from cityai.impact.verdict import judge_effect
+
+    if spec.design == "probe":
+        reason = "a random probe says what is there where nobody looks, not what a visit changes"
+        none = leave_undefined(reason, ARMS, "none", ASSIGNED)
+        return {
+            "effect": none,
+            "treated": none,
+            "groups": (),
+            "verdict": judge_effect(none, spec.smallest),
+        }
+    law, value = read_law(drawn, "lottery", ARMS), drawn[VALUE].to_numpy(np.float64)
+    effect = difference_in_means(value, law, ARMS, spec.confidence, draws=DRAWS)
+    treated = two_way_fixed_effects(
+        value,
+        law.arm.astype(np.float64),
+        law.block,
+        np.zeros(len(law), np.int64),
+        arms=ARMS,
+        received=drawn[DONE].to_numpy(np.float64),
+        cluster=law.unit,
+        confidence=spec.confidence,
+    )
+    groups = []
+    for name in spec.groups:
+        labels = drawn[name].to_numpy(str)
+        found = compare_groups(value, law, labels, ARMS, spec.confidence, small_cell=least)
+        shown = zip(found.groups, found.effects, found.hidden, strict=True)
+        groups += [GroupEffect(name, group, None if few else one) for group, one, few in shown]
+    return {
+        "effect": effect,
+        "treated": treated,
+        "groups": tuple(groups),
+        "verdict": judge_effect(effect, spec.smallest, float(lists)),
+    }
+
+
+def _within(assigned: pd.DataFrame, asked: Asked) -> np.ndarray:
+    day = assigned[AS_OF].to_numpy("datetime64[D]")
+    after = day >= np.datetime64(asked.since or date.min, "D")
+    kept: np.ndarray = after & (day < np.datetime64(asked.until or date.max, "D"))
+    return kept
+
+
+def _match_outcomes(assigned: pd.DataFrame, measured: pd.DataFrame) -> np.ndarray:
+    """Give each assigned case what was measured of it by today; NaN where nothing was."""
+    today = pd.Timestamp(read_clock().date()) + pd.Timedelta(days=1)
+    known = measured[measured[MEASURED_AT] < today].set_index(CASE)
+    found = known.reindex(assigned[CASE])
+    seen = found[MEASURED_AT].notna().to_numpy()
+    refuse_early_outcomes(found[MEASURED_AT][seen], assigned[AS_OF].set_axis(found.index)[seen])
+    value: np.ndarray = found[VALUE].to_numpy(np.float64)
+    return value
+
+
+def _list_looked(rows: pd.DataFrame) -> pd.DataFrame:
+    """List visits with a known probability, weighted by its inverse (Horvitz and Thompson)."""
+    seen = rows[(rows[ARM] == SERVED) & (rows[LOOKED] > 0) & rows[VALUE].notna()]
+    table = seen[[CASE, Y_PRED, LOOKED, VALUE]].rename(columns={LOOKED: "weight"})
+    return table.assign(weight=1 / table["weight"]).reset_index(drop=True)

@@ -1,0 +1,71 @@
+"""What was measured of those who took part, read from the city's own table as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import CASE, OCCURRED_AT, VALUE, Y_TRUE
+from cityai.config.evaluation import FILE, EvaluationSpec
+from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
+from cityai.config.tables import ColumnSpec, ColumnType
+from cityai.data.city_table import refuse_repeated
+from cityai.data.side_tables import read_table
+from cityai.data.yes_no import read_answer
+
+if TYPE_CHECKING:
+    from cityai.records.events import Events
+
+MEASURED_AT: Final = "measured_at"
+
+
+def read_outcomes(
+    project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events, column: str = ""
+) -> pd.DataFrame:
+    """Read all outcomes that there are, earlier ones too.
+
+    Parameters
+    ----------
+    project, spec : Project, EvaluationSpec
+        Which table, and which columns of it.
+    events : Events
+        The project's own data: the outcome's where the evaluation names no table.
+    column : str, optional
+        Another column of the outcome's table than the sealed one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``case_id`` (str), ``measured_at`` (datetime64), ``value`` (float64): one row a case.
+
+    Raises
+    ------
+    DataError
+        When the table cannot be read, or tells of a case twice.
+    """
+    told = spec.outcome
+    if told.source is None or told.key is None or told.time is None or told.value is None:
+        own = events.table[[CASE, OCCURRED_AT, Y_TRUE]].dropna()
+        return own.set_axis([CASE, MEASURED_AT, VALUE], axis=1).reset_index(drop=True)
+    value = column or told.value
+    kind: ColumnType = "text" if told.yes else "number"
+    contract = {
+        told.key: ColumnSpec(type="text"),
+        told.time: ColumnSpec(type="datetime"),
+        value: ColumnSpec(type=kind),
+    }
+    side = read_table(project, "outcome", told.source, contract, [told.key, told.time], FILE)
+    found = side.table
+    measured = read_answer(found[value], told.yes, side.where) if told.yes else found[value]
+    read = pd.DataFrame(
+        {
+            CASE: found[told.key].astype(str),
+            MEASURED_AT: found[told.time].astype("datetime64[us]"),
+            VALUE: measured.to_numpy(np.float64, na_value=np.nan),
+        }
+    ).dropna()
+    refuse_repeated(read[CASE], side.where, pd.Series(pd.NaT, index=read.index))
+    return read.reset_index(drop=True)

@@ -1,0 +1,318 @@
+"""An evaluation by its commands: sealed, assigned, acted on, analysed, decided; and bad input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.cli.main import run_command
+from cityai.config.load import load_project
+from cityai.impact.lots import SERVED
+from cityai.pipeline.impact.analyse import find_impact
+from cityai.pipeline.impact.gathered import ASSIGNED, read_gathered, write_gathered
+from cityai.pipeline.impact.kept import PLAN
+from cityai.pipeline.impact.plan import open_plan
+from cityai.pipeline.verify import verify_published
+from tests.conftest import write_workspace
+from tests.delivery.conftest import RISK, draw_inspections
+
+START, WEEKS = pd.Timestamp("2023-11-27"), 4
+EVALUATION = """\
+question: Do kitchens that are inspected in their week have fewer violations later?
+outcome:
+  source: {path: later.csv}
+  key: id
+  time: seen
+  value: bad
+  yes: ["1"]
+  delay_days: 28
+  better: lower
+  label: a violation later
+edge: {above: 10, below: 14}
+probe: 0.2
+starts: 2023-11-27
+weeks: 4
+smallest_effect: 0.05
+groups: [kind]
+who_decides: Head
+stop_rule: Never early.
+"""
+
+Say = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def say(capfd: pytest.CaptureFixture[str]) -> Say:
+    def call(*words: object) -> tuple[int, str]:
+        capfd.readouterr()
+        code = run_command([str(word) for word in words])
+        told = capfd.readouterr()
+        return code, " ".join((told.out + told.err).split())
+
+    return call
+
+
+def set_clock(patch: pytest.MonkeyPatch, day: str) -> None:
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    patch.setenv("SOURCE_DATE_EPOCH", str(int(moment.timestamp())))
+
+
+def draw_later(table: pd.DataFrame, folder: Path, *, rise: float = 0.0) -> None:
+    """Write later outcomes of old cases, and of those that were assigned: a visit takes 0.3."""
+    rng = np.random.default_rng(8)
+    day = pd.to_datetime(table["day"])
+    plan = folder / PLAN
+    chance = pd.Series(0.5, index=table.index)
+    seen = day < START - pd.Timedelta(days=28)
+    if plan.exists():
+        assigned = read_gathered(open_plan(load_project(folder)).folder, ASSIGNED)
+        served = assigned.loc[assigned["arm"] == SERVED, "case_id"]
+        chance -= np.where(table["id"].isin(served), 0.3 + rise, 0.0)
+        seen |= table["id"].isin(assigned["case_id"])
+    bad = (rng.random(len(table)) < chance).astype(int)
+    when = (day + pd.Timedelta(days=28)).dt.strftime("%Y-%m-%d")
+    later = pd.DataFrame({"id": table["id"], "seen": when, "bad": bad, "other": bad})
+    later[seen].to_csv(folder / "later.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    """A workspace whose evaluation is sealed and assigned; nothing is measured yet."""
+    table = draw_inspections(days=328 + 7 * WEEKS)
+    table.loc[pd.to_datetime(table["day"]) >= START, "found"] = ""
+    place = tmp_path_factory.mktemp("evaluated")
+    folder = write_workspace(place, table, RISK)
+    (folder / "evaluation.yaml").write_text(EVALUATION)
+    draw_later(table, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        set_clock(patch, "2023-11-20")
+        assert run_command(["run", str(folder)]) == 0
+        assert run_command(["evaluate", "plan", str(folder)]) == 0
+        for week in range(WEEKS):
+            day = START + pd.Timedelta(weeks=week)
+            given = table.assign(found=table["found"].where(table["found"] != "", "0"))
+            past = pd.to_datetime(table["day"]) < day
+            table = table.assign(found=np.where(past, given["found"], ""))
+            table.to_csv(folder / "data.csv", index=False)
+            asked = ["predict", str(folder), "--assign", "--as-of", f"{day:%Y-%m-%d}"]
+            assert run_command(asked) == 0
+    return place, table
+
+
+@pytest.fixture
+def city(
+    carried: tuple[Path, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A copy of it, on the day on which all can be known."""
+    place = tmp_path / "city"
+    shutil.copytree(carried[0], place)
+    folder = place / "projects" / "requests"
+    draw_later(carried[1], folder)
+    set_clock(monkeypatch, "2024-01-25")
+    return folder
+
+
+def read_lots(folder: Path) -> pd.DataFrame:
+    found = read_gathered(open_plan(load_project(folder)).folder, ASSIGNED)
+    assert found is not None
+    return found
+
+
+def write_actions(folder: Path, **changed: object) -> Path:
+    """Write what was done: all that chance said but every sixth visit."""
+    lots = read_lots(folder)
+    done = (lots["arm"] == SERVED) & (np.arange(len(lots)) % 6 > 0)
+    table = pd.DataFrame(
+        {
+            "case_id": lots["case_id"],
+            "done": np.where(done, "yes", "no"),
+            "done_on": np.where(done, lots["as_of"].dt.strftime("%Y-%m-%d"), ""),
+            "role": "inspector",
+            "why_not": np.where(done, "", "no time"),
+        }
+    )
+    for column, value in changed.items():
+        table.loc[0, column] = value
+    table.to_csv(folder / "actions.csv", index=False)
+    return folder / "actions.csv"
+
+
+def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
+    code, told = say("evaluate", "actions", city, write_actions(city))
+    assert (code, "followed: " in told) == (0, True), told
+    code, told = say("evaluate", "analyse", city)
+    assert code == 0
+    assert told.partition("Planned: sealed on 2023-11-20, before the first outcome.")[1]
+    code, told = say("evaluate", "analyse", city, "--outcome", "other")
+    assert code == 0
+    assert "AFTER SEEING THE DATA" in told
+    code, told = say("evaluate", "analyse", city, "--until", "2023-12-11")
+    assert (code, "AFTER SEEING THE DATA" in told) == (0, True)
+    assert say("evaluate", "decide", city, "scale", "--by", "Somebody", "--reason", "So.")[0] == 2
+    assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", "So.")[0] == 0
+    impact = find_impact(load_project(city))
+    assert impact is not None
+    assert impact.analysis is not None
+    assert (impact.others, impact.decision.decision) == (2, "scale")  # type: ignore[union-attr]
+    effect = impact.analysis.effect
+    assert effect.low < -0.3 < effect.high  # type: ignore[operator]
+    looked = impact.analysis.looked
+    assert set(looked["weight"].round(6)) >= {1.0, 5.0}
+    assert say("run", city)[0] == 0
+    card = city.parents[1] / "model_cards" / "requests"
+    part = json.loads((card / "card.json").read_text())["impact"]
+    assert part["found"]["effect"]["value"] == round(effect.estimate, 2)  # type: ignore[arg-type]
+    assert part["others"] == 2
+    page = (card / "card.html").read_text()
+    assert all(words in page for words in ("What it changed", "It is scaled up"))
+    listed = json.loads((card.parent / "index.json").read_text())["systems"][0]["tested"]
+    assert (listed["word"], listed["decision"]) == (part["found"]["word"], "scale")
+    assert "to be scaled up" in (card.parent / "index.html").read_text()
+    assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
+
+
+def test_the_same_list_has_the_same_arms_and_a_unit_one_arm(city: Path, say: Say) -> None:
+    before = read_lots(city)
+    assert say("predict", city, "--assign", "--as-of", "2023-12-18")[0] == 0
+    pd.testing.assert_frame_equal(read_lots(city), before)
+    drawn = before[before["part"].isin(["edge", "probe"])]
+    assert drawn["unit"].is_unique
+    assert set(before.loc[before["part"] == "probe", "probability"].round(3)) <= {0.2, 0.8}
+    edge = drawn[drawn["part"] == "edge"]
+    share = edge.groupby("block")["arm"].transform(lambda arm: (arm == SERVED).mean())
+    assert np.allclose(np.where(edge["arm"] == SERVED, share, 1 - share), edge["probability"])
+    shown = pd.read_parquet(
+        city.parents[1] / ".cityai" / "predictions" / "requests" / "2023-12-18/predictions.parquet"
+    )
+    assert (shown["decision"] == (shown["arm"] == SERVED)).all()
+    private = open_plan(load_project(city)).folder
+    assert {p.stat().st_mode & 0o777 for p in private.iterdir() if p.is_file()} == {0o600}
+
+
+def test_a_byte_of_the_plan_or_of_the_evaluation_is_refused(city: Path, say: Say) -> None:
+    plan, own = city / PLAN, city / "evaluation.yaml"
+    for path in (plan, own):
+        content = path.read_text()
+        path.write_text(content.replace("2023-11-2", "2023-11-1", 1) + " " * (path == own))
+        for words in (
+            ("evaluate", "analyse", city),
+            ("predict", city, "--assign", "--as-of", START.date()),
+        ):
+            code, told = say(*words)
+            assert (code, "to the last byte" in told) == (1, True), told
+        path.write_text(content)
+    assert say("evaluate", "analyse", city)[0] == 0
+
+
+def test_a_plan_is_sealed_once_and_before(
+    city: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "sealed already" in say("evaluate", "plan", city)[1]
+    (city / PLAN).unlink()
+    assert "not sealed" in say("evaluate", "analyse", city)[1]
+    code, told = say("evaluate", "plan", city)
+    assert (code, "the period began on 2023-11-27" in told) == (2, True)
+    set_clock(monkeypatch, "2023-11-20")
+    code, told = say("evaluate", "plan", city)
+    assert (code, "outcomes from 2023-11-27 on can be read already" in told) == (2, True)
+    assert not (city / PLAN).exists()
+
+
+def test_who_looks_early_waits(city: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, "2024-01-20")
+    code, told = say("evaluate", "analyse", city)
+    assert (code, "not all known before 2024-01-23" in told) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"case_id": "I99999"}, "row 1 is about a case that was on no list"),
+        ({"done": "yes", "done_on": "2023-01-01"}, "lies before the case was assigned"),
+        ({"done": "yes", "done_on": ""}, "says that it was done, and not when"),
+        ({"done": "no", "why_not": ""}, "was not done, and nobody says why"),
+        ({"done": "perhaps"}, "a yes or no cannot be told from"),
+        ({"done_on": "31.12.2023"}, "rows are not understood"),
+    ],
+)
+def test_actions_that_do_not_fit_are_refused_and_nothing_is_lost(
+    city: Path, say: Say, changed: dict[str, object], told: str
+) -> None:
+    assert say("evaluate", "actions", city, write_actions(city))[0] == 0
+    kept = (open_plan(load_project(city)).folder / "actions.parquet").read_bytes()
+    code, said = say("evaluate", "actions", city, write_actions(city, **changed))
+    assert (code, told in said) == (2, True), said
+    assert (open_plan(load_project(city)).folder / "actions.parquet").read_bytes() == kept
+
+
+def other_arm(lots: pd.DataFrame) -> pd.DataFrame:
+    first = lots.index[lots["part"] == "edge"][0]
+    return lots.assign(arm=lots["arm"].where(lots.index != first, "served"[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (other_arm, "do not follow from the plan"),
+        (lambda lots: lots.assign(arm="served"), "do not follow from the plan"),
+        (lambda lots: lots.assign(arm="not served"), "do not follow from the plan"),
+        (lambda lots: pd.concat([lots, lots.tail(1)]), "do not follow from the plan"),
+        (lambda lots: lots.iloc[1:], "do not follow from the plan"),
+        (lambda lots: lots.iloc[:0], "nobody was assigned by this plan"),
+    ],
+    ids=["another arm", "everybody", "nobody", "twice", "one left out", "none"],
+)
+def test_assignments_that_are_not_the_plans_are_refused(
+    city: Path, say: Say, change: Callable[[pd.DataFrame], pd.DataFrame], told: str
+) -> None:
+    private = open_plan(load_project(city)).folder
+    write_gathered(change(read_lots(city)), private, ASSIGNED)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, told in said) == (2, True), said
+
+
+def test_outcomes_before_the_assignment_are_refused(city: Path, say: Say) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    later["seen"] = "2023-11-01"
+    later.to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, "lie before their assignment" in said) == (2, True), said
+
+
+def test_another_list_of_a_day_is_refused(city: Path, say: Say) -> None:
+    before = read_lots(city)
+    table = pd.read_csv(city / "data.csv", dtype=str, keep_default_na=False)
+    table[table["day"] != "2023-12-20"].to_csv(city / "data.csv", index=False)
+    code, said = say("predict", city, "--assign", "--as-of", "2023-12-18")
+    assert (code, "lots were drawn for another list" in said) == (2, True), said
+    code, said = say("predict", city, "--assign", "--as-of", "2023-12-25")
+    assert (code, "the plan lets nobody be drawn" in said) == (2, True), said
+    pd.testing.assert_frame_equal(read_lots(city), before)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("edge: {above: 10, below: 14}\n", "needs `edge`"),
+        ("edge: {above: 10", "within a capacity of 15"),
+        ("groups: [kind]", "the audit has no dimension"),
+        ("who_decides: Head", "'who_decides' is missing"),
+        ("key: id", "needs `key`"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_line(
+    city: Path, say: Say, line: str, told: str
+) -> None:
+    put = {"edge: {above: 10": "edge: {above: 16", "groups: [kind]": "groups: [colour]"}
+    path = city / "evaluation.yaml"
+    path.write_text(path.read_text().replace(line, put.get(line, "")))
+    (city / PLAN).unlink()
+    code, said = say("evaluate", "plan", city)
+    assert (code, told in said, "evaluation.yaml" in said) == (2, True, True), said
