@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,8 @@ from cityai.impact.randomization import SEED, randomize_effect
 from cityai.impact.records import Effect, Law, leave_undefined
 
 METHOD: Final = "difference in means by block (Neyman)"
+UNEQUAL: Final = 1.96
+"""Standard errors between two arms' losses beyond which they are told to differ."""
 ASSIGNED: Final = "effect of being assigned (intention to treat)"
 
 
@@ -63,11 +66,20 @@ def pair_arms(outcome: np.ndarray, law: Law, arms: tuple[str, str]) -> Arms:
         left_out = (
             f"without an outcome: {unknown[0]:,} of '{arms[0]}', {unknown[1]:,} of '{arms[1]}'"
         )
+        if differ_in_loss(unknown, [int((law.arm == code).sum()) for code in codes]):
+            left_out += "; the arms differ in this, so the effect may be of who is measured"
     if lone := int((~both).sum()):
         left_out = "; ".join(filter(None, [left_out, f"{lone:,} rows in blocks of one arm only"]))
     rows, treated = rows[both], treated[both].astype(np.float64)
     start = np.flatnonzero(np.diff(law.block[rows], prepend=-1))
     return Arms(outcome[rows].astype(np.float64), treated, start, rows, left_out)
+
+
+def differ_in_loss(lost: list[int], rows: list[int]) -> bool:
+    """Test whether two arms lost outcomes unequally (differential attrition), by 1 in 20."""
+    share = sum(lost) / max(sum(rows), 1)
+    error = math.sqrt(share * (1 - share) * (1 / max(rows[0], 1) + 1 / max(rows[1], 1)))
+    return error > 0 and abs(lost[1] / rows[1] - lost[0] / rows[0]) > UNEQUAL * error
 
 
 @dataclass(frozen=True, slots=True)

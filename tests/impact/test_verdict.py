@@ -95,6 +95,9 @@ def test_outcomes_that_are_not_known_are_counted_by_arm():
     found = difference_in_means(outcome, law, ARMS)
     assert found.n == 37
     assert found.reason == "without an outcome: 0 of 'waits', 3 of 'served'"
+    outcome[np.flatnonzero(law.arm == 1)[:8]] = np.nan
+    unequal = difference_in_means(outcome, law, ARMS)
+    assert "the arms differ in this, so the effect may be of who is measured" in unequal.reason
     outcome[:] = np.nan
     assert "no block has outcomes in both arms" in difference_in_means(outcome, law, ARMS).reason
 
