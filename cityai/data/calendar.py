@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Final
 
 import holidays
@@ -97,6 +98,36 @@ def build_calendar(
         },
         index=pd.RangeIndex(n_periods, name="period"),
     )
+
+
+@lru_cache(maxsize=8)
+def code_holidays(
+    periods: Periods, n_periods: int, country: str, subdivision: str = ""
+) -> npt.NDArray[np.int64]:
+    """Tell the public holidays of days apart: the same number in each year, 0 where there is none.
+
+    Parameters
+    ----------
+    periods : Periods
+        The time axis, of days.
+    n_periods, country, subdivision
+        As in `build_calendar`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_periods,), int64.
+
+    Raises
+    ------
+    SpecError
+        When the holidays of the country or subdivision are not known.
+    """
+    days = [start.date() for start in periods.starts(n_periods)]
+    known = _open_holidays(range(days[0].year, days[-1].year + 1), country, subdivision)
+    names = [known.get(day, "") for day in days]
+    numbers = {name: n for n, name in enumerate(sorted({*names} - {""}), start=1)}
+    return np.array([numbers.get(name, 0) for name in names], dtype=np.int64)
 
 
 def _open_holidays(years: range, country: str, subdivision: str) -> holidays.HolidayBase:

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from cityai.modeling.forecasters import SeriesHistory
 from cityai.modeling.forecasters.classical import (
     THETA_ALPHAS,
+    THETA_POWER,
     THETA_THETAS,
     forecast_smoothing,
     forecast_theta,
@@ -23,10 +24,10 @@ def ask(values, steps=4, skip=0, season=12) -> SeriesHistory:
 
 
 def forecast_theta_slowly(series: np.ndarray, steps: int) -> np.ndarray:
-    """Fiorucci et al., equations 9 to 12, one series and one pair of parameters at a time."""
+    """Fiorucci et al., equations 9 to 12, one series and pair at a time; their weighted mean."""
     n = len(series)
     slope, start = np.polyfit(np.arange(1, n + 1), series, 1)
-    best, least = None, np.inf
+    losses, forecasts = [], []
     for alpha in THETA_ALPHAS:
         for theta in THETA_THETAS:
             level, loss = series[0], 0.0
@@ -35,15 +36,14 @@ def forecast_theta_slowly(series: np.ndarray, steps: int) -> np.ndarray:
                 error = series[t - 1] - (level + (1 - 1 / theta) * line)
                 loss += error**2 if t > 3 else 0.0
                 level = alpha * series[t - 1] + (1 - alpha) * level
-            if loss < least:
-                least, best = loss, (alpha, theta, level)
-    alpha, theta, level = best
-    found = []
-    for t in range(n + 1, n + steps + 1):
-        line = (1 - alpha) ** (t - 1) * start + (1 - (1 - alpha) ** t) / alpha * slope
-        found.append(level + (1 - 1 / theta) * line)
-        level = alpha * found[-1] + (1 - alpha) * level
-    return np.array(found)
+            losses.append(loss)
+            forecasts.append([])
+            for t in range(n + 1, n + steps + 1):
+                line = (1 - alpha) ** (t - 1) * start + (1 - (1 - alpha) ** t) / alpha * slope
+                forecasts[-1].append(level + (1 - 1 / theta) * line)
+                level = alpha * forecasts[-1][-1] + (1 - alpha) * level
+    likely = np.array(losses) ** -THETA_POWER
+    return likely / likely.sum() @ np.array(forecasts)
 
 
 def test_theta_equals_a_slow_second_implementation():

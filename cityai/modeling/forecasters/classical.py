@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cityai.data.features.known import mean_known
+from cityai.modeling.forecasters.holiday_effects import adjust_holidays
 from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.forecasters.seasons import find_first_known, find_seasons
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
@@ -33,6 +34,8 @@ SEASONS: Final = ((0.02, 1.0), (0.08, 1.0), (0.2, 1.0), (0.0, 0.0))
 """Weights of the newest error in the season, each with 1 where there is one."""
 THETA_ALPHAS: Final = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 THETA_THETAS: Final = np.array([1.0, 1.5, 2.0, 3.0, 5.0, 10.0])
+THETA_POWER: Final = 15.0
+"""How sharply pairs are told apart; chosen on origins before the tests (`benchmarks/demand.md`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ def forecast_theta(asked: SeriesHistory) -> FloatArray:
 
     Each series is freed of its season where one is found, then modelled as
     ``y[t] = l[t-1] + (1 - 1/theta) * ((1-a)^(t-1) * A + (1 - (1-a)^t) / a * B)`` with a level ``l``
-    smoothed by ``a`` and the least-squares line ``A + B t``. The pair (a, theta) with the least
-    squared error one period ahead is taken from a grid; ``theta = 1`` is simple smoothing.
+    smoothed by ``a`` and the least-squares line ``A + B t``. The pairs (a, theta) of a grid are
+    averaged, weighed by their squared errors one period ahead; ``theta = 1`` is simple smoothing.
 
     Parameters
     ----------
@@ -95,13 +98,17 @@ def forecast_smoothing(asked: SeriesHistory) -> FloatArray:
 THETA: Final = SeriesModel(
     "theta",
     "Theta method: smoothed level, half of the trend, season",
-    forecast_theta,
-    {"alpha": str(THETA_ALPHAS.tolist()), "theta": str(THETA_THETAS.tolist())},
+    adjust_holidays(forecast_theta),
+    {
+        "alpha": str(THETA_ALPHAS.tolist()),
+        "theta": str(THETA_THETAS.tolist()),
+        "power": str(THETA_POWER),
+    },
 )
 SMOOTHING: Final = SeriesModel(
     "smoothing",
     "exponential smoothing with a damped trend and season",
-    forecast_smoothing,
+    adjust_holidays(forecast_smoothing),
     {"level": str(LEVELS), "trend and damping": str(TRENDS), "season": str(SEASONS)},
 )
 
@@ -109,7 +116,7 @@ SHORT: Final = 208
 """Periods of history at most that `SHORT_SMOOTHING` looks at: four years of weeks."""
 SHORT_SMOOTHING: Final = replace(
     SMOOTHING,
-    forecast=lambda asked: forecast_smoothing(replace(asked, history=asked.history[-SHORT:])),
+    forecast=lambda asked: SMOOTHING.forecast(replace(asked, history=asked.history[-SHORT:])),
 )
 """The same on a short history, where time counts for more than the last bit of accuracy."""
 
@@ -160,15 +167,26 @@ def _forecast_theta(asked: SeriesHistory) -> FloatArray:
         )
         loss += np.where(live & (age >= 3), 1.0, 0.0)[:, None, None] * error**2
         level = level + THETA_ALPHAS * np.where(live[:, None], value - level, 0.0)
-    best = loss.reshape(entities, -1).argmin(axis=1)
-    alpha, theta = best // len(pull), best % len(pull)
-    rows = np.arange(entities)
-    base, found = level[rows, alpha], np.empty((asked.reach, entities))
+    weights = _weigh_models(loss)
+    base, found = np.repeat(level[:, :, None], len(pull), axis=2), np.empty((asked.reach, entities))
     for ahead in range(asked.reach):
-        found[ahead] = base + pull[theta] * drift(length + ahead - first)[rows, alpha]
-        base = base + THETA_ALPHAS[alpha] * (found[ahead] - base)
+        each = base + pull * drift(length + ahead - first)[:, :, None]
+        found[ahead] = (weights * each).sum(axis=(1, 2))
+        base = base + THETA_ALPHAS[:, None] * (each - base)
     targets = length + np.arange(asked.skip, asked.reach)
     return seasons.restore(found[asked.skip :], targets)
+
+
+def _weigh_models(loss: FloatArray) -> FloatArray:
+    """Weigh an entity's pairs of parameters by their likelihood, tempered; sum 1 an entity.
+
+    ``(least / loss) ** THETA_POWER``: Akaike weights of models with equally many parameters
+    (Burnham and Anderson 2002, section 2.9), whose power would be half the length of the series.
+    """
+    least = loss.min(axis=(1, 2), keepdims=True)
+    with np.errstate(invalid="ignore"):
+        share = np.where(loss > 0, least / loss, 1.0) ** THETA_POWER
+    return np.asarray(share / share.sum(axis=(1, 2), keepdims=True))
 
 
 def _fit_lines(values: FloatArray, first: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from cityai.modeling.forecasters.protocol import FloatArray
 
@@ -32,6 +33,9 @@ class SeriesHistory:
         Periods in a season (7 days, 52 weeks, 12 months).
     year : int
         Periods in a year, whole seasons (364 days, 52 weeks, 12 months).
+    holidays : numpy.ndarray, optional
+        Of days: shape (T + reach,) int64, which public holiday each day of history is, and each
+        after it until the last target; 0 where it is none.
     """
 
     history: FloatArray
@@ -39,6 +43,7 @@ class SeriesHistory:
     steps: int
     season: int
     year: int
+    holidays: npt.NDArray[np.int64] | None = None
 
     @property
     def length(self) -> int:
@@ -71,7 +76,14 @@ class SeriesModel:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def cut_history(panel: Panel, origin: int, *, horizon: int, lead: int) -> SeriesHistory:
+def cut_history(
+    panel: Panel,
+    origin: int,
+    *,
+    horizon: int,
+    lead: int,
+    holidays: npt.NDArray[np.int64] | None = None,
+) -> SeriesHistory:
     """Cut the panel at an origin: only mature totals, as they were seen then.
 
     Parameters
@@ -82,13 +94,17 @@ def cut_history(panel: Panel, origin: int, *, horizon: int, lead: int) -> Series
         Index of the moment.
     horizon, lead : int
         Periods to forecast, and periods between the origin and the first of them.
+    holidays : numpy.ndarray, optional
+        Shape (P,) int64, which holiday each period is, at least until the last target.
     """
     mature = panel.mature_until(origin)
     season = panel.periods.season
+    end = origin + lead + horizon
     return SeriesHistory(
         history=np.asarray(panel.known_at(origin)[:mature], dtype=np.float64),
         skip=origin - mature + lead,
         steps=horizon,
         season=season,
         year=panel.periods.year,
+        holidays=None if holidays is None else holidays[:end],
     )

@@ -25,6 +25,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.project import ProjectSpec
+from cityai.data.calendar import code_holidays
 from cityai.data.periods import MEAN_DAYS
 from cityai.errors import TimeError
 from cityai.findings import Finding
@@ -308,8 +309,13 @@ class DenseRows:
 
 def read_history(panel: Panel, origin: int, spec: ProjectSpec) -> SeriesHistory:
     """Return what forecasters of series are given at an origin."""
-    question = spec.question
-    return cut_history(panel, origin, horizon=question.horizon, lead=question.lead)
+    question, city, holidays = spec.question, spec.city, None
+    if spec.features.calendar and panel.periods.freq == "day":
+        last = panel.periods.count + question.lead + question.horizon
+        holidays = code_holidays(panel.periods, last, city.country, city.subdivision)
+    return cut_history(
+        panel, origin, horizon=question.horizon, lead=question.lead, holidays=holidays
+    )
 
 
 def plan_training(

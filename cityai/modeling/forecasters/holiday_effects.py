@@ -1,0 +1,87 @@
+"""Holiday effects: what a public holiday does to a day's total, for forecasters that see none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from cityai.modeling.forecasters.protocol import FloatArray
+from cityai.modeling.forecasters.series import SeriesHistory
+
+WEEKS: Final = (-14, -7, 7, 14)
+"""Days whose totals a holiday is held against: the same weekday, two weeks around."""
+
+
+def adjust_holidays(
+    forecast: Callable[[SeriesHistory], FloatArray],
+) -> Callable[[SeriesHistory], FloatArray]:
+    """Wrap a forecaster of series: holidays of the past are left out, those ahead are scaled.
+
+    Where the history names no holiday, or an amount lies below 0, nothing changes.
+
+    Parameters
+    ----------
+    forecast : callable
+        From `SeriesHistory` to forecasts of shape (H, E).
+    """
+
+    def adjusted(asked: SeriesHistory) -> FloatArray:
+        if asked.holidays is None or (asked.history < 0).any():
+            return forecast(asked)
+        codes = asked.holidays[-(asked.length + asked.reach) :]
+        past, ahead = codes[: asked.length], codes[asked.length + asked.skip :]
+        effects = estimate_effects(asked.history, past)
+        scale = np.array([effects.get(int(code), 1.0) for code in ahead])
+        plain = np.where((past > 0)[:, None], np.nan, asked.history)
+        only = np.isnan(plain).all(axis=0)  # seen on holidays alone
+        plain[:, only] = asked.history[:, only]
+        return np.asarray(forecast(replace(asked, history=plain)) * scale[:, None])
+
+    return adjusted
+
+
+def estimate_effects(history: FloatArray, holidays: np.ndarray) -> dict[int, float]:
+    """Estimate each holiday's multiplicative effect on the city's total.
+
+    The total of a holiday over that of the same weekday one and two weeks before and after it,
+    holidays left out; the mean over its past dates is shrunk towards 1 by how much that ratio
+    varies on ordinary days (positive-part James-Stein, Efron and Morris 1973,
+    doi:10.1080/01621459.1973.10481350).
+
+    Parameters
+    ----------
+    history : numpy.ndarray
+        Shape (T, E), daily totals, NaN where nothing was measured.
+    holidays : numpy.ndarray
+        Shape (T,) int, which holiday a day is; 0 where it is none.
+
+    Returns
+    -------
+    dict of int to float
+        The factor of each holiday that was seen, 1 where the ratio tells nothing.
+    """
+    length, free = len(history), holidays > 0
+    ordinary = np.where(free[:, None], np.nan, history)
+    padded = np.pad(ordinary, ((14, 14), (0, 0)), constant_values=np.nan)
+    around = np.stack([padded[14 + k : 14 + k + length] for k in WEEKS])
+    known = ~np.isnan(around)
+    counted = known.sum(axis=0)
+    usual = np.where(known, around, 0.0).sum(axis=0) / np.maximum(counted, 1)
+    both = (counted > 0) & ~np.isnan(history)
+    total = np.where(both, history, 0.0).sum(axis=1)
+    expected = np.where(both, usual, 0.0).sum(axis=1)
+    told = expected > 0
+    ratio = total[told] / expected[told]
+    code = holidays[told]
+    plain = ratio[code == 0]
+    noise = float(plain.var()) if len(plain) else 0.0
+    effects = {}
+    for holiday in np.unique(code[code > 0]).tolist():
+        seen = ratio[code == holiday]
+        effect = float(seen.mean()) - 1.0
+        kept = 0.0 if effect == 0 else max(0.0, 1.0 - noise / len(seen) / effect**2)
+        effects[holiday] = 1.0 + kept * effect
+    return effects
