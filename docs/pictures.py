@@ -1,10 +1,14 @@
-"""Pictures of the README and the gallery, taken of the published cards: `make pictures`."""
+"""Pictures of the README, the gallery and the desk, taken of published cards: `make pictures`."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +18,11 @@ DOCS: Final = Path(__file__).parent
 CARDS: Final = DOCS.parent / "model_cards"
 SHOWN: Final = "sample_requests"
 """The card of the README's picture: its verdict, its widest gap, its map."""
+REVIEWED: Final = "waste_tonnage"
+"""The card of the desk's pictures."""
+ASKED: Final = (
+    "The pilot is to begin in March, with one route planner. Please look at Staten Island."
+)
 COMPOSE: Final = """() => {
     const part = id => document.getElementById(id);
     const [box, gap, map] = ['verdict', 'figure-worst', 'figure-map'].map(part);
@@ -45,7 +54,39 @@ def main() -> None:
         page.goto((CARDS / SHOWN / "card.html").as_uri())
         page.evaluate(COMPOSE)
         keep(page.locator("#sheet"), DOCS / "card.png")
+        with tempfile.TemporaryDirectory() as folder:
+            show_desk(browser, Path(folder))
         browser.close()
+
+
+def show_desk(browser: Any, folder: Path) -> None:
+    """Take the pictures of the reviewer's desk, of a copy of a card."""
+    program = [sys.executable, "-u", "-m", "cityai", "review"]
+    for part in ("configs", f"projects/{REVIEWED}", f"model_cards/{REVIEWED}"):
+        shutil.copytree(DOCS.parent / part, folder / part)
+    entries = ["keys:"]
+    for file, name, role in (("a", "Data office", "data office"), ("b", "Ben Ortiz", "officer")):
+        made = [*program, "key", f"{file}.pem", "--name", name, "--role", role]
+        told = subprocess.run(made, cwd=folder, check=True, capture_output=True, text=True).stdout
+        public = re.findall(r"MC\S+=", told)[0].strip('"')
+        entries.append(f'  - {{name: {name}, role: {role}, public: "{public}", since: 2020-01-01}}')
+    (folder / "configs" / "keys.yaml").write_text("\n".join(entries) + "\n", "utf-8")
+    asked = ["open", f"model_cards/{REVIEWED}", "--key", "a.pem", "--reason", ASKED]
+    subprocess.run([*program, *asked], cwd=folder, check=True, capture_output=True)
+    serve = [*program, "serve", "--key", "b.pem", "--port", "0"]
+    desk = subprocess.Popen(serve, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        link = next(line.strip() for line in desk.stdout or () if "link=" in line)
+        page = browser.new_page(viewport={"width": 1120, "height": 1400}, color_scheme="light")
+        page.goto(link)
+        page.click("main button")
+        page.wait_for_url("**/en/")
+        keep(page.locator("body"), DOCS / "pictures" / "desk-queue.png")
+        page.goto(f"{page.url}review/{REVIEWED}/pilot")
+        keep(page.locator("section:has(> #approve)"), DOCS / "pictures" / "desk-approve.png")
+    finally:
+        desk.terminate()
+        desk.communicate()
 
 
 def keep(part: Any, path: Path) -> None:

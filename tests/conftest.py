@@ -74,7 +74,8 @@ def no_pictures() -> Iterator[None]:
 LONGEST = (
     "test_templates.py", "test_kills.py", "test_browser.py", "test_own_models.py",
     "test_own_models_run.py", "test_card_published.py", "test_project.py", "test_end_to_end.py",
-    "test_deploy.py", "test_docs.py", "test_mitigate.py", "test_brief.py", "test_truncation.py",
+    "test_deploy.py", "test_desk_browser.py", "test_docs.py", "test_mitigate.py",
+    "test_brief.py", "test_truncation.py",
 )  # fmt: skip
 DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
 """The folder of real city data."""
@@ -85,7 +86,8 @@ SLOW = (
     "test_approved.py", "test_audit.py", "test_backtest_dense.py", "test_backtest_listed.py",
     "test_brief.py", "test_bundle.py", "test_case_join.py", "test_cases.py", "test_chain.py",
     "test_city_score.py", "test_city_table.py", "test_closing.py", "test_corrections.py",
-    "test_create.py", "test_docs.py", "test_end_to_end.py", "test_features.py", "test_foresight.py",
+    "test_create.py", "test_desk.py", "test_docs.py", "test_end_to_end.py",
+    "test_features.py", "test_foresight.py",
     "test_formats.py", "test_gate.py", "test_hostile.py", "test_length.py", "test_list_groups.py",
     "test_model.py", "test_one_value.py", "test_own_model.py", "test_parallel.py",
     "test_power.py", "test_proxies.py", "test_quality.py", "test_ranking_audit.py", "test_rates.py",

@@ -35,6 +35,7 @@ RANKS = [
     {"track"},
     {"pipeline"},
     {"delivery"},
+    {"desk"},
     {"doctor"},
     {"scaffold", "testing"},
     {"cli", "__main__", "__init__"},
@@ -61,6 +62,9 @@ DOORS = {
     "babel": {"i18n.py"},
     "mlflow": {"track.py", "pyfunc_model.py"},
     "cryptography": {"review/keys.py"},
+    "fastapi": {"desk/app.py"},
+    "starlette": {"desk/app.py"},
+    "uvicorn": {"desk/app.py"},
     "typer": {"cli.py"},
     "rich": {"cli.py"},
     "ruamel": {"config/yaml.py", "scaffold/files.py"},
@@ -221,6 +225,8 @@ HEAVY = [
     "jinja2",
     "babel",
     "holidays",
+    "fastapi",
+    "uvicorn",
 ]
 
 

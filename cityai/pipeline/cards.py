@@ -201,15 +201,21 @@ def compare_published(before: Path, after: Path | None = None) -> ChangesPart:
         return compare_cards(_read_card(before), _read_card(after))
     place = find_place(before)
     card = _read_card(place.json)
-    earlier = _load_earlier(place, card)
-    if not earlier:
+    earlier = read_before(place, card)
+    if earlier is None:
         raise StoreError(
             "there is no card before this one",
             where=str(place.folder),
             expected="a card that another run published earlier, kept in the private folder",
             next_step="name two cards",
         )
-    return compare_cards(read_record(earlier.encode(), where=str(place.state)), card)
+    return compare_cards(earlier, card)
+
+
+def read_before(place: CardPlace, card: CardRecord) -> CardRecord | None:
+    """Read the card that another run published before one, where the private folder keeps it."""
+    earlier = _load_earlier(place, card)
+    return read_record(earlier.encode(), where=str(place.state)) if earlier else None
 
 
 def _read_card(path: Path) -> CardRecord:

@@ -16,7 +16,7 @@ from typing import Final
 from cityai.config.keys import KeySpec, KeysSpec
 from cityai.errors import DataError, UserError
 from cityai.review.acts import Act, read_statement, write_statement
-from cityai.review.envelope import read_envelope, sign_payload, write_envelope
+from cityai.review.envelope import MAX_BYTES, read_envelope, sign_payload, write_envelope
 from cityai.review.keys import Private, Public, name_key, read_public
 from cityai.store.files import PUBLIC_FILE_MODE, TEMPORARY, write_files
 from cityai.store.locks import hold_lock
@@ -136,7 +136,8 @@ def read_chain(folder: Path, ring: Ring, *anchors: str) -> Chain:
     faults: list[Fault] = []
     for number, path in enumerate(_list_files(folder), 1):
         try:
-            links.append(_read_link(path, number, links[-1] if links else None, ring))
+            before = links[-1] if links else None
+            links.append(_read_link(path.read_bytes(), path, number, before, ring))
         except (DataError, OSError) as error:
             why = error.what if isinstance(error, DataError) else "it cannot be read"
             faults.append(Fault(str(path), why))
@@ -154,10 +155,9 @@ def _list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(TEMPORARY))
 
 
-def _read_link(path: Path, number: int, before: Link | None, ring: Ring) -> Link:
+def _read_link(content: bytes, path: Path, number: int, before: Link | None, ring: Ring) -> Link:
     if path.name != name_file(number):
         raise DataError(f"here {name_file(number)} was expected")
-    content = path.read_bytes()
     envelope = read_envelope(content, where=str(path))
     known = ring.find(envelope.keyid)
     if known is None:
@@ -234,9 +234,17 @@ def append_act(
             raise UserError(f"the key of {known[0].name} does not speak on {act.at.date()}",
                             where="configs/keys.yaml")  # fmt: skip
         content = write_envelope(sign_payload(write_statement(act, subjects), private))
-        files = {name_file(act.number): content}
-        (path,) = write_files(files, folder, PUBLIC_FILE_MODE, replace=False)
-        link = _read_link(path, act.number, chain.links[-1] if chain.links else None, ring)
+        if len(content) > MAX_BYTES:
+            raise UserError(
+                "the text is too long to be signed",
+                expected=f"an act of {MAX_BYTES:,} bytes at most, with all that it is about",
+                next_step="write less, and name where the rest can be read",
+            )
+        path = folder / name_file(act.number)
+        before = chain.links[-1] if chain.links else None
+        # Read back before it is written: what could not be read would break the chain.
+        link = _read_link(content, path, act.number, before, ring)
+        write_files({path.name: content}, folder, PUBLIC_FILE_MODE, replace=False)
         if then is not None:
             then(link)
     return link

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -205,10 +206,16 @@ def _split_sentence(shown: Markup) -> tuple[Markup, Markup]:
 
 
 @cache
-def open_environment() -> Environment:
-    """Open the templates, with everything escaped and nothing undefined let through."""
+def open_environment(*folders: Path) -> Environment:
+    """Open the templates, with everything escaped and nothing undefined let through.
+
+    Parameters
+    ----------
+    *folders : Path
+        Templates of other rooms: they are looked for first, and may use the card's.
+    """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

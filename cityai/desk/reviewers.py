@@ -1,0 +1,113 @@
+"""Who may sit at a desk: the holders of the keys that it was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from cityai.config.keys import read_keys
+from cityai.errors import UserError
+from cityai.review.chain import Ring
+from cityai.review.keys import name_key, read_private
+
+KEYS: Final = "configs/keys.yaml"
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """A person or office of `configs/keys.yaml`, and where their private key lies.
+
+    Attributes
+    ----------
+    name, role : str
+        As the list has them.
+    keyid : str
+        The key's.
+    key : Path
+        The private key's file: it is read at each signature, and kept nowhere else.
+    user : str
+        What a single sign-on calls them; empty without one.
+    """
+
+    name: str
+    role: str
+    keyid: str
+    key: Path
+    user: str = ""
+
+
+def read_reviewers(
+    workspace: Path, named: Sequence[str], today: date, *, with_users: bool = False
+) -> dict[str, Reviewer]:
+    """Read the keys that a desk is started with.
+
+    Parameters
+    ----------
+    workspace : Path
+        Its list of keys says who holds which.
+    named : sequence of str
+        Files of private keys; ``USER=FILE`` with a single sign-on.
+    today : date
+        The day on which they must speak.
+    with_users : bool
+        Whether each is named with its user.
+
+    Returns
+    -------
+    dict of str to Reviewer
+        By key id.
+
+    Raises
+    ------
+    UserError
+        When none is named, one cannot be read, is not listed, does not speak, or comes twice.
+    """
+    if not named:
+        raise UserError(
+            "no key was named: nobody could sign at this desk",
+            expected="--key FILE for each reviewer who will sit at it",
+            next_step="make one with `cityai review key`, or set CITYAI_KEY",
+        )
+    ring = Ring(read_keys(workspace))
+    found: dict[str, Reviewer] = {}
+    for text in named:
+        user, key = _part_user(text) if with_users else ("", Path(text))
+        reviewer = _find_reviewer(ring, key, user, today)
+        users = {other.user for other in found.values()} if with_users else set()
+        if reviewer.keyid in found or user in users:
+            raise UserError(
+                f"{reviewer.name}: the key or the user is named twice",
+                where=text,
+                expected="one --key for each reviewer",
+            )
+        found[reviewer.keyid] = reviewer
+    return found
+
+
+def _part_user(text: str) -> tuple[str, Path]:
+    user, equals, file = text.partition("=")
+    if not (user and equals and file):
+        raise UserError(
+            f"'{text}' names no user",
+            expected="--key USER=FILE with a single sign-on, the user as its header has it",
+        )
+    return user, Path(file)
+
+
+def _find_reviewer(ring: Ring, key: Path, user: str, today: date) -> Reviewer:
+    keyid = name_key(read_private(key).public_key())
+    known = ring.find(keyid)
+    if known is None:
+        raise UserError(
+            f"the key {key} has no role: nobody listed it",
+            where=KEYS,
+            expected="its public key there, with a name, a role and its days",
+            next_step="let who keeps the list add what `cityai review key` printed",
+        )
+    spec = known[0]
+    if not spec.speaks_on(today):
+        raise UserError(f"the key of {spec.name} does not speak on {today}", where=KEYS)
+    return Reviewer(spec.name, spec.role, keyid, key.absolute(), user)
