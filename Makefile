@@ -6,7 +6,7 @@ DONE := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test long promises fast check lint types messages schema pictures docs bench clean
+.PHONY: help setup demo test long promises fast check lint types messages schema pictures docs spark bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -75,6 +75,11 @@ pictures: $(DONE)  ## take the README's and the gallery's pictures of the publis
 docs: $(DONE)  ## the documentation site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "==> build/site/index.html"
+
+# In a folder of its own, so that nothing but the tests of Spark sees it. Java 17 or newer is yours.
+spark: $(DONE)  ## fetch Spark (500 MB) for its tests, which are skipped without it
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/spark \
+	  pyspark==4.1.4 py4j==0.10.9.9 grpcio==1.85.3 grpcio-status==1.85.3 googleapis-common-protos==1.76.0 zstandard==0.25.0
 
 bench: $(DONE)  ## accuracy on five real sets beside the peers, speed and growth, and the audit's coverage
 	@$(BIN)/python benchmarks/demand.py

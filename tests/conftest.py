@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -18,7 +19,15 @@ from cityai.pipeline.unchanged import ELSEWHERE
 from cityai.track import server
 from cityai.track.door import import_mlflow, keep_quiet
 from tests.promises import PAGE, PROMISES, read_outcomes, sum_up, write_page
-from tests.servers import Postgres, start_postgres, tell_lack
+from tests.servers import (
+    SPARK,
+    Postgres,
+    Spark,
+    start_postgres,
+    start_spark,
+    tell_lack,
+    tell_spark_lack,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -107,7 +116,7 @@ LONG = (
     "test_hostile_files.py", "test_look.py", "test_look_cases.py", "test_mitigate.py",
     "test_own_features.py", "test_own_models.py", "test_page_numbers.py", "test_pairs_of_cards.py",
     "test_predict.py", "test_ranked_card.py", "test_rows.py", "test_small_groups.py",
-    "test_sources.py", "test_tree_text.py", "test_truth.py", "test_twins.py",
+    "test_sources.py", "test_spark.py", "test_tree_text.py", "test_truth.py", "test_twins.py",
     "test_verify_audit.py",
 )  # fmt: skip
 """Files that stand on whole runs, closed processes or every card: half a minute of a core each."""
@@ -332,4 +341,17 @@ def postgres() -> Iterator[Postgres]:
     if lack := tell_lack():
         pytest.skip(lack)
     with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Spark]:
+    """A Spark Connect server of the tests' own; skipped with the reason where there is none."""
+    from cityai.data.source.engine import _READERS
+
+    if lack := tell_spark_lack():
+        pytest.skip(lack)
+    with start_spark() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path, str(SPARK)])
+        _READERS.clear()  # the next process that reads tables finds the client
         yield server

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 from cityai.track.door import FORCED
@@ -119,6 +120,85 @@ def start_postgres() -> Iterator[Postgres]:
             call("pg_ctl", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+TOKEN = "p4ss-w0rd/@:x"
+"""Of Spark: a token is a header of HTTP, and these are ASCII."""
+SPARK = Path(os.environ.get("CITYAI_SPARK") or Path(__file__).parents[1] / "build" / "spark")
+"""Where `make spark` puts Spark and its client, so that nothing else sees them."""
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A Spark Connect server of its own, on this machine alone."""
+
+    port: int
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        return f"sc://localhost:{self.port}/;token={quote(TOKEN, safe='')}"
+
+    def run(self, *statements: str) -> None:
+        """Change what is in it, from a process of its own."""
+        code = "import os, sys; from pyspark.sql.connect.session import SparkSession as S\n"
+        code += "s = S(connection=sys.argv[1])\nfor q in sys.argv[2:]: s.sql(q).collect()\n"
+        code += "os._exit(0)"
+        paths = os.pathsep.join([*filter(None, sys.path), str(SPARK)])
+        command = [sys.executable, "-c", code, self.address, *statements]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": paths}, timeout=120)
+
+
+def tell_spark_lack() -> str:
+    """Say why Spark cannot be asked here; empty when it can."""
+    if not (SPARK / "pyspark" / "jars").is_dir():
+        return "Spark is not there: make spark"
+    if shutil.which("java") is None:
+        return "no Java (17 or newer) is installed"
+    return ""
+
+
+@contextmanager
+def start_spark() -> Iterator[Spark]:
+    """Start a server that asks for a token; it and its data are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="cityai-spark-"))
+    port, home = find_port(), SPARK / "pyspark"
+    settings = {
+        "spark.connect.grpc.binding.port": port,
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.authenticate.token": TOKEN,
+        "spark.ui.enabled": "false",
+        "spark.sql.warehouse.dir": folder / "tables",
+        "spark.sql.shuffle.partitions": 2,
+    }
+    chosen = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    kind = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    command = [home / "bin" / "spark-submit", "--master", "local[2]", "--driver-memory", "1g"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--class", kind, *chosen, "spark-internal"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"},
+        )
+        try:
+            end = time.monotonic() + START_SECONDS
+            while not _listens(port):
+                assert server.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < end, (folder / "log").read_text()
+                time.sleep(0.2)
+            yield Spark(port, folder)
+        finally:
+            server.terminate()
+            server.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -44,7 +44,9 @@ RANKS = [
 
 DOORS = {
     "duckdb": {"data/source.py", "confine/tables.py"},
-    "adbc_driver_postgresql": {"confine/warehouse.py"},
+    "adbc_driver_postgresql": {"confine/postgres.py"},
+    "pyspark": {"confine/spark.py"},
+    "sqlglot": {"data/source.py"},
     "ibis": {"data/source.py", "data/snapshot.py", "data/contract.py"},
     "pandera": {"data/contract.py"},
     "holidays": {"data/calendar.py"},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cityai.config.project import BaseProjectSpec
     from cityai.config.yaml import Document
 
-Driver = Literal["postgres"]
+Driver = Literal["postgres", "spark"]
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _BEGINS = re.compile(r"[\s(]*(select|with|values|table)\b", re.IGNORECASE)
 
@@ -34,10 +34,11 @@ class ConnectionSpec(SpecRecord):
     """A database that the city's tables are in. Its address is never written here."""
 
     driver: Driver
-    """`postgres`: PostgreSQL, and what speaks as it does."""
+    """`postgres`: PostgreSQL, and what speaks as it does. `spark`: Spark 4, through Spark
+    Connect."""
     address: Annotated[str, AfterValidator(_check_variable)]
     """Name of the environment variable that holds the address, user and password in one:
-    `postgresql://user:password@host:5432/database`."""
+    `postgresql://user:password@host:5432/database`, or `sc://host:15002/;token=...`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def write_query(
         If the file holds no SELECT.
     """
     if source.table is not None:
-        named = ".".join('"' + part.replace('"', '""') + '"' for part in source.table.split("."))
+        mark = "`" if spec.driver == "spark" else '"'
+        parts = source.table.split(".")
+        named = ".".join(f"{mark}{part.replace(mark, 2 * mark)}{mark}" for part in parts)
         text = f"SELECT * FROM {named}"  # noqa: S608
         where = f"the table {source.table} of the connection '{source.connection}'"
     if not _BEGINS.match(_COMMENT.sub(" ", text)):

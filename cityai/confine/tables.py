@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from cityai.confine.child import answer_messages, tell_limits
 from cityai.errors import DataError
+
+if TYPE_CHECKING:
+    from cityai.confine.warehouse import Warehouse
 
 MEMORY_LIMIT: Final = "4GB"
 THREADS: Final = 2
@@ -58,9 +61,7 @@ class _Desk:
         elif work == "copy":
             _copy_sqlite(self.engine, *told)
         elif work == "connect":
-            from cityai.confine.warehouse import connect
-
-            self.warehouse = connect(*told)
+            self.warehouse = _connect(*told)
         elif work == "describe":
             rows = self.warehouse.describe(*told)
         elif work == "digest":
@@ -76,6 +77,16 @@ class _Desk:
             if opened is not None:
                 opened.close()
         self.engine = self.warehouse = None
+
+
+def _connect(driver: str, *told: Any) -> Warehouse:
+    if driver == "spark":
+        from cityai.confine.spark import Spark
+
+        return Spark(*told)
+    from cityai.confine.postgres import Postgres
+
+    return Postgres(*told)
 
 
 def _open(place: str, spill: str, readable: list[str], attach: bool) -> Any:
@@ -97,14 +108,14 @@ def lock_engine(engine: Any) -> None:
 
 
 def _ask_sqlite(path: str, query: str) -> list[tuple[object, ...]]:
-    with closing(_connect(path)) as store:
+    with closing(_connect_sqlite(path)) as store:
         cursor = store.execute(query)
         return [tuple(name for name, *_ in cursor.description), *cursor.fetchall()]
 
 
 def _copy_sqlite(engine: Any, path: str, query: str, longest: int) -> None:
     """Copy the rows of a query as text; SQLite cells have types of their own, whatever is said."""
-    with closing(_connect(path)) as store:
+    with closing(_connect_sqlite(path)) as store:
         store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(longest, len(query) + 1_000))
         cursor = store.execute(query)
         names = [f"c{i}" for i in range(len(cursor.description))]
@@ -124,7 +135,7 @@ def _copy_sqlite(engine: Any, path: str, query: str, longest: int) -> None:
             done += len(chunk)
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect_sqlite(path: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
 
 

@@ -1,15 +1,13 @@
-"""Databases that are asked from inside the process that reads tables.
+"""Databases that are asked from inside the process that reads tables: what their doors share.
 
-A session can only read, ends at a limit of time, and sees one state of the data. What a driver says
-may hold an address, a password or a cell: none of it leaves this module but what a database says of
-the names and the words of the statement itself.
+A session can only read where its database has such sessions, ends at a limit of time, and speaks
+the city's time zone. What a driver says may hold an address, a password or a cell: none of it
+leaves a door but what a database says of the names and the words of the statement itself.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -21,8 +19,10 @@ PREFIX: Final = "WITH asked AS (\n"
 """Before the city's statement, whatever is then asked of its rows."""
 COMPUTING: Final = "--"
 """In place of a SQLSTATE: an error in the midst of the rows, of which a driver gives none."""
-_OTHER: Final = "other"
+OTHER: Final = "other"
 """Type of a column that is asked for as text."""
+SEVERAL: Final = "several"
+"""Type of a column whose cells hold more than one value."""
 
 
 class Warehouse(Protocol):
@@ -41,24 +41,6 @@ class Warehouse(Protocol):
 
     def close(self) -> None:
         """End the session."""
-
-
-def connect(driver: str, address: str, zone: str, seconds: float, where: str) -> Warehouse:
-    """Open a session.
-
-    Parameters
-    ----------
-    driver, address, zone, where : str
-        As in `Query`, and what its variable holds.
-    seconds : float
-        After so many a query is ended.
-
-    Raises
-    ------
-    DataError
-        When it cannot be opened.
-    """
-    return Postgres(address, zone, seconds, where)
 
 
 def bring_rows(
@@ -96,75 +78,6 @@ def bring_rows(
     return rows, size
 
 
-class Postgres:
-    """PostgreSQL, through ADBC: rows come as columns."""
-
-    def __init__(self, address: str, zone: str, seconds: float, where: str) -> None:
-        import adbc_driver_postgresql.dbapi as driver
-
-        self.where, self._seconds, self._length = where, seconds, 0
-        if "connect_timeout" not in address:
-            address += f"{'&' if '?' in address else '?'}connect_timeout=10"
-        with self._speak():
-            self._session = driver.connect(address, autocommit=True)
-        settings = {
-            "TimeZone": zone,
-            "DateStyle": "ISO",
-            "statement_timeout": f"{max(seconds * 0.95, 1):.0f}s",
-            "application_name": "cityai",
-        }
-        for name, value in settings.items():
-            self._run(f"SELECT set_config('{name}', '{value}', false)")
-        with self._speak(), self._session.cursor() as cursor:
-            cursor.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-
-    def describe(self, statement: str) -> list[tuple[str, str]]:
-        """Return the name and type of each column."""
-        with self._speak(statement), self._session.cursor() as cursor:
-            cursor.execute(f"{PREFIX}{statement}\n) SELECT * FROM asked LIMIT 0")  # noqa: S608
-            schema = cursor.fetch_record_batch().schema
-        return [(field.name, _name_type(field)) for field in schema]
-
-    def digest(self, statement: str) -> str:
-        """Return the number of rows and the sums of their hashes, added up where they are."""
-        hashes = (f"sum(hashtextextended(asked::text, {seed})::numeric)" for seed in (0, 1))
-        query = f"SELECT concat_ws(' ', count(*), {', '.join(hashes)}) AS digest FROM asked"  # noqa: S608
-        (batch,) = [b for b in self.fetch(statement, query) if b.num_rows]
-        return str(batch.column(0)[0].as_py())
-
-    def fetch(self, statement: str, query: str) -> Iterator[pa.RecordBatch]:
-        """Ask for a query on the statement's rows."""
-        with self._speak(statement), self._session.cursor() as cursor:
-            cursor.execute(f"{PREFIX}{statement}\n) {query}")
-            for batch in cursor.fetch_record_batch():
-                yield _take_storage(batch)
-
-    def close(self) -> None:
-        """End the session."""
-        with suppress(Exception):
-            self._session.close()
-
-    def _run(self, query: str) -> None:
-        with self._speak(), self._session.cursor() as cursor:
-            cursor.execute(query)
-            cursor.fetchall()
-
-    @contextmanager
-    def _speak(self, statement: str = "") -> Iterator[None]:
-        """Say what went wrong in words of ours."""
-        try:
-            yield
-        except Exception as error:
-            if isinstance(error, DataError):
-                raise
-            details = {k.decode(): v.decode() for k, v in getattr(error, "details", None) or ()}
-            state = details.get("PG_DIAG_SQLSTATE", "") or _find_state(str(error))
-            place = int(details.get("PG_DIAG_STATEMENT_POSITION", 0)) - 1 - len(PREFIX)
-            said = details.get("PG_DIAG_MESSAGE_PRIMARY", "")
-            where = locate_statement(self.where, statement, place)
-            raise _translate(state, said, str(error), where, self._seconds) from None
-
-
 def locate_statement(where: str, statement: str, place: int) -> str:
     """Say at which line and column of its file a place of a statement is."""
     if not 0 <= place <= len(statement):
@@ -173,43 +86,25 @@ def locate_statement(where: str, statement: str, place: int) -> str:
     return f"{where}, line {before.count(chr(10)) + 1}, column {place - before.rfind(chr(10))}"
 
 
-def _name_type(field: pa.Field) -> str:
-    """Return Ibis's name of a column's type."""
-    meta = field.metadata or {}
-    native = meta.get(b"POSTGRESQL:type", b"").decode()
-    if native == "numeric":
-        size = int(meta.get(b"POSTGRESQL:typmod", b"-1")) - 4
-        precision, scale = size >> 16, size & 0x7FF
-        fits = size >= 0 and scale <= precision <= 38
-        return f"decimal({precision}, {scale})" if fits else "decimal"
-    known = {"text": "string", "varchar": "string", "name": "string", "bool": "boolean"}
-    known |= {"int2": "int16", "int4": "int32", "int8": "int64", "date": "date"}
-    known |= {"float4": "float64", "float8": "float64"}
-    known |= {"timestamp": "timestamp", "timestamptz": "timestamp('UTC')"}
-    if native.startswith("_") or native in ("bytea", "record") or pa.types.is_nested(field.type):
-        return "several"
-    return known.get(native, _OTHER)
+def tell_statement(state: str, said: str, where: str, seconds: float) -> DataError | None:
+    """Say what a database met in a statement, without an address, a secret or a cell.
 
+    Parameters
+    ----------
+    state : str
+        SQLSTATE, or `COMPUTING`.
+    said : str
+        Its words; shown where they are about the statement's own words alone.
+    where : str
+        The place in the statement.
+    seconds : float
+        The limit.
 
-def _take_storage(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch whose columns of types of the driver's own are what they are kept as."""
-    columns = [
-        column.storage if isinstance(column, pa.ExtensionArray) else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def _find_state(said: str) -> str:
-    """Return the SQLSTATE that a driver's words end in; of a stream that broke, by its words."""
-    found = re.search(r"SQLSTATE: ([0-9A-Z]{5})", said)
-    if found or "statement timeout" in said:
-        return found[1] if found else "57014"
-    return COMPUTING if "ERROR:" in said else ""
-
-
-def _translate(state: str, said: str, full: str, where: str, seconds: float) -> DataError:
-    """Say what a database met, without its address, a secret or a cell."""
+    Returns
+    -------
+    DataError or None
+        None where it is not about the statement.
+    """
     if said == 'syntax error at or near ";"':
         return DataError(
             "this is more than one statement",
@@ -241,36 +136,4 @@ def _translate(state: str, said: str, full: str, where: str, seconds: float) -> 
             where=where,
             next_step="run the statement there, where what it says may be seen",
         )
-    return _tell_connection(state, full, where)
-
-
-def _tell_connection(state: str, full: str, where: str) -> DataError:
-    """Say why a database gives no answer, by the kind of its own words."""
-    kinds = {
-        r"password|authentication|role .* does not exist|no pg_hba": (
-            "the database refuses the user or the password",
-            "correct them in the variable; special characters are written as %40 for @",
-        ),
-        r"database .* does not exist": (
-            "the server has no database of that name",
-            "correct the last part of the address in the variable",
-        ),
-        r"percent-encoded|connection info string|invalid (port|URI)|unexpected": (
-            "the address in the variable cannot be read",
-            "write it as postgresql://user:password@host:5432/database, special characters of a "
-            "password as %40 for @",
-        ),
-        r"Failed to connect|refused|translate host|timeout expired|No route|unreachable": (
-            "the database cannot be reached",
-            "check that it runs, and that this machine may reach it",
-        ),
-    }
-    for pattern, (what, next_step) in kinds.items():
-        if "Failed to connect" in full and re.search(pattern, full, re.IGNORECASE):
-            return DataError(what, where=where, next_step=next_step)
-    code = f" (SQLSTATE {state})" if state else ""
-    return DataError(
-        f"the connection to the database was lost{code}",
-        where=where,
-        next_step="run it again; nothing was kept of what came until then",
-    )
+    return None

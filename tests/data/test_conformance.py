@@ -1,7 +1,7 @@
-"""Drawn tables, read from a Parquet file and asked from PostgreSQL: the same events, to the bit.
+"""Drawn tables, read from Parquet and asked from PostgreSQL and Spark: the same figures everywhere.
 
-What follows `Events` (rows, models, the audit) never sees where they came from. By default a few
-tables are drawn; CITYAI_DRAWN=500 draws more.
+Events, contract and rejects, quality, rows, and the audit of a naive forecast. By default a few
+tables are drawn; CITYAI_DRAWN=500 draws more. What is not installed is left out, and said.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cityai.config.load import load_project
+from cityai.assessment.audit import audit_predictions
+from cityai.config.load import Project, load_project
+from cityai.config.project import ProjectSpec
+from cityai.data.panel import build_panel
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.data.reading.reader import read_events
 from cityai.errors import UserError
+from cityai.kinds import open_kind
 from cityai.records.events import Events
-from tests.conftest import write_workspace
-from tests.data.test_connections import CONNECTED, assert_same
-from tests.servers import Postgres
+from cityai.records.predictions import build_predictions
+from tests.conftest import CITY, write_workspace
+from tests.data.test_connections import assert_same
 
 DRAWN = int(os.environ.get("CITYAI_DRAWN") or 12)
 PROJECT = """\
@@ -55,7 +59,15 @@ data:
     amount: {{type: number, min: -2, max: 90}}
     code: {{type: text, pattern: '[0-9]+'}}
     paid: {{type: boolean}}
+audit:
+  dimensions:
+    topic: {{label: Topic, attribute: topic}}
+    income: {{label: Income, bands: income, band_names: [lower, higher]}}
 """
+CONNECTED = f"{CITY}connections:\n" + "".join(
+    f"  {name}: {{driver: {name}, address: {name.upper()}}}\n" for name in ("postgres", "spark")
+)
+FOLDS = 4
 TEXTS = np.array(
     ["noise", "waste", "heat", " heat", "noise ", "è", "e\u0300", "", "NA", "other", None], object
 )
@@ -112,32 +124,80 @@ def draw_project(rng: np.random.Generator) -> dict[str, str]:
     }
 
 
-def read_drawn(place: Path, source: str, drawn: dict[str, str]) -> Events | str:
+def read_drawn(
+    place: Path, source: str, drawn: dict[str, str]
+) -> tuple[Project[ProjectSpec], Events | str]:
     """Read the events, or return what is said where they cannot be."""
     text = PROJECT.format(source=source, **drawn)
     folder = write_workspace(place, b"", text, CONNECTED)
+    (folder / "asked.sql").write_text(f"SELECT * FROM parquet.`{place / 'drawn.parquet'}`")
+    project = load_project(folder)
     try:
-        return read_events(load_project(folder), DENSE_PANEL)
+        return project, read_events(project, DENSE_PANEL)
     except UserError as error:
-        return error.what
+        return project, error.what
 
 
+def judge(project: Project[ProjectSpec], events: Events) -> dict[str, pd.DataFrame | str]:
+    """Return quality, rows, and the audit of the forecast that repeats the period before."""
+    spec, found = project.spec, {"quality": open_kind(project).report(events).measures}
+    try:
+        panel = build_panel(events, spec)
+        rows = pd.DataFrame(panel.final[-FOLDS - 1 :], columns=list(panel.entity_ids)).fillna(0)
+        found |= {"final": rows, "late": panel.late, "active": pd.DataFrame(panel.active)}
+        both = [rows.iloc[1:].stack(), rows.shift().iloc[1:].stack()]
+        table = pd.concat(both, axis=1, keys=["y_true", "y_pred"]).rename_axis(
+            ["fold", "entity_id"]
+        )
+        table = table.reset_index().assign(step=1, y_low=lambda t: t.y_pred, scale=1.0)
+        start = pd.Timestamp("2024-01-01") + pd.to_timedelta(table["fold"], unit="D")
+        table = table.assign(
+            y_high=table.y_pred, period=table.fold, as_of=start, period_start=start
+        )
+        table["baseline.naive"] = table["y_pred"]
+        made = build_predictions(table, unit="requests", chosen="naive", coverage=0.9)
+        found["audit"] = audit_predictions(
+            made, open_kind(project).assign_groups(events), spec
+        ).table
+    except UserError as error:
+        found["said"] = error.what
+    return found
+
+
+@pytest.mark.parametrize("name", ["postgres", "spark"])
 @pytest.mark.parametrize("seed", range(DRAWN))
 def test_drawn_tables_are_the_same_from_everywhere(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    seed: int,
+    name: str,
 ) -> None:
-    monkeypatch.setenv("WAREHOUSE", postgres.address)
+    server = request.getfixturevalue(name)
+    monkeypatch.setenv(name.upper(), server.address)
     rng = np.random.default_rng(seed)
     table, drawn = draw_table(rng), draw_project(rng)
     path = tmp_path / "drawn.parquet"
     pq.write_table(table, path)
-    postgres.put("drawn", table)
-    file = read_drawn(tmp_path, f'{{path: "{path}"}}', drawn)
-    asked = read_drawn(tmp_path, "{connection: warehouse, table: drawn}", drawn)
-    if isinstance(file, str) or isinstance(asked, str):
-        assert isinstance(file, str), asked
-        assert isinstance(asked, str)
-        assert file.split("(")[0] == asked.split("(")[0]
+    asked = "{connection: spark, sql: asked.sql}"
+    if name == "postgres":
+        server.put("drawn", table)
+        asked = "{connection: postgres, table: drawn}"
+    _, left = read_drawn(tmp_path, f'{{path: "{path}"}}', drawn)
+    project, right = read_drawn(tmp_path, asked, drawn)
+    if isinstance(left, str) or isinstance(right, str):
+        assert isinstance(left, str), right
+        assert isinstance(right, str)
+        assert left.split("(")[0] == right.split("(")[0]
         return
-    assert_same(file, asked)
-    assert asked.counts.accepted > 100
+    assert_same(left, right)
+    assert right.counts.accepted > 100
+    one, other = judge(project, left), judge(project, right)
+    assert one.keys() == other.keys()
+    for what, figures in one.items():
+        if isinstance(figures, str):
+            assert figures == other[what]
+        else:
+            pd.testing.assert_frame_equal(
+                figures, other[what], check_exact=False, rtol=0, atol=1e-9, obj=what
+            )

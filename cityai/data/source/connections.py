@@ -22,11 +22,19 @@ from cityai.data.source.engine import (
     list_none,
     open_room,
 )
-from cityai.data.source.questions import TIMES, Grouping, ask_groups, ask_rows, write_local
+from cityai.data.source.questions import (
+    TIMES,
+    Grouping,
+    ask_groups,
+    ask_rows,
+    is_one_part,
+    write_local,
+)
 from cityai.errors import DataError, SetupError, SpecError
 
 _DRIVERS: Final = {
-    "postgres": ("adbc_driver_postgresql", "PostgreSQL", "postgresql://"),
+    "postgres": ("adbc_driver_postgresql", "PostgreSQL", ("postgresql://", "postgres://")),
+    "spark": ("pyspark", "Spark Connect", ("sc://",)),
 }
 
 
@@ -140,7 +148,7 @@ def open_query(
 
 
 def _connect(room: Room, query: Query) -> None:
-    module, name, scheme = _DRIVERS[query.driver]
+    module, name, schemes = _DRIVERS[query.driver]
     if find_spec(module) is None:
         raise SetupError(
             f"the driver for {name} is not installed",
@@ -152,15 +160,22 @@ def _connect(room: Room, query: Query) -> None:
         raise SetupError(
             f"the environment variable {query.variable} is not set",
             where=f"the connection '{query.connection}'",
-            expected=f"the address of the database, {scheme}...",
+            expected=f"the address of the database, {schemes[0]}...",
             next_step=f"export {query.variable}=... in the shell that runs cityai, or let the "
             "vault of the city set it",
         )
-    if not address.startswith((scheme, scheme.replace("postgresql", "postgres"))):
+    if not address.startswith(schemes):
         raise SetupError(
             f"what {query.variable} holds is no address of {name}",
             where=f"the connection '{query.connection}'",
-            expected=f"{scheme}...",
+            expected=f"{schemes[0]}...",
+        )
+    # A session of Spark can also write: a statement that ended the parentheses around it could.
+    if query.driver == "spark" and not is_one_part(query.driver, query.statement):
+        raise DataError(
+            "this is more than one statement, or a parenthesis or a quote of it is not closed",
+            where=query.where,
+            expected="one SELECT, and no semicolon within it",
         )
     room.begin(query.where)
     room.ask("connect", query.driver, address, query.zone, read_limit(SECONDS), query.where)

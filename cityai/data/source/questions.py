@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 import ibis
+import sqlglot
+from ibis.config import Config
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from cityai.confine.tables import quote_text
 from cityai.data.source.engine import Table
@@ -32,6 +37,12 @@ class Grouping:
     occurred: str
     known: str | None
     days: frozenset[str]
+
+
+class _SparkOptions(Config):  # type: ignore[misc]
+    """How Ibis writes Spark's SQL: NaN is a number there, as in every other language."""
+
+    treat_nan_as_null: bool = False
 
 
 def ask_groups(driver: str, kinds: Mapping[str, str], grouping: Grouping) -> str:
@@ -90,11 +101,30 @@ def _select_cell(asked: Table, name: str, kind: str) -> Any:
     return asked[name].cast("string") if kind == "other" else asked[name]
 
 
+def is_one_part(driver: str, statement: str) -> bool:
+    """Tell whether a statement closes no parenthesis but its own: what is put in stays in."""
+    try:
+        words = sqlglot.tokenize(statement, read=driver)
+    except SqlglotError:
+        return False
+    kinds = [word.token_type for word in words]
+    if TokenType.SEMICOLON in kinds:
+        return False
+    steps = [int(kind == TokenType.L_PAREN) - int(kind == TokenType.R_PAREN) for kind in kinds]
+    depths = list(accumulate(steps, initial=0))
+    return min(depths) == depths[-1] == 0
+
+
 def write_sql(driver: str, expression: Table) -> str:
     """Write an expression in the language of a database; nothing is asked."""
-    from ibis.backends.sql.compilers.postgres import compiler
+    if driver == "spark":
+        from ibis.backends.sql.compilers.pyspark import compiler
 
-    return str(compiler.to_sqlglot(expression).sql(dialect=driver))
+        if ibis.options.pyspark is None:  # set by Ibis where it has a session of its own
+            ibis.options.pyspark = _SparkOptions()
+    else:
+        from ibis.backends.sql.compilers.postgres import compiler
+    return str(compiler.to_sqlglot(expression).sql(dialect=compiler.dialect))
 
 
 def write_local(kinds: Mapping[str, str], decimal: str, *, grouped: bool) -> str:

@@ -1,0 +1,166 @@
+"""PostgreSQL, asked through ADBC: rows come as columns, in a session that can only read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pyarrow as pa
+
+from cityai.confine.warehouse import (
+    COMPUTING,
+    OTHER,
+    PREFIX,
+    SEVERAL,
+    locate_statement,
+    tell_statement,
+)
+from cityai.errors import DataError
+
+
+class Postgres:
+    """A session of a PostgreSQL server.
+
+    Parameters
+    ----------
+    address : str
+        What the variable of the connection holds.
+    zone, where : str
+        As in `Query`.
+    seconds : float
+        After so many a query is ended.
+    """
+
+    def __init__(self, address: str, zone: str, seconds: float, where: str) -> None:
+        import adbc_driver_postgresql.dbapi as driver
+
+        self.where, self._seconds, self._length = where, seconds, 0
+        if "connect_timeout" not in address:
+            address += f"{'&' if '?' in address else '?'}connect_timeout=10"
+        with self._speak():
+            self._session = driver.connect(address, autocommit=True)
+        settings = {
+            "TimeZone": zone,
+            "DateStyle": "ISO",
+            "statement_timeout": f"{max(seconds * 0.95, 1):.0f}s",
+            "application_name": "cityai",
+        }
+        for name, value in settings.items():
+            self._run(f"SELECT set_config('{name}', '{value}', false)")
+        with self._speak(), self._session.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def describe(self, statement: str) -> list[tuple[str, str]]:
+        """Return the name and type of each column."""
+        with self._speak(statement), self._session.cursor() as cursor:
+            cursor.execute(f"{PREFIX}{statement}\n) SELECT * FROM asked LIMIT 0")  # noqa: S608
+            schema = cursor.fetch_record_batch().schema
+        return [(field.name, _name_type(field)) for field in schema]
+
+    def digest(self, statement: str) -> str:
+        """Return the number of rows and the sums of their hashes, added up where they are."""
+        hashes = (f"sum(hashtextextended(asked::text, {seed})::numeric)" for seed in (0, 1))
+        query = f"SELECT concat_ws(' ', count(*), {', '.join(hashes)}) AS digest FROM asked"  # noqa: S608
+        (batch,) = [b for b in self.fetch(statement, query) if b.num_rows]
+        return str(batch.column(0)[0].as_py())
+
+    def fetch(self, statement: str, query: str) -> Iterator[pa.RecordBatch]:
+        """Ask for a query on the statement's rows."""
+        with self._speak(statement), self._session.cursor() as cursor:
+            cursor.execute(f"{PREFIX}{statement}\n) {query}")
+            for batch in cursor.fetch_record_batch():
+                yield _take_storage(batch)
+
+    def close(self) -> None:
+        """End the session."""
+        with suppress(Exception):
+            self._session.close()
+
+    def _run(self, query: str) -> None:
+        with self._speak(), self._session.cursor() as cursor:
+            cursor.execute(query)
+            cursor.fetchall()
+
+    @contextmanager
+    def _speak(self, statement: str = "") -> Iterator[None]:
+        """Say what went wrong in words of ours."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, DataError):
+                raise
+            details = {k.decode(): v.decode() for k, v in getattr(error, "details", None) or ()}
+            state = details.get("PG_DIAG_SQLSTATE", "") or _find_state(str(error))
+            place = int(details.get("PG_DIAG_STATEMENT_POSITION", 0)) - 1 - len(PREFIX)
+            said = details.get("PG_DIAG_MESSAGE_PRIMARY", "")
+            where = locate_statement(self.where, statement, place)
+            told = tell_statement(state, said, where, self._seconds)
+            raise told or _tell_connection(state, str(error), where) from None
+
+
+def _name_type(field: pa.Field) -> str:
+    """Return Ibis's name of a column's type."""
+    meta = field.metadata or {}
+    native = meta.get(b"POSTGRESQL:type", b"").decode()
+    if native == "numeric":
+        size = int(meta.get(b"POSTGRESQL:typmod", b"-1")) - 4
+        precision, scale = size >> 16, size & 0x7FF
+        fits = size >= 0 and scale <= precision <= 38
+        return f"decimal({precision}, {scale})" if fits else "decimal"
+    known = {"text": "string", "varchar": "string", "name": "string", "bool": "boolean"}
+    known |= {"int2": "int16", "int4": "int32", "int8": "int64", "date": "date"}
+    known |= {"float4": "float64", "float8": "float64"}
+    known |= {"timestamp": "timestamp", "timestamptz": "timestamp('UTC')"}
+    if native.startswith("_") or native in ("bytea", "record") or pa.types.is_nested(field.type):
+        return SEVERAL
+    return known.get(native, OTHER)
+
+
+def _take_storage(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch whose columns of types of the driver's own are what they are kept as."""
+    columns = [
+        column.storage if isinstance(column, pa.ExtensionArray) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _find_state(said: str) -> str:
+    """Return the SQLSTATE that a driver's words end in; of a stream that broke, by its words."""
+    found = re.search(r"SQLSTATE: ([0-9A-Z]{5})", said)
+    if found or "statement timeout" in said:
+        return found[1] if found else "57014"
+    return COMPUTING if "ERROR:" in said else ""
+
+
+def _tell_connection(state: str, full: str, where: str) -> DataError:
+    """Say why a database gives no answer, by the kind of its own words."""
+    kinds = {
+        r"password|authentication|role .* does not exist|no pg_hba": (
+            "the database refuses the user or the password",
+            "correct them in the variable; special characters are written as %40 for @",
+        ),
+        r"database .* does not exist": (
+            "the server has no database of that name",
+            "correct the last part of the address in the variable",
+        ),
+        r"percent-encoded|connection info string|invalid (port|URI)|unexpected": (
+            "the address in the variable cannot be read",
+            "write it as postgresql://user:password@host:5432/database, special characters of a "
+            "password as %40 for @",
+        ),
+        r"Failed to connect|refused|translate host|timeout expired|No route|unreachable": (
+            "the database cannot be reached",
+            "check that it runs, and that this machine may reach it",
+        ),
+    }
+    for pattern, (what, next_step) in kinds.items():
+        if "Failed to connect" in full and re.search(pattern, full, re.IGNORECASE):
+            return DataError(what, where=where, next_step=next_step)
+    code = f" (SQLSTATE {state})" if state else ""
+    return DataError(
+        f"the connection to the database was lost{code}",
+        where=where,
+        next_step="run it again; nothing was kept of what came until then",
+    )
