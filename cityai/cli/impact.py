@@ -13,6 +13,8 @@ import typer
 from cityai.cli.console import measure_width, tell, tell_progress
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cityai.impact.analysis import Analysis, Impact, Sealed
     from cityai.impact.records import Effect
     from cityai.pipeline.impact.actions import Followed
@@ -160,11 +162,33 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
     lines += [f"  {label:<34} {said}" for label, said in told.items()]
     share = "points: " * sealed.is_share + sealed.label
     lines += ["", f"In {share}, from {effect.n:,} who took part in {made.weeks} weeks."]
-    lines += [f"{effect.method}. {effect.reason}".strip()]
+    lines += [f"{effect.method}. {effect.reason}".strip(), *_tell_probe(made.probe)]
     if made.planned:
         lines.append(
             f"Next, {sealed.who_decides} decides: cityai evaluate decide {name} scale|change|stop"
         )
+    return lines
+
+
+PROBED = {
+    "true_positive_rate": "of what there is, is found by the list",
+    "false_omission_rate": "of those the list leaves out, have it",
+    "calibration_in_the_large": "foretold less what there is",
+}
+"""The audit's metrics that need the random probe, in a reader's words."""
+
+
+def _tell_probe(probe: pd.DataFrame) -> list[str]:
+    """Say what visits drawn by chance tell of everybody; nothing without a random probe."""
+    if probe.empty:
+        return []
+    lines = ["", "By visits drawn by chance, also where nobody would have looked:"]
+    columns = ["dimension", "group", "metric", "value", "low", "high", "reason"]
+    shown = probe.loc[probe["metric"].isin(list(PROBED)), columns]
+    for name, group, metric, value, low, high, reason in shown.itertuples(index=False, name=None):
+        whom = "all" if name == group else f"{name} {group}"
+        said = reason or f"{value:+.1%} ({low:+.1%} to {high:+.1%})"
+        lines.append(f"  {whom:<24} {PROBED[metric]:<40} {said}")
     return lines
 
 

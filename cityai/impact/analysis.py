@@ -87,9 +87,9 @@ class Analysis:
         By dimension and group, with simultaneous intervals.
     followed : pandas.DataFrame
         ``dimension`` (empty for all), ``group``, ``arm``, ``n`` (-1 where hidden), ``followed``.
-    looked : pandas.DataFrame
-        ``case_id``, ``y_pred``, ``weight``, ``value`` of visits with a known probability: what is
-        there where nobody looks.
+    probe : pandas.DataFrame
+        ``dimension`` and `probe.PROBE_COLUMNS`: the audit's figures for everybody, by visits with a
+        known probability, so also where nobody would have looked; no rows without a random probe.
     """
 
     analysed_on: str
@@ -102,7 +102,7 @@ class Analysis:
     verdict: Verdict
     groups: tuple[GroupEffect, ...]
     followed: pd.DataFrame
-    looked: pd.DataFrame = field(default_factory=pd.DataFrame)
+    probe: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,9 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     code, told = say("evaluate", "actions", city, write_actions(city))
     assert (code, "followed: " in told) == (0, True), told
     code, told = say("evaluate", "analyse", city)
-    assert code == 0
+    assert code == 0, told
     assert told.partition("Planned: sealed on 2023-11-20, before the first outcome.")[1]
+    assert "also where nobody would have looked" in told
     code, told = say("evaluate", "analyse", city, "--outcome", "other")
     assert code == 0
     assert "AFTER SEEING THE DATA" in told
@@ -163,8 +164,12 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert (impact.others, impact.decision.decision) == (2, "scale")  # type: ignore[union-attr]
     effect = impact.analysis.effect
     assert effect.low < -0.3 < effect.high  # type: ignore[operator]
-    looked = impact.analysis.looked
-    assert set(looked["weight"].round(6)) >= {1.0, 5.0}
+    probe = impact.analysis.probe.set_index(["group", "metric"])
+    # Those visited speak for all who were listed and whose finding is known by now.
+    speaks, looks = (probe.loc[("overall", "base_rate"), name] for name in ("speaks_for", "looks"))
+    assert speaks == pytest.approx(read_lots(city)["unit"].nunique(), rel=0.2)
+    assert looks < 0.7 * speaks
+    assert probe.loc[("overall", "true_positive_rate"), "reason"]  # nothing was found by anybody
     assert say("run", city)[0] == 0
     card = city.parents[1] / "model_cards" / "requests"
     part = json.loads((card / "card.json").read_text())["impact"]

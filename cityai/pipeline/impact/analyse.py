@@ -9,14 +9,15 @@ from typing import Any, Final, cast
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, CASE, VALUE, Y_PRED
+from cityai.columns import AS_OF, CASE, VALUE
 from cityai.config.evaluation import EvaluationSpec
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
+from cityai.config.risk import RiskSpec
 from cityai.errors import DataError, TimeError
 from cityai.impact.analysis import Analysis, Decision, GroupEffect, Impact, Sealed
 from cityai.impact.assignment import read_law, refuse_early_outcomes
-from cityai.impact.lots import ARMS, LOOKED, PART, SERVED
+from cityai.impact.lots import ARMS, PART
 from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT, leave_undefined
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.actions import DONE, measure_following
@@ -25,6 +26,7 @@ from cityai.pipeline.impact.gathered import ACTED, read_gathered
 from cityai.pipeline.impact.kept import KEPT, PLAN
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
+from cityai.pipeline.impact.probed import audit_visits
 from cityai.pipeline.impact.sorting import sort_groups
 from cityai.pipeline.provenance import read_clock
 from cityai.store.records import has_record, load_record, save_record
@@ -170,27 +172,30 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     measured = read_outcomes(project, spec, events, asked.outcome)
     told = read_gathered(announced.folder, ACTED)
     groups = sort_groups(announced, events, kept)
-    done = np.nan if told is None else kept[CASE].map(told.set_index(CASE)[DONE]).astype(float)
+    # As in `measure_following`: a case that nobody tells of was not done.
+    done = np.nan if told is None else kept[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0)
     value = _match_outcomes(kept, measured)
     rows = kept.assign(**{VALUE: value, DONE: done, **groups.drop(columns=CASE)})
     drawn = rows[rows[PART] == "edge"].reset_index(drop=True)
     least = project.spec.policy.small_cell
+    weeks = len(set(kept[BLOCK].astype("datetime64[s]").dt.to_period("W")))
+    capacity = cast(RiskSpec, project.spec).question.decision.capacity or 0
     return Analysis(
         analysed_on=f"{read_clock():%Y-%m-%d}",
         planned=asked.planned,
         same_code=announced.plan.code == digest_code(project),
-        weeks=len(set(kept[BLOCK].astype("datetime64[s]").dt.to_period("W"))),
+        weeks=weeks,
         rows=drawn[[UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]],
-        **_measure(drawn, spec, least, len(set(kept[BLOCK]))),
+        **_measure(drawn, spec, least, weeks),
         followed=_NONE if told is None else measure_following(told, kept, groups, least),
-        looked=_list_looked(rows),
+        probe=audit_visits(rows, events, capacity, spec.groups, spec.confidence, least),
     )
 
 
 _NONE: Final = pd.DataFrame(columns=["dimension", "group", "arm", "n", "followed"])
 
 
-def _measure(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, lists: int) -> dict[str, Any]:
+def _measure(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> dict[str, Any]:
     """Measure the effect of being assigned, of being served, and by group; judge the first."""
     from cityai.impact.difference_in_means import ASSIGNED, difference_in_means
     from cityai.impact.fixed_effects import two_way_fixed_effects
@@ -229,7 +234,7 @@ def _measure(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, lists: int) 
         "effect": effect,
         "treated": treated,
         "groups": tuple(groups),
-        "verdict": judge_effect(effect, spec.smallest, float(lists)),
+        "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
 
 
@@ -249,10 +254,3 @@ def _match_outcomes(assigned: pd.DataFrame, measured: pd.DataFrame) -> np.ndarra
     refuse_early_outcomes(found[MEASURED_AT][seen], assigned[AS_OF].set_axis(found.index)[seen])
     value: np.ndarray = found[VALUE].to_numpy(np.float64)
     return value
-
-
-def _list_looked(rows: pd.DataFrame) -> pd.DataFrame:
-    """List visits with a known probability, weighted by its inverse (Horvitz and Thompson)."""
-    seen = rows[(rows[ARM] == SERVED) & (rows[LOOKED] > 0) & rows[VALUE].notna()]
-    table = seen[[CASE, Y_PRED, LOOKED, VALUE]].rename(columns={LOOKED: "weight"})
-    return table.assign(weight=1 / table["weight"]).reset_index(drop=True)
