@@ -224,7 +224,14 @@ def difference_in_means(
     -------
     Effect
         Undefined where an arm has no outcome, or where nothing varies.
+
+    Raises
+    ------
+    ValueError
+        For a law that is no lottery of units: its draw would be another.
     """
+    if law.kind != "lottery" or len(np.unique(law.cluster)) < len(law):
+        raise ValueError("a difference in means by block is of a lottery of single units")
     pair = pair_arms(outcome, law, arms)
     if not len(pair.rows):
         reason = "; ".join(filter(None, ["no block has outcomes in both arms", pair.left_out]))

@@ -149,6 +149,28 @@ def test_a_stepped_wedge_keeps_what_its_design_promised(count, room, held):
     assert np.mean(inside) == pytest.approx(0.95, abs=held)
 
 
+@pytest.mark.parametrize("count", [60, pytest.param(400, marks=pytest.mark.long)])
+def test_a_lottery_of_clusters_holds_the_truth_by_its_own_draw(count):
+    """Ten of twenty offices of unequal size, drawn within two regions."""
+    inside = []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        arm = np.concatenate([rng.permutation(10) < 5 for _ in range(2)])
+        office = np.repeat(np.arange(20), rng.integers(5, 40, 20))
+        table = pd.DataFrame({"unit": range(len(office)), "cluster": office, "probability": 0.5})
+        table["block"], table["arm"] = office // 10, np.where(arm[office], *ARMS[::-1])
+        law = read_law(table, "lottery", ARMS)
+        level = rng.normal(0, 0.5, 20)[office] + rng.normal(0, 1, len(office))
+        found = two_way_fixed_effects(
+            *(level + 0.4 * law.arm, law.arm, law.block, np.zeros(len(law), int)),
+            **{"arms": ARMS, "cluster": law.cluster, "law": law, "draws": 400},
+        )
+        inside.append(found.low <= 0.4 <= found.high)
+        with pytest.raises(ValueError, match="single units"):
+            difference_in_means(level, law, ARMS)
+    assert abs(np.mean(inside) - 0.95) <= max(0.02, 3 * math.sqrt(0.05 * 0.95 / count))
+
+
 def make_placebo(effect: float = 1.0, error: float = 0.4, n: int = 4000) -> Placebo:
     estimate = effect + error * np.random.default_rng(0).normal(size=n)
     return Placebo(effect, 10.0, estimate, np.full(n, error), np.full(n, np.inf))
