@@ -94,7 +94,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
     def draw(width: float) -> Sheet:
         size = min(width, 5.6)
         sheet, (axes,) = open_sheet(size, min(size * ratio, 6.5) + 0.6)
-        grain = (east - west) / (size * 72) * 0.8
+        grain = (east - west) / (size * 72) * 1.2
         for area in sorted(outlines):
             if area not in errors:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -31,14 +32,20 @@ class MessagesPart(Part):
 
     templates: tuple[Template, ...]
     texts: dict[str, tuple[Any, ...]]
-    """By English text: the number of its template, counted from 0, and its arguments by place. An
-    argument that is a list is a message of its own; one with a colon is a figure and its format."""
+    """By the first 12 digits of the SHA-256 of the English text, or by the text itself: the number
+    of its template, counted from 0, and its arguments by place. An argument that is a list is a
+    message of its own; one with a colon is a figure and its format."""
+
+
+def name_text(text: str) -> str:
+    """Return the key of a text in the catalogue: most texts are longer."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def part_messages(facts: dict[str, Json]) -> dict[str, Json]:
     """Return the facts of a record with plain English texts, and how they are made under a key.
 
-    A message whose text stands for something else too stays as it is.
+    A message whose text stands for something else too stays as it is; 10 is not 10.0.
     """
     plain = set(_list_strings(facts))
     templates: dict[tuple[str, ...], int] = {}
@@ -48,7 +55,7 @@ def part_messages(facts: dict[str, Json]) -> dict[str, Json]:
         if not is_message(content):
             return _walk(content, take)
         text, made = content["text"], _shorten(content, templates)
-        if text in plain or repr(texts.setdefault(text, made)) != repr(made):  # 10 is not 10.0
+        if text in plain or repr(texts.setdefault(name_text(text), made)) != repr(made):
             return content
         return text
 
@@ -76,13 +83,12 @@ def join_messages(facts: Json) -> Json:
         where = ".".join(map(str, (NAME, *first["loc"])))
         raise ValueError(f"{where}: {first['msg']}") from error
     forms = [t.model_dump(exclude_none=True) for t in told.templates]
-    texts = {
-        text: {**_lengthen(list(made), forms), "text": text} for text, made in told.texts.items()
-    }
+    texts = {key: _lengthen(list(made), forms) for key, made in told.texts.items()}
 
     def put(content: Json) -> Json:
         if isinstance(content, str):
-            return texts.get(content, content)
+            made = texts.get(name_text(content)) or texts.get(content)
+            return {**made, "text": content} if made else content
         return content if is_message(content) else _walk(content, put)
 
     return {key: put(value) for key, value in facts.items() if key != NAME}
