@@ -38,6 +38,7 @@ RANKS = [
     {"desk"},
     {"doctor"},
     {"scaffold", "testing"},
+    {"drill"},
     {"cli", "__main__", "__init__"},
 ]
 """A module may import from its own rank or an earlier one, never from a later one."""

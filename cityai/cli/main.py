@@ -15,7 +15,7 @@ from typing import NoReturn
 import typer
 from typer.models import CommandInfo
 
-from cityai.cli import create, desk  # noqa: F401  (their commands register themselves)
+from cityai.cli import create, desk, drill  # noqa: F401  (their commands register themselves)
 from cityai.cli.commands import app
 from cityai.cli.console import PlainProgress, tell
 from cityai.config.places import find_place, find_state

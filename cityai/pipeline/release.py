@@ -15,7 +15,7 @@ from cityai.config.release import PHASES, Phase
 from cityai.errors import TrackingError, UserError
 from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.provenance import read_clock
-from cityai.pipeline.review import Reviewed, check_gate, read_review
+from cityai.pipeline.review import Reviewed, check_gate, read_review, read_usable
 from cityai.pipeline.sign import put_act
 from cityai.review.acts import MODEL, REGISTERED, Act, Kind
 from cityai.review.chain import Chain, Link
@@ -36,7 +36,7 @@ def promote_model(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
     UserError
         When no approval of these very bytes counts, and no override: with what is missing.
     """
-    reviewed = read_review(path)
+    reviewed = read_usable(path)
     require_yes(reviewed, reviewed.stand(phase, read_clock().date()))
     registry = open_registry(reviewed.place.state, reviewed.name)
     version = find_version(reviewed, registry)
@@ -63,7 +63,7 @@ def roll_back(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
     UserError
         When there was none, its approval no longer counts, or its files were changed.
     """
-    reviewed = read_review(path)
+    reviewed = read_usable(path)
     registry = open_registry(reviewed.place.state, reviewed.name)
 
     def allow(now: Reviewed, standing: Standing) -> tuple[dict[str, str], str]:
@@ -94,7 +94,7 @@ def retire_model(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
     UserError
         When nothing is.
     """
-    reviewed = read_review(path)
+    reviewed = read_usable(path)
     registry = open_registry(reviewed.place.state, reviewed.name)
 
     def allow(now: Reviewed, standing: Standing) -> tuple[dict[str, str], str]:
@@ -114,7 +114,7 @@ def restore_aliases(path: Path) -> list[str]:
     UserError
         When the chain does not hold, or what should be in use was changed or may not be used.
     """
-    reviewed = read_review(path)
+    reviewed = read_usable(path)
     registry = open_registry(reviewed.place.state, reviewed.name)
     reviewed = read_review(path, *registry.read_heads().values())
     reviewed.chain.refuse_faults()

@@ -31,6 +31,8 @@ from cityai.review.release import describe_model, describe_release
 from cityai.review.standing import POLICY, RULES, Standing
 from cityai.store.cards import CARDS
 
+DRILL: Final = "cityai_drill_"
+"""How the id of a card begins that was made for practice: nothing that is signed of it counts."""
 PORTFOLIO: Final = "index.json"
 """The list of all cards, for machines."""
 
@@ -130,6 +132,24 @@ def read_review(path: Path, *anchors: str) -> Reviewed:
     if (own / PROJECT).is_file():
         return read_review(own, *anchors)
     return read_shown(place, content, record, *anchors)
+
+
+def read_usable(path: Path) -> Reviewed:
+    """Read a card and the acts on it, to sign one or to use its model.
+
+    Raises
+    ------
+    UserError
+        When it is a drill's, beside what `read_review` raises.
+    """
+    reviewed = read_review(path)
+    if reviewed.name.startswith(DRILL):
+        raise UserError(
+            "this card is a drill, with a planted fault: nothing that is signed of it counts",
+            where=str(reviewed.place.json),
+            next_step="cityai review drill-answer",
+        )
+    return reviewed
 
 
 def read_shown(place: CardPlace, content: bytes, record: CardRecord, *anchors: str) -> Reviewed:

@@ -14,7 +14,7 @@ from cityai.errors import StoreError, UserError
 from cityai.i18n.messages import join, say
 from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.provenance import read_clock
-from cityai.pipeline.review import Reviewed, check_gate, list_heads, read_review
+from cityai.pipeline.review import Reviewed, check_gate, list_heads, read_usable
 from cityai.review.acts import LASTING, Act, Condition, Said, Section
 from cityai.review.chain import Chain, Link, append_act
 from cityai.review.envelope import sign_payload, write_envelope
@@ -81,7 +81,7 @@ def sign_act(
         If there is no card, or the disk refuses.
     """
     private = read_private(key)
-    reviewed = read_review(path)
+    reviewed = read_usable(path)
     more = {
         "conditions": tuple(conditions),
         "valid_until": valid_until,

@@ -47,8 +47,8 @@ SHARED = (
 """What every chapter depends on."""
 WITHOUT_FIGURES = frozenset(
     (
-        *("__init__.py", "__main__.py", "cli", "delivery", "desk", "doctor.py", "py.typed"),
-        *("pipeline", "review", "samples", "scaffold", "store", "testing.py", "track"),
+        *("__init__.py", "__main__.py", "cli", "delivery", "desk", "doctor.py", "drill"),
+        *("py.typed", "pipeline", "review", "samples", "scaffold", "store", "testing.py", "track"),
     )
 )
 """Rooms that change no figure of a stage's record."""

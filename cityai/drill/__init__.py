@@ -1,0 +1,1 @@
+"""Drills for reviewers: a card of the invented city with one planted fault."""
