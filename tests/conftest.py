@@ -92,7 +92,8 @@ BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil
 
 
 SLOW = (
-    "test_approved.py", "test_audit.py", "test_backtest_dense.py", "test_backtest_listed.py",
+    "test_answers.py", "test_approved.py", "test_audit.py", "test_backtest_dense.py",
+    "test_backtest_listed.py",
     "test_brief.py", "test_bundle.py", "test_case_join.py", "test_cases.py", "test_chain.py",
     "test_city_score.py", "test_city_table.py", "test_closing.py", "test_corrections.py",
     "test_create.py", "test_desk.py", "test_docs.py", "test_end_to_end.py",

@@ -1,0 +1,67 @@
+"""The worked example: what its page quotes was answered, and who runs it gets the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cityai.config.keys import KeysSpec
+from cityai.config.load import validate_spec
+from cityai.config.yaml import read_yaml
+from cityai.review.chain import Ring, read_chain
+
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "docs" / "examples" / "review"
+PAGE = (ROOT / "docs" / "a-review.md").read_text("utf-8")
+TRANSCRIPT = (KEPT / "transcript.txt").read_text("utf-8")
+HEADS = {"sample_inspections": 2, "sample_requests": 9}
+"""Acts of each system."""
+
+
+def list_quoted() -> list[str]:
+    return re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_every_answer_that_the_page_quotes_was_given() -> None:
+    assert len(list_quoted()) >= 8
+    for block in list_quoted():
+        for part in re.split(r"^\.\.\.\n", block, flags=re.MULTILINE):
+            assert part in TRANSCRIPT, part
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_acts_that_are_kept_hold(name: str) -> None:
+    document = read_yaml(KEPT / "keys.yaml")
+    ring = Ring(validate_spec(KeysSpec, document.content, document))
+    chain = read_chain(KEPT / name, ring, find_head(name))
+    assert chain.faults == ()
+    assert len(chain.links) == HEADS[name]
+    for link in chain.links:
+        assert link.act.reason in PAGE + TRANSCRIPT
+
+
+def find_head(name: str) -> str:
+    """The last head that `review log` printed for a system."""
+    told = TRANSCRIPT.rpartition(f"$ cityai review log projects/{name}\n")[2]
+    return re.search(r"^head ([0-9a-f]{64})$", told, re.MULTILINE)[1]  # type: ignore[index]
+
+
+def mask(text: str) -> str:
+    """Leave out what is another on another day, with other keys, of another commit."""
+    text = re.sub(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?", "DAY", text)
+    text = re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
+    return " ".join(text.split())
+
+
+@pytest.mark.long
+def test_who_runs_it_gets_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "port-ellery"
+    command = [sys.executable, ROOT / "docs" / "examples" / "review.py", folder]
+    subprocess.run([*map(str, command)], check=True, capture_output=True)
+    made = (folder / "transcript.txt").read_text("utf-8")
+    assert mask(made) == mask(TRANSCRIPT)
+    assert (folder / "bundle.zip").is_file()
