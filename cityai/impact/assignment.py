@@ -101,36 +101,6 @@ def read_law(table: pd.DataFrame, kind: LawKind, arms: Sequence[str]) -> Law:
     return law
 
 
-def match_plan(table: pd.DataFrame, listed: Sequence[str]) -> None:
-    """Refuse assignments of other units than the plan's list holds.
-
-    Raises
-    ------
-    DataError
-        Saying how many are missing, and how many are unknown.
-    """
-    found, wanted = set(table[UNIT].astype(str)), set(map(str, listed))
-    missing, unknown = len(wanted - found), len(found - wanted)
-    if missing or unknown:
-        raise _refuse(
-            f"{missing:,} units of the plan are not assigned, {unknown:,} are not in the plan",
-            f"the {len(wanted):,} units of the sealed list",
-        )
-
-
-def match_actions(actions: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Refuse actions on units that were not assigned, or told of twice."""
-    units = actions[UNIT].astype(str)
-    if unknown := int((~units.isin(set(table[UNIT].astype(str)))).sum()):
-        raise _refuse(
-            f"{unknown:,} of {len(units):,} actions are about units that were not assigned",
-            "units of the assignments",
-            "actions",
-        )
-    if twice := int(units.duplicated().sum()):
-        raise _refuse(f"{twice:,} units have more than one action", "one row for each", "actions")
-
-
 def refuse_early_outcomes(outcome_at: pd.Series, assigned_at: pd.Series) -> None:
     """Refuse outcomes that lie before the assignment, row by row: chance cannot have moved them."""
     if early := int((outcome_at < assigned_at).sum()):

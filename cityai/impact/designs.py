@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from cityai.impact.discontinuity import regression_discontinuity
 from cityai.impact.power import (
+    WANTED,
     YEAR,
     Placebo,
     compute_power,
@@ -23,7 +24,7 @@ from cityai.impact.power import (
     price_probe,
 )
 from cityai.impact.records import Design, Law
-from cityai.impact.synthetic import synthetic_did
+from cityai.impact.synthetic import before_after, interrupted_series, synthetic_did
 
 ARMS: Final = ("not served", "served")
 LEAST_BLOCKS: Final = 6
@@ -34,11 +35,6 @@ HORIZONS: Final = (8, 13, 26, 39, 52)
 """Weeks that a stepped wedge may last."""
 GRID: Final = 4000
 """Points of a normal distribution."""
-UNTOLD: Final = (
-    "nothing says what would have come without it: a trend, a season, or a return to the usual of "
-    "what was chosen for being unusual look the same: cannot tell"
-)
-"""Why before and after alone is no design."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +153,8 @@ def compare_designs(
         _try_wedge(kept, rules),
         _try_discontinuity(kept, rules),
         _try_synthetic(kept, rules),
-        _refuse("before after", UNTOLD),
+        _try_interrupted(kept, rules),
+        _refuse_before_after(kept, rules),
     )
 
 
@@ -280,7 +277,7 @@ def _try_wedge(past: Past, rules: _Rules) -> Option:
         for weeks, periods in horizons.items()
     }
     enough = [
-        w for w, p in placebos.items() if w <= YEAR and compute_power(p, rules.confidence) >= 0.8
+        w for w, p in placebos.items() if w <= YEAR and compute_power(p, rules.confidence) >= WANTED
     ]
     found = placebos[rules.weeks]
     waiting = float((_plan_starts(areas, horizons[rules.weeks]) / horizons[rules.weeks]).mean())
@@ -347,3 +344,44 @@ def _try_synthetic(past: Past, rules: _Rules) -> Option:
     option = rules.promise("synthetic", placebo, rules.weeks, 0.0)
     told = f"with {int(treated.sum())} areas served; what else changed there is part of the effect"
     return replace(option, reason="; ".join(filter(None, [option.reason, told])))
+
+
+def _try_interrupted(past: Past, rules: _Rules) -> Option:
+    """Forecast by the mean of as many periods before; replayed at every past start."""
+    series, periods = _average_lists(past), max(round(rules.weeks / past.weeks), 1)
+    separate = past.periods // periods - 1
+    if separate < LEAST_BLOCKS:
+        told = (
+            f"{past.periods:,} past lists hold {max(separate, 0):,} separate stretches of "
+            f"{rules.weeks} weeks with as many before: fewer than {LEAST_BLOCKS}"
+        )
+        return _refuse("interrupted", told)
+    windows = np.lib.stride_tricks.sliding_window_view(series, periods)
+    placebo = windows[periods:] - windows[:-periods].mean(axis=1, keepdims=True)
+    none = np.zeros(periods)
+    found = interrupted_series(
+        *(none, none, placebo), arms=ARMS, confidence=rules.confidence, separate=separate
+    )
+    if found.standard_error is None:
+        return _refuse("interrupted", found.reason)
+    strays = _spread(rules.smallest, found.standard_error, rules.weeks, found.freedom)
+    power = compute_power(strays, rules.confidence)
+    detectable = minimum_detectable_effect(strays, rules.confidence)
+    told = f"{rules.told}on the mean of all cases; whatever else changed then is part of the effect"
+    # How errors shrink with more weeks is not known: a series has a memory.
+    weeks = float(rules.weeks) if power >= WANTED else math.nan
+    return Option("interrupted", True, power, detectable, weeks, 0.0, told)
+
+
+def _average_lists(past: Past) -> np.ndarray:
+    cases = np.bincount(past.period, minlength=past.periods)
+    total = np.bincount(past.period, weights=past.outcome, minlength=past.periods)
+    mean: np.ndarray = total / np.maximum(cases, 1)
+    return mean
+
+
+def _refuse_before_after(past: Past, rules: _Rules) -> Option:
+    """Say why it tells nothing, and how often so large a change came by itself."""
+    none = np.zeros(max(round(rules.weeks / past.weeks), 1))
+    found = before_after(none, none + rules.smallest, _average_lists(past), arms=ARMS)
+    return _refuse("before after", f"cannot tell: {found.reason}")

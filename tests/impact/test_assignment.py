@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cityai.errors import DataError
-from cityai.impact.assignment import match_actions, match_plan, read_law, refuse_early_outcomes
+from cityai.impact.assignment import read_law, refuse_early_outcomes
 
 ARMS = ("waits", "served")
 
@@ -129,23 +129,6 @@ def test_a_cluster_that_goes_back_is_refused():
     table.loc[2, "arm"] = "waits"
     with pytest.raises(DataError, match="in 1 rows a cluster is back in the first arm"):
         read_law(table, "stepped wedge", ARMS)
-
-
-def test_other_units_than_the_plan_are_counted_and_not_named():
-    table = make_lottery()
-    with pytest.raises(DataError, match="1 units of the plan are not assigned, 2 are not in"):
-        match_plan(table, [*table["unit"][2:], "case 99"])
-    match_plan(table, list(table["unit"]))
-
-
-def test_actions_of_unknown_cases_are_refused_without_a_name():
-    table = make_lottery()
-    actions = pd.DataFrame({"unit": ["case 1", "Mrs Smith"]})
-    with pytest.raises(DataError, match="1 of 2 actions") as told:
-        match_actions(actions, table)
-    assert "Smith" not in str(told.value)
-    with pytest.raises(DataError, match="1 units have more than one action"):
-        match_actions(pd.DataFrame({"unit": ["case 1", "case 1"]}), table)
 
 
 def test_outcomes_before_the_assignment_are_refused():

@@ -33,10 +33,15 @@ def options() -> dict[str, Option]:
 
 def test_every_design_is_told_and_before_and_after_alone_cannot_tell(options):
     assert list(options) == [
-        *("lottery", "probe", "stepped wedge", "discontinuity", "synthetic", "before after")
+        *("lottery", "probe", "stepped wedge", "discontinuity", "synthetic", "interrupted"),
+        "before after",
     ]
-    assert [name for name, option in options.items() if not option.fits] == ["before after"]
-    assert "cannot tell" in options["before after"].reason
+    assert [name for name, option in options.items() if not option.fits] == [
+        *("interrupted", "before after")
+    ]
+    assert "hold 1 separate stretches" in options["interrupted"].reason
+    assert options["before after"].reason.startswith("cannot tell: nothing says what would have")
+    assert "came by itself in 0 of 9 earlier stretches" in options["before after"].reason
     assert "too few to tell an effect" in options["probe"].reason
     assert math.isnan(options["probe"].power)
 
@@ -92,3 +97,12 @@ def test_cases_without_an_outcome_are_counted():
     outcome[:90] = np.nan
     found = compare_designs(replace(past, outcome=outcome), -0.1, 26, edge=(15, 15), draws=300)
     assert found[0].reason.startswith("90 of 9,000 past cases without an outcome left out.")
+
+
+def test_a_long_past_has_stretches_to_hold_an_interrupted_series_against():
+    found = compare_designs(draw_past(weeks=60), -0.12, 6, edge=(15, 15), draws=300)
+    option = {o.design: o for o in found}["interrupted"]
+    assert option.fits
+    # Means of 900 cases before and after, and t with eight degrees of freedom.
+    assert option.detectable == pytest.approx(3.2 * math.sqrt(2 * 0.25 * 0.75 / 900), rel=0.3)
+    assert option.weeks == 6
