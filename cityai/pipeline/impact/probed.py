@@ -51,15 +51,20 @@ def audit_visits(
     Notes
     -----
     It is about everybody who was listed, on the first list that they were on: chance decides about
-    nobody twice. Visits that did not take place are taken to be like the others.
+    nobody twice. Visits that found nothing known are taken to be like those of the same part of the
+    list (above the edge, at it, of the probe), which speak for them too.
     """
     rows = rows.sort_values(BLOCK, kind="stable").drop_duplicates(UNIT)
     found = events.table.drop_duplicates(CASE).set_index(CASE)[Y_TRUE]
     truth = rows[CASE].map(found).to_numpy(np.float64)
-    looked = (rows[ARM] == SERVED).to_numpy() & np.isfinite(truth)
+    served = (rows[ARM] == SERVED).to_numpy()
+    looked = served & np.isfinite(truth)
     if not (rows[PART] == "probe").any() or not looked.any():
         return NONE
-    weight = weigh_looks(rows[LOOKED].to_numpy(np.float64), looked)[looked]
+    weigh_looks(rows[LOOKED].to_numpy(np.float64), looked)  # nobody is beyond reach
+    reached = pd.Series(looked[served]).groupby(rows.loc[served, PART].to_numpy()).mean()
+    chance = rows[LOOKED].to_numpy(np.float64) * rows[PART].map(reached).to_numpy(np.float64)
+    weight = weigh_looks(chance[looked], np.ones(int(looked.sum()), bool))
     seen = rows[looked]
     tables = []
     for name in (EVERYWHERE, *dimensions):
