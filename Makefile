@@ -6,7 +6,7 @@ DONE := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test long promises fast check lint types messages schema pictures docs spark bench clean
+.PHONY: help setup demo trial test long promises fast check lint types messages schema pictures docs spark bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ demo: $(DONE)  ## write the synthetic city, run its project, print where the car
 	@echo "==> Running sample_requests in $(DEMO), so that the published card stays as it is"
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/cityai run projects/sample_requests
 	@echo "==> The card: $(DEMO)/model_cards/sample_requests/card.html (cd $(DEMO) for cityai ui)"
+
+trial: $(DONE)  ## carry the invented city's evaluation from the design to the card (minutes), in build/trial
+	@$(BIN)/python docs/evaluating.py build/trial
 
 # One thread of linear algebra each: beside other workers, more of them only wait, at full cost.
 TESTS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder

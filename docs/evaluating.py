@@ -37,16 +37,16 @@ def lay_out(place: Path) -> TrialCity:
     kept = [line for line in lines if not line.startswith(tuple(f"  {key}: " for key in OWN))]
     file.write_text("\n".join(kept) + "\n", "utf-8")
     with chdir(place):
-        call(f"sample-city {place / '.cityai' / 'sample_city'}")
+        call("sample-city", str(place / ".cityai" / "sample_city"))
     return TrialCity(place / ".cityai" / "sample_city")
 
 
-def call(line: str, *more: str) -> tuple[int, str]:
-    """Run a command in this process; return its exit code, and what it said."""
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(io.StringIO() if not more else said):
-        code = run_command([*line.split(), *more])
-    return code, said.getvalue()
+def call(*words: str) -> str:
+    """Run a command in this process; return what it said, and what was wrong if anything was."""
+    said, wrong = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(wrong):
+        code = run_command(words)
+    return said.getvalue() + (wrong.getvalue() if code else "")
 
 
 def set_clock(day: datetime) -> None:
@@ -83,10 +83,8 @@ def carry_through(place: Path, weeks: int = WEEKS) -> Iterator[tuple[str, str]]:
 
 
 def _say(line: str, *more: str) -> tuple[str, str]:
-    _, said = call(line, *more) if more else call(line)
-    return " ".join(
-        [f"cityai {line}", *(f"'{part}'" if " " in part else part for part in more)]
-    ), said
+    told = " ".join([f"cityai {line}", *(f'"{part}"' if " " in part else part for part in more)])
+    return told, call(*line.split(), *more)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cityai.impact.analysis import Analysis, Impact, Sealed
     from cityai.impact.records import Effect
     from cityai.pipeline.impact.actions import Followed
+    from cityai.pipeline.impact.design import Designed
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -36,6 +38,19 @@ class Taken(StrEnum):
     SCALE = "scale"
     CHANGE = "change"
     STOP = "stop"
+
+
+@evaluate.command("design")
+def design(project: Named) -> None:
+    """Show which designs fit, what each can tell, and what it costs."""
+    from cityai.config.load import load_project
+
+    loaded = load_project(project)
+    with tell_progress() as progress:
+        from cityai.pipeline.impact.design import design_evaluation
+
+        designed = design_evaluation(loaded, progress)
+    _tell_all(_tell_designs(designed))
 
 
 @evaluate.command("plan")
@@ -123,9 +138,49 @@ def decide(
     )
 
 
+def _tell_designs(designed: Designed) -> list[str]:
+    """Say what each design promises, a row each, and below the table what is to be known of it."""
+    spec = designed.spec
+    scale, unit = (100.0, " points") if spec.outcome.yes or not designed.own else (1.0, "")
+    row = "{:<15}{:>7}{:>14}{:>9}{:>14}"
+    lines = [
+        f"Tried on {designed.cases:,} cases in {designed.lists:,} past lists. An effect of "
+        f"{scale * spec.smallest:+.3g}{unit} in {spec.weeks} weeks:",
+        "",
+        row.format("design", "power", "detectable", "weeks", "waits a week"),
+    ]
+    for option in designed.options:
+        figures = [
+            _write_plain(option.power, "{:.0%}"),
+            _write_plain(option.detectable * scale, "{:.3g}" + unit),
+            "over 52" if math.isinf(option.weeks) else _write_plain(option.weeks, "{:.0f}"),
+            _write_plain(option.price, "{:+.2f}"),
+        ]
+        lines.append(row.format(option.design, *(figures if option.fits else ["no", "", "", ""])))
+    lines += ["", *(f"{o.design}: {o.reason}" for o in designed.options if o.reason)]
+    lines += [
+        "",
+        "power: how often so large an effect would be told from none. detectable: what four of "
+        "five such evaluations would tell. weeks: until they tell the effect above. waits a week: "
+        f"how many more cases ({spec.outcome.label}) are left unserved for its sake.",
+    ]
+    if not designed.own:
+        lines.append(
+            "No outcome of the evaluation was measured yet: that of the question stands in."
+        )
+    return lines
+
+
+def _write_plain(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else "-"
+
+
 def _tell_all(lines: list[str]) -> None:
     width = measure_width()
     for line in lines:
+        if len(line) <= width:
+            tell(line.rstrip())
+            continue
         tell("\n".join(textwrap.wrap(line, width, subsequent_indent="  ")) if line else "")
 
 

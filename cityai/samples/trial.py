@@ -20,13 +20,13 @@ WEEKS: Final = 26
 FIRST_WEEK: Final = FIRST_DAY + DAYS
 """Monday of the trial's first week: 2025-12-29, the day of the export."""
 FOLLOW_UP_DAYS: Final = 56
-EFFECT: Final = -0.25
+EFFECT: Final = -0.30
 """What a visit adds to the probability of a violation at the follow-up: the planted truth."""
 NOT_FOLLOWED: Final = 0.15
 """Share of those to be visited whom inspectors do not get to."""
 BUSIER: Final = 1.5
 """How much more often a kitchen is due than before the export."""
-_BEFORE: Final = 182
+_BEFORE: Final = 364
 """Days before the export from which follow-ups are known too."""
 FOLLOW_UPS, INSPECTIONS, TRUTH = "follow_ups.csv", "inspections.csv", "trial.csv"
 REASONS: Final = ("no inspector was free", "closed on that day", "moved to another week")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -142,6 +143,14 @@ def write_actions(folder: Path, **changed: object) -> Path:
         table.loc[0, column] = value
     table.to_csv(folder / "actions.csv", index=False)
     return folder / "actions.csv"
+
+
+def test_designs_are_told_from_the_city_s_past(city: Path, say: Say) -> None:
+    code, told = say("evaluate", "design", city)
+    assert code == 0
+    assert re.search(r"lottery +\d+% +[\d.]+ points", told), told
+    assert "before after no" in told
+    assert "cannot tell" in told
 
 
 def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+import pandas as pd
+
 from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.record.impact import (
     ImpactDecision,
@@ -14,9 +16,11 @@ from cityai.card.record.impact import (
     ImpactFollowed,
     ImpactFound,
     ImpactGroup,
+    ImpactLooked,
     ImpactPart,
 )
 from cityai.card.words import write_gap, write_interval
+from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say, say_n, write_day
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ TOLD: Final = {
         "{smallest} was wanted."
     ),
 }
+PROBED: Final = ("calibration_in_the_large", "true_positive_rate", "false_omission_rate")
+"""What is told of a random probe."""
 HARM: Final = say("It does harm: “{label}” changed by {effect} ({interval}) where chance chose.")
 DECIDED: Final = {
     "scale": say("It is scaled up: {role}, {day}."),
@@ -111,7 +117,23 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         treated=_draft_effect(made.treated, unit),
         groups=tuple(groups),
         followed=tuple(followed),
+        looked=tuple(_list_looked(made.probe)),
     )
+
+
+def _list_looked(probe: pd.DataFrame) -> Iterator[ImpactLooked]:
+    columns = ["dimension", "group", "metric", "value", "low", "high", "looks", "reason"]
+    shown = probe[probe["metric"].isin(PROBED)][columns] if len(probe) else probe
+    for name, group, metric, *ends, looks, reason in shown.itertuples(index=False, name=None):
+        value, low, high = (None if reason else round_figure(x, "share", looks) for x in ends)
+        yield ImpactLooked(
+            dimension="" if name == EVERYWHERE else name,
+            group=group,
+            metric=metric,
+            value=value,
+            low=low,
+            high=high,
+        )
 
 
 def _draft_effect(effect: Effect, unit: str) -> ImpactEffect:

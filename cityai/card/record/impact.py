@@ -41,6 +41,20 @@ class ImpactFollowed(Part):
     """Share; nothing where too few took part to show."""
 
 
+class ImpactLooked(Part):
+    """What a random probe found where nobody looks: each visit speaks for all alike."""
+
+    dimension: str
+    """Empty for all."""
+    group: Text
+    metric: str
+    """A rate of the audit, or `calibration_in_the_large`: scores less outcomes."""
+    value: float | None
+    """Nothing where too few were visited to tell or to show."""
+    low: float | None
+    high: float | None
+
+
 class ImpactDecision(Part):
     """What the city does with what was found."""
 
@@ -71,6 +85,8 @@ class ImpactFound(Part):
     groups: tuple[ImpactGroup, ...]
     """The effect of being assigned, by group; intervals that hold for all of a dimension."""
     followed: tuple[ImpactFollowed, ...]
+    looked: tuple[ImpactLooked, ...]
+    """Nothing without a random probe."""
 
 
 class ImpactPart(Part):

@@ -7,10 +7,18 @@ from typing import Final
 from cityai.card.record import CardRecord
 from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactPart
 from cityai.card.render.tables import Cell, Grid, make_grid
-from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
+from cityai.card.words import (
+    MISSING,
+    describe_metric,
+    write_count,
+    write_gap,
+    write_interval,
+    write_number,
+)
 from cityai.i18n.messages import say
 
 ARMS: Final = {"served": say("Drawn to be served"), "not served": say("Drawn to wait")}
+PROBED: Final = {"calibration_in_the_large": say("Scores too high by")}
 HIDDEN: Final = say("Not shown: too few.")
 
 
@@ -41,6 +49,21 @@ def arrange_followed(record: CardRecord) -> Grid:
     ]
     columns = (say("Who"), say("Chance decided"), say("So it was done"))
     return make_grid(say("How far it was followed"), columns, rows, (2,))
+
+
+def arrange_looked(record: CardRecord) -> Grid:
+    """Arrange what a random probe found where nobody looks."""
+    rows = [
+        [
+            line.group if line.dimension else say("Everybody"),
+            PROBED.get(line.metric) or describe_metric(line.metric).label,
+            HIDDEN if line.value is None else write_gap(line.value, "share"),
+            write_interval(line.low, line.high, "share", gap=True),
+        ]
+        for line in _open(record)[1].looked
+    ]
+    columns = (say("Who"), say("Figure"), say("Value"), say("Interval"))
+    return make_grid(say("What is there where nobody looks"), columns, rows, (2, 3))
 
 
 def _open(record: CardRecord) -> tuple[ImpactPart, ImpactFound]:

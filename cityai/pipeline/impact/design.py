@@ -1,0 +1,100 @@
+"""The design: what each way to find out could tell on this city's own past, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AREA, CASE, VALUE, Y_PRED, Y_TRUE
+from cityai.config.evaluation import EvaluationSpec, load_evaluation
+from cityai.config.load import Project
+from cityai.config.project import BaseProjectSpec
+from cityai.config.risk import RiskSpec
+from cityai.errors import DataError
+from cityai.modeling.capacity import find_lists, rank_cases
+from cityai.pipeline.impact.outcomes import read_outcomes
+from cityai.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from cityai.impact.designs import Option
+
+WEEKS = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 7 / 12}
+"""Weeks that a capacity holds for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Designed:
+    """What each design could tell.
+
+    Attributes
+    ----------
+    spec : EvaluationSpec
+        What shall be found out.
+    options : tuple of Option
+        A design each.
+    lists, cases : int
+        Past lists and cases with an outcome that it was tried on.
+    own : bool
+        Whether the outcome is the evaluation's; else that of the project's question stands for it.
+    """
+
+    spec: EvaluationSpec
+    options: tuple[Option, ...]
+    lists: int
+    cases: int
+    own: bool
+
+
+def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SILENT) -> Designed:
+    """Try every design on the replays of a project; they are run first where they are not kept.
+
+    Raises
+    ------
+    UserError
+        When the evaluation, or the project, is not understood.
+    """
+    from cityai.impact.designs import Past, compare_designs
+    from cityai.pipeline.run import final_backtest, read_and_check, snapshot
+    from cityai.pipeline.stage import hold_run
+
+    spec, rule = load_evaluation(project), cast(RiskSpec, project.spec).question.decision
+    with hold_run(project, progress) as run:
+        read_and_check(run)
+        table = final_backtest(run).predictions.table.reset_index(drop=True)
+        measured = read_outcomes(project, spec, snapshot(run)).set_index(CASE)[VALUE]
+    score = table[Y_PRED].to_numpy(np.float64)
+    value = table[CASE].map(measured).to_numpy(np.float64)
+    own = bool(np.isfinite(value).any())
+    if not own and spec.outcome.source is not None and not spec.outcome.yes:
+        raise DataError(
+            "nothing was measured yet of any case of the replays",
+            where=str(spec.outcome.source.name),
+            expected="some past outcomes, to say what a design could tell",
+            next_step="measure for some weeks before you plan",
+        )
+    value = value if own else table[Y_TRUE].to_numpy(np.float64)
+    capacity, known = rule.capacity or 0, np.isfinite(value)
+    kept = table[known].reset_index(drop=True)
+    past = Past(
+        outcome=value[known],
+        rank=rank_cases(table, score)[known],
+        score=score[known],
+        period=find_lists(kept),
+        area=pd.factorize(kept[AREA], sort=True)[0].astype(np.int64) if AREA in kept else None,
+        capacity=capacity,
+        weeks=WEEKS.get(rule.per, 1.0),
+    )
+    edge = (spec.edge.above, spec.edge.below) if spec.edge else (max(capacity // 2, 1), capacity)
+    with progress.stage("Try the designs on the past"):
+        options = compare_designs(
+            past,
+            spec.smallest,
+            spec.weeks,
+            edge=edge,
+            probe=spec.probe or 0.03,
+            confidence=spec.confidence,
+        )
+    return Designed(spec, options, past.periods, len(kept), own)
