@@ -81,7 +81,7 @@ KINDS: Final = {
     "words": say("What people wrote"),
 }
 WEIGHTS: Final = {
-    "beyond chance": ("fail", say("More than chance explains")),
+    "beyond chance": ("", say("More than chance explains")),
     "may be chance": ("none", say("Chance may explain it")),
     "cannot be told": ("open", say("Cannot be told")),
     "no figure": ("", ""),

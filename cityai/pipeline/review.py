@@ -130,7 +130,8 @@ def read_review(path: Path, *anchors: str) -> Reviewed:
         )
     own = place.workspace / "projects" / record.record.id
     if (own / PROJECT).is_file():
-        return read_review(own, *anchors)
+        policy = _read_policy(own, place.workspace)
+        return _gather(place, content, record, lambda chain: policy, anchors)
     return read_shown(place, content, record, *anchors)
 
 

@@ -98,6 +98,23 @@ def test_the_desk_adds_no_rule_and_takes_none_away(place: Place, opened: Opened)
     assert [act for _, act, _ in list_acts(place)] == ["open"]
 
 
+def test_what_cannot_be_signed_is_told_in_the_queue(place: Place, opened: Opened, spoil) -> None:
+    place.sign("comment", "cai")
+    ben = opened.visit("ben")
+    spoil(place.card / "reviews" / "0001.json", 200)
+    assert "the chain of reviews does not hold" in ben.get("/en/")[2]
+    status, _, page = ben.get(REVIEW)
+    assert status == 409
+    assert "take the folder from version control as it was" in page
+    spoil(place.card / "reviews" / "0001.json", 200)
+    others = [line for line in place.keys.read_text("utf-8").splitlines() if "ben" not in line]
+    place.keys.write_text("\n".join(others), "utf-8")
+    status, page = ben.sign("comment", "Am I listed?")
+    assert status == 409
+    assert "nobody listed the key" in page
+    assert "Am I listed?" in page
+
+
 def test_a_link_opens_once_in_time_and_for_its_own_role(place: Place, opened: Opened) -> None:
     link = opened.link("ben")
     first, second = Visitor(opened.desk.address), Visitor(opened.desk.address)

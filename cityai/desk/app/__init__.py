@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from cityai.desk.app.coming import add_sign_in
 from cityai.desk.app.reviewing import add_pages
 from cityai.desk.guard import HEADERS, is_own_host
 from cityai.desk.pages import render_notice
+from cityai.desk.queue import list_systems
 from cityai.errors import CityaiError
 from cityai.i18n.messages import say
 from cityai.progress import warn
@@ -82,6 +84,8 @@ def make_app(desk: Desk) -> FastAPI:
 def serve_desk(desk: Desk, at: socket.socket) -> None:
     """Serve until somebody ends it (Ctrl-C); its links and sessions end with it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service is ended by it
+    # Cards are parsed once: while somebody opens their link, not while they wait for the queue.
+    threading.Thread(target=list_systems, args=(desk.workspace, "en"), daemon=True).start()
     try:
         uvicorn.Server(uvicorn.Config(make_app(desk), **SETTINGS)).run(sockets=[at])
     finally:
