@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator
@@ -59,6 +60,10 @@ class Query:
         The city's time zone: that of the session.
     where : str
         Its file, or the table, for messages.
+    known : str, optional
+        Column that says when a row could be seen.
+    kept : Path, optional
+        Private folder in which rows that came are kept.
     """
 
     connection: str
@@ -67,6 +72,8 @@ class Query:
     statement: str
     zone: str
     where: str
+    known: str | None = None
+    kept: Path | None = None
 
 
 def write_query(

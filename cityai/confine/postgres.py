@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cityai.confine.warehouse import (
     COMPUTING,
+    EVERY,
     OTHER,
     PREFIX,
     SEVERAL,
@@ -58,10 +59,12 @@ class Postgres:
             schema = cursor.fetch_record_batch().schema
         return [(field.name, _name_type(field)) for field in schema]
 
-    def digest(self, statement: str) -> str:
+    def digest(self, statement: str, rows: str = EVERY) -> str:
         """Return the number of rows and the sums of their hashes, added up where they are."""
-        hashes = (f"sum(hashtextextended(asked::text, {seed})::numeric)" for seed in (0, 1))
-        query = f"SELECT concat_ws(' ', count(*), {', '.join(hashes)}) AS digest FROM asked"  # noqa: S608
+        hashes = (f"sum(hashtextextended(kept::text, {seed})::numeric)" for seed in (0, 1))
+        query = (
+            f"SELECT concat_ws(' ', count(*), {', '.join(hashes)}) AS digest FROM ({rows}) AS kept"  # noqa: S608
+        )
         (batch,) = [b for b in self.fetch(statement, query) if b.num_rows]
         return str(batch.column(0)[0].as_py())
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from cityai.confine.warehouse import (
     COMPUTING,
+    EVERY,
     OTHER,
     PREFIX,
     SEVERAL,
@@ -67,16 +68,16 @@ class Spark:
             self._described[statement] = kinds
         return self._described[statement]
 
-    def digest(self, statement: str) -> str:
+    def digest(self, statement: str, rows: str = EVERY) -> str:
         """Return the number of rows and the sums of their hashes, added up where they are."""
         cells = ["0"]
         for name, _ in self.describe(statement):
-            column = f"asked.`{name.replace('`', '``')}`"
+            column = f"kept.`{name.replace('`', '``')}`"
             # A hash skips what is missing, so that it would not tell in which cell it is.
             cells += [f"{column} IS NULL", f"CAST({column} AS STRING)"]
         hashes = [f"xxhash64({seed}, {', '.join(cells)})" for seed in (0, 1)]
         sums = ", ".join(f"sum(CAST({one} AS DECIMAL(20, 0)))" for one in hashes)
-        query = f"SELECT concat_ws(' ', count(*), {sums}) AS digest FROM asked"  # noqa: S608
+        query = f"SELECT concat_ws(' ', count(*), {sums}) AS digest FROM ({rows}) AS kept"  # noqa: S608
         (batch,) = [b for b in self.fetch(statement, query) if b.num_rows]
         return str(batch.column(0)[0].as_py())
 

@@ -17,6 +17,8 @@ from cityai.errors import DataError
 
 PREFIX: Final = "WITH asked AS (\n"
 """Before the city's statement, whatever is then asked of its rows."""
+EVERY: Final = "SELECT * FROM asked"
+"""All rows of the statement."""
 COMPUTING: Final = "--"
 """In place of a SQLSTATE: an error in the midst of the rows, of which a driver gives none."""
 OTHER: Final = "other"
@@ -33,8 +35,8 @@ class Warehouse(Protocol):
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Return the name and type of each column: Ibis's name of the type, `other`, `several`."""
 
-    def digest(self, statement: str) -> str:
-        """Return a text that changes with the rows, whatever their order."""
+    def digest(self, statement: str, rows: str = EVERY) -> str:
+        """Return a text that changes with some of the rows, whatever their order."""
 
     def fetch(self, statement: str, query: str) -> Iterator[pa.RecordBatch]:
         """Ask for a query on the statement's rows, called `asked`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,14 @@ from cityai.config.connection import Query, write_query
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, SourceSpec
 from cityai.confine.child import SECONDS, read_limit
+from cityai.data.source.arrivals import (
+    Arrivals,
+    add_arrivals,
+    find_arrivals,
+    find_day,
+    keep_arrivals,
+    list_since,
+)
 from cityai.data.source.engine import (
     MAX_CELL,
     Left,
@@ -25,12 +34,14 @@ from cityai.data.source.engine import (
 from cityai.data.source.questions import (
     TIMES,
     Grouping,
+    ask_earlier,
     ask_groups,
     ask_rows,
     is_one_part,
     write_local,
 )
 from cityai.errors import DataError, SetupError, SpecError
+from cityai.progress import warn
 
 _DRIVERS: Final = {
     "postgres": ("adbc_driver_postgresql", "PostgreSQL", ("postgresql://", "postgres://")),
@@ -60,7 +71,13 @@ def find_place(project: Project[AuditableSpec], source: SourceSpec) -> Path | Qu
             raise SpecError(why, where=str(file), next_step="correct `sql` of the source") from None
     city = project.spec.city
     spec = city.connections[source.connection]
-    return write_query(source, spec, city.time_zone, text, str(file))
+    query = write_query(source, spec, city.time_zone, text, str(file))
+    data = getattr(project.spec, "data", None)
+    if data is None or source is not data.source:
+        return query
+    return replace(
+        query, known=data.known.column, kept=project.state / "arrived" / project.spec.name
+    )
 
 
 def digest_query(query: Query) -> str:
@@ -103,7 +120,8 @@ def open_query(
         When the database gives no answer, refuses the statement, or a column is missing or holds
         several values.
     """
-    _connect(room, query)
+    kept = find_arrivals(query, wanted, grouping)
+    _connect(room, query, *([] if kept is None else [kept.file]))
     types = [(str(name), str(kind)) for name, kind in room.ask("describe", query.statement)]
     header = [name for name, _ in types]
     place = {n: f"c{i}" for i, n in enumerate(check_columns(wanted, header, query.where))}
@@ -117,10 +135,17 @@ def open_query(
                 next_step="write it as one value in the SELECT, or leave the column out",
             )
     ((digest,),) = room.ask("digest", query.statement)
-    asked = ask_rows(query.driver, kinds)
+    kept = _check_arrivals(room, query, kinds, kept)
+    since = None if kept is None else list_since(query, kept)
+    asked = ask_rows(query.driver, kinds, since)
     if grouping is not None:
-        asked = ask_groups(query.driver, kinds, grouping)
+        asked = ask_groups(query.driver, kinds, grouping, since)
     ((rows, size),) = room.ask("fetch", query.statement, asked, max_rows, MAX_CELL)
+    if kept is not None:
+        warn(f"asked only for what was known since {kept.until}: {rows:,} rows ({size:,} bytes)")
+        add_arrivals(room, kept)
+        rows, size = rows + kept.rows, size + kept.bytes
+        check_size(rows, max_rows, query.where)
     if not rows:
         raise DataError(
             "the statement gives no rows",
@@ -132,8 +157,11 @@ def open_query(
     if grouping is not None:
         ((held,),) = room.run(f"SELECT sum({TIMES})::BIGINT FROM came")  # noqa: S608
         check_size(held, max_rows, query.where)
+    new = _digest_arrivals(room, query, kinds, grouping, digest)
     room.run(write_local(kinds, source.decimal, grouped=grouping is not None))
     engine = room.enter()
+    if new is not None and (kept is None or kept.until != new.until):
+        keep_arrivals(engine, new, query, wanted, grouping)
     content = f"{query.driver} {query.statement} {digest}"
     return SourceTable(
         engine.table("raw"),
@@ -147,7 +175,41 @@ def open_query(
     )
 
 
-def _connect(room: Room, query: Query) -> None:
+def _check_arrivals(
+    room: Room, query: Query, kinds: dict[str, str], kept: Arrivals | None
+) -> Arrivals | None:
+    """Return what came before, where the database still says the same of it."""
+    if kept is None or kept.kinds != kinds:
+        return None
+    earlier = ask_earlier(query.driver, kinds, list_since(query, kept))
+    ((digest,),) = room.ask("digest", query.statement, earlier)
+    if digest == kept.digest:
+        return kept
+    warn(
+        f"rows that were known before {kept.until} came late, were changed or are gone: all rows "
+        f"of the connection '{query.connection}' are asked for again"
+    )
+    return None
+
+
+def _digest_arrivals(
+    room: Room, query: Query, kinds: dict[str, str], grouping: Grouping | None, digest: str
+) -> Arrivals | None:
+    """Ask what the database says of the rows that are to be kept; None where none can be."""
+    until = find_day(room, query, kinds, grouping)
+    if until is None:
+        return None
+    new = Arrivals(Path(), until, "", kinds)
+    ((earlier,),) = room.ask(
+        "digest", query.statement, ask_earlier(query.driver, kinds, list_since(query, new))
+    )
+    # Where a session does not see one state, rows may have changed after they came.
+    if query.driver != "postgres" and room.ask("digest", query.statement) != [[digest]]:
+        return None
+    return replace(new, digest=earlier)
+
+
+def _connect(room: Room, query: Query, *readable: Path) -> None:
     module, name, schemes = _DRIVERS[query.driver]
     if find_spec(module) is None:
         raise SetupError(
@@ -177,5 +239,5 @@ def _connect(room: Room, query: Query) -> None:
             where=query.where,
             expected="one SELECT, and no semicolon within it",
         )
-    room.begin(query.where)
+    room.begin(query.where, *readable)
     room.ask("connect", query.driver, address, query.zone, read_limit(SECONDS), query.where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import accumulate
 from typing import Any, Final
 
@@ -39,19 +40,37 @@ class Grouping:
     days: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What divides rows that came before from those that are new.
+
+    Attributes
+    ----------
+    known : str
+        Column of the moment at which a row could be seen.
+    until : date
+        Rows of days before it came before; those without a moment are new.
+    """
+
+    known: str
+    until: date
+
+
 class _SparkOptions(Config):  # type: ignore[misc]
     """How Ibis writes Spark's SQL: NaN is a number there, as in every other language."""
 
     treat_nan_as_null: bool = False
 
 
-def ask_groups(driver: str, kinds: Mapping[str, str], grouping: Grouping) -> str:
+def ask_groups(
+    driver: str, kinds: Mapping[str, str], grouping: Grouping, since: Since | None = None
+) -> str:
     """Ask how often each combination of cells occurs, moments taken by their days.
 
     Of the moments of a group the last stand for all: its day, and whether it could be seen before
     it happened, are the same for each row; so are every figure by days and what is latest.
     """
-    asked = open_asked(kinds)
+    asked = _open_new(kinds, since)
     keys: dict[str, Any] = {}
     last: dict[str, Any] = {TIMES: asked.count()}
     moments: dict[str, Any] = {}
@@ -75,7 +94,7 @@ def ask_groups(driver: str, kinds: Mapping[str, str], grouping: Grouping) -> str
     return write_sql(driver, grouped.select(*(f"c{i}" for i in range(len(kinds))), TIMES))
 
 
-def ask_rows(driver: str, kinds: Mapping[str, str]) -> str:
+def ask_rows(driver: str, kinds: Mapping[str, str], since: Since | None = None) -> str:
     """Ask for columns of the rows of `asked`, by neutral names.
 
     Parameters
@@ -84,10 +103,30 @@ def ask_rows(driver: str, kinds: Mapping[str, str]) -> str:
         Whose language.
     kinds : mapping of str to str
         Name and type of each column.
+    since : Since, optional
+        Only those that are new.
     """
-    asked = open_asked(kinds)
+    asked = _open_new(kinds, since)
     cells = [_select_cell(asked, name, kind) for name, kind in kinds.items()]
     return write_sql(driver, asked.select(**{f"c{i}": cell for i, cell in enumerate(cells)}))
+
+
+def ask_earlier(driver: str, kinds: Mapping[str, str], since: Since) -> str:
+    """Ask for the rows of `asked` that came before, with all of their columns."""
+    asked = open_asked(kinds)
+    return write_sql(driver, asked.filter(_is_earlier(asked, kinds, since)))
+
+
+def _open_new(kinds: Mapping[str, str], since: Since | None) -> Table:
+    asked = open_asked(kinds)
+    return asked if since is None else asked.filter(~_is_earlier(asked, kinds, since))
+
+
+def _is_earlier(asked: Table, kinds: Mapping[str, str], since: Since) -> Any:
+    moment = asked[since.known]
+    # The session's zone is the city's: this is its day.
+    day = moment if kinds[since.known] == "date" else moment.cast("timestamp").cast("date")
+    return (day < since.until).fill_null(False)
 
 
 def open_asked(kinds: Mapping[str, str]) -> Table:
