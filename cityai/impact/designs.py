@@ -306,10 +306,15 @@ def _plan_starts(areas: int, periods: int) -> np.ndarray:
 
 
 def _try_discontinuity(past: Past, rules: _Rules) -> Option:
-    last = np.full(past.periods, np.inf)
+    last, next_one = np.full(past.periods, np.inf), np.full(past.periods, -np.inf)
     inside = past.rank <= past.capacity
     np.minimum.at(last, past.period[inside], past.score[inside])
-    apart = past.score - last[past.period]
+    np.maximum.at(next_one, past.period[~inside], past.score[~inside])
+    # Halfway between the last who is served and the first who is not, so that nobody lies on it.
+    with np.errstate(invalid="ignore"):
+        cut = (last + next_one) / 2
+    apart = past.score - cut[past.period]
+    apart[~np.isfinite(apart)] = np.nan  # lists on which all are served have no cut-off
     found = regression_discontinuity(
         past.outcome, apart, 0.0, arms=ARMS, confidence=rules.confidence
     )

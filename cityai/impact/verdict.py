@@ -85,15 +85,11 @@ def count_more_periods(effect: Effect, smallest: float, periods: float) -> float
     if not (effect.known and math.isfinite(periods) and periods > 0):
         return math.nan
     away = abs(float(effect.estimate or 0.0) - smallest)
-    error = (float(effect.high or 0.0) - float(effect.low or 0.0)) / (2 * _quantile(effect, 0.0))
+    # Clusters do not become more with further periods, so neither do the degrees of freedom.
+    quantile = float(stdtrit(effect.freedom, (1 + effect.confidence) / 2))
+    error = (float(effect.high or 0.0) - float(effect.low or 0.0)) / (2 * quantile)
     more = np.unique(np.ceil(np.geomspace(1, MOST_TIMES * periods, 600)))
     part = periods / (periods + more)
-    quantile = np.array([_quantile(effect, k / periods) for k in more])
     wanted = error * np.sqrt(part) * (quantile + float(stdtrit(np.inf, CHANCE)) * np.sqrt(1 - part))
     enough = more[wanted <= away]
     return float(enough[0]) if len(enough) else math.inf
-
-
-def _quantile(effect: Effect, more: float) -> float:
-    """Student's quantile with so many times more data; clusters do not become more."""
-    return float(stdtrit(effect.freedom * (1 + more), (1 + effect.confidence) / 2))
