@@ -152,12 +152,10 @@ class Reader:
 
     def _bound(self) -> _Rows:
         """Write what is said as rows: equal to a total, or at most one."""
-        rows = _Rows(self.counts.size)
+        rows = _Rows(self.counts)
         # What is known of a line that is said exactly: both ends of every rate, and the people.
         ends = [end for rate in self.rates for end in rate]
         numbers = np.unique([*ends, np.ones(len(KINDS))], axis=0)
-        none = (self.counts.sum(axis=0) <= 0).astype(np.float64)
-        rows.add(np.ones(len(self.parts.T)), none, 0.0, None, 0.0, same=True)
         for line in np.flatnonzero(self.level != NOT_SAID).tolist():
             parts, level = self.parts[line], int(self.level[line])
             held = parts @ self.counts
@@ -191,10 +189,14 @@ class _Row:
 
 
 class _Rows:
-    """Linear rows over atoms x kinds: equal to a total, or at most one; and whose they are."""
+    """Linear rows over atoms x kinds: equal to a total, or at most one; and whose they are.
 
-    def __init__(self, unknowns: int) -> None:
-        self.unknowns = unknowns
+    Kinds of which there is nobody are known to be none: they are no unknowns.
+    """
+
+    def __init__(self, counts: np.ndarray) -> None:
+        self.unknowns = counts.size
+        self.open = np.flatnonzero(np.tile(counts.sum(axis=0) > 0, len(counts)))
         self.same: list[_Row] = []
         self.within: list[_Row] = []
 
@@ -216,11 +218,10 @@ class _Rows:
 
     def solve(self, aim: np.ndarray) -> Any:
         """Find the smallest amount of the aim that agrees with all rows."""
-        same = self._stack(self.same) if self.same else (None, None)
-        within = self._stack(self.within) if self.within else (None, None)
+        same, within = self._restrict(self.same), self._restrict(self.within)
         # Without presolve it takes a third of the time here.
-        return linprog(
-            aim,
+        solved = linprog(
+            aim[self.open],
             A_ub=within[0],
             b_ub=within[1],
             A_eq=same[0],
@@ -228,6 +229,18 @@ class _Rows:
             method="highs-ds",
             options={"presolve": False},
         )
+        if solved.x is not None:
+            whole = np.zeros(self.unknowns)
+            whole[self.open] = solved.x
+            solved.x = whole
+        return solved
+
+    def _restrict(self, rows: list[_Row]) -> tuple[Any, Any]:
+        """Stack rows over what is unknown; without any, nothing."""
+        if not rows:
+            return None, None
+        matrix, totals = self._stack(rows)
+        return matrix[:, self.open], totals
 
     def add_dual_values(self, solved: Any, lines: int) -> np.ndarray:
         """Sum by line (L,) the dual values of its rows, each times its size."""

@@ -165,8 +165,9 @@ def judge_capacity(selection: Selection, rule: DecisionSpec) -> tuple[Finding, .
 
 def find_lists(table: pd.DataFrame) -> np.ndarray:
     """Return the list that each case is ranked in, (n,) int64 from 0: one a fold and slot."""
-    codes: np.ndarray = pd.MultiIndex.from_frame(table[[FOLD, SLOT]]).factorize()[0]
-    return codes.astype(np.int64)
+    fold, slot = (pd.factorize(table[name])[0].astype(np.int64) for name in (FOLD, SLOT))
+    both = fold * (slot.max(initial=0) + 2) + slot + 1
+    return np.asarray(pd.factorize(both)[0], dtype=np.int64)
 
 
 def worst_misses(predictions: Predictions, count: int) -> pd.DataFrame:

@@ -68,25 +68,11 @@ class Calendar:
         """Sort each fold's cases by score, the highest first; equal scores by case id."""
         return [rows[np.lexsort((self.names[rows], -score[rows]))] for rows in self.folds]
 
-    def give_dates(self, ordered: list[np.ndarray], count: Floats | None = None) -> Floats:
-        """Return the date each case would have been given, shape (n,), in days.
-
-        Parameters
-        ----------
-        ordered : list of numpy.ndarray
-            From `sort`.
-        count : numpy.ndarray, optional
-            Shape (n,): how often each case is drawn; once by default.
-        """
+    def give_dates(self, ordered: list[np.ndarray]) -> Floats:
+        """Return the date each case would have been given, shape (n,), in days; from `sort`."""
         given = np.full(len(self.date), np.nan)
         for by_score, by_date in zip(ordered, self.by_date, strict=True):
-            if count is None:
-                given[by_score] = self.date[by_date]
-                continue
-            ends = np.cumsum(count[by_date])
-            middle = np.cumsum(count[by_score]) - count[by_score] / 2
-            at = np.searchsorted(ends, middle, side="right")
-            given[by_score] = self.date[by_date][np.minimum(at, len(by_date) - 1)]
+            given[by_score] = self.date[by_date]
         return given
 
     def measure(self, score: Floats) -> Order:
@@ -101,16 +87,30 @@ class Calendar:
         rng = np.random.default_rng(SEED)
         entities = int(self.entity.max(initial=-1)) + 1
         even = np.full(entities, 1 / entities)
-        orders = [self.sort(score) for score in scores]
+        orders = [np.stack(each) for each in zip(*map(self.sort, scores), strict=True)]
         means = np.full((len(scores), DRAWS), np.nan)
         for draw in range(DRAWS):
-            count = rng.multinomial(entities, even)[self.entity].astype(np.float64)
+            count = rng.multinomial(entities, even)[self.entity]
             weight = count * self.truth
             if weight.sum() > 0:
-                for i, ordered in enumerate(orders):
-                    gain = self.date - self.give_dates(ordered, count)
-                    means[i, draw] = (weight * gain).sum() / weight.sum()
+                parts = zip(orders, self.by_date, strict=True)
+                given = sum(self._sum_given(*part, count, weight) for part in parts)
+                means[:, draw] = ((weight * self.date).sum() - given) / weight.sum()
         return means
+
+    def _sum_given(
+        self, by_score: np.ndarray, by_date: np.ndarray, count: np.ndarray, weight: Floats
+    ) -> Floats:
+        """Sum the dates given to a fold's true cases by each score, shape (S,).
+
+        The dates of all draws are in order; the middle of a case's draws falls on one of them.
+        """
+        drawn = np.repeat(self.date[by_date], count[by_date])
+        if not len(drawn):
+            return np.zeros(len(by_score))
+        middle = (2 * np.cumsum(count[by_score], axis=1) - count[by_score]) // 2
+        given = drawn[np.minimum(middle, len(drawn) - 1)]
+        return np.asarray((weight[by_score] * given).sum(axis=1))
 
     def measure_first_days(self, score: Floats) -> Estimate:
         """Measure the share of true cases on the days that hold less than half of all cases.
