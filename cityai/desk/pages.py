@@ -142,9 +142,11 @@ def fold_text(text: str) -> tuple[str, str]:
     return text[:SHOWN], text[SHOWN:]
 
 
-def render_notice(view: View, title: str, told: str = "", error: CityaiError | None = None) -> str:
-    """Render a page that only says something."""
-    return view.render("notice.html.j2", title=title, told=told, error=error)
+def render_notice(
+    view: View, title: str, told: str = "", *, error: CityaiError | None = None, kept: str = ""
+) -> str:
+    """Render a page that only says something, and gives back what was written in vain."""
+    return view.render("notice.html.j2", title=title, told=told, error=error, kept=kept)
 
 
 def render_sign_in(view: View, *, name: str = "", role: str = "", secret: str = "") -> str:

@@ -168,6 +168,22 @@ def test_a_cookie_is_nothing_after_sign_out_and_sessions_end(opened: Opened) -> 
     assert opened.visit("ben").cookie != ben.cookie
 
 
+def test_who_needs_more_time_has_it_and_loses_no_text(place: Place, opened: Opened) -> None:
+    secret = opened.link("ben").partition("link=")[2]
+    slow, ben = opened.visit(), opened.visit("ben")
+    assert slow.post("/en/sign-in", {"link": secret, "slow": "1"})[0] == 303
+    ben.get(REVIEW)
+    opened.clock.now += 9 * IDLE
+    assert slow.get("/en/")[0] == 200
+    late = ben.read_hidden() | {"act": "comment", "reason": "Two <pages>."}
+    status, _, page = ben.post(REVIEW, late)
+    assert status == 401
+    assert "Two &lt;pages&gt;." in page
+    opened.clock.now += 10 * IDLE
+    assert slow.get("/en/")[0] == 401
+    assert list_acts(place) == []
+
+
 FORGED = {
     "no token": ({"form": ""}, {}),
     "another token": ({"form": "x" * 43}, {}),

@@ -64,7 +64,8 @@ def make_app(desk: Desk) -> FastAPI:
     @app.exception_handler(Refused)
     async def refuse(request: Request, refused: Refused) -> Response:
         view = make_view(request, desk)
-        return HTMLResponse(render_notice(view, refused.title, refused.told), refused.status)
+        page = render_notice(view, refused.title, refused.told, kept=refused.kept)
+        return HTMLResponse(page, refused.status)
 
     @app.exception_handler(CityaiError)
     async def explain(request: Request, error: CityaiError) -> Response:

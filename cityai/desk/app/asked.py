@@ -90,8 +90,8 @@ class Desk:
 class Refused(Exception):
     """A request that is answered by a page of one sentence."""
 
-    def __init__(self, status: int, title: str, told: str = "") -> None:
-        self.status, self.title, self.told = status, title, told
+    def __init__(self, status: int, title: str, told: str = "", kept: str = "") -> None:
+        self.status, self.title, self.told, self.kept = status, title, told, kept
         super().__init__(title)
 
 
@@ -111,12 +111,12 @@ def choose_language(request: Request) -> str:
     return next((code for code in asked if code in LOCALES), "en")
 
 
-def require_session(request: Request, desk: Desk) -> Session:
-    """Return the session; refuse who has none."""
+def require_session(request: Request, desk: Desk, kept: str = "") -> Session:
+    """Return the session; refuse who has none, and give back what they wrote."""
     session = desk.find_session(request)
     if session is None:
         told = say("A session ends after 20 minutes without a request, and after 8 hours.")
-        raise Refused(401, say("Sign in first"), told)
+        raise Refused(401, say("Sign in first"), told, kept)
     return session
 
 
@@ -166,7 +166,7 @@ async def read_form(request: Request, desk: Desk) -> dict[str, str]:
 
 def require_form(request: Request, desk: Desk, fields: dict[str, str]) -> Session:
     """Return the session that a form belongs to; refuse one without its token."""
-    session = require_session(request, desk)
+    session = require_session(request, desk, fields.get("reason", ""))
     if not secrets.compare_digest(fields.get("form", "").encode(), session.form.encode()):
         raise Refused(403, say("This form was not sent by the desk"))
     return session

@@ -17,6 +17,7 @@ from cityai.desk.app.asked import (
     require_language,
 )
 from cityai.desk.pages import View, render_notice, render_sign_in
+from cityai.desk.sessions import IDLE, LONG_IDLE
 from cityai.i18n.messages import say
 
 
@@ -61,7 +62,7 @@ def add_sign_in(app: FastAPI, desk: Desk) -> None:
         answer = RedirectResponse(f"/{language}/", 303)
         answer.set_cookie(
             desk.cookie,
-            desk.sessions.open(reviewer),
+            desk.sessions.open(reviewer, LONG_IDLE if fields.get("slow") else IDLE),
             path="/",
             secure=desk.address.startswith("https:"),
             httponly=True,
