@@ -80,9 +80,10 @@ docs: $(DONE)  ## the documentation site, in build/site
 	@echo "==> build/site/index.html"
 
 # In a folder of its own, so that nothing but the tests of Spark sees it. Java 17 or newer is yours.
-spark: $(DONE)  ## fetch Spark (500 MB) for its tests, which are skipped without it
+spark: $(DONE)  ## fetch Spark and the reader of Delta tables (600 MB) for their tests, which are skipped without them
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/spark \
-	  pyspark==4.1.4 py4j==0.10.9.9 grpcio==1.85.3 grpcio-status==1.85.3 googleapis-common-protos==1.76.0 zstandard==0.25.0
+	  pyspark==4.1.4 py4j==0.10.9.9 grpcio==1.85.3 grpcio-status==1.85.3 googleapis-common-protos==1.76.0 zstandard==0.25.0 \
+	  deltalake==1.6.6 arro3-core==0.9.1 deprecated==1.3.1
 
 bench: $(DONE)  ## accuracy on five real sets beside the peers, speed and growth, and the audit's coverage
 	@$(BIN)/python benchmarks/demand.py

@@ -48,6 +48,7 @@ DOORS = {
     "adbc_driver_postgresql": {"confine/postgres.py"},
     "pyspark": {"confine/spark.py"},
     "sqlglot": {"data/source.py"},
+    "deltalake": {"data/delta.py"},
     "ibis": {"data/source.py", "data/snapshot.py", "data/contract.py"},
     "pandera": {"data/contract.py"},
     "holidays": {"data/calendar.py"},

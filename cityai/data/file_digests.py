@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from cityai.data.delta import is_delta, read_log
+
 
 def list_parts(path: Path) -> list[Path]:
-    """Return the file, or the Parquet files of a folder and those in it; hidden ones are none."""
+    """Return the file, or the Parquet files of a folder and those in it; hidden ones are none.
+
+    Of a Delta table they are those of its newest version.
+    """
     if not path.is_dir():
         return [path]
+    if is_delta(path):
+        return read_log(path)[1]
     found = (p for end in ("parquet", "pq") for p in path.rglob(f"*.{end}") if p.is_file())
     return sorted(p for p in found if not any(n[0] in "._" for n in p.relative_to(path).parts))
 

@@ -64,10 +64,7 @@ def test_hidden_files_are_no_rows(tmp_path):
 
 @pytest.mark.parametrize(
     ("mark", "said"),
-    [
-        ("_delta_log/00000000000000000000.json", "a Delta table"),
-        ("metadata/v1.metadata.json", "an Iceberg table"),
-    ],
+    [("metadata/v1.metadata.json", "an Iceberg table"), (".hoodie/x", "a Hudi table")],
 )
 def test_a_table_with_versions_is_not_taken_for_its_files(tmp_path, mark, said):
     write(tmp_path / "t" / "a.parquet", n=[1])

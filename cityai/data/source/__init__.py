@@ -170,7 +170,6 @@ def find_format(path: Path) -> str:
 def _check_folder(path: Path) -> None:
     """Refuse a folder whose files are more than its table: those of a table with versions."""
     kinds = {
-        "_delta_log": "a Delta",
         ".hoodie": "a Hudi",
         "metadata/version-hint.text": "an Iceberg",
     }

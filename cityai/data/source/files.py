@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.columns import ROW_NUMBER
 from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_text
+from cityai.data.delta import is_delta, read_log
 from cityai.data.file_digests import digest_file, list_parts
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
@@ -24,6 +25,7 @@ from cityai.data.source.engine import (
 )
 from cityai.data.source.plain_text import PlainFile
 from cityai.errors import DataError
+from cityai.progress import tell
 
 _TOO_LONG: Final = "LINE SIZE OVER MAXIMUM"
 _LOST: Final = (_TOO_LONG, "INVALID STATE", "INVALID ENCODING")
@@ -128,9 +130,17 @@ def _renumber(opened: SourceTable) -> SourceTable:
 def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
     """Open a Parquet file, or a folder of them; the number of rows is looked at first.
 
-    What a folder's name says of its rows (``district=007``) is a column of text.
+    What a folder's name says of its rows (``district=007``) is a column of text. In a version of a
+    Delta table, older files may lack a column that was added later: it is missing there.
     """
-    files = f"[{', '.join(quote_text(part.absolute()) for part in list_parts(path))}]"
+    where, is_versioned = str(path), is_delta(path)
+    if is_versioned:
+        version, parts = read_log(path)
+        where = f"{path}, version {version}"
+        tell(f"reading version {version} of the Delta table {path.name}")
+    else:
+        parts = list_parts(path)
+    files = f"[{', '.join(quote_text(part.absolute()) for part in parts)}]"
     ((rows,),) = room.run(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({files})")  # noqa: S608
     check_size(int(rows), max_rows, path)
     if not rows:
@@ -141,8 +151,9 @@ def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int
             next_step="export it again",
         )
     by_folder = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
+    by_folder += f", union_by_name={str(is_versioned).lower()}"
     place = copy_columns(room, f"read_parquet({files}, {by_folder})", wanted, path)
     engine = room.enter()
     return SourceTable(
-        engine.table("raw"), place, list_none(), digest_file(path), str(path), False, engine
+        engine.table("raw"), place, list_none(), digest_file(path), where, False, engine
     )
