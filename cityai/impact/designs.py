@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from cityai.impact.discontinuity import regression_discontinuity
+from cityai.impact.past_lists import Past, average_lists, drop_again, make_panel
 from cityai.impact.power import (
     WANTED,
     YEAR,
@@ -35,42 +36,6 @@ HORIZONS: Final = (8, 13, 26, 39, 52)
 """Weeks that a stepped wedge may last."""
 GRID: Final = 4000
 """Points of a normal distribution."""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """Past lists: cases with their rank and outcome, at a time when nothing was evaluated.
-
-    Attributes
-    ----------
-    outcome : numpy.ndarray
-        (rows,) what will be measured, NaN where it is not known.
-    rank : numpy.ndarray
-        (rows,) int64 place on the period's list, from 1.
-    score : numpy.ndarray
-        (rows,) what the list is ordered by, the highest first.
-    period : numpy.ndarray
-        (rows,) int64 codes from 0.
-    area : numpy.ndarray or None
-        (rows,) int64 codes of areas that could begin at different times.
-    capacity : int
-        Cases served in a period.
-    weeks : float
-        Weeks in a period.
-    """
-
-    outcome: np.ndarray
-    rank: np.ndarray
-    score: np.ndarray
-    period: np.ndarray
-    area: np.ndarray | None
-    capacity: int
-    weeks: float = 1.0
-
-    @property
-    def periods(self) -> int:
-        """Past periods."""
-        return int(self.period.max(initial=-1)) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +108,7 @@ def compare_designs(
         score=past.score[known],
         period=past.period[known],
         area=None if past.area is None else past.area[known],
+        unit=None if past.unit is None else past.unit[known],
     )
     lost = int((~known).sum())
     told = f"{lost:,} of {len(known):,} past cases without an outcome left out. " * bool(lost)
@@ -191,7 +157,9 @@ def _spread(effect: float, error: float, weeks: float, freedom: float = math.inf
 def _try_lottery(past: Past, edge: tuple[int, int], rules: _Rules) -> Option:
     above, below = edge
     near = (past.rank > past.capacity - above) & (past.rank <= past.capacity + below)
-    rows = np.flatnonzero(near)
+    periods = max(round(rules.weeks / past.weeks), 1)
+    lists = len(np.unique(past.period[near]))
+    rows = drop_again(past, np.flatnonzero(near), periods)
     by_rank = past.rank <= past.capacity
     size = np.bincount(past.period[rows], minlength=past.periods)
     served = np.bincount(past.period[rows], weights=by_rank[rows], minlength=past.periods)
@@ -216,9 +184,10 @@ def _try_lottery(past: Past, edge: tuple[int, int], rules: _Rules) -> Option:
         block,
     )
     y = past.outcome[rows]
-    periods = max(round(rules.weeks / past.weeks), 1)
-    placebo = placebo_lottery(y, law, rules.smallest, periods, draws=rules.draws)
-    price = price_lottery(y, block, by_rank[rows]) / past.weeks
+    # Lists on which nothing is left to chance tell nothing, but take their time.
+    drawn = max(round(periods * count / lists), 1)
+    placebo = placebo_lottery(y, law, rules.smallest, drawn, draws=rules.draws)
+    price = price_lottery(y, block, by_rank[rows]) * count / lists / past.weeks
     by_week = replace(placebo, periods=periods * past.weeks)
     return rules.promise("lottery", by_week, rules.weeks, price)
 
@@ -240,18 +209,6 @@ def _try_probe(past: Past, probe: float, told: str) -> Option:
     return Option("probe", True, math.nan, math.nan, math.nan, price / past.weeks, reason)
 
 
-def _make_panel(past: Past) -> tuple[np.ndarray, np.ndarray]:
-    """(areas, periods) mean outcomes, and the cases behind them."""
-    if past.area is None:
-        return np.empty((0, 0)), np.empty((0, 0))
-    shape = (int(past.area.max(initial=-1)) + 1, past.periods)
-    cases, total = np.zeros(shape), np.zeros(shape)
-    np.add.at(cases, (past.area, past.period), 1.0)
-    np.add.at(total, (past.area, past.period), past.outcome)
-    mean = np.divide(total, cases, out=np.full(shape, np.nan), where=cases > 0)
-    return mean, cases
-
-
 def _list_horizons(past: Past, weeks: int) -> Iterator[tuple[int, int]]:
     """Weeks, and as many periods, that the past is long enough for."""
     for wanted in sorted({*HORIZONS, weeks}):
@@ -261,7 +218,7 @@ def _list_horizons(past: Past, weeks: int) -> Iterator[tuple[int, int]]:
 
 
 def _try_wedge(past: Past, rules: _Rules) -> Option:
-    panel, cases = _make_panel(past)
+    panel, cases = make_panel(past)
     areas = len(panel)
     horizons = dict(_list_horizons(past, rules.weeks))
     if areas < LEAST_CLUSTERS:
@@ -328,7 +285,7 @@ def _try_discontinuity(past: Past, rules: _Rules) -> Option:
 
 
 def _try_synthetic(past: Past, rules: _Rules) -> Option:
-    panel, _ = _make_panel(past)
+    panel, _ = make_panel(past)
     whole = panel[np.isfinite(panel).all(axis=1)] if panel.size else panel
     periods = round(rules.weeks / past.weeks)
     if len(whole) < 2 * LEAST_CLUSTERS or past.periods < 2 * periods:
@@ -353,7 +310,7 @@ def _try_synthetic(past: Past, rules: _Rules) -> Option:
 
 def _try_interrupted(past: Past, rules: _Rules) -> Option:
     """Forecast by the mean of as many periods before; replayed at every past start."""
-    series, periods = _average_lists(past), max(round(rules.weeks / past.weeks), 1)
+    series, periods = average_lists(past), max(round(rules.weeks / past.weeks), 1)
     separate = past.periods // periods - 1
     if separate < LEAST_BLOCKS:
         told = (
@@ -378,15 +335,8 @@ def _try_interrupted(past: Past, rules: _Rules) -> Option:
     return Option("interrupted", True, power, detectable, weeks, 0.0, told)
 
 
-def _average_lists(past: Past) -> np.ndarray:
-    cases = np.bincount(past.period, minlength=past.periods)
-    total = np.bincount(past.period, weights=past.outcome, minlength=past.periods)
-    mean: np.ndarray = total / np.maximum(cases, 1)
-    return mean
-
-
 def _refuse_before_after(past: Past, rules: _Rules) -> Option:
     """Say why it tells nothing, and how often so large a change came by itself."""
     none = np.zeros(max(round(rules.weeks / past.weeks), 1))
-    found = before_after(none, none + rules.smallest, _average_lists(past), arms=ARMS)
+    found = before_after(none, none + rules.smallest, average_lists(past), arms=ARMS)
     return _refuse("before after", f"cannot tell: {found.reason}")

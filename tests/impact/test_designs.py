@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cityai.impact.designs import Option, Past, compare_designs
+from cityai.impact.designs import Option, compare_designs
+from cityai.impact.past_lists import Past
 
 CASES, CAPACITY = 150, 40
 
@@ -106,3 +107,15 @@ def test_a_long_past_has_stretches_to_hold_an_interrupted_series_against():
     # Means of 900 cases before and after, and t with eight degrees of freedom.
     assert option.detectable == pytest.approx(3.2 * math.sqrt(2 * 0.25 * 0.75 / 900), rel=0.3)
     assert option.weeks == 6
+
+
+def test_whoever_comes_again_takes_part_once_in_an_evaluation():
+    """Every other list is of the same units as the one before it."""
+    past = draw_past()
+    same = replace(past, unit=np.arange(len(past.rank)))
+    again = replace(past, unit=past.rank + 1000 * (past.period // 2))
+    alone, all_new, repeated = (
+        compare_designs(p, -0.12, 26, edge=(15, 15), draws=500)[0] for p in (past, same, again)
+    )
+    assert all_new == alone
+    assert repeated.detectable == pytest.approx(math.sqrt(2) * alone.detectable, rel=0.15)

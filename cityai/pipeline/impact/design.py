@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, CASE, VALUE, Y_PRED, Y_TRUE
+from cityai.columns import AREA, CASE, ENTITY, FOLD, OCCURRED_AT, SLOT_START, VALUE, Y_PRED, Y_TRUE
 from cityai.config.evaluation import EvaluationSpec, load_evaluation
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
@@ -20,9 +20,6 @@ from cityai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from cityai.impact.designs import Option
-
-WEEKS = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 7 / 12}
-"""Weeks that a capacity holds for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,8 @@ def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SI
     UserError
         When the evaluation, or the project, is not understood.
     """
-    from cityai.impact.designs import Past, compare_designs
+    from cityai.impact.designs import compare_designs
+    from cityai.impact.past_lists import Past
     from cityai.pipeline.run import final_backtest, read_and_check, snapshot
     from cityai.pipeline.stage import hold_run
 
@@ -85,7 +83,8 @@ def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SI
         period=find_lists(kept),
         area=pd.factorize(kept[AREA], sort=True)[0].astype(np.int64) if AREA in kept else None,
         capacity=capacity,
-        weeks=WEEKS.get(rule.per, 1.0),
+        weeks=_count_weeks(table, rule.per),
+        unit=pd.factorize(kept[ENTITY])[0].astype(np.int64) if spec.unit == "entity" else None,
     )
     edge = (spec.edge.above, spec.edge.below) if spec.edge else (max(capacity // 2, 1), capacity)
     with progress.stage("Try the designs on the past"):
@@ -98,3 +97,16 @@ def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SI
             confidence=spec.confidence,
         )
     return Designed(spec, options, past.periods, len(kept), own)
+
+
+def _count_weeks(table: pd.DataFrame, per: str) -> float:
+    """Count the weeks of a list: of daily ones, by the days of a week that have any."""
+    if per == "week":
+        return 1.0
+    if per == "month":
+        return 365.25 / 7 / 12
+    if per == "day":
+        days = table[SLOT_START].drop_duplicates()
+        return 1 / float(days.groupby(days.dt.to_period("W")).count().median())
+    first, last = (table.groupby(FOLD)[OCCURRED_AT].agg(end) for end in ("min", "max"))
+    return max(float((last - first).dt.days.median()) / 7, 1 / 7)

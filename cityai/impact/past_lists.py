@@ -1,0 +1,82 @@
+"""Past lists, at a time when nothing was evaluated: what a design is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Past lists: cases with their rank and outcome, at a time when nothing was evaluated.
+
+    Attributes
+    ----------
+    outcome : numpy.ndarray
+        (rows,) what will be measured, NaN where it is not known.
+    rank : numpy.ndarray
+        (rows,) int64 place on the period's list, from 1.
+    score : numpy.ndarray
+        (rows,) what the list is ordered by, the highest first.
+    period : numpy.ndarray
+        (rows,) int64 codes from 0.
+    area : numpy.ndarray or None
+        (rows,) int64 codes of areas that could begin at different times.
+    capacity : int
+        Cases served in a period.
+    weeks : float
+        Weeks in a period.
+    unit : numpy.ndarray or None
+        (rows,) int64 codes of whom chance decides about once in an evaluation; cases without it.
+    """
+
+    outcome: np.ndarray
+    rank: np.ndarray
+    score: np.ndarray
+    period: np.ndarray
+    area: np.ndarray | None
+    capacity: int
+    weeks: float = 1.0
+    unit: np.ndarray | None = None
+
+    @property
+    def periods(self) -> int:
+        """Past periods."""
+        return int(self.period.max(initial=-1)) + 1
+
+
+def drop_again(past: Past, rows: np.ndarray, periods: int) -> np.ndarray:
+    """Drop rows whose unit would have its arm already, from a list of the same evaluation."""
+    if past.unit is None:
+        return rows
+    rows = rows[np.argsort(past.period[rows], kind="stable")]
+    since: dict[int, int] = {}
+    kept = []
+    for row, unit, period in zip(
+        rows.tolist(), past.unit[rows].tolist(), past.period[rows].tolist(), strict=True
+    ):
+        if period - since.get(unit, -periods) >= periods:
+            since[unit] = period
+            kept.append(row)
+    return np.array(kept, np.int64)
+
+
+def make_panel(past: Past) -> tuple[np.ndarray, np.ndarray]:
+    """(areas, periods) mean outcomes, and the cases behind them."""
+    if past.area is None:
+        return np.empty((0, 0)), np.empty((0, 0))
+    shape = (int(past.area.max(initial=-1)) + 1, past.periods)
+    cases, total = np.zeros(shape), np.zeros(shape)
+    np.add.at(cases, (past.area, past.period), 1.0)
+    np.add.at(total, (past.area, past.period), past.outcome)
+    mean = np.divide(total, cases, out=np.full(shape, np.nan), where=cases > 0)
+    return mean, cases
+
+
+def average_lists(past: Past) -> np.ndarray:
+    """(periods,) mean outcomes of all cases; 0 where there is none."""
+    cases = np.bincount(past.period, minlength=past.periods)
+    total = np.bincount(past.period, weights=past.outcome, minlength=past.periods)
+    mean: np.ndarray = total / np.maximum(cases, 1)
+    return mean
