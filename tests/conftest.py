@@ -104,7 +104,8 @@ SLOW = (
     "test_readings.py", "test_record.py", "test_registers.py", "test_registry.py",
     "test_release.py", "test_render.py", "test_sample_city.py", "test_sample_inspections.py",
     "test_snapshot.py", "test_speech.py", "test_statistics.py", "test_tracking.py",
-    "test_trials.py", "test_truncation.py", "test_verify.py", "test_worth.py",
+    "test_trials.py", "test_truncation.py", "test_verify.py", "test_worked_trial.py",
+    "test_worth.py", "test_lots.py",
 )  # fmt: skip
 """Files whose tests read tables, fit models or stand on a run: three seconds of a core and more."""
 

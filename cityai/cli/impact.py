@@ -226,9 +226,9 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
 
 
 PROBED = {
-    "true_positive_rate": "of what there is, is found by the list",
-    "false_omission_rate": "of those the list leaves out, have it",
-    "calibration_in_the_large": "foretold less what there is",
+    "true_positive_rate": "found by the list",
+    "false_omission_rate": "left out by the list, and have it",
+    "calibration_in_the_large": "foretold, less what there is",
 }
 """The audit's metrics that need the random probe, in a reader's words."""
 
@@ -239,12 +239,15 @@ def _tell_probe(probe: pd.DataFrame) -> list[str]:
         return []
     lines = ["", "By visits drawn by chance, also where nobody would have looked:"]
     columns = ["dimension", "group", "metric", "value", "low", "high", "reason"]
-    shown = probe.loc[probe["metric"].isin(list(PROBED)), columns]
+    shown, few = probe.loc[probe["metric"].isin(list(PROBED)), columns], 0
     for name, group, metric, value, low, high, reason in shown.itertuples(index=False, name=None):
+        if reason and name != group:
+            few += 1
+            continue
         whom = "all" if name == group else f"{name} {group}"
         said = reason or f"{value:+.1%} ({low:+.1%} to {high:+.1%})"
-        lines.append(f"  {whom:<24} {PROBED[metric]:<40} {said}")
-    return lines
+        lines.append(f"  {f'{whom}: {PROBED[metric]}':<46} {said}")
+    return [*lines, *([f"  {few} figures of groups: {HIDDEN}, or to tell"] if few else [])]
 
 
 def _tell_more(made: Analysis) -> str:

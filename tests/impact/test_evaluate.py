@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.card.record.impact import ImpactPart
+from cityai.card.verify.impact import list_impact_claims
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED
@@ -190,6 +192,15 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert (listed["word"], listed["decision"]) == (part["found"]["word"], "scale")
     assert "to be scaled up" in (card.parent / "index.html").read_text()
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
+    honest = ImpactPart.model_validate(part)
+    assert honest.found is not None
+    assert all(claim.holds for claim in list_impact_claims(honest, impact))
+    for name in ("effect", "treated"):
+        own = getattr(honest.found, name)
+        better = own.model_copy(update={"value": own.value - 0.02})
+        found = honest.found.model_copy(update={name: better})
+        forged = honest.model_copy(update={"found": found})
+        assert not all(claim.holds for claim in list_impact_claims(forged, impact))
 
 
 def test_the_same_list_has_the_same_arms_and_a_unit_one_arm(city: Path, say: Say) -> None:

@@ -139,8 +139,8 @@ def _list_looked(probe: pd.DataFrame) -> Iterator[ImpactLooked]:
 def _draft_effect(effect: Effect, unit: str) -> ImpactEffect:
     ends = (effect.estimate, effect.low, effect.high)
     value, low, high = (round_figure(x, unit or "amount", float(effect.n)) for x in ends)
-    n = round_people(effect.n)
-    return ImpactEffect(value=value, low=low, high=high, n=n, reason=effect.reason)
+    n, reason = round_people(effect.n), effect.reason if value is None else ""
+    return ImpactEffect(value=value, low=low, high=high, n=n, reason=reason)
 
 
 def _tell(
