@@ -39,7 +39,12 @@ def test_the_wheel_carries_every_file(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert own <= packed
-    for part in ("scaffold/templates/_workspace/dot_gitignore", "card/templates/card.html.j2"):
+    for part in (
+        "scaffold/templates/_workspace/dot_gitignore",
+        "card/templates/card.html.j2",
+        "samples/project/configs/city.yaml",
+        "samples/project/projects/sample_requests/project.yaml",
+    ):
         assert f"cityai/{part}" in packed
     assert {name.split("/")[0] for name in packed if "dist-info" not in name} == {"cityai"}
 

@@ -226,8 +226,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         "stale",
         "The approval was given under an earlier policy, which the council has tightened since.",
-        "What people decided, at the top: not approved; `review show` says that an approval no "
-        "longer counts, and why.",
+        "What people decided, at the top: not approved, though an approval is among the acts; "
+        "none counts today (`verify.html`).",
         _stale,
         _shows_stale,
     ),

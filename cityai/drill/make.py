@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.provenance import read_clock
 from cityai.pipeline.review import DRILL, read_review
 from cityai.pipeline.sign import put_act
-from cityai.review.acts import Act, Said
+from cityai.review.acts import Act, Condition, Said
 from cityai.review.chain import Chain
 from cityai.review.keys import make_key, read_private
 from cityai.samples.write import write_sample_city
@@ -86,7 +86,11 @@ def read_setting() -> Setting:
     project = _read_plain(find_sample("projects/sample_requests/project.yaml"))
     project.pop("mitigation")
     project["backtest"] = {"folds": FOLDS, "calibration": CALIBRATION}
-    return Setting(project, _read_plain(find_sample("configs/policy.yaml")))
+    policy = _read_plain(find_sample("configs/policy.yaml"))
+    policy["release"] = [
+        r for r in policy["release"] if not r.get("committed")
+    ]  # nobody commits it
+    return Setting(project, policy)
 
 
 def _read_plain(path: Path) -> dict[str, Any]:
@@ -145,18 +149,19 @@ def prepare(work: Path, drill: str, made: Setting, run: Run = run_apart) -> Path
     run(project)
     until = read_clock().date() + timedelta(90)
     _sign(project, "open", "author", "We would like to try it with two crews.")
-    _sign(project, "approve", "first", "I read the card.", until=until)
+    watched = Condition(rule="groups", text="a monitor of the open groups runs", due=until)
+    _sign(project, "approve", "first", "I read it.", valid_until=until, conditions=(watched,))
     if made.tighten:
         _tighten(work)
     return project
 
 
-def _sign(project: Path, kind: Said, who: str, reason: str, until: date | None = None) -> None:
+def _sign(project: Path, kind: Said, who: str, reason: str, **more: object) -> None:
     reviewed = read_review(project)
 
     def build(chain: Chain, signer: KeySpec) -> tuple[Act, dict[str, str]]:
         now = replace(reviewed, chain=chain)
-        return now.begin_act(kind, "pilot", reason, valid_until=until), reviewed.subjects
+        return now.begin_act(kind, "pilot", reason, **more), reviewed.subjects
 
     put_act(reviewed, read_private(project.parents[1] / "private" / f"{who}.pem"), build)
 

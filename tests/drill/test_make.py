@@ -27,7 +27,8 @@ def test_a_drill_is_sealed_marked_and_apart(tmp_path: Path, monkeypatch, capsys)
     said = capsys.readouterr()
     (private,) = (tmp_path / ".cityai" / DRILLS).iterdir()
     assert private.stat().st_mode & 0o777 == 0o600
-    assert [p.name for p in (tmp_path / ".cityai").iterdir() if p.name != "locks"] == [DRILLS]
+    left = {p.name for p in (tmp_path / ".cityai").iterdir()}
+    assert left - {"locks", ".gitignore"} == {DRILLS}
     assert sorted(p.name for p in tmp_path.iterdir()) == [".cityai", "configs", "drill"]
     planted = json.loads(private.read_bytes())
     public = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
