@@ -12,6 +12,7 @@ from cityai.impact.designs import Option, compare_designs
 from cityai.impact.past_lists import Past
 
 CASES, CAPACITY = 150, 40
+pytestmark = pytest.mark.slow
 
 
 def draw_past(weeks: int = 60, areas: int = 24, seed: int = 0) -> Past:
