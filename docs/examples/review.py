@@ -136,17 +136,28 @@ def review_requests(example: Example) -> None:
     example.type(f"card bundle {REQUESTS} --out bundle.zip")
 
 
-def main(folder: Path) -> None:
-    """Make the example in a new folder."""
+def begin(folder: Path) -> Example:
+    """Make the workspace in a new folder."""
     folder.mkdir(parents=True)
     example = make_workspace(folder)
     example.commit()
-    for project in (REQUESTS, KITCHENS):
-        example.call(sys.executable, "-m", "cityai", "run", project)
+    return example
+
+
+def run(example: Example, project: str) -> None:
+    """Make a system's card."""
+    example.call(sys.executable, "-m", "cityai", "run", project)
+
+
+def review(example: Example) -> None:
+    """Let both be reviewed, and write down what was typed and answered."""
     review_kitchens(example)
     review_requests(example)
-    (folder / "transcript.txt").write_text("\n".join(example.lines[1:]), "utf-8")
+    (example.folder / "transcript.txt").write_text("\n".join(example.lines[1:]), "utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    made = begin(Path(sys.argv[1]).absolute())
+    for system in (REQUESTS, KITCHENS):
+        run(made, system)
+    review(made)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -57,11 +58,46 @@ def mask(text: str) -> str:
     return " ".join(text.split())
 
 
+def load_script() -> ModuleType:
+    path = ROOT / "docs" / "examples" / "review.py"
+    spec = importlib.util.spec_from_file_location("review_example", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SCRIPT = load_script()
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return SCRIPT.begin(tmp_path_factory.mktemp("example") / "port-ellery")
+
+
+def find_card(begun: Any, project: str) -> Path:
+    return begun.folder / "model_cards" / Path(project).name / "card.html"
+
+
+def require_card(begun: Any, project: str) -> None:
+    """Run a system where no test before did: each is a test of its own, as it takes minutes."""
+    if not find_card(begun, project).is_file():
+        SCRIPT.run(begun, project)
+
+
 @pytest.mark.long
-def test_who_runs_it_gets_the_same(tmp_path: Path) -> None:
-    folder = tmp_path / "port-ellery"
-    command = [sys.executable, ROOT / "docs" / "examples" / "review.py", folder]
-    subprocess.run([*map(str, command)], check=True, capture_output=True)
-    made = (folder / "transcript.txt").read_text("utf-8")
+@pytest.mark.parametrize("project", [SCRIPT.REQUESTS, SCRIPT.KITCHENS])
+def test_both_systems_have_a_card(begun: Any, project: str) -> None:
+    require_card(begun, project)
+    assert find_card(begun, project).is_file()
+
+
+@pytest.mark.long
+def test_who_runs_it_gets_the_same(begun: Any) -> None:
+    for project in (SCRIPT.REQUESTS, SCRIPT.KITCHENS):
+        require_card(begun, project)
+    SCRIPT.review(begun)
+    made = (begun.folder / "transcript.txt").read_text("utf-8")
     assert mask(made) == mask(TRANSCRIPT)
-    assert (folder / "bundle.zip").is_file()
+    assert (begun.folder / "bundle.zip").is_file()
