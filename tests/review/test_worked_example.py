@@ -52,10 +52,14 @@ def find_head(name: str) -> str:
 
 
 def mask(text: str) -> str:
-    """Leave out what is another on another day, with other keys, of another commit."""
+    """Leave out what is another on another day, with other keys, of another commit of the models.
+
+    Which checks of groups are open is the card's to say; that some are, and what follows, is here.
+    """
     text = re.sub(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?", "DAY", text)
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return re.sub(r"\d+ of \d+ are open: .*? and \d+ more", "SOME ARE OPEN", text)
 
 
 def load_script() -> ModuleType:
