@@ -70,6 +70,7 @@ def carry_through(place: Path, weeks: int = WEEKS) -> Iterator[tuple[str, str]]:
             yield _say(f"predict {PROJECT} --assign --as-of {monday:%Y-%m-%d}")
             made = f".cityai/predictions/{NAME}/{monday:%Y-%m-%d}/predictions.parquet"
             told.append(city.pass_week(pd.read_parquet(made), week))
+        set_clock(start + timedelta(weeks=weeks))
         pd.concat(told).to_csv("actions.csv", index=False)
         yield _say(f"evaluate actions {PROJECT} actions.csv")
         yield _say(f"evaluate analyse {PROJECT}")

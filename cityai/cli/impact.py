@@ -30,6 +30,8 @@ evaluate = typer.Typer(
 Named = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Lists from this day on.")]
 HIDDEN = "too few to show"
+REASONS = 12
+"""How many reasons why something was not done are listed, the most frequent first."""
 
 
 class Taken(StrEnum):
@@ -181,7 +183,11 @@ def _tell_all(lines: list[str]) -> None:
         if len(line) <= width:
             tell(line.rstrip())
             continue
-        tell("\n".join(textwrap.wrap(line, width, subsequent_indent="  ")) if line else "")
+        # A command or a path that is cut at its hyphen cannot be copied.
+        wrapped = textwrap.wrap(
+            line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        tell("\n".join(wrapped))
 
 
 def _tell_followed(followed: Followed) -> list[str]:
@@ -192,7 +198,15 @@ def _tell_followed(followed: Followed) -> list[str]:
         whom = f"{name} {group}, {arm}" if name else f"all, {arm}"
         lines.append(f"  {whom:<34} followed: {f'{share:.0%} of {n:,}' if n >= 0 else HIDDEN}")
     missed = told.loc[told["done"] == 0, "why_not"].value_counts()
-    return [*lines, "why not:", *(f"  {why:<34} {n:,}" for why, n in missed.items())]
+    shown = [f"  {_shorten(str(why)):<34} {n:,}" for why, n in missed[:REASONS].items()]
+    rest = [f"  {missed[REASONS:].sum():,} for other reasons"] * (len(missed) > REASONS)
+    return [*lines, "why not:", *shown, *rest]
+
+
+def _shorten(text: str) -> str:
+    """Write what somebody typed on one line that is not too long."""
+    line = " ".join(text[:200].split())
+    return line if len(text) <= 60 else f"{line[:59]}…"
 
 
 def tell_analysis(impact: Impact, name: str) -> list[str]:

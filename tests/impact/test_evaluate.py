@@ -168,6 +168,7 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     code, told = say("evaluate", "analyse", city, "--until", "2023-12-11")
     assert (code, "AFTER SEEING THE DATA" in told) == (0, True)
     assert say("evaluate", "decide", city, "scale", "--by", "Somebody", "--reason", "So.")[0] == 2
+    assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", " ")[0] == 2
     assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", "So.")[0] == 0
     impact = find_impact(load_project(city))
     assert impact is not None
@@ -265,6 +266,8 @@ def test_who_looks_early_waits(city: Path, say: Say, monkeypatch: pytest.MonkeyP
         ({"done": "no", "why_not": ""}, "was not done, and nobody says why"),
         ({"done": "perhaps"}, "a yes or no cannot be told from"),
         ({"done_on": "31.12.2023"}, "rows are not understood"),
+        ({"done": "yes", "done_on": "2031-01-01", "why_not": ""}, "was done in the future"),
+        ({"done": "no", "done_on": "2023-12-01"}, "was not done, and has a day"),
     ],
 )
 def test_actions_that_do_not_fit_are_refused_and_nothing_is_lost(
@@ -275,6 +278,43 @@ def test_actions_that_do_not_fit_are_refused_and_nothing_is_lost(
     code, said = say("evaluate", "actions", city, write_actions(city, **changed))
     assert (code, told in said) == (2, True), said
     assert (open_plan(load_project(city)).folder / "actions.parquet").read_bytes() == kept
+
+
+def test_actions_with_semicolons_are_read_and_what_is_typed_is_told_short(
+    city: Path, say: Say
+) -> None:
+    path = write_actions(city, done="no", done_on="", why_not="x" * 1_000_000)
+    code, said = say("evaluate", "actions", city, path)
+    assert (code, len(said) < 2_000) == (0, True)
+    path.write_text("\ufeff" + path.read_text().replace(",", ";"), "utf-8")
+    again = say("evaluate", "actions", city, path)
+    assert (again[0], again[1].partition("Hold")[0]) == (0, said.partition("Hold")[0])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("seen", "2024-13-45", "rows are not understood, the first: row"),
+        ("seen", "", "outcomes have no day in `seen`"),
+        ("id", "", "rows are not understood, the first: row"),
+    ],
+)
+def test_outcomes_that_are_not_understood_are_refused_and_not_left_out(
+    city: Path, say: Say, column: str, cell: str, told: str
+) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    later.loc[later.index[-3:], column] = cell
+    later.to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, told in said) == (2, True), said
+
+
+def test_a_row_that_waits_for_its_outcome_is_none(city: Path, say: Say) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    later.loc[later.index[-3:], ["seen", "bad"]] = ""
+    later.to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, "without an outcome: " in said) == (0, True), said
 
 
 def other_arm(lots: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from cityai.columns import AS_OF, CASE
 from cityai.config.tables import ColumnSpec, SourceSpec
-from cityai.data.rejects import tell_first
 from cityai.data.side_tables import read_table
 from cityai.data.yes_no import read_answer
 from cityai.errors import DataError
@@ -20,8 +19,11 @@ from cityai.impact.records import ARM
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.gathered import ACTED, write_gathered
+from cityai.pipeline.impact.outcomes import refuse_unread
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import find_few, sort_groups
+from cityai.pipeline.provenance import read_clock
+from cityai.store.files import guard_files
 
 DONE, DONE_ON, ROLE, WHY_NOT = "done", "done_on", "role", "why_not"
 WANTED: Final = {
@@ -32,6 +34,8 @@ WANTED: Final = {
     WHY_NOT: ColumnSpec(type="text"),
 }
 """The columns: which case, `yes` or `no`, on which day, by which role, and why not."""
+HEAD: Final = 65_536
+"""Bytes of a header that are read to see what divides the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +60,14 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     Raises
     ------
     DataError
-        When a row is not understood, a case was never on a list or is told of twice, or an action
-        lies before its assignment. What was recorded before is untouched.
+        When a row is not understood, contradicts itself, a case was never on a list or is told of
+        twice, or an action lies before its assignment or in the future. What was recorded before
+        is untouched.
     """
     assigned = hold_assigned(announced)
-    source = SourceSpec(path=str(file.resolve()))
+    source = _describe_file(file)
     side = read_table(announced.project, "actions", source, WANTED, [CASE, DONE], "evaluation")
-    if side.rejected:
-        raise DataError(
-            f"{side.rejected:,} of {side.read:,} rows are not understood, the first: "
-            f"{tell_first(side.rejects)}",
-            where=side.where,
-            expected=f"the columns {', '.join(WANTED)}, days as 2026-01-31",
-            next_step="correct the rows; what was recorded is untouched",
-        )
+    refuse_unread(side, f"the columns {', '.join(WANTED)}, days as 2026-01-31")
     told = side.table.assign(**{DONE: read_answer(side.table[DONE], (), f"{side.where}, `done`")})
     _refuse_misfits(told, assigned, side.where)
     told = told.reset_index(drop=True)
@@ -80,9 +78,21 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     return Followed(told, rates)
 
 
+def _describe_file(file: Path) -> SourceSpec:
+    """Describe the table; what spreadsheets write is divided by semicolons in many countries."""
+    path = str(file.resolve())
+    if file.suffix.lower() != ".csv" or not file.is_file():
+        return SourceSpec(path=path)
+    with guard_files(file, "the table cannot be read"), file.open("rb") as content:
+        head = content.readline(HEAD)
+    semicolons = head.count(b";") > head.count(b",")
+    return SourceSpec(path=path, delimiter=";") if semicolons else SourceSpec(path=path)
+
+
 def _refuse_misfits(told: pd.DataFrame, assigned: pd.DataFrame, where: str) -> None:
     day = told[CASE].map(assigned.set_index(CASE)[AS_OF])
     done = told[DONE] == 1
+    tomorrow = pd.Timestamp(read_clock().date()) + pd.Timedelta(days=1)
     wrong = {
         "is about a case that was on no list": (day.isna(), "cases that `--assign` listed"),
         "tells of a case again": (told[CASE].duplicated(), "one row a case"),
@@ -90,6 +100,14 @@ def _refuse_misfits(told: pd.DataFrame, assigned: pd.DataFrame, where: str) -> N
         "lies before the case was assigned": (
             told[DONE_ON] < day,
             "what was done from the day of the list on",
+        ),
+        "was done in the future": (
+            done & (told[DONE_ON] >= tomorrow),
+            f"days until {read_clock():%Y-%m-%d}, which is today",
+        ),
+        "was not done, and has a day on which it was": (
+            ~done & told[DONE_ON].notna(),
+            "a day in `done_on` where `done` is yes, and nowhere else",
         ),
         "was not done, and nobody says why": (
             ~done & told[WHY_NOT].isna(),

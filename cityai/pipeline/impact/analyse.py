@@ -107,6 +107,10 @@ def decide(
             where="--by",
             expected=f"{announced.spec.who_decides}, as the plan says",
         )
+    if not reason.strip():
+        raise DataError(
+            "a decision without a reason", where="--reason", expected="why, in a sentence"
+        )
     taken = Decision(decision, role, f"{read_clock():%Y-%m-%d}", reason)
     with open_store(project.state).lock_project(project.spec.name):
         save_record(replace(found, decision=taken), announced.folder / KEPT)
@@ -151,8 +155,8 @@ def _wait(announced: Announced) -> None:
     today, spec = read_clock().date(), announced.spec
     if today < spec.mature:
         raise TimeError(
-            f"outcomes are not all known before {spec.mature}: the last list is of "
-            f"{spec.ends}, and {spec.outcome.label} is known {spec.outcome.delay_days} days later",
+            f"outcomes are not all known before {spec.mature}: lists are drawn until {spec.ends}, "
+            f"and {spec.outcome.label} is known {spec.outcome.delay_days} days after one",
             where="cityai evaluate analyse",
             expected=f"a day from {spec.mature} on; today is {today}",
             next_step="wait: who looks early and stops when it looks good finds effects by chance",

@@ -13,8 +13,10 @@ from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.city_table import refuse_repeated
-from cityai.data.side_tables import read_table
+from cityai.data.rejects import tell_first
+from cityai.data.side_tables import SideTable, read_table
 from cityai.data.yes_no import read_answer
+from cityai.errors import DataError
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
@@ -44,7 +46,8 @@ def read_outcomes(
     Raises
     ------
     DataError
-        When the table cannot be read, or tells of a case twice.
+        When the table cannot be read, a row of it is not understood or has an outcome without a
+        day, or it tells of a case twice.
     """
     told = spec.outcome
     if told.source is None or told.key is None or told.time is None or told.value is None:
@@ -57,9 +60,17 @@ def read_outcomes(
         told.time: ColumnSpec(type="datetime"),
         value: ColumnSpec(type=kind),
     }
-    side = read_table(project, "outcome", told.source, contract, [told.key, told.time], FILE)
+    side = read_table(project, "outcome", told.source, contract, [told.key], FILE)
+    refuse_unread(side, f"the columns {', '.join(contract)}, days as 2026-01-31")
     found = side.table
     measured = read_answer(found[value], told.yes, side.where) if told.yes else found[value]
+    if undated := int((found[value].notna() & found[told.time].isna()).sum()):
+        raise DataError(
+            f"{undated:,} of {len(found):,} outcomes have no day in `{told.time}`",
+            where=side.where,
+            expected="the day on which each was measured",
+            next_step="add the days; nothing that was gathered is changed",
+        )
     read = pd.DataFrame(
         {
             CASE: found[told.key].astype(str),
@@ -69,3 +80,15 @@ def read_outcomes(
     ).dropna()
     refuse_repeated(read[CASE], side.where, pd.Series(pd.NaT, index=read.index))
     return read.reset_index(drop=True)
+
+
+def refuse_unread(side: SideTable, expected: str) -> None:
+    """Refuse a table with rows that are not understood: who is left out of a trial changes it."""
+    if side.rejected:
+        raise DataError(
+            f"{side.rejected:,} of {side.read:,} rows are not understood, the first: "
+            f"{tell_first(side.rejects)}",
+            where=side.where,
+            expected=expected,
+            next_step="correct the rows; what was recorded is untouched",
+        )
