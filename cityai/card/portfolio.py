@@ -187,8 +187,8 @@ def _tell_tested(record: CardRecord) -> Tested | None:
         sealed_on=part.sealed_on,
         known_from=part.mature,
         word="harmful" if found and found.direction == "harmful" else word,
-        decision=taken.decision if taken else "",
-        day=taken.day if taken else None,
+        decision=taken.decision if taken and not taken.outdated else "",
+        day=taken.day if taken and not taken.outdated else None,
     )
 
 

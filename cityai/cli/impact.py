@@ -231,7 +231,14 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
     lines += [f"  {label:<34} {said}" for label, said in told.items()]
     share = "points: " * sealed.is_share + sealed.label
     lines += ["", f"In {share}, from {effect.n:,} who took part in {made.weeks} weeks."]
+    if made.planned and made.weeks < sealed.weeks:
+        lines.append(f"{sealed.weeks} weeks were announced: the lists of others are not there.")
     lines += [f"{effect.method}. {effect.reason}".strip(), *_tell_probe(made.probe)]
+    if made.planned and impact.decision and impact.decision.found != made.verdict.word:
+        lines.append(
+            f"On {impact.decision.day} '{impact.decision.decision}' was decided on another result "
+            f"({impact.decision.found}): decide again."
+        )
     if made.planned:
         lines.append(
             f"Next, {sealed.who_decides} decides: cityai evaluate decide {name} scale|change|stop"
@@ -259,13 +266,17 @@ def _tell_probe(probe: pd.DataFrame) -> list[str]:
             few += 1
             continue
         whom = "all" if name == group else f"{name} {group}"
-        said = reason or f"{value:+.1%} ({low:+.1%} to {high:+.1%})"
+        sign = "+" if metric == "calibration_in_the_large" else ""
+        told = [f"{figure:{sign}.1%}" for figure in (value, low, high)]
+        said = reason or "{} ({} to {})".format(*told)
         lines.append(f"  {f'{whom}: {PROBED[metric]}':<46} {said}")
     return [*lines, *([f"  {few} figures of groups: {HIDDEN}, or to tell"] if few else [])]
 
 
 def _tell_more(made: Analysis) -> str:
     more = made.verdict.more_periods
+    if not made.effect.known:
+        return f": {made.verdict.reason.partition(';')[0]}"
     if made.verdict.word != "cannot tell":
         return f", {made.verdict.direction}" * (made.verdict.direction != "open")
     if more != more or more == float("inf"):

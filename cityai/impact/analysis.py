@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import pandas as pd
 
@@ -41,6 +42,11 @@ class Sealed:
     mature: str
     seal: str
 
+    @property
+    def weeks(self) -> int:
+        """How many weeks of lists were announced."""
+        return (date.fromisoformat(self.ends) - date.fromisoformat(self.starts)).days // 7
+
 
 @dataclass(frozen=True, slots=True)
 class GroupEffect:
@@ -53,12 +59,16 @@ class GroupEffect:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the city does with it: scale, change or stop, by whom, when and why."""
+    """What the city does with it: scale, change or stop, by whom, when and why.
+
+    `found` is the verdict that it was decided on; a later analysis may find another.
+    """
 
     decision: str
     role: str
     day: str
     reason: str
+    found: str = ""
 
 
 @dataclass(frozen=True)

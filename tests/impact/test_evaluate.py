@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,16 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cityai.card.draft.impact import draft_impact
 from cityai.card.record.impact import ImpactPart
 from cityai.card.verify.impact import list_impact_claims
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED
-from cityai.pipeline.impact.analyse import find_impact
+from cityai.pipeline.impact.analyse import count_weeks, find_impact
 from cityai.pipeline.impact.gathered import ASSIGNED, read_gathered, write_gathered
-from cityai.pipeline.impact.kept import PLAN
+from cityai.pipeline.impact.kept import KEPT, PLAN
 from cityai.pipeline.impact.plan import open_plan
 from cityai.pipeline.verify import verify_published
+from cityai.store.records import save_record
 from tests.conftest import write_workspace
 from tests.delivery.conftest import RISK, draw_inspections
 
@@ -189,6 +192,7 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert part["others"] == 2
     page = (card / "card.html").read_text()
     assert all(words in page for words in ("What it changed", "It is scaled up"))
+    assert "## What it changed" in (card / "card.md").read_text()
     listed = json.loads((card.parent / "index.json").read_text())["systems"][0]["tested"]
     assert (listed["word"], listed["decision"]) == (part["found"]["word"], "scale")
     assert "to be scaled up" in (card.parent / "index.html").read_text()
@@ -315,6 +319,90 @@ def test_a_row_that_waits_for_its_outcome_is_none(city: Path, say: Say) -> None:
     later.to_csv(city / "later.csv", index=False)
     code, said = say("evaluate", "analyse", city)
     assert (code, "without an outcome: " in said) == (0, True), said
+
+
+def draft_part(folder: Path) -> ImpactPart:
+    part = draft_impact(find_impact(load_project(folder)))
+    assert part is not None
+    return part
+
+
+def test_a_card_tells_that_one_arm_lost_more_outcomes(city: Path, say: Say) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    assert say("evaluate", "analyse", city)[0] == 0
+    whole = draft_part(city)
+    assert whole.found is not None
+    assert (whole.found.known, whole.found.uneven) == (1, False)
+    lots = read_lots(city)
+    served = later["id"].isin(lots.loc[lots["arm"] == SERVED, "case_id"])
+    later.loc[served & (later["bad"] == "1"), "bad"] = ""
+    later.to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, "the arms differ in this" in said) == (0, True)
+    part = draft_part(city)
+    assert part.found is not None
+    assert part.found.uneven
+    assert any("missing more often on one side" in words for words in part.in_words)
+    claims = {c.path: c for c in list_impact_claims(part, find_impact(load_project(city)))}
+    assert claims["impact.found.known"].holds
+
+
+def test_a_list_that_is_left_out_at_the_end_is_told(city: Path, say: Say) -> None:
+    lots = read_lots(city)
+    kept = lots[lots["block"] != lots["block"].max()]
+    write_gathered(kept, open_plan(load_project(city)).folder, ASSIGNED)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, "4 weeks were announced" in said) == (0, True), said
+    assert "Lists were drawn in 3 of 4 announced weeks." in draft_part(city).in_words
+
+
+def test_a_decision_on_another_result_is_told_as_such(city: Path, say: Say) -> None:
+    assert say("evaluate", "analyse", city)[0] == 0
+    assert say("evaluate", "decide", city, "stop", "--by", "Head", "--reason", "So.")[0] == 0
+    assert "on another result" not in say("evaluate", "analyse", city)[1]
+    project = load_project(city)
+    impact = find_impact(project)
+    assert impact is not None
+    assert impact.decision is not None
+    other = replace(impact, decision=replace(impact.decision, found="worth it"))
+    save_record(other, open_plan(project).folder / KEPT)
+    assert "(worth it): decide again" in say("evaluate", "analyse", city)[1]
+    part = draft_part(city)
+    assert part.decision is not None
+    assert part.decision.outdated
+    assert "on another result" in part.in_words[-1]
+
+
+@pytest.mark.parametrize(("of", "reason"), [("all", "the same for"), ("none", "on no list")])
+def test_why_nothing_can_be_told_is_told(city: Path, say: Say, of: str, reason: str) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    later["bad"] = "1"
+    listed = later["id"].isin(read_lots(city)["case_id"])
+    later[(of == "all") | ~listed].to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, "more weeks" in said) == (0, False), said
+    part = draft_part(city)
+    assert reason in part.in_words[0]
+    assert part.found is not None
+    assert not re.search(r"\d", part.found.effect.reason + part.found.treated.reason)
+
+
+@pytest.mark.parametrize(
+    ("days", "per", "weeks"),
+    [
+        (pd.date_range("2026-01-05", periods=26, freq="7D"), "week", 26),
+        (pd.date_range("2026-01-05", periods=13, freq="14D"), "week", 13),
+        (pd.bdate_range("2026-01-05", periods=130), "day", 26),
+        (pd.date_range("2026-01-01", periods=6, freq="MS"), "month", 26),
+        (pd.date_range("2026-01-01", periods=1, freq="MS"), "month", 4),
+        (pd.date_range("2026-01-05", periods=4, freq="28D"), "fold", 16),
+    ],
+)
+def test_lists_stand_for_the_weeks_of_their_period(
+    days: pd.DatetimeIndex, per: str, weeks: int
+) -> None:
+    block = pd.Series(days.strftime("%Y-%m-%d").repeat(3))
+    assert count_weeks(block, per) == weeks
 
 
 def other_arm(lots: pd.DataFrame) -> pd.DataFrame:

@@ -29,21 +29,37 @@ if TYPE_CHECKING:
 
 TOLD: Final = {
     "worth it": say(
-        "Worth it: “{label}” changed by {effect} ({interval}) where chance chose. At least "
-        "{smallest} was wanted."
+        "Worth it: “{label}” changed by {effect} ({interval}) where chance chose. A "
+        "change of {smallest} or better was wanted."
     ),
     "not worth it": say(
-        "Not worth it: “{label}” changed by {effect} ({interval}) where chance chose. At least "
-        "{smallest} was wanted."
+        "Not worth it: “{label}” changed by {effect} ({interval}) where chance chose. A "
+        "change of {smallest} or better was wanted."
     ),
     "cannot tell": say(
-        "We cannot tell: “{label}” changed by {effect} ({interval}) where chance chose. At least "
-        "{smallest} was wanted."
+        "We cannot tell: “{label}” changed by {effect} ({interval}) where chance chose. A "
+        "change of {smallest} or better was wanted."
     ),
 }
 PROBED: Final = ("calibration_in_the_large", "true_positive_rate", "false_omission_rate")
 """What is told of a random probe."""
 HARM: Final = say("It does harm: “{label}” changed by {effect} ({interval}) where chance chose.")
+NOTHING: Final = {
+    "probe": say(
+        "We cannot tell what it changed: a random probe tells what is there where nobody looks, "
+        "and no more."
+    ),
+    "unknown": say(
+        "We cannot tell what it changed: on no list are outcomes known both of some who were "
+        "served and of some who waited."
+    ),
+    "same": say(
+        "We cannot tell what it changed: of too few the outcome is known, or it was the same for "
+        "everybody."
+    ),
+}
+UNDEFINED: Final = "too few outcomes are known, nothing varies, or too few followed"
+"""Why an effect is not known; numbers of few stay where the analysis is kept."""
 DECIDED: Final = {
     "scale": say("It is scaled up: {role}, {day}."),
     "change": say("It is changed: {role}, {day}."),
@@ -58,6 +74,7 @@ def draft_impact(impact: Impact | None) -> ImpactPart | None:
     sealed, taken = impact.sealed, impact.decision
     unit = "share" if sealed.is_share else ""
     found = _draft_found(impact.analysis, unit) if impact.analysis else None
+    word = found.word if found else ""
     decision = None
     if taken is not None:
         decision = ImpactDecision(
@@ -65,6 +82,7 @@ def draft_impact(impact: Impact | None) -> ImpactPart | None:
             role=taken.role,
             day=date.fromisoformat(taken.day),
             reason=taken.reason,
+            outdated=taken.found != word,
         )
     return ImpactPart(
         question=sealed.question,
@@ -87,7 +105,11 @@ def draft_impact(impact: Impact | None) -> ImpactPart | None:
 
 
 def _draft_found(made: Analysis, unit: str) -> ImpactFound:
-    more = made.verdict.more_periods
+    from cityai.impact.difference_in_means import differ_in_loss
+
+    more, arms = made.verdict.more_periods, made.rows.groupby("arm")["value"]
+    rows, known = arms.size().tolist(), int(arms.count().sum())
+    lost = (arms.size() - arms.count()).tolist()
     groups = [
         ImpactGroup(
             dimension=one.dimension,
@@ -110,6 +132,8 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         analysed_on=date.fromisoformat(made.analysed_on),
         same_code=made.same_code,
         weeks=made.weeks,
+        known=round_figure(known / sum(rows), "share", float(sum(rows))) if rows else None,
+        uneven=len(rows) == 2 and differ_in_loss(lost, rows),
         word=str(made.verdict.word),  # type: ignore[arg-type]
         direction=str(made.verdict.direction),  # type: ignore[arg-type]
         more_weeks=more if math.isfinite(more) and more > 0 else None,
@@ -139,7 +163,7 @@ def _list_looked(probe: pd.DataFrame) -> Iterator[ImpactLooked]:
 def _draft_effect(effect: Effect, unit: str) -> ImpactEffect:
     ends = (effect.estimate, effect.low, effect.high)
     value, low, high = (round_figure(x, unit or "amount", float(effect.n)) for x in ends)
-    n, reason = round_people(effect.n), effect.reason if value is None else ""
+    n, reason = round_people(effect.n), "" if effect.known else UNDEFINED
     return ImpactEffect(value=value, low=low, high=high, n=n, reason=reason)
 
 
@@ -155,8 +179,9 @@ def _tell(
             until=write_day(until),
         )
         return
-    if found.effect.value is None:
-        yield say("We cannot tell what it changed: there is no estimate.")
+    if found.effect.value is None or found.effect.low is None:
+        none = "same" if found.effect.n else "unknown"
+        yield NOTHING["probe" if sealed.design == "probe" else none]
     else:
         harmful = found.direction == "harmful"
         yield (HARM if harmful else TOLD[found.word]).format(
@@ -170,7 +195,23 @@ def _tell(
         yield say_n(
             "About {n} more week would settle it.", "About {n} more weeks would settle it.", weeks
         )
+    elif found.word == "cannot tell" and found.effect.low is not None:
+        yield say("More weeks like these would not settle it.")
+    if found.uneven:
+        yield say(
+            "Outcomes are missing more often on one side of the draw than on the other: the change "
+            "may only be one of who was measured."
+        )
+    if found.weeks < sealed.weeks:
+        yield say_n(
+            "Lists were drawn in {n} of {planned} announced week.",
+            "Lists were drawn in {n} of {planned} announced weeks.",
+            found.weeks,
+            planned=sealed.weeks,
+        )
     yield say("Announced before: sealed on {day}.", day=write_day(on))
     if decision is not None:
         day = write_day(decision.day)
         yield DECIDED[decision.decision].format(role=decision.role, day=day)
+        if decision.outdated:
+            yield say("That was decided on another result than the one that stands here.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from cityai.card.record.part import Part, Text, Unit
@@ -62,6 +62,8 @@ class ImpactDecision(Part):
     role: str
     day: date
     reason: str
+    outdated: bool = False
+    """Whether an analysis since then found another verdict than the one that it was decided on."""
 
 
 class ImpactFound(Part):
@@ -71,7 +73,12 @@ class ImpactFound(Part):
     same_code: bool
     """Whether the program is the one that was sealed with the plan."""
     weeks: int
-    """Weeks in which chance decided."""
+    """Weeks of lists that were drawn for, of those that were announced."""
+    known: float | None = None
+    """Share of those about whom chance decided whose outcome is known."""
+    uneven: bool = False
+    """Whether more outcomes are missing of one arm than chance explains (differential attrition):
+    then the effect may be of who was measured."""
     word: Literal["worth it", "not worth it", "cannot tell"]
     """Against the smallest effect worth having."""
     direction: Literal["helps", "harmful", "open"]
@@ -119,3 +126,8 @@ class ImpactPart(Part):
     decision: ImpactDecision | None
     """Nothing before the city decided."""
     in_words: tuple[Text, ...]
+
+    @property
+    def last_day(self) -> date:
+        """The last day of its lists."""
+        return self.ends - timedelta(days=1)

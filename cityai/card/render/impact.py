@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cityai.card.record import CardRecord
-from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactPart
+from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactLooked, ImpactPart
 from cityai.card.render.tables import Cell, Grid, make_grid
 from cityai.card.words import (
     MISSING,
@@ -32,7 +32,7 @@ def arrange_effects(record: CardRecord) -> Grid:
     for one in found.groups:
         cells = [HIDDEN, MISSING, MISSING] if one.effect is None else _write(one.effect, part)
         rows.append([one.group, *cells])
-    columns = (say("Who"), say("Change"), say("Interval"), say("Took part"))
+    columns = (say("Who"), say("Change"), say("Interval"), say("Counted"))
     return make_grid(say("What being served changed"), columns, rows, range(1, 4))
 
 
@@ -57,13 +57,21 @@ def arrange_looked(record: CardRecord) -> Grid:
         [
             line.group if line.dimension else say("Everybody"),
             PROBED.get(line.metric) or describe_metric(line.metric).label,
-            HIDDEN if line.value is None else write_gap(line.value, "share"),
-            write_interval(line.low, line.high, "share", gap=True),
+            *_write_looked(line),
         ]
         for line in _open(record)[1].looked
     ]
     columns = (say("Who"), say("Figure"), say("Value"), say("Interval"))
     return make_grid(say("What is there where nobody looks"), columns, rows, (2, 3))
+
+
+def _write_looked(line: ImpactLooked) -> list[str]:
+    """Write a rate as a share, and by how much scores are too high as a difference."""
+    if line.value is None:
+        return [HIDDEN, MISSING]
+    gap = line.metric in PROBED
+    write = write_gap if gap else write_number
+    return [write(line.value, "share"), write_interval(line.low, line.high, "share", gap=gap)]
 
 
 def _open(record: CardRecord) -> tuple[ImpactPart, ImpactFound]:

@@ -54,6 +54,8 @@ def render_markdown(record: CardRecord) -> str:
     practice = tables.arrange_practice(record)
     shown = replace(practice, rows=practice.rows[:ROWS])
     lines += ["## How well it works", "", *_write_grid(shown)]
+    if record.impact is not None:
+        lines += ["## What it changed", "", e(" ".join(record.impact.in_words)), ""]
     lines += _list_human(record)
     head = record.record
     required = sum(g.required for g in record.gaps)

@@ -40,6 +40,11 @@ def list_impact_claims(part: ImpactPart | None, impact: Impact | None) -> Iterat
         return
     rows, unit = impact.analysis.rows, part.unit
     yield from _claim("impact.found.effect", part.found.effect, rows, unit)
+    drawn = len(rows)
+    if part.found.known is not None and drawn:
+        share = float(rows["value"].notna().sum()) / drawn
+        decimals = count_decimals(share, "share", drawn)
+        yield Claim("impact.found.known", part.found.known, share, decimals)
     value = _count_treated(rows)
     told = part.found.treated
     yield Claim("impact.found.treated", told.value, value, _decimals(value, unit, told, rows))

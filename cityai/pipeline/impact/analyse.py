@@ -111,7 +111,9 @@ def decide(
         raise DataError(
             "a decision without a reason", where="--reason", expected="why, in a sentence"
         )
-    taken = Decision(decision, role, f"{read_clock():%Y-%m-%d}", reason)
+    taken = Decision(
+        decision, role, f"{read_clock():%Y-%m-%d}", reason, found.analysis.verdict.word
+    )
     with open_store(project.state).lock_project(project.spec.name):
         save_record(replace(found, decision=taken), announced.folder / KEPT)
     return found, taken
@@ -182,8 +184,8 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     rows = kept.assign(**{VALUE: value, DONE: done, **groups.drop(columns=CASE)})
     drawn = rows[rows[PART] == "edge"].reset_index(drop=True)
     least = project.spec.policy.small_cell
-    weeks = len(set(kept[BLOCK].astype("datetime64[s]").dt.to_period("W")))
-    capacity = cast(RiskSpec, project.spec).question.decision.capacity or 0
+    rule = cast(RiskSpec, project.spec).question.decision
+    capacity, weeks = rule.capacity or 0, count_weeks(kept[BLOCK], rule.per)
     return Analysis(
         analysed_on=f"{read_clock():%Y-%m-%d}",
         planned=asked.planned,
@@ -196,6 +198,8 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     )
 
 
+MONTH: Final = 365.25 / 12
+"""Days that a single list stands for, of a capacity that holds for more than a week."""
 _NONE: Final = pd.DataFrame(columns=["dimension", "group", "arm", "n", "followed"])
 
 
@@ -240,6 +244,15 @@ def _measure(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) 
         "groups": tuple(groups),
         "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
+
+
+def count_weeks(block: pd.Series, per: str) -> int:
+    """Count the weeks that lists stand for: of a month or a fold, a list stands for several."""
+    days = pd.Series(sorted(set(block))).astype("datetime64[s]")
+    if per in ("day", "week"):
+        return len(set(days.dt.to_period("W")))
+    apart = days.diff().dt.days.median() if len(days) > 1 else MONTH
+    return max(round(len(days) * apart / 7), 1)
 
 
 def _within(assigned: pd.DataFrame, asked: Asked) -> np.ndarray:
