@@ -212,7 +212,7 @@ def render_review(
         gate_open=is_open(found),
         outcomes=OUTCOMES,
         against=[c for c in found if _stops(c)],
-        conditions=[c for c in found if c.outcome == "not met" and c.rule.open == "condition"],
+        conditions=[c for c in found if c.on_condition],
         mended_here={c.rule.id for c in found if _is_mended_here(c, standing)},
         extra=EXTRA,
         checklist=arrange_checklist(record),
@@ -244,17 +244,15 @@ def _check(reviewed: Reviewed, phase: Phase) -> tuple[tuple[Checked, ...], SpecE
 
 def _stops(checked: Checked) -> bool:
     """Tell whether a rule stands against an approval that no condition makes up for."""
-    rule = checked.rule
-    return checked.outcome == "not met" and not rule.reviewers and rule.open != "condition"
+    asks = checked.rule.reviewers or checked.on_condition
+    return checked.outcome == "not met" and not asks
 
 
 def _is_mended_here(checked: Checked, standing: Standing) -> bool:
     """Tell whether an approval, or one on a condition, would meet a rule."""
     rule, made = checked.rule, {condition.rule for condition in standing.conditions}
     asks = bool(rule.reviewers) and not standing.returns
-    return checked.outcome == "not met" and (
-        asks or (rule.open == "condition" and rule.id not in made)
-    )
+    return checked.outcome == "not met" and (asks or (checked.on_condition and rule.id not in made))
 
 
 def render_card(view: View, reviewed: Reviewed, reading: str) -> str:

@@ -124,6 +124,13 @@ def make_act(**told: object) -> Act:
         said = error.errors(include_url=False)[0]
         what = said["msg"].removeprefix("Value error, ")
         where = ".".join(map(str, said["loc"]))
+        if said["type"] == "string_too_short":
+            raise UserError(
+                f"the act has no {where}",
+                where=f"--{where}",
+                expected="some words: they are signed, and stand in the chain for good",
+                next_step="say it in a sentence",
+            ) from None
         raise UserError(f"{where}: {what}" if where else what) from None
 
 

@@ -40,12 +40,15 @@ class Checked:
         What was looked at, in a sentence.
     next_step : str
         What would meet it; empty where it holds.
+    on_condition : bool
+        Whether it does not hold, and an approval on a condition would meet it.
     """
 
     rule: ReleaseRule
     outcome: Outcome
     observed: str
     next_step: str = ""
+    on_condition: bool = False
 
 
 def check_rules(
@@ -155,7 +158,7 @@ def _check_condition(rule: ReleaseRule, told: str, standing: Standing) -> Checke
             rule=rule.id,
             compensation=rule.compensation,
         )
-        return Checked(rule, "not met", told, asked)
+        return Checked(rule, "not met", told, asked, on_condition=True)
     done, text = rule.id in standing.fulfilled, made[0].text
     due = write(made[0].due, "%Y-%m-%d")
     said = (
@@ -167,7 +170,7 @@ def _check_condition(rule: ReleaseRule, told: str, standing: Standing) -> Checke
     if done or made[0].due >= standing.today:
         return Checked(rule, "met on condition", told)
     asked = say("meet it, then `cityai review fulfil --rule {rule}`", rule=rule.id)
-    return Checked(rule, "not met", told, asked)
+    return Checked(rule, "not met", told, asked, on_condition=True)
 
 
 def _check_verdicts(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:

@@ -22,6 +22,7 @@ from cityai.cli.review import ACTS
 from cityai.config.keys import KeySpec
 from cityai.config.policy import PolicySpec
 from cityai.config.release import PHASES, ReleaseRule
+from cityai.desk.pages import _is_mended_here, _stops
 from cityai.pipeline.review import read_review
 from cityai.review.acts import LASTING, MOVING, Condition, Kind, Said, Seen, make_act
 from cityai.review.chain import Chain, Link
@@ -74,11 +75,22 @@ def plant(*statuses: str) -> CardRecord:
         (["not applicable"], "condition", "not met"),
         (["not applicable"], "allow", "met"),
         ([], "allow", "not met"),
+        (["not enough evidence", "fail"], "condition", "not met"),
     ],
 )
 def test_findings(statuses, how, outcome) -> None:
     more = {"open": how, "compensation": "a monitor" * (how == "condition")}
-    assert check(make_rule(findings=["time.*"], **more), plant(*statuses))[0] == outcome
+    rule, standing = (
+        make_rule(findings=["time.*"], **more),
+        Standing(Chain((), ()), {}, "pilot", TODAY),
+    )
+    (found,) = check_rules([rule], plant(*statuses), standing)
+    assert found.outcome == outcome
+    # No condition makes up for a check that failed, here or at the desk.
+    asked = outcome == "not met" and how == "condition" and "fail" not in statuses
+    assert found.on_condition == asked
+    assert _is_mended_here(found, standing) == asked
+    assert _stops(found) == (outcome == "not met" and not asked)
 
 
 def test_what_nobody_knows_is_no_pass() -> None:
@@ -293,15 +305,24 @@ def test_what_is_refused_says_where_what_and_what_next(place: Place, capsys) -> 
         assert "next: " in told
 
 
+def box(place: Place) -> str:
+    """The colour of what people decided, on the card."""
+    page = (place.card / "card.html").read_text("utf-8")
+    return page.partition('<section id="release" class="verdict verdict-')[2].partition('"')[0]
+
+
 def test_a_return_stands_until_it_is_withdrawn(place: Place) -> None:
     place.sign("approve", "ben", *YES)
     assert place.gate() == 0
+    assert box(place) == "pass"
     assert place.sign("return", "cai", reason="The East is not looked at.") == 0
     assert place.gate() == 1
+    assert box(place) == "fail"
     assert place.sign("withdraw", "cai") == 0
     assert place.gate() == 0
     assert place.sign("withdraw", "ben") == 0
     assert place.gate() == 1
+    assert box(place) == "open"
     assert place.sign("withdraw", "ben") == 2
 
 
@@ -359,6 +380,10 @@ def test_the_log_tells_all_and_the_head(place: Place, capsys) -> None:
 
 
 def test_who_is_not_listed_or_says_nonsense_signs_nothing(place: Place, capsys) -> None:
+    assert place.sign("comment", "ben", reason="") == 2
+    said = capsys.readouterr().err
+    assert "the act has no reason" in said
+    assert "next: say it in a sentence" in said
     place.keys.write_text("keys: []\n", "utf-8")
     assert place.sign("open", "ana") == 2
     assert "nobody listed the key" in capsys.readouterr().err
