@@ -85,8 +85,10 @@ spark: $(DONE)  ## fetch Spark and the reader of Delta tables (600 MB) for their
 	  pyspark==4.1.4 py4j==0.10.9.9 grpcio==1.85.3 grpcio-status==1.85.3 googleapis-common-protos==1.76.0 zstandard==0.25.0 \
 	  deltalake==1.6.6 arro3-core==0.9.1 deprecated==1.3.1
 
-bench: $(DONE)  ## accuracy on five real sets beside the peers, speed and growth, and the audit's coverage
+bench: $(DONE)  ## accuracy on five real sets beside the peers, speed and growth, the audit's coverage, evaluation
 	@$(BIN)/python benchmarks/demand.py
+	@$(BIN)/python benchmarks/by_hand.py
+	@for part in trials permuted cities speed; do $(BIN)/python benchmarks/impact.py $$part || exit 1; done
 	@$(BIN)/python benchmarks/audit_speed.py
 	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/audit_coverage.py

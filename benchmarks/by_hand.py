@@ -23,7 +23,7 @@ import pandas as pd
 from speed import PANEL, ROOT, WEEKS, Figures, measured, write_panel, write_workspace
 
 PLACES, REPLICATES = 640, 1000
-FOLDS, HORIZON, LEVEL = 10, 4, 13
+FOLDS, HORIZON = 8, 4
 LAGS, WINDOWS = (1, 2, 3, 4, 8, 13, 26, 52), (4, 13, 52)
 IMPORTS = (
     "import cityai.pipeline.run, cityai.track.runs, cityai.card.pages, duckdb, ibis, lightgbm, "
@@ -64,16 +64,17 @@ def run_by_hand(folder: Path, replicates: int) -> Figures:
             tested.append(asked.assign(y_pred=model.predict(asked[names])))
         judged = pd.concat(tested)
     metrics = {
-        "bias": lambda y, p: float((p - y).sum() / y.sum()),
-        "wape": lambda y, p: float(np.abs(p - y).sum() / y.sum()),
-        "under": lambda y, p: float(np.maximum(y - p, 0).sum() / y.sum()),
+        "bias": lambda y, p: float((np.asarray(p) - y).sum() / np.sum(y)),
+        "wape": lambda y, p: float(np.abs(np.asarray(p) - y).sum() / np.sum(y)),
+        "under": lambda y, p: float(np.maximum(np.asarray(y) - p, 0).sum() / np.sum(y)),
     }
     told = {}
     with measured(found, "audit"):
         for dimension in ("ward", "income", "use"):
             frame = MetricFrame(
-                metrics=metrics, y_true=judged["y"], y_pred=judged["y_pred"],
-                sensitive_features=judged[dimension], n_boot=replicates,
+                metrics=metrics, y_true=judged["y"].to_numpy(),
+                y_pred=judged["y_pred"].to_numpy(), n_boot=replicates,
+                sensitive_features=judged[dimension].to_numpy(),
                 ci_quantiles=[0.05, 0.95], random_state=1,
             )  # fmt: skip
             told[dimension] = (frame.by_group, frame.by_group_ci)
