@@ -32,6 +32,13 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Lists 
 HIDDEN = "too few to show"
 REASONS = 12
 """How many reasons why something was not done are listed, the most frequent first."""
+WHOM = {"discontinuity": "chosen, at the cut-off"}
+"""Whose effect the first figure of a design is, where it is not of those whom chance chose."""
+LIMITS = {
+    "discontinuity": "It holds for those at the cut-off: of those far above or below it, it says "
+    "nothing. It holds while nobody moves a case across the cut-off; nobody can see that here."
+}
+"""What a design's figures do not say."""
 
 
 class Taken(StrEnum):
@@ -221,7 +228,7 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
     effect = made.effect
     lines = [head, sealed.question, "", f"{made.verdict.word.upper()}{_tell_more(made)}", ""]
     told = {
-        "assigned to be served": _tell_effect(effect, sealed),
+        WHOM.get(sealed.design, "assigned to be served"): _tell_effect(effect, sealed),
         "served, of those who follow": _tell_effect(made.treated, sealed),
         "smallest effect worth having": _write(sealed.smallest, sealed),
     }
@@ -234,6 +241,7 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
     if made.planned and made.weeks < sealed.weeks:
         lines.append(f"{sealed.weeks} weeks were announced: the lists of others are not there.")
     lines += [f"{effect.method}. {effect.reason}".strip(), *_tell_probe(made.probe)]
+    lines += [LIMITS[sealed.design]] if sealed.design in LIMITS else []
     if made.planned and impact.decision and impact.decision.found != made.verdict.word:
         lines.append(
             f"On {impact.decision.day} '{impact.decision.decision}' was decided on another result "

@@ -18,8 +18,14 @@ from cityai.errors import SpecError, suggest_name
 
 FILE: Final = "evaluation.yaml"
 """The evaluation's file, in the project's folder."""
-DrawnDesign = Literal["lottery", "probe"]
-"""Designs in which `cityai predict --assign` lets chance decide about cases of a list."""
+ListDesign = Literal["lottery", "probe", "discontinuity"]
+"""Designs that a ranked list is carried through, from the plan to the card."""
+OWN_KEYS: Final[dict[ListDesign, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "lottery": (("edge",), ("probe",)),
+    "probe": (("probe",), ()),
+    "discontinuity": ((), ()),
+}
+"""Of the keys that belong to some designs alone: which each needs, and which it may have."""
 
 
 class MeasuredSpec(SpecRecord):
@@ -73,9 +79,11 @@ class EvaluationSpec(SpecRecord):
     """What is measured."""
     unit: Literal["case", "entity"] = "entity"
     """What takes part once: a case, or an entity, which is not drawn again when it comes back."""
-    design: DrawnDesign = "lottery"
+    design: ListDesign = "lottery"
     """`lottery`: chance decides at the edge of the capacity. `probe`: a few visits are drawn from
-    all, to learn what is there where nobody looks; it says nothing of an effect."""
+    all, to learn what is there where nobody looks; it says nothing of an effect. `discontinuity`:
+    nothing is left to chance; those just above the capacity's cut-off are held against those just
+    below it."""
     edge: EdgeSpec | None = None
     """For a lottery: how far around the cut chance decides."""
     probe: Annotated[float, Field(gt=0, le=0.2)] | None = None
@@ -90,7 +98,8 @@ class EvaluationSpec(SpecRecord):
     confidence: Annotated[float, Field(ge=0.8, le=0.999)] = 0.95
     """Of all intervals."""
     groups: tuple[Text, ...] = ()
-    """Dimensions of the audit by which the effect is told too."""
+    """Dimensions of the audit by which the effect is told too; of a discontinuity, how far the list
+    was followed."""
     who_decides: Text
     """Role that decides on what was found: scale, change or stop."""
     stop_rule: Text
@@ -98,10 +107,13 @@ class EvaluationSpec(SpecRecord):
 
     @model_validator(mode="after")
     def _design_has_its_keys(self) -> Self:
-        if (self.design == "lottery") != (self.edge is not None):
-            raise ValueError("`design: lottery` needs `edge`, `design: probe` has none")
-        if self.design == "probe" and self.probe is None:
-            raise ValueError("`design: probe` needs `probe`, the share that is visited")
+        needed, allowed = OWN_KEYS[self.design]
+        for key in ("edge", "probe"):
+            given = getattr(self, key) is not None
+            if key in needed and not given:
+                raise ValueError(f"`design: {self.design}` needs `{key}`")
+            if given and key not in (*needed, *allowed):
+                raise ValueError(f"`design: {self.design}` has no `{key}`")
         return self
 
     @property
@@ -164,7 +176,7 @@ def _check_fit(spec: EvaluationSpec, project: BaseProjectSpec, document: Documen
             )
     if not isinstance(project, RiskSpec) or project.question.decision.rule != "top":
         raise SpecError(
-            "chance can decide only about cases of a list, of which a capacity takes the first",
+            "an evaluation is of cases of a list, of which a capacity takes the first",
             where=document.locate(("design",)),
             expected="a project with `kind: risk` and `decision: {rule: top, ...}`",
             next_step="`cityai evaluate design` says which other designs fit",

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from cityai.impact.discontinuity import regression_discontinuity
+from cityai.impact.discontinuity import measure_distance, regression_discontinuity
 from cityai.impact.past_lists import Past, average_lists, drop_again, make_panel
 from cityai.impact.power import (
     WANTED,
@@ -263,15 +263,7 @@ def _plan_starts(areas: int, periods: int) -> np.ndarray:
 
 
 def _try_discontinuity(past: Past, rules: _Rules) -> Option:
-    last, next_one = np.full(past.periods, np.inf), np.full(past.periods, -np.inf)
-    inside = past.rank <= past.capacity
-    np.minimum.at(last, past.period[inside], past.score[inside])
-    np.maximum.at(next_one, past.period[~inside], past.score[~inside])
-    # Halfway between the last who is served and the first who is not, so that nobody lies on it.
-    with np.errstate(invalid="ignore"):
-        cut = (last + next_one) / 2
-    apart = past.score - cut[past.period]
-    apart[~np.isfinite(apart)] = np.nan  # lists on which all are served have no cut-off
+    apart = measure_distance(past.score, past.rank <= past.capacity, past.period)
     found = regression_discontinuity(
         past.outcome, apart, 0.0, arms=ARMS, confidence=rules.confidence
     )

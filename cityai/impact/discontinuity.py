@@ -115,8 +115,37 @@ def regression_discontinuity(
     method = f"{METHOD} (within {h.main:.3g} of the cut-off)"
     return Effect(
         *(estimate, error, estimate - half, estimate + half, p_value, n, arms, method, AT_CUT),
-        *(confidence, np.inf, n, told),
+        *(confidence, np.inf, n, told, (h.main, h.bias)),
     )
+
+
+def measure_distance(score: np.ndarray, served: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Measure how far scores lie from the cut-off of their list (running variable).
+
+    Parameters
+    ----------
+    score : numpy.ndarray
+        (rows,) what lists are ordered by, the highest first.
+    served : numpy.ndarray
+        (rows,) bool, whether the capacity reaches them.
+    period : numpy.ndarray
+        (rows,) int64 codes of lists, from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows,) above 0 where served. The cut-off lies halfway between the last who is served and
+        the first who is not; 0 where both have the same score, and NaN on lists without a cut-off,
+        on which all are served or none.
+    """
+    lists = int(period.max(initial=-1)) + 1
+    last, next_one = np.full(lists, np.inf), np.full(lists, -np.inf)
+    np.minimum.at(last, period[served], score[served])
+    np.maximum.at(next_one, period[~served], score[~served])
+    with np.errstate(invalid="ignore"):
+        apart: np.ndarray = score - ((last + next_one) / 2)[period]
+    apart[~np.isfinite(apart)] = np.nan
+    return apart
 
 
 def split_sides(outcome: np.ndarray, score: np.ndarray, cut: float) -> tuple[Side, Side]:

@@ -139,6 +139,8 @@ class Effect:
         What varies independently: units, or clusters.
     reason : str
         Why a figure is undefined, and what was left out.
+    widths : tuple of float
+        Of a discontinuity: bandwidths of the line, and of the curve that corrects it.
     """
 
     estimate: float | None
@@ -154,6 +156,7 @@ class Effect:
     freedom: float = math.inf
     blocks: int = 0
     reason: str = ""
+    widths: tuple[float, ...] = ()
 
     @property
     def known(self) -> bool:

@@ -41,6 +41,21 @@ TOLD: Final = {
         "change of {smallest} or better was wanted."
     ),
 }
+AT_CUT: Final = {
+    "worth it": say(
+        "Worth it: “{label}” changed by {effect} ({interval}) at the cut-off, between the last who "
+        "are served and the first who are not. A change of {smallest} or better was wanted."
+    ),
+    "not worth it": say(
+        "Not worth it: “{label}” changed by {effect} ({interval}) at the cut-off, between the last "
+        "who are served and the first who are not. A change of {smallest} or better was wanted."
+    ),
+    "cannot tell": say(
+        "We cannot tell: “{label}” changed by {effect} ({interval}) at the cut-off, between the "
+        "last who are served and the first who are not. A change of {smallest} or better was "
+        "wanted."
+    ),
+}
 PROBED: Final = ("calibration_in_the_large", "true_positive_rate", "false_omission_rate")
 """What is told of a random probe."""
 HARM: Final = say("It does harm: “{label}” changed by {effect} ({interval}) where chance chose.")
@@ -48,6 +63,10 @@ NOTHING: Final = {
     "probe": say(
         "We cannot tell what it changed: a random probe tells what is there where nobody looks, "
         "and no more."
+    ),
+    "discontinuity": say(
+        "We cannot tell what it changed: too few are known on a side of the cut-off, or the "
+        "outcome was the same for everybody."
     ),
     "unknown": say(
         "We cannot tell what it changed: on no list are outcomes known both of some who were "
@@ -60,6 +79,24 @@ NOTHING: Final = {
 }
 UNDEFINED: Final = "too few outcomes are known, nothing varies, or too few followed"
 """Why an effect is not known; numbers of few stay where the analysis is kept."""
+HARM_AT_CUT: Final = say(
+    "It does harm: “{label}” changed by {effect} ({interval}) at the cut-off, between the last who "
+    "are served and the first who are not."
+)
+LIMIT_AT_CUT: Final = say(
+    "This holds for those at the cut-off. Of those far above or below it, it says nothing."
+)
+UNEVEN: Final = say(
+    "Outcomes are missing more often on one side of the draw than on the other: the change may "
+    "only be one of who was measured."
+)
+UNEVEN_AT_CUT: Final = say(
+    "Outcomes are missing more often on one side of the cut-off than on the other: the change may "
+    "only be one of who was measured."
+)
+CHANCE: Final = (TOLD, HARM, UNEVEN, None)
+WORDS: Final = {"discontinuity": (AT_CUT, HARM_AT_CUT, UNEVEN_AT_CUT, LIMIT_AT_CUT)}
+"""Of a design without lots: verdicts, harm, a loss that differs, and what it does not say."""
 DECIDED: Final = {
     "scale": say("It is scaled up: {role}, {day}."),
     "change": say("It is changed: {role}, {day}."),
@@ -109,7 +146,7 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
 
     more, arms = made.verdict.more_periods, made.rows.groupby("arm")["value"]
     rows, known = arms.size().tolist(), int(arms.count().sum())
-    lost = (arms.size() - arms.count()).tolist()
+    lost, widths = (arms.size() - arms.count()).tolist(), made.effect.widths
     groups = [
         ImpactGroup(
             dimension=one.dimension,
@@ -142,6 +179,7 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         groups=tuple(groups),
         followed=tuple(followed),
         looked=tuple(_list_looked(made.probe)),
+        within=float(f"{widths[0]:.2g}") if widths else None,
     )
 
 
@@ -163,7 +201,9 @@ def _list_looked(probe: pd.DataFrame) -> Iterator[ImpactLooked]:
 def _draft_effect(effect: Effect, unit: str) -> ImpactEffect:
     ends = (effect.estimate, effect.low, effect.high)
     value, low, high = (round_figure(x, unit or "amount", float(effect.n)) for x in ends)
-    n, reason = round_people(effect.n), "" if effect.known else UNDEFINED
+    # What a design does not estimate says so, and no numbers of few.
+    undefined = effect.reason if effect.method == "none" else UNDEFINED
+    n, reason = round_people(effect.n), "" if effect.known else undefined
     return ImpactEffect(value=value, low=low, high=high, n=n, reason=reason)
 
 
@@ -179,17 +219,19 @@ def _tell(
             until=write_day(until),
         )
         return
+    verdicts, harm, uneven, limit = WORDS.get(sealed.design, CHANCE)
     if found.effect.value is None or found.effect.low is None:
         none = "same" if found.effect.n else "unknown"
-        yield NOTHING["probe" if sealed.design == "probe" else none]
+        yield NOTHING.get(sealed.design, NOTHING[none])
     else:
-        harmful = found.direction == "harmful"
-        yield (HARM if harmful else TOLD[found.word]).format(
+        yield (harm if found.direction == "harmful" else verdicts[found.word]).format(
             label=sealed.label,
             effect=write_gap(found.effect.value, unit),
             interval=write_interval(found.effect.low, found.effect.high, unit, gap=True),
             smallest=write_gap(sealed.smallest, unit),
         )
+        if limit is not None:
+            yield limit
     if found.more_weeks:
         weeks = round(found.more_weeks)
         yield say_n(
@@ -198,10 +240,7 @@ def _tell(
     elif found.word == "cannot tell" and found.effect.low is not None:
         yield say("More weeks like these would not settle it.")
     if found.uneven:
-        yield say(
-            "Outcomes are missing more often on one side of the draw than on the other: the change "
-            "may only be one of who was measured."
-        )
+        yield uneven
     if found.weeks < sealed.weeks:
         yield say_n(
             "Lists were drawn in {n} of {planned} announced week.",

@@ -73,9 +73,9 @@ class ImpactFound(Part):
     same_code: bool
     """Whether the program is the one that was sealed with the plan."""
     weeks: int
-    """Weeks of lists that were drawn for, of those that were announced."""
+    """Weeks of lists that there are, of those that were announced."""
     known: float | None = None
-    """Share of those about whom chance decided whose outcome is known."""
+    """Share of those who are compared whose outcome is known."""
     uneven: bool = False
     """Whether more outcomes are missing of one arm than chance explains (differential attrition):
     then the effect may be of who was measured."""
@@ -94,6 +94,8 @@ class ImpactFound(Part):
     followed: tuple[ImpactFollowed, ...]
     looked: tuple[ImpactLooked, ...]
     """Nothing without a random probe."""
+    within: float | None = None
+    """Of a discontinuity: how far from the cut-off a score may lie to count (bandwidth)."""
 
 
 class ImpactPart(Part):
@@ -105,7 +107,7 @@ class ImpactPart(Part):
     """What was measured."""
     better: Literal["lower", "higher"]
     design: str
-    """How chance decided: `lottery` or `probe`."""
+    """How it is compared: `lottery`, `probe` or `discontinuity`."""
     unit: Unit
     """Of effects: ``share``, or nothing for an amount."""
     smallest: float

@@ -15,18 +15,43 @@ from cityai.card.words import (
     write_interval,
     write_number,
 )
-from cityai.i18n.messages import say
+from cityai.i18n.messages import join, say, write_day
 
 ARMS: Final = {"served": say("Drawn to be served"), "not served": say("Drawn to wait")}
+CUT_ARMS: Final = {"served": say("Above the cut-off"), "not served": say("Below the cut-off")}
+CHANCE: Final = say("Everybody, as chance decided")
+WHOM: Final = {"discontinuity": say("Those at the cut-off, as the list decided")}
+COMPARED: Final = say(
+    "Among those at the edge of what the city can do, chance decided who was served, from {first} "
+    "to {last}. So both are alike in all else."
+)
+CUT: Final = say(
+    "Nothing was left to chance: from {first} to {last} the score alone decided who was served. "
+    "Those just above the cut-off and those just below it are alike in nearly all else, while "
+    "nobody moves a case across it."
+)
+WITHIN: Final = say("Scores within {width} of the cut-off count, the nearest the most.")
 PROBED: Final = {"calibration_in_the_large": say("Scores too high by")}
 HIDDEN: Final = say("Not shown: too few.")
+
+
+def tell_compared(record: CardRecord) -> str:
+    """Say who was compared with whom."""
+    part, found = _open(record)
+    days = {"first": write_day(part.starts), "last": write_day(part.last_day)}
+    if part.design != "discontinuity":
+        return COMPARED.format(**days)
+    told: str = CUT.format(**days)
+    if found.within is not None:
+        told = join(" ", (told, WITHIN.format(width=write_number(found.within, ""))))
+    return told
 
 
 def arrange_effects(record: CardRecord) -> Grid:
     """Arrange the effect for all, among those who followed, and by group."""
     part, found = _open(record)
     rows: list[list[str | Cell]] = [
-        [say("Everybody, as chance decided"), *_write(found.effect, part)],
+        [WHOM.get(part.design, CHANCE), *_write(found.effect, part)],
         [say("Those for whom it was also done"), *_write(found.treated, part)],
     ]
     for one in found.groups:
@@ -38,16 +63,18 @@ def arrange_effects(record: CardRecord) -> Grid:
 
 def arrange_followed(record: CardRecord) -> Grid:
     """Arrange how often what chance decided was done."""
-    found = _open(record)[1]
+    part, found = _open(record)
+    cut = part.design == "discontinuity"
+    arms, decided = (CUT_ARMS, say("The list")) if cut else (ARMS, say("Chance decided"))
     rows = [
         [
             line.group if line.dimension else say("Everybody"),
-            ARMS[line.arm],
+            arms[line.arm],
             HIDDEN if line.followed is None else write_number(line.followed, "share"),
         ]
         for line in found.followed
     ]
-    columns = (say("Who"), say("Chance decided"), say("So it was done"))
+    columns = (say("Who"), decided, say("So it was done"))
     return make_grid(say("How far it was followed"), columns, rows, (2,))
 
 

@@ -28,7 +28,12 @@ from cityai.card.render.capacity_curve import (
     tell_rival,
 )
 from cityai.card.render.headline import choose_headline
-from cityai.card.render.impact import arrange_effects, arrange_followed, arrange_looked
+from cityai.card.render.impact import (
+    arrange_effects,
+    arrange_followed,
+    arrange_looked,
+    tell_compared,
+)
 from cityai.card.render.inspection_rates import arrange_attention
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
 from cityai.card.render.options import arrange_option_groups, arrange_options, list_metrics
@@ -276,6 +281,7 @@ def open_environment(*folders: Path) -> Environment:
         arrange_attention=arrange_attention,
         arrange_rules=arrange_rules,
         arrange_effects=arrange_effects,
+        tell_compared=tell_compared,
         arrange_followed=arrange_followed,
         arrange_looked=arrange_looked,
     )

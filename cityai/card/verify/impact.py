@@ -1,14 +1,16 @@
 """An effect counted again, from who was assigned to what and what was measured of them.
 
-Nothing is shared with the estimators: plain sums by block and arm.
+Nothing is shared with the estimators: plain sums by block and arm, or of two weighted lines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 
 from cityai.card.draft.rounding import count_decimals
@@ -38,20 +40,28 @@ def list_impact_claims(part: ImpactPart | None, impact: Impact | None) -> Iterat
     if impact is None or impact.analysis is None:
         yield refuse_claim("impact.found", part.found.effect.value, "no analysis was saved")
         return
-    rows, unit = impact.analysis.rows, part.unit
-    yield from _claim("impact.found.effect", part.found.effect, rows, unit)
-    drawn = len(rows)
+    rows, unit, widths = impact.analysis.rows, part.unit, impact.analysis.effect.widths
+    design, drawn = impact.sealed.design, len(rows)
+    if part.design != design:
+        yield refuse_claim("impact.design", None, f"the design that was sealed is '{design}'")
+    count, treat = COUNTS[design]
+    whole = count(rows, widths)
+    yield from _claim("impact.found.effect", part.found.effect, whole, unit)
     if part.found.known is not None and drawn:
         share = float(rows["value"].notna().sum()) / drawn
         decimals = count_decimals(share, "share", drawn)
         yield Claim("impact.found.known", part.found.known, share, decimals)
-    value = _count_treated(rows)
-    told = part.found.treated
-    yield Claim("impact.found.treated", told.value, value, _decimals(value, unit, told, rows))
+    value, told = treat(rows), part.found.treated
+    yield Claim("impact.found.treated", told.value, value, _decimals(value, unit, whole.known))
+    if design == "discontinuity":
+        width = widths[0] if widths else math.nan
+        decimals = 1 - math.floor(math.log10(width)) if width > 0 else 0
+        yield Claim("impact.found.within", part.found.within, width, decimals)
     for i, one in enumerate(part.found.groups):
         own = rows[rows[one.dimension] == one.group] if one.dimension in rows else rows[:0]
         if one.effect is not None:
-            yield from _claim(f"impact.found.groups[{i}].effect", one.effect, own, unit)
+            path = f"impact.found.groups[{i}].effect"
+            yield from _claim(path, one.effect, count(own, widths), unit)
     for i, line in enumerate(part.found.followed):
         own = rows[rows["arm"] == line.arm]
         own = own[own[line.dimension] == line.group] if line.dimension in own else own
@@ -63,22 +73,31 @@ def list_impact_claims(part: ImpactPart | None, impact: Impact | None) -> Iterat
             yield Claim(f"impact.found.followed[{i}]", line.followed, share, decimals)
 
 
-def _claim(path: str, told: ImpactEffect, rows: pd.DataFrame, unit: str) -> Iterator[Claim]:
-    gap, error = _count_gap(rows)
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An effect counted again, its standard error, and the rows that it rests on: all, measured."""
+
+    effect: float
+    error: float
+    rows: int
+    known: int
+
+
+def _claim(path: str, told: ImpactEffect, counted: Counted, unit: str) -> Iterator[Claim]:
+    effect, error = counted.effect, counted.error
     if told.value is not None:
-        yield Claim(f"{path}.value", told.value, gap, _decimals(gap, unit, told, rows))
+        yield Claim(f"{path}.value", told.value, effect, _decimals(effect, unit, counted.known))
     if told.low is not None and told.high is not None and error > 0:
         half = (told.high - told.low) / 2
-        if abs(half / (NORMAL * error) - 1) > SLACK and len(rows) >= 100:
+        if abs(half / (NORMAL * error) - 1) > SLACK and counted.rows >= 100:
             yield refuse_claim(f"{path}.low", told.low, "the interval is not that of these rows")
 
 
-def _decimals(value: float, unit: str, told: ImpactEffect, rows: pd.DataFrame) -> int:
-    known = int(rows["value"].notna().sum())
+def _decimals(value: float, unit: str, known: int) -> int:
     return count_decimals(value, unit or "amount", known) if math.isfinite(value) else 0
 
 
-def _count_gap(rows: pd.DataFrame) -> tuple[float, float]:
+def _count_gap(rows: pd.DataFrame, _widths: tuple[float, ...]) -> Counted:
     """Difference of means within each block, weighted by its rows; and its standard error."""
     total = gaps = square = 0.0
     for _, block in rows[rows["value"].notna()].groupby("block"):
@@ -91,7 +110,38 @@ def _count_gap(rows: pd.DataFrame) -> tuple[float, float]:
         gaps += len(block) * (served.mean() - waiting.mean())
         parts = [part.var() / len(part) for part in (served, waiting) if len(part) > 1]
         square += len(block) ** 2 * math.fsum(parts)
-    return (gaps / total, math.sqrt(square) / total) if total else (math.nan, math.nan)
+    known = int(rows["value"].notna().sum())
+    found = (gaps / total, math.sqrt(square) / total) if total else (math.nan, math.nan)
+    return Counted(*found, len(rows), known)
+
+
+def _count_jump(rows: pd.DataFrame, widths: tuple[float, ...]) -> Counted:
+    """Jump at the cut-off between two weighted lines, less the bend that a parabola shows.
+
+    Residuals of the interval are the parabola's, so that its half is alike and not the same.
+    """
+    if not widths:
+        return Counted(math.nan, math.nan, 0, 0)
+    main, bias = widths
+    rows = rows[rows["value"].notna() & rows["apart"].notna() & (rows["apart"] != 0)]
+    jump = square = 0.0
+    near = 0
+    for sign in (1, -1):
+        own = rows[rows["apart"] * sign > 0]
+        x, y = own["apart"].to_numpy(float), own["value"].to_numpy(float)
+        narrow, wide = (np.maximum(1 - np.abs(x) / width, 0) for width in (main, bias))
+        sums = [math.fsum(narrow * x**power) for power in range(3)]
+        line = narrow * (sums[2] - sums[1] * x) / (sums[0] * sums[2] - sums[1] ** 2)
+        parabola = np.vander(x / bias, 3)
+        solved = np.linalg.solve(
+            (parabola * wide[:, None]).T @ parabola, (parabola * wide[:, None]).T
+        )
+        bend = solved[0] / bias**2
+        part = line - math.fsum(line * x**2) * bend
+        jump += sign * math.fsum(part * y)
+        square += math.fsum((part * (y - parabola @ (solved @ y))) ** 2)
+        near += int((narrow > 0).sum())
+    return Counted(jump, math.sqrt(square), near, near)
 
 
 def _count_treated(rows: pd.DataFrame) -> float:
@@ -101,3 +151,16 @@ def _count_treated(rows: pd.DataFrame) -> float:
     apart = drawn - drawn.groupby(known["block"]).transform("mean")
     below = math.fsum(apart * known["done"])
     return math.fsum(apart * known["value"]) / below if below else math.nan
+
+
+def _leave_treated(_: pd.DataFrame) -> float:
+    return math.nan
+
+
+Count = Callable[[pd.DataFrame, tuple[float, ...]], Counted]
+COUNTS: Final[dict[str, tuple[Count, Callable[[pd.DataFrame], float]]]] = {
+    "lottery": (_count_gap, _count_treated),
+    "probe": (_count_gap, _count_treated),
+    "discontinuity": (_count_jump, _leave_treated),
+}
+"""How each design's effects are counted again: of being chosen, and of being served."""

@@ -14,18 +14,19 @@ from cityai.config.tables import ColumnSpec, SourceSpec
 from cityai.data.side_tables import read_table
 from cityai.data.yes_no import read_answer
 from cityai.errors import DataError
-from cityai.impact.lots import PART, SERVED
+from cityai.impact.lots import SERVED
 from cityai.impact.records import ARM
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.gathered import ACTED, write_gathered
+from cityai.pipeline.impact.measure import DONE, STEPS
 from cityai.pipeline.impact.outcomes import refuse_unread
 from cityai.pipeline.impact.plan import Announced
 from cityai.pipeline.impact.sorting import find_few, sort_groups
 from cityai.pipeline.provenance import read_clock
 from cityai.store.files import guard_files
 
-DONE, DONE_ON, ROLE, WHY_NOT = "done", "done_on", "role", "why_not"
+DONE_ON, ROLE, WHY_NOT = "done_on", "role", "why_not"
 WANTED: Final = {
     CASE: ColumnSpec(type="text"),
     DONE: ColumnSpec(type="text"),
@@ -73,7 +74,8 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     told = told.reset_index(drop=True)
     groups = sort_groups(announced, open_kind(announced.project).read(), assigned)
     least = announced.project.spec.policy.small_cell
-    rates = measure_following(told, assigned, groups, least)
+    compared = STEPS[announced.spec.design].compare(assigned)
+    rates = measure_following(told, compared, groups, least)
     write_gathered(told, announced.folder, ACTED)
     return Followed(told, rates)
 
@@ -127,21 +129,20 @@ def _refuse_misfits(told: pd.DataFrame, assigned: pd.DataFrame, where: str) -> N
 
 
 def measure_following(
-    told: pd.DataFrame, assigned: pd.DataFrame, groups: pd.DataFrame, least: int
+    told: pd.DataFrame, compared: pd.DataFrame, groups: pd.DataFrame, least: int
 ) -> pd.DataFrame:
-    """Measure adherence among those about whom chance decided, by arm and group.
+    """Measure adherence among those whom the design compares, by arm and group.
 
     A case that is not told of was not done. Groups of fewer than `least` in an arm are hidden.
     """
-    drawn = assigned[assigned[PART] == "edge"]
-    done = drawn[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0).to_numpy(np.float64)
-    kept = pd.Series(np.where(drawn[ARM] == SERVED, done, 1 - done), index=drawn.index)
-    sorted_by = groups.set_index(CASE).reindex(drawn[CASE]).set_index(drawn.index)
+    done = compared[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0).to_numpy(np.float64)
+    kept = pd.Series(np.where(compared[ARM] == SERVED, done, 1 - done), index=compared.index)
+    sorted_by = groups.set_index(CASE).reindex(compared[CASE]).set_index(compared.index)
     rows = []
     for name in ("", *sorted_by):
-        own = sorted_by[name] if name else pd.Series("", index=drawn.index)
-        few = find_few(own, drawn[ARM], least) if name else set()
-        for (group, arm), part in kept.groupby([own, drawn[ARM]], sort=True):
+        own = sorted_by[name] if name else pd.Series("", index=compared.index)
+        few = find_few(own, compared[ARM], least) if name else set()
+        for (group, arm), part in kept.groupby([own, compared[ARM]], sort=True):
             shown = (-1, np.nan) if group in few else (len(part), float(part.mean()))
             rows.append((name, group, arm, *shown))
     return pd.DataFrame(rows, columns=["dimension", "group", "arm", "n", "followed"])

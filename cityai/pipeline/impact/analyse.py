@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, VALUE
-from cityai.config.evaluation import EvaluationSpec
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import DataError, TimeError
-from cityai.impact.analysis import Analysis, Decision, GroupEffect, Impact, Sealed
-from cityai.impact.assignment import read_law, refuse_early_outcomes
-from cityai.impact.lots import ARMS, PART
-from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT, leave_undefined
+from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
+from cityai.impact.assignment import refuse_early_outcomes
+from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT
 from cityai.kinds import open_kind
-from cityai.pipeline.impact.actions import DONE, measure_following
+from cityai.pipeline.impact.actions import measure_following
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.gathered import ACTED, read_gathered
 from cityai.pipeline.impact.kept import KEPT, PLAN
+from cityai.pipeline.impact.measure import APART, DONE, STEPS
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
 from cityai.pipeline.impact.probed import audit_visits
@@ -182,7 +181,9 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     done = np.nan if told is None else kept[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0)
     value = _match_outcomes(kept, measured)
     rows = kept.assign(**{VALUE: value, DONE: done, **groups.drop(columns=CASE)})
-    drawn = rows[rows[PART] == "edge"].reset_index(drop=True)
+    steps = STEPS[spec.design]
+    compared = steps.compare(rows)
+    columns = [UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]
     least = project.spec.policy.small_cell
     rule = cast(RiskSpec, project.spec).question.decision
     capacity, weeks = rule.capacity or 0, count_weeks(kept[BLOCK], rule.per)
@@ -191,9 +192,9 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
         planned=asked.planned,
         same_code=announced.plan.code == digest_code(project),
         weeks=weeks,
-        rows=drawn[[UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]],
-        **_measure(drawn, spec, least, weeks),
-        followed=_NONE if told is None else measure_following(told, kept, groups, least),
+        rows=compared[columns + [APART] * (APART in compared)],
+        **steps.measure(compared, spec, least, weeks),
+        followed=_NONE if told is None else measure_following(told, compared, groups, least),
         probe=audit_visits(rows, events, capacity, spec.groups, spec.confidence, least),
     )
 
@@ -201,49 +202,6 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
 MONTH: Final = 365.25 / 12
 """Days that a single list stands for, of a capacity that holds for more than a week."""
 _NONE: Final = pd.DataFrame(columns=["dimension", "group", "arm", "n", "followed"])
-
-
-def _measure(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> dict[str, Any]:
-    """Measure the effect of being assigned, of being served, and by group; judge the first."""
-    from cityai.impact.difference_in_means import ASSIGNED, difference_in_means
-    from cityai.impact.fixed_effects import two_way_fixed_effects
-    from cityai.impact.group_effects import compare_groups
-    from cityai.impact.randomization import DRAWS
-    from cityai.impact.verdict import judge_effect
-
-    if spec.design == "probe":
-        reason = "a random probe says what is there where nobody looks, not what a visit changes"
-        none = leave_undefined(reason, ARMS, "none", ASSIGNED)
-        return {
-            "effect": none,
-            "treated": none,
-            "groups": (),
-            "verdict": judge_effect(none, spec.smallest),
-        }
-    law, value = read_law(drawn, "lottery", ARMS), drawn[VALUE].to_numpy(np.float64)
-    effect = difference_in_means(value, law, ARMS, spec.confidence, draws=DRAWS)
-    treated = two_way_fixed_effects(
-        value,
-        law.arm.astype(np.float64),
-        law.block,
-        np.zeros(len(law), np.int64),
-        arms=ARMS,
-        received=drawn[DONE].to_numpy(np.float64),
-        cluster=law.unit,
-        confidence=spec.confidence,
-    )
-    groups = []
-    for name in spec.groups:
-        labels = drawn[name].to_numpy(str)
-        found = compare_groups(value, law, labels, ARMS, spec.confidence, small_cell=least)
-        shown = zip(found.groups, found.effects, found.hidden, strict=True)
-        groups += [GroupEffect(name, group, None if few else one) for group, one, few in shown]
-    return {
-        "effect": effect,
-        "treated": treated,
-        "groups": tuple(groups),
-        "verdict": judge_effect(effect, spec.smallest, float(weeks)),
-    }
 
 
 def count_weeks(block: pd.Series, per: str) -> int:

@@ -1,0 +1,101 @@
+"""An effect at the cut-off of lists: what is compared, what is left out, what it tells."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cityai.card.verify.impact import COUNTS
+from cityai.errors import DataError
+from cityai.impact.lots import COLUMNS, SERVED, draw_lots
+from cityai.pipeline.impact.measure import APART, STEPS, Measured
+
+TRUTH = -0.25
+DRAWN = int(os.environ.get("CITYAI_DRAWN") or 40)
+SPEC = SimpleNamespace(confidence=0.95, smallest=-0.05)
+
+
+def draw_city(seed: int, units: int = 100_000) -> pd.DataFrame:
+    """Twenty lists of 120 of whom 40 are served: need rises with the score, a visit takes 0.25."""
+    rng = np.random.default_rng(seed)
+    lists, earlier = [], pd.DataFrame(columns=list(COLUMNS))
+    for week in range(20):
+        score = np.sort(rng.beta(2, 4, 120) + rng.normal(0, 0.03))[::-1]
+        ranked = pd.DataFrame(
+            {
+                "case_id": [f"{week}-{i}" for i in range(120)],
+                "entity_id": rng.choice(units, 120, replace=False).astype(str),
+                "as_of": pd.Timestamp("2026-01-05") + pd.Timedelta(weeks=week),
+                "rank": np.arange(120) + 1,
+                "y_pred": score,
+            }
+        )
+        lists.append(draw_lots(ranked, earlier, seed="s", capacity=40, unit="entity_id"))
+    drawn = pd.concat(lists, ignore_index=True)
+    chance = 0.35 + 0.5 * drawn["y_pred"] ** 2 + TRUTH * (drawn["arm"] == SERVED)
+    return drawn.assign(value=(rng.random(len(drawn)) < chance).astype(float), done=np.nan)
+
+
+def measure(drawn: pd.DataFrame) -> tuple[pd.DataFrame, Measured]:
+    steps = STEPS["discontinuity"]
+    rows = steps.compare(drawn)
+    return rows, steps.measure(rows, SPEC, 11, 20)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_the_interval_holds_a_planted_effect_as_often_as_it_says() -> None:
+    found = [measure(draw_city(seed))[1]["effect"] for seed in range(DRAWN)]
+    held = np.mean([one.low <= TRUTH <= one.high for one in found])
+    assert held >= 0.9
+    middle = np.mean([one.estimate for one in found])
+    assert middle == pytest.approx(TRUTH, abs=0.05)
+
+
+def test_the_recount_shares_nothing_and_finds_the_same() -> None:
+    rows, found = measure(draw_city(3))
+    effect = found["effect"]
+    counted = COUNTS["discontinuity"][0](rows, effect.widths)
+    assert counted.effect == pytest.approx(effect.estimate, abs=1e-9)
+    assert counted.error == pytest.approx(effect.standard_error, rel=0.15)
+    assert counted.rows == effect.n
+
+
+def test_nothing_is_drawn_and_a_unit_speaks_on_its_first_list() -> None:
+    drawn = draw_city(1, units=900)
+    assert set(drawn["part"]) == {"above", "below"}
+    assert (drawn["probability"] == 1).all()
+    assert ((drawn["rank"] <= 40) == (drawn["arm"] == SERVED)).all()
+    rows = STEPS["discontinuity"].compare(drawn)
+    assert rows["unit"].is_unique
+    first = drawn.groupby("unit")["block"].min()
+    assert (rows.set_index("unit")["block"] == first.reindex(rows["unit"])).all()
+    assert ((rows[APART] > 0) == (rows["arm"] == SERVED)).all()
+
+
+def test_scores_of_the_cut_off_itself_and_lists_without_one_are_left_out_and_told() -> None:
+    drawn = draw_city(2)
+    tied = (drawn["block"] == "2026-01-05") & drawn["rank"].between(40, 42)
+    drawn.loc[tied, "y_pred"] = drawn.loc[drawn["rank"] == 41, "y_pred"].iloc[0]
+    drawn.loc[drawn["block"] == "2026-01-12", "arm"] = SERVED
+    rows, found = measure(drawn)
+    reason = found["effect"].reason
+    assert "on lists without a cut-off" in reason
+    assert "3 with the very score of the cut-off" in reason
+    assert rows.loc[rows["block"] == "2026-01-12", APART].isna().all()
+
+
+def test_what_was_not_measured_is_told_by_side() -> None:
+    drawn = draw_city(2)
+    drawn.loc[drawn["rank"].between(1, 2), "value"] = np.nan
+    assert "39 without an outcome above the cut-off" in measure(drawn)[1]["effect"].reason
+
+
+def test_a_case_on_the_other_side_than_its_score_is_refused() -> None:
+    drawn = draw_city(2)
+    drawn.loc[drawn["rank"] == 100, "y_pred"] = 0.99
+    with pytest.raises(DataError, match="on the other side of the cut-off than their score"):
+        STEPS["discontinuity"].compare(drawn)
