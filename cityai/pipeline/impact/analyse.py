@@ -209,7 +209,8 @@ def count_weeks(block: pd.Series, per: str) -> int:
     days = pd.Series(sorted(set(block))).astype("datetime64[s]")
     if per in ("day", "week"):
         return len(set(days.dt.to_period("W")))
-    apart = days.diff().dt.days.median() if len(days) > 1 else MONTH
+    between = days.diff().dt.days.median()
+    apart = between if per == "fold" and len(days) > 1 else MONTH
     return max(round(len(days) * apart / 7), 1)
 
 
