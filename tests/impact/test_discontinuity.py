@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cityai.card.draft.impact import draft_impact
 from cityai.card.record.impact import ImpactPart
 from cityai.card.verify.impact import list_impact_claims
 from cityai.cli.main import run_command
@@ -162,6 +163,21 @@ def test_what_cannot_be_compared_is_refused(
     impact = find_impact(load_project(city))
     assert impact is not None
     assert impact.analysis is None
+
+
+def test_a_side_of_few_outcomes_cannot_tell_and_says_so(city: Path, say: Say) -> None:
+    lots, later = read_lots(city), pd.read_csv(city / "later.csv", dtype=str)
+    waiting = lots.loc[lots["arm"] != SERVED, "case_id"].iloc[5:]
+    later[~later["id"].isin(waiting)].to_csv(city / "later.csv", index=False)
+    code, said = say("evaluate", "analyse", city)
+    assert (code, "CANNOT TELL: " in said, "the sides differ in this" in said) == (0, True, True)
+    part = draft_impact(find_impact(load_project(city)))
+    assert part is not None
+    assert "too few are known on a side of the cut-off" in part.in_words[0]
+    assert any("on one side of the cut-off than" in words for words in part.in_words)
+    assert part.found is not None
+    assert part.found.within is None
+    assert "not estimated at a cut-off" in part.found.treated.reason
 
 
 def test_a_changed_plan_a_missing_one_and_a_day_too_early_are_refused(
