@@ -23,6 +23,7 @@ import pandas as pd
 from speed import PANEL, ROOT, WEEKS, Figures, measured, write_panel, write_workspace
 
 PLACES, REPLICATES = 640, 1000
+SPEC = PANEL.replace("  intersections: true\n", "")
 FOLDS, HORIZON = 8, 4
 LAGS, WINDOWS = (1, 2, 3, 4, 8, 13, 26, 52), (4, 13, 52)
 IMPORTS = (
@@ -173,7 +174,7 @@ def main() -> None:
     places, replicates = (*given, *(PLACES, REPLICATES)[len(given) :])
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "city"
-        write_workspace(folder, "panel", f"{PANEL}backtest: {{folds: {FOLDS}}}\n")
+        write_workspace(folder, "panel", f"{SPEC}backtest: {{folds: {FOLDS}}}\n")
         write_panel(folder, places)
         sides = {}
         for side, what in (("hand", str(replicates)), ("cityai", "projects/panel")):
