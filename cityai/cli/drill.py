@@ -32,7 +32,7 @@ def make(
         bool, typer.Option("--list", help="List the ten faults, and what gives each away.")
     ] = False,
 ) -> None:
-    """Make a card of the invented city with one planted fault, for reviewers to find."""
+    """Make a card with one planted fault, for reviewers to find."""
     from cityai.drill.faults import FAULTS
     from cityai.drill.make import make_drill
     from cityai.errors import UserError
@@ -62,7 +62,7 @@ def answer(
         str, typer.Option("--fault", help="The fault that you see, as `drill --list` names it.")
     ] = "",
 ) -> None:
-    """Say what you would sign of a drill's card; only who made it reads the answer."""
+    """Say what you would sign of a drill's card."""
     from cityai.drill.answers import answer_drill
 
     path = answer_drill(folder, name, decision.value, reason, fault=fault)
@@ -71,7 +71,7 @@ def answer(
 
 @review.command("drill-result")
 def result(folder: Folder) -> None:
-    """Tell privately what was planted, who would have approved, and what they missed."""
+    """Tell what was planted, and who would have approved."""
     from cityai.drill.answers import open_result
 
     fault, told = open_result(folder)

@@ -49,7 +49,10 @@ def retire(project: Named, to: Into, key: Key, reason: Reason) -> None:
 
 @registry.command("check")
 def check(projects: Projects = None, head: Anchor = "") -> None:
-    """Find what was moved, changed, cut or expired; exit code 1 where anything was."""
+    """Find what was moved, changed, cut or expired.
+
+    Exit code 1 where anything was.
+    """
     from cityai.cli.summary import write_findings
     from cityai.errors import CityaiError
     from cityai.findings import Finding, Status

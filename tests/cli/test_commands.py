@@ -130,7 +130,7 @@ def test_a_run_ends_with_its_verdict_and_its_card(
     out, err = capsys.readouterr()
     assert "reading the data" in err
     lines = read_lines(out)
-    assert lines[0].startswith("┌─ ? READY ON CONDITIONS ───")
+    assert lines[0].startswith("┌─ ✓ READY ───")
     assert lines[1] == f"{'│ Waste tonnage by community district, New York City':<79}│"
     assert "MLflow run abc123 (`cityai ui`), 66 s ─┘" in out
     assert lines[-1].endswith("model_cards/waste/card.html")
@@ -370,7 +370,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 def test_help_tells_a_newcomer_first_what_comes_first_and_cuts_no_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for group in ([], ["card"], ["project"], ["review"]):
+    for group in ([], ["card"], ["evaluate"], ["project"], ["registry"], ["review"]):
         assert run_command([*group, "--help"]) == 0
         told = capsys.readouterr().out.partition("Commands:\n")[2]
         assert told

@@ -114,7 +114,7 @@ def test_a_check_that_is_not_there_is_no_pass() -> None:
 
 def test_answers_words_age_and_code() -> None:
     card = read_card()
-    assert check(make_rule(verdicts=["ready"]), card)[0] == "not met"
+    assert check(make_rule(verdicts=["not ready"]), card)[0] == "not met"
     assert check(make_rule(verdicts=[card.verdict.word]), card)[0] == "met"
     made = card.record.updated.date()
     rule = make_rule(card_days=10)

@@ -13,6 +13,7 @@ from cityai.columns import AS_OF, CASE, VALUE
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.config.risk import RiskSpec
+from cityai.data.periods import MEAN_DAYS, PERIODS
 from cityai.errors import DataError, TimeError
 from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
 from cityai.impact.assignment import refuse_early_outcomes
@@ -199,18 +200,16 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     )
 
 
-MONTH: Final = 365.25 / 12
-"""Days that a single list stands for, of a capacity that holds for more than a week."""
 _NONE: Final = pd.DataFrame(columns=["dimension", "group", "arm", "n", "followed"])
 
 
 def count_weeks(block: pd.Series, per: str) -> int:
     """Count the weeks that lists stand for: of a month or a fold, a list stands for several."""
     days = pd.Series(sorted(set(block))).astype("datetime64[s]")
-    if per in ("day", "week"):
+    if per in PERIODS and MEAN_DAYS[per] <= 7:
         return len(set(days.dt.to_period("W")))
     between = days.diff().dt.days.median()
-    apart = between if per == "fold" and len(days) > 1 else MONTH
+    apart = between if per == "fold" and len(days) > 1 else MEAN_DAYS["month"]
     return max(round(len(days) * apart / 7), 1)
 
 

@@ -13,6 +13,7 @@ from cityai.config.evaluation import EvaluationSpec, load_evaluation
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import RiskSpec
+from cityai.data.periods import MEAN_DAYS, PERIODS
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.pipeline.impact.outcomes import read_outcomes
@@ -101,12 +102,10 @@ def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SI
 
 def _count_weeks(table: pd.DataFrame, per: str) -> float:
     """Count the weeks of a list: of daily ones, by the days of a week that have any."""
-    if per == "week":
-        return 1.0
-    if per == "month":
-        return 365.25 / 7 / 12
     if per == "day":
         days = table[SLOT_START].drop_duplicates()
         return 1 / float(days.groupby(days.dt.to_period("W")).count().median())
+    if per in PERIODS:
+        return MEAN_DAYS[per] / 7
     first, last = (table.groupby(FOLD)[OCCURRED_AT].agg(end) for end in ("min", "max"))
     return max(float((last - first).dt.days.median()) / 7, 1 / 7)
