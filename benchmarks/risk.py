@@ -65,7 +65,7 @@ def replay_project(project: Project[RiskSpec]) -> Replayed:
     cases = kind.read()
     asked = kind.build_problem(cases)
     print(kind.check_folds(cases, asked)[0].reason)
-    backtest = kind.backtest(cases, asked, print)
+    backtest = kind.backtest(cases, asked)
     evaluation = evaluate_predictions(backtest.predictions, spec)
     groups = kind.assign_groups(cases)
     audit = audit_predictions(backtest.predictions, groups, spec)
