@@ -35,8 +35,9 @@ STAGES = {
 """The chapter that makes each stage's record."""
 
 LIBRARIES = (
-    *("catboost", "duckdb", "fairlearn", "holidays", "ibis-framework", "lightgbm", "numpy"),
-    *("pandas", "pandera", "pyarrow", "scikit-learn", "scipy", "shap", "skops", "tzdata"),
+    *("catboost", "deltalake", "duckdb", "fairlearn", "fracast", "holidays", "ibis-framework"),
+    *("lightgbm", "numpy", "pandas", "pandera", "pyarrow", "scikit-learn", "scipy", "shap"),
+    *("skops", "sqlglot", "torch", "tzdata"),
 )
 """Libraries whose version may change a figure."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,13 +35,14 @@ def make_card(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Ma
         run_project(project)
 
     def make(plant: Callable[[Setting], None] | None) -> Made:
-        os.environ["CITYAI_STATE"] = str(state)
-        made = read_setting()
-        if plant is not None:
-            plant(made)
-        number = next(count)
-        project = prepare(base / f"work{number}", f"{number:08x}", made, run)
-        reviewed = read_review(project)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CITYAI_STATE", str(state))
+            made = read_setting()
+            if plant is not None:
+                plant(made)
+            number = next(count)
+            project = prepare(base / f"work{number}", f"{number:08x}", made, run)
+            reviewed = read_review(project)
         return reviewed.record, reviewed.stand("pilot", read_clock().date()), reviewed
 
     return make
