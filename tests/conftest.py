@@ -97,20 +97,22 @@ BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil
 
 
 SLOW = (
-    "test_answers.py", "test_approved.py", "test_audit.py", "test_backtest_dense.py",
-    "test_backtest_listed.py",
-    "test_brief.py", "test_bundle.py", "test_case_join.py", "test_cases.py", "test_chain.py",
-    "test_city_score.py", "test_city_table.py", "test_closing.py", "test_corrections.py",
-    "test_create.py", "test_desk.py", "test_docs.py", "test_end_to_end.py",
-    "test_features.py", "test_foresight.py",
-    "test_formats.py", "test_gate.py", "test_hostile.py", "test_length.py", "test_list_groups.py",
-    "test_model.py", "test_one_value.py", "test_own_model.py", "test_parallel.py",
-    "test_power.py", "test_proxies.py", "test_quality.py", "test_ranking_audit.py", "test_rates.py",
-    "test_readings.py", "test_record.py", "test_registers.py", "test_registry.py",
-    "test_release.py", "test_render.py", "test_sample_city.py", "test_sample_inspections.py",
-    "test_snapshot.py", "test_speech.py", "test_statistics.py", "test_tracking.py",
-    "test_trials.py", "test_truncation.py", "test_verify.py", "test_worked_trial.py",
-    "test_worth.py", "test_lots.py",
+    "test_alive.py", "test_answers.py", "test_approved.py", "test_area_tables.py", "test_audit.py",
+    "test_backtest_dense.py", "test_backtest_listed.py", "test_brief.py", "test_bundle.py",
+    "test_by_hand.py", "test_case_join.py", "test_cases.py", "test_chain.py", "test_city_score.py",
+    "test_city_table.py", "test_closing.py", "test_complementary_suppression.py",
+    "test_corrections.py", "test_create.py", "test_desk.py", "test_diff.py", "test_docs.py",
+    "test_end_to_end.py", "test_features.py", "test_folders.py", "test_foresight.py",
+    "test_formats.py", "test_full_disk.py", "test_gate.py", "test_hostile.py", "test_interop.py",
+    "test_length.py", "test_list_groups.py", "test_lots.py", "test_measures.py", "test_model.py",
+    "test_one_value.py", "test_own_model.py", "test_pages.py", "test_panel.py", "test_parallel.py",
+    "test_portfolio.py", "test_power.py", "test_proxies.py", "test_quality.py",
+    "test_ranking_audit.py", "test_rates.py", "test_readings.py", "test_record.py",
+    "test_registers.py", "test_registry.py", "test_release.py", "test_render.py",
+    "test_rounding.py", "test_sample_city.py", "test_sample_inspections.py", "test_snapshot.py",
+    "test_speech.py", "test_statistics.py", "test_tracking.py", "test_trials.py",
+    "test_truncation.py", "test_verdict.py", "test_verify.py", "test_webhook.py",
+    "test_worked_trial.py", "test_worth.py",
 )  # fmt: skip
 """Files whose tests read tables, fit models or stand on a run: three seconds of a core and more."""
 
