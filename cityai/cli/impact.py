@@ -200,8 +200,7 @@ def _tell_all(lines: list[str]) -> None:
 def _tell_followed(followed: Followed) -> list[str]:
     told, rates = followed.told, followed.rates
     lines = [f"{len(told):,} cases told of, {int(told['done'].sum()):,} done"]
-    columns = ("dimension", "group", "arm", "n", "followed")
-    for name, group, arm, n, share in rates[list(columns)].itertuples(index=False, name=None):
+    for name, group, arm, n, share in rates.itertuples(index=False, name=None):
         whom = f"{name} {group}, {arm}" if name else f"all, {arm}"
         lines.append(f"  {whom:<34} followed: {f'{share:.0%} of {n:,}' if n >= 0 else HIDDEN}")
     missed = told.loc[told["done"] == 0, "why_not"].value_counts()

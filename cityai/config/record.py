@@ -43,20 +43,8 @@ Slug = Annotated[str, AfterValidator(_check_slug)]
 """A name that is safe in folders, metrics and columns: ``waste_tonnage``."""
 
 RESERVED = {f"{port}{i}" for port in ("com", "lpt") for i in range(10)} | {
-    *(
-        "con",
-        "prn",
-        "aux",
-        "nul",
-        "artifacts",
-        "evaluations",
-        "index",
-        "locks",
-        "logs",
-        "misses",
-        "mitigation",
-    ),
-    *("mlflow", "predictions", "projects", "sample_city"),
+    *("con", "prn", "aux", "nul", "artifacts", "evaluations", "index", "locks", "logs"),
+    *("misses", "mitigation", "mlflow", "predictions", "projects", "sample_city"),
 }
 """Names that a folder of the workspace, or a device of Windows, has already."""
 

@@ -21,7 +21,6 @@ from cityai.errors import StoreError, UserError, suggest_name
 from cityai.store.files import write_files
 
 HOST: Final = "127.0.0.1"
-PORT: Final = 8765
 SECONDS: Final = 15 * 60.0
 """How long a link may be used."""
 _DESK: Final = "desk.json"

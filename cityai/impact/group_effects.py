@@ -97,12 +97,9 @@ def compare_arms(
     outcome: np.ndarray, law: Law, arms: tuple[str, str], confidence: float = 0.95
 ) -> Effect:
     """Estimate an effect without redraws: of yes and no by score intervals, else by Welch's t."""
-    known = outcome[np.isfinite(outcome)]
-    if not len(known) or not np.isin(known, (0.0, 1.0)).all():
-        return difference_in_means(outcome, law, arms, confidence)
     plain = difference_in_means(outcome, law, arms, confidence)
-    pair = pair_arms(outcome, law, arms)
-    if not len(pair.rows):
+    known, pair = outcome[np.isfinite(outcome)], pair_arms(outcome, law, arms)
+    if not len(pair.rows) or not np.isin(known, (0.0, 1.0)).all():
         return plain
     sums = sum_blocks(pair)
     rows = sums.count.sum(axis=0)

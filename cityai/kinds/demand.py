@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -84,7 +85,7 @@ class Demand(FittingKind[ProjectSpec]):
     def check(self) -> None:
         """Refuse a candidate or a limit's metric that does not exist."""
         spec = self.spec
-        check_candidates(self._list_ours(), spec.models)
+        check_candidates(self._ours, spec.models)
         baselines = [baseline.name for baseline in choose_baselines(spec.question.period)]
         rule = [] if spec.models.city_rule is None else [CITY_RULE]
         refuse_limits(spec, find_metrics("amount", baselines=[*baselines, AREA_AVERAGE, *rule]))
@@ -102,7 +103,7 @@ class Demand(FittingKind[ProjectSpec]):
     def build_problem(self, events: Events) -> Problem:
         """Lay the panel and the folds out."""
         panel = build_panel(events, self.spec)
-        candidates = count_candidates(self._list_ours(), self.spec.models)
+        candidates = count_candidates(self._ours, self.spec.models)
         folds = plan_dense_folds(panel, self.spec, candidates)
         tested = [fold.as_of for fold in folds.test]
         return Problem(folds, lay_dense(panel, events, self.project), tested, panel)
@@ -231,11 +232,13 @@ class Demand(FittingKind[ProjectSpec]):
 
         return tell_amount(self.spec.question.unit)
 
-    def _list_ours(self) -> tuple[Candidate, ...]:
+    @cached_property
+    def _ours(self) -> tuple[Candidate, ...]:
+        """Candidates but for the city's own; weights of gigabytes are hashed once."""
         return *CANDIDATES, *load_pretrained(self.project)
 
     def _list_known(self) -> tuple[Candidate, ...]:
-        return *self._list_ours(), *load_models(self.project, probability=False)
+        return *self._ours, *load_models(self.project, probability=False)
 
 
 def _list_areas(events: Events, panel: Panel) -> list[str | None]:

@@ -155,7 +155,6 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         )
         for one in made.groups
     ]
-    columns = ["dimension", "group", "arm", "n", "followed"]
     followed = [
         ImpactFollowed(
             dimension=str(name),
@@ -163,7 +162,7 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
             arm=str(arm),
             followed=round_figure(share, "share", float(n)) if n >= 0 else None,
         )
-        for name, group, arm, n, share in made.followed[columns].itertuples(index=False, name=None)
+        for name, group, arm, n, share in made.followed.itertuples(index=False, name=None)
     ]
     return ImpactFound(
         analysed_on=date.fromisoformat(made.analysed_on),

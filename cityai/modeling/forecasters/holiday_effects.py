@@ -66,10 +66,13 @@ def estimate_effects(history: FloatArray, holidays: np.ndarray) -> dict[int, flo
     length, free = len(history), holidays > 0
     ordinary = np.where(free[:, None], np.nan, history)
     padded = np.pad(ordinary, ((14, 14), (0, 0)), constant_values=np.nan)
-    around = np.stack([padded[14 + k : 14 + k + length] for k in WEEKS])
-    known = ~np.isnan(around)
-    counted = known.sum(axis=0)
-    usual = np.where(known, around, 0.0).sum(axis=0) / np.maximum(counted, 1)
+    usual, counted = np.zeros(history.shape), np.zeros(history.shape, dtype=np.int8)
+    for days in WEEKS:  # one after another: of a large panel they fill memory together
+        beside = padded[14 + days : 14 + days + length]
+        known = ~np.isnan(beside)
+        counted += known
+        usual += np.where(known, beside, 0.0)
+    usual /= np.maximum(counted, 1)
     both = (counted > 0) & ~np.isnan(history)
     total = np.where(both, history, 0.0).sum(axis=1)
     expected = np.where(both, usual, 0.0).sum(axis=1)

@@ -18,6 +18,7 @@ import numpy as np
 
 from cityai.config.load import Project
 from cityai.config.project import WEIGHT_FILES, ProjectSpec
+from cityai.data.file_digests import digest_file
 from cityai.errors import DataError, SetupError, SpecError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
@@ -122,8 +123,7 @@ def digest_weights(folder: Path) -> str:
                 where="models.pretrained.path",
                 expected=f"at most {most:,}",
             )
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, SHA256).digest())
+        digest.update(bytes.fromhex(digest_file(path)))
     return digest.hexdigest()
 
 

@@ -35,6 +35,8 @@ WANTED: Final = {
     WHY_NOT: ColumnSpec(type="text"),
 }
 """The columns: which case, `yes` or `no`, on which day, by which role, and why not."""
+FOLLOWED: Final = ("dimension", "group", "arm", "n", "followed")
+"""Columns of how far assignments were followed, as `Followed.rates` has them."""
 HEAD: Final = 65_536
 """Bytes of a header that are read to see what divides the columns."""
 
@@ -145,4 +147,4 @@ def measure_following(
         for (group, arm), part in kept.groupby([own, compared[ARM]], sort=True):
             shown = (-1, np.nan) if group in few else (len(part), float(part.mean()))
             rows.append((name, group, arm, *shown))
-    return pd.DataFrame(rows, columns=["dimension", "group", "arm", "n", "followed"])
+    return pd.DataFrame(rows, columns=list(FOLLOWED))

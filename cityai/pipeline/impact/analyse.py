@@ -19,7 +19,7 @@ from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
 from cityai.impact.assignment import refuse_early_outcomes
 from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT
 from cityai.kinds import open_kind
-from cityai.pipeline.impact.actions import measure_following
+from cityai.pipeline.impact.actions import FOLLOWED, measure_following
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.gathered import ACTED, read_gathered
 from cityai.pipeline.impact.kept import KEPT, PLAN
@@ -200,7 +200,7 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     )
 
 
-_NONE: Final = pd.DataFrame(columns=["dimension", "group", "arm", "n", "followed"])
+_NONE: Final = pd.DataFrame(columns=list(FOLLOWED))
 
 
 def count_weeks(block: pd.Series, per: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -15,9 +14,10 @@ from cityai.columns import CASE, OCCURRED_AT
 from cityai.config.evaluation import FILE, EvaluationSpec, find_evaluation, load_evaluation
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
+from cityai.data.file_digests import digest_file
 from cityai.errors import SpecError, StoreError, TimeError
 from cityai.pipeline.impact.kept import FOLDER, PLAN
-from cityai.pipeline.impact.outcomes import read_outcomes
+from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.provenance import read_clock
 from cityai.store.digests import digest_sources, digest_text
 from cityai.store.files import PUBLIC_FILE_MODE, guard_files, write_files
@@ -197,7 +197,7 @@ def _write(plan: Plan) -> bytes:
 
 def _digest_file(path: Path) -> str:
     with guard_files(path, "the evaluation cannot be read"):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return digest_file(path)
 
 
 def _refuse_changed(path: Path, what: str) -> StoreError:
@@ -212,13 +212,13 @@ def _refuse_changed(path: Path, what: str) -> StoreError:
 def _refuse_seen(project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events) -> None:
     """Refuse a plan of a period of which outcomes can be read already."""
     seen = read_outcomes(project, spec, events)
-    early = seen[seen["measured_at"] >= pd.Timestamp(spec.starts)]
+    early = seen[seen[MEASURED_AT] >= pd.Timestamp(spec.starts)]
     if len(early):
         raise TimeError(
             f"{len(early):,} outcomes from {spec.starts} on can be read already, the first of "
-            f"{early['measured_at'].min():%Y-%m-%d}: nobody could believe that they were not",
+            f"{early[MEASURED_AT].min():%Y-%m-%d}: nobody could believe that they were not",
             where=str(spec.outcome.source.name if spec.outcome.source else project.file),
             expected=f"a plan that is sealed before the first outcome, or a first day after "
-            f"{early['measured_at'].max():%Y-%m-%d}",
+            f"{early[MEASURED_AT].max():%Y-%m-%d}",
             next_step="correct `starts`, and seal it then",
         )
