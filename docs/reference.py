@@ -150,7 +150,7 @@ def write_files() -> str:
 
     lines = ["# Keys of the other files", "", HEAD, ""]
     for name, written in (
-        ("evaluation", "evaluation.yaml"),
+        ("evaluation", "evaluations/NAME.yaml"),
         ("audit", "audit.yaml"),
         ("city", "configs/city.yaml"),
         ("policy", "configs/policy.yaml"),
@@ -171,7 +171,7 @@ def list_examples(name: str) -> list[Any]:
         "city": ["configs/[!p]*.yaml"],
         "policy": ["configs/policy.yaml"],
         "card": ["projects/*/card.yaml"],
-        "evaluation": ["projects/*/evaluation.yaml"],
+        "evaluation": ["projects/*/evaluations/*.yaml"],
     }
     files = [*worked.get(name, ()), f"docs/examples/{name}.yaml"]
     read = [yaml for pattern in files for yaml in _read_yaml(pattern)]

@@ -13,7 +13,7 @@ import pytest
 
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED, WAITING
-from cityai.pipeline.impact.analyse import find_impact
+from cityai.pipeline.impact.analyse import find_impacts
 from cityai.pipeline.verify import verify_published
 from cityai.samples.trial import EFFECT, NOT_FOLLOWED, TrialCity
 from cityai.samples.write import write_sample_city
@@ -47,8 +47,7 @@ def test_the_page_quotes_what_the_commands_say(
         said = told[command].splitlines()
         assert [line for line in lines if line not in said] == [], command
     project = tmp_path / "trial" / "projects" / "sample_inspections"
-    impact = find_impact(load_project(project))
-    assert impact is not None
+    (impact,) = find_impacts(load_project(project))
     assert impact.analysis is not None
     for effect, true in (
         (impact.analysis.effect, (1 - NOT_FOLLOWED) * EFFECT),

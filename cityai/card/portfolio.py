@@ -11,6 +11,7 @@ from pydantic import Field
 
 from cityai.card.counts import tally_groups, tally_statuses
 from cityai.card.record import CardRecord
+from cityai.card.record.impact import ImpactPart
 from cityai.card.record.part import GradeWord, Part, StatusWord, Text, Unit, index_whole
 from cityai.card.release import ReleasePart
 from cityai.card.worst import find_worst
@@ -40,6 +41,8 @@ class WorstGap(Part):
 class Tested(Part):
     """What a test of it found, and what the city decided on that."""
 
+    name: str
+    """Of the evaluation."""
     sealed_on: date
     known_from: date
     word: Literal["worth it", "not worth it", "cannot tell", "harmful", ""]
@@ -99,8 +102,8 @@ class Entry(Part):
     content_digest: str = ""
     release: ReleasePart | None = Field(default=None, exclude_if=lambda release: release is None)
     """What people decided; nothing where nobody signed."""
-    tested: Tested | None = Field(default=None, exclude_if=lambda tested: tested is None)
-    """Whether it changes anything; nothing where no evaluation was announced."""
+    tested: tuple[Tested, ...] = Field(default=(), exclude_if=lambda tested: not tested)
+    """Whether it changes anything, by each evaluation that was announced, the newest first."""
 
 
 class Portfolio(Part):
@@ -173,17 +176,15 @@ def build_entry(
         gaps_required=sum(g.required for g in record.gaps),
         content_digest=record.record.content_digest,
         release=release,
-        tested=_tell_tested(record),
+        tested=tuple(map(_tell_tested, record.impacts)),
     )
 
 
-def _tell_tested(record: CardRecord) -> Tested | None:
-    part = record.impact
-    if part is None:
-        return None
+def _tell_tested(part: ImpactPart) -> Tested:
     found, taken = part.found, part.decision
     word = found.word if found else ""
     return Tested(
+        name=part.name,
         sealed_on=part.sealed_on,
         known_from=part.mature,
         word="harmful" if found and found.direction == "harmful" else word,

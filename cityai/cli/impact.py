@@ -29,6 +29,9 @@ evaluate = typer.Typer(
 )
 Named = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Lists from this day on.")]
+Which = Annotated[
+    str, typer.Option("--evaluation", metavar="NAME", help="Which, where there are several.")
+]
 HIDDEN = "too few to show"
 REASONS = 12
 """How many reasons why something was not done are listed, the most frequent first."""
@@ -50,7 +53,7 @@ class Taken(StrEnum):
 
 
 @evaluate.command("design")
-def design(project: Named) -> None:
+def design(project: Named, evaluation: Which = "") -> None:
     """Show which designs fit, what each can tell, and what it costs."""
     from cityai.config.load import load_project
 
@@ -58,31 +61,32 @@ def design(project: Named) -> None:
     with tell_progress() as progress:
         from cityai.pipeline.impact.design import design_evaluation
 
-        designed = design_evaluation(loaded, progress)
+        designed = design_evaluation(loaded, evaluation, progress)
     _tell_all(_tell_designs(designed))
 
 
 @evaluate.command("plan")
-def plan(project: Named) -> None:
+def plan(project: Named, evaluation: Which = "") -> None:
     """Seal the evaluation before its first outcome: it is announced."""
+    from cityai.config.evaluations import find_plan, name_choice
     from cityai.config.load import load_project
 
     loaded = load_project(project)
     with tell_progress() as progress, progress.stage("Seal the plan"):
-        from cityai.pipeline.impact.kept import PLAN
         from cityai.pipeline.impact.plan import seal_plan
 
-        sealed = seal_plan(loaded)
-    spec, made = sealed.spec, sealed.plan
+        sealed = seal_plan(loaded, evaluation)
+    spec, made, name = sealed.spec, sealed.plan, loaded.folder.name
+    where = find_plan(loaded, sealed.name).relative_to(loaded.folder.parent)
     lines = [
-        f"Sealed on {made.day}, before the first outcome: {loaded.folder.name}/{PLAN}",
+        f"Sealed on {made.day}, before the first outcome: {where}",
         f"seal {made.seal}",
         "",
-        f"From {spec.starts} on, for {spec.weeks} weeks: cityai predict {loaded.folder.name} "
-        "--assign --as-of DAY",
-        f"From {spec.mature} on: cityai evaluate analyse {loaded.folder.name}",
-        "Publish the file now (commit it). A change of a byte of it, or of evaluation.yaml, and "
-        "nothing is analysed as planned.",
+        f"From {spec.starts} on, for {spec.weeks} weeks: cityai predict {name} --assign --as-of "
+        "DAY",
+        f"From {spec.mature} on: cityai evaluate analyse {name_choice(loaded, sealed.name)}",
+        f"Publish the file now (commit it). A change of a byte of it, or of {sealed.name}.yaml, "
+        "and nothing is analysed as planned.",
     ]
     _tell_all(lines)
 
@@ -91,6 +95,7 @@ def plan(project: Named) -> None:
 def actions(
     project: Named,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet: what was done.")],
+    evaluation: Which = "",
 ) -> None:
     """Take in what was really done: when, by which role, why not."""
     from cityai.config.load import load_project
@@ -100,7 +105,7 @@ def actions(
         from cityai.pipeline.impact.actions import record_actions
         from cityai.pipeline.impact.plan import open_plan
 
-        followed = record_actions(open_plan(loaded), file)
+        followed = record_actions(open_plan(loaded, evaluation), file)
     _tell_all(_tell_followed(followed))
 
 
@@ -112,8 +117,10 @@ def analyse(
     ] = "",
     since: Day = None,
     until: Day = None,
+    evaluation: Which = "",
 ) -> None:
     """Tell what it changed: by the sealed plan, or marked as not."""
+    from cityai.config.evaluations import name_choice
     from cityai.config.load import load_project
 
     loaded = load_project(project)
@@ -121,8 +128,8 @@ def analyse(
         from cityai.pipeline.impact.analyse import Asked, analyse_evaluation
 
         days = [day.date() if day else None for day in (since, until)]
-        made = analyse_evaluation(loaded, Asked(outcome, *days))
-    _tell_all(tell_analysis(made, loaded.folder.name))
+        made = analyse_evaluation(loaded, Asked(outcome, *days), evaluation)
+    _tell_all(tell_analysis(made, name_choice(loaded, made.sealed.name)))
 
 
 @evaluate.command("decide")
@@ -131,13 +138,14 @@ def decide(
     decision: Annotated[Taken, typer.Argument(metavar="DECISION", help="scale, change or stop.")],
     role: Annotated[str, typer.Option("--by", help="Role that decides, as the plan names it.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, in a sentence.")],
+    evaluation: Which = "",
 ) -> None:
     """Record what the city does with what was found."""
     from cityai.config.load import load_project
     from cityai.pipeline.impact.analyse import decide as record
 
     loaded = load_project(project)
-    made, taken = record(loaded, decision.value, role, reason)
+    made, taken = record(loaded, decision.value, role, reason, evaluation)
     _tell_all(
         [
             f"{taken.day}, {taken.role}: {taken.decision}. {taken.reason}",

@@ -1,13 +1,13 @@
-"""The evaluation: how a city will find out what acting on the predictions changed."""
+"""An evaluation: how a city will find out what acting on the predictions changed."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cityai.config.evaluations import choose_evaluation, find_evaluation
 from cityai.config.load import Project, validate_spec
 from cityai.config.project import BaseProjectSpec
 from cityai.config.record import SpecRecord, Text
@@ -16,8 +16,6 @@ from cityai.config.tables import SourceSpec
 from cityai.config.yaml import Document, read_yaml
 from cityai.errors import SpecError, suggest_name
 
-FILE: Final = "evaluation.yaml"
-"""The evaluation's file, in the project's folder."""
 ListDesign = Literal["lottery", "probe", "discontinuity"]
 """Designs that a ranked list is carried through, from the plan to the card."""
 OWN_KEYS: Final[dict[ListDesign, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -132,27 +130,15 @@ class EvaluationSpec(SpecRecord):
         return -self.smallest_effect if self.outcome.better == "lower" else self.smallest_effect
 
 
-def find_evaluation(project: Project[Any]) -> Path:
-    """Return where a project's evaluation is declared, whether or not it is."""
-    return project.folder / FILE
-
-
-def load_evaluation(project: Project[BaseProjectSpec]) -> EvaluationSpec:
-    """Read a project's evaluation.
+def load_evaluation(project: Project[BaseProjectSpec], name: str = "") -> EvaluationSpec:
+    """Read an evaluation of a project: the only one, or the named one.
 
     Raises
     ------
     SpecError
         When there is none, a value is wrong, or the project knows nothing of that name.
     """
-    path = find_evaluation(project)
-    if not path.exists():
-        raise SpecError(
-            "this project declares no evaluation",
-            where=str(path),
-            expected=f"a file {FILE} with a question, an outcome, a design and who decides",
-            next_step="docs/evaluating.md shows one, and `cityai schema evaluation` every key",
-        )
+    path = find_evaluation(project, choose_evaluation(project, name))
     document = read_yaml(path)
     spec = validate_spec(EvaluationSpec, document.content, document)
     _check_fit(spec, project.spec, document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -31,8 +31,11 @@ def walk_records(
         yield from walk_records(value, (*at, name))
 
 
+SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
 def _check_slug(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value):
+    if not SLUG.fullmatch(value):
         raise ValueError(
             "must be lower-case letters, digits and underscores, beginning with a letter"
         )

@@ -28,7 +28,7 @@ def build_schema(name: SchemaName) -> dict[str, Any]:
     Parameters
     ----------
     name : {"project", "evaluation", "audit", "card", "city", "policy", "keys"}
-        ``project.yaml``, ``evaluation.yaml``, ``audit.yaml``, ``card.yaml``, a city's file, a
+        ``project.yaml``, an evaluation, ``audit.yaml``, ``card.yaml``, a city's file, a
         policy's or the keys'.
     """
     models: dict[SchemaName, type[SpecRecord]] = {

@@ -16,7 +16,7 @@ from cityai.delivery.tables import write_list
 from cityai.kinds.kind import CasePredictions
 from cityai.modeling.ahead import ask_together
 from cityai.pipeline.impact.assign import assign_list, check_moment
-from cityai.pipeline.impact.plan import open_plan
+from cityai.pipeline.impact.plan import open_running
 from cityai.progress import SILENT, Progress, heard_by
 from cityai.store.files import write_files
 from cityai.store.stages import open_store
@@ -99,7 +99,7 @@ def predict_project(
 
     kind = open_kind(project)
     kind.check()
-    announced = open_plan(project) if assign else None
+    announced = open_running(project, as_of.date()) if assign else None
     rule = check_moment(announced, pd.Timestamp(as_of)) if announced else None
     with progress.stage("Find the model"):
         model = find_model(project, run_id or (announced.plan.run if announced else ""))

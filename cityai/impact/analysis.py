@@ -27,6 +27,8 @@ class Sealed:
         Days; from the last on, outcomes can all be known.
     seal : str
         SHA-256 of the plan.
+    name : str
+        Of the evaluation.
     """
 
     question: str
@@ -41,6 +43,7 @@ class Sealed:
     ends: str
     mature: str
     seal: str
+    name: str = ""
 
     @property
     def weeks(self) -> int:
@@ -135,3 +138,10 @@ class Impact:
     analysis: Analysis | None = None
     others: int = 0
     decision: Decision | None = None
+
+
+@dataclass(frozen=True)
+class Impacts:
+    """All evaluations of a project that were announced, the newest first."""
+
+    told: tuple[Impact, ...]

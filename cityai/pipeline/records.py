@@ -43,8 +43,8 @@ class Records:
         Who belongs where.
     outlook : Outlook or None
         What comes after the data; None in results of before there was one.
-    impact : Impact or None
-        What acting on it changed; None where no evaluation was announced.
+    impacts : tuple of Impact
+        What acting on it changed, the newest evaluation first; nothing where none was announced.
     """
 
     quality: QualityReport
@@ -57,7 +57,7 @@ class Records:
     proxies: Proxies | None = None
     groups: Groups | None = None
     outlook: Outlook | None = None
-    impact: Impact | None = None
+    impacts: tuple[Impact, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -105,5 +105,5 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
         proxies=records.proxies,
         groups=records.groups,
         outlook=records.outlook,
-        impact=records.impact,
+        impacts=records.impacts,
     )

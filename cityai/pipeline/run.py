@@ -23,7 +23,7 @@ from cityai.kinds.kind import Problem
 from cityai.modeling.ahead import Outlook
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.own.checks import rehearse_models
-from cityai.pipeline.impact.stage import take_impact
+from cityai.pipeline.impact.stage import take_impacts
 from cityai.pipeline.publish import publish_result
 from cityai.pipeline.records import Records
 from cityai.pipeline.result import Result, TimeChecks, refuse_future
@@ -151,7 +151,7 @@ def run_project(
             explanation=explanation(run) if fits else None,
             proxies=proxies(run) if fits else None,
             outlook=outlook(run) if fits else None,
-            impact=take_impact(run),
+            impacts=take_impacts(run),
         )
         with progress.stage("Write the card, and its run in MLflow"), run.time("card and tracking"):
             result = publish_result(run, tracked, records, findings, backtest.digest_asked(project))

@@ -18,7 +18,7 @@ from cityai.config.places import CONFIGS
 from cityai.data.file_digests import digest_file
 from cityai.data.sources import digest_sources
 from cityai.errors import StoreError
-from cityai.pipeline.impact.kept import digest_impact
+from cityai.pipeline.impact.kept import digest_impacts
 from cityai.pipeline.provenance import read_git
 from cityai.store.cards import CARDS, JSON, hold_cards
 from cityai.store.digests import PACKAGE, digest_text
@@ -139,7 +139,7 @@ def digest_inputs(project: Project[AuditableSpec]) -> str:
         str(project.folder),
         project.spec.model_dump_json(),
         digest_sources(project),
-        digest_impact(project),
+        digest_impacts(project),
         {str(path): digest_file(path) for path in (*own, *configs)},
         _digest_package(),
         _list_libraries(),

@@ -18,7 +18,7 @@ from cityai.card.release import take_out_release
 from cityai.card.verify import check_claims, check_digest, check_pages, read_record
 from cityai.card.verify.again import check_again, check_earlier
 from cityai.card.verify.claims import Claim
-from cityai.card.verify.impact import list_impact_claims
+from cityai.card.verify.impact import list_impacts_claims
 from cityai.card.verify.places import list_place_claims
 from cityai.card.verify.recount import list_claims, list_option_claims
 from cityai.card.verify.verdict import check_verdict
@@ -72,7 +72,7 @@ class Reread:
         claims = chain(
             list_claims(record, self.predictions, memberships, keys),
             list_place_claims(record, facts.outlook, memberships, facts.run.entities),
-            list_impact_claims(record.impact, facts.impact),
+            list_impacts_claims(record.impacts, facts.impacts),
         )
         if self.unchanged is None or self.facts.mitigation is None:
             return tuple(claims)
@@ -224,7 +224,7 @@ def reread(drafted: Drafted, place: CardPlace, record: CardRecord) -> Reread:
     if mitigation is not None:
         backtest = apply_choice(backtest, mitigation)
     predictions = backtest.predictions
-    audit = audit_predictions(predictions, groups, spec)
+    audit, taken = audit_predictions(predictions, groups, spec), find(impact)
     records = Records(
         quality=load(stages.quality),
         backtest=backtest,
@@ -235,7 +235,7 @@ def reread(drafted: Drafted, place: CardPlace, record: CardRecord) -> Reread:
         proxies=find(stages.proxies),
         groups=groups,
         outlook=find(stages.outlook),
-        impact=find(impact),
+        impacts=taken.told if taken else (),
     )
     held = f" {len(drafted.files)} files are those that were given." if drafted.files else ""
     told = (

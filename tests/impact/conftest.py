@@ -13,9 +13,10 @@ import pytest
 
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
+from cityai.impact.analysis import Impact
 from cityai.impact.lots import SERVED
+from cityai.pipeline.impact.analyse import find_impacts
 from cityai.pipeline.impact.gathered import ASSIGNED, read_gathered
-from cityai.pipeline.impact.kept import PLAN
 from cityai.pipeline.impact.plan import open_plan
 from tests.conftest import write_workspace
 from tests.delivery.conftest import RISK, draw_inspections
@@ -41,6 +42,8 @@ groups: [kind]
 who_decides: Head
 stop_rule: Never early.
 """
+
+OWN, PLAN = "evaluations/visits.yaml", "evaluations/visits.plan.json"
 
 Say = Callable[..., tuple[int, str]]
 
@@ -86,7 +89,8 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     table.loc[pd.to_datetime(table["day"]) >= START, "found"] = ""
     place = tmp_path_factory.mktemp("evaluated")
     folder = write_workspace(place, table, RISK)
-    (folder / "evaluation.yaml").write_text(EVALUATION)
+    (folder / OWN).parent.mkdir()
+    (folder / OWN).write_text(EVALUATION)
     draw_later(table, folder)
     with pytest.MonkeyPatch.context() as patch:
         set_clock(patch, "2023-11-20")
@@ -114,6 +118,11 @@ def city(
     draw_later(carried[1], folder)
     set_clock(monkeypatch, "2024-01-25")
     return folder
+
+
+def find_only(folder: Path) -> Impact:
+    (impact,) = find_impacts(load_project(folder))
+    return impact
 
 
 def read_lots(folder: Path) -> pd.DataFrame:

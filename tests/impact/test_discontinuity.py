@@ -17,17 +17,18 @@ from cityai.card.verify.impact import list_impact_claims
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED
-from cityai.pipeline.impact.analyse import find_impact
 from cityai.pipeline.impact.gathered import ASSIGNED, write_gathered
-from cityai.pipeline.impact.kept import PLAN
 from cityai.pipeline.impact.plan import open_plan
 from cityai.pipeline.verify import verify_published
 from tests.impact.conftest import (
     EVALUATION,
+    OWN,
+    PLAN,
     START,
     WEEKS,
     Say,
     draw_later,
+    find_only,
     read_lots,
     set_clock,
     write_actions,
@@ -47,7 +48,7 @@ def cut(
     shutil.copytree(carried[0], place)
     folder = place / "projects" / "requests"
     (folder / PLAN).unlink()
-    (folder / "evaluation.yaml").write_text(CUT)
+    (folder / OWN).write_text(CUT)
     with pytest.MonkeyPatch.context() as patch:
         set_clock(patch, "2023-11-20")
         assert run_command(["evaluate", "plan", str(folder)]) == 0
@@ -88,14 +89,13 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     code, told = say("evaluate", "analyse", city, "--until", "2023-12-18")
     assert (code, "AFTER SEEING THE DATA" in told) == (0, True), told
     assert say("evaluate", "decide", city, "stop", "--by", "Head", "--reason", "So.")[0] == 0
-    impact = find_impact(load_project(city))
-    assert impact is not None
+    impact = find_only(city)
     assert impact.analysis is not None
     effect = impact.analysis.effect
     assert effect.low < -0.3 < effect.high  # type: ignore[operator]
     assert say("run", city)[0] == 0
     card = city.parents[1] / "model_cards" / "requests"
-    part = json.loads((card / "card.json").read_text())["impact"]
+    part = json.loads((card / "card.json").read_text())["impacts"][0]
     assert part["design"] == "discontinuity"
     assert part["found"]["within"] == pytest.approx(effect.widths[0], rel=0.05)
     page = (card / "card.html").read_text()
@@ -160,8 +160,7 @@ def test_what_cannot_be_compared_is_refused(
     change(city)
     code, said = say("evaluate", "analyse", city)
     assert (code, told in said) == (2, True), said
-    impact = find_impact(load_project(city))
-    assert impact is not None
+    impact = find_only(city)
     assert impact.analysis is None
 
 
@@ -171,8 +170,7 @@ def test_a_side_of_few_outcomes_cannot_tell_and_says_so(city: Path, say: Say) ->
     later[~later["id"].isin(waiting)].to_csv(city / "later.csv", index=False)
     code, said = say("evaluate", "analyse", city)
     assert (code, "CANNOT TELL: " in said, "the sides differ in this" in said) == (0, True, True)
-    part = draft_impact(find_impact(load_project(city)))
-    assert part is not None
+    part = draft_impact(find_only(city))
     assert "too few are known on a side of the cut-off" in part.in_words[0]
     assert any("on one side of the cut-off than" in words for words in part.in_words)
     assert part.found is not None
@@ -183,7 +181,7 @@ def test_a_side_of_few_outcomes_cannot_tell_and_says_so(city: Path, say: Say) ->
 def test_a_changed_plan_a_missing_one_and_a_day_too_early_are_refused(
     city: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, content = city / "evaluation.yaml", (city / "evaluation.yaml").read_text()
+    own, content = city / OWN, (city / OWN).read_text()
     own.write_text(content + " ")
     code, told = say("evaluate", "analyse", city)
     assert (code, "to the last byte" in told) == (1, True), told
@@ -197,7 +195,7 @@ def test_a_changed_plan_a_missing_one_and_a_day_too_early_are_refused(
 
 @pytest.mark.parametrize("line", ["edge: {above: 10, below: 14}", "probe: 0.1"])
 def test_keys_of_lots_are_refused(city: Path, say: Say, line: str) -> None:
-    (city / "evaluation.yaml").write_text(CUT + line + "\n")
+    (city / OWN).write_text(CUT + line + "\n")
     (city / PLAN).unlink()
     code, said = say("evaluate", "plan", city)
     key = line.partition(":")[0]

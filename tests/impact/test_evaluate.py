@@ -17,13 +17,22 @@ from cityai.card.record.impact import ImpactPart
 from cityai.card.verify.impact import list_impact_claims
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED
-from cityai.pipeline.impact.analyse import count_weeks, find_impact
+from cityai.pipeline.impact.analyse import count_weeks
 from cityai.pipeline.impact.gathered import ASSIGNED, write_gathered
-from cityai.pipeline.impact.kept import KEPT, PLAN
+from cityai.pipeline.impact.kept import KEPT
 from cityai.pipeline.impact.plan import open_plan
 from cityai.pipeline.verify import verify_published
 from cityai.store.records import save_record
-from tests.impact.conftest import START, Say, read_lots, set_clock, write_actions
+from tests.impact.conftest import (
+    OWN,
+    PLAN,
+    START,
+    Say,
+    find_only,
+    read_lots,
+    set_clock,
+    write_actions,
+)
 
 
 def test_designs_are_told_from_the_city_s_past(city: Path, say: Say) -> None:
@@ -49,8 +58,7 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert say("evaluate", "decide", city, "scale", "--by", "Somebody", "--reason", "So.")[0] == 2
     assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", " ")[0] == 2
     assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", "So.")[0] == 0
-    impact = find_impact(load_project(city))
-    assert impact is not None
+    impact = find_only(city)
     assert impact.analysis is not None
     assert (impact.others, impact.decision.decision) == (2, "scale")  # type: ignore[union-attr]
     effect = impact.analysis.effect
@@ -63,13 +71,13 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert probe.loc[("overall", "true_positive_rate"), "reason"]  # nothing was found by anybody
     assert say("run", city)[0] == 0
     card = city.parents[1] / "model_cards" / "requests"
-    part = json.loads((card / "card.json").read_text())["impact"]
+    part = json.loads((card / "card.json").read_text())["impacts"][0]
     assert part["found"]["effect"]["value"] == round(effect.estimate, 2)  # type: ignore[arg-type]
     assert part["others"] == 2
     page = (card / "card.html").read_text()
     assert all(words in page for words in ("What it changed", "It is scaled up"))
     assert "## What it changed" in (card / "card.md").read_text()
-    listed = json.loads((card.parent / "index.json").read_text())["systems"][0]["tested"]
+    listed = json.loads((card.parent / "index.json").read_text())["systems"][0]["tested"][0]
     assert (listed["word"], listed["decision"]) == (part["found"]["word"], "scale")
     assert "to be scaled up" in (card.parent / "index.html").read_text()
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
@@ -103,7 +111,7 @@ def test_the_same_list_has_the_same_arms_and_a_unit_one_arm(city: Path, say: Say
 
 
 def test_a_byte_of_the_plan_or_of_the_evaluation_is_refused(city: Path, say: Say) -> None:
-    plan, own = city / PLAN, city / "evaluation.yaml"
+    plan, own = city / PLAN, city / OWN
     for path in (plan, own):
         content = path.read_text()
         path.write_text(content.replace("2023-11-2", "2023-11-1", 1) + " " * (path == own))
@@ -198,9 +206,7 @@ def test_a_row_that_waits_for_its_outcome_is_none(city: Path, say: Say) -> None:
 
 
 def draft_part(folder: Path) -> ImpactPart:
-    part = draft_impact(find_impact(load_project(folder)))
-    assert part is not None
-    return part
+    return draft_impact(find_only(folder))
 
 
 def test_a_card_tells_that_one_arm_lost_more_outcomes(city: Path, say: Say) -> None:
@@ -219,7 +225,7 @@ def test_a_card_tells_that_one_arm_lost_more_outcomes(city: Path, say: Say) -> N
     assert part.found is not None
     assert part.found.uneven
     assert any("missing more often on one side" in words for words in part.in_words)
-    claims = {c.path: c for c in list_impact_claims(part, find_impact(load_project(city)))}
+    claims = {c.path: c for c in list_impact_claims(part, find_only(city))}
     assert claims["impact.found.known"].holds
 
 
@@ -237,8 +243,7 @@ def test_a_decision_on_another_result_is_told_as_such(city: Path, say: Say) -> N
     assert say("evaluate", "decide", city, "stop", "--by", "Head", "--reason", "So.")[0] == 0
     assert "on another result" not in say("evaluate", "analyse", city)[1]
     project = load_project(city)
-    impact = find_impact(project)
-    assert impact is not None
+    impact = find_only(city)
     assert impact.decision is not None
     other = replace(impact, decision=replace(impact.decision, found="worth it"))
     save_record(other, open_plan(project).folder / KEPT)
@@ -340,8 +345,8 @@ def test_a_mistake_in_the_file_is_named_with_its_line(
     city: Path, say: Say, line: str, told: str
 ) -> None:
     put = {"edge: {above: 10": "edge: {above: 16", "groups: [kind]": "groups: [colour]"}
-    path = city / "evaluation.yaml"
+    path = city / OWN
     path.write_text(path.read_text().replace(line, put.get(line, "")))
     (city / PLAN).unlink()
     code, said = say("evaluate", "plan", city)
-    assert (code, told in said, "evaluation.yaml" in said) == (2, True, True), said
+    assert (code, told in said, "visits.yaml" in said) == (2, True, True), said

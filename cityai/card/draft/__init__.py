@@ -56,7 +56,7 @@ def draft_card(facts: CardFacts) -> CardRecord:
         gaps=list_gaps(words),
         provenance=described.draft_provenance(facts),
         registers=words.registers,
-        impact=draft_impact(facts.impact),
+        impacts=tuple(map(draft_impact, facts.impacts)),
     )
     verdict = draft_verdict(record, facts.spec.policy.verdict)
     return seal_record(record.model_copy(update={"verdict": verdict}))

@@ -124,7 +124,7 @@ class CardFacts:
         How good the data are.
     fitted : Fitted
         Nothing is in it for predictions that somebody else made.
-    explanation, mitigation, proxies, groups, outlook, impact : optional
+    explanation, mitigation, proxies, groups, outlook, impacts : optional
         As the stages leave them: why, what was tried, what inputs give away, who belongs where,
         what comes after the data, and what acting on it changed.
     """
@@ -143,7 +143,7 @@ class CardFacts:
     proxies: Proxies | None = None
     groups: Groups | None = None
     outlook: Outlook | None = None
-    impact: Impact | None = None
+    impacts: tuple[Impact, ...] = ()
 
     def name_baseline(self, name: str) -> str:
         """Return what a baseline is called, a column by the city's own word for it."""

@@ -104,10 +104,8 @@ DECIDED: Final = {
 }
 
 
-def draft_impact(impact: Impact | None) -> ImpactPart | None:
-    """Draft what was announced, found and decided; nothing where no evaluation was announced."""
-    if impact is None:
-        return None
+def draft_impact(impact: Impact) -> ImpactPart:
+    """Draft what was announced, found and decided by one evaluation."""
     sealed, taken = impact.sealed, impact.decision
     unit = "share" if sealed.is_share else ""
     found = _draft_found(impact.analysis, unit) if impact.analysis else None
@@ -122,6 +120,7 @@ def draft_impact(impact: Impact | None) -> ImpactPart | None:
             outdated=taken.found != word,
         )
     return ImpactPart(
+        name=sealed.name,
         question=sealed.question,
         label=sealed.label,
         better=sealed.better,  # type: ignore[arg-type]

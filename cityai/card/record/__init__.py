@@ -77,8 +77,8 @@ class CardRecord(Part):
     """What is otherwise than on the last card; nothing where there is none."""
     verdict: VerdictPart | None = None
     """The answer on the first screen; nothing on cards of before there was one."""
-    impact: ImpactPart | None = None
-    """What acting on it changed; nothing where no evaluation was announced."""
+    impacts: tuple[ImpactPart, ...] = Field(default=(), exclude_if=lambda parts: not parts)
+    """What acting on it changed, the newest evaluation first; nothing where none was announced."""
     messages: MessagesPart | None = None
     """Of the published JSON alone: where it is read, each sentence is a message again."""
 

@@ -101,6 +101,8 @@ class ImpactFound(Part):
 class ImpactPart(Part):
     """What acting on it changed, as an evaluation that was announced before found it."""
 
+    name: str
+    """Of the evaluation's file."""
     question: str
     """In the city's words."""
     label: str

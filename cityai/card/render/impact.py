@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from cityai.card.record import CardRecord
 from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactLooked, ImpactPart
 from cityai.card.render.tables import Cell, Grid, make_grid
 from cityai.card.words import (
@@ -35,9 +34,9 @@ PROBED: Final = {"calibration_in_the_large": say("Scores too high by")}
 HIDDEN: Final = say("Not shown: too few.")
 
 
-def tell_compared(record: CardRecord) -> str:
+def tell_compared(part: ImpactPart) -> str:
     """Say who was compared with whom."""
-    part, found = _open(record)
+    found = _open(part)
     days = {"first": write_day(part.starts), "last": write_day(part.last_day)}
     if part.design != "discontinuity":
         return COMPARED.format(**days)
@@ -47,9 +46,9 @@ def tell_compared(record: CardRecord) -> str:
     return told
 
 
-def arrange_effects(record: CardRecord) -> Grid:
+def arrange_effects(part: ImpactPart) -> Grid:
     """Arrange the effect for all, among those who followed, and by group."""
-    part, found = _open(record)
+    found = _open(part)
     rows: list[list[str | Cell]] = [
         [WHOM.get(part.design, CHANCE), *_write(found.effect, part)],
         [say("Those for whom it was also done"), *_write(found.treated, part)],
@@ -61,9 +60,9 @@ def arrange_effects(record: CardRecord) -> Grid:
     return make_grid(say("What being served changed"), columns, rows, range(1, 4))
 
 
-def arrange_followed(record: CardRecord) -> Grid:
+def arrange_followed(part: ImpactPart) -> Grid:
     """Arrange how often what chance decided was done."""
-    part, found = _open(record)
+    found = _open(part)
     cut = part.design == "discontinuity"
     arms, decided = (CUT_ARMS, say("The list")) if cut else (ARMS, say("Chance decided"))
     rows = [
@@ -78,7 +77,7 @@ def arrange_followed(record: CardRecord) -> Grid:
     return make_grid(say("How far it was followed"), columns, rows, (2,))
 
 
-def arrange_looked(record: CardRecord) -> Grid:
+def arrange_looked(part: ImpactPart) -> Grid:
     """Arrange what a random probe found where nobody looks."""
     rows = [
         [
@@ -86,7 +85,7 @@ def arrange_looked(record: CardRecord) -> Grid:
             PROBED.get(line.metric) or describe_metric(line.metric).label,
             *_write_looked(line),
         ]
-        for line in _open(record)[1].looked
+        for line in _open(part).looked
     ]
     columns = (say("Who"), say("Figure"), say("Value"), say("Interval"))
     return make_grid(say("What is there where nobody looks"), columns, rows, (2, 3))
@@ -101,11 +100,9 @@ def _write_looked(line: ImpactLooked) -> list[str]:
     return [write(line.value, "share"), write_interval(line.low, line.high, "share", gap=gap)]
 
 
-def _open(record: CardRecord) -> tuple[ImpactPart, ImpactFound]:
-    part = record.impact
-    assert part is not None  # noqa: S101 - the template asks first
-    assert part.found is not None  # noqa: S101
-    return part, part.found
+def _open(part: ImpactPart) -> ImpactFound:
+    assert part.found is not None  # noqa: S101 - the template asks first
+    return part.found
 
 
 def _write(effect: ImpactEffect, part: ImpactPart) -> list[str]:

@@ -54,8 +54,9 @@ def render_markdown(record: CardRecord) -> str:
     practice = tables.arrange_practice(record)
     shown = replace(practice, rows=practice.rows[:ROWS])
     lines += ["## How well it works", "", *_write_grid(shown)]
-    if record.impact is not None:
-        lines += ["## What it changed", "", e(" ".join(record.impact.in_words)), ""]
+    if record.impacts:
+        lines += ["## What it changed", ""]
+        lines += [e(" ".join(part.in_words)) + "\n" for part in record.impacts]
     lines += _list_human(record)
     head = record.record
     required = sum(g.required for g in record.gaps)

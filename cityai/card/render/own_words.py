@@ -58,9 +58,8 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
     for method in record.model.baselines:
         found |= {*_find_names(method.label)}
         found |= {method.label, f"{method.label[:1].upper()}{method.label[1:]}"}
-    if record.impact is not None:
-        taken = record.impact.decision
-        found |= {record.impact.label, record.impact.who_decides, taken.role if taken else ""}
+    for part in record.impacts:
+        found |= {part.label, part.who_decides, part.decision.role if part.decision else ""}
     options = record.fairness.options
     if options is not None:
         found |= {options.reason, options.decided_by}

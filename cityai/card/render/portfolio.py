@@ -67,8 +67,9 @@ class Row:
     phase: str
     decided: list[Decided]
     """What people decided."""
-    tested: list[tuple[str, str]]
-    """What a test of it found and what the city decided on that, each with the sign beside it."""
+    tested: list[list[tuple[str, str]]]
+    """Of each test of it, the newest first: what it found and what the city decided on that, each
+    with the sign beside it."""
     marks: str
     """Words that the filters know: ``overdue`` and the verdict."""
     searched: str
@@ -153,7 +154,7 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
         judged=name_verdict(entry.worst.status, entry.worst.grade) if entry.worst else ("", ""),
         phase=LIFE_PHASES.get(entry.phase or "", say("Not yet said")),
         decided=list_decided(entry.release) if entry.release else [],
-        tested=_list_tested(entry.tested) if entry.tested else [],
+        tested=[_list_tested(one) for one in entry.tested],
         marks=" ".join(name for name, on in marks.items() if on),
         searched=" ".join(" ".join(texts).casefold().split()),
     )

@@ -25,42 +25,57 @@ SLACK: Final = 0.35
 NORMAL: Final = 1.96
 
 
-def list_impact_claims(part: ImpactPart | None, impact: Impact | None) -> Iterator[Claim]:
-    """List what a card says that it changed, each figure counted again.
+def list_impacts_claims(
+    parts: tuple[ImpactPart, ...], impacts: tuple[Impact, ...]
+) -> Iterator[Claim]:
+    """List what a card says that it changed: of every evaluation that was announced, in order."""
+    told, saved = ([one.seal for one in parts], [one.sealed.seal for one in impacts])
+    if told != saved:
+        why = f"{len(saved)} evaluations were saved, and these are not they, the newest first"
+        yield refuse_claim("impacts", float(len(told)), why)
+        return
+    for i, (part, impact) in enumerate(zip(parts, impacts, strict=True)):
+        yield from list_impact_claims(part, impact, f"impacts[{i}]")
+
+
+def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> Iterator[Claim]:
+    """List what a card says that one evaluation found, each figure counted again.
 
     Parameters
     ----------
-    part : ImpactPart or None
+    part : ImpactPart
         What the card says.
-    impact : Impact or None
+    impact : Impact
         What was saved.
+    at : str
+        Where in the card's record it stands.
     """
-    if part is None or part.found is None:
+    if part.found is None:
         return
-    if impact is None or impact.analysis is None:
-        yield refuse_claim("impact.found", part.found.effect.value, "no analysis was saved")
+    if impact.analysis is None:
+        yield refuse_claim(f"{at}.found", part.found.effect.value, "no analysis was saved")
         return
     rows, unit, widths = impact.analysis.rows, part.unit, impact.analysis.effect.widths
     design, drawn = impact.sealed.design, len(rows)
     if part.design != design:
-        yield refuse_claim("impact.design", None, f"the design that was sealed is '{design}'")
+        yield refuse_claim(f"{at}.design", None, f"the design that was sealed is '{design}'")
     count, treat = COUNTS[design]
     whole = count(rows, widths)
-    yield from _claim("impact.found.effect", part.found.effect, whole, unit)
+    yield from _claim(f"{at}.found.effect", part.found.effect, whole, unit)
     if part.found.known is not None and drawn:
         share = float(rows["value"].notna().sum()) / drawn
         decimals = count_decimals(share, "share", drawn)
-        yield Claim("impact.found.known", part.found.known, share, decimals)
+        yield Claim(f"{at}.found.known", part.found.known, share, decimals)
     value, told = treat(rows), part.found.treated
-    yield Claim("impact.found.treated", told.value, value, _decimals(value, unit, whole.known))
+    yield Claim(f"{at}.found.treated", told.value, value, _decimals(value, unit, whole.known))
     if design == "discontinuity":
         width = widths[0] if widths else math.nan
         decimals = 1 - math.floor(math.log10(width)) if width > 0 else 0
-        yield Claim("impact.found.within", part.found.within, width, decimals)
+        yield Claim(f"{at}.found.within", part.found.within, width, decimals)
     for i, one in enumerate(part.found.groups):
         own = rows[rows[one.dimension] == one.group] if one.dimension in rows else rows[:0]
         if one.effect is not None:
-            path = f"impact.found.groups[{i}].effect"
+            path = f"{at}.found.groups[{i}].effect"
             yield from _claim(path, one.effect, count(own, widths), unit)
     for i, line in enumerate(part.found.followed):
         own = rows[rows["arm"] == line.arm]
@@ -70,7 +85,7 @@ def list_impact_claims(part: ImpactPart | None, impact: Impact | None) -> Iterat
         if line.followed is not None:
             share = math.fsum(kept) / len(own) if len(own) else math.nan
             decimals = count_decimals(share, "share", len(own)) if len(own) else 0
-            yield Claim(f"impact.found.followed[{i}]", line.followed, share, decimals)
+            yield Claim(f"{at}.found.followed[{i}]", line.followed, share, decimals)
 
 
 @dataclass(frozen=True, slots=True)

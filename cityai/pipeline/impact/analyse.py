@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AS_OF, CASE, VALUE
+from cityai.config.evaluations import list_sealed, name_choice
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.config.risk import RiskSpec
@@ -22,7 +23,7 @@ from cityai.kinds import open_kind
 from cityai.pipeline.impact.actions import FOLLOWED, measure_following
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.gathered import ACTED, read_gathered
-from cityai.pipeline.impact.kept import KEPT, PLAN
+from cityai.pipeline.impact.kept import KEPT
 from cityai.pipeline.impact.measure import APART, DONE, STEPS
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
@@ -55,8 +56,10 @@ class Asked:
         return self == Asked()
 
 
-def analyse_evaluation(project: Project[BaseProjectSpec], asked: Asked | None = None) -> Impact:
-    """Analyse a sealed evaluation; the planned analysis is kept, for the card.
+def analyse_evaluation(
+    project: Project[BaseProjectSpec], asked: Asked | None = None, name: str = ""
+) -> Impact:
+    """Analyse a sealed evaluation, the only or the named one; the planned analysis is kept.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def analyse_evaluation(project: Project[BaseProjectSpec], asked: Asked | None = 
         When the plan was changed since it was sealed.
     """
     asked = asked or Asked()
-    announced = open_plan(project)
+    announced = open_plan(project, name)
     _wait(announced)
     with open_store(project.state).lock_project(project.spec.name):
         before = _find(announced)
@@ -83,7 +86,7 @@ def analyse_evaluation(project: Project[BaseProjectSpec], asked: Asked | None = 
 
 
 def decide(
-    project: Project[BaseProjectSpec], decision: str, role: str, reason: str
+    project: Project[BaseProjectSpec], decision: str, role: str, reason: str, name: str = ""
 ) -> tuple[Impact, Decision]:
     """Record what the city does with the planned analysis: scale, change or stop.
 
@@ -92,14 +95,14 @@ def decide(
     DataError
         When there is no analysis yet, or the plan names another role.
     """
-    announced = open_plan(project)
+    announced = open_plan(project, name)
     found = _find(announced)
     if found.analysis is None:
         raise DataError(
             "nothing was analysed yet, so there is nothing to decide on",
             where=str(announced.folder),
             expected="the planned analysis",
-            next_step=f"cityai evaluate analyse {project.folder.name}",
+            next_step=f"cityai evaluate analyse {name_choice(project, announced.name)}",
         )
     if role.casefold() != announced.spec.who_decides.casefold():
         raise DataError(
@@ -119,24 +122,24 @@ def decide(
     return found, taken
 
 
-def find_impact(project: Project[AuditableSpec]) -> Impact | None:
-    """Return a project's evaluation as it stands; None where none was announced.
+def find_impacts(project: Project[AuditableSpec]) -> tuple[Impact, ...]:
+    """Return a project's evaluations as they stand, the newest first; those that were announced.
 
     Raises
     ------
     StoreError
-        When the plan was changed since it was sealed, or what was kept is damaged.
+        When a plan was changed since it was sealed, or what was kept is damaged.
     """
-    if not (project.folder / PLAN).exists():
-        return None
-    return _find(open_plan(cast("Project[BaseProjectSpec]", project)))
+    own = cast("Project[BaseProjectSpec]", project)
+    announced = [open_plan(own, name) for name in list_sealed(project)]
+    announced.sort(key=lambda one: (one.spec.starts, one.plan.sealed_at, one.name), reverse=True)
+    return tuple(map(_find, announced))
 
 
 def _find(announced: Announced) -> Impact:
     folder, spec, plan = announced.folder / KEPT, announced.spec, announced.plan
-    if has_record(folder):
-        return load_record(Impact, folder)
     sealed = Sealed(
+        name=announced.name,
         question=spec.question,
         label=spec.outcome.label,
         better=spec.outcome.better,
@@ -150,7 +153,11 @@ def _find(announced: Announced) -> Impact:
         mature=str(spec.mature),
         seal=plan.seal,
     )
-    return Impact(sealed)
+    return (
+        replace(load_record(Impact, folder), sealed=sealed)
+        if has_record(folder)
+        else Impact(sealed)
+    )
 
 
 def _wait(announced: Announced) -> None:

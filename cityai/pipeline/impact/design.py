@@ -46,7 +46,9 @@ class Designed:
     own: bool
 
 
-def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SILENT) -> Designed:
+def design_evaluation(
+    project: Project[BaseProjectSpec], name: str = "", progress: Progress = SILENT
+) -> Designed:
     """Try every design on the replays of a project; they are run first where they are not kept.
 
     Raises
@@ -59,7 +61,7 @@ def design_evaluation(project: Project[BaseProjectSpec], progress: Progress = SI
     from cityai.pipeline.run import final_backtest, read_and_check, snapshot
     from cityai.pipeline.stage import hold_run
 
-    spec, rule = load_evaluation(project), cast(RiskSpec, project.spec).question.decision
+    spec, rule = load_evaluation(project, name), cast(RiskSpec, project.spec).question.decision
     with hold_run(project, progress) as run:
         read_and_check(run)
         table = final_backtest(run).predictions.table.reset_index(drop=True)

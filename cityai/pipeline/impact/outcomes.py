@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import CASE, OCCURRED_AT, VALUE, Y_TRUE
-from cityai.config.evaluation import FILE, EvaluationSpec
+from cityai.config.evaluation import EvaluationSpec
+from cityai.config.evaluations import FOLDER
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.tables import ColumnSpec, ColumnType
@@ -60,7 +61,7 @@ def read_outcomes(
         told.time: ColumnSpec(type="datetime"),
         value: ColumnSpec(type=kind),
     }
-    side = read_table(project, "outcome", told.source, contract, [told.key], FILE)
+    side = read_table(project, "outcome", told.source, contract, [told.key], FOLDER)
     refuse_unread(side, f"the columns {', '.join(contract)}, days as 2026-01-31")
     found = side.table
     measured = read_answer(found[value], told.yes, side.where) if told.yes else found[value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from cityai.columns import CASE, OCCURRED_AT
-from cityai.config.evaluation import FILE, EvaluationSpec, find_evaluation, load_evaluation
+from cityai.config.evaluation import EvaluationSpec, load_evaluation
+from cityai.config.evaluations import (
+    PLAN,
+    choose_evaluation,
+    find_evaluation,
+    find_plan,
+    list_sealed,
+    name_choice,
+)
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.data.file_digests import digest_file
 from cityai.errors import SpecError, StoreError, TimeError
-from cityai.pipeline.impact.kept import FOLDER, PLAN
+from cityai.pipeline.impact.kept import FOLDER
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.provenance import read_clock
 from cityai.store.digests import digest_sources, digest_text
@@ -33,8 +41,8 @@ class Plan:
 
     Attributes
     ----------
-    project : str
-        Its name.
+    project, name : str
+        Of the project, and of the evaluation; a plan of before there could be several has no name.
     sealed_at : str
         The moment, in UTC.
     evaluation, code : str
@@ -58,6 +66,7 @@ class Plan:
     model: str
     run: str
     seal: str = ""
+    name: str = ""
 
     @property
     def day(self) -> date:
@@ -75,8 +84,12 @@ class Plan:
 
     def count_seal(self) -> str:
         """Return the seal that its content gives."""
-        told = {name: value for name, value in asdict(self).items() if name != "seal"}
+        told = {name: value for name, value in self.tell().items() if name != "seal"}
         return digest_text(json.dumps(told, sort_keys=True))
+
+    def tell(self) -> dict[str, Any]:
+        """Return its content; what plans of earlier versions lack is left out where it is empty."""
+        return {n: told for n, told in asdict(self).items() if told != "" or n not in _LATER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,7 @@ class Announced:
     """A sealed plan that holds, and the evaluation that it is of."""
 
     project: Project[BaseProjectSpec]
+    name: str
     spec: EvaluationSpec
     plan: Plan
 
@@ -99,36 +113,39 @@ def find_gathered(project: Project[Any], plan: Plan) -> Path:
     return folder
 
 
-def seal_plan(project: Project[BaseProjectSpec]) -> Announced:
-    """Seal a project's evaluation as it is now; a plan is sealed once.
+def seal_plan(project: Project[BaseProjectSpec], name: str = "") -> Announced:
+    """Seal an evaluation of a project as it is now; a plan is sealed once.
 
     Raises
     ------
     SpecError
         When there is no evaluation, or it is sealed already.
     TimeError
-        When its period has begun, or outcomes of it can be read already.
+        When its period has begun, outcomes of it can be read already, or another evaluation of the
+        project runs then.
     """
     from cityai.kinds import open_kind
     from cityai.track.fetch import fetch_model
     from cityai.track.server import connect_tracking
 
-    spec, path = load_evaluation(project), project.folder / PLAN
+    name = choose_evaluation(project, name)
+    spec, path = load_evaluation(project, name), find_plan(project, name)
     if path.exists():
         raise SpecError(
             "this evaluation is sealed already",
             where=str(path),
             expected="one plan, announced once",
-            next_step="analyse by it; a new evaluation is a new file, after this one is decided on",
+            next_step="analyse by it; a new evaluation is a new file beside it",
         )
     now = read_clock()
     if now.date() >= spec.starts:
         raise TimeError(
             f"the period began on {spec.starts}: a plan made now would not be announced before",
-            where=str(find_evaluation(project)),
+            where=str(find_evaluation(project, name)),
             expected=f"a first day after {now:%Y-%m-%d}",
             next_step="correct `starts`",
         )
+    _refuse_together(project, name, spec)
     events = open_kind(project).read()
     _refuse_seen(project, spec, events)
     model = fetch_model(connect_tracking(project.state), project.spec.name)
@@ -137,21 +154,22 @@ def seal_plan(project: Project[BaseProjectSpec]) -> Announced:
     cases = sorted(events.table.loc[within, CASE].astype(str))
     plan = Plan(
         project=project.spec.name,
+        name=name,
         sealed_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        evaluation=_digest_file(find_evaluation(project)),
+        evaluation=_digest_file(find_evaluation(project, name)),
         code=digest_code(project),
         cases=digest_text("\n".join(cases)),
         listed=len(cases),
         model=model.digest,
         run=model.run_id,
     )
-    plan = Plan(**{**asdict(plan), "seal": plan.count_seal()})
-    write_files({PLAN: _write(plan)}, project.folder, PUBLIC_FILE_MODE)
-    return Announced(project, spec, plan)
+    plan = replace(plan, seal=plan.count_seal())
+    write_files({path.name: _write(plan)}, path.parent, PUBLIC_FILE_MODE)
+    return Announced(project, name, spec, plan)
 
 
-def open_plan(project: Project[BaseProjectSpec]) -> Announced:
-    """Open a project's sealed plan; it and the evaluation's file are as they were, to the byte.
+def open_plan(project: Project[BaseProjectSpec], name: str = "") -> Announced:
+    """Open a sealed plan of a project; it and the evaluation's file are as they were, to the byte.
 
     Raises
     ------
@@ -160,14 +178,15 @@ def open_plan(project: Project[BaseProjectSpec]) -> Announced:
     StoreError
         When the plan or the evaluation's file was changed since.
     """
-    path, own = project.folder / PLAN, find_evaluation(project)
+    name = choose_evaluation(project, name)
+    path, own = find_plan(project, name), find_evaluation(project, name)
     if not path.exists():
-        load_evaluation(project)
+        load_evaluation(project, name)
         raise SpecError(
             "this evaluation is not sealed",
             where=str(own),
             expected="a plan that was announced before its first outcome",
-            next_step=f"cityai evaluate plan {project.folder.name}",
+            next_step=f"cityai evaluate plan {name_choice(project, name)}",
         )
     with guard_files(path, "the plan cannot be read"):
         content = path.read_bytes()
@@ -178,12 +197,44 @@ def open_plan(project: Project[BaseProjectSpec]) -> Announced:
         whole = False
     if not whole:
         raise _refuse_changed(path, "the sealed plan was changed")
+    if plan.name not in ("", name):
+        raise _refuse_changed(path, f"the plan was sealed as '{plan.name}{PLAN}'")
+    if not own.exists():
+        raise _refuse_changed(own, f"the evaluation that was sealed on {plan.day} is not there")
     if plan.evaluation != _digest_file(own):
-        raise _refuse_changed(own, f"{FILE} is not the one that was sealed on {plan.day}")
-    return Announced(project, load_evaluation(project), plan)
+        raise _refuse_changed(own, f"{own.name} is not the one that was sealed on {plan.day}")
+    return Announced(project, name, load_evaluation(project, name), plan)
+
+
+def open_running(project: Project[BaseProjectSpec], day: date) -> Announced:
+    """Open the sealed plan that a list of a day goes by; no two of a project run at once.
+
+    Raises
+    ------
+    SpecError
+        When nothing is sealed.
+    TimeError
+        When several are, and none or more than one runs then.
+    """
+    sealed = list_sealed(project)
+    if len(sealed) < 2:
+        return open_plan(project, *sealed)
+    announced = [open_plan(project, name) for name in sealed]
+    running = [one for one in announced if one.spec.starts <= day < one.spec.ends]
+    if len(running) == 1:
+        return running[0]
+    told = (f"{one.name} from {one.spec.starts} on, before {one.spec.ends}" for one in announced)
+    raise TimeError(
+        f"{len(running) or 'none'} of the evaluations {'run' if running else 'runs'} on {day}",
+        where="--as-of",
+        expected=f"a day of one of them: {'; '.join(told)}",
+        next_step="ask without --assign",
+    )
 
 
 _NAMES: Final = {field.name for field in fields(Plan)}
+_LATER: Final = ("name",)
+"""Fields that plans of earlier versions lack."""
 
 
 def digest_code(project: Project[BaseProjectSpec]) -> str:
@@ -192,7 +243,7 @@ def digest_code(project: Project[BaseProjectSpec]) -> str:
 
 
 def _write(plan: Plan) -> bytes:
-    return (json.dumps(asdict(plan), indent=2) + "\n").encode()
+    return (json.dumps(plan.tell(), indent=2) + "\n").encode()
 
 
 def _digest_file(path: Path) -> str:
@@ -207,6 +258,25 @@ def _refuse_changed(path: Path, what: str) -> StoreError:
         expected="the file as it was sealed, to the last byte",
         next_step="put it back from your version control; what was gathered is untouched",
     )
+
+
+def _refuse_together(project: Project[BaseProjectSpec], name: str, spec: EvaluationSpec) -> None:
+    """Refuse a plan of a period in which another evaluation of the project is not over.
+
+    Two would draw for the same places, and who waits by lot of one could be served by lot of the
+    other before its outcome is measured.
+    """
+    for other in list_sealed(project):
+        run = open_plan(project, other).spec
+        if spec.starts < run.mature and run.starts < spec.mature:
+            raise TimeError(
+                f"'{name}' would run beside '{other}', of which all is known on {run.mature} at "
+                "the earliest: one case would be in two draws, and one would change what the other "
+                "measures",
+                where=str(find_evaluation(project, name)),
+                expected=f"a first day from {run.mature} on",
+                next_step="correct `starts`, and seal it then",
+            )
 
 
 def _refuse_seen(project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events) -> None:
