@@ -21,17 +21,18 @@ sys.path.insert(0, str(ROOT))
 
 import pandas as pd  # noqa: E402
 
-from tests.impact.drawn import draw_block, draw_panel, draw_scores  # noqa: E402
+from tests.impact.drawn import draw_block, draw_panel, draw_received, draw_scores  # noqa: E402
 
 SEEDS = range(24)
 PAGE = ROOT / "tests" / "impact" / "oracles.json"
 
 
-def ask_rdrobust(seed: int) -> dict[str, float]:
+def ask_rdrobust(seed: int, *, fuzzy: bool = False) -> dict[str, float]:
+    """Sharp; or fuzzy within the widths of the sharp jump, so that both are of the same rows."""
     from rdrobust import rdrobust
 
     x, y = draw_scores(seed)
-    found = rdrobust(y, x)
+    found = rdrobust(y, x, fuzzy=draw_received(seed), sharpbw=True) if fuzzy else rdrobust(y, x)
     return {
         "estimate": float(found.coef.iloc[2, 0]),
         "standard_error": float(found.se.iloc[2, 0]),
@@ -90,6 +91,7 @@ if __name__ == "__main__":
     asked = {
         "versions": {name: version(name) for name in packages},
         "rdrobust": [ask_rdrobust(seed) for seed in SEEDS],
+        "fuzzy": [ask_rdrobust(seed, fuzzy=True) for seed in SEEDS],
         "pyfixest": [ask_pyfixest(seed) for seed in SEEDS],
         "diff-diff": [ask_diff_diff(seed) for seed in range(6)],
     }

@@ -96,8 +96,7 @@ class EvaluationSpec(SpecRecord):
     confidence: Annotated[float, Field(ge=0.8, le=0.999)] = 0.95
     """Of all intervals."""
     groups: tuple[Text, ...] = ()
-    """Dimensions of the audit by which the effect is told too; of a discontinuity, how far the list
-    was followed."""
+    """Dimensions of the audit by which the effect is told too."""
     who_decides: Text
     """Role that decides on what was found: scale, change or stop."""
     stop_rule: Text

@@ -53,11 +53,15 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class GroupEffect:
-    """The effect in one group; None where it is hidden."""
+    """The effect in one group; None where it is hidden.
+
+    `also` are groups that are counted with it, since they are too small to be shown.
+    """
 
     dimension: str
     group: str
     effect: Effect | None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

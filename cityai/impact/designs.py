@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import chdtri, ndtri
 
 from cityai.impact.discontinuity import measure_distance, regression_discontinuity
-from cityai.impact.past_lists import Past, average_lists, drop_again, make_panel
+from cityai.impact.past_lists import Past, average_lists, drop_again, list_firsts, make_panel
 from cityai.impact.power import (
     WANTED,
     YEAR,
@@ -23,6 +23,7 @@ from cityai.impact.power import (
     placebo_wedge,
     price_lottery,
     price_probe,
+    put_in,
 )
 from cityai.impact.records import Design, Law
 from cityai.impact.synthetic import before_after, interrupted_series, synthetic_did
@@ -36,6 +37,12 @@ HORIZONS: Final = (8, 13, 26, 39, 52)
 """Weeks that a stepped wedge may last."""
 GRID: Final = 4000
 """Points of a normal distribution."""
+SEED: Final = 20260104
+"""Of the order in which those of another are put beside them."""
+STRETCHES: Final = 12
+"""Stretches of the past, as long as the evaluation, that a discontinuity is tried on."""
+LOCAL_RATE: Final = 0.4
+"""Power of the rows with which the error at a cut-off shrinks, since its bandwidth does too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +153,16 @@ def _refuse(design: Design, reason: str) -> Option:
     return Option(design, False, math.nan, math.nan, math.nan, math.nan, reason)
 
 
-def _spread(effect: float, error: float, weeks: float, freedom: float = math.inf) -> Placebo:
-    """Estimates that stray normally with a known error."""
-    z = ndtri((np.arange(GRID) + 0.5) / GRID)
-    return Placebo(
-        *(effect, weeks, effect + error * z, np.full(GRID, error), np.full(GRID, freedom))
-    )
+def _spread(
+    effect: float, error: float | np.ndarray, weeks: float, freedom: float = math.inf
+) -> Placebo:
+    """Estimates that stray normally, each with an error of those given, found with some freedom."""
+    grid, rng = (np.arange(GRID) + 0.5) / GRID, np.random.default_rng(SEED)
+    own = np.resize(error, GRID)
+    strayed = effect + own * rng.permutation(ndtri(grid))
+    if math.isfinite(freedom):
+        own = own * np.sqrt(chdtri(freedom, rng.permutation(grid)) / freedom)
+    return Placebo(effect, weeks, strayed, own, np.full(GRID, freedom))
 
 
 def _try_lottery(past: Past, edge: tuple[int, int], rules: _Rules) -> Option:
@@ -263,17 +274,31 @@ def _plan_starts(areas: int, periods: int) -> np.ndarray:
 
 
 def _try_discontinuity(past: Past, rules: _Rules) -> Option:
+    """As it is analysed, over stretches of the past: a unit speaks on its first list."""
     apart = measure_distance(past.score, past.rank <= past.capacity, past.period)
-    found = regression_discontinuity(
-        past.outcome, apart, 0.0, arms=ARMS, confidence=rules.confidence
-    )
-    if found.standard_error is None:
-        return _refuse("discontinuity", found.reason)
-    span = past.periods * past.weeks
-    placebo = _spread(rules.smallest, found.standard_error, span)
+    periods = max(round(rules.weeks / past.weeks), 1)
+    errors, reason, rng = [], "no past list has a cut-off", np.random.default_rng(SEED)
+    for firsts in list_firsts(past, periods, STRETCHES):
+        rows = firsts[np.isfinite(apart[firsts]) & (apart[firsts] != 0)]
+        outcome, served = past.outcome[rows], apart[rows] > 0
+        outcome[served] = put_in(outcome[served], rules.smallest, rng)[0]
+        found = regression_discontinuity(
+            outcome, apart[rows], 0.0, arms=ARMS, confidence=rules.confidence
+        )
+        errors.append(math.nan if found.standard_error is None else found.standard_error)
+        reason = found.reason if found.standard_error is None else reason
+    if not np.isfinite(errors).any():
+        return _refuse("discontinuity", reason)
+    span = min(periods, past.periods) * past.weeks
+    placebo = replace(_spread(rules.smallest, np.array(errors), span), rate=LOCAL_RATE)
     option = rules.promise("discontinuity", placebo, rules.weeks, 0.0)
-    told = "only of those at the cut-off, and only while nobody moves a case across it"
-    return replace(option, reason="; ".join(filter(None, [option.reason, told])))
+    told = [
+        option.reason,
+        "only of those at the cut-off, and only while nobody moves a case across",
+    ]
+    if periods > past.periods and past.unit is not None:
+        told.append("the past is shorter than the evaluation, in which more come again")
+    return replace(option, reason="; ".join(filter(None, told)))
 
 
 def _try_synthetic(past: Past, rules: _Rules) -> Option:

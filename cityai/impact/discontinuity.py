@@ -1,4 +1,4 @@
-"""Sharp regression discontinuity at a cut-off: local linear, robust bias-corrected interval.
+"""Regression discontinuity, sharp and fuzzy: local linear, robust bias-corrected interval.
 
 After Calonico, Cattaneo and Titiunik (2014, Econometrica 82(6)): a triangular kernel, the bandwidth
 that minimises the mean squared error of the difference, and an interval that allows for the
@@ -7,55 +7,24 @@ curvature which a straight line leaves out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from cityai.impact.local_linear import Bandwidths, Side, fit_jump, select_bandwidths, split_sides
 from cityai.impact.records import Effect, leave_undefined
 
 METHOD: Final = "regression discontinuity, local linear, robust bias-corrected"
 AT_CUT: Final = "effect at the cut-off"
-MATCHES: Final = 3
-"""Nearest neighbours that a residual is taken from."""
-EQUAL: Final = float(np.sqrt(np.finfo(np.float64).eps))
-"""Part of a distance by which two neighbours may differ and be equally near."""
+FUZZY: Final = "fuzzy regression discontinuity, local linear, robust bias-corrected"
+FOLLOWED_AT_CUT: Final = "effect at the cut-off of being treated, of those who follow (LATE)"
+LEAST_F: Final = 10.0
+"""F of the jump in what was received below which it is too weak an instrument."""
 LEAST: Final = 20
 """Rows on either side below which nothing is said."""
-MASS: Final = 10
-"""Different scores that the first width holds, where many rows share one."""
 LEAST_VALUES: Final = 10
 """Different scores on either side below which a straight line is drawn through steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Rows on one side of the cut-off, in order of their score.
-
-    Attributes
-    ----------
-    score : numpy.ndarray
-        (n,) less the cut-off.
-    outcome : numpy.ndarray
-        (n,) float64.
-    """
-
-    score: np.ndarray
-    outcome: np.ndarray
-
-    def weigh(self, width: float) -> np.ndarray:
-        """Triangular kernel weights, (n,)."""
-        weights: np.ndarray = np.maximum(1 - np.abs(self.score) / width, 0.0) / width
-        return weights
-
-
-@dataclass(frozen=True, slots=True)
-class Bandwidths:
-    """Widths around the cut-off: of the line, and of the curve that corrects it."""
-
-    main: float
-    bias: float
 
 
 def regression_discontinuity(
@@ -92,29 +61,100 @@ def regression_discontinuity(
     lost = int((~known).sum())
     told = f"{lost:,} of {len(known):,} rows without a score or an outcome left out" * bool(lost)
     below, above = split_sides(outcome[known], score[known], cut)
+    if reason := _tell_lack(below, above):
+        return leave_undefined(reason, arms, METHOD, AT_CUT)
+    h = widths or select_bandwidths(below, above)
+    fit = fit_jump(below, above, h)
+    said = (arms, METHOD, AT_CUT, confidence)
+    return _bound_jump(fit.corrected, fit.error, (below, above), h, said, told)
+
+
+def fuzzy_discontinuity(
+    outcome: np.ndarray,
+    score: np.ndarray,
+    received: np.ndarray,
+    cut: float,
+    *,
+    arms: tuple[str, str],
+    confidence: float = 0.95,
+    widths: Bandwidths | None = None,
+) -> Effect:
+    """Estimate the effect at a cut-off on those who follow: the side of it is their instrument.
+
+    Parameters
+    ----------
+    outcome, score, cut, arms, confidence
+        As for `regression_discontinuity`.
+    received : numpy.ndarray
+        (rows,) what was received, a share or yes and no.
+    widths : Bandwidths, optional
+        Those of the outcome's own jump without it, so that both effects are of the same rows.
+
+    Returns
+    -------
+    Effect
+        The jump of the outcome over that of what was received, bias-corrected. Undefined where
+        little jumps (F below 10), and as `regression_discontinuity` is.
+
+    Notes
+    -----
+    Calonico, Cattaneo and Titiunik (2014), section 4: bias and variance are those of the ratio's
+    linear part, ``Y / t - (y / t^2) T`` with the jumps ``y`` and ``t``.
+    """
+    known = np.isfinite(outcome) & np.isfinite(score) & np.isfinite(received)
+    lost = int((~known).sum())
+    told = f"{lost:,} of {len(known):,} rows not known left out" * bool(lost)
+    of_outcome = split_sides(outcome[known], score[known], cut)
+    if reason := _tell_lack(*of_outcome):
+        return leave_undefined(reason, arms, FUZZY, FOLLOWED_AT_CUT)
+    h = widths or select_bandwidths(*of_outcome)
+    of_treated = split_sides(received[known], score[known], cut)
+    first, whole = fit_jump(*of_treated, h), fit_jump(*of_outcome, h)
+    strength = first.corrected**2 / first.error**2 if first.error > 0 else np.inf
+    if not abs(first.plain) > 0 or strength < LEAST_F:
+        reason = f"the cut-off was followed too little to tell (F = {strength:.1f})"
+        return leave_undefined(reason, arms, FUZZY, FOLLOWED_AT_CUT)
+    ratio = whole.plain / first.plain
+    linear = [
+        Side(y.score, (y.outcome - ratio * d.outcome) / first.plain)
+        for y, d in zip(of_outcome, of_treated, strict=True)
+    ]
+    fit = fit_jump(linear[0], linear[1], h)
+    said = (arms, FUZZY, FOLLOWED_AT_CUT, confidence)
+    return _bound_jump(ratio + fit.corrected, fit.error, of_outcome, h, said, told)
+
+
+def _tell_lack(below: Side, above: Side) -> str:
+    """Say why nothing can be told; empty where something can."""
     sides = (below, above)
     if min(len(s.score) for s in sides) < LEAST:
         counts = f"{len(below.score):,} rows below the cut-off, {len(above.score):,} above"
-        return leave_undefined(f"{counts}: fewer than {LEAST}", arms, METHOD, AT_CUT)
+        return f"{counts}: fewer than {LEAST}"
     if min(len(np.unique(s.score)) for s in sides) < LEAST_VALUES:
-        reason = f"fewer than {LEAST_VALUES} different scores on a side of the cut-off"
-        return leave_undefined(reason, arms, METHOD, AT_CUT)
-    if max(float(np.ptp(s.outcome)) for s in sides) == 0:
-        return leave_undefined("the outcome does not vary", arms, METHOD, AT_CUT)
-    h = widths or select_bandwidths(below, above)
-    left, right = (_fit_side(s, h) for s in sides)
-    estimate = right[0] - left[0]
-    error = float(np.sqrt(left[1] + right[1]))
+        return f"fewer than {LEAST_VALUES} different scores on a side of the cut-off"
+    return "the outcome does not vary" * (max(float(np.ptp(s.outcome)) for s in sides) == 0)
+
+
+def _bound_jump(
+    estimate: float,
+    error: float,
+    sides: tuple[Side, Side],
+    h: Bandwidths,
+    said: tuple[tuple[str, str], str, str, float],
+    told: str,
+) -> Effect:
+    """Give a jump its robust interval, of the rows that lie near enough."""
+    arms, method, estimand, confidence = said
     n = sum(int((s.weigh(h.main) > 0).sum()) for s in sides)
     if not (error > 0 and np.isfinite(error)):
         return leave_undefined(
-            "too few rows near the cut-off", arms, METHOD, AT_CUT, n, estimate=estimate
+            "too few rows near the cut-off", arms, method, estimand, n, estimate=estimate
         )
     half = float(ndtri((1 + confidence) / 2)) * error
     p_value = 2 * float(ndtr(-abs(estimate) / error))
-    method = f"{METHOD} (within {h.main:.3g} of the cut-off)"
+    method = f"{method} (within {h.main:.3g} of the cut-off)"
     return Effect(
-        *(estimate, error, estimate - half, estimate + half, p_value, n, arms, method, AT_CUT),
+        *(estimate, error, estimate - half, estimate + half, p_value, n, arms, method, estimand),
         *(confidence, np.inf, n, told, (h.main, h.bias)),
     )
 
@@ -146,133 +186,3 @@ def measure_distance(score: np.ndarray, served: np.ndarray, period: np.ndarray) 
         apart: np.ndarray = score - ((last + next_one) / 2)[period]
     apart[~np.isfinite(apart)] = np.nan
     return apart
-
-
-def split_sides(outcome: np.ndarray, score: np.ndarray, cut: float) -> tuple[Side, Side]:
-    """Split rows at the cut-off, each side in order of its score."""
-    order = np.argsort(score, kind="stable")
-    x, y = score[order].astype(np.float64) - cut, outcome[order].astype(np.float64)
-    return Side(x[x < 0], y[x < 0]), Side(x[x >= 0], y[x >= 0])
-
-
-def _powers(score: np.ndarray, degree: int) -> np.ndarray:
-    return score[:, None] ** np.arange(degree + 1)
-
-
-def _invert(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    inverse: np.ndarray = np.linalg.pinv((design * weights[:, None]).T @ design, hermitian=True)
-    return inverse
-
-
-def _neighbour_residuals(side: Side) -> np.ndarray:
-    """Residuals from the mean of the nearest neighbours; ties go in whole (Abadie, Imbens 2008)."""
-    x, y = side.score, side.outcome
-    first = np.searchsorted(x, x, "left")
-    last = np.searchsorted(x, x, "right") - 1
-    n = len(x)
-    need = min(MATCHES, n - 1)
-    low, high = first.copy(), last.copy()
-    open_rows = np.flatnonzero(high - low < need)
-    while len(open_rows):
-        left, right = low[open_rows] - 1, high[open_rows] + 1
-        to_left = np.where(left >= 0, x[open_rows] - x[np.maximum(left, 0)], np.inf)
-        to_right = np.where(right < n, x[np.minimum(right, n - 1)] - x[open_rows], np.inf)
-        room = EQUAL * np.where(np.isfinite(to_left + to_right), np.maximum(to_left, to_right), 0.0)
-        down, up = to_left <= to_right + room, to_right <= to_left + room
-        low[open_rows[down]] = first[left[down]]
-        high[open_rows[up]] = last[right[up]]
-        open_rows = open_rows[high[open_rows] - low[open_rows] < need]
-    sums = np.concatenate([[0.0], np.cumsum(y)])
-    count = high - low
-    mean = (sums[high + 1] - sums[low] - y) / count
-    residual: np.ndarray = np.sqrt(count / (count + 1)) * (y - mean)
-    return residual
-
-
-def _fit_side(side: Side, h: Bandwidths) -> tuple[float, float]:
-    """Bias-corrected level at the cut-off from one side, and its robust variance."""
-    narrow, wide = side.weigh(h.main), side.weigh(h.bias)
-    kept = (narrow > 0) | (wide > 0)
-    x, y, narrow, wide = side.score[kept], side.outcome[kept], narrow[kept], wide[kept]
-    residual = _neighbour_residuals(Side(x, y))
-    u = x / h.bias
-    line, curve = _powers(u, 1), _powers(u, 2)
-    inverse = _invert(line, narrow)
-    missed = (line * narrow[:, None]).T @ u**2
-    # The line's level, less what the curve's second coefficient says it misses.
-    own = (inverse @ (line * narrow[:, None]).T)[0]
-    bend = (_invert(curve, wide) @ (curve * wide[:, None]).T)[2]
-    part = own - float((inverse @ missed)[0]) * bend
-    return float(part @ y), float(part**2 @ residual**2)
-
-
-def select_bandwidths(below: Side, above: Side) -> Bandwidths:
-    """Select the bandwidths that minimise the mean squared error of the difference, in three steps.
-
-    Notes
-    -----
-    Each width balances a variance against a squared bias, whose curvature a steeper fit in a wider
-    window estimates, regularised by the variance of that estimate (Calonico, Cattaneo and Farrell
-    2020, Econometrics Journal 23(2)). The first is a rule of thumb: 2.576 times the smaller of the
-    standard deviation and the interquartile range over 1.349, times the number of different scores
-    to the power of -1/5. Where a fifth of the rows repeat a score, it holds ten different ones.
-    """
-    sides = (below, above)
-    x = np.concatenate([side.score for side in sides])
-    values = [np.unique(np.abs(side.score)) for side in sides]
-    high, low = np.quantile(x, [0.75, 0.25], method="averaged_inverted_cdf")
-    spread = min(float(x.std(ddof=1)), float(high - low) / 1.349)
-    reach = [float(np.abs(side.score).max()) for side in sides]
-    most, least = max(reach), 0.0
-    if any(len(v) <= 0.8 * len(s.score) for v, s in zip(values, sides, strict=True)):
-        least = max(float(v[min(MASS, len(v)) - 1]) for v in values) + 1e-8
-    rule = max(min(2.576 * spread * sum(map(len, values)) ** (-1 / 5), most), least)
-    steep = [_weigh_bias(s, 3, 3, 4, rule, r) for s, r in zip(sides, reach, strict=True)]
-    third = max(min(_balance(steep, 3, penalty=0.0), most), least)
-    bias = min(_balance([_weigh_bias(s, 2, 2, 3, rule, third) for s in sides], 2), most)
-    main = min(_balance([_weigh_bias(s, 1, 0, 2, rule, bias) for s in sides], 1), most)
-    return Bandwidths(main, bias)
-
-
-def _weigh_bias(
-    side: Side, degree: int, order: int, steeper: int, width: float, wider: float
-) -> tuple[float, float, float]:
-    """Variance, bias and the bias's own variance, of the derivative of an order from one side."""
-    design, weights, residual, _ = _window(side, width, degree)
-    inverse = _invert(design, weights)
-    scored = design * weights[:, None]
-    spread = inverse @ (scored.T * residual**2 @ scored) @ inverse
-    variance = (2 * order + 1) * width * float(spread[order, order])
-    missed = scored.T @ design[:, 1] ** (degree + 1)
-    constant = float((inverse @ missed)[order])
-    design, weights, residual, outcome = _window(side, wider, steeper)
-    inverse, scored = _invert(design, weights), design * weights[:, None]
-    at, scale = degree + 1, wider ** -(degree + 1)
-    slope = float((inverse @ scored.T @ outcome)[at]) * scale
-    spread = inverse @ (scored.T * residual**2 @ scored) @ inverse
-    times = 2.0 * (degree + 1 - order)
-    unsure = 3 * times * constant**2 * float(spread[at, at]) * scale**2
-    return variance, np.sqrt(times) * constant * slope, unsure
-
-
-def _window(
-    side: Side, width: float, degree: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Powers of the score over the width, weights, residuals and outcomes, where weights are."""
-    weights = side.weigh(width)
-    kept = weights > 0
-    near = Side(side.score[kept], side.outcome[kept])
-    return (
-        _powers(near.score / width, degree),
-        weights[kept],
-        _neighbour_residuals(near),
-        near.outcome,
-    )
-
-
-def _balance(
-    parts: list[tuple[float, float, float]], degree: int, *, penalty: float = 1.0
-) -> float:
-    (left, left_bias, left_unsure), (right, right_bias, right_unsure) = parts
-    under = (right_bias - left_bias) ** 2 + penalty * (left_unsure + right_unsure)
-    return float(((left + right) / under) ** (1 / (2 * degree + 3))) if under > 0 else np.inf

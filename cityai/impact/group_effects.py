@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,27 +53,68 @@ def compare_groups(
     *,
     small_cell: float = 11.0,
 ) -> GroupEffects:
-    """Estimate the effect in each group; all intervals hold together with `confidence`.
+    """Estimate the effect of a lottery in each group; all intervals hold with `confidence`.
 
     Parameters
     ----------
     outcome, law, arms, confidence
         As for `difference_in_means`.
+    group, small_cell
+        As for `split_effect`.
+
+    Notes
+    -----
+    Of yes and no the interval is that of two Wilson intervals (Newcombe 1998), which exists where
+    nobody, or everybody, had the outcome.
+    """
+
+    def estimate(rows: np.ndarray, each: float) -> Effect:
+        return compare_arms(outcome[rows], law.keep(rows), arms, each)
+
+    assigned = np.asarray(law.arms)[law.arm]
+    return split_effect(group, assigned, arms, estimate, confidence, small_cell=small_cell)
+
+
+def split_effect(
+    group: np.ndarray,
+    assigned: np.ndarray,
+    arms: tuple[str, str],
+    estimate: Callable[[np.ndarray, float], Effect],
+    confidence: float = 0.95,
+    *,
+    cases: np.ndarray | None = None,
+    small_cell: float = 11.0,
+) -> GroupEffects:
+    """Estimate an effect in each group, with simultaneous confidence intervals.
+
+    Parameters
+    ----------
     group : numpy.ndarray
         (rows,) text; a missing one is a group by its name (`columns.NOT_RECORDED`).
+    assigned : numpy.ndarray
+        (rows,) the arm of each, as `arms` has them.
+    arms : tuple of str
+        What it is compared with, and what it is the effect of.
+    estimate : callable
+        The effect from some rows, by their (n,) int64 positions, with a confidence.
+    confidence : float
+        Of all intervals of the groups together.
+    cases : numpy.ndarray, optional
+        (rows,) cases behind a row; one each without it.
     small_cell : float
-        The policy's threshold: groups with fewer rows in either arm are counted with the largest
+        The policy's threshold: groups with fewer cases in either arm are counted with the largest
         where they are a small part of it, else hidden, and another with them where they would
         follow from the whole.
 
     Notes
     -----
     Groups have nobody in common, so their estimates are unrelated, and the confidence of each is
-    Sidak's. Of yes and no the interval is that of two Wilson intervals (Newcombe 1998), which
-    exists where nobody, or everybody, had the outcome.
+    Sidak's.
     """
     names, code = np.unique(group.astype(str), return_inverse=True)
-    counts = pd.crosstab(code, np.asarray(law.arms)[law.arm])
+    frame = pd.DataFrame({"group": code, "arm": assigned, "n": 1.0 if cases is None else cases})
+    counts = frame.pivot_table(index="group", columns="arm", values="n", aggfunc="sum")
+    counts = counts.reindex(index=range(len(names))).fillna(0.0)
     counts.index = pd.Index(names)
     of_both = counts.reindex(columns=list(arms), fill_value=0).to_numpy(np.float64)
     few = np.asarray(is_few(of_both, small_cell)).any(axis=1) | (of_both == 0).any(axis=1)
@@ -82,13 +124,12 @@ def compare_groups(
     code = np.where(joined, largest, np.arange(len(names)))[code]
     hidden = joined | hide_cells(np.where(joined, 0.0, held), few & ~joined, small_cell)
     each = simultaneous_confidence(np.eye(max(int((~hidden).sum()), 1)), confidence)
-    effects = []
-    for g in range(len(names)):
-        if hidden[g]:
-            effects.append(leave_undefined(HIDDEN, arms, RATES, ASSIGNED))
-            continue
-        rows = np.flatnonzero(code == g)
-        effects.append(compare_arms(outcome[rows], law.keep(rows), arms, each))
+    effects = [
+        leave_undefined(HIDDEN, arms, RATES, ASSIGNED)
+        if hidden[g]
+        else estimate(np.flatnonzero(code == g), each)
+        for g in range(len(names))
+    ]
     counted_with = tuple(str(names[largest]) if j else "" for j in joined)
     return GroupEffects(tuple(map(str, names)), tuple(effects), hidden, counted_with, counts)
 

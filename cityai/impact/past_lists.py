@@ -62,6 +62,30 @@ def drop_again(past: Past, rows: np.ndarray, periods: int) -> np.ndarray:
     return np.array(kept, np.int64)
 
 
+def list_firsts(past: Past, periods: int, most: int) -> list[np.ndarray]:
+    """Rows that are their unit's first in an evaluation, of evaluations spread over the past.
+
+    Parameters
+    ----------
+    past : Past
+        All lists: an earlier row counts wherever on a list it stood.
+    periods : int
+        How long an evaluation lasts; the whole past where that is shorter.
+    most : int
+        Of evaluations, which overlap where the past is not long enough for so many.
+    """
+    long = min(periods, past.periods)
+    starts = np.unique(np.linspace(0, past.periods - long, most).astype(int))
+    order = np.lexsort((past.rank, past.period))
+    unit = np.arange(len(order)) if past.unit is None else past.unit[order]
+    found = []
+    for start in starts:
+        within = (past.period[order] >= start) & (past.period[order] < start + long)
+        first = np.unique(unit[within], return_index=True)[1]
+        found.append(np.sort(order[within][first]))
+    return found
+
+
 def make_panel(past: Past) -> tuple[np.ndarray, np.ndarray]:
     """(areas, periods) mean outcomes, and the cases behind them."""
     if past.area is None:

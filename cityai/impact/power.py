@@ -42,6 +42,8 @@ class Placebo:
         How long the evaluation would last.
     estimate, error, freedom : numpy.ndarray
         (n,) estimates, their own standard errors and degrees of freedom; NaN where undefined.
+    rate : float
+        Power of the periods with which errors shrink: a half, or less of a local fit.
     """
 
     effect: float
@@ -49,6 +51,7 @@ class Placebo:
     estimate: np.ndarray
     error: np.ndarray
     freedom: np.ndarray
+    rate: float = 0.5
 
     def bound(self, confidence: float) -> tuple[np.ndarray, np.ndarray]:
         """(n,) intervals."""
@@ -56,8 +59,8 @@ class Placebo:
         return self.estimate - half, self.estimate + half
 
     def last(self, periods: float) -> Placebo:
-        """Suppose more or fewer periods that tell as much: errors shrink as their root grows."""
-        factor = math.sqrt(self.periods / periods)
+        """Suppose more or fewer periods that tell as much: errors shrink as their power grows."""
+        factor = (self.periods / periods) ** self.rate
         return replace(
             self,
             periods=periods,
@@ -100,11 +103,10 @@ def placebo_lottery(
     order = np.argsort(law.block, kind="stable")
     start = np.flatnonzero(np.diff(law.block[order], prepend=-1))
     y = outcome[order].astype(np.float64)
-    yes_no = bool(np.isin(y, (0.0, 1.0)).all())
     parts: list[list[np.ndarray]] = [[], [], []]
     for redrawn in law.redraw_in_parts(rng, draws):
         treated = redrawn[:, order].astype(np.float64)
-        moved = _put_in(y, effect, rng, len(treated)) if yes_no else y + effect
+        moved = put_in(y, effect, rng, len(treated))
         for held, power in zip(parts, (0, 1, 2), strict=True):
             first = np.add.reduceat((1 - treated) * y**power, start, axis=1)
             second = np.add.reduceat(treated * moved**power, start, axis=1)
@@ -118,8 +120,10 @@ def placebo_lottery(
     return Placebo(effect, float(periods), *BlockSums(*picked).compare())
 
 
-def _put_in(y: np.ndarray, effect: float, rng: np.random.Generator, n: int) -> np.ndarray:
-    """(n, rows) outcomes of yes and no with the effect, by chance; within what is possible."""
+def put_in(y: np.ndarray, effect: float, rng: np.random.Generator, n: int = 1) -> np.ndarray:
+    """(n, rows) outcomes with an effect put in; of yes and no by chance, as far as is possible."""
+    if not len(y) or not np.isin(y, (0.0, 1.0)).all():
+        return np.tile(y + effect, (n, 1))
     room = y.mean() if effect < 0 else 1 - y.mean()
     chance = min(abs(effect) / room, 1.0) if room > 0 else 0.0
     turned = rng.random((n, len(y))) < chance
@@ -179,7 +183,8 @@ def placebo_wedge(
         held = within.project(y[known]), within.project(arm[known])
         slope, error = redraw_scores(fit, law, known, *held, each, seed + i).compare(0.0)
         found.append((slope, error, np.full(each, float(fit.groups - 1))))
-    return Placebo(0.0, float(periods), *(np.concatenate(x) for x in zip(*found, strict=True)))
+    estimate, errors, freedom = (np.concatenate(x) for x in zip(*found, strict=True))
+    return Placebo(0.0, float(periods), estimate, errors, freedom)
 
 
 def promise_verdicts(

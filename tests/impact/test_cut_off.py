@@ -16,7 +16,7 @@ from cityai.pipeline.impact.measure import APART, STEPS, Measured
 
 TRUTH = -0.25
 DRAWN = int(os.environ.get("CITYAI_DRAWN") or 40)
-SPEC = SimpleNamespace(confidence=0.95, smallest=-0.05)
+SPEC = SimpleNamespace(confidence=0.95, smallest=-0.05, groups=("kind",))
 
 
 def draw_city(seed: int, units: int = 100_000) -> pd.DataFrame:
@@ -37,7 +37,9 @@ def draw_city(seed: int, units: int = 100_000) -> pd.DataFrame:
         lists.append(draw_lots(ranked, earlier, seed="s", capacity=40, unit="entity_id"))
     drawn = pd.concat(lists, ignore_index=True)
     chance = 0.35 + 0.5 * drawn["y_pred"] ** 2 + TRUTH * (drawn["arm"] == SERVED)
-    return drawn.assign(value=(rng.random(len(drawn)) < chance).astype(float), done=np.nan)
+    kind = rng.choice(["bar", "cafe", "inn"], len(drawn), p=[0.6, 0.395, 0.005])
+    value = (rng.random(len(drawn)) < chance).astype(float)
+    return drawn.assign(value=value, done=np.nan, kind=kind)
 
 
 def measure(drawn: pd.DataFrame) -> tuple[pd.DataFrame, Measured]:
@@ -62,6 +64,30 @@ def test_the_recount_shares_nothing_and_finds_the_same() -> None:
     assert counted.effect == pytest.approx(effect.estimate, abs=1e-9)
     assert counted.error == pytest.approx(effect.standard_error, rel=0.15)
     assert counted.rows == effect.n
+
+
+def test_by_group_and_of_those_who_follow_it_is_told_and_counted_again() -> None:
+    """Of those above, one in five was not served; inns are too few, and counted with bars."""
+    drawn = draw_city(5)
+    rng = np.random.default_rng(0)
+    done = (drawn["arm"] == SERVED) & (rng.random(len(drawn)) > 0.2)
+    spared = -TRUTH * (drawn["arm"] == SERVED) * ~done
+    again = (rng.random(len(drawn)) < spared).astype(float)
+    told = drawn.assign(done=done.astype(float), value=np.maximum(drawn["value"], again))
+    rows, found = measure(told)
+    treated = found["treated"]
+    count, treat = COUNTS["discontinuity"]
+    assert treat(rows, treated.widths) == pytest.approx(treated.estimate, abs=1e-9)
+    assert treated.low < TRUTH < treated.high
+    assert treated.standard_error > found["effect"].standard_error
+    groups = {one.group: one for one in found["groups"]}
+    assert list(groups) == ["bar", "cafe", "inn"]
+    assert (groups["inn"].effect, groups["bar"].also) == (None, ("inn",))
+    for name in ("bar", "cafe"):
+        one = groups[name]
+        own = rows[rows["kind"].isin([name, *one.also])]
+        assert count(own, one.effect.widths).effect == pytest.approx(one.effect.estimate, abs=1e-9)
+        assert one.effect.confidence > 0.95
 
 
 def test_nothing_is_drawn_and_a_unit_speaks_on_its_first_list() -> None:

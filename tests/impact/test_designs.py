@@ -120,3 +120,17 @@ def test_whoever_comes_again_takes_part_once_in_an_evaluation():
     )
     assert all_new == alone
     assert repeated.detectable == pytest.approx(math.sqrt(2) * alone.detectable, rel=0.15)
+
+
+def test_a_cut_off_is_promised_as_it_is_analysed_a_unit_once():
+    """Every list is of the same units: after the first, nobody is new."""
+    past = draw_past()
+    once, whole = (
+        {o.design: o for o in compare_designs(p, -0.3, 26, edge=(15, 15), draws=100)}
+        for p in (replace(past, unit=past.rank + CASES * (past.period % 13)), past)
+    )
+    told = [found["discontinuity"].detectable for found in (once, whole)]
+    # In 26 weeks a unit is on two lists.
+    assert told[0] == pytest.approx(2**0.4 * told[1], rel=0.15)
+    short = compare_designs(draw_past(weeks=10), -0.3, 26, edge=(15, 15), draws=100)
+    assert "more come again" not in {o.design: o for o in short}["discontinuity"].reason

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cityai.impact.discontinuity import regression_discontinuity, select_bandwidths, split_sides
+from cityai.impact.discontinuity import fuzzy_discontinuity, regression_discontinuity
 from cityai.impact.fixed_effects import two_way_fixed_effects
+from cityai.impact.local_linear import select_bandwidths, split_sides
 from cityai.impact.synthetic import simplex_weights, synthetic_did, weigh_synthetic
-from tests.impact.drawn import Panel, draw_block, draw_panel, draw_scores
+from tests.impact.drawn import Panel, draw_block, draw_panel, draw_received, draw_scores
 
 ASKED = json.loads((Path(__file__).parent / "oracles.json").read_text())
 ARMS = ("before", "after")
@@ -29,6 +30,31 @@ def test_the_discontinuity_is_that_of_rdrobust(seed):
         assert getattr(found, name) == pytest.approx(told[name], abs=1e-6), name
     for name in ("main", "bias"):
         assert getattr(widths, name) == pytest.approx(told[name], rel=1e-6), name
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_fuzzy_discontinuity_is_that_of_rdrobust(seed):
+    x, y = draw_scores(seed)
+    found = fuzzy_discontinuity(y, x, draw_received(seed), 0.0, arms=ARMS)
+    told = ASKED["fuzzy"][seed]
+    if found.estimate is None:
+        assert "followed too little" in found.reason
+        return
+    for name in ("estimate", "standard_error", "low", "high"):
+        assert getattr(found, name) == pytest.approx(told[name], abs=1e-6), name
+    assert found.widths == pytest.approx((told["main"], told["bias"]), rel=1e-6)
+
+
+def test_a_cut_off_that_all_follow_is_sharp_and_one_that_nobody_follows_tells_nothing():
+    x, y = draw_scores(4)
+    sharp = regression_discontinuity(y, x, 0.0, arms=ARMS)
+    fuzzy = fuzzy_discontinuity(y, x, (x >= 0).astype(float), 0.0, arms=ARMS)
+    assert fuzzy.estimate == pytest.approx(sharp.estimate, abs=1e-9)
+    assert fuzzy.standard_error == pytest.approx(sharp.standard_error, abs=1e-9)
+    for received in (np.zeros_like(x), (np.arange(len(x)) % 3 == 0).astype(float)):
+        none = fuzzy_discontinuity(y, x, received, 0.0, arms=ARMS)
+        assert none.estimate is None
+        assert "followed too little to tell" in none.reason
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -66,17 +66,25 @@ def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> 
         share = float(rows["value"].notna().sum()) / drawn
         decimals = count_decimals(share, "share", drawn)
         yield Claim(f"{at}.found.known", part.found.known, share, decimals)
-    value, told = treat(rows), part.found.treated
+    value, told = treat(rows, impact.analysis.treated.widths), part.found.treated
     yield Claim(f"{at}.found.treated", told.value, value, _decimals(value, unit, whole.known))
     if design == "discontinuity":
         width = widths[0] if widths else math.nan
         decimals = 1 - math.floor(math.log10(width)) if width > 0 else 0
         yield Claim(f"{at}.found.within", part.found.within, width, decimals)
+    saved_groups = {(one.dimension, one.group): one for one in impact.analysis.groups}
     for i, one in enumerate(part.found.groups):
-        own = rows[rows[one.dimension] == one.group] if one.dimension in rows else rows[:0]
-        if one.effect is not None:
-            path = f"{at}.found.groups[{i}].effect"
-            yield from _claim(path, one.effect, count(own, widths), unit)
+        path, saved = (
+            f"{at}.found.groups[{i}].effect",
+            saved_groups.get((one.dimension, one.group)),
+        )
+        if one.effect is None:
+            continue
+        if saved is None or saved.effect is None or one.dimension not in rows:
+            yield refuse_claim(path, one.effect.value, "no such group was saved")
+            continue
+        own = rows[rows[one.dimension].isin([one.group, *saved.also])]
+        yield from _claim(path, one.effect, count(own, saved.effect.widths), unit)
     for i, line in enumerate(part.found.followed):
         own = rows[rows["arm"] == line.arm]
         own = own[own[line.dimension] == line.group] if line.dimension in own else own
@@ -133,7 +141,8 @@ def _count_gap(rows: pd.DataFrame, _widths: tuple[float, ...]) -> Counted:
 def _count_jump(rows: pd.DataFrame, widths: tuple[float, ...]) -> Counted:
     """Jump at the cut-off between two weighted lines, less the bend that a parabola shows.
 
-    Residuals of the interval are the parabola's, so that its half is alike and not the same.
+    A parabola without an end shows none. Residuals of the interval are the parabola's, so that its
+    half is alike and not the same.
     """
     if not widths:
         return Counted(math.nan, math.nan, 0, 0)
@@ -147,19 +156,21 @@ def _count_jump(rows: pd.DataFrame, widths: tuple[float, ...]) -> Counted:
         narrow, wide = (np.maximum(1 - np.abs(x) / width, 0) for width in (main, bias))
         sums = [math.fsum(narrow * x**power) for power in range(3)]
         line = narrow * (sums[2] - sums[1] * x) / (sums[0] * sums[2] - sums[1] ** 2)
-        parabola = np.vander(x / bias, 3)
-        solved = np.linalg.solve(
-            (parabola * wide[:, None]).T @ parabola, (parabola * wide[:, None]).T
-        )
-        bend = solved[0] / bias**2
-        part = line - math.fsum(line * x**2) * bend
+        fitted, part = np.zeros(len(x)), line
+        if math.isfinite(bias):
+            parabola = np.vander(x / bias, 3)
+            solved = np.linalg.solve(
+                (parabola * wide[:, None]).T @ parabola, (parabola * wide[:, None]).T
+            )
+            part = line - math.fsum(line * x**2) * solved[0] / bias**2
+            fitted = parabola @ (solved @ y)
         jump += sign * math.fsum(part * y)
-        square += math.fsum((part * (y - parabola @ (solved @ y))) ** 2)
+        square += math.fsum((part * (y - fitted)) ** 2)
         near += int((narrow > 0).sum())
     return Counted(jump, math.sqrt(square), near, near)
 
 
-def _count_treated(rows: pd.DataFrame) -> float:
+def _count_treated(rows: pd.DataFrame, _widths: tuple[float, ...]) -> float:
     """Ratio of what the assignment moved: outcomes over what was done (two-stage least squares)."""
     known = rows[rows["value"].notna() & rows["done"].notna()]
     drawn = (known["arm"] == "served").astype(float)
@@ -168,14 +179,23 @@ def _count_treated(rows: pd.DataFrame) -> float:
     return math.fsum(apart * known["value"]) / below if below else math.nan
 
 
-def _leave_treated(_: pd.DataFrame) -> float:
-    return math.nan
+def _count_followed_jump(rows: pd.DataFrame, widths: tuple[float, ...]) -> float:
+    """Ratio of two jumps of lines, less the bend of the outcome that what was done leaves over."""
+    known = rows[rows["value"].notna() & rows["done"].notna()]
+    if not widths or known.empty:
+        return math.nan
+    straight = (widths[0], math.inf)
+    outcome = _count_jump(known, straight).effect
+    done = _count_jump(known.assign(value=known["done"]), straight).effect
+    ratio = outcome / done
+    rest = known.assign(value=(known["value"] - ratio * known["done"]) / done)
+    return ratio + _count_jump(rest, widths).effect
 
 
 Count = Callable[[pd.DataFrame, tuple[float, ...]], Counted]
-COUNTS: Final[dict[str, tuple[Count, Callable[[pd.DataFrame], float]]]] = {
+COUNTS: Final[dict[str, tuple[Count, Callable[[pd.DataFrame, tuple[float, ...]], float]]]] = {
     "lottery": (_count_gap, _count_treated),
     "probe": (_count_gap, _count_treated),
-    "discontinuity": (_count_jump, _leave_treated),
+    "discontinuity": (_count_jump, _count_followed_jump),
 }
 """How each design's effects are counted again: of being chosen, and of being served."""

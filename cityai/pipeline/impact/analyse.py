@@ -14,7 +14,6 @@ from cityai.config.evaluations import list_sealed, name_choice
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.config.risk import RiskSpec
-from cityai.data.periods import MEAN_DAYS, PERIODS
 from cityai.errors import DataError, TimeError
 from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
 from cityai.impact.assignment import refuse_early_outcomes
@@ -29,6 +28,7 @@ from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
 from cityai.pipeline.impact.probed import audit_visits
 from cityai.pipeline.impact.sorting import sort_groups
+from cityai.pipeline.impact.weeks import count_weeks
 from cityai.pipeline.provenance import read_clock
 from cityai.store.records import has_record, load_record, save_record
 from cityai.store.stages import open_store
@@ -193,8 +193,9 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     compared = steps.compare(rows)
     columns = [UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]
     least = project.spec.policy.small_cell
-    rule = cast(RiskSpec, project.spec).question.decision
-    capacity, weeks = rule.capacity or 0, count_weeks(kept[BLOCK], rule.per)
+    ranked = cast(RiskSpec, project.spec)
+    capacity = ranked.question.decision.capacity or 0
+    weeks = max(round(count_weeks(kept[BLOCK], ranked)), 1)
     return Analysis(
         analysed_on=f"{read_clock():%Y-%m-%d}",
         planned=asked.planned,
@@ -208,16 +209,6 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
 
 
 _NONE: Final = pd.DataFrame(columns=list(FOLLOWED))
-
-
-def count_weeks(block: pd.Series, per: str) -> int:
-    """Count the weeks that lists stand for: of a month or a fold, a list stands for several."""
-    days = pd.Series(sorted(set(block))).astype("datetime64[s]")
-    if per in PERIODS and MEAN_DAYS[per] <= 7:
-        return len(set(days.dt.to_period("W")))
-    between = days.diff().dt.days.median()
-    apart = between if per == "fold" and len(days) > 1 else MEAN_DAYS["month"]
-    return max(round(len(days) * apart / 7), 1)
 
 
 def _within(assigned: pd.DataFrame, asked: Asked) -> np.ndarray:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AREA, CASE, ENTITY, FOLD, OCCURRED_AT, SLOT_START, VALUE, Y_PRED, Y_TRUE
+from cityai.columns import AREA, CASE, ENTITY, OCCURRED_AT, SLOT_START, VALUE, Y_PRED, Y_TRUE
 from cityai.config.evaluation import EvaluationSpec, load_evaluation
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import RiskSpec
-from cityai.data.periods import MEAN_DAYS, PERIODS
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.pipeline.impact.outcomes import read_outcomes
+from cityai.pipeline.impact.weeks import count_weeks
 from cityai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def design_evaluation(
     from cityai.pipeline.run import final_backtest, read_and_check, snapshot
     from cityai.pipeline.stage import hold_run
 
-    spec, rule = load_evaluation(project, name), cast(RiskSpec, project.spec).question.decision
+    spec, ranked = load_evaluation(project, name), cast(RiskSpec, project.spec)
     with hold_run(project, progress) as run:
         read_and_check(run)
         table = final_backtest(run).predictions.table.reset_index(drop=True)
@@ -77,7 +77,9 @@ def design_evaluation(
             next_step="measure for some weeks before you plan",
         )
     value = value if own else table[Y_TRUE].to_numpy(np.float64)
-    capacity, known = rule.capacity or 0, np.isfinite(value)
+    capacity, known = ranked.question.decision.capacity or 0, np.isfinite(value)
+    lists = find_lists(table)
+    weeks = count_weeks(_date_lists(table, lists), ranked) / len(np.unique(lists))
     kept = table[known].reset_index(drop=True)
     past = Past(
         outcome=value[known],
@@ -86,7 +88,7 @@ def design_evaluation(
         period=find_lists(kept),
         area=pd.factorize(kept[AREA], sort=True)[0].astype(np.int64) if AREA in kept else None,
         capacity=capacity,
-        weeks=_count_weeks(table, rule.per),
+        weeks=weeks,
         unit=pd.factorize(kept[ENTITY])[0].astype(np.int64) if spec.unit == "entity" else None,
     )
     edge = (spec.edge.above, spec.edge.below) if spec.edge else (max(capacity // 2, 1), capacity)
@@ -102,12 +104,8 @@ def design_evaluation(
     return Designed(spec, options, past.periods, len(kept), own)
 
 
-def _count_weeks(table: pd.DataFrame, per: str) -> float:
-    """Count the weeks of a list: of daily ones, by the days of a week that have any."""
-    if per == "day":
-        days = table[SLOT_START].drop_duplicates()
-        return 1 / float(days.groupby(days.dt.to_period("W")).count().median())
-    if per in PERIODS:
-        return MEAN_DAYS[per] / 7
-    first, last = (table.groupby(FOLD)[OCCURRED_AT].agg(end) for end in ("min", "max"))
-    return max(float((last - first).dt.days.median()) / 7, 1 / 7)
+def _date_lists(table: pd.DataFrame, lists: np.ndarray) -> pd.Series:
+    """Give each case the first day of its list."""
+    day = table[SLOT_START] if table[SLOT_START].nunique() > 1 else table[OCCURRED_AT]
+    first: pd.Series = day.groupby(lists).transform("min").dt.normalize()
+    return first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from cityai.impact.analysis import GroupEffect
 from cityai.impact.assignment import read_law
 from cityai.impact.lots import ARMS, PART, RANK, SERVED
 from cityai.impact.records import ARM, BLOCK, UNIT, Effect, Verdict, leave_undefined
+
+if TYPE_CHECKING:
+    from cityai.impact.group_effects import GroupEffects
 
 DONE: Final = "done"
 """Whether it was done for a case: 1, 0, or NaN where nobody told of any."""
@@ -107,24 +110,40 @@ def _measure_lottery(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, week
         cluster=law.unit,
         confidence=spec.confidence,
     )
-    groups = []
-    for name in spec.groups:
-        labels = drawn[name].to_numpy(str)
-        found = compare_groups(value, law, labels, ARMS, spec.confidence, small_cell=least)
-        shown = zip(found.groups, found.effects, found.hidden, strict=True)
-        groups += [GroupEffect(name, group, None if few else one) for group, one, few in shown]
+
+    def compare(labels: np.ndarray) -> GroupEffects:
+        return compare_groups(value, law, labels, ARMS, spec.confidence, small_cell=least)
+
     return {
         "effect": effect,
         "treated": treated,
-        "groups": tuple(groups),
+        "groups": _list_groups(drawn, spec, compare),
         "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
+
+
+def _list_groups(
+    rows: pd.DataFrame, spec: EvaluationSpec, compare: Callable[[np.ndarray], GroupEffects]
+) -> tuple[GroupEffect, ...]:
+    """List the effect by group of each dimension; what is hidden has none."""
+    listed = []
+    for name in spec.groups:
+        found = compare(rows[name].to_numpy(str))
+        for group, effect, few in zip(found.groups, found.effects, found.hidden, strict=True):
+            also = tuple(
+                own
+                for own, other in zip(found.groups, found.counted_with, strict=True)
+                if other == group
+            )
+            listed.append(GroupEffect(name, group, None if few else effect, also))
+    return tuple(listed)
 
 
 def _measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
     """Measure the effect of being chosen at the cut-off, and judge it."""
     from cityai.impact.difference_in_means import differ_in_loss
-    from cityai.impact.discontinuity import regression_discontinuity
+    from cityai.impact.discontinuity import fuzzy_discontinuity, regression_discontinuity
+    from cityai.impact.group_effects import split_effect
     from cityai.impact.verdict import judge_effect
 
     apart, value = rows[APART].to_numpy(np.float64), rows[VALUE].to_numpy(np.float64)
@@ -147,11 +166,24 @@ def _measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: in
     if differ_in_loss(*([int((side & on).sum()) for side in sides] for on in (~told, near))):
         left += "; the sides differ in this: it may be an effect on who is measured"
     effect = replace(effect, reason="; ".join(filter(None, [effect.reason, left])))
-    reason = "not estimated at a cut-off; what is told is the effect of being chosen"
+    done = rows[DONE].to_numpy(np.float64)
+    treated = fuzzy_discontinuity(
+        *(value[near], apart[near], done[near], 0.0), arms=ARMS, confidence=spec.confidence
+    )
+    own = rows[near].reset_index(drop=True)
+
+    def estimate(which: np.ndarray, each: float) -> Effect:
+        outcome, score = value[near][which], apart[near][which]
+        return regression_discontinuity(outcome, score, 0.0, arms=ARMS, confidence=each)
+
+    def compare(labels: np.ndarray) -> GroupEffects:
+        arm = own[ARM].to_numpy(str)
+        return split_effect(labels, arm, ARMS, estimate, spec.confidence, small_cell=least)
+
     return {
         "effect": effect,
-        "treated": leave_undefined(reason, ARMS, "none", "effect on those who follow"),
-        "groups": (),
+        "treated": treated,
+        "groups": _list_groups(own, spec, compare),
         "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
 
