@@ -20,16 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from speed import PANEL, ROOT, WEEKS, Figures, measured, write_panel, write_workspace
+from speed import IMPORTS, PANEL, ROOT, WEEKS, Figures, measured, write_panel, write_workspace
 
 PLACES, REPLICATES = 640, 1000
 SPEC = PANEL.replace("  intersections: true\n", "")
 FOLDS, HORIZON = 8, 4
 LAGS, WINDOWS = (1, 2, 3, 4, 8, 13, 26, 52), (4, 13, 52)
-IMPORTS = (
-    "import cityai.pipeline.run, cityai.track.runs, cityai.card.pages, duckdb, ibis, lightgbm, "
-    "matplotlib.pyplot, mlflow, pandera, scipy.optimize, shap, sklearn"
-)
 
 
 def run_by_hand(folder: Path, replicates: int) -> Figures:
@@ -128,7 +124,7 @@ def run_cityai(folder: Path, project: str) -> Figures:
         command = [sys.executable, "-m", "cityai", "run", project]
         subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
     with measured(found, "imports"):
-        subprocess.run([sys.executable, "-c", IMPORTS], check=True)
+        subprocess.run([sys.executable, "-c", f"import {IMPORTS}"], check=True)
     os.environ["CITYAI_STATE"] = str(folder / "again")
     found["fit and predict"] = run_stages(folder / project, ("snapshot", "backtest"))["backtest"]
     return found

@@ -2,14 +2,16 @@
 
 Steps: `panel` (weeks of many places, in hard groups that are small and crossed), `events` (a CSV of
 single events, beside the bare group-by), `folder` (the same from a folder of Parquet files, without
-and with a key), `project` (published projects from nothing, and once more
-with nothing changed). Each case has a process of its own. Seconds are the processor's, memory is
-the most that is held in a stage. What was measured is kept in `speed.json`; `speed.md` and
-`speed_growth.png` are made of it.
+and with a key), `share` (rows of the same panel: fit and predict, and all that a run does beside
+it), `audited` (predictions of so many people that somebody else made), `project` (published
+projects from nothing, and once more with nothing changed). Each case has a process of its own.
+Seconds are the processor's, memory is the most that is held in a stage. What was measured is kept
+in `speed.json`; `speed.md` and `speed_growth.png` are made of it.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -35,6 +37,8 @@ SIZES: Final[dict[str, tuple[str, ...]]] = {
     "panel": ("250", "1000", "4000", "20000"),
     "events": ("500000", "5000000"),
     "folder": ("1000000", "10000000", "100000000"),
+    "share": ("10000", "100000", "1000000"),
+    "audited": ("200000", "2000000"),
     "project": ("food_inspections", "clinic_no_shows", "waste_tonnage"),
 }
 STAGES: Final = (
@@ -49,6 +53,11 @@ STAGES: Final = (
     "proxies",
     "outlook",
 )
+IMPORTS: Final = (
+    "cityai.pipeline.run, cityai.track.runs, cityai.card.pages, duckdb, ibis, lightgbm, "
+    "matplotlib.pyplot, mlflow, pandera, scipy.optimize, shap, sklearn"
+)
+"""What a run loads."""
 Figures = dict[str, dict[str, float]]
 
 CITY: Final = """\
@@ -105,6 +114,24 @@ data:
     id: {type: integer, required: true}
     opened: {type: date, required: true}
     district: {type: text, required: true}
+"""
+AUDITED: Final = """\
+name: scores
+title: Scores of a vendor
+city: city
+predictions:
+  kind: yes/no
+  unit: persons
+  label: person
+  label_plural: persons
+  made_by: a vendor
+  columns: {outcome: needed, prediction: score, decision: chosen}
+audit:
+  intersections: true
+  dimensions:
+    ward: {label: Ward, attribute: ward}
+    income: {label: Income, attribute: income}
+    use: {label: Use, attribute: use}
 """
 
 
@@ -259,6 +286,53 @@ def run_folder(folder: Path, size: str) -> Figures:
     return found
 
 
+def run_share(folder: Path, size: str) -> Figures:
+    """A whole run, its imports made before: fit and predict, and all that is neither."""
+    found: Figures = {}
+    with measured(found, "imports"):
+        for name in IMPORTS.split(", "):
+            importlib.import_module(name)
+    project = write_workspace(folder, "panel", PANEL)
+    write_panel(folder, int(size) // WEEKS)
+    stages = run_stages(project, ("snapshot", "backtest"))
+    found["fit and predict"] = stages["backtest"]
+
+    from cityai.pipeline.run import run_project
+
+    with measured(found, "all else"):
+        run_project(project)
+    found["all else"]["cpu"] += stages["snapshot"]["cpu"]
+    return found
+
+
+def run_audited(folder: Path, size: str) -> Figures:
+    """The audit of so many people: their scores and decisions from a file."""
+    rng, count = np.random.default_rng(20261129), int(size)
+    score = rng.beta(2, 5, count)
+    use = rng.choice(["homes", "mixed", "works", "docks"], count, p=[0.6, 0.3, 0.0999, 0.0001])
+    frame = {
+        "score": score,
+        "needed": (rng.random(count) < score).astype(int),
+        "chosen": (score > 0.4).astype(int),
+        "ward": np.char.add("w", np.minimum(rng.geometric(0.25, count), 9).astype(str)),
+        "income": rng.choice(["low", "middle", "high"], count, p=[0.2, 0.6, 0.2]),
+        "use": use,
+    }
+    write_workspace(folder, "panel", PANEL)
+    pd.DataFrame(frame).to_parquet(folder / "scores.parquet")
+    (folder / "audit.yaml").write_text(AUDITED)
+    found: Figures = {}
+    with measured(found, "imports"):
+        for name in IMPORTS.split(", "):
+            importlib.import_module(name)
+    from cityai.config.load_audit import load_audit
+    from cityai.pipeline.external_audit import audit_given
+
+    with measured(found, "whole audit"):
+        audit_given(load_audit(folder / "audit.yaml"), folder / "scores.parquet")
+    return found
+
+
 def run_published(folder: Path, size: str) -> Figures:
     """A published project from nothing, and once more: whole commands, imports and all."""
     shutil.copytree(ROOT / "configs", folder / "configs")
@@ -276,6 +350,8 @@ CASES: Final[dict[str, Callable[[Path, str], Figures]]] = {
     "panel": run_panel,
     "events": run_events,
     "folder": run_folder,
+    "share": run_share,
+    "audited": run_audited,
     "project": run_published,
 }
 
@@ -327,8 +403,17 @@ def write_report() -> None:
             name: [_write_cell(found[step][size].get(name)) for size in sizes] for name in rows
         }
         lines += [f"| {name} | {' | '.join(told)} |" for name, told in cells.items()]
+        if step == "share":
+            lines.append(f"| all else over fit and predict |{_write_shares(found[step], sizes)} |")
     (HERE / "speed.md").write_text("\n".join(lines) + "\n")
     draw_growth(found.get("panel", {}))
+
+
+def _write_shares(found: dict[str, Figures], sizes: list[str]) -> str:
+    shares = (
+        found[size]["all else"]["cpu"] / found[size]["fit and predict"]["cpu"] for size in sizes
+    )
+    return " |".join(f" {share:.0%}" for share in shares)
 
 
 def _write_cell(told: dict[str, float] | None) -> str:
@@ -342,6 +427,8 @@ TITLES: Final = {
     "panel": f"A panel of so many places x {WEEKS} weeks, three dimensions and their crossings",
     "events": f"A CSV of so many events in {DISTRICTS} districts",
     "folder": "A folder of Parquet files of so many events, by month",
+    "share": "Rows of the same panel: what a whole run takes beside fit and predict",
+    "audited": "Predictions of so many people, made by somebody else, audited in three dimensions",
     "project": "Published projects, as commands",
 }
 

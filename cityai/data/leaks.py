@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.intp]
 
 NEAR_PERFECT: Final = "time.near_perfect"
 PLANTED: Final = "planted_leak"
@@ -31,6 +32,9 @@ _LEAST_SPREAD: Final = 3
 """Least number of rows (effectively) that what is left of a target must be spread over."""
 MOST_ENTITIES: Final = 500
 """So many entities, spread evenly over their names, tell a median; more of them only take time."""
+
+MOST_CELLS: Final = 1_000_000
+"""Cells of entities that are measured at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,18 +157,30 @@ def _measure_step(rows: Rows, labels: Labels, at: Bools) -> dict[str, float]:
     order = np.argsort(entity, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(entity[order])) + 1)
     parts = [part for part in parts if len(part) >= LEAST_ROWS]
-    figures = []
-    for one in np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int):
-        inside = parts[one]
+    chosen = [
+        parts[i] for i in np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int)
+    ]
+    figures = [np.full((0, len(names)), np.nan)]
+    for inside in _stack_alike(chosen, features):
         mine = usable[inside]
         size, y, x = level[mine], target[mine], features[inside]
-        recent = np.column_stack([latest[mine], before[mine]])
-        whole = _correlate(y, x, np.column_stack([recent, size]))
-        share = _correlate(y / size, x, np.column_stack([recent / size[:, None], 1 / size]))
-        figures.append(np.fmax(whole, share))
-    if not figures:
-        return {}
-    return dict(zip(names, _find_medians(np.stack(figures)).tolist(), strict=True))
+        recent = np.stack([latest[mine], before[mine]], axis=2)
+        whole = _correlate(y, x, np.concatenate([recent, size[..., None]], axis=2))
+        scaled = np.concatenate([recent, np.ones_like(size)[..., None]], axis=2) / size[..., None]
+        figures.append(np.fmax(whole, _correlate(y / size, x, scaled)))
+    medians = _find_medians(np.concatenate(figures))
+    return dict(zip(names, medians.tolist(), strict=True)) if chosen else {}
+
+
+def _stack_alike(parts: Sequence[Ints], features: Floats) -> Iterator[Ints]:
+    """Stack the rows of entities whose features are missing in the same rows, (E, n), a few MB."""
+    alike: dict[bytes, list[Ints]] = {}
+    for part in parts:
+        alike.setdefault(np.isnan(features[part]).tobytes(), []).append(part)
+    for stacked in alike.values():
+        few = max(1, MOST_CELLS // max(1, len(stacked[0]) * features.shape[1]))
+        for start in range(0, len(stacked), few):
+            yield np.stack(stacked[start : start + few])
 
 
 def _tell_correlation(said: str, figure: float, limit: float, leaks: bool) -> str:
@@ -196,42 +212,43 @@ def _find_medians(figures: Floats) -> Floats:
 def _correlate(target: Floats, features: Floats, controls: Floats) -> Floats:
     """Absolute partial correlation of each feature with the target, given the controls.
 
-    Columns with missing values are measured on the rows that they have; NaN where fewer than
-    `LEAST_ROWS` are left, where the controls explain all of either side, or where what they leave
-    of the target is two or three single rows, which anything may fit by chance.
+    Of entities with as many rows (E, n), features (E, n, F) and controls (E, n, C), that miss the
+    same cells: (E, F). Columns with missing values are measured on the rows that they have; NaN
+    where fewer than `LEAST_ROWS` are left, where the controls explain all of either side, or where
+    what they leave of the target is two or three single rows, which anything may fit by chance.
     """
-    result = np.full(features.shape[1], np.nan)
-    missing = np.isnan(features)
-    for pattern in np.unique(missing, axis=1).T:
-        kept = ~pattern
+    result = np.full((len(features), features.shape[2]), np.nan)
+    patterns, pattern = np.unique(np.isnan(features[0]), axis=1, return_inverse=True)
+    for number, missing in enumerate(patterns.T):
+        kept, columns = ~missing, np.flatnonzero(pattern == number)
         if kept.sum() < LEAST_ROWS:
             continue
-        columns = np.flatnonzero((missing == pattern[:, None]).all(axis=0))
-        base = _find_span(controls[kept])
-        y = _remove(target[kept][:, None], base)
-        if not (y**4).sum() * _LEAST_SPREAD <= 1:
-            continue
-        x = _remove(features[np.ix_(kept, columns)], base)
+        base = _find_span(controls[:, kept])
+        y = _remove(target[:, kept, None], base)
+        spread = (y**4).sum(axis=(1, 2)) * _LEAST_SPREAD <= 1
+        x = _remove(features[:, kept][..., columns], base)
         with np.errstate(invalid="ignore"):
-            result[columns] = np.abs((x * y).sum(axis=0))
+            found = np.abs((x * y).sum(axis=1))
+        result[:, columns] = np.where(spread[:, None], found, np.nan)
     return result
 
 
 def _find_span(controls: Floats) -> Floats:
-    """Return an orthonormal basis of a constant and the controls."""
-    centred = controls - controls.mean(axis=0)
-    spread = np.sqrt((centred**2).mean(axis=0))
-    scaled = centred[:, spread > 0] / spread[spread > 0]
-    columns = np.column_stack([np.ones(len(controls)), scaled])
+    """Return an orthonormal basis of a constant and the controls; what is not needed is 0."""
+    centred = controls - controls.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    scaled = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    columns = np.concatenate([np.ones_like(centred[..., :1]), scaled], axis=2)
     left, size, _ = np.linalg.svd(columns, full_matrices=False)
-    basis: Floats = left[:, size > size[0] * 1e-9]
+    basis: Floats = left * (size > size[:, :1] * 1e-9)[:, None]
     return basis
 
 
 def _remove(columns: Floats, basis: Floats) -> Floats:
     """Remove what the basis explains and scale what is left to length one; NaN when nothing is."""
-    left = columns - basis @ (basis.T @ columns)
-    length, before = (left**2).sum(axis=0), (columns**2).sum(axis=0)
+    left = columns - basis @ (basis.transpose(0, 2, 1) @ columns)
+    length = (left**2).sum(axis=1, keepdims=True)
+    before = (columns**2).sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         scaled: Floats = np.where(length > _NOTHING_LEFT * before, left / np.sqrt(length), np.nan)
     return scaled

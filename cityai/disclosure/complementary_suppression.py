@@ -9,20 +9,17 @@ was not), and of each hidden one whether it is small; what is printed tells less
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cityai.disclosure.feasible_ranges import SLACK, UP, WAYS, End, Known, find_end, gather_lines
+from cityai.disclosure.feasible_ranges import DOWN, SLACK, UP, WAYS, find_end, find_opening
 from cityai.disclosure.line_pools import Sparse, pool_lines, sign_atoms, sum_rows
+from cityai.disclosure.pooled_lines import Pooled, pool_release
 from cityai.disclosure.showing_again import show_again
 
-FEW_APART: Final = 4
-"""Lines of a pool that are kept apart at first: those that would be hidden next."""
-LARGE: Final = 100_000
-"""Lines x atoms from which more than one line may be hidden at once."""
 FEW_SOLVED: Final = 8
 """Linear programmes that a single secret takes, about."""
 
@@ -59,111 +56,104 @@ def protect_release(
 
     Notes
     -----
-    The smallest shown line that bears on the secret (with a dual value in the linear programme) is
-    hidden next. Hiding only widens what is left open. So what once agreed with all that is shown
-    still does, and one solution settles many secrets (`_Seen`); and an end of a range on which the
-    line had no dual value stays where it was (its dual solution still holds); it is not solved
-    again.
-    In large tables twice as many are hidden at once where one more did not widen the range.
-    An empty line holds nobody and is never hidden. What was hidden on the way and need not be is
-    shown again, the largest lines first (`show_again`).
+    Secrets are opened one by one, upwards and downwards, by hiding those shown lines that have to
+    change and are the cheapest: a line costs what it holds (`find_opening`). Hiding only widens
+    what is left open. So what once agreed with all that is shown still does, and one solution
+    settles many secrets (`_Seen`). An empty line holds nobody and is never hidden. What was hidden
+    on the way and need not be is shown again, the largest lines first (`show_again`).
 
-    Shown lines that only their own table tells apart (a thousand places of one kind) are pooled:
-    whatever their sum may be made of, each of them may be made of in proportion, so no range of
-    another line changes. The smallest of each pool stay apart, to be hidden; more of them do where
-    a pool was hidden whole.
+    Shown lines that only their own table tells apart (a thousand places of one kind) are solved for
+    as one, until one of them is to be hidden (`Pooled`).
     """
-    if not secret.any():
-        return hidden.copy(), np.full(len(hidden), -1)
-    apart = FEW_APART
+    fixed, secrets, cause = hidden | secret, np.flatnonzero(secret), np.full(len(hidden), -1)
+    if not len(secrets):
+        return fixed, cause
+    hidden, pooled = fixed.copy(), pool_release(lines, amounts, fixed, secret, least)
+    seen = _see_together(pooled, hidden, secrets)
+    for at, i in enumerate(secrets.tolist()):
+        for way in WAYS:
+            value = seen.find_value(at, way)
+            if abs(value - pooled.held[i]) > SLACK and seen.find_width(at) < seen.need[at] - SLACK:
+                pooled, point, more = _open(pooled, hidden, i, value)
+                hidden[more], cause[more] = True, i
+                seen = seen.add_point(pooled, point)
+    pooled = pool_release(lines, amounts, hidden, secret, least)
+    first, points = pooled.first, [held.lift_point(x, pooled) for held, x in seen.points]
+    again = show_again(pooled.known, hidden[first], fixed[first], pooled.pools[secrets], points)
+    hidden = again[pooled.pools]
+    return hidden, np.where(hidden, cause, -1)
+
+
+def _open(
+    pooled: Pooled, hidden: np.ndarray, secret: int, value: float
+) -> tuple[Pooled, np.ndarray, np.ndarray]:
+    """Choose the lines to hide so that a secret may have another amount, or come near it."""
+    furthest = None
     while True:
-        pools = pool_lines(lines, np.atleast_2d(amounts).sum(axis=0), hidden | secret, apart)
-        first = np.unique(pools, return_index=True)[1]
-        known = gather_lines(sum_rows(lines, pools), amounts, secret[first], least)
-        found, why = _protect(known, (hidden | secret)[first])
-        result = found[pools]
-        if apart >= len(pools) or not (result & (np.bincount(pools)[pools] > 1)).any():
-            cause = np.where(why < 0, -1, first[why])[pools]
-            return result, cause
-        apart *= 8
+        aim, told = pooled.known.matrix[[pooled.pools[secret]]], hidden[pooled.first]
+        found = find_opening(pooled.known, told, aim, value, pooled.cost)
+        if found is None and furthest is None:
+            way = UP if value > pooled.held[secret] else DOWN
+            furthest = find_end(pooled.known, told | np.isfinite(pooled.cost), aim, way)
+            value = furthest.value - way * SLACK / 10 if furthest.point is not None else value
+            continue
+        point, changed = found or _change_all(pooled, told)
+        many = np.flatnonzero(changed & (np.bincount(pooled.pools) > 1))
+        if not len(many):
+            return pooled, point, pooled.first[changed]
+        pooled = pooled.set_apart(many)
+
+
+def _change_all(pooled: Pooled, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give up on what the solver cannot tell: all lines that hold anything are to be hidden."""
+    return pooled.known.amounts, ~told & np.isfinite(pooled.cost)
 
 
 def measure_work(lines: Sparse, hidden: np.ndarray, secret: np.ndarray) -> int:
     """Return how much there is to solve: secret lines x parts of all lines that are not alike."""
     if not secret.any():
         return 0
-    alike = sum_rows(lines, pool_lines(lines, np.ones(lines.shape[1]), hidden | secret, FEW_APART))
+    alike = sum_rows(lines, pool_lines(lines, hidden | secret))
     _, first = np.unique(sign_atoms(alike)[0], return_index=True)
     return max(int(secret.sum()), FEW_SOLVED) * int(alike[:, first].nnz)
 
 
-def _protect(known: Known, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    fixed, secrets = hidden, np.flatnonzero(known.secret)
-    hidden, cause = hidden.copy(), np.full(len(hidden), -1)
-    seen = _see_together(known, hidden, secrets)
-    large = len(hidden) * known.matrix.shape[1] > LARGE
-    for i in secrets.tolist():
-        ends: dict[float, End] = {}
-        at_once, before, need = 1, -1.0, known.need[i]
-        while seen.find_width(i) < need - SLACK:
-            for way in WAYS:
-                if way not in ends and seen.find_width(i) < need - SLACK:
-                    ends[way] = find_end(known, hidden, known.matrix[[i]], way)
-                    seen = seen.add_end(known, ends[way], way, i)
-            width = seen.find_width(i)
-            if width >= need - SLACK:
-                break
-            stuck, before = large and width <= before + SLACK, width
-            at_once = 2 * at_once if stuck else 1
-            dual_values = sum((end.dual_values for end in ends.values()), np.zeros(len(hidden)))
-            more = _choose_lines(known, hidden, dual_values, i, at_once)
-            if not len(more):
-                break
-            hidden[more], cause[more] = True, i
-            ends = {key: end for key, end in ends.items() if (end.dual_values[more] <= 0).all()}
-    hidden = show_again(known, hidden, fixed, secrets, seen.points)
-    return hidden, np.where(hidden, cause, -1)
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """(L,) smallest and largest amount of each line in the solutions so far, and these."""
+    """Secrets (S,), the smallest and largest amount of each in the solutions so far, and these."""
 
+    secrets: np.ndarray
+    held: np.ndarray
+    need: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    points: tuple[np.ndarray, ...]
+    points: tuple[tuple[Pooled, np.ndarray], ...]
 
-    def find_width(self, line: int) -> float:
-        """Return how far a line is known to be left open."""
-        return float(self.high[line] - self.low[line])
+    def find_width(self, at: int) -> float:
+        """Return how far a secret is known to be left open."""
+        return float(self.high[at] - self.low[at])
 
-    def add_end(self, known: Known, end: End, way: float, line: int | None) -> _Seen:
-        """Add what a solution, or the lack of a bound, tells of the lines."""
-        low, high, points = self.low, self.high.copy(), self.points
-        if end.point is not None:
-            held, points = known.add_parts(end.point), (*points, end.point)
-            low, high = np.minimum(low, held), np.maximum(high, held)
-        elif line is not None and way == UP:
-            high[line] = max(high[line], end.value)
-        return _Seen(low, high, points)
+    def find_value(self, at: int, way: float) -> float:
+        """Return the amount that would leave a secret open enough; a small one stays small."""
+        held, need, low, high = (float(v[at]) for v in (self.held, self.need, self.low, self.high))
+        if way == UP:
+            return max(held, need if held <= need else low + need)
+        return max(high - need, 0.0)
+
+    def add_point(self, pooled: Pooled, point: np.ndarray) -> _Seen:
+        """Add what a solution tells of the secrets."""
+        held = pooled.known.add_parts(point)[pooled.pools[self.secrets]]
+        low, high = np.minimum(self.low, held), np.maximum(self.high, held)
+        return replace(self, low=low, high=high, points=(*self.points, (pooled, point)))
 
 
-def _see_together(known: Known, hidden: np.ndarray, secrets: np.ndarray) -> _Seen:
+def _see_together(pooled: Pooled, hidden: np.ndarray, secrets: np.ndarray) -> _Seen:
     """Begin with the truth, and with all secrets as large and as small as they can be together."""
-    seen = _Seen(known.held, known.held, (known.amounts,))
-    aim = csr_array(known.matrix[secrets].sum(axis=0)[None])
+    known, at = pooled.known, pooled.pools[secrets]
+    held, need = known.held[at], known.need[at]
+    seen = _Seen(secrets, held, need, held, held, ((pooled, known.amounts),))
+    aim = csr_array(known.matrix[at].sum(axis=0)[None])
     for way in WAYS:
-        seen = seen.add_end(known, find_end(known, hidden, aim, way), way, None)
+        end = find_end(known, hidden[pooled.first], aim, way)
+        seen = seen if end.point is None else seen.add_point(pooled, end.point)
     return seen
-
-
-def _choose_lines(
-    known: Known, hidden: np.ndarray, dual_values: np.ndarray, secret: int, most: int
-) -> np.ndarray:
-    candidates = (known.held > 0) & ~hidden
-    bearing = candidates & (dual_values > SLACK)
-    if not bearing.any():
-        beside = known.matrix @ known.matrix[[secret]].T
-        bearing = candidates & (beside.toarray().ravel() > 0)
-    found = np.flatnonzero(bearing)
-    return found[np.argsort(known.held[found], kind="stable")][:most]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import csr_array, hstack, kron
+from scipy.sparse import csr_array, hstack, kron, vstack
 
 from cityai.disclosure.line_pools import Sparse, sign_atoms
 
@@ -62,14 +62,17 @@ class Known:
         return csr_array(hstack([rows] * self.parts)), sign * self.need[told]
 
 
-def gather_lines(lines: Sparse, amounts: np.ndarray, secret: np.ndarray, least: float) -> Known:
-    """Collapse atoms that no line tells apart."""
+def gather_lines(
+    lines: Sparse, amounts: np.ndarray, secret: np.ndarray, least: float
+) -> tuple[Known, np.ndarray]:
+    """Collapse atoms that no line tells apart; return also which each of (A,) lies in."""
     _, first, code = np.unique(sign_atoms(lines)[0], return_index=True, return_inverse=True)
     matrix = csr_array(lines[:, first])
     parts = np.array([np.bincount(code, part, len(first)) for part in np.atleast_2d(amounts)])
     stacked = csr_array(kron(np.eye(len(parts)), matrix, format="csr"))
     need = least * matrix.max(axis=1).toarray().ravel()
-    return Known(matrix, stacked, parts.ravel(), matrix @ parts.sum(axis=0), need, secret)
+    known = Known(matrix, stacked, parts.ravel(), matrix @ parts.sum(axis=0), need, secret)
+    return known, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +111,55 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
     each = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
     dual_values[~hidden] = each.sum(axis=0)
     return End(float(whole @ solved.x), np.maximum(solved.x, 0.0), dual_values)
+
+
+def find_opening(
+    known: Known, hidden: np.ndarray, aim: Sparse, value: float, cost: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Find what gives a line another amount and changes the fewest shown lines, the cheapest.
+
+    Parameters
+    ----------
+    known, hidden, aim
+        As for `find_end`.
+    value : float
+        The amount that the line is to have.
+    cost : numpy.ndarray
+        (L,) what it costs to change a line by one; infinite where it stays shown.
+
+    Returns
+    -------
+    tuple of numpy.ndarray, or None
+        (P A,) a point that agrees with all that is told and with all shown lines but those (L,)
+        bool that would have to be hidden; None where there is none.
+
+    Notes
+    -----
+    Their distance stands for their number: the linear relaxation of cell suppression (Kelly, Golden
+    and Assad 1992; Fischetti and Salazar 2000). A line that comes to be hidden is told to be large,
+    if it is; so it stays large here.
+    """
+    shown = np.tile(~hidden, known.parts)
+    free = np.flatnonzero(np.tile(np.isfinite(cost), known.parts)[shown])
+    rows = known.stacked[shown]
+    gap = csr_array((np.ones(len(free)), (free, np.arange(len(free)))), (shown.sum(), len(free)))
+    whole = csr_array(hstack([aim] * known.parts))
+    within, most = known.bound_hidden(np.ones_like(hidden))
+    over: Any = hstack([within, csr_array((len(most), 2 * len(free)))]) if len(most) else None
+    same: Any = vstack([hstack([rows, gap, -gap]), hstack([whole, csr_array((1, 2 * len(free)))])])
+    size, spread = known.stacked.shape[1], np.tile(cost, known.parts)[shown][free]
+    solved = linprog(
+        np.concatenate([np.zeros(size), spread, spread]),
+        A_ub=over,
+        b_ub=most if len(most) else None,
+        A_eq=same,
+        b_eq=np.concatenate([rows @ known.amounts, [value]]),
+        bounds=(0, None),
+        method="highs",
+    )
+    if solved.x is None:
+        return None
+    changed = np.zeros(len(shown), dtype=bool)
+    changed[np.flatnonzero(shown)[free]] = solved.x[size:].reshape(2, -1).max(axis=0) > SLACK
+    some: np.ndarray = np.asarray(changed.reshape(known.parts, -1).any(axis=0))
+    return np.maximum(solved.x[:size], 0.0), some

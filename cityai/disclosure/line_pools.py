@@ -35,8 +35,8 @@ def sign_atoms(lines: Sparse) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return signed, row, cells
 
 
-def pool_lines(lines: Sparse, held: np.ndarray, hidden: np.ndarray, apart: int) -> np.ndarray:
-    """Number the lines (L,), those that are shown alike but for the `apart` smallest filled.
+def pool_lines(lines: Sparse, hidden: np.ndarray) -> np.ndarray:
+    """Number the lines (L,), those that are shown alike.
 
     Two lines are alike where they share no atom, and each atom of the one has one in the other
     that, but for these two, lies in the same lines to the same part.
@@ -47,14 +47,12 @@ def pool_lines(lines: Sparse, held: np.ndarray, hidden: np.ndarray, apart: int) 
     once = np.unique(_mix(beside + row.astype(np.uint64)), return_index=True)[1]
     kind = np.zeros(lines.shape[0], dtype=np.uint64)
     np.add.at(kind, row[once], _mix(beside[once]))
-    pools, total = np.arange(lines.shape[0]), lines @ held
+    pools = np.arange(lines.shape[0])
     shown = np.flatnonzero(~hidden & (kind > 0))
-    order = shown[np.lexsort((total[shown], kind[shown]))]
+    order = shown[np.argsort(kind[shown], kind="stable")]
     for pool in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
-        filled = pool[total[pool] > 0]
-        rest = np.setdiff1d(pool, filled[:apart])
-        if len(rest) > 1 and _share_nothing(lines[rest]):
-            pools[rest] = rest.min()
+        if len(pool) > 1 and _share_nothing(lines[pool]):
+            pools[pool] = pool.min()
     return np.unique(pools, return_inverse=True)[1]
 
 

@@ -74,7 +74,7 @@ class _Witnesses:
         trial[chunk] = False
         rows = np.add.outer(np.arange(self.known.parts) * len(trial), chunk).ravel()
         off = np.abs(self.known.stacked[rows] @ self.points.T - self.truth[rows, None])
-        right = (off <= SLACK * np.maximum(1.0, self.truth[rows, None])).all(axis=0)
+        right = (off <= SLACK).all(axis=0)
         wrong = self.points[~right], self.held[~right]
         self.points, self.held = self.points[right], self.held[right]
         for i, need in self._order(trial):

@@ -9,7 +9,10 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from cityai.disclosure import complementary_suppression as release
+from cityai.disclosure import pooled_lines
 from cityai.disclosure.complementary_suppression import protect_release
+from cityai.disclosure.feasible_ranges import Known, find_end, find_opening, gather_lines
+from cityai.disclosure.line_pools import Sparse
 
 K = 11.0
 RELEASES = int(os.environ.get("CITYAI_RELEASES", "150"))
@@ -144,6 +147,10 @@ def test_a_small_part_of_each_area_is_left_as_open_as_it_can_be() -> None:
     assert hidden.tolist() == [True, True, False, False, True, False]
 
 
+def pool_nothing(lines: Sparse, _: np.ndarray) -> np.ndarray:
+    return np.arange(lines.shape[0])
+
+
 def show_again_plainly(
     lines: np.ndarray, amounts: np.ndarray, hidden: np.ndarray, small: np.ndarray
 ) -> np.ndarray:
@@ -172,12 +179,12 @@ def test_lines_shown_again_are_those_of_a_plain_search(
     before = small.copy()
     show_again = release.show_again
 
-    def keep(known: release.Known, hidden: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+    def keep(known: Known, hidden: np.ndarray, *rest: np.ndarray) -> np.ndarray:
         before[:] = hidden
         return show_again(known, hidden, *rest)
 
     monkeypatch.setattr(release, "show_again", keep)
-    monkeypatch.setattr(release, "FEW_APART", len(lines))
+    monkeypatch.setattr(pooled_lines, "pool_lines", pool_nothing)
     hidden = hide(lines, amounts, small)
     assert hidden.tolist() == show_again_plainly(lines, amounts, before, small).tolist()
 
@@ -196,6 +203,52 @@ def build_places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.n
     return lines, amounts, (held > 0) & (held < K)
 
 
+def test_a_point_among_pooled_lines_is_one_among_all_of_them() -> None:
+    """Divided in proportion, it gives every line that is shown what it holds, of each part."""
+    rng = np.random.default_rng(5)
+    lines, amounts, small = build_places(rng)
+    parts = np.array([amounts // 3, amounts - amounts // 3])
+    coarse = pooled_lines.pool_release(csr_array(lines), parts, small, small, K)
+    assert len(coarse.first) < len(lines)
+    aim = coarse.known.matrix[[coarse.pools[np.flatnonzero(small)[0]]]]
+    end = find_end(coarse.known, small[coarse.first], aim, 1.0)
+    assert end.point is not None
+    many = np.flatnonzero(np.bincount(coarse.pools) > 1)
+    for finer in (coarse.set_apart(many), coarse.set_apart(many).set_apart(many[:1])):
+        point = coarse.lift_point(end.point, finer)
+        off = (finer.known.stacked @ (point - finer.known.amounts)).reshape(2, -1)
+        assert np.abs(off[:, ~small[finer.first]]).max() < 1e-6
+        secret = finer.pools[np.flatnonzero(small)]
+        assert finer.known.add_parts(point)[secret] == pytest.approx(
+            coarse.known.add_parts(end.point)[coarse.pools[np.flatnonzero(small)]]
+        )
+
+
+@pytest.mark.parametrize("seed", [1, 8, 9, 12])
+def test_what_opens_a_secret_agrees_with_all_that_stays_shown(seed: int) -> None:
+    """The lines to hide are enough, by a plain solution over all that is told."""
+    lines, amounts, small = build_lines(np.random.default_rng(seed))
+    known, _ = gather_lines(csr_array(lines), amounts, small, K)
+    secret = np.flatnonzero(small)[0]
+    cost = np.where(known.held > 0, known.held, np.inf)
+    found = find_opening(known, small, known.matrix[[secret]], 0.0, cost)
+    assert found is not None
+    point, more = found
+    assert not (more & small).any()
+    assert known.matrix[[secret]] @ point == pytest.approx([0.0], abs=1e-6)
+    hidden = small | more
+    assert (known.matrix @ point)[~hidden] == pytest.approx(known.held[~hidden], abs=1e-5)
+    solved = linprog(
+        lines[secret],
+        -lines[hidden & ~small & (known.held >= K)],
+        np.full((hidden & ~small & (known.held >= K)).sum(), -K),
+        lines[~hidden],
+        (lines @ amounts)[~hidden],
+        bounds=(0, None),
+    )
+    assert solved.fun == pytest.approx(0.0, abs=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_lines_that_are_alike_are_solved_for_together_without_a_difference(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -204,7 +257,7 @@ def test_lines_that_are_alike_are_solved_for_together_without_a_difference(
     hidden = hide(lines, amounts, small)
     ranges = find_ranges(lines, amounts, hidden, small)[small]
     assert (ranges >= K - 1e-4).all()
-    monkeypatch.setattr(release, "FEW_APART", len(lines))
+    monkeypatch.setattr(pooled_lines, "pool_lines", pool_nothing)
     each = hide(lines, amounts, small)
     assert hidden.sum() <= each.sum() + 1
 
@@ -216,7 +269,7 @@ def test_a_thousand_alike_places_are_a_few_lines() -> None:
     amounts[:2] = 3.0, 40.0
     small = np.zeros(places + 1, dtype=bool)
     small[1] = True
-    pools = release.pool_lines(csr_array(lines), amounts, small, 4)
-    assert len(np.unique(pools)) == 1 + 1 + 4 + 1
+    pools = pooled_lines.pool_lines(csr_array(lines), small)
+    assert len(np.unique(pools)) == 1 + 1 + 1
     hidden = hide(lines, amounts, small)
     assert np.flatnonzero(hidden).tolist() == [1, 2]

@@ -271,6 +271,26 @@ def test_of_many_entities_some_are_looked_at_and_that_is_said(make_world, monkey
     assert f"Looked for in {n - 1} of {n}." in finding.reason
 
 
+def test_entities_measured_together_are_measured_as_each_by_itself():
+    """Partial correlations by least squares, feature by feature, on the rows that it has."""
+    rng = np.random.default_rng(4)
+    target, features = rng.normal(size=(5, 60)), rng.normal(size=(5, 60, 6))
+    controls = rng.normal(size=(5, 60, 3))
+    controls[2, :, 0], controls[3, :, 1] = 1.0, controls[3, :, 2]
+    features[:, :20, 1:3], features[:, :50, 4], features[1, :, 5] = np.nan, np.nan, 7.0
+    target[4] = controls[4] @ [1, 2, 3]
+    found = leaks._correlate(target, features, controls)
+    for one, feature in np.ndindex(5, 6):
+        x = features[one, :, feature]
+        kept = ~np.isnan(x)
+        base = np.column_stack([np.ones(60), controls[one]])[kept]
+        both = np.column_stack([target[one], x])[kept]
+        left = both - base @ np.linalg.lstsq(base, both, rcond=None)[0]
+        told = kept.sum() >= 20 and (left.std(axis=0) > 1e-9).all()
+        expected = abs(np.corrcoef(left.T)[0, 1]) if told else np.nan
+        assert found[one, feature] == pytest.approx(expected, nan_ok=True)
+
+
 def test_a_good_forecast_is_not_a_leak(make_world):
     rows, panel = make_leaky(make_world, lambda y, e, p: y, noise=1.0)
     finding = search(rows, panel)
