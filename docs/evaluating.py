@@ -15,11 +15,15 @@ from typing import Final
 import pandas as pd
 
 from cityai.cli.main import run_command
+from cityai.cli.windows import write_yaml
+from cityai.review.keys import make_key
 from cityai.samples.trial import FIRST_WEEK, FOLLOW_UP_DAYS, WEEKS, TrialCity
 
 ROOT: Final = Path(__file__).parents[1]
 NAME: Final = "sample_inspections"
 PROJECT: Final = f"projects/{NAME}"
+ROLES: Final = ("Data office", "City clerk", "Head of food safety")
+"""Who signs: the plan, what chance gave, the decision."""
 OWN: Final = ("own", "labels")
 """Keys of the project that its copy lacks, as 26 lists with functions of one's own take long."""
 
@@ -36,9 +40,25 @@ def lay_out(place: Path) -> TrialCity:
     lines = file.read_text("utf-8").replace("}/inspections", "}/trial/inspections").splitlines()
     kept = [line for line in lines if not line.startswith(tuple(f"  {key}: " for key in OWN))]
     file.write_text("\n".join(kept) + "\n", "utf-8")
+    list_keys(place)
     with chdir(place):
         call("sample-city", str(place / ".cityai" / "sample_city"))
     return TrialCity(place / ".cityai" / "sample_city")
+
+
+def list_keys(place: Path) -> None:
+    """Make a key for each role, and the list of whose signatures count."""
+    entries = []
+    for role in ROLES:
+        public = make_key(place / find_key(role))
+        entries.append({"name": role, "role": role, "public": public, "since": "2025-01-01"})
+    listed = write_yaml({"keys": entries})
+    (place / "configs" / "keys.yaml").write_text(listed, "utf-8")
+
+
+def find_key(role: str) -> str:
+    """Return where a role's private key lies."""
+    return f"keys/{role.lower().replace(' ', '_')}.pem"
 
 
 def call(*words: str) -> str:
@@ -62,7 +82,12 @@ def carry_through(place: Path, weeks: int = WEEKS) -> Iterator[tuple[str, str]]:
     with chdir(place):
         yield _say(f"run {PROJECT}")
         yield _say(f"evaluate design {PROJECT}")
-        yield _say(f"evaluate plan {PROJECT}")
+        plan, draw, decide = (f"--key {find_key(role)}" for role in ROLES)
+        yield _say(f"evaluate plan {PROJECT} {plan}")
+        set_clock(start - timedelta(days=1))
+        reason = "Read in the gazette of 28 December."
+        asked = f"evaluate draw {PROJECT} --chance"
+        yield _say(asked, "4 8 15 16 23 42", *draw.split(), "--reason", reason)
         told = []
         for week in range(weeks):
             monday = start + timedelta(weeks=week)
@@ -76,11 +101,9 @@ def carry_through(place: Path, weeks: int = WEEKS) -> Iterator[tuple[str, str]]:
         yield _say(f"evaluate analyse {PROJECT}")
         set_clock(start + timedelta(weeks=WEEKS, days=FOLLOW_UP_DAYS + 14))
         yield _say(f"evaluate analyse {PROJECT}")
-        reason = "Fewer violations, at five visits a week."
-        yield _say(
-            f"evaluate decide {PROJECT} scale --by", "Head of food safety", "--reason", reason
-        )
         yield _say(f"run {PROJECT}")
+        reason = "Fewer violations, at five visits a week."
+        yield _say(f"evaluate decide {PROJECT} scale {decide} --reason", reason)
 
 
 def _say(line: str, *more: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 GLOSSARY = ROOT / "docs" / "glossary.md"
 ON_A_PHONE = {"type": "rule", "values": ["scrollable-region-focusable", "target-size"]}
-CHAPTERS = "time|quality|backtest|evaluate|audit|explain|card|mitigation|kit|cases"
+CHAPTERS = "time|quality|backtest|evaluate|audit|explain|card|mitigation|kit|cases|impact"
 
 
 def test_every_finding_is_documented():
@@ -93,8 +93,9 @@ def test_the_reference_has_every_command_with_its_options(reference):
 def test_the_reference_has_every_key_with_default_and_a_valid_example(reference, name):
     told, schema = set(), build_schema("project" if name in SPECS else name)
     named, page = schema.get("$defs", {}), reference["project" if name in SPECS else "files"]
+    head = "NAME" if name == "evaluation" else name
     root = named[f"{name.capitalize()}Project"] if name in SPECS else schema
-    part_of = page.partition(f"## With `kind: {name}`" if name in SPECS else f"{name}.yaml\n")[2]
+    part_of = page.partition(f"## With `kind: {name}`" if name in SPECS else f"{head}.yaml\n")[2]
     if name == "risk":  # what both kinds have is told once
         list(REFERENCE.walk_sections(named["DemandProject"], named, told))
     examples = REFERENCE.list_examples(name)

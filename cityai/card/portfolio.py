@@ -47,6 +47,9 @@ class Tested(Part):
     known_from: date
     word: Literal["worth it", "not worth it", "cannot tell", "harmful", ""]
     """Empty before the planned analysis."""
+    uneven: bool = False
+    """Whether more outcomes are missing of one side than chance explains: the word may be of who
+    was measured."""
     decision: Literal["scale", "change", "stop", ""]
     """Empty before the city decided."""
     day: date | None = None
@@ -176,20 +179,22 @@ def build_entry(
         gaps_required=sum(g.required for g in record.gaps),
         content_digest=record.record.content_digest,
         release=release,
-        tested=tuple(map(_tell_tested, record.impacts)),
+        tested=tuple(_tell_tested(part, release) for part in record.impacts),
     )
 
 
-def _tell_tested(part: ImpactPart) -> Tested:
-    found, taken = part.found, part.decision
+def _tell_tested(part: ImpactPart, release: ReleasePart | None) -> Tested:
+    found, decisions = part.found, release.decisions if release else ()
+    taken = next((d for d in decisions if d.seal == part.seal and not d.outdated), None)
     word = found.word if found else ""
     return Tested(
         name=part.name,
         sealed_on=part.sealed_on,
         known_from=part.mature,
         word="harmful" if found and found.direction == "harmful" else word,
-        decision=taken.decision if taken and not taken.outdated else "",
-        day=taken.day if taken and not taken.outdated else None,
+        uneven=found is not None and found.uneven,
+        decision=taken.decision if taken else "",
+        day=taken.day if taken else None,
     )
 
 

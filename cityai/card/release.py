@@ -6,6 +6,8 @@ import re
 from datetime import date
 from typing import Final, Literal
 
+from pydantic import Field
+
 from cityai.card.record.part import Part
 
 State = Literal["approved", "overridden", "suspended", "returned", "not approved"]
@@ -42,6 +44,21 @@ class OverridePart(Part):
     until: date
 
 
+class DecisionPart(Part):
+    """What a city does with what an evaluation found."""
+
+    evaluation: str
+    """Its name."""
+    seal: str
+    """SHA-256 of its plan."""
+    decision: Literal["scale", "change", "stop"]
+    role: str
+    day: date
+    reason: str
+    outdated: bool = False
+    """Whether the card tells of another result than the one that was decided on."""
+
+
 class ReleasePart(Part):
     """The review, as its chain of acts gives it."""
 
@@ -52,6 +69,8 @@ class ReleasePart(Part):
     """Whether the chain does not hold; then nothing that it says counts."""
     phases: tuple[PhasePart, ...] = ()
     overrides: tuple[OverridePart, ...] = ()
+    decisions: tuple[DecisionPart, ...] = Field(default=(), exclude_if=lambda taken: not taken)
+    """The last on each evaluation, the newest first."""
 
 
 def take_out_release(page: bytes) -> bytes:

@@ -32,6 +32,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Lists 
 Which = Annotated[
     str, typer.Option("--evaluation", metavar="NAME", help="Which, where there are several.")
 ]
+Key = Annotated[Path, typer.Option("--key", envvar="CITYAI_KEY", help="File of the private key.")]
 HIDDEN = "too few to show"
 REASONS = 12
 """How many reasons why something was not done are listed, the most frequent first."""
@@ -66,7 +67,14 @@ def design(project: Named, evaluation: Which = "") -> None:
 
 
 @evaluate.command("plan")
-def plan(project: Named, evaluation: Which = "") -> None:
+def plan(
+    project: Named,
+    evaluation: Which = "",
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", envvar="CITYAI_KEY", help="Who seals it signs with this key."),
+    ] = None,
+) -> None:
     """Seal the evaluation before its first outcome: it is announced."""
     from cityai.config.evaluations import find_plan, name_choice
     from cityai.config.load import load_project
@@ -75,7 +83,7 @@ def plan(project: Named, evaluation: Which = "") -> None:
     with tell_progress() as progress, progress.stage("Seal the plan"):
         from cityai.pipeline.impact.plan import seal_plan
 
-        sealed = seal_plan(loaded, evaluation)
+        sealed = seal_plan(loaded, evaluation, key)
     spec, made, name = sealed.spec, sealed.plan, loaded.folder.name
     where = find_plan(loaded, sealed.name).relative_to(loaded.folder.parent)
     lines = [
@@ -88,7 +96,33 @@ def plan(project: Named, evaluation: Which = "") -> None:
         f"Publish the file now (commit it). A change of a byte of it, or of {sealed.name}.yaml, "
         "and nothing is analysed as planned.",
     ]
+    if spec.draw:
+        asked = name_choice(loaded, sealed.name)
+        lines.insert(
+            3,
+            f"On {spec.draw.on}, {spec.draw.by} signs what this gave ({spec.draw.source}): "
+            f"cityai evaluate draw {asked} --chance TEXT --key FILE --reason TEXT",
+        )
     _tell_all(lines)
+
+
+@evaluate.command("draw")
+def draw(
+    project: Named,
+    chance: Annotated[str, typer.Option("--chance", help="What the public source gave.")],
+    key: Key,
+    reason: Annotated[str, typer.Option("--reason", help="Where it was read, in a sentence.")],
+    evaluation: Which = "",
+) -> None:
+    """Sign what the plan's public source of chance gave: lots follow."""
+    from cityai.cli.review import write_link
+    from cityai.config.load import load_project
+    from cityai.pipeline.impact.govern import draw_chance
+    from cityai.pipeline.impact.plan import open_plan
+
+    link = draw_chance(open_plan(load_project(project), evaluation), chance, key=key, reason=reason)
+    tell(write_link(link, measure_width()))
+    _tell_all([f"head {link.digest}", "Lists can be drawn now: cityai predict --assign"])
 
 
 @evaluate.command("actions")
@@ -136,23 +170,22 @@ def analyse(
 def decide(
     project: Named,
     decision: Annotated[Taken, typer.Argument(metavar="DECISION", help="scale, change or stop.")],
-    role: Annotated[str, typer.Option("--by", help="Role that decides, as the plan names it.")],
+    key: Key,
     reason: Annotated[str, typer.Option("--reason", help="Why, in a sentence.")],
     evaluation: Which = "",
 ) -> None:
-    """Record what the city does with what was found."""
-    from cityai.config.load import load_project
-    from cityai.pipeline.impact.analyse import decide as record
+    """Sign what the city does with what was found; "stop" ends its use."""
+    from cityai.cli.review import write_link
+    from cityai.pipeline.impact.govern import decide as sign
 
-    loaded = load_project(project)
-    made, taken = record(loaded, decision.value, role, reason, evaluation)
-    _tell_all(
-        [
-            f"{taken.day}, {taken.role}: {taken.decision}. {taken.reason}",
-            f"It was found: {made.analysis.verdict.word}." if made.analysis else "",
-            f"The card and the portfolio say so after the next: cityai run {project}",
-        ]
-    )
+    part, link = sign(project, decision.value, key=key, reason=reason, name=evaluation)
+    tell(write_link(link, measure_width()))
+    assert part.found is not None  # noqa: S101 - without it nothing is signed
+    harm = part.found.direction == "harmful"
+    lines = [f"It was found: {'it does harm' if harm else part.found.word}."]
+    if decision is Taken.STOP:
+        lines.append("Nothing is in use any more, in no phase.")
+    _tell_all([*lines, f"head {link.digest}", "The card and the portfolio show it now."])
 
 
 def _tell_designs(designed: Designed) -> list[str]:
@@ -249,33 +282,24 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
         lines.append(f"{sealed.weeks} weeks were announced: the lists of others are not there.")
     lines += [f"{effect.method}. {effect.reason}".strip(), *_tell_probe(made.probe)]
     lines += [LIMITS[sealed.design]] if sealed.design in LIMITS else []
-    if made.planned and impact.decision and impact.decision.found != made.verdict.word:
-        lines.append(
-            f"On {impact.decision.day} '{impact.decision.decision}' was decided on another result "
-            f"({impact.decision.found}): decide again."
-        )
     if made.planned:
         lines.append(
-            f"Next, {sealed.who_decides} decides: cityai evaluate decide {name} scale|change|stop"
+            f"Next: cityai run {name.partition(' ')[0]} puts it on the card, then "
+            f"{sealed.who_decides} decides: cityai evaluate decide {name} scale|change|stop --key "
+            "FILE --reason TEXT"
         )
     return lines
 
 
-PROBED = {
-    "true_positive_rate": "found by the list",
-    "false_omission_rate": "left out by the list, and have it",
-    "calibration_in_the_large": "foretold, less what there is",
-}
-"""The audit's metrics that need the random probe, in a reader's words."""
-
-
 def _tell_probe(probe: pd.DataFrame) -> list[str]:
     """Say what visits drawn by chance tell of everybody; nothing without a random probe."""
+    from cityai.card.impact_words import PROBED_WORDS
+
     if probe.empty:
         return []
     lines = ["", "By visits drawn by chance, also where nobody would have looked:"]
     columns = ["dimension", "group", "metric", "value", "low", "high", "reason"]
-    shown, few = probe.loc[probe["metric"].isin(list(PROBED)), columns], 0
+    shown, few = probe.loc[probe["metric"].isin(list(PROBED_WORDS)), columns], 0
     for name, group, metric, value, low, high, reason in shown.itertuples(index=False, name=None):
         if reason and name != group:
             few += 1
@@ -284,7 +308,8 @@ def _tell_probe(probe: pd.DataFrame) -> list[str]:
         sign = "+" if metric == "calibration_in_the_large" else ""
         told = [f"{figure:{sign}.1%}" for figure in (value, low, high)]
         said = reason or "{} ({} to {})".format(*told)
-        lines.append(f"  {f'{whom}: {PROBED[metric]}':<46} {said}")
+        word = PROBED_WORDS[metric]
+        lines.append(f"  {f'{whom}: {word[:1].lower()}{word[1:]}':<46} {said}")
     return [*lines, *([f"  {few} figures of groups: {HIDDEN}, or to tell"] if few else [])]
 
 

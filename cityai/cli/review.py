@@ -121,7 +121,7 @@ def _show_gate(
     if signed is not None:
         write_gate(reviewed, found, phase.value, out=signed[0], key=signed[1])
     tell(_write_gate(reviewed, found, standing, measure_width()))
-    return is_open(found) or standing.overridden
+    return is_open(found, standing) or standing.overridden
 
 
 @review.command("key")
@@ -186,6 +186,10 @@ def _add_act(kind: Said, help_text: str) -> None:
         section: Annotated[
             Part | None, typer.Option("--section", help="Part of the card (comment).")
         ] = None,
+        evaluation: Annotated[
+            list[str] | None,
+            typer.Option("--evaluation", help="One that found harm, and is set aside (override)."),
+        ] = None,
     ) -> None:
         from cityai.pipeline.sign import sign_act
 
@@ -199,6 +203,7 @@ def _add_act(kind: Said, help_text: str) -> None:
             valid_until=until.date() if until else None,
             rule=rule,
             section=section.value if section else None,
+            evaluations=tuple(evaluation or ()),
         )
         tell(write_link(signed, measure_width()))
         tell(f"head {signed.digest}")
@@ -228,7 +233,7 @@ def _read_condition(text: str) -> Condition:
 def _write_gate(
     reviewed: Reviewed, found: tuple[Checked, ...], standing: Standing, width: int
 ) -> str:
-    from cityai.review.gate import is_open
+    from cityai.review.gate import is_open, tell_stop
 
     title = reviewed.record.record.title
     lines = [*textwrap.wrap(f"{title}: may it be used ({standing.phase})?", width), ""]
@@ -237,7 +242,9 @@ def _write_gate(
     counts = [sum(c.outcome == outcome for c in found) for outcome in ("not met", "does not apply")]
     held = len(found) - sum(counts)
     lines.append(f"{held} of {len(found) - counts[1]} rules hold")
-    lines.append("Yes, by the policy." if is_open(found) else "No, by the policy.")
+    if standing.stop:
+        lines += textwrap.wrap(f"{tell_stop(standing.stop)} {standing.stop.act.reason}", width)
+    lines.append("Yes, by the policy." if is_open(found, standing) else "No, by the policy.")
     for link in standing.overrides:
         who = f"{link.signer.name} ({link.signer.role})"
         until = f"until {link.act.valid_until}"
@@ -264,7 +271,9 @@ def write_link(link: Link, width: int) -> str:
     act = link.act
     head = f"{act.number}. {act.at:%Y-%m-%d %H:%M} {link.signer.name} ({link.signer.role}): "
     part = f" on {act.section}" if act.section else ""
-    said = [f"{act.act}{part}, {act.phase}. {act.reason}"]
+    part += f" {' '.join(filter(None, (act.decision, *act.evaluations)))}" * bool(act.evaluations)
+    said = [f"{act.act}{part}{f', {act.phase}' * bool(act.phase)}. {act.reason}"]
+    said += [f"Drawn: {act.drawn}."] * bool(act.drawn)
     said += [f"Condition {c.rule}: {c.text}, by {c.due}." for c in act.conditions]
     said += [f"Until {act.valid_until}."] * (act.valid_until is not None)
     said += [f"Condition met: {act.rule}."] * bool(act.rule)

@@ -19,8 +19,8 @@ from cityai.errors import SpecError, suggest_name
 ListDesign = Literal["lottery", "probe", "discontinuity"]
 """Designs that a ranked list is carried through, from the plan to the card."""
 OWN_KEYS: Final[dict[ListDesign, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "lottery": (("edge",), ("probe",)),
-    "probe": (("probe",), ()),
+    "lottery": (("edge",), ("probe", "draw")),
+    "probe": (("probe",), ("draw",)),
     "discontinuity": ((), ()),
 }
 """Of the keys that belong to some designs alone: which each needs, and which it may have."""
@@ -38,7 +38,11 @@ class MeasuredSpec(SpecRecord):
     value: Text | None = None
     """Column with what was measured: a number, or an answer (`yes`)."""
     yes: tuple[Text, ...] = ()
-    """Answers that count 1; every other counts 0. Without any, the column holds numbers."""
+    """Answers that count 1. Without any, the column holds numbers."""
+    no: tuple[Text, ...] = ()
+    """Answers that count 0; needed with `yes`. Any other answer is asked about."""
+    missing: tuple[Text, ...] = ()
+    """Answers that say that nothing was measured, as an empty cell does."""
     delay_days: Annotated[int, Field(ge=0, le=3650)] = 0
     """Days after the assignment until it can be known of everybody."""
     better: Literal["lower", "higher"]
@@ -49,8 +53,14 @@ class MeasuredSpec(SpecRecord):
     @model_validator(mode="after")
     def _own_table_has_columns(self) -> Self:
         given = [name for name in ("key", "time", "value") if getattr(self, name) is not None]
-        if self.source is None and (given or self.yes):
-            raise ValueError("`key`, `time`, `value` and `yes` belong to a `source` of its own")
+        words = (*self.yes, *self.no, *self.missing)
+        if self.source is None and (given or words):
+            raise ValueError("`key`, `time`, `value`, `yes` and `no` belong to a `source`")
+        if words and not self.yes:
+            raise ValueError("`no` and `missing` belong to `yes`")
+        alike = [word.strip().casefold() for word in words]
+        if len(set(alike)) < len(alike):
+            raise ValueError("an answer stands twice among `yes`, `no` and `missing`")
         if self.source is not None and len(given) < 3:
             raise ValueError("a `source` needs `key`, `time` and `value`")
         return self
@@ -66,6 +76,21 @@ class EdgeSpec(SpecRecord):
     """Last places within the capacity that are drawn for: as many are served by lot."""
     below: Annotated[int, Field(ge=1)]
     """First places beyond the capacity that are drawn for too."""
+
+
+class DrawSpec(SpecRecord):
+    """What lots follow from beside the sealed plan: chance that the city cannot choose or foresee.
+
+    Without it, who seals a plan could seal another until its draw pleases, and the card says so.
+    """
+
+    source: Text
+    """Where it appears, so that anybody can look it up: the numbers of a lottery, the value of a
+    randomness beacon."""
+    on: date
+    """The day on which it appears: after the plan is sealed, before the first list."""
+    by: Text
+    """Role that signs what it was; never who signed the plan."""
 
 
 class EvaluationSpec(SpecRecord):
@@ -86,6 +111,8 @@ class EvaluationSpec(SpecRecord):
     """For a lottery: how far around the cut chance decides."""
     probe: Annotated[float, Field(gt=0, le=0.2)] | None = None
     """Share of those who would not be served that are visited all the same, each by chance."""
+    draw: DrawSpec | None = None
+    """Where lots are drawn: the public source of chance that they follow from."""
     starts: date
     """First day: the start of a period of the capacity."""
     weeks: Annotated[int, Field(ge=1, le=520)]
@@ -105,7 +132,9 @@ class EvaluationSpec(SpecRecord):
     @model_validator(mode="after")
     def _design_has_its_keys(self) -> Self:
         needed, allowed = OWN_KEYS[self.design]
-        for key in ("edge", "probe"):
+        if self.draw is not None and self.draw.on >= self.starts:
+            raise ValueError("`draw.on` is before `starts`: lots are drawn before the first list")
+        for key in ("edge", "probe", "draw"):
             given = getattr(self, key) is not None
             if key in needed and not given:
                 raise ValueError(f"`design: {self.design}` needs `{key}`")

@@ -14,8 +14,26 @@ Weighed = Literal["not ready", "too little data", "ready on conditions", "ready"
 Phase = Literal["pilot", "operational"]
 PHASES: Final[tuple[Phase, ...]] = ("pilot", "operational")
 
-ASKED: Final = ("findings", "verdicts", "answers", "card_days", "reviewers", "committed")
+ASKED: Final = (
+    *("findings", "verdicts", "answers", "card_days", "reviewers", "committed", "evaluation"),
+)
 """What a rule may ask; each asks one of them."""
+Weight = Literal["refuse", "allow"]
+
+
+class EvaluatedSpec(SpecRecord):
+    """What must be known of whether acting on it helps."""
+
+    harmful: Weight = "refuse"
+    """What it means that a planned evaluation found harm, and no newer one of the same outcome
+    found otherwise. Where it refuses, an override must name the evaluation."""
+    dropped: Weight = "refuse"
+    """What it means that an evaluation was sealed and nobody analysed it in time, or that one was
+    signed and the card does not tell of it."""
+    grace_days: Annotated[int, Field(ge=0)] = 30
+    """Days for the analysis and the next card, from the day on which all outcomes can be known."""
+    required_after_days: Annotated[int, Field(ge=0)] | None = None
+    """Days in use after which an evaluation must have been announced; never without it."""
 
 
 class ReleaseRule(SpecRecord):
@@ -51,6 +69,8 @@ class ReleaseRule(SpecRecord):
     counts every role."""
     committed: bool = False
     """Whether the code that was run must be committed."""
+    evaluation: EvaluatedSpec | None = None
+    """What must be known of whether acting on it helps; `{}` takes each key's default."""
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> Self:

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import say
 from cityai.pipeline.sign import Shown
-from cityai.review.acts import Condition, Section
+from cityai.review.acts import Condition, Section, Taken
 
 MOST_BYTES: Final = 100_000
 """Of a form: some thirty pages of text."""
 MOST_FIELDS: Final = 200
-Here = Literal["comment", "approve", "return", "withdraw"]
+Here = Literal["comment", "approve", "return", "withdraw", "decide"]
 """What is said at the desk; the other acts are commands."""
 HERE: Final[tuple[Here, ...]] = get_args(Here)
 EXTRA: Final = "own"
@@ -53,6 +53,8 @@ class Told:
     section: Section | None = None
     valid_until: date | None = None
     conditions: tuple[Condition, ...] = ()
+    evaluation: str = ""
+    decision: Taken | None = None
     seen: Shown = field(default_factory=lambda: Shown("", ""))
     problems: list[Problem] = field(default_factory=list)
 
@@ -81,12 +83,19 @@ def read_act(fields: Mapping[str, str]) -> Told:
     told = Told(kind or "", dict(fields), fields.get("reason", ""))
     told.seen = Shown(fields.get("head", ""), fields.get("subjects", ""))
     if not told.reason:
-        told.problems.append(Problem(f"{kind}-reason", say("Write why, in a sentence or more.")))
+        own = f"{kind}-{fields.get('evaluation', '')}" if kind == "decide" else kind
+        told.problems.append(Problem(f"{own}-reason", say("Write why, in a sentence or more.")))
     if kind == "comment":
         told.section = next((s for s in get_args(Section) if s == fields.get("section")), None)
     if kind == "approve":
         told.valid_until = _read_day(told, "until", say("Write the last day of the approval."))
         told.conditions = tuple(_read_conditions(told))
+    if kind == "decide":
+        told.evaluation = fields.get("evaluation", "")
+        told.decision = next((t for t in get_args(Taken) if t == fields.get("decision")), None)
+        if told.decision is None:
+            problem = say("Choose what the city does.")
+            told.problems.append(Problem(f"decision-{told.evaluation}", problem))
     return told
 
 

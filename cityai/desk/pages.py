@@ -29,8 +29,8 @@ from cityai.pipeline.cards import read_before
 from cityai.pipeline.provenance import read_clock
 from cityai.pipeline.review import Reviewed, check_gate
 from cityai.pipeline.sign import show_bytes
-from cityai.review.acts import Kind, Section
-from cityai.review.gate import Checked, Outcome, is_open
+from cityai.review.acts import Kind, Section, Taken
+from cityai.review.gate import Checked, Outcome, is_open, tell_stop
 from cityai.review.release import describe_phase
 from cityai.review.standing import Standing
 
@@ -54,8 +54,17 @@ ACTS: Final[dict[Kind, str]] = {
     "promote": say("put it into use"),
     "rollback": say("went back to the model before"),
     "retire": say("took it out of use"),
+    "announce": say("announced an evaluation"),
+    "draw": say("drew for an evaluation"),
+    "decide": say("decided on an evaluation"),
 }
 """What an act is, after a person's name."""
+TAKEN: Final[dict[Taken, str]] = {
+    "scale": say("Scale it up"),
+    "change": say("Change it"),
+    "stop": say("Stop it: nothing is in use then"),
+}
+"""What a city does with what an evaluation found."""
 SECTIONS: Final[dict[Section, str]] = {
     "first": say("First"),
     "decision": say("The decision"),
@@ -209,7 +218,8 @@ def render_review(
         asked=[li for li in reviewed.chain.links if (li.act.act, li.act.phase) == ("open", phase)],
         found=found,
         wanting=wanting,
-        gate_open=is_open(found),
+        gate_open=is_open(found, standing),
+        stop=tell_stop(standing.stop) if standing.stop else "",
         outcomes=OUTCOMES,
         against=[c for c in found if _stops(c)],
         conditions=[c for c in found if c.on_condition],
@@ -219,6 +229,12 @@ def render_review(
         links=reviewed.chain.links[::-1],
         acts=ACTS,
         sections=SECTIONS,
+        evaluations=[
+            part
+            for part in record.impacts
+            if part.found and who and who.role.lower() == part.who_decides.lower()
+        ],
+        taken=TAKEN,
         shown=show_bytes(reviewed),
         head=reviewed.chain.head,
         number=len(reviewed.chain.links) + 1,

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 from cityai.config.keys import read_keys
 from cityai.errors import UserError
 from cityai.review.chain import Ring
 from cityai.review.keys import name_key, read_private
-
-KEYS: Final = "configs/keys.yaml"
 
 
 @dataclass(frozen=True)
@@ -98,16 +95,6 @@ def _part_user(text: str) -> tuple[str, Path]:
 
 
 def _find_reviewer(ring: Ring, key: Path, user: str, today: date) -> Reviewer:
-    keyid = name_key(read_private(key).public_key())
-    known = ring.find(keyid)
-    if known is None:
-        raise UserError(
-            f"the key {key} has no role: nobody listed it",
-            where=KEYS,
-            expected="its public key there, with a name, a role and its days",
-            next_step="let who keeps the list add what `cityai review key` printed",
-        )
-    spec = known[0]
-    if not spec.speaks_on(today):
-        raise UserError(f"the key of {spec.name} does not speak on {today}", where=KEYS)
-    return Reviewer(spec.name, spec.role, keyid, key.absolute(), user)
+    private = read_private(key)
+    spec = ring.find_speaker(private, today)
+    return Reviewer(spec.name, spec.role, name_key(private.public_key()), key.absolute(), user)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -29,6 +32,10 @@ class Sealed:
         SHA-256 of the plan.
     name : str
         Of the evaluation.
+    source, drawn : str
+        The public source of chance that lots follow from, and what it gave; empty without one.
+    lots_from : str
+        What lots follow from beside it: a digest of what was announced, when, and on which cases.
     """
 
     question: str
@@ -44,6 +51,14 @@ class Sealed:
     mature: str
     seal: str
     name: str = ""
+    source: str = ""
+    drawn: str = ""
+    lots_from: str = ""
+
+    @property
+    def draws(self) -> bool:
+        """Whether lots of cases are drawn on each list."""
+        return self.design in ("lottery", "probe")
 
     @property
     def weeks(self) -> int:
@@ -66,16 +81,12 @@ class GroupEffect:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the city does with it: scale, change or stop, by whom, when and why.
-
-    `found` is the verdict that it was decided on; a later analysis may find another.
-    """
+    """A line of an earlier version, which nobody signed: it is read to say so, and never counts."""
 
     decision: str
     role: str
     day: str
     reason: str
-    found: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,20 @@ class Analysis:
     followed: pd.DataFrame
     probe: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def digest(self) -> str:
+        """Return the SHA-256 of what was found and of what it rests on, whenever it was counted."""
+        told = {
+            name: value.to_csv(index=False) if isinstance(value, pd.DataFrame) else value
+            for name, value in ((f.name, getattr(self, f.name)) for f in fields(self))
+            if name not in ("analysed_on", "same_code")
+        }
+        content = json.dumps(told, sort_keys=True, default=_write_value)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _write_value(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value.item()
+
 
 @dataclass(frozen=True)
 class Impact:
@@ -135,7 +160,7 @@ class Impact:
     others : int
         Analyses that were made after seeing the data.
     decision : Decision or None
-        What the city decided on it.
+        A line of an earlier version; what a city decides is signed.
     """
 
     sealed: Sealed

@@ -77,10 +77,12 @@ class Records:
 def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
     """Gather what a card is drafted from, as the stages left it."""
     from cityai.card.draft import CardFacts, Fitted
+    from cityai.impact.findings import judge_impacts
 
     backtest, final = records.backtest, records.backtest.final
     blocks = kind.spec.policy.verdict.blocks
-    found = sort_findings(dict.fromkeys((*run.findings, *records.findings)))
+    changed = judge_impacts(records.impacts, run.created.date())
+    found = sort_findings(dict.fromkeys((*run.findings, *records.findings, *changed)))
     # Of equally grave ones, those first without which no figure can be trusted.
     rank = {status: i for i, status in enumerate(SEVERITY)}
     return CardFacts(

@@ -6,7 +6,8 @@ check` finds and `cityai registry restore` moves to where the chain says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cityai.pipeline.review import Reviewed, check_gate, read_review, read_usabl
 from cityai.pipeline.sign import put_act
 from cityai.review.acts import MODEL, REGISTERED, Act, Kind
 from cityai.review.chain import Chain, Link
-from cityai.review.keys import read_private
+from cityai.review.keys import Private, read_private
 from cityai.review.release import list_missing
 from cityai.review.standing import Standing
 from cityai.track.registry import Registry, open_registry
@@ -104,6 +105,41 @@ def retire_model(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
         return move.subjects, ""
 
     return _move(reviewed, "retire", phase, key, reason, registry, allow)
+
+
+def end_use(
+    reviewed: Reviewed,
+    private: Private,
+    build: Callable[[Chain, KeySpec], tuple[Act, Mapping[str, str]]],
+) -> Link:
+    """Sign an act after which nothing is in use, and take the aliases away."""
+    today = read_clock().date()
+    if not any(reviewed.stand(phase, today).moves for phase in PHASES):
+        return put_act(reviewed, private, build)
+    registry = open_registry(reviewed.place.state, reviewed.name)
+    heads = registry.read_heads()
+
+    def follow(link: Link) -> None:
+        with _standing(link, registry):
+            for phase, version in registry.read_aliases().items():
+                if phase in PHASES:
+                    registry.move_alias(phase, "")
+                    registry.write_head(version, link.digest)
+
+    return put_act(reviewed, private, build, anchors=heads.values(), then=follow)
+
+
+@contextmanager
+def _standing(link: Link, registry: Registry) -> Iterator[None]:
+    """Say of what could not be followed by the registry that the act stands."""
+    try:
+        yield
+    except TrackingError as error:
+        raise TrackingError(
+            f"act {link.act.number} is signed and stands, {error.what}",
+            where=error.where,
+            next_step=f"cityai registry restore, as soon as {registry.where} answers",
+        ) from error
 
 
 def restore_aliases(path: Path) -> list[str]:
@@ -226,16 +262,10 @@ def _move(
         return now.begin_act(kind, phase, reason, version=version), subjects
 
     def follow(link: Link) -> None:
-        try:
+        with _standing(link, registry):
             version = link.act.version or registry.read_aliases().get(phase, "")
             if version:
                 registry.move_alias(phase, link.act.version)
                 registry.write_head(version, link.digest)
-        except TrackingError as error:
-            raise TrackingError(
-                f"act {link.act.number} is signed and stands, {error.what}",
-                where=error.where,
-                next_step=f"cityai registry restore, as soon as {registry.where} answers",
-            ) from error
 
     return put_act(reviewed, private, build, anchors=heads.values(), then=follow)

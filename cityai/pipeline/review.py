@@ -25,11 +25,12 @@ from cityai.errors import CityaiError, SpecError, UserError
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
 from cityai.pipeline.provenance import read_clock
 from cityai.review.acts import COMMIT, MODEL, Act, Kind, Seen, make_act
-from cityai.review.chain import REVIEWS, Chain, Ring, read_chain
-from cityai.review.gate import Checked, check_rules
+from cityai.review.chain import Chain, Ring, read_chain
+from cityai.review.evaluated import Evaluated
+from cityai.review.gate import Checked, applies, check_rules
 from cityai.review.release import describe_model, describe_release
 from cityai.review.standing import POLICY, RULES, Standing
-from cityai.store.cards import CARDS
+from cityai.store.cards import CARDS, REVIEWS
 
 DRILL: Final = "cityai_drill_"
 """How the id of a card begins that was made for practice: nothing that is signed of it counts."""
@@ -80,9 +81,13 @@ class Reviewed:
 
     def stand(self, phase: Phase, today: date) -> Standing:
         """Return its review for a phase, as it stands on a day."""
-        return Standing(self.chain, self.subjects, phase, today, self.policy.override)
+        own = [rule for rule in self.policy.release if phase in rule.phases and rule.evaluation]
+        guards = (r.evaluation for r in own if applies(r, self.record))
+        guarded = any(told is not None and told.harmful == "refuse" for told in guards)
+        evaluated = Evaluated(self.record.impacts, guarded)
+        return Standing(self.chain, self.subjects, phase, today, self.policy.override, evaluated)
 
-    def begin_act(self, kind: Kind, phase: Phase, reason: str, **more: object) -> Act:
+    def begin_act(self, kind: Kind, phase: Phase | None, reason: str, **more: object) -> Act:
         """Make the act that would follow in the chain."""
         links, at = self.chain.links, read_clock()
         return make_act(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cityai.config.keys import KeySpec
 from cityai.config.release import Phase
-from cityai.errors import StoreError, UserError
+from cityai.errors import StoreError, UserError, suggest_name
 from cityai.i18n.messages import join, say
 from cityai.pipeline.portfolio import publish_portfolio
 from cityai.pipeline.provenance import read_clock
@@ -18,8 +18,8 @@ from cityai.pipeline.review import Reviewed, check_gate, list_heads, read_usable
 from cityai.review.acts import LASTING, Act, Condition, Said, Section
 from cityai.review.chain import Chain, Link, append_act
 from cityai.review.envelope import sign_payload, write_envelope
-from cityai.review.gate import Checked
-from cityai.review.keys import Private, name_key, read_private
+from cityai.review.gate import Checked, tell_stop
+from cityai.review.keys import Private, read_private
 from cityai.review.standing import Standing
 from cityai.review.verification import write_result
 from cityai.store.digests import digest_text
@@ -40,6 +40,21 @@ def show_bytes(reviewed: Reviewed) -> Shown:
     return Shown(reviewed.chain.head, digest_text(subjects))
 
 
+def refuse_unseen(reviewed: Reviewed, seen: Shown | None) -> None:
+    """Refuse to sign what somebody has not seen, where it is known what they saw.
+
+    Raises
+    ------
+    UserError
+        When somebody signed or published since.
+    """
+    if seen is not None and seen != show_bytes(reviewed):
+        raise UserError(
+            say("somebody signed something, or the card is another, since you looked"),
+            next_step=say("look at what is new, then sign again"),
+        )
+
+
 def sign_act(
     path: Path,
     kind: Said,
@@ -51,6 +66,7 @@ def sign_act(
     valid_until: date | None = None,
     rule: str = "",
     section: Section | None = None,
+    evaluations: tuple[str, ...] = (),
     seen: Shown | None = None,
 ) -> Link:
     """Sign an act on a project's published card, and put it at the end of the chain.
@@ -67,7 +83,7 @@ def sign_act(
         File of the private key.
     reason : str
         Why.
-    conditions, valid_until, rule, section
+    conditions, valid_until, rule, section, evaluations
         As `Act` has them.
     seen : Shown, optional
         What the signer had before their eyes; it must be the same still.
@@ -87,15 +103,12 @@ def sign_act(
         "valid_until": valid_until,
         "rule": rule,
         "section": section,
+        "evaluations": evaluations,
     }
 
     def build(chain: Chain, signer: KeySpec) -> tuple[Act, dict[str, str]]:
         now = replace(reviewed, chain=chain)
-        if seen is not None and seen != show_bytes(now):
-            raise UserError(
-                say("somebody signed something, or the card is another, since you looked"),
-                next_step=say("look at what is new, then sign again"),
-            )
+        refuse_unseen(now, seen)
         act = now.begin_act(kind, phase, reason, **more)
         return act, _check_act(act, signer, now)
 
@@ -146,13 +159,7 @@ def write_gate(
         When there is such a file, or the disk refuses.
     """
     private, at = read_private(key), read_clock()
-    known = reviewed.ring.find(name_key(private.public_key()))
-    if known is None or not known[0].speaks_on(at.date()):
-        raise UserError(
-            "the key does not speak today: nobody listed it, or not for this day",
-            where="configs/keys.yaml",
-            expected="the public key of who runs the gate, with a name, a role and its days",
-        )
+    reviewed.ring.find_speaker(private, at.date())
     standing = reviewed.stand(phase, at.date())
     result = write_result(found, reviewed.subjects, standing, at)
     content = write_envelope(sign_payload(result, private))
@@ -162,6 +169,7 @@ def write_gate(
 def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:
     """Refuse an act that does not fit; return of what it is."""
     who, phase = signer.name, act.phase
+    assert phase is not None  # noqa: S101 - what people say of a card is of a phase
     standing = reviewed.stand(phase, act.at.date())
     if act.act == "fulfil":
         return _find_condition(act.rule, standing)
@@ -175,6 +183,8 @@ def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:
             next_step=say("let another person of the role review it"),
         )
     link = Link(act, reviewed.subjects, signer, "", "")
+    if act.act == "override":
+        _refuse_unnamed(act, standing)
     if act.act == "override" and not standing.may_override(link):
         allowed = reviewed.policy.override
         raise UserError(
@@ -188,8 +198,28 @@ def _check_act(act: Act, signer: KeySpec, reviewed: Reviewed) -> dict[str, str]:
             else "meet the rules that do not hold: `cityai gate` names them",
         )
     if act.act == "approve":
-        _check_approval(act, link, reviewed)
+        _check_approval(act, link, reviewed, standing)
     return reviewed.subjects
+
+
+def _refuse_unnamed(act: Act, standing: Standing) -> None:
+    """Refuse an override that does not say which evaluation it sets aside, or names another."""
+    named = set(act.evaluations)
+    if standing.set_aside - named:
+        told = ", ".join(sorted(standing.set_aside))
+        raise UserError(
+            f"the override does not name what it sets aside: {told}",
+            where="--evaluation",
+            expected="each evaluation that found harm, and the one after which it was stopped",
+            next_step=" ".join(f"--evaluation {name}" for name in sorted(standing.set_aside)),
+        )
+    known = {part.name for part in standing.evaluated.parts}
+    if named - known - standing.set_aside:
+        raise UserError(
+            f"the card tells of no evaluation '{min(named - known)}'",
+            where="--evaluation",
+            expected=suggest_name(min(named - known), known),
+        )
 
 
 def _find_condition(rule: str, standing: Standing) -> dict[str, str]:
@@ -205,9 +235,15 @@ def _find_condition(rule: str, standing: Standing) -> dict[str, str]:
     )
 
 
-def _check_approval(act: Act, link: Link, reviewed: Reviewed) -> None:
+def _check_approval(act: Act, link: Link, reviewed: Reviewed, standing: Standing) -> None:
+    if standing.stop:
+        raise UserError(
+            tell_stop(standing.stop),
+            expected=say("a later decision on an evaluation that says otherwise"),
+            next_step="cityai evaluate decide",
+        )
     made = replace(reviewed, chain=Chain((*reviewed.chain.links, link), ()))
-    against = [c for c in check_gate(made, act.phase) if c.outcome == "not met"]
+    against = [c for c in check_gate(made, standing.phase) if c.outcome == "not met"]
     wrong = [found for found in against if not found.rule.reviewers]
     if wrong:
         told = [join(": ", (found.rule.id, found.observed.rstrip("."))) for found in wrong]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,16 +27,32 @@ REGISTERED: Final = "registered"
 
 Said = Literal["open", "comment", "approve", "return", "withdraw", "fulfil", "override"]
 """What people say of a card."""
-Kind = Literal[Said, "promote", "rollback", "retire"]
+Governed = Literal["announce", "draw", "decide"]
+"""What people sign of an evaluation: that its plan is sealed, the chance that its lots follow from,
+and what the city does with what it found."""
+Kind = Literal[Said, "promote", "rollback", "retire", Governed]
 """These, and what is then put into use and taken out of it."""
+Taken = Literal["scale", "change", "stop"]
+"""What a city does with what an evaluation found."""
+EVALUATION: Final = "evaluation"
+"""The subject that is the seal of an evaluation's plan."""
+RESULT: Final = "result"
+"""The subject that is what its analysis found."""
 Section = Literal[
     "first", "decision", "accuracy", "people", "where", "limits", "data", "risks", "object", "annex"
 ]
 """A part of the card's page, by its anchor."""
 LASTING: Final = ("approve", "override")
 """Acts with a last day."""
+GOVERNED: Final[tuple[Governed, ...]] = get_args(Governed)
 MOVING: Final = ("promote", "rollback")
 """Acts after which a version of the registered model is in use."""
+
+
+LONGEST: Final = 2_000
+"""Characters of what was drawn."""
+_LATER: Final = ("section", "evaluations", "drawn", "decision", "phase")
+"""Fields that are written only where they say something: acts of before lack them."""
 
 
 class _Record(BaseModel):
@@ -70,7 +86,8 @@ class Act(_Record):
 
     act: Kind
     project: Slug
-    phase: Phase
+    phase: Phase | None = None
+    """Before which use; an act on an evaluation is of none."""
     number: Annotated[int, Field(ge=1)]
     """Its place in the project's chain, from 1."""
     previous: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
@@ -83,7 +100,14 @@ class Act(_Record):
     rule: str = ""
     """The condition that is met (`fulfil`)."""
     section: Section | None = None
-    """The part of the card that a comment is on; written only where there is one."""
+    """The part of the card that a comment is on."""
+    evaluations: tuple[Slug, ...] = ()
+    """The evaluation that it is of; of an override those that found harm, or a stop, and that it
+    sets aside."""
+    drawn: Annotated[str, Field(max_length=LONGEST)] = ""
+    """What the public source of chance gave (`draw`)."""
+    decision: Taken | None = None
+    """What the city does (`decide`)."""
     version: str = ""
     """Version of the registered model that is in use then (`promote`, `rollback`)."""
     seen: Seen
@@ -100,6 +124,16 @@ class Act(_Record):
             raise ValueError("a section of the card is what a comment is on")
         if (self.act == "fulfil") != bool(self.rule):
             raise ValueError("`fulfil`, and nothing else, names the condition that is met")
+        if (self.act in GOVERNED) != (self.phase is None):
+            raise ValueError("acts on evaluations, and no others, are of no phase")
+        if self.act in GOVERNED and len(self.evaluations) != 1:
+            raise ValueError("the act names one evaluation")
+        if self.evaluations and self.act not in (*GOVERNED, "override"):
+            raise ValueError("evaluations are named by acts on them, and by an override")
+        if (self.act == "draw") != bool(self.drawn):
+            raise ValueError("`draw`, and nothing else, says what was drawn")
+        if (self.act == "decide") != (self.decision is not None):
+            raise ValueError("`decide`, and nothing else, says what the city does")
         if self.at.tzinfo is None:
             raise ValueError("the moment has no time zone")
         if self.valid_until is not None and self.valid_until < self.at.date():
@@ -144,7 +178,7 @@ def write_statement(act: Act, subjects: Mapping[str, str]) -> bytes:
     subjects : mapping of str to str
         Digests of what the act is about, by name.
     """
-    told = act.model_dump(mode="json", exclude=None if act.section else {"section"})
+    told = act.model_dump(mode="json", exclude={n for n in _LATER if not getattr(act, n)})
     return write_in_toto(PREDICATE, told, subjects)
 
 
@@ -178,6 +212,8 @@ def read_statement(payload: bytes, *, where: str) -> tuple[Act, dict[str, str]]:
             raise ValueError("it is of another type")
         act = Act.model_validate(told["predicate"])
         subjects = {str(s["name"]): str(*s["digest"].values()) for s in told["subject"]}
+        if act.act in GOVERNED and EVALUATION not in subjects:
+            raise ValueError("it is of no evaluation")
         if write_statement(act, subjects) != payload:
             raise ValueError("it is written in another way")
     except ValidationError as error:

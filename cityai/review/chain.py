@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,7 @@ from cityai.review.keys import Private, Public, name_key, read_public
 from cityai.store.files import PUBLIC_FILE_MODE, TEMPORARY, write_files
 from cityai.store.locks import hold_lock
 
-REVIEWS: Final = "reviews"
-"""Folder of the acts, beside the card."""
+LISTED: Final = "configs/keys.yaml"
 SECONDS: Final = 30.0
 """How long one process waits for another that signs."""
 
@@ -106,7 +106,7 @@ class Ring:
             if name_key(public) in self._known:
                 raise UserError(
                     f"{spec.name}: this key is listed twice",
-                    where="configs/keys.yaml",
+                    where=LISTED,
                     expected="one entry for each key; another role needs a key of its own",
                 )
             self._known[name_key(public)] = spec, public
@@ -118,6 +118,43 @@ class Ring:
     def find(self, keyid: str) -> tuple[KeySpec, Public] | None:
         """Return who holds a key, and the key."""
         return self._known.get(keyid)
+
+    def find_holder(self, private: Private) -> KeySpec:
+        """Return who holds a private key, whether or not it speaks today.
+
+        Raises
+        ------
+        UserError
+            When nobody listed it.
+        """
+        known = self.find(name_key(private.public_key()))
+        if known is None:
+            raise UserError(
+                "nobody listed the key",
+                where=LISTED,
+                expected="the public key of who signs, with a name, a role and its days",
+                next_step="let who keeps the list add what `cityai review key` printed",
+            )
+        return known[0]
+
+    def find_speaker(self, private: Private, day: date) -> KeySpec:
+        """Return who holds a private key and may sign by it on a day.
+
+        Raises
+        ------
+        UserError
+            When nobody listed it, or not for this day.
+        """
+        holder = self.find_holder(private)
+        if not holder.speaks_on(day):
+            raise UserError(
+                f"the key of {holder.name} does not speak on {day}",
+                where=LISTED,
+                expected=f"a day from {holder.since} on"
+                + (f", until {holder.until}" if holder.until else ""),
+                next_step="sign with a key that speaks then",
+            )
+        return holder
 
 
 def read_chain(folder: Path, ring: Ring, *anchors: str) -> Chain:
@@ -217,22 +254,13 @@ def append_act(
     StoreError
         If the disk refuses; the chain is as before.
     """
-    known = ring.find(name_key(private.public_key()))
-    if known is None:
-        raise UserError(
-            "nobody listed the key",
-            where="configs/keys.yaml",
-            expected="the public key of who signs, with a name, a role and its days",
-            next_step="let who keeps the list add what `cityai review key` printed",
-        )
+    holder = ring.find_holder(private)
     name = f"review-{folder.parent.name}"
     with hold_lock(state, name, doing="signing an act of the review", seconds=SECONDS):
         chain = read_chain(folder, ring, *anchors)
         chain.refuse_faults()
-        act, subjects = build(chain, known[0])
-        if not known[0].speaks_on(act.at.date()):
-            raise UserError(f"the key of {known[0].name} does not speak on {act.at.date()}",
-                            where="configs/keys.yaml")  # fmt: skip
+        act, subjects = build(chain, holder)
+        ring.find_speaker(private, act.at.date())
         content = write_envelope(sign_payload(write_statement(act, subjects), private))
         if len(content) > MAX_BYTES:
             raise UserError(

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
+from cityai.card.impact_words import name_impact
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
-from cityai.config.release import ReleaseRule
+from cityai.card.record.impact import ImpactPart
+from cityai.config.release import EvaluatedSpec, ReleaseRule
 from cityai.i18n.messages import join, say, write
 from cityai.review.chain import Link
+from cityai.review.evaluated import State, list_lost, list_unsigned, tell_state
 from cityai.review.standing import Standing
 
 Outcome = Literal["met", "met on condition", "not met", "does not apply"]
@@ -69,16 +72,35 @@ def check_rules(
     return tuple(_check(rule, record, standing) for rule in asked)
 
 
-def is_open(checked: Sequence[Checked]) -> bool:
-    """Tell whether the system may be used: at least one rule applies, and each that does holds."""
+def is_open(checked: Sequence[Checked], standing: Standing) -> bool:
+    """Tell whether the system may be used.
+
+    At least one rule applies, each that does holds, and nobody who may decided to stop it.
+    """
     applied = [found for found in checked if found.outcome != "does not apply"]
-    return bool(applied) and all(found.outcome != "not met" for found in applied)
+    held = all(found.outcome != "not met" for found in applied)
+    return bool(applied) and held and standing.stop is None
+
+
+def applies(rule: ReleaseRule, record: CardRecord) -> bool:
+    """Tell whether a rule is for the level of risk that a card names; without one each is."""
+    levels = _list_levels(record)
+    return not rule.risk or not levels or bool(set(rule.risk) & levels)
+
+
+def tell_stop(link: Link) -> str:
+    """Say that it was decided to stop it."""
+    return say(
+        "It was decided to stop it, after the evaluation {name}: {role}, {day}.",
+        name=link.act.evaluations[0],
+        role=link.signer.role,
+        day=write(link.act.at.date(), "%Y-%m-%d"),
+    )
 
 
 def _check(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
-    levels = _list_levels(record)
-    if rule.risk and levels and not set(rule.risk) & levels:
-        named = join(", ", sorted(levels))
+    if not applies(rule, record):
+        named = join(", ", sorted(_list_levels(record)))
         told = say("The card's level of risk is {levels}.", levels=named)
         return Checked(rule, "does not apply", told)
     kind = next(name for name in _CHECKS if getattr(rule, name))
@@ -258,6 +280,50 @@ def _check_committed(rule: ReleaseRule, record: CardRecord, standing: Standing) 
     return Checked(rule, "not met", told, say("commit, and run again"))
 
 
+def _check_evaluation(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
+    asked, parts = rule.evaluation or EvaluatedSpec(), record.impacts
+    today, links = standing.today, standing.chain.links
+    harmful, told, steps = standing.evaluated.harmful, [], []
+    for part in parts:
+        state = tell_state(part, today, asked.grace_days)
+        told.append(_tell_evaluation(part, state))
+        wrong = state == "dropped" and asked.dropped == "refuse"
+        steps += [say("`cityai evaluate analyse`, then run it again")] * wrong
+        if part.name in harmful and asked.harmful == "refuse":
+            do = say("change it, or sign an override with `--evaluation {name}`", name=part.name)
+            steps.append(do)
+    for name in list_lost(parts, links):
+        told.append(say("{name}: signed, and the card does not tell of it", name=name))
+        back = say("put its plan back, and run it again")
+        steps += [back] * (asked.dropped == "refuse")
+    for name in list_unsigned(parts, links):
+        told.append(say("{name}: nobody signed the chance that its lots follow from", name=name))
+        steps.append(say("put the acts back from version control"))
+    since, most = standing.used_since, asked.required_after_days
+    known = [p for p in parts if tell_state(p, today, asked.grace_days) != "dropped"]
+    if since and most is not None and not known and (today - since).days > most:
+        told.append(say("in use since {day}, without one", day=write(since, "%Y-%m-%d")))
+        steps.append(say("announce one: `cityai evaluate plan`"))
+    said = join("", (join("; ", told), ".")) if told else say("No evaluation was announced.")
+    if steps:
+        return Checked(rule, "not met", said, _name(steps, "; "))
+    return Checked(rule, "met", said)
+
+
+def _tell_evaluation(part: ImpactPart, state: State) -> str:
+    day = write(part.mature, "%Y-%m-%d")
+    if part.found is not None:
+        word = "harmful" if part.found.direction == "harmful" else part.found.word
+        told = name_impact(word, uneven=part.found.uneven)
+        return say("{name}: {word}", name=part.name, word=told)
+    states = {
+        "running": say("{name}: announced, known from {day} on", name=part.name, day=day),
+        "due": say("{name}: to be analysed since {day}", name=part.name, day=day),
+        "dropped": say("{name}: nobody analysed it since {day}", name=part.name, day=day),
+    }
+    return states[state]
+
+
 _CHECKS: Final[dict[str, Callable[[ReleaseRule, CardRecord, Standing], Checked]]] = {
     "findings": _check_findings,
     "verdicts": _check_verdicts,
@@ -265,6 +331,7 @@ _CHECKS: Final[dict[str, Callable[[ReleaseRule, CardRecord, Standing], Checked]]
     "card_days": _check_age,
     "reviewers": _check_reviewers,
     "committed": _check_committed,
+    "evaluation": _check_evaluation,
 }
 
 

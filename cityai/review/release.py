@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
 from cityai.card.record import CardRecord
-from cityai.card.release import OverridePart, PhasePart, ReleasePart, State
+from cityai.card.release import DecisionPart, OverridePart, PhasePart, ReleasePart, State
 from cityai.config.release import ReleaseRule
 from cityai.i18n.messages import join, say
-from cityai.review.acts import MODEL
+from cityai.review.acts import EVALUATION, MODEL, RESULT
 from cityai.review.chain import Link
-from cityai.review.gate import check_rules
+from cityai.review.evaluated import last_due
+from cityai.review.gate import check_rules, tell_stop
 from cityai.review.standing import Standing
 
 
@@ -30,11 +31,13 @@ def list_missing(
     standing : Standing
         The review of what is asked about.
     of_card : bool
-        Whether that is the published card; of an earlier one only its reviewers can be asked for.
+        Whether that is the published card; of an earlier one only its reviewers can be asked for,
+        and what is known of the use itself.
     """
-    asked = [rule for rule in rules if of_card or rule.reviewers]
+    asked = [rule for rule in rules if of_card or rule.reviewers or rule.evaluation]
     found = [c for c in check_rules(asked, record, standing) if c.outcome == "not met"]
-    missing = [join(": ", (c.rule.id, c.observed.rstrip("."))) for c in found]
+    missing = [tell_stop(standing.stop).rstrip(".")] if standing.stop else []
+    missing += [join(": ", (c.rule.id, c.observed.rstrip("."))) for c in found]
     if any(c.rule.reviewers for c in found):
         return missing
     missing += [say("a reviewer returned it")] * bool(standing.returns)
@@ -71,7 +74,25 @@ def describe_release(
         acts=len(chain.links),
         phases=tuple(describe_phase(rules, record, standing) for standing in standings),
         overrides=tuple(overrides),
+        decisions=tuple(_list_decisions(record, standings[0])),
     )
+
+
+def _list_decisions(record: CardRecord, standing: Standing) -> Iterator[DecisionPart]:
+    parts = {part.seal: part for part in record.impacts}
+    for link in reversed(standing.decided):
+        part = parts.get(link.subjects[EVALUATION])
+        found = part.found.digest if part and part.found else ""
+        assert link.act.decision is not None  # noqa: S101 - an act is refused without it
+        yield DecisionPart(
+            evaluation=link.act.evaluations[0],
+            seal=link.subjects[EVALUATION],
+            decision=link.act.decision,
+            role=link.signer.role,
+            day=link.act.at.date(),
+            reason=link.act.reason,
+            outdated=found != link.subjects.get(RESULT),
+        )
 
 
 def describe_phase(
@@ -114,12 +135,23 @@ def _find_last_day(
     made = record.record.updated.date()
     days = {_find_end(asked, link) for link in asked.approvals}
     days |= {made + timedelta(rule.card_days) for rule in rules if rule.card_days and of_card}
+    days |= {*_list_due_days(rules, record, asked)}
     days |= {c.due for c in asked.conditions if c.rule not in asked.fulfilled}
     for day in sorted(day for day in days if day >= asked.today):
         later = replace(asked, today=day + timedelta(1))
         if list_missing(rules, record, later, of_card=of_card):
             return day
     return None
+
+
+def _list_due_days(
+    rules: Sequence[ReleaseRule], record: CardRecord, asked: Standing
+) -> Iterator[date]:
+    """List the days after which a rule on evaluations may not hold any more."""
+    for told in (rule.evaluation for rule in rules if rule.evaluation):
+        yield from (last_due(part, told.grace_days) for part in record.impacts)
+        if asked.used_since and told.required_after_days is not None:
+            yield asked.used_since + timedelta(told.required_after_days)
 
 
 def _find_end(asked: Standing, link: Link) -> date:

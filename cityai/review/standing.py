@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Final
 
 from cityai.config.release import OverrideSpec, Phase
 from cityai.i18n.messages import say, write
-from cityai.review.acts import MOVING, REGISTERED, Condition
+from cityai.review.acts import EVALUATION, MOVING, REGISTERED, RESULT, Condition
 from cityai.review.chain import Chain, Link
+from cityai.review.evaluated import Evaluated
 
 Bytes = frozenset[tuple[str, str]]
 POLICY: Final = ".yaml"
@@ -36,6 +37,8 @@ class Standing:
         The day.
     policy : OverrideSpec or None
         Whose overrides count.
+    evaluated : Evaluated
+        What evaluations of it found, as its card tells.
     """
 
     chain: Chain
@@ -43,6 +46,7 @@ class Standing:
     phase: Phase
     today: date
     policy: OverrideSpec | None = None
+    evaluated: Evaluated = field(default_factory=Evaluated)
 
     @cached_property
     def authors(self) -> set[str]:
@@ -67,7 +71,10 @@ class Standing:
     def overrides(self) -> list[Link]:
         """Overrides by a role that the policy names, of whatever bytes, until their last day."""
         found: dict[str, Link] = {}
-        for link in self._list_links("override", "withdraw"):
+        for link in self._list_links("override", "withdraw", "decide"):
+            if link.act.act == "decide":  # what was allowed before a stop is not allowed after it
+                found = {} if link.act.decision == "stop" else found
+                continue
             found.pop(link.signer.name, None)
             if link.act.act == "override" and self.may_override(link):
                 found[link.signer.name] = link
@@ -79,10 +86,34 @@ class Standing:
         return any(map(self.is_of_card, self.overrides))
 
     @cached_property
+    def decided(self) -> list[Link]:
+        """The last decision on each evaluation, in their order, by roles that may decide."""
+        found: dict[str, Link] = {}
+        for link in self._list_links("decide"):
+            if self.evaluated.may_decide(link):
+                found.pop(link.subjects[EVALUATION], None)
+                found[link.subjects[EVALUATION]] = link
+        return [*found.values()]
+
+    @property
+    def stop(self) -> Link | None:
+        """The decision to stop it, where no later one on an evaluation says otherwise."""
+        last = self.decided[-1] if self.decided else None
+        return last if last and last.act.decision == "stop" else None
+
+    @property
+    def set_aside(self) -> set[str]:
+        """Names of evaluations that an override must name: those of harm, and that of a stop."""
+        harm = self.evaluated.harmful if self.evaluated.guarded else ()
+        return {*harm, *(self.stop.act.evaluations if self.stop else ())}
+
+    @cached_property
     def moves(self) -> list[Link]:
         """The promotions that a rollback could go back to, oldest first; the last is in use."""
         found: list[Link] = []
-        for link in self._list_links(*MOVING, "retire"):
+        for link in self._list_links(*MOVING, "retire", "decide"):
+            if link.act.act == "decide" and link.act.decision != "stop":
+                continue
             if link.act.act == "promote":
                 same = found and found[-1].act.version == link.act.version
                 found[len(found) - bool(same) :] = [link]
@@ -97,6 +128,17 @@ class Standing:
         """The promotion of what is in use; None where nothing is."""
         return self.moves[-1] if self.moves else None
 
+    @property
+    def used_since(self) -> date | None:
+        """The day since which something is in use without a break; None where nothing is."""
+        since = None
+        for link in self._list_links(*MOVING, "retire", "decide"):
+            if link.act.act in ("retire", "decide"):
+                since = None if link.act.decision in (None, "stop") else since
+            else:
+                since = since or link.act.at.date()
+        return since
+
     def stand_for(self, move: Link) -> Standing:
         """Return the review of what was promoted, under the policy of today."""
         then = {name: sha for name, sha in _list_bytes(move) if not is_policy(name)}
@@ -109,7 +151,8 @@ class Standing:
 
     def _list_links(self, *kinds: str) -> list[Link]:
         links = self.chain.links
-        return [link for link in links if link.act.phase == self.phase and link.act.act in kinds]
+        asked = (self.phase, None)
+        return [link for link in links if link.act.phase in asked and link.act.act in kinds]
 
     def may_override(self, link: Link) -> bool:
         """Tell whether the policy lets who signed an override do so."""
@@ -120,6 +163,7 @@ class Standing:
             and link.signer.role in policy.roles
             and link.signer.name not in self.authors
             and until <= link.act.at.date() + timedelta(policy.days)
+            and self.set_aside <= set(link.act.evaluations)
         )
 
     @cached_property
@@ -194,5 +238,6 @@ def is_policy(subject: str) -> bool:
 
 
 def _list_bytes(link: Link) -> Bytes:
-    """Return what an act is of, without the folder that holds it."""
-    return frozenset((name, sha) for name, sha in link.subjects.items() if name != REGISTERED)
+    """Return of which card an act is: without the folder of its model, and its evaluation."""
+    beside = (REGISTERED, EVALUATION, RESULT)
+    return frozenset((name, sha) for name, sha in link.subjects.items() if name not in beside)

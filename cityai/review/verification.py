@@ -39,7 +39,9 @@ def write_result(
     """
     start = f"CITYAI_{standing.phase.upper()}_"
     held = [f"{start}{c.rule.id}{_HELD[c.outcome]}" for c in found if c.outcome in _HELD]
-    held += [f"{start}ALLOWED"] * is_open(found) + [f"{start}OVERRIDDEN"] * standing.overridden
+    held += [f"{start}ALLOWED"] * is_open(found, standing) + [
+        f"{start}OVERRIDDEN"
+    ] * standing.overridden
     policies = [describe_subject(*subject) for subject in subjects.items() if is_policy(subject[0])]
     predicate = {
         "verifier": {"id": VERIFIER, "policies": policies},

@@ -26,6 +26,8 @@ from cityai.store.locks import hold_lock
 
 CARDS = "model_cards"
 JSON = "card.json"
+REVIEWS = "reviews"
+"""Folder of the signed acts, beside the card."""
 EARLIER = "earlier.json"
 """The record of the run before, as versions before 1.1 published it: counts follow from the two."""
 PENDING = ".publishing"

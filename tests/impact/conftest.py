@@ -18,6 +18,7 @@ from cityai.impact.lots import SERVED
 from cityai.pipeline.impact.analyse import find_impacts
 from cityai.pipeline.impact.gathered import ASSIGNED, read_gathered
 from cityai.pipeline.impact.plan import open_plan
+from cityai.review.keys import make_key
 from tests.conftest import write_workspace
 from tests.delivery.conftest import RISK, draw_inspections
 
@@ -30,6 +31,7 @@ outcome:
   time: seen
   value: bad
   yes: ["1"]
+  no: ["0"]
   delay_days: 28
   better: lower
   label: a violation later
@@ -45,6 +47,8 @@ stop_rule: Never early.
 
 OWN, PLAN = "evaluations/visits.yaml", "evaluations/visits.plan.json"
 
+PEOPLE = {"ana": "Head", "ben": "clerk", "cai": "data office"}
+"""Who signs, and for which role."""
 Say = Callable[..., tuple[int, str]]
 
 
@@ -91,6 +95,11 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     folder = write_workspace(place, table, RISK)
     (folder / OWN).parent.mkdir()
     (folder / OWN).write_text(EVALUATION)
+    keys = []
+    for name, role in PEOPLE.items():
+        public = make_key(place / f"{name}.pem")
+        keys.append(f'  - {{name: {name}, role: {role}, public: "{public}", since: 2020-01-01}}')
+    (place / "configs" / "keys.yaml").write_text("\n".join(["keys:", *keys, ""]))
     draw_later(table, folder)
     with pytest.MonkeyPatch.context() as patch:
         set_clock(patch, "2023-11-20")
@@ -118,6 +127,10 @@ def city(
     draw_later(carried[1], folder)
     set_clock(monkeypatch, "2024-01-25")
     return folder
+
+
+def key_of(folder: Path, name: str) -> Path:
+    return folder.parents[1] / f"{name}.pem"
 
 
 def find_only(folder: Path) -> Impact:

@@ -90,7 +90,6 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
         assert words in told, (words, told)
     code, told = say("evaluate", "analyse", city, "--until", "2023-12-18")
     assert (code, "AFTER SEEING THE DATA" in told) == (0, True), told
-    assert say("evaluate", "decide", city, "stop", "--by", "Head", "--reason", "So.")[0] == 0
     impact = find_only(city)
     assert impact.analysis is not None
     effect = impact.analysis.effect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,25 +16,42 @@ import pytest
 
 from cityai.card.draft.impact import draft_impact
 from cityai.card.record.impact import ImpactPart
-from cityai.card.verify.impact import list_impact_claims
+from cityai.card.verify.impact import list_impact_claims, list_impacts_claims
+from cityai.config.evaluation import load_evaluation
 from cityai.config.load import load_project
+from cityai.impact.analysis import Decision
 from cityai.impact.lots import SERVED
+from cityai.pipeline.impact.analyse import find_impacts
+from cityai.pipeline.impact.chance import find_seed
 from cityai.pipeline.impact.gathered import ASSIGNED, write_gathered
 from cityai.pipeline.impact.kept import KEPT
+from cityai.pipeline.impact.outcomes import read_outcomes
 from cityai.pipeline.impact.plan import open_plan
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.pipeline.verify import verify_published
+from cityai.store.digests import digest_text
 from cityai.store.records import save_record
 from tests.impact.conftest import (
+    EVALUATION,
     OWN,
     PLAN,
     START,
     Say,
     find_only,
+    key_of,
     read_lots,
     set_clock,
     write_actions,
 )
+
+SECOND = "evaluations/second.yaml"
+DRAW = "draw: {source: The six numbers of the state lottery, on: 2023-11-24, by: Clerk}\n"
+NUMBERS = "4 8 15 16 23 42"
+
+
+def decide(say: Say, city: Path, taken: str, name: str, *more: str) -> tuple[int, str]:
+    given = ("--key", key_of(city, name), "--reason", "So.", *more)
+    return say("evaluate", "decide", city, taken, *given)
 
 
 def test_designs_are_told_from_the_city_s_past(city: Path, say: Say) -> None:
@@ -56,12 +74,11 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert "AFTER SEEING THE DATA" in told
     code, told = say("evaluate", "analyse", city, "--until", "2023-12-11")
     assert (code, "AFTER SEEING THE DATA" in told) == (0, True)
-    assert say("evaluate", "decide", city, "scale", "--by", "Somebody", "--reason", "So.")[0] == 2
-    assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", " ")[0] == 2
-    assert say("evaluate", "decide", city, "scale", "--by", "Head", "--reason", "So.")[0] == 0
+    code, told = decide(say, city, "scale", "ana")
+    assert (code, "tells of no evaluations" in told) == (2, True), told
     impact = find_only(city)
     assert impact.analysis is not None
-    assert (impact.others, impact.decision.decision) == (2, "scale")  # type: ignore[union-attr]
+    assert impact.others == 2
     effect = impact.analysis.effect
     assert effect.low < -0.3 < effect.high  # type: ignore[operator]
     probe = impact.analysis.probe.set_index(["group", "metric"])
@@ -70,16 +87,25 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert speaks == pytest.approx(read_lots(city)["unit"].nunique(), rel=0.2)
     assert looks < 0.7 * speaks
     assert probe.loc[("overall", "true_positive_rate"), "reason"]  # nothing was found by anybody
+    declare_second(city)
+    assert say("evaluate", "plan", city, "--evaluation", "second")[0] == 0
     assert say("run", city)[0] == 0
     card = city.parents[1] / "model_cards" / "requests"
-    part = json.loads((card / "card.json").read_text())["impacts"][0]
+    assert "card tells of 2 evaluations" in decide(say, city, "scale", "ana")[1]
+    assert decide(say, city, "scale", "ben", "--evaluation", "visits")[0] == 2
+    code, told = decide(say, city, "scale", "ana", "--evaluation", "visits")
+    assert (code, "It was found" in told) == (0, True), told
+    newest, part = json.loads((card / "card.json").read_text())["impacts"]
+    assert (newest["name"], part["name"], "found" in newest) == ("second", "visits", False)
     assert part["found"]["effect"]["value"] == round(effect.estimate, 2)  # type: ignore[arg-type]
     assert part["others"] == 2
     page = (card / "card.html").read_text()
     assert all(words in page for words in ("What it changed", "It is scaled up"))
+    assert page.index("was announced on") < page.index("An earlier test, announced on")
     assert "## What it changed" in (card / "card.md").read_text()
-    listed = json.loads((card.parent / "index.json").read_text())["systems"][0]["tested"][0]
-    assert (listed["word"], listed["decision"]) == (part["found"]["word"], "scale")
+    listed = json.loads((card.parent / "index.json").read_text())["systems"][0]["tested"]
+    told = [(one["name"], one["word"], one["decision"]) for one in listed]
+    assert told == [("second", "", ""), ("visits", part["found"]["word"], "scale")]
     assert "to be scaled up" in (card.parent / "index.html").read_text()
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
     honest = ImpactPart.model_validate(part)
@@ -239,20 +265,58 @@ def test_a_list_that_is_left_out_at_the_end_is_told(city: Path, say: Say) -> Non
     assert "Lists were drawn in 3 of 4 announced weeks." in draft_part(city).in_words
 
 
-def test_a_decision_on_another_result_is_told_as_such(city: Path, say: Say) -> None:
+def test_a_line_of_before_is_to_be_signed_and_the_way_there_works(city: Path, say: Say) -> None:
     assert say("evaluate", "analyse", city)[0] == 0
-    assert say("evaluate", "decide", city, "stop", "--by", "Head", "--reason", "So.")[0] == 0
-    assert "on another result" not in say("evaluate", "analyse", city)[1]
-    project = load_project(city)
-    impact = find_only(city)
-    assert impact.decision is not None
-    other = replace(impact, decision=replace(impact.decision, found="worth it"))
-    save_record(other, open_plan(project).folder / KEPT)
-    assert "(worth it): decide again" in say("evaluate", "analyse", city)[1]
-    part = draft_part(city)
-    assert part.decision is not None
-    assert part.decision.outdated
-    assert "on another result" in part.in_words[-1]
+    kept = open_plan(load_project(city)).folder / KEPT
+    line = Decision("stop", "Head", "2024-01-25", "So.")
+    save_record(replace(find_only(city), decision=line), kept)
+    code, told = say("run", city)
+    assert (code, "'stop' was recorded by Head on 2024-01-25, and nobody signed it" in told) == (
+        1,
+        True,
+    ), told
+    assert "cityai evaluate decide requests stop --key FILE --reason 'So.'" in told
+    assert say("evaluate", "analyse", city)[0] == 0
+    assert find_only(city).decision is None
+
+
+def test_a_result_has_one_digest_until_it_is_another(city: Path, say: Say) -> None:
+    digests = []
+    for outcome in ("1", "1", "0"):
+        later = pd.read_csv(city / "later.csv", dtype=str)
+        listed = later.index[later["id"].isin(read_lots(city).query("part == 'edge'")["case_id"])]
+        later.loc[listed[0], "bad"] = outcome
+        later.to_csv(city / "later.csv", index=False)
+        assert say("evaluate", "analyse", city)[0] == 0
+        part = draft_part(city)
+        assert part.found is not None
+        digests.append(part.found.digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_words_that_are_neither_yes_nor_no_are_asked_about(
+    city: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = pd.read_csv(city / "later.csv", dtype=str)
+    later.loc[later.index[-5:], "bad"] = ["perhaps", "Perhaps ", "n/a", " ", ""]
+    later.to_csv(city / "later.csv", index=False)
+    code, told = say("evaluate", "analyse", city)
+    assert (code, "3 of" in told, "'perhaps' (2), 'n/a' (1)" in told) == (2, True, True), told
+    own = (city / OWN).read_text()
+    (city / OWN).write_text(own.replace('  no: ["0"]', '  no: ["0", perhaps]\n  missing: [N/A]'))
+    (city / PLAN).unlink()
+    spec = load_evaluation(load_project(city))
+    read = read_outcomes(load_project(city), spec, None)  # type: ignore[arg-type]
+    told = read.set_index("case_id")["value"].reindex(later["id"].tail(5)).tolist()
+    assert told[:2] == [0, 0]
+    assert np.isnan(told[2:]).all()
+    (city / OWN).write_text(own.replace('  no: ["0"]\n', ""))
+    set_clock(monkeypatch, "2023-11-20")
+    code, told = say("evaluate", "plan", city)
+    assert (code, "those that mean no are not" in told) == (2, True), told
+    (city / OWN).write_text(own.replace('no: ["0"]', 'no: ["0", "1"]'))
+    code, told = say("evaluate", "plan", city)
+    assert (code, "an answer stands twice" in told) == (2, True), told
 
 
 @pytest.mark.parametrize(("of", "reason"), [("all", "the same for"), ("none", "on no list")])
@@ -355,3 +419,146 @@ def test_a_mistake_in_the_file_is_named_with_its_line(
     (city / PLAN).unlink()
     code, said = say("evaluate", "plan", city)
     assert (code, told in said, "visits.yaml" in said) == (2, True, True), said
+
+
+def declare_second(city: Path, starts: str = "2024-02-05") -> None:
+    (city / SECOND).write_text(EVALUATION.replace("2023-11-27", starts))
+
+
+def test_a_second_year_keeps_the_first(city: Path, say: Say) -> None:
+    assert say("evaluate", "analyse", city)[0] == 0
+    declare_second(city)
+    for words in (["analyse"], ["plan"], ["design"], ["actions", city / "later.csv"]):
+        code, told = say("evaluate", words[0], city, *words[1:])
+        assert (code, "has 2 evaluations: second, visits" in told) == (2, True), told
+    code, told = say("evaluate", "plan", city, "--evaluation", "visit")
+    assert (code, "Did you mean 'visits'?" in told) == (2, True), told
+    code, told = say("evaluate", "plan", city, "--evaluation", "second")
+    assert (code, "--evaluation second" in told) == (0, True), told
+    newest, first = find_impacts(load_project(city))
+    assert (newest.sealed.name, first.sealed.name) == ("second", "visits")
+    assert newest.analysis is None
+    assert first.analysis is not None
+    for day in ("2024-01-29", "2023-01-02"):
+        code, told = say("predict", city, "--assign", "--as-of", day)
+        assert (code, "none of the evaluations runs on" in told) == (2, True), told
+    code, told = say("predict", city, "--assign", "--as-of", "2023-12-18")
+    assert code == 0, told
+    parts = (draft_impact(newest), draft_impact(first))
+    assert all(c.holds for c in list_impacts_claims(parts, (newest, first)))
+    for forged in (parts[:1], parts[::-1], ()):
+        assert not all(c.holds for c in list_impacts_claims(forged, (newest, first)))
+
+
+def test_a_card_forgets_no_evaluation_that_has_begun(city: Path, say: Say) -> None:
+    card = city.parents[1] / "model_cards" / "requests" / "card.json"
+    facts = json.loads(card.read_text())
+    told = {"name": "visits", "starts": "2023-11-27", "seal": find_only(city).sealed.seal}
+    card.write_text(json.dumps({**facts, "impacts": [told]}))
+    for name in (OWN, PLAN):
+        (city / name).unlink()
+    code, said = say("run", city)
+    assert (code, "the last card tells of the evaluation 'visits'" in said) == (1, True), said
+
+
+def test_two_that_would_run_at_once_are_refused(
+    city: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, "2023-11-20")
+    declare_second(city, "2024-01-22")
+    code, told = say("evaluate", "plan", city, "--evaluation", "second")
+    assert (code, "would run beside 'visits'" in told, "2024-01-23" in told) == (2, True, True)
+    assert not (city / SECOND).with_suffix(".plan.json").exists()
+
+
+def test_a_file_of_before_is_moved_as_told_and_its_seal_holds(city: Path, say: Say) -> None:
+    plan = json.loads((city / PLAN).read_text())
+    assert plan["name"] == "visits"
+    shutil.move(city / OWN, city / "evaluation.yaml")
+    for words in (("evaluate", "analyse"), ("run",)):
+        code, told = say(*words, city)
+        assert (code, "git mv evaluation.yaml evaluations/requests.yaml" in told) == (2, True)
+    shutil.move(city / "evaluation.yaml", city / "evaluations/requests.yaml")
+    shutil.move(city / PLAN, city / "evaluations/requests.plan.json")
+    code, told = say("evaluate", "analyse", city)
+    assert (code, "was sealed as 'visits.plan.json'" in told) == (1, True), told
+
+
+def test_a_plan_without_its_file_and_odd_names_are_told(city: Path, say: Say) -> None:
+    shutil.copy(city / OWN, city / "evaluations/My Test.yaml")
+    code, told = say("evaluate", "analyse", city)
+    assert (code, "cannot be called 'My Test.yaml'" in told) == (2, True), told
+    (city / "evaluations/My Test.yaml").unlink()
+    (city / "evaluations/README.md").write_text("What we test.\n")
+    assert find_only(city).sealed.name == "visits"
+    (city / OWN).unlink()
+    for words in (("evaluate", "analyse"), ("run",)):
+        code, told = say(*words, city)
+        assert (code, "is not there" in told) == (1, True), told
+
+
+def test_lots_follow_from_chance_that_came_after_the_plan(
+    city: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(name: str, chance: str = NUMBERS) -> tuple[int, str]:
+        given = ("--chance", chance, "--key", key_of(city, name), "--reason", "In the gazette.")
+        return say("evaluate", "draw", city, *given)
+
+    later = (city / "later.csv").read_text()
+    (city / "later.csv").write_text("id,seen,bad,other\nI1,2023-01-01,1,1\n")
+    (city / PLAN).unlink()
+    (city / OWN).write_text(EVALUATION + DRAW)
+    seal = ("evaluate", "plan", city)
+    set_clock(monkeypatch, "2023-11-24")
+    code, told = say(*seal, "--key", key_of(city, "cai"))
+    assert (code, "a plan made now could know it" in told) == (2, True), told
+    set_clock(monkeypatch, "2023-11-20")
+    code, told = say(*seal)
+    assert (code, "nobody signs that the plan came before it" in told) == (2, True), told
+    stranger = city / "stranger.pem"
+    assert say("review", "key", stranger, "--name", "x", "--role", "x")[0] == 0
+    code, told = say(*seal, "--key", stranger)
+    assert (code, "nobody listed the key" in told, (city / PLAN).exists()) == (2, True, False)
+    assert say(*seal, "--key", key_of(city, "cai"))[0] == 0
+    ask = ("predict", city, "--assign", "--as-of", "2023-11-27")
+    code, told = say(*ask)
+    assert (code, "nobody signed yet what the source of chance gave" in told) == (2, True), told
+    for day, name, chance, refused in (
+        ("2023-11-23", "ben", NUMBERS, "the source speaks on 2023-11-24"),
+        ("2023-11-24", "ben", " 4 8 ", "is too short"),
+        ("2023-11-24", "ana", NUMBERS, "ana (Head) does not draw for this evaluation"),
+        ("2023-11-24", "cai", NUMBERS, "cai sealed the plan"),
+    ):
+        set_clock(monkeypatch, day)
+        code, told = draw(name, chance)
+        assert (code, refused in told) == (2, True), told
+    assert draw("ben")[0] == 0
+    code, told = draw("ben", "1 2 3 4 5 6")
+    assert (code, f"it was signed already by ben: {NUMBERS}" in told) == (2, True), told
+    announced = open_plan(load_project(city))
+    assert find_seed(announced) == digest_text(f"{announced.plan.seed} {NUMBERS}")
+    code, told = say(*ask)
+    assert code == 0, told
+    (city / "later.csv").write_text(later)
+    set_clock(monkeypatch, "2024-01-25")
+    assert say("evaluate", "analyse", city)[0] == 0
+    impact = find_only(city)
+    part = draft_impact(impact)
+    assert any(NUMBERS in words for words in part.in_words), part.in_words
+    assert all(c.holds for c in list_impacts_claims((part,), (impact,)))
+    other = replace(impact, sealed=replace(impact.sealed, drawn="1 2 3 4 5 6"))
+    forged = part.model_copy(update={"drawn": "1 2 3 4 5 6"})
+    for claimed, saved in ((forged, impact), (forged, other)):
+        assert not all(c.holds for c in list_impacts_claims((claimed,), (saved,)))
+    chain = city.parents[1] / "model_cards" / "requests" / "reviews"
+    (chain / "0002.json").unlink()
+    code, told = say("evaluate", "analyse", city)
+    assert (code, "nobody signed yet" in told) == (2, True), told
+
+
+def test_who_could_have_chosen_among_draws_is_told(city: Path, say: Say) -> None:
+    words = draft_impact(find_only(city)).in_words
+    assert any("whoever sealed it could have chosen among draws" in told for told in words)
+    code, told = say("evaluate", "draw", city, "--chance", NUMBERS, "--key", key_of(city, "ben"),
+                     "--reason", "So.")  # fmt: skip
+    assert (code, "follow from its sealed plan alone" in told) == (2, True), told

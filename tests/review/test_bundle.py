@@ -45,6 +45,7 @@ release:
   - {id: l, sentence: L, owner: x, card_days: 99999}
   - {id: m, sentence: M, owner: x, reviewers: {anyone: 1}}
   - {id: n, sentence: N, owner: x, committed: true}
+  - {id: o, sentence: O, owner: x, evaluation: {required_after_days: 0}}
 override: {roles: [mayor], days: 30}
 """
 """A policy with rules of every kind."""

@@ -460,7 +460,7 @@ def test_the_checklist_is_whole_and_has_evidence(place: Place) -> None:
 STARTS = {
     "no key": ([], "no key was named"),
     "no such key": (["--key", "nobody.pem"], "the private key cannot be read"),
-    "key without a role": (["--key", "stranger.pem"], "has no role: nobody listed it"),
+    "key without a role": (["--key", "stranger.pem"], "nobody listed the key"),
     "key twice": (["--key", "private/ben.pem", "--key", "private/ben.pem"], "is named twice"),
     "no port": (["--key", "private/ben.pem", "--port", "70000"], "cannot open at port 70000"),
     "in the clear": (

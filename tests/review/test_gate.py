@@ -24,7 +24,7 @@ from cityai.config.policy import PolicySpec
 from cityai.config.release import PHASES, ReleaseRule
 from cityai.desk.pages import _is_mended_here, _stops
 from cityai.pipeline.review import read_review
-from cityai.review.acts import LASTING, MOVING, Condition, Kind, Said, Seen, make_act
+from cityai.review.acts import GOVERNED, LASTING, MOVING, Condition, Kind, Said, Seen, make_act
 from cityai.review.chain import Chain, Link
 from cityai.review.gate import check_rules, is_open
 from cityai.review.standing import Standing
@@ -148,7 +148,7 @@ def test_a_rule_for_another_level_of_risk_does_not_apply() -> None:
 def test_nothing_that_applies_is_no_yes() -> None:
     standing = Standing(Chain((), ()), {}, "pilot", date(2026, 1, 1))
     found = check_rules([make_rule(committed=True, risk=["none"])], read_card(), standing)
-    assert not is_open(found)
+    assert not is_open(found, standing)
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,13 @@ def draw_link(drawn: random.Random, number: int) -> Link:
     day = date(2026, 6, 1)
     late = Condition(rule="groups", text="a monitor", due=date(2026, 5, 1))
     yes = {"valid_until": date(2026, 5, 1) if fault == "over" else date(2026, 12, 1)}
+    governed = kind in GOVERNED
     act = make_act(
         act=kind, project="waste", number=number, previous="" if number == 1 else "ab" * 32,
-        phase="operational" if fault == "phase" else "pilot", at=datetime(2026, 4, 1, tzinfo=UTC),
+        phase=None if governed else "operational" if fault == "phase" else "pilot",
+        evaluations=("visits",) if governed else (), drawn="4 8 15 16" if kind == "draw" else "",
+        decision=drawn.choice(["scale", "stop"]) if kind == "decide" else None,
+        at=datetime(2026, 4, 1, tzinfo=UTC),
         reason="said", rule="other" if kind == "fulfil" else "", seen=Seen(verdict=""),
         conditions=(late,) if (kind, fault) == ("approve", "late") else (),
         valid_until=yes["valid_until"] if kind in LASTING else None,
@@ -198,7 +202,8 @@ def draw_link(drawn: random.Random, number: int) -> Link:
     )  # fmt: skip
     name = "ana" if fault == "author" or kind == "open" else drawn.choice(["ben", "cai"])
     signer = KeySpec(name=name, role="board", public="x", since=day)
-    return Link(act, {"card.json": "of before" if fault == "bytes" else "x"}, signer, "", "")
+    of = {"evaluation": "ab" * 32} if governed else {}
+    return Link(act, {"card.json": "of before" if fault == "bytes" else "x", **of}, signer, "", "")
 
 
 @pytest.mark.promise(13)
@@ -211,7 +216,7 @@ def test_no_order_of_acts_opens_the_gate_without_a_valid_approval(observe) -> No
         asked = [draw_open()] if first is None else []
         chain = Chain((*asked, *links), ())
         standing = Standing(chain, {"card.json": "x"}, "pilot", date(2026, 6, 1))
-        opened += is_open(check_rules([rule], read_card(), standing))
+        opened += is_open(check_rules([rule], read_card(), standing), standing)
     observe(f"{opened} of 200 drawn orders of acts open it")
     assert opened == 0
 

@@ -19,10 +19,10 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from cityai.pipeline.review import check_gate, read_review
-from cityai.review.chain import REVIEWS
 from cityai.review.envelope import sign_payload, write_envelope
 from cityai.review.keys import name_key, read_private
 from cityai.review.verification import SVR
+from cityai.store.cards import REVIEWS
 from tests.review.conftest import Place
 from tests.review.test_envelope import ACT, SUBJECTS, write_statement
 from tests.review.test_release import YES
@@ -131,5 +131,5 @@ def test_a_result_needs_a_key_that_speaks(place: Place, tmp_path, capsys) -> Non
         place.keys.read_text("utf-8").replace("2020-01-01", "2999-01-01"), "utf-8"
     )
     assert place.gate("--out", str(out), "--key", str(place.key("ana"))) == 2
-    assert "does not speak today" in capsys.readouterr().err
+    assert "does not speak on" in capsys.readouterr().err
     assert not out.exists()

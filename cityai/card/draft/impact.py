@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from cityai.card.draft.rounding import round_figure, round_people
+from cityai.card.impact_words import PROBED_WORDS
 from cityai.card.record.impact import (
-    ImpactDecision,
     ImpactEffect,
     ImpactFollowed,
     ImpactFound,
@@ -56,8 +56,6 @@ AT_CUT: Final = {
         "wanted."
     ),
 }
-PROBED: Final = ("calibration_in_the_large", "true_positive_rate", "false_omission_rate")
-"""What is told of a random probe."""
 HARM: Final = say("It does harm: “{label}” changed by {effect} ({interval}) where chance chose.")
 NOTHING: Final = {
     "probe": say(
@@ -97,28 +95,13 @@ UNEVEN_AT_CUT: Final = say(
 CHANCE: Final = (TOLD, HARM, UNEVEN, None)
 WORDS: Final = {"discontinuity": (AT_CUT, HARM_AT_CUT, UNEVEN_AT_CUT, LIMIT_AT_CUT)}
 """Of a design without lots: verdicts, harm, a loss that differs, and what it does not say."""
-DECIDED: Final = {
-    "scale": say("It is scaled up: {role}, {day}."),
-    "change": say("It is changed: {role}, {day}."),
-    "stop": say("It is stopped: {role}, {day}."),
-}
 
 
 def draft_impact(impact: Impact) -> ImpactPart:
     """Draft what was announced, found and decided by one evaluation."""
-    sealed, taken = impact.sealed, impact.decision
+    sealed = impact.sealed
     unit = "share" if sealed.is_share else ""
     found = _draft_found(impact.analysis, unit) if impact.analysis else None
-    word = found.word if found else ""
-    decision = None
-    if taken is not None:
-        decision = ImpactDecision(
-            decision=taken.decision,  # type: ignore[arg-type]
-            role=taken.role,
-            day=date.fromisoformat(taken.day),
-            reason=taken.reason,
-            outdated=taken.found != word,
-        )
     return ImpactPart(
         name=sealed.name,
         question=sealed.question,
@@ -130,13 +113,15 @@ def draft_impact(impact: Impact) -> ImpactPart:
         who_decides=sealed.who_decides,
         sealed_on=date.fromisoformat(sealed.sealed_on),
         seal=sealed.seal,
+        source=sealed.source,
+        drawn=sealed.drawn,
+        lots_from=sealed.lots_from if sealed.draws else "",
         starts=date.fromisoformat(sealed.starts),
         ends=date.fromisoformat(sealed.ends),
         mature=date.fromisoformat(sealed.mature),
         others=impact.others,
         found=found,
-        decision=decision,
-        in_words=tuple(_tell(sealed, found, decision, unit)),
+        in_words=tuple(_tell(sealed, found, unit)),
     )
 
 
@@ -177,13 +162,14 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         groups=tuple(groups),
         followed=tuple(followed),
         looked=tuple(_list_looked(made.probe)),
+        digest=made.digest(),
         within=float(f"{widths[0]:.2g}") if widths else None,
     )
 
 
 def _list_looked(probe: pd.DataFrame) -> Iterator[ImpactLooked]:
     columns = ["dimension", "group", "metric", "value", "low", "high", "looks", "reason"]
-    shown = probe[probe["metric"].isin(PROBED)][columns] if len(probe) else probe
+    shown = probe[probe["metric"].isin(PROBED_WORDS)][columns] if len(probe) else probe
     for name, group, metric, *ends, looks, reason in shown.itertuples(index=False, name=None):
         value, low, high = (None if reason else round_figure(x, "share", looks) for x in ends)
         yield ImpactLooked(
@@ -205,9 +191,25 @@ def _draft_effect(effect: Effect, unit: str) -> ImpactEffect:
     return ImpactEffect(value=value, low=low, high=high, n=n, reason=reason)
 
 
-def _tell(
-    sealed: Sealed, found: ImpactFound | None, decision: ImpactDecision | None, unit: str
-) -> Iterator[str]:
+def _tell_draw(sealed: Sealed) -> Iterator[str]:
+    """Say what lots follow from, and who could have chosen among draws."""
+    if not sealed.draws:
+        return
+    if not sealed.source:
+        yield say(
+            "Lots follow from the sealed plan alone: whoever sealed it could have chosen among "
+            "draws."
+        )
+    elif sealed.drawn:
+        yield say(
+            "Lots follow from the sealed plan and from what came after it, which nobody could "
+            "choose: {source} ({drawn}).",
+            source=sealed.source,
+            drawn=sealed.drawn,
+        )
+
+
+def _tell(sealed: Sealed, found: ImpactFound | None, unit: str) -> Iterator[str]:
     on, until = (date.fromisoformat(day) for day in (sealed.sealed_on, sealed.mature))
     if found is None:
         yield say(
@@ -216,6 +218,7 @@ def _tell(
             day=write_day(on),
             until=write_day(until),
         )
+        yield from _tell_draw(sealed)
         return
     verdicts, harm, uneven, limit = WORDS.get(sealed.design, CHANCE)
     if found.effect.value is None or found.effect.low is None:
@@ -247,8 +250,4 @@ def _tell(
             planned=sealed.weeks,
         )
     yield say("Announced before: sealed on {day}.", day=write_day(on))
-    if decision is not None:
-        day = write_day(decision.day)
-        yield DECIDED[decision.decision].format(role=decision.role, day=day)
-        if decision.outdated:
-            yield say("That was decided on another result than the one that stands here.")
+    yield from _tell_draw(sealed)

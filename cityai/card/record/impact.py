@@ -55,17 +55,6 @@ class ImpactLooked(Part):
     high: float | None
 
 
-class ImpactDecision(Part):
-    """What the city does with what was found."""
-
-    decision: Literal["scale", "change", "stop"]
-    role: str
-    day: date
-    reason: str
-    outdated: bool = False
-    """Whether an analysis since then found another verdict than the one that it was decided on."""
-
-
 class ImpactFound(Part):
     """What the analysis found."""
 
@@ -94,6 +83,8 @@ class ImpactFound(Part):
     followed: tuple[ImpactFollowed, ...]
     looked: tuple[ImpactLooked, ...]
     """Nothing without a random probe."""
+    digest: str
+    """SHA-256 of the analysis: a decision is signed on it."""
     within: float | None = None
     """Of a discontinuity: how far from the cut-off a score may lie to count (bandwidth)."""
 
@@ -119,6 +110,12 @@ class ImpactPart(Part):
     """The day on which the plan was sealed, before the first outcome."""
     seal: str
     """SHA-256 of the plan."""
+    source: str = ""
+    """The public source of chance that lots follow from; empty without one."""
+    drawn: str = ""
+    """What it gave; empty before it was signed."""
+    lots_from: str = ""
+    """What lots follow from beside it: a digest of what was announced, when, and on which cases."""
     starts: date
     ends: date
     mature: date
@@ -127,8 +124,6 @@ class ImpactPart(Part):
     """Analyses that were made after seeing the data; they prove nothing and are not shown."""
     found: ImpactFound | None
     """Nothing before the planned analysis is made."""
-    decision: ImpactDecision | None
-    """Nothing before the city decided."""
     in_words: tuple[Text, ...]
 
     @property

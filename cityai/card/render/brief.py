@@ -28,7 +28,7 @@ from cityai.card.release import ReleasePart
 from cityai.card.render.headline import find_headline
 from cityai.card.render.own_words import open_translator
 from cityai.card.render.page import list_languages
-from cityai.card.render.release import list_decided
+from cityai.card.render.release import list_decided, tell_decision
 from cityai.card.render.tables import name_model
 from cityai.card.words import (
     BEYOND,
@@ -163,6 +163,12 @@ class _Author:
         for decided in () if self.release.broken else list_decided(self.release):
             told = say("{phase}: {decided}", phase=decided.phase, decided=decided.told)
             yield Say(self._cut(told, step), 8.2, colour=MUTED)
+        for taken in self.release.decisions[:1]:
+            stop = taken.decision == "stop"
+            told = join(" ", (tell_decision(taken), taken.reason))
+            yield Say(
+                self._cut(told, step), 8.8, bold=stop, colour=COLOURS["fail"] if stop else MUTED
+            )
         yield Gap(4)
 
     def _box(self, step: Tightness) -> Part:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cityai.card.impact_words import PROBED_WORDS
 from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactLooked, ImpactPart
 from cityai.card.render.tables import Cell, Grid, make_grid
-from cityai.card.words import (
-    MISSING,
-    describe_metric,
-    write_count,
-    write_gap,
-    write_interval,
-    write_number,
-)
+from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.i18n.messages import join, say, write_day
 
 ARMS: Final = {"served": say("Drawn to be served"), "not served": say("Drawn to wait")}
@@ -30,7 +24,6 @@ CUT: Final = say(
     "nobody moves a case across it."
 )
 WITHIN: Final = say("Scores within {width} of the cut-off count, the nearest the most.")
-PROBED: Final = {"calibration_in_the_large": say("Scores too high by")}
 HIDDEN: Final = say("Not shown: too few.")
 
 
@@ -82,7 +75,7 @@ def arrange_looked(part: ImpactPart) -> Grid:
     rows = [
         [
             line.group if line.dimension else say("Everybody"),
-            PROBED.get(line.metric) or describe_metric(line.metric).label,
+            PROBED_WORDS[line.metric],
             *_write_looked(line),
         ]
         for line in _open(part).looked
@@ -95,7 +88,7 @@ def _write_looked(line: ImpactLooked) -> list[str]:
     """Write a rate as a share, and by how much scores are too high as a difference."""
     if line.value is None:
         return [HIDDEN, MISSING]
-    gap = line.metric in PROBED
+    gap = line.metric == "calibration_in_the_large"
     write = write_gap if gap else write_number
     return [write(line.value, "share"), write_interval(line.low, line.high, "share", gap=gap)]
 

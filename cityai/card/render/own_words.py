@@ -59,7 +59,7 @@ def list_own_words(record: CardRecord) -> frozenset[str]:
         found |= {*_find_names(method.label)}
         found |= {method.label, f"{method.label[:1].upper()}{method.label[1:]}"}
     for part in record.impacts:
-        found |= {part.label, part.who_decides, part.decision.role if part.decision else ""}
+        found |= {part.name, part.label, part.who_decides, part.source, part.drawn}
     options = record.fairness.options
     if options is not None:
         found |= {options.reason, options.decided_by}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cityai.card.impact_words import name_impact
 from cityai.card.portfolio import Entry, Portfolio, Tested, WorstGap
 from cityai.card.render import open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
@@ -32,12 +33,12 @@ ALONE = {HEADLINE: say("off by {own}"), LIST_HEADLINE: say("finds {own}")}
 """The same where there is nothing beside it."""
 
 FOUND = {
-    "worth it": ("pass", say("worth it")),
-    "not worth it": ("fail", say("not worth it")),
-    "cannot tell": ("not enough evidence", say("we cannot tell")),
-    "harmful": ("fail", say("it does harm")),
+    "worth it": "pass",
+    "not worth it": "fail",
+    "cannot tell": "not enough evidence",
+    "harmful": "fail",
 }
-"""What a test found: the sign beside it, and how it is said."""
+"""What a test found: the sign beside it."""
 TAKEN = {
     "scale": say("to be scaled up"),
     "change": say("to be changed"),
@@ -165,7 +166,8 @@ def _list_tested(tested: Tested) -> list[tuple[str, str]]:
         day = write_day(tested.known_from)
         return [("not enough evidence", say("announced, known from {day} on", day=day))]
     taken = [("not applicable", TAKEN[tested.decision])] if tested.decision else []
-    return [FOUND[tested.word], *taken]
+    mark = "not enough evidence" if tested.uneven else FOUND[tested.word]
+    return [(mark, name_impact(tested.word, uneven=tested.uneven)), *taken]
 
 
 def _tell_beside(entry: Entry) -> str:

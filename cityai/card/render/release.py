@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from cityai.card.impact_words import DECIDED_WORDS
 from cityai.card.record import MARKDOWN, CardRecord
-from cityai.card.release import PhasePart, ReleasePart, take_out_release
+from cityai.card.release import DecisionPart, PhasePart, ReleasePart, take_out_release
 from cityai.card.render.markdown import escape_markdown
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.page import list_languages, make_words, name_page, open_environment
 from cityai.card.render.scripts import tidy_page
 from cityai.card.words import LIFE_PHASES
-from cityai.i18n.messages import say, write_day
+from cityai.i18n.messages import join, say, write_day
 from cityai.i18n.translator import Translator
 
 OPENED: Final = '<main id="main">\n'
@@ -61,6 +62,8 @@ def _render_block(record: CardRecord, release: ReleasePart, code: str, own: str)
             translator=translator,
             release=release,
             shown=list_decided(release),
+            stopped=is_stopped(release),
+            tell_decision=tell_decision,
         )
     )
     return tidy_page(block)
@@ -76,6 +79,7 @@ def _write_markdown(release: ReleasePart) -> str:
             for o in release.overrides
         ]
         lines += [f"- {d.phase}: {d.told}" for d in list_decided(release)]
+        lines += [f"- {tell_decision(d)} {escape_markdown(d.reason)}" for d in release.decisions]
         lines.append(f"- Head of {release.acts:,} signed acts: `{release.head}`")
     return "\n".join(["<!--release-->", *lines, "", "<!--/release-->", ""])
 
@@ -88,6 +92,23 @@ class Decided:
     mark: str
     told: str
     of_card: bool
+
+
+def tell_decision(taken: DecisionPart) -> str:
+    """Say what the city does with what an evaluation found."""
+    day = write_day(taken.day)
+    told = [
+        say("After the evaluation “{name}”:", name=taken.evaluation),
+        DECIDED_WORDS[taken.decision].format(role=taken.role, day=day),
+    ]
+    if taken.outdated:
+        told.append(say("That was decided on another result than the one that stands here."))
+    return join(" ", told)
+
+
+def is_stopped(release: ReleasePart) -> bool:
+    """Tell whether the last decision on an evaluation is to stop it."""
+    return bool(release.decisions) and release.decisions[0].decision == "stop"
 
 
 def list_decided(release: ReleasePart) -> list[Decided]:

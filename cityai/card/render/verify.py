@@ -106,6 +106,21 @@ WORDS: Final[dict[str, str]] = {
     "promote": say("puts it into use"),
     "rollback": say("goes back to the model before"),
     "retire": say("takes it out of use"),
+    "announce": say("announces an evaluation"),
+    "draw": say("says what chance gave for an evaluation"),
+    "decide": say("decides on an evaluation"),
+    "to_scale": say("to be scaled up"),
+    "to_change": say("to be changed"),
+    "to_stop": say("to be stopped"),
+    "stopped": say(
+        "{phase}: it was decided on {day} to stop it, after the evaluation {name}, by {who}: "
+        "{reason}",
+        phase="{phase}",
+        day="{day}",
+        name="{name}",
+        who="{who}",
+        reason="{reason}",
+    ),
     "key_days": say("{who}, from {since}", who="{who}", since="{since}"),
     "key_ended": say(
         "{who}, from {since} to {until}", who="{who}", since="{since}", until="{until}"

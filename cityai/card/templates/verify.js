@@ -71,6 +71,7 @@ if (before && Date.parse(act.at) < Date.parse(before.act.at)) refuse('dated');
 const day = act.at.slice(0, 10);
 if (day < key.since || (key.until && day > key.until)) refuse('silent', {name: key.name, day});
 const subjects = Object.fromEntries(statement.subject.map((s) => [s.name, Object.values(s.digest)[0]]));
+if (['announce', 'draw', 'decide'].includes(act.act) && !subjects.evaluation) refuse('no_act');
 return {act, subjects, key, digest: await digest(content)};
 };
 
@@ -81,6 +82,11 @@ const isPolicy = (name) => name === RULES || name.endsWith('.yaml');
 // A rule of the policy, held against the card: as `cityai/review/gate.py` has it
 const matches = (text, patterns) => patterns.some((p) => new RegExp('^' + p.replace(/\[(!?)([^\]]+)\]|[.*+?^${}()|[\]\\]/g, (c, not, of) => of ? '[' + (not ? '^' : '') + of.replace(/[\\^\]]/g, '\\$&') + ']' : c === '*' ? '[^]*' : c === '?' ? '[^]' : '\\' + c) + '$').test(text));
 const countDays = (from, to) => (Date.parse(to) - Date.parse(from)) / 864e5;
+const addDays = (day, many) => new Date(Date.parse(day) + many * 864e5).toISOString().slice(0, 10);
+const listHarmful = (card) => {
+const found = (card.impacts || []).filter((p) => p.found);
+return found.filter((p, i) => p.found.direction === 'harmful' && !found.slice(0, i).some((n) => n.label === p.label)).map((p) => p.name);
+};
 const weigh = (rule, s) => {
 if (rule.open !== 'condition') return rule.open === 'allow' ? 'yes' : 'no';
 const made = s.conditions.filter((c) => c.rule === rule.id);
@@ -99,21 +105,48 @@ verdicts: (rule, s, card) => card.verdict && rule.verdicts.includes(card.verdict
 answers: (rule, s, card) => card.gaps.some((g) => matches(g.path, rule.answers)) ? 'no' : 'yes',
 card_days: (rule, s, card) => countDays(card.record.updated.slice(0, 10), s.today) <= rule.card_days ? 'yes' : 'no',
 reviewers: (rule, s) => s.returns.length || listShort(rule, s).length ? 'no' : 'yes',
+evaluation: (rule, s, card) => {
+const asks = {harmful: 'refuse', dropped: 'refuse', grace_days: 30, required_after_days: null, ...rule.evaluation};
+const parts = card.impacts || [], signed = s.links.filter((l) => l.subjects.evaluation);
+const late = (p) => !p.found && s.today > addDays(p.mature, asks.grace_days);
+const tells = (seal) => parts.some((p) => p.seal === seal);
+const lost = signed.some(({subjects: {evaluation: seal}}) => {
+const own = signed.filter((l) => l.subjects.evaluation === seal);
+const next = signed.filter((l) => l.act.act === 'announce' && l.act.evaluations[0] === own[0].act.evaluations[0]).pop();
+return !tells(seal) && !(own.every((l) => l.act.act === 'announce') && tells(next.subjects.evaluation));
+});
+const unsigned = parts.some((p) => p.drawn && !signed.some((l) => l.subjects.evaluation === p.seal && l.act.drawn === p.drawn));
+const wanting = asks.required_after_days !== null && s.since && parts.every(late) && countDays(s.since, s.today) > asks.required_after_days;
+return unsigned || wanting || (asks.dropped === 'refuse' && (lost || parts.some(late))) || (asks.harmful === 'refuse' && listHarmful(card).length) ? 'no' : 'yes';
+},
 committed: (rule, s, card) => card.provenance.git_commit && !card.provenance.git_dirty ? 'yes' : 'no',
 };
-const hold = (rule, s, card) => {
+const applies = (rule, card) => {
 const levels = Array.isArray(card.legal.risk_class) ? card.legal.risk_class.map((c) => c.level) : [];
-if (rule.risk && rule.risk.length && levels.length && !rule.risk.some((level) => levels.includes(level))) return 'none';
+return !rule.risk || !rule.risk.length || !levels.length || rule.risk.some((level) => levels.includes(level));
+};
+const hold = (rule, s, card) => {
+if (!applies(rule, card)) return 'none';
 return kinds[Object.keys(kinds).find((kind) => kind in rule)](rule, s, card);
 };
 
 // What counts today for a phase: as `cityai/review/standing.py` has it
 const judge = (links, phase, current, today, card, policy) => {
-const of = (...acts) => links.filter((l) => l.act.phase === phase && acts.includes(l.act.act));
+const of = (...acts) => links.filter((l) => (!l.act.phase || l.act.phase === phase) && acts.includes(l.act.act));
+const roles = new Map((card.impacts || []).map((p) => [p.seal, p.who_decides.toLowerCase()]));
+const taken = of('decide').filter((l) => l.act.decision === 'stop' || roles.get(l.subjects.evaluation) === l.key.role.toLowerCase());
+const stop = taken.length && taken[taken.length - 1].act.decision === 'stop' ? taken[taken.length - 1] : null;
+const asks = policy.release.filter((r) => !r.phases || r.phases.includes(phase));
+const guarded = asks.some((r) => r.evaluation && r.evaluation.harmful !== 'allow' && applies(r, card));
+const aside = [...(guarded ? listHarmful(card) : []), ...(stop ? stop.act.evaluations : [])];
 const authors = new Set(links.filter((l) => l.act.act === 'open').map((l) => l.key.name));
 const moves = [];
-for (const l of of('promote', 'rollback', 'retire')) {
-if (l.act.act === 'retire') moves.length = 0;
+let since = null;
+for (const l of of('promote', 'rollback', 'retire', 'decide')) {
+if (l.act.act === 'decide' && l.act.decision !== 'stop') continue;
+const ends = l.act.act === 'retire' || l.act.act === 'decide';
+since = ends ? null : since || l.act.at.slice(0, 10);
+if (ends) moves.length = 0;
 else if (l.act.act === 'rollback') moves.pop();
 else {
 if (moves.length && moves[moves.length - 1].act.version === l.act.version) moves.pop();
@@ -123,8 +156,9 @@ moves.push(l);
 const move = moves[moves.length - 1];
 const asked = move ? Object.fromEntries([...Object.entries(move.subjects).filter(([n]) => !isPolicy(n)), ...Object.entries(current).filter(([n]) => isPolicy(n))]) : current;
 const these = spell(asked), ofCard = these === spell(current), decided = new Map(), ruled = new Map();
-const may = (l) => policy.override && policy.override.roles.includes(l.key.role) && !authors.has(l.key.name) && countDays(l.act.at.slice(0, 10), l.act.valid_until) <= policy.override.days;
-for (const l of of('approve', 'return', 'withdraw', 'override')) {
+const may = (l) => policy.override && policy.override.roles.includes(l.key.role) && !authors.has(l.key.name) && countDays(l.act.at.slice(0, 10), l.act.valid_until) <= policy.override.days && aside.every((n) => (l.act.evaluations || []).includes(n));
+for (const l of of('approve', 'return', 'withdraw', 'override', 'decide')) {
+if (l.act.act === 'decide') { if (l.act.decision === 'stop') ruled.clear(); continue; }
 const who = l.key.name, act = l.act.act;
 if (act === 'withdraw') decided.delete(who);
 else if (act !== 'override') decided.set(who, (decided.get(who) || new Map()).set(spell(l.subjects), l));
@@ -135,11 +169,11 @@ const made = [...decided.values()].map((own) => own.get(these)).filter(Boolean);
 const given = made.filter((l) => l.act.act === 'approve' && l.act.valid_until >= today);
 const met = new Set(of('fulfil').filter((l) => spell(l.subjects) === these).map((l) => l.act.rule));
 const counted = given.filter((l) => !authors.has(l.key.name) && l.act.conditions.every((c) => c.due >= today || met.has(c.rule)));
-const s = {today, met, counted, conditions: given.flatMap((l) => l.act.conditions), returns: made.filter((l) => l.act.act === 'return')};
-const rules = policy.release.filter((r) => (!r.phases || r.phases.includes(phase)) && (ofCard || 'reviewers' in r)).map((rule) => ({rule, outcome: hold(rule, s, card), short: rule.reviewers ? listShort(rule, s) : []}));
+const s = {today, links, since, met, counted, conditions: given.flatMap((l) => l.act.conditions), returns: made.filter((l) => l.act.act === 'return')};
+const rules = asks.filter((r) => ofCard || 'reviewers' in r || 'evaluation' in r).map((rule) => ({rule, outcome: hold(rule, s, card), short: rule.reviewers ? listShort(rule, s) : []}));
 const overrides = [...ruled.values()].filter((l) => l.act.valid_until >= today);
-const allowed = counted.length > 0 && !s.returns.length && rules.every((r) => r.outcome !== 'no');
-return {...s, phase, move, rules, overrides, counts: allowed || overrides.some((l) => spell(l.subjects) === these)};
+const allowed = !stop && counted.length > 0 && !s.returns.length && rules.every((r) => r.outcome !== 'no');
+return {...s, phase, move, stop, rules, overrides, counts: allowed || overrides.some((l) => spell(l.subjects) === these)};
 };
 
 const check = async (files, anchor, today) => {
@@ -182,6 +216,7 @@ if (r.rule.reviewers && p.returns.length) more.push(say('returned', {who: p.retu
 return say(p.phase) + ', ' + r.rule.id + ' (' + r.rule.owner + '): ' + r.rule.sentence + ' – ' + [say(r.outcome), ...more].join('; ');
 };
 const tellPhase = (p) => [
+...(p.stop ? [say('stopped', {phase: say(p.phase), name: p.stop.act.evaluations[0], who: name(p.stop), day: p.stop.act.at.slice(0, 10), reason: p.stop.act.reason})] : []),
 ...p.overrides.map((l) => say('overridden', {phase: say(p.phase), day: l.act.valid_until, who: name(l), reason: l.act.reason})),
 p.move ? say('in_use', {phase: say(p.phase), version: p.move.act.version}) : say('unused', {phase: say(p.phase)}),
 say('counts', {phase: say(p.phase), people: p.counted.map((l) => say('until', {who: name(l), day: l.act.valid_until})).join(', ') || say('nobody')})];
@@ -196,7 +231,7 @@ catch (error) { result = {faults: [error.name === 'NotSupportedError' ? say('bro
 const {faults, links, keys, phases} = result;
 fill('faults', [...faults, ...phases.flatMap(tellPhase)]);
 fill('rules', phases.flatMap((p) => p.rules.map((r) => tellRule(p, r))));
-fill('acts', links.map((l) => l.act.at.slice(0, 10) + ' ' + name(l) + ': ' + say(l.act.act) + (l.act.section ? ' (' + l.act.section + ')' : '') + ', ' + say(l.act.phase) + '. ' + l.act.reason));
+fill('acts', links.map((l) => l.act.at.slice(0, 10) + ' ' + name(l) + ': ' + [say(l.act.act) + (l.act.section ? ' (' + l.act.section + ')' : ''), ...(l.act.evaluations || []), ...(l.act.decision ? [say('to_' + l.act.decision)] : []), ...(l.act.drawn ? [l.act.drawn] : []), ...(l.act.phase ? [say(l.act.phase)] : [])].join(', ') + '. ' + l.act.reason));
 fill('keys', [...keys.values()].map((k) => say(k.until ? 'key_ended' : 'key_days', {who: k.name + ' (' + k.role + ')', since: k.since, until: k.until}) + ': ' + k.id));
 find('told').textContent = faults.length ? say('fails', {many: faults.length}) : say('holds', {day: today});
 document.body.dataset.language = document.documentElement.lang;

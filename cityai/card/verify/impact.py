@@ -5,6 +5,7 @@ Nothing is shared with the estimators: plain sums by block and arm, or of two we
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> 
     design, drawn = impact.sealed.design, len(rows)
     if part.design != design:
         yield refuse_claim(f"{at}.design", None, f"the design that was sealed is '{design}'")
+    yield from _claim_lots(part, impact, at)
     count, treat = COUNTS[design]
     whole = count(rows, widths)
     yield from _claim(f"{at}.found.effect", part.found.effect, whole, unit)
@@ -94,6 +96,27 @@ def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> 
             share = math.fsum(kept) / len(own) if len(own) else math.nan
             decimals = count_decimals(share, "share", len(own)) if len(own) else 0
             yield Claim(f"{at}.found.followed[{i}]", line.followed, share, decimals)
+
+
+def _claim_lots(part: ImpactPart, impact: Impact, at: str) -> Iterator[Claim]:
+    """Draw the lots again: of each list, those served must have the smallest."""
+    sealed, rows = impact.sealed, impact.analysis.rows if impact.analysis else None
+    told = (part.source, part.drawn, part.lots_from)
+    if told != (sealed.source, sealed.drawn, sealed.lots_from if sealed.draws else ""):
+        yield refuse_claim(f"{at}.lots_from", None, "what lots follow from was said otherwise")
+    if rows is None or not part.lots_from:
+        return
+    seed = _hash(f"{part.lots_from} {part.drawn}").hex() if part.drawn else part.lots_from
+    for block, own in rows.groupby("block"):
+        lot = own["unit"].map(lambda unit, block=block: _hash(f"{seed} {block} {unit}")[:8])
+        served = own["arm"] == "served"
+        if served.any() and not served.all() and lot[served].max() > lot[~served].min():
+            why = f"the lots of {block} are not those that follow from the plan"
+            yield refuse_claim(f"{at}.lots_from", None, why)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

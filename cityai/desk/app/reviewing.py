@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -25,7 +26,7 @@ from cityai.desk.app.asked import (
     require_language,
     require_session,
 )
-from cityai.desk.forms import read_act
+from cityai.desk.forms import Told, read_act
 from cityai.desk.guard import CARD_HEADERS
 from cityai.desk.pages import read_style, render_card, render_queue, render_review
 from cityai.desk.queue import list_systems
@@ -35,6 +36,7 @@ from cityai.i18n.messages import say
 from cityai.pipeline.cards import read_before
 from cityai.pipeline.review import read_review
 from cityai.pipeline.sign import sign_act
+from cityai.review.chain import Link
 from cityai.store.cards import CARDS
 
 _CARD_PAGE: Final = re.compile(r"card(\.[a-z]{2})?\.html")
@@ -109,17 +111,8 @@ def _sign(
         raise Refused(400, say("This form was not sent by the desk"))
     if not told.problems:
         try:
-            link = sign_act(
-                desk.workspace / CARDS / require_card(desk, name),
-                told.kind,
-                phase=phase,
-                key=session.reviewer.key,
-                reason=told.reason,
-                conditions=told.conditions,
-                valid_until=told.valid_until,
-                section=told.section,
-                seen=told.seen,
-            )
+            folder = desk.workspace / CARDS / require_card(desk, name)
+            link = _sign_told(folder, told, phase, session.reviewer.key)
         except CityaiError as refused:
             error = refused
         else:
@@ -128,6 +121,26 @@ def _sign(
     view = make_view(request, desk, reviewed)
     page = render_review(view, reviewed, phase, told=told, error=error)
     return HTMLResponse(page, 409 if error else 422)
+
+
+def _sign_told(folder: Path, told: Told, phase: Phase, key: Path) -> Link:
+    if told.kind == "decide" and told.decision:
+        from cityai.pipeline.impact.govern import decide
+
+        name, seen = told.evaluation, told.seen
+        return decide(folder, told.decision, key=key, reason=told.reason, name=name, seen=seen)[1]
+    assert told.kind != "" and told.kind != "decide"  # noqa: S101, PT018 - it has a problem
+    return sign_act(
+        folder,
+        told.kind,
+        phase=phase,
+        key=key,
+        reason=told.reason,
+        conditions=told.conditions,
+        valid_until=told.valid_until,
+        section=told.section,
+        seen=told.seen,
+    )
 
 
 def _read_card_page(desk: Desk, name: str, file: str) -> bytes:

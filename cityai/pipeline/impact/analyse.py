@@ -14,13 +14,14 @@ from cityai.config.evaluations import list_sealed, name_choice
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
 from cityai.config.risk import RiskSpec
-from cityai.errors import DataError, TimeError
+from cityai.errors import DataError, StoreError, TimeError
 from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
 from cityai.impact.assignment import refuse_early_outcomes
 from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.actions import FOLLOWED, measure_following
 from cityai.pipeline.impact.assign import hold_assigned
+from cityai.pipeline.impact.chance import find_drawn
 from cityai.pipeline.impact.gathered import ACTED, read_gathered
 from cityai.pipeline.impact.kept import KEPT
 from cityai.pipeline.impact.measure import APART, DONE, STEPS
@@ -74,7 +75,7 @@ def analyse_evaluation(
     announced = open_plan(project, name)
     _wait(announced)
     with open_store(project.state).lock_project(project.spec.name):
-        before = _find(announced)
+        before = replace(_find(announced, unsigned=True), decision=None)
         made = _analyse(announced, asked)
         if asked.planned:
             kept = replace(before, analysis=made)
@@ -83,43 +84,6 @@ def analyse_evaluation(
         save_record(replace(before, others=before.others + 1), announced.folder / KEPT)
         label = asked.outcome or before.sealed.label
         return Impact(replace(before.sealed, label=label), made, before.others + 1)
-
-
-def decide(
-    project: Project[BaseProjectSpec], decision: str, role: str, reason: str, name: str = ""
-) -> tuple[Impact, Decision]:
-    """Record what the city does with the planned analysis: scale, change or stop.
-
-    Raises
-    ------
-    DataError
-        When there is no analysis yet, or the plan names another role.
-    """
-    announced = open_plan(project, name)
-    found = _find(announced)
-    if found.analysis is None:
-        raise DataError(
-            "nothing was analysed yet, so there is nothing to decide on",
-            where=str(announced.folder),
-            expected="the planned analysis",
-            next_step=f"cityai evaluate analyse {name_choice(project, announced.name)}",
-        )
-    if role.casefold() != announced.spec.who_decides.casefold():
-        raise DataError(
-            f"'{role}' does not decide on this evaluation",
-            where="--by",
-            expected=f"{announced.spec.who_decides}, as the plan says",
-        )
-    if not reason.strip():
-        raise DataError(
-            "a decision without a reason", where="--reason", expected="why, in a sentence"
-        )
-    taken = Decision(
-        decision, role, f"{read_clock():%Y-%m-%d}", reason, found.analysis.verdict.word
-    )
-    with open_store(project.state).lock_project(project.spec.name):
-        save_record(replace(found, decision=taken), announced.folder / KEPT)
-    return found, taken
 
 
 def find_impacts(project: Project[AuditableSpec]) -> tuple[Impact, ...]:
@@ -136,7 +100,8 @@ def find_impacts(project: Project[AuditableSpec]) -> tuple[Impact, ...]:
     return tuple(map(_find, announced))
 
 
-def _find(announced: Announced) -> Impact:
+def _find(announced: Announced, *, unsigned: bool = False) -> Impact:
+    """Find an evaluation as it stands; refuse a decision that nobody signed, unless `unsigned`."""
     folder, spec, plan = announced.folder / KEPT, announced.spec, announced.plan
     sealed = Sealed(
         name=announced.name,
@@ -152,11 +117,28 @@ def _find(announced: Announced) -> Impact:
         ends=str(spec.ends),
         mature=str(spec.mature),
         seal=plan.seal,
+        source=spec.draw.source if spec.draw else "",
+        drawn=find_drawn(announced),
+        lots_from=plan.seed,
     )
-    return (
-        replace(load_record(Impact, folder), sealed=sealed)
-        if has_record(folder)
-        else Impact(sealed)
+    if not has_record(folder):
+        return Impact(sealed)
+    kept = replace(load_record(Impact, folder), sealed=sealed)
+    if kept.decision is not None and not unsigned:
+        raise _ask_to_sign(announced, kept.decision)
+    return kept
+
+
+def _ask_to_sign(announced: Announced, taken: Decision) -> StoreError:
+    asked, path = name_choice(announced.project, announced.name), announced.project.folder.name
+    return StoreError(
+        f"'{taken.decision}' was recorded by {taken.role} on {taken.day}, and nobody signed it: "
+        "decisions are signed now",
+        where=str(announced.folder / KEPT),
+        expected=f"an act of {announced.spec.who_decides} in the chain of the card",
+        next_step=f"cityai evaluate analyse {asked} (it takes the line away), cityai run {path}, "
+        f"then cityai evaluate decide {asked} {taken.decision} --key FILE --reason "
+        f"'{taken.reason}'",
     )
 
 

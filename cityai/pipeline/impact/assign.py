@@ -11,6 +11,7 @@ from cityai.config.risk import DecisionSpec, RiskSpec
 from cityai.errors import DataError, TimeError
 from cityai.impact.lots import COLUMNS, OF, PART, RANK, SERVED, draw_lots
 from cityai.impact.records import ARM, BLOCK, PROBABILITY
+from cityai.pipeline.impact.chance import find_seed
 from cityai.pipeline.impact.gathered import ASSIGNED, read_assigned, write_gathered
 from cityai.pipeline.impact.plan import Announced
 
@@ -60,7 +61,7 @@ def assign_list(announced: Announced, table: pd.DataFrame) -> pd.DataFrame:
     recorded = read_assigned(announced.folder)
     block = f"{table[AS_OF].iloc[0]:%Y-%m-%d}"
     earlier = recorded[recorded[BLOCK] < block]
-    drawn = _draw(announced, table, earlier)
+    drawn = _draw(announced, find_seed(announced), table, earlier)
     same = recorded[recorded[BLOCK] == block].reset_index(drop=True)
     if len(same) and not same.equals(drawn.astype(same.dtypes.to_dict())):
         raise DataError(
@@ -102,8 +103,9 @@ def hold_assigned(announced: Announced) -> pd.DataFrame:
             next_step=f"cityai predict {announced.project.folder.name} --assign --as-of "
             f"{announced.spec.starts}",
         )
+    seed = find_seed(announced)
     for block, rows in recorded.groupby(BLOCK, sort=True):
-        again = _draw(announced, rows, recorded[recorded[BLOCK] < block])
+        again = _draw(announced, seed, rows, recorded[recorded[BLOCK] < block])
         given = rows.reset_index(drop=True)[list(COLUMNS)]
         whole = given[RANK].tolist() == list(range(1, int(given[OF].max()) + 1))
         wrong = (again.astype(given.dtypes.to_dict()) != given).any(axis=1) | (not whole)
@@ -118,13 +120,15 @@ def hold_assigned(announced: Announced) -> pd.DataFrame:
     return recorded
 
 
-def _draw(announced: Announced, table: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+def _draw(
+    announced: Announced, seed: str, table: pd.DataFrame, earlier: pd.DataFrame
+) -> pd.DataFrame:
     spec, rule = announced.spec, cast(RiskSpec, announced.project.spec).question.decision
     edge = (spec.edge.above, spec.edge.below) if spec.edge else (0, 0)
     return draw_lots(
         table,
         earlier,
-        seed=announced.plan.seed,
+        seed=seed,
         capacity=rule.capacity or 0,
         unit=f"{spec.unit}_id",
         edge=edge,

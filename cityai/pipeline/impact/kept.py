@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from cityai.config.evaluations import find_evaluation, find_plan, list_sealed
 from cityai.data.file_digests import digest_file
+from cityai.store.cards import CARDS, REVIEWS
 from cityai.store.digests import digest_text
 from cityai.store.files import guard_files
 from cityai.store.records import MANIFEST
@@ -29,5 +30,8 @@ def digest_impacts(project: Project[AuditableSpec]) -> str:
     files = [find(project, name) for name in sealed for find in (find_evaluation, find_plan)]
     with guard_files(own, "what an evaluation gathered cannot be read"):
         found = [*files, *sorted(own.glob(f"*/{KEPT}/{MANIFEST}"))]
+        if any(b"\ndraw:" in path.read_bytes() for path in files if path.exists()):
+            acts = project.workspace / CARDS / project.spec.name / REVIEWS
+            found += sorted(acts.glob("*.json"))  # lots follow from one of them
         told = (digest_file(path) if path.exists() else "" for path in found)
         return digest_text(" ".join((*sealed, *told)))

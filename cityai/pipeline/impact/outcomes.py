@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import CASE, OCCURRED_AT, VALUE, Y_TRUE
-from cityai.config.evaluation import EvaluationSpec
+from cityai.config.evaluation import EvaluationSpec, MeasuredSpec
 from cityai.config.evaluations import FOLDER
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
@@ -16,13 +16,15 @@ from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.city_table import refuse_repeated
 from cityai.data.rejects import tell_first
 from cityai.data.side_tables import SideTable, read_table
-from cityai.data.yes_no import read_answer
+from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
 
 MEASURED_AT: Final = "measured_at"
+ASKED: Final = 8
+"""Words that are asked about by name."""
 
 
 def read_outcomes(
@@ -48,7 +50,7 @@ def read_outcomes(
     ------
     DataError
         When the table cannot be read, a row of it is not understood or has an outcome without a
-        day, or it tells of a case twice.
+        day, a word of it is not declared, or it tells of a case twice.
     """
     told = spec.outcome
     if told.source is None or told.key is None or told.time is None or told.value is None:
@@ -64,7 +66,7 @@ def read_outcomes(
     side = read_table(project, "outcome", told.source, contract, [told.key], FOLDER)
     refuse_unread(side, f"the columns {', '.join(contract)}, days as 2026-01-31")
     found = side.table
-    measured = read_answer(found[value], told.yes, side.where) if told.yes else found[value]
+    measured = _read_words(found[value], told, side.where) if told.yes else found[value]
     if undated := int((found[value].notna() & found[told.time].isna()).sum()):
         raise DataError(
             f"{undated:,} of {len(found):,} outcomes have no day in `{told.time}`",
@@ -81,6 +83,30 @@ def read_outcomes(
     ).dropna()
     refuse_repeated(read[CASE], side.where, pd.Series(pd.NaT, index=read.index))
     return read.reset_index(drop=True)
+
+
+def _read_words(column: pd.Series, told: MeasuredSpec, where: str) -> pd.Series:
+    """Read declared answers as 1, 0 or NaN; ask about every other, none is guessed."""
+    said = write_answer(column).str.casefold()
+    said = said.where(said.str.len() > 0)
+    meant = {1.0: told.yes, 0.0: told.no, np.nan: told.missing}
+    known = {
+        word: number
+        for number, words in meant.items()
+        for word in write_answer(pd.Series(words, dtype=object)).str.casefold()
+    }
+    odd = said[said.notna() & ~said.isin(known.keys())].value_counts()
+    if len(odd):
+        shown = ", ".join(f"'{word}' ({n:,})" for word, n in odd[:ASKED].items())
+        more = f" and {len(odd) - ASKED} more" * (len(odd) > ASKED)
+        raise DataError(
+            f"{int(odd.sum()):,} of {len(column):,} answers are neither yes nor no: {shown}{more}",
+            where=f"{where}, `{column.name}`",
+            expected=f"yes: {', '.join(told.yes)}; no: {', '.join(told.no) or 'nothing declared'}",
+            next_step="before the plan is sealed, name each under `yes`, `no` or `missing` of "
+            "`outcome`; afterwards correct the table, and leave empty what was not measured",
+        )
+    return said.map(known).astype(np.float64)
 
 
 def refuse_unread(side: SideTable, expected: str) -> None:

@@ -23,7 +23,7 @@ from cityai.config.evaluations import (
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.data.file_digests import digest_file
-from cityai.errors import SpecError, StoreError, TimeError
+from cityai.errors import CityaiError, SpecError, StoreError, TimeError
 from cityai.pipeline.impact.kept import FOLDER
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.provenance import read_clock
@@ -113,16 +113,20 @@ def find_gathered(project: Project[Any], plan: Plan) -> Path:
     return folder
 
 
-def seal_plan(project: Project[BaseProjectSpec], name: str = "") -> Announced:
+def seal_plan(
+    project: Project[BaseProjectSpec], name: str = "", key: Path | None = None
+) -> Announced:
     """Seal an evaluation of a project as it is now; a plan is sealed once.
+
+    With a private key, its holder signs that it is sealed.
 
     Raises
     ------
     SpecError
-        When there is no evaluation, or it is sealed already.
+        When there is no evaluation, it is sealed already, or nobody signs one that needs it.
     TimeError
-        When its period has begun, outcomes of it can be read already, or another evaluation of the
-        project runs then.
+        When its period has begun, its source of chance has spoken, outcomes of it can be read
+        already, or another evaluation of the project runs then.
     """
     from cityai.kinds import open_kind
     from cityai.track.fetch import fetch_model
@@ -145,6 +149,7 @@ def seal_plan(project: Project[BaseProjectSpec], name: str = "") -> Announced:
             expected=f"a first day after {now:%Y-%m-%d}",
             next_step="correct `starts`",
         )
+    _refuse_unfit(spec, find_evaluation(project, name), now.date(), signed=key is not None)
     _refuse_together(project, name, spec)
     events = open_kind(project).read()
     _refuse_seen(project, spec, events)
@@ -164,8 +169,18 @@ def seal_plan(project: Project[BaseProjectSpec], name: str = "") -> Announced:
         run=model.run_id,
     )
     plan = replace(plan, seal=plan.count_seal())
+    announced = Announced(project, name, spec, plan)
     write_files({path.name: _write(plan)}, path.parent, PUBLIC_FILE_MODE)
-    return Announced(project, name, spec, plan)
+    if key is not None:
+        from cityai.pipeline.impact.govern import announce, is_announced
+
+        try:
+            announce(announced, key)
+        except CityaiError:
+            if not is_announced(announced):
+                path.unlink()  # nothing is sealed that nobody signed
+            raise
+    return announced
 
 
 def open_plan(project: Project[BaseProjectSpec], name: str = "") -> Announced:
@@ -258,6 +273,33 @@ def _refuse_changed(path: Path, what: str) -> StoreError:
         expected="the file as it was sealed, to the last byte",
         next_step="put it back from your version control; what was gathered is untouched",
     )
+
+
+def _refuse_unfit(spec: EvaluationSpec, path: Path, today: date, *, signed: bool) -> None:
+    """Refuse a plan whose outcome or draw is left open."""
+    if spec.outcome.yes and not spec.outcome.no:
+        raise SpecError(
+            "the outcome's answers that mean yes are named, and those that mean no are not",
+            where=str(path),
+            expected="`no:` beside `yes:` in `outcome`; `missing:` for answers that say nothing",
+            next_step="name them now: afterwards nobody could, as the file is sealed",
+        )
+    if spec.draw is None:
+        return
+    if today >= spec.draw.on:
+        raise TimeError(
+            f"the source of chance speaks on {spec.draw.on}: a plan made now could know it",
+            where=str(path),
+            expected=f"a day of `draw.on` after {today}, and before {spec.starts}",
+            next_step="correct `draw`",
+        )
+    if not signed:
+        raise SpecError(
+            "lots follow from public chance, and nobody signs that the plan came before it",
+            where="--key",
+            expected="the key of who seals it",
+            next_step="add --key FILE; docs/reviewing.md says how keys are made",
+        )
 
 
 def _refuse_together(project: Project[BaseProjectSpec], name: str, spec: EvaluationSpec) -> None:
