@@ -6,7 +6,7 @@ DONE := $(VENV)/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo trial test long promises fast check lint types messages schema pictures docs spark bench clean
+.PHONY: help setup demo trial test long promises fast check lint types messages schema pictures docs lakes bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -79,11 +79,12 @@ docs: $(DONE)  ## the documentation site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "==> build/site/index.html"
 
-# In a folder of its own, so that nothing but the tests of Spark sees it. Java 17 or newer is yours.
-spark: $(DONE)  ## fetch Spark and the reader of Delta tables (600 MB) for their tests, which are skipped without them
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/spark \
+# In a folder of its own, so that nothing but their tests sees them. Java 17 or newer is yours.
+lakes: $(DONE)  ## fetch Spark and the readers of Delta and Iceberg tables (700 MB) for their tests, skipped without them
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/lakes \
 	  pyspark==4.1.4 py4j==0.10.9.9 grpcio==1.85.3 grpcio-status==1.85.3 googleapis-common-protos==1.76.0 zstandard==0.25.0 \
-	  deltalake==1.6.6 arro3-core==0.9.1 deprecated==1.3.1
+	  deltalake==1.6.6 arro3-core==0.9.1 deprecated==1.3.1 \
+	  pyiceberg==0.12.0 mmh3==5.3.1 pyroaring==1.2.0 strictyaml==1.7.3 tenacity==9.2.1
 
 bench: $(DONE)  ## accuracy on five real sets beside the peers, speed and growth, the audit's coverage, evaluation
 	@$(BIN)/python benchmarks/demand.py

@@ -21,7 +21,7 @@ from cityai.track import server
 from cityai.track.door import import_mlflow, keep_quiet
 from tests.promises import PAGE, PROMISES, read_outcomes, sum_up, write_page
 from tests.servers import (
-    SPARK,
+    LAKES,
     Postgres,
     Spark,
     start_postgres,
@@ -353,14 +353,25 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def lakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The readers of tables with versions, where `make lakes` puts them."""
+    from cityai.confine.reader import forget_reader
+
+    monkeypatch.setattr(sys, "path", [*sys.path, str(LAKES)])
+    forget_reader()  # the next process that reads tables finds them
+    yield
+    forget_reader()
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Spark]:
     """A Spark Connect server of the tests' own; skipped with the reason where there is none."""
-    from cityai.data.source.engine import _READERS
+    from cityai.confine.reader import forget_reader
 
     if lack := tell_spark_lack():
         pytest.skip(lack)
     with start_spark() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", [*sys.path, str(SPARK)])
-        _READERS.clear()  # the next process that reads tables finds the client
+        patch.setattr(sys, "path", [*sys.path, str(LAKES)])
+        forget_reader()  # the next process that reads tables finds the client
         yield server

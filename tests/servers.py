@@ -124,8 +124,8 @@ def start_postgres() -> Iterator[Postgres]:
 
 TOKEN = "p4ss-w0rd/@:x"
 """Of Spark: a token is a header of HTTP, and these are ASCII."""
-SPARK = Path(os.environ.get("CITYAI_SPARK") or Path(__file__).parents[1] / "build" / "spark")
-"""Where `make spark` puts Spark and its client, so that nothing else sees them."""
+LAKES = Path(os.environ.get("CITYAI_LAKES") or Path(__file__).parents[1] / "build" / "lakes")
+"""Where `make lakes` puts Spark and the readers of tables, so that nothing else sees them."""
 
 
 @dataclass(frozen=True)
@@ -144,15 +144,15 @@ class Spark:
         code = "import os, sys; from pyspark.sql.connect.session import SparkSession as S\n"
         code += "s = S(connection=sys.argv[1])\nfor q in sys.argv[2:]: s.sql(q).collect()\n"
         code += "os._exit(0)"
-        paths = os.pathsep.join([*filter(None, sys.path), str(SPARK)])
+        paths = os.pathsep.join([*filter(None, sys.path), str(LAKES)])
         command = [sys.executable, "-c", code, self.address, *statements]
         subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": paths}, timeout=120)
 
 
 def tell_spark_lack() -> str:
     """Say why Spark cannot be asked here; empty when it can."""
-    if not (SPARK / "pyspark" / "jars").is_dir():
-        return "Spark is not there: make spark"
+    if not (LAKES / "pyspark" / "jars").is_dir():
+        return "Spark is not there: make lakes"
     if shutil.which("java") is None:
         return "no Java (17 or newer) is installed"
     return ""
@@ -162,18 +162,21 @@ def tell_spark_lack() -> str:
 def start_spark() -> Iterator[Spark]:
     """Start a server that asks for a token; it and its data are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="cityai-spark-"))
-    port, home = find_port(), SPARK / "pyspark"
+    port, home = find_port(), LAKES / "pyspark"
     settings = {
         "spark.connect.grpc.binding.port": port,
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.authenticate.token": TOKEN,
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": folder / "tables",
-        "spark.sql.shuffle.partitions": 2,
+        # For small tables; every other setting, and the SQL, is as it ships.
+        "spark.sql.shuffle.partitions": 1,
+        "spark.sql.adaptive.enabled": "false",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
     chosen = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
     kind = "org.apache.spark.sql.connect.service.SparkConnectServer"
-    command = [home / "bin" / "spark-submit", "--master", "local[2]", "--driver-memory", "1g"]
+    command = [home / "bin" / "spark-submit", "--master", "local[1]", "--driver-memory", "1g"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [*command, "--class", kind, *chosen, "spark-internal"],

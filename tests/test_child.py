@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from cityai.confine import child
+from cityai.confine import reader as reader_module
 from cityai.confine.child import Child, Ended
-from cityai.data.source import engine
 from cityai.data.source.engine import open_room
 from tests.track.conftest import fork
 
@@ -57,7 +57,7 @@ def test_the_answer_to_another_message_is_none(
 
 
 def test_a_fork_starts_a_process_of_its_own(reader: Child, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_READERS", [reader])
+    monkeypatch.setattr(reader_module, "_READERS", [reader])
 
     def read_on() -> None:
         assert not reader.is_ready
@@ -73,7 +73,7 @@ def test_a_fork_starts_a_process_of_its_own(reader: Child, monkeypatch: pytest.M
 def test_a_fork_killed_while_it_waits_takes_no_answer(
     reader: Child, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    monkeypatch.setattr(engine, "_READERS", [reader])
+    monkeypatch.setattr(reader_module, "_READERS", [reader])
     begun, told = os.pipe()
 
     def wait_long() -> None:

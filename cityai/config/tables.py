@@ -17,8 +17,8 @@ class SourceSpec(SpecRecord):
     """Where a table is: a file, or a SELECT that a database is asked for."""
 
     path: Text | None = None
-    """CSV or Parquet file, a folder of Parquet files (also a Delta table), or a DuckDB/SQLite
-    database. Relative to the project's folder, or `${CITYAI_DATA}/...`."""
+    """CSV or Parquet file, a folder of Parquet files (also a Delta or Iceberg table), or a
+    DuckDB/SQLite database. Relative to the project's folder, or `${CITYAI_DATA}/...`."""
     connection: Slug | None = None
     """In place of `path`: a connection of the city's file, with `sql` or `table`."""
     sql: Text | None = None

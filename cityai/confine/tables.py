@@ -60,6 +60,14 @@ class _Desk:
             rows = _ask_sqlite(*told)
         elif work == "copy":
             _copy_sqlite(self.engine, *told)
+        elif work == "delta":
+            from cityai.confine.delta import read_delta
+
+            rows = [read_delta(*told)]
+        elif work == "iceberg":
+            from cityai.confine.iceberg import read_iceberg
+
+            rows = [read_iceberg(*told)]
         elif work == "connect":
             self.warehouse = _connect(*told)
         elif work == "describe":
@@ -150,6 +158,8 @@ def _write_text(cell: object) -> str | None:
 def translate_error(error: duckdb.Error | str, path: Path | str) -> DataError:
     """Say what the engine met in words for the one who gave the file."""
     said = str(error).strip().splitlines()[0]
+    if "Conversion Error" in said:  # it would hold a cell
+        said = "a cell is not of the type of its column"
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in said:
         return DataError(
             f"the table does not fit into {MEMORY_LIMIT} of memory and the disk beside it",

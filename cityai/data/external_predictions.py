@@ -36,7 +36,7 @@ from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame
 from cityai.data.yes_no import read_answer, write_text
 from cityai.errors import DataError
-from cityai.records.events import Events, RowCounts
+from cityai.records.events import Events, RowCounts, list_versions
 
 NO_MOMENT: Final = pd.Timestamp("2000-01-01")
 """Stands for the one period of predictions without `as_of`."""
@@ -130,6 +130,7 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
         pd.DataFrame(facts, columns=list(FACT_COLUMNS)),
         side.digest,
         areas,
+        versions=list_versions(version.list_row("data") for version in side.versions),
     )
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
-from cityai.data.delta import is_delta, read_log
+from cityai.data.versions import find_version
 
 
 def list_parts(path: Path) -> list[Path]:
     """Return the file, or the Parquet files of a folder and those in it; hidden ones are none.
 
-    Of a Delta table they are those of its newest version.
+    Of a table with versions they are those of the newest one.
     """
+    if version := find_version(path):
+        return list(version.parts)
     if not path.is_dir():
         return [path]
-    if is_delta(path):
-        return read_log(path)[1]
     found = (p for end in ("parquet", "pq") for p in path.rglob(f"*.{end}") if p.is_file())
     return sorted(p for p in found if not any(n[0] in "._" for n in p.relative_to(path).parts))
 
@@ -24,10 +25,15 @@ def list_parts(path: Path) -> list[Path]:
 def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, and of rows that a database keeps beside it.
 
-    That of a folder is of the names and the bytes of its Parquet files.
+    That of a folder is of the names and the bytes of its Parquet files, and of how their columns
+    are called where the files do not say it.
     """
-    if path.is_dir():
-        named = (f"{part.relative_to(path)} {digest_file(part)}" for part in list_parts(path))
+    version = find_version(path)
+    if version or path.is_dir():
+        home = version.home if version else path
+        named = [f"{part.relative_to(home)} {digest_file(part)}" for part in list_parts(path)]
+        if version and version.columns is not None:
+            named.append(json.dumps(version.columns))
         return hashlib.sha256("\n".join(named).encode()).hexdigest()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")

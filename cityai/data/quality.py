@@ -19,7 +19,7 @@ from cityai.data.quality_facts import ONE_VALUE, UNKNOWN_AREA
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, say
-from cityai.records.events import Events, RowCounts, list_left
+from cityai.records.events import Events, RowCounts, list_left, list_versions
 
 SpecT = TypeVar("SpecT", bound=BaseProjectSpec)
 Dimension = Literal["completeness", "accuracy", "consistency", "timeliness"]
@@ -63,8 +63,8 @@ class QualityReport:
     by_period : pandas.DataFrame
         period_start, rows (int64), entities_reporting (int64), median_delay_days (NaN when the
         data do not say when a row was known).
-    left : pandas.DataFrame
-        What left databases; see `Events`.
+    left, versions : pandas.DataFrame
+        What left databases, and which versions were read; see `Events`.
     """
 
     measures: pd.DataFrame
@@ -73,6 +73,7 @@ class QualityReport:
     findings: tuple[Finding, ...]
     by_period: pd.DataFrame
     left: pd.DataFrame = field(default_factory=list_left)
+    versions: pd.DataFrame = field(default_factory=list_versions)
 
 
 def list_nothing(events: Events, findings: Iterable[Finding]) -> QualityReport:
@@ -81,7 +82,15 @@ def list_nothing(events: Events, findings: Iterable[Finding]) -> QualityReport:
     periods = [PERIOD_START, "rows", "entities_reporting", "median_delay_days"]
     by_period = pd.DataFrame(columns=periods)
     found = sort_findings(findings)
-    return QualityReport(measures, events.counts, events.rejects, found, by_period)
+    return QualityReport(
+        measures,
+        events.counts,
+        events.rejects,
+        found,
+        by_period,
+        events.left,
+        events.versions,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,7 @@ def report_quality(events: Events, spec: SpecT, of_table: TableQuality[SpecT]) -
         findings=sort_findings(findings),
         by_period=by_period,
         left=events.left,
+        versions=events.versions,
     )
 
 

@@ -20,6 +20,7 @@ from cityai.data.rejects import list_refused, tell_first
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.connections import find_place
 from cityai.data.source.engine import Left, fetch_frame
+from cityai.data.versions import TableVersion
 from cityai.errors import DataError
 
 MOST_ROWS: Final = 5_000_000
@@ -46,6 +47,8 @@ class SideTable:
         The file, for messages.
     left : tuple of Left
         What left a database for it, and for one that is joined to it.
+    versions : tuple of TableVersion
+        Which versions of them were read.
     """
 
     table: pd.DataFrame
@@ -55,6 +58,7 @@ class SideTable:
     digest: str
     where: str = ""
     left: tuple[Left, ...] = ()
+    versions: tuple[TableVersion, ...] = ()
 
 
 def read_covariate(
@@ -182,8 +186,13 @@ def _join(
             expected=f"one row for each {join.on}",
         )
     joined = side.table.merge(other.table, on=join.on, how="left")
-    digest, left = f"{side.digest} {other.digest}", (*side.left, *other.left)
-    return replace(side, table=joined, digest=digest, left=left)
+    return replace(
+        side,
+        table=joined,
+        digest=f"{side.digest} {other.digest}",
+        left=(*side.left, *other.left),
+        versions=(*side.versions, *other.versions),
+    )
 
 
 def _read_side(
@@ -271,6 +280,7 @@ def read_rows(opened: SourceTable, contract: Contract, name: str = "") -> SideTa
         opened.digest,
         opened.where,
         () if opened.left is None else (opened.left,),
+        () if opened.version is None else (opened.version,),
     )
 
 

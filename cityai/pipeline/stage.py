@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar, cast
 from cityai.config.load import Project
 from cityai.config.locate import locate_errors
 from cityai.config.project import AuditableSpec
+from cityai.data.versions import hold_versions
 from cityai.kinds import FittingKind, Kind, open_kind
 from cityai.modeling.parallel import use_cluster
 from cityai.progress import SILENT, Progress, heard_by
@@ -189,10 +190,10 @@ def stage(
 
 @contextmanager
 def hold_run(project: Project[AuditableSpec], progress: Progress = SILENT) -> Iterator[PipelineRun]:
-    """Hold a project against other runs of it, and yield a run; its tasks may use a cluster."""
+    """Hold a project, and the versions of its tables, and yield a run that may use a cluster."""
     store = open_store(project.state)
     lock = store.lock_project(project.spec.name, on_wait=progress.warn)
-    with lock, heard_by(progress), use_cluster():
+    with lock, heard_by(progress), hold_versions(), use_cluster():
         yield PipelineRun(project, store, progress)
 
 

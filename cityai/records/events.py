@@ -51,6 +51,14 @@ def list_left(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
     return table.astype({**dict.fromkeys(LEFT[:2], "str"), **dict.fromkeys(LEFT[2:], "int64")})
 
 
+VERSIONS: Final = ("source", "format", "version", "made")
+
+
+def list_versions(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
+    """Tabulate which versions of tables were read; nothing where none is kept with versions."""
+    return pd.DataFrame(list(rows), columns=list(VERSIONS)).astype("str")
+
+
 def describe_left(left: pd.DataFrame) -> list[str]:
     """Say for each table how much left its database, for a private terminal and a log."""
     return [
@@ -114,6 +122,10 @@ class Events:
         What left databases, one row a table: source (``data``, or the name of what is beside it),
         connection, rows, columns and bytes (as Arrow) of what came, and held: the rows that its
         SELECT gives there. Fewer came than are held where sums came in place of rows.
+    versions : pandas.DataFrame
+        Which versions were read of tables that are kept with versions, one row a table: source (as
+        in `left`), format (``Delta``, ``Iceberg``), version (of Iceberg the snapshot), made (when
+        it was written: ISO 8601 in UTC, empty where its log does not say), all str.
     source_digest : str
         Of the main table's source: SHA-256 of a file's bytes, of a statement and its rows.
     """
@@ -131,6 +143,7 @@ class Events:
     events: dict[str, pd.DataFrame] = field(default_factory=dict)
     city_rule: pd.DataFrame | None = None
     left: pd.DataFrame = field(default_factory=list_left)
+    versions: pd.DataFrame = field(default_factory=list_versions)
     source_digest: str = ""
 
     def call_places(self, ids: Iterable[str]) -> list[str]:

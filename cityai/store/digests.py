@@ -36,7 +36,17 @@ STAGES = {
 
 LIBRARIES = (
     *("catboost", "deltalake", "duckdb", "fairlearn", "fracast", "holidays", "ibis-framework"),
-    *("lightgbm", "numpy", "pandas", "pandera", "pyarrow", "scikit-learn", "scipy", "shap"),
+    *(
+        "lightgbm",
+        "numpy",
+        "pandas",
+        "pandera",
+        "pyarrow",
+        "pyiceberg",
+        "scikit-learn",
+        "scipy",
+        "shap",
+    ),
     *("skops", "sqlglot", "torch", "tzdata"),
 )
 """Libraries whose version may change a figure."""

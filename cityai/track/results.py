@@ -218,18 +218,24 @@ def _tell_apart(run: TrackedRun, outcome: Outcome, params: Mapping[str, str]) ->
 
 
 def describe_dataset(outcome: Outcome) -> Any:
-    """Describe which data were used: name, digest and declared columns; no row and no path."""
+    """Describe which data were used: name, digest, versions, columns; no row and no path."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     columns = [
         {"type": TYPES[column.type], "name": name, "required": column.required}
         for name, column in outcome.spec.contract.items()
     ]
+    versions = {
+        f"version.{read.source}": f"{read.format} {read.version}"
+        + (f", {read.made:%Y-%m-%dT%H:%M:%SZ}" if read.made else "")
+        for part in outcome.card.data
+        for read in part.versions or ()
+    }
     dataset = Dataset(
         name=outcome.spec.name,
         digest=outcome.card.provenance.data_digest[:32],
         source_type="code",
-        source=json.dumps({"tags": {PROJECT: outcome.spec.name}}),
+        source=json.dumps({"tags": {PROJECT: outcome.spec.name, **versions}}),
         schema=json.dumps({"mlflow_colspec": columns}),
         profile=json.dumps({"num_rows": outcome.rows}),
     )

@@ -23,7 +23,7 @@ from cityai.data.periods import Periods
 from cityai.findings import Finding, Status, sort_findings
 from cityai.modeling.ahead import Outlook
 from cityai.modeling.folds import Fold, Folds
-from cityai.records.events import list_left
+from cityai.records.events import list_left, list_versions
 from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import build_predictions
 
@@ -230,6 +230,7 @@ def make_quality(names: list[str]):
         ),
         by_period=by_period,
         left=list_left(),
+        versions=list_versions(),
         findings=(
             Finding(
                 "quality.timeliness",

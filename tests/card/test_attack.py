@@ -26,7 +26,7 @@ from cityai.assessment.evaluate import evaluate_predictions
 from cityai.card.record import write_canonical
 from cityai.config.project import ProjectSpec
 from cityai.modeling.ahead import Outlook
-from cityai.records.events import list_left
+from cityai.records.events import list_left, list_versions
 from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import build_predictions
 from tests.speech import read_plain
@@ -125,7 +125,7 @@ def count_rows(table: pd.DataFrame) -> SimpleNamespace:
     total = int(periods.sum())
     return SimpleNamespace(
         measures=measures, by_period=by_period, findings=(), rejects=pd.DataFrame(),
-        left=list_left(),
+        left=list_left(), versions=list_versions(),
         counts=SimpleNamespace(read=total, out_of_scope=0, rejected=0, accepted=total),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from cityai.card.draft.subject import describe_forecast, describe_list
 from cityai.card.draft.withheld import find_withheld
 from cityai.card.record import CardRecord
 from cityai.card.render import render_json
-from cityai.records.events import list_left
+from cityai.records.events import list_left, list_versions
 from tests.modeling.made_cases import build_risk_spec
 
 from .conftest import make_city, make_facts
@@ -43,7 +43,7 @@ def make_quality(rows: np.ndarray) -> SimpleNamespace:
     total = int(rows.sum())
     return SimpleNamespace(
         measures=measures, by_period=by_period, findings=(), rejects=pd.DataFrame(),
-        left=list_left(),
+        left=list_left(), versions=list_versions(),
         counts=SimpleNamespace(read=total, out_of_scope=0, rejected=0, accepted=total),
     )  # fmt: skip
 

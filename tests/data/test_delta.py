@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cityai.config.load import load_project
-from cityai.data.delta import read_log
+from cityai.data import versions
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.data.reading.reader import read_events
 from cityai.data.sources import digest_sources
+from cityai.data.versions import find_version, hold_versions
 from cityai.errors import DataError, SetupError
 from tests.conftest import PROJECT, draw_requests
 from tests.data.test_connections import assert_same
 from tests.data.test_folders import read
-from tests.servers import SPARK
 
 
 @pytest.fixture
-def delta(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The library, where it is installed or where `make spark` puts it."""
-    monkeypatch.setattr(sys, "path", [*sys.path, str(SPARK)])
-    if find_spec("deltalake") is None:
-        pytest.skip("no reader of Delta tables: make spark, or pip install 'cityai[delta]'")
-    return importlib.import_module("deltalake")
+def delta(lakes: None) -> Any:
+    """The library, where it is installed or where `make lakes` puts it."""
+    return pytest.importorskip("deltalake", reason="no reader of Delta tables: make lakes")
 
 
 def test_rows_that_were_deleted_are_not_read_and_later_columns_are_missing_before(delta, tmp_path):
@@ -45,7 +40,7 @@ def test_rows_that_were_deleted_are_not_read_and_later_columns_are_missing_befor
     more = pa.table({"a": [5], "k": ["x"], "z": [1.5]})
     delta.write_deltalake(place, more, mode="append", schema_mode="merge")
     assert read(place) == [(2, "y z", None), (3, None, None), (4, "007", None), (5, "x", 1.5)]
-    assert read_log(place)[0] == 3
+    assert find_version(place).number == "3"
     delta.DeltaTable(place).create_checkpoint()
     (place / "_delta_log" / f"{0:020}.json").unlink()
     assert len(read(place)) == 4
@@ -67,6 +62,36 @@ def test_a_table_gives_the_numbers_of_one_file_and_a_new_version_is_a_change(
     delta.DeltaTable(folder / "data").optimize.compact()
     assert digest_sources(project) != seen
     assert_same(file, read_events(project, DENSE_PANEL))
+
+
+def test_a_run_reads_one_version_and_its_log_once(delta, make_workspace, monkeypatch):
+    """Whatever is written meanwhile: the key of what is saved stands for the rows that are read."""
+    data = draw_requests(weeks=20)
+    folder = make_workspace(PROJECT.replace("data.csv", "data"), data=data)
+    rows = pa.Table.from_pandas(data, preserve_index=False)
+    delta.write_deltalake(folder / "data", rows.slice(0, 400))
+    asked = []
+    ask = versions.ask_reader
+    monkeypatch.setattr(versions, "ask_reader", lambda *told: asked.append(told) or ask(*told))
+    project = load_project(folder)
+    with hold_versions():
+        seen = digest_sources(project)
+        delta.write_deltalake(folder / "data", rows.slice(400), mode="append")
+        events = read_events(project, DENSE_PANEL)
+        assert digest_sources(project) == seen
+    assert len(asked) == 1
+    assert events.counts.read == 400
+    (version,) = events.versions.to_dict("records")
+    assert (version["format"], version["version"]) == ("Delta", "0")
+    assert pd.Timestamp(version["made"]).tz is not None
+    assert digest_sources(project) != seen
+    with hold_versions():
+        old = find_version(folder / "data")
+        delta.DeltaTable(folder / "data").optimize.compact()
+        delta.DeltaTable(folder / "data").vacuum(0, dry_run=False, enforce_retention_duration=False)
+        with pytest.raises(DataError, match="run it again"):
+            read_events(project, DENSE_PANEL)
+    assert find_version(folder / "data") != old
 
 
 REFUSED = {
@@ -104,6 +129,6 @@ def test_columns_of_other_names_in_the_files_are_refused(delta, tmp_path):
 def test_without_the_library_a_table_is_refused(monkeypatch, tmp_path):
     (tmp_path / "t" / "_delta_log").mkdir(parents=True)
     pq.write_table(pa.table({"a": [1]}), tmp_path / "t" / "a.parquet")
-    monkeypatch.setattr("cityai.data.delta.find_spec", lambda name: None)
+    monkeypatch.setattr("cityai.data.versions.find_spec", lambda name: None)
     with pytest.raises(SetupError, match=r"cityai\[delta\]"):
         read(tmp_path / "t")

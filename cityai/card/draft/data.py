@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +14,14 @@ from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import PERIOD_STEP, round_figure, round_people
 from cityai.card.draft.values import as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.measured import DataPart, LeftPart, QualityMeasure, QualityPoint, Rejected
+from cityai.card.record.measured import (
+    DataPart,
+    LeftPart,
+    QualityMeasure,
+    QualityPoint,
+    Rejected,
+    VersionPart,
+)
 from cityai.card.words import write_count
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
@@ -30,6 +37,7 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
     rows = _count_rows(quality, events=subject.events)
     measures = () if quality is None else _list_measures(quality.measures, least, withheld)
     left = () if quality is None else _list_left(quality.left)
+    versions = () if quality is None else _list_versions(quality.versions)
     part = DataPart(
         **copy_words(facts.spec.words.data),
         name=subject.source or run.source,
@@ -49,7 +57,12 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
         rejected=() if quality is None else count_rejects(quality.rejects),
         by_period=() if quality is None else _list_periods(quality.by_period, least, withheld),
         left=left or None,
-        in_words=_describe_data(facts, rows, measures, left) if quality else (),
+        versions=versions or None,
+        in_words=(
+            *(_describe_data(facts, rows, measures) if quality else ()),
+            *map(_describe_left, left),
+            *map(_describe_version, versions),
+        ),
     )
     return (part,)
 
@@ -58,7 +71,6 @@ def _describe_data(
     facts: CardFacts,
     rows: tuple[int, int, int, int],
     measures: Iterable[QualityMeasure],
-    left: Iterable[LeftPart],
 ) -> tuple[str, ...]:
     """Say how many rows were used, and what they lack."""
     read, out_of_scope, rejected, accepted = rows
@@ -70,7 +82,7 @@ def _describe_data(
         out_of_scope=write_count(out_of_scope),
         rejected=write_count(rejected),
     )
-    return said, *facts.subject.tell_data(facts, measures), *map(_describe_left, left)
+    return said, *facts.subject.tell_data(facts, measures)
 
 
 def _list_left(table: pd.DataFrame) -> tuple[LeftPart, ...]:
@@ -111,6 +123,38 @@ def _describe_left(left: LeftPart) -> str:
         rows=rows,
         columns=left.columns,
         size=size,
+    )
+
+
+def _list_versions(table: pd.DataFrame) -> tuple[VersionPart, ...]:
+    """List which versions of tables were read."""
+    return tuple(
+        VersionPart(
+            source=row["source"],
+            format=row["format"],
+            version=row["version"],
+            made=datetime.fromisoformat(row["made"]) if row["made"] else None,
+        )
+        for row in table.to_dict("records")
+    )
+
+
+def _describe_version(read: VersionPart) -> str:
+    """Say which version of a table was read."""
+    if read.made is None:
+        return say(
+            "The table {source} is kept with its versions ({format}): version {version} was read.",
+            source=read.source,
+            format=read.format,
+            version=read.version,
+        )
+    return say(
+        "The table {source} is kept with its versions ({format}): version {version}, written at "
+        "{moment} UTC, was read.",
+        source=read.source,
+        format=read.format,
+        version=read.version,
+        moment=f"{read.made:%Y-%m-%d %H:%M}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from cityai.card.record.part import Number, Part, Sparse, StatusWord, Text, Unit
 from cityai.card.record.ranked import CapacityPoint, CurvePoint, RankedPart
@@ -58,6 +58,19 @@ class LeftPart(Part):
     kilobytes: int
 
 
+class VersionPart(Part):
+    """Which version was read of a table that is kept with versions."""
+
+    source: str
+    """`data`, or the name of the table beside it."""
+    format: str
+    """`Delta` or `Iceberg`."""
+    version: str
+    """Of Iceberg the number of the snapshot."""
+    made: datetime | None
+    """When it was written, in UTC; nothing where its log does not say."""
+
+
 class DataPart(DataWords, Sparse):
     """One data set."""
 
@@ -81,6 +94,8 @@ class DataPart(DataWords, Sparse):
     by_period: Rows[QualityPoint]
     left: tuple[LeftPart, ...] | None
     """What left databases; nothing where all tables are files."""
+    versions: tuple[VersionPart, ...] | None
+    """Which versions were read; nothing where no table is kept with versions."""
     in_words: tuple[Text, ...]
 
 

@@ -38,7 +38,14 @@ from cityai.data.source.engine import Left, Table, fetch_frame
 from cityai.data.source.questions import Grouping
 from cityai.errors import DataError, TimeError
 from cityai.progress import tell, warn
-from cityai.records.events import Events, RowCounts, describe_left, list_left, list_nobody
+from cityai.records.events import (
+    Events,
+    RowCounts,
+    describe_left,
+    list_left,
+    list_nobody,
+    list_versions,
+)
 
 LONGEST_GAP: Final = 5
 """Years without a single row, at most, within a record."""
@@ -136,7 +143,7 @@ def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
     ) as opened:
         known = None if areas is None else areas.table
         events = _read_main(opened, contract, spec, known, layout)
-        digest, left = opened.digest, opened.left
+        digest, left, version = opened.digest, opened.left, opened.version
     covariates: dict[str, SideTable] = {}
     for name, covariate in spec.covariates.items():
         tell(f"reading the covariate {name}")
@@ -153,6 +160,7 @@ def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
         events, facts = layout.join_own(events, own.table, own.where)
         events = replace(events, quality_facts=pd.concat([events.quality_facts, facts]))
         sides.append((spec.city_own[0], own))
+    versions = [("data", (version,)), *((name, side.versions) for name, side in sides)]
     digests = [digest, *([areas.digest] if areas else []), *(side.digest for _, side in sides)]
     return replace(
         events,
@@ -163,6 +171,9 @@ def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
         digest=hashlib.sha256(" ".join(digests).encode()).hexdigest(),
         source_digest=digest,
         left=_list_left([("data", left), *((n, part) for n, side in sides for part in side.left)]),
+        versions=list_versions(
+            part.list_row(name) for name, parts in versions for part in parts if part is not None
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_ro
 from cityai.data.source.files import open_csv, open_parquet
 from cityai.data.source.plain_text import write_plain_csv
 from cityai.data.source.questions import Grouping
+from cityai.data.versions import find_version
 from cityai.errors import DataError, suggest_name
 from cityai.progress import telling_size
 
@@ -108,16 +110,17 @@ def open_source(
 def _open(
     kind: str, source: SourceSpec, path: Path, wanted: list[str] | None, max_rows: int, room: Room
 ) -> SourceTable:
+    version = find_version(path)
     path = path.resolve()  # the engine finds nothing behind `..` or a link
     if kind == "csv":
         plain = write_plain_csv(path, source, room.folder)
         room.begin(path, plain.path)
         return open_csv(room, plain, source, path, wanted, max_rows)
     is_store = kind == "database" and is_sqlite(path)
-    files = () if is_store else list_parts(path)
+    files = () if is_store else list_parts(path) if version is None else version.parts
     room.begin(path, *files, attach=kind == "database" and not is_store)
     if kind == "parquet":
-        return open_parquet(room, path, wanted, max_rows)
+        return open_parquet(room, path, version, wanted, max_rows)
     return (open_sqlite if is_store else open_database)(room, path, source, wanted, max_rows)
 
 
@@ -137,6 +140,8 @@ def find_format(path: Path) -> str:
             expected=suggest_name(path.name, near) if near else "a folder that exists",
             next_step="correct `path` of the source",
         )
+    if find_version(path):
+        return "parquet"
     if path.is_dir() and list_parts(path):
         _check_folder(path)
         return "parquet"
@@ -168,20 +173,14 @@ def find_format(path: Path) -> str:
 
 
 def _check_folder(path: Path) -> None:
-    """Refuse a folder whose files are more than its table: those of a table with versions."""
-    kinds = {
-        ".hoodie": "a Hudi",
-        "metadata/version-hint.text": "an Iceberg",
-    }
-    kinds |= {str(p.relative_to(path)): "an Iceberg" for p in path.glob("metadata/*.metadata.json")}
-    for mark, kind in kinds.items():
-        if (path / mark).exists():
-            raise DataError(
-                f"this is {kind} table: its folder also holds rows that are no longer in it",
-                where=str(path),
-                expected="a folder of Parquet files, each of whose rows counts",
-                next_step="write the table as it is now into a folder of Parquet files",
-            )
+    """Refuse a folder whose files are more than its table: that of a table with versions."""
+    if (path / ".hoodie").exists():
+        raise DataError(
+            "this is a Hudi table: its folder also holds rows that are no longer in it",
+            where=str(path),
+            expected="a folder of Parquet files, each of whose rows counts",
+            next_step="write the table as it is now into a folder of Parquet files",
+        )
 
 
 def _check_text(path: Path) -> None:
@@ -214,16 +213,7 @@ def _unpivot(opened: SourceTable, unpivot: UnpivotSpec) -> SourceTable:
     )
     names = {name: c for name, c in opened.names.items() if c in kept}
     names |= {unpivot.into: "into", unpivot.value: "value"}
-    return SourceTable(
-        long,
-        names,
-        opened.cut_rows,
-        opened.digest,
-        opened.where,
-        opened.is_text,
-        opened.engine,
-        opened.left,
-    )
+    return replace(opened, table=long, names=names)
 
 
 __all__ = ["FORMATS", "REJECT_COLUMNS", "SourceTable", "find_format", "open_source"]

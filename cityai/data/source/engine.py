@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ import ibis
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
-from cityai.confine.child import Child, Ended
-from cityai.confine.tables import SETTINGS, lock_engine, quote_name, quote_text, translate_error
+from cityai.confine.reader import ask_reader, is_reading
+from cityai.confine.tables import SETTINGS, lock_engine, quote_name, quote_text
+from cityai.data.versions import TableVersion
 from cityai.errors import DataError, suggest_name
 from cityai.scratch import open_scratch
 
@@ -66,6 +66,8 @@ class SourceTable:
         Whether cells are text that was never typed (CSV, SQLite).
     left : Left, optional
         What left a database; none where it is a file.
+    version : TableVersion, optional
+        Of a table that is kept with versions, the one that was read.
     """
 
     table: Table
@@ -76,6 +78,7 @@ class SourceTable:
     is_text: bool
     engine: Any
     left: Left | None = None
+    version: TableVersion | None = None
 
     def count_rows(self) -> int:
         """Count the rows that were divided into cells."""
@@ -107,10 +110,6 @@ def fetch_frame(expression: Table) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(empty, "str"))
 
 
-_READERS: list[Child] = []
-"""The process that reads tables, kept for the next one."""
-
-
 class Room:
     """A private folder, the process that reads a table into it, and the engine that works in it.
 
@@ -134,23 +133,8 @@ class Room:
         self.ask("open", str(self._place), str(self._place.with_name("spill")), given, attach)
 
     def ask(self, *work: object) -> list[list[Any]]:
-        """Let the reading process work, and return the rows that it gives.
-
-        Raises
-        ------
-        DataError
-            When the file cannot be read, or not within the limits of time and memory.
-        """
-        if not (_READERS and _READERS[0].is_ready):
-            _READERS[:] = [Child("cityai.confine.tables")]
-        try:
-            (rows,) = _READERS[0].ask(json.dumps(work).encode())
-        except Ended as ended:
-            if not ended.by_itself:
-                _READERS.clear()
-            raise translate_error(str(ended), self._path) from None
-        found: list[list[Any]] = json.loads(rows)
-        return found
+        """Let the reading process work (see `ask_reader`)."""
+        return ask_reader(self._path, *work)
 
     def run(self, query: str) -> list[list[Any]]:
         """Run a query in the reading process."""
@@ -165,7 +149,7 @@ class Room:
         return engine
 
     def _leave(self) -> None:
-        if self._reading and _READERS:
+        if self._reading and is_reading():
             self.ask("close")
         self._reading = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,6 @@ import pandas as pd
 from cityai.columns import ROW_NUMBER
 from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_text
-from cityai.data.delta import is_delta, read_log
 from cityai.data.file_digests import digest_file, list_parts
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
@@ -24,6 +24,7 @@ from cityai.data.source.engine import (
     list_none,
 )
 from cityai.data.source.plain_text import PlainFile
+from cityai.data.versions import TableVersion
 from cityai.errors import DataError
 from cityai.progress import tell
 
@@ -127,33 +128,90 @@ def _renumber(opened: SourceTable) -> SourceTable:
     return replace(opened, table=opened.engine.table("numbered"))
 
 
-def open_parquet(room: Room, path: Path, wanted: list[str] | None, max_rows: int) -> SourceTable:
-    """Open a Parquet file, or a folder of them; the number of rows is looked at first.
+def open_parquet(
+    room: Room, path: Path, version: TableVersion | None, wanted: list[str] | None, max_rows: int
+) -> SourceTable:
+    """Open a Parquet file, or those of a folder or a version; their rows are looked at first.
 
-    What a folder's name says of its rows (``district=007``) is a column of text. In a version of a
-    Delta table, older files may lack a column that was added later: it is missing there.
+    What a folder's name says of its rows (``district=007``) is a column of text. In a version,
+    older files may lack a column that was added later: it is missing there.
     """
-    where, is_versioned = str(path), is_delta(path)
-    if is_versioned:
-        version, parts = read_log(path)
-        where = f"{path}, version {version}"
-        tell(f"reading version {version} of the Delta table {path.name}")
-    else:
-        parts = list_parts(path)
+    where, parts = str(path), list_parts(path) if version is None else list(version.parts)
+    if version is not None:
+        where = f"{path}, {version.told}"
+        tell(f"reading {version.told} of the {version.format} table {path.name}")
     files = f"[{', '.join(quote_text(part.absolute()) for part in parts)}]"
-    ((rows,),) = room.run(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({files})")  # noqa: S608
-    check_size(int(rows), max_rows, path)
+    rows = 0
+    if gone := [part for part in parts if not part.is_file()]:
+        raise DataError(
+            f"{len(gone):,} of the table's files are gone since its log was read",
+            where=where,
+            next_step="run it again, when nobody cleans the table up",
+        )
+    if parts:
+        ((rows,),) = room.run(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({files})")  # noqa: S608
+    check_size(int(rows or 0), max_rows, path)
     if not rows:
         raise DataError(
-            "the file has no rows",
-            where=str(path),
+            "the file has no rows" if version is None else "the table has no rows",
+            where=where,
             expected="a row for each event or amount",
-            next_step="export it again",
+            next_step="export it again" if version is None else "name another table",
         )
-    by_folder = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
-    by_folder += f", union_by_name={str(is_versioned).lower()}"
-    place = copy_columns(room, f"read_parquet({files}, {by_folder})", wanted, path)
+    if version is not None:
+        _check_unread(version, wanted, where)
+    if version is not None and version.columns is not None:
+        _check_numbered(room, files, where)
+        options = f"hive_partitioning=false, schema={_write_schema(version.columns)}"
+    else:
+        options = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
+        options += f", union_by_name={str(version is not None).lower()}"
+    place = copy_columns(room, f"read_parquet({files}, {options})", wanted, path)
     engine = room.enter()
     return SourceTable(
-        engine.table("raw"), place, list_none(), digest_file(path), where, False, engine
+        engine.table("raw"),
+        place,
+        list_none(),
+        digest_file(path),
+        where,
+        False,
+        engine,
+        version=version,
     )
+
+
+def _check_unread(version: TableVersion, wanted: list[str] | None, where: str) -> None:
+    """Refuse a column of a type that has more than one value in a cell, or none that is known."""
+    for name in wanted or ():
+        if name in version.unread:
+            raise DataError(
+                f"the column '{name}' is of the type {version.unread[name]}, which is not read",
+                where=where,
+                expected="one value in each cell: a number, a text, a date, a moment, yes or no",
+                next_step="write it as such a column of the table, or leave it out",
+            )
+
+
+def _check_numbered(room: Room, files: str, where: str) -> None:
+    """Refuse files that do not number their columns: they would be taken for empty ones."""
+    found = room.run(
+        f"SELECT count(DISTINCT file_name) FROM parquet_schema({files}) "  # noqa: S608
+        "WHERE num_children IS NULL AND field_id IS NULL"
+    )
+    if found[0][0]:
+        raise DataError(
+            f"{found[0][0]:,} files of the table do not say which of its columns is which",
+            where=where,
+            expected="files that the table's own writer wrote, with numbers of their columns",
+            next_step="let its owner rewrite the files that were added as they were "
+            "(`rewrite_data_files`), or ask for the table through a connection",
+        )
+
+
+def _write_schema(columns: Sequence[tuple[int, str, str]]) -> str:
+    """Write which number in the files is which column, in the engine's language."""
+    told = (
+        f"{number}: {{name: {quote_text(name)}, type: {quote_text(kind)}, default_value: NULL}}"
+        for number, name, kind in columns
+    )
+    return f"MAP {{{', '.join(told)}}}"
