@@ -18,6 +18,7 @@ from cityai.card.record import (
     digest_record,
     dump_facts,
     is_written_so,
+    seal_record,
     write_canonical,
 )
 from cityai.card.render import render_json
@@ -90,6 +91,14 @@ def test_the_seal_is_the_content(city):
     assert digest_record(city.record.model_copy(update={"record": head})) != digest_record(
         city.record
     )
+
+
+def test_a_record_that_was_just_sealed_is_written_as_any_other(city):
+    """Its facts are kept from the sealing; those of an equal record are listed anew."""
+    head = city.record.record.model_copy(update={"title": "another"})
+    sealed = seal_record(city.record.model_copy(update={"record": head}))
+    assert render_json(sealed) == render_json(sealed.model_copy())
+    assert render_json(city.record) != render_json(sealed)
 
 
 def test_unknown_keys_are_refused(city):

@@ -70,7 +70,8 @@ def add_changes(record: CardRecord, earlier: str) -> CardRecord:
         JSON of the earlier record, as it is kept privately; empty without one.
     """
     if not earlier:
-        return seal_record(record.model_copy(update={"changes": None}))
+        unchanged = record.changes is None
+        return seal_record(record if unchanged else record.model_copy(update={"changes": None}))
     try:
         before = CardRecord.model_validate_json(earlier)
         record = withhold_small_changes(before, record)

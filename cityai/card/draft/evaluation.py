@@ -123,15 +123,14 @@ def sum_amounts(table: pd.DataFrame, metrics: pd.DataFrame) -> Amounts:
 
 def _list_metrics(table: pd.DataFrame, make: MakeNumber, withheld: Withheld) -> tuple[Number, ...]:
     kept = []
-    for row in table.to_dict("records"):
+    whole = table["slice_kind"].isin([EVERYWHERE, FOLD, STEP])  # most rows are of places
+    for row in table[whole].to_dict("records"):
         kind, at, model = row["slice_kind"], str(row["slice"]), str(row["model"])
         slices = {"model": model}
-        if kind in {FOLD, STEP}:
+        if kind != EVERYWHERE:
             if row["metric"] not in IN_SLICES or model.startswith(CANDIDATE):
                 continue
             slices[kind] = at
-        elif kind != EVERYWHERE:
-            continue
         number = make(row, slices)
         # A mean beside its number is a total, and steps cut the folds into periods.
         cuts = withheld.cuts and (kind == STEP or row["metric"] == "mae")

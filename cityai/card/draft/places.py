@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from cityai.card.draft.facts import CardFacts
@@ -36,12 +38,12 @@ def draft_places(
     told = describe_residents(facts, withheld, kind, of)
     ahead, step = forecast_places(facts, withheld, kind, ids)
     places = []
-    for place, rows in own.groupby(own["slice"].astype(str), sort=True):
-        place = str(place)
+    ordered = own.assign(slice=own["slice"].astype(str)).sort_values("slice", kind="stable")
+    for place, rows in groupby(ordered.to_dict("records"), itemgetter("slice")):
         if declared is not None and place not in declared:
             continue
         slices = {"model": FORECAST, kind: place}
-        figures = [make_number(row, slices) for row in rows.to_dict("records")]
+        figures = [make_number(row, slices) for row in rows]
         if withheld.hides(kind, place):
             figures = [hide_number(figure) for figure in figures]
         figures.sort(key=lambda figure: BY_PLACE.index(figure.metric))

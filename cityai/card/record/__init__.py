@@ -112,8 +112,12 @@ def digest_facts(facts: dict[str, Any]) -> str:
 
 def seal_record(record: CardRecord) -> CardRecord:
     """Return the record with its own digest in ``record.content_digest``."""
-    head = record.record.model_copy(update={"content_digest": digest_record(record)})
-    return record.model_copy(update={"record": head})
+    facts = _list_facts(record)
+    digest = digest_facts(facts)
+    head = record.record.model_copy(update={"content_digest": digest})
+    sealed = record.model_copy(update={"record": head})
+    _keep_facts(sealed, {**facts, "record": {**facts["record"], "content_digest": digest}})
+    return sealed
 
 
 def write_lines(record: CardRecord) -> str:
@@ -130,8 +134,21 @@ def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
     return content == published or content == dump_facts(facts).encode()
 
 
+_listed: list[tuple[CardRecord, dict[str, Any]]] = []
+"""The record that was listed last, and its facts: a card of many places is long to list."""
+
+
 def _list_facts(record: CardRecord) -> dict[str, Any]:
-    return part_messages(record.model_dump(mode="json", exclude_none=True, context=PUBLISHED))
+    kept = _listed[:1]  # as one step: another thread may list another record
+    if kept and kept[0][0] is record:
+        return kept[0][1]
+    dumped = record.model_dump(mode="json", exclude_none=True, context=PUBLISHED)
+    return _keep_facts(record, part_messages(dumped))
+
+
+def _keep_facts(record: CardRecord, facts: dict[str, Any]) -> dict[str, Any]:
+    _listed[:] = [(record, facts)]
+    return facts
 
 
 def _write_part(part: Any) -> str:
