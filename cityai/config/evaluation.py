@@ -8,11 +8,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from cityai.config.evaluations import choose_evaluation, find_evaluation
-from cityai.config.load import Project, validate_spec
+from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.record import SpecRecord, Text
 from cityai.config.risk import RiskSpec
 from cityai.config.tables import SourceSpec
+from cityai.config.validate import validate_spec
 from cityai.config.yaml import Document, read_yaml
 from cityai.errors import SpecError, suggest_name
 

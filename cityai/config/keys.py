@@ -8,9 +8,9 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from cityai.config.load import validate_spec
 from cityai.config.places import CONFIGS
 from cityai.config.record import SpecRecord, Text
+from cityai.config.validate import validate_spec
 from cityai.config.yaml import read_yaml
 
 KEYS: Final = "keys.yaml"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from cityai.config.audit_file import AuditFileSpec
 from cityai.config.city import CitySpec
-from cityai.config.load import Project, read_config, read_words, validate_spec
+from cityai.config.load import Project, read_config, read_words
 from cityai.config.places import find_workspace
 from cityai.config.policy import PolicySpec
 from cityai.config.record import SpecRecord
 from cityai.config.translations import check_translations
+from cityai.config.validate import validate_spec
 from cityai.config.yaml import Document, Value, read_yaml
 from cityai.errors import SpecError, suggest_name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
@@ -188,24 +189,24 @@ class AuditableSpec(SpecRecord):
     """Kind of question."""
 
     @property
+    @abstractmethod
     def areas(self) -> AreasSpec | None:
         """The area table that those asked about lie in."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def unit(self) -> str:
         """Unit of what is predicted."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def entity(self) -> str:
         """What one of those that it is about is called."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def entities(self) -> str:
         """What several of those that it is about are called."""
-        raise NotImplementedError
 
     @property
     def capacity(self) -> int | None:
@@ -213,14 +214,14 @@ class AuditableSpec(SpecRecord):
         return None
 
     @property
+    @abstractmethod
     def coverage(self) -> float:
         """What share of outcomes an interval is meant to hold."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def contract(self) -> dict[str, ColumnSpec]:
         """The columns of the data, each with what it must hold."""
-        raise NotImplementedError
 
     @property
     def limits(self) -> dict[str, float]:

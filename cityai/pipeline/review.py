@@ -16,10 +16,11 @@ from cityai.card.record import CardRecord
 from cityai.card.release import PhasePart, ReleasePart, State, find_head
 from cityai.card.verify import read_bytes, read_record
 from cityai.config.keys import read_keys
-from cityai.config.load import ProjectFile, find_named, read_config, validate_spec
+from cityai.config.load import ProjectFile, find_named, read_config
 from cityai.config.places import CONFIGS
 from cityai.config.policy import PolicySpec
 from cityai.config.release import PHASES, Phase, write_rules
+from cityai.config.validate import validate_spec
 from cityai.config.yaml import read_yaml
 from cityai.errors import CityaiError, SpecError, UserError
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed

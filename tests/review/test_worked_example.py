@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cityai.config.keys import KeysSpec
-from cityai.config.load import validate_spec
+from cityai.config.validate import validate_spec
 from cityai.config.yaml import read_yaml
 from cityai.review.chain import Ring, read_chain
 
