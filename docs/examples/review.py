@@ -10,13 +10,16 @@ pass. What was typed and answered is in `transcript.txt`. It takes some minutes.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cityai.cli.main import run_command
 from cityai.samples.write import write_sample_city
 
 ROOT = Path(__file__).parents[2]
@@ -44,26 +47,26 @@ class Example:
     def __init__(self, folder: Path) -> None:
         self.folder, self.lines = folder, [""]
 
-    def call(self, *command: str, expected: int = 0, shown: str = "") -> str:
-        """Type a command, and take down what it answers."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("CITYAI_", "MLFLOW_"))}
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False,
-            env=kept | {"COLUMNS": "80", "NO_COLOR": "1"},
-        )  # fmt: skip
-        if done.returncode != expected:
-            raise SystemExit(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
-        if shown:
-            answered = (done.stdout + done.stderr).rstrip().replace(f"{self.folder}/", "")
-            self.lines += [f"$ {shown}", *answered.splitlines(), ""]
-        return done.stdout
-
-    def type(self, line: str, *more: str, expected: int = 0) -> None:
-        """Type a command of cityai; `more` are arguments with spaces."""
+    def type(self, line: str, *more: str, expected: int = 0) -> str:
+        """Type a command of cityai, and take down its answer; `more` are arguments with spaces."""
         words = [*line.split(), *more]
-        told = [f"'{word}'" if " " in word else word for word in words]
-        command = [sys.executable, "-m", "cityai", *words]
-        self.call(*command, expected=expected, shown=f"cityai {' '.join(told)}")
+        said, was = io.StringIO(), dict(os.environ)
+        for name in list(os.environ):
+            if name.startswith(("CITYAI_", "MLFLOW_")):
+                del os.environ[name]
+        os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
+        try:
+            with chdir(self.folder), redirect_stdout(said), redirect_stderr(said):
+                code = run_command(words)
+        finally:
+            os.environ.clear()
+            os.environ.update(was)
+        told = " ".join(f"'{word}'" if " " in word else word for word in words)
+        if code != expected:
+            raise SystemExit(f"cityai {told}: {code}\n{said.getvalue()}")
+        answered = said.getvalue().rstrip().replace(f"{self.folder}/", "")
+        self.lines += [f"$ cityai {told}", *answered.splitlines(), ""]
+        return said.getvalue()
 
     def sign(
         self, act: str, project: str, who: str, reason: str, *more: str, code: int = 0
@@ -74,10 +77,10 @@ class Example:
 
     def commit(self) -> None:
         """Keep what is there in version control, so that the code can be looked up."""
-        self.call("git", "init", "-q")
-        self.call("git", "add", "-A")
         who = ("-c", "user.name=Port Ellery", "-c", "user.email=data@port-ellery.example")
-        self.call("git", *who, "commit", "-q", "-m", "The city's two systems")
+        commit = (*who, "commit", "-q", "-m", "The city's two systems")
+        for command in (("init", "-q"), ("add", "-A"), commit):
+            subprocess.run(("git", *command), cwd=self.folder, check=True)
 
 
 def make_workspace(folder: Path) -> Example:
@@ -92,8 +95,7 @@ def make_workspace(folder: Path) -> Example:
     write_sample_city(folder / ".cityai" / "sample_city", planted_gap=False)
     example, keys = Example(folder), ["keys:"]
     for file, (name, role) in PEOPLE.items():
-        key = ("review", "key", f"private/{file}.pem", "--name", name, "--role", role)
-        told = example.call(sys.executable, "-m", "cityai", *key)
+        told = example.type(f"review key private/{file}.pem --name", name, "--role", role)
         keys += told.partition("keys:\n")[2].rstrip().splitlines()
     (folder / "configs" / "keys.yaml").write_text("\n".join(keys) + "\n", "utf-8")
     return example
@@ -146,11 +148,12 @@ def begin(folder: Path) -> Example:
 
 def run(example: Example, project: str) -> None:
     """Make a system's card."""
-    example.call(sys.executable, "-m", "cityai", "run", project)
+    example.type(f"run {project}")
 
 
 def review(example: Example) -> None:
     """Let both be reviewed, and write down what was typed and answered."""
+    example.lines = [""]
     review_kitchens(example)
     review_requests(example)
     (example.folder / "transcript.txt").write_text("\n".join(example.lines[1:]), "utf-8")
