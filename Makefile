@@ -35,7 +35,8 @@ trial: $(DONE)  ## carry the invented city's evaluation from the design to the c
 	@$(BIN)/python docs/evaluating.py build/trial
 
 # One thread of linear algebra each: beside other workers, more of them only wait, at full cost.
-TESTS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# Compiled modules are kept: every worker, and every process that a test starts, reads them.
+TESTS := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: $(DONE)  ## lint, types and the tests, within minutes
 	@echo "==> Lint"

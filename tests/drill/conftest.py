@@ -40,8 +40,8 @@ def make_card(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Ma
             made = read_setting()
             if plant is not None:
                 plant(made)
-            number = next(count)
-            project = prepare(base / f"work{number}", f"{number:08x}", made, run)
+            # One name for all: saved stages are kept under it.
+            project = prepare(base / f"work{next(count)}", "0" * 8, made, run)
             reviewed = read_review(project)
         return reviewed.record, reviewed.stand("pilot", read_clock().date()), reviewed
 
