@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 import pyarrow as pa
 
@@ -15,9 +16,31 @@ from cityai.confine.warehouse import (
     PREFIX,
     SEVERAL,
     locate_statement,
+    tell_connection,
     tell_statement,
 )
 from cityai.errors import DataError
+
+_UNREACHED: Final = {
+    r"password|authentication|role .* does not exist|no pg_hba": (
+        "the database refuses the user or the password",
+        "correct them in the variable; special characters are written as %40 for @",
+    ),
+    r"database .* does not exist": (
+        "the server has no database of that name",
+        "correct the last part of the address in the variable",
+    ),
+    r"percent-encoded|connection info string|invalid (port|URI)|unexpected": (
+        "the address in the variable cannot be read",
+        "write it as postgresql://user:password@host:5432/database, special characters of a "
+        "password as %40 for @",
+    ),
+    r"Failed to connect": (
+        "the database cannot be reached",
+        "check that it runs, and that this machine may reach it",
+    ),
+}
+"""Kinds of the driver's words for a database that gives no answer."""
 
 
 class Postgres:
@@ -99,7 +122,10 @@ class Postgres:
             said = details.get("PG_DIAG_MESSAGE_PRIMARY", "")
             where = locate_statement(self.where, statement, place)
             told = tell_statement(state, said, where, self._seconds)
-            raise told or _tell_connection(state, str(error), where) from None
+            code = f" (SQLSTATE {state})" if state else ""
+            lost, full = f"the connection to the database was lost{code}", str(error)
+            kinds = _UNREACHED if "Failed to connect" in full else {}
+            raise told or tell_connection(kinds, full, where, lost) from None
 
 
 def _name_type(field: pa.Field) -> str:
@@ -135,35 +161,3 @@ def _find_state(said: str) -> str:
     if found or "statement timeout" in said:
         return found[1] if found else "57014"
     return COMPUTING if "ERROR:" in said else ""
-
-
-def _tell_connection(state: str, full: str, where: str) -> DataError:
-    """Say why a database gives no answer, by the kind of its own words."""
-    kinds = {
-        r"password|authentication|role .* does not exist|no pg_hba": (
-            "the database refuses the user or the password",
-            "correct them in the variable; special characters are written as %40 for @",
-        ),
-        r"database .* does not exist": (
-            "the server has no database of that name",
-            "correct the last part of the address in the variable",
-        ),
-        r"percent-encoded|connection info string|invalid (port|URI)|unexpected": (
-            "the address in the variable cannot be read",
-            "write it as postgresql://user:password@host:5432/database, special characters of a "
-            "password as %40 for @",
-        ),
-        r"Failed to connect|refused|translate host|timeout expired|No route|unreachable": (
-            "the database cannot be reached",
-            "check that it runs, and that this machine may reach it",
-        ),
-    }
-    for pattern, (what, next_step) in kinds.items():
-        if "Failed to connect" in full and re.search(pattern, full, re.IGNORECASE):
-            return DataError(what, where=where, next_step=next_step)
-    code = f" (SQLSTATE {state})" if state else ""
-    return DataError(
-        f"the connection to the database was lost{code}",
-        where=where,
-        next_step="run it again; nothing was kept of what came until then",
-    )

@@ -18,6 +18,7 @@ from cityai.confine.warehouse import (
     PREFIX,
     SEVERAL,
     locate_statement,
+    tell_connection,
     tell_statement,
 )
 from cityai.errors import DataError
@@ -29,6 +30,22 @@ _TYPES: Final = {
 }
 _SEVERAL: Final = ("array", "map", "struct", "binary", "variant", "geometry", "geography")
 _RETRIES: Final = 3
+_UNREACHED: Final = {
+    "UNAUTHENTICATED|PERMISSION_DENIED": (
+        "the server refuses the token",
+        "correct it in the variable: sc://host:15002/;token=...;use_ssl=true",
+    ),
+    "INVALID_CONNECT_URL|Invalid URL|Port could not": (
+        "the address in the variable cannot be read",
+        "write it as sc://host:15002/;token=...;use_ssl=true, special characters of a token "
+        "as %40 for @",
+    ),
+    "RETRIES_EXCEEDED|UNAVAILABLE": (
+        "the server cannot be reached",
+        "check that Spark Connect runs, and that this machine may reach it",
+    ),
+}
+"""Kinds of the client's words for a server that gives no answer."""
 
 
 class Spark:
@@ -124,7 +141,9 @@ class Spark:
             before = sum(len(line) + 1 for line in lines[: int(place[1]) - 1]) + int(place[2])
             where = locate_statement(where, statement, before - len(PREFIX))
         said = re.sub(r"^\s*\[[A-Z0-9_.]+\] | ?SQLSTATE: .*$", "", full.strip().split("\n")[0])
-        return tell_statement(state, said, where, self._seconds) or _tell_connection(full, where)
+        return tell_statement(state, said, where, self._seconds) or tell_connection(
+            _UNREACHED, full, where, "the connection to the server was lost"
+        )
 
 
 def _write(statement: str, query: str) -> str:
@@ -145,30 +164,3 @@ def _find_state(error: Exception) -> str:
     find = getattr(error, "getSqlState", None)
     state = str((find() if find is not None else None) or "")
     return COMPUTING if state[:2] in ("P0", "38", "39", "KD") else state
-
-
-def _tell_connection(full: str, where: str) -> DataError:
-    """Say why a server gives no answer, by the kind of its own words."""
-    kinds = {
-        "UNAUTHENTICATED|PERMISSION_DENIED": (
-            "the server refuses the token",
-            "correct it in the variable: sc://host:15002/;token=...;use_ssl=true",
-        ),
-        "INVALID_CONNECT_URL|Invalid URL|Port could not": (
-            "the address in the variable cannot be read",
-            "write it as sc://host:15002/;token=...;use_ssl=true, special characters of a token "
-            "as %40 for @",
-        ),
-        "RETRIES_EXCEEDED|UNAVAILABLE": (
-            "the server cannot be reached",
-            "check that Spark Connect runs, and that this machine may reach it",
-        ),
-    }
-    for pattern, (what, next_step) in kinds.items():
-        if re.search(pattern, full):
-            return DataError(what, where=where, next_step=next_step)
-    return DataError(
-        "the connection to the server was lost",
-        where=where,
-        next_step="run it again; nothing was kept of what came until then",
-    )

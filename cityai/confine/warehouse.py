@@ -7,7 +7,8 @@ leaves a door but what a database says of the names and the words of the stateme
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -139,3 +140,28 @@ def tell_statement(state: str, said: str, where: str, seconds: float) -> DataErr
             next_step="run the statement there, where what it says may be seen",
         )
     return None
+
+
+def tell_connection(
+    kinds: Mapping[str, tuple[str, str]], full: str, where: str, lost: str
+) -> DataError:
+    """Say why a database gives no answer, by the kind of a driver's words, which are not shown.
+
+    Parameters
+    ----------
+    kinds : mapping of str to (str, str)
+        What went wrong, and what to do next, by a regular expression of the driver's words; the
+        first that fits.
+    full : str
+        Those words.
+    where : str
+        The place in the statement.
+    lost : str
+        What went wrong where none fits.
+    """
+    for pattern, (what, next_step) in kinds.items():
+        if re.search(pattern, full, re.IGNORECASE):
+            return DataError(what, where=where, next_step=next_step)
+    return DataError(
+        lost, where=where, next_step="run it again; nothing was kept of what came until then"
+    )
