@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from cityai.card.record.impact import ImpactPart
@@ -67,12 +67,14 @@ def last_due(part: ImpactPart, grace_days: int) -> date:
     return part.mature + timedelta(grace_days)
 
 
-def list_lost(parts: Sequence[ImpactPart], links: Sequence[Link]) -> list[str]:
+def list_lost(parts: Sequence[ImpactPart], links: Sequence[Link], made: datetime) -> list[str]:
     """List evaluations that were signed and of which the card does not tell, by their names.
 
-    One that was only announced, and announced anew by a plan of which the card tells, is not lost.
+    A card that was `made` before somebody signed cannot tell. One that was only announced, and
+    announced anew by a plan of which the card tells, is not lost.
     """
-    told, signed = {part.seal for part in parts}, [li for li in links if EVALUATION in li.subjects]
+    told = {part.seal for part in parts}
+    signed = [li for li in links if EVALUATION in li.subjects and li.act.at < made]
     newest = {li.act.evaluations[0]: li.subjects[EVALUATION] for li in signed if _announces(li)}
     lost = {}
     for seal in {li.subjects[EVALUATION]: None for li in signed}:

@@ -292,7 +292,7 @@ def _check_evaluation(rule: ReleaseRule, record: CardRecord, standing: Standing)
         if part.name in harmful and asked.harmful == "refuse":
             do = say("change it, or sign an override with `--evaluation {name}`", name=part.name)
             steps.append(do)
-    for name in list_lost(parts, links):
+    for name in list_lost(parts, links, record.record.updated):
         told.append(say("{name}: signed, and the card does not tell of it", name=name))
         back = say("put its plan back, and run it again")
         steps += [back] * (asked.dropped == "refuse")

@@ -91,16 +91,18 @@ def make_link(act: str, name: str = "visits", days: int = 0, **more: object) -> 
 
 
 def test_what_was_signed_and_is_not_on_the_card_was_dropped() -> None:
-    card = tell_impacts(read_card(), make_part("other", HELP))
-    found, told = hold({}, card, make_link("announce"))
+    card, long_ago = tell_impacts(read_card(), make_part("other", HELP)), 4_000
+    found, told = hold({}, card, make_link("announce", days=long_ago))
     assert (found, "visits: signed, and the card does not tell of it" in told) == ("not met", True)
-    drawn = make_link("draw", "other", drawn="4 8 15 16 23")
+    assert hold({}, card, make_link("announce", days=-1))[0] == "met"  # the card is older
+    drawn = make_link("draw", "other", days=long_ago, drawn="4 8 15 16 23")
     whole = tell_impacts(read_card(), make_part("other", HELP, drawn="4 8 15 16 23"))
     assert hold({}, whole, drawn)[0] == "met"
     anew = tell_impacts(read_card(), make_part("again"))
-    first = replace(make_link("announce", "again"), subjects={EVALUATION: "first"})
-    second, looked = make_link("announce", "again"), make_link("draw", "again", drawn="4 8 15 16")
+    second = make_link("announce", "again", days=long_ago)
+    first = replace(second, subjects={EVALUATION: "first"})
     assert hold({}, anew, first, second)[0] == "met"  # sealed again before anything came of it
+    looked = make_link("draw", "again", days=long_ago, drawn="4 8 15 16")
     seen = replace(looked, subjects={EVALUATION: "first"})
     assert hold({}, anew, first, seen, second)[0] == "not met"
 
@@ -115,7 +117,7 @@ def test_an_evaluation_may_be_asked_for_after_so_many_days_in_use() -> None:
     assert hold(asked, card, used, make_link("retire"))[0] == "met"
     again = make_link("promote", days=1, version="2")
     assert hold(asked, card, used, again)[0] == "not met"  # another version is the same use
-    stopped = (used, make_link("decide", decision="stop"), again)
+    stopped = (used, make_link("decide", days=2, decision="stop"), again)
     assert hold({**asked, "dropped": "allow"}, card, *stopped)[0] == "met"
 
 

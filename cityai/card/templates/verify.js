@@ -110,9 +110,10 @@ const asks = {harmful: 'refuse', dropped: 'refuse', grace_days: 30, required_aft
 const parts = card.impacts || [], signed = s.links.filter((l) => l.subjects.evaluation);
 const late = (p) => !p.found && s.today > addDays(p.mature, asks.grace_days);
 const tells = (seal) => parts.some((p) => p.seal === seal);
-const lost = signed.some(({subjects: {evaluation: seal}}) => {
-const own = signed.filter((l) => l.subjects.evaluation === seal);
-const next = signed.filter((l) => l.act.act === 'announce' && l.act.evaluations[0] === own[0].act.evaluations[0]).pop();
+const before = signed.filter((l) => Date.parse(l.act.at) < Date.parse(card.record.updated));
+const lost = before.some(({subjects: {evaluation: seal}}) => {
+const own = before.filter((l) => l.subjects.evaluation === seal);
+const next = before.filter((l) => l.act.act === 'announce' && l.act.evaluations[0] === own[0].act.evaluations[0]).pop();
 return !tells(seal) && !(own.every((l) => l.act.act === 'announce') && tells(next.subjects.evaluation));
 });
 const unsigned = parts.some((p) => p.drawn && !signed.some((l) => l.subjects.evaluation === p.seal && l.act.drawn === p.drawn));
