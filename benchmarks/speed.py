@@ -388,7 +388,7 @@ def write_report() -> None:
         f"Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}. One run a case: read figures as ±20 %.",
         "Where there is too much to check, the audit shows no group by replay, and is quicker:",
-        "from 1,000 places on in this panel.",
+        "from some 1,500 places on in this panel.",
         "The process that reads a file lives on after a snapshot, and is not in these figures: of",
         "100 million events in a folder it took 11 s and 0.3 GB. Without a key only day and",
         "district are read.",

@@ -100,7 +100,8 @@ def draw_places(record: CardRecord) -> Figure | None:
 def order_places(record: CardRecord) -> list[PlaceResult]:
     """Order all places as their table has them: those whose error may be shown come first."""
     ranked = rank_places(record.eval.places)
-    return [*ranked, *(p for p in record.eval.places if p not in ranked)]
+    first = {place.id for place in ranked}
+    return [*ranked, *(p for p in record.eval.places if p.id not in first)]
 
 
 def tabulate_places(record: CardRecord) -> Table:
