@@ -7,6 +7,7 @@ mark, and an empty cell stays empty.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -23,7 +24,7 @@ from cityai.data.contract import (
     OUT_OF_YEARS,
     Contract,
 )
-from cityai.data.source.engine import SourceTable, Table
+from cityai.data.source.engine import TIMES, SourceTable, Table
 from cityai.data.source.functions import (
     ABSOLUTE,
     compose_text,
@@ -78,17 +79,29 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
     Returns
     -------
     ibis.expr.types.Table
-        One row per row: `n`; and for the contract's i-th column `v<i>` (the value, NULL when
-        missing or not of the type), `r<i>` (why it is refused, NULL when it is not), `x<i>` (the
-        cell as written, when refused), for a text `s<i>` (whether it was written differently) and,
-        where amounts are suppressed, for a number `h<i>` (whether this one is).
+        One row per row: `n` and `times`; and for the contract's i-th column `v<i>` (the value, NULL
+        when missing or not of the type), `r<i>` (why it is refused, NULL when it is not), `x<i>`
+        (the cell as written, when refused), for a text `s<i>` (whether it was written differently)
+        and, where amounts are suppressed, for a number `h<i>` (whether this one is).
     """
-    table = opened.table
-    read: dict[str, Any] = {"n": table["n"]}
+    return convert_columns(opened.weighted, opened.names, contract, ("n", TIMES))
+
+
+def convert_columns(
+    table: Table, names: Mapping[str, str], contract: Contract, beside: tuple[str, ...]
+) -> Table:
+    """Convert as `convert_cells` does; columns that are named `beside` stay as they are."""
+    kept: dict[str, Any] = {name: table[name] for name in beside}
+    read: dict[str, Any] = dict(kept)
     for i, name in enumerate(contract.columns):
-        cell = table[opened.names[name]]
+        cell = table[names[name]]
         read[f"t{i}"] = cell if _is_ready(cell, contract.columns[name]) else _read_text(cell)
         read[f"x{i}"] = cell
+        if contract.columns[name].type == "integer" and cell.type().is_string():
+            # A number as most programs write it needs no other look.
+            whole = cell.try_cast("int64")
+            if not contract.beside:
+                read[f"q{i}"] = (whole.cast("string") == cell).ifelse(whole, None)
     table = table.select(**read)
     cleaned: dict[str, Any] = {}
     for i, column in enumerate(contract.columns.values()):
@@ -97,6 +110,9 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
             # Trimming and composing are slow, and change nothing of most texts.
             is_plain = match_whole(cell, PLAIN)
             text = is_plain.ifelse(cell, compose_text(trim_text(cell, BLANKS)))
+            is_whole = table[f"q{i}"].notnull() if f"q{i}" in table.columns else None
+            if is_whole is not None:
+                text = is_whole.ifelse(cell, text)
             is_number = column.type in ("integer", "number")
             is_hidden = text.isin(contract.suppressed) if contract.suppressed else None
             is_missing = text.isin({"", *contract.missing})
@@ -107,7 +123,8 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
                 is_short = match_whole(text, f"[0-9]{{1,{column.width}}}")
                 text = is_short.ifelse(text.lpad(column.width, "0"), text)
             if is_number:
-                text = _strip_number(text, contract)
+                stripped = _strip_number(text, contract)
+                text = stripped if is_whole is None else is_whole.ifelse(text, stripped)
             cleaned[f"t{i}"] = is_missing.ifelse(None, text)
             if column.type == "text":
                 cleaned[f"s{i}"] = ((text != cell) & ~is_missing).fill_null(False)
@@ -116,7 +133,7 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
     table = table.mutate(**cleaned)
     table = table.mutate(
         **{
-            f"v{i}": _convert(table[f"t{i}"], column, contract)
+            f"v{i}": _convert(table, i, column, contract)
             for i, column in enumerate(contract.columns.values())
         }
     )
@@ -126,7 +143,7 @@ def convert_cells(opened: SourceTable, contract: Contract) -> Table:
             for i, column in enumerate(contract.columns.values())
         }
     )
-    result: dict[str, Any] = {"n": table["n"]}
+    result: dict[str, Any] = {name: table[name] for name in kept}
     for i in range(len(contract.columns)):
         refused = table[f"r{i}"].notnull()
         result[f"v{i}"] = table[f"v{i}"]
@@ -175,14 +192,19 @@ def _strip_number(text: Any, contract: Contract) -> Any:
     return text
 
 
-def _convert(cell: Any, column: ColumnSpec, contract: Contract) -> Any:
+def _convert(table: Table, i: int, column: ColumnSpec, contract: Contract) -> Any:
+    cell = table[f"t{i}"]
     native = cell.type()
     if column.type == "text":
         return cell
     if column.type == "integer":
         if native.is_string():
             cell = match_whole(cell, WHOLE).ifelse(cell, None)
-        return cell.try_cast("int64")
+        value = cell.try_cast("int64")
+        if f"q{i}" not in table.columns:
+            return value
+        is_whole = table[f"q{i}"].notnull() & table[f"t{i}"].notnull()
+        return is_whole.ifelse(table[f"q{i}"], value)
     if column.type == "number":
         if native.is_string():
             shaped = match_whole(cell, NUMBER[contract.decimal]).ifelse(cell, None)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
+from typing import Final
 
 from cityai.data.versions import find_version
+
+SETTLED: Final = 2_000_000_000
+"""Nanoseconds since its last change from which a file's times tell a later one."""
+_DIGESTS: dict[tuple[int, ...], str] = {}
+"""What large files were when they were last read here: nothing of them changed since."""
 
 
 def list_parts(path: Path) -> list[Path]:
@@ -35,9 +43,17 @@ def digest_file(path: Path) -> str:
         if version and version.columns is not None:
             named.append(json.dumps(version.columns))
         return hashlib.sha256("\n".join(named).encode()).hexdigest()
+    logs = [log for log in (Path(f"{path}.wal"), Path(f"{path}-wal")) if log.is_file()]
     with path.open("rb") as file:
+        state = os.fstat(file.fileno())
+        times = state.st_mtime_ns, state.st_ctime_ns
+        key = state.st_dev, state.st_ino, state.st_size, *times
+        if key in _DIGESTS and not logs:
+            return _DIGESTS[key]
+        is_settled = time.time_ns() - max(times) > SETTLED
         digest = hashlib.file_digest(file, "sha256")
-    for log in (Path(f"{path}.wal"), Path(f"{path}-wal")):
-        if log.is_file():
-            digest.update(log.read_bytes())
+    for log in logs:
+        digest.update(log.read_bytes())
+    if is_settled and not logs:
+        _DIGESTS[key] = digest.hexdigest()
     return digest.hexdigest()

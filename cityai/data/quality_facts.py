@@ -12,7 +12,7 @@ from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.periods import Periods, add_days, find_end_column
 from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE
-from cityai.data.source.engine import Table, fetch_frame
+from cityai.data.source.engine import Table, count_rows, fetch_frame
 
 UNKNOWN_AREA: Final = "unknown_area"
 ONE_VALUE: Final = "one_value"
@@ -61,8 +61,8 @@ def collect_facts(
     }
     sums: dict[str, Any] = {}
     for place, (good, total) in enumerate(pairs.values()):
-        sums[f"g{place}"] = (good & total).cast("int64").sum()
-        sums[f"t{place}"] = total.cast("int64").sum()
+        sums[f"g{place}"] = count_rows(in_scope, good & total)
+        sums[f"t{place}"] = count_rows(in_scope, total)
     by_area = in_scope.group_by(slice=_find_slice(in_scope, area_ids))
     wide = fetch_frame(by_area.agg(**sums)).sort_values("slice", ignore_index=True)
     overall = wide.drop(columns="slice").sum()
@@ -102,9 +102,9 @@ def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.D
     if area_ids is None:
         return []
     others = in_scope.filter(_find_slice(in_scope, area_ids).isnull())
-    is_accepted = (others["status"] == ACCEPTED).cast("int64")
+    accepted = count_rows(others, others["status"] == ACCEPTED)
     found = fetch_frame(
-        others.group_by(slice=others["a"]).agg(good=is_accepted.sum(), total=others.count())
+        others.group_by(slice=others["a"]).agg(good=accepted, total=count_rows(others))
     )
     found = found.sort_values(["total", "slice"], ascending=[False, True], ignore_index=True)
     whole = pd.DataFrame(
@@ -207,14 +207,21 @@ def _collect_delays(
     for kind, by in (("overall", None), ("area", "a"), ("period", "p")):
         if kind == "area" and spec.question.entity.area is None:
             continue
-        grouped = accepted if by is None else accepted.group_by(slice=accepted[by])
-        found = fetch_frame(
-            grouped.agg(figure=accepted["delay"].quantile(0.5), total=accepted.count())
-        )
-        if by is None:
-            found["slice"] = EVERYWHERE
-        found = found.dropna(subset="slice").assign(
-            fact="median_delay_days", column="", slice_kind=kind, good=0
-        )
-        parts.append(found.sort_values("slice", ignore_index=True)[list(FACT_COLUMNS)])
+        delays = accepted.group_by("delay", **({"slice": accepted[by]} if by else {}))
+        counted = fetch_frame(delays.agg(total=count_rows(accepted)))
+        found = _find_medians(counted if by else counted.assign(slice=EVERYWHERE))
+        found = found.assign(fact="median_delay_days", column="", slice_kind=kind, good=0)
+        parts.append(found[list(FACT_COLUMNS)])
     return parts
+
+
+def _find_medians(delays: pd.DataFrame) -> pd.DataFrame:
+    """Find the median of each slice from how many rows have each delay; between two, their mean."""
+    ordered = delays.dropna(subset="slice").sort_values(["slice", "delay"], ignore_index=True)
+    by = ordered.groupby("slice")
+    upto, total = by["total"].cumsum(), by["total"].transform("sum")
+    middle = [
+        ordered[upto * 2 >= total + more].groupby("slice")["delay"].first() for more in (0, 1)
+    ]
+    found = pd.DataFrame({"figure": (middle[0] + middle[1]) / 2, "total": by["total"].sum()})
+    return found.rename_axis("slice").reset_index()

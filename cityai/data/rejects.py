@@ -11,7 +11,7 @@ from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import Contract
 from cityai.data.row_status import ACCEPTED, REJECTED
 from cityai.data.source import REJECT_COLUMNS, SourceTable
-from cityai.data.source.engine import Table, fetch_frame, list_none
+from cityai.data.source.engine import Table, count_rows, fetch_frame, list_none
 from cityai.errors import DataError
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, say, write
@@ -22,7 +22,7 @@ LISTED_REJECTS: Final = 1_000_000
 
 def count_status(rows: Table) -> dict[int, int]:
     """Count rows by status."""
-    found = fetch_frame(rows.group_by("status").agg(rows=rows.count()))
+    found = fetch_frame(rows.group_by("status").agg(rows=count_rows(rows)))
     return dict(zip(found["status"].tolist(), found["rows"].tolist(), strict=True))
 
 
@@ -58,7 +58,8 @@ def find_repeats(rows: Table, contract: Contract, spec: BaseProjectSpec) -> pd.D
     columns = [f"v{contract.place(name)}" for name in spec.row_key]
     if not columns:
         return pd.DataFrame({"n": pd.Series(dtype="int64"), "e": pd.Series(dtype="str")})
-    good = rows.filter(rows["status"] == ACCEPTED)
+    # Rows below 0 stand for several, of which none has the key of another row.
+    good = rows.filter((rows["status"] == ACCEPTED) & (rows["n"] > 0))
     for column in columns:
         good = good.filter(good[column].notnull())
     several = good.group_by(columns).having(good.count() > 1).agg(times=good.count())

@@ -11,6 +11,9 @@ from cityai.data.rows import Floats
 def mean_known(values: Floats) -> Floats:
     """Return the mean over the first axis of what is known; NaN where nothing is."""
     known = ~np.isnan(values)
+    if len(values) and known.all():
+        mean: Floats = values.sum(axis=0) / len(values)
+        return mean
     return divide(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0))
 
 

@@ -236,8 +236,14 @@ def _last(values: Floats, window: int, skip: int = 0) -> Floats:
 def _slope(values: Floats) -> Floats:
     """Least-squares slope per period over the first axis; NaN with fewer than three values."""
     present = ~np.isnan(values)
-    count = present.sum(axis=0)
     time = np.arange(len(values), dtype=np.float64)[:, None]
+    if len(values) >= 3 and present.all():
+        # The same sums, of which those of the time are alike for all; in the order of the rows.
+        middle = time.sum() / len(values)
+        squares = np.cumsum((time - middle) ** 2)[-1]
+        whole: Floats = ((time - middle) * values).sum(axis=0) / squares
+        return whole
+    count = present.sum(axis=0)
     filled = np.where(present, values, 0.0)
     middle = divide((time * present).sum(axis=0), count)
     centred = np.where(present, time - middle, 0.0)

@@ -16,8 +16,8 @@ from cityai.data.outages import mark_outages
 from cityai.data.periods import Periods, find_start
 from cityai.data.reading.reader import LaidOut
 from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, judge_rows, place_rows
-from cityai.data.source.engine import Table, fetch_frame
-from cityai.data.source.functions import EXACT
+from cityai.data.source.engine import TIMES, Table, count_rows, fetch_frame
+from cityai.data.source.functions import EXACT, range_of
 from cityai.data.source.questions import Grouping
 from cityai.errors import TimeError
 from cityai.records.events import Events
@@ -48,12 +48,13 @@ class DensePanel:
         return tuple(dict.fromkeys(names))
 
     def find_grouping(self, spec: ProjectSpec) -> Grouping | None:
-        """Count alike rows in the database, where no key tells them apart."""
+        """Count alike rows where they are read, but those of a panel: it has one for each cell."""
         data = spec.data
-        if data.key or data.unpivot is not None or data.layout == "panel" or data.zone == "utc":
+        if data.unpivot is not None or data.layout == "panel":
             return None
         days = frozenset(name for name, column in data.columns.items() if column.type == "date")
-        return Grouping(data.time, data.known.column, days)
+        is_utc = data.zone == "utc"
+        return Grouping(data.time, data.known.column, days, spec.row_key, is_utc)
 
     def judge(self, converted: Table, contract: Contract, spec: ProjectSpec) -> Table:
         """Give every row its status."""
@@ -124,9 +125,9 @@ def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
 
 def _count_cells(placed: Table, spec: ProjectSpec) -> pd.DataFrame:
     """Count one cell per entity, period and origin at which that part was first visible."""
-    counted: dict[str, Any] = {COUNT: placed.count()}
+    counted: dict[str, Any] = {COUNT: count_rows(placed)}
     if spec.question.measure == "sum":
-        total = placed["y"].cast(EXACT).sum().cast("float64")
+        total = (placed["y"].cast(EXACT) * placed[TIMES]).sum().cast("float64")
         counted[VALUE] = placed["h"].any().ifelse(None, total)
     cells = placed.group_by(**{ENTITY: placed["e"], PERIOD: placed["p"], KNOWN: placed["i"]}).agg(
         **counted
@@ -183,6 +184,8 @@ def _read_city_rule(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.
     name = spec.models.city_rule
     if not isinstance(name, str):
         return None
+    # Each row once more: a mean of sums might differ in its last digit.
+    placed = placed.mutate(again=range_of(placed[TIMES]).unnest())
     amount = placed[f"v{contract.place(name)}"].cast(EXACT)
     total = amount.sum() if spec.data.layout == "panel" else amount.mean()
     grouped = placed.group_by(**{ENTITY: placed["e"], PERIOD: placed["p"]})

@@ -17,6 +17,7 @@ import pandas as pd
 
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec, ColumnSpec
+from cityai.data.alike import tell_rows
 from cityai.data.areas import read_areas
 from cityai.data.city_table import read_city_table
 from cityai.data.contract import Contract, build_contract, judge_values
@@ -34,7 +35,7 @@ from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE, REJECTED
 from cityai.data.side_tables import SideTable, read_covariate, read_happenings
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.connections import find_place
-from cityai.data.source.engine import Left, Table, fetch_frame
+from cityai.data.source.engine import Left, Table, count_rows, fetch_frame
 from cityai.data.source.questions import Grouping
 from cityai.errors import DataError, TimeError
 from cityai.progress import tell, warn
@@ -78,7 +79,7 @@ class Layout(Protocol[SpecT]):
         """Return the columns without which a row cannot be placed."""
 
     def find_grouping(self, spec: SpecT) -> Grouping | None:
-        """Return how a database may count rows that are alike; None where each row is needed."""
+        """Return which rows may be counted in place of read; None where each row is needed."""
 
     def judge(self, converted: Table, contract: Contract, spec: SpecT) -> Table:
         """Give every row its status, as `judge_rows`."""
@@ -132,6 +133,10 @@ def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
         is_utc=spec.data.zone == "utc",
         **spec.data.source.marks,
     )
+    grouping = layout.find_grouping(spec)
+    if grouping is not None:
+        named = {name for at, name in spec.named_columns if at != ("data", "key")}
+        grouping = tell_rows(grouping, contract, frozenset({*named, spec.amount or ""}))
     tell("reading the data")
     with open_source(
         spec.data.source,
@@ -139,7 +144,7 @@ def read_events(project: Project[SpecT], layout: Layout[SpecT]) -> Events:
         list(contract.columns),
         max_rows=spec.data.max_rows,
         unpivot=spec.data.unpivot,
-        grouping=layout.find_grouping(spec),
+        grouping=grouping,
     ) as opened:
         known = None if areas is None else areas.table
         events = _read_main(opened, contract, spec, known, layout)
@@ -195,6 +200,16 @@ def _read_main(
     # Judged once and kept, with the cells as written where they are refused.
     rows = opened.save("judged", layout.judge(convert_cells(opened, contract), contract, spec))
     refused = rows.filter(rows["status"] == REJECTED)
+    if opened.behind is not None and (counted := count_status(refused)):
+        single = opened.find_rows(refused)
+        judged = layout.judge(convert_cells(single, contract), contract, spec)
+        refused = single.save("refused", judged)
+        if count_status(refused) != counted:
+            raise DataError(
+                "the file changed while it was read",
+                where=opened.where,
+                next_step="run it again when nothing writes to it",
+            )
     tell("checking the contract")
     judge_values(rows.filter(rows["status"] != OUT_OF_SCOPE), contract, opened.where)
     refuse_hopeless(rows, refused, opened, contract)
@@ -232,7 +247,7 @@ def refuse_far(rows: Table, where: str) -> None:
     good = rows.filter(rows["status"] == ACCEPTED)
     years = fetch_frame(
         good.group_by(year=good["o"].year()).agg(
-            rows=good.count(), low=good["o"].min(), high=good["o"].max()
+            rows=count_rows(good), low=good["o"].min(), high=good["o"].max()
         )
     )
     years = years.sort_values("year", ignore_index=True)

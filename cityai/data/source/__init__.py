@@ -20,6 +20,7 @@ from cityai.config.connection import Query
 from cityai.config.project import SourceSpec, UnpivotSpec
 from cityai.confine.tables import translate_error
 from cityai.data.file_digests import list_parts
+from cityai.data.source.alike import TellApart
 from cityai.data.source.connections import open_query
 from cityai.data.source.databases import is_sqlite, open_database, open_sqlite
 from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_room
@@ -79,7 +80,7 @@ def open_source(
     unpivot : UnpivotSpec, optional
         Columns to turn into rows.
     grouping : Grouping, optional
-        How a database counts rows that are alike; a file's are read.
+        Which rows are alike to all that is asked: they are counted where they are read.
 
     Yields
     ------
@@ -100,7 +101,8 @@ def open_source(
             if isinstance(path, Query):
                 opened = open_query(room, path, source, wanted, max_rows, grouping)
             else:
-                opened = _open(kind, source, path, wanted, max_rows, room)
+                tell_apart = None if grouping is None else grouping.tell_apart
+                opened = _open(kind, source, path, wanted, max_rows, room, tell_apart)
             yield opened if unpivot is None else _unpivot(opened, unpivot)
         except duckdb.Error as error:
             where = path.where if isinstance(path, Query) else path
@@ -108,19 +110,25 @@ def open_source(
 
 
 def _open(
-    kind: str, source: SourceSpec, path: Path, wanted: list[str] | None, max_rows: int, room: Room
+    kind: str,
+    source: SourceSpec,
+    path: Path,
+    wanted: list[str] | None,
+    max_rows: int,
+    room: Room,
+    tell_apart: TellApart | None,
 ) -> SourceTable:
     version = find_version(path)
     path = path.resolve()  # the engine finds nothing behind `..` or a link
     if kind == "csv":
         plain = write_plain_csv(path, source, room.folder)
         room.begin(path, plain.path)
-        return open_csv(room, plain, source, path, wanted, max_rows)
+        return open_csv(room, plain, source, path, wanted, max_rows, tell_apart)
     is_store = kind == "database" and is_sqlite(path)
     files = () if is_store else list_parts(path) if version is None else version.parts
     room.begin(path, *files, attach=kind == "database" and not is_store)
     if kind == "parquet":
-        return open_parquet(room, path, version, wanted, max_rows)
+        return open_parquet(room, path, version, wanted, max_rows, tell_apart)
     return (open_sqlite if is_store else open_database)(room, path, source, wanted, max_rows)
 
 

@@ -23,6 +23,7 @@ from cityai.data.source.arrivals import (
 )
 from cityai.data.source.engine import (
     MAX_CELL,
+    TIMES,
     Left,
     Room,
     SourceTable,
@@ -32,12 +33,12 @@ from cityai.data.source.engine import (
     open_room,
 )
 from cityai.data.source.questions import (
-    TIMES,
     Grouping,
     ask_earlier,
     ask_groups,
     ask_rows,
     is_one_part,
+    number_behind,
     write_local,
 )
 from cityai.errors import DataError, SetupError, SpecError
@@ -120,6 +121,8 @@ def open_query(
         When the database gives no answer, refuses the statement, or a column is missing or holds
         several values.
     """
+    if grouping is not None and (grouping.key or grouping.is_utc):
+        grouping = None
     kept = find_arrivals(query, wanted, grouping)
     _connect(room, query, *([] if kept is None else [kept.file]))
     types = [(str(name), str(kind)) for name, kind in room.ask("describe", query.statement)]
@@ -172,6 +175,7 @@ def open_query(
         False,
         engine,
         Left(query.connection, rows, len(place) + (grouping is not None), size, held),
+        behind=None if grouping is None else number_behind,
     )
 
 

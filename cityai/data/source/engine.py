@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +23,8 @@ MAX_CELL: Final = 1_000_000
 Table: TypeAlias = Any
 """An Ibis table expression: a table behind the door, not yet read."""
 REJECT_COLUMNS: Final = (ROW_NUMBER, "column", "value", "reason")
+TIMES: Final = "times"
+"""How many rows of the source a row stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class SourceTable:
     Attributes
     ----------
     table : ibis.expr.types.Table
-        Column `n` (int64, row of the source from 1) and one neutral column per asked one.
+        Column `n` (int64, row of the source from 1) and one neutral column per asked one. Where
+        rows are alike to all that is asked, one of them stands for all: `n` is below 0, and `times`
+        says how many they are.
     names : dict[str, str]
         The source's name of each asked column to the neutral one.
     cut_rows : pandas.DataFrame
@@ -68,6 +72,8 @@ class SourceTable:
         What left a database; none where it is a file.
     version : TableVersion, optional
         Of a table that is kept with versions, the one that was read.
+    behind : callable, optional
+        From some rows of `table` to those behind them, each with its own `n`.
     """
 
     table: Table
@@ -79,10 +85,23 @@ class SourceTable:
     engine: Any
     left: Left | None = None
     version: TableVersion | None = None
+    behind: Callable[[Table], Table] | None = None
+
+    @property
+    def weighted(self) -> Table:
+        """The table with `times`, whether rows stand for several or not."""
+        return self.table if self.behind else self.table.mutate(**{TIMES: 1})
 
     def count_rows(self) -> int:
         """Count the rows that were divided into cells."""
-        return int(fetch_frame(self.table.agg(rows=self.table.count()))["rows"].iloc[0])
+        rows = self.weighted
+        return int(fetch_frame(rows.agg(rows=count_rows(rows)))["rows"].iloc[0])
+
+    def find_rows(self, rows: Table) -> SourceTable:
+        """Return the rows of the source behind some of these, each by itself."""
+        if self.behind is None:
+            return replace(self, table=self.table.semi_join(rows, "n"))
+        return replace(self, table=self.behind(self.table.semi_join(rows, "n")), behind=None)
 
     def save(self, name: str, expression: Table) -> Table:
         """Keep the rows of an expression in the engine's private store, and read on from there."""
@@ -102,12 +121,22 @@ class SourceTable:
         return self.engine.table(name)
 
 
+def count_rows(rows: Table, only: Any = None) -> Any:
+    """Return the expression of how many rows of the source some rows stand for."""
+    times = rows[TIMES] if only is None else only.ifelse(rows[TIMES], 0)
+    return times.sum()
+
+
 def fetch_frame(expression: Table) -> pd.DataFrame:
     """Bring the rows of an expression here; texts as `str`, moments in microseconds."""
     frame: pd.DataFrame = expression.get_backend().con.execute(expression.compile()).df()
     # A column without a single text comes as objects.
     empty = frame.columns[[dtype == "object" for dtype in frame.dtypes]]
-    return frame.astype(dict.fromkeys(empty, "str"))
+    # A sum of whole numbers, which may be larger than any of them, comes as floating point.
+    kinds = expression.schema().items()
+    whole = [name for name, kind in kinds if kind.is_integer() and frame[name].dtype.kind == "f"]
+    sums = [name for name in whole if frame[name].notna().all()]
+    return frame.astype({**dict.fromkeys(empty, "str"), **dict.fromkeys(sums, "int64")})
 
 
 class Room:
@@ -123,14 +152,18 @@ class Room:
         self.folder = folder
         self._engine: Any = None
         self._path: Path | str = folder
+        self._begun: tuple[list[str], bool] = ([], False)
         self._reading = False
 
     def begin(self, path: Path | str, *readable: Path, attach: bool = False) -> None:
         """Let the reading process open the room and files, or none; `attach` one as a database."""
         self._path = path
-        given = [str(file.absolute()) for file in readable]
+        self._begun = [str(file.absolute()) for file in readable], attach
+        self._begin()
+
+    def _begin(self) -> None:
         self._reading = True
-        self.ask("open", str(self._place), str(self._place.with_name("spill")), given, attach)
+        self.ask("open", str(self._place), str(self._place.with_name("spill")), *self._begun)
 
     def ask(self, *work: object) -> list[list[Any]]:
         """Let the reading process work (see `ask_reader`)."""
@@ -147,6 +180,16 @@ class Room:
         self._engine = engine = ibis.duckdb.connect(self._place, temp_directory=spill, **SETTINGS)
         lock_engine(engine.con)
         return engine
+
+    def go_back(self, *queries: str) -> None:
+        """Let the reading process run queries once more, on the files and on what is here."""
+        self._engine.con.close()
+        self._begin()
+        for query in queries:
+            self.run(query)
+        self._leave()
+        self._engine.reconnect()
+        lock_engine(self._engine.con)
 
     def _leave(self) -> None:
         if self._reading and is_reading():
@@ -224,15 +267,17 @@ def check_size(rows: int, max_rows: int, path: Path | str) -> None:
         )
 
 
-def copy_columns(
+def name_columns(
     room: Room, table: str, wanted: Sequence[str] | None, path: Path
-) -> dict[str, str]:
-    """Copy columns of a table into the room as `raw`, by neutral names and with rows numbered.
+) -> tuple[dict[str, str], str]:
+    """Give the columns of a table neutral names.
 
     Returns
     -------
     dict of str to str
         The neutral name of each column.
+    str
+        The expressions that read them.
     """
     types = {str(row[0]): str(row[1]) for row in room.run(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
     place = {name: f"c{i}" for i, name in enumerate(check_columns(wanted, list(types), path))}
@@ -240,10 +285,15 @@ def copy_columns(
         f"{_check_cells(name) if types[name] == 'VARCHAR' else quote_name(name)} AS {neutral}"
         for name, neutral in place.items()
     ]
-    room.run(
-        f"CREATE TABLE raw AS SELECT row_number() OVER () AS n, {', '.join(cells)} "  # noqa: S608
-        f"FROM {table}"
-    )
+    return place, ", ".join(cells)
+
+
+def copy_columns(
+    room: Room, table: str, wanted: Sequence[str] | None, path: Path
+) -> dict[str, str]:
+    """Copy columns of a table into the room as `raw`, by neutral names and with rows numbered."""
+    place, cells = name_columns(room, table, wanted, path)
+    room.run(f"CREATE TABLE raw AS SELECT row_number() OVER () AS n, {cells} FROM {table}")  # noqa: S608
     return place
 
 

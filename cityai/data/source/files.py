@@ -14,14 +14,17 @@ from cityai.columns import ROW_NUMBER
 from cityai.config.project import SourceSpec
 from cityai.confine.tables import quote_text
 from cityai.data.file_digests import digest_file, list_parts
+from cityai.data.source.alike import TellApart, count_alike
 from cityai.data.source.engine import (
     REJECT_COLUMNS,
+    TIMES,
     Room,
     SourceTable,
+    Table,
     check_columns,
     check_size,
-    copy_columns,
     list_none,
+    name_columns,
 )
 from cityai.data.source.plain_text import PlainFile
 from cityai.data.versions import TableVersion
@@ -46,6 +49,7 @@ def open_csv(
     path: Path,
     wanted: list[str] | None,
     max_rows: int,
+    tell_apart: TellApart | None = None,
 ) -> SourceTable:
     """Divide a plain CSV file into cells of text; rows that cannot be divided are listed."""
     wanted = check_columns(wanted, plain.header, path)
@@ -56,15 +60,20 @@ def open_csv(
     # Every option is written out: the engine's guesses may fold a file into one column.
     options = (
         f"auto_detect=false, header=true, delim={quote_text(source.delimiter)}, quote='\"', "
-        "escape='\"', comment='', strict_mode=true, null_padding=false, "
-        f"store_rejects=true, rejects_limit=0, columns={{{cells}}}"
+        f"escape='\"', comment='', strict_mode=true, null_padding=false, "
+        f"rejects_limit=0, columns={{{cells}}}"
     )
-    room.run(
-        f"CREATE TABLE raw AS SELECT {kept}, row_number() OVER () AS n "  # noqa: S608
-        f"FROM read_csv({quote_text(plain.path.absolute())}, {options})"
+    asked, listing = (
+        f"SELECT {kept}, row_number() OVER () AS n "  # noqa: S608
+        f"FROM read_csv({quote_text(plain.path.absolute())}, {options}, {others})"
+        for others in ("rejects_table='seen', rejects_scan='seen_scans'", "store_rejects=true")
     )
+    behind = None if tell_apart is None else count_alike(room, asked, place, tell_apart, listing)
+    if behind is None:
+        room.run(f"CREATE TABLE raw AS {listing}")
     cut_rows = _list_cut_rows(room, path)
-    read = int(room.run("SELECT count(*) FROM raw")[0][0]) + len(cut_rows)
+    times = f"sum({TIMES})::BIGINT" if behind else "count(*)"
+    read = int(room.run(f"SELECT coalesce({times}, 0) FROM raw")[0][0]) + len(cut_rows)  # noqa: S608
     if read != plain.records:
         raise DataError(
             f"the file has {plain.records:,} rows by its line ends and {read:,} by its quotes",
@@ -81,7 +90,14 @@ def open_csv(
         )
     engine = room.enter()
     opened = SourceTable(
-        engine.table("raw"), place, cut_rows, plain.digest, str(path), True, engine
+        engine.table("raw"),
+        place,
+        cut_rows,
+        plain.digest,
+        str(path),
+        True,
+        engine,
+        behind=behind,
     )
     return _renumber(opened) if len(cut_rows) else opened
 
@@ -121,15 +137,28 @@ def _renumber(opened: SourceTable) -> SourceTable:
     place = opened.cut_rows[ROW_NUMBER].to_numpy(np.int64) - order
     skips = pd.DataFrame({"place": place, "skip": order + 1}).groupby("place").max()
     opened.put("cut", skips.reset_index())
-    opened.engine.con.execute(
-        "CREATE TABLE numbered AS SELECT raw.* REPLACE (raw.n + coalesce(cut.skip, 0) AS n) "
-        "FROM raw ASOF LEFT JOIN cut ON raw.n >= cut.place"
-    )
-    return replace(opened, table=opened.engine.table("numbered"))
+
+    def number(rows: Table) -> Table:
+        name = rows.get_name()
+        opened.engine.con.execute(
+            f"CREATE OR REPLACE TABLE numbered_{name} AS "  # noqa: S608
+            f"SELECT {name}.* REPLACE ({name}.n + coalesce(cut.skip, 0) AS n) "
+            f"FROM {name} ASOF LEFT JOIN cut ON {name}.n >= cut.place"
+        )
+        return opened.engine.table(f"numbered_{name}")
+
+    behind = opened.behind
+    again = None if behind is None else lambda rows: number(behind(rows))
+    return replace(opened, table=number(opened.table), behind=again)
 
 
 def open_parquet(
-    room: Room, path: Path, version: TableVersion | None, wanted: list[str] | None, max_rows: int
+    room: Room,
+    path: Path,
+    version: TableVersion | None,
+    wanted: list[str] | None,
+    max_rows: int,
+    tell_apart: TellApart | None = None,
 ) -> SourceTable:
     """Open a Parquet file, or those of a folder or a version; their rows are looked at first.
 
@@ -166,7 +195,12 @@ def open_parquet(
     else:
         options = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
         options += f", union_by_name={str(version is not None).lower()}"
-    place = copy_columns(room, f"read_parquet({files}, {options})", wanted, path)
+    table = f"read_parquet({files}, {options})"
+    place, cells = name_columns(room, table, wanted, path)
+    asked = f"SELECT row_number() OVER () AS n, {cells} FROM {table}"  # noqa: S608
+    behind = None if tell_apart is None else count_alike(room, asked, place, tell_apart)
+    if behind is None:
+        room.run(f"CREATE TABLE raw AS {asked}")
     engine = room.enter()
     return SourceTable(
         engine.table("raw"),
@@ -177,6 +211,7 @@ def open_parquet(
         False,
         engine,
         version=version,
+        behind=behind,
     )
 
 

@@ -43,6 +43,16 @@ def trim_text(text: str, blanks: str) -> str:  # type: ignore[empty-body]
     """Strip characters from both ends."""
 
 
+@ibis.udf.scalar.builtin(name="signbit")  # type: ignore[untyped-decorator]
+def has_sign(number: float) -> bool:  # type: ignore[empty-body]
+    """Tell whether a number has a minus, also where it is 0."""
+
+
+@ibis.udf.scalar.builtin(name="range")  # type: ignore[untyped-decorator]
+def range_of(count: int) -> dt.Array(dt.int64):  # type: ignore
+    """Return the whole numbers from 0 up to a count."""
+
+
 ABSOLUTE: Final = dt.Timestamp("UTC")
 """Type of a moment that knows its zone."""
 EXACT: Final = dt.Decimal(38, 9)

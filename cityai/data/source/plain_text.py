@@ -72,10 +72,13 @@ def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
             if not seen:
                 _check_mark(chunk, source, path)
             try:
-                text = decoder.decode(chunk)
+                is_ascii = is_plain and chunk.isascii() and not decoder.getstate()[0]
+                text = "" if is_ascii else decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 before = line_ends + chunk.count(b"\n", 0, error.start)
                 raise _wrong_encoding(path, source, before + 1) from None
+            if is_ascii and b"\x00" in chunk:
+                text = chunk.decode("ascii")
             if "\x00" in text:
                 line = line_ends + text[: text.index("\x00")].count("\n") + 1
                 raise DataError(
@@ -91,7 +94,7 @@ def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
                     next_step="export it again, without attachments or pictures in cells",
                 )
             is_plain = is_plain and b"\r" not in chunk
-            line_ends += text.count("\n")
+            line_ends += chunk.count(b"\n") if is_ascii else text.count("\n")
             seen += len(chunk)
         try:
             decoder.decode(b"", final=True)
@@ -156,6 +159,11 @@ def _count_records(plain: Path, n_columns: int) -> int:
     quoted, last, count = np.uint8(0), 10, 0
     with plain.open("rb") as file:
         while chunk := file.read(_CHUNK):
+            if not quoted and not any(mark in chunk for mark in (b'"', b"\n\n")):
+                first_blank = n_columns > 1 and last == 10 and chunk[0] == 10
+                count += chunk.count(b"\n") - first_blank
+                last = chunk[-1]
+                continue
             data = np.frombuffer(chunk, dtype=np.uint8)
             ends = data == 10
             previous = np.concatenate(([last], data[:-1]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import sqlglot
@@ -15,15 +15,16 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from cityai.confine.tables import quote_text
-from cityai.data.source.engine import Table
+from cityai.data.source.engine import TIMES, Table
+from cityai.data.source.functions import range_of
 
-TIMES: Final = "times"
-"""How many rows a group stands for."""
+if TYPE_CHECKING:
+    from cityai.data.source.alike import TellApart
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Rows that a question by days cannot tell apart: they are counted where they are.
+    """Rows that a question by days cannot tell apart: they are counted where they are read.
 
     Attributes
     ----------
@@ -33,11 +34,20 @@ class Grouping:
         Column of the moment at which it could be seen, where there is one.
     days : frozenset of str
         Those of them that are read as days, whatever hour they have.
+    key : tuple of str
+        Columns that identify a row.
+    is_utc : bool
+        Whether moments without an offset are written in UTC.
+    tell_apart : callable, optional
+        What tells the rows of a file apart.
     """
 
     occurred: str
     known: str | None
     days: frozenset[str]
+    key: tuple[str, ...] = ()
+    is_utc: bool = False
+    tell_apart: TellApart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,9 @@ def is_one_part(driver: str, statement: str) -> bool:
 
 def write_sql(driver: str, expression: Table) -> str:
     """Write an expression in the language of a database; nothing is asked."""
-    if driver == "spark":
+    if driver == "duckdb":
+        from ibis.backends.sql.compilers.duckdb import compiler
+    elif driver == "spark":
         from ibis.backends.sql.compilers.pyspark import compiler
 
         if ibis.options.pyspark is None:  # set by Ibis where it has a session of its own
@@ -169,19 +181,26 @@ def write_sql(driver: str, expression: Table) -> str:
 def write_local(kinds: Mapping[str, str], decimal: str, *, grouped: bool) -> str:
     """Write the engine's statement that makes numbered rows, in an order of their own, of `came`.
 
-    A database gives its rows in any order; the same rows are numbered alike here. A group becomes
-    as many rows as it stands for.
+    A database gives its rows in any order; the same rows are numbered alike here. A group has the
+    number of its first row, below 0.
     """
     names = [f"c{i}" for i in range(len(kinds))]
     cells = [
         f"{_read_cell(name, kind, decimal)} AS {name}"
         for name, kind in zip(names, kinds.values(), strict=True)
     ]
-    order = ", ".join(names)
-    return (
-        f"CREATE TABLE raw AS SELECT row_number() OVER (ORDER BY {order}) AS n, {', '.join(cells)} "  # noqa: S608
-        + (f"FROM (SELECT *, unnest(range({TIMES})) FROM came)" if grouped else "FROM came")  # noqa: S608
-    )
+    order, number = ", ".join(names), "row_number() OVER (ORDER BY {})"
+    if grouped:
+        cells.append(TIMES)
+        number = f"{TIMES} - 1 - sum({TIMES}) OVER (ORDER BY {{}} ROWS UNBOUNDED PRECEDING)"
+        number = f"({number})::BIGINT"
+    return f"CREATE TABLE raw AS SELECT {number.format(order)} AS n, {', '.join(cells)} FROM came"  # noqa: S608
+
+
+def number_behind(groups: Table) -> Table:
+    """Return the rows behind groups that came from a database: alike, and numbered."""
+    rows = groups.mutate(more=range_of(groups[TIMES]).unnest())
+    return rows.mutate(n=rows["more"] - rows["n"]).drop("more", TIMES)
 
 
 def _read_cell(name: str, kind: str, decimal: str) -> str:
