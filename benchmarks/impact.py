@@ -5,17 +5,20 @@ Run from the repository's folder::
     python benchmarks/impact.py trials
     python benchmarks/impact.py permuted     # three minutes
     python benchmarks/impact.py cities       # a minute
+    python benchmarks/impact.py places       # ten minutes: as the commands promise and analyse
     python benchmarks/impact.py speed        # pyfixest's ritest beside it, where it is installed
 
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -25,7 +28,12 @@ import pandas as pd
 from cityai.impact.difference_in_means import difference_in_means
 from cityai.impact.fixed_effects import two_way_fixed_effects
 from cityai.impact.group_effects import compare_groups
+from cityai.impact.options import Rules
+from cityai.impact.past_lists import PastPlaces
+from cityai.impact.place_designs import compare_places
 from cityai.impact.records import Effect, Law
+from cityai.impact.starts import draw_starts, plan_starts
+from cityai.pipeline.impact.measure import STEPS
 
 UNITS, BLOCKS, DRAWS = 20_000, 50, 1000
 
@@ -119,6 +127,76 @@ def show_cities(count: int = 3000) -> None:
     )
 
 
+PLACES, DURING = 30, 12
+EFFECTS = {"stepped wedge": 0.55, "synthetic": 1.1, "interrupted": 1.1}
+PASTS = {"stepped wedge": 104, "synthetic": 104, "interrupted": 260}
+
+
+def show_places(count: int = 600) -> None:
+    """Designs of places in cities with a memory: promised on the past, analysed as a command does.
+
+    The past of each city is its own; one in ten is asked what it promises.
+    """
+    for design, effect in EFFECTS.items():
+        promised, found = [], []
+        for seed in range(count):
+            rng = np.random.default_rng(seed)
+            past = draw_place_past(PASTS[design] + DURING, rng)
+            if seed % 10 == 0:
+                promised.append(promise(past[:, :-DURING], design, effect))
+            rows = lay_places(past, design, effect, seed)
+            asked = SimpleNamespace(confidence=0.95, smallest=effect / 2, groups=())
+            found.append(STEPS[design].measure(rows, asked, 11, DURING)["effect"])
+        told = np.mean([e.low > 0 for e in found])
+        held = np.mean([e.low <= effect <= e.high for e in found])
+        print(
+            f"{design}: promised {np.mean(promised):.1%}, came {told:.1%}; "
+            f"intervals held the truth in {held:.1%} of {count:,}"
+        )
+
+
+def draw_place_past(periods: int, rng: np.random.Generator) -> np.ndarray:
+    """(places, periods) levels, a season that all share, and a memory of .4."""
+    shock = rng.normal(size=(PLACES, periods + 20))
+    for t in range(1, periods + 20):
+        shock[:, t] = 0.4 * shock[:, t - 1] + math.sqrt(1 - 0.4**2) * shock[:, t]
+    shared = 0.5 * rng.normal(size=periods)
+    return 10 + rng.normal(0, 2, (PLACES, 1)) + shared + shock[:, 20:]
+
+
+def promise(past: np.ndarray, design: str, effect: float) -> float:
+    places = PastPlaces(past, np.ones_like(past), treated=np.array([0, 1]), before=24)
+    if design != "synthetic":
+        places = PastPlaces(past, np.ones_like(past))
+    options = compare_places(places, Rules(effect, DURING, 0.95, 400, ""))
+    return next(option.power for option in options if option.design == design)
+
+
+def lay_places(past: np.ndarray, design: str, effect: float, seed: int) -> pd.DataFrame:
+    """Rows of a city in which it begins at the end of its past, as they are analysed."""
+    names = [f"P{i:02d}" for i in range(PLACES)]
+    starts = dict.fromkeys(names, 0 if design == "interrupted" else DURING)
+    starts |= {"P00": 0, "P01": 0} if design == "synthetic" else {}
+    if design == "stepped wedge":
+        starts = draw_starts(names, plan_starts(PLACES, DURING), str(seed))
+    first = {"stepped wedge": DURING, "synthetic": 24 + DURING}.get(design, past.shape[1])
+    unit, period = (x.ravel() for x in np.indices((PLACES, first)))
+    period = period - first + DURING
+    begun = (period >= np.array([starts[names[u]] for u in unit])) & (period >= 0)
+    return pd.DataFrame(
+        {
+            "unit": np.array(names)[unit],
+            "block": "all",
+            "period": period,
+            "arm": np.where(begun, "served", "not served"),
+            "cases": 1.0,
+            "lost": 0.0,
+            "done": np.nan,
+            "value": past[:, -first:].ravel() + effect * begun,
+        }
+    )
+
+
 def take_time(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -172,6 +250,7 @@ if __name__ == "__main__":
         "trials": show_trials,
         "permuted": show_permuted,
         "cities": show_cities,
+        "places": show_places,
         "speed": show_speed,
     }
     for wanted in sys.argv[1:] or shown:

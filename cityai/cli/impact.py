@@ -36,11 +36,23 @@ Key = Annotated[Path, typer.Option("--key", envvar="CITYAI_KEY", help="File of t
 HIDDEN = "too few to show"
 REASONS = 12
 """How many reasons why something was not done are listed, the most frequent first."""
-WHOM = {"discontinuity": "chosen, at the cut-off"}
+WHOM = {
+    "discontinuity": "chosen, at the cut-off",
+    "stepped wedge": "places whose turn had come",
+    "synthetic": "places in which it began",
+    "interrupted": "places in which it began",
+    "before after": "places in which it began",
+}
 """Whose effect the first figure of a design is, where it is not of those whom chance chose."""
 LIMITS = {
     "discontinuity": "It holds for those at the cut-off: of those far above or below it, it says "
-    "nothing. It holds while nobody moves a case across the cut-off; nobody can see that here."
+    "nothing. It holds while nobody moves a case across the cut-off; nobody can see that here.",
+    "stepped wedge": "An effect that grows with the time since the start is averaged, with weights "
+    "that may mislead.",
+    "synthetic": "What else changed in those places alone is part of it. The interval is that of "
+    "the same estimate among places in which nothing began.",
+    "interrupted": "Whatever else changed at that time is part of it. The interval is that of the "
+    "same estimate at earlier times, when nothing began.",
 }
 """What a design's figures do not say."""
 
@@ -90,8 +102,14 @@ def plan(
         f"Sealed on {made.day}, before the first outcome: {where}",
         f"seal {made.seal}",
         "",
-        f"From {spec.starts} on, for {spec.weeks} weeks: cityai predict {name} --assign --as-of "
-        "DAY",
+        *(
+            _tell_starts(made.places)
+            if spec.of_places
+            else [
+                f"From {spec.starts} on, for {spec.weeks} weeks: cityai predict {name} --assign "
+                "--as-of DAY"
+            ]
+        ),
         f"From {spec.mature} on: cityai evaluate analyse {name_choice(loaded, sealed.name)}",
         f"Publish the file now (commit it). A change of a byte of it, or of {sealed.name}.yaml, "
         "and nothing is analysed as planned.",
@@ -123,6 +141,15 @@ def draw(
     link = draw_chance(open_plan(load_project(project), evaluation), chance, key=key, reason=reason)
     tell(write_link(link, measure_width()))
     _tell_all([f"head {link.digest}", "Lists can be drawn now: cityai predict --assign"])
+
+
+def _tell_starts(places: dict[str, str]) -> list[str]:
+    """Say where it begins on which day."""
+    days = sorted({day for day in places.values() if day})
+    begun = [f"{day}: {', '.join(n for n in places if places[n] == day)}" for day in days]
+    others = [name for name, day in places.items() if not day]
+    held = [f"held against: {', '.join(others)}"] * bool(others)
+    return ["It begins in:", *(f"  {line}" for line in [*begun, *held])]
 
 
 @evaluate.command("actions")
@@ -191,11 +218,13 @@ def decide(
 def _tell_designs(designed: Designed) -> list[str]:
     """Say what each design promises, a row each, and below the table what is to be known of it."""
     spec = designed.spec
-    scale, unit = (100.0, " points") if spec.outcome.yes or not designed.own else (1.0, "")
+    scale, unit = (100.0, " points") if designed.share else (1.0, "")
+    tried = f"{designed.cases:,} cases in {designed.lists:,} past lists"
+    if spec.of_places:
+        tried = f"{designed.cases:,} places in {designed.lists:,} past periods"
     row = "{:<15}{:>7}{:>14}{:>9}{:>14}"
     lines = [
-        f"Tried on {designed.cases:,} cases in {designed.lists:,} past lists. An effect of "
-        f"{scale * spec.smallest:+.3g}{unit} in {spec.weeks} weeks:",
+        f"Tried on {tried}. An effect of {scale * spec.smallest:+.3g}{unit} in {spec.weeks} weeks:",
         "",
         row.format("design", "power", "detectable", "weeks", "waits a week"),
     ]
@@ -240,7 +269,8 @@ def _tell_all(lines: list[str]) -> None:
 
 def _tell_followed(followed: Followed) -> list[str]:
     told, rates = followed.told, followed.rates
-    lines = [f"{len(told):,} cases told of, {int(told['done'].sum()):,} done"]
+    what = "places" if "unit" in told else "cases"
+    lines = [f"{len(told):,} {what} told of, {int(told['done'].sum()):,} done"]
     for name, group, arm, n, share in rates.itertuples(index=False, name=None):
         whom = f"{name} {group}, {arm}" if name else f"all, {arm}"
         lines.append(f"  {whom:<34} followed: {f'{share:.0%} of {n:,}' if n >= 0 else HIDDEN}")
@@ -277,9 +307,12 @@ def tell_analysis(impact: Impact, name: str) -> list[str]:
         told[f"{one.dimension} {one.group}"] = shown
     lines += [f"  {label:<34} {said}" for label, said in told.items()]
     share = "points: " * sealed.is_share + sealed.label
-    lines += ["", f"In {share}, from {effect.n:,} who took part in {made.weeks} weeks."]
+    places = "period" in made.rows
+    whom = f"{made.rows['unit'].nunique():,} places" if places else f"{effect.n:,} who took part"
+    lines += ["", f"In {share}, from {whom} in {made.weeks} weeks."]
     if made.planned and made.weeks < sealed.weeks:
-        lines.append(f"{sealed.weeks} weeks were announced: the lists of others are not there.")
+        lacks = "nothing was measured in others" if places else "the lists of others are not there"
+        lines.append(f"{sealed.weeks} weeks were announced: {lacks}.")
     lines += [f"{effect.method}. {effect.reason}".strip(), *_tell_probe(made.probe)]
     lines += [LIMITS[sealed.design]] if sealed.design in LIMITS else []
     if made.planned:

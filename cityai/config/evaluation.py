@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -18,13 +18,22 @@ from cityai.config.yaml import Document, read_yaml
 from cityai.errors import SpecError, suggest_name
 
 ListDesign = Literal["lottery", "probe", "discontinuity"]
-"""Designs that a ranked list is carried through, from the plan to the card."""
-OWN_KEYS: Final[dict[ListDesign, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+"""Designs of a ranked list, of which a capacity takes the first."""
+PlaceDesign = Literal["stepped wedge", "synthetic", "interrupted", "before after"]
+"""Designs of places, in which something begins on a day."""
+Design = ListDesign | PlaceDesign
+"""Designs that are carried through, from the plan to the card."""
+OWN_KEYS: Final[dict[Design, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "lottery": (("edge",), ("probe", "draw")),
     "probe": (("probe",), ("draw",)),
     "discontinuity": ((), ()),
+    "stepped wedge": ((), ("steps",)),
+    "synthetic": (("treated",), ("donors", "before")),
+    "interrupted": ((), ("treated",)),
+    "before after": ((), ("treated",)),
 }
 """Of the keys that belong to some designs alone: which each needs, and which it may have."""
+OWN: Final = tuple(sorted({key for keys in OWN_KEYS.values() for key in (*keys[0], *keys[1])}))
 
 
 class MeasuredSpec(SpecRecord):
@@ -101,23 +110,35 @@ class EvaluationSpec(SpecRecord):
     """What shall be found out, in a sentence that residents understand."""
     outcome: MeasuredSpec
     """What is measured."""
-    unit: Literal["case", "entity"] = "entity"
-    """What takes part once: a case, or an entity, which is not drawn again when it comes back."""
-    design: ListDesign = "lottery"
+    unit: Literal["case", "entity", "area"] = "entity"
+    """What takes part once: a case, or an entity, which is not drawn again when it comes back. In
+    the designs of places, the place: an entity, or an area with all of its entities."""
+    design: Design = "lottery"
     """`lottery`: chance decides at the edge of the capacity. `probe`: a few visits are drawn from
     all, to learn what is there where nobody looks; it says nothing of an effect. `discontinuity`:
     nothing is left to chance; those just above the capacity's cut-off are held against those just
-    below it."""
+    below it. Of places: `stepped wedge`: all begin, one after another, in an order that chance
+    decides. `synthetic`: some begin, and are held against a mixture of others that were alike
+    before. `interrupted`: what came is held against what came before; what else changed then is
+    part of it. `before after`: tells nothing, and how often such a change came by itself."""
     edge: EdgeSpec | None = None
     """For a lottery: how far around the cut chance decides."""
     probe: Annotated[float, Field(gt=0, le=0.2)] | None = None
     """Share of those who would not be served that are visited all the same, each by chance."""
     draw: DrawSpec | None = None
     """Where lots are drawn: the public source of chance that they follow from."""
+    steps: Annotated[int, Field(ge=2)] | None = None
+    """Of a stepped wedge: in how many steps places begin; each by itself without it."""
+    treated: tuple[Text, ...] | None = None
+    """Places in which it begins; all of them without it, where nothing is held against others."""
+    donors: tuple[Text, ...] | None = None
+    """Places that they are held against; all others without it."""
+    before: Annotated[int, Field(ge=2, le=520)] | None = None
+    """Weeks before `starts` in which donors are to be alike; twice `weeks` without it."""
     starts: date
-    """First day: the start of a period of the capacity."""
+    """First day: the start of a period of the capacity; of places, of a week or a month."""
     weeks: Annotated[int, Field(ge=1, le=520)]
-    """How many weeks people are assigned."""
+    """How many weeks people are assigned, or places compared."""
     smallest_effect: Annotated[float, Field(gt=0)]
     """The smallest change for the better that is worth having, in the outcome's unit (0.05 is five
     in a hundred)."""
@@ -135,13 +156,26 @@ class EvaluationSpec(SpecRecord):
         needed, allowed = OWN_KEYS[self.design]
         if self.draw is not None and self.draw.on >= self.starts:
             raise ValueError("`draw.on` is before `starts`: lots are drawn before the first list")
-        for key in ("edge", "probe", "draw"):
+        for key in OWN:
             given = getattr(self, key) is not None
             if key in needed and not given:
                 raise ValueError(f"`design: {self.design}` needs `{key}`")
             if given and key not in (*needed, *allowed):
                 raise ValueError(f"`design: {self.design}` has no `{key}`")
+        if self.unit == ("case" if self.of_places else "area"):
+            raise ValueError(f"`design: {self.design}` has no `unit: {self.unit}`")
+        both = set(self.treated or ()) & set(self.donors or ())
+        if both or len(set(self.treated or ())) < len(self.treated or ()):
+            named = sorted(both or set(self.treated or ()))
+            raise ValueError(f"a place takes part once, and in one arm: {', '.join(named)}")
+        if self.treated == () or self.donors == ():
+            raise ValueError("an arm without a place: nothing could be compared")
         return self
+
+    @property
+    def of_places(self) -> bool:
+        """Whether something begins in places, rather than for cases of a list."""
+        return self.design in get_args(PlaceDesign)
 
     @property
     def ends(self) -> date:
@@ -189,12 +223,27 @@ def _check_fit(spec: EvaluationSpec, project: BaseProjectSpec, document: Documen
                 where=document.locate(("groups", i)),
                 expected="a dimension in which each belongs to one group",
             )
+    if spec.of_places:
+        if spec.unit == "area" and project.question.entity.area is None:
+            raise SpecError(
+                "the entities of this project lie in no areas",
+                where=document.locate(("unit",)),
+                expected="`unit: entity`, or `area` and `areas` of the project's entity",
+            )
+        late = getattr(project.data, "reporting_delay_days", 0) or 0
+        if spec.outcome.source is None and spec.outcome.delay_days < late:
+            raise SpecError(
+                f"amounts are whole {late} days later, not {spec.outcome.delay_days}",
+                where=document.locate(("outcome", "delay_days")),
+                expected=f"`delay_days: {late}` at least",
+            )
+        return
     if not isinstance(project, RiskSpec) or project.question.decision.rule != "top":
         raise SpecError(
             "an evaluation is of cases of a list, of which a capacity takes the first",
             where=document.locate(("design",)),
-            expected="a project with `kind: risk` and `decision: {rule: top, ...}`",
-            next_step="`cityai evaluate design` says which other designs fit",
+            expected="a project with `kind: risk` and `decision: {rule: top, ...}`, or a design of "
+            f"places: {', '.join(get_args(PlaceDesign))}",
         )
     capacity = project.question.decision.capacity or 0
     if spec.edge is not None and spec.edge.above > capacity:

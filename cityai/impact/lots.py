@@ -83,7 +83,7 @@ def draw_lots(
     part = np.where(rank <= capacity - edge[0], "above", "below").astype(object)
     chance = served.astype(np.float64)
     if 0 < many < eligible.sum():
-        order = np.argsort([_draw(seed, block, name) for name in names[eligible]], kind="stable")
+        order = np.argsort([draw_lot(seed, block, name) for name in names[eligible]], kind="stable")
         winners = np.flatnonzero(eligible)[order[:many]]
         served[winners] = True
         part[eligible], chance[eligible] = "edge", many / eligible.sum()
@@ -100,7 +100,7 @@ def draw_lots(
         part[i] = "again"
     if probe:
         asked = (part == "below") & ~again & first
-        lots = np.array([_draw(seed, f"{block} probe", name) for name in names])
+        lots = np.array([draw_lot(seed, f"{block} probe", name) for name in names])
         served |= asked & (lots < probe)
         part[asked], chance[asked] = "probe", probe
     drawn = np.isin(part, DRAWN)
@@ -123,7 +123,7 @@ def draw_lots(
     ).astype({BLOCK: "str", PART: "str", ARM: "str"})
 
 
-def _draw(seed: str, block: str, name: str) -> float:
+def draw_lot(seed: str, block: str, name: str) -> float:
     """Return the lot of a name, in [0, 1)."""
     digest = hashlib.sha256(f"{seed} {block} {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2.0**64

@@ -86,21 +86,54 @@ def list_firsts(past: Past, periods: int, most: int) -> list[np.ndarray]:
     return found
 
 
-def make_panel(past: Past) -> tuple[np.ndarray, np.ndarray]:
-    """(areas, periods) mean outcomes, and the cases behind them."""
-    if past.area is None:
-        return np.empty((0, 0)), np.empty((0, 0))
-    shape = (int(past.area.max(initial=-1)) + 1, past.periods)
+@dataclass(frozen=True, slots=True)
+class PastPlaces:
+    """Past outcomes of places, at a time when nothing was evaluated.
+
+    Attributes
+    ----------
+    mean, cases : numpy.ndarray
+        (places, T) mean outcomes, NaN where there is none, and the cases behind them.
+    weeks : float
+        Weeks in a period.
+    treated, others : numpy.ndarray or None
+        int64 positions of the places in which something would begin, and of those that they would
+        be held against; some, and all others, where nothing is said.
+    before : int or None
+        Periods before in which both are to be alike; the whole past without it.
+    steps : int or None
+        Steps in which all would begin; each by itself without it.
+    """
+
+    mean: np.ndarray
+    cases: np.ndarray
+    weeks: float = 1.0
+    treated: np.ndarray | None = None
+    others: np.ndarray | None = None
+    before: int | None = None
+    steps: int | None = None
+
+    @property
+    def periods(self) -> int:
+        """Past periods."""
+        return int(self.mean.shape[1])
+
+    def average(self, which: np.ndarray | None = None) -> np.ndarray:
+        """(T,) mean outcomes of all cases; missing where a place of one amount is."""
+        rows = slice(None) if which is None else which
+        mean, cases = self.mean[rows], self.cases[rows]
+        total, held = np.nansum(mean * cases, axis=0), cases.sum(axis=0)
+        least = len(cases) if (self.cases <= 1).all() else 1
+        found: np.ndarray = np.where(held >= max(least, 1), total / np.maximum(held, 1), np.nan)
+        return found
+
+
+def make_places(past: Past) -> PastPlaces:
+    """Make places of the areas of past lists; of one where the lists name no area."""
+    area = np.zeros_like(past.period) if past.area is None else past.area
+    shape = (int(area.max(initial=-1)) + 1, past.periods)
     cases, total = np.zeros(shape), np.zeros(shape)
-    np.add.at(cases, (past.area, past.period), 1.0)
-    np.add.at(total, (past.area, past.period), past.outcome)
+    np.add.at(cases, (area, past.period), 1.0)
+    np.add.at(total, (area, past.period), past.outcome)
     mean = np.divide(total, cases, out=np.full(shape, np.nan), where=cases > 0)
-    return mean, cases
-
-
-def average_lists(past: Past) -> np.ndarray:
-    """(periods,) mean outcomes of all cases; 0 where there is none."""
-    cases = np.bincount(past.period, minlength=past.periods)
-    total = np.bincount(past.period, weights=past.outcome, minlength=past.periods)
-    mean: np.ndarray = total / np.maximum(cases, 1)
-    return mean
+    return PastPlaces(mean, cases, past.weeks)

@@ -7,6 +7,7 @@ own past does: the same estimate where, or when, nothing happened (placebo error
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -130,6 +131,45 @@ def simplex_weights(columns: np.ndarray, target: np.ndarray, ridge: float) -> np
     found, _ = nnls(system, np.append(np.zeros(len(stacked)), 1.0))
     weights: np.ndarray = found / found.sum()
     return weights
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A forecast by the level before, and its errors at every earlier start.
+
+    Attributes
+    ----------
+    level : float
+        Mean of as many periods before as are forecast.
+    placebo : numpy.ndarray
+        (F, H) errors, observed less forecast; NaN where an outcome is missing.
+    separate : int
+        Starts whose stretches, with as many periods before, do not overlap.
+    """
+
+    level: float
+    placebo: np.ndarray
+    separate: int
+
+
+def forecast_level(before: np.ndarray, periods: int) -> Level:
+    """Forecast some periods by the mean of as many before, and replay that at every past start.
+
+    Parameters
+    ----------
+    before : numpy.ndarray
+        (T,) outcomes until the forecast is made, the latest last; NaN where one is missing.
+    periods : int
+        H, how many are forecast.
+    """
+    if len(before) < 2 * periods:
+        level = float(before[-periods:].mean()) if len(before) >= periods else math.nan
+        return Level(level, np.empty((0, periods)), 0)
+    windows = np.lib.stride_tricks.sliding_window_view(before, periods)
+    placebo = windows[periods:] - windows[:-periods].mean(axis=1, keepdims=True)
+    known = np.isfinite(placebo).all(axis=1)
+    separate = min(len(before) // periods - 1, int(known.sum()))
+    return Level(float(windows[-1].mean()), placebo[known], separate)
 
 
 def interrupted_series(

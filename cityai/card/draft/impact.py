@@ -66,6 +66,18 @@ NOTHING: Final = {
         "We cannot tell what it changed: too few are known on a side of the cut-off, or the "
         "outcome was the same for everybody."
     ),
+    "before after": say(
+        "We cannot tell what it changed: a change from before to after may be a trend, a season, "
+        "or chance."
+    ),
+    "synthetic": say(
+        "We cannot tell what it changed: outcomes are missing, or too few places show how far such "
+        "a comparison strays."
+    ),
+    "interrupted": say(
+        "We cannot tell what it changed: outcomes are missing, or the past is too short to show "
+        "how far such a comparison strays."
+    ),
     "unknown": say(
         "We cannot tell what it changed: on no list are outcomes known both of some who were "
         "served and of some who waited."
@@ -92,8 +104,39 @@ UNEVEN_AT_CUT: Final = say(
     "Outcomes are missing more often on one side of the cut-off than on the other: the change may "
     "only be one of who was measured."
 )
+EXPECTED: Final = {
+    "worth it": say(
+        "Worth it: “{label}” changed by {effect} ({interval}) against what was to be expected "
+        "without it. A change of {smallest} or better was wanted."
+    ),
+    "not worth it": say(
+        "Not worth it: “{label}” changed by {effect} ({interval}) against what was to be expected "
+        "without it. A change of {smallest} or better was wanted."
+    ),
+    "cannot tell": say(
+        "We cannot tell: “{label}” changed by {effect} ({interval}) against what was to be "
+        "expected without it. A change of {smallest} or better was wanted."
+    ),
+}
+HARM_EXPECTED: Final = say(
+    "It does harm: “{label}” changed by {effect} ({interval}) against what was to be expected "
+    "without it."
+)
+LIMIT_MIXED: Final = say(
+    "What was to be expected is a mixture of other places that were alike before. What else "
+    "changed only here is part of the change."
+)
+LIMIT_LEVEL: Final = say(
+    "What was to be expected is the level before. Whatever else changed at that time is part of "
+    "the change."
+)
 CHANCE: Final = (TOLD, HARM, UNEVEN, None)
-WORDS: Final = {"discontinuity": (AT_CUT, HARM_AT_CUT, UNEVEN_AT_CUT, LIMIT_AT_CUT)}
+WORDS: Final = {
+    "discontinuity": (AT_CUT, HARM_AT_CUT, UNEVEN_AT_CUT, LIMIT_AT_CUT),
+    "synthetic": (EXPECTED, HARM_EXPECTED, None, LIMIT_MIXED),
+    "interrupted": (EXPECTED, HARM_EXPECTED, None, LIMIT_LEVEL),
+    "before after": (EXPECTED, HARM_EXPECTED, None, None),
+}
 """Of a design without lots: verdicts, harm, a loss that differs, and what it does not say."""
 
 
@@ -101,7 +144,7 @@ def draft_impact(impact: Impact) -> ImpactPart:
     """Draft what was announced, found and decided by one evaluation."""
     sealed = impact.sealed
     unit = "share" if sealed.is_share else ""
-    found = _draft_found(impact.analysis, unit) if impact.analysis else None
+    found = _draft_found(impact.analysis, unit, sealed.design) if impact.analysis else None
     return ImpactPart(
         name=sealed.name,
         question=sealed.question,
@@ -125,12 +168,17 @@ def draft_impact(impact: Impact) -> ImpactPart:
     )
 
 
-def _draft_found(made: Analysis, unit: str) -> ImpactFound:
+def _draft_found(made: Analysis, unit: str, design: str) -> ImpactFound:
     from cityai.impact.difference_in_means import differ_in_loss
 
     more, arms = made.verdict.more_periods, made.rows.groupby("arm")["value"]
     rows, known = arms.size().tolist(), int(arms.count().sum())
     lost, widths = (arms.size() - arms.count()).tolist(), made.effect.widths
+    if "lost" in made.rows:  # a row is of several cases
+        held = made.rows.groupby("arm")[["cases", "lost"]].sum().round().astype(int)
+        lost, rows = held["lost"].tolist(), held.sum(axis=1).tolist()
+        known = int(held["cases"].sum())
+    told = WORDS.get(design, CHANCE)[2] is not None and len(rows) == 2
     groups = [
         ImpactGroup(
             dimension=one.dimension,
@@ -153,7 +201,7 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         same_code=made.same_code,
         weeks=made.weeks,
         known=round_figure(known / sum(rows), "share", float(sum(rows))) if rows else None,
-        uneven=len(rows) == 2 and differ_in_loss(lost, rows),
+        uneven=told and differ_in_loss(lost, rows),
         word=str(made.verdict.word),  # type: ignore[arg-type]
         direction=str(made.verdict.direction),  # type: ignore[arg-type]
         more_weeks=more if math.isfinite(more) and more > 0 else None,
@@ -164,6 +212,7 @@ def _draft_found(made: Analysis, unit: str) -> ImpactFound:
         looked=tuple(_list_looked(made.probe)),
         digest=made.digest(),
         within=float(f"{widths[0]:.2g}") if widths else None,
+        places=made.rows["unit"].nunique() if "period" in made.rows else None,
     )
 
 
@@ -240,9 +289,16 @@ def _tell(sealed: Sealed, found: ImpactFound | None, unit: str) -> Iterator[str]
         )
     elif found.word == "cannot tell" and found.effect.low is not None:
         yield say("More weeks like these would not settle it.")
-    if found.uneven:
+    if found.uneven and uneven is not None:
         yield uneven
-    if found.weeks < sealed.weeks:
+    if found.weeks < sealed.weeks and found.places:
+        yield say_n(
+            "Outcomes are known of {n} of {planned} announced week.",
+            "Outcomes are known of {n} of {planned} announced weeks.",
+            found.weeks,
+            planned=sealed.weeks,
+        )
+    elif found.weeks < sealed.weeks:
         yield say_n(
             "Lists were drawn in {n} of {planned} announced week.",
             "Lists were drawn in {n} of {planned} announced weeks.",

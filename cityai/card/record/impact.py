@@ -87,6 +87,8 @@ class ImpactFound(Part):
     """SHA-256 of the analysis: a decision is signed on it."""
     within: float | None = None
     """Of a discontinuity: how far from the cut-off a score may lie to count (bandwidth)."""
+    places: int | None = None
+    """Of designs in which something begins somewhere: how many places are compared."""
 
 
 class ImpactPart(Part):
@@ -100,7 +102,8 @@ class ImpactPart(Part):
     """What was measured."""
     better: Literal["lower", "higher"]
     design: str
-    """How it is compared: `lottery`, `probe` or `discontinuity`."""
+    """How it is compared: `lottery`, `probe`, `discontinuity`, `stepped wedge`, `synthetic`,
+    `interrupted` or `before after`."""
     unit: Unit
     """Of effects: ``share``, or nothing for an amount."""
     smallest: float

@@ -12,8 +12,24 @@ from cityai.i18n.messages import join, say, write_day
 
 ARMS: Final = {"served": say("Drawn to be served"), "not served": say("Drawn to wait")}
 CUT_ARMS: Final = {"served": say("Above the cut-off"), "not served": say("Below the cut-off")}
-CHANCE: Final = say("Everybody, as chance decided")
-WHOM: Final = {"discontinuity": say("Those at the cut-off, as the list decided")}
+PLACE_ARMS: Final = {
+    "served": say("Where it was due to have begun"),
+    "not served": say("Where it was not due yet, or never"),
+}
+DECIDED: Final = {
+    "lottery": (say("Chance decided"), ARMS),
+    "probe": (say("Chance decided"), ARMS),
+    "discontinuity": (say("The list"), CUT_ARMS),
+}
+"""What decided, and what its arms are called; of other designs the plan, by places."""
+BY_PLAN: Final = (say("The plan"), PLACE_ARMS)
+BEGUN: Final = say("Places in which it began")
+WHOM: Final = {
+    "lottery": say("Everybody, as chance decided"),
+    "probe": say("Everybody, as chance decided"),
+    "discontinuity": say("Those at the cut-off, as the list decided"),
+    "stepped wedge": say("All places, as chance decided"),
+}
 COMPARED: Final = say(
     "Among those at the edge of what the city can do, chance decided who was served, from {first} "
     "to {last}. So both are alike in all else."
@@ -23,6 +39,36 @@ CUT: Final = say(
     "Those just above the cut-off and those just below it are alike in nearly all else, while "
     "nobody moves a case across it."
 )
+ABOUT: Final = {
+    "lottery": COMPARED,
+    "probe": COMPARED,
+    "discontinuity": CUT,
+    "stepped wedge": say(
+        "From {first} to {last} it began in one place after another, in an order that chance "
+        "decided. So places in which it has begun and places in which it has not are alike in all "
+        "else."
+    ),
+    "synthetic": say(
+        "From {first} to {last} it was done in some places. They are held against a mixture of "
+        "others that was like them before; how far that strays is seen among those others."
+    ),
+    "interrupted": say(
+        "It began on {first} and was followed until {last}. What came is held against the level "
+        "before; how far that strays is seen at earlier times."
+    ),
+    "before after": say(
+        "It began on {first} and was followed until {last}. A change from before to after alone "
+        "tells no effect."
+    ),
+}
+"""Who is compared with whom, by design."""
+PLACES: Final = say("{n} places are compared.")
+OF_GROUPS: Final = {
+    "lottery": say(
+        "Of a group, those lists count on which some were served and some waited; so its numbers "
+        "do not add up to all."
+    )
+}
 WITHIN: Final = say("Scores within {width} of the cut-off count, the nearest the most.")
 HIDDEN: Final = say("Not shown: too few.")
 
@@ -31,19 +77,24 @@ def tell_compared(part: ImpactPart) -> str:
     """Say who was compared with whom."""
     found = _open(part)
     days = {"first": write_day(part.starts), "last": write_day(part.last_day)}
-    if part.design != "discontinuity":
-        return COMPARED.format(**days)
-    told: str = CUT.format(**days)
+    told = [ABOUT[part.design].format(**days)]
+    if found.places is not None and found.places > 1:
+        told.append(PLACES.format(n=write_count(found.places)))
     if found.within is not None:
-        told = join(" ", (told, WITHIN.format(width=write_number(found.within, ""))))
-    return told
+        told.append(WITHIN.format(width=write_number(found.within, "")))
+    return join(" ", told)
+
+
+def tell_effect_groups(part: ImpactPart) -> str:
+    """Say what is to be known of the effects by group; empty where nothing is."""
+    return OF_GROUPS.get(part.design, "") if _open(part).groups else ""
 
 
 def arrange_effects(part: ImpactPart) -> Grid:
     """Arrange the effect for all, among those who followed, and by group."""
     found = _open(part)
     rows: list[list[str | Cell]] = [
-        [WHOM.get(part.design, CHANCE), *_write(found.effect, part)],
+        [WHOM.get(part.design, BEGUN), *_write(found.effect, part)],
         [say("Those for whom it was also done"), *_write(found.treated, part)],
     ]
     for one in found.groups:
@@ -56,8 +107,7 @@ def arrange_effects(part: ImpactPart) -> Grid:
 def arrange_followed(part: ImpactPart) -> Grid:
     """Arrange how often what chance decided was done."""
     found = _open(part)
-    cut = part.design == "discontinuity"
-    arms, decided = (CUT_ARMS, say("The list")) if cut else (ARMS, say("Chance decided"))
+    decided, arms = DECIDED.get(part.design, BY_PLAN)
     rows = [
         [
             line.group if line.dimension else say("Everybody"),

@@ -33,6 +33,7 @@ from cityai.card.render.impact import (
     arrange_followed,
     arrange_looked,
     tell_compared,
+    tell_effect_groups,
 )
 from cityai.card.render.inspection_rates import arrange_attention
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
@@ -282,6 +283,7 @@ def open_environment(*folders: Path) -> Environment:
         arrange_rules=arrange_rules,
         arrange_effects=arrange_effects,
         tell_compared=tell_compared,
+        tell_effect_groups=tell_effect_groups,
         arrange_followed=arrange_followed,
         arrange_looked=arrange_looked,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,13 +16,21 @@ import pandas as pd
 from cityai.card.draft.rounding import count_decimals
 from cityai.card.record.impact import ImpactEffect, ImpactPart
 from cityai.card.verify.claims import Claim, refuse_claim
+from cityai.card.verify.counted import Counted
+from cityai.card.verify.impact_places import (
+    count_change,
+    count_mixture,
+    count_shift,
+    count_steps,
+    count_steps_done,
+    leave_out,
+)
 
 if TYPE_CHECKING:
     from cityai.impact.analysis import Impact
 
 SLACK: Final = 0.35
 """How far half an interval may lie from that of the plain formula: lots drawn again differ."""
-NORMAL: Final = 1.96
 
 
 def list_impacts_claims(
@@ -66,10 +73,16 @@ def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> 
     yield from _claim(f"{at}.found.effect", part.found.effect, whole, unit)
     if part.found.known is not None and drawn:
         share = float(rows["value"].notna().sum()) / drawn
+        if "lost" in rows:
+            drawn = round(math.fsum(rows["cases"]) + math.fsum(rows["lost"]))
+            share = math.fsum(rows["cases"]) / drawn if drawn else math.nan
         decimals = count_decimals(share, "share", drawn)
         yield Claim(f"{at}.found.known", part.found.known, share, decimals)
     value, told = treat(rows, impact.analysis.treated.widths), part.found.treated
     yield Claim(f"{at}.found.treated", told.value, value, _decimals(value, unit, whole.known))
+    if part.found.places is not None:
+        places = float(rows["unit"].nunique())
+        yield Claim(f"{at}.found.places", float(part.found.places), places, 0)
     if design == "discontinuity":
         width = widths[0] if widths else math.nan
         decimals = 1 - math.floor(math.log10(width)) if width > 0 else 0
@@ -90,7 +103,8 @@ def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> 
     for i, line in enumerate(part.found.followed):
         own = rows[rows["arm"] == line.arm]
         own = own[own[line.dimension] == line.group] if line.dimension in own else own
-        done = own["done"].fillna(0.0)
+        own = own[own["done"].notna()]
+        done = own["done"]
         kept = done if line.arm == "served" else 1 - done
         if line.followed is not None:
             share = math.fsum(kept) / len(own) if len(own) else math.nan
@@ -119,23 +133,13 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """An effect counted again, its standard error, and the rows that it rests on: all, measured."""
-
-    effect: float
-    error: float
-    rows: int
-    known: int
-
-
 def _claim(path: str, told: ImpactEffect, counted: Counted, unit: str) -> Iterator[Claim]:
     effect, error = counted.effect, counted.error
     if told.value is not None:
         yield Claim(f"{path}.value", told.value, effect, _decimals(effect, unit, counted.known))
     if told.low is not None and told.high is not None and error > 0:
         half = (told.high - told.low) / 2
-        if abs(half / (NORMAL * error) - 1) > SLACK and counted.rows >= 100:
+        if abs(half / (counted.quantile * error) - 1) > SLACK and counted.rows >= 100:
             yield refuse_claim(f"{path}.low", told.low, "the interval is not that of these rows")
 
 
@@ -220,5 +224,9 @@ COUNTS: Final[dict[str, tuple[Count, Callable[[pd.DataFrame, tuple[float, ...]],
     "lottery": (_count_gap, _count_treated),
     "probe": (_count_gap, _count_treated),
     "discontinuity": (_count_jump, _count_followed_jump),
+    "stepped wedge": (count_steps, count_steps_done),
+    "synthetic": (count_mixture, leave_out),
+    "interrupted": (count_shift, leave_out),
+    "before after": (count_change, leave_out),
 }
 """How each design's effects are counted again: of being chosen, and of being served."""

@@ -1,4 +1,4 @@
-"""What was really done for each case: a table that the city's people fill in."""
+"""What was really done, for each case or in each place: a table that the city's people fill in."""
 
 from __future__ import annotations
 
@@ -15,26 +15,34 @@ from cityai.data.side_tables import read_table
 from cityai.data.yes_no import read_answer
 from cityai.errors import DataError
 from cityai.impact.lots import SERVED
-from cityai.impact.records import ARM
+from cityai.impact.records import ARM, UNIT
 from cityai.kinds import open_kind
-from cityai.pipeline.impact.assign import hold_assigned
-from cityai.pipeline.impact.gathered import ACTED, write_gathered
-from cityai.pipeline.impact.measure import DONE, STEPS
+from cityai.pipeline.impact.gathered import ACTED, DONE, DONE_ON, write_gathered
+from cityai.pipeline.impact.measure import STEPS
 from cityai.pipeline.impact.outcomes import refuse_unread
+from cityai.pipeline.impact.places import CASES
 from cityai.pipeline.impact.plan import Announced
-from cityai.pipeline.impact.sorting import find_few, sort_groups
+from cityai.pipeline.impact.sorting import find_few
+from cityai.pipeline.impact.ways import find_way
 from cityai.pipeline.provenance import read_clock
 from cityai.store.files import guard_files
 
-DONE_ON, ROLE, WHY_NOT = "done_on", "role", "why_not"
+ROLE, WHY_NOT = "role", "why_not"
 WANTED: Final = {
-    CASE: ColumnSpec(type="text"),
     DONE: ColumnSpec(type="text"),
     DONE_ON: ColumnSpec(type="date"),
     ROLE: ColumnSpec(type="text"),
     WHY_NOT: ColumnSpec(type="text"),
 }
-"""The columns: which case, `yes` or `no`, on which day, by which role, and why not."""
+"""The columns beside the case or the place: `yes` or `no`, on which day it was done or began, by
+which role, and why not."""
+CALLED: Final = {CASE: "case", UNIT: "place"}
+"""What a row is about."""
+UNKNOWN: Final = {
+    CASE: ("is about a case that was on no list", "cases that `--assign` listed"),
+    UNIT: ("is about a place that takes no part", "places of the sealed plan"),
+}
+"""Whom nobody assigned, and who may be told of."""
 FOLLOWED: Final = ("dimension", "group", "arm", "n", "followed")
 """Columns of how far assignments were followed, as `Followed.rates` has them."""
 HEAD: Final = 65_536
@@ -48,7 +56,7 @@ class Followed:
     Attributes
     ----------
     told : pandas.DataFrame
-        ``case_id``, ``done``, ``done_on``, ``role``, ``why_not``.
+        ``case_id`` or ``unit``, ``done``, ``done_on``, ``role``, ``why_not``.
     rates : pandas.DataFrame
         ``dimension`` (empty for all), ``group``, ``arm``, ``n`` (-1 where hidden), ``followed``.
     """
@@ -67,17 +75,21 @@ def record_actions(announced: Announced, file: Path) -> Followed:
         twice, or an action lies before its assignment or in the future. What was recorded before
         is untouched.
     """
-    assigned = hold_assigned(announced)
+    way, events = find_way(announced), open_kind(announced.project).read()
+    assigned = way.hold(announced)
+    wanted = {way.key: ColumnSpec(type="text"), **WANTED}
     source = _describe_file(file)
-    side = read_table(announced.project, "actions", source, WANTED, [CASE, DONE], "evaluation")
-    refuse_unread(side, f"the columns {', '.join(WANTED)}, days as 2026-01-31")
+    side = read_table(announced.project, "actions", source, wanted, [way.key, DONE], "evaluation")
+    refuse_unread(side, f"the columns {', '.join(wanted)}, days as 2026-01-31")
     told = side.table.assign(**{DONE: read_answer(side.table[DONE], (), f"{side.where}, `done`")})
-    _refuse_misfits(told, assigned, side.where)
     told = told.reset_index(drop=True)
-    groups = sort_groups(announced, open_kind(announced.project).read(), assigned)
+    known = assigned.drop_duplicates(way.key).set_index(way.key)[AS_OF]
+    if way.key == UNIT:  # a place may begin before its turn, and is told of all the same
+        known[:] = pd.Timestamp(announced.plan.day)
+    _refuse_misfits(told, way.key, known, side.where)
+    compared = STEPS[announced.spec.design].compare(way.lay(announced, events, assigned, told))
     least = announced.project.spec.policy.small_cell
-    compared = STEPS[announced.spec.design].compare(assigned)
-    rates = measure_following(told, compared, groups, least)
+    rates = measure_following(compared, announced.spec.groups, least)
     write_gathered(told, announced.folder, ACTED)
     return Followed(told, rates)
 
@@ -93,17 +105,17 @@ def _describe_file(file: Path) -> SourceSpec:
     return SourceSpec(path=path, delimiter=";") if semicolons else SourceSpec(path=path)
 
 
-def _refuse_misfits(told: pd.DataFrame, assigned: pd.DataFrame, where: str) -> None:
-    day = told[CASE].map(assigned.set_index(CASE)[AS_OF])
+def _refuse_misfits(told: pd.DataFrame, key: str, assigned: pd.Series, where: str) -> None:
+    what_of, day = CALLED[key], told[key].map(assigned)
     done = told[DONE] == 1
     tomorrow = pd.Timestamp(read_clock().date()) + pd.Timedelta(days=1)
     wrong = {
-        "is about a case that was on no list": (day.isna(), "cases that `--assign` listed"),
-        "tells of a case again": (told[CASE].duplicated(), "one row a case"),
+        UNKNOWN[key][0]: (day.isna(), UNKNOWN[key][1]),
+        f"tells of a {what_of} again": (told[key].duplicated(), f"one row a {what_of}"),
         "says that it was done, and not when": (done & told[DONE_ON].isna(), "a day in `done_on`"),
-        "lies before the case was assigned": (
+        f"lies before the {what_of} was assigned": (
             told[DONE_ON] < day,
-            "what was done from the day of the list on",
+            f"what was done from the day on which the {what_of} was assigned",
         ),
         "was done in the future": (
             done & (told[DONE_ON] >= tomorrow),
@@ -122,7 +134,7 @@ def _refuse_misfits(told: pd.DataFrame, assigned: pd.DataFrame, where: str) -> N
         if rows.any():
             first = told.index[rows][0]
             raise DataError(
-                f"row {first:,} {what} (case {told.loc[first, CASE]}); "
+                f"row {first:,} {what} ({what_of} {told.loc[first, key]}); "
                 f"{int(rows.sum()):,} of {len(told):,} rows are so",
                 where=where,
                 expected=expected,
@@ -131,20 +143,35 @@ def _refuse_misfits(told: pd.DataFrame, assigned: pd.DataFrame, where: str) -> N
 
 
 def measure_following(
-    told: pd.DataFrame, compared: pd.DataFrame, groups: pd.DataFrame, least: int
+    rows: pd.DataFrame, dimensions: tuple[str, ...], least: float
 ) -> pd.DataFrame:
     """Measure adherence among those whom the design compares, by arm and group.
 
-    A case that is not told of was not done. Groups of fewer than `least` in an arm are hidden.
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        ``arm``, ``done`` (NaN where it is not asked), a column for each dimension, and ``cases``
+        where a row is of several.
+    dimensions : tuple of str
+        Of groups.
+    least : float
+        Groups of fewer in an arm are hidden.
     """
-    done = compared[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0).to_numpy(np.float64)
-    kept = pd.Series(np.where(compared[ARM] == SERVED, done, 1 - done), index=compared.index)
-    sorted_by = groups.set_index(CASE).reindex(compared[CASE]).set_index(compared.index)
-    rows = []
-    for name in ("", *sorted_by):
-        own = sorted_by[name] if name else pd.Series("", index=compared.index)
-        few = find_few(own, compared[ARM], least) if name else set()
-        for (group, arm), part in kept.groupby([own, compared[ARM]], sort=True):
+    rows = rows[rows[DONE].notna()]
+    if rows.empty:
+        return NOT_TOLD
+    done, arm = rows[DONE].to_numpy(np.float64), rows[ARM]
+    kept = pd.Series(np.where(arm == SERVED, done, 1 - done), index=rows.index)
+    cases = rows.get(CASES)
+    found = []
+    for name in ("", *dimensions):
+        own = rows[name] if name else pd.Series("", index=rows.index)
+        few = find_few(own, arm, least, cases) if name else set()
+        for (group, whose), part in kept.groupby([own, arm], sort=True):
             shown = (-1, np.nan) if group in few else (len(part), float(part.mean()))
-            rows.append((name, group, arm, *shown))
-    return pd.DataFrame(rows, columns=list(FOLLOWED))
+            found.append((name, group, whose, *shown))
+    return pd.DataFrame(found, columns=list(FOLLOWED))
+
+
+NOT_TOLD: Final = pd.DataFrame(columns=list(FOLLOWED))
+"""Where nobody told of any action."""

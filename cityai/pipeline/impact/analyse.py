@@ -9,27 +9,24 @@ from typing import Final, cast
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, CASE, VALUE
+from cityai.columns import AS_OF, VALUE
 from cityai.config.evaluations import list_sealed, name_choice
 from cityai.config.load import Project
 from cityai.config.project import AuditableSpec, BaseProjectSpec
-from cityai.config.risk import RiskSpec
 from cityai.errors import DataError, StoreError, TimeError
 from cityai.impact.analysis import Analysis, Decision, Impact, Sealed
-from cityai.impact.assignment import refuse_early_outcomes
-from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT
+from cityai.impact.records import ARM, BLOCK, PERIOD, PROBABILITY, UNIT
 from cityai.kinds import open_kind
-from cityai.pipeline.impact.actions import FOLLOWED, measure_following
-from cityai.pipeline.impact.assign import hold_assigned
+from cityai.pipeline.impact.actions import measure_following
 from cityai.pipeline.impact.chance import find_drawn
-from cityai.pipeline.impact.gathered import ACTED, read_gathered
+from cityai.pipeline.impact.gathered import ACTED, DONE, read_gathered
 from cityai.pipeline.impact.kept import KEPT
-from cityai.pipeline.impact.measure import APART, DONE, STEPS
-from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.measure import STEPS
+from cityai.pipeline.impact.measured import APART
+from cityai.pipeline.impact.outcomes import measures_share
+from cityai.pipeline.impact.places import CASES, LOST
 from cityai.pipeline.impact.plan import Announced, digest_code, open_plan
-from cityai.pipeline.impact.probed import audit_visits
-from cityai.pipeline.impact.sorting import sort_groups
-from cityai.pipeline.impact.weeks import count_weeks
+from cityai.pipeline.impact.ways import find_way
 from cityai.pipeline.provenance import read_clock
 from cityai.store.records import has_record, load_record, save_record
 from cityai.store.stages import open_store
@@ -111,7 +108,7 @@ def _find(announced: Announced, *, unsigned: bool = False) -> Impact:
         design=spec.design,
         who_decides=spec.who_decides,
         smallest=spec.smallest,
-        is_share=bool(spec.outcome.yes) or spec.outcome.source is None,
+        is_share=measures_share(announced.project.spec, spec),
         sealed_on=plan.sealed_at[:10],
         starts=str(spec.starts),
         ends=str(spec.ends),
@@ -146,8 +143,8 @@ def _wait(announced: Announced) -> None:
     today, spec = read_clock().date(), announced.spec
     if today < spec.mature:
         raise TimeError(
-            f"outcomes are not all known before {spec.mature}: lists are drawn until {spec.ends}, "
-            f"and {spec.outcome.label} is known {spec.outcome.delay_days} days after one",
+            f"outcomes are not all known before {spec.mature}: it lasts until {spec.ends}, and "
+            f"{spec.outcome.label} is known {spec.outcome.delay_days} days later",
             where="cityai evaluate analyse",
             expected=f"a day from {spec.mature} on; today is {today}",
             next_step="wait: who looks early and stops when it looks good finds effects by chance",
@@ -156,41 +153,35 @@ def _wait(announced: Announced) -> None:
 
 def _analyse(announced: Announced, asked: Asked) -> Analysis:
     project, spec = announced.project, announced.spec
-    events, assigned = open_kind(project).read(), hold_assigned(announced)
+    events, way, steps = open_kind(project).read(), find_way(announced), STEPS[spec.design]
+    assigned = way.hold(announced)
     kept = assigned[_within(assigned, asked)].reset_index(drop=True)
     if kept.empty:
         raise DataError(
-            "no list lies in the window",
+            "nobody was assigned in the window",
             where="--since, --until",
             expected=f"days from {spec.starts} to {spec.ends}",
         )
-    measured = read_outcomes(project, spec, events, asked.outcome)
     told = read_gathered(announced.folder, ACTED)
-    groups = sort_groups(announced, events, kept)
-    # As in `measure_following`: a case that nobody tells of was not done.
-    done = np.nan if told is None else kept[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0)
-    value = _match_outcomes(kept, measured)
-    rows = kept.assign(**{VALUE: value, DONE: done, **groups.drop(columns=CASE)})
-    steps = STEPS[spec.design]
-    compared = steps.compare(rows)
-    columns = [UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]
+    laid = way.lay(announced, events, kept, told)
+    rows = way.measure(announced, events, laid, asked.outcome)
+    compared, weeks = steps.compare(rows), way.weeks(announced, rows)
     least = project.spec.policy.small_cell
-    ranked = cast(RiskSpec, project.spec)
-    capacity = ranked.question.decision.capacity or 0
-    weeks = max(round(count_weeks(kept[BLOCK], ranked)), 1)
+    columns = [UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]
     return Analysis(
         analysed_on=f"{read_clock():%Y-%m-%d}",
         planned=asked.planned,
         same_code=announced.plan.code == digest_code(project),
         weeks=weeks,
-        rows=compared[columns + [APART] * (APART in compared)],
+        rows=compared[columns + [name for name in MORE if name in compared]],
         **steps.measure(compared, spec, least, weeks),
-        followed=_NONE if told is None else measure_following(told, compared, groups, least),
-        probe=audit_visits(rows, events, capacity, spec.groups, spec.confidence, least),
+        followed=measure_following(compared, spec.groups, least),
+        probe=way.audit(announced, events, rows),
     )
 
 
-_NONE: Final = pd.DataFrame(columns=list(FOLLOWED))
+MORE: Final = (APART, PERIOD, CASES, LOST)
+"""Columns of rows that some designs have."""
 
 
 def _within(assigned: pd.DataFrame, asked: Asked) -> np.ndarray:
@@ -198,14 +189,3 @@ def _within(assigned: pd.DataFrame, asked: Asked) -> np.ndarray:
     after = day >= np.datetime64(asked.since or date.min, "D")
     kept: np.ndarray = after & (day < np.datetime64(asked.until or date.max, "D"))
     return kept
-
-
-def _match_outcomes(assigned: pd.DataFrame, measured: pd.DataFrame) -> np.ndarray:
-    """Give each assigned case what was measured of it by today; NaN where nothing was."""
-    today = pd.Timestamp(read_clock().date()) + pd.Timedelta(days=1)
-    known = measured[measured[MEASURED_AT] < today].set_index(CASE)
-    found = known.reindex(assigned[CASE])
-    seen = found[MEASURED_AT].notna().to_numpy()
-    refuse_early_outcomes(found[MEASURED_AT][seen], assigned[AS_OF].set_axis(found.index)[seen])
-    value: np.ndarray = found[VALUE].to_numpy(np.float64)
-    return value

@@ -26,8 +26,17 @@ def check_moment(announced: Announced, as_of: pd.Timestamp) -> DecisionSpec:
     ------
     TimeError
         When it lies outside the plan's period.
+    DataError
+        When the plan is of places, not of lists.
     """
     spec, project = announced.spec, cast(RiskSpec, announced.project.spec)
+    if spec.of_places:
+        raise DataError(
+            f"a {spec.design} draws nobody from a list",
+            where="--assign",
+            expected="an evaluation of ranked lists",
+            next_step="ask without --assign; the sealed plan says in which place it begins when",
+        )
     if not spec.starts <= as_of.date() < spec.ends:
         raise TimeError(
             f"the plan lets nobody be drawn on {as_of:%Y-%m-%d}",

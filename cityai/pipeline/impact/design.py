@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, CASE, ENTITY, OCCURRED_AT, SLOT_START, VALUE, Y_PRED, Y_TRUE
-from cityai.config.evaluation import EvaluationSpec, load_evaluation
+from cityai.config.evaluation import EvaluationSpec, ListDesign, load_evaluation
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import DataError
+from cityai.impact.records import PERIOD, UNIT
+from cityai.kinds import open_kind
 from cityai.modeling.capacity import find_lists, rank_cases
-from cityai.pipeline.impact.outcomes import read_outcomes
+from cityai.pipeline.impact.begun import find_first
+from cityai.pipeline.impact.outcomes import measures_share, read_outcomes
+from cityai.pipeline.impact.places import CASES, lay_axis, read_places
+from cityai.pipeline.impact.units import choose_places
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from cityai.impact.designs import Option
+    from cityai.impact.options import Option
+
+DRAWS: Final = 2000
+"""Placebo assignments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,11 @@ class Designed:
     options : tuple of Option
         A design each.
     lists, cases : int
-        Past lists and cases with an outcome that it was tried on.
+        Past lists and cases with an outcome that it was tried on; or periods, and places.
     own : bool
         Whether the outcome is the evaluation's; else that of the project's question stands for it.
+    share : bool
+        Whether the outcome is yes or no.
     """
 
     spec: EvaluationSpec
@@ -44,6 +54,7 @@ class Designed:
     lists: int
     cases: int
     own: bool
+    share: bool
 
 
 def design_evaluation(
@@ -62,6 +73,8 @@ def design_evaluation(
     from cityai.pipeline.stage import hold_run
 
     spec, ranked = load_evaluation(project, name), cast(RiskSpec, project.spec)
+    if spec.of_places:
+        return _design_places(project, spec, progress)
     with hold_run(project, progress) as run:
         read_and_check(run)
         table = final_backtest(run).predictions.table.reset_index(drop=True)
@@ -101,7 +114,8 @@ def design_evaluation(
             probe=spec.probe or 0.03,
             confidence=spec.confidence,
         )
-    return Designed(spec, options, past.periods, len(kept), own)
+    share = bool(spec.outcome.yes) or not own or spec.outcome.source is None
+    return Designed(spec, options, past.periods, len(kept), own, share)
 
 
 def _date_lists(table: pd.DataFrame, lists: np.ndarray) -> pd.Series:
@@ -109,3 +123,60 @@ def _date_lists(table: pd.DataFrame, lists: np.ndarray) -> pd.Series:
     day = table[SLOT_START] if table[SLOT_START].nunique() > 1 else table[OCCURRED_AT]
     first: pd.Series = day.groupby(lists).transform("min").dt.normalize()
     return first
+
+
+def _design_places(
+    project: Project[BaseProjectSpec], spec: EvaluationSpec, progress: Progress
+) -> Designed:
+    """Try the designs of places on what was measured of them; nothing is fitted for it."""
+    from cityai.impact.options import Rules, refuse_design
+    from cityai.impact.past_lists import PastPlaces
+    from cityai.impact.place_designs import compare_places
+
+    axis = lay_axis(project.spec, spec)
+    measured = read_places(project, spec, open_kind(project).read())
+    measured = measured[measured[PERIOD] < 0]
+    if measured.empty:
+        raise DataError(
+            f"nothing was measured of any place before {spec.starts}",
+            where="outcome",
+            expected="some past outcomes, to say what a design could tell",
+            next_step="measure for some weeks before you plan",
+        )
+    value, cases = (
+        measured.pivot(index=UNIT, columns=PERIOD, values=name)
+        .reindex(columns=range(int(measured[PERIOD].min()), int(measured[PERIOD].max()) + 1))
+        .sort_index()
+        for name in (VALUE, CASES)
+    )
+    names = value.index
+    chosen = {
+        which: None if named is None else names.get_indexer(pd.Index(named))
+        for which, named in (("treated", spec.treated), ("others", spec.donors))
+    }
+    for found in chosen.values():
+        if found is not None and (found < 0).any():
+            choose_places(spec, list(names))
+    past = PastPlaces(
+        value.to_numpy(np.float64),
+        cases.fillna(0.0).to_numpy(np.float64),
+        spec.weeks / axis.count,
+        before=-find_first(spec, axis) if spec.design == "synthetic" else None,
+        steps=spec.steps,
+        **chosen,
+    )
+    rules = Rules(spec.smallest, spec.weeks, spec.confidence, DRAWS, "")
+    with progress.stage("Try the designs on the past"):
+        options = compare_places(past, rules)
+    lists = [
+        refuse_design(design, "this evaluation is of places, and nobody is drawn from a list")
+        for design in get_args(ListDesign)
+    ]
+    return Designed(
+        spec,
+        (*lists, *options),
+        past.periods,
+        len(names),
+        own=True,
+        share=measures_share(project.spec, spec),
+    )

@@ -14,6 +14,10 @@ from cityai.store.files import guard_files, write_files
 
 ASSIGNED: Final = "assignments.parquet"
 ACTED: Final = "actions.parquet"
+DONE: Final = "done"
+"""Whether, or how far, it was done: from 0 to 1, or NaN where nobody told of any."""
+DONE_ON: Final = "done_on"
+"""The day on which it was done, or began."""
 
 
 def write_gathered(table: pd.DataFrame, folder: Path, name: str) -> None:

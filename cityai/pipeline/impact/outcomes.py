@@ -12,6 +12,7 @@ from cityai.config.evaluation import EvaluationSpec, MeasuredSpec
 from cityai.config.evaluations import FOLDER
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
+from cityai.config.risk import RiskSpec
 from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.city_table import refuse_repeated
 from cityai.data.rejects import tell_first
@@ -28,7 +29,11 @@ ASKED: Final = 8
 
 
 def read_outcomes(
-    project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events, column: str = ""
+    project: Project[BaseProjectSpec],
+    spec: EvaluationSpec,
+    events: Events,
+    column: str = "",
+    key: str = CASE,
 ) -> pd.DataFrame:
     """Read all outcomes that there are, earlier ones too.
 
@@ -40,11 +45,13 @@ def read_outcomes(
         The project's own data: the outcome's where the evaluation names no table.
     column : str, optional
         Another column of the outcome's table than the sealed one.
+    key : str, optional
+        What the table's key holds: cases, one row each, or something with any number of rows.
 
     Returns
     -------
     pandas.DataFrame
-        ``case_id`` (str), ``measured_at`` (datetime64), ``value`` (float64): one row a case.
+        The key (str), ``measured_at`` (datetime64), ``value`` (float64).
 
     Raises
     ------
@@ -76,12 +83,13 @@ def read_outcomes(
         )
     read = pd.DataFrame(
         {
-            CASE: found[told.key].astype(str),
+            key: found[told.key].astype(str),
             MEASURED_AT: found[told.time].astype("datetime64[us]"),
             VALUE: measured.to_numpy(np.float64, na_value=np.nan),
         }
     ).dropna()
-    refuse_repeated(read[CASE], side.where, pd.Series(pd.NaT, index=read.index))
+    if key == CASE:
+        refuse_repeated(read[CASE], side.where, pd.Series(pd.NaT, index=read.index))
     return read.reset_index(drop=True)
 
 
@@ -107,6 +115,12 @@ def _read_words(column: pd.Series, told: MeasuredSpec, where: str) -> pd.Series:
             "`outcome`; afterwards correct the table, and leave empty what was not measured",
         )
     return said.map(known).astype(np.float64)
+
+
+def measures_share(project: BaseProjectSpec, spec: EvaluationSpec) -> bool:
+    """Whether the outcome is yes or no, so that means of it are shares."""
+    own = spec.outcome.source is None and isinstance(project, RiskSpec)
+    return bool(spec.outcome.yes) or own
 
 
 def refuse_unread(side: SideTable, expected: str) -> None:

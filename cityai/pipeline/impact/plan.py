@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import pandas as pd
-
-from cityai.columns import CASE, OCCURRED_AT
 from cityai.config.evaluation import EvaluationSpec, load_evaluation
 from cityai.config.evaluations import (
     PLAN,
@@ -25,14 +22,11 @@ from cityai.config.project import BaseProjectSpec
 from cityai.data.file_digests import digest_file
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError
 from cityai.pipeline.impact.kept import FOLDER
-from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.units import list_units
 from cityai.pipeline.provenance import read_clock
 from cityai.store.digests import digest_sources, digest_text
 from cityai.store.files import PUBLIC_FILE_MODE, guard_files, write_files
 from cityai.store.stages import DIGITS
-
-if TYPE_CHECKING:
-    from cityai.records.events import Events
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +42,16 @@ class Plan:
     evaluation, code : str
         SHA-256 of the evaluation's file, and of the program and the project's own code.
     cases : str
-        SHA-256 of the list: the cases of the period that were known when it was sealed.
+        SHA-256 of the list: the cases of the period that were known when it was sealed, or the
+        places that take part.
     listed : int
         How many those were.
     model, run : str
         The model that ranks the lists, and the run that made it.
     seal : str
         SHA-256 of all this.
+    places : dict of str to str
+        Of a design of places, the day on which it begins in each; empty where it never does.
     """
 
     project: str
@@ -67,6 +64,7 @@ class Plan:
     run: str
     seal: str = ""
     name: str = ""
+    places: dict[str, str] = field(default_factory=dict)
 
     @property
     def day(self) -> date:
@@ -89,7 +87,7 @@ class Plan:
 
     def tell(self) -> dict[str, Any]:
         """Return its content; what plans of earlier versions lack is left out where it is empty."""
-        return {n: told for n, told in asdict(self).items() if told != "" or n not in _LATER}
+        return {n: told for n, told in asdict(self).items() if told or n not in _LATER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +127,6 @@ def seal_plan(
         already, or another evaluation of the project runs then.
     """
     from cityai.kinds import open_kind
-    from cityai.track.fetch import fetch_model
-    from cityai.track.server import connect_tracking
 
     name = choose_evaluation(project, name)
     spec, path = load_evaluation(project, name), find_plan(project, name)
@@ -152,22 +148,19 @@ def seal_plan(
     _refuse_unfit(spec, find_evaluation(project, name), now.date(), signed=key is not None)
     _refuse_together(project, name, spec)
     events = open_kind(project).read()
-    _refuse_seen(project, spec, events)
-    model = fetch_model(connect_tracking(project.state), project.spec.name)
-    known = events.table[OCCURRED_AT]
-    within = (known >= pd.Timestamp(spec.starts)) & (known < pd.Timestamp(spec.ends))
-    cases = sorted(events.table.loc[within, CASE].astype(str))
+    units = list_units(project, spec, events)
     plan = Plan(
         project=project.spec.name,
         name=name,
         sealed_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         evaluation=_digest_file(find_evaluation(project, name)),
         code=digest_code(project),
-        cases=digest_text("\n".join(cases)),
-        listed=len(cases),
-        model=model.digest,
-        run=model.run_id,
+        cases=digest_text("\n".join(units.names)),
+        listed=len(units.names),
+        model=units.model,
+        run=units.run,
     )
+    plan = replace(plan, places=units.begin(plan.seed))
     plan = replace(plan, seal=plan.count_seal())
     announced = Announced(project, name, spec, plan)
     write_files({path.name: _write(plan)}, path.parent, PUBLIC_FILE_MODE)
@@ -248,7 +241,7 @@ def open_running(project: Project[BaseProjectSpec], day: date) -> Announced:
 
 
 _NAMES: Final = {field.name for field in fields(Plan)}
-_LATER: Final = ("name",)
+_LATER: Final = ("name", "places")
 """Fields that plans of earlier versions lack."""
 
 
@@ -319,18 +312,3 @@ def _refuse_together(project: Project[BaseProjectSpec], name: str, spec: Evaluat
                 expected=f"a first day from {run.mature} on",
                 next_step="correct `starts`, and seal it then",
             )
-
-
-def _refuse_seen(project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events) -> None:
-    """Refuse a plan of a period of which outcomes can be read already."""
-    seen = read_outcomes(project, spec, events)
-    early = seen[seen[MEASURED_AT] >= pd.Timestamp(spec.starts)]
-    if len(early):
-        raise TimeError(
-            f"{len(early):,} outcomes from {spec.starts} on can be read already, the first of "
-            f"{early[MEASURED_AT].min():%Y-%m-%d}: nobody could believe that they were not",
-            where=str(spec.outcome.source.name if spec.outcome.source else project.file),
-            expected=f"a plan that is sealed before the first outcome, or a first day after "
-            f"{early[MEASURED_AT].max():%Y-%m-%d}",
-            next_step="correct `starts`, and seal it then",
-        )

@@ -1,0 +1,99 @@
+"""What one design can do in a city: its power, its price, or why it does not fit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import chdtri, ndtri
+
+from cityai.impact.power import Placebo, compute_power, count_periods, minimum_detectable_effect
+from cityai.impact.records import Design
+
+ARMS: Final = ("not served", "served")
+LEAST_BLOCKS: Final = 6
+"""Past periods below which nothing is promised."""
+GRID: Final = 4000
+"""Points of a normal distribution."""
+SEED: Final = 20260104
+"""Of the order in which those of another are put beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What one design can do here.
+
+    Attributes
+    ----------
+    design : str
+        A name of `records.Design`.
+    fits : bool
+        Whether it can answer the question here at all.
+    power : float
+        How often the smallest effect worth having would be told from none, in the weeks planned;
+        as often, no effect would be told to be too small. NaN where nothing is promised.
+    detectable : float
+        The smallest effect that four of five such evaluations would tell from none.
+    weeks : float
+        Weeks until four of five tell the smallest effect worth having; infinite: not in a year.
+    price : float
+        Need that a week leaves unserved for its sake, in the outcome's unit; 0 where nobody waits
+        for it, NaN where not known.
+    reason : str
+        Why it does not fit, or what is to be known of it.
+    """
+
+    design: Design
+    fits: bool
+    power: float
+    detectable: float
+    weeks: float
+    price: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked of every design.
+
+    Attributes
+    ----------
+    smallest, weeks, confidence, draws
+        As for `designs.compare_designs`.
+    told : str
+        What was left out of the past.
+    """
+
+    smallest: float
+    weeks: int
+    confidence: float
+    draws: int
+    told: str
+
+    def promise(self, design: Design, placebo: Placebo, weeks: float, price: float) -> Option:
+        """Say what placebo estimates promise, with the smallest effect put in, a period a week."""
+        power = compute_power(placebo.last(weeks), self.confidence)
+        detectable = minimum_detectable_effect(placebo.last(weeks), self.confidence)
+        needed = count_periods(placebo, self.confidence)
+        told = "this capacity cannot answer the question in a year" * math.isinf(needed)
+        reason = (self.told + told).strip()
+        return Option(design, True, power, detectable, needed, price, reason)
+
+
+def refuse_design(design: Design, reason: str) -> Option:
+    """Say why a design does not fit."""
+    return Option(design, False, math.nan, math.nan, math.nan, math.nan, reason)
+
+
+def spread_estimates(
+    effect: float, error: float | np.ndarray, weeks: float, freedom: float = math.inf
+) -> Placebo:
+    """Estimates that stray normally, each with an error of those given, found with some freedom."""
+    grid, rng = (np.arange(GRID) + 0.5) / GRID, np.random.default_rng(SEED)
+    own = np.resize(error, GRID)
+    strayed = effect + own * rng.permutation(ndtri(grid))
+    if math.isfinite(freedom):
+        own = own * np.sqrt(chdtri(freedom, rng.permutation(grid)) / freedom)
+    return Placebo(effect, weeks, strayed, own, np.full(GRID, freedom))

@@ -1,0 +1,113 @@
+"""How units take part in an evaluation: case by case on lists, or as places where it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
+import pandas as pd
+
+from cityai.columns import AS_OF, CASE, VALUE
+from cityai.config.risk import RiskSpec
+from cityai.impact.assignment import refuse_early_outcomes
+from cityai.impact.records import BLOCK, UNIT
+from cityai.pipeline.impact.assign import hold_assigned
+from cityai.pipeline.impact.begun import add_before, count_begun, hold_places, share_done
+from cityai.pipeline.impact.gathered import DONE
+from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
+from cityai.pipeline.impact.plan import Announced
+from cityai.pipeline.impact.probed import NONE, audit_visits
+from cityai.pipeline.impact.sorting import sort_groups, sort_places
+from cityai.pipeline.impact.weeks import count_weeks
+from cityai.pipeline.provenance import read_clock
+
+if TYPE_CHECKING:
+    from cityai.records.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How units take part, whatever the design.
+
+    Attributes
+    ----------
+    key : str
+        Column by which a table of actions names whom a row is about.
+    hold : callable
+        Who was assigned to what, each drawn again from the seal: a row for each case, or for each
+        place and period.
+    done : callable
+        Of those rows and what was told of actions, how far it was done, (rows,) from 0 to 1.
+    sort : callable
+        Those rows into groups: a column a dimension.
+    measure : callable
+        Those rows with what was measured, and with those of before where they are compared.
+    weeks : callable
+        The weeks that rows stand for.
+    audit : callable
+        What a random probe found.
+    """
+
+    key: str
+    hold: Callable[[Announced], pd.DataFrame]
+    done: Callable[[Announced, pd.DataFrame, pd.DataFrame], np.ndarray]
+    sort: Callable[[Announced, Events, pd.DataFrame], pd.DataFrame]
+    measure: Callable[[Announced, Events, pd.DataFrame, str], pd.DataFrame]
+    weeks: Callable[[Announced, pd.DataFrame], int]
+    audit: Callable[[Announced, Events, pd.DataFrame], pd.DataFrame]
+
+    def lay(
+        self,
+        announced: Announced,
+        events: Events,
+        assigned: pd.DataFrame,
+        told: pd.DataFrame | None,
+    ) -> pd.DataFrame:
+        """Lay out who took part: with groups, and how far it was done where anybody told."""
+        done = np.nan if told is None else self.done(announced, assigned, told)
+        groups = self.sort(announced, events, assigned)
+        return assigned.assign(**{DONE: done, **groups})
+
+
+def _find_done(_: Announced, rows: pd.DataFrame, told: pd.DataFrame) -> np.ndarray:
+    """A case that nobody tells of was not done."""
+    done: np.ndarray = rows[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0).to_numpy(np.float64)
+    return done
+
+
+def _match_outcomes(
+    announced: Announced, events: Events, rows: pd.DataFrame, column: str
+) -> pd.DataFrame:
+    """Give each assigned case what was measured of it by today; NaN where nothing was."""
+    measured = read_outcomes(announced.project, announced.spec, events, column)
+    today = pd.Timestamp(read_clock().date()) + pd.Timedelta(days=1)
+    known = measured[measured[MEASURED_AT] < today].set_index(CASE)
+    found = known.reindex(rows[CASE])
+    seen = found[MEASURED_AT].notna().to_numpy()
+    refuse_early_outcomes(found[MEASURED_AT][seen], rows[AS_OF].set_axis(found.index)[seen])
+    return rows.assign(**{VALUE: found[VALUE].to_numpy(np.float64)})
+
+
+def _count_lists(announced: Announced, rows: pd.DataFrame) -> int:
+    return max(round(count_weeks(rows[BLOCK], cast(RiskSpec, announced.project.spec))), 1)
+
+
+def _audit_lists(announced: Announced, events: Events, rows: pd.DataFrame) -> pd.DataFrame:
+    spec, project = announced.spec, cast(RiskSpec, announced.project.spec)
+    capacity, least = project.question.decision.capacity or 0, project.policy.small_cell
+    return audit_visits(rows, events, capacity, spec.groups, spec.confidence, least)
+
+
+LISTS: Final = Way(
+    CASE, hold_assigned, _find_done, sort_groups, _match_outcomes, _count_lists, _audit_lists
+)
+PLACES: Final = Way(
+    UNIT, hold_places, share_done, sort_places, add_before, count_begun, lambda *_: NONE
+)
+
+
+def find_way(announced: Announced) -> Way:
+    """Return how units take part in an evaluation."""
+    return PLACES if announced.spec.of_places else LISTS
