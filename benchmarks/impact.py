@@ -30,7 +30,7 @@ from cityai.impact.fixed_effects import two_way_fixed_effects
 from cityai.impact.group_effects import compare_groups
 from cityai.impact.options import Rules
 from cityai.impact.past_lists import PastPlaces
-from cityai.impact.place_designs import compare_places
+from cityai.impact.place_designs import PROMISES
 from cityai.impact.records import Effect, Law
 from cityai.impact.starts import draw_starts, plan_starts
 from cityai.pipeline.impact.measure import STEPS
@@ -168,8 +168,7 @@ def promise(past: np.ndarray, design: str, effect: float) -> float:
     places = PastPlaces(past, np.ones_like(past), treated=np.array([0, 1]), before=24)
     if design != "synthetic":
         places = PastPlaces(past, np.ones_like(past))
-    options = compare_places(places, Rules(effect, DURING, 0.95, 400, ""))
-    return next(option.power for option in options if option.design == design)
+    return PROMISES[design](places, Rules(effect, DURING, 0.95, 400, "")).power
 
 
 def lay_places(past: np.ndarray, design: str, effect: float, seed: int) -> pd.DataFrame:

@@ -57,8 +57,8 @@ class Sealed:
 
     @property
     def draws(self) -> bool:
-        """Whether lots of cases are drawn on each list."""
-        return self.design in ("lottery", "probe")
+        """Whether lots are drawn: for cases on each list, or for the order of places."""
+        return self.design in ("lottery", "probe", "stepped wedge")
 
     @property
     def weeks(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +18,7 @@ from cityai.impact.power import (
     minimum_detectable_effect,
     placebo_wedge,
 )
+from cityai.impact.records import Design
 from cityai.impact.starts import plan_starts
 from cityai.impact.synthetic import before_after, forecast_level, interrupted_series, synthetic_did
 
@@ -39,12 +40,7 @@ def compare_places(past: PastPlaces, rules: Rules) -> tuple[Option, ...]:
     rules : Rules
         What is asked of every design.
     """
-    return (
-        _try_wedge(past, rules),
-        _try_synthetic(past, rules),
-        _try_interrupted(past, rules),
-        _refuse_before_after(past, rules),
-    )
+    return tuple(promise(past, rules) for promise in PROMISES.values())
 
 
 def _list_horizons(past: PastPlaces, weeks: int) -> Iterator[tuple[int, int]]:
@@ -166,3 +162,12 @@ def _refuse_before_after(past: PastPlaces, rules: Rules) -> Option:
     none = np.zeros(max(round(rules.weeks / past.weeks), 1))
     found = before_after(none, none + rules.smallest, past.average(past.treated), arms=ARMS)
     return refuse_design("before after", f"cannot tell: {found.reason}")
+
+
+PROMISES: Final[dict[Design, Callable[[PastPlaces, Rules], Option]]] = {
+    "stepped wedge": _try_wedge,
+    "synthetic": _try_synthetic,
+    "interrupted": _try_interrupted,
+    "before after": _refuse_before_after,
+}
+"""What each design of places promises."""

@@ -79,6 +79,8 @@ def test_a_stepped_wedge_is_carried_through_to_the_card(
     assert all(w in page for w in ("in an order that chance decided", "Where it was due to have"))
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
     assert all(c.holds for c in list_impacts_claims((part,), (impact,)))
+    other = part.model_copy(update={"lots_from": "0" * 64})
+    assert not all(c.holds for c in list_impacts_claims((other,), (impact,)))
     for name in ("effect", "treated"):
         own = getattr(part.found, name)
         better = part.found.model_copy(update={name: own.model_copy(update={"value": -9.5})})

@@ -121,6 +121,13 @@ def _claim_lots(part: ImpactPart, impact: Impact, at: str) -> Iterator[Claim]:
     if rows is None or not part.lots_from:
         return
     seed = _hash(f"{part.lots_from} {part.drawn}").hex() if part.drawn else part.lots_from
+    if "period" in rows:
+        begun = rows[rows["arm"] == "served"].groupby("unit")["period"].min()
+        order = sorted(set(rows["unit"]), key=lambda unit: _hash(f"{seed} start {unit}")[:8])
+        if not begun.reindex(order).fillna(math.inf).is_monotonic_increasing:
+            why = "the order of starts is not the one that follows from the plan"
+            yield refuse_claim(f"{at}.lots_from", None, why)
+        return
     for block, own in rows.groupby("block"):
         lot = own["unit"].map(lambda unit, block=block: _hash(f"{seed} {block} {unit}")[:8])
         served = own["arm"] == "served"
