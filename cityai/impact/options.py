@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import chdtri, ndtri
+from scipy.special import ndtri, stdtrit
 
 from cityai.impact.power import Placebo, compute_power, count_periods, minimum_detectable_effect
 from cityai.impact.records import Design
@@ -90,10 +90,11 @@ def refuse_design(design: Design, reason: str) -> Option:
 def spread_estimates(
     effect: float, error: float | np.ndarray, weeks: float, freedom: float = math.inf
 ) -> Placebo:
-    """Estimates that stray normally, each with an error of those given, found with some freedom."""
-    grid, rng = (np.arange(GRID) + 0.5) / GRID, np.random.default_rng(SEED)
-    own = np.resize(error, GRID)
-    strayed = effect + own * rng.permutation(ndtri(grid))
-    if math.isfinite(freedom):
-        own = own * np.sqrt(chdtri(freedom, rng.permutation(grid)) / freedom)
+    """Estimates that stray about an effect, each with an error of those given.
+
+    Where an error was found with some freedom, what comes strays from it as Student's t.
+    """
+    grid, own = (np.arange(GRID) + 0.5) / GRID, np.resize(error, GRID)
+    strayed = ndtri(grid) if math.isinf(freedom) else stdtrit(freedom, grid)
+    strayed = effect + own * np.random.default_rng(SEED).permutation(strayed)
     return Placebo(effect, weeks, strayed, own, np.full(GRID, freedom))

@@ -34,7 +34,7 @@ data:
     opened: {type: date, required: true}
     district: {type: text, required: true}
     side: {type: text, required: true}
-backtest: {folds: 4, calibration: 3}
+backtest: {folds: 4, calibration: 3, min_train: 40}
 audit:
   dimensions:
     side: {label: Side of the river, attribute: side}

@@ -12,7 +12,8 @@ import pytest
 from cityai.card.verify.impact import COUNTS
 from cityai.errors import DataError
 from cityai.impact.lots import COLUMNS, SERVED, draw_lots
-from cityai.pipeline.impact.measure import APART, STEPS, Measured
+from cityai.pipeline.impact.measure import STEPS
+from cityai.pipeline.impact.measured import APART, Measured
 
 TRUTH = -0.25
 DRAWN = int(os.environ.get("CITYAI_DRAWN") or 40)

@@ -19,7 +19,7 @@ from cityai.kinds import open_kind
 from cityai.modeling.capacity import find_lists, rank_cases
 from cityai.pipeline.impact.begun import find_first
 from cityai.pipeline.impact.outcomes import measures_share, read_outcomes
-from cityai.pipeline.impact.places import CASES, lay_axis, read_places
+from cityai.pipeline.impact.places import CASES, find_now, lay_axis, read_places
 from cityai.pipeline.impact.units import choose_places
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.progress import SILENT, Progress
@@ -135,7 +135,7 @@ def _design_places(
 
     axis = lay_axis(project.spec, spec)
     measured = read_places(project, spec, open_kind(project).read())
-    measured = measured[measured[PERIOD] < 0]
+    measured = measured[measured[PERIOD] < min(find_now(axis), 0)]
     if measured.empty:
         raise DataError(
             f"nothing was measured of any place before {spec.starts}",

@@ -82,7 +82,7 @@ def lay_axis(project: BaseProjectSpec, spec: EvaluationSpec) -> Axis:
 def read_places(
     project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events, column: str = ""
 ) -> pd.DataFrame:
-    """Read what was measured of places in whole periods that are over.
+    """Read what was measured of places, period by period.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def read_places(
     known = means.count()
     found = pd.DataFrame({VALUE: means.mean(), CASES: known, LOST: means.size() - known})
     found = found.astype("float64").rename_axis([UNIT, PERIOD]).reset_index()
-    return _keep_over(found, axis)
+    return found.astype({PERIOD: "int64"})
 
 
 def _add_up(events: Events, project: ProjectSpec, spec: EvaluationSpec, axis: Axis) -> pd.DataFrame:
@@ -136,7 +136,9 @@ def _add_up(events: Events, project: ProjectSpec, spec: EvaluationSpec, axis: Ax
     summed = own.groupby(period).agg(_add_all)[np.bincount(period - period.min()) == size]
     long = summed.rename_axis(PERIOD).melt(ignore_index=False, var_name=UNIT, value_name=VALUE)
     found = long.dropna().reset_index()
-    return _keep_over(found.assign(unit=found[UNIT].astype(str), cases=1.0, lost=0.0), axis)
+    found = found.assign(unit=found[UNIT].astype(str), cases=1.0, lost=0.0)
+    ordered: pd.DataFrame = found.sort_values([UNIT, PERIOD], ignore_index=True)
+    return ordered.astype({PERIOD: "int64"})
 
 
 def _add_all(amounts: pd.Series) -> float:
@@ -144,8 +146,6 @@ def _add_all(amounts: pd.Series) -> float:
     return float(amounts.sum(skipna=False))
 
 
-def _keep_over(found: pd.DataFrame, axis: Axis) -> pd.DataFrame:
-    """Keep the periods that are over by today."""
-    now = int(axis.index(pd.DatetimeIndex([pd.Timestamp(read_clock().date())]))[0])
-    kept = found[found[PERIOD] < now].sort_values([UNIT, PERIOD]).reset_index(drop=True)
-    return kept.astype({PERIOD: "int64"})
+def find_now(axis: Axis) -> int:
+    """Return the period that is not over yet."""
+    return int(axis.index(pd.DatetimeIndex([pd.Timestamp(read_clock().date())]))[0])

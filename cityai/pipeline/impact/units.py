@@ -16,7 +16,7 @@ from cityai.errors import DataError, SpecError, TimeError, suggest_name
 from cityai.impact.records import PERIOD, UNIT
 from cityai.impact.starts import draw_starts, plan_starts
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
-from cityai.pipeline.impact.places import Axis, lay_axis, read_places
+from cityai.pipeline.impact.places import CASES, Axis, lay_axis, read_places
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
@@ -75,7 +75,7 @@ def _list_cases(project: Project[BaseProjectSpec], spec: EvaluationSpec, events:
 
 def _list_places(project: Project[BaseProjectSpec], spec: EvaluationSpec, events: Events) -> Units:
     measured, axis = read_places(project, spec, events), lay_axis(project.spec, spec)
-    early = measured[measured[PERIOD] >= 0]
+    early = measured[(measured[PERIOD] >= 0) & (measured[CASES] > 0)]
     if len(early):
         raise TimeError(
             f"outcomes of {early[PERIOD].nunique():,} {axis.freq}s from {spec.starts} on can be "
@@ -84,7 +84,7 @@ def _list_places(project: Project[BaseProjectSpec], spec: EvaluationSpec, events
             expected="a plan that is sealed before the first outcome of its period",
             next_step="correct `starts`, and seal it then",
         )
-    known = sorted(set(measured[UNIT]))
+    known = sorted(set(measured.loc[measured[CASES] > 0, UNIT]))
     names = choose_places(spec, known)
     return Units(names, "", "", lambda seed: begin_places(spec, axis, names, seed))
 
