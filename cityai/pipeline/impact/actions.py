@@ -82,11 +82,11 @@ def record_actions(announced: Announced, file: Path) -> Followed:
     side = read_table(announced.project, "actions", source, wanted, [way.key, DONE], "evaluation")
     refuse_unread(side, f"the columns {', '.join(wanted)}, days as 2026-01-31")
     told = side.table.assign(**{DONE: read_answer(side.table[DONE], (), f"{side.where}, `done`")})
-    told = told.reset_index(drop=True)
     known = assigned.drop_duplicates(way.key).set_index(way.key)[AS_OF]
     if way.key == UNIT:  # a place may begin before its turn, and is told of all the same
         known[:] = pd.Timestamp(announced.plan.day)
     _refuse_misfits(told, way.key, known, side.where)
+    told = told.reset_index(drop=True)
     compared = STEPS[announced.spec.design].compare(way.lay(announced, events, assigned, told))
     least = announced.project.spec.policy.small_cell
     rates = measure_following(compared, announced.spec.groups, least)
