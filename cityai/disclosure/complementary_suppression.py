@@ -30,7 +30,7 @@ def protect_release(
     hidden: np.ndarray,
     secret: np.ndarray,
     least: float,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, bool]:
     """Hide more lines until no secret one can be worked out from all that is shown.
 
     Parameters
@@ -53,6 +53,10 @@ def protect_release(
         (L,) bool, holding all of `hidden` and `secret`.
     cause : numpy.ndarray
         (L,) int: the secret that a line was hidden for here; -1 for all others.
+    told : bool
+        Whether the reader may be told which hidden lines are small, and which are hidden for
+        another's sake. That one is not small is a bound on it: where no line that could be hidden
+        makes up for it, none is told of.
 
     Notes
     -----
@@ -65,10 +69,30 @@ def protect_release(
     Shown lines that only their own table tells apart (a thousand places of one kind) are solved for
     as one, until one of them is to be hidden (`Pooled`).
     """
-    fixed, secrets, cause = hidden | secret, np.flatnonzero(secret), np.full(len(hidden), -1)
-    if not len(secrets):
-        return fixed, cause
-    hidden, pooled = fixed.copy(), pool_release(lines, amounts, fixed, secret, least)
+    if not secret.any():
+        return hidden | secret, np.full(len(hidden), -1), True
+    try:
+        return *_protect(lines, amounts, hidden | secret, secret, least, told=True), True
+    except _ClosedByReasons:
+        return *_protect(lines, amounts, hidden | secret, secret, least, told=False), False
+
+
+class _ClosedByReasons(Exception):
+    """Nothing that could be hidden opens a secret, as long as it is told why lines are hidden."""
+
+
+def _protect(
+    lines: Sparse,
+    amounts: np.ndarray,
+    fixed: np.ndarray,
+    secret: np.ndarray,
+    least: float,
+    *,
+    told: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hide more lines beside those that are fixed; return the hidden ones, and their causes."""
+    secrets, cause = np.flatnonzero(secret), np.full(len(fixed), -1)
+    hidden, pooled = fixed.copy(), pool_release(lines, amounts, fixed, secret, least, told=told)
     seen = _see_together(pooled, hidden, secrets)
     for at, i in enumerate(secrets.tolist()):
         for way in WAYS:
@@ -77,7 +101,7 @@ def protect_release(
                 pooled, point, more = _open(pooled, hidden, i, value)
                 hidden[more], cause[more] = True, i
                 seen = seen.add_point(pooled, point)
-    pooled = pool_release(lines, amounts, hidden, secret, least)
+    pooled = pool_release(lines, amounts, hidden, secret, least, told=told)
     first, points = pooled.first, [held.lift_point(x, pooled) for held, x in seen.points]
     again = show_again(pooled.known, hidden[first], fixed[first], pooled.pools[secrets], points)
     hidden = again[pooled.pools]
@@ -87,12 +111,22 @@ def protect_release(
 def _open(
     pooled: Pooled, hidden: np.ndarray, secret: int, value: float
 ) -> tuple[Pooled, np.ndarray, np.ndarray]:
-    """Choose the lines to hide so that a secret may have another amount, or come near it."""
+    """Choose the lines to hide so that a secret may have another amount, or come near it.
+
+    Raises
+    ------
+    _ClosedByReasons
+        When it could have that amount if no reasons were told.
+    """
     furthest = None
     while True:
         aim, told = pooled.known.matrix[[pooled.pools[secret]]], hidden[pooled.first]
         found = find_opening(pooled.known, told, aim, value, pooled.cost)
         if found is None and furthest is None:
+            if pooled.known.told:
+                silent = replace(pooled.known, told=False)
+                if find_opening(silent, told, aim, value, pooled.cost) is not None:
+                    raise _ClosedByReasons
             way = UP if value > pooled.held[secret] else DOWN
             furthest = find_end(pooled.known, told | np.isfinite(pooled.cost), aim, way)
             value = furthest.value - way * SLACK / 10 if furthest.point is not None else value

@@ -33,6 +33,8 @@ class Known:
         (L,) what the lines hold in all; how far each must be left open if it is a secret.
     secret : numpy.ndarray
         (L,) bool.
+    told : bool
+        Whether the reader is told which hidden lines are hidden for another's sake.
     """
 
     matrix: Sparse
@@ -41,6 +43,7 @@ class Known:
     held: np.ndarray
     need: np.ndarray
     secret: np.ndarray
+    told: bool = True
 
     @property
     def parts(self) -> int:
@@ -55,7 +58,7 @@ class Known:
     def bound_hidden(self, hidden: np.ndarray) -> tuple[Any, np.ndarray]:
         """Write down what is told of hidden lines: small, or hidden for another's sake."""
         small = hidden & self.secret & (self.held <= self.need)
-        large = hidden & ~self.secret & (self.held >= self.need)
+        large = hidden & ~self.secret & (self.held >= self.need) & self.told
         told = np.flatnonzero(small | large)
         sign = np.where(small[told], 1.0, -1.0)
         rows = self.matrix[told].multiply(sign[:, None])
@@ -63,7 +66,7 @@ class Known:
 
 
 def gather_lines(
-    lines: Sparse, amounts: np.ndarray, secret: np.ndarray, least: float
+    lines: Sparse, amounts: np.ndarray, secret: np.ndarray, least: float, *, told: bool = True
 ) -> tuple[Known, np.ndarray]:
     """Collapse atoms that no line tells apart; return also which each of (A,) lies in."""
     _, first, code = np.unique(sign_atoms(lines)[0], return_index=True, return_inverse=True)
@@ -71,7 +74,7 @@ def gather_lines(
     parts = np.array([np.bincount(code, part, len(first)) for part in np.atleast_2d(amounts)])
     stacked = csr_array(kron(np.eye(len(parts)), matrix, format="csr"))
     need = least * matrix.max(axis=1).toarray().ravel()
-    known = Known(matrix, stacked, parts.ravel(), matrix @ parts.sum(axis=0), need, secret)
+    known = Known(matrix, stacked, parts.ravel(), matrix @ parts.sum(axis=0), need, secret, told)
     return known, code
 
 
@@ -80,12 +83,13 @@ class End:
     """The largest or smallest amount that agrees with all that is shown.
 
     `point` is (P A,), None where there is no bound or no solution; `dual_values` is (L,), how much
-    each shown line bears on the amount.
+    each shown line bears on the amount; `solved` is False where the solver could not tell.
     """
 
     value: float
     point: np.ndarray | None
     dual_values: np.ndarray
+    solved: bool = True
 
 
 def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
@@ -107,7 +111,7 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
         return End(way * np.inf, None, dual_values)
     if solved.x is None:
         # Not solved: taken as given away, so more is hidden.
-        return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64))
+        return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64), solved=False)
     each = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
     dual_values[~hidden] = each.sum(axis=0)
     return End(float(whole @ solved.x), np.maximum(solved.x, 0.0), dual_values)

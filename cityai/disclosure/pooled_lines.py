@@ -63,7 +63,7 @@ class Pooled:
         order = np.lexsort((self.held, self.held <= 0))
         smallest = order[np.unique(pools[order], return_index=True)[1]][many]
         pools[smallest] = len(self.first) + np.arange(len(many))
-        return _gather(self.lines, self.parts, self.secret, self.least, pools)
+        return _gather(self.lines, self.parts, self.secret, self.least, pools, self.known.told)
 
     def lift_point(self, point: np.ndarray, finer: Pooled) -> np.ndarray:
         """Divide a point (P A',) in proportion among the atoms of fewer pools."""
@@ -86,16 +86,27 @@ class Pooled:
 
 
 def pool_release(
-    lines: Sparse, amounts: np.ndarray, hidden: np.ndarray, secret: np.ndarray, least: float
+    lines: Sparse,
+    amounts: np.ndarray,
+    hidden: np.ndarray,
+    secret: np.ndarray,
+    least: float,
+    *,
+    told: bool = True,
 ) -> Pooled:
-    """Pool all lines that are shown alike; parameters as for `protect_release`."""
-    return _gather(lines, np.atleast_2d(amounts), secret, least, pool_lines(lines, hidden))
+    """Pool all lines that are shown alike; parameters as for `protect_release`, and `Known`."""
+    return _gather(lines, np.atleast_2d(amounts), secret, least, pool_lines(lines, hidden), told)
 
 
 def _gather(
-    lines: Sparse, parts: np.ndarray, secret: np.ndarray, least: float, pools: np.ndarray
+    lines: Sparse,
+    parts: np.ndarray,
+    secret: np.ndarray,
+    least: float,
+    pools: np.ndarray,
+    told: bool,
 ) -> Pooled:
     _, first, pools = np.unique(pools, return_index=True, return_inverse=True)
-    known, code = gather_lines(sum_rows(lines, pools), parts, secret[first], least)
+    known, code = gather_lines(sum_rows(lines, pools), parts, secret[first], least, told=told)
     held = lines @ parts.sum(axis=0)
     return Pooled(lines, parts, secret, least, pools, first, known, code, held)

@@ -146,9 +146,11 @@ def find_narrowest(amounts: np.ndarray, hidden: np.ndarray) -> float:
     for cell in range(len(rows)):
         aim = np.zeros(len(rows))
         aim[cell] = 1.0
-        ends = [
-            linprog(sign * aim, A_eq=matrix, b_eq=matrix @ held, bounds=(0, None)).x[cell]
+        solved = [
+            linprog(sign * aim, A_eq=matrix, b_eq=matrix @ held, bounds=(0, None)).x
             for sign in (1.0, -1.0)
         ]
-        narrowest = min(narrowest, float(ends[1] - ends[0]))
+        if any(x is None for x in solved):
+            return 0.0  # not solved: taken as given away
+        narrowest = min(narrowest, float(solved[1][cell] - solved[0][cell]))
     return narrowest

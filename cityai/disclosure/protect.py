@@ -41,6 +41,8 @@ class Protection:
         of the evaluation that may not be shown beside the audit's.
     causes : dict of (str, str) to str
         Dimension and group of what is hidden for another's sake, and whose: for the analyst alone.
+    told : bool
+        Whether a reader may be told which groups are hidden for another's sake.
     """
 
     everyone: GroupTable
@@ -49,6 +51,15 @@ class Protection:
     folds: dict[str, np.ndarray]
     withheld: pd.DataFrame
     causes: dict[tuple[str, str], str]
+    told: bool = True
+
+    def say_no_reasons(self) -> Protection:
+        """Tell of no group whether it is hidden for itself, or for another's sake."""
+        everyone, *views = (
+            replace(v, reasons=False) for v in (self.everyone, *self.single, *self.pairs)
+        )
+        single, pairs = tuple(views[: len(self.single)]), tuple(views[len(self.single) :])
+        return replace(self, everyone=everyone, single=single, pairs=pairs)
 
     def tabulate_causes(self) -> pd.DataFrame:
         """Return the causes as `Audit.causes`."""
@@ -109,7 +120,7 @@ def protect_views(
         return safe
     for name in (facts.amount, *facts.events):
         safe = _protect_amount(safe, facts, _split_amount(facts, name), places)
-    return safe
+    return safe if safe.told else safe.say_no_reasons()
 
 
 def _split_amount(facts: AuditData, name: str) -> np.ndarray:
@@ -147,13 +158,15 @@ def _protect_amount(
         release = _list_lines(safe, whole, {}, least, by_fold=False)
     by_fold = release.lines.shape[1] == amount.size
     atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
-    hidden, cause = protect_release(release.lines, atoms, release.hidden, release.secret, least)
+    hidden, cause, told = protect_release(
+        release.lines, atoms, release.hidden, release.secret, least
+    )
     causes = {
         release.names[i]: f"{table}={group}"
         for i in np.flatnonzero(cause >= 0).tolist()
         for table, group in [release.names[cause[i]]]
     }
-    safe = replace(safe, causes={**causes, **safe.causes})
+    safe = replace(safe, causes={**causes, **safe.causes}, told=safe.told and told)
     return _apply(safe, facts, release.names, hidden)
 
 
@@ -264,6 +277,7 @@ def _apply(
         folds,
         _withhold((*_pair(safe.withheld), *lost)),
         safe.causes,
+        safe.told,
     )
 
 

@@ -27,12 +27,14 @@ def show_again(
 
     Lines are taken in halves, and halves of these, from the largest lines down. It ends after a
     number of linear programmes; what is hidden by then stays so. `points` agree with all that is
-    shown.
+    shown. Where the solver cannot tell how open a secret is to begin with, none is shown again.
     """
     more = np.flatnonzero(hidden & ~fixed)
     if not len(more):
         return hidden
     witnesses = _Witnesses(known, hidden.copy(), secrets, points)
+    if witnesses.unsolved:
+        return hidden
     chunks = [more[np.argsort(-known.held[more], kind="stable")]]
     while chunks and witnesses.solved < MOST_SOLVED:
         chunk = chunks.pop()
@@ -57,7 +59,7 @@ class _Witnesses:
         secrets: np.ndarray,
         points: Sequence[np.ndarray],
     ):
-        self.known, self.hidden, self.solved = known, hidden, 0
+        self.known, self.hidden, self.solved, self.unsolved = known, hidden, 0, 0
         self.truth = known.stacked @ known.amounts
         self.at = {line: column for column, line in enumerate(secrets.tolist())}
         self.lines = known.matrix[secrets]
@@ -144,6 +146,7 @@ class _Witnesses:
 
     def _keep(self, end: End) -> End:
         self.solved += 1
+        self.unsolved += not end.solved
         if end.point is not None:
             self._add(end.point[None], self._hold(end.point[None]))
         return end

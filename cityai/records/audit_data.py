@@ -188,6 +188,8 @@ class GroupTable:
         (E, G) the weights that were moved so.
     least : float
         Fewer people or events are not shown.
+    reasons : bool
+        Whether it may be told which groups are hidden for themselves.
     shape : tuple of int
         (G,), or (G1, G2) for intersections.
     residents : dict of str to float
@@ -213,6 +215,7 @@ class GroupTable:
     counted_with: tuple[str, ...]
     apart: np.ndarray
     least: float
+    reasons: bool = True
 
     def tell_hidden(self, g: int) -> str:
         """Say why a group is not shown; nothing of one that is."""
@@ -221,6 +224,8 @@ class GroupTable:
         least = f"{self.least:g}"
         if self.counted_with[g]:
             return COUNTED_WITH.format(least=least, group=self.counted_with[g])
+        if not self.reasons:
+            return SUPPRESSED.format(least=least)
         return TOO_SMALL.format(least=least) if self.small[g] else FOR_ANOTHER
 
     def tell_all_hidden(self) -> list[str]:

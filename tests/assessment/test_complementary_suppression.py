@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from cityai.disclosure import complementary_suppression as release
-from cityai.disclosure import pooled_lines
+from cityai.disclosure import feasible_ranges, pooled_lines, primary_suppression, showing_again
 from cityai.disclosure.complementary_suppression import protect_release
-from cityai.disclosure.feasible_ranges import Known, find_end, find_opening, gather_lines
+from cityai.disclosure.feasible_ranges import End, Known, find_end, find_opening, gather_lines
 from cityai.disclosure.line_pools import Sparse
 
 K = 11.0
@@ -19,16 +20,21 @@ RELEASES = int(os.environ.get("CITYAI_RELEASES", "150"))
 
 
 def find_ranges(
-    lines: np.ndarray, amounts: np.ndarray, hidden: np.ndarray, small: np.ndarray
+    lines: np.ndarray,
+    amounts: np.ndarray,
+    hidden: np.ndarray,
+    small: np.ndarray,
+    *,
+    told: bool = True,
 ) -> np.ndarray:
     """Solve, without any short way, for how far each hidden line is left open: (L,).
 
-    Shown lines are known exactly; of hidden ones it is known whether they are small.
+    Shown lines are known exactly; of hidden ones, if that is told, whether they are small.
     """
     ranges = np.full(len(lines), np.nan)
     most = K * lines.max(axis=1)
     held = lines @ amounts
-    low, high = hidden & ~small & (held >= most), hidden & small & (held <= most)
+    low, high = told & hidden & ~small & (held >= most), hidden & small & (held <= most)
     over = np.vstack([-lines[low], lines[high]])
     tops = np.concatenate([-most[low], most[high]])
     for i in np.flatnonzero(hidden):
@@ -65,9 +71,9 @@ def attack(seeds: range) -> tuple[int, int, int]:
     opened = kept = attacked = 0
     for seed in seeds:
         lines, amounts, small = build_lines(np.random.default_rng(seed))
-        hidden = hide(lines, amounts, small)
+        hidden, _, told = protect_release(csr_array(lines), amounts, small, small, K)
         assert hidden[small].all()
-        ranges = find_ranges(lines, amounts, hidden, small)[small]
+        ranges = find_ranges(lines, amounts, hidden, small, told=told)[small]
         opened += int((ranges < K - 1e-4).sum())
         attacked += int(small.sum())
         kept += int((~hidden).sum())
@@ -129,10 +135,53 @@ def test_that_a_cell_is_hidden_for_anothers_sake_may_be_said() -> None:
     assert hide(lines, amounts, small).tolist() == [False, True, False, True]
 
 
+def test_no_reasons_are_told_where_they_alone_close_a_cell() -> None:
+    """Of 12, 6 and 7 in two small groups that share one, who with the others makes 11 or more."""
+    lines = np.array([[1.0, 1, 1], [0, 1, 1], [1, 1, 0], [1, 0, 1], *np.eye(3)])
+    amounts = np.array([1.0, 5.0, 6.0])
+    small = np.array([False, False, True, True, True, True, True])
+    hidden, _, told = protect_release(csr_array(lines), amounts, small, small, K)
+    everything = np.ones_like(small)
+    assert find_ranges(lines, amounts, everything, small)[4] == pytest.approx(K / 2)
+    assert not told
+    assert find_ranges(lines, amounts, hidden, small, told=told)[small].min() >= K - 1e-4
+
+
+def test_what_the_solver_cannot_tell_is_not_shown_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
+    known, _ = gather_lines(csr_array(lines), amounts, small, K)
+    hidden, secrets = np.array([False, True, True, True]), np.array([1])
+    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts])
+    assert again.tolist() == [False, True, False, True]
+
+    def fail(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
+        return End(float((aim @ known.amounts)[0]), None, np.ones(len(hidden)), solved=False)
+
+    monkeypatch.setattr(showing_again, "find_end", fail)
+    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts])
+    assert again.tolist() == hidden.tolist()
+
+
+def test_a_solver_that_always_fails_hides_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
+    monkeypatch.setattr(
+        feasible_ranges, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4)
+    )
+    monkeypatch.setattr(
+        primary_suppression, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4)
+    )
+    assert hide(lines, amounts, small).all()
+    table = np.array([[3.0, 40, 50], [40, 20, 30], [50, 30, 20]])
+    assert primary_suppression.hide_cells(table, table < K, K).all()
+
+
 def test_the_cell_that_a_line_is_hidden_for_is_named() -> None:
     lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
-    hidden, cause = protect_release(csr_array(lines), amounts, np.zeros_like(small), small, K)
+    hidden, cause, told = protect_release(csr_array(lines), amounts, np.zeros_like(small), small, K)
+    assert told
     assert hidden.tolist() == [False, True, False, True]
     assert cause.tolist() == [-1, -1, -1, 1]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -34,6 +34,8 @@ from tests.speech import read_plain
 from .conftest import draft_forecast, make_backtest, make_facts, make_spec
 
 K = 11
+FOUND = (25, 49)
+"""Cities in which a count was once found out."""
 ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "15"))
 PARTS = {"wape": (1, 1), "under_forecast_share": (1, 0), "over_forecast_share": (0, 1), "bias": (-1, 1)}  # fmt: skip
 
@@ -282,6 +284,8 @@ def read_card(city: SimpleNamespace) -> Outsider:
 
 def read_hidden(outsider: Outsider, line: np.ndarray, result: dict) -> None:
     """Of what is not shown it is said whether it is small, or hidden for another's sake."""
+    if "or a cell that would reveal one" in result["sentence"]:
+        return
     if result["sentence"].startswith("Not shown: fewer"):
         outsider.add(line, (1, 0, 0), -math.inf, K * line.max())
     elif "for the sake of" in result["sentence"] and set(line.tolist()) <= {0.0, 1.0}:
@@ -404,12 +408,12 @@ def attack(city: SimpleNamespace) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     "seeds",
     [
-        pytest.param(range(8), marks=pytest.mark.slow),
+        pytest.param((*range(8), *FOUND), marks=pytest.mark.slow),
         pytest.param(range(8, max(ATTACKS, 9)), marks=pytest.mark.long),
     ],
 )
 def test_no_suppressed_count_of_a_card_can_be_worked_out(
-    observe: Callable[[str], None], seeds: range
+    observe: Callable[[str], None], seeds: Sequence[int]
 ) -> None:
     attacked, opened, shown = 0, [], 0
     for seed in seeds:
@@ -427,6 +431,6 @@ def test_no_suppressed_count_of_a_card_can_be_worked_out(
 def test_the_attack_finds_what_is_not_protected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "cityai.disclosure.protect.protect_release",
-        lambda lines, a, hidden, secret, k: (hidden, np.full(len(hidden), -1)),
+        lambda lines, a, hidden, secret, k: (hidden, np.full(len(hidden), -1), True),
     )
     assert any(attack(make_city(seed))[1] for seed in range(8))
