@@ -26,7 +26,11 @@ class MadeSpec(AuditableSpec):
 
     kind: str = "made"
     models: ModelsSpec = ModelsSpec()
-    entities: ClassVar[str] = "places"
+    areas: ClassVar[None] = None  # type: ignore[assignment]
+    unit: ClassVar[str] = "requests"  # type: ignore[assignment]
+    entity: ClassVar[str] = "place"  # type: ignore[assignment]
+    entities: ClassVar[str] = "places"  # type: ignore[assignment]
+    coverage: ClassVar[float] = 0.9  # type: ignore[assignment]
     contract: ClassVar[dict[str, ColumnSpec]] = {}  # type: ignore[assignment]
 
 
