@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.sparse import csr_array, kron, vstack
 
 from cityai.columns import ENTITY, EVERYWHERE
+from cityai.disclosure.cells_between import list_narrow_places
 from cityai.disclosure.complementary_suppression import measure_work, protect_release
 from cityai.disclosure.line_pools import Sparse
 from cityai.disclosure.primary_suppression import count_behind, hide_cells, is_few
@@ -76,6 +77,16 @@ class _Release:
     hidden: np.ndarray
     secret: np.ndarray
 
+    def given(self, atoms: np.ndarray) -> tuple[Sparse, np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `protect_release` takes."""
+        return self.lines, atoms, self.hidden, self.secret
+
+    def add_secret(self, cells: Sparse) -> _Release:
+        """Add counts that no table holds, as hidden lines."""
+        names, more = [("last replay", f"{i + 1}") for i in range(cells.shape[0])], cells.shape[0]
+        told = [np.append(marks, np.ones(more, dtype=bool)) for marks in (self.hidden, self.secret)]
+        return _Release((*self.names, *names), csr_array(vstack([self.lines, cells])), *told)
+
     @property
     def work(self) -> int:
         return measure_work(self.lines, self.hidden, self.secret)
@@ -138,16 +149,15 @@ def _protect_amount(
     facts: AuditData,
     parts: np.ndarray,
     places: Mapping[str, np.ndarray],
+    *,
+    by_fold: bool = True,
 ) -> Protection:
-    least = facts.least
-    amount = parts.sum(axis=0)
-    release = _list_lines(safe, amount, places, least, by_fold=True)
-    if not release.secret.any():
-        return safe
-    whole = amount.sum(axis=0)[None]
-    if release.work > MOST_FOLD_WORK:
+    least, amount, whole = facts.least, parts.sum(axis=0), parts.sum(axis=(0, 1))[None]
+    atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
+    release = _list_lines(safe, amount if by_fold else whole, places, least, by_fold=by_fold)
+    if by_fold and release.work > MOST_FOLD_WORK:
         safe = _drop_folds(safe, amount, least)
-        release = _list_lines(safe, whole, places, least, by_fold=False)
+        return _protect_amount(safe, facts, parts, places, by_fold=False)
     if release.work > MOST_WORK:
         gone = tuple(replace(v, hidden=v.hidden | (v.n > 0)) for v in safe.pairs)
         safe = replace(safe, pairs=gone)
@@ -156,11 +166,20 @@ def _protect_amount(
         lost = [(kind, str(p)) for kind, labels in places.items() for p in np.unique(labels)]
         safe = replace(safe, withheld=_withhold((*_pair(safe.withheld), *lost)))
         release = _list_lines(safe, whole, {}, least, by_fold=False)
-    by_fold = release.lines.shape[1] == amount.size
-    atoms = (parts if by_fold else parts.sum(axis=1)).reshape(len(parts), -1)
-    hidden, cause, told = protect_release(
-        release.lines, atoms, release.hidden, release.secret, least
-    )
+    hidden, cause, told = protect_release(*release.given(atoms), least)
+    if by_fold and len(parts) > 1:  # it is foreseen: forecasts of places are shown
+        given = release.lines, parts, hidden, release.secret
+        cells = list_narrow_places(*given, places.values(), least)
+        release = replace(release, hidden=hidden).add_secret(cells)
+        if release.work > MOST_FOLD_WORK:
+            safe = _drop_folds(safe, amount, least)
+            return _protect_amount(safe, facts, parts, places, by_fold=False)
+        if cells.shape[0]:
+            first = np.append(cause, np.full(cells.shape[0], -1))
+            hidden, cause, told = protect_release(*release.given(atoms), least)
+            cause = np.where(cause < 0, first, cause)
+    if not release.secret.any():
+        return safe
     causes = {
         release.names[i]: f"{table}={group}"
         for i in np.flatnonzero(cause >= 0).tolist()

@@ -9,8 +9,14 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
+from cityai.disclosure import (
+    cells_between,
+    feasible_ranges,
+    pooled_lines,
+    primary_suppression,
+    showing_again,
+)
 from cityai.disclosure import complementary_suppression as release
-from cityai.disclosure import feasible_ranges, pooled_lines, primary_suppression, showing_again
 from cityai.disclosure.complementary_suppression import protect_release
 from cityai.disclosure.feasible_ranges import End, Known, find_end, find_opening, gather_lines
 from cityai.disclosure.line_pools import Sparse
@@ -147,6 +153,34 @@ def test_no_reasons_are_told_where_they_alone_close_a_cell() -> None:
     assert find_ranges(lines, amounts, hidden, small, told=told)[small].min() >= K - 1e-4
 
 
+@pytest.mark.parametrize("seed", [40, 42, 43])
+def test_a_count_that_two_tables_bound_together_is_found(seed: int) -> None:
+    """Cells of which no table tells: those that are narrow by a plain solution, and no others."""
+    lines, amounts, small = build_lines(np.random.default_rng(seed))
+    hidden = small
+    cells = np.eye(len(amounts))[(amounts > 0) & (amounts < K)]
+    given = csr_array(lines), amounts, hidden, small
+    narrow = cells_between.find_narrow(*given, csr_array(cells), K)
+    both, told = np.vstack([lines, cells]), np.append(small, np.zeros(len(cells), dtype=bool))
+    unsaid = np.append(hidden, np.ones(len(cells), dtype=bool))
+    ranges = find_ranges(both, amounts, unsaid, told, told=False)[len(lines) :]
+    assert narrow[ranges < K - 1e-4].all()
+    assert narrow.any()
+
+
+def test_a_place_in_the_last_replay_is_no_secret_where_it_is_open() -> None:
+    """Two places of a kind by two replays, their totals told: the last cells are what is left."""
+    parts = np.array([[[40.0, 40.0, 20.0], [5.0, 30.0, 20.0]]])
+    lines = np.array([*np.tile(np.eye(3), 2), *np.kron(np.eye(2), [[1.0, 1, 0], [0, 0, 1]])])
+    nothing, places = np.zeros(len(lines), dtype=bool), [np.array(["a", "b", "c"])]
+    given = csr_array(lines), parts, nothing, nothing, places, K
+    assert cells_between.list_narrow_places(*given).shape == (0, 6)
+    told = np.array([*lines, [0.0, 0, 0, 1, 0, 0]])
+    nothing = np.zeros(len(told), dtype=bool)
+    narrow = cells_between.list_narrow_places(csr_array(told), parts, nothing, nothing, places, K)
+    assert narrow.toarray().tolist() == [[0, 0, 0, 1, 0, 0]]
+
+
 def test_what_the_solver_cannot_tell_is_not_shown_again(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
@@ -169,9 +203,11 @@ def test_a_solver_that_always_fails_hides_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         feasible_ranges, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4)
     )
-    monkeypatch.setattr(
-        primary_suppression, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4)
-    )
+    for module in (primary_suppression, cells_between):
+        monkeypatch.setattr(module, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4))
+    cells = csr_array(lines[2:])
+    given = csr_array(lines), amounts, small, small
+    assert cells_between.find_narrow(*given, cells, K).all()
     assert hide(lines, amounts, small).all()
     table = np.array([[3.0, 40, 50], [40, 20, 30], [50, 30, 20]])
     assert primary_suppression.hide_cells(table, table < K, K).all()
