@@ -36,6 +36,10 @@ OWN_KEYS: Final[dict[Design, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 OWN: Final = tuple(sorted({key for keys in OWN_KEYS.values() for key in (*keys[0], *keys[1])}))
 
 
+TRACEABLE: Final = ("pseudonymous", "identifiable")
+"""Personal data whose names lead to persons: a published plan lists none of them."""
+
+
 class MeasuredSpec(SpecRecord):
     """What is measured of everybody who took part, whatever was done for them."""
 
@@ -229,6 +233,14 @@ def _check_fit(spec: EvaluationSpec, project: BaseProjectSpec, document: Documen
                 "the entities of this project lie in no areas",
                 where=document.locate(("unit",)),
                 expected="`unit: entity`, or `area` and `areas` of the project's entity",
+            )
+        held = project.words.data.personal_data
+        if spec.unit == "entity" and isinstance(project, RiskSpec) and held in TRACEABLE:
+            raise SpecError(
+                f"each {project.entity} would stand by name in the published plan, and the data "
+                f"are {held} (`data.personal_data` in card.yaml)",
+                where=document.locate(("unit",)),
+                expected="`unit: area`, so that places begin and not persons",
             )
         late = getattr(project.data, "reporting_delay_days", 0) or 0
         if spec.outcome.source is None and spec.outcome.delay_days < late:

@@ -17,6 +17,7 @@ from cityai.card.verify.impact import COUNTS, list_impacts_claims
 from cityai.cli.main import run_command
 from cityai.config.evaluation import load_evaluation
 from cityai.config.load import load_project
+from cityai.errors import SpecError
 from cityai.impact.analysis import Impact
 from cityai.impact.starts import draw_starts, plan_starts
 from cityai.kinds import open_kind
@@ -251,6 +252,11 @@ def test_outcomes_of_cases_are_averaged_by_place_and_week(tmp_path: Path) -> Non
     own.write_text(text.replace("unit: area", "unit: entity"))
     kitchens = set(read_places(project, load_evaluation(project), events)["unit"])
     assert kitchens == set(table["kitchen"])
+    words = folder / "card.yaml"
+    said = words.read_text() if words.exists() else ""
+    words.write_text(said + "\ndata:\n  personal_data: pseudonymous\n")
+    with pytest.raises(SpecError, match="would stand by name in the published plan"):
+        load_evaluation(load_project(folder))
 
 
 def draw_rows(seed: int, design: str) -> pd.DataFrame:
