@@ -236,7 +236,9 @@ def audit_scored(
     by_fold = pd.concat(followed, ignore_index=True)
     return Audit(
         table,
-        make_frame([describe_view(v, facts) for v in views[1:]], columns=DIMENSION_COLUMNS),
+        make_frame(
+            [describe_view(v, facts, whole=whole) for v in views[1:]], columns=DIMENSION_COLUMNS
+        ),
         by_fold,
         find_trends(leave_overlaps(by_fold, scored.fold, scored.moment), spec.policy.confidence),
         safe.withheld,

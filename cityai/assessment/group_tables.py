@@ -235,11 +235,15 @@ def list_hidden(rows: Iterable[tuple[str, str, str, str]]) -> frozenset[tuple[st
     return frozenset(kept[True] - kept[False])
 
 
-def describe_view(view: GroupTable, facts: AuditData) -> dict[str, object]:
-    """Describe a dimension or pair: one row of `Audit.dimensions`."""
+def describe_view(view: GroupTable, facts: AuditData, *, whole: bool) -> dict[str, object]:
+    """Describe a dimension or pair: one row of `Audit.dimensions`.
+
+    Where the whole is hidden there are no shares of it: beside a group's own amount, which its
+    figures tell, a share tells the whole.
+    """
     people = np.array([view.residents.get(g, np.nan) for g in view.groups])
     known = float(np.nansum(people))
-    amount = np.where(view.hidden, np.nan, view.amount)
+    amount = np.where(view.hidden | (not whole), np.nan, view.amount)
     total = float(view.amount.sum())
     return {
         "dimension": view.dimension,

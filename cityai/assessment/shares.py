@@ -199,7 +199,8 @@ def compare_shares(dimensions: pd.DataFrame) -> tuple[Finding, ...]:
         )
         gap = share - people
         title = mark("Shares of the data against the residents: {label}", label=row["label"])
-        reason, observed = UNKNOWN_PEOPLE, None
+        known = np.isfinite(people).any()
+        reason, observed = mark("Not shown: too few.") if known else UNKNOWN_PEOPLE, None
         if np.isfinite(gap).any():
             at = int(np.nanargmax(np.abs(gap)))
             reason = NOT_NEED.format(group=row["groups"][at], share=share[at], people=people[at])
