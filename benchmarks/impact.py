@@ -146,7 +146,7 @@ def show_places(count: int = 600) -> None:
                 promised.append(promise(past[:, :-DURING], design, effect))
             rows = lay_places(past, design, effect, seed)
             asked = SimpleNamespace(confidence=0.95, smallest=effect / 2, groups=())
-            found.append(STEPS[design].measure(rows, asked, 11, DURING)["effect"])
+            found.append(STEPS[design].measure(rows, asked, 11)["effect"])
         told = np.mean([e.low > 0 for e in found])
         held = np.mean([e.low <= effect <= e.high for e in found])
         print(

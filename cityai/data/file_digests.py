@@ -38,8 +38,8 @@ def digest_file(path: Path) -> str:
     """
     version = find_version(path)
     if version or path.is_dir():
-        home = version.home if version else path
-        named = [f"{part.relative_to(home)} {digest_file(part)}" for part in list_parts(path)]
+        home, parts = (version.home, version.parts) if version else (path, list_parts(path))
+        named = [f"{part.relative_to(home)} {digest_file(part)}" for part in parts]
         if version and version.columns is not None:
             named.append(json.dumps(version.columns))
         return hashlib.sha256("\n".join(named).encode()).hexdigest()

@@ -70,7 +70,10 @@ class TableVersion:
 
 @contextmanager
 def hold_versions() -> Iterator[None]:
-    """Read each log once as long as this lasts."""
+    """Read each log once as long as this lasts, or as long as one around it does."""
+    if _HELD.get() is not None:
+        yield
+        return
     held = _HELD.set({})
     try:
         yield

@@ -9,15 +9,8 @@ from typing import Final
 import numpy as np
 
 from cityai.impact.discontinuity import measure_distance, regression_discontinuity
-from cityai.impact.options import (
-    ARMS,
-    LEAST_BLOCKS,
-    SEED,
-    Option,
-    Rules,
-    refuse_design,
-    spread_estimates,
-)
+from cityai.impact.lots import ARMS
+from cityai.impact.options import LEAST_BLOCKS, SEED, Option, Rules, refuse_design, spread_estimates
 from cityai.impact.past_lists import Past, drop_again, list_firsts, make_places
 from cityai.impact.place_designs import compare_places
 from cityai.impact.power import placebo_lottery, price_lottery, price_probe, put_in

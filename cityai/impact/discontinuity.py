@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from cityai.impact.fixed_effects import LEAST_F
 from cityai.impact.local_linear import Bandwidths, Side, fit_jump, select_bandwidths, split_sides
 from cityai.impact.records import Effect, leave_undefined
 
@@ -19,8 +20,6 @@ METHOD: Final = "regression discontinuity, local linear, robust bias-corrected"
 AT_CUT: Final = "effect at the cut-off"
 FUZZY: Final = "fuzzy regression discontinuity, local linear, robust bias-corrected"
 FOLLOWED_AT_CUT: Final = "effect at the cut-off of being treated, of those who follow (LATE)"
-LEAST_F: Final = 10.0
-"""F of the jump in what was received below which it is too weak an instrument."""
 LEAST: Final = 20
 """Rows on either side below which nothing is said."""
 LEAST_VALUES: Final = 10

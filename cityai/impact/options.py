@@ -12,7 +12,6 @@ from scipy.special import ndtri, stdtrit
 from cityai.impact.power import Placebo, compute_power, count_periods, minimum_detectable_effect
 from cityai.impact.records import Design
 
-ARMS: Final = ("not served", "served")
 LEAST_BLOCKS: Final = 6
 """Past periods below which nothing is promised."""
 GRID: Final = 4000

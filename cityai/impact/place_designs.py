@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from cityai.impact.options import ARMS, LEAST_BLOCKS, Option, Rules, refuse_design, spread_estimates
+from cityai.impact.lots import ARMS
+from cityai.impact.options import Option, Rules, refuse_design, spread_estimates
 from cityai.impact.past_lists import PastPlaces
 from cityai.impact.power import (
     WANTED,
@@ -18,12 +19,10 @@ from cityai.impact.power import (
     minimum_detectable_effect,
     placebo_wedge,
 )
-from cityai.impact.records import Design
-from cityai.impact.starts import plan_starts
+from cityai.impact.records import LEAST_SEPARATE, Design
+from cityai.impact.starts import LEAST_PLACES, plan_starts
 from cityai.impact.synthetic import before_after, forecast_level, interrupted_series, synthetic_did
 
-LEAST_CLUSTERS: Final = 8
-"""Areas below which a stepped wedge's errors are not known."""
 HORIZONS: Final = (8, 13, 26, 39, 52)
 """Weeks that a stepped wedge may last."""
 STRETCHES: Final = 4
@@ -55,8 +54,8 @@ def _try_wedge(past: PastPlaces, rules: Rules) -> Option:
     panel, cases = past.mean, past.cases
     areas = len(panel)
     horizons = dict(_list_horizons(past, rules.weeks))
-    if areas < LEAST_CLUSTERS:
-        told = f"{areas:,} areas that could begin at different times: fewer than {LEAST_CLUSTERS}"
+    if areas < LEAST_PLACES:
+        told = f"{areas:,} areas that could begin at different times: fewer than {LEAST_PLACES}"
         return refuse_design("stepped wedge", told)
     if rules.weeks not in horizons:
         told = f"the past's {past.periods:,} lists do not hold {rules.weeks} weeks, or four lists"
@@ -99,10 +98,10 @@ def _try_synthetic(past: PastPlaces, rules: Rules) -> Option:
     treated = np.zeros(len(whole), bool)
     treated[[0, len(whole) // 2] if past.treated is None else past.treated] = True
     kept = whole & (treated | np.isin(np.arange(len(whole)), _list_others(past, treated)))
-    if kept.sum() < 2 * LEAST_CLUSTERS or back < max(periods, 2) or (treated & ~kept).any():
+    if kept.sum() < 2 * LEAST_PLACES or back < max(periods, 2) or (treated & ~kept).any():
         told = (
             f"{int(kept.sum()):,} areas with an outcome in each of {past.periods:,} lists: it "
-            f"takes {2 * LEAST_CLUSTERS}, and a past twice as long as the evaluation"
+            f"takes {2 * LEAST_PLACES}, and a past twice as long as the evaluation"
         )
         return refuse_design("synthetic", told)
     long, errors, freedom = back + periods, [], math.inf
@@ -136,10 +135,10 @@ def _try_interrupted(past: PastPlaces, rules: Rules) -> Option:
     series, periods = past.average(past.treated), max(round(rules.weeks / past.weeks), 1)
     forecast = forecast_level(series, periods)
     separate = forecast.separate
-    if separate < LEAST_BLOCKS:
+    if separate < LEAST_SEPARATE:
         told = (
             f"{past.periods:,} past lists hold {max(separate, 0):,} separate stretches of "
-            f"{rules.weeks} weeks with as many before: fewer than {LEAST_BLOCKS}"
+            f"{rules.weeks} weeks with as many before: fewer than {LEAST_SEPARATE}"
         )
         return refuse_design("interrupted", told)
     none = np.zeros(periods)

@@ -32,6 +32,8 @@ Design = Literal[
 ]
 """The designs that an evaluation may have."""
 
+LEAST_SEPARATE: Final = 6
+"""Separate placebos below which nothing is said of how far an estimate strays."""
 CELLS: Final = 4_000_000
 """Redrawn arms that are held at once."""
 

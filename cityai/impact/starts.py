@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from cityai.impact.lots import draw_lot
+
+LEAST_PLACES: Final = 8
+"""Places below which nobody knows how far a stepped wedge strays."""
 
 
 def plan_starts(places: int, periods: int, steps: int | None = None) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.special import stdtr, stdtrit
 
-from cityai.impact.records import Effect, leave_undefined
+from cityai.impact.records import LEAST_SEPARATE, Effect, leave_undefined
 
 SYNTHETIC: Final = "synthetic difference-in-differences, placebo errors"
 INTERRUPTED: Final = "interrupted series against its own forecast, placebo errors"
@@ -23,8 +23,6 @@ TREATED: Final = "effect on those treated"
 DRAWS: Final = 500
 """Placebo sets of places."""
 SEED: Final = 20260103
-LEAST: Final = 6
-"""Separate placebos below which nothing is said."""
 
 
 def synthetic_did(
@@ -72,10 +70,10 @@ def synthetic_did(
         told = f"{int((~np.isfinite(panel)).sum()):,} of {n:,} outcomes are missing"
     elif begins < 2 or begins >= panel.shape[1] or not count or not others:
         told = "there must be two periods before, one after, and places of both kinds"
-    elif others // count - 1 < LEAST:
+    elif others // count - 1 < LEAST_SEPARATE:
         told = (
-            f"{others:,} untreated places make fewer than {LEAST + 1} separate sets of {count:,}: "
-            "too few to know how far such an estimate strays"
+            f"{others:,} untreated places make fewer than {LEAST_SEPARATE + 1} separate sets of "
+            f"{count:,}: too few to know how far such an estimate strays"
         )
     if told:
         return leave_undefined(told, arms, SYNTHETIC, TREATED, n)
@@ -204,8 +202,8 @@ def interrupted_series(
     known = errors[np.isfinite(errors)]
     count = min(len(known), separate or len(known))
     apart = observed - forecast
-    if not np.isfinite(apart).all() or count < LEAST:
-        reason = f"{count:,} separate replays are fewer than {LEAST}"
+    if not np.isfinite(apart).all() or count < LEAST_SEPARATE:
+        reason = f"{count:,} separate replays are fewer than {LEAST_SEPARATE}"
         if not np.isfinite(apart).all():
             reason = "an outcome or a forecast is missing"
         return leave_undefined(reason, arms, INTERRUPTED, TREATED, len(apart))

@@ -85,6 +85,9 @@ def test_a_run_reads_one_version_and_its_log_once(delta, make_workspace, monkeyp
     assert (version["format"], version["version"]) == ("Delta", "0")
     assert pd.Timestamp(version["made"]).tz is not None
     assert digest_sources(project) != seen
+    asked.clear()
+    read_events(project, DENSE_PANEL)
+    assert len(asked) == 1  # outside of a run too: its files and their digest are of one version
     with hold_versions():
         old = find_version(folder / "data")
         delta.DeltaTable(folder / "data").optimize.compact()

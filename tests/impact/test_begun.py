@@ -288,7 +288,7 @@ class Asked:
 @pytest.mark.parametrize("design", ["stepped wedge", "synthetic", "interrupted"])
 def test_the_recount_shares_nothing_and_finds_the_same(design: str) -> None:
     rows = draw_rows(3, design)
-    found = STEPS[design].measure(rows, Asked(), 11, 12)  # type: ignore[index, arg-type]
+    found = STEPS[design].measure(rows, Asked(), 11)  # type: ignore[index, arg-type]
     count, treat = COUNTS[design]
     effect, counted = found["effect"], count(rows, ())
     assert effect.known

@@ -46,7 +46,7 @@ def draw_city(seed: int, units: int = 100_000) -> pd.DataFrame:
 def measure(drawn: pd.DataFrame) -> tuple[pd.DataFrame, Measured]:
     steps = STEPS["discontinuity"]
     rows = steps.compare(drawn)
-    return rows, steps.measure(rows, SPEC, 11, 20)  # type: ignore[arg-type]
+    return rows, steps.measure(rows, SPEC, 11)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from cityai.data.source.engine import REJECT_COLUMNS, Room, SourceTable, open_ro
 from cityai.data.source.files import open_csv, open_parquet
 from cityai.data.source.plain_text import write_plain_csv
 from cityai.data.source.questions import Grouping
-from cityai.data.versions import find_version
+from cityai.data.versions import find_version, hold_versions
 from cityai.errors import DataError, suggest_name
 from cityai.progress import telling_size
 
@@ -92,9 +92,13 @@ def open_source(
     DataError
         If the file is missing, empty, damaged, too large, or lacks a column.
     """
-    kind = "query" if isinstance(path, Query) else find_format(path)
     wanted = _list_wanted(columns, unpivot)
-    with warnings.catch_warnings(), open_room() as room, telling_size(room.folder):
+    with (
+        warnings.catch_warnings(),
+        hold_versions(),
+        open_room() as room,
+        telling_size(room.folder),
+    ):
         # Ibis calls the engine by a name that the engine has since replaced.
         warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
         try:
@@ -102,6 +106,7 @@ def open_source(
                 opened = open_query(room, path, source, wanted, max_rows, grouping)
             else:
                 tell_apart = None if grouping is None else grouping.tell_apart
+                kind = find_format(path)
                 opened = _open(kind, source, path, wanted, max_rows, room, tell_apart)
             yield opened if unpivot is None else _unpivot(opened, unpivot)
         except duckdb.Error as error:

@@ -152,6 +152,8 @@ def _wait(announced: Announced) -> None:
 
 
 def _analyse(announced: Announced, asked: Asked) -> Analysis:
+    from cityai.impact.verdict import judge_effect
+
     project, spec = announced.project, announced.spec
     events, way, steps = open_kind(project).read(), find_way(announced), STEPS[spec.design]
     assigned = way.hold(announced)
@@ -167,6 +169,7 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
     rows = way.measure(announced, events, laid, asked.outcome)
     compared, weeks = steps.compare(rows), way.weeks(announced, rows)
     least = project.spec.policy.small_cell
+    measured = steps.measure(compared, spec, least)
     columns = [UNIT, BLOCK, ARM, PROBABILITY, VALUE, DONE, *spec.groups]
     return Analysis(
         analysed_on=f"{read_clock():%Y-%m-%d}",
@@ -174,7 +177,8 @@ def _analyse(announced: Announced, asked: Asked) -> Analysis:
         same_code=announced.plan.code == digest_code(project),
         weeks=weeks,
         rows=compared[columns + [name for name in MORE if name in compared]],
-        **steps.measure(compared, spec, least, weeks),
+        **measured,
+        verdict=judge_effect(measured["effect"], spec.smallest, float(weeks)),
         followed=measure_following(compared, spec.groups, least),
         probe=way.audit(announced, events, rows),
     )

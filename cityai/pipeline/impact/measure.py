@@ -35,11 +35,11 @@ class Steps:
     compare : callable
         Of all assignments those that are compared; those of a discontinuity have `APART`.
     measure : callable
-        The effect, from them with their outcomes; the smallest group shown; the weeks.
+        The effect, from them with their outcomes, and the smallest group shown.
     """
 
     compare: Callable[[pd.DataFrame], pd.DataFrame]
-    measure: Callable[[pd.DataFrame, EvaluationSpec, int, int], Measured]
+    measure: Callable[[pd.DataFrame, EvaluationSpec, int], Measured]
 
 
 STEPS: Final[dict[Design, Steps]] = {

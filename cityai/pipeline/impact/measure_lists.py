@@ -49,24 +49,21 @@ def take_firsts(assigned: pd.DataFrame) -> pd.DataFrame:
     return rows.drop_duplicates(UNIT, ignore_index=True)
 
 
-def measure_nothing(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
+def measure_nothing(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Leave the effect of a random probe undefined."""
     from cityai.impact.difference_in_means import ASSIGNED
-    from cityai.impact.verdict import judge_effect
 
     reason = "a random probe says what is there where nobody looks, not what a visit changes"
     none = leave_undefined(reason, ARMS, "none", ASSIGNED)
-    verdict = judge_effect(none, spec.smallest)
-    return {"effect": none, "treated": none, "groups": (), "verdict": verdict}
+    return {"effect": none, "treated": none, "groups": ()}
 
 
-def measure_lottery(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
-    """Measure the effect of being assigned, of being served, and by group; judge the first."""
+def measure_lottery(drawn: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
+    """Measure the effect of being assigned, of being served, and by group."""
     from cityai.impact.difference_in_means import difference_in_means
     from cityai.impact.fixed_effects import two_way_fixed_effects
     from cityai.impact.group_effects import compare_groups
     from cityai.impact.randomization import DRAWS
-    from cityai.impact.verdict import judge_effect
 
     law, value = read_law(drawn, "lottery", ARMS), drawn[VALUE].to_numpy(np.float64)
     effect = difference_in_means(value, law, ARMS, spec.confidence, draws=DRAWS)
@@ -88,16 +85,14 @@ def measure_lottery(drawn: pd.DataFrame, spec: EvaluationSpec, least: int, weeks
         "effect": effect,
         "treated": treated,
         "groups": list_groups(drawn, spec, compare),
-        "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
 
 
-def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
-    """Measure the effect of being chosen at the cut-off, and judge it."""
+def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
+    """Measure the effect of being chosen at the cut-off, of those who follow, and by group."""
     from cityai.impact.difference_in_means import differ_in_loss
     from cityai.impact.discontinuity import fuzzy_discontinuity, regression_discontinuity
     from cityai.impact.group_effects import split_effect
-    from cityai.impact.verdict import judge_effect
 
     apart, value = rows[APART].to_numpy(np.float64), rows[VALUE].to_numpy(np.float64)
     told = np.isfinite(value)
@@ -137,7 +132,6 @@ def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int
         "effect": effect,
         "treated": treated,
         "groups": list_groups(own, spec, compare),
-        "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
 
 

@@ -13,10 +13,10 @@ from cityai.config.evaluation import EvaluationSpec
 from cityai.impact.assignment import read_law
 from cityai.impact.lots import ARMS, SERVED
 from cityai.impact.records import ARM, CLUSTER, PERIOD, UNIT, Effect, leave_undefined
+from cityai.impact.starts import LEAST_PLACES
 from cityai.pipeline.impact.gathered import DONE
 from cityai.pipeline.impact.measured import Measured, list_groups
 from cityai.pipeline.impact.places import CASES, LOST
-from cityai.pipeline.impact.units import LEAST_PLACES
 
 if TYPE_CHECKING:
     from cityai.impact.group_effects import GroupEffects
@@ -27,12 +27,11 @@ def take_all(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def measure_wedge(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
+def measure_wedge(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Measure the effect of a stepped wedge, by starts drawn again; by instrument; and by group."""
     from cityai.impact.fixed_effects import two_way_fixed_effects
     from cityai.impact.group_effects import split_effect
     from cityai.impact.randomization import DRAWS
-    from cityai.impact.verdict import judge_effect
 
     law = read_law(rows.assign(**{CLUSTER: rows[UNIT]}), "stepped wedge", ARMS)
     value, cases, done = (rows[name].to_numpy(np.float64) for name in (VALUE, CASES, DONE))
@@ -67,11 +66,10 @@ def measure_wedge(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: i
         "effect": effect,
         "treated": estimate(whole, spec.confidence, done),
         "groups": list_groups(rows, spec, compare),
-        "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }
 
 
-def measure_synthetic(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
+def measure_synthetic(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Measure an effect against a mixture of donors, with the errors of placebos among them."""
     from cityai.impact.synthetic import synthetic_did
 
@@ -95,12 +93,10 @@ def measure_synthetic(rows: pd.DataFrame, spec: EvaluationSpec, least: int, week
     ]
     shown = [what for what, on in zip(left, ((~whole).any(), rare.any()), strict=True) if on]
     told = "; ".join(filter(None, [effect.reason, "left out: " * bool(shown) + ", ".join(shown)]))
-    return _tell_begun(replace(effect, reason=told), rows, spec, weeks)
+    return _tell_begun(replace(effect, reason=told), rows)
 
 
-def measure_interrupted(
-    rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int
-) -> Measured:
+def measure_interrupted(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Measure an effect against the level before, with the errors of earlier starts."""
     from cityai.impact.synthetic import forecast_level, interrupted_series
 
@@ -114,17 +110,17 @@ def measure_interrupted(
         confidence=spec.confidence,
         separate=forecast.separate,
     )
-    return _tell_begun(effect, rows, spec, weeks)
+    return _tell_begun(effect, rows)
 
 
-def measure_change(rows: pd.DataFrame, spec: EvaluationSpec, least: int, weeks: int) -> Measured:
+def measure_change(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Leave the effect of a change from before to after undefined, and say why."""
     from cityai.impact.synthetic import before_after
 
     before, during = average_places(rows)
     count = len(during)
     past = before[:-count] if len(before) > 2 * count else before[:0]
-    return _tell_begun(before_after(before[-count:], during, past, arms=ARMS), rows, spec, weeks)
+    return _tell_begun(before_after(before[-count:], during, past, arms=ARMS), rows)
 
 
 def average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -159,15 +155,12 @@ def tell_lost(effect: Effect, rows: pd.DataFrame) -> Effect:
     return replace(effect, reason="; ".join(filter(None, [effect.reason, told])))
 
 
-def _tell_begun(effect: Effect, rows: pd.DataFrame, spec: EvaluationSpec, weeks: int) -> Measured:
-    """Judge an effect without a draw, and leave that on those who follow undefined."""
-    from cityai.impact.verdict import judge_effect
-
+def _tell_begun(effect: Effect, rows: pd.DataFrame) -> Measured:
+    """Tell an effect without a draw, and leave that on those who follow undefined."""
     effect = tell_lost(effect, rows)
     reason = "not estimated where nothing was drawn; how far it was done is told beside it"
     return {
         "effect": effect,
         "treated": leave_undefined(reason, ARMS, "none", "effect on those who follow"),
         "groups": (),
-        "verdict": judge_effect(effect, spec.smallest, float(weeks)),
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cityai.config.evaluation import EvaluationSpec
 from cityai.impact.analysis import GroupEffect
-from cityai.impact.records import Effect, Verdict
+from cityai.impact.records import Effect
 
 if TYPE_CHECKING:
     from cityai.impact.group_effects import GroupEffects
@@ -25,7 +25,6 @@ class Measured(TypedDict):
     effect: Effect
     treated: Effect
     groups: tuple[GroupEffect, ...]
-    verdict: Verdict
 
 
 def list_groups(

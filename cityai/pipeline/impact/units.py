@@ -13,17 +13,15 @@ from cityai.config.evaluation import EvaluationSpec
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.errors import DataError, SpecError, TimeError, suggest_name
-from cityai.impact.records import PERIOD, UNIT
-from cityai.impact.starts import draw_starts, plan_starts
+from cityai.impact.records import LEAST_SEPARATE, PERIOD, UNIT
+from cityai.impact.starts import LEAST_PLACES, draw_starts, plan_starts
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.places import CASES, Axis, lay_axis, read_places
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
 
-LEAST_PLACES: Final = 8
-"""Places below which nobody knows how far a stepped wedge strays."""
-LEAST_SETS: Final = 7
+LEAST_SETS: Final = LEAST_SEPARATE + 1
 """Separate sets of donors, as many as are treated, below which placebos tell nothing."""
 
 
@@ -77,13 +75,8 @@ def _list_places(project: Project[BaseProjectSpec], spec: EvaluationSpec, events
     measured, axis = read_places(project, spec, events), lay_axis(project.spec, spec)
     early = measured[(measured[PERIOD] >= 0) & (measured[CASES] > 0)]
     if len(early):
-        raise TimeError(
-            f"outcomes of {early[PERIOD].nunique():,} {axis.freq}s from {spec.starts} on can be "
-            "read already: nobody could believe that they were not",
-            where=str(spec.outcome.source.name if spec.outcome.source else project.file),
-            expected="a plan that is sealed before the first outcome of its period",
-            next_step="correct `starts`, and seal it then",
-        )
+        many = f"outcomes of {early[PERIOD].nunique():,} {axis.freq}s from {spec.starts} on"
+        raise _tell_seen(project, spec, f"{many} can be read already")
     known = sorted(set(measured.loc[measured[CASES] > 0, UNIT]))
     names = choose_places(spec, known)
     return Units(names, "", "", lambda seed: begin_places(spec, axis, names, seed))
@@ -147,11 +140,21 @@ def _refuse_seen(project: Project[BaseProjectSpec], spec: EvaluationSpec, events
     seen = read_outcomes(project, spec, events)
     early = seen[seen[MEASURED_AT] >= pd.Timestamp(spec.starts)]
     if len(early):
-        raise TimeError(
-            f"{len(early):,} outcomes from {spec.starts} on can be read already, the first of "
-            f"{early[MEASURED_AT].min():%Y-%m-%d}: nobody could believe that they were not",
-            where=str(spec.outcome.source.name if spec.outcome.source else project.file),
-            expected=f"a plan that is sealed before the first outcome, or a first day after "
-            f"{early[MEASURED_AT].max():%Y-%m-%d}",
-            next_step="correct `starts`, and seal it then",
-        )
+        first, last = (f"{day:%Y-%m-%d}" for day in early[MEASURED_AT].agg(["min", "max"]))
+        many = f"{len(early):,} outcomes from {spec.starts} on can be read already"
+        until = f", or a first day after {last}"
+        raise _tell_seen(project, spec, f"{many}, the first of {first}", until)
+
+
+def _tell_seen(
+    project: Project[BaseProjectSpec],
+    spec: EvaluationSpec,
+    what: str,
+    until: str = " of its period",
+) -> TimeError:
+    return TimeError(
+        f"{what}: nobody could believe that they were not",
+        where=str(spec.outcome.source.name if spec.outcome.source else project.file),
+        expected=f"a plan that is sealed before the first outcome{until}",
+        next_step="correct `starts`, and seal it then",
+    )
