@@ -77,6 +77,7 @@ def test_a_stepped_wedge_is_carried_through_to_the_card(
     assert part.found is not None
     assert part.found.places == 16
     page = (card / "card.html").read_text()
+    assert "<tr><th>south<td>Not known<td>–<td>–" in page  # not "0": it was not counted
     assert all(w in page for w in ("in an order that chance decided", "Where it was due to have"))
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
     assert all(c.holds for c in list_impacts_claims((part,), (impact,)))

@@ -100,7 +100,7 @@ def arrange_effects(part: ImpactPart) -> Grid:
     for one in found.groups:
         cells = [HIDDEN, MISSING, MISSING] if one.effect is None else _write(one.effect, part)
         rows.append([one.group, *cells])
-    columns = (say("Who"), say("Change"), say("Interval"), say("Counted"))
+    columns = (say("Who"), say("Change"), say("Interval"), say("Counted, to the nearest 20"))
     return make_grid(say("What being served changed"), columns, rows, range(1, 4))
 
 
@@ -149,7 +149,8 @@ def _open(part: ImpactPart) -> ImpactFound:
 
 
 def _write(effect: ImpactEffect, part: ImpactPart) -> list[str]:
+    counted = write_count(effect.n) if effect.n else MISSING  # too few, or not counted at all
     if effect.value is None:
-        return [say("Not known"), MISSING, write_count(effect.n)]
+        return [say("Not known"), MISSING, counted]
     interval = write_interval(effect.low, effect.high, part.unit, gap=True)
-    return [write_gap(effect.value, part.unit), interval, write_count(effect.n)]
+    return [write_gap(effect.value, part.unit), interval, counted]
