@@ -58,6 +58,13 @@ def tab_to(page: Any, what: str) -> None:
     pytest.fail(f"{what} is not reached by Tab")
 
 
+def expect_focus(element: Any) -> None:
+    """Wait until an element has the focus; asked from outside, as the page lets no text be run."""
+    from playwright.sync_api import expect
+
+    expect(element).to_be_focused()
+
+
 def test_a_whole_review_by_keyboard_alone(browser: Any, place: Place, opened: Opened) -> None:
     page = enter(browser, opened)
     tab_to(page, ".skip")
@@ -77,7 +84,7 @@ def test_a_whole_review_by_keyboard_alone(browser: Any, place: Place, opened: Op
     tab_to(page, "button")
     page.keyboard.press("Enter")
     page.wait_for_selector("#signed")
-    page.wait_for_function("document.activeElement.id === 'signed'")
+    expect_focus(page.locator("#signed"))
     tab_to(page, "#approve-reason")
     page.keyboard.type("It holds, as long as somebody watches.")
     tab_to(page, "#until")
@@ -87,11 +94,11 @@ def test_a_whole_review_by_keyboard_alone(browser: Any, place: Place, opened: Op
     tab_to(page, "button")  # the day of the condition is forgotten
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=alert]")
-    page.wait_for_function("document.activeElement.getAttribute('role') === 'alert'")
+    expect_focus(page.locator("[role=alert]"))
     assert page.title().startswith("Not signed")
     tab_to(page, "a[href='#due-groups']")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'due-groups'")
+    expect_focus(page.locator("#due-groups"))
     page.keyboard.type(TYPED)
     tab_to(page, "button")
     page.keyboard.press("Enter")
