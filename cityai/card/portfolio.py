@@ -186,12 +186,11 @@ def build_entry(
 def _tell_tested(part: ImpactPart, release: ReleasePart | None) -> Tested:
     found, decisions = part.found, release.decisions if release else ()
     taken = next((d for d in decisions if d.seal == part.seal and not d.outdated), None)
-    word = found.word if found else ""
     return Tested(
         name=part.name,
         sealed_on=part.sealed_on,
         known_from=part.mature,
-        word="harmful" if found and found.direction == "harmful" else word,
+        word=found.judged if found else "",
         uneven=found is not None and found.uneven,
         decision=taken.decision if taken else "",
         day=taken.day if taken else None,

@@ -180,3 +180,68 @@ def test_an_earlier_card_of_another_kind_is_not_compared(text, city):
     changes = add_changes(city.record, text).changes
     assert changes.items == ()
     assert "cannot be compared" in changes.note
+
+
+IMPACT = {
+    "name": "visits",
+    "question": "Do visits help?",
+    "label": "a violation later",
+    "better": "lower",
+    "design": "lottery",
+    "unit": "share",
+    "smallest": -0.05,
+    "who_decides": "Head",
+    "sealed_on": "2023-11-20",
+    "seal": "a" * 64,
+    "starts": "2023-11-27",
+    "ends": "2023-12-25",
+    "mature": "2024-02-01",
+    "others": 0,
+    "found": None,
+    "in_words": [],
+}
+EFFECT = {"value": -0.2, "low": -0.3, "high": -0.1, "n": 120}
+FOUND = {
+    "analysed_on": "2024-02-05",
+    "same_code": True,
+    "weeks": 4,
+    "word": "worth it",
+    "direction": "helps",
+    "more_weeks": None,
+    "effect": EFFECT,
+    "treated": EFFECT,
+    "groups": [],
+    "followed": [],
+    "looked": [],
+    "digest": "b" * 64,
+}
+
+
+def test_what_an_evaluation_found_is_told_beside_the_word(city):
+    def put(**changes):
+        def change(facts):
+            facts["impacts"] = [IMPACT | changes]
+
+        return edit(city.record, change)
+
+    def tell(before, after):
+        return {
+            i.path.removeprefix("impacts visits "): i for i in compare_cards(before, after).items
+        }
+
+    assert set(tell(city.record, put())) == {"found.word", "seal", "smallest", "starts", "others"}
+    found = compare_cards(put(), put(found=FOUND))
+    (word, effect) = found.items
+    assert word.sentence == (
+        "“Do visits help?”, what was found: announced, known from 1 February 2024 on before, "
+        "worth it now."
+    )
+    assert found.in_words == (word.sentence, "Other changes: 2 facts of an evaluation.")
+    assert effect.after == "−20 points (−30 to −10 points)"
+    harm = FOUND | {"direction": "harmful", "word": "not worth it", "uneven": True}
+    (worse,) = tell(put(found=FOUND), put(found=harm)).values()
+    assert worse.after == "it does harm, but more outcomes of one side are missing"
+    (sealed,) = tell(put(), put(seal="c" * 64)).values()
+    assert (sealed.subject, "cccccccccccc" in sealed.after) == ("“Do visits help?”, plan", True)
+    (dropped,) = [i for p, i in tell(put(), city.record).items() if p == "seal"]
+    assert "no longer there" in dropped.sentence

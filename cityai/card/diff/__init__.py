@@ -7,6 +7,7 @@ from collections import Counter
 
 from pydantic import ValidationError
 
+from cityai.card.diff.evaluations import is_found
 from cityai.card.diff.facts import compare_facts, compare_words
 from cityai.card.diff.figures import compare_figures, have_same_rows
 from cityai.card.record import CardRecord, seal_record
@@ -39,8 +40,8 @@ def compare_cards(before: CardRecord, after: CardRecord) -> ChangesPart:
     -------
     ChangesPart
         The word on the first screen, then figures (those beyond chance before the others), then
-        verdicts, findings, gaps, data, model, specification and what people wrote. The same cards
-        give the same list.
+        evaluations, verdicts, findings, gaps, data, model, specification and what people wrote.
+        The same cards give the same list.
     """
     same = have_same_rows(before, after)
     items = (
@@ -124,7 +125,7 @@ def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
     if not items:
         return (say("Nothing that the card says has changed."),)
     weights = Counter(item.weight for item in items if item.kind == "figure")
-    said = [item.sentence for item in items if item.kind == "word"]
+    said = [item.sentence for item in items if item.kind == "word" or is_found(item)]
     if total := sum(weights.values()):
         said.append(
             say_n(
@@ -150,6 +151,7 @@ def count_changes(items: tuple[Change, ...]) -> tuple[str, ...]:
 def _count(n: int, kind: ChangeKind) -> str:
     """Count changes of one kind: ``3 verdicts``."""
     return {
+        "evaluation": say_n("{n:,} fact of an evaluation", "{n:,} facts of an evaluation", n),
         "verdict": say_n("{n:,} verdict", "{n:,} verdicts", n),
         "finding": say_n("{n:,} finding", "{n:,} findings", n),
         "gap": say_n("{n:,} open question", "{n:,} open questions", n),

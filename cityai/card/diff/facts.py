@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from cityai.card.diff.evaluations import list_evaluations
 from cityai.card.draft.gaps import QUESTIONS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change, ChangeKind
@@ -33,6 +34,7 @@ GROUPS_OF: Final = say("Groups of {label}")
 def compare_facts(before: CardRecord, after: CardRecord) -> tuple[Change, ...]:
     """Compare all that is no figure of a test."""
     return (
+        *_compare("evaluation", list_evaluations(before), list_evaluations(after)),
         *_compare("verdict", _list_verdicts(before), _list_verdicts(after)),
         *_compare("finding", _list_findings(before), _list_findings(after)),
         *_compare_gaps(before, after),
@@ -67,7 +69,7 @@ def _compare(kind: ChangeKind, before: AuditData, after: AuditData) -> Iterator[
         if old is not None and new is not None and path.endswith(LISTS):
             old, new = _leave_common(old, new), _leave_common(new, old)
         subject = (new or old or ("", ""))[0]
-        tell = _tell_verdict if kind in {"verdict", "finding"} else _tell
+        tell = _tell_verdict if kind in {"evaluation", "verdict", "finding"} else _tell
         yield tell(kind, subject, path, old[1] if old else "", new[1] if new else "")
 
 

@@ -8,6 +8,7 @@ from cityai.card.record.changes import ChangesPart
 
 HEADS = {
     "word": "The word on the first screen",
+    "evaluation": "What it changed",
     "figure": "Figures",
     "verdict": "Verdicts",
     "finding": "Checks",

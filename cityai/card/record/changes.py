@@ -8,7 +8,16 @@ from typing import Literal
 from cityai.card.record.part import Part, Text, Unit
 
 ChangeKind = Literal[
-    "word", "figure", "verdict", "finding", "gap", "data", "model", "specification", "words"
+    "word",
+    "evaluation",
+    "figure",
+    "verdict",
+    "finding",
+    "gap",
+    "data",
+    "model",
+    "specification",
+    "words",
 ]
 Weight = Literal["beyond chance", "may be chance", "cannot be told", "no figure"]
 Basis = Literal["paired by replay", "simultaneous intervals", "no interval", ""]

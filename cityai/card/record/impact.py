@@ -90,6 +90,11 @@ class ImpactFound(Part):
     places: int | None = None
     """Of designs in which something begins somewhere: how many places are compared."""
 
+    @property
+    def judged(self) -> Literal["worth it", "not worth it", "cannot tell", "harmful"]:
+        """What it comes to: harm, whatever it is worth; else its word."""
+        return "harmful" if self.direction == "harmful" else self.word
+
 
 class ImpactPart(Part):
     """What acting on it changed, as an evaluation that was announced before found it."""
