@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
+import numpy as np
+
+from cityai.confine.deleted import Positions, describe_deleted
 from cityai.errors import DataError
 
-_HARMLESS: Final = {"timestampNtz", "vacuumProtocolCheck"}
-"""Features of a table that change nothing of how its files are read."""
+_KNOWN: Final = {"timestampNtz", "vacuumProtocolCheck", "deletionVectors"}
+"""Features of a table that change nothing of how its files are read, and the one that is read."""
 
 
 def read_delta(path: str) -> list[object]:
@@ -18,7 +22,8 @@ def read_delta(path: str) -> list[object]:
     -------
     list
         The version; when it was written, in milliseconds after 1970, if the log says so; its
-        Parquet files; None, as its columns are read by their names; no column that cannot be.
+        Parquet files; None, as its columns are read by their names; no column that cannot be; what
+        is deleted of its files, as `describe_deleted` tells it.
 
     Raises
     ------
@@ -34,13 +39,8 @@ def read_delta(path: str) -> list[object]:
         (last,) = table.history(1) or [{}]
         files, version = table.file_uris(), str(table.version())
     except (DeltaError, OSError, ValueError) as error:
-        raise DataError(
-            f"the log of the Delta table cannot be read ({type(error).__name__})",
-            where=path,
-            next_step="check that the folder is complete, or write the table as it is now into a "
-            "folder of Parquet files",
-        ) from None
-    features = set(protocol.reader_features or ()) - _HARMLESS
+        raise _tell_unread(error, path) from None
+    features = set(protocol.reader_features or ()) - _KNOWN
     if options.get("delta.columnMapping.mode", "none") != "none":
         features.add("columnMapping")
     if features:
@@ -51,4 +51,46 @@ def read_delta(path: str) -> list[object]:
             "into a folder of Parquet files",
         )
     made = last.get("timestamp") if str(last.get("version", version)) == version else None
-    return [version, made, [str(Path(file)) for file in files], None, {}]
+    deleted = describe_deleted(find_deleted(path, version))
+    return [version, made, [str(Path(file)) for file in files], None, {}, deleted]
+
+
+def find_deleted(path: str, version: str) -> Positions:
+    """Find the rows that a version of a table marks as deleted (deletion vectors).
+
+    Raises
+    ------
+    DataError
+        If they cannot be read, or are of a file that is not the version's.
+    """
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    found: Positions = {}
+    try:
+        table = DeltaTable(path, version=int(version))
+        names = table.file_uris()
+        files = set(names)
+        if len(files) < len(names):
+            raise LookupError("a file comes twice")
+        for batch in pa.RecordBatchReader.from_stream(table.deletion_vectors()):
+            for name, kept in zip(*batch.columns, strict=True):
+                file = unquote(urlsplit(name.as_py()).path)
+                if file not in files:
+                    raise LookupError(file)
+                found[str(Path(file).resolve())] = np.flatnonzero(
+                    ~kept.values.to_numpy(zero_copy_only=False)
+                )
+    except (DeltaError, OSError, ValueError, LookupError) as error:
+        raise _tell_unread(error, path) from None
+    return found
+
+
+def _tell_unread(error: Exception, path: str) -> DataError:
+    return DataError(
+        f"the log of the Delta table cannot be read ({type(error).__name__})",
+        where=path,
+        next_step="check that the folder is complete, or write the table as it is now into a "
+        "folder of Parquet files",
+    )

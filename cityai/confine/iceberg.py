@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from cityai.confine.deleted import Positions, describe_deleted
 from cityai.errors import DataError
 
 if TYPE_CHECKING:
-    from pyiceberg.manifest import DataFile
+    from pyiceberg.manifest import DataFile, ManifestEntry
     from pyiceberg.table.metadata import TableMetadata
 
 _TYPES: Final = {
@@ -19,6 +26,13 @@ _TYPES: Final = {
     "uuid": "UUID",
 }
 """The engine's name of each type that has one value in a cell."""
+_POSITIONS: Final = 1
+"""The kind of deletes by position; 2 is by equality."""
+_READ_DELETES: Final = ({"PARQUET"}, {"PUFFIN"})
+_REWRITE: Final = (
+    "let its owner rewrite the files (`rewrite_data_files` with `delete-file-threshold` 1), or ask "
+    "for the table through a connection (Spark)"
+)
 _WRITE: Final = "write the table as it is now into a folder of Parquet files"
 
 
@@ -40,26 +54,45 @@ def read_iceberg(path: str, home: str) -> list[object]:
     list
         The snapshot's number (empty where there is none); when it was written, in milliseconds
         after 1970; its Parquet files; number, name and the engine's type of each column that can
-        be read; the types of those that cannot.
+        be read; the types of those that cannot; what is deleted of its files, as
+        `describe_deleted` tells it.
 
     Raises
     ------
     DataError
         If the metadata cannot be read, or the table uses what is not read here.
     """
-    from pyiceberg.manifest import read_manifest_list
-    from pyiceberg.serializers import FromInputFile
-
-    try:
-        metadata = FromInputFile.table_metadata(_open_file(Path(path)))
-        files = _Files(Path(home), metadata.location)
-        snapshot = metadata.current_snapshot()
-        found: list[DataFile] = []
-        if snapshot is not None:
-            for manifest in read_manifest_list(files.new_input(snapshot.manifest_list)):
-                found += [entry.data_file for entry in manifest.fetch_manifest_entry(files)]
-        parts = [str(files.find(_check_file(file, path))) for file in found]
+    with _reading(path):
+        metadata, files, entries = _open_snapshot(path, home)
+        parts = [
+            str(files.find(_check_rows(entry.data_file, path)))
+            for entry in entries
+            if not int(entry.data_file.content)
+        ]
         columns, unread = _list_columns(metadata, path)
+        deleted = describe_deleted(_find_deleted(path, files, entries))
+    snapshot = metadata.current_snapshot()
+    number, made = (str(snapshot.snapshot_id), snapshot.timestamp_ms) if snapshot else ("", None)
+    return [number, made, parts, columns, unread, deleted]
+
+
+def find_deleted(path: str, home: str) -> Positions:
+    """Find the rows that the current snapshot of a table lists as deleted, as `read_iceberg` does.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read.
+    """
+    with _reading(path):
+        _, files, entries = _open_snapshot(path, home)
+        return _find_deleted(path, files, entries)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
     except DataError:
         raise
     except Exception as error:  # of a damaged file the library raises whatever it meets
@@ -68,25 +101,101 @@ def read_iceberg(path: str, home: str) -> list[object]:
             where=path,
             next_step=f"check that the folder is complete, or {_WRITE}",
         ) from None
-    if snapshot is None:
-        return ["", None, parts, columns, unread]
-    return [str(snapshot.snapshot_id), snapshot.timestamp_ms, parts, columns, unread]
 
 
-def _check_file(file: DataFile, path: str) -> str:
+def _open_snapshot(path: str, home: str) -> tuple[TableMetadata, _Files, list[ManifestEntry]]:
+    """Open a table's metadata, and list the files of rows and of deletes of its snapshot."""
+    from pyiceberg.manifest import read_manifest_list
+    from pyiceberg.serializers import FromInputFile
+
+    metadata = FromInputFile.table_metadata(_open_file(Path(path)))
+    files, entries = _Files(Path(home), metadata.location), []
+    if snapshot := metadata.current_snapshot():
+        for manifest in read_manifest_list(files.new_input(snapshot.manifest_list)):
+            entries += manifest.fetch_manifest_entry(files)
+    return metadata, files, entries
+
+
+def _find_deleted(path: str, files: _Files, entries: list[ManifestEntry]) -> Positions:
+    """Find deleted rows by file: of a vector where it has one, else of lists of positions.
+
+    A list counts for files that are no younger than it is.
+    """
+    age = {str(e.data_file.file_path): e.sequence_number or 0 for e in entries if not _kind(e)}
+    listed: dict[str, list[np.ndarray]] = {}
+    vectors: Positions = {}
+    for name, own in groupby(sorted(filter(_kind, entries), key=_name), key=_name):
+        of_file = list(own)
+        form = {_form(entry.data_file) for entry in of_file}
+        if any(_kind(entry) != _POSITIONS for entry in of_file) or form not in _READ_DELETES:
+            raise _refuse_deletes(path)
+        if form == {"PUFFIN"}:
+            counts = [int(entry.data_file.record_count) for entry in of_file]
+            vectors |= _read_vectors(path, files.find(name), counts)
+            continue
+        for file, positions in _read_positions(files.find(name)):
+            if age.get(file, math.inf) <= (of_file[0].sequence_number or 0):
+                listed.setdefault(file, []).append(positions)
+    found = {file: np.unique(np.concatenate(rows)) for file, rows in listed.items()} | vectors
+    return {str(files.find(file)): rows for file, rows in found.items() if file in age}
+
+
+def _read_positions(file: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Read a list of positions, by the file of rows that they are of."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as lists:
+        table = lists.read(["file_path", "pos"]).combine_chunks()
+    names = table["file_path"].combine_chunks().dictionary_encode()
+    order, positions = names.indices.to_numpy(), table["pos"].to_numpy()
+    for i, name in enumerate(names.dictionary.to_pylist()):
+        yield name, positions[order == i]
+
+
+def _read_vectors(path: str, file: Path, counts: list[int]) -> Positions:
+    """Read deletion vectors; refuse a file that holds others than the snapshot counts."""
+    from pyiceberg.table.deletion_vector import deletion_vectors_from_puffin_file
+    from pyiceberg.table.puffin import PuffinFile
+
+    vectors = deletion_vectors_from_puffin_file(PuffinFile(file.read_bytes()))
+    found = {v.referenced_data_file: v.to_vector().to_numpy().astype(np.int64) for v in vectors}
+    if len(found) != len(vectors) or sorted(map(len, found.values())) != sorted(counts):
+        raise _refuse_deletes(path)
+    return found
+
+
+def _kind(entry: ManifestEntry) -> int:
+    """Return what a file holds: 0 for rows, else which kind of deletes."""
+    return int(entry.data_file.content)
+
+
+def _name(entry: ManifestEntry) -> str:
+    return str(entry.data_file.file_path)
+
+
+def _form(file: DataFile) -> str:
+    return str(getattr(file.file_format, "value", file.file_format)).upper()
+
+
+def _check_rows(file: DataFile, path: str) -> str:
     """Return the name of a file of rows, or refuse what it is."""
-    content, kind = int(file.content), str(getattr(file.file_format, "value", file.file_format))
-    if content or kind.upper() != "PARQUET":
+    if (form := _form(file)) != "PARQUET":
         raise DataError(
-            "the Iceberg table keeps deleted rows in files of their own, which are not read here"
-            if content
-            else f"the Iceberg table has files of {kind}, which are not read here",
+            f"the Iceberg table has files of {form}, which are not read here",
             where=path,
-            expected="rows in Parquet files, without deletes beside them",
-            next_step="let its owner rewrite the files (`rewrite_data_files` with "
-            "`delete-file-threshold` 1), or ask for the table through a connection (Spark)",
+            expected="rows in Parquet files",
+            next_step=_REWRITE,
         )
     return str(file.file_path)
+
+
+def _refuse_deletes(path: str) -> DataError:
+    return DataError(
+        "the Iceberg table tells deleted rows in a way that is not read here",
+        where=path,
+        expected="deletes by position: lists in Parquet files, or deletion vectors",
+        next_step=_REWRITE,
+    )
 
 
 def _list_columns(

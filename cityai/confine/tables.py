@@ -68,6 +68,8 @@ class _Desk:
             from cityai.confine.iceberg import read_iceberg
 
             rows = [read_iceberg(*told)]
+        elif work == "delete":
+            rows = self._put_deleted(*told)
         elif work == "connect":
             self.warehouse = _connect(*told)
         elif work == "describe":
@@ -79,6 +81,16 @@ class _Desk:
 
             rows = [bring_rows(self.engine, self.warehouse, *told)]
         return [json.dumps(rows, default=str).encode()]
+
+    def _put_deleted(self, form: str, *told: str) -> list[list[object]]:
+        """Write the deleted rows of a version into the room; return what they are, by file."""
+        from cityai.confine import delta, iceberg
+        from cityai.confine.deleted import describe_deleted, put_deleted
+
+        module = delta if form == "Delta" else iceberg
+        positions = module.find_deleted(*told)
+        put_deleted(self.engine, positions)
+        return [[file, *found] for file, found in describe_deleted(positions).items()]
 
     def _close(self) -> None:
         for opened in (self.engine, self.warehouse):

@@ -33,8 +33,8 @@ def list_parts(path: Path) -> list[Path]:
 def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, and of rows that a database keeps beside it.
 
-    That of a folder is of the names and the bytes of its Parquet files, and of how their columns
-    are called where the files do not say it.
+    That of a folder is of the names and the bytes of its Parquet files, and, where the files do not
+    say it, of how their columns are called and of which of their rows are deleted.
     """
     version = find_version(path)
     if version or path.is_dir():
@@ -42,6 +42,8 @@ def digest_file(path: Path) -> str:
         named = [f"{part.relative_to(home)} {digest_file(part)}" for part in parts]
         if version and version.columns is not None:
             named.append(json.dumps(version.columns))
+        if version and version.deleted:
+            named += [f"deleted {version.deleted.get(part)}" for part in parts]
         return hashlib.sha256("\n".join(named).encode()).hexdigest()
     logs = [log for log in (Path(f"{path}.wal"), Path(f"{path}-wal")) if log.is_file()]
     with path.open("rb") as file:

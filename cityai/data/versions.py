@@ -47,6 +47,10 @@ class TableVersion:
         type; None where names are the same.
     unread : dict[str, str]
         Columns that cannot be read, with their types.
+    deleted : dict of Path to (int, str)
+        Where rows of a file are marked as deleted: how many, and the SHA-256 of their positions.
+    log : tuple of str
+        What the reading process is told to find these rows: `cityai.confine.delta.find_deleted`.
     """
 
     format: str
@@ -56,6 +60,8 @@ class TableVersion:
     parts: tuple[Path, ...]
     columns: tuple[tuple[int, str, str], ...] | None
     unread: dict[str, str]
+    deleted: dict[Path, tuple[int, str]]
+    log: tuple[str, ...]
 
     @property
     def told(self) -> str:
@@ -163,7 +169,7 @@ def _ask(kind: str, path: Path, home: Path, metadata: Path | None = None) -> Tab
             "connection",
         )
     given = [str(home)] if metadata is None else [str(metadata), str(home)]
-    ((number, made, files, columns, unread),) = ask_reader(path, kind.lower(), *given)
+    ((number, made, files, columns, unread, deleted),) = ask_reader(path, kind.lower(), *given)
     parts = sorted(Path(file).resolve() for file in files)
     if not all(part.is_relative_to(home) and part.is_file() for part in parts):
         raise DataError(
@@ -180,4 +186,6 @@ def _ask(kind: str, path: Path, home: Path, metadata: Path | None = None) -> Tab
         tuple(parts),
         None if columns is None else tuple((i, name, type_) for i, name, type_ in columns),
         unread,
+        {Path(file): (count, digest) for file, (count, digest) in deleted.items()},
+        (*given, number) if metadata is None else tuple(given),
     )

@@ -98,8 +98,8 @@ def test_a_run_reads_one_version_and_its_log_once(delta, make_workspace, monkeyp
 
 
 REFUSED = {
-    "deletionVectors": '{"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, '
-    '"readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}}',
+    "v2Checkpoint": '{"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, '
+    '"readerFeatures": ["v2Checkpoint"], "writerFeatures": ["v2Checkpoint"]}}',
     "not in its folder": '{"add": {"path": "../other.parquet", "partitionValues": {}, '
     '"size": 1, "modificationTime": 1, "dataChange": true}}',
     "cannot be read": "{not a log",

@@ -174,27 +174,6 @@ def test_what_is_not_read_is_refused(catalog, tmp_path):
     refuse("cannot be read", text)
 
 
-def test_deletes_in_files_of_their_own_are_refused(catalog, monkeypatch):
-    from pyiceberg.manifest import DataFile, DataFileContent, ManifestContent
-    from pyiceberg.table.update.snapshot import _FastAppendFiles
-
-    table, place = write(catalog, a=pa.array([1, 2]))
-    (file,) = [task.file for task in table.scan().plan_files()]
-    deletes = DataFile.from_args(
-        **{name: getattr(file, name) for name in ("file_path", "file_format", "partition")},
-        content=DataFileContent.POSITION_DELETES,
-        record_count=1,
-        file_size_in_bytes=1,
-    )
-    deletes.spec_id = file.spec_id
-    assert ManifestContent.DELETES
-    with table.transaction() as change, change.update_snapshot().fast_append() as append:
-        assert isinstance(append, _FastAppendFiles)
-        append.append_data_file(deletes)
-    with pytest.raises(DataError, match="deleted rows in files of their own"):
-        read(place)
-
-
 def test_without_the_library_a_table_is_refused(monkeypatch, tmp_path):
     (tmp_path / "t" / "metadata").mkdir(parents=True)
     (tmp_path / "t" / "metadata" / "v1.metadata.json").write_text("{}")

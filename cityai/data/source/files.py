@@ -12,6 +12,7 @@ import pandas as pd
 
 from cityai.columns import ROW_NUMBER
 from cityai.config.project import SourceSpec
+from cityai.confine.deleted import DELETED
 from cityai.confine.tables import quote_text
 from cityai.data.file_digests import digest_file, list_parts
 from cityai.data.source.alike import TellApart, count_alike
@@ -35,6 +36,8 @@ _TOO_LONG: Final = "LINE SIZE OVER MAXIMUM"
 _LOST: Final = (_TOO_LONG, "INVALID STATE", "INVALID ENCODING")
 LONGEST_ROW: Final = 2_097_152
 """Bytes of a row: what the engine takes at most."""
+_PLACES: Final = {"filename", "file_row_number"}
+"""What the engine calls a row's file and its position."""
 _CUT_ROW: Final = {
     "TOO MANY COLUMNS": "more cells than the header",
     "MISSING COLUMNS": "fewer cells than the header",
@@ -179,8 +182,10 @@ def open_parquet(
         )
     if parts:
         ((rows,),) = room.run(f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({files})")  # noqa: S608
-    check_size(int(rows or 0), max_rows, path)
-    if not rows:
+    deleted = {} if version is None else version.deleted
+    rows = int(rows or 0) - sum(count for count, _ in deleted.values())
+    check_size(rows, max_rows, path)
+    if rows <= 0:
         raise DataError(
             "the file has no rows" if version is None else "the table has no rows",
             where=where,
@@ -197,7 +202,15 @@ def open_parquet(
         options += f", union_by_name={str(version is not None).lower()}"
     table = f"read_parquet({files}, {options})"
     place, cells = name_columns(room, table, wanted, path)
-    asked = f"SELECT row_number() OVER () AS n, {cells} FROM {table}"  # noqa: S608
+    asked = f"SELECT row_number() OVER () AS n, {cells}"
+    if version is not None and deleted:
+        _mark_deleted(room, version, table, where)
+        asked = (
+            f"SELECT * EXCLUDE (part, position) FROM ({asked}, filename AS part, "  # noqa: S608
+            f"file_row_number AS position FROM {table}) ANTI JOIN {DELETED} USING (part, position)"
+        )
+    else:
+        asked = f"{asked} FROM {table}"
     behind = None if tell_apart is None else count_alike(room, asked, place, tell_apart)
     if behind is None:
         room.run(f"CREATE TABLE raw AS {asked}")
@@ -213,6 +226,28 @@ def open_parquet(
         version=version,
         behind=behind,
     )
+
+
+def _mark_deleted(room: Room, version: TableVersion, table: str, where: str) -> None:
+    """Put the rows that a version marks as deleted beside its files.
+
+    The others keep their numbers, in which those that are deleted are counted.
+    """
+    found = room.ask("delete", version.format, *version.log)
+    if {Path(file): (count, digest) for file, count, digest in found} != version.deleted:
+        raise DataError(
+            "which of the table's rows are deleted is not what it was when its log was read",
+            where=where,
+            next_step="run it again, when nobody writes or copies the table",
+        )
+    names = {str(row[0]).lower() for row in room.run(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
+    if taken := sorted(names & _PLACES):
+        raise DataError(
+            f"a table with rows that are marked as deleted has a column '{taken[0]}'",
+            where=where,
+            expected="another name of that column: by it, deleted rows are found",
+            next_step="rename the column, or let the table's owner rewrite its files",
+        )
 
 
 def _check_unread(version: TableVersion, wanted: list[str] | None, where: str) -> None:
