@@ -1,0 +1,36 @@
+"""Drawing: what spares matplotlib a search changes no picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cityai.card.figures import canvas, draw_figures, read_outlines
+from cityai.card.record import CardRecord
+
+CARDS = Path(__file__).parents[2] / "model_cards"
+
+
+def draw_fully(record, monkeypatch, outlines=None):
+    """Draw with a layout that looks at everything, as matplotlib comes."""
+    with monkeypatch.context() as patch:
+        patch.setattr(canvas, "_spare_layout", lambda sheet: None)
+        patch.setattr(
+            canvas, "_STYLE", {k: v for k, v in canvas._STYLE.items() if k not in canvas._SPARING}
+        )
+        return draw_figures(record, outlines)
+
+
+def test_a_full_layout_draws_the_same_pictures(city, outlines_file, monkeypatch):
+    outlines = read_outlines(outlines_file, "id", {})
+    spared = draw_figures(city.record, outlines)
+    assert spared == draw_fully(city.record, monkeypatch, outlines)
+    assert "map" in {figure.name for figure in spared}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["food_inspections", "sample_requests"])
+def test_a_full_layout_draws_the_pictures_of_a_published_card(name, monkeypatch):
+    record = CardRecord.model_validate_json((CARDS / name / "card.json").read_bytes())
+    assert draw_figures(record) == draw_fully(record, monkeypatch)
