@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -11,8 +12,15 @@ import numpy as np
 from cityai.confine.deleted import Positions, describe_deleted
 from cityai.errors import DataError
 
-_KNOWN: Final = {"timestampNtz", "vacuumProtocolCheck", "deletionVectors"}
-"""Features of a table that change nothing of how its files are read, and the one that is read."""
+_KNOWN: Final = {"timestampNtz", "vacuumProtocolCheck", "deletionVectors", "columnMapping"}
+"""Features of a table that change nothing of how its files are read, and those that are read."""
+_TYPES: Final = {
+    **{"boolean": "BOOLEAN", "byte": "TINYINT", "short": "SMALLINT", "integer": "INTEGER"},
+    **{"long": "BIGINT", "float": "FLOAT", "double": "DOUBLE", "string": "VARCHAR", "date": "DATE"},
+    **{"timestamp": "TIMESTAMPTZ", "timestamp_ntz": "TIMESTAMP"},
+}
+"""The engine's name of each type that has one value in a cell."""
+_MAPPING: Final = "delta.columnMapping"
 
 
 def read_delta(path: str) -> list[object]:
@@ -22,8 +30,9 @@ def read_delta(path: str) -> list[object]:
     -------
     list
         The version; when it was written, in milliseconds after 1970, if the log says so; its
-        Parquet files; None, as its columns are read by their names; no column that cannot be; what
-        is deleted of its files, as `describe_deleted` tells it.
+        Parquet files; number, name, the engine's type and the files' name of each column that can
+        be read, None where columns go by their names; the types of those that cannot; what is
+        deleted of its files, as `describe_deleted` tells it.
 
     Raises
     ------
@@ -35,14 +44,16 @@ def read_delta(path: str) -> list[object]:
 
     try:
         table = DeltaTable(path)
-        protocol, options = table.protocol(), table.metadata().configuration
+        protocol, about = table.protocol(), table.metadata()
+        fields = json.loads(table.schema().to_json())["fields"]
         (last,) = table.history(1) or [{}]
         files, version = table.file_uris(), str(table.version())
     except (DeltaError, OSError, ValueError) as error:
         raise _tell_unread(error, path) from None
     features = set(protocol.reader_features or ()) - _KNOWN
-    if options.get("delta.columnMapping.mode", "none") != "none":
-        features.add("columnMapping")
+    is_mapped = about.configuration.get(f"{_MAPPING}.mode", "none") != "none"
+    if is_mapped and about.partition_columns:
+        features.add("columnMapping with partitions")
     if features:
         raise DataError(
             f"the Delta table uses {', '.join(sorted(features))}, which is not read here",
@@ -51,8 +62,26 @@ def read_delta(path: str) -> list[object]:
             "into a folder of Parquet files",
         )
     made = last.get("timestamp") if str(last.get("version", version)) == version else None
+    columns, unread = _list_columns(fields) if is_mapped else (None, {})
     deleted = describe_deleted(find_deleted(path, version))
-    return [version, made, [str(Path(file)) for file in files], None, {}, deleted]
+    return [version, made, [str(Path(file)) for file in files], columns, unread, deleted]
+
+
+def _list_columns(
+    fields: list[dict[str, Any]],
+) -> tuple[list[tuple[int, str, str, str]], dict[str, str]]:
+    """List mapped columns, and the types of those that have no single value in a cell."""
+    columns, unread = [], {}
+    for field in fields:
+        name, kind, about = field["name"], field["type"], field["metadata"]
+        text = kind if isinstance(kind, str) else str(kind["type"])
+        known = text.upper() if text.startswith("decimal(") else _TYPES.get(text)
+        if known is None:
+            unread[name] = text
+        else:
+            stored = str(about[f"{_MAPPING}.physicalName"])
+            columns.append((int(about[f"{_MAPPING}.id"]), name, known, stored))
+    return columns, unread
 
 
 def find_deleted(path: str, version: str) -> Positions:

@@ -54,8 +54,8 @@ def read_iceberg(path: str, home: str) -> list[object]:
     list
         The snapshot's number (empty where there is none); when it was written, in milliseconds
         after 1970; its Parquet files; number, name and the engine's type of each column that can
-        be read; the types of those that cannot; what is deleted of its files, as
-        `describe_deleted` tells it.
+        be read, and an empty text, as files may call it anything; the types of those that cannot;
+        what is deleted of its files, as `describe_deleted` tells it.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def _refuse_deletes(path: str) -> DataError:
 
 def _list_columns(
     metadata: TableMetadata, path: str
-) -> tuple[list[tuple[int, str, str]], dict[str, str]]:
+) -> tuple[list[tuple[int, str, str, str]], dict[str, str]]:
     columns, unread = [], {}
     for field in metadata.schema().fields:
         kind = str(field.field_type)
@@ -215,7 +215,7 @@ def _list_columns(
                 next_step=f"ask for the table through a connection (Spark), or {_WRITE}",
             )
         else:
-            columns.append((int(field.field_id), str(field.name), known))
+            columns.append((int(field.field_id), str(field.name), known, ""))
     return columns, unread
 
 

@@ -42,9 +42,9 @@ class TableVersion:
         The table's folder, without links.
     parts : tuple of Path
         Its Parquet files, sorted.
-    columns : tuple of (int, str, str) or None
-        Where the files may call a column otherwise: its number in them, its name, and the engine's
-        type; None where names are the same.
+    columns : tuple of (int, str, str, str) or None
+        Where the files may call a column otherwise: its number in them, its name, the engine's
+        type, and what they must call it, if anything; None where names are the same.
     unread : dict[str, str]
         Columns that cannot be read, with their types.
     deleted : dict of Path to (int, str)
@@ -58,7 +58,7 @@ class TableVersion:
     made: datetime | None
     home: Path
     parts: tuple[Path, ...]
-    columns: tuple[tuple[int, str, str], ...] | None
+    columns: tuple[tuple[int, str, str, str], ...] | None
     unread: dict[str, str]
     deleted: dict[Path, tuple[int, str]]
     log: tuple[str, ...]
@@ -184,7 +184,7 @@ def _ask(kind: str, path: Path, home: Path, metadata: Path | None = None) -> Tab
         moment,
         home,
         tuple(parts),
-        None if columns is None else tuple((i, name, type_) for i, name, type_ in columns),
+        None if columns is None else tuple((i, *told) for i, *told in columns),
         unread,
         {Path(file): (count, digest) for file, (count, digest) in deleted.items()},
         (*given, number) if metadata is None else tuple(given),

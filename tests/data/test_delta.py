@@ -116,17 +116,85 @@ def test_what_is_not_read_is_refused(delta, tmp_path: Path, said: str):
         read(place)
 
 
-def test_columns_of_other_names_in_the_files_are_refused(delta, tmp_path):
+FIELDS = {"b": ("string", 2), "a": ("long", 1), "new": ("double", 3)}
+
+
+def write_mapped(place: Path, mode: str, numbers: dict[str, int], partitions: list[str]) -> None:
+    """Write a table whose files call its columns otherwise (column mapping)."""
+    (place / "_delta_log").mkdir(parents=True)
+    fields = [
+        {
+            "name": name,
+            "type": kind,
+            "nullable": True,
+            "metadata": {
+                "delta.columnMapping.id": number,
+                "delta.columnMapping.physicalName": f"col-{number}",
+            },
+        }
+        for name, (kind, number) in FIELDS.items()
+    ]
+    fields.append(
+        {
+            **fields[0],
+            "name": "many",
+            "type": {"type": "array", "elementType": "long", "containsNull": True},
+        }
+    )
+    fields[-1]["metadata"] = {"delta.columnMapping.id": 9, "delta.columnMapping.physicalName": "m"}
+    about = {
+        "id": "x",
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": json.dumps({"type": "struct", "fields": fields}),
+        "partitionColumns": partitions,
+        "configuration": {"delta.columnMapping.mode": mode},
+        "createdTime": 1,
+    }
+    columns = {"col-1": pa.array([1, 2]), "col-2": pa.array(["x", "y"])}
+    schema = pa.schema(
+        [
+            pa.field(name, array.type, metadata={b"PARQUET:field_id": str(number).encode()})
+            if (number := numbers.get(name)) is not None
+            else pa.field(name, array.type)
+            for name, array in columns.items()
+        ]
+    )
+    pq.write_table(pa.table(columns, schema=schema), place / "p.parquet")
+    size = (place / "p.parquet").stat().st_size
+    add = {"path": "p.parquet", "partitionValues": {}, "size": size, "modificationTime": 1}
+    lines = [
+        {"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}},
+        {"metaData": about},
+        {"add": {**add, "dataChange": True}},
+    ]
+    (place / "_delta_log" / f"{0:020}.json").write_text("\n".join(map(json.dumps, lines)))
+
+
+@pytest.mark.parametrize("mode", ["name", "id"])
+def test_mapped_columns_go_by_their_numbers(delta, tmp_path: Path, mode: str):
     place = tmp_path / "t"
-    delta.write_deltalake(place, pa.table({"a": [1]}))
-    log = place / "_delta_log" / f"{0:020}.json"
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    for line in lines:
-        if "metaData" in line:
-            line["metaData"]["configuration"] = {"delta.columnMapping.mode": "name"}
-    log.write_text("\n".join(map(json.dumps, lines)))
-    with pytest.raises(DataError, match=r"columnMapping|cannot be read"):
-        read(place)
+    write_mapped(place, mode, {"col-1": 1, "col-2": 2}, [])
+    own = delta.QueryBuilder().register("t", delta.DeltaTable(place))
+    scanned = pa.table(own.execute("SELECT a, b, new FROM t")).to_pylist()
+    assert (
+        read(place) == [tuple(row.values()) for row in scanned] == [(1, "x", None), (2, "y", None)]
+    )
+    assert find_version(place).unread == {"many": "array"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "partitions", "said"),
+    [
+        ({"col-1": 1}, [], "do not say which"),  # written before columns were mapped
+        ({"col-1": 2, "col-2": 1}, [], "do not say which"),
+        ({"col-1": 1, "col-2": 7}, [], "do not say which"),
+        ({"col-1": 1, "col-2": 2}, ["b"], "columnMapping with partitions"),
+    ],
+)
+def test_mapped_columns_that_cannot_be_told_are_refused(delta, tmp_path, numbers, partitions, said):
+    write_mapped(tmp_path / "t", "name", numbers, partitions)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "t")
 
 
 def test_without_the_library_a_table_is_refused(monkeypatch, tmp_path):

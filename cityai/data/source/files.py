@@ -195,7 +195,7 @@ def open_parquet(
     if version is not None:
         _check_unread(version, wanted, where)
     if version is not None and version.columns is not None:
-        _check_numbered(room, files, where)
+        _check_numbered(room, version, files, where)
         options = f"hive_partitioning=false, schema={_write_schema(version.columns)}"
     else:
         options = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
@@ -262,26 +262,37 @@ def _check_unread(version: TableVersion, wanted: list[str] | None, where: str) -
             )
 
 
-def _check_numbered(room: Room, files: str, where: str) -> None:
-    """Refuse files that do not number their columns: they would be taken for empty ones."""
-    found = room.run(
+def _check_numbered(room: Room, version: TableVersion, files: str, where: str) -> None:
+    """Refuse files that do not number their columns, or number others than the table's.
+
+    A column without a number would be taken for an empty one.
+    """
+    stored = {number: quote_text(name) for number, _, _, name in version.columns or () if name}
+    wrong = "field_id IS NULL"
+    if stored:
+        numbers, names = ", ".join(map(str, stored)), ", ".join(stored.values())
+        pairs = ", ".join(f"({number}, {name})" for number, name in stored.items())
+        wrong += f" OR (field_id IN ({numbers}) OR name IN ({names}))"
+        wrong += f" AND (field_id, name) NOT IN ({pairs})"
+    ((count,),) = room.run(
         f"SELECT count(DISTINCT file_name) FROM parquet_schema({files}) "  # noqa: S608
-        "WHERE num_children IS NULL AND field_id IS NULL"
+        f"WHERE num_children IS NULL AND ({wrong})"
     )
-    if found[0][0]:
+    if count:
         raise DataError(
-            f"{found[0][0]:,} files of the table do not say which of its columns is which",
+            f"{count:,} files of the table do not say which of its columns is which",
             where=where,
             expected="files that the table's own writer wrote, with numbers of their columns",
-            next_step="let its owner rewrite the files that were added as they were "
-            "(`rewrite_data_files`), or ask for the table through a connection",
+            next_step="let its owner rewrite the files that are older than the numbers, or were "
+            "added as they were (`rewrite_data_files`, `OPTIMIZE FULL`), or ask for the table "
+            "through a connection",
         )
 
 
-def _write_schema(columns: Sequence[tuple[int, str, str]]) -> str:
+def _write_schema(columns: Sequence[tuple[int, str, str, str]]) -> str:
     """Write which number in the files is which column, in the engine's language."""
     told = (
         f"{number}: {{name: {quote_text(name)}, type: {quote_text(kind)}, default_value: NULL}}"
-        for number, name, kind in columns
+        for number, name, kind, _ in columns
     )
     return f"MAP {{{', '.join(told)}}}"
