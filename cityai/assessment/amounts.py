@@ -12,7 +12,7 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.measurer import Paired, Row
+from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics import build_sums, find_metrics
 from cityai.columns import (
     AREA,
@@ -29,6 +29,7 @@ from cityai.columns import (
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import capitalize, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import autocorrelated_se, mixture_margin
@@ -43,7 +44,7 @@ from cityai.records.predictions import Predictions
 FIGURES: Final = ("value", "low", "high", "n", "left_out")
 COMPARED: Final = (HEADLINE, "mae", "rmse", "mase")
 """Metrics in which the forecast is compared with each baseline; the first alone decides."""
-AT_ONCE: Final = 500
+AT_ONCE: Final = 5_000
 """Slices whose intervals are made together."""
 
 
@@ -67,39 +68,48 @@ class AmountMeasurer:
         self.moments, self.moment = np.unique(join_overlaps(self.table), return_inverse=True)
         self.slices = list(_find_slices(self.table, spec.policy.small_cell))
 
-    def describe(self, column: str) -> Iterator[Row]:
+    def describe(self, column: str) -> pd.DataFrame:
         """Describe one model's column in every slice."""
         sums = build_sums(self.table, column)
         blocks = len(self.moments)
+        found = []
         for part in self.slices:
             tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
             for metric in find_metrics("amount"):
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):
-                    yield from self._measure_slices(metric, part, tensor, sums.names)
+                    found.append(self._measure_slices(metric, part, tensor, sums.names))
+        return make_frame(
+            {name: np.concatenate([some[name] for some in found]) for name in found[0]}
+        )
 
     def _measure_slices(
         self, metric: Metric, part: _Slices, tensor: np.ndarray, names: tuple[str, ...]
-    ) -> Iterator[Row]:
+    ) -> dict[str, np.ndarray]:
+        """Measure a metric in all slices of a kind: columns of `Evaluation.metrics`, (C,) each."""
         policy, totals = self.spec.policy, tensor.sum(axis=0)
         value = compute_ratio(totals, names, metric)
         low, high, present, usable = self._bound(metric, part, tensor, names, policy.confidence)
         used = totals[:, names.index(_find_counter(metric))]
         size = np.bincount(part.code, minlength=len(part.labels))
-        figures = np.column_stack([value, low, high, used, size - used]).tolist()
-        hidden = SUPPRESSED.format(least=policy.small_cell)
-        for i, (label, figure) in enumerate(zip(part.labels, figures, strict=True)):
-            row: Row = {"metric": metric.name, "slice_kind": part.kind, "slice": label}
-            reason = ""
-            if part.hidden[i]:
-                figure, reason = [math.nan] * len(FIGURES), hidden
-            elif not math.isfinite(figure[0]):
-                reason = mark("No value: {undefined}.", undefined=metric.undefined)
-            elif not math.isfinite(figure[1]):
-                reason = self._excuse(float(present[i]), varied=bool(usable[i]))
-            row |= zip(FIGURES, figure, strict=True)
-            row["reason"] = reason
-            yield row
+        labels = np.array(part.labels, dtype=object)
+        reason = np.full(len(labels), "", dtype=object)
+        silent = np.isfinite(value) & ~np.isfinite(low)
+        for blocks, varied in {
+            *zip(present[silent].tolist(), usable[silent].tolist(), strict=True)
+        }:
+            excuse = self._excuse(blocks, varied=varied)
+            reason[silent & (present == blocks) & (usable == varied)] = excuse
+        reason[~np.isfinite(value)] = mark("No value: {undefined}.", undefined=metric.undefined)
+        reason[part.hidden] = SUPPRESSED.format(least=policy.small_cell)
+        figures = zip(FIGURES, (value, low, high, used, size - used), strict=True)
+        return {
+            "metric": np.full(len(labels), metric.name, dtype=object),
+            "slice_kind": np.full(len(labels), part.kind, dtype=object),
+            "slice": labels,
+            **{name: np.where(part.hidden, math.nan, figure) for name, figure in figures},
+            "reason": reason,
+        }
 
     def _bound(
         self,
@@ -110,7 +120,7 @@ class AmountMeasurer:
         confidence: float,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Both ends of the interval of each slice, its periods, and whether they can tell it."""
-        if tensor.shape[1] > AT_ONCE:  # no slice depends on another; their correlations are C^2
+        if tensor.shape[1] > AT_ONCE:  # no slice depends on another
             parts = (tensor[:, at : at + AT_ONCE] for at in range(0, tensor.shape[1], AT_ONCE))
             found = [self._bound(metric, part, some, names, confidence) for some in parts]
             low, high, present, usable = map(np.concatenate, zip(*found, strict=True))
@@ -121,7 +131,8 @@ class AmountMeasurer:
         if part.kind == "fold" or len(tensor) < 2:
             nothing = np.full(len(value), math.nan)
             return nothing, nothing, present, np.ones(len(value), bool)
-        spread = autocorrelated_se(compute_influence(tensor, names, metric), present, level=True)
+        influence = compute_influence(tensor, names, metric)
+        spread = autocorrelated_se(influence, present, level=True, correlated=False)
         low, high = bound_values(
             *(value, spread, confidence, self.least),
             floor=metric.floor,

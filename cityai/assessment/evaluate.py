@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -100,8 +100,7 @@ def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evalu
     columns = predictions.table.columns
     models = {FORECAST: Y_PRED}
     models |= {c: c for c in columns if c.startswith((BASELINE, CANDIDATE))}
-    described = ((model, measurer.describe(column)) for model, column in models.items())
-    metrics = make_frame([{"model": model, **row} for model, rows in described for row in rows])
+    metrics = _describe_all(measurer, models)
     comparisons = _compare_all(measurer, predictions.baselines)
     worth, judged = judge_worth(predictions, spec, comparisons)
     findings = [
@@ -138,7 +137,7 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
         return Evaluation(metrics, pd.DataFrame())
     measurer = MEASURERS[predictions.kind](scored, spec)
     names = [f"{BASELINE}{name}" for name in predictions.baselines]
-    beside = make_frame([{"model": name, **r} for name in names for r in measurer.describe(name)])
+    beside = _describe_all(measurer, dict(zip(names, names, strict=True)))
     comparisons = _compare_all(measurer, predictions.baselines)
     worth, judged = judge_worth(predictions, spec, comparisons)
     found = [
@@ -151,6 +150,12 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
     beside = beside.assign(size=beside["metric"].map(sizes), n=beside["n"].where(known))
     metrics = pd.concat([metrics, beside], ignore_index=True)
     return Evaluation(metrics, comparisons, sort_findings(found), worth=worth)
+
+
+def _describe_all(measurer: Measurer, models: Mapping[str, str]) -> pd.DataFrame:
+    described = [(model, measurer.describe(column)) for model, column in models.items()]
+    tables = [pd.concat([make_frame({"model": [m] * len(t)}), t], axis=1) for m, t in described]
+    return pd.concat(tables, ignore_index=True)
 
 
 WON: Final = ("folds_won", "folds", "places_won", "places")

@@ -11,8 +11,6 @@ import pandas as pd
 from cityai.findings import Finding
 from cityai.records.metric import Metric
 
-Row = dict[str, object]
-
 
 @dataclass(frozen=True, slots=True)
 class Paired:
@@ -71,7 +69,7 @@ class Measurer(Protocol):
     def headline(self) -> str:
         """The metric that alone decides whether the forecast is better than a baseline."""
 
-    def describe(self, column: str) -> Iterator[Row]:
+    def describe(self, column: str) -> pd.DataFrame:
         """Describe one model's column: a row a slice and metric, as `Evaluation.metrics`."""
 
     def compare(self, baseline: str) -> Iterator[Paired]:

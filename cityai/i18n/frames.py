@@ -22,18 +22,20 @@ def make_frame(
     content: Any = rows if isinstance(rows, Mapping) else list(rows)
     names: Any = columns
     frame = pd.DataFrame(content, columns=names)
-    texts = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
-    if texts and not isinstance(content, list):
-        content = pd.DataFrame(content, columns=names, dtype=object).to_dict("records")
-    for name in texts:
-        cells = _list_cells(content, name, frame.columns.get_loc(name))
-        if any(isinstance(cell, Message | Figure) for cell in cells):
-            frame[name] = pd.Series(cells, dtype=object, index=frame.index)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            cells = _list_cells(content, name, frame.columns.get_loc(name), len(frame))
+            if any(issubclass(kind, (Message, Figure)) for kind in set(map(type, cells))):
+                frame[name] = pd.Series(cells, dtype=object, index=frame.index)
     return frame
 
 
-def _list_cells(rows: Sequence[Any], name: str, at: Any) -> list[Any]:
-    return [row.get(name, np.nan) if isinstance(row, Mapping) else row[at] for row in rows]
+def _list_cells(content: Any, name: str, at: Any, count: int) -> Any:
+    if isinstance(content, Mapping):
+        return [content[name]] * count if isinstance(content[name], str) else content[name]
+    if content and isinstance(content[0], dict):
+        return [row.get(name, np.nan) for row in content]
+    return [row[at] for row in content]
 
 
 def choose_texts(where: Any, one: Any, other: Any) -> pd.Series[Any]:

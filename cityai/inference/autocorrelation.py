@@ -226,6 +226,7 @@ def autocorrelated_se(
     *,
     level: bool = False,
     unrelated: float = PRIOR_INDEPENDENT,
+    correlated: bool = True,
 ) -> StandardErrors:
     """Spread when blocks are periods, in order of time.
 
@@ -240,6 +241,8 @@ def autocorrelated_se(
         Differences are taken to share one, so that few periods tell more of it.
     unrelated : float
         Of differences, the chance before looking that periods have nothing in common.
+    correlated : bool
+        Whether any two estimates are compared, so that their correlations are asked for.
 
     Returns
     -------
@@ -263,7 +266,7 @@ def autocorrelated_se(
         error *= np.sqrt(count / (count - 1) * (n - 1) / n)
         freedom = np.minimum(freedom, count - 1)
     usable = np.full(columns, n >= LEAST_PERIODS) | ~live
-    correlation = to_correlation(influence.T @ influence, n)
+    correlation = to_correlation(influence.T @ influence, n) if correlated else np.empty((0, 0))
     skew = None if level else np.sqrt(find_lopsided(influence))
     return StandardErrors(error, freedom, blocks, correlation, usable, skew)
 

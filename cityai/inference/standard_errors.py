@@ -39,7 +39,7 @@ class StandardErrors:
     blocks : numpy.ndarray
         (C,) blocks behind each.
     correlation : numpy.ndarray
-        (C, C) between the estimates.
+        (C, C) between the estimates; (0, 0) where no two of them are compared.
     usable : numpy.ndarray
         (C,) bool: the data can tell how wide an interval must be.
     skew : numpy.ndarray or None
@@ -292,7 +292,8 @@ def compute_margin(
 
 def find_quantile(spread: StandardErrors, confidence: float) -> np.ndarray:
     """(C,) quantiles of Student's t that bound two-sided intervals."""
-    quantile: np.ndarray = stdtrit(spread.freedom, (1 + confidence) / 2)
+    freedom, at = np.unique(spread.freedom, return_inverse=True)
+    quantile: np.ndarray = stdtrit(freedom, (1 + confidence) / 2)[at]
     return quantile
 
 

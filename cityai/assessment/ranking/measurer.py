@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.measurer import Paired, Row
+from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
 from cityai.assessment.ranking.calibration_curve import draw_curve
 from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
@@ -20,6 +20,7 @@ from cityai.columns import BASELINE, CANDIDATE, DECISION, EVERYWHERE, FOLD, LIST
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import is_few
 from cityai.findings import SEVERITY, Finding, Status
+from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
@@ -63,13 +64,17 @@ class ListMeasurer:
             for fold, part in self.table.groupby(FOLD)
         }
 
-    def describe(self, column: str) -> Iterator[Row]:
+    def describe(self, column: str) -> pd.DataFrame:
         """Describe one score, whole and by fold."""
         slices = [(EVERYWHERE, EVERYWHERE, self.whole)]
         slices += [(FOLD, name, fold) for name, fold in self.folds.items()]
-        for kind, name, part in slices:
-            for row in part.describe(column):
-                yield {"slice_kind": kind, "slice": name} | row
+        return make_frame(
+            [
+                {"slice_kind": kind, "slice": name} | row
+                for kind, name, part in slices
+                for row in part.describe(column)
+            ]
+        )
 
     def compare(self, baseline: str) -> Iterator[Paired]:
         """Compare the forecast with a baseline on the cases that both rank."""
