@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cityai.cli.main import FEW_COLLECTIONS
 from cityai.pipeline.unchanged import ELSEWHERE
 from cityai.track import server
 from cityai.track.door import import_mlflow, keep_quiet
@@ -35,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 # A machine with other work fails no test: a time is measured in benchmarks, never asserted.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+gc.set_threshold(*FEW_COLLECTIONS)  # as a command does
 
 for _name in (*ELSEWHERE, "CITYAI_STATE", "CITYAI_USER"):
     os.environ.pop(_name, None)
@@ -47,6 +50,15 @@ def _same_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_collections() -> Iterator[None]:
+    """Leave what was imported out of every later search for objects that nobody holds."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 PREPARE = server.prepare_database

@@ -50,7 +50,13 @@ def make_quality(rows: np.ndarray) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def record() -> CardRecord:
-    return make_city().record
+    """A card without figures of groups, places and checks, long to read and not of the rows."""
+    made = make_city().record
+    rest = {
+        "eval": made.eval.model_copy(update={"metrics": (), "places": ()}),
+        "fairness": made.fairness.model_copy(update={"results": (), "by_fold": ()}),
+    }
+    return made.model_copy(update={"findings": (), **rest})
 
 
 def draft_rows(spec, rows: np.ndarray):

@@ -304,7 +304,7 @@ def compare_frames(frames: int) -> float:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_many_frames(observe):
     """``CITYAI_FRAMES=10000`` draws so many."""
-    frames = int(os.environ.get("CITYAI_FRAMES", "2000"))
+    frames = int(os.environ.get("CITYAI_FRAMES", "1000"))
     largest = compare_frames(frames)
     observe(f"largest difference {largest:.1e} over {2 * frames:,} frames")
     assert largest <= 1e-12
