@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +17,6 @@ from hypothesis import HealthCheck, settings
 
 from cityai.cli.main import FEW_COLLECTIONS
 from cityai.pipeline.unchanged import ELSEWHERE
-from cityai.track import server
-from cityai.track.door import import_mlflow, keep_quiet
 from tests.promises import PAGE, PROMISES, read_outcomes, sum_up, write_page
 from tests.servers import (
     LAKES,
@@ -59,32 +55,6 @@ def _few_collections() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
-
-
-PREPARE = server.prepare_database
-"""How a store begins outside of tests: empty, for MLflow to write its tables into."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_migration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let MLflow write its tables once; every later store of its own begins as a copy of them."""
-    first = tmp_path_factory.mktemp("tables") / server.DATABASE
-
-    def copy(database: Path) -> None:
-        new = not database.exists()
-        PREPARE(database)
-        if new and not first.exists():
-            PREPARE(first)
-            with keep_quiet():
-                import_mlflow().MlflowClient(f"{server.SQLITE}{first}").search_experiments()
-            with closing(sqlite3.connect(first)) as store:
-                store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if new:
-            database.write_bytes(first.read_bytes())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "prepare_database", copy)
-        yield
 
 
 @pytest.fixture(scope="module")

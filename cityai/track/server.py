@@ -15,6 +15,7 @@ from cityai.errors import TrackingError
 from cityai.store.files import FILE_MODE, guard_files, make_folder
 from cityai.store.locks import hold_lock
 from cityai.track.door import call_mlflow, import_mlflow
+from cityai.track.new_store import write_tables
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 REGISTRY = "MLFLOW_REGISTRY_URI"
@@ -162,7 +163,7 @@ def check_host(uri: str) -> None:
 
 
 def prepare_database(database: Path) -> None:
-    """Make an SQLite file private, and let it be read while it is written (on a local disk).
+    """Make an SQLite file private, with MLflow's tables, and let it be read while it is written.
 
     Raises
     ------
@@ -175,6 +176,7 @@ def prepare_database(database: Path) -> None:
         with closing(sqlite3.connect(database, timeout=20)) as connection:
             if not is_network_disk(database.parent):
                 connection.execute("PRAGMA journal_mode=WAL")
+            write_tables(connection)
     except sqlite3.Error as error:
         raise TrackingError(
             f"the tracking store cannot be opened: {error}",

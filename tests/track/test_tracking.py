@@ -45,7 +45,6 @@ from cityai.track.server import (
 from cityai.track.tables import make_tables
 from cityai.track.tags import FAILURE, NOTE, PROJECT, RUN_NAME, SEAL
 from cityai.track.views import PACKED, SAVED, build_experiment_tags
-from tests.conftest import PREPARE
 from tests.track.conftest import fork, place_of
 
 ROOT = Path(__file__).parents[2]
@@ -292,9 +291,7 @@ def test_eight_first_starts_at_once(
     observe: Callable[[str], None],
     tracking: Tracking,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "prepare_database", PREPARE)
     state = tmp_path / ".cityai"
 
     def start() -> None:
