@@ -107,7 +107,7 @@ def _load_argument(key: str, content: Json) -> tuple[str, str]:
 
 def is_message(content: Json) -> bool:
     """Tell whether JSON is a message as `dump_text` writes it."""
-    return isinstance(content, Mapping) and "id" in content and TEXT in content
+    return isinstance(content, dict) and "id" in content and TEXT in content
 
 
 def list_plain(content: Json) -> Json:

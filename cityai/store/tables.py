@@ -135,7 +135,11 @@ def _read_column(column: Any, kind: Json) -> Any:
 def _write_objects(values: list[object]) -> tuple[Any, dict[str, Json]]:
     if all(value is None or type(value) is str for value in values):
         return pa.array(values, type=pa.large_string()), {"kind": "texts"}
-    cells = [json.dumps(_write_cell(value)) for value in values]
+    written: dict[int, str] = {}  # most rows of a long column hold one of a few objects
+    for value in values:
+        if id(value) not in written:
+            written[id(value)] = json.dumps(_write_cell(value))
+    cells = [written[id(value)] for value in values]
     return pa.array(cells, type=pa.large_string()), {"kind": "cells"}
 
 

@@ -115,7 +115,7 @@ def pick_practice(metrics: Sequence[Number], baselines: Sequence[str]) -> str:
 def sum_amounts(table: pd.DataFrame, metrics: pd.DataFrame) -> Amounts:
     """Sum what happened, in each slice that a figure is about."""
     amounts = {(EVERYWHERE, EVERYWHERE): float(table[Y_TRUE].sum())}
-    for kind in set(metrics["slice_kind"]) & set(SLICED):
+    for kind in set(metrics["slice_kind"].unique()) & set(SLICED):
         sums = table.groupby(table[SLICED[kind]].astype(str), sort=True)[Y_TRUE].sum()
         amounts |= {(kind, str(name)): float(total) for name, total in sums.items()}
     return amounts

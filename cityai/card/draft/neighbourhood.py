@@ -70,12 +70,13 @@ def forecast_places(
         lost = hide_cells(value, lost | ((value > 0) & (value < least)), least)
         secret = lost.any() or withheld.slices or withheld.groups or withheld.ranges
         step = PERIOD_STEP if secret or withheld.coarse else 1
-    found = {}
-    for i, (place, row) in enumerate(sums.iterrows()):
-        alone = row[(Y_PRED, "count")] == 1  # ranges do not add up
-        low, high = (row[(end, "sum")] if alone else math.nan for end in (Y_LOW, Y_HIGH))
-        made = _make_forecast(value[i], low, high, step, least)
-        found[str(place)] = HIDDEN if lost[i] else made
+    alone = sums[(Y_PRED, "count")] == 1  # ranges do not add up
+    low, high = (sums[(end, "sum")].where(alone).to_numpy(float) for end in (Y_LOW, Y_HIGH))
+    rows = zip(sums.index, lost, value, low, high, strict=True)
+    found = {
+        str(place): HIDDEN if hide else _make_forecast(middle, first, last, step, least)
+        for place, hide, middle, first, last in rows
+    }
     return found, step if step > 1 else 0
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import Field, model_validator
@@ -90,12 +92,12 @@ class CardRecord(Part):
 
 def write_canonical(record: CardRecord) -> str:
     """Return the record's canonical JSON: keys sorted, two spaces, no NaN."""
-    return dump_facts(_list_facts(record))
+    return dump_facts(_find_listed(record).facts)
 
 
 def digest_record(record: CardRecord) -> str:
     """Return the SHA-256 of the canonical JSON without ``record.content_digest``."""
-    return digest_facts(_list_facts(record))
+    return digest_facts(_find_listed(record).facts)
 
 
 def digest_facts(facts: dict[str, Any]) -> str:
@@ -112,11 +114,15 @@ def digest_facts(facts: dict[str, Any]) -> str:
 
 def seal_record(record: CardRecord) -> CardRecord:
     """Return the record with its own digest in ``record.content_digest``."""
-    facts = _list_facts(record)
+    listed = _find_listed(record)
+    if listed.sealed:
+        return record
+    facts = listed.facts
     digest = digest_facts(facts)
     head = record.record.model_copy(update={"content_digest": digest})
     sealed = record.model_copy(update={"record": head})
-    _keep_facts(sealed, {**facts, "record": {**facts["record"], "content_digest": digest}})
+    facts = {**facts, "record": {**facts["record"], "content_digest": digest}}
+    _last[:] = [_Listed(sealed, facts, sealed=True)]
     return sealed
 
 
@@ -125,7 +131,7 @@ def write_lines(record: CardRecord) -> str:
 
     A part that is short is on a line of its own, so that two cards can be compared line by line.
     """
-    return _write_part(_list_facts(record)) + "\n"
+    return _find_listed(record).lines
 
 
 def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
@@ -134,35 +140,56 @@ def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
     return content == published or content == dump_facts(facts).encode()
 
 
-_listed: list[tuple[CardRecord, dict[str, Any]]] = []
-"""The record that was listed last, and its facts: a card of many places is long to list."""
+@dataclass(frozen=True)
+class _Listed:
+    """A record, its facts, and whether they hold its own digest."""
+
+    record: CardRecord
+    facts: dict[str, Any]
+    sealed: bool = False
+
+    @cached_property
+    def lines(self) -> str:
+        return _write_part(self.facts) + "\n"
 
 
-def _list_facts(record: CardRecord) -> dict[str, Any]:
-    kept = _listed[:1]  # as one step: another thread may list another record
-    if kept and kept[0][0] is record:
-        return kept[0][1]
+_last: list[_Listed] = []
+"""The record that was listed last: a card of many places is long to list."""
+
+
+def _find_listed(record: CardRecord) -> _Listed:
+    kept = _last[:1]  # as one step: another thread may list another record
+    if kept and kept[0].record is record:
+        return kept[0]
     dumped = record.model_dump(mode="json", exclude_none=True, context=PUBLISHED)
-    return _keep_facts(record, part_messages(dumped))
-
-
-def _keep_facts(record: CardRecord, facts: dict[str, Any]) -> dict[str, Any]:
-    _listed[:] = [(record, facts)]
-    return facts
+    listed = _Listed(record, part_messages(dumped))
+    _last[:] = [listed]
+    return listed
 
 
 def _write_part(part: Any) -> str:
-    line = json.dumps(
-        part, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
-    if len(line) < LONG or not isinstance(part, dict | list):
+    line = "" if _is_long(part) else _write_line(part)
+    if line and (len(line) < LONG or not isinstance(part, dict | list)):
         return line
     if isinstance(part, dict):
-        named = (
-            f"{json.dumps(k, ensure_ascii=False)}:{_write_part(part[k])}" for k in sorted(part)
-        )
+        named = (f"{_write_line(k)}:{_write_part(part[k])}" for k in sorted(part))
         return "{\n" + ",\n".join(named) + "\n}"
     return "[\n" + ",\n".join(map(_write_part, part)) + "\n]"
+
+
+def _write_line(part: Any) -> str:
+    return json.dumps(
+        part, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+
+
+def _is_long(part: Any) -> bool:
+    """Tell of some parts, without writing them, that they are no short line."""
+    if not isinstance(part, dict | list):
+        return False
+    return 2 * len(part) > LONG or any(
+        map(_is_long, part.values() if isinstance(part, dict) else part)
+    )
 
 
 def dump_facts(facts: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -85,9 +86,13 @@ def join_messages(facts: Json) -> Json:
     forms = [t.model_dump(exclude_none=True) for t in told.templates]
     texts = {key: _lengthen(list(made), forms) for key, made in told.texts.items()}
 
+    @cache
+    def find(text: str) -> dict[str, Json] | None:
+        return texts.get(name_text(text)) or texts.get(text)
+
     def put(content: Json) -> Json:
         if isinstance(content, str):
-            made = texts.get(name_text(content)) or texts.get(content)
+            made = find(content)
             return {**made, "text": content} if made else content
         return content if is_message(content) else _walk(content, put)
 
@@ -96,8 +101,14 @@ def join_messages(facts: Json) -> Json:
 
 def _walk(content: Json, change: Any) -> Json:
     if isinstance(content, dict):
-        return {key: change(value) for key, value in content.items()}
-    return [change(value) for value in content] if isinstance(content, list) else content
+        return {k: change(v) if isinstance(v, _CHANGED) else v for k, v in content.items()}
+    if isinstance(content, list):
+        return [change(v) if isinstance(v, _CHANGED) else v for v in content]
+    return content
+
+
+_CHANGED: Final = (str, dict, list)
+"""What may be a message, or hold one."""
 
 
 def _list_strings(content: Json) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -78,6 +79,13 @@ def _relax(schema: dict[str, Any], part: type[BaseModel]) -> None:
     schema["required"] = needed
 
 
+@cache
+def _list_lacking(part: type[BaseModel]) -> dict[str, None]:
+    """Return what a part holds of which nothing was published: it has to be there, as nothing."""
+    fields = part.model_fields
+    return {name: None for name in _list_optional(part) if fields[name].is_required()}
+
+
 def _list_optional(part: type[BaseModel]) -> list[str]:
     fields = part.model_fields.items()
     return [name for name, field in fields if type(None) in get_args(field.annotation)]
@@ -93,8 +101,7 @@ class Sparse(BaseModel):
     def _fill(cls, facts: Any) -> Any:
         if not isinstance(facts, dict):
             return facts
-        lacking = [n for n in _list_optional(cls) if cls.model_fields[n].is_required()]
-        return dict.fromkeys(lacking) | facts
+        return _list_lacking(cls) | facts
 
 
 class Part(Sparse):
