@@ -43,6 +43,7 @@ CALENDAR: Final[dict[Period, dict[str, str]]] = {
 """By length of period: the columns that vary, each in a reader's words."""
 
 
+@lru_cache(maxsize=8)
 def build_calendar(
     periods: Periods, n_periods: int, country: str, subdivision: str = ""
 ) -> pd.DataFrame:
@@ -62,11 +63,12 @@ def build_calendar(
     Returns
     -------
     pandas.DataFrame
-        One row per period (the index), int64 columns: `month` (1-12) and `week` (ISO, 1-53) of the
-        period's first day, `month_day` (1-31), `weekday` (0 Monday - 6), `days` in the period,
-        `working_days` (neither weekend nor public holiday, by the country's own weekend),
-        `holidays`, and `days_to_holiday`: 0 with a holiday inside, else days from the period's
-        edge to the nearest holiday, negative when it lies before (ties count as ahead).
+        Not to be written to: it is kept. One row per period (the index), int64 columns: `month`
+        (1-12) and `week` (ISO, 1-53) of the period's first day, `month_day` (1-31), `weekday`
+        (0 Monday - 6), `days` in the period, `working_days` (neither weekend nor public holiday,
+        by the country's own weekend), `holidays`, and `days_to_holiday`: 0 with a holiday inside,
+        else days from the period's edge to the nearest holiday, negative when it lies before (ties
+        count as ahead).
 
     Raises
     ------

@@ -152,14 +152,16 @@ def _measure_step(rows: Rows, labels: Labels, at: Bools) -> dict[str, float]:
     target, (latest, before, level) = labels.values, labels.usual.T
     usable = np.flatnonzero(at & ~np.isnan(target) & ~np.isnan(latest))
     names = [name for name in rows.features if name not in rows.categorical]
-    features = rows.table[names].iloc[usable].to_numpy(np.float64)
     entity = pd.factorize(rows.table[ENTITY].iloc[usable], sort=True)[0]
     order = np.argsort(entity, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(entity[order])) + 1)
     parts = [part for part in parts if len(part) >= LEAST_ROWS]
-    chosen = [
-        parts[i] for i in np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int)
-    ]
+    spread = np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int)
+    # Features of the rows of those alone; from here on a row is its place among them.
+    usable = usable[np.concatenate([usable[:0], *(parts[i] for i in spread)])]
+    ends = np.cumsum([len(parts[i]) for i in spread])
+    chosen = np.split(np.arange(len(usable)), ends[:-1]) if len(ends) else []
+    features = rows.table[names].iloc[usable].to_numpy(np.float64)
     figures = [np.full((0, len(names)), np.nan)]
     for inside in _stack_alike(chosen, features):
         mine = usable[inside]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, PERIOD, VALUE
@@ -86,26 +88,38 @@ def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
         # Before its first row nothing is known of a place.
         wide = wide.fillna(0.0).where(wide.notna().cummax(axis=1))
     wide = wide[wide.notna().sum(axis=1) >= LEAST_PERIODS]
-    usual = wide.mode(axis=1).iloc[:, 0] if len(wide) else wide.sum(axis=1)
-    same, filled = wide.eq(usual, axis=0) & (usual != 0).to_numpy()[:, None], wide.notna()
-    share = float(same.sum().sum() / max(filled.sum().sum(), 1))
+    amounts = wide.to_numpy(np.float64)
+    usual = find_usual(amounts)[:, None]
+    same = (amounts == usual) & (usual != 0)
+    share = float(same.sum() / max((~np.isnan(amounts)).sum(), 1))
     title = say("An amount that varies")
     label, unit = spec.question.entity.label, spec.question.unit
     if spec.question.entity.columns:
-        amounts = say("The {unit} of a {label}", unit=unit, label=label)
+        whose = say("The {unit} of a {label}", unit=unit, label=label)
     else:
-        amounts = say("The {unit}", unit=unit)
+        whose = say("The {unit}", unit=unit)
     if share < ALIKE:
-        reason = say("{amounts} are not always the same.", amounts=amounts)
+        reason = say("{amounts} are not always the same.", amounts=whose)
         return Finding(CONSTANT, Status.PASS, title, reason, share, ALIKE, "share")
     reason = say(
         "{amounts} are the same in nearly every period ({share:.0%}): "
         "there is nothing to forecast. Perhaps rows are counted where a column "
         "should be added up (`question.measure: sum`).",
-        amounts=amounts,
+        amounts=whose,
         share=share,
     )
     return Finding(CONSTANT, Status.FAIL, title, reason, share, ALIKE, "share")
+
+
+def find_usual(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the mode of each row, the least of several; NaN where a row has no amount."""
+    usual, before = np.full((2, len(amounts)), np.nan)
+    most, run = np.zeros((2, len(amounts)), dtype=np.int64)
+    for value in np.ascontiguousarray(np.sort(amounts, axis=1).T):
+        run = np.where(value == before, run + 1, 1)
+        longer = (run > most) & ~np.isnan(value)
+        usual[longer], most[longer], before = value[longer], run[longer], value
+    return usual
 
 
 def refuse_several(facts: pd.DataFrame, spec: BaseProjectSpec) -> None:

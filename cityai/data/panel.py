@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.config.entity import CohortSpec
 from cityai.config.project import ProjectSpec
-from cityai.data.features.vintages import POSITION, add_parts, place_parts
+from cityai.data.features.vintages import Parts, Vintages, add_parts, place_parts
 from cityai.data.periods import SHORTEST_DAYS, Periods
 from cityai.errors import DataError, TimeError
 from cityai.records.events import Events
@@ -44,13 +45,15 @@ class Panel:
         (P + 1, E) bool: whether the entity is asked about at this origin.
     delay : int
         Whole periods from a period's end until its total is mature.
-    parts : pandas.DataFrame or None
+    parts : Parts or None
         All parts, prompt and late, in the order in which they became visible; with it `known_at`
         is exact to the last bit.
     gaps : bool
         Whether a period without a row is missing rather than zero.
     blind : int
         Latest periods of which nothing is ever visible, since every row is seen later.
+    held : tuple of Vintages
+        The past at some origins, at hand for `known_at`.
     """
 
     periods: Periods
@@ -59,9 +62,19 @@ class Panel:
     late: pd.DataFrame
     active: Flags
     delay: int
-    parts: pd.DataFrame | None = None
+    parts: Parts | None = None
     gaps: bool = False
     blind: int = 0
+    held: tuple[Vintages, ...] = ()
+
+    def hold(self, origins: Iterable[int]) -> Panel:
+        """Return the panel with the past at some origins at hand: it is asked for many times."""
+        return replace(self, held=() if self.parts is None else tuple(self._replay(origins)))
+
+    def _replay(self, origins: Iterable[int]) -> Iterator[Vintages]:
+        assert self.parts is not None  # noqa: S101 - nobody asks without them
+        shape = (self.periods.count, len(self.entity_ids))
+        return add_parts(self.parts, shape, sorted(origins), gaps=self.gaps, blind=self.blind)
 
     @property
     def moments(self) -> pd.DatetimeIndex:
@@ -83,14 +96,15 @@ class Panel:
             (origin, E) float64, NaN before the first visible row, in the blind periods and where
             `final` is. Without `parts`, late parts are subtracted, which rounds.
         """
+        for some in self.held:
+            if origin in some.origins:
+                return some.read_past(int(np.searchsorted(some.origins, origin)))
         if self.parts is not None:
-            shape = (self.periods.count, len(self.entity_ids))
-            values = next(add_parts(self.parts, shape, [origin], self.gaps))[0]
-        else:
-            values = self.final[:origin].copy()
-            hidden = self.late[(self.late[KNOWN] > origin) & (self.late[PERIOD] < origin)]
-            at = (hidden[PERIOD].to_numpy(np.int64), hidden[POSITION].to_numpy(np.int64))
-            np.subtract.at(values, at, hidden[VALUE].to_numpy(np.float64))
+            return next(self._replay([origin])).read_past(0)
+        values = self.final[:origin].copy()
+        hidden = self.late[(self.late[KNOWN] > origin) & (self.late[PERIOD] < origin)]
+        at = (hidden[PERIOD].to_numpy(np.int64), hidden["entity"].to_numpy(np.int64))
+        np.subtract.at(values, at, hidden[VALUE].to_numpy(np.float64))
         values[max(origin - self.blind, 0) :] = np.nan
         return values
 
@@ -141,16 +155,24 @@ def build_panel(snapshot: Events, spec: ProjectSpec) -> Panel:
             next_step="choose fewer `entity.columns`, a longer `period`, or a stricter `cohort`",
         )
     parts = place_parts(cells, entity_ids)
-    last = max(count, int(parts[KNOWN].max()))
-    final, _ = next(add_parts(parts, (count, len(entity_ids)), [last], gaps))
+    last = max(count, int(parts.known[-1]))
+    whole = next(add_parts(parts, (count, len(entity_ids)), [last], gaps=gaps, blind=0))
+    final = np.where(whole.known, whole.total, np.nan)[:count]
     _refuse_constant(final, spec)
     blind = max(int((cells[KNOWN] - cells[PERIOD]).min()) - 1, 0)
-    is_late = parts[KNOWN] > parts[PERIOD] + 1
+    late = parts.pick(parts.known > parts.period + 1)
     return Panel(
         periods=snapshot.periods,
         entity_ids=entity_ids,
         final=final,
-        late=parts[is_late].reset_index(drop=True),
+        late=pd.DataFrame(
+            {
+                PERIOD: late.period,
+                "entity": late.entity,
+                KNOWN: late.known,
+                VALUE: late.value,
+            }
+        ),
         active=_find_active(parts, final.shape, spec.question.entity.cohort, blind),
         delay=count_delay(spec),
         parts=parts,
@@ -193,17 +215,15 @@ def _choose_cohort(cells: pd.DataFrame, periods: Periods, rules: CohortSpec) -> 
     return tuple(str(name) for name in kept.index[kept])
 
 
-def _find_active(
-    parts: pd.DataFrame, shape: tuple[int, ...], rules: CohortSpec, blind: int
-) -> Flags:
+def _find_active(parts: Parts, shape: tuple[int, ...], rules: CohortSpec, blind: int) -> Flags:
     """Find who is asked about at each origin, from rows visible then alone: (P + 1, E)."""
     n_periods, n_entities = shape
     first = np.full((n_periods + 1, n_entities), n_periods + 1, dtype=np.int64)
     last = np.full((n_periods + 1, n_entities), -1, dtype=np.int64)
-    visible = parts[parts[KNOWN] <= n_periods]
-    at = (visible[KNOWN].to_numpy(np.int64), visible[POSITION].to_numpy(np.int64))
-    np.minimum.at(first, at, visible[PERIOD].to_numpy(np.int64))
-    np.maximum.at(last, at, visible[PERIOD].to_numpy(np.int64))
+    visible = parts.pick(parts.known <= n_periods)
+    at = visible.known * n_entities + visible.entity
+    np.minimum.at(first.reshape(-1), at, visible.period)
+    np.maximum.at(last.reshape(-1), at, visible.period)
     first, last = np.minimum.accumulate(first), np.maximum.accumulate(last)
     origin = np.arange(n_periods + 1)[:, None]
     active: Flags = origin - first >= rules.min_history

@@ -5,9 +5,9 @@ A case is a row whose step is 1. What stands here knows no kind of question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from cityai.errors import SpecError, suggest_name
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Singles = npt.NDArray[np.float32]
 Moments = Sequence[pd.Timestamp] | pd.DatetimeIndex
 
 
@@ -42,7 +43,7 @@ class Feature:
 
     name: str
     label: str
-    values: Floats | Ints
+    values: Floats | Singles | Ints
     categories: tuple[str, ...] | None = None
 
 
@@ -135,7 +136,7 @@ def choose_features(
 
 
 def write_rows(
-    keys: Mapping[str, object],
+    keys: Mapping[str, Sized],
     features: Sequence[tuple[Feature, npt.NDArray[np.generic]]],
     rules: BaseFeaturesSpec,
     also: Mapping[str, str] | None = None,
@@ -147,31 +148,35 @@ def write_rows(
     keys : mapping
         The columns that say what a row is.
     features : sequence of (Feature, numpy.ndarray)
-        Each with its (rows,) values.
+        Each with its values: (rows,), or (cells, steps) with one step where it is the same of all.
     rules : BaseFeaturesSpec
         ``labels``: other words for a feature.
     also : mapping of str to str, optional
         Keys that a model looks at as categories, each with its words.
     """
     also = also or {}
-    table = {feature.name: _write_column(feature, values) for feature, values in features}
+    count = len(next(iter(keys.values())))
+    table = {feature.name: _write_column(feature, values, count) for feature, values in features}
     words = {feature.name: feature.label for feature, _ in features} | dict(also)
     return Rows(
-        table=pd.DataFrame({**keys, **table}),
+        table=pd.DataFrame({**keys, **table}, copy=False),  # columns are laid out once
         features=(*also, *table),
         categorical=(*also, *(f.name for f, _ in features if f.categories is not None)),
         labels={name: rules.labels.get(name, label) for name, label in words.items()},
     )
 
 
-def categorise(codes: Ints, categories: Sequence[str]) -> pd.Categorical:
+def categorise(codes: npt.NDArray[np.integer[Any]], categories: Sequence[str]) -> pd.Categorical:
     """Return codes as the texts that they stand for."""
     return pd.Categorical.from_codes(codes, categories=pd.Index(list(categories), dtype="str"))
 
 
 def _write_column(
-    feature: Feature, values: npt.NDArray[np.generic]
-) -> npt.NDArray[np.float32] | pd.Categorical:
-    if feature.categories is None:
-        return values.astype(np.float32)
-    return categorise(values.astype(np.int64), feature.categories)
+    feature: Feature, values: npt.NDArray[Any], count: int
+) -> npt.NDArray[np.generic] | pd.Categorical:
+    texts = feature.categories
+    dtype = np.dtype(np.float32) if texts is None else np.min_scalar_type(-len(texts))
+    column = values.astype(dtype, copy=False).reshape(-1)
+    if len(column) < count:
+        column = np.repeat(column, count // len(column))
+    return column if texts is None else categorise(column, texts)

@@ -29,6 +29,7 @@ from cityai.columns import (
     Y_PRED,
     Y_TRUE,
 )
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.periods import Periods, find_start
 from cityai.errors import TimeError
 from cityai.modeling.capacity import OF, RANK, rank_cases, select_cases
@@ -190,7 +191,7 @@ def _ask_panel(
     origin = find_origin(panel, as_of)
     rows = rows_at([panel.periods.start(origin)])
     history = read_history(panel, origin, spec)
-    entity = pd.Index(panel.entity_ids).get_indexer(pd.Index(rows.table[ENTITY].astype("str")))
+    entity = find_positions(rows.table[ENTITY], panel.entity_ids)
     step = rows.table[STEP].to_numpy(np.int64) - 1
     asked = [model for model in list_series(candidates) if model.name in final.blend]
     for model in asked:

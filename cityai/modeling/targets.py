@@ -99,21 +99,25 @@ class AmountTarget:
 
     def learn(self, past: Evidence) -> tuple[FloatArray, AmountCalibration]:
         """Learn from origins whose labels are mature; fewer than two give no interval."""
-        coverage, seen = self.spec.models.coverage, past.seen
-        entity, step = self.source.entity, self.source.step
-        forecast, low, high = (past.made[name] for name in (Y_PRED, Y_LOW, Y_HIGH))
-        enough = len(np.unique(past.fold[seen])) >= LEAST_RIPE
-        used = seen if enough else np.zeros_like(seen)
+        coverage, at = self.spec.models.coverage, np.flatnonzero(past.seen)
+        fold, labels = past.fold[at], past.labels[at]
+        forecast, low, high = (past.made[name][at] for name in (Y_PRED, Y_LOW, Y_HIGH))
+        earlier = np.unique(fold)
+        enough = len(earlier) >= LEAST_RIPE
+        used = at if enough else at[:0]
         weights = learn_weights(past.parts[used], past.labels[used])
         tails = start_tails(coverage)
-        for earlier in np.unique(past.fold[seen]):
-            told = seen & (past.fold == earlier) & ~np.isnan(low)
-            bounds = Bounds(low[told], high[told])
-            tails = adapt_tails(tails, bounds, past.labels[told], coverage)
-        known = seen & ~np.isnan(forecast)
+        for number in earlier:
+            told = (fold == number) & ~np.isnan(low)
+            tails = adapt_tails(tails, Bounds(low[told], high[told]), labels[told], coverage)
+        known = ~np.isnan(forecast)
         intervals = fit_intervals(
             PastErrors(
-                entity[known], step[known], past.fold[known], forecast[known], past.labels[known]
+                self.source.entity[at][known],
+                self.source.step[at][known],
+                fold[known],
+                forecast[known],
+                labels[known],
             ),
             tails,
             entities=len(self.source.panel.entity_ids),

@@ -87,7 +87,7 @@ def _write_column(values: pd.Series[Any] | pd.Index[Any]) -> tuple[Any, dict[str
         array, _ = _write_column(pd.DatetimeIndex(values).tz_convert("UTC").tz_localize(None))
         return array, {"kind": "zoned", "unit": dtype.unit, "zone": str(dtype.tz)}
     if isinstance(dtype, pd.StringDtype):
-        cells = values.to_numpy(dtype=object)
+        cells = values.array if dtype.storage == "pyarrow" else values.to_numpy(dtype=object)
         array = pa.array(cells, type=pa.large_string(), from_pandas=True)
         missing = "nan" if dtype.na_value is np.nan else "NA"
         return array, {"kind": "text", "storage": dtype.storage, "missing": missing}

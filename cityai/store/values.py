@@ -56,6 +56,8 @@ def encode_value(value: Any, hint: Any, name: str, files: Files) -> Json:
         return _encode_fields(value, name, files)
     if origin is tuple or origin is list:
         hints = _list_hints(hint, len(value))
+        if {*map(type, value)} == {str} == {*hints}:  # long lists of names
+            return list(value)
         pairs = zip(value, hints, strict=True)
         return [encode_value(v, h, f"{name}.{i}", files) for i, (v, h) in enumerate(pairs)]
     if origin is dict or origin is Mapping:

@@ -5,11 +5,15 @@ import sqlite3
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cityai.data.features import vintages
+from cityai.data.features.as_of_join import find_states
 from cityai.data.features.own import OwnFunctions
 from cityai.data.features.plan import plan_dense
 from cityai.data.features.series import describe_series, find_level, label_series
-from cityai.data.features.vintages import find_states, replay_vintages
+from cityai.data.features.vintages import replay_vintages
 from cityai.data.layouts.dense import build_rows
 from cityai.errors import DataError, SpecError
 
@@ -149,22 +153,66 @@ def test_vintages_agree_with_the_panel(make_world):
     for gaps in (False, True):
         world = make_world(seed=5, gaps=gaps)
         panel = world.panel
-        vintages = replay_vintages(
+        (vintages,) = replay_vintages(
             world.snapshot.table, panel.entity_ids, 70, range(1, 71), gaps=gaps, blind=0
         )
-        for vintage in vintages:
-            assert vintage.values.shape == (vintage.origin, 5)
-            want = panel.known_at(vintage.origin)
-            np.testing.assert_allclose(vintage.values, want, rtol=1e-9, atol=1e-9)
+        for i, origin in enumerate(vintages.origins.tolist()):
+            past = vintages.read_past(i)
+            assert past.shape == (origin, 5)
+            np.testing.assert_array_equal(past, panel.known_at(origin))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.booleans(), st.integers(0, 2))
+def test_vintages_are_sums_of_what_was_known_by_then(data, gaps, blind):
+    """Whichever origins are asked together: the same bits as one cell at a time."""
+    amount = st.one_of(st.just(np.nan), st.floats(-9, 9), st.just(0.0))
+    row = st.tuples(st.integers(0, 2), st.integers(0, 7), st.integers(1, 6), amount)
+    drawn = data.draw(st.lists(row, unique_by=lambda r: r[:3], max_size=30))
+    rows = [(f"E{e}", p, p + blind + late, value) for e, p, late, value in drawn]
+    cells = pd.DataFrame(rows, columns=["entity_id", "period", "known", "value"])
+    cells = cells.sort_values(["entity_id", "period", "known"], ignore_index=True)
+    cells = cells.astype({"entity_id": "str", "period": int, "known": int, "value": float})
+    origins = sorted(data.draw(st.sets(st.integers(0, 8), min_size=1)))
+    names = ("E0", "E2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vintages, "MOST_LINES", data.draw(st.sampled_from([1, 5, 9, 10**6])))
+        replayed = list(replay_vintages(cells, names, 8, origins, gaps=gaps, blind=blind))
+    assert [o for some in replayed for o in some.origins] == origins
+    for some in replayed:
+        start = data.draw(st.integers(0, len(some.origins) - 1))
+        part = some.cut(start, len(some.origins))
+        for i, origin in enumerate(some.origins.tolist()):
+            first, want = see_cells(cells[cells["known"] <= origin], names, origin, blind, gaps)
+            assert some.first[i].tolist() == first
+            assert some.read_past(i).tobytes() == want.tobytes()
+            for back in range(blind + 1, 10 if i >= start else 0):
+                there = want[origin - back] if back <= origin else np.full(len(names), np.nan)
+                np.testing.assert_array_equal(part.take(back)[i - start], there)
+
+
+def see_cells(seen: pd.DataFrame, names, origin: int, blind: int, gaps: bool):
+    """Return each entity's first period, and (periods, entities) totals, one cell at a time."""
+    firsts, want = [], np.full((origin, len(names)), np.nan)
+    for column, name in enumerate(names):
+        mine = seen[seen["entity_id"] == name]
+        firsts.append(int(mine["period"].min()) if len(mine) else -1)
+        for p in range(max(origin - blind, 0)):
+            parts = mine[mine["period"] == p].sort_values("known")["value"]
+            filled = parts[parts.notna()]
+            unbegun = firsts[-1] < 0 or p < firsts[-1]
+            if len(filled) or not (gaps or len(parts) or unbegun):
+                want[p, column] = sum(filled, 0.0)
+    return firsts, want
 
 
 def test_a_cell_without_a_value_is_unknown_not_zero(make_world):
     world = make_world(n_entities=1)
     cells = world.snapshot.table.copy()
     cells.loc[cells["period"] == 30, "value"] = np.nan
-    (vintage,) = replay_vintages(cells, ("E0",), 70, [60], gaps=False, blind=0)
+    (vintages,) = replay_vintages(cells, ("E0",), 70, [60], gaps=False, blind=0)
     seen = bool((cells["period"] == 30).any())
-    assert np.isnan(vintage.values[30, 0]) == seen
+    assert np.isnan(vintages.read_past(0)[30, 0]) == seen
 
 
 def test_areas_and_the_city_add_up_their_entities(make_world):
@@ -206,20 +254,31 @@ def make_plan(world):
     return plan_dense(world.panel, world.snapshot, world.project.spec)
 
 
+def measure_level(values: np.ndarray, plan) -> np.ndarray:
+    """Return the level after (periods, entities) amounts, NaN where nothing was reported."""
+    period, entity = np.nonzero(~np.isnan(values))
+    told = {"entity_id": [f"E{e}" for e in entity], "period": period, "known": period + 1}
+    cells = pd.DataFrame({**told, "value": values[period, entity]}).astype({"entity_id": "str"})
+    count, names = len(values), [f"E{e}" for e in range(values.shape[1])]
+    (past,) = replay_vintages(cells, names, count, [count], gaps=True, blind=0)
+    usual = [mean(last(list(column), plan.level)) for column in values.T]
+    return find_level(past, np.array([usual]), plan)[0]
+
+
 def test_the_level_is_always_positive(make_world):
     plan = make_plan(make_world())
     nan = np.nan
     values = np.array([[8.0, 0.0, nan, 4.0], [4.0, 0.0, nan, nan], [6.0, 0.0, nan, nan]])
-    np.testing.assert_allclose(find_level(values, plan), [6.0, 0.05, 0.05, 4.0])
-    assert find_level(np.zeros((3, 2)), plan).tolist() == [1.0, 1.0]
-    assert find_level(np.empty((0, 2)), plan).tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(measure_level(values, plan), [6.0, 0.05, 0.05, 4.0])
+    assert measure_level(np.zeros((3, 2)), plan).tolist() == [1.0, 1.0]
+    assert measure_level(np.empty((0, 2)), plan).tolist() == [1.0, 1.0]
 
 
 def test_without_recent_values_the_level_is_that_of_the_whole_past(make_world):
     plan = make_plan(make_world())
     values = np.full((60, 2), np.nan)
     values[0], values[:, 1] = 9.0, 3.0
-    np.testing.assert_allclose(find_level(values, plan), [9.0, 3.0])
+    np.testing.assert_allclose(measure_level(values, plan), [9.0, 3.0])
 
 
 def test_every_feature_of_the_past_has_words(make_world):
@@ -227,10 +286,10 @@ def test_every_feature_of_the_past_has_words(make_world):
         for gaps in (True, False):
             world = make_world(period=period, n_periods=80, gaps=gaps)
             plan = make_plan(world)
-            (vintage,) = replay_vintages(
+            (vintages,) = replay_vintages(
                 world.snapshot.table, world.panel.entity_ids, 80, [70], gaps=gaps, blind=0
             )
-            _, past = describe_series(vintage, np.zeros(5, dtype=np.int64), plan)
+            _, past = describe_series(vintages, np.zeros((1, 5), dtype=np.int64), plan)
             assert set(past) <= set(label_series(plan))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cityai.data.one_value import find_usual
 from cityai.errors import DataError
 from cityai.findings import Status
 from cityai.kinds import open_kind
@@ -132,3 +134,12 @@ def test_counted_as_by_hand(make_project, nights):
     kinds = table.groupby(["district", "day"])["kind"].nunique()
     [found] = tell(make_project, table)
     assert found.observed == pytest.approx((kinds > 1).mean())
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.5, -1.0, float("nan")]), min_size=6, max_size=6))
+)
+def test_the_usual_amount_is_the_mode(rows):
+    amounts = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    want = [pd.Series(row).mode().min() for row in amounts]
+    np.testing.assert_array_equal(find_usual(amounts), want)

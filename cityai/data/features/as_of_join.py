@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import AREA, ENTITY
+from cityai.columns import AREA, ENTITY, KNOWN
 from cityai.data.rows import Floats, Ints
 
 DAY_US: Final = 86_400_000_000
@@ -216,3 +217,56 @@ def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:
     running = ordered.groupby(past.group, sort=False).cummax().to_numpy(np.int64)
     some = seen.stop > seen.start
     return np.where(some, running[np.where(some, seen.stop - 1, 0)], NOTHING)
+
+
+def find_positions(names: pd.Series, known: Sequence[str]) -> Ints:
+    """Return each name's position in `known`, -1 when it is not there; int64."""
+    codes, distinct = pd.factorize(names)
+    found = np.append(pd.Index(known).get_indexer(pd.Index(distinct)), -1)
+    positions: Ints = found.astype(np.int64)[codes]
+    return positions
+
+
+def find_states(
+    attributes: pd.DataFrame, entity_ids: Sequence[str], origins: Sequence[int]
+) -> Ints:
+    """Find the row of `attributes` that is in force for each entity at each origin.
+
+    Parameters
+    ----------
+    attributes : pandas.DataFrame
+        One row per change; a row holds from its `known` on, until the entity's next one.
+    entity_ids : sequence of str
+        The cohort.
+    origins : sequence of int
+        Any order.
+
+    Returns
+    -------
+    numpy.ndarray
+        (origins, entities) int64 positions in `attributes`; -1 when nothing was known yet.
+    """
+    entity = find_positions(attributes[ENTITY], entity_ids)
+    past = order_past(entity, attributes[KNOWN].to_numpy(np.int64))
+    shape = (len(origins), len(entity_ids))
+    asked = np.broadcast_to(np.asarray(origins, dtype=np.int64)[:, None] + 1, shape)
+    group = np.broadcast_to(np.arange(shape[1]), shape)
+    return find_last(past, look_back(past, group.ravel(), asked.ravel())).reshape(shape)
+
+
+def replay_table(
+    key: Ints, period: Ints, known: Ints, value: Floats, shape: tuple[int, int], origins: Ints
+) -> Iterator[Floats]:
+    """Yield another table's values (periods before the origin, keys) as visible at each origin.
+
+    A later row for the same key and period takes the earlier one's place.
+    """
+    order = np.lexsort((key, period, known))
+    key, period, known, value = key[order], period[order], known[order], value[order]
+    state = np.full(shape, np.nan)
+    start = 0
+    for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
+        new = slice(start, int(stop))
+        state[period[new], key[new]] = value[new]
+        start = int(stop)
+        yield state[:origin]

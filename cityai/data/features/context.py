@@ -10,7 +10,7 @@ import pandas as pd
 from cityai.columns import NOT_RECORDED
 from cityai.config.project import BaseProjectSpec
 from cityai.data.calendar import CALENDAR, build_calendar
-from cityai.data.features.vintages import find_positions
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.errors import DataError
@@ -40,7 +40,7 @@ def describe_calendar(
     """
     if not spec.features.calendar:
         return
-    last = int(at.max(initial=0)) + 1
+    last = max(int(at.max(initial=0)) + 1, periods.count)  # of all moments the same is asked
     table = build_calendar(periods, last, spec.city.country, spec.city.subdivision)
     for name, label in CALENDAR[periods.freq].items():
         yield Feature(prefix + name, tell(label), table[name].to_numpy(np.float64)[at])

@@ -14,16 +14,17 @@ from cityai.config.project import CovariateSpec
 from cityai.data.features.as_of_join import (
     DAY_US,
     divide,
+    find_positions,
     join_by,
     look_back,
     look_up,
     order_past,
     read_moments,
+    replay_table,
     sum_seen,
     take_last,
 )
 from cityai.data.features.known import find_latest, mean_known
-from cityai.data.features.vintages import find_positions, replay_table
 from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.data.side_tables import list_values

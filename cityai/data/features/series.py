@@ -1,57 +1,63 @@
-"""Features of the target's own past, at one origin: levels, lags, windows, seasons.
+"""Features of the target's own past, at many origins: levels, lags, windows, seasons.
 
 Figures in the unit of the target are given as a share of the entity's recent level, so that a model
-learns one rule for large and small entities alike; sums keep the size. Sums run over the rows of an
-array in the order of time, so the same past gives the same bits.
+learns one rule for large and small entities alike; sums keep the size. Sums run in the order of
+time, so the same past gives the same bits: the period that lies so far back is added for all
+origins at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from cityai.data.features.as_of_join import divide
-from cityai.data.features.known import find_latest, mean_known
+from cityai.data.features.known import mean_known
 from cityai.data.features.plan import DensePlan
-from cityai.data.features.vintages import Vintage
+from cityai.data.features.vintages import Flags, Vintages
 from cityai.data.periods import YEAR_IN_WORDS, by_period
 from cityai.data.rows import Floats, Ints
 from cityai.i18n.messages import count_periods, name_periods, say
 
 
 def describe_series(
-    vintage: Vintage, area: Ints, plan: DensePlan
+    vintages: Vintages, area: Ints, plan: DensePlan
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Describe what was visible of the target at one origin.
+    """Describe what was visible of the target at some origins.
 
     Parameters
     ----------
-    vintage : Vintage
-        The visible past.
+    vintages : Vintages
+        The visible past of each.
     area : numpy.ndarray
-        (entities,) int64 code of each entity's area at the origin; -1 when not recorded.
+        (origins, entities) int64 code of each entity's area at the origin; -1 when not recorded.
     plan : DensePlan
         Which features there are.
 
     Returns
     -------
     numpy.ndarray
-        (entities,) float64, the recent level, always positive.
+        (origins, entities) float64, the recent level, always positive.
     dict of str to numpy.ndarray
-        By name: (entities, steps) where a feature depends on the step, else (entities, 1).
+        By name: (origins, entities, steps) where a feature depends on the step, else
+        (origins, entities, 1).
     """
-    level = find_level(vintage.values, plan)
+    usual = _add_window(vintages, plan.level).mean
+    level = find_level(vintages, usual, plan)
+    windows = {window: _add_window(vintages, window) for window in plan.windows}
     flat = {
-        **_describe_lags(vintage, level, plan),
-        **_describe_windows(vintage.values, area, level, plan),
-        **_describe_activity(vintage, level, plan),
+        **{f"lag_{n}": vintages.take(n) / level for n in plan.lags},
+        **_describe_windows(vintages, windows, area, level, usual, plan),
+        **_describe_activity(vintages, windows, level, plan),
     }
-    stepped = _describe_seasons(vintage, level, plan)
-    return level, {name: values[:, None] for name, values in flat.items()} | stepped
+    stepped = _describe_seasons(vintages, level, plan)
+    return level, {name: values[:, :, None] for name, values in flat.items()} | stepped
 
 
-def find_level(values: Floats, plan: DensePlan) -> Floats:
+def find_level(vintages: Vintages, usual: Floats, plan: DensePlan) -> Floats:
     """Return each entity's recent level: the unit in which its target is measured.
 
     It is the mean of the last 28 days, 26 weeks or 12 months that are visible, fewer when there are
@@ -61,19 +67,23 @@ def find_level(values: Floats, plan: DensePlan) -> Floats:
 
     Parameters
     ----------
-    values : numpy.ndarray
-        (origin, entities) visible past.
+    vintages : Vintages
+        The visible past.
+    usual : numpy.ndarray
+        (origins, entities) mean of the last periods; NaN where nothing is known of them.
     plan : DensePlan
-        Window and floor.
+        The measure.
     """
-    level = mean_known(_last(values, plan.level))
-    level = np.where(np.isnan(level), mean_known(values), level)
-    level = np.where(np.isnan(level), 0.0, level)
-    floor = 0.25
-    if plan.question.measure == "sum":
-        positive = level[level > 0]
-        floor = float(positive.mean()) / 100 if positive.size else 1.0
-    return np.maximum(level, floor)
+    silent = np.isnan(usual) & (vintages.first >= 0)
+    level = np.where(np.isnan(usual), 0.0, usual)
+    if silent.any():
+        whole = _add_window(vintages, int(vintages.origins[-1])).mean
+        level = np.where(silent & ~np.isnan(whole), whole, level)
+    if plan.question.measure != "sum":
+        return np.maximum(level, 0.25)
+    floor = [each[each > 0].mean() / 100 if (each > 0).any() else 1.0 for each in level]
+    found: Floats = np.maximum(level, np.array(floor)[:, None])
+    return found
 
 
 _WINDOWED: Final = {
@@ -133,14 +143,67 @@ def label_series(plan: DensePlan) -> dict[str, str]:
     return lags | single | windowed | {"season_mean": season}
 
 
-def _describe_lags(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[str, Floats]:
-    rows = vintage.origin - np.array(plan.lags, dtype=np.int64)
-    found = _take(vintage.values, rows) / level
-    return {f"lag_{n}": found[i] for i, n in enumerate(plan.lags)}
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Sums over the same periods before each origin, of what is known.
+
+    Attributes
+    ----------
+    total : numpy.ndarray
+        (origins, entities) float64.
+    count : numpy.ndarray
+        How many are known: of the same shape, or one column where that is the same of all entities.
+    """
+
+    total: Floats
+    count: Ints
+
+    @property
+    def mean(self) -> Floats:
+        """(origins, entities) mean of what is known; NaN where nothing is."""
+        return divide(self.total, self.count)
+
+
+def _walk_window(vintages: Vintages, window: int, skip: int) -> Iterator[tuple[int, Floats, Flags]]:
+    """Yield the periods of a window, the oldest first: how far back, amounts, which are known."""
+    oldest = min(window + skip, int(vintages.origins[-1]))
+    for back in range(oldest, max(skip, vintages.blind), -1):
+        yield back, *vintages.look_back(back)
+
+
+def _add_window(vintages: Vintages, window: int, skip: int = 0) -> Window:
+    """Add up a window; the latest `skip` periods are left out."""
+    total = np.zeros(vintages.first.shape)
+    count = np.zeros((len(total), 1), dtype=np.int64)
+    for _, amount, known in _walk_window(vintages, window, skip):
+        total += amount
+        count = count + known
+    return Window(total, count)
+
+
+def _find_slope(vintages: Vintages, window: int, count: Ints) -> Floats:
+    """Least-squares slope per period over a window; NaN with fewer than three values."""
+    # Time is counted from the first period of the window that there is.
+    length = np.minimum(window, vintages.origins)[:, None]
+    time = np.zeros((len(length), 1), dtype=np.int64)
+    for back, _, known in _walk_window(vintages, window, 0):
+        time = time + (length - back) * known
+    middle = divide(time, count)
+    top, bottom = np.zeros(vintages.first.shape), np.zeros((len(length), 1))
+    for back, amount, known in _walk_window(vintages, window, 0):
+        centred = np.where(known, length - back - middle, 0.0)
+        top += centred * amount
+        bottom = bottom + centred**2
+    return np.where(count >= 3, divide(top, bottom), np.nan)
 
 
 def _describe_windows(
-    values: Floats, area: Ints, level: Floats, plan: DensePlan
+    vintages: Vintages,
+    windows: Mapping[int, Window],
+    area: Ints,
+    level: Floats,
+    usual: Floats,
+    plan: DensePlan,
 ) -> dict[str, Floats]:
     """Sums, means and trends of each window, at each level.
 
@@ -149,69 +212,83 @@ def _describe_windows(
     means or trends, so an entity that did not report for a while does not look like a fall; it is
     set against the sum of their means over the level window.
     """
-    usual = mean_known(_last(values, plan.level))
+    groups = {"area": area, "city": np.zeros_like(area)}
+    groups = {place: codes for place, codes in groups.items() if place in plan.levels}
+    base = {place: _add_up(usual, codes) for place, codes in groups.items()}
     columns: dict[str, Floats] = {}
-    for window in plan.windows:
-        recent = _last(values, window)
-        mean, trend = mean_known(recent), _slope(recent) * window
+    for window, added in windows.items():
+        mean, trend = added.mean, _find_slope(vintages, window, added.count) * window
         # Over the level window every mean is 1 by construction.
         has_mean = window != plan.level
         if "entity" in plan.levels:
-            columns[f"sum_{window}"] = np.where(np.isnan(mean), np.nan, np.nansum(recent, axis=0))
+            columns[f"sum_{window}"] = np.where(added.count > 0, added.total, np.nan)
             columns[f"trend_{window}"] = trend / level
             if has_mean:
                 columns[f"mean_{window}"] = mean / level
-        for place, codes in (("area", area), ("city", np.zeros_like(area))):
-            if place in plan.levels:
-                base = _add_up(usual, codes)
-                columns[f"{place}_trend_{window}"] = divide(_add_up(trend, codes), base)
-                if has_mean:
-                    columns[f"{place}_mean_{window}"] = divide(_add_up(mean, codes), base)
+        for place, codes in groups.items():
+            columns[f"{place}_trend_{window}"] = divide(_add_up(trend, codes), base[place])
+            if has_mean:
+                columns[f"{place}_mean_{window}"] = divide(_add_up(mean, codes), base[place])
     return columns
 
 
-def _describe_activity(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[str, Floats]:
-    values, windows = vintage.values, plan.windows
-    long = _last(values, windows[-1])
-    reported = ~np.isnan(long)
-    newest, before = (mean_known(_last(values, windows[0], skip)) for skip in (0, windows[0]))
+def _describe_activity(
+    vintages: Vintages, windows: Mapping[int, Window], level: Floats, plan: DensePlan
+) -> dict[str, Floats]:
+    shortest, longest = plan.windows[0], plan.windows[-1]
+    some = np.zeros(level.shape, dtype=np.uint8 if longest < 256 else np.uint16)
+    for _, amount, _ in _walk_window(vintages, longest, 0):
+        some += (amount != 0).view(np.uint8)
+    before, reported = _add_window(vintages, shortest, shortest), windows[longest].count
+    origin, first = vintages.origins[:, None], vintages.first
     columns = {
-        "change": (newest - before) / level,
-        "zero_share": divide((long == 0).sum(axis=0), reported.sum(axis=0)),
-        "age": np.where(vintage.first >= 0, vintage.origin - vintage.first, np.nan),
+        "change": (windows[shortest].mean - before.mean) / level,
+        "zero_share": divide(reported - some, reported),
+        "age": np.where(first >= 0, origin - first, np.nan),
         "log_level": np.log1p(level),
     }
     if plan.gaps:
-        begun = vintage.origin - plan.blind - np.maximum(vintage.first, 0)
-        asked = np.where(vintage.first >= 0, np.minimum(begun, len(long) - plan.blind), 0)
-        columns["gap_share"] = 1 - divide(reported.sum(axis=0), asked)
-        columns["latest"] = find_latest(values) / level
+        begun = origin - plan.blind - np.maximum(first, 0)
+        there = np.minimum(begun, np.minimum(longest, origin) - plan.blind)
+        columns["gap_share"] = 1 - divide(reported, np.where(first >= 0, there, 0))
+        columns["latest"] = _find_latest(vintages) / level
     return columns
 
 
-def _describe_seasons(vintage: Vintage, level: Floats, plan: DensePlan) -> dict[str, Floats]:
+def _find_latest(vintages: Vintages) -> Floats:
+    """Return the latest known amount; NaN where there is none."""
+    latest = np.full(vintages.first.shape, np.nan)
+    for back in range(vintages.blind + 1, int(vintages.origins[-1]) + 1):
+        missing = np.isnan(latest)
+        if not (missing & (vintages.first >= 0)).any():
+            break
+        latest = np.where(missing, vintages.take(back), latest)
+    return latest
+
+
+def _describe_seasons(vintages: Vintages, level: Floats, plan: DensePlan) -> dict[str, Floats]:
     """Values of periods that stand where the target stands in its season or year."""
-    values = vintage.values
-    targets = plan.targets(vintage.origin)
-    newest = vintage.origin - plan.blind - 1
-    latest = _step_back(targets, newest, plan.periods.season)
-    same = [_take(values, latest - k * plan.periods.season) for k in range(max(plan.seasons, 2))]
+    # How far back they lie is the same at every origin; here the origin is 0.
+    targets, newest = plan.targets(0), -plan.blind - 1
+    latest = -_step_back(targets, newest, plan.periods.season)
+    same = [_take(vintages, latest + k * plan.periods.season) for k in range(max(plan.seasons, 2))]
     year = _step_back(targets, newest - plan.blur, plan.periods.year)
-    around = [_take(values, year + k) for k in range(-plan.blur, plan.blur + 1)]
+    around = [_take(vintages, -year - k) for k in range(-plan.blur, plan.blur + 1)]
     # The level of a year before is taken over the window that ended as far before `year` as the
     # origin lies before the target.
-    back = np.unique(targets - year)
-    then = np.stack([mean_known(_last(values, plan.level, int(n))) for n in back])
-    base = then[np.searchsorted(back, targets - year)]
+    back, step = np.unique(targets - year, return_inverse=True)
+    then = [_add_window(vintages, plan.level, int(n)).mean for n in back]
+    base = np.stack(then, axis=2)[:, :, step]
+    size = level[:, :, None]
     stepped = {
-        "season_1": same[0] / level,
-        "season_2": same[1] / level,
-        "season_mean": mean_known(np.stack(same[: plan.seasons])) / level,
+        "season_1": same[0] / size,
+        "season_2": same[1] / size,
+        "season_mean": mean_known(np.stack(same[: plan.seasons])) / size,
         "year_index": divide(mean_known(np.stack(around)), base),
     }
     if plan.periods.year != plan.periods.season:
-        stepped["year_1"] = _take(values, _step_back(targets, newest, plan.periods.year)) / level
-    return {name: found.T for name, found in stepped.items()}
+        stepped["year_1"] = _take(vintages, -_step_back(targets, newest, plan.periods.year)) / size
+    return stepped
 
 
 def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
@@ -221,42 +298,17 @@ def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
     return back
 
 
-def _take(values: Floats, rows: Ints) -> Floats:
-    """Return rows of `values`; NaN where a row lies before the first period."""
-    if not len(values):
-        return np.full((len(rows), values.shape[1]), np.nan)
-    return np.where((rows >= 0)[:, None], values[np.maximum(rows, 0)], np.nan)
-
-
-def _last(values: Floats, window: int, skip: int = 0) -> Floats:
-    stop = max(len(values) - skip, 0)
-    return values[max(stop - window, 0) : stop]
-
-
-def _slope(values: Floats) -> Floats:
-    """Least-squares slope per period over the first axis; NaN with fewer than three values."""
-    present = ~np.isnan(values)
-    time = np.arange(len(values), dtype=np.float64)[:, None]
-    if len(values) >= 3 and present.all():
-        # The same sums, of which those of the time are alike for all; in the order of the rows.
-        middle = time.sum() / len(values)
-        squares = np.cumsum((time - middle) ** 2)[-1]
-        whole: Floats = ((time - middle) * values).sum(axis=0) / squares
-        return whole
-    count = present.sum(axis=0)
-    filled = np.where(present, values, 0.0)
-    middle = divide((time * present).sum(axis=0), count)
-    centred = np.where(present, time - middle, 0.0)
-    slope = divide((centred * filled).sum(axis=0), (centred**2).sum(axis=0))
-    return np.where(count >= 3, slope, np.nan)
+def _take(vintages: Vintages, back: Ints) -> Floats:
+    """Return the amounts of periods that lay so far back, (origins, entities, steps)."""
+    return np.stack([vintages.take(int(n)) for n in back], axis=2)
 
 
 def _add_up(values: Floats, codes: Ints) -> Floats:
-    """Sum over the entities with the same code, given back to each; NaN without one (-1)."""
-    shifted = codes + 1
-    size = int(shifted.max(initial=0)) + 1
+    """Sum over the entities with the same code at an origin; NaN without one (-1)."""
+    size = int(codes.max(initial=0)) + 2
+    shifted = codes + 1 + np.arange(len(codes))[:, None] * size
     present = ~np.isnan(values)
-    total = np.bincount(shifted, np.where(present, values, 0.0), size)
-    counted = np.bincount(shifted, present, size)
-    usable = (shifted > 0) & (counted[shifted] > 0)
-    return np.where(usable, total[shifted], np.nan)
+    flat, total = shifted.ravel(), len(codes) * size
+    found = np.bincount(flat, np.where(present, values, 0.0).ravel(), total)
+    counted = np.bincount(flat, present.ravel(), total)
+    return np.where((codes >= 0) & (counted[shifted] > 0), found[shifted], np.nan)

@@ -1,40 +1,159 @@
-"""The past as it looked at each origin: every table is replayed in the order it became visible."""
+"""The target's past as it looked at each origin, as its parts became visible."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
-from cityai.data.features.as_of_join import find_last, look_back, order_past
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.rows import Floats, Ints
 
-POSITION: Final = "entity"
-"""Column of an entity's position in the cohort."""
+Flags = npt.NDArray[np.bool_]
+MOST_LINES: Final = 2_000_000
+"""Cells of earlier origins that may look different from those of the last, about, at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vintage:
-    """The target's past, as visible just before an origin.
+class Vintages:
+    """The target's past, as visible just before each of some origins: real-time vintages.
+
+    All that is visible at the last origin is held once; what an earlier one saw otherwise is held
+    beside it.
 
     Attributes
     ----------
-    origin : int
-        Index of the origin.
-    values : numpy.ndarray
-        (origin, entities) float64; NaN before an entity's first visible row, in the blind periods
+    origins : numpy.ndarray
+        (O,) int64, ascending.
+    total : numpy.ndarray
+        (P + 1, E) float64 at the last origin, 0 where nothing is known; the last row is empty: it
+        stands for what lies before the first period.
+    known : numpy.ndarray
+        (P + 1, E) bool: False before an entity's first visible row, where every amount is missing
         and, for measurements, where nothing was reported.
+    alike : numpy.ndarray
+        (P + 1,) bool: periods in which all entities are known, or none is.
     first : numpy.ndarray
-        (entities,) int64, period of the first visible row; -1 when there is none.
+        (O, E) int64, period of the first visible row; -1 when there is none.
+    blind : int
+        Latest periods before an origin of which nothing was ever visible.
+    otherwise : Otherwise
+        What earlier origins saw in place of that.
+    found : dict
+        What `look_back` gave, kept.
     """
 
-    origin: int
-    values: Floats
+    origins: Ints
+    total: Floats
+    known: Flags
+    alike: Flags
     first: Ints
+    blind: int
+    otherwise: Otherwise
+    found: dict[int, tuple[Floats, Flags]] = field(default_factory=dict)
+
+    def cut(self, start: int, stop: int) -> Vintages:
+        """Return some of the origins."""
+        return replace(
+            self,
+            origins=self.origins[start:stop],
+            first=self.first[start:stop],
+            otherwise=self.otherwise.cut(start, stop),
+            found={},
+        )
+
+    def look_back(self, back: int) -> tuple[Floats, Flags]:
+        """Return amounts of the period that lay so far back at each origin, and which are known.
+
+        Returns
+        -------
+        numpy.ndarray
+            (O, E) float64, 0 where it is not known; not to be written to.
+        numpy.ndarray
+            (O, E) bool, or (O, 1) where it is the same of all entities.
+        """
+        if back not in self.found:
+            self.found[back] = self._find(back)
+        return self.found[back]
+
+    def _find(self, back: int) -> tuple[Floats, Flags]:
+        rows = self.origins - back
+        chosen = choose_rows(np.where(rows < 0, len(self.total) - 1, rows))
+        total, known = self.total[chosen], self.known[chosen]
+        mine = self.otherwise.find(back)
+        if mine.stop > mine.start:
+            at = self.otherwise.origin[mine], self.otherwise.entity[mine]
+            total, known = total.copy(), known.copy()
+            total[at], known[at] = self.otherwise.total[mine], self.otherwise.known[mine]
+        elif self.alike[chosen].all():
+            known = known[:, :1]
+        return total, known
+
+    def take(self, back: int) -> Floats:
+        """Return the amounts of the period that lay so far back, (O, E); NaN where not known."""
+        total, known = self.look_back(back)
+        return np.where(known, total, np.nan)
+
+    def read_past(self, i: int) -> Floats:
+        """Return what was visible at one origin: (periods before it, E), NaN where not known."""
+        origin, other = int(self.origins[i]), self.otherwise.cut(i, i + 1)
+        values = np.where(self.known[:origin], self.total[:origin], np.nan)
+        values[origin - other.back, other.entity] = np.where(other.known, other.total, np.nan)
+        values[max(origin - self.blind, 0) :] = np.nan
+        return values
+
+
+def choose_rows(rows: Ints) -> slice | Ints:
+    """Return rows as a slice where they are evenly spaced: nothing is copied then."""
+    if len(rows) < 2:
+        return rows
+    step = int(rows[1] - rows[0])
+    if step < 1 or (rows[1:] - rows[:-1] != step).any():
+        return rows
+    return slice(int(rows[0]), int(rows[-1]) + 1, step)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Otherwise:
+    """Cells that looked different at an earlier origin than at the last, one a line.
+
+    Attributes
+    ----------
+    origin : numpy.ndarray
+        (n,) int64, position of the origin.
+    back : numpy.ndarray
+        (n,) int64, periods before the origin; ascending within an origin.
+    entity, total, known : numpy.ndarray
+        (n,) position of the entity, amount (0 where not known) and whether it was known.
+    """
+
+    origin: Ints
+    back: Ints
+    entity: Ints
+    total: Floats
+    known: Flags
+
+    def pick(self, at: slice | Ints) -> Otherwise:
+        """Return some lines."""
+        return Otherwise(
+            self.origin[at], self.back[at], self.entity[at], self.total[at], self.known[at]
+        )
+
+    def cut(self, start: int, stop: int) -> Otherwise:
+        """Return the lines of some origins, in the order of `back`."""
+        kept = np.flatnonzero((self.origin >= start) & (self.origin < stop))
+        found = self.pick(kept[np.argsort(self.back[kept], kind="stable")])
+        return replace(found, origin=found.origin - start)
+
+    def find(self, back: int) -> slice:
+        """Return where the lines of a period stand."""
+        start, stop = np.searchsorted(self.back, (back, back + 1)).tolist()
+        return slice(start, stop)
 
 
 def replay_vintages(
@@ -45,11 +164,8 @@ def replay_vintages(
     *,
     gaps: bool,
     blind: int,
-) -> Iterator[Vintage]:
-    """Yield what was visible at each origin, the oldest first.
-
-    Parts of a period's total are added in the order in which they became visible, so the total at
-    an origin is the same to the last bit whatever came later, and whichever origins are asked for.
+) -> Iterator[Vintages]:
+    """Yield what was visible at each origin, the oldest first, many origins at a time.
 
     Parameters
     ----------
@@ -66,123 +182,196 @@ def replay_vintages(
     blind : int
         Latest periods of which nothing was ever visible.
     """
-    parts, shape = place_parts(cells, entity_ids), (n_periods, len(entity_ids))
-    for origin, (values, first) in zip(
-        origins, add_parts(parts, shape, origins, gaps), strict=True
-    ):
-        values[max(origin - blind, 0) :] = np.nan
-        yield Vintage(origin, values, first)
+    parts = place_parts(cells, entity_ids)
+    return add_parts(parts, (n_periods, len(entity_ids)), origins, gaps=gaps, blind=blind)
 
 
-def place_parts(cells: pd.DataFrame, entity_ids: Sequence[str]) -> pd.DataFrame:
-    """Return the cohort's cells with the position of each entity, in the order of becoming known.
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Parts of the cohort's cells, in the order in which they became visible.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``period``, ``entity`` (position in `entity_ids`), ``known`` (int64) and ``value``.
+    Attributes
+    ----------
+    known, entity, period : numpy.ndarray
+        (n,) int64: the origin that sees it first, the position of the entity, the period; ascending
+        in this order.
+    value : numpy.ndarray
+        (n,) float64.
     """
-    parts = pd.DataFrame(
-        {
-            PERIOD: cells[PERIOD].to_numpy(np.int64),
-            POSITION: find_positions(cells[ENTITY], entity_ids),
-            KNOWN: cells[KNOWN].to_numpy(np.int64),
-            VALUE: cells[VALUE].to_numpy(np.float64),
-        }
+
+    known: Ints
+    entity: Ints
+    period: Ints
+    value: Floats
+
+    def pick(self, at: slice | Ints | Flags) -> Parts:
+        """Return some of them."""
+        return Parts(self.known[at], self.entity[at], self.period[at], self.value[at])
+
+
+def place_parts(cells: pd.DataFrame, entity_ids: Sequence[str]) -> Parts:
+    """Return the cohort's cells in the order in which they became known."""
+    parts = Parts(
+        known=cells[KNOWN].to_numpy(np.int64),
+        entity=find_positions(cells[ENTITY], entity_ids),
+        period=cells[PERIOD].to_numpy(np.int64),
+        value=cells[VALUE].to_numpy(np.float64),
     )
-    parts = parts[parts[POSITION] >= 0]
-    return parts.sort_values([KNOWN, POSITION, PERIOD], ignore_index=True)
+    if (parts.entity < 0).any():
+        parts = parts.pick(parts.entity >= 0)
+    short = np.min_scalar_type(parts.known.max(initial=0))  # short numbers are sorted sooner
+    order = parts.period.astype(short), parts.entity, parts.known.astype(short)
+    return parts.pick(np.lexsort(order))
 
 
 def add_parts(
-    parts: pd.DataFrame, shape: tuple[int, int], origins: Sequence[int], gaps: bool
-) -> Iterator[tuple[Floats, Ints]]:
-    """Yield the totals visible at each origin, and the period of each entity's first visible row.
+    parts: Parts, shape: tuple[int, int], origins: Sequence[int], *, gaps: bool, blind: int
+) -> Iterator[Vintages]:
+    """Add up what was visible at each origin.
+
+    Parts of a period's total are added in the order in which they became visible, so the total at
+    an origin is the same to the last bit whatever came later, and whichever origins are asked for.
 
     Parameters
     ----------
-    parts : pandas.DataFrame
+    parts : Parts
         As `place_parts` gives them. One without a value says that the amount is not known.
     shape : tuple of int
         Periods and entities.
-    origins : sequence of int
-        Ascending.
-    gaps : bool
-        Whether a period without a row is missing rather than zero.
-
-    Yields
-    ------
-    tuple of numpy.ndarray
-        (periods before the origin, entities) float64, a copy, and (entities,) int64, -1 for none.
+    origins, gaps, blind
+        As `replay_vintages` takes them.
     """
-    period, entity = parts[PERIOD].to_numpy(np.int64), parts[POSITION].to_numpy(np.int64)
-    known, part = parts[KNOWN].to_numpy(np.int64), parts[VALUE].to_numpy(np.float64)
-    has_value, cell = ~np.isnan(part), period * shape[1] + entity
-    amount = np.where(has_value, part, 0.0)
-    total = np.zeros(shape)
-    seen, valued = np.zeros((2, *shape), dtype=np.bool_)
-    first = np.full(shape[1], shape[0], dtype=np.int64)
-    numbers = np.arange(shape[0])[:, None]
+    asked = np.asarray(origins, dtype=np.int64)
+    late = np.maximum(parts.known - parts.period - 1 - blind, 0).sum() / max(shape[0], 1)
+    few = max(int(MOST_LINES / max(shape[1] + late, 1)), 1)
+    none = np.zeros((shape[0] + 1, shape[1]), dtype=np.bool_)
+    seen = Visible(none.astype(np.float64), none, none, np.full(shape[1], shape[0], dtype=np.int64))
     start = 0
-    for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
-        new = slice(start, int(stop))
-        np.add.at(total.reshape(-1), cell[new], amount[new])  # one index is quicker than two
-        seen.reshape(-1)[cell[new]] = True
-        valued.reshape(-1)[cell[new][has_value[new]]] = True
-        np.minimum.at(first, entity[new], period[new])
-        start = int(stop)
-        values = total[:origin].copy()
-        unknown = seen[:origin] & ~valued[:origin]
-        values[unknown | (~seen[:origin] if gaps else numbers[:origin] < first)] = np.nan
-        yield values, np.where(first < shape[0], first, -1)
+    for begin in range(0, len(asked), few):
+        some = asked[begin : begin + few]
+        stop = int(np.searchsorted(parts.known, some[-1], side="right"))
+        seen, vintages = _add_new(seen, parts.pick(slice(start, stop)), some, gaps, blind)
+        start = stop
+        yield vintages
 
 
-def find_positions(names: pd.Series, known: Sequence[str]) -> Ints:
-    """Return each name's position in `known`, -1 when it is not there; int64."""
-    found = pd.Index(known).get_indexer(pd.Index(names))
-    return np.asarray(found, dtype=np.int64)
+@dataclass(frozen=True, slots=True, eq=False)
+class Visible:
+    """What was visible at an origin, cell by cell.
 
-
-def find_states(
-    attributes: pd.DataFrame, entity_ids: Sequence[str], origins: Sequence[int]
-) -> Ints:
-    """Find the row of `attributes` that is in force for each entity at each origin.
-
-    Parameters
+    Attributes
     ----------
-    attributes : pandas.DataFrame
-        One row per change; a row holds from its `known` on, until the entity's next one.
-    entity_ids : sequence of str
-        The cohort.
-    origins : sequence of int
-        Any order.
-
-    Returns
-    -------
-    numpy.ndarray
-        (origins, entities) int64 positions in `attributes`; -1 when nothing was known yet.
+    total : numpy.ndarray
+        (P + 1, E) float64.
+    seen, valued : numpy.ndarray
+        (P + 1, E) bool: whether there is a part, and one with a value.
+    first : numpy.ndarray
+        (E,) int64, period of the first one; P when there is none.
     """
-    entity = find_positions(attributes[ENTITY], entity_ids)
-    past = order_past(entity, attributes[KNOWN].to_numpy(np.int64))
-    shape = (len(origins), len(entity_ids))
-    asked = np.broadcast_to(np.asarray(origins, dtype=np.int64)[:, None] + 1, shape)
-    group = np.broadcast_to(np.arange(shape[1]), shape)
-    return find_last(past, look_back(past, group.ravel(), asked.ravel())).reshape(shape)
+
+    total: Floats
+    seen: Flags
+    valued: Flags
+    first: Ints
 
 
-def replay_table(
-    key: Ints, period: Ints, known: Ints, value: Floats, shape: tuple[int, int], origins: Ints
-) -> Iterator[Floats]:
-    """Yield another table's values (periods before the origin, keys) as visible at each origin.
+def _add_new(
+    before: Visible, new: Parts, origins: Ints, gaps: bool, blind: int
+) -> tuple[Visible, Vintages]:
+    """Add the parts that became visible since an earlier origin."""
+    width = len(before.first)
+    cell, has_value = new.period * width + new.entity, ~np.isnan(new.value)
+    amount = np.where(has_value, new.value, 0.0)
+    seen_from = np.searchsorted(origins, new.known)
+    total, seen, valued = before.total.copy(), before.seen.copy(), before.valued.copy()
+    np.add.at(total.reshape(-1), cell, amount)
+    seen.reshape(-1)[cell] = True
+    valued.reshape(-1)[cell[has_value]] = True
+    first = np.repeat(before.first[None], len(origins), axis=0)
+    np.minimum.at(first.reshape(-1), seen_from * width + new.entity, new.period)
+    np.minimum.accumulate(first, axis=0, out=first)
+    known = valued if gaps else (valued | ~seen) & (np.arange(len(total))[:, None] >= first[-1])
+    known[-1] = False
+    lines = [] if gaps else [_find_unbegun(first, origins, blind)]
+    begin = np.searchsorted(origins, new.period + blind, side="right")
+    late = np.flatnonzero(seen_from > begin)
+    if len(late):
+        flagged = np.zeros(total.size, dtype=np.bool_)
+        flagged[cell[late]] = True
+        at = np.flatnonzero(flagged[cell])
+        at = at[np.argsort(cell[at], kind="stable")]
+        part = cell[at], np.maximum(seen_from[at], begin[at]), begin[at], amount[at], has_value[at]
+        lines.insert(0, _find_partial(before, *part, first, origins, gaps))
+    held = [np.concatenate(column) for column in zip(*lines, strict=True)] if lines else None
+    return Visible(total, seen, valued, first[-1]), Vintages(
+        origins=origins,
+        total=total,
+        known=known,
+        alike=(known == known[:, :1]).all(axis=1),
+        first=np.where(first < len(total) - 1, first, -1),
+        blind=blind,
+        otherwise=Otherwise(*(held or np.zeros((5, 0), dtype=np.int64))),
+    )
 
-    A later row for the same key and period takes the earlier one's place.
+
+Lines = tuple[Ints, Ints, Ints, Floats, Flags]
+"""The columns of `Otherwise`."""
+
+
+def _find_unbegun(first: Ints, origins: Ints, blind: int) -> Lines:
+    """List the cells that were not known yet since an entity's first row was seen late."""
+    until = np.minimum(first, origins[:, None] - blind)
+    origin, entity = np.nonzero(until > first[-1])
+    line, period = _spread(first[-1][entity], until[origin, entity])
+    origin, entity = origin[line], entity[line]
+    nothing = np.zeros(len(line))
+    return origin, origins[origin] - period, entity, nothing, nothing.astype(np.bool_)
+
+
+def _find_partial(
+    before: Visible,
+    cell: Ints,
+    seen_from: Ints,
+    begin: Ints,
+    amount: Floats,
+    has_value: Flags,
+    first: Ints,
+    origins: Ints,
+    gaps: bool,
+) -> Lines:
+    """List what cells looked like before the last of their new parts was seen.
+
+    Parts are given in the order of their cells, those of a cell in the order in which they were
+    seen; `begin` is the first origin that looks at the cell.
     """
-    order = np.lexsort((key, period, known))
-    key, period, known, value = key[order], period[order], known[order], value[order]
-    state = np.full(shape, np.nan)
-    start = 0
-    for origin, stop in zip(origins, np.searchsorted(known, origins, side="right"), strict=True):
-        new = slice(start, int(stop))
-        state[period[new], key[new]] = value[new]
-        start = int(stop)
-        yield state[:origin]
+    is_first = np.append(True, cell[1:] != cell[:-1])
+    starts, later = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+    rank = np.arange(len(cell)) - starts[np.cumsum(is_first) - 1]
+    empty, total = before.total.reshape(-1)[cell[starts]], amount.copy()
+    valued = has_value.copy()
+    total[starts] += empty
+    valued[starts] |= before.valued.reshape(-1)[cell[starts]]
+    for n in range(1, int(rank.max()) + 1):  # one after the other: the order of a sum is its bits
+        now = np.flatnonzero(rank == n)
+        total[now] += total[now - 1]
+        valued[now] |= valued[now - 1]
+    was_known = before.valued.reshape(-1)[cell[starts]]
+    if not gaps:
+        was_known |= ~before.seen.reshape(-1)[cell[starts]]
+    # Before its first part a cell is as it was; after each but the last it holds those so far.
+    line, origin = _spread(
+        np.concatenate([begin[starts], seen_from[later - 1]]),
+        np.concatenate([seen_from[starts], seen_from[later]]),
+    )
+    period, entity = np.divmod(np.concatenate([cell[starts], cell[later]])[line], len(before.first))
+    known = np.concatenate([was_known, valued[later - 1]])[line] & (period >= first[origin, entity])
+    there = np.concatenate([empty, total[later - 1]])[line]
+    return origin, origins[origin] - period, entity, there, known
+
+
+def _spread(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
+    """List the whole numbers of each range: which range, and the number."""
+    length = np.maximum(stop - start, 0)
+    line = np.repeat(np.arange(len(length)), length)
+    before = np.cumsum(length) - length
+    return line, np.arange(len(line)) - before[line] + start[line]

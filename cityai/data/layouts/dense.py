@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,14 @@ from cityai.columns import (
 )
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
+from cityai.data.features.as_of_join import find_positions, find_states
 from cityai.data.features.context import describe_attribute, describe_calendar
 from cityai.data.features.covariates import Grid, describe_covariates
 from cityai.data.features.history import History
 from cityai.data.features.own import OwnFeatures
 from cityai.data.features.plan import DensePlan, plan_dense
 from cityai.data.features.series import describe_series, label_series
-from cityai.data.features.vintages import Vintage, find_positions, find_states, replay_vintages
+from cityai.data.features.vintages import choose_rows, replay_vintages
 from cityai.data.leaks import Labels
 from cityai.data.rows import (
     Feature,
@@ -40,6 +41,7 @@ from cityai.data.rows import (
     Moments,
     Rows,
     RowsAt,
+    Singles,
     categorise,
     choose_features,
     write_rows,
@@ -50,6 +52,8 @@ from cityai.records.events import Events, cut_events
 if TYPE_CHECKING:
     from cityai.data.panel import Panel
 
+AT_ONCE: Final = 32_768
+"""Cells (origins times entities) that are described at once: what a processor holds near by."""
 _KEYS = (ORIGIN, AS_OF, ENTITY, STEP, PERIOD, PERIOD_START, KNOWN_AT, LEVEL)
 
 
@@ -63,7 +67,7 @@ def lay_dense(panel: Panel, snapshot: Events, project: Project) -> RowsAt:
         if known_before is None:
             return build_rows(panel, snapshot, project, origins, plan())
         blind = np.full_like(panel.final, np.nan)
-        past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None)
+        past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None, held=())
         return build_rows(past, cut_events(snapshot, known_before), project, origins, plan())
 
     return rows_at
@@ -179,27 +183,46 @@ def _describe_target(
     grid: Grid, snapshot: Events, project: Project, plan: DensePlan
 ) -> tuple[Floats, list[Feature]]:
     """Return the level (origins, entities), and the features of the target's past."""
-    own = OwnFeatures(project, (len(grid.origins), len(grid.entity_ids), 1))
-    levels, pasts = [], []
-    vintages = replay_vintages(
+    shape = (len(grid.origins), len(grid.entity_ids))
+    own = OwnFeatures(project, (*shape, 1))
+    level = np.empty(shape)
+    past: dict[str, Singles] = {}
+    few, done = max(AT_ONCE // max(shape[1], 1), 1), 0
+    for vintages in replay_vintages(
         snapshot.table,
         grid.entity_ids,
         grid.periods.count,
         grid.origins.tolist(),
         gaps=plan.gaps,
         blind=plan.blind,
-    )
-    for i, vintage in enumerate(vintages):
-        level, past = describe_series(vintage, grid.areas[i], plan)
-        levels.append(level)
-        pasts.append(past)
-        if own.functions:
-            own.ask((i, slice(None), 0), _cut_history(vintage, grid, snapshot, i))
+    ):
+        count = len(vintages.origins)
+        for start in range(0, count, few):
+            some = vintages.cut(start, start + few)
+            part = slice(done + start, done + start + len(some.origins))
+            level[part], found = describe_series(some, grid.areas[part], plan)
+            past = past or _make_room(found, shape)
+            for name, values in found.items():
+                past[name][part] = values
+        for i in range(count if own.functions else 0):
+            history = _cut_history(vintages.read_past(i), grid, snapshot, done + i)
+            own.ask((done + i, slice(None), 0), history)
+        done += count
     labels = label_series(plan)
-    features = [
-        Feature(name, labels[name], np.stack([past[name] for past in pasts])) for name in pasts[0]
-    ]
-    return np.stack(levels), [*features, *own.collect()]
+    features = [Feature(name, labels[name], values) for name, values in past.items()]
+    return level, [*features, *own.collect()]
+
+
+def _make_room(found: Mapping[str, Floats], shape: tuple[int, ...]) -> dict[str, Singles]:
+    """Make room for features of all origins: float32, those without steps in one piece."""
+    flat = [name for name, values in found.items() if values.shape[2] == 1]
+    room: dict[str, Singles] = dict(
+        zip(flat, np.empty((len(flat), *shape, 1), dtype=np.float32), strict=True)
+    )
+    return {
+        name: room[name] if name in room else np.empty((*shape, values.shape[2]), dtype=np.float32)
+        for name, values in found.items()
+    }
 
 
 def _describe_attributes(
@@ -216,17 +239,16 @@ def _describe_attributes(
         yield describe_attribute(title, words, attributes[name], plan.categories.get(name), states)
 
 
-def _cut_history(vintage: Vintage, grid: Grid, snapshot: Events, i: int) -> History:
+def _cut_history(past: Floats, grid: Grid, snapshot: Events, i: int) -> History:
     """Make the history that the project's own functions see: copies, so nothing can be edited."""
     entities = pd.Index(grid.entity_ids, name=ENTITY)
     states = np.where(grid.states[i] < 0, len(snapshot.attributes), grid.states[i])
     recorded = snapshot.attributes.drop(columns=[ENTITY, KNOWN]).reset_index(drop=True)
+    origin = int(grid.origins[i])
     return History(
-        as_of=grid.periods.start(vintage.origin),
+        as_of=grid.periods.start(origin),
         period=grid.periods.freq,
-        values=pd.DataFrame(
-            vintage.values.copy(), index=grid.periods.starts(vintage.origin), columns=entities
-        ),
+        values=pd.DataFrame(past, index=grid.periods.starts(origin), columns=entities),
         entities=recorded.reindex(states).set_axis(entities),
     )
 
@@ -235,24 +257,36 @@ def _assemble(
     grid: Grid, panel: Panel, level: Floats, features: Sequence[Feature], spec: ProjectSpec
 ) -> Rows:
     """Write the grid's active cells out as one sorted table."""
-    origin, entity = np.nonzero(panel.active[grid.origins])
+    active = panel.active[grid.origins]
+    origin, entity = np.nonzero(active)
     steps = grid.targets.shape[1]
     target = grid.targets[origin].ravel()
-    keys: dict[str, object] = {
+    code = np.min_scalar_type(-len(grid.entity_ids))
+    keys: dict[str, Sized] = {
         ORIGIN: np.repeat(grid.origins[origin], steps),
         AS_OF: np.repeat(_list_moments(panel, grid.origins)[origin], steps),
-        ENTITY: categorise(np.repeat(entity, steps), grid.entity_ids),
+        ENTITY: categorise(np.repeat(entity.astype(code), steps), grid.entity_ids),
         STEP: np.tile(np.arange(1, steps + 1, dtype=np.int16), len(origin)),
         PERIOD: target,
         PERIOD_START: _list_moments(panel, target),
         KNOWN_AT: _list_moments(panel, target + 1 + panel.delay),
-        LEVEL: np.repeat(level[origin, entity], steps),
+        LEVEL: np.repeat(level[active], steps),
     }
-    shape = (len(grid.origins), len(grid.entity_ids), steps)
-    written = [(f, np.broadcast_to(f.values, shape)[origin, entity].ravel()) for f in features]
+    cells = choose_rows(np.flatnonzero(active))
+    written = [(f, _pick(f.values, active, cells)) for f in features]
     me = spec.features.attributes and ENTITY not in spec.features.exclude
     also = {ENTITY: spec.question.entity.label} if me else {}
     return write_rows(keys, written, spec.features, also)
+
+
+def _pick(
+    values: npt.NDArray[np.generic], active: npt.NDArray[np.bool_], cells: slice | Ints
+) -> npt.NDArray[np.generic]:
+    """Return the active cells of a feature, (cells, steps or 1), in the order of the rows."""
+    whole = np.broadcast_to(values, (*active.shape, values.shape[-1]))
+    if whole.strides[1] == 0:  # the same of all entities
+        return np.repeat(whole[:, 0], active.sum(axis=1), axis=0)
+    return whole.reshape(-1, values.shape[-1])[cells]
 
 
 def _list_moments(panel: Panel, index: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:

@@ -35,8 +35,9 @@ def encode(
     for place, name in enumerate(features):
         column = table[name]
         if name in categories:
-            codes = {value: float(code) for code, value in enumerate(categories[name])}
-            matrix[:, place] = column.astype("str").map(codes).to_numpy(np.float64)
+            texts = column.astype("category").cat
+            codes = pd.Index(categories[name]).get_indexer(texts.categories.astype("str"))
+            matrix[:, place] = np.append(np.where(codes < 0, np.nan, codes), np.nan)[texts.codes]
         else:
             matrix[:, place] = column.to_numpy(np.float64, na_value=np.nan)
     if np.isinf(matrix).any():

@@ -26,6 +26,7 @@ from cityai.columns import (
 )
 from cityai.config.project import ProjectSpec
 from cityai.data.calendar import code_holidays
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.periods import MEAN_DAYS
 from cityai.errors import TimeError
 from cityai.findings import Finding
@@ -223,19 +224,17 @@ class DenseRows:
         baselines: Sequence[SeriesForecaster],
         city_rule: pd.DataFrame | None = None,
     ) -> None:
-        self.panel, self.spec, self.baselines, self.city_rule = panel, spec, baselines, city_rule
+        self.spec, self.baselines, self.city_rule = spec, baselines, city_rule
         self.first_test = folds.test[0]
         last = panel.periods.count
         learning = plan_training(panel, spec, last, learners)
         self.origins = {f.as_of: find_origin(panel, f) for f in folds.folds}
         self.origins[panel.periods.start(last)] = last
+        self.panel = panel.hold({*self.origins.values()})
         moments = sorted({*self.origins.values(), *learning})
         self.rows: Rows = rows_at([panel.periods.start(origin) for origin in moments])
         table = self.rows.table
-        self.entity: IntArray = np.asarray(
-            pd.Index(panel.entity_ids).get_indexer(pd.Index(table[ENTITY].astype("str"))),
-            dtype=np.int64,
-        )
+        self.entity: IntArray = find_positions(table[ENTITY], panel.entity_ids)
         self.origin: IntArray = table[ORIGIN].to_numpy(np.int64)
         self.period: IntArray = table[PERIOD].to_numpy(np.int64)
         self.step: IntArray = table[STEP].to_numpy(np.int64)
@@ -260,7 +259,8 @@ class DenseRows:
 
     def find_tested(self, fold: Fold) -> IntArray:
         """Return the rows of the fold's origin."""
-        return np.flatnonzero(self.origin == self.origins[fold.as_of])
+        origin = self.origins[fold.as_of]
+        return np.arange(*np.searchsorted(self.origin, (origin, origin + 1)))
 
     def list_categories(self, taught: IntArray) -> dict[str, tuple[str, ...]]:
         """Return the known values of the categorical features, over all rows."""
