@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from cityai.card.record import CardRecord
+from cityai.drill import make as drills
 from cityai.drill.faults import Setting
 from cityai.drill.make import prepare, read_setting
 from cityai.pipeline.provenance import read_clock
 from cityai.pipeline.review import Reviewed, read_review
 from cityai.pipeline.run import run_project
 from cityai.review.standing import Standing
+from cityai.samples.write import write_sample_city
 from tests.review.conftest import kept, made_place, place
 
 __all__ = ["kept", "made_place", "place"]
@@ -24,9 +27,19 @@ Make = Callable[[Callable[[Setting], None] | None], Made]
 
 @pytest.fixture(scope="module")
 def make_card(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Make:
-    """Return a function that makes a drill's card, whole but for its pictures."""
+    """Return a function that makes a drill's card, whole but for its pictures.
+
+    It has no functions of its own, which take long and show no fault; a city is drawn once.
+    """
     base = tmp_path_factory.mktemp("drill")
     state, count = base / "state", iter(range(100))
+
+    @cache
+    def draw(gap: bool) -> Path:
+        return write_sample_city(base / f"city {gap}", planted_gap=gap).folder
+
+    def copy(city: Path, *, planted_gap: bool) -> None:
+        shutil.copytree(draw(planted_gap), city)
 
     def run(project: Path) -> None:
         shutil.rmtree(state / "sample_city", ignore_errors=True)
@@ -37,7 +50,9 @@ def make_card(tmp_path_factory: pytest.TempPathFactory, no_pictures: None) -> Ma
     def make(plant: Callable[[Setting], None] | None) -> Made:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CITYAI_STATE", str(state))
+            patch.setattr(drills, "write_sample_city", copy)
             made = read_setting()
+            del made.project["features"]
             if plant is not None:
                 plant(made)
             # One name for all: saved stages are kept under it.
