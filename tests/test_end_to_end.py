@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -233,6 +234,16 @@ def test_another_surrounding_makes_a_run(
     story: Story, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "another")
+    assert find_unchanged(load_project(story.folder)) is None
+
+
+def test_another_library_makes_a_run(
+    story: Story, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = os.pathsep.join((*filter(None, [os.environ.get("PYTHONPATH")]), str(tmp_path)))
+    monkeypatch.setenv("PYTHONPATH", given)
+    assert find_unchanged(load_project(story.folder)) is not None
+    (tmp_path / "better-1.0.dist-info").mkdir()
     assert find_unchanged(load_project(story.folder)) is None
 
 

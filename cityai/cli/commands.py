@@ -13,6 +13,7 @@ import typer
 from cityai.cli.cards import FORCE, card
 from cityai.cli.console import tell
 from cityai.cli.impact import evaluate
+from cityai.cli.loading import loading
 from cityai.cli.release import promote, registry, retire, rollback
 from cityai.cli.review import gate, review
 
@@ -106,7 +107,10 @@ def run(
         tell(write_unchanged(done, Path.cwd(), measure_width()))
         return
     with tell_progress() as progress:
-        from cityai.pipeline.run import run_project
+        with loading():
+            from cityai.pipeline import cards  # noqa: F401 - for the run's end
+            from cityai.pipeline.run import run_project
+            from cityai.track import results  # noqa: F401
 
         result = run_project(loaded, progress)
     from cityai.cli.closing import close_run
@@ -132,7 +136,8 @@ def audit(
 
     order = load_audit(spec)
     with tell_progress() as progress:
-        from cityai.pipeline.external_audit import audit_given, write_tables
+        with loading():
+            from cityai.pipeline.external_audit import audit_given, write_tables
 
         audited = audit_given(order, predictions, progress)
         if tables is not None:

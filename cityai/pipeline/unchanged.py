@@ -7,9 +7,8 @@ import json
 import os
 import site
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -163,10 +162,20 @@ def digest_published(folder: Path) -> dict[str, str]:
 
 
 def _list_libraries() -> list[str]:
-    """List what is installed where Python looks at its start, whatever was imported since."""
+    """List what is installed where Python looks at its start, whatever was imported since.
+
+    A library's folder of metadata is called by its name and version.
+    """
     given = (os.environ.get("PYTHONPATH") or "").split(os.pathsep)
     places = {*site.getsitepackages(), site.getusersitepackages(), *filter(None, given)}
-    return sorted({f"{d.name}=={d.version}" for d in distributions(path=sorted(places))})
+    found = {name for place in places for name in _list_names(place)}
+    return sorted(name for name in found if name.endswith((".dist-info", ".egg-info")))
+
+
+def _list_names(folder: str) -> list[str]:
+    with suppress(OSError):  # none there, or nobody may look
+        return os.listdir(folder)
+    return []
 
 
 def _digest_package() -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +56,10 @@ REFUSALS: Final = {
 _STATUSES: Final = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 _CREDENTIALS: Final = re.compile(r"//[^/@\s]*@")
 
+STORES: Final = (
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+)
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
 
 
@@ -67,12 +73,22 @@ def set_environment() -> None:
 def import_mlflow() -> Any:
     """Return the module `mlflow`, loaded with our settings (about 6 s the first time)."""
     set_environment()
+    if "mlflow" not in sys.modules:
+        atexit.register(close_databases)
     with keep_quiet():
         import mlflow
         import mlflow.pyfunc
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return mlflow
+
+
+def close_databases() -> None:
+    """Close MLflow's SQLite files: each is whole then, and has no log beside it."""
+    for name in STORES:
+        store = getattr(sys.modules.get(name), "SqlAlchemyStore", None)
+        for engine in getattr(store, "_engine_map", {}).values():
+            engine.dispose()
 
 
 @contextmanager

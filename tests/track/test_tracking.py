@@ -26,7 +26,7 @@ from cityai.errors import DataError, SpecError, StoreError, TrackingError
 from cityai.pipeline.publish import publish_anyway
 from cityai.track import server
 from cityai.track.batch import LONGEST_PARAM, cut_text
-from cityai.track.door import call_mlflow, import_mlflow, keep_quiet
+from cityai.track.door import call_mlflow, close_databases, import_mlflow, keep_quiet
 from cityai.track.measures import list_models, measure_card, measure_model
 from cityai.track.results import Outcome, build_params, build_tags
 from cityai.track.run_names import UNSET
@@ -283,6 +283,14 @@ def test_the_run_of_mlflow_run_is_taken_over(
     assert (tags["mlflow.user"], tags["cityai.project"]) == ("cityai", "waste")
     with open_run(place_of(state), "waste") as another:
         assert another.run_id != given.info.run_id
+
+
+def test_a_store_that_is_closed_is_one_file_and_opens_again(tmp_path: Path) -> None:
+    client = connect_tracking(tmp_path).client
+    assert (tmp_path / f"{server.DATABASE}-wal").exists()
+    close_databases()
+    assert [path.name for path in tmp_path.glob(f"{server.DATABASE}*")] == [server.DATABASE]
+    assert [e.name for e in client.search_experiments()] == ["Default"]
 
 
 @pytest.mark.promise(17)
