@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from typing import Any, Final, TypeVar
 
@@ -46,18 +47,11 @@ def run_tasks(
     Exception
         What the first task that failed raised, in the tasks' order.
     """
-    from joblib import Parallel
     from threadpoolctl import threadpool_limits
 
-    pool = Parallel(
-        n_jobs=threads,
-        prefer="threads",
-        require="sharedmem" if here else None,
-        return_as="generator",
-    )
-    over = Event()
+    pool, over = _open_pool(threads, here=here), Event()
     with threadpool_limits(1):
-        done = pool(_list_calls(function, tasks, over))
+        done = iter(pool(_list_calls(function, tasks, over)))
         try:
             for value, error in done:
                 if error is not None:
@@ -66,6 +60,19 @@ def run_tasks(
         finally:
             over.set()
             deque(done, maxlen=0)  # what has begun ends, and nothing more begins
+
+
+def _open_pool(threads: int, *, here: bool) -> Any:
+    """Open joblib's pool; its answers come as they are made, where its backend can give them so."""
+    from joblib import Parallel
+
+    open_pool = partial(
+        Parallel, n_jobs=threads, prefer="threads", require="sharedmem" if here else None
+    )
+    try:
+        return open_pool(return_as="generator")
+    except ValueError:  # a backend that gives all answers at once: Ray's, multiprocessing's
+        return open_pool(return_as="list")
 
 
 def _attempt(function: Callable[..., T], *arguments: Any) -> tuple[T | None, Exception | None]:

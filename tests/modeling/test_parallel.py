@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pytest
+from joblib import Parallel, parallel_config
+from joblib.parallel import BACKENDS, ThreadingBackend
 from threadpoolctl import threadpool_info
 
 from cityai.errors import DataError, SetupError, name_step
@@ -75,6 +77,30 @@ def test_a_mistake_comes_back_whole_from_another_process():
         halve(3)
     again = cloudpickle.loads(cloudpickle.dumps(raised.value))
     assert (str(again), again.where) == ("halve, at fold 3: 3 is odd", "halve, at fold 3")
+
+
+class AllAtOnce(ThreadingBackend):
+    """A backend of joblib that gives no answer before it has all, as Ray's does."""
+
+    supports_return_generator = False
+
+
+@pytest.fixture
+def all_at_once(monkeypatch) -> Iterator[None]:
+    monkeypatch.setitem(BACKENDS, "all at once", AllAtOnce)
+    with parallel_config("all at once", n_jobs=2):
+        yield
+
+
+def test_a_backend_that_gives_all_answers_at_once_gives_the_same(all_at_once):
+    with pytest.raises(ValueError, match="does not support return_as"):
+        Parallel(n_jobs=2, return_as="generator")
+    waits = [(n, 0.002 * (20 - n)) for n in range(0, 20, 2)]
+    assert list(run_tasks(halve, waits, threads=2)) == [float(n) for n in range(10)]
+    found = run_tasks(halve, [(2,), (5, 0.1), (7, 0.0)], threads=2)
+    assert next(found) == 1.0
+    with pytest.raises(DataError, match="5 is odd"):
+        next(found)
 
 
 @pytest.fixture(scope="module")
