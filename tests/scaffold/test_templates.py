@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cityai.card import pages
 from cityai.config.load import load_project
 from cityai.modeling import folds
 from cityai.pipeline.run import run_project
@@ -21,6 +22,8 @@ CARD = ("card.html", "card.es.html", "card.fr.html", "card.pt.html", "card.json"
 INDEX = {
     f"model_cards/index{part}" for part in (".html", ".es.html", ".fr.html", ".pt.html", ".json")
 }
+PICTURED = ("service_requests", "shelter_demand", "inspections")
+"""Counts on a map, amounts without one, and a ranked list: all pictures that templates draw."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,9 @@ def _few_replays(monkeypatch) -> None:
 @pytest.mark.long
 @pytest.mark.usefixtures("_few_replays")
 @pytest.mark.parametrize("template", [template.name for template in CATALOGUE])
-def test_template_works(city, template):
+def test_template_works(city, template, monkeypatch):
+    if template not in PICTURED:
+        monkeypatch.setattr(pages, "draw_figures", lambda *_: ())
     name = f"my_{template}"
     create_project(city, name, template)
     before = list_public(city)
@@ -53,7 +58,7 @@ def test_template_works(city, template):
     assert result.card_path == city / "model_cards" / name / "card.html"
     assert list_public(city) == before | INDEX | {f"model_cards/{name}/{file}" for file in CARD}
     assert (city / ".cityai" / "sample_city").is_dir()
-    checkup = check_project(city / "projects" / name, folds=4)
+    checkup = check_project(city / "projects" / name)
     assert not checkup.failed
     assert list_public(city) == before | INDEX | {f"model_cards/{name}/{file}" for file in CARD}
     assert name in check_workspace(city)
