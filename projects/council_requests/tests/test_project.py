@@ -16,4 +16,4 @@ DATA = Path(os.environ.get("CITYAI_DATA") or Path(__file__).parents[3] / ".." / 
 def test_project():
     if not (DATA / "nyc_council_requests").is_dir():
         pytest.skip("no real city data: set CITYAI_DATA to the folder that holds them")
-    check_project(Path(__file__).parents[1], folds=4)
+    check_project(Path(__file__).parents[1], folds=2)
