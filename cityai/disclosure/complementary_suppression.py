@@ -60,8 +60,9 @@ def protect_release(
 
     Notes
     -----
-    Secrets are opened one by one, upwards and downwards, by hiding those shown lines that have to
-    change and are the cheapest: a line costs what it holds (`find_opening`). Hiding only widens
+    Secrets that are not open as it is are opened one by one, upwards and downwards, by hiding those
+    shown lines that have to change and are the cheapest: a line costs what it holds
+    (`find_opening`). Hiding only widens
     what is left open. So what once agreed with all that is shown still does, and one solution
     settles many secrets (`_Seen`). An empty line holds nobody and is never hidden. What was hidden
     on the way and need not be is shown again, the largest lines first (`show_again`).
@@ -97,14 +98,21 @@ def _protect(
     for at, i in enumerate(secrets.tolist()):
         for way in WAYS:
             value = seen.find_value(at, way)
-            if abs(value - pooled.held[i]) > SLACK and seen.find_width(at) < seen.need[at] - SLACK:
+            if abs(value - pooled.held[i]) <= SLACK or seen.is_open(at):
+                continue
+            aim = pooled.known.matrix[[pooled.pools[i]]]
+            end = find_end(pooled.known, hidden[pooled.first], aim, way)
+            if end.point is not None:
+                seen = seen.add_point(pooled, end.point)
+            if way * (value - end.value) > SLACK:
                 pooled, point, more = _open(pooled, hidden, i, value)
                 hidden[more], cause[more] = True, i
                 seen = seen.add_point(pooled, point)
     pooled = pool_release(lines, amounts, hidden, secret, least, told=told)
     first, points = pooled.first, [held.lift_point(x, pooled) for held, x in seen.points]
-    again = show_again(pooled.known, hidden[first], fixed[first], pooled.pools[secrets], points)
-    hidden = again[pooled.pools]
+    asked = np.where(cause < 0, -1, pooled.pools[cause])[first]
+    told_of = pooled.known, hidden[first], fixed[first], pooled.pools[secrets]
+    hidden = show_again(*told_of, points, asked)[pooled.pools]
     return hidden, np.where(hidden, cause, -1)
 
 
@@ -163,9 +171,9 @@ class _Seen:
     high: np.ndarray
     points: tuple[tuple[Pooled, np.ndarray], ...]
 
-    def find_width(self, at: int) -> float:
-        """Return how far a secret is known to be left open."""
-        return float(self.high[at] - self.low[at])
+    def is_open(self, at: int) -> bool:
+        """Tell whether a secret is known to be left open enough."""
+        return bool(self.high[at] - self.low[at] >= self.need[at] - SLACK)
 
     def find_value(self, at: int, way: float) -> float:
         """Return the amount that would leave a secret open enough; a small one stays small."""

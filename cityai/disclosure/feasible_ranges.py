@@ -98,23 +98,45 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
     rows = known.stacked[np.tile(~hidden, known.parts)]
     within, most = known.bound_hidden(hidden)
     whole = hstack([aim] * known.parts).toarray().ravel()
-    solved = linprog(
-        -way * whole,
-        A_ub=within if len(most) else None,
-        b_ub=most if len(most) else None,
-        A_eq=rows,
-        b_eq=rows @ known.amounts,
-        bounds=(0, None),
-        method="highs",
-    )
+    x, solved = _solve_near(known.amounts, -way * whole, rows, within, most)
     if solved.status == 3:
         return End(way * np.inf, None, dual_values)
-    if solved.x is None:
+    if x is None:
         # Not solved: taken as given away, so more is hidden.
         return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64), solved=False)
     each = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
     dual_values[~hidden] = each.sum(axis=0)
-    return End(float(whole @ solved.x), np.maximum(solved.x, 0.0), dual_values)
+    return End(float(whole @ x), np.maximum(x, 0.0), dual_values)
+
+
+def _solve_near(
+    start: np.ndarray, cost: np.ndarray, same: Sparse, over: Any, most: np.ndarray
+) -> tuple[np.ndarray | None, Any]:
+    """Minimise ``cost x`` where ``same x = same start``, ``over x <= most`` and ``x >= 0``.
+
+    It is solved for what is added to a point that is known and what is taken from it, so the
+    simplex begins there: little of a table moves. Returned are x, and what SciPy tells.
+    """
+    some = np.flatnonzero(start > 0)
+    within: Any = hstack([over, -over[:, some]]) if len(most) else None
+    equal: Any = hstack([same, -same[:, some]])
+    top = np.concatenate([np.full(len(start), np.inf), start[some]])
+    ends: Any = np.column_stack([np.zeros(len(top)), top])
+    solved = linprog(
+        np.concatenate([cost, -cost[some]]),
+        A_ub=within,
+        b_ub=most - over @ start if len(most) else None,
+        A_eq=equal,
+        b_eq=np.zeros(same.shape[0]),
+        bounds=ends,
+        method="highs-ds",
+        options={"presolve": False},
+    )
+    if solved.x is None:
+        return None, solved
+    x = start + solved.x[: len(start)]
+    x[some] -= solved.x[len(start) :]
+    return x, solved
 
 
 def find_opening(

@@ -22,17 +22,19 @@ def show_again(
     fixed: np.ndarray,
     secrets: np.ndarray,
     points: Sequence[np.ndarray],
+    cause: np.ndarray,
 ) -> np.ndarray:
     """Show lines again as long as every secret stays as open as it must be, or as it can be.
 
     Lines are taken in halves, and halves of these, from the largest lines down. It ends after a
     number of linear programmes; what is hidden by then stays so. `points` agree with all that is
-    shown. Where the solver cannot tell how open a secret is to begin with, none is shown again.
+    shown; `cause` is the secret that a line was hidden for, or -1: the first to be closed. Where
+    the solver cannot tell how open a secret is to begin with, none is shown again.
     """
     more = np.flatnonzero(hidden & ~fixed)
     if not len(more):
         return hidden
-    witnesses = _Witnesses(known, hidden.copy(), secrets, points)
+    witnesses = _Witnesses(known, hidden.copy(), secrets, points, cause)
     if witnesses.unsolved:
         return hidden
     chunks = [more[np.argsort(-known.held[more], kind="stable")]]
@@ -58,9 +60,10 @@ class _Witnesses:
         hidden: np.ndarray,
         secrets: np.ndarray,
         points: Sequence[np.ndarray],
+        cause: np.ndarray,
     ):
         self.known, self.hidden, self.solved, self.unsolved = known, hidden, 0, 0
-        self.truth = known.stacked @ known.amounts
+        self.truth, self.cause = known.stacked @ known.amounts, cause
         self.at = {line: column for column, line in enumerate(secrets.tolist())}
         self.lines = known.matrix[secrets]
         self.points = np.array(points)
@@ -79,7 +82,7 @@ class _Witnesses:
         right = (off <= SLACK).all(axis=0)
         wrong = self.points[~right], self.held[~right]
         self.points, self.held = self.points[right], self.held[right]
-        for i, need in self._order(trial):
+        for i, need in self._order(trial, self.cause[chunk]):
             if self._find_width(trial, i, need) < need - SLACK:
                 # Asked first next time: what fails once fails often.
                 self.need = {i: need, **self.need}
@@ -88,20 +91,28 @@ class _Witnesses:
         self.hidden = trial
         return True
 
-    def _order(self, hidden: np.ndarray) -> Iterator[tuple[int, float]]:
-        """Yield the secrets that are not seen to be open yet: those known to be closed first.
+    def _order(self, hidden: np.ndarray, causes: np.ndarray) -> Iterator[tuple[int, float]]:
+        """Yield the secrets that are not seen to be open yet: those likely to be closed first.
 
         After the first of several that is open, all others are made as large and as small as they
-        can be together.
+        can be together, and those that this leaves once more.
         """
         left = {i: need for i, need in self.need.items() if self._find_seen(i) < need - SLACK}
         closed = [i for i, need in left.items() if self._measure_closed(hidden, i) < need - SLACK]
-        for asked, i in enumerate((*closed, *left)):
-            if asked == 1 and len(left) > FEW_TOGETHER:
-                aim = csr_array(self.known.matrix[[*left]].sum(axis=0)[None])
-                for way in WAYS:
-                    self._keep(find_end(self.known, hidden, aim, way))
+        own = [i for i in causes.tolist() if i in left]
+        for asked, i in enumerate((*closed, *own, *left)):
+            if asked == 1:
+                self._open_together(hidden, left)
             yield i, left[i]
+
+    def _open_together(self, hidden: np.ndarray, left: dict[int, float]) -> None:
+        before = len(left) + 1
+        while FEW_TOGETHER < len(left) < before:
+            before = len(left)
+            aim = csr_array(self.known.matrix[[*left]].sum(axis=0)[None])
+            for way in WAYS:
+                self._keep(find_end(self.known, hidden, aim, way))
+            left = {i: need for i, need in left.items() if self._find_seen(i) < need - SLACK}
 
     def _find_width(self, hidden: np.ndarray, line: int, need: float) -> float:
         """Find how far a secret is left open; at least as far as needed, where it is."""
@@ -134,9 +145,9 @@ class _Witnesses:
         return self._find_closed(hidden, line, UP) - self._find_closed(hidden, line, DOWN)
 
     def _find_closed(self, hidden: np.ndarray, line: int, way: float) -> float:
-        """Bound an end by the dual solutions whose lines are all shown."""
+        """Bound an end by the dual solutions whose lines are all shown; nothing is below 0."""
         bounds = [v for on, v in self.closed.get((line, way), ()) if not hidden[on].any()]
-        return min(bounds, default=np.inf) if way == UP else max(bounds, default=-np.inf)
+        return min(bounds, default=np.inf) if way == UP else max(bounds, default=0.0)
 
     def _solve(self, hidden: np.ndarray, line: int, way: float) -> End:
         end = self._keep(find_end(self.known, hidden, self.known.matrix[[line]], way))

@@ -186,14 +186,15 @@ def test_what_the_solver_cannot_tell_is_not_shown_again(monkeypatch: pytest.Monk
     amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
     known, _ = gather_lines(csr_array(lines), amounts, small, K)
     hidden, secrets = np.array([False, True, True, True]), np.array([1])
-    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts])
+    cause = np.array([-1, -1, 1, 1])
+    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts], cause)
     assert again.tolist() == [False, True, False, True]
 
     def fail(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
         return End(float((aim @ known.amounts)[0]), None, np.ones(len(hidden)), solved=False)
 
     monkeypatch.setattr(showing_again, "find_end", fail)
-    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts])
+    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts], cause)
     assert again.tolist() == hidden.tolist()
 
 
@@ -358,3 +359,25 @@ def test_a_thousand_alike_places_are_a_few_lines() -> None:
     assert len(np.unique(pools)) == 1 + 1 + 1
     hidden = hide(lines, amounts, small)
     assert np.flatnonzero(hidden).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_end_solved_from_the_truth_is_that_of_a_plain_solution(seed: int) -> None:
+    rng = np.random.default_rng(300 + seed)
+    lines, amounts, small = build_lines(rng)
+    known, _ = gather_lines(csr_array(lines), amounts, small, K)
+    hidden = small | (rng.random(len(lines)) < 0.5)
+    more = hidden & ~small & (known.held >= K)
+    told = np.vstack([lines[small], -lines[more]])
+    most = np.concatenate([np.full(small.sum(), K), np.full(more.sum(), -K)])
+    for line in np.flatnonzero(hidden):
+        for way in (1.0, -1.0):
+            end = find_end(known, hidden, known.matrix[[line]], way)
+            plain = linprog(
+                -way * lines[line], told, most, lines[~hidden], (lines @ amounts)[~hidden]
+            )
+            assert end.value == pytest.approx(np.inf if plain.x is None else -way * plain.fun)
+            if end.point is not None:
+                assert known.matrix[[line]] @ end.point == pytest.approx([end.value])
+                off = (known.matrix @ end.point - known.held)[~hidden]
+                assert np.abs(off).max(initial=0.0) < 1e-6
