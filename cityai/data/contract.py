@@ -279,6 +279,8 @@ def _list_values(converted: Table, i: int, is_accepted: bool, ends: pd.DataFrame
 def _find_refused(
     schema: pa.DataFrameSchema, name: str, column: ColumnSpec, values: pd.Series
 ) -> list[Any]:
+    if values.empty:
+        return []
     frame = pd.DataFrame({name: values}).astype({name: _DTYPES[column.type]})
     try:
         schema.validate(frame, lazy=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from cityai.columns import EVERYWHERE, NOT_RECORDED
@@ -127,24 +128,25 @@ def _count_values(accepted: Table, contract: Contract, spec: BaseProjectSpec) ->
     """Count the days on which an entity has one value of what describes it, and several."""
     entity = spec.question.entity
     described = dict.fromkeys((*entity.attributes, *([entity.area] if entity.area else [])))
-    parts = []
     # A case says itself what describes it; there is nothing to choose between its entity's rows.
-    for name in described if spec.summed_by is not None else ():
-        cell = accepted[f"v{contract.place(name)}"]
-        filled = accepted.filter(cell.notnull())
-        days = filled.group_by(e=filled["e"], day=filled["o"].truncate("D")).agg(
-            several=filled[f"v{contract.place(name)}"].nunique() > 1
-        )
-        by_entity = days.group_by("e").agg(
-            good=(~days["several"]).cast("int64").sum(),
-            total=days.count(),
-            figure=days["several"].any().cast("float64"),
-        )
-        found = fetch_frame(by_entity.agg(**{c: by_entity[c].sum() for c in FACT_COLUMNS[-3:]}))
-        found = found.fillna(0.0)
-        found = found.assign(fact=ONE_VALUE, column=name, slice_kind="overall", slice=EVERYWHERE)
-        parts.append(found[list(FACT_COLUMNS)])
-    return parts
+    if spec.summed_by is None or not described:
+        return []
+    cells = [accepted[f"v{contract.place(name)}"] for name in described]
+    ends = {f"low{n}": cell.min() for n, cell in enumerate(cells)}
+    ends |= {f"high{n}": cell.max() for n, cell in enumerate(cells)}
+    days = accepted.group_by(e=accepted["e"], day=accepted["o"].truncate("D")).agg(**ends)
+    counted: dict[str, Any] = {}
+    for n in range(len(cells)):
+        is_one = days[f"low{n}"] == days[f"high{n}"]
+        counted |= {f"good{n}": is_one.cast("int64").sum(), f"total{n}": is_one.count()}
+        counted[f"figure{n}"] = (~is_one).any().cast("float64")
+    by_entity = days.group_by("e").agg(**counted)
+    found = fetch_frame(by_entity.agg(**{name: by_entity[name].sum() for name in counted}))
+    figures = found.to_numpy(np.float64).reshape(-1, 3)
+    rows = [
+        (ONE_VALUE, name, "overall", EVERYWHERE, *figures[n]) for n, name in enumerate(described)
+    ]
+    return [pd.DataFrame(rows, columns=list(FACT_COLUMNS)).fillna(0.0)]
 
 
 def _pair_columns(rows: Table, contract: Contract, spec: BaseProjectSpec) -> dict[Any, Any]:

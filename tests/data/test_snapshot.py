@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import duckdb
 import numpy as np
@@ -257,6 +258,51 @@ def test_attributes_are_those_of_the_latest_event_already_seen(make_project):
     assert found["known"].tolist() == [1, 2, 2]
     assert found["kind"].tolist()[:2] == ["old", "new"]
     assert pd.isna(found["kind"].iloc[2])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("AB"),
+            st.integers(0, 40),
+            st.integers(0, 25),
+            st.sampled_from(["", "", "x", "y"]),
+            st.sampled_from(["", "1", "1", "2.5"]),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_attributes_at_each_origin_are_the_latest_seen_by_then(make_project, drawn):
+    start = pd.Timestamp("2024-01-01")
+    rows = [(p, d, d + late, kind, size) for p, d, late, kind, size in drawn]
+    rows += [("Z", d, d, "z", "3") for d in (0, 48)]  # seven whole weeks
+    frame = pd.DataFrame(rows, columns=["place", "day", "seen", "kind", "size"])
+    text = {
+        c: [f"{start + pd.Timedelta(days=n):%Y-%m-%d}" for n in frame[c]] for c in ("day", "seen")
+    }
+    columns = {c: {"type": "text"} for c in ("place", "kind")}
+    columns |= {c: {"type": "date"} for c in ("day", "seen")} | {"size": {"type": "number"}}
+    project = make_project(
+        frame.assign(**text),
+        question={"entity": {"attributes": ["kind", "size"]}},
+        data={**EVENTS, "columns": columns},
+    )
+    found = open_kind(project).read().attributes
+    # An event is seen when its week is over, and the week after that in which it was written down.
+    rows = [(p, max(d, seen) // 7 + 1, d, kind, size) for p, d, seen, kind, size in rows]
+    for place, mine in found.groupby("entity_id"):
+        ours = [row for row in rows if row[0] == place]
+        assert mine["known"].iloc[0] == min(row[1] for row in ours)
+        told = [tuple(None if pd.isna(v) else v for v in r) for r in mine[["kind", "size"]].values]
+        assert all(one != other for one, other in itertools.pairwise(told))
+        for origin in range(int(mine["known"].iloc[0]), 14):
+            want = []
+            for column, read in ((3, str), (4, float)):
+                seen = [(r[2], r[1], read(r[column])) for r in ours if r[1] <= origin and r[column]]
+                want.append(max(seen)[2] if seen else None)
+            assert told[(mine["known"] <= origin).sum() - 1] == tuple(want)
 
 
 AREAS = "id;name;people\n01;North;1000\n02;South;\n"

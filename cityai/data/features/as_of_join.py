@@ -239,7 +239,7 @@ def find_states(
     entity_ids : sequence of str
         The cohort.
     origins : sequence of int
-        Any order.
+        Ascending.
 
     Returns
     -------
@@ -248,10 +248,13 @@ def find_states(
     """
     entity = find_positions(attributes[ENTITY], entity_ids)
     past = order_past(entity, attributes[KNOWN].to_numpy(np.int64))
-    shape = (len(origins), len(entity_ids))
-    asked = np.broadcast_to(np.asarray(origins, dtype=np.int64)[:, None] + 1, shape)
-    group = np.broadcast_to(np.arange(shape[1]), shape)
-    return find_last(past, look_back(past, group.ravel(), asked.ravel())).reshape(shape)
+    # Rows of an entity follow each other: the latest is found by how many it could see.
+    seen = np.zeros((len(origins) + 1, len(entity_ids)), dtype=np.int64)
+    known = attributes[KNOWN].to_numpy(np.int64)[past.order]
+    np.add.at(seen, (np.searchsorted(np.asarray(origins), known), past.group), 1)
+    seen = np.cumsum(seen[:-1], axis=0, out=seen[:-1])
+    before = np.searchsorted(past.group, np.arange(len(entity_ids))) - 1
+    return np.where(seen > 0, np.append(past.order, -1)[seen + before], -1)
 
 
 def replay_table(

@@ -43,7 +43,7 @@ def describe_calendar(
     last = max(int(at.max(initial=0)) + 1, periods.count)  # of all moments the same is asked
     table = build_calendar(periods, last, spec.city.country, spec.city.subdivision)
     for name, label in CALENDAR[periods.freq].items():
-        yield Feature(prefix + name, tell(label), table[name].to_numpy(np.float64)[at])
+        yield Feature(prefix + name, tell(label), table[name].to_numpy(np.float32)[at])
 
 
 def describe_attribute(

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
+from cityai.config.project import Period
 from cityai.data.features.as_of_join import divide
 from cityai.data.features.known import mean_known
 from cityai.data.features.plan import DensePlan
@@ -120,9 +122,16 @@ _SAME: Final = by_period(
 )
 
 
-def label_series(plan: DensePlan) -> dict[str, str]:
+def label_series(plan: DensePlan) -> Mapping[str, str]:
     """Return the words for readers of every feature that `describe_series` may give."""
-    unit, period, windows = plan.question.unit, plan.periods.freq, plan.windows
+    question = plan.question
+    return _label_all(question.unit, plan.periods.freq, plan.windows, plan.lags, plan.seasons)
+
+
+@lru_cache(maxsize=8)
+def _label_all(
+    unit: str, period: Period, windows: tuple[int, ...], lags: tuple[int, ...], seasons: int
+) -> Mapping[str, str]:
     words = {
         "unit": unit,
         "short": count_periods(windows[0], period),
@@ -132,15 +141,15 @@ def label_series(plan: DensePlan) -> dict[str, str]:
         "same": _SAME[period],
         "before": count_periods(*YEAR_IN_WORDS[period]),
     }
-    lags = {f"lag_{n}": _LAG.format(unit=unit, n=count_periods(n, period)) for n in plan.lags}
+    lagged = {f"lag_{n}": _LAG.format(unit=unit, n=count_periods(n, period)) for n in lags}
     single = {name: label.format(**words) for name, label in _SINGLE.items()}
-    season = _SEASON_MEAN.format(unit=unit, n=plan.seasons, same=words["same"])
+    season = _SEASON_MEAN.format(unit=unit, n=seasons, same=words["same"])
     windowed = {
         f"{name}_{window}": label.format(unit=unit, span=count_periods(window, period))
         for window in windows
         for name, label in _WINDOWED.items()
     }
-    return lags | single | windowed | {"season_mean": season}
+    return lagged | single | windowed | {"season_mean": season}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,7 +221,7 @@ def _describe_windows(
     means or trends, so an entity that did not report for a while does not look like a fall; it is
     set against the sum of their means over the level window.
     """
-    groups = {"area": area, "city": np.zeros_like(area)}
+    groups = {"area": area, "city": np.broadcast_to(np.int64(0), area.shape)}
     groups = {place: codes for place, codes in groups.items() if place in plan.levels}
     base = {place: _add_up(usual, codes) for place, codes in groups.items()}
     columns: dict[str, Floats] = {}

@@ -282,7 +282,8 @@ def _add_new(
     width = len(before.first)
     cell, has_value = new.period * width + new.entity, ~np.isnan(new.value)
     amount = np.where(has_value, new.value, 0.0)
-    seen_from = np.searchsorted(origins, new.known)
+    first_from = np.searchsorted(origins, np.arange(int(origins[-1]) + 2))  # of each moment
+    seen_from = first_from[new.known]
     total, seen, valued = before.total.copy(), before.seen.copy(), before.valued.copy()
     np.add.at(total.reshape(-1), cell, amount)
     seen.reshape(-1)[cell] = True
@@ -293,7 +294,7 @@ def _add_new(
     known = valued if gaps else (valued | ~seen) & (np.arange(len(total))[:, None] >= first[-1])
     known[-1] = False
     lines = [] if gaps else [_find_unbegun(first, origins, blind)]
-    begin = np.searchsorted(origins, new.period + blind, side="right")
+    begin = first_from[np.minimum(new.period + blind + 1, origins[-1] + 1)]
     late = np.flatnonzero(seen_from > begin)
     if len(late):
         flagged = np.zeros(total.size, dtype=np.bool_)

@@ -174,7 +174,7 @@ def _lay_grid(
 def _find_areas(attributes: pd.DataFrame, states: Ints, area_ids: tuple[str, ...]) -> Ints:
     """Return the code of each entity's area at each origin, -1 when not recorded."""
     if AREA not in attributes.columns:
-        return np.full(states.shape, -1, dtype=np.int64)
+        return np.broadcast_to(np.int64(-1), states.shape)
     areas: Ints = np.append(find_positions(attributes[AREA], area_ids), -1)[states]
     return areas
 

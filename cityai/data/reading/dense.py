@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
@@ -151,9 +152,12 @@ def _read_attributes(placed: Table, contract: Contract, spec: ProjectSpec) -> pd
         sources[name] = cell.cast("float64" if is_number else "string")
     if entity.area is not None:
         sources[AREA] = placed["a"]
-    histories = [_read_history(placed, name, cell) for name, cell in sources.items()]
-    by_entity = placed.group_by(**{ENTITY: placed["e"]})
-    first = fetch_frame(by_entity.agg(**{KNOWN: placed["i"].min()}))
+    ends = fetch_frame(_find_ends(placed, sources))
+    histories = [
+        _read_history(placed, name, cell, ends[[ENTITY, f"low{n}", f"high{n}", f"from{n}"]])
+        for n, (name, cell) in enumerate(sources.items())
+    ]
+    first = ends[[ENTITY, KNOWN]]
     joined = reduce(
         lambda left, right: left.merge(right, on=[ENTITY, KNOWN], how="outer"), histories, first
     )
@@ -169,8 +173,28 @@ def _read_attributes(placed: Table, contract: Contract, spec: ProjectSpec) -> pd
     return joined
 
 
-def _read_history(placed: Table, name: str, cell: Any) -> pd.DataFrame:
+def _find_ends(placed: Table, sources: Mapping[str, Any]) -> Table:
+    """Find when each entity is first seen, and the least and largest value of each attribute."""
+    found = {KNOWN: placed["i"].min()}
+    for n, cell in enumerate(sources.values()):
+        found |= {f"low{n}": cell.min(), f"high{n}": cell.max()}
+        found[f"from{n}"] = placed["i"].min(where=cell.notnull())
+    return placed.group_by(**{ENTITY: placed["e"]}).agg(**found)
+
+
+def _read_history(placed: Table, name: str, cell: Any, ends: pd.DataFrame) -> pd.DataFrame:
+    """Read an attribute's history; where it never changes its first moment is all there is."""
+    ends = ends.set_axis([ENTITY, "low", name, KNOWN], axis=1).dropna(subset="low")
+    is_one = ends["low"] == ends[name]
+    found = ends.loc[is_one, [ENTITY, KNOWN, name]].astype({KNOWN: "int64"})
+    return found if is_one.all() else pd.concat([found, _read_changes(placed, name, cell)])
+
+
+def _read_changes(placed: Table, name: str, cell: Any) -> pd.DataFrame:
+    """Read the history of an attribute of the entities that have several values."""
     filled = placed.mutate(cell=cell).filter(cell.notnull())
+    by_entity = filled.group_by("e").agg(low=filled["cell"].min(), high=filled["cell"].max())
+    filled = filled.semi_join(by_entity.filter(by_entity["low"] != by_entity["high"]), "e")
     grouped = filled.group_by(**{ENTITY: filled["e"], KNOWN: filled["i"], "cell": filled["cell"]})
     found = fetch_frame(grouped.agg(last=filled["o"].max()))
     found = found.sort_values([ENTITY, KNOWN, "last", "cell"], ignore_index=True)

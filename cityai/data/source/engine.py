@@ -104,13 +104,18 @@ class SourceTable:
         return replace(self, table=self.behind(self.table.semi_join(rows, "n")), behind=None)
 
     def save(self, name: str, expression: Table) -> Table:
-        """Keep the rows of an expression in the engine's private store, and read on from there."""
-        self.engine.con.execute(f"CREATE OR REPLACE TABLE {name} AS {expression.compile()}")
+        """Keep the rows of an expression in the engine's private store, and read on from there.
+
+        In memory, and beside the store where there is too little of it: nothing is packed. Groups
+        are few, and must outlive a way back to the file (`Room.go_back`).
+        """
+        kind = "TABLE" if self.behind else "TEMP TABLE"
+        self.engine.con.execute(f"CREATE OR REPLACE {kind} {name} AS {expression.compile()}")
         return self.engine.table(name)
 
     def name(self, name: str, expression: Table) -> Table:
         """Give an expression a name, so that what is built on it is not written out each time."""
-        self.engine.con.execute(f"CREATE OR REPLACE VIEW {name} AS {expression.compile()}")
+        self.engine.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {expression.compile()}")
         return self.engine.table(name)
 
     def put(self, name: str, frame: pd.DataFrame) -> Table:

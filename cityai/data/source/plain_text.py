@@ -94,7 +94,7 @@ def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
                     next_step="export it again, without attachments or pictures in cells",
                 )
             is_plain = is_plain and b"\r" not in chunk
-            line_ends += chunk.count(b"\n") if is_ascii else text.count("\n")
+            line_ends += _count_ends(chunk) if is_ascii else text.count("\n")
             seen += len(chunk)
         try:
             decoder.decode(b"", final=True)
@@ -103,6 +103,10 @@ def write_plain_csv(path: Path, source: SourceSpec, private: Path) -> PlainFile:
     plain = path if is_plain else _write_copy(path, source, private / "plain.csv")
     header = _read_header(plain, source, path)
     return PlainFile(plain, header, _count_records(plain, len(header)) - 1, digest.hexdigest())
+
+
+def _count_ends(chunk: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == 10))
 
 
 def _check_mark(chunk: bytes, source: SourceSpec, path: Path) -> None:
@@ -159,13 +163,13 @@ def _count_records(plain: Path, n_columns: int) -> int:
     quoted, last, count = np.uint8(0), 10, 0
     with plain.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            if not quoted and not any(mark in chunk for mark in (b'"', b"\n\n")):
-                first_blank = n_columns > 1 and last == 10 and chunk[0] == 10
-                count += chunk.count(b"\n") - first_blank
-                last = chunk[-1]
-                continue
             data = np.frombuffer(chunk, dtype=np.uint8)
             ends = data == 10
+            if not quoted and b'"' not in chunk and not (ends[1:] & ends[:-1]).any():
+                first_blank = n_columns > 1 and last == 10 and chunk[0] == 10
+                count += int(np.count_nonzero(ends)) - first_blank
+                last = chunk[-1]
+                continue
             previous = np.concatenate(([last], data[:-1]))
             if quoted or b'"' in chunk:
                 inside = np.bitwise_xor.accumulate((data == 34).astype(np.uint8)) ^ quoted
