@@ -68,11 +68,13 @@ def no_pictures() -> Iterator[None]:
 
 
 LONGEST = (
-    "test_templates.py", "test_kills.py", "test_browser.py", "test_own_models.py",
-    "test_own_models_run.py", "test_card_published.py", "test_project.py", "test_end_to_end.py",
-    "test_deploy.py", "test_desk_browser.py", "test_docs.py", "test_mitigate.py",
-    "test_brief.py", "test_truncation.py",
+    "test_faults.py", "test_templates.py", "test_own_models_run.py", "test_own_models.py",
+    "test_kills.py", "test_browser.py", "test_worked_example.py", "test_worked_trial.py",
+    "test_evaluate.py", "test_card_published.py", "test_end_to_end.py", "test_mitigate.py",
+    "test_deploy.py", "test_alive.py", "test_desk_browser.py", "test_project.py", "test_docs.py",
+    "test_shared_server.py", "test_brief.py", "test_truncation.py",
 )  # fmt: skip
+"""Files that are begun first, the longest before the others."""
 DATA = Path(os.environ.get("CITYAI_DATA") or ROOT / ".." / "shared" / "data").resolve()
 """The folder of real city data."""
 BROWSER = os.environ.get("CITYAI_BROWSER") or shutil.which("chromium") or shutil.which("chrome")
@@ -117,7 +119,8 @@ LONG = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: a worker takes whole files, none should wait for the last."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
     for item in items:
         if item.path.name in SLOW:
             item.add_marker("slow")
