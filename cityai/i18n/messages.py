@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Real
 from string import Formatter
 from typing import Any, Final, Literal, SupportsIndex
@@ -22,6 +23,8 @@ COUNT: Final = "n"
 Value = float | date | tuple[date, date]
 Case = Literal["", "upper", "lower"]
 """What becomes of a message's first letter."""
+MOST_TEMPLATES: Final = 4_096
+"""Templates whose places are remembered."""
 _PLACE: Final = re.compile(r"\{(\w+)(?:[^{}]|\{[^{}]*\})*\}")
 _LONG_DAY: Final = "%-d %B %Y"
 _SIGNS: Final = str.maketrans({"-": "−"})
@@ -246,6 +249,7 @@ def is_joined(message: Message) -> bool:
     return all(name.isdigit() for name in message.arguments or ("",))
 
 
+@lru_cache(maxsize=MOST_TEMPLATES)
 def name_template(template: str) -> str:
     """Return a template as catalogues have it: places without formats, no space around."""
     return _PLACE.sub(r"{\1}", template).strip()
@@ -290,18 +294,24 @@ def count_points(points: str) -> str:
 
 def _fill(template: str, given: Mapping[str, object]) -> Message:
     arguments, text = {}, []
-    for literal, name, spec, conversion in Formatter().parse(template):
+    for literal, name, spec, conversion in _parse(template):
         text.append(literal)
         if name is None:
             continue
         value = given[name]
-        spec = Formatter().vformat(spec or "", (), given)
-        told = repr(value) if conversion == "r" else _argue(value, spec)
+        if spec and "{" in spec:
+            spec = Formatter().vformat(spec, (), given)
+        told = repr(value) if conversion == "r" else _argue(value, spec or "")
         arguments[name] = told
         text.append(told)
     if COUNT in given and COUNT not in arguments:
         arguments[COUNT] = _argue(given[COUNT], ",")
     return Message(str.join("", text), name_template(template), arguments)
+
+
+@lru_cache(maxsize=MOST_TEMPLATES)
+def _parse(template: str) -> tuple[tuple[str, str | None, str | None, str | None], ...]:
+    return tuple(Formatter().parse(template))
 
 
 def _argue(value: Any, spec: str) -> str:

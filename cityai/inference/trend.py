@@ -50,24 +50,24 @@ def follow_folds(
     """
     tensor = weigh_cells(facts.fold_cells.values, view.weights)
     names, unsaid = facts.fold_cells.names, SUPPRESSED.format(least=facts.least)
-    frames = []
-    for metric in metrics:
-        value = compute_ratio(tensor, names, metric)
+    values = [compute_ratio(tensor, names, metric) for metric in metrics]
+    reasons = []
+    for metric, value in zip(metrics, values, strict=True):
         nothing = mark("No value: {undefined}.", undefined=metric.undefined)
         reason = choose_texts(np.isfinite(value), "", nothing)
-        frames.append(
-            make_frame(
-                {
-                    "dimension": view.dimension,
-                    "group": np.tile(np.array(view.groups, dtype=object), len(value)),
-                    "metric": metric.name,
-                    "fold": np.repeat(np.array(facts.folds), len(view.groups)),
-                    "value": np.where(hidden, math.nan, value).ravel(),
-                    "reason": choose_texts(hidden.ravel(), unsaid, reason),
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+        reasons.append(choose_texts(hidden.ravel(), unsaid, reason))
+    groups = np.tile(np.array(view.groups, dtype=object), len(tensor))
+    folds = np.repeat(np.array(facts.folds), len(view.groups))
+    return make_frame(
+        {
+            "dimension": view.dimension,
+            "group": np.tile(groups, len(metrics)),
+            "metric": np.repeat(np.array([m.name for m in metrics], dtype=object), len(groups)),
+            "fold": np.tile(folds, len(metrics)),
+            "value": np.where(hidden, math.nan, values).ravel(),
+            "reason": pd.concat(reasons, ignore_index=True),
+        }
+    )
 
 
 def leave_overlaps(by_fold: pd.DataFrame, fold: np.ndarray, moment: np.ndarray) -> pd.DataFrame:

@@ -163,7 +163,7 @@ class Demand(FittingKind[ProjectSpec]):
         """Assign entities to the groups of the audit."""
         refuse_several(events.quality_facts, self.spec)
         return assign_entities(
-            events.table[ENTITY],
+            events.table[ENTITY].unique(),
             events.attributes,
             events.areas,
             self.spec.audit.dimensions,
