@@ -345,10 +345,9 @@ def plan_training(
 
 def read_labels(panel: Panel, origin: int, period: IntArray, entity: IntArray) -> FloatArray:
     """Return totals as they were seen at an origin, NaN where they were not mature; shape (R,)."""
-    known = panel.known_at(origin)
-    mature = period < panel.mature_until(origin)
-    labels = np.full(len(period), np.nan)
-    labels[mature] = known[period[mature], entity[mature]]
+    known = panel.known_at(origin)[: max(panel.mature_until(origin), 0)]
+    flat = np.append(known, np.nan)  # the last stands for all that is not mature
+    labels: FloatArray = flat[np.minimum(period * known.shape[1] + entity, len(flat) - 1)]
     return labels
 
 
