@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ DOWN: Final = -1.0
 WAYS: Final = (UP, DOWN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """What there is to know: of the lines, and what the reader is told of the hidden ones.
 
@@ -55,14 +56,36 @@ class Known:
         total: np.ndarray = self.matrix @ point.reshape(self.parts, -1).sum(axis=0)
         return total
 
-    def bound_hidden(self, hidden: np.ndarray) -> tuple[Any, np.ndarray]:
-        """Write down what is told of hidden lines: small, or hidden for another's sake."""
+    @cached_property
+    def total(self) -> Sparse:
+        """(L, P A) the lines, all parts together."""
+        return csr_array(hstack([self.matrix] * self.parts))
+
+    @cached_property
+    def changes(self) -> tuple[Sparse, Sparse]:
+        """`stacked` and `total` of what is added to each atom, and of what may be taken from it."""
+        some = np.flatnonzero(self.amounts > 0)
+        each, total = (hstack([x, -x[:, some]]) for x in (self.stacked, self.total))
+        return csr_array(each), csr_array(total)
+
+    def list_told(self, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """List what is told of hidden lines: 1 for small, -1 for hidden for another's sake."""
         small = hidden & self.secret & (self.held <= self.need)
         large = hidden & ~self.secret & (self.held >= self.need) & self.told
         told = np.flatnonzero(small | large)
-        sign = np.where(small[told], 1.0, -1.0)
-        rows = self.matrix[told].multiply(sign[:, None])
-        return csr_array(hstack([rows] * self.parts)), sign * self.need[told]
+        return told, np.where(small[told], 1.0, -1.0)
+
+    def bound_hidden(self, hidden: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Write down what is told of hidden lines: small, or hidden for another's sake."""
+        told, sign = self.list_told(hidden)
+        return take_signed(self.total, told, sign), sign * self.need[told]
+
+
+def take_signed(lines: Sparse, rows: np.ndarray, sign: np.ndarray) -> Sparse:
+    """Take some lines, each with its sign."""
+    taken = lines[rows]
+    taken.data *= np.repeat(sign, np.diff(taken.indptr))
+    return taken
 
 
 def gather_lines(
@@ -95,10 +118,8 @@ class End:
 def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
     """Find the largest or smallest amount of a line that agrees with all that is told."""
     dual_values = np.zeros(len(hidden))
-    rows = known.stacked[np.tile(~hidden, known.parts)]
-    within, most = known.bound_hidden(hidden)
     whole = hstack([aim] * known.parts).toarray().ravel()
-    x, solved = _solve_near(known.amounts, -way * whole, rows, within, most)
+    x, solved = _solve_near(known, hidden, -way * whole)
     if solved.status == 3:
         return End(way * np.inf, None, dual_values)
     if x is None:
@@ -110,32 +131,32 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
 
 
 def _solve_near(
-    start: np.ndarray, cost: np.ndarray, same: Sparse, over: Any, most: np.ndarray
+    known: Known, hidden: np.ndarray, cost: np.ndarray
 ) -> tuple[np.ndarray | None, Any]:
-    """Minimise ``cost x`` where ``same x = same start``, ``over x <= most`` and ``x >= 0``.
+    """Find the cheapest amounts (P A,) that agree with all that is told; None where there are none.
 
-    It is solved for what is added to a point that is known and what is taken from it, so the
-    simplex begins there: little of a table moves. Returned are x, and what SciPy tells.
+    It is solved for what is added to the truth and what is taken from it, so the simplex begins
+    there: little of a table moves. What SciPy tells is returned too.
     """
-    some = np.flatnonzero(start > 0)
-    within: Any = hstack([over, -over[:, some]]) if len(most) else None
-    equal: Any = hstack([same, -same[:, some]])
-    top = np.concatenate([np.full(len(start), np.inf), start[some]])
-    ends: Any = np.column_stack([np.zeros(len(top)), top])
+    some, (each, total) = np.flatnonzero(known.amounts > 0), known.changes
+    told, sign = known.list_told(hidden)
+    shown = np.flatnonzero(np.tile(~hidden, known.parts))
+    most = np.concatenate([np.full(len(cost), np.inf), known.amounts[some]])
+    ends: Any = np.column_stack([np.zeros(len(most)), most])
     solved = linprog(
         np.concatenate([cost, -cost[some]]),
-        A_ub=within,
-        b_ub=most - over @ start if len(most) else None,
-        A_eq=equal,
-        b_eq=np.zeros(same.shape[0]),
+        A_ub=take_signed(total, told, sign) if len(told) else None,
+        b_ub=sign * (known.need - known.held)[told] if len(told) else None,
+        A_eq=each[shown],
+        b_eq=np.zeros(len(shown)),
         bounds=ends,
         method="highs-ds",
         options={"presolve": False},
     )
     if solved.x is None:
         return None, solved
-    x = start + solved.x[: len(start)]
-    x[some] -= solved.x[len(start) :]
+    x = known.amounts + solved.x[: len(cost)]
+    x[some] -= solved.x[len(cost) :]
     return x, solved
 
 

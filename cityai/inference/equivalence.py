@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -156,12 +157,19 @@ def count_more_blocks(
     needed = min((limit - gap) / above, (limit + gap) / below)
     if abs(gap) > limit:
         needed = (abs(gap) - limit) / (below if gap > 0 else above)
+    sizes, width = _shrink_width(blocks, TESTED[int(abs(gap) > limit)], wider)
+    enough = sizes[width <= needed]
+    return float(math.ceil(enough[0] - blocks)) if len(enough) else math.inf
+
+
+@lru_cache(maxsize=256)
+def _shrink_width(blocks: float, tested: float, wider: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of blocks up to a hundred times as many, and how wide each leaves an interval."""
     sizes = np.unique(np.ceil(np.geomspace(blocks, 100 * blocks, 400)))
-    width = stats.t.ppf(TESTED[int(abs(gap) > limit)], sizes - 1) / np.sqrt(sizes)
+    width = stats.t.ppf(tested, sizes - 1) / np.sqrt(sizes)
     if wider:
         width *= np.interp(sizes, *WIDER)
-    enough = sizes[width / width[0] <= needed]
-    return float(math.ceil(enough[0] - blocks)) if len(enough) else math.inf
+    return sizes, width / width[0]
 
 
 def foresee_blocks(
