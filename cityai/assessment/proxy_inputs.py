@@ -67,13 +67,14 @@ def average_entities(
     codes, entities = pd.factorize(rows[ENTITY].astype(str), sort=True)
     numbers = [f for f in features if pd.api.types.is_numeric_dtype(rows[f]) and f != ENTITY]
     fine = len(numbers) * BINS * ENOUGH_A_COLUMN <= len(entities)
+    means = rows[numbers].astype(np.float64).groupby(codes).mean()
     blocks: dict[str, np.ndarray] = {}
     alone, less = [], []
     for feature in features:
         if feature == ENTITY:
             continue
         if feature in numbers:
-            column = rows[feature].astype(np.float64).groupby(codes).mean().to_numpy()
+            column = means[feature].to_numpy()
             bands = [_cut_bands(column)] if fine else []
             blocks[feature] = np.column_stack([column, *bands])
             continue
