@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,10 @@ from cityai.data.features.as_of_join import find_positions
 from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.errors import DataError
+
+
+AHEAD: Final = 64
+"""Periods to which the calendar is rounded up."""
 
 
 def describe_calendar(
@@ -40,7 +45,8 @@ def describe_calendar(
     """
     if not spec.features.calendar:
         return
-    last = max(int(at.max(initial=0)) + 1, periods.count)  # of all moments the same is asked
+    # Of all moments the same is asked, so that it is made once.
+    last = -(-max(int(at.max(initial=0)) + 1, periods.count) // AHEAD) * AHEAD
     table = build_calendar(periods, last, spec.city.country, spec.city.subdivision)
     for name, label in CALENDAR[periods.freq].items():
         yield Feature(prefix + name, tell(label), table[name].to_numpy(np.float32)[at])
