@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -219,3 +220,37 @@ def test_the_private_room_is_gone_after_success_and_failure(tmp_path, monkeypatc
     with pytest.raises(DataError):
         read(write(tmp_path, b"a\r\n1\r\n"), ["b"])
     assert list(private.glob("*/*")) == []
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_frames_are_those_of_the_engine(rows):
+    engine = ibis.duckdb.connect()
+    engine.con.execute(
+        f"CREATE TABLE t AS SELECT 'a' || i::VARCHAR AS s, CASE WHEN i > 1 THEN 'é' END AS t, "
+        "i, i::TINYINT AS small, CASE WHEN i % 3 = 0 THEN i END AS gaps, i / 3 AS d, "
+        "i::UTINYINT AS short, CASE WHEN i > 2 THEN i::UTINYINT END AS few, "
+        "CASE WHEN i > 1 THEN 0.5::DOUBLE END AS x, NULL::VARCHAR AS none, i > 1 AS yes, "
+        f"TIMESTAMP '2020-01-01' + INTERVAL (i) DAY AS at FROM range({rows}) AS r(i)"
+    )
+    table = engine.table("t")
+    for expression in (
+        table,
+        table.drop("yes"),
+        table.drop("yes").mutate(at=(table["i"] > 1).ifelse(table["at"], None)),
+        table.agg(total=table["i"].sum(), low=table["s"].min(), high=table["x"].max()),
+        table.group_by("s").agg(total=table["i"].sum(), gaps=table["gaps"].sum()).order_by("s"),
+    ):
+        want = engine.con.execute(expression.compile()).df()
+        found = fetch_frame(expression)
+        texts = [n for n, kind in expression.schema().items() if kind.is_string()]
+        whole = [
+            n for n, k in expression.schema().items() if k.is_integer() and want[n].notna().all()
+        ]
+        want = want.astype(
+            {
+                **dict.fromkeys(texts, "str"),
+                **{n: "int64" for n in whole if want[n].dtype.kind == "f"},
+            }
+        )
+        pd.testing.assert_frame_equal(found, want)

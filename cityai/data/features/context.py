@@ -16,7 +16,6 @@ from cityai.data.periods import Periods
 from cityai.data.rows import Feature, Floats, Ints
 from cityai.errors import DataError
 
-
 AHEAD: Final = 64
 """Periods to which the calendar is rounded up."""
 

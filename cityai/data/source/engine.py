@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
@@ -134,14 +135,38 @@ def count_rows(rows: Table, only: Any = None) -> Any:
 
 def fetch_frame(expression: Table) -> pd.DataFrame:
     """Bring the rows of an expression here; texts as `str`, moments in microseconds."""
-    frame: pd.DataFrame = expression.get_backend().con.execute(expression.compile()).df()
+    con, query, schema = expression.get_backend().con, expression.compile(), expression.schema()
+    if all(_is_plain(kind) for _, kind in schema.items()):
+        # Texts stay as they are: the engine's own frames make an object of each.
+        table = con.sql(query).to_arrow_table()
+        return pd.DataFrame({name: _read_column(table.column(name)) for name in table.column_names})
+    frame: pd.DataFrame = con.execute(query).df()
     # A column without a single text comes as objects.
     empty = frame.columns[[dtype == "object" for dtype in frame.dtypes]]
     # A sum of whole numbers, which may be larger than any of them, comes as floating point.
-    kinds = expression.schema().items()
-    whole = [name for name, kind in kinds if kind.is_integer() and frame[name].dtype.kind == "f"]
+    whole = [n for n, k in schema.items() if k.is_integer() and frame[n].dtype.kind == "f"]
     sums = [name for name in whole if frame[name].notna().all()]
     return frame.astype({**dict.fromkeys(empty, "str"), **dict.fromkeys(sums, "int64")})
+
+
+def _is_plain(kind: Any) -> bool:
+    is_local = kind.is_timestamp() and kind.timezone is None
+    return bool(kind.is_string() or kind.is_integer() or kind.is_floating() or is_local)
+
+
+def _read_column(column: Any) -> Any:
+    """Return a column of texts, numbers or moments as the engine's own frames have it."""
+    kind, text = str(column.type), cast(Any, pd.StringDtype(na_value=np.nan))
+    if kind == "string":
+        return text.__from_arrow__(column)
+    if kind.startswith("decimal128"):  # a sum of whole numbers, which may be larger than any
+        numbers = column.cast("float64").to_numpy()
+        return numbers if column.null_count else numbers.astype(np.int64)
+    if column.null_count and "int" in kind:
+        return pd.array(
+            column.to_pylist(), dtype=kind.replace("uint", "UInt").replace("int", "Int")
+        )
+    return column.to_numpy()
 
 
 class Room:
