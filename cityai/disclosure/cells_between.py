@@ -131,7 +131,8 @@ def _move_together(
         A_eq=same,
         b_eq=rows @ known.amounts,
         bounds=ends,
-        method="highs",
+        method="highs-ds",
+        options={"presolve": False},  # which costs more than it saves
     )
     if solved.x is None:
         return np.zeros(count, dtype=bool)
