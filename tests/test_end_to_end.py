@@ -122,7 +122,8 @@ def test_a_result_is_whole_and_frozen(story: Story) -> None:
     assert result.card_path == story.cards / "card.html"
     pages = {"card.html"}  # the city declares English alone
     assert set(story.first.card) == {*pages, "card.json", "card.md"}
-    assert result.backtest.predictions.candidates == ("lightgbm", "theta", "smoothing")
+    known = ("lightgbm", "random_splits", "theta", "smoothing")
+    assert result.backtest.predictions.candidates == known
     assert {f.code for f in result.findings} >= {"time.truncation", "time.folds"}
 
 

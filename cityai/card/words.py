@@ -346,6 +346,7 @@ def name_candidate(name: str, own: Iterable[str] = ()) -> str:
     return {
         "blend": say("Weighted mean of the models below"),
         "lightgbm": say("Gradient-boosted trees (LightGBM)"),
+        "random_splits": say("Gradient-boosted trees, splits drawn at random (LightGBM)"),
         "logistic": say("Logistic regression"),
         "theta": say("Theta (trend and season)"),
         "smoothing": say("Exponential smoothing"),

@@ -69,7 +69,10 @@ if TYPE_CHECKING:
     from cityai.modeling.ahead import Outlook, Question
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
-    BoostedTrees("lightgbm", "boosted trees over all entities"),
+    BoostedTrees("lightgbm", "boosted trees over all entities", bins=63),
+    BoostedTrees(
+        "random_splits", "boosted trees with splits at random", bins=63, random_splits=True
+    ),
     THETA,
     SMOOTHING,
 )

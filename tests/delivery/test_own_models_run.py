@@ -82,6 +82,7 @@ LOGGED = {
     "hist": ("max_iter", "20"),
     "recent": ("periods", "8"),
     "lightgbm": ("num_leaves", {"demand": "31", "risk": "7"}),
+    "random_splits": ("extra_trees", "True"),
     "logistic": ("C", "0.01"),
     "theta": ("theta", "[1.0, 1.5, 2.0, 3.0, 5.0, 10.0]"),
     "smoothing": ("level", "(0.03, 0.1, 0.2, 0.35, 0.55, 0.8)"),

@@ -62,6 +62,27 @@ def test_the_same_rows_give_the_same_bytes_for_any_number_of_threads(table):
     assert len(plain) == 1
 
 
+def read_thresholds(trees: FittedTrees) -> set[float]:
+    lines = trees.saved.content.splitlines()
+    told = [line.partition("=")[2] for line in lines if line.startswith("threshold=")]
+    return {float(word) for line in told for word in line.split()}
+
+
+def test_splits_at_random_learn_as_much_and_err_otherwise(table):
+    random = replace(MODEL, random_splits=True)
+    plain, other = fit(table), fit(table, model=random)
+    assert other.saved.content == fit(table, model=random).saved.content
+    mean = (table["mean"] * table["lag [1], a"] * table["level"]).to_numpy()
+    errors = [trees.predict(table) - mean for trees in (plain, other)]
+    assert all(np.abs(error).sum() < 0.15 * mean.sum() for error in errors)
+    assert np.corrcoef(errors)[0, 1] < 0.9
+
+
+def test_a_split_lies_at_the_edge_of_a_bin(table):
+    few = read_thresholds(fit(table, model=replace(MODEL, bins=8)))
+    assert len(few) <= 8 * len(FEATURES) < len(read_thresholds(fit(table)))
+
+
 def test_the_text_round_trip_is_exact_and_unknown_values_are_missing(table):
     trees = fit(table)
     new = table.assign(place=table["place"].cat.rename_categories({"d": "new"}))

@@ -8,9 +8,11 @@ from hypothesis.extra.numpy import arrays
 
 from cityai.modeling.forecasters import SeriesHistory
 from cityai.modeling.forecasters.classical import (
+    LEVELS,
     THETA_ALPHAS,
     THETA_POWER,
     THETA_THETAS,
+    TRENDS,
     forecast_smoothing,
     forecast_theta,
 )
@@ -51,6 +53,31 @@ def test_theta_equals_a_slow_second_implementation():
     values = 50 + np.cumsum(rng.normal(0.2, 2, (60, 6)), axis=0)
     found = forecast_theta(ask(values, season=1))
     slow = np.stack([forecast_theta_slowly(values[:, e], 4) for e in range(6)], axis=1)
+    np.testing.assert_allclose(found, slow, rtol=1e-9)
+
+
+def forecast_smoothing_slowly(series: np.ndarray, steps: int) -> np.ndarray:
+    """Damped Holt smoothing in the form of levels and trends; those of least absolute error."""
+    n, found = len(series), []
+    for alpha in LEVELS:
+        for share, damping in TRENDS:
+            level, trend, loss = series[:8].mean(), 0.0, 0.0
+            for t, value in enumerate(series):
+                expected = level + damping * trend
+                loss += abs(value - expected) * 0.5 ** ((n - t) / (n / 2)) * (t >= 8)
+                new = alpha * value + (1 - alpha) * expected
+                trend = share * (new - level) + (1 - share) * damping * trend
+                level = new
+            damped = np.cumsum(damping ** np.arange(1, steps + 1))
+            found.append((loss, level + damped * trend))
+    return min(found, key=lambda tried: tried[0])[1]
+
+
+def test_smoothing_equals_a_slow_second_implementation():
+    rng = np.random.default_rng(3)
+    values = 50 + np.cumsum(rng.normal(0.2, 2, (60, 6)), axis=0)
+    found = forecast_smoothing(ask(values, season=1))
+    slow = np.stack([forecast_smoothing_slowly(values[:, e], 4) for e in range(6)], axis=1)
     np.testing.assert_allclose(found, slow, rtol=1e-9)
 
 
