@@ -206,6 +206,28 @@ def see_cells(seen: pd.DataFrame, names, origin: int, blind: int, gaps: bool):
     return firsts, want
 
 
+@given(rows=st.lists(st.tuples(*[st.integers(-3, 70_000)] * 2, st.integers(0, 3)), max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_parts_come_in_the_order_in_which_they_became_known(rows):
+    """However large, and whichever is the larger: a period, or the origin that sees it first."""
+    names = list("abc")
+    known, period, entity = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 3
+    )
+    cells = pd.DataFrame(
+        {
+            "known": np.array(known, dtype=np.int64),
+            "entity_id": pd.Series([[*names, "other"][i] for i in entity], dtype="str"),
+            "period": np.array(period, dtype=np.int64),
+            "value": np.arange(len(rows), dtype=np.float64),
+        }
+    )
+    parts = vintages.place_parts(cells, names)
+    kept = [(k, e, p, i) for i, (k, p, e) in enumerate(rows) if e < len(names)]
+    got = zip(parts.known, parts.entity, parts.period, parts.value, strict=True)
+    assert [tuple(map(int, row)) for row in got] == sorted(kept)
+
+
 def test_a_cell_without_a_value_is_unknown_not_zero(make_world):
     world = make_world(n_entities=1)
     cells = world.snapshot.table.copy()

@@ -219,7 +219,10 @@ def place_parts(cells: pd.DataFrame, entity_ids: Sequence[str]) -> Parts:
     )
     if (parts.entity < 0).any():
         parts = parts.pick(parts.entity >= 0)
-    short = np.min_scalar_type(parts.known.max(initial=0))  # short numbers are sorted sooner
+    # Short numbers are sorted sooner.
+    lowest = min(parts.known.min(initial=0), parts.period.min(initial=0))
+    highest = max(parts.known.max(initial=0), parts.period.max(initial=0))
+    short = np.min_scalar_type(highest) if lowest >= 0 else np.dtype(np.int64)
     order = parts.period.astype(short), parts.entity, parts.known.astype(short)
     return parts.pick(np.lexsort(order))
 
