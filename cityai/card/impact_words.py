@@ -13,6 +13,8 @@ IMPACT_WORDS: Final[dict[str, str]] = {
     "harmful": say("it does harm"),
 }
 """What an evaluation found."""
+ANNOUNCED: Final = say("announced, known from {day} on")
+"""Before anything was found."""
 _UNEVEN: Final = say(", but more outcomes of one side are missing")
 DECIDED_WORDS: Final[dict[str, str]] = {
     "scale": say("It is scaled up: {role}, {day}."),

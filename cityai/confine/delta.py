@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from cityai.confine.deleted import Positions, describe_deleted
 from cityai.errors import DataError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 _KNOWN: Final = {"timestampNtz", "vacuumProtocolCheck", "deletionVectors", "columnMapping"}
 """Features of a table that change nothing of how its files are read, and those that are read."""
@@ -40,16 +45,13 @@ def read_delta(path: str) -> list[object]:
         If the log cannot be read, or the table uses what is not read here.
     """
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
 
-    try:
+    with _reading(path):
         table = DeltaTable(path)
         protocol, about = table.protocol(), table.metadata()
         fields = json.loads(table.schema().to_json())["fields"]
         (last,) = table.history(1) or [{}]
         files, version = table.file_uris(), str(table.version())
-    except (DeltaError, OSError, ValueError) as error:
-        raise _tell_unread(error, path) from None
     features = set(protocol.reader_features or ()) - _KNOWN
     is_mapped = about.configuration.get(f"{_MAPPING}.mode", "none") != "none"
     if is_mapped and about.partition_columns:
@@ -63,7 +65,8 @@ def read_delta(path: str) -> list[object]:
         )
     made = last.get("timestamp") if str(last.get("version", version)) == version else None
     columns, unread = _list_columns(fields) if is_mapped else (None, {})
-    deleted = describe_deleted(find_deleted(path, version))
+    with _reading(path):
+        deleted = describe_deleted(_read_vectors(table))
     return [version, made, [str(Path(file)) for file in files], columns, unread, deleted]
 
 
@@ -92,34 +95,40 @@ def find_deleted(path: str, version: str) -> Positions:
     DataError
         If they cannot be read, or are of a file that is not the version's.
     """
-    import pyarrow as pa
     from deltalake import DeltaTable
+
+    with _reading(path):
+        return _read_vectors(DeltaTable(path, version=int(version)))
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
     from deltalake.exceptions import DeltaError
 
-    found: Positions = {}
     try:
-        table = DeltaTable(path, version=int(version))
-        names = table.file_uris()
-        files = set(names)
-        if len(files) < len(names):
-            raise LookupError("a file comes twice")
-        for batch in pa.RecordBatchReader.from_stream(table.deletion_vectors()):
-            for name, kept in zip(*batch.columns, strict=True):
-                file = unquote(urlsplit(name.as_py()).path)
-                if file not in files:
-                    raise LookupError(file)
-                found[str(Path(file).resolve())] = np.flatnonzero(
-                    ~kept.values.to_numpy(zero_copy_only=False)
-                )
+        yield
     except (DeltaError, OSError, ValueError, LookupError) as error:
-        raise _tell_unread(error, path) from None
+        raise DataError(
+            f"the log of the Delta table cannot be read ({type(error).__name__})",
+            where=path,
+            next_step="check that the folder is complete, or write the table as it is now into a "
+            "folder of Parquet files",
+        ) from None
+
+
+def _read_vectors(table: DeltaTable) -> Positions:
+    import pyarrow as pa
+
+    found: Positions = {}
+    names = table.file_uris()
+    files = set(names)
+    if len(files) < len(names):
+        raise LookupError("a file comes twice")
+    for batch in pa.RecordBatchReader.from_stream(table.deletion_vectors()):
+        for name, kept in zip(*batch.columns, strict=True):
+            file = unquote(urlsplit(name.as_py()).path)
+            if file not in files:
+                raise LookupError(file)
+            mask = kept.values.to_numpy(zero_copy_only=False)
+            found[str(Path(file).resolve())] = np.flatnonzero(~mask)
     return found
-
-
-def _tell_unread(error: Exception, path: str) -> DataError:
-    return DataError(
-        f"the log of the Delta table cannot be read ({type(error).__name__})",
-        where=path,
-        next_step="check that the folder is complete, or write the table as it is now into a "
-        "folder of Parquet files",
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cityai.card.impact_words import name_impact
+from cityai.card.impact_words import ANNOUNCED, name_impact
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import Change
 from cityai.card.record.impact import ImpactFound, ImpactPart
@@ -48,7 +48,7 @@ def _list_facts(part: ImpactPart) -> Iterator[tuple[str, str, str]]:
 
 def _name_found(part: ImpactPart, found: ImpactFound | None) -> str:
     if found is None:
-        return say("announced, known from {day} on", day=write_day(part.mature))
+        return ANNOUNCED.format(day=write_day(part.mature))
     return name_impact(found.judged, uneven=found.uneven)
 
 

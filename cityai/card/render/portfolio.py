@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cityai.card.impact_words import name_impact
+from cityai.card.impact_words import ANNOUNCED, name_impact
 from cityai.card.portfolio import Entry, Portfolio, Tested, WorstGap
 from cityai.card.render import open_environment
 from cityai.card.render.page import Language, list_languages, make_words, name_page
@@ -164,7 +164,7 @@ def arrange_row(entry: Entry, language: str = "en") -> Row:
 def _list_tested(tested: Tested) -> list[tuple[str, str]]:
     if not tested.word:
         day = write_day(tested.known_from)
-        return [("not enough evidence", say("announced, known from {day} on", day=day))]
+        return [("not enough evidence", ANNOUNCED.format(day=day))]
     taken = [("not applicable", TAKEN[tested.decision])] if tested.decision else []
     mark = "not enough evidence" if tested.uneven else FOUND[tested.word]
     return [(mark, name_impact(tested.word, uneven=tested.uneven)), *taken]
