@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from cityai.columns import ENTITY, ORIGIN, PERIOD, STEP, Y_HIGH, Y_LOW, Y_PRED
+from cityai.columns import (
+    ENTITY,
+    FOLD,
+    ORIGIN,
+    PERIOD,
+    STEP,
+    TOTAL_HIGH,
+    TOTAL_LOW,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+)
 from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.intervals import IntArray
 from cityai.modeling.layouts.dense import read_labels
@@ -225,6 +236,13 @@ def apply_correction(predictions: Predictions, corrections: pd.DataFrame, name: 
         **{f"candidate.{UNMITIGATED}": table[Y_PRED]},
         **{c: table[c].to_numpy(np.float64) * by for c in (Y_PRED, Y_LOW, Y_HIGH)},
     )
+    if TOTAL_LOW in table:  # the total's range moves with the total
+        after, before = (
+            t.groupby([FOLD, STEP])[Y_PRED].transform("sum").to_numpy(np.float64)
+            for t in (corrected, table)
+        )
+        change = np.divide(after, before, out=np.ones_like(after), where=before != 0)
+        corrected = corrected.assign(**{c: table[c] * change for c in (TOTAL_LOW, TOTAL_HIGH)})
     return build_predictions(
         corrected, coverage=predictions.coverage, unit=predictions.unit, chosen=name
     )

@@ -37,11 +37,14 @@ class AmountCalibration:
         The entities, in the order of ``intervals.ratio``.
     coverage : float
         Nominal coverage.
+    total : Intervals
+        The same of the sum over all entities.
     """
 
     intervals: Intervals
     entity_ids: tuple[str, ...]
     coverage: float
+    total: Intervals
 
     @property
     def nonnegative(self) -> bool:

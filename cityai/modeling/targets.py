@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ from cityai.modeling.forecasters import FloatArray
 from cityai.modeling.intervals import Bounds, PastErrors, adapt_tails, fit_intervals, start_tails
 from cityai.modeling.layouts.dense import LEAST_RIPE
 from cityai.modeling.layouts.source import BoolArray, IntArray
+from cityai.modeling.totals import add_entities, range_totals
 from cityai.records.predictions import Predictions, build_predictions
 
 if TYPE_CHECKING:
@@ -111,22 +113,24 @@ class AmountTarget:
             told = (fold == number) & ~np.isnan(low)
             tails = adapt_tails(tails, Bounds(low[told], high[told]), labels[told], coverage)
         known = ~np.isnan(forecast)
-        intervals = fit_intervals(
-            PastErrors(
-                self.source.entity[at][known],
-                self.source.step[at][known],
-                fold[known],
-                forecast[known],
-                labels[known],
-            ),
-            tails,
-            entities=len(self.source.panel.entity_ids),
-            steps=self.spec.question.horizon,
-            nonnegative=past.nonnegative,
+        errors = PastErrors(
+            self.source.entity[at][known],
+            self.source.step[at][known],
+            fold[known],
+            forecast[known],
+            labels[known],
         )
+        entities, steps = self.source.panel.entity_ids, self.spec.question.horizon
+        fit = partial(fit_intervals, steps=steps, nonnegative=past.nonnegative)
+        intervals = total = fit(errors, tails, entities=len(entities))
+        if len(entities) > 1:
+            total = fit(add_entities(errors), start_tails(coverage), entities=1)
         if not enough:
-            intervals = replace(intervals, low=intervals.low * np.nan, high=intervals.high * np.nan)
-        return weights, AmountCalibration(intervals, self.source.panel.entity_ids, coverage)
+            intervals, total = (
+                replace(made, low=made.low * np.nan, high=made.high * np.nan)
+                for made in (intervals, total)
+            )
+        return weights, AmountCalibration(intervals, entities, coverage, total)
 
     def publish(
         self, table: pd.DataFrame, folds: Folds, models: Sequence[FinalModel]
@@ -152,8 +156,13 @@ class AmountTarget:
                 expected=f"{LEAST_RIPE} earlier origins at which entities were asked about",
                 next_step="lower `backtest.folds` or the cohort's `min_history`",
             )
+        totals = {
+            fold.number: model.calibration.total
+            for fold, model in zip(folds.test, models, strict=True)
+            if isinstance(model.calibration, AmountCalibration)
+        }
         predictions = build_predictions(
-            measured,
+            measured.join(range_totals(measured, totals)),
             coverage=self.spec.models.coverage,
             unit=self.spec.question.unit,
             chosen=name_forecast(self.spec),

@@ -26,6 +26,8 @@ from cityai.columns import (
     SLOT,
     SLOT_START,
     STEP,
+    TOTAL_HIGH,
+    TOTAL_LOW,
     Y_HIGH,
     Y_LOW,
     Y_PRED,
@@ -72,9 +74,11 @@ class Predictions:
         Sorted by `KEY`, one row each: ``entity_id`` (str), ``as_of`` (datetime64), ``step``
         (int64, from 1), ``fold`` (int64, from 1), ``period`` (int64), ``period_start``
         (datetime64), ``y_true``, ``y_pred``, ``y_low``, ``y_high`` (float64, in `unit`),
-        ``scale`` (float64, MASE's denominator in `unit`, NaN when undefined), and one float64
-        column for each ``baseline.<name>`` and ``candidate.<name>``. For a yes/no question, sorted
-        by `CASE_KEY`: ``case_id``, ``entity_id`` (str), ``as_of``, ``occurred_at`` (datetime64),
+        ``scale`` (float64, MASE's denominator in `unit`, NaN when undefined), where it is known
+        the range of the total of the fold and step, ``total_low`` and ``total_high`` (float64, the
+        same in each of its rows), and one float64 column for each ``baseline.<name>`` and
+        ``candidate.<name>``. For a yes/no question, sorted by `CASE_KEY`: ``case_id``,
+        ``entity_id`` (str), ``as_of``, ``occurred_at`` (datetime64),
         ``fold``, ``slot`` (int64), ``slot_start`` (datetime64), ``y_true`` (1.0 or 0.0),
         ``y_pred`` (calibrated probability), ``decision`` (1.0: selected, else 0.0), ``area_id``
         where cases lie in areas, ``baseline.<name>`` (scores to rank by; only some are
@@ -218,6 +222,7 @@ _LAYOUTS: Final[dict[Answer, _Layout]] = {
         },
         figures=(Y_TRUE, Y_PRED, Y_LOW, Y_HIGH),
         check=_check_intervals,
+        more=(TOTAL_LOW, TOTAL_HIGH),
     ),
     "yes/no": _Layout(
         key=CASE_KEY,

@@ -162,7 +162,9 @@ def make_predictions(names: list[str] | None = None, seed: int = 5):
                     }
                 )
     table = pd.DataFrame(rows).sort_values(["fold", "entity_id", "step"], ignore_index=True)
-    return build_predictions(table, coverage=0.9, unit="tons", chosen="blend")
+    total = table.groupby(["fold", "step"])["y_pred"].transform("sum")
+    ranged = table.assign(total_low=0.94 * total, total_high=1.06 * total)
+    return build_predictions(ranged, coverage=0.9, unit="tons", chosen="blend")
 
 
 def make_memberships(ids: list[str], names: dict[str, list[str]] | None = None):

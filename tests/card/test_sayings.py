@@ -73,8 +73,12 @@ def test_rounding_of_periods_is_said(city) -> None:
     subject = SimpleNamespace(entities="districts", period="week")
     assert "multiples of 20" in describe_series(series, 20, 6, subject)
     assert "multiples" not in describe_series(series, 0, 6, subject)
-    assert "adds up the ranges" in describe_series(series, 0, 6, subject)
-    assert "adds up the ranges" not in describe_series(series, 0, 1, subject)
+    assert "range for the total" in describe_series(series, 0, 6, subject)
+    assert "range for the total" not in describe_series(series, 0, 1, subject)
+    bare = [point.model_copy(update={"low": None, "high": None}) for point in series]
+    assert describe_series(bare, 0, 6, subject).startswith("There is no band")
+    hidden = [point.model_copy(update={"actual": None}) for point in bare]
+    assert "no band" not in describe_series(hidden, 0, 6, subject)
     evaluation = city.record.eval.model_copy(update={"series_step": 20})
     for record, said in (
         (city.record, False),

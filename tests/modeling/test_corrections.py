@@ -234,3 +234,22 @@ def test_a_correction_is_applied_to_forecast_and_interval_and_the_old_one_is_kep
     assert found.table["y_low"].tolist() == [7.5, 8.0]
     assert found.table["candidate.unmitigated"].tolist() == [8.0, 10.0]
     assert found.chosen == "recalibrate"
+
+
+def test_the_range_of_the_total_moves_with_the_total():
+    table = pd.DataFrame(
+        {
+            "fold": 1, "entity_id": ["a", "b"], "as_of": pd.Timestamp("2024-01-01"), "step": 1,
+            "period": 1, "period_start": pd.Timestamp("2024-01-01"), "y_true": 10.0,
+            "y_pred": [8.0, 12.0], "y_low": 5.0, "y_high": 15.0, "scale": 1.0,
+            "total_low": 16.0, "total_high": 26.0,
+        }
+    )  # fmt: skip
+    predictions = build_predictions(table, coverage=0.9, unit="calls", chosen="blend")
+    learnt = pd.DataFrame(
+        {"option": "recalibrate", "fold": 1, "entity_id": ["a"], "factor": [1.25]}
+    )
+    found = apply_correction(predictions, learnt.assign(boost=0.0), "recalibrate").table
+    assert found["y_pred"].sum() == 22.0
+    assert found["total_low"].tolist() == pytest.approx([17.6, 17.6])
+    assert found["total_high"].tolist() == pytest.approx([28.6, 28.6])

@@ -7,6 +7,7 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -180,22 +181,21 @@ def final(frame: pd.DataFrame) -> FinalModel:
         categories={"borough": ("A", "B", "C")},
         seed=1,
     )
+    intervals = Intervals(
+        low=np.array([-1.0, -2, -3]),
+        high=np.array([1.0, 2, 3]),
+        factor=1.0,
+        exponent=0.5,
+        floor=0.1,
+        ratio=np.ones(5),
+        nonnegative=True,
+    )
     return FinalModel(
         as_of=pd.Timestamp("2024-01-01"),
         models=(trees.saved,),
         blend={"theta": 0.25, "trees": 0.75},
         calibration=AmountCalibration(
-            Intervals(
-                low=np.array([-1.0, -2, -3]),
-                high=np.array([1.0, 2, 3]),
-                factor=1.0,
-                exponent=0.5,
-                floor=0.1,
-                ratio=np.ones(5),
-                nonnegative=True,
-            ),
-            tuple(f"D{i}" for i in range(5)),
-            0.9,
+            intervals, tuple(f"D{i}" for i in range(5)), 0.9, replace(intervals, ratio=np.ones(1))
         ),
         seed=1,
     )

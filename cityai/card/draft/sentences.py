@@ -33,13 +33,22 @@ def describe_series(
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     held = {"inside": inside, "known": len(known), "periods": name_periods(subject.period)}
+    if not known and any(p.actual is not None for p in series):
+        return (
+            say(
+                "There is no band: the ranges of single {entities} do not add up to one for the "
+                "total.",
+                entities=subject.entities,
+            )
+            + rounded
+        )
     if entities == 1:
         told = say("What came lay inside the band in {inside} of {known} {periods}.").format(**held)
         return told + rounded
     return (
         say(
-            "The band adds up the ranges of all {entities}; it is wider than a range for "
-            "the total would be.",
+            "The band is the range for the total of all {entities}, from how far earlier totals "
+            "were off.",
             entities=subject.entities,
         )
         + " "

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.rounding import PERIOD_STEP, round_totals
 from cityai.card.draft.withheld import Withheld, take_latest
 from cityai.card.record.measured import SeriesPoint
-from cityai.columns import BASELINE, FOLD, PERIOD_START, Y_HIGH, Y_LOW, Y_PRED, Y_TRUE
+from cityai.columns import (
+    BASELINE,
+    ENTITY,
+    FOLD,
+    PERIOD_START,
+    STEP,
+    TOTAL_HIGH,
+    TOTAL_LOW,
+    Y_HIGH,
+    Y_LOW,
+    Y_PRED,
+    Y_TRUE,
+)
 
 
 def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[SeriesPoint, ...]:
@@ -17,20 +31,19 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
     if PERIOD_START not in table:
         return ()
     step = PERIOD_STEP if withheld.coarse else 0
-    columns = [Y_TRUE, Y_PRED, Y_LOW, Y_HIGH]
-    if practice:
-        columns.append(f"{BASELINE}{practice}")
+    columns = [Y_TRUE, Y_PRED, *([f"{BASELINE}{practice}"] if practice else [])]
     latest = take_latest(table)
     gone = latest[FOLD].astype(str).map(lambda fold: withheld.hides(FOLD, fold))
     lost = set(latest.loc[gone, PERIOD_START])
-    sums = latest.groupby(PERIOD_START, sort=True)[columns].sum(min_count=1, skipna=False)
+    by_period = latest.groupby(PERIOD_START, sort=True)
+    sums = by_period[columns].sum(min_count=1, skipna=False).join(range_periods(latest))
     points = []
     for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
         few = start in lost or (facts.subject.counts and row[Y_TRUE] < least)
         shown = (
-            dict.fromkeys(columns)
+            dict.fromkeys(sums.columns)
             if few
-            else round_totals({c: float(row[c]) for c in columns}, step)
+            else round_totals({c: float(row[c]) for c in sums.columns}, step)
         )
         points.append(
             SeriesPoint(
@@ -39,7 +52,28 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
                 forecast=shown[Y_PRED],
                 low=shown[Y_LOW],
                 high=shown[Y_HIGH],
-                practice=shown[columns[4]] if practice else None,
+                practice=shown[columns[2]] if practice else None,
             )
         )
     return tuple(points)
+
+
+def range_periods(latest: pd.DataFrame) -> pd.DataFrame:
+    """Range the total of each period: of one entity its own range, of several that of their sum.
+
+    Parameters
+    ----------
+    latest : pandas.DataFrame
+        One prediction of each entity and period.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``y_low`` and ``y_high`` by ``period_start``; NaN where no range of the sum is known: the
+        ends of several ranges do not add up to those of their sum.
+    """
+    ends = [Y_LOW, Y_HIGH] if latest[ENTITY].nunique() == 1 else [TOTAL_LOW, TOTAL_HIGH]
+    by_period = latest.groupby(PERIOD_START, sort=True)
+    found = by_period[[c for c in ends if c in latest]].first().reindex(columns=ends)
+    one_time = (by_period[[FOLD, STEP]].nunique() == 1).all(axis=1)
+    return found.where(one_time, math.nan).set_axis([Y_LOW, Y_HIGH], axis=1)

@@ -62,11 +62,17 @@ def draw_series(record: CardRecord) -> Figure | None:
                 actual=write_number(min(actual), unit),
                 actual2=write_number(max(actual), unit),
             ),
-            say(
-                "It lay inside the forecast's band in {inside} of {ranged} {periods}.",
-                inside=inside,
-                ranged=len(ranged),
-                periods=name_periods(record.model.period),
+            *(
+                [
+                    say(
+                        "It lay inside the forecast's band in {inside} of {ranged} {periods}.",
+                        inside=inside,
+                        ranged=len(ranged),
+                        periods=name_periods(record.model.period),
+                    )
+                ]
+                if ranged
+                else []
             ),
             say(
                 "The largest miss was in the period from {period_start}: {forecast} "
@@ -107,10 +113,11 @@ def draw_series(record: CardRecord) -> Figure | None:
 def _plot_series(axes: Axes, points: Sequence[SeriesPoint], label: str, width: float) -> None:
     x = number_days([p.period_start for p in points])
     ranged = [p.low is not None and p.high is not None for p in points]
-    axes.fill_between(
-        x, [p.low or 0.0 for p in points], [p.high or 0.0 for p in points], where=ranged,
-        color=BAND, linewidth=0, label=say("range"),
-    )  # fmt: skip
+    if any(ranged):
+        axes.fill_between(
+            x, [p.low or 0.0 for p in points], [p.high or 0.0 for p in points], where=ranged,
+            color=BAND, linewidth=0, label=say("range"),
+        )  # fmt: skip
     few = len(points) <= 60
     if any(p.practice is not None for p in points):
         axes.plot(

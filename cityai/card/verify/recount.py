@@ -34,6 +34,8 @@ from cityai.columns import (
     FOLD,
     PERIOD_START,
     STEP,
+    TOTAL_HIGH,
+    TOTAL_LOW,
     Y_HIGH,
     Y_LOW,
     Y_PRED,
@@ -170,6 +172,10 @@ class _Walk:
             if self.record.eval.practice:
                 columns["practice"] = f"{BASELINE}{self.record.eval.practice}"
             sums = {c: math.fsum(rows[c]) for c in columns.values() if c in rows}
+            if self.table[ENTITY].nunique() > 1:  # ends of ranges do not add up
+                for end, column in ((Y_LOW, TOTAL_LOW), (Y_HIGH, TOTAL_HIGH)):
+                    told = rows[column].unique().tolist() if column in rows else []
+                    sums[end] = told[0] if len(told) == 1 else math.nan
             totals = round_totals(sums, self.record.eval.series_step)
             for field, column in columns.items():
                 path, printed = f"eval.series[{i}].{field}", getattr(point, field)
