@@ -13,7 +13,8 @@ import pandas as pd
 from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
 from cityai.config.entity import CohortSpec
 from cityai.config.project import ProjectSpec
-from cityai.data.features.vintages import Parts, Vintages, add_parts, place_parts
+from cityai.data.features.parts import Parts, place_parts
+from cityai.data.features.vintages import Vintages, add_parts
 from cityai.data.periods import SHORTEST_DAYS, Periods
 from cityai.errors import DataError, TimeError
 from cityai.records.events import Events
@@ -155,7 +156,7 @@ def build_panel(snapshot: Events, spec: ProjectSpec) -> Panel:
             next_step="choose fewer `entity.columns`, a longer `period`, or a stricter `cohort`",
         )
     parts = place_parts(cells, entity_ids)
-    last = max(count, int(parts.known[-1]))
+    last = max(count, int(parts.known.max()))
     whole = next(add_parts(parts, (count, len(entity_ids)), [last], gaps=gaps, blind=0))
     final = np.where(whole.known, whole.total, np.nan)[:count]
     _refuse_constant(final, spec)

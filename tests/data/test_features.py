@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from cityai.data.features import vintages
 from cityai.data.features.as_of_join import find_states
 from cityai.data.features.own import OwnFunctions
+from cityai.data.features.parts import place_parts
 from cityai.data.features.plan import plan_dense
 from cityai.data.features.series import describe_series, find_level, label_series
 from cityai.data.features.vintages import replay_vintages
+from cityai.data.features.windows import RunningSums, Walk, open_windows
 from cityai.data.layouts.dense import build_rows
 from cityai.errors import DataError, SpecError
 
@@ -208,8 +210,8 @@ def see_cells(seen: pd.DataFrame, names, origin: int, blind: int, gaps: bool):
 
 @given(rows=st.lists(st.tuples(*[st.integers(-3, 70_000)] * 2, st.integers(0, 3)), max_size=30))
 @settings(max_examples=100, deadline=None)
-def test_parts_come_in_the_order_in_which_they_became_known(rows):
-    """However large, and whichever is the larger: a period, or the origin that sees it first."""
+def test_parts_of_a_cell_come_in_the_order_in_which_they_became_known(rows):
+    """However large, and in whichever order the table has them."""
     names = list("abc")
     known, period, entity = (
         (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 3
@@ -222,10 +224,65 @@ def test_parts_come_in_the_order_in_which_they_became_known(rows):
             "value": np.arange(len(rows), dtype=np.float64),
         }
     )
-    parts = vintages.place_parts(cells, names)
-    kept = [(k, e, p, i) for i, (k, p, e) in enumerate(rows) if e < len(names)]
-    got = zip(parts.known, parts.entity, parts.period, parts.value, strict=True)
+    parts = place_parts(cells, names)
+    kept = [(e, p, k, i) for i, (k, p, e) in enumerate(rows) if e < len(names)]
+    got = zip(parts.entity, parts.period, parts.known, parts.value, strict=True)
     assert [tuple(map(int, row)) for row in got] == sorted(kept)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(0, 2), st.sampled_from([1, 2, 10**6]))
+def test_running_sums_of_whole_amounts_have_the_bits_of_a_walk(data, blind, at_once):
+    """With parts that come late, entities that begin late, and any origins."""
+    row = st.tuples(st.integers(0, 2), st.integers(0, 11), st.integers(1, 5), st.integers(-9, 99))
+    drawn = data.draw(st.lists(row, unique_by=lambda r: r[:3], max_size=50))
+    rows = [(f"E{e}", p, p + blind + late, value) for e, p, late, value in drawn]
+    cells = pd.DataFrame(rows, columns=["entity_id", "period", "known", "value"])
+    cells = cells.astype({"entity_id": "str", "period": int, "known": int, "value": float})
+    origins = sorted(data.draw(st.sets(st.integers(0, 12), min_size=1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vintages, "MOST_LINES", at_once)
+        replayed = list(
+            replay_vintages(cells, ("E0", "E1", "E2"), 12, origins, gaps=False, blind=blind)
+        )
+    for some in replayed:
+        part = some.cut(data.draw(st.integers(0, len(some.origins) - 1)), len(some.origins))
+        assert isinstance(open_windows(part), RunningSums)
+        fast, slow = RunningSums(part), Walk(part)
+        for window in (5, 1, 3, 12, 30):
+            for skip in (0, 4):
+                one, other = fast.add(window, skip), slow.add(window, skip)
+                shape = one.total.shape
+                assert one.total.tobytes() == other.total.tobytes()
+                for name in ("count", "mean"):
+                    mine, its = getattr(one, name), getattr(other, name)
+                    np.testing.assert_array_equal(
+                        np.broadcast_to(mine, shape), np.broadcast_to(its, shape)
+                    )
+            np.testing.assert_array_equal(fast.find_slope(window), slow.find_slope(window))
+            np.testing.assert_array_equal(fast.count_some(window), slow.count_some(window))
+
+
+@pytest.mark.parametrize(
+    ("values", "gaps", "whole"),
+    [
+        ([3.0, 0.0, -2.0], False, True),
+        ([3.0, 0.5, 2.0], False, False),
+        ([3.0, np.nan, 2.0], False, False),
+        ([3.0, 2.0**50, 2.0], False, False),
+        ([3.0, 0.0, 2.0], True, False),
+    ],
+)
+def test_amounts_whose_sums_may_round_are_walked(values, gaps, whole):
+    """And what is not whole stays so at every later origin."""
+    told = {"entity_id": ["E0"] * 3, "period": [0, 1, 2], "known": [1, 2, 3], "value": values}
+    cells = pd.DataFrame(told).astype({"entity_id": "str"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vintages, "MOST_LINES", 1)
+        replayed = list(replay_vintages(cells, ("E0",), 4, [1, 2, 3, 4], gaps=gaps, blind=0))
+    assert [some.whole for some in replayed] == [not gaps, whole, whole, whole]
+    kind = RunningSums if whole else Walk
+    assert isinstance(open_windows(replayed[-1]), kind)
 
 
 def test_a_cell_without_a_value_is_unknown_not_zero(make_world):
@@ -312,7 +369,7 @@ def test_every_feature_of_the_past_has_words(make_world):
                 world.snapshot.table, world.panel.entity_ids, 80, [70], gaps=gaps, blind=0
             )
             _, past = describe_series(vintages, np.zeros((1, 5), dtype=np.int64), plan)
-            assert set(past) <= set(label_series(plan))
+            assert {name for name, _ in past} <= set(label_series(plan))
 
 
 # --- the plan -----------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cityai.columns import AREA, ENTITY, KNOWN
 from cityai.data.rows import Floats, Ints
@@ -201,8 +203,7 @@ def look_up(group: Ints, when: Ints, values: Floats, asked: Ints, wanted: Ints) 
 def divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Floats:
     """Divide; NaN where the divisor is zero or missing, never infinite."""
     over, under = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    result = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
-    np.divide(over, under, out=result, where=(under != 0) & ~np.isnan(under))
+    result: Floats = over / np.where(under == 0, np.nan, under)
     return result
 
 
@@ -221,10 +222,13 @@ def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:
 
 def find_positions(names: pd.Series, known: Sequence[str]) -> Ints:
     """Return each name's position in `known`, -1 when it is not there; int64."""
-    codes, distinct = pd.factorize(names)
-    found = np.append(pd.Index(known).get_indexer(pd.Index(distinct)), -1)
-    positions: Ints = found.astype(np.int64)[codes]
-    return positions
+    told, wanted = pa.array(names.astype("str")), pa.array(known, pa.large_string())
+    found = [np.zeros(0, dtype=np.int64)]
+    for chunk in told.chunks if isinstance(told, pa.ChunkedArray) else [told]:
+        runs = pc.run_end_encode(chunk)  # in tables that are sorted the same name comes in a row
+        positions = pc.fill_null(pc.index_in(runs.values, wanted), -1).to_numpy()
+        found.append(np.repeat(positions.astype(np.int64), np.diff(runs.run_ends, prepend=0)))
+    return np.concatenate(found)
 
 
 def find_states(

@@ -13,6 +13,7 @@ import pandas as pd
 from cityai.columns import AREA, ENTITY, KNOWN, NOT_RECORDED
 from cityai.config.project import ProjectSpec, QuestionSpec
 from cityai.config.risk import RiskSpec
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.periods import Periods, by_period
 from cityai.errors import SpecError
 
@@ -178,13 +179,19 @@ def _find_levels(
     wanted: Sequence[str], entity_ids: Sequence[str], attributes: pd.DataFrame
 ) -> tuple[str, ...]:
     levels = [level for level in ("entity", "area", "city") if level in wanted]
-    mine = attributes[attributes[ENTITY].isin(entity_ids)]
-    crowded = AREA in mine and bool((mine.groupby(AREA)[ENTITY].nunique() > 1).any())
-    if "area" in levels and not crowded:
+    if "area" in levels and not _share_areas(entity_ids, attributes):
         levels.remove("area")
     if "city" in levels and len(entity_ids) < 2:
         levels.remove("city")
     return tuple(levels)
+
+
+def _share_areas(entity_ids: Sequence[str], attributes: pd.DataFrame) -> bool:
+    """Whether there is an area with more than one of the entities."""
+    if AREA not in attributes:
+        return False
+    mine = attributes[find_positions(attributes[ENTITY], entity_ids) >= 0]
+    return bool((mine.groupby(AREA)[ENTITY].nunique() > 1).any())
 
 
 def _list_texts(column: pd.Series) -> tuple[str, ...]:

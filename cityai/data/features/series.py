@@ -8,8 +8,7 @@ origins at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -17,17 +16,20 @@ import numpy as np
 
 from cityai.config.project import Period
 from cityai.data.features.as_of_join import divide
-from cityai.data.features.known import mean_known
 from cityai.data.features.plan import DensePlan
-from cityai.data.features.vintages import Flags, Vintages
+from cityai.data.features.vintages import Vintages
+from cityai.data.features.windows import Windows, open_windows
 from cityai.data.periods import YEAR_IN_WORDS, by_period
 from cityai.data.rows import Floats, Ints
 from cityai.i18n.messages import count_periods, name_periods, say
 
+Described = tuple[str, list[Floats]]
+"""Name and values of a feature."""
+
 
 def describe_series(
     vintages: Vintages, area: Ints, plan: DensePlan
-) -> tuple[Floats, dict[str, Floats]]:
+) -> tuple[Floats, Iterator[Described]]:
     """Describe what was visible of the target at some origins.
 
     Parameters
@@ -43,20 +45,23 @@ def describe_series(
     -------
     numpy.ndarray
         (origins, entities) float64, the recent level, always positive.
-    dict of str to numpy.ndarray
-        By name: (origins, entities, steps) where a feature depends on the step, else
-        (origins, entities, 1).
+    iterator of (str, list of numpy.ndarray)
+        Names and features, each made when it is asked for, so that few are held at once. Of each
+        step, or of all steps where a feature is the same of all: (origins, entities), or
+        (origins, 1) where it is the same of all entities.
     """
-    usual = _add_window(vintages, plan.level).mean
+    windows = open_windows(vintages)
+    usual = windows.add(plan.level).mean
     level = find_level(vintages, usual, plan)
-    windows = {window: _add_window(vintages, window) for window in plan.windows}
-    flat = {
-        **{f"lag_{n}": vintages.take(n) / level for n in plan.lags},
-        **_describe_windows(vintages, windows, area, level, usual, plan),
-        **_describe_activity(vintages, windows, level, plan),
-    }
-    stepped = _describe_seasons(vintages, level, plan)
-    return level, {name: values[:, :, None] for name, values in flat.items()} | stepped
+
+    def describe() -> Iterator[Described]:
+        for n in plan.lags:
+            yield f"lag_{n}", [vintages.take(n) / level]
+        yield from _describe_windows(windows, area, level, usual, plan)
+        yield from _describe_activity(vintages, windows, level, plan)
+        yield from _describe_seasons(vintages, windows, level, plan)
+
+    return level, describe()
 
 
 def find_level(vintages: Vintages, usual: Floats, plan: DensePlan) -> Floats:
@@ -79,11 +84,12 @@ def find_level(vintages: Vintages, usual: Floats, plan: DensePlan) -> Floats:
     silent = np.isnan(usual) & (vintages.first >= 0)
     level = np.where(np.isnan(usual), 0.0, usual)
     if silent.any():
-        whole = _add_window(vintages, int(vintages.origins[-1])).mean
+        whole = open_windows(vintages).add(int(vintages.origins[-1])).mean
         level = np.where(silent & ~np.isnan(whole), whole, level)
     if plan.question.measure != "sum":
         return np.maximum(level, 0.25)
-    floor = [each[each > 0].mean() / 100 if (each > 0).any() else 1.0 for each in level]
+    above = [each[each > 0] for each in level]
+    floor = [each.sum() / len(each) / 100 if len(each) else 1.0 for each in above]
     found: Floats = np.maximum(level, np.array(floor)[:, None])
     return found
 
@@ -152,68 +158,9 @@ def _label_all(
     return lagged | single | windowed | {"season_mean": season}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """Sums over the same periods before each origin, of what is known.
-
-    Attributes
-    ----------
-    total : numpy.ndarray
-        (origins, entities) float64.
-    count : numpy.ndarray
-        How many are known: of the same shape, or one column where that is the same of all entities.
-    """
-
-    total: Floats
-    count: Ints
-
-    @property
-    def mean(self) -> Floats:
-        """(origins, entities) mean of what is known; NaN where nothing is."""
-        return divide(self.total, self.count)
-
-
-def _walk_window(vintages: Vintages, window: int, skip: int) -> Iterator[tuple[int, Floats, Flags]]:
-    """Yield the periods of a window, the oldest first: how far back, amounts, which are known."""
-    oldest = min(window + skip, int(vintages.origins[-1]))
-    for back in range(oldest, max(skip, vintages.blind), -1):
-        yield back, *vintages.look_back(back)
-
-
-def _add_window(vintages: Vintages, window: int, skip: int = 0) -> Window:
-    """Add up a window; the latest `skip` periods are left out."""
-    total = np.zeros(vintages.first.shape)
-    count = np.zeros((len(total), 1), dtype=np.int64)
-    for _, amount, known in _walk_window(vintages, window, skip):
-        total += amount
-        count = count + known
-    return Window(total, count)
-
-
-def _find_slope(vintages: Vintages, window: int, count: Ints) -> Floats:
-    """Least-squares slope per period over a window; NaN with fewer than three values."""
-    # Time is counted from the first period of the window that there is.
-    length = np.minimum(window, vintages.origins)[:, None]
-    time = np.zeros((len(length), 1), dtype=np.int64)
-    for back, _, known in _walk_window(vintages, window, 0):
-        time = time + (length - back) * known
-    middle = divide(time, count)
-    top, bottom = np.zeros(vintages.first.shape), np.zeros((len(length), 1))
-    for back, amount, known in _walk_window(vintages, window, 0):
-        centred = np.where(known, length - back - middle, 0.0)
-        top += centred * amount
-        bottom = bottom + centred**2
-    return np.where(count >= 3, divide(top, bottom), np.nan)
-
-
 def _describe_windows(
-    vintages: Vintages,
-    windows: Mapping[int, Window],
-    area: Ints,
-    level: Floats,
-    usual: Floats,
-    plan: DensePlan,
-) -> dict[str, Floats]:
+    windows: Windows, area: Ints, level: Floats, usual: Floats, plan: DensePlan
+) -> Iterator[Described]:
     """Sums, means and trends of each window, at each level.
 
     Sums, which tell large from small, are the entity's alone: those of the area or the city would
@@ -221,47 +168,42 @@ def _describe_windows(
     means or trends, so an entity that did not report for a while does not look like a fall; it is
     set against the sum of their means over the level window.
     """
-    groups = {"area": area, "city": np.broadcast_to(np.int64(0), area.shape)}
-    groups = {place: codes for place, codes in groups.items() if place in plan.levels}
-    base = {place: _add_up(usual, codes) for place, codes in groups.items()}
-    columns: dict[str, Floats] = {}
-    for window, added in windows.items():
-        mean, trend = added.mean, _find_slope(vintages, window, added.count) * window
+    codes = {"area": area, "city": np.zeros((len(area), 1), dtype=np.int64)}
+    groups = {place: Groups(codes[place]) for place in codes if place in plan.levels}
+    base = {place: group.add_up(usual) for place, group in groups.items()}
+    for window in plan.windows:
+        added, trend = windows.add(window), windows.find_slope(window) * window
+        mean = added.mean
         # Over the level window every mean is 1 by construction.
         has_mean = window != plan.level
         if "entity" in plan.levels:
-            columns[f"sum_{window}"] = np.where(added.count > 0, added.total, np.nan)
-            columns[f"trend_{window}"] = trend / level
+            count = added.count
+            yield f"sum_{window}", [added.total / np.where(count > 0, 1.0, np.nan)]
+            yield f"trend_{window}", [trend / level]
             if has_mean:
-                columns[f"mean_{window}"] = mean / level
-        for place, codes in groups.items():
-            columns[f"{place}_trend_{window}"] = divide(_add_up(trend, codes), base[place])
+                yield f"mean_{window}", [mean / level]
+        for place, group in groups.items():
+            yield f"{place}_trend_{window}", [divide(group.add_up(trend), base[place])]
             if has_mean:
-                columns[f"{place}_mean_{window}"] = divide(_add_up(mean, codes), base[place])
-    return columns
+                yield f"{place}_mean_{window}", [divide(group.add_up(mean), base[place])]
 
 
 def _describe_activity(
-    vintages: Vintages, windows: Mapping[int, Window], level: Floats, plan: DensePlan
-) -> dict[str, Floats]:
+    vintages: Vintages, windows: Windows, level: Floats, plan: DensePlan
+) -> Iterator[Described]:
     shortest, longest = plan.windows[0], plan.windows[-1]
-    some = np.zeros(level.shape, dtype=np.uint8 if longest < 256 else np.uint16)
-    for _, amount, _ in _walk_window(vintages, longest, 0):
-        some += (amount != 0).view(np.uint8)
-    before, reported = _add_window(vintages, shortest, shortest), windows[longest].count
+    recent, before = windows.add(shortest).mean, windows.add(shortest, shortest).mean
+    some, reported = windows.count_some(longest), windows.add(longest).count
     origin, first = vintages.origins[:, None], vintages.first
-    columns = {
-        "change": (windows[shortest].mean - before.mean) / level,
-        "zero_share": divide(reported - some, reported),
-        "age": np.where(first >= 0, origin - first, np.nan),
-        "log_level": np.log1p(level),
-    }
+    yield "change", [(recent - before) / level]
+    yield "zero_share", [divide(reported - some, reported)]
+    yield "age", [np.where(first >= 0, origin - first, np.nan)]
+    yield "log_level", [np.log1p(level)]
     if plan.gaps:
         begun = origin - plan.blind - np.maximum(first, 0)
         there = np.minimum(begun, np.minimum(longest, origin) - plan.blind)
-        columns["gap_share"] = 1 - divide(reported, np.where(first >= 0, there, 0))
-        columns["latest"] = _find_latest(vintages) / level
-    return columns
+        yield "gap_share", [1 - divide(reported, np.where(first >= 0, there, 0))]
+        yield "latest", [_find_latest(vintages) / level]
 
 
 def _find_latest(vintages: Vintages) -> Floats:
@@ -275,29 +217,29 @@ def _find_latest(vintages: Vintages) -> Floats:
     return latest
 
 
-def _describe_seasons(vintages: Vintages, level: Floats, plan: DensePlan) -> dict[str, Floats]:
+def _describe_seasons(
+    vintages: Vintages, windows: Windows, level: Floats, plan: DensePlan
+) -> Iterator[Described]:
     """Values of periods that stand where the target stands in its season or year."""
     # How far back they lie is the same at every origin; here the origin is 0.
     targets, newest = plan.targets(0), -plan.blind - 1
-    latest = -_step_back(targets, newest, plan.periods.season)
-    same = [_take(vintages, latest + k * plan.periods.season) for k in range(max(plan.seasons, 2))]
-    year = _step_back(targets, newest - plan.blur, plan.periods.year)
-    around = [_take(vintages, -year - k) for k in range(-plan.blur, plan.blur + 1)]
-    # The level of a year before is taken over the window that ended as far before `year` as the
+    season, year = plan.periods.season, plan.periods.year
+    latest = _step_back(targets, newest, season)
+    same = [(k * season - latest).tolist() for k in range(max(plan.seasons, 2))]
+    before = _step_back(targets, newest - plan.blur, year)
+    around = [(-before - k).tolist() for k in range(-plan.blur, plan.blur + 1)]
+    # The level of a year before is taken over the window that ended as far before `before` as the
     # origin lies before the target.
-    back, step = np.unique(targets - year, return_inverse=True)
-    then = [_add_window(vintages, plan.level, int(n)).mean for n in back]
-    base = np.stack(then, axis=2)[:, :, step]
-    size = level[:, :, None]
-    stepped = {
-        "season_1": same[0] / size,
-        "season_2": same[1] / size,
-        "season_mean": mean_known(np.stack(same[: plan.seasons])) / size,
-        "year_index": divide(mean_known(np.stack(around)), base),
-    }
-    if plan.periods.year != plan.periods.season:
-        stepped["year_1"] = _take(vintages, -_step_back(targets, newest, plan.periods.year)) / size
-    return stepped
+    then = [windows.add(plan.level, skip).mean for skip in (targets - before).tolist()]
+    yield "season_1", [vintages.take(back) / level for back in same[0]]
+    yield "season_2", [vintages.take(back) / level for back in same[1]]
+    means = [_take_mean(vintages, backs) for backs in zip(*same[: plan.seasons], strict=True)]
+    yield "season_mean", [mean / level for mean in means]
+    means = [_take_mean(vintages, backs) for backs in zip(*around, strict=True)]
+    yield "year_index", [divide(mean, usual) for mean, usual in zip(means, then, strict=True)]
+    if year != season:
+        backs = (-_step_back(targets, newest, year)).tolist()
+        yield "year_1", [vintages.take(back) / level for back in backs]
 
 
 def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
@@ -307,17 +249,35 @@ def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
     return back
 
 
-def _take(vintages: Vintages, back: Ints) -> Floats:
-    """Return the amounts of periods that lay so far back, (origins, entities, steps)."""
-    return np.stack([vintages.take(int(n)) for n in back], axis=2)
+def _take_mean(vintages: Vintages, backs: Sequence[int]) -> Floats:
+    """Return the mean of periods that lay so far back, of what is known of them."""
+    total, count = vintages.look_back(backs[0])
+    for amount, known in map(vintages.look_back, backs[1:]):
+        total, count = total + amount, np.add(count, known, dtype=np.int64)
+    return divide(total, count)
 
 
-def _add_up(values: Floats, codes: Ints) -> Floats:
-    """Sum over the entities with the same code at an origin; NaN without one (-1)."""
-    size = int(codes.max(initial=0)) + 2
-    shifted = codes + 1 + np.arange(len(codes))[:, None] * size
-    present = ~np.isnan(values)
-    flat, total = shifted.ravel(), len(codes) * size
-    found = np.bincount(flat, np.where(present, values, 0.0).ravel(), total)
-    counted = np.bincount(flat, present.ravel(), total)
-    return np.where((codes >= 0) & (counted[shifted] > 0), found[shifted], np.nan)
+class Groups:
+    """Groups of entities at each of some origins.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        (origins, entities) int64, -1 for none; (origins, 1) where all entities are in one group.
+    """
+
+    def __init__(self, codes: Ints) -> None:
+        self._size = int(codes.max(initial=0)) + 2
+        # Every group of every origin has a number of its own; those without a group come first.
+        self._number = codes + 1 + np.arange(len(codes))[:, None] * self._size
+        self._grouped = codes >= 0
+
+    def add_up(self, values: Floats) -> Floats:
+        """Sum (origins, entities) over each group, for each of its entities; NaN without values."""
+        present = ~np.isnan(values)
+        number = np.broadcast_to(self._number, values.shape).ravel()
+        total = len(values) * self._size
+        found = np.bincount(number, np.where(present, values, 0.0).ravel(), total)
+        some = np.bincount(number[present.ravel()], minlength=total) > 0
+        found[~some] = np.nan
+        return np.where(self._grouped, found[self._number], np.nan)

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
-from cityai.data.features.as_of_join import find_positions
+from cityai.data.features.parts import Parts, place_parts
 from cityai.data.rows import Floats, Ints
 
 Flags = npt.NDArray[np.bool_]
 MOST_LINES: Final = 2_000_000
 """Cells of earlier origins that may look different from those of the last, about, at a time."""
+EXACT: Final = 2.0**53
+"""Up to here every whole number is a float64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,8 @@ class Vintages:
     ----------
     origins : numpy.ndarray
         (O,) int64, ascending.
+    spacing : int
+        Periods from one to the next; 0 where they are not evenly spaced.
     total : numpy.ndarray
         (P + 1, E) float64 at the last origin, 0 where nothing is known; the last row is empty: it
         stands for what lies before the first period.
@@ -44,18 +47,26 @@ class Vintages:
         Latest periods before an origin of which nothing was ever visible.
     otherwise : Otherwise
         What earlier origins saw in place of that.
+    whole : bool
+        Whether every sum of amounts, and of amounts times their period, is exact in any order: all
+        are whole numbers, and of no period from an entity's first on one is missing.
     found : dict
         What `look_back` gave, kept.
+    running : dict
+        Running sums over all periods, kept by those who add up windows.
     """
 
     origins: Ints
+    spacing: int
     total: Floats
     known: Flags
     alike: Flags
     first: Ints
     blind: int
     otherwise: Otherwise
+    whole: bool
     found: dict[int, tuple[Floats, Flags]] = field(default_factory=dict)
+    running: dict[str, Floats] = field(default_factory=dict)
 
     def cut(self, start: int, stop: int) -> Vintages:
         """Return some of the origins."""
@@ -81,9 +92,19 @@ class Vintages:
             self.found[back] = self._find(back)
         return self.found[back]
 
-    def _find(self, back: int) -> tuple[Floats, Flags]:
+    def choose(self, back: int, none: int) -> slice | Ints:
+        """Choose the row that lies so far before each origin, `none` where there is no such row.
+
+        It is a slice where rows are evenly spaced: nothing is copied then.
+        """
+        start = int(self.origins[0]) - back
+        if self.spacing and start >= 0:
+            return slice(start, start + self.spacing * len(self.origins), self.spacing)
         rows = self.origins - back
-        chosen = choose_rows(np.where(rows < 0, len(self.total) - 1, rows))
+        return np.where(rows < 0, none, rows)
+
+    def _find(self, back: int) -> tuple[Floats, Flags]:
+        chosen = self.choose(back, len(self.total) - 1)
         total, known = self.total[chosen], self.known[chosen]
         mine = self.otherwise.find(back)
         if mine.stop > mine.start:
@@ -106,16 +127,6 @@ class Vintages:
         values[origin - other.back, other.entity] = np.where(other.known, other.total, np.nan)
         values[max(origin - self.blind, 0) :] = np.nan
         return values
-
-
-def choose_rows(rows: Ints) -> slice | Ints:
-    """Return rows as a slice where they are evenly spaced: nothing is copied then."""
-    if len(rows) < 2:
-        return rows
-    step = int(rows[1] - rows[0])
-    if step < 1 or (rows[1:] - rows[:-1] != step).any():
-        return rows
-    return slice(int(rows[0]), int(rows[-1]) + 1, step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,47 +197,6 @@ def replay_vintages(
     return add_parts(parts, (n_periods, len(entity_ids)), origins, gaps=gaps, blind=blind)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """Parts of the cohort's cells, in the order in which they became visible.
-
-    Attributes
-    ----------
-    known, entity, period : numpy.ndarray
-        (n,) int64: the origin that sees it first, the position of the entity, the period; ascending
-        in this order.
-    value : numpy.ndarray
-        (n,) float64.
-    """
-
-    known: Ints
-    entity: Ints
-    period: Ints
-    value: Floats
-
-    def pick(self, at: slice | Ints | Flags) -> Parts:
-        """Return some of them."""
-        return Parts(self.known[at], self.entity[at], self.period[at], self.value[at])
-
-
-def place_parts(cells: pd.DataFrame, entity_ids: Sequence[str]) -> Parts:
-    """Return the cohort's cells in the order in which they became known."""
-    parts = Parts(
-        known=cells[KNOWN].to_numpy(np.int64),
-        entity=find_positions(cells[ENTITY], entity_ids),
-        period=cells[PERIOD].to_numpy(np.int64),
-        value=cells[VALUE].to_numpy(np.float64),
-    )
-    if (parts.entity < 0).any():
-        parts = parts.pick(parts.entity >= 0)
-    # Short numbers are sorted sooner.
-    lowest = min(parts.known.min(initial=0), parts.period.min(initial=0))
-    highest = max(parts.known.max(initial=0), parts.period.max(initial=0))
-    short = np.min_scalar_type(highest) if lowest >= 0 else np.dtype(np.int64)
-    order = parts.period.astype(short), parts.entity, parts.known.astype(short)
-    return parts.pick(np.lexsort(order))
-
-
 def add_parts(
     parts: Parts, shape: tuple[int, int], origins: Sequence[int], *, gaps: bool, blind: int
 ) -> Iterator[Vintages]:
@@ -248,13 +218,16 @@ def add_parts(
     late = np.maximum(parts.known - parts.period - 1 - blind, 0).sum() / max(shape[0], 1)
     few = max(int(MOST_LINES / max(shape[1] + late, 1)), 1)
     none = np.zeros((shape[0] + 1, shape[1]), dtype=np.bool_)
-    seen = Visible(none.astype(np.float64), none, none, np.full(shape[1], shape[0], dtype=np.int64))
-    start = 0
+    first = np.full(shape[1], shape[0], dtype=np.int64)
+    seen = Visible(none.astype(np.float64), none, none, first, 0.0)
+    since = np.iinfo(np.int64).min
     for begin in range(0, len(asked), few):
         some = asked[begin : begin + few]
-        stop = int(np.searchsorted(parts.known, some[-1], side="right"))
-        seen, vintages = _add_new(seen, parts.pick(slice(start, stop)), some, gaps, blind)
-        start = stop
+        new = (parts.known >= since) & (parts.known <= some[-1])
+        seen, vintages = _add_new(
+            seen, parts.pick(slice(None) if new.all() else new), some, gaps, blind
+        )
+        since = some[-1] + 1
         yield vintages
 
 
@@ -270,12 +243,15 @@ class Visible:
         (P + 1, E) bool: whether there is a part, and one with a value.
     first : numpy.ndarray
         (E,) int64, period of the first one; P when there is none.
+    size : float
+        What the sizes of all amounts add up to; infinite once one is missing or not a whole number.
     """
 
     total: Floats
     seen: Flags
     valued: Flags
     first: Ints
+    size: float
 
 
 def _add_new(
@@ -284,49 +260,69 @@ def _add_new(
     """Add the parts that became visible since an earlier origin."""
     width = len(before.first)
     cell, has_value = new.period * width + new.entity, ~np.isnan(new.value)
-    amount = np.where(has_value, new.value, 0.0)
+    complete = bool(has_value.all())
+    amount = new.value if complete else np.where(has_value, new.value, 0.0)
     first_from = np.searchsorted(origins, np.arange(int(origins[-1]) + 2))  # of each moment
     seen_from = first_from[new.known]
     total, seen, valued = before.total.copy(), before.seen.copy(), before.valued.copy()
     np.add.at(total.reshape(-1), cell, amount)
     seen.reshape(-1)[cell] = True
-    valued.reshape(-1)[cell[has_value]] = True
+    valued.reshape(-1)[cell if complete else cell[has_value]] = True
     first = np.repeat(before.first[None], len(origins), axis=0)
     np.minimum.at(first.reshape(-1), seen_from * width + new.entity, new.period)
     np.minimum.accumulate(first, axis=0, out=first)
     known = valued if gaps else (valued | ~seen) & (np.arange(len(total))[:, None] >= first[-1])
     known[-1] = False
-    lines = [] if gaps else [_find_unbegun(first, origins, blind)]
-    begin = first_from[np.minimum(new.period + blind + 1, origins[-1] + 1)]
-    late = np.flatnonzero(seen_from > begin)
+    lines = [] if gaps else [_find_unbegun(first, origins, blind, seen)]
+    in_time = new.period + blind + 1
+    late = np.flatnonzero(new.known > in_time)
+    late = late[seen_from[late] > first_from[in_time[late]]]
     if len(late):
         flagged = np.zeros(total.size, dtype=np.bool_)
         flagged[cell[late]] = True
         at = np.flatnonzero(flagged[cell])
         at = at[np.argsort(cell[at], kind="stable")]
-        part = cell[at], np.maximum(seen_from[at], begin[at]), begin[at], amount[at], has_value[at]
+        begin = first_from[np.minimum(in_time[at], origins[-1] + 1)]
+        seen_from = np.maximum(seen_from[at], begin)
+        part = cell[at], seen_from, begin, amount[at], has_value[at]
         lines.insert(0, _find_partial(before, *part, first, origins, gaps))
     held = [np.concatenate(column) for column in zip(*lines, strict=True)] if lines else None
-    return Visible(total, seen, valued, first[-1]), Vintages(
+    is_whole = complete and (amount == np.rint(amount)).all()
+    size = before.size + float(np.abs(amount).sum()) if is_whole else np.inf
+    return Visible(total, seen, valued, first[-1], size), Vintages(
         origins=origins,
+        spacing=_find_spacing(origins),
         total=total,
         known=known,
         alike=(known == known[:, :1]).all(axis=1),
         first=np.where(first < len(total) - 1, first, -1),
         blind=blind,
         otherwise=Otherwise(*(held or np.zeros((5, 0), dtype=np.int64))),
+        # A half of a period's number times an amount is the finest that is added.
+        whole=not gaps and size * 2 * len(total) < EXACT,
     )
+
+
+def _find_spacing(origins: Ints) -> int:
+    """Return the distance from each to the next, 0 where it is not the same."""
+    spacing = int(origins[1] - origins[0]) if len(origins) > 1 else 1
+    return spacing if (np.diff(origins) == spacing).all() else 0
 
 
 Lines = tuple[Ints, Ints, Ints, Floats, Flags]
 """The columns of `Otherwise`."""
 
 
-def _find_unbegun(first: Ints, origins: Ints, blind: int) -> Lines:
-    """List the cells that were not known yet since an entity's first row was seen late."""
+def _find_unbegun(first: Ints, origins: Ints, blind: int, seen: Flags) -> Lines:
+    """List the cells that were not known yet since an entity's first row was seen late.
+
+    Those that have parts are listed with these.
+    """
     until = np.minimum(first, origins[:, None] - blind)
     origin, entity = np.nonzero(until > first[-1])
     line, period = _spread(first[-1][entity], until[origin, entity])
+    empty = ~seen[period, entity[line]]
+    line, period = line[empty], period[empty]
     origin, entity = origin[line], entity[line]
     nothing = np.zeros(len(line))
     return origin, origins[origin] - period, entity, nothing, nothing.astype(np.bool_)

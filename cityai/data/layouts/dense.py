@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ from cityai.data.features.history import History
 from cityai.data.features.own import OwnFeatures
 from cityai.data.features.plan import DensePlan, plan_dense
 from cityai.data.features.series import describe_series, label_series
-from cityai.data.features.vintages import choose_rows, replay_vintages
+from cityai.data.features.vintages import replay_vintages
 from cityai.data.leaks import Labels
 from cityai.data.rows import (
     Feature,
@@ -186,6 +186,9 @@ def _describe_target(
     shape = (len(grid.origins), len(grid.entity_ids))
     own = OwnFeatures(project, (*shape, 1))
     level = np.empty(shape)
+    labels = label_series(plan)
+    # Memory that is not written to costs nothing.
+    room = iter(np.empty((len(labels), *shape, 1), dtype=np.float32))
     past: dict[str, Singles] = {}
     few, done = max(AT_ONCE // max(shape[1], 1), 1), 0
     for vintages in replay_vintages(
@@ -201,28 +204,18 @@ def _describe_target(
             some = vintages.cut(start, start + few)
             part = slice(done + start, done + start + len(some.origins))
             level[part], found = describe_series(some, grid.areas[part], plan)
-            past = past or _make_room(found, shape)
-            for name, values in found.items():
-                past[name][part] = values
+            for name, steps in found:
+                if name not in past:
+                    more = np.empty((*shape, len(steps)), dtype=np.float32)
+                    past[name] = next(room) if len(steps) == 1 else more
+                for step, values in enumerate(steps):
+                    past[name][part, :, step] = values
         for i in range(count if own.functions else 0):
             history = _cut_history(vintages.read_past(i), grid, snapshot, done + i)
             own.ask((done + i, slice(None), 0), history)
         done += count
-    labels = label_series(plan)
     features = [Feature(name, labels[name], values) for name, values in past.items()]
     return level, [*features, *own.collect()]
-
-
-def _make_room(found: Mapping[str, Floats], shape: tuple[int, ...]) -> dict[str, Singles]:
-    """Make room for features of all origins: float32, those without steps in one piece."""
-    flat = [name for name, values in found.items() if values.shape[2] == 1]
-    room: dict[str, Singles] = dict(
-        zip(flat, np.empty((len(flat), *shape, 1), dtype=np.float32), strict=True)
-    )
-    return {
-        name: room[name] if name in room else np.empty((*shape, values.shape[2]), dtype=np.float32)
-        for name, values in found.items()
-    }
 
 
 def _describe_attributes(
@@ -258,34 +251,55 @@ def _assemble(
 ) -> Rows:
     """Write the grid's active cells out as one sorted table."""
     active = panel.active[grid.origins]
-    origin, entity = np.nonzero(active)
-    steps = grid.targets.shape[1]
-    target = grid.targets[origin].ravel()
-    code = np.min_scalar_type(-len(grid.entity_ids))
+    count, cells = active.sum(axis=1), _find_cells(active)
+    steps, code = grid.targets.shape[1], np.min_scalar_type(-len(grid.entity_ids))
+    entity = np.broadcast_to(np.arange(len(grid.entity_ids), dtype=code), active.shape)
+
+    target = grid.targets
+    moments = [_list_moments(panel, at) for at in (grid.origins, target, target + 1 + panel.delay)]
+    # What is the same of all entities, in one piece.
+    found = (grid.origins, target, *(each.view(np.int64) for each in moments))
+    alike = np.stack([np.broadcast_to(each.reshape(len(each), -1), target.shape) for each in found])
+    origin, period, *held = np.repeat(alike, count, axis=1).reshape(len(alike), -1)
+    as_of, start, known_at = (each.view("datetime64[us]") for each in held)
     keys: dict[str, Sized] = {
-        ORIGIN: np.repeat(grid.origins[origin], steps),
-        AS_OF: np.repeat(_list_moments(panel, grid.origins)[origin], steps),
-        ENTITY: categorise(np.repeat(entity.astype(code), steps), grid.entity_ids),
-        STEP: np.tile(np.arange(1, steps + 1, dtype=np.int16), len(origin)),
-        PERIOD: target,
-        PERIOD_START: _list_moments(panel, target),
-        KNOWN_AT: _list_moments(panel, target + 1 + panel.delay),
-        LEVEL: np.repeat(level[active], steps),
+        ORIGIN: origin,
+        AS_OF: as_of,
+        ENTITY: categorise(_spread(entity, cells, steps), grid.entity_ids),
+        STEP: np.tile(np.arange(1, steps + 1, dtype=np.int16), int(count.sum())),
+        PERIOD: period,
+        PERIOD_START: start,
+        KNOWN_AT: known_at,
+        LEVEL: _spread(level, cells, steps),
     }
-    cells = choose_rows(np.flatnonzero(active))
-    written = [(f, _pick(f.values, active, cells)) for f in features]
+    written = [(f, _pick(f.values, count, cells, active.shape)) for f in features]
     me = spec.features.attributes and ENTITY not in spec.features.exclude
     also = {ENTITY: spec.question.entity.label} if me else {}
     return write_rows(keys, written, spec.features, also)
 
 
+def _find_cells(active: npt.NDArray[np.bool_]) -> slice | Ints:
+    """Find the active cells, as a slice where they follow each other: nothing is copied then."""
+    flat = active.reshape(-1)
+    count, first = np.count_nonzero(flat), int(flat.argmax()) if flat.size else 0
+    if flat[first : first + count].all():
+        return slice(first, first + count)
+    return np.flatnonzero(flat)
+
+
+def _spread(values: npt.NDArray[Any], cells: slice | Ints, steps: int) -> npt.NDArray[Any]:
+    """Return the active cells of (origins, entities), once a step."""
+    found = values.reshape(-1)[cells]
+    return found if steps == 1 else np.repeat(found, steps)
+
+
 def _pick(
-    values: npt.NDArray[np.generic], active: npt.NDArray[np.bool_], cells: slice | Ints
+    values: npt.NDArray[np.generic], count: Ints, cells: slice | Ints, shape: tuple[int, ...]
 ) -> npt.NDArray[np.generic]:
     """Return the active cells of a feature, (cells, steps or 1), in the order of the rows."""
-    whole = np.broadcast_to(values, (*active.shape, values.shape[-1]))
+    whole = np.broadcast_to(values, (*shape, values.shape[-1]))
     if whole.strides[1] == 0:  # the same of all entities
-        return np.repeat(whole[:, 0], active.sum(axis=1), axis=0)
+        return np.repeat(whole[:, 0], count, axis=0)
     return whole.reshape(-1, values.shape[-1])[cells]
 
 
