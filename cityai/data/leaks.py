@@ -75,7 +75,17 @@ def plant_leak(rows: Rows, labels: Labels) -> Rows:
     )
 
 
-def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
+def choose_measured(rows: Rows, labels: Labels) -> Ints | None:
+    """Choose the rows that `check_leaks` measures, by their keys alone; None where it takes all."""
+    if labels.usual is None:
+        return None
+    chosen = [part for step in _list_steps(rows) for part in _choose_step(rows, labels, step)]
+    return np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *chosen]))
+
+
+def check_leaks(
+    rows: Rows, labels: Labels, policy: PolicySpec, among: int | None = None
+) -> Finding:
     """Look for a single feature that tells the target almost perfectly.
 
     An amount: entities differ in size and their figures persist, so a plain correlation is near
@@ -98,6 +108,9 @@ def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
         Their targets; only final ones are used.
     policy : PolicySpec
         ``near_perfect`` is the limit.
+    among : int, optional
+        Of how many entities the rows were chosen by `choose_measured`; those of the rows when
+        omitted.
 
     Returns
     -------
@@ -120,7 +133,8 @@ def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
     others = len(leaks) - 1
     said = say("{said} and {others} more", said=said, others=others) if others > 0 else said
     reason = measure.tell(said, found[worst], limit, bool(leaks))
-    if measure is _AMOUNT and (n := int(rows.table[ENTITY].nunique())) > MOST_ENTITIES:
+    n = among or int(rows.table[ENTITY].nunique())
+    if measure is _AMOUNT and n > MOST_ENTITIES:
         reason = say(
             "{reason} Looked for in {most:,} of {n:,}.", reason=reason, most=MOST_ENTITIES, n=n
         )
@@ -138,28 +152,41 @@ def check_leaks(rows: Rows, labels: Labels, policy: PolicySpec) -> Finding:
 
 def _correlate_all(rows: Rows, labels: Labels) -> dict[str, float]:
     """Measure what each numeric feature adds at the first and at the last step."""
-    steps = rows.table[STEP]
     found: dict[str, float] = {}
-    for step in sorted({1, int(steps.max())} if len(steps) else ()):
-        for name, figure in _measure_step(rows, labels, (steps == step).to_numpy()).items():
+    for step in _list_steps(rows):
+        for name, figure in _measure_step(rows, labels, step).items():
             found[name] = float(np.fmax(found.get(name, np.nan), figure))
     return {name: figure for name, figure in found.items() if not np.isnan(figure)}
 
 
-def _measure_step(rows: Rows, labels: Labels, at: Bools) -> dict[str, float]:
+def _list_steps(rows: Rows) -> list[int]:
+    """List the first and the last step."""
+    steps = rows.table[STEP]
+    return sorted({1, int(steps.max())} if len(steps) else ())
+
+
+def _choose_step(rows: Rows, labels: Labels, step: int) -> list[Ints]:
+    """Choose the entities to measure at a step; each is its rows, whose target is final."""
+    assert labels.usual is not None  # noqa: S101 - it is what tells an amount
+    known = ~np.isnan(labels.values) & ~np.isnan(labels.usual[:, 0])
+    usable = np.flatnonzero((rows.table[STEP] == step).to_numpy() & known)
+    entity = rows.table[ENTITY].cat.codes.to_numpy()[usable]
+    order = np.argsort(entity, kind="stable")
+    parts = np.split(usable[order], np.flatnonzero(np.diff(entity[order])) + 1)
+    parts = [part for part in parts if len(part) >= LEAST_ROWS]
+    spread = np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int)
+    return [parts[i] for i in spread]
+
+
+def _measure_step(rows: Rows, labels: Labels, step: int) -> dict[str, float]:
     """Partial correlation of each numeric feature with the target: the median over entities."""
     assert labels.usual is not None  # noqa: S101 - it is what tells an amount
     target, (latest, before, level) = labels.values, labels.usual.T
-    usable = np.flatnonzero(at & ~np.isnan(target) & ~np.isnan(latest))
     names = [name for name in rows.features if name not in rows.categorical]
-    entity = pd.factorize(rows.table[ENTITY].iloc[usable], sort=True)[0]
-    order = np.argsort(entity, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(entity[order])) + 1)
-    parts = [part for part in parts if len(part) >= LEAST_ROWS]
-    spread = np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int)
+    parts = _choose_step(rows, labels, step)
     # Features of the rows of those alone; from here on a row is its place among them.
-    usable = usable[np.concatenate([usable[:0], *(parts[i] for i in spread)])]
-    ends = np.cumsum([len(parts[i]) for i in spread])
+    usable = np.concatenate([np.zeros(0, dtype=np.intp), *parts])
+    ends = np.cumsum([len(part) for part in parts])
     chosen = np.split(np.arange(len(usable)), ends[:-1]) if len(ends) else []
     features = rows.table[names].iloc[usable].to_numpy(np.float64)
     figures = [np.full((0, len(names)), np.nan)]

@@ -5,7 +5,7 @@ A case is a row whose step is 1. What stands here knows no kind of question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -78,14 +78,22 @@ class Rows:
         return self.table[CASE if CASE in self.table else ENTITY]
 
 
+Choose = Callable[[Rows], npt.NDArray[np.intp] | None]
+"""Chooses rows by their keys."""
+
+
 class RowsAt(Protocol):
     """Makes the rows of some moments (of all, when None is given).
 
-    With `known_before`, from what was known before that moment alone.
+    With `known_before`, from what was known before that moment alone. With `choose`, which is given
+    the keys of all rows, only those rows that it returns, in order; all where it returns None.
     """
 
     def __call__(
-        self, moments: Moments | None = None, known_before: pd.Timestamp | None = None
+        self,
+        moments: Moments | None = None,
+        known_before: pd.Timestamp | None = None,
+        choose: Choose | None = None,
     ) -> Rows:
         """Return the rows, in their usual order."""
         ...

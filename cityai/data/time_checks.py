@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from cityai.columns import ENTITY
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.data.features.own import check_own
-from cityai.data.leaks import Labels, check_leaks, plant_leak
+from cityai.data.leaks import Labels, check_leaks, choose_measured, plant_leak
 from cityai.data.rows import Rows, RowsAt
 from cityai.data.truncation import (
     check_permutation,
@@ -58,10 +61,10 @@ class RowSource:
 
 def check_time(rows: RowSource) -> tuple[Finding, ...]:
     """Prove that features see no future; look for one that is the target itself."""
-    project, searched = rows.project, rows.rows_at(rows.searched)
+    project, (searched, labels, among) = rows.project, _search(rows)
     return (
         check_truncation(rows.rows_at, rows.moments, project),
-        check_leaks(searched, rows.label(searched), project.spec.policy),
+        check_leaks(searched, labels, project.spec.policy, among),
         *check_own(project.own_features, project.spec.features.own),
     )
 
@@ -76,6 +79,19 @@ def check_permuted(rows: RowSource, seed: int) -> Finding:
 
 def check_planted(rows: RowSource) -> Finding:
     """See whether a feature that is the target itself is found."""
-    searched = rows.rows_at(rows.searched)
-    labels = rows.label(searched)
-    return check_leaks(plant_leak(searched, labels), labels, rows.project.spec.policy)
+    searched, labels, among = _search(rows)
+    planted = plant_leak(searched, labels)
+    return check_leaks(planted, labels, rows.project.spec.policy, among)
+
+
+def _search(rows: RowSource) -> tuple[Rows, Labels, int]:
+    """Make the rows that are searched for leaks, and no others; tell of how many entities."""
+    among = 0
+
+    def choose(keys: Rows) -> npt.NDArray[np.intp] | None:
+        nonlocal among
+        among = int(keys.table[ENTITY].nunique())
+        return choose_measured(keys, rows.label(keys))
+
+    searched = rows.rows_at(rows.searched, choose=choose)
+    return searched, rows.label(searched), among

@@ -20,7 +20,7 @@ from cityai.data.areas import read_areas
 from cityai.data.external_predictions import GROUP, read_given
 from cityai.data.groups import assign_groups
 from cityai.data.quality import QualityReport, list_nothing
-from cityai.data.rows import Moments, Rows
+from cityai.data.rows import Choose, Moments, Rows
 from cityai.data.source.engine import tell_absent
 from cityai.errors import DataError, SpecError
 from cityai.kinds.kind import Cover, Kind, Problem
@@ -117,5 +117,9 @@ class External(Kind[AuditFileSpec]):
         return describe_external(self.spec, predictions)
 
 
-def _lay_nothing(moments: Moments | None = None, known_before: pd.Timestamp | None = None) -> Rows:
+def _lay_nothing(
+    moments: Moments | None = None,
+    known_before: pd.Timestamp | None = None,
+    choose: Choose | None = None,
+) -> Rows:
     raise NotImplementedError

@@ -12,7 +12,7 @@ from cityai.config.policy import PolicySpec
 from cityai.data import leaks
 from cityai.data.layouts import dense
 from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
-from cityai.data.leaks import check_leaks, plant_leak
+from cityai.data.leaks import check_leaks, choose_measured, plant_leak
 from cityai.data.time_checks import RowSource, check_permuted, check_planted, check_time
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError
@@ -114,10 +114,10 @@ def test_nothing_of_the_future_comes_through_the_panel(make_world, monkeypatch):
     world = make_world(latest=6)
     honest = dense._assemble
 
-    def ask_panel(grid, panel, level, features, spec):
+    def ask_panel(grid, panel, level, features, *others):
         latest = np.stack([panel.known_at(panel.periods.count)[-1] for _ in grid.origins])
         peek = dense.Feature("peek", "peek", latest[:, :, None])
-        return honest(grid, panel, level, (*features, peek), spec)
+        return honest(grid, panel, level, (*features, peek), *others)
 
     monkeypatch.setattr(dense, "_assemble", ask_panel)
     finding = prove(world)
@@ -328,11 +328,9 @@ def test_too_few_rows_are_no_evidence(make_world):
     assert search(build_rows(*world.parts, [0]), world.panel).status is (Status.NOT_ENOUGH)
 
 
-def test_the_checks_of_time_hold_for_a_source_of_rows(make_world):
-    """The first test's future permuted: nothing changes; the target planted: it is found."""
-    world = make_world(n_periods=80, gaps=True)
+def find_rows(world) -> RowSource:
     panel, snapshot, project = world.parts
-    source = RowSource(
+    return RowSource(
         project,
         snapshot,
         lay=lambda other: lay_dense(panel, other, project),
@@ -342,6 +340,35 @@ def test_the_checks_of_time_hold_for_a_source_of_rows(make_world):
         first_test=panel.periods.start(60),
         label=lambda rows: label_dense(rows, panel),
     )
+
+
+@pytest.mark.parametrize("most", [1, 3, 500])
+def test_only_rows_that_are_measured_are_laid_out_for_the_search(make_world, monkeypatch, most):
+    """They are those of all, to the last bit, and the finding is that of all rows."""
+    monkeypatch.setattr(leaks, "MOST_ENTITIES", most)
+    world = make_world(n_periods=80, n_entities=7, horizon=3)
+    source, asked = find_rows(world), []
+
+    def rows_at(*args, **kwargs):
+        asked.append(source.rows_at(*args, **kwargs))
+        return asked[-1]
+
+    whole = source.rows_at(source.searched)
+    labels = label_dense(whole, world.panel)
+    found = check_time(replace(source, rows_at=rows_at))[1]
+    assert found == check_leaks(whole, labels, world.project.spec.policy)
+    table = asked[0].table
+    assert len(table) == len(choose_measured(whole, labels)) <= 2 * len(whole.table) / 3
+    assert set(table["step"]) == {1, 3}
+    assert table.groupby("step", observed=True)["entity_id"].nunique().max() <= most
+    key = ["entity_id", "as_of", "step"]
+    same = whole.table.merge(table[key], on=key)
+    pd.testing.assert_frame_equal(same[table.columns], table, check_exact=True)
+
+
+def test_the_checks_of_time_hold_for_a_source_of_rows(make_world):
+    """The first test's future permuted: nothing changes; the target planted: it is found."""
+    source = find_rows(make_world(n_periods=80, gaps=True))
     assert [f.status for f in check_time(source)] == [Status.PASS, Status.PASS]
     assert check_permuted(source, 1).status is Status.PASS
     assert check_planted(source).status is Status.FAIL

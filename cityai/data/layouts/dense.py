@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +35,7 @@ from cityai.data.features.series import describe_series, label_series
 from cityai.data.features.vintages import replay_vintages
 from cityai.data.leaks import Labels
 from cityai.data.rows import (
+    Choose,
     Feature,
     Floats,
     Ints,
@@ -61,14 +62,19 @@ def lay_dense(panel: Panel, snapshot: Events, project: Project) -> RowsAt:
     """Return the function from moments to dense rows; the features are planned once."""
     plan = cache(lambda: plan_dense(panel, snapshot, project.spec))
 
-    def rows_at(moments: Moments | None = None, known_before: pd.Timestamp | None = None) -> Rows:
+    def rows_at(
+        moments: Moments | None = None,
+        known_before: pd.Timestamp | None = None,
+        choose: Choose | None = None,
+    ) -> Rows:
         asked = pd.DatetimeIndex(list(panel.moments if moments is None else moments))
         origins = panel.periods.index(asked).tolist()
         if known_before is None:
-            return build_rows(panel, snapshot, project, origins, plan())
+            return build_rows(panel, snapshot, project, origins, plan(), choose)
         blind = np.full_like(panel.final, np.nan)
         past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None, held=())
-        return build_rows(past, cut_events(snapshot, known_before), project, origins, plan())
+        seen = cut_events(snapshot, known_before)
+        return build_rows(past, seen, project, origins, plan(), choose)
 
     return rows_at
 
@@ -96,6 +102,7 @@ def build_rows(
     project: Project,
     origins: Iterable[int],
     plan: DensePlan | None = None,
+    choose: Choose | None = None,
 ) -> Rows:
     """Build the rows of all entities that are asked about at the given origins.
 
@@ -115,6 +122,8 @@ def build_rows(
         count once.
     plan : DensePlan, optional
         The set of features, settled from the data when omitted.
+    choose : callable, optional
+        Which rows are written, as in `RowsAt`; all when omitted.
 
     Raises
     ------
@@ -149,7 +158,7 @@ def build_rows(
         reserved=_KEYS,
         known=(ENTITY,) if rules.attributes else (),
     )
-    return _assemble(grid, panel, level, features, project.spec)
+    return _assemble(grid, panel, level, features, project.spec, choose)
 
 
 def _lay_grid(
@@ -247,7 +256,12 @@ def _cut_history(past: Floats, grid: Grid, snapshot: Events, i: int) -> History:
 
 
 def _assemble(
-    grid: Grid, panel: Panel, level: Floats, features: Sequence[Feature], spec: ProjectSpec
+    grid: Grid,
+    panel: Panel,
+    level: Floats,
+    features: Sequence[Feature],
+    spec: ProjectSpec,
+    choose: Choose | None,
 ) -> Rows:
     """Write the grid's active cells out as one sorted table."""
     active = panel.active[grid.origins]
@@ -262,7 +276,7 @@ def _assemble(
     alike = np.stack([np.broadcast_to(each.reshape(len(each), -1), target.shape) for each in found])
     origin, period, *held = np.repeat(alike, count, axis=1).reshape(len(alike), -1)
     as_of, start, known_at = (each.view("datetime64[us]") for each in held)
-    keys: dict[str, Sized] = {
+    keys: dict[str, Any] = {
         ORIGIN: origin,
         AS_OF: as_of,
         ENTITY: categorise(_spread(entity, cells, steps), grid.entity_ids),
@@ -272,7 +286,11 @@ def _assemble(
         KNOWN_AT: known_at,
         LEVEL: _spread(level, cells, steps),
     }
-    written = [(f, _pick(f.values, count, cells, active.shape)) for f in features]
+    chosen = None if choose is None else choose(Rows(pd.DataFrame(keys, copy=False), (), (), {}))
+    keys = keys if chosen is None else {name: column[chosen] for name, column in keys.items()}
+    written = [
+        (f, _take(_pick(f.values, count, cells, active.shape), chosen, steps)) for f in features
+    ]
     me = spec.features.attributes and ENTITY not in spec.features.exclude
     also = {ENTITY: spec.question.entity.label} if me else {}
     return write_rows(keys, written, spec.features, also)
@@ -301,6 +319,17 @@ def _pick(
     if whole.strides[1] == 0:  # the same of all entities
         return np.repeat(whole[:, 0], count, axis=0)
     return whole.reshape(-1, values.shape[-1])[cells]
+
+
+def _take(
+    values: npt.NDArray[np.generic], chosen: Ints | None, steps: int
+) -> npt.NDArray[np.generic]:
+    """Return some rows of a feature's (cells, steps or 1), or all."""
+    if chosen is None:
+        return values
+    cell, step = np.divmod(chosen, steps)
+    taken: npt.NDArray[np.generic] = values[cell, np.minimum(step, values.shape[1] - 1)]
+    return taken
 
 
 def _list_moments(panel: Panel, index: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:

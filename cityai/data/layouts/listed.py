@@ -32,7 +32,7 @@ from cityai.data.features.own import OwnFeatures
 from cityai.data.features.plan import FeaturePlan, plan_listed
 from cityai.data.leaks import Labels
 from cityai.data.periods import build_periods
-from cityai.data.rows import Feature, Moments, Rows, RowsAt, choose_features, write_rows
+from cityai.data.rows import Choose, Feature, Moments, Rows, RowsAt, choose_features, write_rows
 from cityai.i18n.messages import say
 from cityai.records.events import Events, cut_events
 
@@ -44,16 +44,23 @@ def lay_listed(cases: Events, project: Project[RiskSpec]) -> RowsAt:
     plan = cache(lambda: plan_listed(cases, project.spec))
     whole = cache(lambda: build_case_rows(cases, project, plan()))
 
-    def rows_at(moments: Moments | None = None, known_before: pd.Timestamp | None = None) -> Rows:
+    def rows_at(
+        moments: Moments | None = None,
+        known_before: pd.Timestamp | None = None,
+        choose: Choose | None = None,
+    ) -> Rows:
         if known_before is None:
             rows = whole()
         else:
             day = moments[0].normalize() if moments is not None and len(moments) == 1 else None
             rows = build_case_rows(cut_events(cases, known_before), project, plan(), day)
-        if moments is None:
+        if moments is not None:
+            kept = rows.table[rows.table[AS_OF].isin(list(moments))]
+            rows = replace(rows, table=kept.reset_index(drop=True))
+        chosen = None if choose is None else choose(rows)
+        if chosen is None:
             return rows
-        kept = rows.table[rows.table[AS_OF].isin(list(moments))]
-        return replace(rows, table=kept.reset_index(drop=True))
+        return replace(rows, table=rows.table.iloc[chosen].reset_index(drop=True))
 
     return rows_at
 
