@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics import build_sums, find_metrics
+from cityai.assessment.metrics.amounts import SUMS
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -66,7 +68,12 @@ class AmountMeasurer:
         self.nominal = predictions.coverage
         self.spec, self.least = spec, spec.policy.min_blocks
         self.moments, self.moment = np.unique(join_overlaps(self.table), return_inverse=True)
-        self.slices = list(_find_slices(self.table, spec.policy.small_cell))
+        self.whole: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def slices(self) -> list[_Slices]:
+        """The whole, and all that it is divided into."""
+        return list(_find_slices(self.table, self.spec.policy.small_cell))
 
     def describe(self, column: str) -> pd.DataFrame:
         """Describe one model's column in every slice."""
@@ -75,6 +82,8 @@ class AmountMeasurer:
         found = []
         for part in self.slices:
             tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
+            if part is self.slices[0]:
+                self.whole[column] = tensor
             for metric in find_metrics("amount"):
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):
@@ -151,16 +160,18 @@ class AmountMeasurer:
     def compare(self, baseline: str) -> Iterator[Paired]:
         """Compare the forecast with a baseline on the rows that both answer."""
         column = f"{BASELINE}{baseline}"
-        table = self.table[np.isfinite(self.table[column].to_numpy(np.float64))]
-        ours, theirs = build_sums(table, Y_PRED), build_sums(table, column)
-        moments, moment = np.unique(join_overlaps(table), return_inverse=True)
+        answered = np.isfinite(self.table[column].to_numpy(np.float64))
+        table, moments, moment = self.table, self.moments, self.moment
+        if not answered.all():
+            table = table[answered]
+            moments, moment = np.unique(join_overlaps(table), return_inverse=True)
         # The two forecasts stand where two groups stand in the audit: the same rows, paired.
-        one = np.zeros_like(moment)
-        sums = [sum_cells(s.values, moment, one, len(moments), 1) for s in (ours, theirs)]
-        tensor = np.concatenate(sums, axis=1)
+        tensor = np.concatenate(
+            [self._sum_whole(table, c, moment, len(moments)) for c in (Y_PRED, column)], axis=1
+        )
         named = {metric.name: metric for metric in find_metrics("amount")}
         for metric in (named[name] for name in COMPARED):
-            pair = self._pair(metric, tensor, ours.names)
+            pair = self._pair(metric, tensor, tuple(SUMS))
             if metric.name == self.headline:
                 pair = _add_wins(pair, table, column, moments)
             if not len(table):
@@ -169,6 +180,18 @@ class AmountMeasurer:
                 )
                 pair = replace(pair, reason=told)
             yield pair
+
+    def _sum_whole(
+        self, table: pd.DataFrame, column: str, moment: np.ndarray, blocks: int
+    ) -> np.ndarray:
+        """Sum all rows of a table by period: (B, 1, K); what `describe` summed is at hand."""
+        if table is self.table and column in self.whole:
+            return self.whole[column]
+        values = build_sums(table, column).values
+        tensor = sum_cells(values, moment, np.zeros_like(moment), blocks, 1)
+        if table is self.table:
+            self.whole[column] = tensor
+        return tensor
 
     def _pair(self, metric: Metric, tensor: np.ndarray, names: tuple[str, ...]) -> Paired:
         ours, theirs = compute_ratio(tensor.sum(axis=0), names, metric)
@@ -228,11 +251,10 @@ class AmountMeasurer:
 
     def _bound_coverage(self) -> tuple[float, float]:
         """Bound the coverage over everyone, each end by a one-sided test."""
-        sums, part = build_sums(self.table, Y_PRED), self.slices[0]
-        tensor = sum_cells(sums.values, self.moment, part.code, len(self.moments), 1)
+        tensor = self._sum_whole(self.table, Y_PRED, self.moment, len(self.moments))
         metric = next(m for m in find_metrics("amount") if m.name == "coverage")
         test = find_test_confidence(self.spec.policy.confidence)
-        low, high, *_ = self._bound(metric, part, tensor, sums.names, test)
+        low, high, *_ = self._bound(metric, self.slices[0], tensor, tuple(SUMS), test)
         return float(low[0]), float(high[0])
 
     def tabulate(self, models: Mapping[str, str]) -> dict[str, pd.DataFrame]:

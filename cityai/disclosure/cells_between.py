@@ -9,8 +9,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
-from cityai.disclosure.feasible_ranges import DOWN, SLACK, UP, Known, gather_lines
-from cityai.disclosure.line_pools import Sparse
+from cityai.disclosure.feasible_ranges import DOWN, SLACK, UP, Known, take_signed
+from cityai.disclosure.line_pools import Sparse, sign_atoms
+from cityai.disclosure.pooled_lines import pool_release
 from cityai.disclosure.primary_suppression import is_few
 
 
@@ -46,7 +47,33 @@ def list_narrow_places(
     if not some.shape[0]:
         return some
     atoms = parts.reshape(len(parts), -1)
+    some = some[~find_exchanged(lines, parts, some, least)]
     return some[find_narrow(lines, atoms, hidden, secret, some, least)]
+
+
+def find_exchanged(lines: Sparse, parts: np.ndarray, cells: Sparse, least: float) -> np.ndarray:
+    """Find cells of one place, in the last replay, that an exchange with others leaves open: (C,).
+
+    Two places are of one kind where but for their own totals the same lines hold them, replay by
+    replay. What one has more in the last replay and less in another, the others of its kind may
+    have less and more, and no line tells. So no linear programme is needed for such a cell.
+    """
+    replays, places = parts.shape[1:]
+    place = np.where(np.diff(cells.indptr) == 1, cells.indices[cells.indptr[:-1]] % places, -1)
+    # Own lines hold one place alone, in all replays alike.
+    at, row = lines.indices % places, np.repeat(np.arange(lines.shape[0]), np.diff(lines.indptr))
+    first, size = np.zeros(lines.shape[0], dtype=int), np.diff(lines.indptr)
+    first[row[::-1]] = at[::-1]
+    own = (size == replays) & (np.bincount(row[at == first[row]], minlength=len(size)) == size)
+    own &= np.bincount(row, lines.data != 1, len(size)) == 0
+    signed = sign_atoms(lines[~own])[0].reshape(replays, places)
+    kind = np.unique(signed, axis=1, return_inverse=True)[1].ravel()
+    rest = np.array([[np.bincount(kind, x)[kind] for x in part] for part in parts]) - parts
+    down = (rest[:, :-1].sum(axis=1) >= parts[:, -1]).all(axis=0)
+    more = np.minimum(parts[:, :-1].sum(axis=1), rest[:, -1]).sum(axis=0)
+    up = parts[:, -1].sum(axis=0) + more >= least
+    found: np.ndarray = (place >= 0) & (down & up)[place]
+    return found
 
 
 def find_narrow(
@@ -76,66 +103,66 @@ def find_narrow(
     One linear programme brings as many cells as it can to a goal at once; those that it leaves are
     tried again, until none gets there. Where the solver fails, all that are left are narrow.
     """
-    count, none = len(hidden), np.zeros(cells.shape[0], dtype=bool)
-    both, own = csr_array(vstack([lines, cells])), np.concatenate([secret, none])
-    known, _ = gather_lines(both, amounts, own, least)
-    rows = known.stacked[np.tile(np.concatenate([~hidden, none]), known.parts)]
-    within, most = known.bound_hidden(np.concatenate([hidden, none]))
-    aims = known.matrix[count + np.arange(cells.shape[0])]
+    more = np.ones(cells.shape[0], dtype=bool)
+    both: Sparse = csr_array(vstack([lines, cells]))
+    unsaid, own = np.append(hidden, more), np.append(secret, ~more)
+    pooled = pool_release(both, amounts, unsaid, own, least)
+    known, all_cells = pooled.known, pooled.pools[len(hidden) :]
+    told = unsaid[pooled.first]
+    shown = ~told
+    told[all_cells] = False  # it is neither shown what they hold nor told that they are small
 
     def reach(which: np.ndarray, goal: np.ndarray, way: float) -> np.ndarray:
         left = np.ones(len(which), dtype=bool)
         while left.any():
-            at = which[left]
-            there = _move_together(known, rows, (within, most), aims[at], goal[at], way)
+            there = _move_together(known, shown, told, which[left], goal[left], way)
             if not there.any():
                 break
             left[left] = ~there
         reached: np.ndarray = ~left
         return reached
 
-    some = np.arange(cells.shape[0])
-    high, low = np.full(len(some), least), np.zeros(len(some))
-    narrow: np.ndarray = ~(reach(some, high, UP) & reach(some, low, DOWN))
+    high, low = np.full(len(more), least), np.zeros(len(more))
+    narrow: np.ndarray = ~(reach(all_cells, high, UP) & reach(all_cells, low, DOWN))
     # What cannot be nothing may be as much more.
-    narrow[narrow] = ~reach(some[narrow], known.held[count:] + least, UP)
+    left = all_cells[narrow]
+    narrow[narrow] = ~reach(left, known.held[left] + least, UP)
     return narrow
 
 
 def _move_together(
     known: Known,
-    rows: Sparse,
-    told: tuple[Any, np.ndarray],
-    aims: Sparse,
+    shown: np.ndarray,
+    told: np.ndarray,
+    cells: np.ndarray,
     goal: np.ndarray,
     way: float,
 ) -> np.ndarray:
-    """Bring cells up to their goals (`UP`) or down to them (`DOWN`); tell which get there."""
-    size, count = known.stacked.shape[1], aims.shape[0]
-    whole = csr_array(hstack([aims] * known.parts))
-    none = csr_array((rows.shape[0], count))
+    """Bring cells up to their goals (`UP`) or down to them (`DOWN`); tell which get there.
+
+    It is solved for what is added to the truth and taken from it, as `find_end` does.
+    """
+    (each, total), held, count = known.changes, known.held[cells], len(cells)
+    size = total.shape[1]
+    rows, (among, sign) = np.flatnonzero(np.tile(shown, known.parts)), known.list_told(told)
     # Of a cell no more counts than its goal, or no less than what it holds.
-    reach: Any = hstack([-way * whole, way * eye_array(count)])
-    within, most = told
-    over: Any = [hstack([within, csr_array((len(most), count))])] if len(most) else []
-    over = csr_array(vstack([*over, reach]))
-    same: Any = csr_array(hstack([rows, none]))
+    reach: Any = hstack([-way * total[cells], way * eye_array(count)])
+    bound: Any = hstack([take_signed(total, among, sign), csr_array((len(among), count))])
     # No two cells weigh the same: one is filled rather than two by half.
     weights = np.linspace(2.0, 1.0, count)
-    top = np.append(np.full(size, np.inf), goal if way == UP else np.full(count, np.inf))
-    ends: Any = np.column_stack([np.zeros(size + count), top])
+    low = np.append(np.zeros(size), -held)
+    high = np.concatenate([known.most, goal - held if way == UP else np.full(count, np.inf)])
     solved = linprog(
         np.concatenate([np.zeros(size), -way * weights]),
-        A_ub=over,
-        b_ub=np.concatenate([most, np.zeros(count)]),
-        A_eq=same,
-        b_eq=rows @ known.amounts,
-        bounds=ends,
+        A_ub=csr_array(vstack([bound, reach])) if len(among) else csr_array(reach),
+        b_ub=np.append(sign * (known.need - known.held)[among], np.zeros(count)),
+        A_eq=csr_array(hstack([each[rows], csr_array((len(rows), count))])),
+        b_eq=np.zeros(len(rows)),
+        bounds=np.column_stack([low, high]),
         method="highs-ds",
         options={"presolve": False},  # which costs more than it saves
     )
     if solved.x is None:
         return np.zeros(count, dtype=bool)
-    held = whole @ solved.x[:size]
-    there: np.ndarray = way * (held - goal) >= -SLACK
+    there: np.ndarray = way * (held + total[cells] @ solved.x[:size] - goal) >= -SLACK
     return there

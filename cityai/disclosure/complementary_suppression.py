@@ -190,12 +190,22 @@ class _Seen:
 
 
 def _see_together(pooled: Pooled, hidden: np.ndarray, secrets: np.ndarray) -> _Seen:
-    """Begin with the truth, and with all secrets as large and as small as they can be together."""
+    """Begin with the truth, and with many secrets as large, and as small, as they can be together.
+
+    Secrets that share an amount cannot all be large: after the first time it is drawn which of
+    those that are left are to be large while others are small, until that opens none.
+    """
     known, at = pooled.known, pooled.pools[secrets]
     held, need = known.held[at], known.need[at]
     seen = _Seen(secrets, held, need, held, held, ((pooled, known.amounts),))
-    aim = csr_array(known.matrix[at].sum(axis=0)[None])
-    for way in WAYS:
-        end = find_end(known, hidden[pooled.first], aim, way)
-        seen = seen if end.point is None else seen.add_point(pooled, end.point)
+    left, weights, rng = np.arange(len(at)), np.ones(len(at)), np.random.default_rng(0)
+    for turn in range(len(at) + 1):
+        aim = csr_array(weights[None]) @ known.matrix[at[left]]
+        for way in WAYS:
+            end = find_end(known, hidden[pooled.first], aim, way)
+            seen = seen if end.point is None else seen.add_point(pooled, end.point)
+        closed = np.array([i for i in left.tolist() if not seen.is_open(i)], dtype=int)
+        if not len(closed) or (turn and len(closed) == len(left)):
+            return seen
+        left, weights = closed, rng.choice(WAYS, len(closed)) * rng.uniform(1, 2, len(closed))
     return seen

@@ -68,17 +68,24 @@ class Known:
         each, total = (hstack([x, -x[:, some]]) for x in (self.stacked, self.total))
         return csr_array(each), csr_array(total)
 
+    @cached_property
+    def most(self) -> np.ndarray:
+        """How far each column of `changes` may go: nothing is below 0."""
+        some = self.amounts[self.amounts > 0]
+        return np.concatenate([np.full(len(self.amounts), np.inf), some])
+
+    def move(self, change: np.ndarray) -> np.ndarray:
+        """Return the point (P A,) that a solution in the columns of `changes` leads to."""
+        point, count = self.amounts + change[: len(self.amounts)], len(self.amounts)
+        point[np.flatnonzero(self.amounts > 0)] -= change[count:]
+        return np.maximum(point, 0.0)
+
     def list_told(self, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """List what is told of hidden lines: 1 for small, -1 for hidden for another's sake."""
         small = hidden & self.secret & (self.held <= self.need)
         large = hidden & ~self.secret & (self.held >= self.need) & self.told
         told = np.flatnonzero(small | large)
         return told, np.where(small[told], 1.0, -1.0)
-
-    def bound_hidden(self, hidden: np.ndarray) -> tuple[Any, np.ndarray]:
-        """Write down what is told of hidden lines: small, or hidden for another's sake."""
-        told, sign = self.list_told(hidden)
-        return take_signed(self.total, told, sign), sign * self.need[told]
 
 
 def take_signed(lines: Sparse, rows: np.ndarray, sign: np.ndarray) -> Sparse:
@@ -116,48 +123,34 @@ class End:
 
 
 def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
-    """Find the largest or smallest amount of a line that agrees with all that is told."""
-    dual_values = np.zeros(len(hidden))
-    whole = hstack([aim] * known.parts).toarray().ravel()
-    x, solved = _solve_near(known, hidden, -way * whole)
-    if solved.status == 3:
-        return End(way * np.inf, None, dual_values)
-    if x is None:
-        # Not solved: taken as given away, so more is hidden.
-        return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64), solved=False)
-    each = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
-    dual_values[~hidden] = each.sum(axis=0)
-    return End(float(whole @ x), np.maximum(x, 0.0), dual_values)
-
-
-def _solve_near(
-    known: Known, hidden: np.ndarray, cost: np.ndarray
-) -> tuple[np.ndarray | None, Any]:
-    """Find the cheapest amounts (P A,) that agree with all that is told; None where there are none.
+    """Find the largest or smallest amount of a line that agrees with all that is told.
 
     It is solved for what is added to the truth and what is taken from it, so the simplex begins
-    there: little of a table moves. What SciPy tells is returned too.
+    there: little of a table moves.
     """
-    some, (each, total) = np.flatnonzero(known.amounts > 0), known.changes
+    (each, total), dual_values = known.changes, np.zeros(len(hidden))
+    whole = hstack([aim] * known.parts).toarray().ravel()
     told, sign = known.list_told(hidden)
     shown = np.flatnonzero(np.tile(~hidden, known.parts))
-    most = np.concatenate([np.full(len(cost), np.inf), known.amounts[some]])
-    ends: Any = np.column_stack([np.zeros(len(most)), most])
     solved = linprog(
-        np.concatenate([cost, -cost[some]]),
+        -way * np.concatenate([whole, -whole[known.amounts > 0]]),
         A_ub=take_signed(total, told, sign) if len(told) else None,
         b_ub=sign * (known.need - known.held)[told] if len(told) else None,
         A_eq=each[shown],
         b_eq=np.zeros(len(shown)),
-        bounds=ends,
+        bounds=np.column_stack([np.zeros_like(known.most), known.most]),
         method="highs-ds",
         options={"presolve": False},
     )
+    if solved.status == 3:
+        return End(way * np.inf, None, dual_values)
     if solved.x is None:
-        return None, solved
-    x = known.amounts + solved.x[: len(cost)]
-    x[some] -= solved.x[len(cost) :]
-    return x, solved
+        # Not solved: taken as given away, so more is hidden.
+        return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64), solved=False)
+    point = known.move(solved.x)
+    marginals = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
+    dual_values[~hidden] = marginals.sum(axis=0)
+    return End(float(whole @ point), point, dual_values)
 
 
 def find_opening(
@@ -184,29 +177,35 @@ def find_opening(
     -----
     Their distance stands for their number: the linear relaxation of cell suppression (Kelly, Golden
     and Assad 1992; Fischetti and Salazar 2000). A line that comes to be hidden is told to be large,
-    if it is; so it stays large here.
+    if it is; so it stays large here. The simplex begins at the truth, where nothing is changed and
+    one line alone has not what it is to have.
     """
-    shown = np.tile(~hidden, known.parts)
-    free = np.flatnonzero(np.tile(np.isfinite(cost), known.parts)[shown])
-    rows = known.stacked[shown]
-    gap = csr_array((np.ones(len(free)), (free, np.arange(len(free)))), (shown.sum(), len(free)))
-    whole = csr_array(hstack([aim] * known.parts))
-    within, most = known.bound_hidden(np.ones_like(hidden))
-    over: Any = hstack([within, csr_array((len(most), 2 * len(free)))]) if len(most) else None
-    same: Any = vstack([hstack([rows, gap, -gap]), hstack([whole, csr_array((1, 2 * len(free)))])])
-    size, spread = known.stacked.shape[1], np.tile(cost, known.parts)[shown][free]
+    (each, total), size = known.changes, len(known.most)
+    shown = np.flatnonzero(np.tile(~hidden, known.parts))
+    free = np.flatnonzero(np.isfinite(np.tile(cost, known.parts)[shown]))
+    spread = np.tile(cost, known.parts)[shown[free]]
+    gap = csr_array((np.ones(len(free)), (free, np.arange(len(free)))), (len(shown), len(free)))
+    whole = hstack([aim] * known.parts).toarray().ravel()
+    own = csr_array(np.concatenate([whole, -whole[known.amounts > 0]])[None])
+    told, sign = known.list_told(np.ones_like(hidden))
+    bound: Any = hstack([take_signed(total, told, sign), csr_array((len(told), 2 * len(free)))])
+    same: Any = vstack(
+        [hstack([each[shown], gap, -gap]), hstack([own, csr_array((1, 2 * len(free)))])]
+    )
+    most = np.append(known.most, np.full(2 * len(free), np.inf))
     solved = linprog(
         np.concatenate([np.zeros(size), spread, spread]),
-        A_ub=over,
-        b_ub=most if len(most) else None,
+        A_ub=bound if len(told) else None,
+        b_ub=sign * (known.need - known.held)[told] if len(told) else None,
         A_eq=same,
-        b_eq=np.concatenate([rows @ known.amounts, [value]]),
-        bounds=(0, None),
-        method="highs",
+        b_eq=np.append(np.zeros(len(shown)), value - float(whole @ known.amounts)),
+        bounds=np.column_stack([np.zeros_like(most), most]),
+        method="highs-ds",
+        options={"presolve": False},
     )
     if solved.x is None:
         return None
-    changed = np.zeros(len(shown), dtype=bool)
-    changed[np.flatnonzero(shown)[free]] = solved.x[size:].reshape(2, -1).max(axis=0) > SLACK
-    some: np.ndarray = np.asarray(changed.reshape(known.parts, -1).any(axis=0))
-    return np.maximum(solved.x[:size], 0.0), some
+    changed = np.zeros(len(hidden) * known.parts, dtype=bool)
+    changed[shown[free]] = solved.x[size:].reshape(2, -1).max(axis=0) > SLACK
+    lines: np.ndarray = np.asarray(changed.reshape(known.parts, -1).any(axis=0))
+    return known.move(solved.x[:size]), lines

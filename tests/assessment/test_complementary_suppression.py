@@ -181,6 +181,54 @@ def test_a_place_in_the_last_replay_is_no_secret_where_it_is_open() -> None:
     assert narrow.toarray().tolist() == [[0, 0, 0, 1, 0, 0]]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_an_exchange_leaves_open_is_open_by_a_plain_solution(seed: int) -> None:
+    """Small last cells of places by replay: from nothing to the threshold, where one is found."""
+    rng = np.random.default_rng(700 + seed)
+    places, replays = 12, 3
+    fold, place = np.divmod(np.arange(places * replays), places)
+    parts = rng.poisson(rng.choice([2.0, 9.0, 30.0], places), (2, replays, places)).astype(float)
+    kind = rng.integers(0, 4, places)[place]
+    rows = [key == value for key in (place, kind * 10 + fold, fold) for value in np.unique(key)]
+    lines = np.array(rows, dtype=np.float64)
+    last = np.arange(places * (replays - 1), places * replays)
+    cells = csr_array(np.eye(places * replays)[last])
+    found = cells_between.find_exchanged(csr_array(lines), parts, cells, K)
+    assert found.any()
+    assert not found.all()
+    amounts = parts.reshape(2, -1)
+    both = np.kron(np.eye(2), lines)
+    for cell in last[found]:
+        aim = np.zeros(amounts.size)
+        aim[[cell, cell + places * replays]] = 1.0
+        ends = [
+            linprog(sign * aim, A_eq=both, b_eq=both @ amounts.ravel()).x @ aim
+            for sign in (1.0, -1.0)
+        ]
+        assert ends[0] == pytest.approx(0.0, abs=1e-6)
+        assert ends[1] >= K - 1e-6
+
+
+def test_what_an_exchange_leaves_open_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cells that two tables bound together are those of the linear programmes alone."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        places, replays = 10, 3
+        fold, place = np.divmod(np.arange(places * replays), places)
+        parts = rng.poisson(rng.choice([2.0, 9.0, 30.0], places), (2, replays, places)) * 1.0
+        kind = rng.integers(0, 5, places)[place]
+        rows = [k == value for k in (place, kind * 10 + fold, fold) for value in np.unique(k)]
+        lines = csr_array(np.array(rows, dtype=np.float64))
+        nothing, labels = np.zeros(len(rows), dtype=bool), [np.arange(places).astype(str)]
+        given = lines, parts, nothing, nothing, labels, K
+        short = cells_between.list_narrow_places(*given)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                cells_between, "find_exchanged", lambda *a: np.zeros(a[2].shape[0], dtype=bool)
+            )
+            assert (short != cells_between.list_narrow_places(*given)).nnz == 0
+
+
 def test_what_the_solver_cannot_tell_is_not_shown_again(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])

@@ -172,4 +172,4 @@ def score_amounts(
 
 def _stack(sums: dict[str, np.ndarray]) -> Sums:
     values = [np.asarray(column, dtype=np.float64) for column in sums.values()]
-    return Sums(tuple(sums), np.column_stack(values))
+    return Sums(tuple(sums), np.stack(values).T)  # each sum is added up by itself
