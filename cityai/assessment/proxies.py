@@ -178,7 +178,8 @@ def _judge_dimension(
     if reason:
         table = make_frame(rows, COLUMNS)
         return table, Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
-    found = [recover_groups(part, groups, confidence) for part in inside.values()]
+    parted = _part_groups(groups)
+    found = [recover_groups(part, groups, confidence, parted) for part in inside.values()]
     chance = math.nan
     if not on_map:
         chance = max(_find_chance(list(inside.values()), groups, confidence), 0.0)
@@ -222,7 +223,10 @@ def _tell_dimension(table: pd.DataFrame, title: str, subject: str, note: str) ->
 
 
 def recover_groups(
-    features: np.ndarray, groups: np.ndarray, confidence: float
+    features: np.ndarray,
+    groups: np.ndarray,
+    confidence: float,
+    parted: Sequence[_PartedGroups] | None = None,
 ) -> tuple[float, float, float]:
     """Recover membership by cross-fitted ridge regression.
 
@@ -234,6 +238,8 @@ def recover_groups(
         (E, G) parts.
     confidence : float
         Of the interval.
+    parted : sequence, optional
+        The groups by fold, where many features are asked about the same (`_part_groups`).
 
     Returns
     -------
@@ -242,7 +248,7 @@ def recover_groups(
         the fit did not see), and its interval (entities vary).
     """
     n = len(groups)
-    missed, spread = _cross_fit(features, groups)
+    missed, spread = _cross_fit(features, parted or _part_groups(groups))
     ratio = missed.sum() / spread.sum()
     influence = ((missed - ratio * spread) / spread.sum())[:, None]
     freedom = count_effective(spread[:, None]) - 1
@@ -322,15 +328,34 @@ def _pull(inner: np.ndarray) -> np.ndarray:
     return pulled
 
 
-def _cross_fit(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Predict (E, G) groups from (E, F) features: squared errors (E,) of fit and average."""
-    missed, spread = np.zeros(len(groups)), np.zeros(len(groups))
+@dataclass(frozen=True, slots=True)
+class _PartedGroups:
+    """A fold: its entities (E,), their groups and those of all others, less the others' average."""
+
+    test: np.ndarray
+    aside: np.ndarray
+    apart: np.ndarray
+
+
+def _part_groups(groups: np.ndarray) -> list[_PartedGroups]:
+    """Part (E, G) groups into folds."""
+    parted = []
     for test in _list_folds(len(groups)):
-        train, ahead = _scale_features(features[~test], features[test])
         apart = groups - groups[~test].mean(axis=0)
-        slope = np.linalg.solve(_pull(train.T @ train), train.T @ apart[~test])
-        missed[test] = ((apart[test] - ahead @ slope) ** 2).sum(axis=1)
-        spread[test] = (apart[test] ** 2).sum(axis=1)
+        parted.append(_PartedGroups(test, apart[test], apart[~test]))
+    return parted
+
+
+def _cross_fit(
+    features: np.ndarray, parted: Sequence[_PartedGroups]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict groups from (E, F) features: squared errors (E,) of fit and average."""
+    missed, spread = np.zeros(len(features)), np.zeros(len(features))
+    for fold in parted:
+        train, ahead = _scale_features(features[~fold.test], features[fold.test])
+        slope = np.linalg.solve(_pull(train.T @ train), train.T @ fold.apart)
+        missed[fold.test] = ((fold.aside - ahead @ slope) ** 2).sum(axis=1)
+        spread[fold.test] = (fold.aside**2).sum(axis=1)
     return missed, spread
 
 

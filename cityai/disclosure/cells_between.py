@@ -148,17 +148,20 @@ def _move_together(
     # Of a cell no more counts than its goal, or no less than what it holds.
     reach: Any = hstack([-way * total[cells], way * eye_array(count)])
     bound: Any = hstack([take_signed(total, among, sign), csr_array((len(among), count))])
+    over: Any = csr_array(vstack([bound, reach])) if len(among) else csr_array(reach)
+    same: Any = csr_array(hstack([each[rows], csr_array((len(rows), count))]))
     # No two cells weigh the same: one is filled rather than two by half.
     weights = np.linspace(2.0, 1.0, count)
     low = np.append(np.zeros(size), -held)
     high = np.concatenate([known.most, goal - held if way == UP else np.full(count, np.inf)])
+    ends: Any = np.column_stack([low, high])
     solved = linprog(
         np.concatenate([np.zeros(size), -way * weights]),
-        A_ub=csr_array(vstack([bound, reach])) if len(among) else csr_array(reach),
+        A_ub=over,
         b_ub=np.append(sign * (known.need - known.held)[among], np.zeros(count)),
-        A_eq=csr_array(hstack([each[rows], csr_array((len(rows), count))])),
+        A_eq=same,
         b_eq=np.zeros(len(rows)),
-        bounds=np.column_stack([low, high]),
+        bounds=ends,
         method="highs-ds",
         options={"presolve": False},  # which costs more than it saves
     )

@@ -76,9 +76,11 @@ class Known:
 
     def move(self, change: np.ndarray) -> np.ndarray:
         """Return the point (P A,) that a solution in the columns of `changes` leads to."""
-        point, count = self.amounts + change[: len(self.amounts)], len(self.amounts)
+        count = len(self.amounts)
+        point: np.ndarray = self.amounts + change[:count]
         point[np.flatnonzero(self.amounts > 0)] -= change[count:]
-        return np.maximum(point, 0.0)
+        np.maximum(point, 0.0, out=point)
+        return point
 
     def list_told(self, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """List what is told of hidden lines: 1 for small, -1 for hidden for another's sake."""
@@ -132,13 +134,14 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
     whole = hstack([aim] * known.parts).toarray().ravel()
     told, sign = known.list_told(hidden)
     shown = np.flatnonzero(np.tile(~hidden, known.parts))
+    ends: Any = np.column_stack([np.zeros_like(known.most), known.most])
     solved = linprog(
         -way * np.concatenate([whole, -whole[known.amounts > 0]]),
         A_ub=take_signed(total, told, sign) if len(told) else None,
         b_ub=sign * (known.need - known.held)[told] if len(told) else None,
         A_eq=each[shown],
         b_eq=np.zeros(len(shown)),
-        bounds=np.column_stack([np.zeros_like(known.most), known.most]),
+        bounds=ends,
         method="highs-ds",
         options={"presolve": False},
     )
@@ -193,13 +196,14 @@ def find_opening(
         [hstack([each[shown], gap, -gap]), hstack([own, csr_array((1, 2 * len(free)))])]
     )
     most = np.append(known.most, np.full(2 * len(free), np.inf))
+    ends: Any = np.column_stack([np.zeros_like(most), most])
     solved = linprog(
         np.concatenate([np.zeros(size), spread, spread]),
         A_ub=bound if len(told) else None,
         b_ub=sign * (known.need - known.held)[told] if len(told) else None,
         A_eq=same,
         b_eq=np.append(np.zeros(len(shown)), value - float(whole @ known.amounts)),
-        bounds=np.column_stack([np.zeros_like(most), most]),
+        bounds=ends,
         method="highs-ds",
         options={"presolve": False},
     )
