@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -48,13 +47,18 @@ def part_messages(facts: dict[str, Json]) -> dict[str, Json]:
 
     A message whose text stands for something else too stays as it is; 10 is not 10.0.
     """
-    plain = set(_list_strings(facts))
+    plain: set[str] = set()
+    _add_strings(facts, plain)
     templates: dict[tuple[str, ...], int] = {}
     texts: dict[str, Json] = {}
 
     def take(content: Json) -> Json:
+        if isinstance(content, list):
+            return [take(v) if isinstance(v, _HOLDING) else v for v in content]
+        if not isinstance(content, dict):
+            return content
         if not is_message(content):
-            return _walk(content, take)
+            return {k: take(v) if isinstance(v, _HOLDING) else v for k, v in content.items()}
         text, made = content["text"], _shorten(content, templates)
         if text in plain or repr(texts.setdefault(name_text(text), made)) != repr(made):
             return content
@@ -94,30 +98,30 @@ def join_messages(facts: Json) -> Json:
         if isinstance(content, str):
             made = find(content)
             return {**made, "text": content} if made else content
-        return content if is_message(content) else _walk(content, put)
+        if isinstance(content, list):
+            return [put(v) if isinstance(v, _CHANGED) else v for v in content]
+        if not isinstance(content, dict) or is_message(content):
+            return content
+        return {k: put(v) if isinstance(v, _CHANGED) else v for k, v in content.items()}
 
     return {key: put(value) for key, value in facts.items() if key != NAME}
 
 
-def _walk(content: Json, change: Any) -> Json:
-    if isinstance(content, dict):
-        return {k: change(v) if isinstance(v, _CHANGED) else v for k, v in content.items()}
-    if isinstance(content, list):
-        return [change(v) if isinstance(v, _CHANGED) else v for v in content]
-    return content
+_HOLDING: Final = (dict, list)
+"""What may be a message as it is made, or hold one."""
+_CHANGED: Final = (str, *_HOLDING)
+"""What may be one as it is published, or hold one."""
 
 
-_CHANGED: Final = (str, dict, list)
-"""What may be a message, or hold one."""
-
-
-def _list_strings(content: Json) -> Iterator[str]:
-    """List the texts that are no message's."""
+def _add_strings(content: Json, found: set[str]) -> None:
+    """Add the texts that are no message's."""
     if isinstance(content, str):
-        yield content
+        found.add(content)
     elif isinstance(content, dict | list) and not is_message(content):
-        for part in content.values() if isinstance(content, dict) else content:
-            yield from _list_strings(part)
+        parts = content.values() if isinstance(content, dict) else content
+        for part in parts:
+            if isinstance(part, _CHANGED):
+                _add_strings(part, found)
 
 
 def _shorten(message: dict[str, Json], templates: dict[tuple[str, ...], int]) -> list[Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import chain
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -77,22 +78,17 @@ def fold_rows(rows: list[Facts]) -> Facts:
 
     What an object lacks is null in its row.
     """
-    nested = {
-        key
-        for key in {k for row in rows for k in row}
-        if all(_is_mapping(row[key]) for row in rows if key in row)
-    }
-    flat = [_flatten(row, nested) for row in rows]
-    columns = list(dict.fromkeys(key for row in flat for key in row))
-    texts: dict[str, list[Any]] = {}
-    for name in columns:
-        if numbered := _number_texts(flat, name):
-            texts[name] = numbered
+    keys = dict.fromkeys(chain.from_iterable(rows))
+    nested = {key for key in keys if all(_is_mapping(row[key]) for row in rows if key in row)}
+    flat = [_flatten(row, nested) for row in rows] if nested else rows
+    columns = {n: [row.get(n) for row in flat] for n in dict.fromkeys(chain.from_iterable(flat))}
+    texts = {name: said for name, cells in columns.items() if (said := _number_texts(cells))}
     every = {}
     if len(flat) > 1:
-        every = {n: flat[0].get(n) for n in columns if all(_same(r, flat[0], n) for r in flat)}
+        every = {name: cells[0] for name, cells in columns.items() if _are_same(cells)}
     kept = [name for name in columns if name not in every]
-    table: Facts = {"columns": kept, "rows": [[row.get(n) for n in kept] for row in flat]}
+    told = [*map(list, zip(*map(columns.get, kept), strict=True))] if kept else [[] for _ in flat]
+    table: Facts = {"columns": kept, "rows": told}
     return table | {k: v for k, v in (("every", every), ("texts", texts)) if v}
 
 
@@ -118,7 +114,9 @@ def unfold_rows(table: Any) -> Any:
         raise ValueError("a table with a key or column that is unknown, or there twice")
     if any(len(row) != len(columns) for row in rows):
         raise ValueError("a table whose rows do not have its columns")
-    return [_nest(every | dict(zip(columns, row, strict=True)), texts) for row in rows]
+    places = [(*name.partition("."), texts.get(name)) for name in (*every, *columns)]
+    same = [*every.values()]
+    return [_nest(places, (*same, *row)) for row in rows]
 
 
 def _is_mapping(value: Any) -> bool:
@@ -135,38 +133,39 @@ def _flatten(row: Facts, nested: set[str]) -> Facts:
     return flat
 
 
-def _number_texts(flat: list[Facts], name: str) -> list[Any]:
+def _number_texts(cells: list[Any]) -> list[Any]:
     """Take the texts out of a column that says one twice; leave their places."""
-    own = [row for row in flat if isinstance(row.get(name), dict) and "id" in row[name]]
-    written = [json.dumps(row[name], sort_keys=True) for row in own]
-    texts = {text: row[name] for text, row in zip(written, own, strict=True)}
+    own = [n for n, cell in enumerate(cells) if isinstance(cell, dict) and "id" in cell]
+    if len(own) < 2:
+        return []
+    written = {n: json.dumps(cells[n], sort_keys=True) for n in own}
+    texts = {text: cells[n] for n, text in written.items()}
     if len(texts) == len(own):
         return []
-    places = {text: n for n, text in enumerate(texts)}
-    for text, row in zip(written, own, strict=True):
-        row[name] = places[text]
+    places = {text: place for place, text in enumerate(texts)}
+    for n, text in written.items():
+        cells[n] = places[text]
     return list(texts.values())
 
 
-def _same(row: Facts, first: Facts, name: str) -> bool:
-    one, other = row.get(name), first.get(name)
-    return type(one) is type(other) and one == other
+def _are_same(cells: list[Any]) -> bool:
+    return cells.count(cells[0]) == len(cells) and len(set(map(type, cells))) == 1
 
 
-def _nest(flat: Facts, texts: dict[str, list[Any]]) -> Facts:
+def _nest(places: list[tuple[str, str, str, list[Any] | None]], cells: tuple[Any, ...]) -> Facts:
+    """Return an object from its cells; each has a key, perhaps one inside, and texts."""
     row: Facts = {}
-    for name, value in flat.items():
+    for (key, dot, inside, texts), value in zip(places, cells, strict=True):
         if value is None:
             continue
-        if name in texts and type(value) is int:
-            if not 0 <= value < len(texts[name]):
-                raise ValueError(f"a table without the text {value} of `{name}`")
-            value = texts[name][value]
-        key, dot, inside = name.partition(".")
+        if texts is not None and type(value) is int:
+            if not 0 <= value < len(texts):
+                raise ValueError(f"a table without the text {value} of `{key}{dot}{inside}`")
+            value = texts[value]
         if not dot:
             row[key] = value
         elif isinstance(row.setdefault(key, {}), dict):
             row[key][inside] = value
         else:
-            raise ValueError(f"a table with `{key}` and `{name}`")
+            raise ValueError(f"a table with `{key}` and `{key}{dot}{inside}`")
     return row
