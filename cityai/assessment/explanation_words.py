@@ -49,7 +49,7 @@ MANNERS: Final = {
     "amount": Manner(
         400,
         say(
-            "Exact TreeSHAP of each test fold's own trees, computed by LightGBM on {rows:,} of "
+            "Exact TreeSHAP of each test fold's own trees, held against LightGBM's, on {rows:,} of "
             "{all:,} test rows. The parts add up exactly in the trees' own score ({space}); for "
             "the reader each is turned into {unit}, in proportion, so that the parts of a row add "
             "up to the trees' forecast minus their starting point. The trees make up {weight:.0%} "
@@ -65,7 +65,7 @@ MANNERS: Final = {
         1500,
         say(
             "Exact Shapley values of each test fold's own model on {cases:,} of {all:,} cases: "
-            "TreeSHAP for the trees (computed by LightGBM), distance from the mean times "
+            "TreeSHAP for the trees (held against LightGBM's), distance from the mean times "
             "coefficient for the logistic regression, added by their weights in the blend. They "
             "add up in log-odds before calibration, which keeps the order. Features that move "
             "together (rank correlation above {alike}) are shown as one."
@@ -78,6 +78,25 @@ MANNERS: Final = {
     ),
 }
 """By target."""
+
+EARLIER: Final = (
+    say(
+        "Exact TreeSHAP of each test fold's own trees, computed by LightGBM on {rows:,} of "
+        "{all:,} test rows. The parts add up exactly in the trees' own score ({space}); for "
+        "the reader each is turned into {unit}, in proportion, so that the parts of a row add "
+        "up to the trees' forecast minus their starting point. The trees make up {weight:.0%} "
+        "of the forecast. Features that move together (rank correlation above {alike}) are "
+        "shown as one."
+    ),
+    say(
+        "Exact Shapley values of each test fold's own model on {cases:,} of {all:,} cases: "
+        "TreeSHAP for the trees (computed by LightGBM), distance from the mean times "
+        "coefficient for the logistic regression, added by their weights in the blend. They "
+        "add up in log-odds before calibration, which keeps the order. Features that move "
+        "together (rank correlation above {alike}) are shown as one."
+    ),
+)
+"""What published cards say of an explanation that LightGBM computed: read in every language."""
 
 
 def has_own(models: Iterable[Iterable[SavedModel]]) -> bool:

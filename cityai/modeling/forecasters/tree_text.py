@@ -59,6 +59,12 @@ def check_trees(text: str) -> None:
         ) from None
 
 
+def list_trees(text: str) -> list[dict[str, str]]:
+    """List the lines of each tree by name; the text has been checked."""
+    body, _, _ = ("Tree=" + text.partition(_HEAD)[2]).partition("end of trees")
+    return [_read_lines(tree) for tree in body.strip().split("\n\n\n")]
+
+
 def _check_tree(told: dict[str, str], features: int) -> None:
     leaves, categories = int(told["num_leaves"]), int(told["num_cat"])
     _expect(leaves >= 1 and categories >= 0 and told["is_linear"] == "0")
