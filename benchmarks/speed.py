@@ -60,7 +60,8 @@ STAGES: Final = (
 )
 IMPORTS: Final = (
     "cityai.pipeline.run, cityai.pipeline.portfolio, cityai.track.results, cityai.card.pages, "
-    "duckdb, ibis, lightgbm, mlflow.pyfunc, mlflow.store.tracking.sqlalchemy_store, pandera, "
+    "duckdb, holidays.countries, ibis, ibis.backends.sql.compilers, lightgbm, mlflow.pyfunc, "
+    "mlflow.store.tracking.sqlalchemy_store, pandera, pandera.backends.pandas.builtin_checks, "
     "scipy.optimize, shap, sklearn"
 )
 """What a run loads."""

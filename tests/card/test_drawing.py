@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from cityai.card.figures import canvas, draw_figures, read_outlines
 from cityai.card.record import CardRecord
@@ -12,10 +13,16 @@ from cityai.card.record import CardRecord
 CARDS = Path(__file__).parents[2] / "model_cards"
 
 
+def write_plainly(drawn, buffer):
+    """Write a sheet by matplotlib's own canvas, which measures a text for each renderer."""
+    FigureCanvasSVG(drawn.figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+
+
 def draw_fully(record, monkeypatch, outlines=None):
     """Draw with a layout that looks at everything, as matplotlib comes."""
     with monkeypatch.context() as patch:
         patch.setattr(canvas, "_spare_layout", lambda sheet: None)
+        patch.setattr(canvas._Canvas, "write", write_plainly)
         patch.setattr(
             canvas, "_STYLE", {k: v for k, v in canvas._STYLE.items() if k not in canvas._SPARING}
         )
@@ -34,3 +41,14 @@ def test_a_full_layout_draws_the_same_pictures(city, outlines_file, monkeypatch)
 def test_a_full_layout_draws_the_pictures_of_a_published_card(name, monkeypatch):
     record = CardRecord.model_validate_json((CARDS / name / "card.json").read_bytes())
     assert draw_figures(record) == draw_fully(record, monkeypatch)
+
+
+def test_a_label_that_fits_is_tried_once(monkeypatch):
+    tried = []
+    monkeypatch.setattr(canvas, "_cut", lambda line, room: tried.append(room) or line[:room])
+    with canvas.drawing():
+        assert [canvas.fit_label("Harbour", most) for most in (24, 18)] == ["Harbour"] * 2
+        assert {*tried} == {24, 18}
+        # Another label that is drawn alike gets more room, so that each can be told apart.
+        assert canvas.fit_label("Harbour", 4) == "Harb"
+        assert canvas.fit_label("Harbours", 4) == "Harbo"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import Any, Final, cast
 
 import matplotlib as mpl
 import matplotlib.dates as mdates
@@ -18,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 from matplotlib.figure import Figure as Sheet
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.textpath import TextToPath
 from matplotlib.ticker import Formatter, MaxNLocator
 
 from cityai.card.figures.plain_svg import INK, LINE, MUTED, SVG, clean
@@ -32,6 +34,8 @@ from cityai.i18n.translator import Translator
 
 WIDE: Final = 7.6
 NARROW: Final = 3.75
+DOTS: Final = 72
+"""For each inch: a pixel of SVG is a point."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _SPARING: Final[dict[Any, Any]] = {"axes.titley": 1.0, "xtick.bottom": False, "ytick.left": False}
 """What changes no picture, and spares a search: no axis stands above, and no tick has a length."""
@@ -201,10 +205,11 @@ def fit_label(text: str, most: int) -> str:
     full, and the page cuts what it says in its own language.
     """
     full = text if isinstance(text, Message | Printed) else " ".join(clean_text(text).split())
-    said = [full, *(translator.translate(full) for translator in _open_translators())]
-    for more in range(80):
-        drawn = max((shorten(s, most + more) for s in said), key=len)
-        if _drawn.setdefault(drawn, (full, most)) == (full, most):
+    told = [full, *(translator.translate(full) for translator in _open_translators())]
+    said = [" ".join(clean_text(text).split()) for text in told]
+    for room in range(most, most + 80):
+        drawn = max((_cut(line, room) for line in said), key=len)
+        if _drawn.setdefault(drawn, (full, most)) == (full, most) or room >= max(map(len, said)):
             break
     return drawn
 
@@ -216,8 +221,11 @@ def _open_translators() -> tuple[Translator, ...]:
 
 def shorten(text: str, length: int) -> str:
     """Cut a label that would push the picture aside, and drop what no picture can show."""
-    one_line = " ".join(clean_text(text).split())
-    return one_line if len(one_line) <= length else f"{one_line[: length - 1].rstrip()}…"
+    return _cut(" ".join(clean_text(text).split()), length)
+
+
+def _cut(line: str, length: int) -> str:
+    return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
 
 
 def write_svg(sheet: Sheet, name: str) -> Picture:
@@ -231,8 +239,7 @@ def write_svg(sheet: Sheet, name: str) -> Picture:
         patch.set_visible(False)
     _spare_layout(sheet)
     # `savefig` would draw everything twice, once to find the layout.
-    canvas: Any = FigureCanvasSVG(sheet)
-    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+    _Canvas(sheet).write(buffer)
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
     texts = _list_texts(sheet)
     clean(root, name, {}, _drawn, {str.__str__(text): i for i, text in enumerate(texts)})
@@ -244,6 +251,43 @@ def write_svg(sheet: Sheet, name: str) -> Picture:
     ElementTree.register_namespace("", SVG)
     svg = ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
     return Picture(svg, texts, sheet, dict(_drawn))
+
+
+class _Canvas(FigureCanvasSVG):
+    """A canvas that is laid out and drawn by one renderer, so that no text is measured twice."""
+
+    renderer: Any
+
+    def write(self, buffer: io.StringIO) -> None:
+        """Write the sheet, as `print_svg` does."""
+        sheet, make = self.figure, cast(Any, _Renderer)
+        sheet.dpi = DOTS
+        width, height = sheet.get_size_inches() * DOTS
+        self.renderer = make(width, height, buffer, metadata={"Date": None, "Creator": None})
+        sheet.draw(self.renderer)
+        self.renderer.finalize()
+
+    def get_renderer(self) -> Any:
+        """Return what the layout measures with."""
+        return self.renderer
+
+
+class _Renderer(RendererSVG):
+    """A renderer that knows how large a text is from other pictures."""
+
+    def get_text_width_height_descent(
+        self, s: str, prop: FontProperties, ismath: Any
+    ) -> tuple[float, float, float]:
+        """Return the size of a text."""
+        return _measure_text(s, prop, ismath)
+
+
+@lru_cache(maxsize=10_000)
+def _measure_text(text: str, font: FontProperties, math: Any) -> tuple[float, float, float]:
+    measured: tuple[float, float, float] = TextToPath().get_text_width_height_descent(
+        text, font, math
+    )
+    return measured
 
 
 def _spare_layout(sheet: Sheet) -> None:

@@ -168,28 +168,38 @@ def _find_listed(record: CardRecord) -> _Listed:
 
 
 def _write_part(part: Any) -> str:
-    line = "" if _is_long(part) else _write_line(part)
+    long: set[int] = set()
+    _find_long(part, long)
+    return _write_lines(part, long)
+
+
+def _write_lines(part: Any, long: set[int]) -> str:
+    line = "" if id(part) in long else _write_line(part)
     if line and (len(line) < LONG or not isinstance(part, dict | list)):
         return line
     if isinstance(part, dict):
-        named = (f"{_write_line(k)}:{_write_part(part[k])}" for k in sorted(part))
+        named = (f"{_write_line(k)}:{_write_lines(part[k], long)}" for k in sorted(part))
         return "{\n" + ",\n".join(named) + "\n}"
-    return "[\n" + ",\n".join(map(_write_part, part)) + "\n]"
+    return "[\n" + ",\n".join(_write_lines(child, long) for child in part) + "\n]"
 
 
-def _write_line(part: Any) -> str:
-    return json.dumps(
-        part, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+_write_line: Final = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
 
 
-def _is_long(part: Any) -> bool:
-    """Tell of some parts, without writing them, that they are no short line."""
+def _find_long(part: Any, found: set[int]) -> bool:
+    """Find, without writing them, parts that are no short line."""
     if not isinstance(part, dict | list):
         return False
-    return 2 * len(part) > LONG or any(
-        map(_is_long, part.values() if isinstance(part, dict) else part)
-    )
+    inside = part.values() if isinstance(part, dict) else part
+    long = 2 * len(part) > LONG
+    for child in inside:
+        if isinstance(child, dict | list) and _find_long(child, found):
+            long = True
+    if long:
+        found.add(id(part))
+    return long
 
 
 def dump_facts(facts: dict[str, Any]) -> str:

@@ -226,6 +226,7 @@ def open_environment(*folders: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        optimized=False,  # looking for constants costs more than it saves in a process of one card
     )
     environment.filters.update(
         count=words.write_count,

@@ -197,11 +197,12 @@ class _Paths:
 def _add_parts(values: FloatArray, forest: _Forest, paths: _Paths) -> None:
     """Add the parts of some leaves, whose paths ask for equally many features, to (n, F) values."""
     leaf, pattern, number = _list_patterns(paths.code, paths.feature.shape[1])
-    parts = _weigh(pattern, paths.share[leaf].T)
+    parts = _weigh(pattern, np.ascontiguousarray(paths.share[leaf].T))
     parts *= forest.value[paths.node - len(forest.feature)][leaf]
     for feature in np.unique(paths.feature):
         at, place = np.nonzero(paths.feature == feature)
-        values[:, feature] += parts.ravel()[number[at] + (place * len(leaf))[:, None]].sum(axis=0)
+        found = parts.ravel()[number[at] + (place * len(leaf))[:, None]]
+        values[:, feature] += found.sum(axis=0)
 
 
 def _walk(forest: _Forest, matrix: FloatArray) -> list[_Paths] | None:
