@@ -25,6 +25,11 @@ every moment, and not single events."""
 _ENOUGH: Final = 3.0
 """Rows of a place and month from which a place is worth predicting."""
 
+_LEAST_SPREAD: Final = 3
+"""Columns of amounts, at least, of which each may be that of a place."""
+_FEWEST_MOMENTS: Final = 8
+_ALMOST_ALL: Final = 0.95
+
 Codes = npt.NDArray[np.int64]
 
 
@@ -98,14 +103,13 @@ def find_grain(
     """
     ranked = _rank_places(profile, time)
     amounts = [amount] if amount else [] if counts else _rank_amounts(profile, time, places, ranked)
-    spread = None if places or amount or counts else _find_spread(profile, amounts)
+    rows = _Rows(profile, time, zone)
+    spread = _find_spread(rows, places, amount, amounts) if not counts else None
     if spread:
-        why = f"{', '.join(spread.columns)} add up to {spread.total}"
         return Grain(
-            True, ("place",), (time, "place"), "amount", spread.columns, why,
+            True, ("place",), (time, "place"), "amount", spread.columns, spread.why,
             "their cells, one row each",
         )  # fmt: skip
-    rows = _Rows(profile, time, zone)
     parts = [c.name for c in profile.columns.values() if is_part_of_time(c.name) and c.distinct > 1]
     for value in amounts:
         others = [c for c in ranked if c != value and c not in places][:_MOST_TRIED]
@@ -113,6 +117,9 @@ def find_grain(
         if found is None or (not is_amount(value) and not amount and not found.is_kept):
             continue
         area = places or tuple(c for c in found.columns if c not in parts)[:1]
+        rivals = [a for a in amounts if a != value and is_amount(a) == is_amount(value)]
+        if not area and len(rivals) >= _LEAST_SPREAD - 1:
+            raise _ask_spread(rows, [value, *rivals])
         shown = " and ".join(found.columns) or "moment"
         why = f"no {shown} has two rows of one moment" if found.columns else "one row a moment"
         if found.repeats:
@@ -122,13 +129,15 @@ def find_grain(
         return Grain(
             True, area, () if found.is_clock else (time, *found.columns), value, (), why,
             profile.columns[value].tell(), _list_others(ranked, (*area, *found.columns)),
-            tuple(a for a in amounts if a != value and is_amount(a))[:4],
+            tuple(rivals)[:4],
             find_totals(profile, time, found.columns, value),
         )  # fmt: skip
     chosen = places or tuple(_choose_place(profile, time, ranked)[:1])
     named = [a for a in amounts if is_amount(a)]
     if named and not amount:
         _ask_what(profile, named)
+    if not counts and not amount and rows.is_calendar(chosen):
+        _refuse_calendar(profile, chosen, amounts)
     why = (
         "each row is one event"
         if counts or not amounts
@@ -152,6 +161,33 @@ def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
         "added up",
         "a word on what is asked",
         f"--count counts the rows ({profile.rows:,}); {'; '.join(shown)}",
+    )
+
+
+def _refuse_calendar(
+    profile: TableProfile, places: Sequence[str], amounts: Sequence[str]
+) -> None:
+    """Refuse to count rows of a record that has as many at every moment, beside its amounts.
+
+    Where a column names the rows, each is an event all the same.
+    """
+    columns = profile.columns.values()
+    useless = [
+        f"'{c.name}' holds "
+        + ("no value" if not c.distinct else "one value alone" if c.distinct == 1 else "percentages")
+        for c in columns
+        if c.distinct < 2 or (c.written is not None and c.written.is_percent)
+    ]
+    if not (useless or amounts) or any(c.distinct == len(profile.frame) for c in columns):
+        return
+    of = f" of each {places[0]}" if places else ""
+    raise profile.refuse(
+        f"there are equally many rows{of} at every moment, so that counting them would count the "
+        "calendar" + (f"; {', '.join(useless[:4])}" if useless else ""),
+        "a column of amounts to add up, or rows that are events",
+        "; ".join(
+            [*(f"--amount {name} adds it up" for name in amounts[:3]), "--count counts the rows"]
+        ),
     )
 
 
@@ -215,6 +251,19 @@ class _Rows:
             twice = bool(repeats and has_hours) and self._is_twice(again)
             self._tested[columns] = _Set(columns, repeats, twice, self._is_kept(columns[:1]))
         return self._tested[columns]
+
+    def is_calendar(self, places: Sequence[str]) -> bool:
+        """Whether each place has as many rows at every moment, and moments lie evenly."""
+        days = self.moments.dt.normalize()
+        steps = np.diff(np.unique(days.to_numpy().astype("datetime64[D]").astype(np.int64)))
+        if not self.is_even or len(steps) < _FEWEST_MOMENTS:
+            return False
+        if not self._is_kept(tuple(places[:1])):
+            return False
+        is_even = (np.abs(steps - np.median(steps)) <= 0.1 * np.median(steps)).mean()
+        cells = self.profile.frame.loc[self.has, list(places)].assign(day=days)
+        counts = cells.value_counts(dropna=False)
+        return bool(min(is_even, (counts == counts.median()).mean()) >= _ALMOST_ALL)
 
     def _is_twice(self, again: npt.NDArray[np.bool_]) -> bool:
         moments = pd.DatetimeIndex(self.moments[again])
@@ -307,16 +356,47 @@ def _rank_amounts(
 @dataclass(frozen=True, slots=True)
 class _Spread:
     columns: tuple[str, ...]
-    total: str
+    why: str
 
 
-def _find_spread(profile: TableProfile, amounts: Sequence[str]) -> _Spread | None:
-    """Return columns that add up to one more column: a table with one column a place."""
+def _find_spread(
+    rows: _Rows, places: tuple[str, ...], amount: str, amounts: Sequence[str]
+) -> _Spread | None:
+    """Return the columns of a table with one column a place.
+
+    A person names them between commas, or they add up to one more column.
+    """
+    profile = rows.profile
+    named = profile.split(amount) if amount else ()
+    if len(named) > 1:
+        if places or rows.test(()).repeats:
+            raise profile.refuse(
+                "--amount: several columns are one place each",
+                "one row a moment, and no --place beside them",
+            )
+        return _Spread(named, "as you said")
+    if places or amount:
+        return None
     numbers = {name: profile.read_numbers(name) for name in amounts}
     whole = pd.DataFrame(numbers).fillna(0.0)
     for total in amounts:
         rest = [name for name in amounts if name != total]
-        if len(rest) >= 3 and bool((whole[rest].sum(axis=1) == whole[total]).all()):
+        if len(rest) >= _LEAST_SPREAD and bool((whole[rest].sum(axis=1) == whole[total]).all()):
             order = list(profile.columns)
-            return _Spread(tuple(sorted(rest, key=order.index)), total)
+            columns = tuple(sorted(rest, key=order.index))
+            return _Spread(columns, f"{', '.join(columns)} add up to {total}")
     return None
+
+
+def _ask_spread(rows: _Rows, amounts: Sequence[str]) -> DataError:
+    """Ask which of several columns is meant, or whether each of them is a place."""
+    profile = rows.profile
+    order = list(profile.columns)
+    listed = sorted(amounts, key=order.index)
+    shown = ", ".join(listed[:8]) + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
+    return profile.refuse(
+        f"{len(listed)} columns hold amounts, and none holds places: {shown}",
+        "the column that is asked about; or all that are, where each is the column of a place",
+        f"--amount '{listed[0]}'; or --amount '{','.join(listed[:3])}"
+        + (",...'" if len(listed) > 3 else "'"),
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.config.project import ProjectSpec
-from cityai.data.periods import count_between
+from cityai.data.periods import WEEK, count_between
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.errors import suggest_name
 from cityai.scaffold.columns import AMOUNT, MONTH, TableProfile
@@ -37,6 +37,8 @@ _WHOLE: Final = 0.98
 """Share of the combinations of a key that have a row, from which none is missing by rule."""
 _THIN: Final = 1 / 3
 """Rows of a month, against the usual, below which the end of a table is asked about."""
+_LEAST_STEPS: Final = 24
+"""Amounts that follow one another, at least, of which "never falls" says something."""
 _NO_PLACE: Final = frozenset(
     {"unknown", "not recorded", "unspecified", "n/a", "na", "none", "null", "other", "missing", "-"}
 )
@@ -109,11 +111,10 @@ def propose_series(look: Proposal) -> None:
         "the words for readers (`title`, `question.unit`, `question.entity.label`)",
         _list_scopes(profile, {*used, *grain.others}),
         _list_unplaced(profile, grain),
+        _list_alike(profile, grain),
         *_list_amounts(profile, grain),
-        f"whether {time} is the last day of a period: a row counts in the {period} that its date "
-        "lies in"
-        if grain.is_panel and any(word in time.lower() for word in ("end", "fin"))
-        else "",
+        _tell_running(profile, time, grain),
+        _tell_day(profile, time, grain, period),
         _tell_thin_end(profile, time, ends),
         "" if known else "when a row could first be seen (`data.known`)",
         f"whether each row is a case to rank by what turned out ({', '.join(answers[:3])}): then "
@@ -132,23 +133,25 @@ def propose_series(look: Proposal) -> None:
 
 def _refuse_useless(look: Proposal, time: str, places: Sequence[str]) -> None:
     """Refuse a wish that cannot serve."""
-    profile, wished = look.profile, look.said.amount
-    amount = profile.columns.get(wished)
-    if amount is not None and look.said.counts:
+    profile = look.profile
+    amounts = profile.split(look.said.amount)
+    if amounts and look.said.counts:
         what = "--count: rows are counted, or an amount is added up"
         raise profile.refuse(what, "one of the two")
-    if amount is not None and amount.written is None:
-        numbers = [c.name for c in profile.columns.values() if c.is_amount]
-        raise profile.refuse(
-            f"--amount: '{wished}' holds {amount.tell()}, no numbers",
-            suggest_name(wished, numbers) if numbers else "a column of numbers",
-        )
-    if amount is not None and amount.written is not None and amount.written.is_percent:
-        what = f"--amount: '{wished}' holds percentages, which do not add up"
-        raise profile.refuse(what, "a column of amounts")
+    for wished in amounts:
+        amount = profile.columns[wished]
+        if amount.written is None:
+            numbers = [c.name for c in profile.columns.values() if c.is_amount]
+            raise profile.refuse(
+                f"--amount: '{wished}' holds {amount.tell()}, no numbers",
+                suggest_name(wished, numbers) if numbers else "a column of numbers",
+            )
+        if amount.written.is_percent:
+            what = f"--amount: '{wished}' holds percentages, which do not add up"
+            raise profile.refuse(what, "a column of amounts")
     for name in places:
         distinct, rows = profile.columns[name].distinct, len(profile.frame)
-        if name in (time, wished):
+        if name in (time, *amounts):
             what = f"--place: '{name}' is the time or the amount"
             raise profile.refuse(what, "a column of places")
         if distinct >= max(0.9 * rows, 2) or not distinct:
@@ -196,7 +199,9 @@ def _write_own(
 ) -> dict[str, dict[str, Any]]:
     """Return what the contract says of columns that are not as their cells look."""
     if grain.spread:
-        amount, place = {"type": "number", "min": 0}, {"type": "text", "required": True}
+        is_below = any(profile.columns[name].negative for name in grain.spread)
+        amount = {"type": "number"} if is_below else {"type": "number", "min": 0}
+        place = {"type": "text", "required": True}
         return {grain.amount: amount, grain.entity: place}
     # A total among the places is named by its text, and a place by its number is one too.
     own: dict[str, dict[str, Any]] = {total.column: {"type": "text"} for total in grain.totals}
@@ -247,6 +252,57 @@ def _list_amounts(profile: TableProfile, grain: Grain) -> list[str]:
             "has several at one moment"
         )
     return told
+
+
+def _tell_running(profile: TableProfile, time: str, grain: Grain) -> str:
+    """Ask about an amount that never falls, as the sum of all that came so far."""
+    if not grain.is_panel or grain.spread:
+        return ""
+    table = profile.frame[[time, *grain.key[1:]]].assign(y=profile.read_numbers(grain.amount))
+    table = table.dropna(subset=[time, "y"]).sort_values(time, kind="stable")
+    others = list(grain.key[1:])
+    steps = (table.groupby(others, dropna=False)["y"] if others else table["y"]).diff().dropna()
+    if len(steps) < _LEAST_STEPS or (steps < 0).any() or (steps > 0).mean() < 1 / 2:
+        return ""
+    return (
+        f"whether {grain.amount} is a running total, since it never falls: its periods are added "
+        "up as they stand; write what came in each period instead"
+    )
+
+
+def _tell_day(profile: TableProfile, time: str, grain: Grain, period: Period) -> str:
+    """Ask which day of its period a row of a panel is dated by."""
+    days = profile.frame[time].dropna().dt.day_name().unique()
+    if not grain.is_panel:
+        return ""
+    if period == WEEK and len(days) == 1 and days[0] != "Monday":
+        return (
+            f"whether {time}, always a {days[0]}, is the first or the last day of what a row "
+            "counts: it counts in the week from Monday to Sunday that its date lies in, and is "
+            "known when that is over; a first day is best written as the next Monday"
+        )
+    if any(word in time.lower() for word in ("end", "fin")):
+        return (
+            f"whether {time} is the last day of a period: a row counts in the {period} that its "
+            "date lies in"
+        )
+    return ""
+
+
+def _list_alike(profile: TableProfile, grain: Grain) -> str:
+    """Name places that differ in capitals, spaces or the way accents are written alone."""
+    cells = profile.frame[list(grain.places)] if not grain.spread else pd.DataFrame()
+    for name in cells:
+        texts = pd.Series(cells[name].dropna().unique(), dtype="str")
+        plain = texts.str.normalize("NFKC").str.casefold().str.split().str.join(" ")
+        alike = [", ".join(sorted(same)) for _, same in texts.groupby(plain) if len(same) > 1]
+        if alike:
+            more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
+            return (
+                f"whether these of {name} are one place, written in two ways: "
+                f"{'; '.join(alike[:3])}{more}; they are predicted apart"
+            )
+    return ""
 
 
 def _list_scopes(profile: TableProfile, used: set[str]) -> str:

@@ -317,6 +317,49 @@ MADE: dict[str, Made] = {
         write_monthly("mes,bairro,ocupacao", write_iso, lambda n: f"{n % 89 + 0.5}%"),
         asked="percentages", wishes={"amount": "ocupacao"},
     ),
+    "percentages, unasked": Made(
+        write_monthly("mes,bairro,ocupacao", write_iso, lambda n: f"{n % 89 + 0.5}%"),
+        asked="count the calendar; 'ocupacao' holds percentages",
+    ),
+    "amounts of zero": Made(
+        write_monthly("mes,bairro,visitas", write_iso, lambda n: "0"),
+        asked="(?s)count the calendar; 'visitas' holds one value alone.*--count counts the rows",
+    ),
+    "amounts that were revised": Made(
+        "mes,bairro,quant,publicado\n" + "".join(
+            f"{m:%Y-%m-%d},{p},{amount_of(i, j) - 9 * (2 - v)},"
+            f"{m + pd.DateOffset(months=1 + v):%Y-%m-%d}\n"
+            for i, m in enumerate(MONTHS) for j, p in enumerate(PLACES) for v in range(3)),
+        asked="(?s)count the calendar.*--amount quant adds it up",
+    ),
+    "a column a place": Made(
+        ",".join(("dia", *PLACES)) + "\n" + "".join(
+            f"{m:%Y-%m-%d},{','.join(str(amount_of(i, j)) for j in range(3))}\n"
+            for i, m in enumerate(MONTHS)),
+        asked="(?s)3 columns hold amounts.*--amount 'Norte'; or --amount 'Norte,Sul,Leste'",
+        wishes={"amount": "Norte,Sul,Leste"},
+        total=TOTAL, time="dia", place="place", amount="amount", told="a row holds one column a",
+    ),
+    "a running total": Made(
+        "mes,bairro,visitas\n" + "".join(
+            f"{m:%Y-%m-%d},{p},{1000 * j + i * (i + 1)}\n"
+            for i, m in enumerate(MONTHS) for j, p in enumerate(PLACES)),
+        **{**MONTHLY, "total": float(sum(1000 * j + i * (i + 1) for i in range(48)
+                                         for j in range(3)))},
+        told="visitas is a running total",
+    ),
+    "weeks that begin on Sunday": Made(
+        "semana,bairro,visitas\n" + "".join(
+            f"{d:%Y-%m-%d},{p},{amount_of(i, j)}\n"
+            for i, d in enumerate(pd.date_range("2021-01-03", periods=48, freq="7D"))
+            for j, p in enumerate(PLACES)),
+        **{**MONTHLY, "time": "semana"}, period="week", told="semana, always a Sunday",
+    ),
+    "places in capitals and not": Made(
+        write_events("n,aberto,distrito", lambda i, t:
+                     f"A{i},{t},{('Norte', 'NORTE', 'Sul', 'Leste')[i % 4]}"),
+        **EVENTS, told="written in two ways: NORTE, Norte",
+    ),
     "pipes and dots": Made(
         write_monthly("Datum|Bezirk|Anzahl", lambda d: f"{d + pd.Timedelta(days=14):%d.%m.%Y}",
                       separator="|"),
