@@ -28,7 +28,7 @@ from cityai.columns import (
     Y_PRED,
 )
 from cityai.config.project import BaseModelsSpec
-from cityai.errors import name_step
+from cityai.errors import DataError, name_step
 from cityai.findings import Finding
 from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Fold, Folds, name_fold
@@ -128,7 +128,10 @@ def run_backtest(
     moments = (*folds.folds, source.close(folds.folds))
     tested = {fold.number: source.find_tested(fold) for fold in folds.folds}
     said, fits = _ask_candidates(source, folds, moments, candidates, rules)
+    if not fits and not list_series(candidates):
+        raise _refuse_few(candidates)
     names = [c.name for c in candidates]
+    learners = {learner.name for learner in list_learners(candidates)}
     negative = _lift_negative(said, source, folds, rules.own)
     table = source.rows.table
     parts = np.asfortranarray(np.column_stack([said[name] for name in names]))
@@ -142,10 +145,11 @@ def run_backtest(
         seen = (fold_of < fold.number) & ~np.isnan(labels)
         past = Evidence(parts, labels, fold_of, seen, made, source.is_nonnegative(fold))
         weights, calibration = target.learn(past)
+        there = [n not in learners or (n, fold.number) in fits for n in names]
         models[fold.number] = model = FinalModel(
             as_of=source.date_training(fold),
             models=tuple(fits[name, fold.number] for name in names if (name, fold.number) in fits),
-            blend=dict(zip(names, weights.tolist(), strict=True)),
+            blend=_share_weights(names, weights, there),
             calibration=calibration,
             seed=rules.seed,
             series={c.name: dict(c.settings) for c in list_series(candidates)},
@@ -294,6 +298,32 @@ def _score_baselines(
         for fold in folds.test
     ]
     return {BASELINE + name: np.concatenate([s[name] for s in scores]) for name in scores[0]}
+
+
+def _refuse_few(candidates: Sequence[Candidate]) -> DataError:
+    least = min(learner.least_rows for learner in list_learners(candidates))
+    return DataError(
+        "too few rows with an outcome teach the models: none takes part at any moment",
+        where="models.candidates",
+        expected=f"at least {least:,} rows whose outcome is known before a test",
+        next_step="give more history, more places, or a candidate that learns from single series "
+        "(theta, smoothing)",
+    )
+
+
+def _share_weights(
+    names: Sequence[str], weights: FloatArray, there: Sequence[bool]
+) -> dict[str, float]:
+    """Return the weights of who takes part; a learner that too few rows teach leaves its own."""
+    if not all(there) and any(there):
+        weights = np.where(there, weights, 0.0)
+        weights = np.where(there, weights if weights.sum() > 0 else 1.0, 0.0)
+        weights = weights / weights.sum()
+    return {
+        name: weight
+        for name, weight, takes in zip(names, weights.tolist(), there, strict=True)
+        if takes or not any(there)
+    }
 
 
 def _list_weights(folds: Folds, models: Sequence[FinalModel]) -> pd.DataFrame:

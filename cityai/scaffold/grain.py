@@ -13,6 +13,7 @@ import pandas as pd
 
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.names import is_amount, is_area, is_part_of_time
+from cityai.scaffold.spread import LEAST_SPREAD, ask_spread, find_spread
 from cityai.scaffold.totals import Total, find_totals
 
 _MOST_TRIED: Final = 6
@@ -25,8 +26,6 @@ every moment, and not single events."""
 _ENOUGH: Final = 3.0
 """Rows of a place and month from which a place is worth predicting."""
 
-_LEAST_SPREAD: Final = 3
-"""Columns of amounts, at least, of which each may be that of a place."""
 _FEWEST_MOMENTS: Final = 8
 _ALMOST_ALL: Final = 0.95
 
@@ -104,7 +103,10 @@ def find_grain(
     ranked = _rank_places(profile, time)
     amounts = [amount] if amount else [] if counts else _rank_amounts(profile, time, places, ranked)
     rows = _Rows(profile, time, zone)
-    spread = _find_spread(rows, places, amount, amounts) if not counts else None
+    spread = None
+    if not counts:
+        repeats = bool(rows.test(()).repeats)
+        spread = find_spread(profile, places, amount, amounts, repeats=repeats)
     if spread:
         return Grain(
             True, ("place",), (time, "place"), "amount", spread.columns, spread.why,
@@ -118,8 +120,8 @@ def find_grain(
             continue
         area = places or tuple(c for c in found.columns if c not in parts)[:1]
         rivals = [a for a in amounts if a != value and is_amount(a) == is_amount(value)]
-        if not area and len(rivals) >= _LEAST_SPREAD - 1:
-            raise _ask_spread(rows, [value, *rivals])
+        if not area and len(rivals) >= LEAST_SPREAD - 1:
+            raise ask_spread(profile, [value, *rivals])
         shown = " and ".join(found.columns) or "moment"
         why = f"no {shown} has two rows of one moment" if found.columns else "one row a moment"
         if found.repeats:
@@ -164,9 +166,7 @@ def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
     )
 
 
-def _refuse_calendar(
-    profile: TableProfile, places: Sequence[str], amounts: Sequence[str]
-) -> None:
+def _refuse_calendar(profile: TableProfile, places: Sequence[str], amounts: Sequence[str]) -> None:
     """Refuse to count rows of a record that has as many at every moment, beside its amounts.
 
     Where a column names the rows, each is an event all the same.
@@ -174,7 +174,13 @@ def _refuse_calendar(
     columns = profile.columns.values()
     useless = [
         f"'{c.name}' holds "
-        + ("no value" if not c.distinct else "one value alone" if c.distinct == 1 else "percentages")
+        + (
+            "no value"
+            if not c.distinct
+            else "one value alone"
+            if c.distinct == 1
+            else "percentages"
+        )
         for c in columns
         if c.distinct < 2 or (c.written is not None and c.written.is_percent)
     ]
@@ -351,52 +357,3 @@ def _rank_amounts(
         and not (column.name in ranked and is_area(column.name))
     ]
     return [column.name for column in sorted(found, key=rank)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    columns: tuple[str, ...]
-    why: str
-
-
-def _find_spread(
-    rows: _Rows, places: tuple[str, ...], amount: str, amounts: Sequence[str]
-) -> _Spread | None:
-    """Return the columns of a table with one column a place.
-
-    A person names them between commas, or they add up to one more column.
-    """
-    profile = rows.profile
-    named = profile.split(amount) if amount else ()
-    if len(named) > 1:
-        if places or rows.test(()).repeats:
-            raise profile.refuse(
-                "--amount: several columns are one place each",
-                "one row a moment, and no --place beside them",
-            )
-        return _Spread(named, "as you said")
-    if places or amount:
-        return None
-    numbers = {name: profile.read_numbers(name) for name in amounts}
-    whole = pd.DataFrame(numbers).fillna(0.0)
-    for total in amounts:
-        rest = [name for name in amounts if name != total]
-        if len(rest) >= _LEAST_SPREAD and bool((whole[rest].sum(axis=1) == whole[total]).all()):
-            order = list(profile.columns)
-            columns = tuple(sorted(rest, key=order.index))
-            return _Spread(columns, f"{', '.join(columns)} add up to {total}")
-    return None
-
-
-def _ask_spread(rows: _Rows, amounts: Sequence[str]) -> DataError:
-    """Ask which of several columns is meant, or whether each of them is a place."""
-    profile = rows.profile
-    order = list(profile.columns)
-    listed = sorted(amounts, key=order.index)
-    shown = ", ".join(listed[:8]) + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
-    return profile.refuse(
-        f"{len(listed)} columns hold amounts, and none holds places: {shown}",
-        "the column that is asked about; or all that are, where each is the column of a place",
-        f"--amount '{listed[0]}'; or --amount '{','.join(listed[:3])}"
-        + (",...'" if len(listed) > 3 else "'"),
-    )

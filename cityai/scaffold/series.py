@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.config.project import ProjectSpec
-from cityai.data.periods import WEEK, count_between
+from cityai.data.periods import count_between
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.errors import suggest_name
 from cityai.scaffold.columns import AMOUNT, MONTH, TableProfile
@@ -24,6 +24,7 @@ from cityai.scaffold.moments import (
     choose_time,
 )
 from cityai.scaffold.names import is_part_of_time
+from cityai.scaffold.open_questions import list_alike, tell_day, tell_running
 from cityai.scaffold.outcome import list_answers
 from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
 from cityai.scaffold.recount import recount
@@ -37,8 +38,6 @@ _WHOLE: Final = 0.98
 """Share of the combinations of a key that have a row, from which none is missing by rule."""
 _THIN: Final = 1 / 3
 """Rows of a month, against the usual, below which the end of a table is asked about."""
-_LEAST_STEPS: Final = 24
-"""Amounts that follow one another, at least, of which "never falls" says something."""
 _NO_PLACE: Final = frozenset(
     {"unknown", "not recorded", "unspecified", "n/a", "na", "none", "null", "other", "missing", "-"}
 )
@@ -111,10 +110,10 @@ def propose_series(look: Proposal) -> None:
         "the words for readers (`title`, `question.unit`, `question.entity.label`)",
         _list_scopes(profile, {*used, *grain.others}),
         _list_unplaced(profile, grain),
-        _list_alike(profile, grain),
+        list_alike(profile, grain),
         *_list_amounts(profile, grain),
-        _tell_running(profile, time, grain),
-        _tell_day(profile, time, grain, period),
+        tell_running(profile, time, grain),
+        tell_day(profile, time, grain, period),
         _tell_thin_end(profile, time, ends),
         "" if known else "when a row could first be seen (`data.known`)",
         f"whether each row is a case to rank by what turned out ({', '.join(answers[:3])}): then "
@@ -252,57 +251,6 @@ def _list_amounts(profile: TableProfile, grain: Grain) -> list[str]:
             "has several at one moment"
         )
     return told
-
-
-def _tell_running(profile: TableProfile, time: str, grain: Grain) -> str:
-    """Ask about an amount that never falls, as the sum of all that came so far."""
-    if not grain.is_panel or grain.spread:
-        return ""
-    table = profile.frame[[time, *grain.key[1:]]].assign(y=profile.read_numbers(grain.amount))
-    table = table.dropna(subset=[time, "y"]).sort_values(time, kind="stable")
-    others = list(grain.key[1:])
-    steps = (table.groupby(others, dropna=False)["y"] if others else table["y"]).diff().dropna()
-    if len(steps) < _LEAST_STEPS or (steps < 0).any() or (steps > 0).mean() < 1 / 2:
-        return ""
-    return (
-        f"whether {grain.amount} is a running total, since it never falls: its periods are added "
-        "up as they stand; write what came in each period instead"
-    )
-
-
-def _tell_day(profile: TableProfile, time: str, grain: Grain, period: Period) -> str:
-    """Ask which day of its period a row of a panel is dated by."""
-    days = profile.frame[time].dropna().dt.day_name().unique()
-    if not grain.is_panel:
-        return ""
-    if period == WEEK and len(days) == 1 and days[0] != "Monday":
-        return (
-            f"whether {time}, always a {days[0]}, is the first or the last day of what a row "
-            "counts: it counts in the week from Monday to Sunday that its date lies in, and is "
-            "known when that is over; a first day is best written as the next Monday"
-        )
-    if any(word in time.lower() for word in ("end", "fin")):
-        return (
-            f"whether {time} is the last day of a period: a row counts in the {period} that its "
-            "date lies in"
-        )
-    return ""
-
-
-def _list_alike(profile: TableProfile, grain: Grain) -> str:
-    """Name places that differ in capitals, spaces or the way accents are written alone."""
-    cells = profile.frame[list(grain.places)] if not grain.spread else pd.DataFrame()
-    for name in cells:
-        texts = pd.Series(cells[name].dropna().unique(), dtype="str")
-        plain = texts.str.normalize("NFKC").str.casefold().str.split().str.join(" ")
-        alike = [", ".join(sorted(same)) for _, same in texts.groupby(plain) if len(same) > 1]
-        if alike:
-            more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
-            return (
-                f"whether these of {name} are one place, written in two ways: "
-                f"{'; '.join(alike[:3])}{more}; they are predicted apart"
-            )
-    return ""
 
 
 def _list_scopes(profile: TableProfile, used: set[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,10 @@ from cityai.assessment.metrics import find_metrics
 from cityai.assessment.sentences import say_share, say_value
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
+from cityai.card.draft.series import draft_series
+from cityai.card.draft.withheld import Withheld
 from cityai.card.figures.evidence import draw_quality
+from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.ranked import CapacityPoint, RankedPart
 from cityai.card.render.capacity_curve import tell_rival
 from cityai.card.render.tables import arrange_groups, make_grid
@@ -68,6 +73,27 @@ def test_shares_of_groups_say_what_they_are_shares_of(city) -> None:
     assert arrange_groups(given_away, dimension).columns[-1] == "In the data"
 
 
+def test_totals_of_which_most_are_small_are_not_shown() -> None:
+    days = pd.date_range("2024-01-01", periods=50)
+    truth = np.where(np.arange(50) % 12 == 5, 13.0, 3.0)
+
+    def draft(small_cell: int) -> tuple[SeriesPoint, ...]:
+        table = pd.DataFrame(
+            {"entity_id": "city", "period_start": days, "step": 1, "fold": 1, "y_true": truth,
+             "y_pred": 3.6, "y_low": 0.4, "y_high": 8.1}
+        )  # fmt: skip
+        facts = SimpleNamespace(
+            predictions=SimpleNamespace(table=table),
+            spec=SimpleNamespace(policy=SimpleNamespace(small_cell=small_cell)),
+            subject=SimpleNamespace(counts=True),
+        )
+        return draft_series(facts, Withheld(coarse=small_cell > 0), "")
+
+    # Of days with 13 alone, one would read "0 of 4 inside, and 0 forecast": nine of ten were.
+    assert draft(11) == ()
+    assert [point.actual for point in draft(0)] == truth.tolist()
+
+
 def test_rounding_of_periods_is_said(city) -> None:
     series = city.record.eval.series
     subject = SimpleNamespace(entities="districts", period="week")
@@ -79,6 +105,12 @@ def test_rounding_of_periods_is_said(city) -> None:
     assert describe_series(bare, 0, 6, subject).startswith("There is no band")
     hidden = [point.model_copy(update={"actual": None}) for point in bare]
     assert "no band" not in describe_series(hidden, 0, 6, subject)
+    # A rounded total may lie on the other side of a rounded end.
+    for many in (1, 6):
+        assert "cannot be read off them" in describe_series(series, 20, many, subject)
+        for step in (0, 20):
+            said = describe_series(series, step, many, subject)
+            assert ("lay inside it in" in said or "band in" in said) == (step == 0)
     evaluation = city.record.eval.model_copy(update={"series_step": 20})
     for record, said in (
         (city.record, False),

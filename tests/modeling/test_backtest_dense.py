@@ -266,6 +266,17 @@ def test_a_learner_with_too_few_rows_leaves_its_weight_to_the_others():
     assert table["candidate.hungry"].isna().all()
     np.testing.assert_array_equal(table["y_pred"], table["candidate.theta"])
     assert found.final.models == ()
+    # And so it does for what comes next, which takes no forecast of it.
+    assert found.final.blend == {"theta": 1.0}
+    assert "candidate.hungry" not in found.final.list_inputs()
+    assert set(found.weights["candidate"]) == {"theta"}
+
+
+def test_too_few_rows_for_every_candidate_are_said():
+    hungry = replace(TREES, name="hungry", least_rows=10**9)
+    with pytest.raises(DataError, match="too few rows with an outcome") as caught:
+        run(build_panel(), build_spec(), candidates=(hungry,))
+    assert "1,000,000,000 rows" in str(caught.value)
 
 
 def test_nobody_asked_about_is_said():

@@ -299,6 +299,7 @@ def test_a_learner_with_too_few_rows_leaves_its_weight_to_the_others(backtest):
     table = found.predictions.table
     assert table["candidate.hungry"].isna().all()
     assert [m.candidate for m in found.final.models] == ["logistic"]
+    assert found.final.blend == {"logistic": 1.0}
     for _, own in table.groupby("fold"):
         order = own.sort_values("candidate.logistic")["y_pred"]
         assert order.is_monotonic_increasing

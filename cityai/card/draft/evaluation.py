@@ -34,6 +34,7 @@ from cityai.columns import (
     EVERYWHERE,
     FOLD,
     HEADLINE,
+    PERIOD_START,
     STEP,
     Y_TRUE,
 )
@@ -44,6 +45,8 @@ IN_SLICES: Final = frozenset(
     | {"recall", "precision", "auc", "days_sooner", "first_half_share"}
 )
 """Figures that are said by fold, and by step."""
+CUTS: Final = "mae"
+"""Hidden where the total of some period is small: a mean beside its number is a total."""
 PRACTICES: Final = ("city_rule", "actual_order", "city_score", "past_rate", "random_order")
 """What may stand for today's practice, the most telling first."""
 SLICED: Final = {FOLD: FOLD, STEP: STEP, "entity": ENTITY, "area": AREA}
@@ -60,14 +63,14 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     amounts = sum_amounts(predictions.table, facts.evaluation.metrics)
     make = partial(_make_number, amounts=amounts, spec=spec, source=subject.figures_from)
     metrics = _list_metrics(facts.evaluation.metrics, make, withheld)
-    comparisons = () if withheld.whole else _list_comparisons(facts)
+    comparisons = () if withheld.whole else _list_comparisons(facts, withheld)
     practice = pick_practice(metrics, predictions.baselines)
     label = facts.name_baseline(practice) if practice else ""
     series = draft_series(facts, withheld, practice)
     places, next_step = draft_places(facts, withheld, make)
     outlines = subject.areas.boundaries if places and subject.areas else None
     ranked = draft_ranked(facts, withheld, practice, label)
-    step = PERIOD_STEP if series and withheld.coarse else 0
+    step = PERIOD_STEP if PERIOD_START in predictions.table and withheld.coarse else 0
     told = describe_accuracy(metrics, comparisons, practice, label, ranked, facts)
     return EvalPart(
         design=describe_design(facts),
@@ -132,8 +135,8 @@ def _list_metrics(table: pd.DataFrame, make: MakeNumber, withheld: Withheld) -> 
                 continue
             slices[kind] = at
         number = make(row, slices)
-        # A mean beside its number is a total, and steps cut the folds into periods.
-        cuts = withheld.cuts and (kind == STEP or row["metric"] == "mae")
+        # Steps cut the folds into periods.
+        cuts = withheld.cuts and (kind == STEP or row["metric"] == CUTS)
         kept.append(hide_number(number) if cuts or withheld.hides(kind, at) else number)
     return tuple(kept)
 
@@ -162,11 +165,16 @@ def _make_number(
     )
 
 
-def _list_comparisons(facts: CardFacts) -> tuple[Comparison, ...]:
-    """List the differences that there are, and those that decide even where there is none."""
+def _list_comparisons(facts: CardFacts, withheld: Withheld) -> tuple[Comparison, ...]:
+    """List the differences that there are, and those that decide even where there is none.
+
+    Their sentences tell figures of the whole, so none is of a figure that is hidden there.
+    """
     kept = []
     for row in facts.evaluation.comparisons.to_dict("records"):
         if as_number(row["difference"]) is None and row["metric"] not in DECIDING:
+            continue
+        if withheld.cuts and row["metric"] == CUTS:
             continue
         unit = unit_of(row["metric"], facts.spec)
         name = str(row["baseline"]).removeprefix(BASELINE)

@@ -20,31 +20,26 @@ if TYPE_CHECKING:
 def describe_series(
     series: Sequence[SeriesPoint], step: int, entities: int, subject: Subject
 ) -> str:
-    """Say what the band around the city's total is, how often it held, and how it is rounded."""
-    rounded = (
-        " "
-        + say(
-            "Totals are rounded to multiples of {step}: one of them is too small to show.",
-            step=step,
-        )
-        if step
-        else ""
+    """Say what the band around the city's total is, and how often it held or how it is rounded.
+
+    Rounded totals may lie on the other side of a rounded end: what they would count is not said.
+    """
+    coarse = say(
+        "Totals are rounded to multiples of {step}: one of them is too small to show.", step=step
     )
+    unread = say("How often what came lay inside the band cannot be read off them.")
+    rounded = coarse + " " + unread if step else ""
     known = [p for p in series if None not in (p.actual, p.low, p.high)]
     inside = sum(p.low <= p.actual <= p.high for p in known)  # type: ignore[operator]
     held = {"inside": inside, "known": len(known), "periods": name_periods(subject.period)}
     if not known and any(p.actual is not None for p in series):
-        return (
-            say(
-                "There is no band: the ranges of single {entities} do not add up to one for the "
-                "total.",
-                entities=subject.entities,
-            )
-            + rounded
-        )
+        return say(
+            "There is no band: the ranges of single {entities} do not add up to one for the total.",
+            entities=subject.entities,
+        ) + (" " + coarse if step else "")
     if entities == 1:
         told = say("What came lay inside the band in {inside} of {known} {periods}.").format(**held)
-        return told + rounded
+        return rounded or told
     return (
         say(
             "The band is the range for the total of all {entities}, from how far earlier totals "
@@ -52,8 +47,12 @@ def describe_series(
             entities=subject.entities,
         )
         + " "
-        + say("The actual total lay inside it in {inside} of {known} {periods}.").format(**held)
-        + rounded
+        + (
+            rounded
+            or say("The actual total lay inside it in {inside} of {known} {periods}.").format(
+                **held
+            )
+        )
     )
 
 

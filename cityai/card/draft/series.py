@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import pandas as pd
 
@@ -24,9 +25,16 @@ from cityai.columns import (
     Y_TRUE,
 )
 
+_MOST_HIDDEN: Final = 0.1
+"""Share of the totals that may be too small to show: what is left of more were the high ones."""
+
 
 def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[SeriesPoint, ...]:
-    """Draft the totals of each period, where predictions are about periods."""
+    """Draft the totals of each period, where predictions are about periods.
+
+    There are none where more than a few are too small to show: the rest would be the periods in
+    which most came, and tell otherwise than all do.
+    """
     table, least = facts.predictions.table, facts.spec.policy.small_cell
     if PERIOD_START not in table:
         return ()
@@ -37,12 +45,13 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
     lost = set(latest.loc[gone, PERIOD_START])
     by_period = latest.groupby(PERIOD_START, sort=True)
     sums = by_period[columns].sum(min_count=1, skipna=False).join(range_periods(latest))
-    points = []
+    points, hidden = [], 0
     for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
-        few = start in lost or (facts.subject.counts and row[Y_TRUE] < least)
+        few = facts.subject.counts and row[Y_TRUE] < least
+        hidden += bool(few)
         shown = (
             dict.fromkeys(sums.columns)
-            if few
+            if few or start in lost
             else round_totals({c: float(row[c]) for c in sums.columns}, step)
         )
         points.append(
@@ -55,7 +64,7 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
                 practice=shown[columns[2]] if practice else None,
             )
         )
-    return tuple(points)
+    return () if hidden > _MOST_HIDDEN * len(points) else tuple(points)
 
 
 def range_periods(latest: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from matplotlib.axes import Axes
@@ -46,8 +46,8 @@ def draw_series(record: CardRecord) -> Figure | None:
 
     actual = [p.actual or 0.0 for p in points]
     ranged = [p for p in points if p.low is not None and p.high is not None]
-    inside = sum(p.low <= p.actual <= p.high for p in ranged)  # type: ignore[operator]
     far = max(points, key=lambda p: abs((p.forecast or 0) - (p.actual or 0)))
+    is_exact = not record.eval.series_step  # coarse totals tell neither sides nor misses
     first, last = points[0].period_start, points[-1].period_start
     alternative = join(
         " ",
@@ -62,25 +62,7 @@ def draw_series(record: CardRecord) -> Figure | None:
                 actual=write_number(min(actual), unit),
                 actual2=write_number(max(actual), unit),
             ),
-            *(
-                [
-                    say(
-                        "It lay inside the forecast's band in {inside} of {ranged} {periods}.",
-                        inside=inside,
-                        ranged=len(ranged),
-                        periods=name_periods(record.model.period),
-                    )
-                ]
-                if ranged
-                else []
-            ),
-            say(
-                "The largest miss was in the period from {period_start}: {forecast} "
-                "forecast, {actual} happened.",
-                period_start=_month(far.period_start),
-                forecast=write_number(far.forecast, unit),
-                actual=write_number(far.actual, unit),
-            ),
+            *(_tell_held(ranged, far, record) if is_exact else ()),
         ),
     )
     rows = tuple(
@@ -107,6 +89,28 @@ def draw_series(record: CardRecord) -> Figure | None:
         alternative,
         draw,
         Table(columns, rows),
+    )
+
+
+def _tell_held(
+    ranged: Sequence[SeriesPoint], far: SeriesPoint, record: CardRecord
+) -> Iterator[str]:
+    """Tell how often the band held what happened, and where the forecast missed most."""
+    inside = sum(p.low <= p.actual <= p.high for p in ranged)  # type: ignore[operator]
+    unit = record.model.unit
+    if ranged:
+        yield say(
+            "It lay inside the forecast's band in {inside} of {ranged} {periods}.",
+            inside=inside,
+            ranged=len(ranged),
+            periods=name_periods(record.model.period),
+        )
+    yield say(
+        "The largest miss was in the period from {period_start}: {forecast} "
+        "forecast, {actual} happened.",
+        period_start=_month(far.period_start),
+        forecast=write_number(far.forecast, unit),
+        actual=write_number(far.actual, unit),
     )
 
 
