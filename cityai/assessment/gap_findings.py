@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cityai.assessment import sentences as say
+from cityai.columns import NOT_RECORDED
 from cityai.config.project import AuditableSpec
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
 from cityai.i18n.messages import capitalize, join, write
@@ -44,7 +45,26 @@ def find_gaps(
         for name in spec.limits:
             part = limited[(limited["dimension"] == view.dimension) & (limited["metric"] == name)]
             findings.append(_find_pair(part, known[name], view, spec.limits[name]))
-    return sort_findings(findings)
+    return sort_findings([*findings, *_find_unrecorded(single)])
+
+
+def _find_unrecorded(single: Sequence[GroupTable]) -> list[Finding]:
+    """Name dimensions of which nobody's group is recorded: no limit can be held against them."""
+    reason = mark(
+        "The group of nobody is recorded here, so nothing is known about whether it works alike "
+        "for all."
+    )
+    return [
+        Finding(
+            "audit.recorded",
+            Status.FAIL,
+            mark("Groups that are recorded: {label}", label=view.label),
+            reason,
+            subject=view.dimension,
+        )
+        for view in single
+        if view.groups == (NOT_RECORDED,)
+    ]
 
 
 def _title(metric: Metric, view: GroupTable) -> str:

@@ -56,7 +56,7 @@ SHORT: Final = {
     GRADES["too few to say"]: "too few",
     VERDICTS["not enough evidence"]: "open",
     VERDICTS["suppressed"]: "hidden",
-    VERDICTS["not applicable"]: "no limit",
+    VERDICTS["not applicable"]: "no check",
     VERDICTS["error"]: "error",
 }
 """Verdicts on a dimension, in a word."""

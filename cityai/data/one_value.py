@@ -21,6 +21,8 @@ from cityai.records.events import Events
 
 CODE: Final = "quality.one_value"
 CONSTANT: Final = "quality.constant"
+NET: Final = 0.05
+"""Share of amounts below 0, without their sign, from which shares of the sum mislead."""
 ON_DAYS: Final = (
     say(
         "'{column}' has several values for the same {label} on the same day: {count:,} of "
@@ -109,6 +111,25 @@ def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
         share=share,
     )
     return Finding(CONSTANT, Status.FAIL, title, reason, share, ALIKE, "share")
+
+
+def find_net(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
+    """Yield a finding where amounts below 0 cancel much of what came: shares are of the rest."""
+    amounts = snapshot.table[VALUE].dropna()
+    gross = float(amounts.abs().sum())
+    share = float(-amounts[amounts < 0].sum()) / gross if gross else 0.0
+    if share < NET:
+        return
+    reason = say(
+        "Amounts below 0 make up {share:.0%} of the {unit}, counted without their sign. Figures "
+        "that are shares of what came (average error, more than forecast, too high or too low) "
+        "are shares of the sum that is left, and so larger than the errors are; the mean absolute "
+        "error is not.",
+        share=share,
+        unit=spec.question.unit,
+    )
+    title = say("Amounts that cancel each other")
+    yield Finding("quality.net", Status.FAIL, title, reason, share, NET, "share")
 
 
 def find_usual(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -56,7 +56,12 @@ from cityai.modeling.forecasters.pretrained import (
     judge_pretrained,
     load_pretrained,
 )
-from cityai.modeling.layouts.dense import DenseRows, check_dense_folds, plan_dense_folds
+from cityai.modeling.layouts.dense import (
+    DenseRows,
+    check_dense_folds,
+    find_origin,
+    plan_dense_folds,
+)
 from cityai.modeling.own.models import load_models
 from cityai.modeling.targets import AmountTarget
 from cityai.records.events import Events
@@ -146,13 +151,14 @@ class Demand(FittingKind[ProjectSpec]):
         spec = self.spec
         panel = problem.dense
         average = make_area_average(_list_areas(events, panel))
+        last = problem.folds.test[-1]
         source = DenseRows(
             panel,
             problem.rows_at,
             problem.folds,
             spec,
             learners=list_learners(candidates),
-            baselines=(*choose_baselines(spec.question.period), average),
+            baselines=(*choose_baselines(panel.periods.freq, find_origin(panel, last)), average),
             city_rule=events.city_rule,
         )
         target = AmountTarget(spec, source)

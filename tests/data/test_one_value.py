@@ -113,6 +113,17 @@ def test_an_amount_that_never_varies_fails(make_project):
     assert found.status is Status.PASS
 
 
+def test_amounts_that_cancel_each_other_are_a_failed_finding(make_project):
+    table = shelters(0)
+    table["amount"] = np.where(table.index % 2, -39, 40)
+    for sign, codes in ((1, ["quality.net"]), (0, [])):
+        table["amount"] = table["amount"].where(table["amount"] > 0, -39 * sign)
+        snapshot, spec = read(make_project, table)
+        found = [f for f in open_spec(spec).report(snapshot).findings if f.code == "quality.net"]
+        assert [f.code for f in found] == codes
+        assert not found or found[0].observed == pytest.approx(39 / 79)
+
+
 @pytest.mark.parametrize("last", [139, 60])
 def test_of_one_series_nothing_is_said_of_places(make_project, last):
     table = pd.DataFrame({"day": DAYS, "district": "x", "kind": "x", "amount": range(140)})

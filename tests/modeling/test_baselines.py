@@ -94,3 +94,12 @@ def test_candidates_are_chosen_by_name():
         choose_candidates(known, ModelsSpec(candidates=["thetta"]))
     with pytest.raises(SpecError, match="no candidate is left"):
         choose_candidates(known, ModelsSpec(candidates=[]))
+
+
+def test_a_season_that_no_history_holds_is_not_named():
+    for freq, lags in (("day", (7, 364)), ("week", (52,)), ("month", (12,))):
+        every = [b.name for b in choose_baselines(freq)]
+        assert [b.name for b in choose_baselines(freq, max(lags))] == every
+        short = [b.name for b in choose_baselines(freq, max(lags) - 1)]
+        assert len(short) == len(every) - 1
+        assert [b.name for b in choose_baselines(freq, 1)] == ["recent_mean"]

@@ -45,6 +45,28 @@ def test_a_mistyped_group_hides_itself_and_no_other(order, tmp_path, answers_tex
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_a_group_that_nobody_has_recorded_is_a_failed_finding(order, tmp_path, answers_text):
+    people = make_people(rare=0).assign(group=None)
+    people.to_csv(tmp_path / "people.csv", index=False)
+    card = audit_given(order(answers_text, small_cell=11), tmp_path / "people.csv").card
+    [found] = [f for f in card.findings if f.code == "audit.recorded"]
+    assert (found.status, found.subject) == ("fail", "group")
+    assert any(c.check == "audit.recorded" for c in card.verdict.conditions)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_an_outcome_that_nearly_all_have_is_not_called_too_few_rows(order, tmp_path, answers_text):
+    people = make_people(rare=0)
+    people["y"] = (people.index != 7).astype(int)
+    people.to_csv(tmp_path / "people.csv", index=False)
+    card = audit_given(order(answers_text, small_cell=11), tmp_path / "people.csv").card
+    assert "Too few had the outcome, or too few had not" in " ".join(card.eval.in_words)
+    told = " ".join(c.text for c in card.verdict.conditions)
+    assert "when it is known what happened" not in told
+    assert "Judge it again with more cases" in told
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_a_card_whose_reference_is_counted_with_another_verifies(order, tmp_path, answers_text):
     people = make_people(rare=9)
     people.to_csv(tmp_path / "people.csv", index=False)

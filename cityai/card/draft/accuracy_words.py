@@ -49,12 +49,28 @@ def describe_accuracy(
     return (*amounts, *_tell_answers(metrics, unit), *at_capacity)
 
 
-def excuse_silence(table: pd.DataFrame) -> tuple[str, ...]:
-    """Say why nothing can be said of how good predictions are."""
+def excuse_silence(table: pd.DataFrame, least: int) -> tuple[str, ...]:
+    """Say why nothing can be said of how good predictions are.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The predictions.
+    least : int
+        Counts below it are not shown.
+    """
     if table[Y_TRUE].isna().all():
         return (say("No outcome is known yet, so nobody can say how good they are."),)
     if DECISION in table and table[DECISION].isna().all():
         return (say("Who is selected is not known, so nobody can say how good the selection is."),)
+    known = table[Y_TRUE].dropna()
+    if known.isin((0, 1)).all() and len(known) >= least:
+        return (
+            say(
+                "Too few had the outcome, or too few had not, to show how good they are: those "
+                "few could be told from the figures."
+            ),
+        )
     return (say("There are too few rows to show how good they are."),)
 
 

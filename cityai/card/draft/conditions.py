@@ -7,6 +7,7 @@ from typing import Final
 
 from cityai.card.draft.grounds import Grounds
 from cityai.card.draft.sentences import name_result
+from cityai.card.draft.values import TOO_FEW
 from cityai.card.draft.verdict_words import name_some
 from cityai.card.record.described import FindingPart
 from cityai.card.record.fairness import GroupResult
@@ -69,6 +70,8 @@ def ask_comparison(grounds: Grounds) -> Iterator[Condition]:
 def ask_outcomes(grounds: Grounds) -> Iterator[Condition]:
     """Ask for outcomes."""
     text = say("Judge it again when it is known what happened.")
+    if any(number.reason == TOO_FEW for number in grounds.record.eval.metrics):
+        text = say("Judge it again with more cases, so that its figures can be shown.")
     yield Condition(text=text, check="eval.metrics")
 
 

@@ -91,7 +91,7 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
         boundaries=PurePosixPath(outlines.path).name if outlines else "",
         boundaries_key=outlines.key if outlines else "",
         metric_reason=spec.words.model.metric_reason,
-        in_words=told or excuse_silence(predictions.table),
+        in_words=told or excuse_silence(predictions.table, spec.policy.small_cell),
         ranked=ranked,
         more_folds=facts.fitted.more,
         next_period=find_next(facts) if any(p.forecast for p in places) else None,

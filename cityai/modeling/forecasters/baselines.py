@@ -91,22 +91,28 @@ def make_area_average(areas: Sequence[str | None]) -> SeriesModel:
     return SeriesModel(AREA_AVERAGE, "the area's average over the last year", forecast)
 
 
-def choose_baselines(freq: Period) -> tuple[SeriesModel, ...]:
-    """Return the baselines that mean something for a length of period.
+def choose_baselines(freq: Period, length: int | None = None) -> tuple[SeriesModel, ...]:
+    """Return the baselines that mean something for a length of period, and for a history.
 
     For weeks and months a season is a year already, so the year ago is not named twice.
+
+    Parameters
+    ----------
+    freq : Period
+        day, week or month.
+    length : int, optional
+        Periods before the last test. In a shorter history no place has a last season: each would
+        fall back on its recent mean, and the season's name would stand over another rule's figures.
     """
     season = SeriesModel("seasonal_naive", _SEASON_LABELS[freq], repeat_season)
     recent = SeriesModel(
         "recent_mean", f"mean of the last {RECENT[SEASON[freq]]} {freq}s", average_recent
     )
+    year = SeriesModel("same_period_last_year", "same weekday a year ago", repeat_year)
+    looks_back = [(season, SEASON[freq]), (recent, 0)]
     if YEAR[freq] != SEASON[freq]:
-        return (
-            season,
-            recent,
-            SeriesModel("same_period_last_year", "same weekday a year ago", repeat_year),
-        )
-    return (season, recent)
+        looks_back.append((year, YEAR[freq]))
+    return tuple(model for model, lag in looks_back if length is None or lag <= length)
 
 
 _SEASON_LABELS: Final = by_period(
