@@ -129,6 +129,9 @@ def new(
     thousands: Annotated[
         str | None, typer.Option(help="With --from: mark between thousands.")
     ] = None,
+    of_database: Annotated[
+        str, typer.Option("--table", help="With --from: table of a DuckDB or SQLite file.")
+    ] = "",
     width: Annotated[
         int | None, typer.Option(help="With --from: digits of place codes with lost zeros.")
     ] = None,
@@ -154,7 +157,7 @@ def new(
 
             overrides = Overrides(
                 time, place, amount, count, key, period, date_format, encoding, decimal,
-                thousands, width, outcome,
+                thousands, width, outcome, of_database,
             )  # fmt: skip
             kind = find_kind(template or "blank_demand")
             profile = look_at_table(table, overrides, read_city(workspace), kind)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cityai.config.city import CitySpec
 from cityai.config.project import SourceSpec
 from cityai.data.source import find_format
-from cityai.errors import TimeError
+from cityai.errors import DataError, TimeError
 from cityai.scaffold.cases import propose_cases
 from cityai.scaffold.columns import Hints, profile_table
 from cityai.scaffold.formats import find_encoding, find_layout
@@ -56,7 +56,7 @@ def look_at_table(
     said = overrides or Overrides()
     zone = "UTC" if city is None else city.time_zone
     hints = Hints(zone, said.decimal, said.thousands, said.time, said.format)
-    profile = profile_table(path, _find_source(path, said.encoding), hints)
+    profile = profile_table(path, _find_source(path, said), hints)
     for written in (said.time, said.place, said.amount):
         profile.split(written)
     try:
@@ -75,10 +75,15 @@ def _propose(proposal: Proposal, kind: str) -> Proposal:
     return proposal
 
 
-def _find_source(path: Path, encoding: str) -> SourceSpec:
+def _find_source(path: Path, said: Overrides) -> SourceSpec:
     written: dict[str, Any] = {"path": str(path.resolve())}
+    if said.table:
+        if path.exists() and find_format(path) != "database":
+            what = "--table: this file is no database, so it holds one table"
+            raise DataError(what, where=str(path), next_step="leave --table out")
+        written["table"] = said.table
     if not path.exists() or find_format(path) == "csv":
-        encoding = encoding or find_encoding(path)
+        encoding = said.encoding or find_encoding(path)
         delimiter, skip = find_layout(path, encoding)
         written |= {"encoding": encoding, "delimiter": delimiter, "skip": skip}
     return SourceSpec.model_validate(written)

@@ -38,6 +38,8 @@ class Overrides:
         Digits of the place's code with its leading zeros; 0 to leave the codes as they are.
     outcome : str
         Of cases: a column with yes and no, ``score>=28``, or ``result=text,text``.
+    table : str
+        Table of a database's file.
     """
 
     time: str = ""
@@ -52,6 +54,7 @@ class Overrides:
     thousands: str | None = None
     width: int | None = None
     outcome: str = ""
+    table: str = ""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,20 @@ def write_days(path, days, places=("A", "B"), extra=""):
     rows = [f"x{i},{d:%Y-%m-%d},{places[i % len(places)]}{extra}" for i, d in enumerate(days)]
     path.write_text("id,day,district" + (",kind" if extra else "") + "\n" + "\n".join(rows) + "\n")
     return path
+
+
+def test_a_table_of_a_database_is_named(tmp_path):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2024-01-01", periods=400))
+    with sqlite3.connect(tmp_path / "t.sqlite") as database:
+        pd.read_csv(path).to_sql("rows", database, index=False)
+    database.close()
+    with pytest.raises(DataError, match="--table"):
+        look_at_table(tmp_path / "t.sqlite")
+    read = look_at_table(tmp_path / "t.sqlite", Overrides(table="rows"))
+    assert read.spec["data"]["source"]["table"] == "rows"
+    assert read.profile.rows == 400
+    with pytest.raises(DataError, match="no database"):
+        look_at_table(path, Overrides(table="rows"))
 
 
 def test_the_last_day_is_kept_when_a_date_far_off_is_not(tmp_path):

@@ -90,7 +90,7 @@ def _check_table(source: SourceSpec, known: Sequence[str], path: Path) -> None:
             f"{missing} in this database",
             where=str(path),
             expected=suggest_name(source.table or "", known),
-            next_step="set `table` of the source",
+            next_step="set `table` of the source; with `cityai new --from`, --table",
         )
 
 
