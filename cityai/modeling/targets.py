@@ -211,8 +211,8 @@ class ProbabilityTarget:
         return build_predictions(
             decided, unit=self.spec.unit, chosen=name_forecast(self.spec), kind="yes/no"
         ), (
-            _judge_calibration(charts),
-            _judge_known(table, scored),
+            _judge_calibration(charts, self.spec.policy.small_cell),
+            _judge_known(table, scored, self.spec.policy.small_cell),
             *judge_capacity(selection, rule),
         )
 
@@ -253,8 +253,29 @@ def _judge_measured(table: pd.DataFrame, measured: pd.DataFrame) -> Finding:
     return _count_rows(say("Rows asked about and rows scored"), reason, left_out)
 
 
-def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
+def _is_telling(rows: Sequence[int], yes: Sequence[int], least: int) -> bool:
+    """Whether some count of one answer is small: of all outcomes, or of those that came since."""
+    n, n_yes = np.array([0, *rows]), np.array([0, *yes])
+    counts = [n_yes, n - n_yes, np.diff(n_yes), np.diff(n - n_yes)]
+    return bool(any(((c > 0) & (c < least)).any() for c in counts))
+
+
+def _judge_calibration(charts: Sequence[CalibrationMap], least: int) -> Finding:
     first = charts[0]
+    if _is_telling([c.rows for c in charts], [c.yes for c in charts], least):
+        few = say("Of some of them too few had one of the two outcomes to say how many.")
+        charts = [
+            replace(
+                chart,
+                reason=say(
+                    "{rows:,} earlier outcomes out of sample: {method}.",
+                    rows=chart.rows,
+                    method=METHODS[chart.method],
+                ),
+            )
+            for chart in charts
+        ]
+        charts[-1] = replace(charts[-1], reason=join(" ", (charts[-1].reason, few)))
     told = join(
         " ",
         (say("fold {n}: {reason}", n=n, reason=c.reason) for n, c in enumerate(charts, start=1)),
@@ -269,8 +290,25 @@ def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
     )
 
 
-def _judge_known(table: pd.DataFrame, scored: pd.DataFrame) -> Finding:
+METHODS: Final = {
+    "identity": say("probabilities are left as they are"),
+    "platt": say("probabilities are corrected by a line on the log-odds"),
+    "isotonic": say("probabilities are corrected in steps"),
+}
+
+
+def _judge_known(table: pd.DataFrame, scored: pd.DataFrame, least: int) -> Finding:
     unknown = len(table) - len(scored)
+    if _is_telling([len(scored)], [int(scored[Y_TRUE].sum())], least):
+        reason = say(
+            "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
+            "{scored:,} were scored, and the outcome of {unknown:,} is not known.",
+            table=len(table),
+            nunique=table[ENTITY].nunique(),
+            scored=len(scored),
+            unknown=unknown,
+        )
+        return _count_rows(say("Cases asked about and cases scored"), reason, unknown)
     reason = say(
         "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
         "{scored:,} were scored, {yes:,} of them yes, and the outcome of {unknown:,} "

@@ -295,6 +295,16 @@ def test_small_groups_are_hidden_everywhere():
     assert "kiosk" not in set(found.curves["group"])
 
 
+def test_where_all_is_hidden_there_is_a_table_of_no_rows(tmp_path):
+    cases = make_cases(days=60, a_day=20, places=400)
+    all_but = (np.arange(len(cases.table)) > 2).astype(float)
+    found = judge(replace(cases, table=cases.table.assign(y_true=all_but)), risk_spec())
+    assert found.curves.empty
+    assert found.slopes["slope"].isna().all()
+    save_record(found, tmp_path / "kept")
+    assert load_record(Audit, tmp_path / "kept").curves.columns.tolist() == [*found.curves.columns]
+
+
 def test_the_records_can_be_kept(judged, tmp_path):
     for record in judged:
         save_record(record, tmp_path / "kept")

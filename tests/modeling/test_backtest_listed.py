@@ -275,6 +275,20 @@ def test_what_is_cut_away_plans_the_same_folds():
     )
 
 
+@pytest.mark.parametrize("least", [1, 11])
+def test_a_small_count_of_either_answer_is_not_told(least):
+    """A card hides its figures where 3 of 466 had no violation; so must what is said of rows."""
+    cases = make_cases(days=240, a_day=12)
+    n = np.arange(len(cases.table))
+    few = (n % np.where(n < 0.5 * len(n), 20, 300) != 0).astype(float)
+    cases = replace(cases, table=cases.table.assign(y_true=few))
+    spec = build_risk_spec(policy={"small_cell": least})
+    found = {f.code: f.reason for f in replay(cases, spec=spec).findings}
+    told = found["backtest.calibration"] + found["backtest.rows"]
+    assert ("of them yes" in told) == (least == 1)
+    assert ("too few had one of the two outcomes" in told) == (least > 1)
+
+
 def test_thin_evidence_is_said():
     cases = make_cases(days=150, a_day=4)
     spec = build_risk_spec(backtest={"folds": 1, "stride_days": 30, "min_train": 450})

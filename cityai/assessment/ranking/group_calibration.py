@@ -58,17 +58,24 @@ def calibrate_groups(
             slopes.append({**named, **nothing, "reason": reason})
             continue
         slopes.append({**named, **_calibrate(predictions, weight, spec)})
-        part = predictions.table
-        curve = draw_curve(
-            part[Y_TRUE].to_numpy(np.float64),
-            part[Y_PRED].to_numpy(np.float64),
-            spec.policy.small_cell,
-            spec.policy.confidence,
-            weight,
-        )
-        curves.append(curve.assign(**named)[["dimension", "group", *CURVE_COLUMNS]])
-    filled = [c for c in curves if len(c)] or curves[:1]
+        curves.append(_draw(predictions.table, weight, named, spec))
+    # Where all is withheld, the whole too, there is a table of no rows.
+    none = _draw(predictions.table[:0], np.empty(0), {"dimension": "", "group": ""}, spec)
+    filled = [c for c in curves if len(c)] or [none]
     return make_frame(slopes), pd.concat(filled, ignore_index=True)
+
+
+def _draw(
+    part: pd.DataFrame, weight: np.ndarray, named: dict[str, str], spec: AuditableSpec
+) -> pd.DataFrame:
+    curve = draw_curve(
+        part[Y_TRUE].to_numpy(np.float64),
+        part[Y_PRED].to_numpy(np.float64),
+        spec.policy.small_cell,
+        spec.policy.confidence,
+        weight,
+    )
+    return curve.assign(**named)[["dimension", "group", *CURVE_COLUMNS]]
 
 
 SLOPE_FIGURES: Final = (
