@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.config.project import Period
-from cityai.data.periods import Periods
+from cityai.data.periods import MEAN_DAYS, MONTH, Periods
 from cityai.errors import SpecError
 from cityai.i18n.messages import say
 
@@ -130,6 +130,23 @@ def code_holidays(
     names = [known.get(day, "") for day in days]
     numbers = {name: n for n, name in enumerate(sorted({*names} - {""}), start=1)}
     return np.array([numbers.get(name, 0) for name in names], dtype=np.int64)
+
+
+@lru_cache(maxsize=8)
+def share_weekdays(periods: Periods, n_periods: int) -> npt.NDArray[np.float64]:
+    """Count the weekdays of months ``0 .. n_periods - 1``, as shares of a month's mean days.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_periods, 7), from Monday; not to be written to: it is kept.
+    """
+    edges = periods.starts(n_periods + 1).to_numpy().astype("datetime64[D]")
+    days = np.arange(edges[0], edges[-1])
+    shares = np.zeros((n_periods, 7))
+    month = np.searchsorted(edges, days, side="right") - 1
+    np.add.at(shares, (month, (days.astype(np.int64) + 3) % 7), 1.0)
+    return shares / MEAN_DAYS[MONTH]
 
 
 def _open_holidays(years: range, country: str, subdivision: str) -> holidays.HolidayBase:

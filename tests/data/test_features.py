@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cityai.data.calendar import share_weekdays
+from cityai.data.calendar_effects import estimate_factors
 from cityai.data.features import vintages
 from cityai.data.features.as_of_join import find_states
 from cityai.data.features.own import OwnFunctions
@@ -106,6 +108,16 @@ def describe(world, row, period: str, blind: int, gaps: bool, level: float) -> d
     return found
 
 
+def tell_weekdays(world, row, blind: int, gaps: bool) -> float:
+    """Return what the weekdays of a row's month do to it, by what was mature; 1 elsewhere."""
+    axis = world.panel.periods
+    if axis.freq != "month":
+        return 1.0
+    past = [see(world, entity, row.origin, blind, gaps) for entity in world.panel.entity_ids]
+    mature = np.array(past).T[: max(row.origin - world.panel.delay, 0)]
+    return float(estimate_factors(mature, share_weekdays(axis, row.period + 1))[row.period])
+
+
 class Seen:
     """A world with the windows that its plan chose."""
 
@@ -125,7 +137,8 @@ def test_features_of_the_past_agree_with_brute_force(make_world, period, gaps, b
     rows = build_rows(*world.parts, [9, n // 2, n - 1, n])
     seen, checked = Seen(world, plan.windows), 0
     for row in rows.table.iloc[::7].itertuples():
-        want = describe(seen, row, period, blind, gaps, row.level)
+        level = row.level / tell_weekdays(world, row, blind, gaps)
+        want = describe(seen, row, period, blind, gaps, level)
         have = rows.table.loc[row.Index]
         for name, value in want.items():
             if name in rows.features:

@@ -11,7 +11,7 @@ from cityai.errors import DataError, TimeError
 from cityai.findings import Status
 from cityai.modeling.ahead import look_ahead
 from cityai.modeling.backtest import Backtest, run_backtest
-from cityai.modeling.forecasters import choose_candidates, cut_history, list_learners
+from cityai.modeling.forecasters import choose_candidates, list_learners
 from cityai.modeling.forecasters.baselines import choose_baselines
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
@@ -21,6 +21,7 @@ from cityai.modeling.layouts.dense import (
     find_scales,
     plan_dense_folds,
     plan_training,
+    read_history,
     read_labels,
 )
 from cityai.modeling.targets import AmountTarget
@@ -134,7 +135,7 @@ def test_labels_are_those_seen_at_the_origin():
 def test_the_final_model_forecasts_the_next_periods(backtest):
     panel, spec = build_panel(), build_spec()
     rows = lay_rows(panel, spec)([panel.periods.start(72)]).table
-    asked = cut_history(panel, 72, horizon=3, lead=0)
+    asked = read_history(panel, 72, spec)
     entity = rows["entity_id"].cat.codes.to_numpy()
     frame = rows.assign(
         **{

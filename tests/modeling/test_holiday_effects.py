@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.data.calendar import code_holidays
+from cityai.data.calendar import code_holidays, share_weekdays
 from cityai.data.periods import Periods
 from cityai.modeling.forecasters import SeriesHistory
-from cityai.modeling.forecasters.classical import SMOOTHING, THETA, forecast_theta
-from cityai.modeling.forecasters.holiday_effects import adjust_holidays, estimate_effects
+from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA, forecast_theta
+from cityai.modeling.forecasters.holiday_effects import adjust_calendar, estimate_effects
 from tests.modeling.conftest import build_panel, build_spec
 
 DAYS = 1100
@@ -79,7 +79,7 @@ def test_a_holiday_ahead_is_forecast_and_one_behind_leaves_no_trace(model) -> No
 
 def test_nothing_changes_without_holidays_or_below_zero() -> None:
     asked = draw_days(0.5)
-    adjusted = adjust_holidays(forecast_theta)
+    adjusted = adjust_calendar(forecast_theta)
     without = replace(asked, holidays=np.zeros_like(asked.holidays))
     np.testing.assert_array_equal(adjusted(without), forecast_theta(asked))
     below = replace(asked, history=asked.history - 500)
@@ -90,7 +90,7 @@ def test_an_entity_seen_on_holidays_alone_keeps_its_days() -> None:
     asked = draw_days(0.5)
     history = asked.history.copy()
     history[asked.holidays[:DAYS] == 0, 1] = np.nan
-    found = adjust_holidays(forecast_theta)(replace(asked, history=history))
+    found = adjust_calendar(forecast_theta)(replace(asked, history=history))
     assert np.isfinite(found).all()
 
 
@@ -112,5 +112,38 @@ def test_the_history_of_days_tells_holidays_until_its_last_target() -> None:
     history = read_history(panel, 60, spec)
     assert history.holidays is not None
     assert len(history.holidays) == history.length + history.reach
-    weeks = build_panel(np.ones((80, 2)), period="week")
-    assert read_history(weeks, 60, build_spec(period="week", horizon=3)).holidays is None
+    assert history.weekdays is None
+
+
+def test_the_history_of_months_tells_their_weekdays_until_its_last_target() -> None:
+    from cityai.modeling.layouts.dense import read_history
+
+    panel, spec = build_panel(np.ones((80, 2)), period="month"), build_spec(period="month")
+    history = read_history(panel, 60, spec)
+    assert history.holidays is None
+    assert len(history.weekdays) == history.until
+    blind = spec.model_copy(
+        update={"features": spec.features.model_copy(update={"calendar": False})}
+    )
+    assert read_history(panel, 60, blind).weekdays is None
+    weeks = read_history(
+        build_panel(np.ones((80, 2)), period="week"), 60, build_spec(period="week")
+    )
+    assert weeks.holidays is None
+    assert weeks.weekdays is None
+
+
+@pytest.mark.parametrize("model", [THETA, SMOOTHING, SHORT_SMOOTHING], ids=lambda m: m.name)
+def test_a_month_with_more_working_days_is_forecast_higher(model) -> None:
+    axis = Periods("month", pd.Timestamp("2010-01-01"), 132)
+    weekdays = share_weekdays(axis, 132)
+    work = weekdays[:, :5].sum(axis=1)
+    history = np.outer(work, [100.0, 7.0]) * np.random.default_rng(1).normal(1, 0.01, (132, 2))
+    asked = SeriesHistory(history[:120], 0, 12, 12, 12, weekdays=weekdays)
+    found, blind = model.forecast(asked), model.forecast(replace(asked, weekdays=None))
+    true = np.outer(work, [100.0, 7.0])[120:]
+    assert np.abs(found - true).mean() < 0.5 * np.abs(blind - true).mean()
+    below = replace(asked, history=history[:120] - 50)
+    np.testing.assert_array_equal(
+        model.forecast(below), model.forecast(replace(below, weekdays=None))
+    )

@@ -25,6 +25,8 @@ from cityai.columns import (
 )
 from cityai.config.load import Project
 from cityai.config.project import ProjectSpec
+from cityai.data.calendar import share_weekdays
+from cityai.data.calendar_effects import estimate_factors
 from cityai.data.features.as_of_join import find_positions, find_states
 from cityai.data.features.context import describe_attribute, describe_calendar
 from cityai.data.features.covariates import Grid, describe_covariates
@@ -32,8 +34,9 @@ from cityai.data.features.history import History
 from cityai.data.features.own import OwnFeatures
 from cityai.data.features.plan import DensePlan, plan_dense
 from cityai.data.features.series import describe_series, label_series
-from cityai.data.features.vintages import replay_vintages
+from cityai.data.features.vintages import Vintages, replay_vintages
 from cityai.data.leaks import Labels
+from cityai.data.periods import MONTH
 from cityai.data.rows import (
     Choose,
     Feature,
@@ -140,7 +143,7 @@ def build_rows(
         raise ValueError(f"there must be origins, and they must lie between 0 and {count}")
     plan = plan or plan_dense(panel, snapshot, project.spec)
     grid = _lay_grid(panel, snapshot, moments, plan)
-    level, past = _describe_target(grid, snapshot, project, plan)
+    level, past = _describe_target(grid, snapshot, project, plan, panel.delay)
     rules = project.spec.features
     features = choose_features(
         (
@@ -189,12 +192,18 @@ def _find_areas(attributes: pd.DataFrame, states: Ints, area_ids: tuple[str, ...
 
 
 def _describe_target(
-    grid: Grid, snapshot: Events, project: Project, plan: DensePlan
+    grid: Grid, snapshot: Events, project: Project, plan: DensePlan, delay: int
 ) -> tuple[Floats, list[Feature]]:
-    """Return the level (origins, entities), and the features of the target's past."""
+    """Return the level (origins, entities, steps or 1), and the features of the target's past.
+
+    The level of a month is that of its weekdays: which of them it has five of, trees would have to
+    learn from one month in many.
+    """
     shape = (len(grid.origins), len(grid.entity_ids))
     own = OwnFeatures(project, (*shape, 1))
-    level = np.empty(shape)
+    weekdays = _count_weekdays(grid, project.spec)
+    steps = 1 if weekdays is None else grid.targets.shape[1]
+    level, by_weekdays = np.empty(shape), np.ones((shape[0], 1, steps))
     labels = label_series(plan)
     # Memory that is not written to costs nothing.
     room = iter(np.empty((len(labels), *shape, 1), dtype=np.float32))
@@ -213,18 +222,38 @@ def _describe_target(
             some = vintages.cut(start, start + few)
             part = slice(done + start, done + start + len(some.origins))
             level[part], found = describe_series(some, grid.areas[part], plan)
-            for name, steps in found:
+            for name, each in found:
                 if name not in past:
-                    more = np.empty((*shape, len(steps)), dtype=np.float32)
-                    past[name] = next(room) if len(steps) == 1 else more
-                for step, values in enumerate(steps):
+                    more = np.empty((*shape, len(each)), dtype=np.float32)
+                    past[name] = next(room) if len(each) == 1 else more
+                for step, values in enumerate(each):
                     past[name][part, :, step] = values
+        if weekdays is not None:
+            targets = grid.targets[done : done + count]
+            by_weekdays[done : done + count, 0] = _weigh_months(vintages, targets, weekdays, delay)
         for i in range(count if own.functions else 0):
             history = _cut_history(vintages.read_past(i), grid, snapshot, done + i)
             own.ask((done + i, slice(None), 0), history)
         done += count
     features = [Feature(name, labels[name], values) for name, values in past.items()]
-    return level, [*features, *own.collect()]
+    return level[:, :, None] * by_weekdays, [*features, *own.collect()]
+
+
+def _weigh_months(vintages: Vintages, targets: Ints, weekdays: Floats, delay: int) -> Floats:
+    """Return the factors of the months asked about, by what was mature at each origin."""
+    found = np.empty(targets.shape)
+    for i, origin in enumerate(vintages.origins.tolist()):
+        mature = vintages.read_past(i)[: max(origin - delay, 0)]
+        found[i] = estimate_factors(mature, weekdays)[targets[i]]
+    return found
+
+
+def _count_weekdays(grid: Grid, spec: ProjectSpec) -> Floats | None:
+    """Return the weekdays of each month; None of other periods, or without a calendar."""
+    if grid.periods.freq != MONTH or not spec.features.calendar:
+        return None
+    last = max(int(grid.targets.max(initial=0)) + 1, grid.periods.count)
+    return share_weekdays(grid.periods, last)
 
 
 def _describe_attributes(
@@ -276,6 +305,7 @@ def _assemble(
     alike = np.stack([np.broadcast_to(each.reshape(len(each), -1), target.shape) for each in found])
     origin, period, *held = np.repeat(alike, count, axis=1).reshape(len(alike), -1)
     as_of, start, known_at = (each.view("datetime64[us]") for each in held)
+    levels = _pick(level, count, cells, active.shape)
     keys: dict[str, Any] = {
         ORIGIN: origin,
         AS_OF: as_of,
@@ -284,7 +314,7 @@ def _assemble(
         PERIOD: period,
         PERIOD_START: start,
         KNOWN_AT: known_at,
-        LEVEL: _spread(level, cells, steps),
+        LEVEL: np.broadcast_to(levels, (len(levels), steps)).ravel(),
     }
     chosen = None if choose is None else choose(Rows(pd.DataFrame(keys, copy=False), (), (), {}))
     keys = keys if chosen is None else {name: column[chosen] for name, column in keys.items()}

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cityai.data.features.known import mean_known
-from cityai.modeling.forecasters.holiday_effects import adjust_holidays
+from cityai.modeling.forecasters.holiday_effects import adjust_calendar
 from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.forecasters.seasons import find_first_known, find_seasons
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
@@ -98,7 +98,7 @@ def forecast_smoothing(asked: SeriesHistory) -> FloatArray:
 THETA: Final = SeriesModel(
     "theta",
     "Theta method: smoothed level, half of the trend, season",
-    adjust_holidays(forecast_theta),
+    adjust_calendar(forecast_theta),
     {
         "alpha": str(THETA_ALPHAS.tolist()),
         "theta": str(THETA_THETAS.tolist()),
@@ -108,7 +108,7 @@ THETA: Final = SeriesModel(
 SMOOTHING: Final = SeriesModel(
     "smoothing",
     "exponential smoothing with a damped trend and season",
-    adjust_holidays(forecast_smoothing),
+    adjust_calendar(forecast_smoothing),
     {"level": str(LEVELS), "trend and damping": str(TRENDS), "season": str(SEASONS)},
 )
 

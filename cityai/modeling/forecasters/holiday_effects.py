@@ -1,4 +1,4 @@
-"""Holiday effects: what a public holiday does to a day's total, for forecasters that see none."""
+"""Calendar effects taken out of series and put back, for forecasters that see no calendar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from cityai.data.calendar_effects import estimate_factors
 from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.forecasters.series import SeriesHistory
 
@@ -15,12 +16,14 @@ WEEKS: Final = (-14, -7, 7, 14)
 """Days whose totals a holiday is held against: the same weekday, two weeks around."""
 
 
-def adjust_holidays(
+def adjust_calendar(
     forecast: Callable[[SeriesHistory], FloatArray],
 ) -> Callable[[SeriesHistory], FloatArray]:
-    """Wrap a forecaster of series: holidays of the past are left out, those ahead are scaled.
+    """Wrap a forecaster of series, so that it sees what is left of the calendar's effects.
 
-    Where the history names no holiday, or an amount lies below 0, nothing changes.
+    Of days, holidays of the past are left out, and those ahead are scaled. Months of the past are
+    divided by what their weekdays do to them, and those ahead are multiplied by it.
+    Where the history names neither, or an amount lies below 0, nothing changes.
 
     Parameters
     ----------
@@ -29,18 +32,29 @@ def adjust_holidays(
     """
 
     def adjusted(asked: SeriesHistory) -> FloatArray:
-        if asked.holidays is None or (asked.history < 0).any():
+        if (asked.history < 0).any():
             return forecast(asked)
-        codes = asked.holidays[-(asked.length + asked.reach) :]
-        past, ahead = codes[: asked.length], codes[asked.length + asked.skip :]
-        effects = estimate_effects(asked.history, past)
-        scale = np.array([effects.get(int(code), 1.0) for code in ahead])
-        plain = np.where((past > 0)[:, None], np.nan, asked.history)
-        only = np.isnan(plain).all(axis=0)  # seen on holidays alone
-        plain[:, only] = asked.history[:, only]
+        if asked.holidays is not None:
+            plain, scale = _leave_holidays(asked, asked.holidays[-asked.until :])
+        elif asked.weekdays is not None:
+            factors = estimate_factors(asked.history, asked.weekdays[-asked.until :])
+            plain = asked.history / factors[: asked.length, None]
+            scale = factors[asked.length + asked.skip :]
+        else:
+            return forecast(asked)
         return np.asarray(forecast(replace(asked, history=plain)) * scale[:, None])
 
     return adjusted
+
+
+def _leave_holidays(asked: SeriesHistory, codes: np.ndarray) -> tuple[FloatArray, FloatArray]:
+    """Return the history without its holidays, and the factor of each day ahead."""
+    past, ahead = codes[: asked.length], codes[asked.length + asked.skip :]
+    effects = estimate_effects(asked.history, past)
+    plain = np.where((past > 0)[:, None], np.nan, asked.history)
+    only = np.isnan(plain).all(axis=0)  # seen on holidays alone
+    plain[:, only] = asked.history[:, only]
+    return plain, np.array([effects.get(int(code), 1.0) for code in ahead])
 
 
 def estimate_effects(history: FloatArray, holidays: np.ndarray) -> dict[int, float]:

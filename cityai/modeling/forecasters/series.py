@@ -36,6 +36,8 @@ class SeriesHistory:
     holidays : numpy.ndarray, optional
         Of days: shape (T + reach,) int64, which public holiday each day of history is, and each
         after it until the last target; 0 where it is none.
+    weekdays : numpy.ndarray, optional
+        Of months: shape (T + reach, 7) float64, how many of each weekday (`share_weekdays`).
     """
 
     history: FloatArray
@@ -44,6 +46,7 @@ class SeriesHistory:
     season: int
     year: int
     holidays: npt.NDArray[np.int64] | None = None
+    weekdays: FloatArray | None = None
 
     @property
     def length(self) -> int:
@@ -54,6 +57,11 @@ class SeriesHistory:
     def reach(self) -> int:
         """Periods from the end of history to the last target period."""
         return self.skip + self.steps
+
+    @property
+    def until(self) -> int:
+        """Periods from the first of history to the last target."""
+        return self.length + self.reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ def cut_history(
     horizon: int,
     lead: int,
     holidays: npt.NDArray[np.int64] | None = None,
+    weekdays: FloatArray | None = None,
 ) -> SeriesHistory:
     """Cut the panel at an origin: only mature totals, as they were seen then.
 
@@ -96,6 +105,8 @@ def cut_history(
         Periods to forecast, and periods between the origin and the first of them.
     holidays : numpy.ndarray, optional
         Shape (P,) int64, which holiday each period is, at least until the last target.
+    weekdays : numpy.ndarray, optional
+        Shape (P, 7) float64, the weekdays of each period, of as many.
     """
     mature = panel.mature_until(origin)
     season = panel.periods.season
@@ -107,4 +118,5 @@ def cut_history(
         season=season,
         year=panel.periods.year,
         holidays=None if holidays is None else holidays[:end],
+        weekdays=None if weekdays is None else weekdays[:end],
     )

@@ -25,9 +25,9 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.project import ProjectSpec
-from cityai.data.calendar import code_holidays
+from cityai.data.calendar import code_holidays, share_weekdays
 from cityai.data.features.as_of_join import find_positions
-from cityai.data.periods import MEAN_DAYS
+from cityai.data.periods import DAY, MEAN_DAYS, MONTH
 from cityai.errors import TimeError
 from cityai.findings import Finding
 from cityai.i18n.messages import count_periods, say
@@ -309,12 +309,19 @@ class DenseRows:
 
 def read_history(panel: Panel, origin: int, spec: ProjectSpec) -> SeriesHistory:
     """Return what forecasters of series are given at an origin."""
-    question, city, holidays = spec.question, spec.city, None
-    if spec.features.calendar and panel.periods.freq == "day":
-        last = panel.periods.count + question.lead + question.horizon
-        holidays = code_holidays(panel.periods, last, city.country, city.subdivision)
+    question, city, axis, holidays, weekdays = spec.question, spec.city, panel.periods, None, None
+    last = axis.count + question.lead + question.horizon
+    if spec.features.calendar and axis.freq == DAY:
+        holidays = code_holidays(axis, last, city.country, city.subdivision)
+    if spec.features.calendar and axis.freq == MONTH:
+        weekdays = share_weekdays(axis, last)
     return cut_history(
-        panel, origin, horizon=question.horizon, lead=question.lead, holidays=holidays
+        panel,
+        origin,
+        horizon=question.horizon,
+        lead=question.lead,
+        holidays=holidays,
+        weekdays=weekdays,
     )
 
 
