@@ -261,8 +261,8 @@ def _plot_gaps(
             _plot_gap(axes, row, result)
     axes.set_xlim(-reach * 1.12, reach * 1.12)
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    labels = [fit_label(g, 24 if width > 5 else 18) for g in groups] if named else [""] * len(own)
-    axes.set_yticks(range(len(groups)), labels)
+    labels = [fit_label(g, 24 if width > 5 else 18) for g in groups] if named else []
+    axes.set_yticks(range(len(labels)), labels)
     axes.xaxis.set_major_formatter(POINTS if known[0].unit == "share" else RATIOS)
     axes.set_title(describe_metric(metric).label)
 

@@ -15,6 +15,7 @@ of d / 2 points sums exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Self
 
 import numpy as np
@@ -199,9 +200,11 @@ def _add_parts(values: FloatArray, forest: _Forest, paths: _Paths) -> None:
     leaf, pattern, number = _list_patterns(paths.code, paths.feature.shape[1])
     parts = _weigh(pattern, np.ascontiguousarray(paths.share[leaf].T))
     parts *= forest.value[paths.node - len(forest.feature)][leaf]
-    for feature in np.unique(paths.feature):
-        at, place = np.nonzero(paths.feature == feature)
-        found = parts.ravel()[number[at] + (place * len(leaf))[:, None]]
+    order = np.argsort(paths.feature, axis=None, kind="stable")
+    features, first = np.unique(paths.feature.ravel()[order], return_index=True)
+    for feature, chosen in zip(features, np.split(order, first[1:]), strict=True):
+        at, place = np.divmod(chosen, paths.feature.shape[1])
+        found = parts.take(number[at] + (place * len(leaf))[:, None])
         values[:, feature] += found.sum(axis=0)
 
 
@@ -217,7 +220,8 @@ def _walk(forest: _Forest, matrix: FloatArray) -> list[_Paths] | None:
         leaf = further.node >= len(forest.feature)
         ends.append(further.choose(leaf))
         paths = further.choose(~leaf)
-    return [_join(ends, asked) for asked in sorted({int(a) for end in ends for a in end.asked})]
+    found = {asked for end in ends for asked in np.unique(end.asked).tolist()}
+    return [_join(ends, asked) for asked in sorted(found)]
 
 
 def _join(ends: list[_Paths], asked: int) -> _Paths:
@@ -259,10 +263,16 @@ def _weigh(pattern: Integers, share: FloatArray) -> FloatArray:
     """Return the Shapley values of a leaf of value 1, shape (d, patterns) as `share`."""
     asked = len(share)
     away = ((pattern >> np.arange(asked)[:, None]) & 1) - share
-    points, weights = np.polynomial.legendre.leggauss((asked + 1) // 2)
     total = np.zeros_like(share)
-    for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
+    for point, weight in _list_points((asked + 1) // 2):
         factor = share + point * away
         total += (weight * factor.prod(axis=0)) / factor
     values: FloatArray = total * away
     return values
+
+
+@cache
+def _list_points(count: int) -> list[tuple[float, float]]:
+    """List the points of Gauss and Legendre's rule between 0 and 1, with their weights."""
+    points, weights = np.polynomial.legendre.leggauss(count)
+    return list(zip((points + 1) / 2, weights / 2, strict=True))
