@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.columns import ENTITY, PERIOD, VALUE
 from cityai.config.dimension import DimensionSpec
 from cityai.config.project import BaseProjectSpec, ProjectSpec
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.quality_facts import ONE_VALUE
 from cityai.data.silences import LEAST_PERIODS
 from cityai.errors import DataError
@@ -83,7 +84,8 @@ def find_constant(snapshot: Events, spec: ProjectSpec) -> Finding:
 
     Rows that are counted where an amount beside them should be added up are as many in each period.
     """
-    by = [snapshot.table[ENTITY], snapshot.table[PERIOD]]
+    entities = list(snapshot.table[ENTITY].unique())
+    by = [find_positions(snapshot.table[ENTITY], entities), snapshot.table[PERIOD]]
     wide = snapshot.table.groupby(by)[VALUE].sum(min_count=1).unstack()
     wide = wide.reindex(columns=range(snapshot.periods.count))
     if spec.question.missing_periods == "zero":

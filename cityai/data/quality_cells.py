@@ -13,6 +13,7 @@ from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_STAR
 from cityai.config.project import ProjectSpec
 from cityai.data.area_quality import find_silent_areas
 from cityai.data.city_table import find_own
+from cityai.data.features.as_of_join import find_positions
 from cityai.data.one_value import ON_DAYS, find_constant, find_net, find_several
 from cityai.data.outages import find_touched
 from cityai.data.periods import Periods
@@ -85,12 +86,18 @@ def _find_all(
 
 def _find_silent(snapshot: Events, spec: ProjectSpec) -> Finding:
     """Name entities silent at the end for more than twice their longest silence before."""
-    cells = snapshot.table.loc[snapshot.table["n"] > 0, [ENTITY, PERIOD]].drop_duplicates()
-    cells = cells.sort_values([ENTITY, PERIOD])
-    gap = cells.groupby(ENTITY)[PERIOD].diff().fillna(1) - 1
-    grouped = cells.assign(gap=gap).groupby(ENTITY)
-    longest, last, size = grouped["gap"].max(), grouped[PERIOD].max(), grouped[PERIOD].size()
-    silence = snapshot.periods.count - 1 - last
+    cells = snapshot.table.loc[snapshot.table["n"] > 0, [ENTITY, PERIOD]]
+    entities = sorted(cells[ENTITY].unique())
+    width = int(cells[PERIOD].max()) + 1 if len(cells) else 1
+    cell = find_positions(cells[ENTITY], entities) * width + cells[PERIOD].to_numpy(np.int64)
+    cell = np.sort(cell, kind="stable")  # nearly is already
+    place, period = np.divmod(cell[np.diff(cell, prepend=-1) > 0], width)
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    gap = np.diff(period, prepend=0) - 1
+    gap[first] = 0
+    longest, size = np.maximum.reduceat(gap, first), np.diff(np.append(first, len(period)))
+    index = pd.Index(entities, dtype="str", name=ENTITY)
+    silence = pd.Series(snapshot.periods.count - 1 - period[first + size - 1], index=index)
     is_silent = (silence >= SILENCE) & (silence > 2 * longest) & (size >= LEAST_PERIODS)
     entity = spec.question.entity
     if entity.area in entity.columns:  # what no area table lists is counted, not named

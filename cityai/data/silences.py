@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, PERIOD
+from cityai.data.features.as_of_join import find_positions
 from cityai.records.events import Events
 
 LEAST_PERIODS: Final = 8
@@ -56,13 +57,16 @@ def mark_reports(snapshot: Events) -> pd.DataFrame:
     pandas.DataFrame
         Areas of the area table that ever report (sorted) x periods, bool.
     """
-    area = snapshot.table[ENTITY].map(find_areas(snapshot))
-    seen = pd.DataFrame({AREA: area, PERIOD: snapshot.table[PERIOD]}).dropna()
-    known = [] if snapshot.areas is None else sorted(set(seen[AREA]) & set(snapshot.areas.index))
+    areas = find_areas(snapshot)
+    entity = find_positions(snapshot.table[ENTITY], list(areas.index))
+    reports = np.zeros(len(areas) + 1, dtype=np.bool_)
+    reports[entity] = True  # the last stands for those without an area
+    seen = set(areas[reports[:-1]])
+    known = [] if snapshot.areas is None else sorted(seen & set(snapshot.areas.index))
     index = pd.Index(known, dtype="str", name=AREA)
     marks = np.zeros((len(known), snapshot.periods.count), dtype=np.bool_)
-    row = index.get_indexer(pd.Index(seen[AREA]))
-    marks[row[row >= 0], seen[PERIOD].to_numpy(np.int64)[row >= 0]] = True
+    row = np.append(index.get_indexer(pd.Index(areas)), -1)[entity]
+    marks[row[row >= 0], snapshot.table[PERIOD].to_numpy(np.int64)[row >= 0]] = True
     return pd.DataFrame(marks, index=index)
 
 

@@ -239,6 +239,7 @@ class DenseRows:
         self.period: IntArray = table[PERIOD].to_numpy(np.int64)
         self.step: IntArray = table[STEP].to_numpy(np.int64)
         self.teaches: BoolArray = np.isin(self.origin, learning)
+        self._labels: dict[int, FloatArray] = {}
 
     @cached_property
     def _categories(self) -> dict[str, tuple[str, ...]]:
@@ -254,8 +255,15 @@ class DenseRows:
         return fold.as_of
 
     def read_labels(self, fold: Fold) -> FloatArray:
-        """Return totals as they were seen at a fold; NaN where they were not mature."""
-        return read_labels(self.panel, self.origins[fold.as_of], self.period, self.entity)
+        """Return totals as they were seen at a fold; NaN where they were not mature.
+
+        Every learner asks for them: they are kept, and cannot be written to.
+        """
+        origin = self.origins[fold.as_of]
+        if origin not in self._labels:
+            self._labels[origin] = read_labels(self.panel, origin, self.period, self.entity)
+            self._labels[origin].setflags(write=False)
+        return self._labels[origin]
 
     def find_tested(self, fold: Fold) -> IntArray:
         """Return the rows of the fold's origin."""
