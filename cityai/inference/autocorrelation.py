@@ -8,8 +8,9 @@ is a variance and a likelihood, and the variance of the interval is the mean of 
 by how plausible each kind was before (`PRIOR_INDEPENDENT`) and how well it explains the series.
 The folds of a replay do not overlap, so nothing else ties neighbours together.
 
-Before looking, differences (gaps, comparisons) are more often unrelated than not, because shocks
-that all share cancel in them; figures and slopes carry such shocks, so they are mostly related.
+Before looking, gaps are as likely unrelated as not, because shocks that all share cancel in them;
+figures and slopes carry such shocks, so they are mostly related, as are comparisons of two
+forecasts, which err in different ways in a shock.
 Simulations (`benchmarks/audit.md`) show what else was tried.
 """
 
@@ -33,11 +34,12 @@ RHO_GRID = (0.35, 0.65, 1.0)
 """Part of the variance that carries over; the rest is each period's own noise."""
 ALONE_ALIKE = (0.2, 0.4, 0.6, 0.8, 0.9)
 """The same for one comparison alone, which has no other series to learn from."""
-PRIOR_ALONE = 1 / 3
-"""Chance, before looking, that the periods of one comparison have nothing in common."""
-PRIOR_INDEPENDENT = 2 / 3
+PRIOR_ALONE = 1 / 5
+"""Chance, before looking, that the periods of a comparison of two forecasts have nothing in
+common."""
+PRIOR_INDEPENDENT = 1 / 2
 """Chance, before looking, that the periods of a difference have nothing in common."""
-MOST_INDEPENDENT = 0.9
+MOST_INDEPENDENT = 0.85
 """The most that the gaps of a card, taken together, may make of it."""
 UNRELATED_LEVEL = 0.1
 """The same of a figure, or a slope."""

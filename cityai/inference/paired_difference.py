@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from cityai.inference.autocorrelation import autocorrelated_se
+from cityai.inference.autocorrelation import PRIOR_ALONE, PRIOR_INDEPENDENT, autocorrelated_se
 from cityai.inference.contrasts import contrast_groups
 from cityai.inference.group_gaps import OVERALL, choose_reference
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, weigh_cells
@@ -110,7 +110,12 @@ def measure_change(
         "after": np.vstack([nothing, own]),
         "closed": np.vstack([own * side, -own * side]),
     }
-    spreads = {name: pair.spread(contrast, design) for name, contrast in contrasts.items()}
+    # What two forecasts differ by is a comparison; either's gap is a gap.
+    chances = {"closed": PRIOR_ALONE}
+    spreads = {
+        name: pair.spread(contrast, design, chances.get(name, PRIOR_INDEPENDENT))
+        for name, contrast in contrasts.items()
+    }
     test, pairs = find_test_confidence(design.confidence), reference == "best"
     # Gaps have the intervals of the audit's verdicts, which allow for skewness.
     wanted = {"before": (test, True), "after": (test, True), "closed": (design.confidence, False)}
@@ -123,7 +128,8 @@ def measure_change(
     alone = compute_margin(spreads["after"], test, design.min_blocks)
     whole = np.zeros((2 * (count + 1), 1))
     whole[count], whole[-1] = -1.0, 1.0
-    apart = compute_margin(pair.spread(whole, design), design.confidence, design.min_blocks)
+    spread = pair.spread(whole, design, PRIOR_ALONE)
+    apart = compute_margin(spread, design.confidence, design.min_blocks)
     return Change(
         reference=lookup,
         value_before=before_all,
@@ -172,22 +178,20 @@ class _Pair:
         self.present = np.hstack([(t[..., 1] > 0).sum(axis=0) for t in tensors])
         self.influence = np.hstack([compute_influence(t, self.names, metric) for t in tensors])
 
-    def spread(self, contrast: np.ndarray, design: Design) -> StandardErrors:
+    def spread(self, contrast: np.ndarray, design: Design, unrelated: float) -> StandardErrors:
         """Errors of contrasts (2 (G + 1), C) of the values: the first forecast's, then the other's.
 
-        Blocks are as in `measure_groups`.
+        Blocks are as in `measure_groups`; `unrelated` is the chance, before looking, that periods
+        have nothing in common.
         """
-        if design.blocks == "periods":
-            return self._by_period(contrast)
         if design.blocks == "entities":
             return self._by_entity(contrast)
-        return two_way_se(
-            self._by_period(contrast), self._by_entity(contrast), self._squares(contrast)
-        )
-
-    def _by_period(self, contrast: np.ndarray) -> StandardErrors:
         influence = contrast_groups(self.influence, contrast)
-        return autocorrelated_se(influence, _fewest(self.present, contrast))
+        present = _fewest(self.present, contrast)
+        by_period = autocorrelated_se(influence, present, unrelated=unrelated)
+        if design.blocks == "periods":
+            return by_period
+        return two_way_se(by_period, self._by_entity(contrast), self._squares(contrast))
 
     def _by_entity(self, contrast: np.ndarray) -> StandardErrors:
         tensors = [s.sum(axis=0)[:, None, :] * self.weights[:, :, None] for s in self.sums]

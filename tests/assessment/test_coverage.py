@@ -42,7 +42,7 @@ def bench() -> ModuleType:
     [
         (0.0, 8),
         (0.0, 26),
-        pytest.param(0.8, 8, marks=pytest.mark.xfail(reason="decision 7: about 88 % here")),
+        (0.8, 8),
         (0.8, 26),
     ],
 )

@@ -31,7 +31,13 @@ from cityai.inference.autocorrelation import (
     model_averaged_se,
 )
 from cityai.inference.contrasts import contrast_groups
-from cityai.inference.equivalence import Grade, count_more_blocks, decide_margins, foresee_blocks
+from cityai.inference.equivalence import (
+    WIDER,
+    Grade,
+    count_more_blocks,
+    decide_margins,
+    foresee_blocks,
+)
 from cityai.inference.ratio_influence import (
     compute_influence,
     compute_ratio,
@@ -231,7 +237,7 @@ def test_the_longer_a_series_the_less_is_paid_for_not_knowing_its_resemblance() 
     level, gap = np.transpose(wider)
     assert (level > gap).all()
     assert 4 > level[0] > level[1] > level[2] >= 1
-    assert 2.2 > gap[0] > gap[1] > gap[2] >= 1
+    assert 2.5 > gap[0] > gap[1] > gap[2] >= 1
 
 
 @pytest.mark.promise(28)
@@ -248,6 +254,36 @@ def test_more_periods_never_widen_the_interval(observe: Callable[[str], None], l
         mean.append(np.mean([compute_margin(s, 0.95, 6) for s in spreads]))
     observe(f"largest rise {max(0.0, *np.diff(mean)):.1g}")
     assert (np.diff(mean) < 0).all(), list(zip(lengths, mean, strict=True))
+
+
+def test_how_much_wider_gaps_are_than_plain_t_is_what_is_foretold() -> None:
+    drawn = np.random.default_rng(8).normal(size=(150, max(WIDER[0]), 4))
+    for n, foretold in zip(*WIDER, strict=True):
+        wider = []
+        for series in drawn[:, :n] - drawn[:, :n].mean(axis=1, keepdims=True):
+            chance = learn_independence(series)
+            found = autocorrelated_se(series, np.full(4, float(n)), unrelated=chance).error
+            wider.append(found / np.sqrt(n * series.var(axis=0, ddof=1)))
+        assert np.mean(wider) == pytest.approx(foretold, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("n", "twelve", "alone"), [(8, 1.32, 1.8), (26, 1.02, 1.5), (52, 1.0, 1.3)]
+)
+def test_how_much_wider_they_are_is_what_the_documentation_says(
+    n: int, twelve: float, alone: float
+) -> None:
+    gaps, single = [], []
+    for series in np.random.default_rng(11).normal(size=(200, n, 12)):
+        series -= series.mean(axis=0)
+        plain = np.sqrt(n * series.var(axis=0, ddof=1))
+        chance = learn_independence(series)
+        found = autocorrelated_se(series, np.full(12, float(n)), unrelated=chance).error
+        gaps.append(found / plain)
+        margin = mixture_margin(series[:, 0], float(n), 0.9, 6)
+        single.append(margin / plain[0] / stats.t.ppf(0.95, n - 1))
+    assert np.mean(gaps) == pytest.approx(twelve, abs=0.04)
+    assert np.mean(single) == pytest.approx(alone, abs=0.06)
 
 
 def test_series_that_share_a_resemblance_tell_more_of_it() -> None:
