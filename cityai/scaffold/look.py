@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cityai.config.city import CitySpec
 from cityai.config.project import SourceSpec
-from cityai.data.source import find_format
+from cityai.data.source import find_format, refuse_address
 from cityai.errors import DataError, TimeError
 from cityai.scaffold.cases import propose_cases
 from cityai.scaffold.columns import Hints, profile_table
@@ -76,6 +76,7 @@ def _propose(proposal: Proposal, kind: str) -> Proposal:
 
 
 def _find_source(path: Path, said: Overrides) -> SourceSpec:
+    refuse_address(path)
     written: dict[str, Any] = {"path": str(path.resolve())}
     if said.table:
         if path.exists() and find_format(path) != "database":

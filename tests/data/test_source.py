@@ -16,6 +16,7 @@ from cityai.config.project import SourceSpec, UnpivotSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame, open_room
 from cityai.errors import DataError
+from cityai.scaffold.look import look_at_table
 
 
 def read(path, columns=None, *, unpivot=None, max_rows=1000, **source):
@@ -254,3 +255,12 @@ def test_frames_are_those_of_the_engine(rows):
             }
         )
         pd.testing.assert_frame_equal(found, want)
+
+
+@pytest.mark.parametrize("address", ["https://data.city.example/t.csv", "s3://bucket/t.parquet"])
+def test_an_address_is_no_missing_file(tmp_path: Path, address: str) -> None:
+    with pytest.raises(DataError, match="nothing is fetched from the network") as told:
+        read(tmp_path / address)
+    assert "download it" in told.value.next_step
+    with pytest.raises(DataError, match="nothing is fetched from the network"):
+        look_at_table(Path(address))

@@ -44,6 +44,10 @@ FORMATS: Final = {
     ".sqlite3": "database",
 }
 
+ADDRESSES: Final = frozenset(
+    f"{scheme}:" for scheme in ("http", "https", "ftp", "s3", "gs", "az", "abfs", "abfss", "wasbs")
+)
+"""What a path begins with that is no path."""
 
 _SAVE_AS = "open it in the spreadsheet, and save the sheet as CSV (UTF-8)"
 _OTHERS: Final = {
@@ -137,6 +141,23 @@ def _open(
     return (open_sqlite if is_store else open_database)(room, path, source, wanted, max_rows)
 
 
+def refuse_address(path: Path) -> None:
+    """Refuse an address of the network.
+
+    Raises
+    ------
+    DataError
+        If the path holds a scheme, such as ``https:``.
+    """
+    if ADDRESSES.intersection(path.parts):
+        raise DataError(
+            "this is an address, and nothing is fetched from the network",
+            where=str(path),
+            expected="a file or a folder of this machine",
+            next_step="download it and name the file, or name a connection of the workspace",
+        )
+
+
 def find_format(path: Path) -> str:
     """Return ``csv``, ``parquet`` or ``database``, or refuse the path.
 
@@ -146,6 +167,7 @@ def find_format(path: Path) -> str:
         If nothing is there, it is a folder, it is empty, or its ending is not known.
     """
     if not path.exists():
+        refuse_address(path)
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
             "there is no such file",
@@ -229,4 +251,11 @@ def _unpivot(opened: SourceTable, unpivot: UnpivotSpec) -> SourceTable:
     return replace(opened, table=long, names=names)
 
 
-__all__ = ["FORMATS", "REJECT_COLUMNS", "SourceTable", "find_format", "open_source"]
+__all__ = [
+    "FORMATS",
+    "REJECT_COLUMNS",
+    "SourceTable",
+    "find_format",
+    "open_source",
+    "refuse_address",
+]
