@@ -10,6 +10,7 @@ from cityai.config.project import Period
 from cityai.data.periods import WEEK
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.grain import Grain
+from cityai.scaffold.names import is_area, is_part_of_time
 
 _LEAST_STEPS: Final = 24
 """Amounts that follow one another, at least, of which "never falls" says something."""
@@ -48,6 +49,32 @@ def tell_day(profile: TableProfile, time: str, grain: Grain, period: Period) -> 
             "date lies in"
         )
     return ""
+
+
+def list_passed_places(profile: TableProfile, time: str, grain: Grain) -> str:
+    """Name columns that could say what a row is about, where one series was made of all rows."""
+    if grain.places or grain.spread:
+        return ""
+    rows = len(profile.frame)
+    found = [
+        column
+        for column in profile.columns.values()
+        if (column.type == "text" or (column.type == "integer" and is_area(column.name)))
+        and 2 <= column.distinct <= 0.9 * rows
+        and column.name not in (time, grain.amount)
+        and not is_part_of_time(column.name)
+    ]
+    told = [
+        f"{column.name} ({column.distinct:,} values"
+        + (f", {column.missing:.0%} of rows have none)" if column.missing else ")")
+        for column in sorted(found, key=lambda c: (not is_area(c.name), c.missing, c.name))[:3]
+    ]
+    return (
+        "which place, or what else, a row is about: the whole city is one series; --place "
+        f"predicts each value of a column by itself: {', '.join(told)}"
+        if told
+        else ""
+    )
 
 
 def list_alike(profile: TableProfile, grain: Grain) -> str:

@@ -24,7 +24,7 @@ from cityai.scaffold.moments import (
     choose_time,
 )
 from cityai.scaffold.names import is_part_of_time
-from cityai.scaffold.open_questions import list_alike, tell_day, tell_running
+from cityai.scaffold.open_questions import list_alike, list_passed_places, tell_day, tell_running
 from cityai.scaffold.outcome import list_answers
 from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
 from cityai.scaffold.recount import recount
@@ -110,6 +110,7 @@ def propose_series(look: Proposal) -> None:
         "the words for readers (`title`, `question.unit`, `question.entity.label`)",
         _list_scopes(profile, {*used, *grain.others}),
         _list_unplaced(profile, grain),
+        list_passed_places(profile, time, grain),
         list_alike(profile, grain),
         *_list_amounts(profile, grain),
         tell_running(profile, time, grain),
