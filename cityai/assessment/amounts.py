@@ -75,6 +75,12 @@ class AmountMeasurer:
         """The whole, and all that it is divided into."""
         return list(_find_slices(self.table, self.spec.policy.small_cell))
 
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics of amounts; capacity is shared between places, so one place alone has none."""
+        shares = self.table[ENTITY].nunique() > 1
+        return tuple(m for m in find_metrics("amount") if shares or "capacity" not in m.needs)
+
     def describe(self, column: str) -> pd.DataFrame:
         """Describe one model's column in every slice."""
         sums = build_sums(self.table, column)
@@ -84,7 +90,7 @@ class AmountMeasurer:
             tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
             if part is self.slices[0]:
                 self.whole[column] = tensor
-            for metric in find_metrics("amount"):
+            for metric in self.metrics:
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):
                     found.append(self._measure_slices(metric, part, tensor, sums.names))

@@ -193,6 +193,17 @@ def test_small_entities_are_not_shown(make_predictions: Make, make_spec: Make) -
     assert part.value.isna().sum() == 2
 
 
+@pytest.mark.parametrize(("entities", "shares"), [(1, False), (2, True)])
+def test_capacity_is_shared_between_places_not_within_one(
+    make_predictions: Make, make_spec: Make, entities: int, shares: bool
+) -> None:
+    """All of one place's capacity goes to it: a need not met of 0 would be so by construction."""
+    found = evaluate_predictions(make_predictions(folds=8, entities=entities), make_spec())
+    assert ("unmet_need" in set(found.metrics["metric"])) is shares
+    assert ("idle_capacity" in set(found.metrics["metric"])) is shares
+    assert "wape" in set(found.metrics["metric"])
+
+
 def test_no_share_is_bounded_beyond_what_is_possible(
     make_predictions: Make, make_spec: Make
 ) -> None:
