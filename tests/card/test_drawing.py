@@ -52,3 +52,29 @@ def test_a_label_that_fits_is_tried_once(monkeypatch):
         # Another label that is drawn alike gets more room, so that each can be told apart.
         assert canvas.fit_label("Harbour", 4) == "Harb"
         assert canvas.fit_label("Harbours", 4) == "Harbo"
+
+
+def list_cut(record, monkeypatch):
+    """List the pictures whose legend reaches beyond its sheet."""
+    cut, write = [], canvas.write_svg
+
+    def measure(sheet, name):
+        written = write(sheet, name)
+        for legend in (*sheet.legends, *(a.get_legend() for a in sheet.axes if a.get_legend())):
+            box = legend.get_window_extent()
+            if box.x0 < -1 or box.x1 > sheet.bbox.x1 + 1 or box.y1 > sheet.bbox.y1 + 1:
+                cut.append(name)
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(canvas, "write_svg", measure)
+        draw_figures(record)
+    return cut
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in CARDS.glob("*/card.json")))
+def test_no_legend_is_cut_off_at_the_edge_of_its_picture(name, monkeypatch):
+    """On a telephone too: two columns of a legend once ended in "what happ"."""
+    record = CardRecord.model_validate_json((CARDS / name / "card.json").read_bytes())
+    assert list_cut(record, monkeypatch) == []

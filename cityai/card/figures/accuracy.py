@@ -41,7 +41,7 @@ def draw_series(record: CardRecord) -> Figure | None:
     def draw(width: float) -> Sheet:
         sheet, (axes,) = open_sheet(width, 3.1)
         _plot_series(axes, points, label, width)
-        sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 2, fontsize=9)
+        sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
         return sheet
 
     actual = [p.actual or 0.0 for p in points]
@@ -237,7 +237,7 @@ def draw_folds(record: CardRecord) -> Figure | None:
             x[::every], [_short(starts.get(n.slice["fold"]), n) for n in points[::every]]
         )
         axes.grid(axis="y")
-        sheet.legend(loc="outside upper left", ncols=4 if width > 5 else 1, fontsize=9)
+        sheet.legend(loc="outside upper left", ncols=2 if width > 5 else 1, fontsize=9)
         return sheet
 
     values = [n.value or 0.0 for n in points]
