@@ -130,7 +130,7 @@ def test_a_run_ends_with_its_verdict_and_its_card(
     out, err = capsys.readouterr()
     assert "reading the data" in err
     lines = read_lines(out)
-    assert lines[0].startswith("┌─ ✓ READY ───")
+    assert lines[0].startswith("┌─ ? READY ON CONDITIONS ───")
     assert lines[1] == f"{'│ Waste tonnage by community district, New York City':<79}│"
     assert "MLflow run abc123 (`cityai ui`), 66 s ─┘" in out
     assert lines[-1].endswith("model_cards/waste/card.html")
