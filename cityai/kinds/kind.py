@@ -176,6 +176,10 @@ class Kind(ABC, Generic[SpecT_co]):
     def describe_coverage(self, events: Events) -> Cover:
         """Tell what the data cover, and what entities are called."""
 
+    def redact_findings(self, made: Backtest) -> Backtest:
+        """Return the backtest with its findings as far as the policy lets them be told."""
+        return made
+
     @abstractmethod
     def describe_subject(self, predictions: Predictions) -> Subject:
         """Describe what is asked, for the card."""

@@ -36,7 +36,7 @@ from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.listed import ListedRows, check_listed_folds, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, ListedBaseline, list_averages
 from cityai.modeling.own.models import load_models
-from cityai.modeling.targets import ProbabilityTarget
+from cityai.modeling.targets import ProbabilityTarget, hide_answers
 from cityai.records.events import Events
 from cityai.records.groups import Groups
 from cityai.records.predictions import Predictions
@@ -118,6 +118,12 @@ class Risk(FittingKind[RiskSpec]):
         known = (*CANDIDATES, *load_models(self.project, probability=True))
         candidates = choose_candidates(known, self.spec.models)
         return self._replay(events, problem, candidates, baselines)
+
+    def redact_findings(self, made: Backtest) -> Backtest:
+        """Return the backtest with its findings, without small counts of either outcome."""
+        least = self.spec.policy.small_cell
+        found = hide_answers(made.findings, made.models, made.predictions, least)
+        return replace(made, findings=found)
 
     def rehearse(self, events: Events, problem: Problem) -> Backtest:
         """Replay the past with a logistic regression on few rows, of either answer enough."""

@@ -15,7 +15,7 @@ from cityai.config.project import BaseProjectSpec, ProjectSpec
 from cityai.config.risk import RiskSpec
 from cityai.errors import TimeError
 from cityai.findings import Finding, Status
-from cityai.i18n.messages import join, say, say_n
+from cityai.i18n.messages import Message, join, say, say_n
 from cityai.modeling.blend import learn_odds_weights, learn_weights
 from cityai.modeling.calibration import CalibrationMap, learn_calibration, mix_log_odds, to_log_odds
 from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from cityai.modeling.layouts.dense import DenseRows
 
 BLEND: Final = "blend"
+CALIBRATED, COUNTED = "backtest.calibration", "backtest.rows"
+"""Codes of findings."""
 MOST_TOLD: Final = 4
 """Folds whose calibration is told one by one."""
 
@@ -211,8 +213,8 @@ class ProbabilityTarget:
         return build_predictions(
             decided, unit=self.spec.unit, chosen=name_forecast(self.spec), kind="yes/no"
         ), (
-            _judge_calibration(charts, self.spec.policy.small_cell),
-            _judge_known(table, scored, self.spec.policy.small_cell),
+            _judge_calibration(charts),
+            _judge_known(table, scored),
             *judge_capacity(selection, rule),
         )
 
@@ -260,11 +262,30 @@ def _is_telling(rows: Sequence[int], yes: Sequence[int], least: int) -> bool:
     return bool(any(((c > 0) & (c < least)).any() for c in counts))
 
 
-def _judge_calibration(charts: Sequence[CalibrationMap], least: int) -> Finding:
-    first = charts[0]
+def hide_answers(
+    findings: Sequence[Finding],
+    models: Sequence[FinalModel],
+    predictions: Predictions,
+    least: int,
+) -> tuple[Finding, ...]:
+    """Leave out how many had an outcome where so few had one of the two that it must not be told.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Of a backtest of probabilities.
+    models, predictions
+        Of the same backtest.
+    least : int
+        The policy's least count of people.
+    """
+    charts = [
+        m.calibration.chart for m in models if isinstance(m.calibration, ProbabilityCalibration)
+    ]
+    told = {f.code: f for f in findings}
     if _is_telling([c.rows for c in charts], [c.yes for c in charts], least):
         few = say("Of some of them too few had one of the two outcomes to say how many.")
-        charts = [
+        plain = [
             replace(
                 chart,
                 reason=say(
@@ -275,7 +296,27 @@ def _judge_calibration(charts: Sequence[CalibrationMap], least: int) -> Finding:
             )
             for chart in charts
         ]
-        charts[-1] = replace(charts[-1], reason=join(" ", (charts[-1].reason, few)))
+        plain[-1] = replace(plain[-1], reason=join(" ", (plain[-1].reason, few)))
+        told[CALIBRATED] = _judge_calibration(plain)
+    outcome = predictions.table[Y_TRUE]
+    rows = told[COUNTED]
+    assert isinstance(rows.reason, Message)  # noqa: S101 - `_judge_known` says it
+    if _is_telling([len(outcome)], [int(outcome.sum())], least):
+        kept = rows.reason.arguments
+        reason = say(
+            "{table} cases of {nunique} entities were asked about in the test folds; "
+            "{scored} were scored, and the outcome of {unknown} is not known.",
+            table=kept["table"],
+            nunique=kept["nunique"],
+            scored=kept["scored"],
+            unknown=kept["unknown"],
+        )
+        told[COUNTED] = replace(rows, reason=reason)
+    return tuple(told[f.code] if f.code in (CALIBRATED, COUNTED) else f for f in findings)
+
+
+def _judge_calibration(charts: Sequence[CalibrationMap]) -> Finding:
+    first = charts[0]
     told = join(
         " ",
         (say("fold {n}: {reason}", n=n, reason=c.reason) for n, c in enumerate(charts, start=1)),
@@ -297,18 +338,8 @@ METHODS: Final = {
 }
 
 
-def _judge_known(table: pd.DataFrame, scored: pd.DataFrame, least: int) -> Finding:
+def _judge_known(table: pd.DataFrame, scored: pd.DataFrame) -> Finding:
     unknown = len(table) - len(scored)
-    if _is_telling([len(scored)], [int(scored[Y_TRUE].sum())], least):
-        reason = say(
-            "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
-            "{scored:,} were scored, and the outcome of {unknown:,} is not known.",
-            table=len(table),
-            nunique=table[ENTITY].nunique(),
-            scored=len(scored),
-            unknown=unknown,
-        )
-        return _count_rows(say("Cases asked about and cases scored"), reason, unknown)
     reason = say(
         "{table:,} cases of {nunique:,} entities were asked about in the test folds; "
         "{scored:,} were scored, {yes:,} of them yes, and the outcome of {unknown:,} "

@@ -23,7 +23,7 @@ from cityai.modeling.layouts.listed_baselines import (
     rate_alike,
     rate_past,
 )
-from cityai.modeling.targets import ProbabilityTarget
+from cityai.modeling.targets import ProbabilityTarget, hide_answers
 from cityai.records.events import cut_events
 from cityai.records.predictions import build_predictions
 from tests.modeling.made_cases import build_risk_spec, hold_cases, make_cases, make_rows
@@ -283,7 +283,10 @@ def test_a_small_count_of_either_answer_is_not_told(least):
     few = (n % np.where(n < 0.5 * len(n), 20, 300) != 0).astype(float)
     cases = replace(cases, table=cases.table.assign(y_true=few))
     spec = build_risk_spec(policy={"small_cell": least})
-    found = {f.code: f.reason for f in replay(cases, spec=spec).findings}
+    made = replay(cases, spec=spec)
+    told = hide_answers(made.findings, made.models, made.predictions, least)
+    assert [f.code for f in told] == [f.code for f in made.findings]
+    found = {f.code: f.reason for f in told}
     told = found["backtest.calibration"] + found["backtest.rows"]
     assert ("of them yes" in told) == (least == 1)
     assert ("too few had one of the two outcomes" in told) == (least > 1)

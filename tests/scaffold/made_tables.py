@@ -360,11 +360,6 @@ MADE: dict[str, Made] = {
                      f"A{i},{t},{('Norte', 'NORTE', 'Sul', 'Leste')[i % 4]}"),
         **EVENTS, told="written in two ways: NORTE, Norte",
     ),
-    "places that a third of rows lack": Made(
-        write_events("n,aberto,distrito", lambda i, t: f"A{i},{t},{(*PLACES, '', '')[i % 5]}"),
-        **{**EVENTS, "place": ""}, period="day",
-        told="--place predicts each value of a column by itself: distrito (3 values, 40% of",
-    ),
     "pipes and dots": Made(
         write_monthly("Datum|Bezirk|Anzahl", lambda d: f"{d + pd.Timedelta(days=14):%d.%m.%Y}",
                       separator="|"),

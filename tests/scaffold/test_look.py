@@ -337,3 +337,17 @@ def test_real_tables_are_understood(file, time, place, amount, period):
     assert spec["data"]["time"] == time
     assert spec["question"]["entity"]["columns"] == [place]
     assert (spec["question"].get("value"), spec["question"]["period"]) == (amount, period)
+
+
+def test_a_column_that_could_be_a_place_is_not_passed_over_in_silence(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = (
+        f"2022-{1 + i % 12:02d}-{1 + i % 28:02d},{('A', 'B', 'C', '', '')[i % 5]}"
+        for i in range(900)
+    )
+    path.write_text("opened,ward\n" + "\n".join(rows) + "\n")
+    told = " ".join(look_at_table(path).tell().split())
+    assert "one series of the whole city" in told
+    assert "--place predicts each value of a column by itself: ward (3 values, 40% of rows" in told
+    named = " ".join(look_at_table(path, Overrides(place="ward")).tell().split())
+    assert "predicts each value of a column" not in named
