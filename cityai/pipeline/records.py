@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cityai.findings import SEVERITY, Finding, sort_findings
@@ -79,6 +79,7 @@ def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
     from cityai.card.draft import CardFacts, Fitted
     from cityai.impact.findings import judge_impacts
 
+    records = replace(records, backtest=kind.redact_findings(records.backtest))
     backtest, final = records.backtest, records.backtest.final
     blocks = kind.spec.policy.verdict.blocks
     changed = judge_impacts(records.impacts, run.created.date())
