@@ -13,6 +13,7 @@ import pandas as pd
 from cityai.assessment.decision import require_plan
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.scored import refuse_limits
+from cityai.assessment.stand_ins import judge_stand_ins
 from cityai.columns import (
     AREA,
     AREA_AVERAGE,
@@ -48,7 +49,12 @@ from cityai.modeling.forecasters import (
     count_candidates,
     list_learners,
 )
-from cityai.modeling.forecasters.baselines import CITY_RULE, choose_baselines, make_area_average
+from cityai.modeling.forecasters.baselines import (
+    CITY_RULE,
+    RECENT_MEAN,
+    choose_baselines,
+    make_area_average,
+)
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA
 from cityai.modeling.forecasters.pretrained import (
@@ -63,6 +69,7 @@ from cityai.modeling.layouts.dense import (
     plan_dense_folds,
 )
 from cityai.modeling.own.models import load_models
+from cityai.modeling.stand_ins import count_stand_ins
 from cityai.modeling.targets import AmountTarget
 from cityai.records.events import Events
 from cityai.records.groups import Groups
@@ -166,7 +173,10 @@ class Demand(FittingKind[ProjectSpec]):
         seen = [
             judge_pretrained(c.settings) for c in candidates if isinstance(c, PretrainedForecaster)
         ]
-        return replace(made, findings=(*made.findings, *seen))
+        scored = made.predictions.table
+        counted = count_stand_ins(source, problem.folds.test, scored)
+        stood = judge_stand_ins(counted, len(scored), RECENT_MEAN, spec)
+        return replace(made, findings=(*made.findings, *seen, *stood))
 
     def assign_groups(self, events: Events) -> Groups:
         """Assign entities to the groups of the audit."""

@@ -260,6 +260,15 @@ def test_the_test_periods_won_are_told(sound, status, told):
     assert works.startswith(told.format(record.eval.practice_label))
 
 
+@pytest.mark.parametrize("status", ["not enough evidence", "pass"])
+def test_a_practice_that_another_way_stands_in_for_is_said_to_be_so(sound, status):
+    practice = sound.eval.practice
+    found = make_finding("backtest.stand_in", status, practice)
+    works = draft_verdict(add(sound, found.model_copy(update={"observed": 0.24})), POLICY).works
+    told = "For 24% of the forecasts the history is too short for the same"
+    assert (told in works) == (status != "pass")
+
+
 @pytest.mark.parametrize(
     ("more", "told"), [(4, "After 12 more months"), (1, "After 3 more months"), (900, "")]
 )

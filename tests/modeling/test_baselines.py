@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cityai.assessment.stand_ins import judge_stand_ins
 from cityai.config.project import ModelsSpec
 from cityai.data.features.known import find_latest
 from cityai.errors import SpecError
@@ -15,6 +17,9 @@ from cityai.modeling.forecasters.baselines import (
     repeat_year,
 )
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
+from cityai.modeling.layouts.dense import DenseRows, plan_dense_folds
+from cityai.modeling.stand_ins import count_stand_ins
+from tests.modeling.conftest import build_panel, build_spec, draw_values, lay_rows
 
 
 def ask(values, steps=3, skip=0, season=7, year=364) -> SeriesHistory:
@@ -103,3 +108,30 @@ def test_a_season_that_no_history_holds_is_not_named():
         short = [b.name for b in choose_baselines(freq, max(lags) - 1)]
         assert len(short) == len(every) - 1
         assert [b.name for b in choose_baselines(freq, 1)] == ["recent_mean"]
+
+
+def test_a_place_without_the_season_is_counted_and_told():
+    values = draw_values(48, 12)
+    values[:31, 0] = np.nan  # of the last tests it has a year, of the first it has not
+    spec = build_spec()
+    panel = build_panel(values)
+    folds = plan_dense_folds(panel, spec)
+    source = DenseRows(
+        panel, lay_rows(panel, spec), folds, spec, learners=(), baselines=choose_baselines("month")
+    )
+    rows = [source.rows.table.iloc[source.find_tested(fold)] for fold in folds.test]
+    asked = pd.concat(rows).astype({"entity_id": "str"})
+    young = (asked["entity_id"] == "E00") & (asked["period"] < 31 + 12)
+    counted = count_stand_ins(source, folds.test, asked)
+    assert counted == {"seasonal_naive": int(young.sum())}
+    assert 0 < counted["seasonal_naive"] < (asked["entity_id"] == "E00").sum()
+    assert count_stand_ins(source, folds.test, asked[:0]) == {"seasonal_naive": 0}
+    for rows_, status in (
+        (counted["seasonal_naive"] * 20, "not enough evidence"),
+        (10_000, "pass"),
+    ):
+        (told,) = judge_stand_ins(counted, rows_, "recent_mean", spec)
+        assert (told.status, told.subject) == (status, "seasonal_naive")
+        assert told.reason.startswith("The same month last year is not in the history for ")
+        assert "the average of the last months stands in" in told.reason
+    assert not [*judge_stand_ins({"seasonal_naive": 0}, 100, "recent_mean", spec)]

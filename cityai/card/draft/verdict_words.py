@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cityai.assessment.metrics import find_metric
+from cityai.assessment.stand_ins import STAND_IN
 from cityai.card.draft.grounds import Grounds
 from cityai.card.draft.sentences import name_result
 from cityai.card.record.fairness import GroupResult
@@ -48,7 +49,7 @@ def tell_works(grounds: Grounds) -> str:
     part = grounds.record.eval
     figures = _tell_list(part.ranked) if part.ranked else _tell_error(grounds)
     figures = figures or _tell_answers(grounds)
-    said = [_tell_practice(grounds), *(figures or part.in_words[:1])]
+    said = [_tell_practice(grounds), *(figures or part.in_words[:1]), _tell_stand_in(grounds)]
     return join(" ", [text for text in said if text])
 
 
@@ -75,6 +76,21 @@ def _tell_practice(grounds: Grounds) -> str:
     if found.status == "fail":
         return say("It was worse than {label}.", label=label)
     return say("The tests do not show whether it is better than {label}.", label=label)
+
+
+def _tell_stand_in(grounds: Grounds) -> str:
+    """Say of how many forecasts today's practice is another way, where it is of many."""
+    part = grounds.record.eval
+    for finding in grounds.record.findings:
+        is_open = finding.status == "not enough evidence" and finding.subject == part.practice
+        if finding.code == STAND_IN and is_open and finding.observed is not None:
+            return say(
+                "For {share:.0%} of the forecasts the history is too short for {label}: an average "
+                "of what came last stands in.",
+                share=finding.observed,
+                label=part.practice_label,
+            )
+    return ""
 
 
 def _tell_error(grounds: Grounds) -> list[str]:

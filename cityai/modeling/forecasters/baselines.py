@@ -18,6 +18,9 @@ from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 CITY_RULE: Final = "city_rule"
 """Name of the city's own forecast among the baselines, where its data hold one."""
 
+RECENT_MEAN: Final = "recent_mean"
+"""Name of the baseline that stands in where another has nothing to repeat."""
+
 RECENT: Final[dict[int, int]] = {7: 28, 52: 8, 12: 3}
 """Periods in the recent mean, by season: four weeks, eight weeks, three months."""
 
@@ -104,15 +107,14 @@ def choose_baselines(freq: Period, length: int | None = None) -> tuple[SeriesMod
         Periods before the last test. In a shorter history no place has a last season: each would
         fall back on its recent mean, and the season's name would stand over another rule's figures.
     """
-    season = SeriesModel("seasonal_naive", _SEASON_LABELS[freq], repeat_season)
-    recent = SeriesModel(
-        "recent_mean", f"mean of the last {RECENT[SEASON[freq]]} {freq}s", average_recent
-    )
-    year = SeriesModel("same_period_last_year", "same weekday a year ago", repeat_year)
-    looks_back = [(season, SEASON[freq]), (recent, 0)]
-    if YEAR[freq] != SEASON[freq]:
-        looks_back.append((year, YEAR[freq]))
-    return tuple(model for model, lag in looks_back if length is None or lag <= length)
+    lag = SEASON[freq]
+    season = SeriesModel("seasonal_naive", _SEASON_LABELS[freq], repeat_season, lag=lag)
+    recent = SeriesModel(RECENT_MEAN, f"mean of the last {RECENT[lag]} {freq}s", average_recent)
+    known = [season, recent]
+    if YEAR[freq] != lag:
+        label = "same weekday a year ago"
+        known.append(SeriesModel("same_period_last_year", label, repeat_year, lag=YEAR[freq]))
+    return tuple(model for model in known if length is None or model.lag <= length)
 
 
 _SEASON_LABELS: Final = by_period(
@@ -120,7 +122,14 @@ _SEASON_LABELS: Final = by_period(
 )
 
 
-def _repeat_lag(asked: SeriesHistory, lag: int) -> FloatArray:
+def find_lagged(asked: SeriesHistory, lag: int) -> FloatArray:
+    """Return what is known a whole number of lags before each target, the nearest first.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (H, E), in the target's unit; NaN where the history has none.
+    """
     targets = asked.length + asked.skip + np.arange(asked.steps)
     found = np.full((asked.steps, asked.history.shape[1]), np.nan)
     sources = targets - lag * -(-(targets - asked.length + 1) // lag)
@@ -129,6 +138,11 @@ def _repeat_lag(asked: SeriesHistory, lag: int) -> FloatArray:
         values = asked.history[sources[usable]]
         found[usable] = np.where(np.isnan(found[usable]), values, found[usable])
         sources = sources - lag
+    return found
+
+
+def _repeat_lag(asked: SeriesHistory, lag: int) -> FloatArray:
+    found = find_lagged(asked, lag)
     return np.where(np.isnan(found), _find_recent_mean(asked)[None, :], found)
 
 

@@ -76,12 +76,15 @@ class SeriesModel:
         From `SeriesHistory` to forecasts of shape (H, E), in the target's unit.
     settings : mapping of str to str
         Its parameters, as they are logged.
+    lag : int
+        How many periods back it repeats a value; 0 for one that does something else.
     """
 
     name: str
     label: str
     forecast: Callable[[SeriesHistory], FloatArray]
     settings: Mapping[str, str] = field(default_factory=dict)
+    lag: int = 0
 
 
 def cut_history(
