@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from cityai.disclosure.feasible_ranges import DOWN, SLACK, UP, Known, take_signed
 from cityai.disclosure.line_pools import Sparse, sign_atoms
+from cityai.disclosure.linear_programme import Programme
 from cityai.disclosure.pooled_lines import pool_release
 from cityai.disclosure.primary_suppression import is_few
 
@@ -146,25 +145,19 @@ def _move_together(
     size = total.shape[1]
     rows, (among, sign) = np.flatnonzero(np.tile(shown, known.parts)), known.list_told(told)
     # Of a cell no more counts than its goal, or no less than what it holds.
-    reach: Any = hstack([-way * total[cells], way * eye_array(count)])
-    bound: Any = hstack([take_signed(total, among, sign), csr_array((len(among), count))])
-    over: Any = csr_array(vstack([bound, reach])) if len(among) else csr_array(reach)
-    same: Any = csr_array(hstack([each[rows], csr_array((len(rows), count))]))
+    reach: Sparse = hstack([-way * total[cells], way * eye_array(count)])
+    bound: Sparse = hstack([take_signed(total, among, sign), csr_array((len(among), count))])
     # No two cells weigh the same: one is filled rather than two by half.
     weights = np.linspace(2.0, 1.0, count)
-    low = np.append(np.zeros(size), -held)
-    high = np.concatenate([known.most, goal - held if way == UP else np.full(count, np.inf)])
-    ends: Any = np.column_stack([low, high])
-    solved = linprog(
-        np.concatenate([np.zeros(size), -way * weights]),
-        A_ub=over,
-        b_ub=np.append(sign * (known.need - known.held)[among], np.zeros(count)),
-        A_eq=same,
-        b_eq=np.zeros(len(rows)),
-        bounds=ends,
-        method="highs-ds",
-        options={"presolve": False},  # which costs more than it saves
-    )
+    solved = Programme(
+        cost=np.concatenate([np.zeros(size), -way * weights]),
+        same=hstack([each[rows], csr_array((len(rows), count))]),
+        sums=np.zeros(len(rows)),
+        over=vstack([bound, reach]),
+        limit=np.append(sign * (known.need - known.held)[among], np.zeros(count)),
+        low=np.append(np.zeros(size), -held),
+        most=np.append(known.most, goal - held if way == UP else np.full(count, np.inf)),
+    ).solve()
     if solved.x is None:
         return np.zeros(count, dtype=bool)
     there: np.ndarray = way * (held + total[cells] @ solved.x[:size] - goal) >= -SLACK

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from scipy.optimize import linprog
 from scipy.sparse import csr_array, hstack, kron, vstack
 
 from cityai.disclosure.line_pools import Sparse, sign_atoms
+from cityai.disclosure.linear_programme import Programme
 
 SLACK: Final = 1e-6
 UP: Final = 1.0
@@ -134,24 +134,22 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
     whole = hstack([aim] * known.parts).toarray().ravel()
     told, sign = known.list_told(hidden)
     shown = np.flatnonzero(np.tile(~hidden, known.parts))
-    ends: Any = np.column_stack([np.zeros_like(known.most), known.most])
-    solved = linprog(
-        -way * np.concatenate([whole, -whole[known.amounts > 0]]),
-        A_ub=take_signed(total, told, sign) if len(told) else None,
-        b_ub=sign * (known.need - known.held)[told] if len(told) else None,
-        A_eq=each[shown],
-        b_eq=np.zeros(len(shown)),
-        bounds=ends,
-        method="highs-ds",
-        options={"presolve": False},
-    )
-    if solved.status == 3:
+    solved = Programme(
+        cost=-way * np.concatenate([whole, -whole[known.amounts > 0]]),
+        same=each[shown],
+        sums=np.zeros(len(shown)),
+        over=take_signed(total, told, sign),
+        limit=sign * (known.need - known.held)[told],
+        low=np.zeros_like(known.most),
+        most=known.most,
+    ).solve()
+    if solved.unbounded:
         return End(way * np.inf, None, dual_values)
     if solved.x is None:
         # Not solved: taken as given away, so more is hidden.
         return End(float(whole @ known.amounts), None, (~hidden).astype(np.float64), solved=False)
     point = known.move(solved.x)
-    marginals = np.abs(solved.eqlin.marginals).reshape(known.parts, -1)
+    marginals = np.abs(solved.dual_values).reshape(known.parts, -1)
     dual_values[~hidden] = marginals.sum(axis=0)
     return End(float(whole @ point), point, dual_values)
 
@@ -191,22 +189,18 @@ def find_opening(
     whole = hstack([aim] * known.parts).toarray().ravel()
     own = csr_array(np.concatenate([whole, -whole[known.amounts > 0]])[None])
     told, sign = known.list_told(np.ones_like(hidden))
-    bound: Any = hstack([take_signed(total, told, sign), csr_array((len(told), 2 * len(free)))])
-    same: Any = vstack(
-        [hstack([each[shown], gap, -gap]), hstack([own, csr_array((1, 2 * len(free)))])]
-    )
     most = np.append(known.most, np.full(2 * len(free), np.inf))
-    ends: Any = np.column_stack([np.zeros_like(most), most])
-    solved = linprog(
-        np.concatenate([np.zeros(size), spread, spread]),
-        A_ub=bound if len(told) else None,
-        b_ub=sign * (known.need - known.held)[told] if len(told) else None,
-        A_eq=same,
-        b_eq=np.append(np.zeros(len(shown)), value - float(whole @ known.amounts)),
-        bounds=ends,
-        method="highs-ds",
-        options={"presolve": False},
-    )
+    solved = Programme(
+        cost=np.concatenate([np.zeros(size), spread, spread]),
+        same=vstack(
+            [hstack([each[shown], gap, -gap]), hstack([own, csr_array((1, 2 * len(free)))])]
+        ),
+        sums=np.append(np.zeros(len(shown)), value - float(whole @ known.amounts)),
+        over=hstack([take_signed(total, told, sign), csr_array((len(told), 2 * len(free)))]),
+        limit=sign * (known.need - known.held)[told],
+        low=np.zeros_like(most),
+        most=most,
+    ).solve()
     if solved.x is None:
         return None
     changed = np.zeros(len(hidden) * known.parts, dtype=bool)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from cityai.disclosure import (
     cells_between,
-    feasible_ranges,
+    linear_programme,
     pooled_lines,
     primary_suppression,
     showing_again,
@@ -250,10 +250,9 @@ def test_a_solver_that_always_fails_hides_all(monkeypatch: pytest.MonkeyPatch) -
     lines = np.array([[1.0, 1.0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     amounts, small = np.array([3.0, 90.0, 40.0]), np.array([False, True, False, False])
     monkeypatch.setattr(
-        feasible_ranges, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4)
+        linear_programme.Programme, "solve", lambda _: linear_programme.Solution(None, np.zeros(0))
     )
-    for module in (primary_suppression, cells_between):
-        monkeypatch.setattr(module, "linprog", lambda *_, **__: SimpleNamespace(x=None, status=4))
+    monkeypatch.setattr(primary_suppression, "linprog", lambda *_, **__: SimpleNamespace(x=None))
     cells = csr_array(lines[2:])
     given = csr_array(lines), amounts, small, small
     assert cells_between.find_narrow(*given, cells, K).all()
@@ -407,6 +406,53 @@ def test_a_thousand_alike_places_are_a_few_lines() -> None:
     assert len(np.unique(pools)) == 1 + 1 + 1
     hidden = hide(lines, amounts, small)
     assert np.flatnonzero(hidden).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_solver_called_directly_gives_the_bits_that_scipy_gives(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every programme of drawn tables, through `linprog` too; also those without an end."""
+    rng, counted = np.random.default_rng(900 + seed), [0, 0]
+    directly = linear_programme.Programme.solve
+
+    def solve_both(self: linear_programme.Programme) -> linear_programme.Solution:
+        found, plain = directly(self), self.solve_plainly()
+        assert found.unbounded == plain.unbounded
+        assert (found.x is None) == (plain.x is None)
+        if found.x is not None:
+            assert found.x.tolist() == plain.x.tolist()
+            assert found.dual_values.tolist() == plain.dual_values.tolist()
+        counted[found.x is None] += 1
+        return found
+
+    monkeypatch.setattr(linear_programme.Programme, "solve", solve_both)
+    lines, amounts, small = build_lines(rng)
+    hide(lines, amounts, small)
+    known, _ = gather_lines(csr_array(lines), amounts, small, K)
+    for line in range(len(lines)):
+        find_end(known, small | (rng.random(len(lines)) < 0.5), known.matrix[[line]], -1.0)
+    known, _ = gather_lines(csr_array(lines), amounts, np.zeros_like(small), K)
+    all_hidden, aim = np.ones(len(lines), dtype=bool), known.matrix[[0]]
+    assert find_end(known, all_hidden, aim, 1.0).value == np.inf
+    fixed = np.full(len(lines), np.inf)
+    assert find_opening(known, ~all_hidden, aim, known.held[0] + 1.0, fixed) is None
+    assert min(counted) > 0
+
+
+def test_without_scipys_own_solver_the_public_door_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert linear_programme._find_highs() is not None
+    lines, amounts, small = build_lines(np.random.default_rng(7))
+    found = hide(lines, amounts, small)
+    monkeypatch.setattr(linear_programme, "import_module", lambda _: SimpleNamespace())
+    linear_programme._find_highs.cache_clear()
+    try:
+        assert linear_programme._find_highs() is None
+        assert hide(lines, amounts, small).tolist() == found.tolist()
+    finally:
+        linear_programme._find_highs.cache_clear()
 
 
 @pytest.mark.parametrize("seed", range(4))
