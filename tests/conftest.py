@@ -86,6 +86,7 @@ SLOW = (
     "test_by_hand.py", "test_case_join.py", "test_cases.py", "test_chain.py", "test_city_score.py",
     "test_city_table.py", "test_closing.py", "test_complementary_suppression.py",
     "test_corrections.py", "test_create.py", "test_delta.py", "test_desk.py", "test_diff.py",
+    "test_divided.py", "test_equality_deletes.py",
     "test_docs.py", "test_iceberg.py",
     "test_end_to_end.py", "test_features.py", "test_folders.py", "test_foresight.py",
     "test_formats.py", "test_full_disk.py", "test_gate.py", "test_hostile.py", "test_interop.py",

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from cityai.cli.main import run_command
 from tests.conftest import PROJECT, draw_requests, write_workspace
+from tests.data.test_connections import CONNECTED
 from tests.delivery.conftest import FORECAST, RISK, draw_inspections
 from tests.outside.conftest import AMOUNTS, ANSWERS
+from tests.servers import QUOTED, SECRET, Postgres
 
 pytestmark = pytest.mark.long
 CANARY = "Qzx7"
 """Stands in cells that nobody outside may read."""
 FREE = "    note: {type: text}\n"
+FIGURES = {"eval", "fairness", "findings", "gaps", "verdict"}
+"""Parts of a card that are the same wherever the rows come from."""
 
 
 def plant(table: pd.DataFrame, column: str, rows: slice) -> None:
@@ -96,6 +102,48 @@ def test_a_run_lets_no_cell_out(
     assert run_command(["mitigate", str(folder)]) != 0
     assert find_canaries(tmp_path) == []
     observe(f"0 in a run ({kind})")
+
+
+@pytest.mark.promise(5)
+def test_a_run_from_a_database_lets_no_secret_out_and_has_the_card_of_the_file(
+    observe: Callable[[str], None],
+    postgres: Postgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    no_pictures: None,
+) -> None:
+    """The city's own folders, which cells may stand in, are searched too."""
+    monkeypatch.setenv("WAREHOUSE", postgres.address)
+    data, cards = draw_requests(), []
+    postgres.put("requests", pa.Table.from_pandas(data, preserve_index=False))
+    for source in ("{path: data.csv}", "{connection: warehouse, table: requests}"):
+        text = FORECAST.replace("{path: data.csv}", source)
+        folder = write_workspace(tmp_path, data, text, CONNECTED)
+        assert run_command(["run", str(folder)]) == 0
+        cards.append(json.loads((tmp_path / "model_cards/requests/card.json").read_text()))
+    wrong = postgres.address.replace("p4ss", "p5ss")
+    monkeypatch.setenv("WAREHOUSE", wrong)
+    assert run_command(["run", str(folder)]) == 2
+    monkeypatch.setenv("WAREHOUSE", "")
+    said = "".join(capfd.readouterr())
+    assert f"{len(data):,} rows of 5 columns" in said
+    (tmp_path / "said").write_text(said)
+    with sqlite3.connect(tmp_path / ".cityai" / "mlflow.db") as store:
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    searched = [p for p in tmp_path.rglob("*") if p.is_file()]
+    hidden = [SECRET, QUOTED, "p4ss", "p5ss", f"127.0.0.1:{postgres.port}"]
+    found = [p for p in searched for text in hidden if text.encode() in p.read_bytes()]
+    assert found == []
+    ours, theirs = (
+        {part: content for part, content in card.items() if part in FIGURES} for card in cards
+    )
+    assert ours.keys() == FIGURES
+    assert ours == theirs
+    (left,) = cards[1]["data"][0]["left"]
+    assert (left["connection"], left["columns"]) == ("warehouse", 5)
+    assert not cards[0]["data"][0].get("left")
+    observe(f"0 secrets in {len(searched)} files of a run from PostgreSQL")
 
 
 @pytest.mark.promise(5)

@@ -37,7 +37,8 @@ def read_delta(path: str) -> list[object]:
         The version; when it was written, in milliseconds after 1970, if the log says so; its
         Parquet files; number, name, the engine's type and the files' name of each column that can
         be read, None where columns go by their names; the types of those that cannot; what is
-        deleted of its files, as `describe_deleted` tells it.
+        deleted of its files, as `describe_deleted` tells it; by file, the texts of the columns that
+        it is a part by, where neither the files nor their folders' names hold them.
 
     Raises
     ------
@@ -54,8 +55,7 @@ def read_delta(path: str) -> list[object]:
         files, version = table.file_uris(), str(table.version())
     features = set(protocol.reader_features or ()) - _KNOWN
     is_mapped = about.configuration.get(f"{_MAPPING}.mode", "none") != "none"
-    if is_mapped and about.partition_columns:
-        features.add("columnMapping with partitions")
+    divided = list(about.partition_columns)
     if features:
         raise DataError(
             f"the Delta table uses {', '.join(sorted(features))}, which is not read here",
@@ -64,10 +64,31 @@ def read_delta(path: str) -> list[object]:
             "into a folder of Parquet files",
         )
     made = last.get("timestamp") if str(last.get("version", version)) == version else None
-    columns, unread = _list_columns(fields) if is_mapped else (None, {})
+    stored = [field for field in fields if field["name"] not in divided]
+    columns, unread = _list_columns(stored) if is_mapped else (None, {})
+    is_told = all(f"/{name}=" in f"/{file}" for file in files for name in divided)
     with _reading(path):
         deleted = describe_deleted(_read_vectors(table))
-    return [version, made, [str(Path(file)) for file in files], columns, unread, deleted]
+        parts = {} if is_told and not is_mapped else _read_partitions(table, divided)
+    return [version, made, [str(Path(file)) for file in files], columns, unread, deleted, parts]
+
+
+def _read_partitions(table: DeltaTable, names: list[str]) -> dict[str, dict[str, str | None]]:
+    """Read what the log says of each file, as text; a value that it does not name is missing."""
+    import pyarrow as pa
+
+    if not names:
+        return {}
+    files = [Path(file) for file in table.file_uris()]
+    told = pa.table(table.get_add_actions(flatten=True))
+    values = [told[f"partition.{name}"].cast(pa.string()).to_pylist() for name in names]
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+    home = Path(unquote(urlsplit(table.table_uri).path))
+    found = {
+        str((home / unquote(name)).resolve()): row
+        for name, row in zip(told["path"].to_pylist(), rows, strict=True)
+    }
+    return {str(file.resolve()): found[str(file.resolve())] for file in files}
 
 
 def _list_columns(

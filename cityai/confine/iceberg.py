@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cityai.confine.deleted import Positions, describe_deleted
+from cityai.confine.equality import find_equal
 from cityai.errors import DataError
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile, ManifestEntry
+    from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table.metadata import TableMetadata
 
 _TYPES: Final = {
@@ -27,7 +29,8 @@ _TYPES: Final = {
 }
 """The engine's name of each type that has one value in a cell."""
 _POSITIONS: Final = 1
-"""The kind of deletes by position; 2 is by equality."""
+_EQUAL: Final = 2
+"""The kinds of deletes: by position, and by equality."""
 _READ_DELETES: Final = ({"PARQUET"}, {"PUFFIN"})
 _REWRITE: Final = (
     "let its owner rewrite the files (`rewrite_data_files` with `delete-file-threshold` 1), or ask "
@@ -55,7 +58,8 @@ def read_iceberg(path: str, home: str) -> list[object]:
         The snapshot's number (empty where there is none); when it was written, in milliseconds
         after 1970; its Parquet files; number, name and the engine's type of each column that can
         be read, and an empty text, as files may call it anything; the types of those that cannot;
-        what is deleted of its files, as `describe_deleted` tells it.
+        what is deleted of its files, as `describe_deleted` tells it; and nothing else, as files
+        hold all columns.
 
     Raises
     ------
@@ -70,10 +74,10 @@ def read_iceberg(path: str, home: str) -> list[object]:
             if not int(entry.data_file.content)
         ]
         columns, unread = _list_columns(metadata, path)
-        deleted = describe_deleted(_find_deleted(path, files, entries))
+        deleted = describe_deleted(_find_deleted(path, metadata, files, entries))
     snapshot = metadata.current_snapshot()
     number, made = (str(snapshot.snapshot_id), snapshot.timestamp_ms) if snapshot else ("", None)
-    return [number, made, parts, columns, unread, deleted]
+    return [number, made, parts, columns, unread, deleted, {}]
 
 
 def find_deleted(path: str, home: str) -> Positions:
@@ -85,8 +89,7 @@ def find_deleted(path: str, home: str) -> Positions:
         If they cannot be read.
     """
     with _reading(path):
-        _, files, entries = _open_snapshot(path, home)
-        return _find_deleted(path, files, entries)
+        return _find_deleted(path, *_open_snapshot(path, home))
 
 
 @contextmanager
@@ -116,18 +119,25 @@ def _open_snapshot(path: str, home: str) -> tuple[TableMetadata, _Files, list[Ma
     return metadata, files, entries
 
 
-def _find_deleted(path: str, files: _Files, entries: list[ManifestEntry]) -> Positions:
+def _find_deleted(
+    path: str, metadata: TableMetadata, files: _Files, entries: list[ManifestEntry]
+) -> Positions:
     """Find deleted rows by file: of a vector where it has one, else of lists of positions.
 
-    A list counts for files that are no younger than it is.
+    A list counts for files that are no younger than it is. Rows that are deleted by equality are
+    added to them.
     """
     age = {str(e.data_file.file_path): e.sequence_number or 0 for e in entries if not _kind(e)}
     listed: dict[str, list[np.ndarray]] = {}
     vectors: Positions = {}
-    for name, own in groupby(sorted(filter(_kind, entries), key=_name), key=_name):
+    equal = [entry for entry in entries if _kind(entry) == _EQUAL]
+    if any(_form(entry.data_file) != "PARQUET" for entry in equal):
+        raise _refuse_deletes(path)
+    placed = [entry for entry in entries if _kind(entry) == _POSITIONS]
+    for name, own in groupby(sorted(placed, key=_name), key=_name):
         of_file = list(own)
         form = {_form(entry.data_file) for entry in of_file}
-        if any(_kind(entry) != _POSITIONS for entry in of_file) or form not in _READ_DELETES:
+        if form not in _READ_DELETES:
             raise _refuse_deletes(path)
         if form == {"PUFFIN"}:
             counts = [int(entry.data_file.record_count) for entry in of_file]
@@ -137,7 +147,16 @@ def _find_deleted(path: str, files: _Files, entries: list[ManifestEntry]) -> Pos
             if age.get(file, math.inf) <= (of_file[0].sequence_number or 0):
                 listed.setdefault(file, []).append(positions)
     found = {file: np.unique(np.concatenate(rows)) for file, rows in listed.items()} | vectors
+    held = [entry for entry in entries if not _kind(entry)]
+    undivided = {s.spec_id for s in metadata.partition_specs if _is_undivided(s)}
+    for file, rows in find_equal(path, files.find, equal, held, undivided).items():
+        found[file] = np.union1d(found.get(file, rows), rows)
     return {str(files.find(file)): rows for file, rows in found.items() if file in age}
+
+
+def _is_undivided(spec: PartitionSpec) -> bool:
+    """Tell whether a partition spec divides nothing; a part that was taken out is `void`."""
+    return all(str(field.transform) == "void" for field in spec.fields)
 
 
 def _read_positions(file: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -193,7 +212,7 @@ def _refuse_deletes(path: str) -> DataError:
     return DataError(
         "the Iceberg table tells deleted rows in a way that is not read here",
         where=path,
-        expected="deletes by position: lists in Parquet files, or deletion vectors",
+        expected="lists of deletes in Parquet files, or deletion vectors",
         next_step=_REWRITE,
     )
 

@@ -34,7 +34,8 @@ def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, and of rows that a database keeps beside it.
 
     That of a folder is of the names and the bytes of its Parquet files, and, where the files do not
-    say it, of how their columns are called and of which of their rows are deleted.
+    say it, of how their columns are called, which of their rows are deleted, and what part of the
+    table they are.
     """
     version = find_version(path)
     if version or path.is_dir():
@@ -44,6 +45,8 @@ def digest_file(path: Path) -> str:
             named.append(json.dumps(version.columns))
         if version and version.deleted:
             named += [f"deleted {version.deleted.get(part)}" for part in parts]
+        if version and version.divided:
+            named += [json.dumps(version.divided[part]) for part in parts]
         return hashlib.sha256("\n".join(named).encode()).hexdigest()
     logs = [log for log in (Path(f"{path}.wal"), Path(f"{path}-wal")) if log.is_file()]
     with path.open("rb") as file:

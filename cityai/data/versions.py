@@ -49,6 +49,8 @@ class TableVersion:
         Columns that cannot be read, with their types.
     deleted : dict of Path to (int, str)
         Where rows of a file are marked as deleted: how many, and the SHA-256 of their positions.
+    divided : dict of Path to dict
+        Where the log alone holds columns by which the table is divided: their texts, by file.
     log : tuple of str
         What the reading process is told to find these rows: `cityai.confine.delta.find_deleted`.
     """
@@ -61,6 +63,7 @@ class TableVersion:
     columns: tuple[tuple[int, str, str, str], ...] | None
     unread: dict[str, str]
     deleted: dict[Path, tuple[int, str]]
+    divided: dict[Path, dict[str, str | None]]
     log: tuple[str, ...]
 
     @property
@@ -169,7 +172,9 @@ def _ask(kind: str, path: Path, home: Path, metadata: Path | None = None) -> Tab
             "connection",
         )
     given = [str(home)] if metadata is None else [str(metadata), str(home)]
-    ((number, made, files, columns, unread, deleted),) = ask_reader(path, kind.lower(), *given)
+    ((number, made, files, columns, unread, deleted, divided),) = ask_reader(
+        path, kind.lower(), *given
+    )
     parts = sorted(Path(file).resolve() for file in files)
     if not all(part.is_relative_to(home) and part.is_file() for part in parts):
         raise DataError(
@@ -187,5 +192,6 @@ def _ask(kind: str, path: Path, home: Path, metadata: Path | None = None) -> Tab
         None if columns is None else tuple((i, *told) for i, *told in columns),
         unread,
         {Path(file): (count, digest) for file, (count, digest) in deleted.items()},
+        {Path(file): texts for file, texts in divided.items()},
         (*given, number) if metadata is None else tuple(given),
     )

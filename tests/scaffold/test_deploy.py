@@ -162,9 +162,6 @@ def test_cron_runs_once_at_a_time_and_keeps_its_log_private(stubbed, tmp_path):
     before = told.read_text()
     assert run(stubbed, held, TOLD=str(told), FAILS="no") != 0
     assert told.read_text() == before
-    if shutil.which("crontab"):
-        tested = subprocess.run(["crontab", "-T", stubbed / "deploy/cron"], check=False)
-        assert tested.returncode in (0, 2)  # 2: this crontab has no -T
 
 
 def test_a_databricks_run_logs_there_where_no_address_is_given(stubbed, tmp_path):
@@ -224,6 +221,21 @@ def test_files_of_ci_obey_their_published_schema(workspace, file, options):
         [*ask, str(workspace / file)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_cron_s_own_program_takes_its_file_and_refuses_a_worse_one(workspace, tmp_path):
+    """Debian's looks at a file with `-n`, that of others with `-T`; both install nothing."""
+    if not shutil.which("crontab"):
+        pytest.skip("crontab is not installed")
+    told = subprocess.run(["crontab", "-?"], capture_output=True, text=True, check=False).stderr
+    option = "-n" if "dry run" in told else "-T"
+    if option not in told:
+        pytest.skip("this crontab checks no file")
+    bad = tmp_path / "cron"
+    bad.write_text((workspace / "deploy/cron").read_text().replace("\n30 5 ", "\n61 5 "))
+    for file, is_good in ((workspace / "deploy/cron", True), (bad, False)):
+        done = subprocess.run(["crontab", option, file], capture_output=True, check=False)
+        assert (done.returncode == 0) is is_good, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pandas as pd
 from cityai.columns import ROW_NUMBER
 from cityai.config.project import SourceSpec
 from cityai.confine.deleted import DELETED
-from cityai.confine.tables import quote_text
+from cityai.confine.tables import quote_name, quote_text
 from cityai.data.file_digests import digest_file, list_parts
 from cityai.data.source.alike import TellApart, count_alike
 from cityai.data.source.engine import (
@@ -198,16 +198,22 @@ def open_parquet(
         _check_numbered(room, version, files, where)
         options = f"hive_partitioning=false, schema={_write_schema(version.columns)}"
     else:
-        options = f"hive_partitioning={str(path.is_dir()).lower()}, hive_types_autocast=false"
+        is_told = path.is_dir() and not (version and version.divided)
+        options = f"hive_partitioning={str(is_told).lower()}, hive_types_autocast=false"
         options += f", union_by_name={str(version is not None).lower()}"
-    table = f"read_parquet({files}, {options})"
+    table = placed = f"read_parquet({files}, {options})"
+    if version is not None and (deleted or version.divided):
+        _check_places(room, table, where)
+    if version is not None and version.divided:
+        placed = _divide(room, version, table)
+        table = f"(SELECT * EXCLUDE (filename, file_row_number) FROM {placed})"  # noqa: S608
     place, cells = name_columns(room, table, wanted, path)
     asked = f"SELECT row_number() OVER () AS n, {cells}"
     if version is not None and deleted:
-        _mark_deleted(room, version, table, where)
+        _mark_deleted(room, version, where)
         asked = (
             f"SELECT * EXCLUDE (part, position) FROM ({asked}, filename AS part, "  # noqa: S608
-            f"file_row_number AS position FROM {table}) ANTI JOIN {DELETED} USING (part, position)"
+            f"file_row_number AS position FROM {placed}) ANTI JOIN {DELETED} USING (part, position)"
         )
     else:
         asked = f"{asked} FROM {table}"
@@ -228,7 +234,30 @@ def open_parquet(
     )
 
 
-def _mark_deleted(room: Room, version: TableVersion, table: str, where: str) -> None:
+def _divide(room: Room, version: TableVersion, table: str) -> str:
+    """Put the columns by which a table is divided beside its files; return where they are joined.
+
+    They hold for a file's every row, whatever the file has under their names.
+    """
+    names = list(next(iter(version.divided.values())))
+    rows = (
+        ", ".join("NULL" if text is None else quote_text(text) for text in (part, *texts.values()))
+        for part, texts in version.divided.items()
+    )
+    columns = ", ".join(map(quote_name, ("filename", *names)))
+    room.run(
+        "CREATE OR REPLACE TABLE divided AS "  # noqa: S608
+        f"SELECT * FROM (VALUES ({'), ('.join(rows)})) AS t ({columns})"
+    )
+    kept = ", ".join(quote_text(name.lower()) for name in names)
+    own = (
+        f"SELECT COLUMNS(lambda c: lower(c) NOT IN ({kept})), filename, file_row_number "  # noqa: S608
+        f"FROM {table}"
+    )
+    return f"(SELECT * FROM ({own}) JOIN divided USING (filename))"  # noqa: S608
+
+
+def _mark_deleted(room: Room, version: TableVersion, where: str) -> None:
     """Put the rows that a version marks as deleted beside its files.
 
     The others keep their numbers, in which those that are deleted are counted.
@@ -240,12 +269,17 @@ def _mark_deleted(room: Room, version: TableVersion, table: str, where: str) -> 
             where=where,
             next_step="run it again, when nobody writes or copies the table",
         )
+
+
+def _check_places(room: Room, table: str, where: str) -> None:
+    """Refuse a column of a name by which the engine tells where a row lies."""
     names = {str(row[0]).lower() for row in room.run(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
     if taken := sorted(names & _PLACES):
         raise DataError(
-            f"a table with rows that are marked as deleted has a column '{taken[0]}'",
+            "a table with rows that are marked as deleted, or with mapped columns and partitions, "
+            f"has a column '{taken[0]}'",
             where=where,
-            expected="another name of that column: by it, deleted rows are found",
+            expected="another name of that column: by it, rows are found",
             next_step="rename the column, or let the table's owner rewrite its files",
         )
 
