@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from cityai.confine.deleted import Positions
 from cityai.errors import DataError
 
-if TYPE_CHECKING:
-    from pyiceberg.manifest import ManifestEntry
-
+Entry: TypeAlias = Any
+"""A file of a table, as its manifest tells it: `cityai.confine.iceberg` reads it."""
 _FIELD: Final = b"PARQUET:field_id"
 
 
 def find_equal(
     path: str,
     find: Callable[[str], Path],
-    deletes: list[ManifestEntry],
-    rows: list[ManifestEntry],
+    deletes: list[Entry],
+    rows: list[Entry],
     everywhere: set[int],
 ) -> Positions:
     """Find rows whose cells equal those of a list of deletes.
@@ -36,7 +35,7 @@ def find_equal(
         The table, for messages.
     find : Callable
         Finds a file by the name that the table gives it.
-    deletes, rows : list of ManifestEntry
+    deletes, rows : list of Entry
         Files of deletes by equality, and of rows.
     everywhere : set of int
         Numbers of the partition specs that divide nothing.
@@ -61,7 +60,7 @@ def find_equal(
     return found
 
 
-def _counts(entry: ManifestEntry, of_rows: ManifestEntry, everywhere: set[int]) -> bool:
+def _counts(entry: Entry, of_rows: Entry, everywhere: set[int]) -> bool:
     if (of_rows.sequence_number or 0) >= (entry.sequence_number or 0):
         return False
     ours, theirs = entry.data_file, of_rows.data_file
@@ -69,11 +68,11 @@ def _counts(entry: ManifestEntry, of_rows: ManifestEntry, everywhere: set[int]) 
     return ours.spec_id in everywhere or is_same
 
 
-def _name(entry: ManifestEntry) -> str:
+def _name(entry: Entry) -> str:
     return str(entry.data_file.file_path)
 
 
-def _list_numbers(entry: ManifestEntry) -> tuple[int, ...]:
+def _list_numbers(entry: Entry) -> tuple[int, ...]:
     return tuple(sorted(entry.data_file.equality_ids or ()))
 
 

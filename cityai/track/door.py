@@ -38,6 +38,7 @@ UNREACHED: Final = (
     "check MLFLOW_TRACKING_URI and the server (`cityai doctor`), and run again; "
     "finished stages are kept",
 )
+DENIED: Final = "PERMISSION_DENIED"
 REFUSALS: Final = {
     "UNAUTHENTICATED": (
         "the server does not know this user, or the password is another",
@@ -45,7 +46,7 @@ REFUSALS: Final = {
         "MLFLOW_TRACKING_TOKEN, or the file ~/.mlflow/credentials",
         "correct them, and run again; finished stages are kept",
     ),
-    "PERMISSION_DENIED": (
+    DENIED: (
         "this user of the server may not do it",
         "the right to edit the project's experiment, and its registered model",
         "ask whoever keeps the server for EDIT, or name a folder of your own in "
@@ -53,7 +54,7 @@ REFUSALS: Final = {
     ),
 }
 """What a server's refusal means, what would have been right, and what to do, by MLflow's code."""
-_STATUSES: Final = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
+_STATUSES: Final = {401: "UNAUTHENTICATED", 403: DENIED}
 _CREDENTIALS: Final = re.compile(r"//[^/@\s]*@")
 
 STORES: Final = (
@@ -141,7 +142,7 @@ def call_mlflow(doing: str, where: str) -> Iterator[None]:
     except CityaiError:
         raise
     except Exception as error:
-        refused = REFUSALS.get(_find_code(error))
+        refused = REFUSALS.get(find_code(error))
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         what, expected, next_step = refused or (_CREDENTIALS.sub("//", said)[:300], *UNREACHED)
         raise TrackingError(
@@ -149,7 +150,7 @@ def call_mlflow(doing: str, where: str) -> Iterator[None]:
         ) from error
 
 
-def _find_code(error: Exception) -> str:
+def find_code(error: Exception) -> str:
     """Return MLflow's code of a refusal; of an answer without one, by its HTTP status."""
     status = getattr(getattr(error, "response", None), "status_code", 0)
     return str(getattr(error, "error_code", "")) or _STATUSES.get(status, "")

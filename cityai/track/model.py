@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from cityai.scratch import open_scratch
 from cityai.store.records import digest_files, read_files, save_record
 from cityai.track.batch import LONGEST_PARAM, cut_text
-from cityai.track.door import import_mlflow, trust_requirements
+from cityai.track.door import DENIED, find_code, import_mlflow, trust_requirements
 from cityai.track.runs import TrackedRun
 from cityai.track.tags import NOTE, PROJECT, RUN_NAME
 
@@ -84,6 +84,7 @@ CANDIDATE: Final = "candidate"
 VERSIONS: Final = "mlflow.modelVersions"
 """Tag by which MLflow's pages lead from a model to its registered version."""
 ABSENT: Final = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
+THERE: Final = "RESOURCE_ALREADY_EXISTS"
 """What a registry answers when it has no such model."""
 FILES = f"artifacts/{NAME}"
 """Where the record's files are in a logged model."""
@@ -146,10 +147,8 @@ def register_model(run: TrackedRun, logged: Logged, described: Described) -> Non
     client, name = run.tracking.client, run.tracking.name_model(run.project)
     if not name:
         return
-    if not _is_registered(client, name):
-        client.create_registered_model(
-            name, tags={run.tracking.name_tag(PROJECT): run.project}, description=described.title
-        )
+    own = {run.tracking.name_tag(PROJECT): run.project}
+    _register_name(client, name, tags=own, description=described.title)
     tags = {PROJECT: run.project, RUN_NAME: described.name}
     version = client.create_model_version(
         name,
@@ -165,14 +164,27 @@ def register_model(run: TrackedRun, logged: Logged, described: Described) -> Non
         client.set_logged_model_tags(logged.model_id, {VERSIONS: listed})
 
 
-def _is_registered(client: Any, name: str) -> bool:
+def _register_name(client: Any, name: str, **described: Any) -> None:
+    """Make a registered model where there is none.
+
+    A server that lets nobody look at what is not theirs denies what is not there, too.
+    """
+    denial: Exception | None = None
     try:
         client.get_registered_model(name)
+        return
     except Exception as error:
-        if getattr(error, "error_code", "") not in ABSENT:
+        if (code := find_code(error)) == DENIED:
+            denial = error
+        elif code not in ABSENT:
             raise
-        return False
-    return True
+    try:
+        client.create_registered_model(name, **described)
+    except Exception as error:
+        if find_code(error) != THERE:
+            raise
+        if denial is not None:
+            raise denial from None
 
 
 def write_model(final: Loggable, folder: Path, described: Any = None) -> str:

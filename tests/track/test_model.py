@@ -14,7 +14,7 @@ import pytest
 from cityai.errors import StoreError
 from cityai.modeling.final import FinalModel
 from cityai.track.door import import_mlflow, keep_quiet
-from cityai.track.model import CANDIDATE, write_model
+from cityai.track.model import CANDIDATE, _register_name, write_model
 from cityai.track.results import Outcome, log_outcome
 from cityai.track.runs import open_run
 from cityai.track.server import Tracking
@@ -145,3 +145,52 @@ def test_a_changed_model_is_refused_before_it_is_parsed(written: Path) -> None:
         load(str(written))
     path.write_bytes(content)
     assert load(str(written))
+
+
+class Refusal(Exception):
+    """What MLflow raises, with its code."""
+
+    def __init__(self, error_code: str) -> None:
+        super().__init__(error_code)
+        self.error_code = error_code
+
+
+class Server:
+    """A server that answers what it was told, and keeps what it was asked to make."""
+
+    def __init__(self, get: str, create: str) -> None:
+        self.codes, self.made = {"get": get, "create": create}, []
+
+    def get_registered_model(self, name: str) -> None:
+        if self.codes["get"]:
+            raise Refusal(self.codes["get"])
+
+    def create_registered_model(self, name: str, **_: object) -> None:
+        if self.codes["create"]:
+            raise Refusal(self.codes["create"])
+        self.made.append(name)
+
+
+@pytest.mark.parametrize(
+    ("get", "create", "said", "made"),
+    [
+        ("", "", "", []),
+        ("RESOURCE_DOES_NOT_EXIST", "", "", ["kept"]),
+        # Where nobody may look at what is not theirs, what is not there is denied as well.
+        ("PERMISSION_DENIED", "", "", ["kept"]),
+        ("PERMISSION_DENIED", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED", []),
+        ("PERMISSION_DENIED", "PERMISSION_DENIED", "PERMISSION_DENIED", []),
+        ("NOT_FOUND", "RESOURCE_ALREADY_EXISTS", "", []),  # another run was quicker
+        ("INTERNAL_ERROR", "", "INTERNAL_ERROR", []),
+    ],
+)
+def test_a_registered_model_is_made_where_there_is_none(
+    get: str, create: str, said: str, made: list[str]
+) -> None:
+    server = Server(get, create)
+    if said:
+        with pytest.raises(Refusal, match=said):
+            _register_name(server, "kept")
+    else:
+        _register_name(server, "kept")
+    assert server.made == made
