@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from babel import Locale
 from babel.messages import pofile
 from babel.messages.catalog import Catalog
+
+from cityai.i18n.compiled import keep_compiled
 
 LOCALES: Final = {"en": "en", "es": "es_419", "pt": "pt_BR", "fr": "fr_CA"}
 """Languages of the page, and the locale in which each writes numbers and dates."""
@@ -64,15 +67,23 @@ def read_catalogue(language: str) -> Catalog:
 def open_messages(language: str) -> Messages:
     """Return a language's messages, ready to be found; none of English, which has them as ids."""
     forms: dict[str, tuple[str, ...]] = {}
-    for entry in () if language == "en" else read_catalogue(language):
+    if language != "en":
+        maker = f"{_SPACED.pattern} of Babel {version('babel')}"
+        forms = keep_compiled(find_file(language), maker, lambda: _list_messages(language))
+    rule = Locale.parse(LOCALES[language]).plural_form
+    # These languages also have a form for millions, which gettext counts with the many.
+    return Messages(forms, lambda n: int(rule(n) != "one"))
+
+
+def _list_messages(language: str) -> dict[str, tuple[str, ...]]:
+    forms: dict[str, tuple[str, ...]] = {}
+    for entry in read_catalogue(language):
         if not entry.id or not entry.string or entry.fuzzy:
             continue
         english, told = _list_forms(entry.id), _list_forms(entry.string)
         if all(told):
             forms[english[0]] = tuple(space_marks(form, "\u00a0", language) for form in told)
-    rule = Locale.parse(LOCALES[language]).plural_form
-    # These languages also have a form for millions, which gettext counts with the many.
-    return Messages(forms, lambda n: int(rule(n) != "one"))
+    return forms
 
 
 def space_marks(text: str, space: str, language: str) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex
 
 from cityai.card.figures import canvas, draw_figures, read_outlines
+from cityai.card.figures.bitmap import write_png
+from cityai.card.figures.plain_svg import PRINTED
 from cityai.card.record import CardRecord
 
 CARDS = Path(__file__).parents[2] / "model_cards"
@@ -34,6 +39,48 @@ def test_a_full_layout_draws_the_same_pictures(city, outlines_file, monkeypatch)
     spared = draw_figures(city.record, outlines)
     assert spared == draw_fully(city.record, monkeypatch, outlines)
     assert "map" in {figure.name for figure in spared}
+
+
+def say_texts(figures):
+    """Write each picture with the texts that it says, not with their numbers."""
+    told = []
+    for svg in (svg for figure in figures for svg in (figure.wide, figure.narrow)):
+        parts = re.split(r'data-said="(\d+)"', svg)
+        told.append([*parts[::2], *(svg.texts[int(said)] for said in parts[1::2])])
+    return told
+
+
+def draw_all_marks(record, monkeypatch, outlines=None):
+    """Draw with matplotlib's own axes, whose marks have five parts."""
+    with monkeypatch.context() as patch:
+        patch.setattr(canvas, "MarkedAxes", Axes)
+        return draw_figures(record, outlines)
+
+
+def test_marks_are_drawn_as_matplotlib_draws_its_own(city, outlines_file, monkeypatch):
+    outlines = read_outlines(outlines_file, "id", {})
+    told = say_texts(draw_all_marks(city.record, monkeypatch, outlines))
+    assert told == say_texts(draw_figures(city.record, outlines))
+
+
+def test_a_bitmap_has_the_marks_of_its_picture(city):
+    """Also where its layout, of other dots, would choose others; in the colours of the page."""
+    for figure in draw_figures(city.record):
+        axes = figure.narrow.sheet.axes
+        before = [mark.place for a in axes for mark in a.xaxis._update_ticks()]
+        assert write_png(figure.narrow).startswith(b"\x89PNG")
+        marks = [mark for a in axes for mark in a.xaxis._update_ticks()]
+        assert [mark.place for mark in marks] == before
+        painted = {to_hex(mark.label1.get_color()) for mark in marks}
+        assert painted.isdisjoint(PRINTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["food_inspections", "sample_requests", "clinic_no_shows"])
+def test_marks_of_a_published_card_are_drawn_as_matplotlib_draws_its_own(name, monkeypatch):
+    record = CardRecord.model_validate_json((CARDS / name / "card.json").read_bytes())
+    told = say_texts(draw_all_marks(record, monkeypatch))
+    assert told == say_texts(draw_figures(record))
 
 
 @pytest.mark.slow

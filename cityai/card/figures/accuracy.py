@@ -19,6 +19,7 @@ from cityai.card.figures.canvas import (
     set_scale,
     write_days,
 )
+from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import SeriesPoint
@@ -233,8 +234,10 @@ def draw_folds(record: CardRecord) -> Figure | None:
         axes.set_ylim(bottom=0)
         set_scale(axes.yaxis, 5, PERCENT)
         every = max(1, -(-len(points) // (8 if width > 5 else 4)))
-        axes.set_xticks(
-            x[::every], [_short(starts.get(n.slice["fold"]), n) for n in points[::every]]
+        set_marks(
+            axes.xaxis,
+            x[::every],
+            [_short(starts.get(n.slice["fold"]), n) for n in points[::every]],
         )
         axes.grid(axis="y")
         sheet.legend(loc="outside upper left", ncols=2 if width > 5 else 1, fontsize=9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.text import Text
 
 from cityai.card.figures.canvas import Picture, shorten
+from cityai.card.figures.marks import MarkedAxes
 from cityai.card.figures.plain_svg import PANEL, PRINTED
 
 DOTS: Final = 150
@@ -27,11 +28,8 @@ def write_png(picture: Picture) -> bytes:
         From `cityai.card.figures.canvas.write_svg`.
     """
     sheet = picture.sheet
-    for axes in sheet.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            drawn = [label.get_text() for label in axis.get_ticklabels()]
-            if picture.labels.keys() & {*drawn}:
-                axis.set_ticks(axis.get_ticklocs(), [_say(picture, text) for text in drawn])
+    for axes in cast("list[MarkedAxes]", sheet.axes):
+        axes.marks_stay = True
     sheet.patch.set(visible=True, facecolor=PANEL)
     for artist in sheet.findobj():
         if isinstance(artist, Text):

@@ -20,11 +20,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 from matplotlib.figure import Figure as Sheet
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import Formatter, MaxNLocator
 
+from cityai.card.figures.marks import MarkedAxes
 from cityai.card.figures.plain_svg import INK, LINE, MUTED, SVG, clean
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.clean import clean_text
@@ -36,6 +37,7 @@ WIDE: Final = 7.6
 NARROW: Final = 3.75
 DOTS: Final = 72
 """For each inch: a pixel of SVG is a point."""
+_LINE: Final = ("Ascender", "Descender", "LineGap")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _SPARING: Final[dict[Any, Any]] = {"axes.titley": 1.0, "xtick.bottom": False, "ytick.left": False}
 """What changes no picture, and spares a search: no axis stands above, and no tick has a length."""
@@ -154,7 +156,7 @@ def open_sheet(
     """Open a sheet of `width` x `height` inches with a grid of axes, row by row."""
     sheet = Sheet(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(sheet)
-    axes = sheet.subplots(rows, columns, squeeze=False)
+    axes = sheet.subplots(rows, columns, squeeze=False, subplot_kw={"axes_class": MarkedAxes})
     return sheet, list(axes.ravel())
 
 
@@ -281,6 +283,10 @@ class _Renderer(RendererSVG):
         """Return the size of a text."""
         return _measure_text(s, prop, ismath)
 
+    def _get_font_height_metrics(self, prop: FontProperties) -> tuple[float, ...]:
+        """Return how far a font reaches above and below a line, and what is left between two."""
+        return _measure_line(prop)
+
 
 @lru_cache(maxsize=10_000)
 def _measure_text(text: str, font: FontProperties, math: Any) -> tuple[float, float, float]:
@@ -288,6 +294,14 @@ def _measure_text(text: str, font: FontProperties, math: Any) -> tuple[float, fl
         text, font, math
     )
     return measured
+
+
+@lru_cache(maxsize=1000)
+def _measure_line(font: FontProperties) -> tuple[float, ...]:
+    told: Any = get_font(findfont(font))
+    scale = 1 / told.get_sfnt_table("head")["unitsPerEm"] * font.get_size_in_points() * DOTS / 72
+    above, below, between = (told.get_sfnt_table("OS/2")[f"sTypo{part}"] for part in _LINE)
+    return above * scale, -below * scale, between * scale
 
 
 def _spare_layout(sheet: Sheet) -> None:

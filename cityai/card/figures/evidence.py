@@ -18,6 +18,7 @@ from cityai.card.figures.canvas import (
     set_scale,
     write_days,
 )
+from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, INK, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import QualityPoint
@@ -46,7 +47,7 @@ def draw_drivers(record: CardRecord) -> Figure | None:
                     (driver.share or 0) + driver.stability,
                 )
                 axes.plot([max(low, 0), high], [row, row], color=INK, linewidth=1.4)
-        axes.set_yticks(rows, [fit_label(d.label, 44 if width > 5 else 24) for d in shown])
+        set_marks(axes.yaxis, rows, [fit_label(d.label, 44 if width > 5 else 24) for d in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlim(left=0)
         set_scale(axes.xaxis, 5, PERCENT)

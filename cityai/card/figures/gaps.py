@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cityai.card.figures.canvas import Figure, Table, fit_label, make_figure, open_sheet
+from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, MUTED, PANEL, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart, GroupResult
@@ -262,7 +263,7 @@ def _plot_gaps(
     axes.set_xlim(-reach * 1.12, reach * 1.12)
     axes.set_ylim(len(groups) - 0.5, -0.5)
     labels = [fit_label(g, 24 if width > 5 else 18) for g in groups] if named else []
-    axes.set_yticks(range(len(labels)), labels)
+    set_marks(axes.yaxis, range(len(labels)), labels)
     axes.xaxis.set_major_formatter(POINTS if known[0].unit == "share" else RATIOS)
     axes.set_title(describe_metric(metric).label)
 

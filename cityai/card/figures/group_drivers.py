@@ -6,6 +6,7 @@ from matplotlib.figure import Figure as Sheet
 
 from cityai.card.figures.accuracy import THOUSANDS
 from cityai.card.figures.canvas import Figure, Table, fit_label, make_figure, open_sheet, set_scale
+from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, PANEL, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
@@ -51,7 +52,8 @@ def draw_group_drivers(record: CardRecord, dimension: DimensionPart, number: int
                 markersize=7, color=edge, markerfacecolor=face, label=fit_label(group, 34),
             )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1)
-        axes.set_yticks(
+        set_marks(
+            axes.yaxis,
             range(len(features)),
             [fit_label(labels.get(f, f), 40 if wide else 20) for f in features],
         )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Sheet
 
 from cityai.card.figures.accuracy import PERCENT
 from cityai.card.figures.canvas import Figure, Table, fit_label, make_figure, open_sheet, set_scale
+from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, LINE, MUTED, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import PlaceResult
@@ -61,7 +62,8 @@ def draw_places(record: CardRecord) -> Figure | None:
         if whole is not None:
             axes.axvline(whole, color=SECOND, linewidth=1.3, linestyle=(0, (4, 2)))
             axes.text(whole, -1, " " + say("whole city"), va="center", fontsize=8.5, color=SECOND)
-        axes.set_yticks(
+        set_marks(
+            axes.yaxis,
             range(len(shown)),
             ["…" if p is None else fit_label(p.name, 34 if width > 5 else 20) for p in shown],
         )

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
@@ -36,6 +36,7 @@ from cityai.card.render.impact import (
     tell_effect_groups,
 )
 from cityai.card.render.inspection_rates import arrange_attention
+from cityai.card.render.loader import TemplateLoader
 from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
 from cityai.card.render.options import arrange_option_groups, arrange_options, list_metrics
 from cityai.card.render.own_words import open_translator
@@ -221,7 +222,7 @@ def open_environment(*folders: Path) -> Environment:
         Templates of other rooms: they are looked for first, and may use the card's.
     """
     environment = Environment(
-        loader=FileSystemLoader([*folders, TEMPLATES]),
+        loader=TemplateLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
