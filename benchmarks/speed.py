@@ -3,15 +3,16 @@
 Steps: `panel` (weeks of many places, in hard groups that are small and crossed), `events` (a CSV of
 single events, beside the bare group-by, without and with a key), `folder` (the same from a folder
 of Parquet files), `features` (rows to features beside mlforecast's preprocessing), `share` (rows of
-the same panel: fit and predict, and all that a run does beside it), `audited` (predictions of so
-many people that somebody else made), `project` (published projects from nothing, with nothing
-changed, and with another title). Each case has a process of its own. Seconds are the processor's,
-memory is the most that is held in a stage. What was measured is kept in `speed.json`; `speed.md`
-and `speed_growth.png` are made of it.
+the same panel: fit and predict, which is every call of a forecaster wherever it is made, and all
+that a run does beside these), `audited` (predictions of so many people that somebody else made),
+`project` (published projects from nothing, with nothing changed, and with another title). Each case
+has a process of its own. Seconds are the processor's, memory is the most that is held in a stage.
+What was measured is kept in `speed.json`; `speed.md` and `speed_growth.png` are made of it.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -22,10 +23,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import features
 import numpy as np
@@ -349,15 +352,48 @@ def run_share(folder: Path, size: str) -> Figures:
             importlib.import_module(name)
     project = write_workspace(folder, "panel", PANEL)
     write_panel(folder, int(size) // WEEKS)
-    stages = run_stages(project, ("snapshot", "backtest"))
-    found["fit and predict"] = stages["backtest"]
-
     from cityai.pipeline.run import run_project
 
-    with measured(found, "all else"):
+    with listen_to_forecasters() as calls, measured(found, "all else"):
         run_project(project)
-    found["all else"]["cpu"] += stages["snapshot"]["cpu"]
+    found["fit and predict"] = {"cpu": sum(calls)}
+    found["all else"]["cpu"] -= sum(calls)
     return found
+
+
+@contextmanager
+def listen_to_forecasters() -> Iterator[list[float]]:
+    """Yield the seconds of each call of a forecaster's fit, predict or forecast, in any thread.
+
+    Wherever it is made: in the backtest, for the final model, or beyond the data. No call of these
+    starts a thread or a process.
+    """
+    from cityai.modeling.forecasters.boosted_trees import BoostedTrees, FittedTrees
+    from cityai.modeling.forecasters.series import SeriesModel
+
+    calls, inside = [], threading.local()
+
+    def listen(call: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(call)
+        def heard(*given: Any, **named: Any) -> Any:
+            if getattr(inside, "one", False):
+                return call(*given, **named)
+            begun, inside.one = time.thread_time(), True
+            try:
+                return call(*given, **named)
+            finally:
+                inside.one = False
+                calls.append(time.thread_time() - begun)
+
+        return heard
+
+    fit, predict, forecast = BoostedTrees.fit, FittedTrees.predict, SeriesModel.forecast
+    BoostedTrees.fit, FittedTrees.predict = listen(fit), listen(predict)
+    SeriesModel.forecast = property(lambda model: listen(forecast.__get__(model)), forecast.__set__)
+    try:
+        yield calls
+    finally:
+        BoostedTrees.fit, FittedTrees.predict, SeriesModel.forecast = fit, predict, forecast
 
 
 def run_audited(folder: Path, size: str) -> Figures:
@@ -498,7 +534,7 @@ TITLES: Final = {
     "panel": f"A panel of so many places x {WEEKS} weeks, three dimensions and their crossings",
     "events": f"A CSV of so many events in {DISTRICTS} districts",
     "folder": "A folder of Parquet files of so many events, by month",
-    "share": "Rows of the same panel: what a whole run takes beside fit and predict",
+    "share": "Rows of the same panel: what a whole run takes beside calls of fit and predict",
     "audited": "Predictions of so many people, made by somebody else, audited in three dimensions",
     "features": f"Features of so many series x {WEEKS} weeks: 8 lags, rolling means of 4 windows",
     "project": "Published projects, as commands",
