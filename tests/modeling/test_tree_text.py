@@ -15,7 +15,7 @@ from cityai.errors import DataError, StoreError
 from cityai.modeling.forecasters import SavedModel
 from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
 from cityai.modeling.forecasters.formats import OWN_FORMATS, try_model
-from cityai.modeling.forecasters.tree_text import check_trees
+from cityai.modeling.forecasters.tree_text import read_trees
 
 
 def train(leaves: int = 5, rounds: int = 3, **more: object) -> str:
@@ -37,8 +37,8 @@ def save(text: str, form: str = LIGHTGBM) -> SavedModel:
 
 @pytest.mark.parametrize("leaves", [2, 5, 31])
 def test_what_lightgbm_wrote_is_read(leaves: int) -> None:
-    check_trees(train(leaves))
-    check_trees(train(leaves, min_gain_to_split=1e9))
+    read_trees(train(leaves))
+    read_trees(train(leaves, min_gain_to_split=1e9))
     assert "num_cat=0" not in train(31, rounds=1)
     try_model(save(TEXT), "x")
 
@@ -70,7 +70,7 @@ FORGED = {
 @pytest.mark.parametrize("name", FORGED)
 def test_a_forged_text_is_refused(observe: Callable[[str], None], name: str) -> None:
     with pytest.raises(DataError, match="the model's text is damaged, at"):
-        check_trees(FORGED[name])
+        read_trees(FORGED[name])
     observe("forged tree refused")
 
 
@@ -88,7 +88,7 @@ def test_what_passes_is_a_tree(data: st.DataObject) -> None:
     size = TEXT.partition("tree_sizes=")[2].partition(" ")[0]
     text = text.replace(f"tree_sizes={size}", f"tree_sizes={int(size) + grown}", 1)
     try:
-        check_trees(text)
+        read_trees(text)
     except DataError:
         return
     met, waiting = [], [0]

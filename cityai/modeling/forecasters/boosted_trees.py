@@ -31,7 +31,7 @@ from cityai.modeling.forecasters.protocol import (
     SavedModel,
 )
 from cityai.modeling.forecasters.tree_shap import compute_tree_shap
-from cityai.modeling.forecasters.tree_text import check_trees
+from cityai.modeling.forecasters.tree_text import read_trees
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -237,7 +237,7 @@ def read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
         When the text is damaged, or `features` are not those that the trees were trained on, in
         their order.
     """
-    check_trees(text)
+    read_trees(text)
     booster = load_lightgbm().Booster(model_str=text)
     wanted = booster.feature_name()
     given = [name_feature(i, name) for i, name in enumerate(features)]

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from cityai.modeling.forecasters.protocol import FloatArray
-from cityai.modeling.forecasters.tree_text import list_trees
+from cityai.modeling.forecasters.tree_text import read_trees
 
 Integers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -99,14 +100,13 @@ class _Forest:
     @classmethod
     def read(cls, text: str) -> Self:
         """Read the trees of a text; one without a split only moves the base."""
-        trees = list_trees(text)
-        grown = [tree for tree in trees if tree["num_leaves"] != "1"]
-        leaves = np.array([int(tree["num_leaves"]) for tree in grown], dtype=np.int64)
+        trees = read_trees(text)
+        grown = [tree for tree in trees if tree["split_feature"]]
+        leaves = np.array([len(tree["leaf_value"]) for tree in grown], dtype=np.int64)
         nodes = leaves - 1
 
         def join(name: str) -> FloatArray:
-            words = (word for tree in grown for word in tree[name].split())
-            return np.fromiter(map(float, words), np.float64)
+            return np.fromiter(chain.from_iterable(tree[name] for tree in grown), np.float64)
 
         def number(name: str) -> Integers:
             child, roots = join(name).astype(np.int64), np.cumsum(nodes) - nodes
@@ -115,7 +115,7 @@ class _Forest:
 
         value, size, roots = join("leaf_value"), join("leaf_count"), np.cumsum(nodes) - nodes
         count = np.append(join("internal_count"), size)
-        alone = sum(float(tree["leaf_value"]) for tree in trees if tree["num_leaves"] == "1")
+        alone = sum(sum(tree["leaf_value"]) for tree in trees if not tree["split_feature"])
         return cls(
             feature=join("split_feature").astype(np.int64),
             threshold=join("threshold"),

@@ -18,13 +18,19 @@ _INNER: Final = (
     *("internal_value", "internal_weight", "internal_count"),
 )
 _LEAVES: Final = ("leaf_value", "leaf_weight", "leaf_count")
+_UNREAD: Final = {"split_gain", "internal_value", "internal_weight", "leaf_weight"}
+"""Numbers that must be there, and that nobody asks for."""
 _CATEGORY = 1
 """The bit of `decision_type` that says that a node asks for categories."""
 
 
+Tree = dict[str, list[float]]
+"""What a tree's text says of each node, or each leaf: one list a name."""
+
+
 @lru_cache(maxsize=64)
-def check_trees(text: str) -> None:
-    """Refuse a text whose trees are not trees.
+def read_trees(text: str) -> tuple[Tree, ...]:
+    """Read the trees of a text, and refuse those that are none.
 
     Raises
     ------
@@ -39,17 +45,18 @@ def check_trees(text: str) -> None:
         features = int(told["max_feature_idx"]) + 1
         _expect(told["num_class"] == told["num_tree_per_iteration"] == "1")
         _expect(len(told["feature_names"].split()) == features)
-        body, at = "Tree=" + body, 0
+        body, at, trees = "Tree=" + body, 0, []
         for number, size in enumerate(sizes):
             place = f"tree {number}"
             _expect(size > 0)
             tree = body[at : at + size]
             _expect(tree.startswith(f"Tree={number}\n"))
-            _check_tree(_read_lines(tree), features)
+            trees.append(_read_tree(_read_lines(tree), features))
             at += size
         place = "its end"
         _expect(body[at:].startswith("end of trees"))
         _expect(body.isascii())
+        return tuple(trees)
     except (ValueError, KeyError, IndexError, OverflowError):
         raise DataError(
             f"the model's text is damaged, at {place}",
@@ -59,18 +66,11 @@ def check_trees(text: str) -> None:
         ) from None
 
 
-def list_trees(text: str) -> list[dict[str, str]]:
-    """List the lines of each tree by name; the text has been checked."""
-    body, _, _ = ("Tree=" + text.partition(_HEAD)[2]).partition("end of trees")
-    return [_read_lines(tree) for tree in body.strip().split("\n\n\n")]
-
-
-def _check_tree(told: dict[str, str], features: int) -> None:
+def _read_tree(told: dict[str, str], features: int) -> Tree:
     leaves, categories = int(told["num_leaves"]), int(told["num_cat"])
     _expect(leaves >= 1 and categories >= 0 and told["is_linear"] == "0")
-    for name in _LEAVES:
-        found = _read_numbers(told.get(name, ""))
-        _expect(len(found) == leaves or (leaves == 1 and len(found) <= 1))
+    ends = {name: _read_numbers(told.get(name, "")) for name in _LEAVES}
+    _expect(all(len(end) == leaves or (leaves == 1 and len(end) <= 1) for end in ends.values()))
     columns = {name: _read_numbers(told.get(name, "")) for name in _INNER}
     _expect(all(len(column) == leaves - 1 for column in columns.values()))
     bounds = [int(bound) for bound in told.get("cat_boundaries", "0").split()]
@@ -81,6 +81,7 @@ def _check_tree(told: dict[str, str], features: int) -> None:
     for kind, threshold in zip(columns["decision_type"], columns["threshold"], strict=True):
         _expect(not int(kind) & _CATEGORY or 0 <= threshold < categories)
     _walk(columns["left_child"], columns["right_child"], leaves)
+    return {name: numbers for name, numbers in (ends | columns).items() if name not in _UNREAD}
 
 
 def _walk(left: Sequence[float], right: Sequence[float], leaves: int) -> None:
@@ -102,7 +103,7 @@ def _read_lines(text: str) -> dict[str, str]:
 
 
 def _read_numbers(text: str) -> list[float]:
-    return [float(word) for word in text.split(" ") if word]
+    return list(map(float, filter(None, text.split(" "))))
 
 
 def _expect(holds: bool) -> None:
