@@ -135,7 +135,7 @@ def write_record(record: Any) -> Files:
     files: Files = {}
     fields = encode_value(record, type(record), "", files)
     content = {"format": FORMAT, "kind": _name_kind(type(record)), "fields": fields}
-    files[RECORD] = (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+    files[RECORD] = (json.dumps(content, ensure_ascii=False) + "\n").encode()
     lines = [f"{hashlib.sha256(files[n]).hexdigest()}  {n}\n" for n in sorted(files)]
     files[MANIFEST] = "".join(lines).encode()
     return files
