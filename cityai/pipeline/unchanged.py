@@ -20,7 +20,7 @@ from cityai.errors import StoreError
 from cityai.pipeline.impact.kept import digest_impacts
 from cityai.pipeline.provenance import read_git
 from cityai.store.cards import CARDS, JSON, hold_cards
-from cityai.store.digests import PACKAGE, digest_text
+from cityai.store.digests import digest_package, digest_text
 from cityai.store.files import write_files
 from cityai.store.records import check_manifest, digest_files, read_files
 from cityai.store.stages import RECORDS, Store, clean_stages
@@ -140,7 +140,7 @@ def digest_inputs(project: Project[AuditableSpec]) -> str:
         digest_sources(project),
         digest_impacts(project),
         {str(path): digest_file(path) for path in (*own, *configs)},
-        _digest_package(),
+        digest_package(),
         _list_libraries(),
         read_git(project.workspace),
         {k: v for k, v in sorted(os.environ.items()) if k.startswith(("CITYAI_", "SOURCE_DATE"))},
@@ -176,14 +176,6 @@ def _list_names(folder: str) -> list[str]:
     with suppress(OSError):  # none there, or nobody may look
         return os.listdir(folder)
     return []
-
-
-def _digest_package() -> str:
-    found = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            found.update(f"{path.relative_to(PACKAGE)} {digest_file(path)}\n".encode())
-    return found.hexdigest()
 
 
 def _is_finished(state: Path, run_id: str) -> bool:

@@ -109,12 +109,27 @@ def digest_sources(chapter: str, package: Path = PACKAGE) -> str:
         root = package / part
         if not root.exists():
             raise ValueError(f"no '{part}' in {package.name}: results would not depend on its code")
-        for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                content = path.read_bytes()
-                found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode())
-                found.update(content)
+        found.update(_list_files(root, package))
     return found.hexdigest()
+
+
+def digest_package(package: Path = PACKAGE) -> str:
+    """Return the digest of all files of the package."""
+    found = hashlib.sha256()
+    for root in sorted(package.iterdir()):
+        found.update(_list_files(root, package))
+    return found.hexdigest()
+
+
+@cache
+def _list_files(root: Path, package: Path) -> bytes:
+    """List a file, or all files of a folder, each with its name and its bytes."""
+    listed = []
+    for path in [root] if root.is_file() else sorted(root.rglob("*")):
+        if "__pycache__" not in path.parts and path.is_file():
+            content = path.read_bytes()
+            listed += [f"{path.relative_to(package).as_posix()} {len(content)}\n".encode(), content]
+    return b"".join(listed)
 
 
 @cache

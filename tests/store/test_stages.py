@@ -16,6 +16,7 @@ import pytest
 
 from cityai.errors import StoreError
 from cityai.progress import SilentProgress, heard_by
+from cityai.store import digests
 from cityai.store.cards import PENDING, hold_cards, publish_files, read_seal
 from cityai.store.digests import CHAPTERS, SHARED, STAGES, digest_sources, digest_stage, digest_text
 from cityai.store.files import TEMPORARY
@@ -72,10 +73,17 @@ def test_a_change_of_code_makes_its_chapter_and_those_above_stale(
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
-    before = {c: digest_sources.__wrapped__(c, tmp_path) for c in CHAPTERS}
+
+    def digest_anew() -> tuple[dict[str, str], str]:
+        digests._list_files.cache_clear()
+        told = {c: digest_sources.__wrapped__(c, tmp_path) for c in CHAPTERS}
+        return told, digests.digest_package(tmp_path)
+
+    before, whole = digest_anew()
     (tmp_path / changed).write_text("2")
-    after = {c: digest_sources.__wrapped__(c, tmp_path) for c in CHAPTERS}
+    after, whole_after = digest_anew()
     assert {c for c in CHAPTERS if before[c] != after[c]} == stale
+    assert (whole != whole_after) == (not changed.endswith(".pyc"))
 
 
 def test_a_room_that_is_gone_is_no_silent_part_of_a_key(tmp_path: Path) -> None:
