@@ -468,7 +468,9 @@ def measure_case(step: str, size: str) -> None:
         out = Path(folder) / "found.json"
         command = [sys.executable, __file__, "--case", step, size, folder, str(out)]
         paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": paths})
+        # Modules are kept compiled, as on a city's machine, whatever is set here.
+        own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        subprocess.run(command, check=True, env=own | {"PYTHONPATH": paths})
         found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
         found.setdefault(step, {})[size] = json.loads(out.read_text())
         FOUND.write_text(json.dumps(found, indent=1) + "\n")
