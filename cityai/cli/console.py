@@ -23,6 +23,14 @@ BAR = 16
 NAME = 54
 """Columns of a stage's name."""
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_PLAIN = str.maketrans(
+    {"−": "-", "±": "+/-", "…": ".", "–": "-", "—": "-", "✕": "x", "✓": "v", "≈": "~", "’": "'"}
+    | dict.fromkeys("“”", '"')
+    | dict.fromkeys("─═", "-")
+    | dict.fromkeys("│║", "|")
+    | dict.fromkeys("┌┐└┘╔╗╚╝", "+")
+)
+"""What stands for a sign on a terminal that lacks it."""
 
 
 def measure_width() -> int:
@@ -50,8 +58,17 @@ def show_lines(lines: Iterable[Text]) -> None:
 
     console, encoding = Console(highlight=False, soft_wrap=True), sys.stdout.encoding or "ascii"
     for line in lines:
-        line.plain = clean(line.plain).encode(encoding, "replace").decode(encoding)
+        line.plain = spell(clean(line.plain), encoding)
         console.print(line)
+
+
+def spell(text: str, encoding: str) -> str:
+    """Return a text in signs that an encoding knows; a minus must not become a question mark."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    return text
 
 
 def can_draw() -> bool:

@@ -132,6 +132,7 @@ def _describe_error(error: BaseException | None) -> Iterator[str]:
 
 
 def _say_usage(error: typer.TyperException) -> None:
+    error.message = error.message.replace("Value error, ", "", 1)
     show = getattr(error, "show", None)
     if show is not None:
         show()

@@ -132,12 +132,16 @@ def make(
 ) -> None:
     """Make a key to sign with; print what configs/keys.yaml needs."""
     from cityai.cli.windows import write_yaml
+    from cityai.i18n.clean import clean_text
     from cityai.pipeline.provenance import read_clock
     from cityai.review.keys import make_key
 
+    holder = {"name": clean_text(name).strip(), "role": clean_text(role).strip()}
+    for part, told in holder.items():
+        if not told:
+            raise UserError(f"the key has no {part}", where=f"--{part}", expected="some words")
     public = make_key(file)
-    since = read_clock().date().isoformat()
-    entry = {"name": name, "role": role, "public": public, "since": since}
+    entry = {**holder, "public": public, "since": read_clock().date().isoformat()}
     tell(f"The private key is in {file}; it stays with you. Who keeps configs/keys.yaml adds:\n")
     tell(write_yaml({"keys": [entry]}))
 

@@ -167,7 +167,7 @@ def tell_rejects(rejects: pd.DataFrame) -> list[tuple[int, str]]:
         rows = join(
             ", ",
             (
-                f"{row:,} ({value[:40]!a})" if value else write(row, ",")
+                f"{row:,} ({value[:40]!r})" if value else write(row, ",")
                 for row, value in zip(first[ROW_NUMBER], first["value"].fillna(""), strict=True)
             ),
         )

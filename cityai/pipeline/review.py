@@ -23,6 +23,7 @@ from cityai.config.release import PHASES, Phase, write_rules
 from cityai.config.validate import validate_spec
 from cityai.config.yaml import read_yaml
 from cityai.errors import CityaiError, SpecError, UserError
+from cityai.i18n.clean import clean_text
 from cityai.pipeline.places import PROJECT, CardPlace, read_sealed
 from cityai.pipeline.provenance import read_clock
 from cityai.review.acts import COMMIT, MODEL, Act, Kind, Seen, make_act
@@ -89,7 +90,7 @@ class Reviewed:
         return Standing(self.chain, self.subjects, phase, today, self.policy.override, evaluated)
 
     def begin_act(self, kind: Kind, phase: Phase | None, reason: str, **more: object) -> Act:
-        """Make the act that would follow in the chain."""
+        """Make the act that would follow in the chain; its words are those that a page can show."""
         links, at = self.chain.links, read_clock()
         return make_act(
             act=kind,
@@ -98,7 +99,7 @@ class Reviewed:
             number=len(links) + 1,
             previous=self.chain.head,
             at=max(at, links[-1].act.at) if links else at,
-            reason=reason,
+            reason=clean_text(reason).strip(),
             seen=_describe(self.record),
             **more,
         )

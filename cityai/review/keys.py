@@ -72,7 +72,7 @@ def read_private(path: Path) -> Private:
     """
     try:
         content = path.read_bytes()
-        if path.stat().st_mode & 0o077:
+        if b"PRIVATE KEY" in content and path.stat().st_mode & 0o077:
             raise UserError(
                 "the private key can be read by others",
                 where=str(path),

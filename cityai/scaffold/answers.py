@@ -112,4 +112,4 @@ def check_line(value: str, what: str) -> str:
 
 
 def _show(value: str) -> str:
-    return ascii(value if len(value) <= 60 else value[:60] + "...")
+    return repr(value if len(value) <= 60 else value[:60] + "...")

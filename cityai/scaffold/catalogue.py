@@ -49,7 +49,7 @@ def find_template(name: str) -> Template:
     wanted = name.replace("-", "_")
     if wanted not in known:
         raise SpecError(
-            f"there is no template {name[:60]!a}",
+            f"there is no template {name[:60]!r}",
             expected=suggest_name(wanted[:60], known),
             next_step="list them with cityai templates",
         )

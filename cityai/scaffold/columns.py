@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,6 @@ _ENDS: Final = 100
 _MOST_ROWS: Final = 1_000_000_000
 _WIDE: Final = 4
 """Columns named after months, at least, for a table with one column a month."""
-MONTH, AMOUNT = "month", "amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,9 @@ class TableProfile:
     rows : int
         Rows of the whole table.
     months : tuple of str
-        Columns that were turned into rows, one a month.
+        Columns that were turned into rows, one a month, week or day.
+    melted : tuple of str
+        What their name and their cell are called then; of others empty.
     whole : dict of str to int, optional
         Different cells of each column in all rows, where not all were looked at.
     """
@@ -142,6 +143,7 @@ class TableProfile:
     columns: dict[str, Column]
     rows: int
     months: tuple[str, ...] = ()
+    melted: tuple[str, str] = ("", "")
     whole: dict[str, int] | None = None
 
     @property
@@ -189,7 +191,7 @@ class TableProfile:
             for decimal, thousands in column.written.readings
         ]
         raise self.refuse(
-            f"the numbers of '{column.name}', such as {cell[:40]!a}, can be read in two ways",
+            f"the numbers of '{column.name}', such as {cell[:40]!r}, can be read in two ways",
             "which mark stands before decimals, and which between thousands",
             f"one of: {'; '.join(options)}",
         )
@@ -207,7 +209,7 @@ class TableProfile:
         names = tuple(name.strip() for name in written.split(",") if name.strip())
         for name in names:
             if name not in self.columns:
-                what = f"{option}there is no column {name[:60]!a}"
+                what = f"{option}there is no column {name[:60]!r}"
                 raise self.refuse(what, suggest_name(name, self.columns))
         return names
 
@@ -260,13 +262,14 @@ def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:
             table = table.filter((table["n"].hash() % every == 0) | ends)
         frame = fetch_frame(table.order_by("n"))[list(order)].rename(columns=order)
     cells = pd.DataFrame({str(name): _write_cells(frame[name]) for name in frame})
-    months = _find_months(cells, hints, path)
+    months, melted = _find_months(cells, hints, path), ("", "")
     if months:
         kept = [name for name in cells if name not in months]
-        cells = cells.melt(kept, list(months), var_name=MONTH, value_name=AMOUNT)
+        melted = _name_melted(months, kept)
+        cells = cells.melt(kept, list(months), var_name=melted[0], value_name=melted[1])
     columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
     read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}
-    return TableProfile(path, source, pd.DataFrame(read), columns, rows, months, whole)
+    return TableProfile(path, source, pd.DataFrame(read), columns, rows, months, melted, whole)
 
 
 def _find_months(cells: pd.DataFrame, hints: Hints, path: Path) -> tuple[str, ...]:
@@ -292,6 +295,19 @@ def _find_months(cells: pd.DataFrame, hints: Hints, path: Path) -> tuple[str, ..
             next_step="turn these columns into rows before it is read",
         )
     return ()
+
+
+def _name_melted(dates: Sequence[str], kept: Sequence[str]) -> tuple[str, str]:
+    """Name what columns of dates become, as no other column of the table is named."""
+    values = pd.Series(dates)
+    pattern = next(iter(read_dates(values, np.ones(len(values)), is_named=False))).format
+    days = parse(values, pattern).dt.day
+    taken = {name.lower() for name in kept}
+    date, amount = (
+        next(name for name in (wish, f"{wish}_of_row", f"{wish}_of_column") if name not in taken)
+        for wish in ("month" if days.nunique() == 1 else "day", "amount")
+    )
+    return date, amount
 
 
 def _write_cells(column: pd.Series) -> pd.Series:

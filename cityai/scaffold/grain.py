@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.scaffold.columns import Column, TableProfile
-from cityai.scaffold.names import is_amount, is_area, is_part_of_time
+from cityai.scaffold.names import is_amount, is_area, is_part_of_time, say_count
 from cityai.scaffold.spread import LEAST_SPREAD, ask_spread, find_spread
 from cityai.scaffold.totals import Total, find_totals
 
@@ -125,7 +125,7 @@ def find_grain(
         shown = " and ".join(found.columns) or "moment"
         why = f"no {shown} has two rows of one moment" if found.columns else "one row a moment"
         if found.repeats:
-            why = f"{why}, but for {found.repeats:,} rows" + (
+            why = f"{why}, but for {say_count(found.repeats, 'row')}" + (
                 " of the hour that comes twice when the clock is put back" if found.is_clock else ""
             )
         return Grain(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cityai.scaffold.columns import MONTH, TableProfile
+from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.grain import Grain
-from cityai.scaffold.names import is_id
+from cityai.scaffold.names import is_id, say_count
 from cityai.scaffold.proposal import Proposal
 
 _UNIQUE = 0.999
@@ -70,9 +70,10 @@ def choose_case(look: Proposal, time: str) -> tuple[tuple[str, ...], bool]:
 def _check_key(profile: TableProfile, written: str) -> tuple[tuple[str, ...], int]:
     """Return the key that a person names, and how many rows repeat it."""
     names = profile.split(written, "--key: ")
-    if profile.months and MONTH in names:
+    made = profile.melted[0]
+    if profile.months and made in names:
         raise profile.refuse(
-            f"--key: there is no column '{MONTH}'", "a column of the table as it is written"
+            f"--key: there is no column '{made}'", "a column of the table as it is written"
         )
     if len(names) == 1:
         return names, profile.rows - profile.count_distinct(names[0])
@@ -137,9 +138,11 @@ def choose_width(profile: TableProfile, grain: Grain, wished: int | None) -> int
     if not len(twice):
         return 0
     one = str(twice.iloc[0])
+    whole = one.zfill(width)
+    bare, full = (say_count(int(values[code]), "row") for code in (one, whole))
     raise profile.refuse(
-        f"'{grain.entity}' holds {one} ({int(values[one]):,} rows) beside {one.zfill(width)} "
-        f"({int(values[one.zfill(width)]):,} rows): {len(twice)} codes seem to have lost zeros",
+        f"'{grain.entity}' holds {one} ({bare}) beside {whole} ({full}): "
+        f"{say_count(len(twice), 'code')} seem to have lost zeros",
         "whether the two are one place",
         f"--width {width} joins them; --width 0 leaves them apart",
     )
@@ -148,4 +151,4 @@ def choose_width(profile: TableProfile, grain: Grain, wished: int | None) -> int
 def _tell_again(again: int) -> str:
     if not again:
         return "no two rows share it"
-    return f"{again:,} rows repeat it, and will be rejected: one row of each is counted"
+    return f"{say_count(again, 'row')} repeating it will be rejected: one of each is counted"

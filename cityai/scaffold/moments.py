@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -14,7 +14,7 @@ from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK, find_start
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.grain import Grain
-from cityai.scaffold.names import is_later, is_of_people
+from cityai.scaffold.names import is_later, is_of_people, say_count
 from cityai.scaffold.proposal import Proposal, offer
 from cityai.scaffold.windows import SEASON
 
@@ -28,6 +28,8 @@ _FEW: Final = 0.01
 """Share of the rows that may lie far off."""
 _FEW_DAYS: Final = 3
 """Different days that are placeholders, such as 1900-01-01, however many rows have them."""
+_WHOLE_DAYS: Final = 14
+"""Days from which on it can be told when a day of the record begins and ends."""
 FAR_OFF: Final = "far off, outside `since` and `until`"
 _THIN: Final = 0.05
 _DENSE: Final = 1 / 3
@@ -133,7 +135,7 @@ def _ask_reading(column: Column, profile: TableProfile) -> DataError:
         options.append(f"--format '{pattern}' reads it as {read:%Y-%m-%d}")
     many = len(column.readings) > 1
     return profile.refuse(
-        f"the dates of '{column.name}', such as {cell[:40]!a}, "
+        f"the dates of '{column.name}', such as {cell[:40]!r}, "
         + ("can be read in two ways" if many else "do not say their century"),
         "the reading that is meant; or ISO 8601 (2025-03-31)",
         f"--time '{column.name}' and one of: {'; '.join(options)}",
@@ -152,12 +154,15 @@ class Ends:
         Rows that lie far off, and so are left out by `since` and `until`.
     since : pandas.Timestamp, optional
         Day from which the record is dense, where it begins thin.
+    ends_cut : bool
+        Whether rows follow that are of a part of a day, and so are left out by `until`.
     """
 
     first: pd.Timestamp
     last: pd.Timestamp
     far: int
     since: pd.Timestamp | None
+    ends_cut: bool = False
 
     @property
     def start(self) -> pd.Timestamp:
@@ -166,11 +171,12 @@ class Ends:
 
     def limit(self, period: Period) -> dict[str, date | None]:
         """Return `since` and `until`, where the table's own ends will not do."""
+        after = (self.last + pd.Timedelta(days=1)).date()
         if not self.far:
-            return {"since": self.since and self.since.date(), "until": None}
+            since = self.since and self.since.date()
+            return {"since": since, "until": after if self.ends_cut else None}
         # A period that began before the first row is whole all the same.
-        first, after = find_start(period, self.start), self.last + pd.Timedelta(days=1)
-        return {"since": first.date(), "until": after.date()}
+        return {"since": find_start(period, self.start).date(), "until": after}
 
 
 def choose_ends(look: Proposal, time: str, is_panel: bool) -> Ends:
@@ -193,12 +199,37 @@ def choose_ends(look: Proposal, time: str, is_panel: bool) -> Ends:
     far = (len(days) - int(kept.sum())) or int(look.hides_far)
     since = None if is_panel else _find_dense(kept)
     if far:
-        shown = "some rows" if look.profile.is_cut else f"{far:,} rows"
+        shown = "some rows" if look.profile.is_cut else say_count(far, "row")
         why = "their dates lie a year and more from all others; `since` and `until` leave them out"
         look.choose("far off", shown, why)
     if since is not None:
         look.choose("since", f"{since:%Y-%m-%d}", "hardly a row before it")
-    return Ends(pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1]), far, since)
+    ends = Ends(pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1]), far, since)
+    return _leave_cut(look, time, ends) if is_panel else ends
+
+
+def _leave_cut(look: Proposal, time: str, ends: Ends) -> Ends:
+    """Leave out the first and the last day of a record of hours where they are not whole."""
+    moments = look.profile.frame[time].dropna()
+    moments = moments[moments.between(ends.first, ends.last + pd.Timedelta(days=1))]
+    hours = (moments - moments.dt.normalize()).groupby(moments.dt.normalize()).agg(["min", "max"])
+    begin, end = hours["min"].mode()[0], hours["max"].mode()[0]
+    if look.profile.is_cut or begin == end or len(hours) < _WHOLE_DAYS:
+        return ends
+    day, (low, high) = pd.Timedelta(days=1), (hours["min"].iloc[0], hours["max"].iloc[-1])
+    if low > begin:
+        ends = replace(ends, since=ends.first + day)
+        why = f"the first day is cut: it begins at {_tell_hour(low)}, others at {_tell_hour(begin)}"
+        look.choose("since", f"{ends.since:%Y-%m-%d}", why)
+    if high < end:
+        why = f"the last day is cut: it ends at {_tell_hour(high)}, others at {_tell_hour(end)}; "
+        look.choose("until", f"{ends.last:%Y-%m-%d}", f"{why}move it on when more rows come")
+        ends = replace(ends, last=ends.last - day, ends_cut=True)
+    return ends
+
+
+def _tell_hour(since_midnight: pd.Timedelta) -> str:
+    return f"{pd.Timestamp(0) + since_midnight:%H:%M}"
 
 
 def _find_dense(counts: pd.Series) -> pd.Timestamp | None:
@@ -238,7 +269,7 @@ def choose_known(look: Proposal, time: str) -> tuple[str, int]:
             chosen, delay = column.name, int(wait.quantile(0.99))
     why = "assumed, no column says when a row was recorded"
     if chosen:
-        why = f"never before the time; 99 of 100 rows within {delay} days"
+        why = f"never before the time; 99 of 100 rows within {say_count(delay, 'day')}"
     elif moved:
         why = f"assumed; not {', '.join(moved)}: later than the time, but moved again by the name"
     look.choose("known", chosen or "1 day later", why)
@@ -257,7 +288,7 @@ def choose_period(look: Proposal, time: str, grain: Grain, ends: Ends) -> Period
     named = next((period for period in PERIODS if period == wished), None)
     if wished and named is None:
         raise DataError(
-            f"{wished[:40]!a} is no period", expected="day, week or month", where="--period"
+            f"{wished[:40]!r} is no period", expected="day, week or month", where="--period"
         )
     if grain.is_panel:
         period, why = _find_gap(look.profile, time, named)
@@ -288,10 +319,14 @@ def _find_gap(profile: TableProfile, time: str, named: Period | None) -> tuple[P
             expected=f"--period {' or '.join(PERIODS[PERIODS.index(found) :])}",
         )
     if named and named != found:
-        return named, f"as you said; rows are {gap:.0f} days apart, and are added up"
+        return named, f"as you said; {_tell_gap(gap)}, which are added up"
     if moments_a_day > 1.5:
         return found, f"{moments_a_day:.0f} moments a day, which are added up"
-    return found, f"rows are {gap:.0f} days apart"
+    return found, _tell_gap(gap)
+
+
+def _tell_gap(gap: float) -> str:
+    return f"a row every {gap:.0f} days" if gap > 1 else "a row every day"
 
 
 def _find_fine(

@@ -142,6 +142,11 @@ def pluralize(words: str) -> str:
     return words if last.endswith("s") else f"{words}s"
 
 
+def say_count(n: int, one: str) -> str:
+    """Count what a word names: ``1 row``, ``2,000 rows``."""
+    return f"{n:,} {one if n == 1 else pluralize(one)}"
+
+
 def _split(name: str) -> list[str]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return [word for word in re.split(r"[^\w]+|_+|(?<=\D)(?=\d)", spaced.lower()) if word]

@@ -129,11 +129,11 @@ def _read_limit(profile: TableProfile, said: re.Match[str]) -> tuple[OutcomeRule
     try:
         limit = float(meant)
     except ValueError:
-        raise DataError(f"{meant[:40]!a} is no number", where="--outcome") from None
+        raise DataError(f"{meant[:40]!r} is no number", where="--outcome") from None
     is_yes = number >= limit if sign == ">=" else number <= limit
     if is_yes.nunique() < 2:
         raise profile.refuse(
-            f"{said[0][:60]!a} is {'true' if is_yes.any() else 'false'} of every row",
+            f"{said[0][:60]!r} is {'true' if is_yes.any() else 'false'} of every row",
             f"a limit between the values of '{name}': {profile.columns[name].tell()}",
         )
     rule = {"column": name, "at_least" if sign == ">=" else "at_most": limit}

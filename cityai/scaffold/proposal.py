@@ -11,7 +11,7 @@ from typing import Any
 
 from cityai.config.city import CitySpec
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.names import pluralize, say_words
+from cityai.scaffold.names import pluralize, say_count, say_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Proposal:
             self.choose("header", f"line {source.skip + 1}", "the lines above it are not read")
         if months:
             shown = f"{months[0]} to {months[-1]}"
-            self.choose("rows", f"{len(months)} columns", f"{shown} are turned into rows")
+            self.choose("rows", say_count(len(months), "column"), f"{shown} are turned into rows")
 
     def choose_contract(
         self, names: Iterable[str], required: Sequence[str], own: Mapping[str, dict[str, Any]]
@@ -116,7 +116,7 @@ class Proposal:
             for name in dict.fromkeys(names)
             if name
         }
-        self.choose("contract", f"{len(columns)} columns", "the others are not read")
+        self.choose("contract", say_count(len(columns), "column"), "the others are not read")
         return columns
 
     def leave_open(self, *sentences: str) -> None:
@@ -134,7 +134,7 @@ class Proposal:
     def tell(self) -> str:
         """Return what was understood, in lines for a terminal."""
         wide = max(len(asked) for asked, _, _ in self.choices)
-        lines = [f"{self.profile.path.name}: {self.profile.rows:,} rows", ""]
+        lines = [f"{self.profile.path.name}: {say_count(self.profile.rows, 'row')}", ""]
         lines += [f"{asked:<{wide}}  {chosen}: {why}" for asked, chosen, why in self.choices]
         lines += ["", "The table cannot tell; see to it in project.yaml:"]
         return "\n".join([*lines, *(f"  - {sentence}" for sentence in self.unsettled)])

@@ -14,6 +14,7 @@ from cityai.config.project import BaseProjectSpec
 from cityai.data.reading.reader import Layout, read_events
 from cityai.data.rejects import tell_rejects
 from cityai.records.events import Events
+from cityai.scaffold.names import say_count
 from cityai.scaffold.proposal import Proposal
 
 _NOWHERE: Final = {
@@ -62,17 +63,17 @@ def recount(
     look.choose(
         "total",
         f"{_add_up(events.table):,.12g} {spec.question.unit}",
-        f"{counts.accepted:,} of {counts.read:,} rows, {_tell_span(events, spec)}; a run counts "
-        f"the same{_tell_unknown(events.table)}",
+        f"{counts.accepted:,} of {say_count(counts.read, 'row')}, {_tell_span(events, spec)}; "
+        f"a run counts the same{_tell_unknown(events.table)}",
     )
     if counts.out_of_scope:
         left = {**parts, others: counts.out_of_scope - sum(parts.values())}
         # Of a table too large to be looked at whole, only a run counts how many are of which kind.
         is_cut = look.profile.is_cut
         why = ", ".join(part if is_cut else f"{n:,} {part}" for part, n in left.items() if n > 0)
-        look.choose("left out", f"{counts.out_of_scope:,} rows", why)
+        look.choose("left out", say_count(counts.out_of_scope, "row"), why)
     for n, why in tell_rejects(events.rejects):
-        look.choose("rejected", f"{n:,} rows", why)
+        look.choose("rejected", say_count(n, "row"), why)
 
 
 def _add_up(table: pd.DataFrame) -> float:
@@ -85,7 +86,7 @@ def _tell_span(events: Events, spec: BaseProjectSpec) -> str:
     n = events.table[ENTITY].nunique()
     many = f"{n:,} {entity.label if n == 1 else entity.label_plural}"
     return (
-        f"in {periods.count:,} {periods.freq}s from {periods.first:%Y-%m-%d} to "
+        f"in {say_count(periods.count, periods.freq)} from {periods.first:%Y-%m-%d} to "
         f"{last:%Y-%m-%d}, {many if entity.columns else 'one series'}"
     )
 

@@ -12,7 +12,7 @@ from cityai.config.project import ProjectSpec
 from cityai.data.periods import count_between
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.errors import suggest_name
-from cityai.scaffold.columns import AMOUNT, MONTH, TableProfile
+from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import choose_key, choose_width
 from cityai.scaffold.moments import (
@@ -23,7 +23,7 @@ from cityai.scaffold.moments import (
     choose_period,
     choose_time,
 )
-from cityai.scaffold.names import is_part_of_time
+from cityai.scaffold.names import is_part_of_time, say_count
 from cityai.scaffold.open_questions import list_alike, list_passed_places, tell_day, tell_running
 from cityai.scaffold.outcome import list_answers
 from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
@@ -174,7 +174,7 @@ def _choose_layout(look: Proposal, grain: Grain, width: int) -> None:
     if width:
         look.choose("codes", f"{width} digits", zeros)
     for t in grain.totals:
-        why = f"the sum of the {t.parts} others: its {t.rows} rows are left out"
+        why = f"the sum of the {t.parts} others: {say_count(t.rows, 'row')} left out"
         look.choose("total", f"{t.value} in {t.column}", why)
     why = "a row holds one column a place" if grain.spread else grain.why
     look.choose("layout", "panel" if grain.is_panel else "events", why)
@@ -213,7 +213,8 @@ def _write_own(
 
 def _write_unpivot(profile: TableProfile, grain: Grain) -> dict[str, Any] | None:
     if profile.months:
-        return {"columns": list(profile.months), "into": MONTH, "value": AMOUNT}
+        into, value = profile.melted
+        return {"columns": list(profile.months), "into": into, "value": value}
     if grain.spread:
         return {"columns": list(grain.spread), "into": grain.entity, "value": grain.amount}
     return None
@@ -291,5 +292,6 @@ def _tell_thin_end(profile: TableProfile, time: str, ends: Ends) -> str:
     since, usual = months.index[-count], months.iloc[: len(months) - count].tail(12).median()
     return (
         f"whether the table is whole at its end: from {since} on it has "
-        f"{months.iloc[-count:].mean():,.0f} rows a month, {usual:,.0f} before (`data.until`)"
+        f"{say_count(round(months.iloc[-count:].mean()), 'row')} a month, {usual:,.0f} before "
+        "(`data.until`)"
     )

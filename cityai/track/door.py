@@ -54,6 +54,19 @@ REFUSALS: Final = {
     ),
 }
 """What a server's refusal means, what would have been right, and what to do, by MLflow's code."""
+DATABASE: Final = {
+    "database or disk is full": (
+        "no space left on device",
+        "a disk with space left",
+        "free some space on that disk and run again; finished stages are kept",
+    ),
+    "attempt to write a readonly database": (
+        "it is read-only",
+        "a file that can be written",
+        "make it writable for you, or set CITYAI_STATE to a folder that is",
+    ),
+}
+"""The same of what SQLite says."""
 _STATUSES: Final = {401: "UNAUTHENTICATED", 403: DENIED}
 _CREDENTIALS: Final = re.compile(r"//[^/@\s]*@")
 
@@ -142,8 +155,9 @@ def call_mlflow(doing: str, where: str) -> Iterator[None]:
     except CityaiError:
         raise
     except Exception as error:
-        refused = REFUSALS.get(find_code(error))
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        database = next((DATABASE[text] for text in DATABASE if text in said), None)
+        refused = REFUSALS.get(find_code(error), database)
         what, expected, next_step = refused or (_CREDENTIALS.sub("//", said)[:300], *UNREACHED)
         raise TrackingError(
             f"{doing}: {what}", where=where, expected=expected, next_step=next_step

@@ -84,6 +84,8 @@ def find_database(uri: str) -> Path | None:
 def describe_uri(uri: str) -> str:
     """Return an address without user names and passwords."""
     parts = urlsplit(uri)
+    if not parts.netloc:
+        return uri  # a file, with all its slashes
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

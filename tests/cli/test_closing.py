@@ -141,10 +141,13 @@ def test_colour_is_for_terminals_alone(
 
 
 def test_what_a_terminal_obeys_or_lacks_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    for encoding, written in (("utf-8", "\\x1b[2J✓ Straße\n"), ("ascii", "\\x1b[2J? Stra?e\n")):
+    for encoding, written in (
+        ("utf-8", "\\x1b[2J✓ Straße −3 points\n"),
+        ("ascii", "\\x1b[2Jv Stra?e -3 points\n"),
+    ):
         out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         monkeypatch.setattr("sys.stdout", out)
-        console.show_lines([Text("\x1b[2J✓ Straße")])
+        console.show_lines([Text("\x1b[2J✓ Straße −3 points")])
         out.flush()
         assert out.buffer.getvalue().decode(encoding) == written
 

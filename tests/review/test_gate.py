@@ -385,10 +385,15 @@ def test_the_log_tells_all_and_the_head(place: Place, capsys) -> None:
 
 
 def test_who_is_not_listed_or_says_nonsense_signs_nothing(place: Place, capsys) -> None:
-    assert place.sign("comment", "ben", reason="") == 2
-    said = capsys.readouterr().err
-    assert "the act has no reason" in said
-    assert "next: say it in a sentence" in said
+    for nothing in ("", " \n", "\u202e"):
+        assert place.sign("comment", "ben", reason=nothing) == 2
+        said = capsys.readouterr().err
+        assert "the act has no reason" in said
+        assert "next: say it in a sentence" in said
+    nameless = ["review", "key", str(place.folder / "new.pem"), "--name", " ", "--role", "x"]
+    assert run_command(nameless) == 2
+    assert "--name: the key has no name" in capsys.readouterr().err
+    assert not (place.folder / "new.pem").exists()
     place.keys.write_text("keys: []\n", "utf-8")
     assert place.sign("open", "ana") == 2
     assert "nobody listed the key" in capsys.readouterr().err

@@ -118,7 +118,7 @@ def hide(number: int) -> str:
 SHOWN = float(
     sum(amount_of(i, j) for i in range(len(MONTHS)) for j in range(3) if amount_of(i, j) % 11)
 )
-HOURS = pd.date_range("2022-10-01", periods=24 * 90, freq="h", tz="America/Chicago")
+HOURS = pd.date_range("2022-10-01", periods=24 * 90 + 1, freq="h", tz="America/Chicago")
 NEGATIVE = {amount_of(3, 1): -4}
 
 MADE: dict[str, Made] = {

@@ -100,7 +100,7 @@ def test_a_date_far_off_is_told_and_left_out(tmp_path):
         "id,day,district\n" + "".join(f"x{i},{d},{'AB'[i % 2]}\n" for i, d in enumerate(days))
     )
     proposal = look_at_table(path)
-    assert any(asked == "far off" and "1 rows" in chosen for asked, chosen, _ in proposal.choices)
+    assert any(asked == "far off" and chosen == "1 row" for asked, chosen, _ in proposal.choices)
     assert str(proposal.spec["data"]["until"]) < "2027"
 
 
@@ -130,6 +130,49 @@ def test_the_last_day_is_kept_when_a_date_far_off_is_not(tmp_path):
     assert str(look_at_table(path).spec["data"]["until"]) == "2026-03-11"
 
 
+@pytest.mark.parametrize("cut", [(15, 9), (0, 9), (15, 23), (0, 23)])
+def test_a_record_of_hours_is_counted_by_whole_days(tmp_path, cut):
+    first, last = f"2024-03-01 {cut[0]:02}:00", f"2024-06-30 {cut[1]:02}:00"
+    hours = pd.date_range(first, last, freq="h")
+    rows = [f"{at:%Y-%m-%d %H:%M},{at.hour + at.day}" for at in hours]
+    path = tmp_path / "rides.csv"
+    path.write_text("\n".join(["hour,rides", *rows]) + "\n")
+    look = look_at_table(path)
+    told = {asked: f"{chosen}: {why}" for asked, chosen, why in look.choices}
+    data = look.spec["data"]
+    begin, end = f"2024-03-0{1 + (cut[0] > 0)}", f"2024-06-{29 + (cut[1] > 22)}"
+    assert f"from {begin} to {end}" in told["total"]
+    assert (f"{data.get('since')}" == "2024-03-02") == ("since" in told) == (cut[0] > 0)
+    assert (f"{data.get('until')}" == "2024-06-30") == ("until" in told) == (cut[1] < 23)
+    left = (24 - cut[0]) * (cut[0] > 0) + (cut[1] + 1) * (cut[1] < 23)
+    assert told.get("left out", "0 rows").startswith(f"{left} rows")
+
+
+@pytest.mark.parametrize(
+    ("step", "kept", "into"),
+    [
+        ("D", ["district"], ("day", "amount")),
+        ("MS", ["district"], ("month", "amount")),
+        ("MS", ["Month", "amount"], ("month_of_row", "amount_of_row")),
+    ],
+)
+def test_columns_of_dates_become_rows_named_for_what_they_are(tmp_path, step, kept, into):
+    dates = pd.date_range("2021-01-01", periods=48, freq=step)
+    table = pd.DataFrame({f"{d:%Y-%m-%d}": [300 + 7 * i, 420 - i] for i, d in enumerate(dates)})
+    for name in reversed(kept):
+        table.insert(0, name, ["North", "South"])
+    table.to_csv(tmp_path / "wide.csv", index=False)
+    data = look_at_table(tmp_path / "wide.csv", Overrides(place=kept[0])).spec["data"]
+    assert (data["unpivot"]["into"], data["unpivot"]["value"]) == into
+    assert data["time"] == into[0]
+
+
+def test_names_and_cells_are_shown_as_they_are_written(tmp_path):
+    path = write_days(tmp_path / "t.csv", pd.date_range("2024-01-01", periods=60), ("Ñuñoa",))
+    with pytest.raises(DataError, match="Región"):
+        look_at_table(path, Overrides(place="Región"))
+
+
 def test_what_the_table_leaves_open_is_named(tmp_path):
     days = [*pd.date_range("2022-01-01", periods=1_200).repeat(3), pd.Timestamp("2025-05-20")]
     path = write_days(tmp_path / "t.csv", days, ("A", "B", "Unknown"), ",home")
@@ -138,7 +181,7 @@ def test_what_the_table_leaves_open_is_named(tmp_path):
     unsettled = "\n".join(look_at_table(path).unsettled)
     assert "whether Unknown is a place" in unsettled
     assert "`data.where`): kind (home, shop)" in unsettled
-    assert "from 2025-05 on it has 1 rows a month" in unsettled
+    assert "from 2025-05 on it has 1 row a month" in unsettled
 
 
 @pytest.mark.parametrize(("period", "periods"), [

@@ -186,7 +186,7 @@ def test_a_case_far_off_is_left_out_of_a_list(tmp_path):
     table.loc[7, ["applied", "visited"]] = ["2070-01-01", "2070-03-29"]
     seen = look(tmp_path, table)
     told = {asked: chosen for asked, chosen, _ in seen.choices}
-    assert told["far off"] == "1 rows"
+    assert told["far off"] == "1 row"
     assert str(seen.spec["data"]["until"]) == "2025-01-01"
     assert seen.spec["question"]["decision"] == usual.spec["question"]["decision"]
 

@@ -458,6 +458,7 @@ def test_the_address_can_be_moved(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://x:5000")
     assert find_uri(tmp_path) == "http://x:5000"
     assert describe_uri("postgresql://u:p@h:5432/db") == "postgresql://h:5432/db"
+    assert describe_uri("sqlite:////srv/mlflow.db") == "sqlite:////srv/mlflow.db"
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     check_host("http://no.such.host.invalid:5000")  # behind a proxy there is nobody to knock at
 
@@ -485,6 +486,19 @@ def test_a_refusal_says_who_must_do_what_and_no_secret(
         raise error
     assert told in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("(sqlite3.OperationalError) database or disk is full\n[SQL: ...]", "free some space"),
+        ("(sqlite3.OperationalError) attempt to write a readonly database", "make it writable"),
+        ("something else", "check MLFLOW_TRACKING_URI"),
+    ],
+)
+def test_what_the_database_says_names_what_to_do(said: str, told: str) -> None:
+    with pytest.raises(TrackingError, match=told), call_mlflow("it could not be logged", "here"):
+        raise RuntimeError(said)
 
 
 def test_an_answer_of_an_artifact_store_is_a_refusal_too() -> None:
