@@ -7,6 +7,7 @@ read lies in a private database afterwards, which the parent opens.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -167,10 +168,25 @@ def _write_text(cell: object) -> str | None:
     return None if cell is None else str(cell)
 
 
+_OTHER_TYPE: Final = re.compile(
+    r'file "([^"]+)": failed to cast column "([^"]+)" from type (\w+)\S* to (\w+)'
+)
+"""What the engine says of a file whose column is of another type: no cell is in it."""
+
+
 def translate_error(error: duckdb.Error | str, path: Path | str) -> DataError:
     """Say what the engine met in words for the one who gave the file."""
     said = str(error).strip().splitlines()[0]
     if "Conversion Error" in said:  # it would hold a cell
+        if found := _OTHER_TYPE.search(said):
+            file, column, own, first = found.groups()
+            return DataError(
+                f"the column '{column}' is {own} in '{Path(file).name}', and {first} in the first "
+                "of the table's files",
+                where=str(path),
+                expected="one type of a column in all files",
+                next_step="write that file again as the others are written, or take it out",
+            )
         said = "a cell is not of the type of its column"
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in said:
         return DataError(

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.i18n.messages import join, say
+from cityai.i18n.messages import join, say, write
 
 MOST_NAMED: Final = 10
 
@@ -22,4 +22,4 @@ def list_names(names: Sequence[str], count: int | None = None) -> str:
 def write_share(value: float) -> str:
     """Write a share in percent, to a tenth."""
     # A share that is not whole must not be rounded to 100 %.
-    return f"{np.floor(value * 1000) / 10:.1f} %"
+    return write(float(np.floor(value * 1000)) / 1000, ".1%")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,7 +85,8 @@ def draft_sheet(
 
 def name_file(row: int, head: str) -> str:
     """Return a file's name that no head can lead out of the folder."""
-    readable = _UNSAFE.sub("-", head).strip("-.")[:LONGEST].strip("-.")
+    plain = unicodedata.normalize("NFKD", head).encode("ascii", "ignore").decode()
+    readable = _UNSAFE.sub("-", plain).strip("-.")[:LONGEST].strip("-.")
     return f"{row + 1:03d}-{readable or 'case'}.html"
 
 

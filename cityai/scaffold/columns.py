@@ -265,7 +265,7 @@ def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:
     months, melted = _find_months(cells, hints, path), ("", "")
     if months:
         kept = [name for name in cells if name not in months]
-        melted = _name_melted(months, kept)
+        melted = _name_melted(months, [str(name) for name in kept])
         cells = cells.melt(kept, list(months), var_name=melted[0], value_name=melted[1])
     columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
     read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}

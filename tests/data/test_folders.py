@@ -76,6 +76,15 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path):
         read(tmp_path / "t")
 
 
+def test_a_file_whose_column_is_of_another_type_is_named_and_no_cell_is_told(tmp_path):
+    write(tmp_path / "t" / "2024-01.parquet", n=[1, 2])
+    write(tmp_path / "t" / "2024-02.parquet", n=["secret", "4"])
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "t")
+    assert "'n' is VARCHAR in '2024-02.parquet', and BIGINT in the first" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 def test_all_files_count_against_the_agreed_rows(tmp_path):
     for name in "ab":
         write(tmp_path / "t" / f"{name}.parquet", n=list(range(6)))

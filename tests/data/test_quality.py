@@ -105,8 +105,7 @@ def test_figures_by_area_are_those_counted_by_hand(make_project, tmp_path):
     (gap,) = (f for f in gaps if f.status is Status.FAIL)
     assert gap.subject == "cells filled: amount"
     assert gap.reason == (
-        "Clearly more than 10% under the 93.3 % of the city, cells filled: amount: 01 (80.0 % of "
-        "70)."
+        "Clearly more than 10% under the 93.3% of the city, cells filled: amount: 01 (80.0% of 70)."
     )
     assert any(f.subject == "cells filled: amount" for f in find(found, "quality.completeness"))
     assert find(found, "quality.accuracy")[0].status is Status.FAIL
@@ -204,7 +203,7 @@ def test_areas_that_share_a_fault_share_a_finding(make_project, tmp_path):
     frame.loc[70:109, "amount"] = ""
     found = report(make_project, tmp_path, frame, ids=("01", "02", "03", "04"))
     (gap,) = (f for f in find(found, "quality.area_gap") if f.status is Status.FAIL)
-    assert gap.reason.endswith("cells filled: amount: 02 (42.8 % of 70), 01 (50.0 % of 70).")
+    assert gap.reason.endswith("cells filled: amount: 02 (42.8% of 70), 01 (50.0% of 70).")
     assert gap.observed == pytest.approx(345 / 420 - 30 / 70)
 
 

@@ -70,3 +70,7 @@ def test_no_head_leads_out_of_the_folder(head: str) -> None:
     assert name.endswith(".html")
     assert Path(name).name == name
     assert len(name) < 100
+
+
+def test_a_name_with_accents_can_be_read_in_the_files_name() -> None:
+    assert name_file(0, "São João, 2026-01-05") == "001-Sao-Joao-2026-01-05.html"
