@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from ruamel.yaml import YAML, MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
+from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 
 from cityai.errors import SpecError
@@ -114,15 +116,41 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _compose(path: Path, text: str) -> Node | None:
+class _Refused(Exception):
+    """What YAML allows and is not read here, with its place."""
+
+    def __init__(self, mark: StreamMark, what: str, expected: str, next_step: str) -> None:
+        super().__init__(what)
+        self.mark, self.told = mark, {"expected": expected, "next_step": next_step}
+
+
+class _Parser(Parser):
+    """Looks at each event as it comes: what is too deep is met before it is built."""
+
     depth = 0
+
+    def get_event(self) -> Event:
+        event: Event = super().get_event()
+        self.depth += isinstance(event, CollectionStartEvent)
+        self.depth -= isinstance(event, CollectionEndEvent)
+        _check_event(event, self.depth)
+        return event
+
+
+@lru_cache(maxsize=64)
+def _parse(text: str) -> Node | None:
+    """Compose a text once: a command reads a city's files in several places."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = _Parser
+    node: Node | None = yaml.compose(text)
+    return node
+
+
+def _compose(path: Path, text: str) -> Node | None:
     try:
-        # The events come one by one: what is too deep is met before it is built.
-        for event in YAML(typ="safe", pure=True).parse(text):
-            depth += isinstance(event, CollectionStartEvent)
-            depth -= isinstance(event, CollectionEndEvent)
-            _check_event(event, depth, path)
-        node: Node | None = YAML(typ="safe", pure=True).compose(text)
+        return _parse(text)
+    except _Refused as refused:
+        raise SpecError(str(refused), where=_place(path, refused.mark), **refused.told) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if (
@@ -154,31 +182,29 @@ def _compose(path: Path, text: str) -> Node | None:
             expected="plain text, without control characters",
             next_step="delete what your editor shows as a strange sign, or type the line again",
         ) from None
-    return node
 
 
-def _check_event(event: Event, depth: int, path: Path) -> None:
-    where = _place(path, event.start_mark)
+def _check_event(event: Event, depth: int) -> None:
     if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-        raise SpecError(
+        raise _Refused(
+            event.start_mark,
             "anchors and aliases are not read",
-            where=where,
-            expected="each value written where it belongs",
-            next_step="copy the value, or use a preset with `use:`",
+            "each value written where it belongs",
+            "copy the value, or use a preset with `use:`",
         )
     if tag := getattr(event, "tag", None):
-        raise SpecError(
+        raise _Refused(
+            event.start_mark,
             f"the tag {tag} is not read",
-            where=where,
-            expected="plain values",
-            next_step="leave the tag out; a text goes in quotes",
+            "plain values",
+            "leave the tag out; a text goes in quotes",
         )
     if depth > MAX_DEPTH:
-        raise SpecError(
+        raise _Refused(
+            event.start_mark,
             f"nested deeper than {MAX_DEPTH} levels",
-            where=where,
-            expected="sections with keys and values, as a template has them",
-            next_step="take out brackets that are never closed",
+            "sections with keys and values, as a template has them",
+            "take out brackets that are never closed",
         )
 
 
