@@ -340,14 +340,15 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture
-def lakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def lakes() -> Iterator[None]:
     """The readers of tables with versions, where `make lakes` puts them."""
     from cityai.confine.reader import forget_reader
 
-    monkeypatch.setattr(sys, "path", [*sys.path, str(LAKES)])
-    forget_reader()  # the next process that reads tables finds them
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path, str(LAKES)])
+        forget_reader()  # the next process that reads tables finds them
+        yield
     forget_reader()
 
 

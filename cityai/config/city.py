@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
@@ -10,9 +11,11 @@ from pydantic import AfterValidator, Field, model_validator
 from cityai.config.connection import ConnectionSpec
 from cityai.config.record import Slug, SpecRecord, Text
 
+_list_zones = cache(available_timezones)  # a walk over hundreds of files
+
 
 def _check_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _list_zones():
         raise ValueError("is not an IANA time zone, such as America/New_York")
     return value
 

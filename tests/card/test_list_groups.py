@@ -26,6 +26,13 @@ def claim(city, card):
     return list_claims(card, city.predictions, city.groups.memberships, keys)
 
 
+def keep_lists(card, **changed):
+    """Leave out the other figures, which are long to count."""
+    evaluation = card.eval.model_copy(update={"metrics": (), "places": (), **changed})
+    fairness = card.fairness.model_copy(update={"results": ()})
+    return card.model_copy(update={"eval": evaluation, "fairness": fairness})
+
+
 def test_every_figure_is_counted_again(city):
     paths = [c.path for c in claim(city, city.card)]
     assert sum("ranked.groups" in path for path in paths) >= 4
@@ -43,8 +50,7 @@ def test_a_forged_figure_is_named(city, part, name, value):
     held = getattr(city.card.eval, part)
     groups = (held.groups[0].model_copy(update={name: value}), *held.groups[1:])
     changed = {part: held.model_copy(update={"groups": groups})}
-    card = city.card.model_copy(update={"eval": city.card.eval.model_copy(update=changed)})
-    finding = check_claims(claim(city, card))
+    finding = check_claims(claim(city, keep_lists(city.card, **changed)))
     assert finding.status is Status.FAIL
     assert finding.subject.startswith(f"eval.{part}.groups[0]")
 

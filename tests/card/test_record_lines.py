@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from cityai.card import record as written
 
 PARTS = st.recursive(
-    st.text(max_size=9) | st.integers() | st.floats(allow_nan=False) | st.none() | st.booleans(),
+    st.text(max_size=9)
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.none()
+    | st.booleans(),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=40,
 )

@@ -260,7 +260,7 @@ def test_attributes_are_those_of_the_latest_event_already_seen(make_project):
     assert pd.isna(found["kind"].iloc[2])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(

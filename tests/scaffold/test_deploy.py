@@ -294,5 +294,4 @@ def test_every_way_publishes_the_card_of_a_small_city(workspace, tmp_path):
         assert run(city, told, MLFLOW_TRACKING_URI=store) == 0, way
         assert card.is_file(), way
     (city / "projects/requests/data.csv").write_text("id\n")
-    codes = [run(city, c.replace(str(workspace), str(city))) for c in commands]
-    assert 0 not in codes
+    assert run(city, "sh deploy/run") != 0  # each of them calls it
