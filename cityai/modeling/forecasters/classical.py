@@ -2,13 +2,13 @@
 
 Both are recursions over time in which every entity and every value of a small grid of parameters
 is one cell of an array, so all parameters of all entities are tried in one pass, without an
-optimiser. Smoothing then runs once more, by the parameters that each entity takes. On the public
-sets this is as accurate as fitting each series by itself, and hundreds of times faster
-(``benchmarks/demand.py``).
+optimiser. On the public sets this is as accurate as fitting each series by itself, and hundreds
+of times faster (``benchmarks/demand.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -40,7 +40,7 @@ THETA_POWER: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class SmoothingGrid:
-    """Parameters of damped additive smoothing: shape (G,) each, points of a grid, or (E, 1).
+    """Parameters of damped additive smoothing, one value a grid point; shape (G,) each.
 
     Attributes
     ----------
@@ -57,33 +57,6 @@ class SmoothingGrid:
     damping: FloatArray
     season: FloatArray
     seasonal: FloatArray
-
-    def pick(self, points: npt.NDArray[np.int64]) -> SmoothingGrid:
-        """Return the parameters of one point an entity, shape (E, 1) each."""
-        at = points[:, None]
-        return SmoothingGrid(
-            self.level[at], self.trend[at], self.damping[at], self.season[at], self.seasonal[at]
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Smoothed:
-    """Where smoothing stands at the end of history, values divided by each entity's size.
-
-    Attributes
-    ----------
-    level, trend : numpy.ndarray
-        Shape (E, G).
-    states : numpy.ndarray
-        Shape (m, E, G), what the season adds.
-    loss : numpy.ndarray
-        Shape (E, G), absolute errors one period ahead, recent ones weighing more.
-    """
-
-    level: FloatArray
-    trend: FloatArray
-    states: FloatArray
-    loss: FloatArray
 
 
 def forecast_theta(asked: SeriesHistory) -> FloatArray:
@@ -107,39 +80,19 @@ def forecast_theta(asked: SeriesHistory) -> FloatArray:
         Shape (H, E), in the target's unit, not below 0 unless the history is; NaN for an entity
         without any history.
     """
-    found, recent, begun = _open_forecast(asked)
-    for block in _list_blocks(begun):
-        found[:, block] = _forecast_theta(replace(asked, history=recent[:, block]))
-    return _keep_sign(found, recent)
+    return _forecast_blocks(asked, _forecast_theta)
 
 
 def forecast_smoothing(asked: SeriesHistory) -> FloatArray:
     """Forecast by damped-trend additive Holt-Winters smoothing, with and without a season.
 
-    Form of Hyndman & Athanasopoulos, *Forecasting: Principles and Practice*, 3rd ed., section 8.4
-    (``AAdA``), in the error-correction form. Each entity takes its parameters from a grid, by its
-    own absolute errors one period ahead and by those of all entities together, half and half
-    (`_choose_points`): one low count tells little of what it should follow. All else of its
-    forecast is its own.
+    The parameters with the least absolute error one period ahead, recent errors weighing more, are
+    taken from a grid, for each entity. Form of Hyndman & Athanasopoulos, *Forecasting: Principles
+    and Practice*, 3rd ed., section 8.4 (``AAdA``), in the error-correction form.
 
     Parameters and returns as in `forecast_theta`.
     """
-    found, recent, begun = _open_forecast(asked)
-    size = np.maximum(mean_known(np.abs(recent)), 1e-9)
-    season = asked.season if len(recent) >= 2 * asked.season else 1
-    grid, fade = _build_grid(season > 1), 0.5 ** (1.0 / max(len(recent) / 2, 2 * asked.season))
-    loss = np.empty((recent.shape[1], len(grid.level)))
-    for block in _list_blocks(begun):
-        loss[block] = _smooth(recent[:, block] / size[block], season, grid, fade).loss
-    best = _choose_points(loss[begun], size[begun])
-    ahead = np.arange(asked.skip, asked.reach)
-    for block, points in zip(_list_blocks(begun), _list_blocks(best), strict=True):
-        own = grid.pick(points)
-        end = _smooth(recent[:, block] / size[block], season, own, fade)
-        damped = np.cumsum(own.damping[:, 0] ** np.arange(1, asked.reach + 1)[:, None], axis=0)
-        told = end.level[:, 0] + damped[asked.skip :] * end.trend[:, 0]
-        found[:, block] = (told + end.states[(len(recent) + ahead) % season, :, 0]) * size[block]
-    return _keep_sign(found, recent)
+    return _forecast_blocks(asked, _forecast_smoothing)
 
 
 THETA: Final = SeriesModel(
@@ -156,12 +109,7 @@ SMOOTHING: Final = SeriesModel(
     "smoothing",
     "exponential smoothing with a damped trend and season",
     adjust_calendar(forecast_smoothing),
-    {
-        "level": str(LEVELS),
-        "trend and damping": str(TRENDS),
-        "season": str(SEASONS),
-        "chosen by": "errors of the entity and of all entities, half and half",
-    },
+    {"level": str(LEVELS), "trend and damping": str(TRENDS), "season": str(SEASONS)},
 )
 
 SHORT: Final = 208
@@ -173,23 +121,20 @@ SHORT_SMOOTHING: Final = replace(
 """The same on a short history, where time counts for more than the last bit of accuracy."""
 
 
-def _open_forecast(
-    asked: SeriesHistory,
-) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
-    """Return room for the forecasts, the recent part of the history, and who has any."""
+def _forecast_blocks(
+    asked: SeriesHistory, forecast: Callable[[SeriesHistory], FloatArray]
+) -> FloatArray:
+    """Forecast block by block of entities, on the recent part of their history."""
     recent = asked.history[-MOST_SEASONS * asked.season :]
+    entities = recent.shape[1]
+    found = np.full((asked.steps, entities), np.nan)
     begun = np.flatnonzero((~np.isnan(recent)).any(axis=0))
-    return np.full((asked.steps, recent.shape[1]), np.nan), recent, begun
-
-
-def _list_blocks(entities: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    return [entities[at : at + BLOCK] for at in range(0, len(entities), BLOCK)]
-
-
-def _keep_sign(found: FloatArray, recent: FloatArray) -> FloatArray:
-    """Take forecasts below 0 as 0 where no history is below it."""
+    for at in range(0, len(begun), BLOCK):
+        block = begun[at : at + BLOCK]
+        part = SeriesHistory(recent[:, block], asked.skip, asked.steps, asked.season, asked.year)
+        found[:, block] = forecast(part)
     if recent.size and np.nanmin(recent, initial=0.0) >= 0:
-        return np.maximum(found, 0.0)
+        found = np.maximum(found, 0.0)
     return found
 
 
@@ -263,15 +208,20 @@ def _build_grid(seasonal: bool) -> SmoothingGrid:
     return SmoothingGrid(points[:, 0], points[:, 1], points[:, 2], points[:, 3], points[:, 4])
 
 
-def _smooth(values: FloatArray, season: int, grid: SmoothingGrid, fade: float) -> Smoothed:
-    """Smooth values (T, E) by every point of a grid, or by each entity's own."""
-    length = len(values)
+def _forecast_smoothing(asked: SeriesHistory) -> FloatArray:
+    length, entities = asked.history.shape
+    season = asked.season if length >= 2 * asked.season else 1
+    grid = _build_grid(season > 1)
+    size = np.maximum(mean_known(np.abs(asked.history)), 1e-9)
+    values = asked.history / size
     first = find_first_known(values)
     warm = min(length, 2 * season if season > 1 else 8)
     head = _gather_head(values, first, warm)
-    level = np.repeat(mean_known(head)[:, None], grid.level.shape[-1], axis=1)
-    trend, loss = np.zeros_like(level), np.zeros_like(level)
+    level = np.repeat(mean_known(head)[:, None], len(grid.level), axis=1)
+    trend = np.zeros_like(level)
     states = _start_season(values, first, season)[:, :, None] * grid.seasonal
+    fade = 0.5 ** (1.0 / max(length / 2, 2 * asked.season))
+    loss = np.zeros_like(level)
     counted_from = first + np.minimum(warm, (length - first) // 3)
     for t in range(int(first.min()), length):
         live = ~np.isnan(values[t]) & (t >= first)
@@ -282,22 +232,13 @@ def _smooth(values: FloatArray, season: int, grid: SmoothingGrid, fade: float) -
         level = level + moved + grid.level * error
         trend = moved + grid.level * grid.trend * error
         states[t % season] += grid.season * error
-    return Smoothed(level, trend, states, loss)
-
-
-def _choose_points(loss: FloatArray, size: FloatArray) -> npt.NDArray[np.int64]:
-    """Choose a point of the grid for each entity, shape (E,).
-
-    The least sum of two ratios: the entity's loss over its least, and the loss of all entities, in
-    the target's unit, over its least. An entity that some points forecast without any error keeps
-    to these. The sum is over all entities at once, so that it is the same for blocks of any size.
-    """
-    together = (size[:, None] * loss).sum(axis=0)
-    least = loss.min(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.where(loss == least, 1.0, loss / least)
-        pooled = np.where(together == together.min(), 1.0, together / together.min())
-    return np.asarray((own + pooled).argmin(axis=1))
+    best, rows = loss.argmin(axis=1), np.arange(entities)
+    ahead = np.arange(1, asked.reach + 1)[:, None]
+    damped = np.cumsum(grid.damping[best] ** ahead, axis=0)[asked.skip :]
+    phases = (length + np.arange(asked.skip, asked.reach)) % season
+    trended = level[rows, best] + damped * trend[rows, best]
+    found: FloatArray = (trended + states[phases][:, rows, best]) * size
+    return found
 
 
 def _gather_head(values: FloatArray, first: npt.NDArray[np.int64], count: int) -> FloatArray:

@@ -204,7 +204,7 @@ class Learner(Protocol):
 
 @runtime_checkable
 class SeriesForecaster(Protocol):
-    """A candidate or baseline that continues each entity's own history."""
+    """A candidate or baseline that looks at each entity's own history."""
 
     @property
     def name(self) -> str:

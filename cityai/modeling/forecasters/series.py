@@ -66,7 +66,7 @@ class SeriesHistory:
 
 @dataclass(frozen=True, slots=True)
 class SeriesModel:
-    """A forecaster that continues each entity's own history; it sees those of all at once.
+    """A forecaster that sees each entity's own history.
 
     Attributes
     ----------
