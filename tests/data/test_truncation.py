@@ -128,8 +128,8 @@ def test_nothing_of_the_future_comes_through_the_panel(make_world, monkeypatch):
 def test_a_function_that_is_never_defined_is_refused(make_world, tmp_path):
     path = tmp_path / "features.py"
     path.write_text("def nothing(history):\n    return history.values.iloc[-1] * float('nan')\n")
-    with pytest.raises(DataError, match=r"features\.py, nothing\(\).*no number.* 67 moments"):
-        prove(make_world(own=["nothing"]))
+    with pytest.raises(DataError, match=r"features\.py, nothing\(\).*no number.* 37 moments"):
+        prove(make_world(own=["nothing"], n_periods=40))
 
 
 def test_a_function_that_is_defined_once_is_kept(make_world, tmp_path):
@@ -137,7 +137,7 @@ def test_a_function_that_is_defined_once_is_kept(make_world, tmp_path):
         "def once(history):\n"
         "    return history.values.iloc[-1] * (1 if len(history.values) == 31 else float('nan'))\n"
     )
-    assert prove(make_world(own=["once"])).status is Status.PASS
+    assert prove(make_world(own=["once"], n_periods=40)).status is Status.PASS
 
 
 def test_a_difference_of_one_bit_is_found(make_world):
