@@ -184,8 +184,8 @@ def find_own(facts: pd.DataFrame, spec: BaseProjectSpec) -> Iterator[Finding]:
     if count[WITHOUT]:
         told.append(say("{n:,} have none.", n=count[WITHOUT]))
     if count[STRAY]:
-        stray = say("{n:,} rows of its table are about nothing that is asked.", n=count[STRAY])
-        told.append(stray)
+        n = count[STRAY]
+        told.append(say("Rows of its table that are about nothing that is asked: {n:,}.", n=n))
     table = spec.city_table
     if table is None or table.known == "ahead":
         told.append(say("That it was there before is declared, not recorded."))

@@ -68,7 +68,7 @@ def test_a_score_made_on_the_day_of_the_question_or_later_is_not_used(tmp_path, 
     used = [*range(10, 15), *range(20, 58)]
     assert found.dropna().to_dict() == scores.loc[used].set_index("case_no")["score"].to_dict()
     assert said.observed == pytest.approx(43 / 60)
-    for words in ("43 of 60", "10 were asked about before", "7 have none", "2 rows of its table"):
+    for words in ("43 of 60", "10 were asked about before", "7 have none", "asked: 2"):
         assert words in said.reason
 
 
@@ -197,7 +197,7 @@ def test_a_forecast_in_use_is_known_from_the_moment_it_was_made(make_project, tm
         {"entity_id": "B", "period": 1, "value": 8.0, "known": 1},
     ]
     said = next(find_own(events.quality_facts, project.spec))
-    assert "1 rows of its table are about nothing that is asked" in said.reason
+    assert "Rows of its table that are about nothing that is asked: 1." in said.reason
     cut = cut_events(events, events.periods.start(2)).city_rule
     assert cut["known"].max() == 2
     assert len(cut) == 3
