@@ -67,6 +67,13 @@ def find_place(path: Path) -> CardPlace:
         When a specification cannot be read.
     """
     given = find_named(path).resolve()
+    if not given.exists():
+        raise UserError(
+            "there is no such file or folder",
+            where=str(path),
+            expected="a project, an audit file, or the folder of a published card",
+            next_step=f"check the path; published cards are in {CARDS}",
+        )
     if given.is_file() and given.suffix not in {".yaml", ".yml"}:
         given = given.parent
     if (given / JSON).is_file() and not (given / PROJECT).is_file():

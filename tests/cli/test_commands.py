@@ -444,3 +444,12 @@ def test_what_must_be_known_at_once_is_written_to_a_pipe_too(
 ) -> None:
     PlainProgress().warn("another run is in progress (process 7); waiting")
     assert capsys.readouterr().err == "  another run is in progress (process 7); waiting\n"
+
+
+def test_a_card_that_is_not_there_is_told_as_a_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["card", "diff", str(tmp_path / "nope")]) == 2
+    said = capsys.readouterr().err
+    assert "there is no such file or folder" in said
+    assert "the folder of a published card" in said
