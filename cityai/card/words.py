@@ -9,11 +9,15 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 from cityai.assessment.metrics import METRICS, find_metric
 from cityai.i18n.messages import count_points, say, write
+
+MOST_FIGURES: Final = 20_000
+"""Figures that are kept as they are written: those of many places are often the same."""
 
 VERDICTS: Final[dict[str, str]] = {
     "pass": say("Within the limit"),
@@ -329,6 +333,7 @@ def write_bare(value: float, unit: str, *, gap: bool) -> str:
     return _trim(size, 2 if unit == "share" else 4, sign="+" if gap else "")
 
 
+@lru_cache(maxsize=MOST_FIGURES, typed=True)
 def _trim(value: float, decimals: int, share: str = "", sign: str = "") -> str:
     """Write a number with as many decimals as say something, with print's minus."""
     size = abs(value * 100 if share else value)

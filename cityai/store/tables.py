@@ -135,11 +135,10 @@ def _read_column(column: Any, kind: Json) -> Any:
 def _write_objects(values: list[object]) -> tuple[Any, dict[str, Json]]:
     if all(value is None or type(value) is str for value in values):
         return pa.array(values, type=pa.large_string()), {"kind": "texts"}
-    written: dict[int, str] = {}  # most rows of a long column hold one of a few objects
-    for value in values:
-        if id(value) not in written:
-            written[id(value)] = json.dumps(_write_cell(value))
-    cells = [written[id(value)] for value in values]
+    which = [*map(id, values)]  # most rows of a long column hold one of a few objects
+    few = dict(zip(which, values, strict=True))
+    written = {key: json.dumps(_write_cell(value)) for key, value in few.items()}
+    cells = [*map(written.__getitem__, which)]
     return pa.array(cells, type=pa.large_string()), {"kind": "cells"}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
+
+import pandas as pd
 
 from cityai.card.draft.facts import CardFacts
 from cityai.card.draft.neighbourhood import describe_residents, forecast_places
@@ -39,7 +41,7 @@ def draft_places(
     ahead, step = forecast_places(facts, withheld, kind, ids)
     places = []
     ordered = own.assign(slice=own["slice"].astype(str)).sort_values("slice", kind="stable")
-    for place, rows in groupby(ordered.to_dict("records"), itemgetter("slice")):
+    for place, rows in groupby(_list_rows(ordered), itemgetter("slice")):
         if declared is not None and place not in declared:
             continue
         slices = {"model": FORECAST, kind: place}
@@ -61,6 +63,12 @@ def draft_places(
             )
         )
     return tuple(places), step
+
+
+def _list_rows(table: pd.DataFrame) -> Iterator[dict[Hashable, Any]]:
+    """List rows as `to_dict("records")` does, a column at a time: there are many of texts."""
+    columns = (table[name].tolist() for name in table)
+    return (dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True))
 
 
 def _list_declared(facts: CardFacts, kind: str) -> set[str] | None:
