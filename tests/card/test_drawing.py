@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 
-from cityai.card.figures import canvas, draw_figures, read_outlines
+from cityai.card.figures import canvas, draw_figures, labels, read_outlines
 from cityai.card.figures.bitmap import write_png
 from cityai.card.figures.plain_svg import PRINTED
 from cityai.card.record import CardRecord
@@ -92,13 +94,33 @@ def test_a_full_layout_draws_the_pictures_of_a_published_card(name, monkeypatch)
 
 def test_a_label_that_fits_is_tried_once(monkeypatch):
     tried = []
-    monkeypatch.setattr(canvas, "_cut", lambda line, room: tried.append(room) or line[:room])
+    monkeypatch.setattr(labels, "_cut", lambda line, room: tried.append(room) or line[:room])
     with canvas.drawing():
-        assert [canvas.fit_label("Harbour", most) for most in (24, 18)] == ["Harbour"] * 2
+        assert [labels.fit_label("Harbour", most) for most in (24, 18)] == ["Harbour"] * 2
         assert {*tried} == {24, 18}
         # Another label that is drawn alike gets more room, so that each can be told apart.
-        assert canvas.fit_label("Harbour", 4) == "Harb"
-        assert canvas.fit_label("Harbours", 4) == "Harbo"
+        assert labels.fit_label("Harbour", 4) == "Harb"
+        assert labels.fit_label("Harbours", 4) == "Harbo"
+
+
+def test_two_names_that_begin_alike_stay_two_where_they_are_cut():
+    """ "Conjunto Habitacional P…" once stood twice beside one picture."""
+    names = ("Conjunto Habitacional Palmares I", "Conjunto Habitacional Palmares II", "Conjunto B")
+    told = labels.tell_apart((name, 18) for name in names)
+    shown = [told[name, 18] for name in names]
+    assert shown == ["Conjunto Habitac…I", "Conjunto Habita…II", "Conjunto B"]
+    assert labels.tell_apart([(names[0], 18)]) == {(names[0], 18): "Conjunto Habitaci…"}
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("abc", min_size=1, max_size=12), max_size=8, unique=True))
+def test_labels_keep_their_room_and_none_becomes_another(names):
+    told = labels.tell_apart((name, 6) for name in names)
+    assert all(len(shown) <= 6 for shown in told.values())
+    cut = {name: labels.shorten(name, 6) for name in names}
+    assert len({*told.values()}) >= len({*cut.values()})
+    if len({name[-1] for name in names}) == len(names):
+        assert len({*told.values()}) == len(names)
 
 
 def list_cut(record, monkeypatch):

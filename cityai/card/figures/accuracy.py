@@ -12,13 +12,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from cityai.card.figures.canvas import (
     Figure,
     Table,
-    fit_label,
     make_figure,
     number_days,
     open_sheet,
     set_scale,
     write_days,
 )
+from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
 from cityai.card.record import CardRecord

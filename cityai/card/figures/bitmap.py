@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.text import Text
 
-from cityai.card.figures.canvas import Picture, shorten
+from cityai.card.figures.canvas import Picture
+from cityai.card.figures.labels import tell_apart
 from cityai.card.figures.marks import MarkedAxes
 from cityai.card.figures.plain_svg import PANEL, PRINTED
 
@@ -27,23 +28,20 @@ def write_png(picture: Picture) -> bytes:
     picture : Picture
         From `cityai.card.figures.canvas.write_svg`.
     """
-    sheet = picture.sheet
+    sheet, told = picture.sheet, tell_apart(picture.labels.values())
     for axes in cast("list[MarkedAxes]", sheet.axes):
         axes.marks_stay = True
     sheet.patch.set(visible=True, facecolor=PANEL)
     for artist in sheet.findobj():
         if isinstance(artist, Text):
-            artist.set_text(_say(picture, artist.get_text()))
+            drawn = artist.get_text()
+            artist.set_text(told[picture.labels[drawn]] if drawn in picture.labels else drawn)
         _paint(artist)
     buffer = io.BytesIO()
     sheet.dpi = DOTS
     canvas: Any = FigureCanvasAgg(sheet)
     canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def _say(picture: Picture, drawn: str) -> str:
-    return shorten(*picture.labels[drawn]) if drawn in picture.labels else drawn
 
 
 def _paint(artist: Artist) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import matplotlib as mpl
@@ -25,13 +25,11 @@ from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import Formatter, MaxNLocator
 
+from cityai.card.figures.labels import drawn_labels
 from cityai.card.figures.marks import MarkedAxes
 from cityai.card.figures.plain_svg import INK, LINE, MUTED, SVG, clean
-from cityai.i18n.catalogue import LOCALES
-from cityai.i18n.clean import clean_text
 from cityai.i18n.messages import Figure as Printed
 from cityai.i18n.messages import Message, write
-from cityai.i18n.translator import Translator
 
 WIDE: Final = 7.6
 NARROW: Final = 3.75
@@ -146,7 +144,7 @@ def drawing() -> Iterator[None]:
         warnings.filterwarnings(
             "ignore", message=r"constrained_layout not applied", category=UserWarning
         )
-        _drawn.clear()
+        drawn_labels.clear()
         yield
 
 
@@ -196,40 +194,6 @@ class _DayFormatter(Formatter):
         return self.concise(x, pos)
 
 
-_drawn: dict[str, tuple[str, int]] = {}
-"""Labels of the present drawing: as drawn, in full, and how long they may become."""
-
-
-def fit_label(text: str, most: int) -> str:
-    """Return a label as it is drawn: cut to `most`, and as long as the longest of its languages.
-
-    The picture is laid out once, for all languages; `write_svg` puts the English label back, in
-    full, and the page cuts what it says in its own language.
-    """
-    full = text if isinstance(text, Message | Printed) else " ".join(clean_text(text).split())
-    told = [full, *(translator.translate(full) for translator in _open_translators())]
-    said = [" ".join(clean_text(text).split()) for text in told]
-    for room in range(most, most + 80):
-        drawn = max((_cut(line, room) for line in said), key=len)
-        if _drawn.setdefault(drawn, (full, most)) == (full, most) or room >= max(map(len, said)):
-            break
-    return drawn
-
-
-@cache
-def _open_translators() -> tuple[Translator, ...]:
-    return tuple(Translator(language) for language in LOCALES if language != "en")
-
-
-def shorten(text: str, length: int) -> str:
-    """Cut a label that would push the picture aside, and drop what no picture can show."""
-    return _cut(" ".join(clean_text(text).split()), length)
-
-
-def _cut(line: str, length: int) -> str:
-    return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
-
-
 def write_svg(sheet: Sheet, name: str) -> Picture:
     """Return the sheet as SVG for a page.
 
@@ -244,7 +208,7 @@ def write_svg(sheet: Sheet, name: str) -> Picture:
     _Canvas(sheet).write(buffer)
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
     texts = _list_texts(sheet)
-    clean(root, name, {}, _drawn, {str.__str__(text): i for i, text in enumerate(texts)})
+    clean(root, name, {}, drawn_labels, {str.__str__(text): i for i, text in enumerate(texts)})
     root.set("class", "fig")
     root.set("aria-hidden", "true")
     root.set("focusable", "false")
@@ -252,7 +216,7 @@ def write_svg(sheet: Sheet, name: str) -> Picture:
         root.attrib.pop(size, None)
     ElementTree.register_namespace("", SVG)
     svg = ElementTree.tostring(root, encoding="unicode").replace(f' xmlns="{SVG}"', "")
-    return Picture(svg, texts, sheet, dict(_drawn))
+    return Picture(svg, texts, sheet, dict(drawn_labels))
 
 
 class _Canvas(FigureCanvasSVG):
@@ -339,7 +303,7 @@ def set_scale(axis: Axis, most: int, form: Formatter | None = None) -> None:
 def _list_texts(sheet: Sheet) -> list[str]:
     """List the messages and figures that stand in a picture."""
     texts = [artist.get_text() for artist in sheet.findobj(Text)]
-    texts += [full for full, _ in _drawn.values()]
+    texts += [full for full, _ in drawn_labels.values()]
     texts += [line for text in texts if "\n" in text for line in _list_lines(text)]
     return [text for text in texts if isinstance(text, Message | Printed)]
 

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure as Sheet
 
 from cityai.assessment.baseline_words import name_baseline
 from cityai.card.figures.accuracy import PERCENT
-from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale, shorten
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale
+from cityai.card.figures.labels import fit_label, shorten
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.ranked import CapacityPoint
@@ -45,7 +46,7 @@ def draw_capacity(record: CardRecord) -> Figure | None:
                 color=SECOND,
                 linewidth=1.3,
                 linestyle=styles[i % len(styles)],
-                label=shorten(label, 34),
+                label=fit_label(label, 34),
             )
         axes.plot(
             x,

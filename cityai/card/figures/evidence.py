@@ -11,13 +11,13 @@ from cityai.card.figures.accuracy import PERCENT, THOUSANDS
 from cityai.card.figures.canvas import (
     Figure,
     Table,
-    fit_label,
     make_figure,
     number_days,
     open_sheet,
     set_scale,
     write_days,
 )
+from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, INK, SECOND
 from cityai.card.record import CardRecord

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cityai.card.figures.canvas import Figure, Table, fit_label, make_figure, open_sheet
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet
+from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import BAND, FIRST, INK, MUTED, PANEL, SECOND
 from cityai.card.record import CardRecord

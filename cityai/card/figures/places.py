@@ -8,7 +8,8 @@ from datetime import date
 from matplotlib.figure import Figure as Sheet
 
 from cityai.card.figures.accuracy import PERCENT
-from cityai.card.figures.canvas import Figure, Table, fit_label, make_figure, open_sheet, set_scale
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale
+from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, LINE, MUTED, SECOND
 from cityai.card.record import CardRecord

@@ -13,11 +13,11 @@ from cityai.card.figures.canvas import (
     Figure,
     Table,
     drawing,
-    fit_label,
     open_sheet,
     set_scale,
     write_svg,
 )
+from cityai.card.figures.labels import fit_label
 from cityai.card.figures.plain_svg import FIRST, INK, LINE, MUTED, PANEL, SVG
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_bare, write_gap, write_interval, write_number

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 
-from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale, shorten
+from cityai.card.figures.canvas import Figure, Table, make_figure, open_sheet, set_scale
+from cityai.card.figures.labels import fit_label
 from cityai.card.figures.marks import set_marks
 from cityai.card.figures.plain_svg import FIRST, INK, LINE
 from cityai.card.record import CardRecord
@@ -40,7 +41,7 @@ def draw_need(record: CardRecord, dimension: DimensionPart, number: int) -> Figu
             for row, group in enumerate(groups):
                 own = [r for r in results if (r.group, r.metric) == (group, metric)]
                 _plot_need(axes, row, own)
-            labels = [shorten(g, 26) if i == 0 or not wide else "" for g in groups]
+            labels = [fit_label(g, 26) if i == 0 or not wide else "" for g in groups]
             set_marks(axes.yaxis, range(len(groups)), labels)
             axes.set_ylim(len(groups) - 0.4, -0.6)
             axes.set_title(describe_metric(metric).label)

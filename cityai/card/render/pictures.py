@@ -9,7 +9,8 @@ from html import unescape
 from markupsafe import Markup, escape
 
 from cityai.card.figures import Figure
-from cityai.card.figures.canvas import Picture, shorten
+from cityai.card.figures.canvas import Picture
+from cityai.card.figures.labels import tell_apart
 from cityai.i18n.translator import Translator
 
 _TEXT = re.compile(r"<(text|tspan)\b([^>]*)>([^<]+)<")
@@ -39,15 +40,22 @@ def write_styles(styles: Styles) -> Markup:
 def show_picture(svg: Picture, translator: Translator, styles: Styles) -> Markup:
     """Let our own SVG through: `canvas.write_svg` left only shapes and escaped texts."""
 
-    def tell(match: re.Match[str]) -> str:
-        said, most = _SAID.search(match[2]), _MOST.search(match[2])
-        text = translator.translate(svg.texts[int(said[1])] if said else unescape(match[3]))
-        if most:
-            text = shorten(text, int(most[1]))
-        return f"<{match[1]}{_SAID.sub('', _MOST.sub('', match[2]))}>{escape(text)}<"
-
     def write_tag(match: re.Match[str]) -> str:
         shared = re.sub(r' style="([^"]*)"', lambda style: f" class={styles[style[1]]}", match[0])
         return re.sub(r'="([^\s"\'=<>`]+)"', r"=\1", shared)
 
-    return Markup(_TEXT.sub(tell, re.sub(r"<[^>]+>", write_tag, svg)))  # noqa: S704
+    def say(match: re.Match[str]) -> str:
+        said = _SAID.search(match[2])
+        return translator.translate(svg.texts[int(said[1])] if said else unescape(match[3]))
+
+    drawn = re.sub(r"<[^>]+>", write_tag, svg)
+    limits = [(match, _MOST.search(match[2])) for match in _TEXT.finditer(drawn)]
+    labels = tell_apart((say(match), int(most[1])) for match, most in limits if most)
+
+    def tell(match: re.Match[str]) -> str:
+        text, most = say(match), _MOST.search(match[2])
+        if most:
+            text = labels[text, int(most[1])]
+        return f"<{match[1]}{_SAID.sub('', _MOST.sub('', match[2]))}>{escape(text)}<"
+
+    return Markup(_TEXT.sub(tell, drawn))  # noqa: S704
