@@ -13,6 +13,7 @@ from cityai.columns import ENTITY, EVERYWHERE, NOT_RECORDED, PERIOD, PERIOD_STAR
 from cityai.config.project import ProjectSpec
 from cityai.data.area_quality import find_silent_areas
 from cityai.data.city_table import find_own
+from cityai.data.cut_periods import find_cut
 from cityai.data.features.as_of_join import find_positions
 from cityai.data.one_value import ON_DAYS, find_constant, find_net, find_several
 from cityai.data.outages import find_touched
@@ -80,6 +81,7 @@ def _find_all(
     yield from find_several(facts, spec, ON_DAYS)
     yield find_constant(snapshot, spec)
     yield from find_net(snapshot, spec)
+    yield from find_cut(snapshot, spec)
     yield _find_silent(snapshot, spec)
     yield _find_empty(by_period, snapshot.periods, spec)
 
@@ -176,4 +178,4 @@ def _find_empty(by_period: pd.DataFrame, periods: Periods, spec: ProjectSpec) ->
 
 CELLS: Final = TableQuality(_measure_presence, _count_periods, _find_all)
 """Adds the codes ``quality.silent_area``, ``quality.one_value``, ``quality.constant``,
-``quality.net``, ``quality.silent_entity`` and ``quality.empty_period``."""
+``quality.net``, ``quality.cut_period``, ``quality.silent_entity`` and ``quality.empty_period``."""
