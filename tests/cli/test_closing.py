@@ -42,6 +42,23 @@ def make_result(card: CardRecord, title: str, *, hidden: bool = False) -> Simple
     )
 
 
+def test_the_readme_shows_the_end_of_the_published_cards_run(records):
+    """Its figures were once those of a card of before."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    shown = readme.partition("$ cityai run projects/sample_requests\n\n")[2].partition("```")[0]
+    card = records["sample_requests"]
+    done = make_result(card, "Requests to the street depots, by neighbourhood and week")
+    [hidden] = re.findall(r"^Not shown  1: origin=(.*) for the sake of origin=(.*)$", shown, re.M)
+    done.audit.dimensions = pd.DataFrame(
+        [{"dimension": "origin", "groups": [hidden[0]], "counted_with": [hidden[1]]}]
+    )
+    own = ("─┘", "Not shown", "file:///", "│ Requests")  # of the run itself, not in its record
+    lines = [str(line).rstrip() for line in close_run(done, Path("/w"), 80)]
+    kept = [line for line in shown.splitlines() if not any(mark in line for mark in own)]
+    assert len(kept) > 9
+    assert kept == [line for line in lines if not any(mark in line for mark in own)]
+
+
 def make_audited(card: CardRecord, title: str) -> SimpleNamespace:
     done = make_result(card, title, hidden=True)
     done.predictions = pd.DataFrame({"y_true": [1.0, None]})
