@@ -84,8 +84,9 @@ CANDIDATE: Final = "candidate"
 VERSIONS: Final = "mlflow.modelVersions"
 """Tag by which MLflow's pages lead from a model to its registered version."""
 ABSENT: Final = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
-THERE: Final = "RESOURCE_ALREADY_EXISTS"
 """What a registry answers when it has no such model."""
+THERE: Final = "RESOURCE_ALREADY_EXISTS"
+"""What it answers when it has one already."""
 FILES = f"artifacts/{NAME}"
 """Where the record's files are in a logged model."""
 
