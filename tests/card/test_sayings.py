@@ -17,6 +17,7 @@ from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.sentences import describe_series
 from cityai.card.draft.series import draft_series
 from cityai.card.draft.withheld import Withheld
+from cityai.card.figures.canvas import drawing
 from cityai.card.figures.evidence import draw_quality
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.ranked import CapacityPoint, RankedPart
@@ -116,7 +117,8 @@ def test_rounding_of_periods_is_said(city) -> None:
         (city.record, False),
         (city.record.model_copy(update={"eval": evaluation}), True),
     ):
-        figure = draw_quality(record)
+        with drawing():
+            figure = draw_quality(record)
         assert figure is not None
         assert ("Rows are rounded to multiples of 20" in figure.caption) is said
 

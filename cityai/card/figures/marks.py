@@ -85,9 +85,10 @@ class _Marked(Axis):
         rc, name, figure = cast(dict[str, Any], mpl.rcParams), self.axis_name, axes.figure
         turn = 1 if name == "x" else -1
         at, below, beside = getattr(axes, f"get_{name}axis_text1_transform")(told.get("pad", PAD))
+        own = rc[f"{name}tick.labelcolor"]
         label: dict[str, Any] = {
             "fontsize": told.get("labelsize", rc[f"{name}tick.labelsize"]),
-            "color": told.get("labelcolor", rc[f"{name}tick.labelcolor"]),
+            "color": told.get("labelcolor", rc[f"{name}tick.color"] if own == "inherit" else own),
             "transform": at,
             "verticalalignment": below,
             "horizontalalignment": beside,
