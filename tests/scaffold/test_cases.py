@@ -80,7 +80,7 @@ TOLD = {
     "decimal_comma_thousands": "'.' between thousands",
     "group_by_export": "written: zero",
     "hourly_counts": "the hour that comes twice",
-    "ids_again": "1,128 rows repeat it",
+    "ids_again": "1,128 rows repeating it",
     "late_latin1": "latin-1",
     "na_texts": "N/A for missing",
     "negative_counts": "13 amounts below 0",
