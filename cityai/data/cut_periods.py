@@ -60,7 +60,9 @@ def find_cut(snapshot: Events, spec: ProjectSpec) -> Iterator[Finding]:
     )
     title = say("Periods that may be cut")
     unit = name_periods(spec.question.period)
-    yield Finding("quality.cut_period", Status.FAIL, title, reason, float(len(cut)), 0.0, unit)
+    yield Finding(
+        "quality.cut_period", Status.NOT_ENOUGH, title, reason, float(len(cut)), 0.0, unit
+    )
 
 
 def _add_up(snapshot: Events, spec: ProjectSpec) -> npt.NDArray[np.float64]:
