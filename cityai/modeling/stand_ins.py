@@ -37,8 +37,8 @@ def count_stand_ins(
     """
     models = [m for m in source.baselines if isinstance(m, SeriesModel) and m.lag]
     lacking: dict[str, list[pd.DataFrame]] = {model.name: [] for model in models}
+    rows = source.rows.table[KEYS]
     for fold in folds:
-        rows = source.rows.table[KEYS]
         here = source.find_tested(fold)
         for model in models:
             found = find_lagged(source.read_history(model, fold), model.lag)

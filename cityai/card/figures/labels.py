@@ -23,14 +23,13 @@ def fit_label(text: str, most: int) -> str:
     The picture is laid out once, for all languages; `write_svg` puts the English label back, in
     full, and the page cuts what it says in its own language.
     """
-    full = text if isinstance(text, Message | Printed) else " ".join(clean_text(text).split())
+    full = text if isinstance(text, Message | Printed) else _write_line(text)
     told = [full, *(translator.translate(full) for translator in _open_translators())]
-    said = [" ".join(clean_text(text).split()) for text in told]
+    said = [_write_line(text) for text in told]
+    longest = max(map(len, said))
     for room in range(most, most + 80):
         drawn = max((_cut(line, room) for line in said), key=len)
-        if drawn_labels.setdefault(drawn, (full, most)) == (full, most) or room >= max(
-            map(len, said)
-        ):
+        if drawn_labels.setdefault(drawn, (full, most)) == (full, most) or room >= longest:
             break
     return drawn
 
@@ -42,7 +41,11 @@ def _open_translators() -> tuple[Translator, ...]:
 
 def shorten(text: str, length: int) -> str:
     """Cut a label that would push the picture aside, and drop what no picture can show."""
-    return _cut(" ".join(clean_text(text).split()), length)
+    return _cut(_write_line(text), length)
+
+
+def _write_line(text: str) -> str:
+    return " ".join(clean_text(text).split())
 
 
 def _cut(line: str, length: int, tail: int = 0) -> str:
@@ -62,7 +65,7 @@ def tell_apart(labels: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
     labels : iterable of (str, int)
         Each label in full, and how long it may become.
     """
-    lines = {(text, most): " ".join(clean_text(text).split()) for text, most in labels}
+    lines = {(text, most): _write_line(text) for text, most in labels}
     told = {label: _cut(line, label[1]) for label, line in lines.items()}
     alike = Counter(shown for shown, _ in {*zip(told.values(), lines.values(), strict=True)})
     for label in [label for label, shown in told.items() if alike[shown] > 1]:

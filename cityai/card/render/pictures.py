@@ -44,18 +44,16 @@ def show_picture(svg: Picture, translator: Translator, styles: Styles) -> Markup
         shared = re.sub(r' style="([^"]*)"', lambda style: f" class={styles[style[1]]}", match[0])
         return re.sub(r'="([^\s"\'=<>`]+)"', r"=\1", shared)
 
-    def say(match: re.Match[str]) -> str:
-        said = _SAID.search(match[2])
-        return translator.translate(svg.texts[int(said[1])] if said else unescape(match[3]))
-
-    drawn = re.sub(r"<[^>]+>", write_tag, svg)
-    limits = [(match, _MOST.search(match[2])) for match in _TEXT.finditer(drawn)]
-    labels = tell_apart((say(match), int(most[1])) for match, most in limits if most)
+    drawn, said = re.sub(r"<[^>]+>", write_tag, svg), {}
+    for match in _TEXT.finditer(drawn):
+        place, most = _SAID.search(match[2]), _MOST.search(match[2])
+        text = translator.translate(svg.texts[int(place[1])] if place else unescape(match[3]))
+        said[match.start()] = text, int(most[1]) if most else None
+    cut = tell_apart((text, most) for text, most in said.values() if most is not None)
 
     def tell(match: re.Match[str]) -> str:
-        text, most = say(match), _MOST.search(match[2])
-        if most:
-            text = labels[text, int(most[1])]
-        return f"<{match[1]}{_SAID.sub('', _MOST.sub('', match[2]))}>{escape(text)}<"
+        text, most = said[match.start()]
+        shown = text if most is None else cut[text, most]
+        return f"<{match[1]}{_SAID.sub('', _MOST.sub('', match[2]))}>{escape(shown)}<"
 
     return Markup(_TEXT.sub(tell, drawn))  # noqa: S704
