@@ -2,6 +2,7 @@
 
 A test that stands for a promise is marked `@pytest.mark.promise(number)` and tells what it observed
 through the fixture `observe`. A promise without a test, and a test that observed nothing, fail.
+`make promises` tries each as often as the plan of acceptance asks, other runs less (`trials`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "promises.md"
 HOLDS, FAILS, NOT_SEEN = "yes", "**no**", "not seen yet"
+
+
+def trials(planned: int, fewer: int) -> int:
+    """Return how often a check is tried: as planned (`make promises`), or less often (CI)."""
+    return planned if os.environ.get("CITYAI_PROMISES") else fewer
+
+
 HEAD = "| # | check | target | holds | observed | seen |"
 
 
@@ -115,7 +123,8 @@ def write_page(outcomes: Mapping[int, Outcome]) -> str:
             "# What is promised, and what was observed",
             "",
             "`make promises` runs the tests that stand for these checks, prints this table and",
-            "writes this page. Their quick part is in `make test`, the long part in `make long`.",
+            "writes this page. Each is tried as often as the plan of acceptance asks, which takes",
+            "hours; `make test` and `make long` run the same tests and try them less often.",
             "A promise that does not hold says so, with what was observed. Rows that a run did not",
             "reach keep the day on which they were seen.",
             "",

@@ -33,11 +33,12 @@ from cityai.track.runs import repair_runs
 from cityai.track.server import connect_tracking
 from cityai.track.tags import SEAL
 from tests.conftest import PROJECT, draw_requests, write_workspace
+from tests.promises import trials
 from tests.track.conftest import fork
 
 pytestmark = pytest.mark.long
 
-KILLS = int(os.environ.get("CITYAI_KILLS", "60"))
+KILLS = trials(200, 40)
 FEW = PROJECT.replace("folds: 7, calibration: 4", "folds: 3, calibration: 3")
 TEXT = FEW + "models: {candidates: [theta]}\n"
 

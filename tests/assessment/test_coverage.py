@@ -10,8 +10,11 @@ from types import ModuleType
 
 import pytest
 
+from tests.promises import trials
+
 pytestmark = pytest.mark.long
 PANELS = 200
+ACCUSED = trials(1000, 200)
 LEAST = 90.0
 """What a coverage of 95 % falls below in one of 300 such simulations of 200 panels."""
 LEAST_TESTED = 84.0
@@ -86,7 +89,7 @@ def test_people_with_few_events(bench: ModuleType) -> None:
 def test_a_fair_system_is_not_accused(
     observe: Callable[[str], None], bench: ModuleType, groups: int
 ) -> None:
-    strict, within = bench.accuse(groups, PANELS, (0.0, 0.01), seed=5)
+    strict, within = bench.accuse(groups, ACCUSED, (0.0, 0.01), seed=5)
     observe(f"{groups} groups: {within:.1f} of 100 beyond a limit of 1 point")
     assert strict <= MOST_ACCUSED
     assert within <= 2
@@ -94,7 +97,7 @@ def test_a_fair_system_is_not_accused(
 
 @pytest.mark.promise(9)
 def test_a_true_gap_is_found(observe: Callable[[str], None], bench: ModuleType) -> None:
-    found = bench.accuse(2, PANELS, (0.0, 0.03), gap=0.1, seed=6)
+    found = bench.accuse(2, ACCUSED, (0.0, 0.03), gap=0.1, seed=6)
     observe(f"{found[0]:.1f} of 100, and {found[1]:.1f} at a limit of 3 points")
     assert found[0] >= 97
     assert found[1] >= 88

@@ -19,6 +19,7 @@ from cityai.inference.rate_intervals import Rates, bound_gaps, bound_levels, bou
 from cityai.inference.standard_errors import simultaneous_confidence
 from cityai.records.audit_data import Cells
 from cityai.records.metric import Metric
+from tests.promises import trials
 
 RATE = Metric("true_positive_rate", "found", "tp", "n", "share", "high", part="rows")
 AMOUNT = Metric("mean", "mean", "tp", "n", "ratio", "high")
@@ -124,19 +125,19 @@ def test_the_chance_of_fail_never_falls_as_the_gap_grows(
     observe: Callable[[str], None], rows: int
 ) -> None:
     """1,000 rows of a group beside 3,000; several of a person are partly the same answer."""
-    rng = np.random.default_rng(rows)
+    rng, times = np.random.default_rng(rows), trials(200, 60)
     person = np.repeat(np.arange(1200 // rows), rows)
     group = (person >= 100 // rows).astype(int)
     chance = []
     for rate in (0.45, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.0):
         told = 0
-        for _ in range(60):
+        for _ in range(times):
             true = np.where(group == 0, rate, 0.6)
             own = rng.random(len(true)) < true
             same = (rng.random(person.max() + 1) < np.where(group[::rows] == 0, rate, 0.6))[person]
             yes = np.where(rng.random(len(true)) < 0.3, same, own) if rows > 1 else own
             told += judge(measure(yes.astype(float), group, person)) is Status.FAIL
-        chance.append(told / 60)
+        chance.append(told / times)
     observe(f"{rows} rows a person: " + " ".join(f"{c:.2f}" for c in chance))
     assert (np.diff(chance) >= -0.1).all(), chance
     assert chance[-4:] == [1.0] * 4

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable
 
 import duckdb
@@ -149,7 +148,7 @@ def test_points_equal_fairlearn(case: list[tuple[int, int, float, float, float]]
 
 
 @pytest.mark.long
-@settings(derandomize=True, max_examples=int(os.environ.get("CITYAI_FRAMES", "200")), deadline=None)
+@settings(derandomize=True, max_examples=200, deadline=None)
 @given(cases)
 def test_points_equal_fairlearn_often(case: list[tuple[int, int, float, float, float]]) -> None:
     check_fairlearn(case)

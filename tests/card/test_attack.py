@@ -2,7 +2,7 @@
 
 Everything that a published record prints is written down as constraints on the counts behind it,
 and each suppressed count is then made as small and as large as they allow. The number of random
-cities is set by ``CITYAI_ATTACKS`` (``CITYAI_ATTACKS=1000 pytest tests/card/test_attack.py``).
+cities is greater under `make promises`.
 """
 
 # ruff: noqa: E501
@@ -10,7 +10,6 @@ cities is set by ``CITYAI_ATTACKS`` (``CITYAI_ATTACKS=1000 pytest tests/card/tes
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -29,6 +28,7 @@ from cityai.modeling.ahead import Outlook
 from cityai.records.events import list_left, list_versions
 from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import build_predictions
+from tests.promises import trials
 from tests.speech import read_plain
 
 from .conftest import draft_forecast, make_backtest, make_facts, make_spec
@@ -36,7 +36,7 @@ from .conftest import draft_forecast, make_backtest, make_facts, make_spec
 K = 11
 FOUND = (15, 25, 43, 49, 58)
 """Cities in which a count was once found out."""
-ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "15"))
+ATTACKS = trials(100, 15)
 PARTS = {"wape": (1, 1), "under_forecast_share": (1, 0), "over_forecast_share": (0, 1), "bias": (-1, 1)}  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -34,11 +33,12 @@ from cityai.modeling.capacity import select_cases
 from cityai.records.predictions import build_predictions
 from tests.kinds import judge_given, open_spec
 from tests.modeling.made_cases import build_risk_spec, make_cases
+from tests.promises import trials
 
 from .conftest import make_facts
 
 K = 11
-ATTACKS = int(os.environ.get("CITYAI_ATTACKS", "6"))
+ATTACKS = trials(100, 6)
 KINDS = ("tp", "fp", "fn", "tn")
 PARTS = {
     "selection_rate": ("tp fp", "tp fp fn tn"),
@@ -296,13 +296,15 @@ def read_reach(outsider: Outsider, points: Sequence[GroupReach]) -> None:
                 outsider.add_share(at, name, share - half_of(share), share + half_of(share))
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("kind", ["given", "ranked"])
-def test_no_small_count_of_people_follows_from_a_card(kind: str, tmp_path) -> None:
+def test_no_small_count_of_people_follows_from_a_card(observe, kind: str, tmp_path) -> None:
     attacked, opened, shown = 0, [], 0
     for seed in range(ATTACKS):
         n, found, told = attack_given(seed, tmp_path) if kind == "given" else attack_ranked(seed)
         attacked, shown = attacked + n, shown + told
         opened += [f"card {seed}: {line}" for line in found]
+    observe(f"{len(opened)} of {attacked} hidden counts in {ATTACKS} cards of people ({kind})")
     assert attacked >= ATTACKS / 2  # tiny groups are counted with another, so few are left
     assert shown > 15 * ATTACKS
     assert not opened, f"{len(opened)} of {attacked}: {opened[:10]}"

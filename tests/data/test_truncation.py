@@ -17,6 +17,7 @@ from cityai.data.time_checks import RowSource, check_permuted, check_planted, ch
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError
 from cityai.findings import Status
+from tests.promises import trials
 
 POLICY = PolicySpec()
 
@@ -31,7 +32,9 @@ def search(rows, panel):
 
 @pytest.mark.promise(1)
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=trials(200, 12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.integers(0, 10**6),

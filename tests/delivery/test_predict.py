@@ -16,12 +16,14 @@ from cityai.config.load import load_project
 from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
 from cityai.delivery.misses import show_misses
+from cityai.delivery.model import find_model
 from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import open_kind
 from cityai.kinds.demand import CANDIDATES
 from cityai.modeling.ahead import lay_panel_ahead, predict_ahead
 from tests.delivery.conftest import City
+from tests.promises import trials
 
 END = pd.Timestamp("2023-07-03")
 LAST = pd.Timestamp("2023-11-26")
@@ -156,6 +158,51 @@ def test_a_model_that_was_changed_is_refused(
         shutil.copytree(kept, folder)
     assert not (tmp_path / "out").exists()
     observe(f"model refused, nothing written: {spoil.__name__.strip('_')}")
+
+
+def _mutate(folder: Path, rng: np.random.Generator) -> None:
+    """Change one byte, cut a file short, lengthen it, or give it another's content."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    path, other = (paths[int(i)] for i in rng.permutation(len(paths))[:2])
+    content, way = bytearray(path.read_bytes()), int(rng.integers(4))
+    at = int(rng.integers(len(content)))
+    if way == 0:
+        content[at] ^= int(rng.integers(1, 256))
+    elif way == 1:
+        del content[at:]
+    elif way == 2:
+        content[at:at] = b"0"
+    else:
+        content = bytearray(other.read_bytes())
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+@pytest.mark.promise(6)
+def test_no_mutant_of_a_model_is_parsed(
+    observe: Callable[[str], None], forecast: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is held against its run before anything in it is read."""
+    project, folder, kept = load_project(forecast.folder), _find_model(forecast), tmp_path / "kept"
+    assert find_model(project).digest
+    shutil.copytree(folder, kept)
+    parsed: list[object] = []
+    monkeypatch.setattr("cityai.store.values.decode_value", lambda *asked: parsed.append(asked))
+    rng, mutants = np.random.default_rng(6), trials(1000, 40)
+    try:
+        for number in range(mutants):
+            _mutate(folder, rng)
+            if number % 5 == 4:
+                _forge(folder)
+            with pytest.raises(StoreError):
+                find_model(project)
+            shutil.rmtree(folder)
+            shutil.copytree(kept, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(kept, folder)
+    assert parsed == []
+    observe(f"{mutants:,} mutants refused, none parsed")
 
 
 def test_a_project_that_changed_is_refused_but_words_may(forecast: City, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cityai.card.spreadsheet import ACTIVE, guard_cell, write_frame
 from cityai.delivery.sheets import name_file
 from cityai.delivery.tables import write_list
+from tests.promises import trials
 
 CELLS = st.one_of(
     st.text(), st.builds(lambda head, tail: head + tail, st.sampled_from(ACTIVE), st.text())
@@ -21,7 +22,11 @@ CELLS = st.one_of(
 
 
 @pytest.mark.promise(16)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=trials(10_000, 100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(CELLS)
 def test_no_text_begins_as_a_formula_does(observe: Callable[[str], None], text: str) -> None:
     guarded = guard_cell(text)
@@ -31,7 +36,11 @@ def test_no_text_begins_as_a_formula_does(observe: Callable[[str], None], text: 
 
 
 @pytest.mark.promise(16)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=trials(10_000, 100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
 def test_numbers_stay_numbers(observe: Callable[[str], None], values: list[float]) -> None:
     written = write_frame(pd.DataFrame({"=x": values, "y": ["-1"] * len(values)}))

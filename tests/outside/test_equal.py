@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import duckdb
 import numpy as np
@@ -38,6 +37,7 @@ from cityai.data.groups import assign_groups
 from cityai.inference.ratio_influence import compute_ratio, sum_cells
 from cityai.records.groups import Groups
 from cityai.records.predictions import Predictions
+from tests.promises import trials
 
 SPEC = AuditFileSpec.model_validate(
     {
@@ -278,7 +278,7 @@ def test_equal_to_metric_frame_and_scikit_learn(seed):
 
 @pytest.mark.promise(10)
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=trials(200, 25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 def test_equal_to_counting_in_sql_undefined_ones_too(observe, seed):
     with duckdb.connect() as engine:
@@ -303,8 +303,7 @@ def compare_frames(frames: int) -> float:
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_many_frames(observe):
-    """``CITYAI_FRAMES=10000`` draws so many."""
-    frames = int(os.environ.get("CITYAI_FRAMES", "1000"))
+    frames = trials(5000, 1000)
     largest = compare_frames(frames)
     observe(f"largest difference {largest:.1e} over {2 * frames:,} frames")
     assert largest <= 1e-12

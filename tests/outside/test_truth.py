@@ -25,6 +25,7 @@ from cityai.card.record.fairness import GroupResult
 from cityai.card.render.tables import arrange_audit
 from cityai.card.words import describe_metric
 from tests.kinds import judge_given
+from tests.promises import trials
 from tests.speech import read_plain
 
 LIMITS = "{false_positive_rate: 0.05, false_negative_rate: 0.05, selection_rate: 0.05}"
@@ -236,15 +237,16 @@ def test_every_figure_of_adult(observe, order, data_folder, tmp_path):
     assert young.status == "fail"
 
 
+@pytest.mark.promise(26)
 @pytest.mark.slow
 @settings(
-    max_examples=20,
+    max_examples=trials(60, 20),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
 )
 @given(st.integers(0, 2**32 - 1))
-def test_every_figure_of_a_drawn_table(order, tmp_path, seed):
+def test_every_figure_of_a_drawn_table(observe, order, tmp_path, seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(120, 3000))
     group = rng.choice(list("abcd"), n, p=rng.dirichlet([1.0, 1, 1, 1]))
@@ -258,3 +260,4 @@ def test_every_figure_of_a_drawn_table(order, tmp_path, seed):
     check_card(
         draft(order(write_text("group", "side"), small_cell=11), tmp_path / "rows.csv"), rows
     )
+    observe("every figure of a drawn table")

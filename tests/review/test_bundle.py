@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import re
 import shutil
@@ -25,6 +24,7 @@ from cityai.pipeline.registry import check_registry
 from cityai.pipeline.review import check_gate, read_review
 from cityai.review.keys import make_key
 from tests.conftest import BROWSER
+from tests.promises import trials
 from tests.review.conftest import CONDITION, Kept, Place, draw_again, move
 from tests.review.test_release import SOON, UNTIL, YES
 
@@ -293,7 +293,7 @@ def count_agreements(made: Place, page: Any, tmp_path: Path, seeds: range, patch
     return agreed
 
 
-DRAWN = int(os.environ.get("CITYAI_DRAWN") or 20)
+DRAWN = trials(200, 20)
 """Bundles, good and spoiled in turn: of 32 the spoiled ones are of every kind."""
 PARTS = [pytest.param(range(at, at + 10), marks=pytest.mark.long) for at in range(0, DRAWN, 10)]
 

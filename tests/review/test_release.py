@@ -22,6 +22,7 @@ from cityai.pipeline.unchanged import digest_published
 from cityai.store.files import write_files
 from cityai.track.registry import Held
 from tests.card.test_brief import Pdf
+from tests.promises import trials
 from tests.review.conftest import CONDITION, MODEL, Kept, Place, draw_again, move
 from tests.track.conftest import fork
 
@@ -365,7 +366,7 @@ def count_promotions(made: Place, tmp_path: Path, kept: Kept, seeds: range, monk
     return promoted
 
 
-DRAWN = int(os.environ.get("CITYAI_DRAWN") or 25)
+DRAWN = trials(200, 25)
 """Orders of commands; 200 take three minutes of a core."""
 PARTS = [pytest.param(range(at, at + 25), marks=pytest.mark.long) for at in range(0, DRAWN, 25)]
 

@@ -19,6 +19,7 @@ from cityai.scaffold.catalogue import CATALOGUE, find_template
 from cityai.scaffold.files import TEMPLATES, read_files
 from cityai.scaffold.project import EXPLORE, EXTRACT, NOTEBOOK, ORIGIN, PRISTINE, create_project
 from cityai.scaffold.workspace import create_workspace
+from tests.promises import trials
 from tests.scaffold.conftest import ANSWERS
 
 NAMES = [template.name for template in CATALOGUE]
@@ -120,7 +121,7 @@ def test_mistakes_are_named(workspace, tmp_path):
     assert find_template("blank-demand").name == "blank_demand"
 
 
-HOSTILE = 200
+HOSTILE = trials(500, 120)
 
 
 @pytest.mark.promise(25)
