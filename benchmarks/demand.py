@@ -91,6 +91,7 @@ def report_set(name: str, backtest: Backtest, before: int, seconds: float) -> pd
                 "bias": error.sum() / amount,
             }
         )
+    known = ", ".join(f"{k} {measure_hindsight(table, k):.4f}" for k in ("entity_id", "period"))
     below, above = table["y_true"] < table["y_low"], table["y_true"] > table["y_high"]
     weights = backtest.weights[backtest.weights["fold"].isin(table["fold"])]
     weights = weights.groupby("candidate", sort=False)["weight"].mean().round(2).to_dict()
@@ -98,10 +99,18 @@ def report_set(name: str, backtest: Backtest, before: int, seconds: float) -> pd
     print(
         f"peer {peer}; coverage {1 - (below | above).mean():.3f} "
         f"(below {below.mean():.3f}, above {above.mean():.3f}); weights {weights}; "
+        f"with sums known in hindsight by {known}; "
         f"{len(table)} rows; {seconds:.0f} s\n",
         flush=True,
     )
     return pd.DataFrame(rows)
+
+
+def measure_hindsight(table: pd.DataFrame, by: str) -> float:
+    """WAPE of the blend if the sum of each place (or period) over the test were known: (ratio)."""
+    sums = table.groupby(by)[["y_true", "y_pred"]].transform("sum")
+    scaled = table["y_pred"] * sums["y_true"] / sums["y_pred"].clip(lower=1e-9)
+    return float((table["y_true"] - scaled).abs().sum() / table["y_true"].sum())
 
 
 def main() -> None:
