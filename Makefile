@@ -51,7 +51,7 @@ long: $(DONE)  ## the tests that take long; CI runs them after make test
 	@$(TESTS) -m long
 
 promises: $(DONE)  ## what is promised and what was observed of it: a table, and docs/promises.md
-	@CITYAI_PROMISES=1 $(TESTS) -q -m promise
+	@CITYAI_PROMISES=1 $(TESTS) -q -m promise -o faulthandler_timeout=7200
 
 fast: $(DONE)  ## the tests that take no time
 	@$(TESTS) -q -m "not slow and not long"

@@ -85,6 +85,35 @@ def test_a_page_opens_with_few_words(path):
     assert {file: n for file, n in counted.items() if n > WORDS} == {}
 
 
+SMALLEST = 8.0
+"""Pixels of the least text in a picture, on a screen and on a telephone."""
+READ_SIZES = """() => {
+  document.querySelectorAll('details').forEach(d => d.open = true)
+  const texts = [...document.querySelectorAll('svg.fig text')]
+  return texts.filter(t => t.getClientRects().length).map(t => {
+    const drawn = t.getScreenCTM()
+    return [parseFloat(getComputedStyle(t).fontSize) * Math.hypot(drawn.a, drawn.b),
+      t.closest('figure').id + ': ' + t.textContent]
+  })
+}"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (or CITYAI_BROWSER)")
+@pytest.mark.parametrize("path", CARDS, ids=lambda p: p.parent.name)
+def test_texts_of_pictures_can_be_read(path):
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        for width in (1280, 390):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            page.goto((path.parent / "card.html").as_uri())
+            sizes = page.evaluate(READ_SIZES)
+            assert len(sizes) > 20
+            assert [told for told in sizes if told[0] < SMALLEST] == [], width
+        browser.close()
+
+
 @pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (or CITYAI_BROWSER)")
 @pytest.mark.parametrize("path", CARDS, ids=lambda p: p.parent.name)

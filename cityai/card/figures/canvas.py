@@ -33,6 +33,8 @@ from cityai.i18n.messages import Message, write
 
 WIDE: Final = 7.6
 NARROW: Final = 3.75
+LOW: Final = 4.0
+"""Inches of height up to which a page shows a picture as large as it is drawn, or larger."""
 DOTS: Final = 72
 """For each inch: a pixel of SVG is a point."""
 _LINE: Final = ("Ascender", "Descender", "LineGap")
@@ -209,7 +211,7 @@ def write_svg(sheet: Sheet, name: str) -> Picture:
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
     texts = _list_texts(sheet)
     clean(root, name, {}, drawn_labels, {str.__str__(text): i for i, text in enumerate(texts)})
-    root.set("class", "fig")
+    root.set("class", "fig" if sheet.get_figheight() <= LOW else "fig tall")
     root.set("aria-hidden", "true")
     root.set("focusable", "false")
     for size in ("width", "height", "version"):

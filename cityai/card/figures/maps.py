@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 
-from cityai.card.figures.canvas import Figure, make_figure, open_sheet
+from cityai.card.figures.canvas import DOTS, LOW, Figure, make_figure, open_sheet
 from cityai.card.figures.places import error_of, order_places, rank_places, tabulate_places
 from cityai.card.figures.plain_svg import INK, PANEL, PLACE, SCALE
 from cityai.card.record import CardRecord
@@ -92,9 +92,10 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
     ratio = (north - south) / max((east - west) * squeeze, 1e-9)
 
     def draw(width: float) -> Sheet:
-        size = min(width, 5.6)
-        sheet, (axes,) = open_sheet(size, min(size * ratio, 6.5) + 0.6)
-        grain = (east - west) / (size * 72) * 1.2
+        size, legend = min(width, 5.6), 0.7
+        across = min(size, (LOW - legend) / max(ratio, 1e-9))
+        sheet, (axes,) = open_sheet(size, across * ratio + legend)
+        grain = (east - west) / (across * DOTS) * 1.2
         for area in sorted(outlines):
             if area not in errors:
                 continue
@@ -140,7 +141,7 @@ def draw_map(record: CardRecord, outlines: Outlines) -> Figure | None:
             handles=swatches,
             loc="outside upper left",
             ncols=columns,
-            fontsize=8.5,
+            fontsize=11 if size > 5 else 9.5,
             handlelength=1.4,
         )
         return sheet
