@@ -60,6 +60,8 @@ ISO_OFFSET: Final = r".*[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}(:[0-9]{2})?)"
 WHOLE: Final = r"[+-]?[0-9]+"
 NARROW: Final = " \u00a0\u2009\u202f"
 """Blanks that stand between thousands."""
+THOUSANDS: Final = {" ": f"[{NARROW}]", "'": "['\u2019]"}
+"""Marks between thousands that are written in several ways."""
 NUMBER: Final = {
     ".": r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?",
     ",": r"[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?",
@@ -186,8 +188,10 @@ def _strip_number(text: Any, contract: Contract) -> Any:
         text = text.re_replace(f"^([+-]?){blank}(?:{beside}){blank}", r"\1")
         text = text.re_replace(f"{blank}(?:{beside})$", "")
     if contract.thousands:
-        mark = f"[{NARROW}]" if contract.thousands == " " else f"[{contract.thousands}]"
-        shape = f"[+-]?[0-9]{{1,3}}({mark}[0-9]{{3}})+([{contract.decimal}][0-9]*)?"
+        mark = THOUSANDS.get(contract.thousands, f"[{contract.thousands}]")
+        # Lakhs and crores are written 12,34,567.
+        whole = f"([0-9]{{1,3}}({mark}[0-9]{{3}})+|[0-9]{{1,2}}({mark}[0-9]{{2}})+{mark}[0-9]{{3}})"
+        shape = f"[+-]?{whole}([{contract.decimal}][0-9]*)?"
         text = match_whole(text, shape).ifelse(text.re_replace(mark, ""), text)
     return text
 

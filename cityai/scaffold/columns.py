@@ -15,7 +15,7 @@ from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.dates import DateFormat, name_other, parse, read_dates
-from cityai.scaffold.names import is_code, is_moment
+from cityai.scaffold.names import is_amount, is_code, is_moment, is_rate
 from cityai.scaffold.numbers import NumberFormat, read_column, read_numbers
 
 MOST_LOOKED_AT: Final = 1_000_000
@@ -86,6 +86,7 @@ class Column:
             and not self.written.is_percent
             and not self.is_id
             and not is_code(self.name)
+            and not is_rate(self.name)
         )
 
     def tell(self) -> str:
@@ -182,7 +183,18 @@ class TableProfile:
         return source
 
     def ask_marks(self, column: Column) -> None:
-        """Refuse a column of numbers whose marks can be read in two ways."""
+        """Refuse numbers of several units, and those whose marks can be read in two ways."""
+        if column.written is not None and column.written.has_units:
+            cells = self.frame[column.name].fillna("")
+            counts = [
+                f"{unit} ({sum(c.startswith(unit) or c.endswith(unit) for c in cells):,} rows)"
+                for unit in column.written.beside
+            ]
+            raise self.refuse(
+                f"the numbers of '{column.name}' have several units: {', '.join(counts)}",
+                "amounts of one unit, which can be added up",
+                "write all in one unit before it is read",
+            )
         if column.written is None or len(column.written.readings) == 1:
             return
         cell = next(c for c in self.frame[column.name].dropna() if "," in c or "." in c)
@@ -347,7 +359,14 @@ def _describe(name: str, cells: pd.Series, source: SourceSpec, hints: Hints) -> 
             missing=float(1 - times[days.notna().to_numpy()].sum() / len(cells)),
         )
     found = replace(found, other=name_other(values, times))
-    written = read_numbers(values, times, source.delimiter, hints.decimal, hints.thousands)
+    written = read_numbers(
+        values,
+        times,
+        source.delimiter,
+        hints.decimal,
+        hints.thousands,
+        with_unit=is_amount(name),
+    )
     if written is None:
         return found
     numbers = read_column(values, written)

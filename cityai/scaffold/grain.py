@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cityai.errors import DataError
 from cityai.scaffold.columns import Column, TableProfile
-from cityai.scaffold.names import is_amount, is_area, is_part_of_time, say_count
-from cityai.scaffold.spread import LEAST_SPREAD, ask_spread, find_spread
+from cityai.scaffold.names import is_amount, is_area, is_part_of_time, is_rate, say_count
+from cityai.scaffold.parts_of_time import find_parts_of_time
+from cityai.scaffold.spread import LEAST_SPREAD, ask_parts, ask_spread, find_spread
 from cityai.scaffold.totals import Total, find_totals
 
 _MOST_TRIED: Final = 6
@@ -102,6 +104,11 @@ def find_grain(
     """
     ranked = _rank_places(profile, time)
     amounts = [amount] if amount else [] if counts else _rank_amounts(profile, time, places, ranked)
+    parts_of_time = find_parts_of_time(profile.columns, by_year=False)
+    if parts_of_time and not amount:
+        amounts = [name for name in amounts if name not in parts_of_time.columns]
+        if not amounts and not counts:
+            raise ask_parts(profile, parts_of_time)
     rows = _Rows(profile, time, zone)
     spread = None
     if not counts:
@@ -122,6 +129,8 @@ def find_grain(
         rivals = [a for a in amounts if a != value and is_amount(a) == is_amount(value)]
         if not area and len(rivals) >= LEAST_SPREAD - 1:
             raise ask_spread(profile, [value, *rivals])
+        if rivals and not is_amount(value):
+            raise _ask_amount(profile, [value, *rivals])
         shown = " and ".join(found.columns) or "moment"
         why = f"no {shown} has two rows of one moment" if found.columns else "one row a moment"
         if found.repeats:
@@ -152,15 +161,33 @@ def find_grain(
     )
 
 
+def _ask_amount(profile: TableProfile, amounts: Sequence[str]) -> DataError:
+    """Return the error that asks which of several columns is meant, since no name tells it."""
+    shown = [f"--amount '{name}' ({profile.columns[name].tell()})" for name in amounts]
+    more = f"; and {len(shown) - 6} more" if len(shown) > 6 else ""
+    return profile.refuse(
+        f"{len(shown)} columns hold numbers, and no name says which is the amount",
+        "the column that is asked about",
+        f"one of: {'; '.join(shown[:6])}{more}",
+    )
+
+
 def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
     shown = [
         f"--amount {name} adds it up ({profile.columns[name].tell()}: "
         f"{profile.read_numbers(name).sum():,.12g} in all)"
         for name in named[:3]
     ]
+    same = int(profile.frame.duplicated().sum())
+    if same:
+        names = ",".join(profile.columns)
+        shown.append(
+            f"--amount {named[0]} --key '{names}' adds up one of each row that is repeated"
+        )
     raise profile.refuse(
         "rows of the same place and moment repeat, so they may be counted, or an amount of each "
-        "added up",
+        "added up"
+        + (f"; {say_count(same, 'row')} repeat an earlier one in every column" * bool(same)),
         "a word on what is asked",
         f"--count counts the rows ({profile.rows:,}); {'; '.join(shown)}",
     )
@@ -171,30 +198,36 @@ def _refuse_calendar(profile: TableProfile, places: Sequence[str], amounts: Sequ
 
     Where a column names the rows, each is an event all the same.
     """
-    columns = profile.columns.values()
-    useless = [
-        f"'{c.name}' holds "
-        + (
-            "no value"
-            if not c.distinct
-            else "one value alone"
-            if c.distinct == 1
-            else "percentages"
-        )
-        for c in columns
-        if c.distinct < 2 or (c.written is not None and c.written.is_percent)
-    ]
-    if not (useless or amounts) or any(c.distinct == len(profile.frame) for c in columns):
+    useless = {c.name: why for c in profile.columns.values() if (why := _tell_useless(profile, c))}
+    named = [c for c in profile.columns.values() if c.name not in useless]
+    if not (useless or amounts) or any(c.distinct == len(profile.frame) for c in named):
         return
+    told = [f"'{name}' {why}" for name, why in useless.items()]
     of = f" of each {places[0]}" if places else ""
     raise profile.refuse(
         f"there are equally many rows{of} at every moment, so that counting them would count the "
-        "calendar" + (f"; {', '.join(useless[:4])}" if useless else ""),
+        "calendar" + (f"; {', '.join(told[:4])}" if told else ""),
         "a column of amounts to add up, or rows that are events",
         "; ".join(
             [*(f"--amount {name} adds it up" for name in amounts[:3]), "--count counts the rows"]
         ),
     )
+
+
+def _tell_useless(profile: TableProfile, column: Column) -> str:
+    """Say why a column that could be an amount is none; empty of others."""
+    if column.distinct < 2:
+        return "holds one value alone" if column.distinct else "holds no value"
+    if column.written is not None and column.written.is_percent:
+        return "holds percentages"
+    if column.written is not None and is_rate(column.name):
+        return "holds rates or means by its name"
+    if column.is_moment or column.is_unsure or column.written is not None:
+        return ""
+    cells = profile.frame[column.name].dropna()
+    if not is_amount(column.name) or not len(cells):
+        return ""
+    return f"holds texts, such as {str(cells.iloc[0])[:30]!r}"
 
 
 def _list_others(places: Sequence[str], chosen: Sequence[str]) -> tuple[str, ...]:

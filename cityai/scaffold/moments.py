@@ -15,6 +15,7 @@ from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_later, is_of_people, say_count
+from cityai.scaffold.parts_of_time import find_parts_of_time
 from cityai.scaffold.proposal import Proposal, offer
 from cityai.scaffold.windows import SEASON
 
@@ -67,6 +68,13 @@ def choose_time(look: Proposal) -> str:
         raise _ask_reading([*asked, *unsure][0], profile)
     if best is None:
         others = [f"'{c.name}' holds {c.other}" for c in columns if c.other]
+        parts = find_parts_of_time(profile.columns, by_year=True)
+        if parts:
+            raise profile.refuse(
+                "; ".join([parts.tell(), *others]),
+                "one row a place and period, with a column of dates such as 2025-03-31",
+                "turn these columns into rows before it is read, each with the date of its part",
+            )
         raise profile.refuse(
             "no column holds dates that can be read without guessing"
             + (f": {'; '.join(others)}" if others else ""),

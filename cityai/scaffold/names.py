@@ -31,6 +31,12 @@ _CODES: Final = _read(
     cep phone fips geoid tract block bbl bin objectid oid fid uid guid year ano año annee année
     jahr fy version lot parcel ward precinct council district beat"""
 )
+_RATES: Final = _read(
+    """rate rates ratio ratios share shares percent percentage pct proportion per average avg mean
+    median index density temperature temp humidity tasa taxa taxas tasas taux promedio media média
+    mediana moyenne médiane porcentaje porcentagem percentual pourcentage proporción proporção
+    quote anteil durchschnitt mittelwert densidad densidade"""
+)
 _LAST: Final = _read("id ids key code codes no nr num number numero número numéro")
 _TIMES: Final = _read(
     """year month day hour week weekday quarter ano año mes mês dia día annee année mois jour jahr
@@ -92,9 +98,16 @@ is_id = _holds(*_IDS)
 def is_amount(name: str) -> bool:
     """Whether a name is that of an amount."""
     words = _split(name)
+    if is_rate(name):
+        return False
     if len(words) == 1:
         return words[0] in _AMOUNTS or any(word in words[0] for word in _INSIDE)
     return bool(words) and words[-1] not in _LAST and not _AMOUNTS.isdisjoint(words)
+
+
+def is_rate(name: str) -> bool:
+    """Whether a name is that of a rate, a share or a mean: never added up."""
+    return not _RATES.isdisjoint(_split(name))
 
 
 def is_code(name: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from cityai.data.conversion import THOUSANDS
 
 _MISSING: Final = frozenset(
     ["n/a", "na", "n.a.", "nan", "null", "none", "nil", "-", "--", "---", ".", "..", "?", "#n/a",
@@ -23,6 +25,10 @@ _SIGNS: Final = r"R\$|US\$|CA\$|C\$|A\$|MX\$|[$€£¥]|USD|EUR|GBP|CAD|BRL|MXN|
 _BESIDE: Final = re.compile(
     rf"^[+-]?({_SIGNS})\s*(?=[\d.,+-])|(?<=[\d.,])\s*({_SIGNS})$", re.IGNORECASE
 )
+_UNIT: Final = r"[+-]?[\d.,' \u00a0\u2009\u202f\u2019]*\d\s*([^\W\d_][^\s,;]{0,19})"
+"""A number with a word behind it."""
+_SAME: Final = ({"t", "tons"},)
+"""Words for the same unit."""
 _READINGS: Final = (
     (".", ""),
     (",", ""),
@@ -53,6 +59,8 @@ class NumberFormat:
         Other texts among the numbers.
     is_whole : bool
         Whether all are whole numbers.
+    unit : str
+        A word behind all of them, of no list of ours.
     """
 
     readings: tuple[tuple[str, str], ...]
@@ -61,11 +69,18 @@ class NumberFormat:
     suppressed: tuple[str, ...]
     strange: tuple[str, ...]
     is_whole: bool
+    unit: str = ""
 
     @property
     def is_percent(self) -> bool:
         """Whether they are percentages, which do not add up."""
         return "%" in self.beside
+
+    @property
+    def has_units(self) -> bool:
+        """Whether there are several units, such as kg beside t, which do not add up."""
+        units = {sign.casefold() for sign in self.beside}
+        return len(units) > 1 and not any(units <= same for same in _SAME)
 
     @property
     def marks(self) -> dict[str, Any]:
@@ -93,7 +108,13 @@ class NumberFormat:
 
 
 def read_numbers(
-    values: pd.Series, times: npt.NDArray[Any], delimiter: str, decimal: str, thousands: str | None
+    values: pd.Series,
+    times: npt.NDArray[Any],
+    delimiter: str,
+    decimal: str,
+    thousands: str | None,
+    *,
+    with_unit: bool = False,
 ) -> NumberFormat | None:
     """Tell how the numbers of a column are written; None when it does not hold numbers.
 
@@ -107,11 +128,17 @@ def read_numbers(
         Separator of the table: with a comma there, one in a cell stands between thousands.
     decimal, thousands : str
         What a person said; empty, and None, to look.
+    with_unit : bool
+        Whether any one word that stands behind all numbers is their unit, such as m3.
     """
+    unit = _find_unit(values) if with_unit else ""
+    if unit:
+        found = read_numbers(_take_off(values, unit), times, delimiter, decimal, thousands)
+        return found and replace(found, beside=(*found.beside, unit), unit=unit)
     beside = values.str.extract(_BESIDE)
     signs = tuple(sorted({*beside[0].dropna(), *beside[1].dropna()}))
     bare = values.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
-    numeric = bare.str.fullmatch(r"[+-]?[\d.,' \u00a0\u2009\u202f]*\d(?:[.,]|[eE][+-]?\d+)?")
+    numeric = bare.str.fullmatch(r"[+-]?[\d.,'\u2019 \u00a0\u2009\u202f]*\d(?:[.,]|[eE][+-]?\d+)?")
     is_hidden = values.str.fullmatch(_HIDDEN) & ~numeric
     is_missing = values.str.lower().isin(_MISSING) & ~numeric
     strange = ~(numeric | is_hidden | is_missing)
@@ -151,8 +178,21 @@ def read_numbers(
 
 def read_column(cells: pd.Series, written: NumberFormat) -> pd.Series:
     """Return a column of texts as numbers, NaN where it holds none."""
+    cells = _take_off(cells, written.unit) if written.unit else cells
     bare = cells.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
     return read_cells(bare, *written.readings[0])
+
+
+def _find_unit(values: pd.Series) -> str:
+    """Return the one word that stands behind almost every number; empty without one."""
+    words = values.str.extract(f"^{_UNIT}$")[0]
+    counts = words[~words.fillna("").str.fullmatch(_SIGNS, flags=re.IGNORECASE)].value_counts()
+    is_one = len(counts) == 1 and counts.iloc[0] >= (1 - _FEW_STRANGE) * len(values)
+    return str(counts.index[0]) if is_one else ""
+
+
+def _take_off(cells: pd.Series, unit: str) -> pd.Series:
+    return cells.str.removesuffix(unit).str.rstrip()
 
 
 def read_cells(cells: pd.Series, decimal: str, thousands: str) -> pd.Series:
@@ -162,7 +202,7 @@ def read_cells(cells: pd.Series, decimal: str, thousands: str) -> pd.Series:
 
 
 def _mark(thousands: str) -> str:
-    return "[ \u00a0\u2009\u202f]" if thousands == " " else re.escape(thousands)
+    return THOUSANDS.get(thousands) or re.escape(thousands)
 
 
 def _fits(cells: pd.Series, decimal: str, thousands: str) -> bool:
@@ -170,7 +210,9 @@ def _fits(cells: pd.Series, decimal: str, thousands: str) -> bool:
     plain = rf"[+-]?(?:\d+{end}|{re.escape(decimal)}\d+)"
     if not thousands:
         return bool(cells.str.fullmatch(plain).all())
-    grouped = rf"[+-]?\d{{1,3}}(?:{_mark(thousands)}\d{{3}})+{end}"
+    mark = _mark(thousands)
+    # Lakhs and crores are written 12,34,567.
+    grouped = rf"[+-]?(?:\d{{1,3}}(?:{mark}\d{{3}})+|\d{{1,2}}(?:{mark}\d{{2}})+{mark}\d{{3}}){end}"
     is_grouped = cells.str.fullmatch(grouped)
     if not is_grouped.any() or not (is_grouped | cells.str.fullmatch(plain)).all():
         return False

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 
 from cityai.config.project import Period
-from cityai.data.periods import WEEK
+from cityai.data.periods import WEEK, find_starts
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_area, is_part_of_time
 
+_FEW_SECOND: Final = 0.15
+"""Share of places and periods with a second row, up to which it is the exception."""
+_LEAST_REPEATED: Final = 20
+"""Rows that follow one another as they did before, from which on that is hardly by chance."""
 _LEAST_STEPS: Final = 24
 """Amounts that follow one another, at least, of which "never falls" says something."""
 
@@ -77,6 +82,30 @@ def list_passed_places(profile: TableProfile, time: str, grain: Grain) -> str:
     )
 
 
+def tell_repeats(profile: TableProfile, key: Sequence[str]) -> str:
+    """Ask about rows that repeat an earlier one in every column, in the order of those.
+
+    Single events that are alike are nothing odd; many that follow one another as they did before
+    are an export that was appended twice.
+    """
+    if key or profile.is_cut or profile.months or not profile.frame.duplicated().any():
+        return ""
+    rows = pd.Series(profile.frame.groupby(list(profile.frame), dropna=False, sort=False).ngroup())
+    number = pd.Series(range(len(rows)))
+    back = number - number.groupby(rows.to_numpy()).shift()
+    follows = back.notna() & (back == back.shift()) & (rows != rows.shift()).to_numpy()
+    runs = follows.groupby((~follows).cumsum()).sum()
+    longest = int(runs.max()) + 1 if len(runs) else 0
+    if longest < _LEAST_REPEATED:
+        return ""
+    names = ",".join(str(name) for name in profile.frame)
+    return (
+        f"whether {int(back.notna().sum()):,} rows count that are the same as an earlier one in "
+        f"every column, {longest:,} of them one after the other as before, as in an export that "
+        f"was appended twice: they are counted; --key '{names}' counts one of each"
+    )
+
+
 def list_alike(profile: TableProfile, grain: Grain) -> str:
     """Name places that differ in capitals, spaces or the way accents are written alone."""
     cells = profile.frame[list(grain.places)] if not grain.spread else pd.DataFrame()
@@ -91,3 +120,35 @@ def list_alike(profile: TableProfile, grain: Grain) -> str:
                 f"{'; '.join(alike[:3])}{more}; they are predicted apart"
             )
     return ""
+
+
+def refuse_second_rows(profile: TableProfile, time: str, grain: Grain, period: Period) -> None:
+    """Refuse a panel where a few places and periods have a second row, as sums of a year are.
+
+    Raises
+    ------
+    DataError
+        When nearly all have one row, and a few have more, of other moments.
+    """
+    others = list(grain.key[1:])
+    table = profile.frame[[time, *others]].dropna(subset=[time])
+    keyed = table.assign(**{time: find_starts(period, table[time])})
+    for total in grain.totals:
+        keyed = keyed[keyed[total.column].astype("str") != total.value]
+    counts = keyed.value_counts([time, *others], dropna=False)
+    more = int((counts > 1).sum())
+    if not more or more > _FEW_SECOND * len(counts):
+        return
+    again = keyed[keyed.duplicated([time, *others], keep=False)].index
+    named = table.loc[again].sort_values([*others, time], kind="stable").head(2)
+    shown = " and ".join(
+        ", ".join([f"{row[time]:%Y-%m-%d}", *(str(row[name])[:30] for name in others)])
+        for _, row in named.iterrows()
+    )
+    what = " and ".join([*others, period])
+    raise profile.refuse(
+        f"{more:,} of {len(counts):,} times a {what} has more than one row, such as {shown}, as "
+        "where sums stand among their parts",
+        f"one row a {what}",
+        f"take out what is a sum or a repeat; or --key none adds up every row of a {period}",
+    )

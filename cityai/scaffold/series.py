@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,11 +24,19 @@ from cityai.scaffold.moments import (
     choose_period,
     choose_time,
 )
-from cityai.scaffold.names import is_part_of_time, say_count
-from cityai.scaffold.open_questions import list_alike, list_passed_places, tell_day, tell_running
+from cityai.scaffold.names import is_part_of_time, is_rate, say_count
+from cityai.scaffold.open_questions import (
+    list_alike,
+    list_passed_places,
+    refuse_second_rows,
+    tell_day,
+    tell_repeats,
+    tell_running,
+)
 from cityai.scaffold.outcome import list_answers
 from cityai.scaffold.proposal import Proposal, drop_empty, name_entity, offer
 from cityai.scaffold.recount import recount
+from cityai.scaffold.totals import tell_named_total
 from cityai.scaffold.windows import SEASON, fit_windows
 
 _MOST_GROUPS: Final = 60
@@ -65,6 +74,8 @@ def propose_series(look: Proposal) -> None:
     key = choose_key(look, time, grain)
     known, delay = choose_known(look, time)
     period = choose_period(look, time, grain, ends)
+    if grain.is_panel and grain.key and not grain.spread and said.key != "none":
+        refuse_second_rows(profile, time, grain, period)
     windows = fit_windows(period, count_between(period, ends.start, ends.last), delay)
     used = [*key, time, known, *grain.places, grain.amount, *(t.column for t in grain.totals)]
     missing = _find_missing(profile, time, grain)
@@ -111,7 +122,9 @@ def propose_series(look: Proposal) -> None:
         _list_scopes(profile, {*used, *grain.others}),
         _list_unplaced(profile, grain),
         list_passed_places(profile, time, grain),
+        tell_repeats(profile, key),
         list_alike(profile, grain),
+        "" if grain.spread else tell_named_total(profile, grain.places, grain.totals),
         *_list_amounts(profile, grain),
         tell_running(profile, time, grain),
         tell_day(profile, time, grain, period),
@@ -189,9 +202,12 @@ def _find_missing(profile: TableProfile, time: str, grain: Grain) -> str:
         return "zero"
     if column is None or column.type != "integer" or grain.spread or float(column.low) < 1:
         return "missing"
-    used = grain.key or (time, *grain.places)
-    full = float(np.prod([max(profile.columns[name].distinct, 1) for name in used]))
-    return "zero" if len(profile.frame) < _WHOLE * full and len(used) > 1 else "missing"
+    used = list(grain.key or (time, *grain.places))
+    dated = profile.frame.loc[profile.frame[time].notna(), used]
+    for total in grain.totals:
+        dated = dated[dated[total.column].astype("str") != total.value]
+    full = float(np.prod([max(dated[name].nunique(), 1) for name in used]))
+    return "zero" if len(dated) < _WHOLE * full and len(used) > 1 else "missing"
 
 
 def _write_own(
@@ -238,8 +254,18 @@ def _list_amounts(profile: TableProfile, grain: Grain) -> list[str]:
             f"whether {column.negative:,} amounts below 0 (down to {column.low}) are corrections: "
             "they are added up as they stand; `min: 0` would reject them"
         )
+    if column is not None and is_rate(grain.amount):
+        told.append(
+            f"whether {grain.amount} may be added up: its name says that it is a rate or a mean, "
+            "and what is asked about is the sum over the rows of a place and period"
+        )
     if column is not None and column.written is not None and column.written.strange:
         shown = ", ".join(text[:20] for text in column.written.strange[:4])
+        if any(
+            re.fullmatch(r"\([\d., ]+\)|[\d., ]+-|[−–] ?[\d., ]+", text)
+            for text in column.written.strange
+        ):
+            shown += " (an amount below 0 is written -120)"
         told.append(
             f"what {shown} means in {column.name}: such rows are rejected; list it under "
             "`source.missing` where it stands for no value"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cityai.errors import DataError
 from cityai.scaffold.columns import TableProfile
+from cityai.scaffold.parts_of_time import PartsOfTime, find_parts_of_time
 
 LEAST_SPREAD: Final = 3
 """Columns of amounts, at least, of which each may be that of a place."""
@@ -58,8 +59,11 @@ def find_spread(
                 "--amount: several columns are one place each",
                 "one row a moment, and no --place beside them",
             )
+        parts = find_parts_of_time(named, by_year=False)
+        if parts:
+            raise ask_parts(profile, parts)
         return Spread(named, "as you said")
-    if places or amount:
+    if places or amount or repeats:
         return None
     numbers = {name: profile.read_numbers(name) for name in amounts}
     whole = pd.DataFrame(numbers).fillna(0.0)
@@ -82,4 +86,14 @@ def ask_spread(profile: TableProfile, amounts: Sequence[str]) -> DataError:
         "the column that is asked about; or all that are, where each is the column of a place",
         f"--amount '{listed[0]}'; or --amount '{','.join(listed[:3])}"
         + (",...'" if len(listed) > 3 else "'"),
+    )
+
+
+def ask_parts(profile: TableProfile, parts: PartsOfTime) -> DataError:
+    """Return the error that refuses columns that are parts of time, as amounts and as places."""
+    return profile.refuse(
+        parts.tell(),
+        "one row a place and period with the amount of the whole period, or one row for each part",
+        "add them up to one column, or turn them into rows, before it is read; or, for one of them "
+        f"alone, --amount '{parts.columns[0]}'",
     )

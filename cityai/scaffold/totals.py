@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.names import is_total
+from cityai.scaffold.names import is_total, say_count
 
 _ALMOST_ALL: Final = 0.95
 _NEAR: Final = 0.005
@@ -56,7 +56,7 @@ def find_totals(
         named = table.assign(**{column: table[column].astype("str")})
         wide = named.groupby([*others, column], sort=False)["y"].sum(min_count=1).unstack(column)
         rest = wide.sum(axis=1)
-        for value in sorted(values.index, key=lambda text: (not is_total(text), text)):
+        for value in sorted(wide.columns, key=lambda text: (not is_total(text), text)):
             own = wide[value].dropna()
             parts = rest[own.index] - own
             # Of zeros alone nobody can tell.
@@ -66,4 +66,39 @@ def find_totals(
             if len(own) >= _LEAST_PARTS and near.mean() >= _ALMOST_ALL:
                 found.append(Total(column, value, int(values[value]), len(values) - 1))
                 break
+        called = [str(value) for value in values.index if is_total(str(value))]
+        if len(called) == 1 and column not in {total.column for total in found}:
+            found += _find_closing(table, time, column, called[0])
     return tuple(found)
+
+
+def _find_closing(table: pd.DataFrame, time: str, column: str, value: str) -> list[Total]:
+    """Find rows that are called a total and hold what came since the last of them."""
+    is_total_row = table[column].astype("str") == value
+    own = table[is_total_row].groupby(time)["y"].sum(min_count=1).dropna()
+    parts = table[~is_total_row].groupby(time)["y"].sum().sort_index().cumsum()
+    if own.empty or parts.empty:
+        return []
+    places = parts.index.searchsorted(own.index, side="right") - 1
+    if places[0] < 0:
+        return []
+    so_far = parts.iloc[places].set_axis(own.index)
+    near = (own - so_far.diff().fillna(so_far)).abs() <= _NEAR * own.abs() + 0.5
+    n = int(table[column].nunique()) - 1
+    return [Total(column, value, int(is_total_row.sum()), n)] if near.all() else []
+
+
+def tell_named_total(profile: TableProfile, columns: Sequence[str], totals: Sequence[Total]) -> str:
+    """Ask about a place that is called a total, and is not the sum of the others."""
+    known = {(total.column, total.value) for total in totals}
+    for column in columns:
+        counts = profile.frame[column].value_counts()
+        for value, rows in counts.items():
+            if is_total(str(value)) and (column, str(value)) not in known:
+                return (
+                    f"whether {str(value)[:40]!r} in {column} ({say_count(int(rows), 'row')}) is a "
+                    "place: it is called a total, is not the sum of the others at its moments, and "
+                    f"is predicted as a place; `data.without: {{{column}: [{str(value)[:40]}]}}` "
+                    "leaves it out"
+                )
+    return ""
