@@ -1,4 +1,4 @@
-"""Speed and growth of a run: `python benchmarks/speed.py [STEP [SIZE ...]]`.
+"""Speed and growth of a run: `python benchmarks/speed.py [--runs N] [STEP [SIZE ...]]`.
 
 Steps: `panel` (weeks of many places, in hard groups that are small and crossed), `events` (a CSV of
 single events, beside the bare group-by, without and with a key), `folder` (the same from a folder
@@ -6,7 +6,8 @@ of Parquet files), `features` (rows to features beside mlforecast's preprocessin
 the same panel: fit and predict, which is every call of a forecaster wherever it is made, and all
 that a run does beside these), `audited` (predictions of so many people that somebody else made),
 `project` (published projects from nothing, with nothing changed, and with another title). Each case
-has a process of its own. Seconds are the processor's, memory is the most that is held in a stage.
+has a process of its own, and runs three times: the median counts. Seconds are the processor's,
+memory is the most that is held in a stage.
 What was measured is kept in `speed.json`; `speed.md` and `speed_growth.png` are made of it.
 """
 
@@ -28,6 +29,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import features
@@ -38,6 +40,9 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
 FOUND: Final = HERE / "speed.json"
 RETITLED: Final = "the title changed"
+RUNS: Final = "runs"
+ONCE: Final = {RUNS: {"n": 1.0}}
+"""What is told of a case whose runs were not counted."""
 WEEKS: Final = 156
 DISTRICTS: Final = 24
 SIZES: Final[dict[str, tuple[str, ...]]] = {
@@ -461,8 +466,19 @@ CASES: Final[dict[str, Callable[[Path, str], Figures]]] = {
 }
 
 
-def measure_case(step: str, size: str) -> None:
-    """Measure one case in a process of its own, and keep what was found."""
+def measure_case(step: str, size: str, runs: int) -> None:
+    """Measure one case so many times, and keep the medians of what was found."""
+    told = [run_case(step, size) for _ in range(runs)]
+    found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
+    found.setdefault(step, {})[size] = {
+        name: {what: median(run[name][what] for run in told) for what in figures}
+        for name, figures in told[0].items()
+    } | {RUNS: {"n": runs}}
+    FOUND.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def run_case(step: str, size: str) -> Figures:
+    """Measure one case in a process of its own."""
     print(f"{step} {size}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "found.json"
@@ -471,9 +487,8 @@ def measure_case(step: str, size: str) -> None:
         # Modules are kept compiled, as on a city's machine, whatever is set here.
         own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         subprocess.run(command, check=True, env=own | {"PYTHONPATH": paths})
-        found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
-        found.setdefault(step, {})[size] = json.loads(out.read_text())
-        FOUND.write_text(json.dumps(found, indent=1) + "\n")
+        found: Figures = json.loads(out.read_text())
+        return found
 
 
 def write_report() -> None:
@@ -486,7 +501,8 @@ def write_report() -> None:
         "of child processes too, not the clock's; GB is the most that is held in a stage, what was",
         f"there before it counted. {os.cpu_count()} shared cores, "
         f"Python {platform.python_version()}, "
-        f"{platform.system()} {platform.machine()}. One run a case: read figures as ±20 %.",
+        f"{platform.system()} {platform.machine()}. Medians of so many runs as the last row says;",
+        "read those of one run as ±20 %.",
         "Where there is too much to check, the audit shows no group by replay, and is quicker:",
         "from some 1,500 places on in this panel.",
         "The process that reads a file, and what it holds, is counted in. Without a key only day",
@@ -507,7 +523,8 @@ def write_report() -> None:
             "|---" * (len(sizes) + 1) + "|",
         ]
         cells = {
-            name: [_write_cell(found[step][size].get(name)) for size in sizes] for name in rows
+            name: [_write_cell(found[step][size].get(name, ONCE.get(name))) for size in sizes]
+            for name in rows
         }
         lines += [f"| {name} | {' | '.join(told)} |" for name, told in cells.items()]
         if step == "share":
@@ -526,6 +543,8 @@ def _write_shares(found: dict[str, Figures], sizes: list[str]) -> str:
 def _write_cell(told: dict[str, float] | None) -> str:
     if told is None:
         return "-"
+    if "n" in told:
+        return f"{told['n']:.0f}"
     if "times" in told:
         return f"{told['times']:.1f} times"
     memory = f", {told['gb']:.1f} GB" if "gb" in told else ""
@@ -565,9 +584,12 @@ def main() -> None:
         step, size, folder, out = sys.argv[2:]
         Path(out).write_text(json.dumps(CASES[step](Path(folder) / "city", size)))
         return
-    for step in sys.argv[1:2] or CASES:
-        for size in sys.argv[2:] or SIZES[step]:
-            measure_case(step, size)
+    given = sys.argv[1:]
+    runs = int(given[1]) if given[:1] == ["--runs"] else 3
+    given = given[2:] if given[:1] == ["--runs"] else given
+    for step in given[:1] or CASES:
+        for size in given[1:] or SIZES[step]:
+            measure_case(step, size, runs)
     write_report()
 
 
