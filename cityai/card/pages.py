@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cityai.card.figures import Figure, Outlines, draw_figures
-from cityai.card.record import JSON, MARKDOWN, CardRecord
+from cityai.card.record import JSON, MARKDOWN, CardRecord, read_back
 from cityai.card.render import render_json, render_markdown, render_pages
 
 
@@ -51,7 +51,7 @@ def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
         From `cityai.card.figures.read_outlines`; without them there is no map.
     """
     written = render_json(record)
-    read = CardRecord.model_validate_json(written)
+    read = read_back(record)
     figures = draw_figures(read, outlines)
     pages = render_pages(read, figures)
     return Pages({**pages, MARKDOWN: render_markdown(read), JSON: written}, figures)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from cityai.card.pages import Pages
 
 PICTURES: Final = "pictures"
@@ -18,10 +20,10 @@ NAMES: Final = {
 """What each picture of a card is called in MLflow, by its name on the card, in the order shown."""
 
 
-def draw_pictures(pages: Pages) -> dict[str, bytes]:
-    """Return PNG of the pictures that two runs are compared by, by name."""
-    from cityai.card.figures.bitmap import write_png
+def draw_pictures(pages: Pages) -> dict[str, Image]:
+    """Return the pictures that two runs are compared by, by name."""
+    from cityai.card.figures.bitmap import draw_bitmap
 
     drawn = {figure.name: figure.narrow for figure in pages.figures}
     kept = [name for name in NAMES if name in drawn]
-    return {f"{PICTURES}/{NAMES[name]}": write_png(drawn[name]) for name in kept}
+    return {f"{PICTURES}/{NAMES[name]}": draw_bitmap(drawn[name]) for name in kept}

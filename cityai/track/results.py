@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -47,6 +46,8 @@ from cityai.track.tags import (
 from cityai.track.views import describe_experiment
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from cityai.config.project import AuditableSpec
 
 CARD: Final = "card"
@@ -242,10 +243,8 @@ def describe_dataset(outcome: Outcome) -> Any:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "backtest")])
 
 
-def _log_files(run: TrackedRun, outcome: Outcome, pictures: Mapping[str, bytes]) -> dict[str, str]:
+def _log_files(run: TrackedRun, outcome: Outcome, pictures: Mapping[str, Image]) -> dict[str, str]:
     """Log the card, its tables and pictures, and what changed; return the tag that says so."""
-    from PIL import Image
-
     client, pages = run.tracking.client, outcome.pages
     with open_scratch() as folder:
         (folder / CARD).mkdir()
@@ -257,6 +256,6 @@ def _log_files(run: TrackedRun, outcome: Outcome, pictures: Mapping[str, bytes])
         (folder / SECONDS).write_text(json.dumps(outcome.seconds), encoding="utf-8")
         listed = save_tables(make_tables(outcome.card), folder)
         client.log_artifacts(run.run_id, str(folder))
-    for key, png in pictures.items():
-        client.log_image(run.run_id, Image.open(BytesIO(png)), key=key, synchronous=True)
+    for key, picture in pictures.items():
+        client.log_image(run.run_id, picture, key=key, synchronous=True)
     return listed

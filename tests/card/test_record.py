@@ -12,12 +12,16 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from cityai.card.draft.gaps import QUESTIONS, list_gaps
+from cityai.card.draft.neighbourhood import HIDDEN
+from cityai.card.draft.values import hide_number
+from cityai.card.pages import make_pages
 from cityai.card.record import (
     CardRecord,
     digest_facts,
     digest_record,
     dump_facts,
     is_written_so,
+    read_back,
     seal_record,
     write_canonical,
 )
@@ -25,6 +29,7 @@ from cityai.card.render import render_json
 from cityai.card.verify import check_digest
 from cityai.config.words import NotApplicable, WordsSpec
 from cityai.findings import Status
+from cityai.i18n.messages import say_n
 from tests.card.conftest import draft_forecast, make_backtest
 
 
@@ -70,6 +75,29 @@ def test_the_json_round_trips_and_is_written_one_way(city):
     assert is_written_so(indented.encode(), facts)
     assert not is_written_so(json.dumps(facts, sort_keys=True).encode(), facts)
     assert not is_written_so(text.replace("pass", "fail", 1).encode(), facts)
+
+
+def test_a_record_whose_places_stay_is_the_one_that_is_read(city):
+    """Also their words, in each language: why there is no figure, no interval, no forecast."""
+    first, second, *others = city.record.eval.places
+    few = say_n("{n:,} period is too few.", "{n:,} periods are too few.", 3)
+    told = (
+        first.model_copy(update={"figures": tuple(map(hide_number, first.figures))}),
+        second.model_copy(
+            update={
+                "figures": tuple(n.model_copy(update={"reason": few}) for n in second.figures),
+                "forecast": HIDDEN,
+            }
+        ),
+        *others,
+    )
+    part = city.record.eval.model_copy(update={"places": told})
+    record = seal_record(city.record.model_copy(update={"eval": part}))
+    read = CardRecord.model_validate_json(render_json(record))
+    assert read_back(record) == read == record
+    pages, again = make_pages(record), make_pages(read)
+    assert len(pages.html) > 1
+    assert (pages.html, pages.markdown) == (again.html, again.markdown)
 
 
 def test_what_is_nothing_is_left_out_and_cards_that_said_it_verify(city):

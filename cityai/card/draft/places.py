@@ -67,8 +67,9 @@ def draft_places(
 
 def _list_rows(table: pd.DataFrame) -> Iterator[dict[Hashable, Any]]:
     """List rows as `to_dict("records")` does, a column at a time: there are many of texts."""
-    columns = (table[name].tolist() for name in table)
-    return (dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True))
+    names = list(table)
+    columns = (table[name].tolist() for name in names)
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
 
 
 def _list_declared(facts: CardFacts, kind: str) -> set[str] | None:

@@ -1,14 +1,15 @@
-"""A picture of the card as PNG, for places that take no SVG."""
+"""A picture of the card as pixels, for places that take no SVG."""
 
 from __future__ import annotations
 
-import io
 from typing import Any, Final, cast
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.text import Text
+from PIL.Image import Image, fromarray
 
 from cityai.card.figures.canvas import Picture
 from cityai.card.figures.labels import tell_apart
@@ -20,8 +21,8 @@ DOTS: Final = 150
 PAINTED: Final = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 
 
-def write_png(picture: Picture) -> bytes:
-    """Return a picture as PNG on white, in the colours of the page, its labels in English.
+def draw_bitmap(picture: Picture) -> Image:
+    """Return a picture as pixels on white, in the colours of the page, its labels in English.
 
     Parameters
     ----------
@@ -37,11 +38,10 @@ def write_png(picture: Picture) -> bytes:
             drawn = artist.get_text()
             artist.set_text(told[picture.labels[drawn]] if drawn in picture.labels else drawn)
         _paint(artist)
-    buffer = io.BytesIO()
     sheet.dpi = DOTS
     canvas: Any = FigureCanvasAgg(sheet)
-    canvas.print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+    canvas.draw()
+    return fromarray(np.array(canvas.buffer_rgba()))
 
 
 def _paint(artist: Artist) -> None:

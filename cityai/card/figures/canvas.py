@@ -273,10 +273,13 @@ def _measure_line(font: FontProperties) -> tuple[float, ...]:
 def _spare_layout(sheet: Sheet) -> None:
     """Tell matplotlib what need not be placed: it looks at every tick for each of them.
 
-    The line below the axes ends where they end, and an axis without words has no place for them.
+    The line below the axes ends where they end, what is cut off at their edges does too, and an
+    axis without words has no place for them.
     """
     for axes in sheet.axes:
-        axes.spines["bottom"].set_in_layout(False)
+        for artist in (axes.spines["bottom"], *axes.lines, *axes.patches, *axes.collections):
+            if artist.get_clip_on():
+                artist.set_in_layout(False)
         for axis in (axes.xaxis, axes.yaxis):
             if not axis.get_label_text():
                 axis.set_label_coords(0, 0)

@@ -134,6 +134,17 @@ def write_lines(record: CardRecord) -> str:
     return _find_listed(record).lines
 
 
+def read_back(record: CardRecord) -> CardRecord:
+    """Return the record as it is read from its JSON, with its places as they are.
+
+    There may be thousands of them, of figures that were checked as they were drafted.
+    """
+    facts, places = _find_listed(record).facts, record.eval.places
+    few = {**facts, "eval": {**facts["eval"], "places": []}}
+    read = CardRecord.model_validate_json(_write_line(few))
+    return read.model_copy(update={"eval": read.eval.model_copy(update={"places": places})})
+
+
 def is_written_so(content: bytes, facts: dict[str, Any]) -> bool:
     """Tell whether a file is the JSON of its facts: as published now, or indented as before."""
     published = (_write_part(facts) + "\n").encode()
