@@ -6,7 +6,7 @@ out-of-sample predictions of earlier folds, so nothing is refitted or tuned insi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ from cityai.modeling.forecasters import (
     list_learners,
     list_series,
 )
-from cityai.modeling.layouts.source import RowSource
+from cityai.modeling.layouts.source import IntArray, RowSource
 from cityai.modeling.own.negative import judge_negative
 from cityai.modeling.parallel import run_tasks
 from cityai.modeling.targets import Evidence, Target
@@ -49,8 +49,6 @@ from cityai.records.predictions import Predictions
 
 KEYS: Final = (CASE, ENTITY, AS_OF, STEP, ORIGIN, PERIOD)
 """Columns of the rows that `Backtest.out_of_sample` has, where the rows have them."""
-NOT_ASKED: Final = np.iinfo(np.int64).max
-"""Number in place of a fold's, of rows that no fold predicts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,24 +124,26 @@ def run_backtest(
         When the rows of a fold teach nothing.
     """
     moments = (*folds.folds, source.close(folds.folds))
-    tested = {fold.number: source.find_tested(fold) for fold in folds.folds}
-    said, fits = _ask_candidates(source, folds, moments, candidates, rules)
+    rows = {fold.number: source.find_tested(fold) for fold in folds.folds}
+    asked = np.sort(np.concatenate([*rows.values()]))
+    tested = {number: np.searchsorted(asked, here) for number, here in rows.items()}
+    said, fits = _ask_candidates(source, tested, moments, candidates, rules)
     if not fits and not list_series(candidates):
         raise _refuse_few(candidates)
     names = [c.name for c in candidates]
     learners = {learner.name for learner in list_learners(candidates)}
-    negative = _lift_negative(said, source, folds, rules.own)
+    negative = _lift_negative(said, source, folds, tested, rules.own)
     table = source.rows.table
     parts = np.asfortranarray(np.column_stack([said[name] for name in names]))
-    fold_of = np.full(len(table), NOT_ASKED)
+    fold_of = np.empty(len(asked), np.int64)
     for number, here in tested.items():
         fold_of[here] = number
-    made = {name: np.full(len(table), np.nan) for name in (Y_PRED, Y_LOW, Y_HIGH)}
+    made = {name: np.full(len(asked), np.nan) for name in (Y_PRED, Y_LOW, Y_HIGH)}
     models: dict[int, FinalModel] = {}
     for fold in moments:
-        labels = source.read_labels(fold)
+        labels = source.read_labels(fold)[asked]
         seen = (fold_of < fold.number) & ~np.isnan(labels)
-        past = Evidence(parts, labels, fold_of, seen, made, source.is_nonnegative(fold))
+        past = Evidence(asked, parts, labels, fold_of, seen, made, source.is_nonnegative(fold))
         weights, calibration = target.learn(past)
         there = [n not in learners or (n, fold.number) in fits for n in names]
         models[fold.number] = model = FinalModel(
@@ -156,19 +156,19 @@ def run_backtest(
         )
         if fold.number in tested:
             here = tested[fold.number]
-            found = model.combine(table.iloc[here], {name: said[name][here] for name in names})
+            keys = _take(table, rows[fold.number])
+            found = model.combine(keys, {name: said[name][here] for name in names})
             for name in made.keys() & set(found.columns):
                 made[name][here] = found[name].to_numpy(np.float64)
     every = {CANDIDATE + name: said[name] for name in names} | made
     test = np.concatenate([tested[fold.number] for fold in folds.test])
-    told = source.tabulate(test, folds.folds).assign(
+    told = source.tabulate(asked[test], folds.folds).assign(
         **{FOLD: fold_of[test]},
         **_score_baselines(source, folds, said, tested),
         **{name: values[test] for name, values in every.items()},
     )
     tests = tuple(models[fold.number] for fold in folds.test)
     predictions, findings = target.publish(told, folds, tests)
-    asked = np.concatenate([tested[fold.number] for fold in folds.folds])
     return Backtest(
         predictions=predictions,
         folds=folds,
@@ -182,34 +182,42 @@ def run_backtest(
 
 def _ask_candidates(
     source: RowSource,
-    folds: Folds,
+    tested: Mapping[int, IntArray],
     moments: tuple[Fold, ...],
     candidates: Sequence[Candidate],
     rules: BaseModelsSpec,
 ) -> tuple[dict[str, FloatArray], Fits]:
     """Return what each candidate says of every row that a fold predicts, and what was fitted.
 
-    Each candidate at each fold is a task: they have nothing to do with each other. A city's own
-    models stay in this process, which holds the closed ones that run them.
+    Each candidate at each fold is a task: they have nothing to do with each other. Those of a fold
+    follow each other, since they learn from the same rows. A city's own models stay in this
+    process, which holds the closed ones that run them.
     """
     said: dict[str, FloatArray] = {}
     fits: Fits = {}
+    count, folds = sum(map(len, tested.values())), moments[:-1]
     learners: list[tuple[Candidate, Fold]] = [
-        (learner, fold) for learner in list_learners(candidates) for fold in moments
+        (learner, fold) for fold in moments for learner in list_learners(candidates)
     ]
     taken = {learner.name for learner, _ in learners}
-    learners += [(r, fold) for r in source.rivals if r.name not in taken for fold in folds.test]
-    series = [(model, fold) for model in list_series(candidates) for fold in folds.folds]
+    learners += [
+        (r, fold)
+        for r in source.rivals
+        if r.name not in taken
+        for fold in folds
+        if fold.role == "test"
+    ]
+    series = [(model, fold) for model in list_series(candidates) for fold in folds]
     for own in (False, True):
         asked = [pair for pair in (*learners, *series) if (pair[0].name in rules.own) == own]
-        tasks = (_prepare(candidate, source, fold, rules.seed) for candidate, fold in asked)
+        tasks = _list_tasks(asked, source, rules.seed)
         answers = run_tasks(_answer, tasks, threads=rules.threads, here=own)
         for (candidate, fold), (saved, found) in zip(_telling(asked), answers, strict=True):
-            values = said.setdefault(candidate.name, np.full(len(source.rows.table), np.nan))
+            values = said.setdefault(candidate.name, np.full(count, np.nan))
             if saved is not None:
                 fits[candidate.name, fold.number] = saved
             if found is not None:
-                values[source.find_tested(fold)] = _place(candidate, source, fold, found, own)
+                values[tested[fold.number]] = _place(candidate, source, fold, found, own)
     return said, fits
 
 
@@ -221,16 +229,31 @@ def _telling(asked: Sequence[tuple[Candidate, Fold]]) -> Iterator[tuple[Candidat
         yield candidate, fold
 
 
-def _prepare(candidate: Candidate, source: RowSource, fold: Fold, seed: int) -> tuple[Any, ...]:
-    """Return the arguments of `_answer`: all that a candidate needs at a fold, and no more."""
-    name = name_fold(fold)
-    if not isinstance(candidate, Learner):
-        with name_step(name):
-            return name, candidate, source.read_history(candidate, fold)
+def _list_tasks(
+    asked: Sequence[tuple[Candidate, Fold]], source: RowSource, seed: int
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the arguments of `_answer`: all that a candidate needs at a fold, and no more.
+
+    Rows that teach are laid out once for learners that follow each other.
+    """
+    key, given = None, ()
+    for candidate, fold in asked:
+        name = name_fold(fold)
+        if not isinstance(candidate, Learner):
+            with name_step(name):
+                yield name, candidate, source.read_history(candidate, fold)
+            continue
+        if key != (key := (fold.number, candidate.most_rows)):
+            given = _lay_out(source, fold, candidate.most_rows, seed)
+        yield name, candidate, *given
+
+
+def _lay_out(source: RowSource, fold: Fold, most: int | None, seed: int) -> tuple[Any, ...]:
+    """Return a fold's rows that teach, their labels, how to learn, and the rows it predicts."""
     labels = source.read_labels(fold)
     chosen = np.flatnonzero(source.teaches & ~np.isnan(labels))
-    if candidate.most_rows is not None and len(chosen) > candidate.most_rows:
-        drawn = np.random.default_rng(seed).choice(len(chosen), candidate.most_rows, replace=False)
+    if most is not None and len(chosen) > most:
+        drawn = np.random.default_rng(seed).choice(len(chosen), most, replace=False)
         chosen = chosen[np.sort(drawn)]
     table = source.rows.table
     teaching = {
@@ -239,8 +262,15 @@ def _prepare(candidate: Candidate, source: RowSource, fold: Fold, seed: int) -> 
         "seed": seed,
         "threads": 1,
     }
-    here = source.find_tested(fold) if fold.role != "final" else ()
-    return name, candidate, table.iloc[chosen], labels[chosen], teaching, table.iloc[list(here)]
+    here = source.find_tested(fold) if fold.role != "final" else chosen[:0]
+    return table.iloc[chosen], labels[chosen], teaching, _take(table, here)
+
+
+def _take(table: pd.DataFrame, here: IntArray) -> pd.DataFrame:
+    """Return some rows, rising; those that follow each other are not copied."""
+    if len(here) and here[-1] - here[0] == len(here) - 1:
+        return table.iloc[here[0] : here[-1] + 1]
+    return table.iloc[here]
 
 
 def _answer(
@@ -273,13 +303,17 @@ def _place(
 
 
 def _lift_negative(
-    said: dict[str, FloatArray], source: RowSource, folds: Folds, own: Sequence[str]
+    said: dict[str, FloatArray],
+    source: RowSource,
+    folds: Folds,
+    tested: Mapping[int, IntArray],
+    own: Sequence[str],
 ) -> dict[tuple[str, str], int]:
     """Take what the city's own models say below 0 as 0 where nothing was below it; count it."""
     counted = {}
     for name in own:
         for fold in folds.folds:
-            here = source.find_tested(fold)
+            here = tested[fold.number]
             below = int((said[name][here] < 0).sum()) if name in said else 0
             if below and source.is_nonnegative(fold):
                 said[name][here] = np.maximum(said[name][here], 0.0)
@@ -288,7 +322,7 @@ def _lift_negative(
 
 
 def _score_baselines(
-    source: RowSource, folds: Folds, said: dict[str, FloatArray], tested: dict[int, np.ndarray]
+    source: RowSource, folds: Folds, said: dict[str, FloatArray], tested: Mapping[int, IntArray]
 ) -> dict[str, FloatArray]:
     """Return the baselines' columns over the test folds' rows."""
     scores = [
@@ -337,16 +371,11 @@ def _list_weights(folds: Folds, models: Sequence[FinalModel]) -> pd.DataFrame:
 
 
 def _list_out_of_sample(
-    source: RowSource, asked: np.ndarray, fold_of: np.ndarray, every: dict[str, FloatArray]
+    source: RowSource, asked: IntArray, fold_of: IntArray, every: dict[str, FloatArray]
 ) -> pd.DataFrame:
     """Return what was predicted, of the rows for which anything was."""
     table = source.rows.table
-    asked = np.sort(asked)
     keys = [name for name in KEYS if name in table]
-    found = (
-        table[keys]
-        .iloc[asked]
-        .assign(**{FOLD: fold_of[asked]}, **{name: values[asked] for name, values in every.items()})
-    )
+    found = table[keys].iloc[asked].assign(**{FOLD: fold_of}, **every)
     found[ENTITY] = found[ENTITY].astype("str")
     return pd.DataFrame(found[np.isfinite(found[Y_PRED])].reset_index(drop=True))

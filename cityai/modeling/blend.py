@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -50,7 +51,7 @@ def learn_weights(forecasts: FloatArray, truth: FloatArray) -> FloatArray:
     if size <= 0:
         return np.asarray((sizes == 0) / (sizes == 0).sum())
     # Rows that all candidates miss to one side add the same to every slope: most of them.
-    above, below = (errors >= 0).all(axis=0), (errors <= 0).all(axis=0)
+    above, below = reduce(np.minimum, errors) >= 0, reduce(np.maximum, errors) <= 0
     fixed = errors[:, above].sum(axis=1) - errors[:, below].sum(axis=1)
     errors = np.ascontiguousarray(errors[:, ~(above | below)])
     weights, best, least = equal, equal, np.inf

@@ -258,7 +258,7 @@ def _gather_past(
 ) -> Past:
     origin_of = out_of_sample[ORIGIN].to_numpy(np.int64)
     period = out_of_sample[PERIOD].to_numpy(np.int64)
-    labels = read_labels(panel, origin, period, entity)
+    labels = read_labels(panel, origin, period * len(panel.entity_ids) + entity)
     rows = np.flatnonzero((origin_of < origin) & ~np.isnan(labels))
     own = origin_of[rows]
     distinct = np.unique(own)

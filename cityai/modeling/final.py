@@ -19,6 +19,7 @@ from cityai.modeling.calibration import (
     to_probability,
 )
 from cityai.modeling.forecasters import FloatArray, SavedModel, list_features
+from cityai.modeling.forecasters.encoding import find_codes
 from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.intervals import Intervals, place_bounds
 from cityai.modeling.own.formats import FORMATS as OWN_FORMATS
@@ -79,8 +80,8 @@ class AmountCalibration:
                 where=f"column '{STEP}'",
                 expected=f"no step below 1 or above {horizon}",
             )
-        positions = pd.Index(self.entity_ids).get_indexer(pd.Index(table[ENTITY].astype("str")))
-        bounds = place_bounds(self.intervals, positions.astype(np.int64), step, mixed)
+        entity = find_codes(table[ENTITY], self.entity_ids)
+        bounds = place_bounds(self.intervals, entity, step, mixed)
         return {Y_PRED: mixed, Y_LOW: bounds.low, Y_HIGH: bounds.high}
 
 

@@ -44,8 +44,10 @@ class Evidence:
 
     Attributes
     ----------
+    rows : numpy.ndarray
+        Shape (R,) int64, rising: positions in the source's table of the rows that a fold predicts.
     parts : numpy.ndarray
-        Shape (R, K), what each candidate predicted; NaN where it did not, or was not asked.
+        Shape (R, K), what each candidate predicted; NaN where it did not.
     labels : numpy.ndarray
         Shape (R,), as they were known at the fold.
     fold : numpy.ndarray
@@ -59,6 +61,7 @@ class Evidence:
         Whether nothing below 0 was known at the fold.
     """
 
+    rows: IntArray
     parts: FloatArray
     labels: FloatArray
     fold: IntArray
@@ -106,7 +109,7 @@ class AmountTarget:
         coverage, at = self.spec.models.coverage, np.flatnonzero(past.seen)
         fold, labels = past.fold[at], past.labels[at]
         forecast, low, high = (past.made[name][at] for name in (Y_PRED, Y_LOW, Y_HIGH))
-        earlier = np.unique(fold)
+        earlier = np.sort(pd.unique(fold))
         enough = len(earlier) >= LEAST_RIPE
         used = at if enough else at[:0]
         weights = learn_weights(past.parts[used], past.labels[used])
@@ -116,8 +119,8 @@ class AmountTarget:
             tails = adapt_tails(tails, Bounds(low[told], high[told]), labels[told], coverage)
         known = ~np.isnan(forecast)
         errors = PastErrors(
-            self.source.entity[at][known],
-            self.source.step[at][known],
+            self.source.entity[past.rows[at]][known],
+            self.source.step[past.rows[at]][known],
             fold[known],
             forecast[known],
             labels[known],

@@ -19,11 +19,12 @@ from cityai.modeling.intervals import Intervals, PastErrors, place_bounds
 def add_entities(past: PastErrors) -> PastErrors:
     """Add the forecasts and outcomes of all entities up, by origin and step."""
     steps = int(past.step.max(initial=0)) + 1
-    key, at = np.unique(past.fold * steps + past.step, return_inverse=True)
-    forecast, truth = np.zeros(len(key)), np.zeros(len(key))
-    np.add.at(forecast, at, past.forecast)
-    np.add.at(truth, at, past.truth)
-    return PastErrors(np.zeros(len(key), np.int64), key % steps, key // steps, forecast, truth)
+    first = int(past.fold.min(initial=0))
+    at = (past.fold - first) * steps + past.step
+    key = np.flatnonzero(np.bincount(at))
+    forecast = np.bincount(at, past.forecast)[key].astype(np.float64)
+    truth = np.bincount(at, past.truth)[key].astype(np.float64)
+    return PastErrors(np.zeros_like(key), key % steps, key // steps + first, forecast, truth)
 
 
 def range_totals(table: pd.DataFrame, intervals: Mapping[int, Intervals]) -> pd.DataFrame:

@@ -125,11 +125,24 @@ def test_immature_labels_are_never_learnt_from():
 def test_labels_are_those_seen_at_the_origin():
     late = pd.DataFrame({"period": [10], "entity": [0], "known": [40], "value": [3.0]})
     panel = build_panel(late=late)
-    at = (np.array([10, 10]), np.array([0, 1]))
-    early, final = read_labels(panel, 30, *at), read_labels(panel, 40, *at)
+    count = len(panel.entity_ids)
+    cells = 10 * count + np.array([0, 1])
+    early, final = read_labels(panel, 30, cells), read_labels(panel, 40, cells)
     assert early[0] == final[0] - 3
     assert early[1] == final[1]
-    assert np.isnan(read_labels(panel, 30, np.array([30]), np.array([0]))[0])
+    assert np.isnan(read_labels(panel, 30, np.array([30 * count]))[0])
+
+
+def test_labels_equal_those_of_one_cell_at_a_time():
+    rng = np.random.default_rng(4)
+    late = {"period": [10, 20], "entity": [0, 3], "known": [40, 31], "value": [3.0, 5.0]}
+    panel = build_panel(late=pd.DataFrame(late))
+    count = len(panel.entity_ids)
+    cells = rng.integers(0, (panel.periods.count + 4) * count, 500)
+    for origin in (0, 1, 31, panel.periods.count):
+        known, until = panel.known_at(origin), panel.mature_until(origin)
+        one = [known[c // count, c % count] if c // count < until else np.nan for c in cells]
+        np.testing.assert_array_equal(read_labels(panel, origin, cells), one)
 
 
 def test_the_final_model_forecasts_the_next_periods(backtest):
@@ -258,6 +271,22 @@ def test_several_learners_take_part():
     assert [m.candidate for m in found.final.models] == ["trees", "more"]
     assert [m.rows for m in found.final.models][1] == 300
     assert "candidate.more" not in found.final.list_inputs()
+
+
+def test_learners_of_a_fold_learn_from_the_rows_that_each_would_draw_alone():
+    few = replace(TREES, name="few", most_rows=300)
+    other, again = replace(few, name="other", leaves=3), replace(few, name="again")
+    together = run(build_panel(), build_spec(), candidates=(few, other, TREES, again))
+    for learner in (few, other, again):
+        alone = run(build_panel(), build_spec(), candidates=(TREES, learner))
+        assert alone.final.models[1] in together.final.models
+        assert all(
+            a.models[1] in t.models for a, t in zip(alone.models, together.models, strict=True)
+        )
+        name = f"candidate.{learner.name}"
+        pd.testing.assert_series_equal(
+            together.out_of_sample[name], alone.out_of_sample[name], check_exact=True
+        )
 
 
 def test_a_learner_with_too_few_rows_leaves_its_weight_to_the_others():

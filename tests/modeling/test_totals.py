@@ -52,6 +52,20 @@ def test_entities_are_added_up_by_origin_and_step():
     assert len(nothing.truth) == 0
 
 
+def test_totals_have_the_bits_of_one_row_after_the_other():
+    past = draw_past(2.0, origins=5, seed=1)
+    mixed = np.random.default_rng(2).permutation(len(past.fold))[:-7]
+    fold, step = 3 * (past.fold[mixed] - 3), past.step[mixed]  # calibration folds are below 1
+    truth, forecast = past.truth[mixed] / 3, past.truth[mixed] * 0.7
+    total = add_entities(PastErrors(past.entity[mixed], step, fold, forecast, truth))
+    sums = {key: [0.0, 0.0] for key in sorted(zip(fold.tolist(), step.tolist(), strict=True))}
+    for *key, f, t in zip(fold.tolist(), step.tolist(), forecast, truth, strict=True):
+        sums[*key][0] += f
+        sums[*key][1] += t
+    assert [*zip(total.fold.tolist(), total.step.tolist(), strict=True)] == [*sums]
+    assert [*zip(total.forecast, total.truth, strict=True)] == [*map(tuple, sums.values())]
+
+
 @pytest.mark.parametrize("shared", [0.0, 0.5, 5.0])
 def test_the_range_holds_the_total_and_is_narrower_than_the_sum_of_ranges(shared: float):
     past, fresh = (draw_past(shared, origins=300, seed=s) for s in (1, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cityai.errors import DataError
@@ -14,6 +15,13 @@ from cityai.modeling.forecasters.protocol import FloatArray
 def list_categories(table: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the known values of categorical columns, sorted: codes do not depend on rows."""
     return {name: tuple(sorted(str(v) for v in table[name].dropna().unique())) for name in names}
+
+
+def find_codes(names: pd.Series, known: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return each name's position in `known`, -1 where it is missing or not there; shape (n,)."""
+    texts = names.astype("category").cat
+    codes = pd.Index(known).get_indexer(texts.categories.astype("str"))
+    return np.append(codes, -1)[texts.codes]
 
 
 def encode(
@@ -35,9 +43,8 @@ def encode(
     for place, name in enumerate(features):
         column = table[name]
         if name in categories:
-            texts = column.astype("category").cat
-            codes = pd.Index(categories[name]).get_indexer(texts.categories.astype("str"))
-            matrix[:, place] = np.append(np.where(codes < 0, np.nan, codes), np.nan)[texts.codes]
+            codes = find_codes(column, categories[name])
+            matrix[:, place] = np.where(codes < 0, np.nan, codes)
         else:
             matrix[:, place] = column.to_numpy(np.float64, na_value=np.nan)
     if np.isinf(matrix).any():

@@ -26,7 +26,6 @@ from cityai.columns import (
 )
 from cityai.config.project import ProjectSpec
 from cityai.data.calendar import code_holidays, share_weekdays
-from cityai.data.features.as_of_join import find_positions
 from cityai.data.periods import DAY, MEAN_DAYS, MONTH
 from cityai.errors import TimeError
 from cityai.findings import Finding
@@ -47,7 +46,7 @@ from cityai.modeling.forecasters import (
     cut_history,
 )
 from cityai.modeling.forecasters.baselines import CITY_RULE
-from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.forecasters.encoding import find_codes, list_categories
 from cityai.modeling.forecasters.protocol import MOST_ROWS
 from cityai.modeling.layouts.source import BoolArray, IntArray
 
@@ -234,10 +233,11 @@ class DenseRows:
         moments = sorted({*self.origins.values(), *learning})
         self.rows: Rows = rows_at([panel.periods.start(origin) for origin in moments])
         table = self.rows.table
-        self.entity: IntArray = find_positions(table[ENTITY], panel.entity_ids)
+        self.entity: IntArray = find_codes(table[ENTITY], panel.entity_ids)
         self.origin: IntArray = table[ORIGIN].to_numpy(np.int64)
         self.period: IntArray = table[PERIOD].to_numpy(np.int64)
         self.step: IntArray = table[STEP].to_numpy(np.int64)
+        self._cell: IntArray = self.period * len(panel.entity_ids) + self.entity
         self.teaches: BoolArray = np.isin(self.origin, learning)
         self._labels: dict[int, FloatArray] = {}
 
@@ -261,7 +261,7 @@ class DenseRows:
         """
         origin = self.origins[fold.as_of]
         if origin not in self._labels:
-            self._labels[origin] = read_labels(self.panel, origin, self.period, self.entity)
+            self._labels[origin] = read_labels(self.panel, origin, self._cell)
             self._labels[origin].setflags(write=False)
         return self._labels[origin]
 
@@ -358,11 +358,14 @@ def plan_training(
     return tuple(range(newest, first - 1, -stride))[::-1]
 
 
-def read_labels(panel: Panel, origin: int, period: IntArray, entity: IntArray) -> FloatArray:
-    """Return totals as they were seen at an origin, NaN where they were not mature; shape (R,)."""
+def read_labels(panel: Panel, origin: int, cell: IntArray) -> FloatArray:
+    """Return totals as they were seen at an origin, NaN where they were not mature; shape (R,).
+
+    A cell is a period times the number of entities, plus the entity's position.
+    """
     known = panel.known_at(origin)[: max(panel.mature_until(origin), 0)]
     flat = np.append(known, np.nan)  # the last stands for all that is not mature
-    labels: FloatArray = flat[np.minimum(period * known.shape[1] + entity, len(flat) - 1)]
+    labels: FloatArray = flat.take(cell, mode="clip")
     return labels
 
 
