@@ -12,8 +12,9 @@ verdict.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -147,23 +148,46 @@ def find_proxies(
     feature under permutation (Westfall and Young 1993, Resampling-Based Multiple Testing).
     """
     inputs = average_entities(rows.table, rows.features, rows.labels)
+    see = cache(partial(_see_entities, inputs))
     parts = [
-        _judge_dimension(inputs, m, confidence, m.kind != "hard" or m.dimension in on_map)
+        _judge_dimension(inputs, m, confidence, m.kind != "hard" or m.dimension in on_map, see)
         for m in memberships
     ]
     table = pd.concat([p[0] for p in parts]) if parts else pd.DataFrame(columns=COLUMNS)
     return Proxies(table.reset_index(drop=True), sort_findings(p[1] for p in parts))
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What is seen of some entities: (E, F) columns of each feature, the last of all together."""
+
+    inside: dict[str, np.ndarray]
+
+    @cached_property
+    def folds(self) -> list[list[_Fold]]:
+        """Each feature's folds: whatever the groups are, they are scaled once."""
+        return [_part_features(part) for part in self.inside.values()]
+
+
+def _see_entities(inputs: Inputs, shared: tuple[str, ...]) -> _Seen:
+    at = inputs.entities.get_indexer(pd.Index(list(shared)))
+    inside = {f: block[at] for f, block in inputs.blocks.items() if block.shape[1]}
+    inside[TOGETHER] = np.column_stack([np.zeros((len(shared), 0)), *inside.values()])
+    return _Seen(inside)
+
+
 def _judge_dimension(
-    inputs: Inputs, membership: Membership, confidence: float, on_map: bool
+    inputs: Inputs,
+    membership: Membership,
+    confidence: float,
+    on_map: bool,
+    see: Callable[[tuple[str, ...]], _Seen],
 ) -> tuple[pd.DataFrame, Finding]:
     weights, subject, labels = membership.weights, membership.dimension, inputs.labels
     shared = _draw_entities([e for e in inputs.entities if e in weights.index])
-    at = inputs.entities.get_indexer(pd.Index(shared))
     groups = weights.loc[shared].to_numpy(np.float64)
-    inside = {f: block[at] for f, block in inputs.blocks.items() if block.shape[1]}
-    inside[TOGETHER] = np.column_stack([np.zeros((len(shared), 0)), *inside.values()])
+    seen = see(tuple(shared))
+    inside = seen.inside
     n, reason = len(shared), ""
     if n < LEAST_ENTITIES or inside[TOGETHER].shape[1] == 0:
         reason = FEW.format(n=n, least=LEAST_ENTITIES)
@@ -179,7 +203,7 @@ def _judge_dimension(
         table = make_frame(rows, COLUMNS)
         return table, Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     parted = _part_groups(groups)
-    found = [recover_groups(part, groups, confidence, parted) for part in inside.values()]
+    found = [_recover(folds, parted, confidence) for folds in seen.folds]
     chance = math.nan
     if not on_map:
         chance = max(_find_chance(list(inside.values()), groups, confidence), 0.0)
@@ -223,10 +247,7 @@ def _tell_dimension(table: pd.DataFrame, title: str, subject: str, note: str) ->
 
 
 def recover_groups(
-    features: np.ndarray,
-    groups: np.ndarray,
-    confidence: float,
-    parted: Sequence[_PartedGroups] | None = None,
+    features: np.ndarray, groups: np.ndarray, confidence: float
 ) -> tuple[float, float, float]:
     """Recover membership by cross-fitted ridge regression.
 
@@ -238,8 +259,6 @@ def recover_groups(
         (E, G) parts.
     confidence : float
         Of the interval.
-    parted : sequence, optional
-        The groups by fold, where many features are asked about the same (`_part_groups`).
 
     Returns
     -------
@@ -247,8 +266,14 @@ def recover_groups(
         Share recovered (one minus squared error over that of the average, both on entities that
         the fit did not see), and its interval (entities vary).
     """
-    n = len(groups)
-    missed, spread = _cross_fit(features, parted or _part_groups(groups))
+    return _recover(_part_features(features), _part_groups(groups), confidence)
+
+
+def _recover(
+    folds: Sequence[_Fold], parted: Sequence[_PartedGroups], confidence: float
+) -> tuple[float, float, float]:
+    missed, spread = _cross_fit(folds, parted)
+    n = len(missed)
     ratio = missed.sum() / spread.sum()
     influence = ((missed - ratio * spread) / spread.sum())[:, None]
     freedom = count_effective(spread[:, None]) - 1
@@ -330,9 +355,8 @@ def _pull(inner: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class _PartedGroups:
-    """A fold: its entities (E,), their groups and those of all others, less the others' average."""
+    """A fold's groups, and those of all others, less the others' average."""
 
-    test: np.ndarray
     aside: np.ndarray
     apart: np.ndarray
 
@@ -342,20 +366,38 @@ def _part_groups(groups: np.ndarray) -> list[_PartedGroups]:
     parted = []
     for test in _list_folds(len(groups)):
         apart = groups - groups[~test].mean(axis=0)
-        parted.append(_PartedGroups(test, apart[test], apart[~test]))
+        parted.append(_PartedGroups(apart[test], apart[~test]))
+    return parted
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """A fold: its entities (E,), scaled features of theirs and of all others, products of these."""
+
+    test: np.ndarray
+    ahead: np.ndarray
+    train: np.ndarray
+    pulled: np.ndarray
+
+
+def _part_features(features: np.ndarray) -> list[_Fold]:
+    """Part (E, F) features into folds."""
+    parted = []
+    for test in _list_folds(len(features)):
+        train, ahead = _scale_features(features[~test], features[test])
+        parted.append(_Fold(test, ahead, train, _pull(train.T @ train)))
     return parted
 
 
 def _cross_fit(
-    features: np.ndarray, parted: Sequence[_PartedGroups]
+    folds: Sequence[_Fold], parted: Sequence[_PartedGroups]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predict groups from (E, F) features: squared errors (E,) of fit and average."""
-    missed, spread = np.zeros(len(features)), np.zeros(len(features))
-    for fold in parted:
-        train, ahead = _scale_features(features[~fold.test], features[fold.test])
-        slope = np.linalg.solve(_pull(train.T @ train), train.T @ fold.apart)
-        missed[fold.test] = ((fold.aside - ahead @ slope) ** 2).sum(axis=1)
-        spread[fold.test] = (fold.aside**2).sum(axis=1)
+    """Predict groups from features: squared errors (E,) of fit and average."""
+    missed, spread = np.zeros((2, len(folds[0].test)))
+    for fold, groups in zip(folds, parted, strict=True):
+        slope = np.linalg.solve(fold.pulled, fold.train.T @ groups.apart)
+        missed[fold.test] = ((groups.aside - fold.ahead @ slope) ** 2).sum(axis=1)
+        spread[fold.test] = (groups.aside**2).sum(axis=1)
     return missed, spread
 
 

@@ -104,7 +104,7 @@ def _share_levels(column: pd.Series, codes: np.ndarray, n: int) -> tuple[np.ndar
 
     A value of a single entity says nothing of entities that the fit did not see.
     """
-    level = pd.factorize(column.astype(str))[0]
+    level = pd.factorize(column)[0]
     pairs = pd.DataFrame({"entity": codes, "level": level}).value_counts().reset_index()
     held = pairs["level"].value_counts()
     held = held[held > 1]

@@ -171,11 +171,11 @@ def _choose_step(rows: Rows, labels: Labels, step: int) -> list[Ints]:
     known = ~np.isnan(labels.values) & ~np.isnan(labels.usual[:, 0])
     usable = np.flatnonzero((rows.table[STEP] == step).to_numpy() & known)
     entity = rows.table[ENTITY].cat.codes.to_numpy()[usable]
-    order = np.argsort(entity, kind="stable")
-    parts = np.split(usable[order], np.flatnonzero(np.diff(entity[order])) + 1)
-    parts = [part for part in parts if len(part) >= LEAST_ROWS]
-    spread = np.linspace(0, len(parts) - 1, min(len(parts), MOST_ENTITIES), dtype=int)
-    return [parts[i] for i in spread]
+    usable = usable[np.argsort(entity, kind="stable")]
+    sizes = np.bincount(entity)
+    ends, enough = np.cumsum(sizes), np.flatnonzero(sizes >= LEAST_ROWS)
+    spread = np.linspace(0, len(enough) - 1, min(len(enough), MOST_ENTITIES), dtype=int)
+    return [usable[ends[i] - sizes[i] : ends[i]] for i in enough[spread]]
 
 
 def _measure_step(rows: Rows, labels: Labels, step: int) -> dict[str, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from cityai.columns import EVERYWHERE, NOT_RECORDED
@@ -13,7 +14,7 @@ from cityai.config.project import BaseProjectSpec
 from cityai.data.contract import MISSING, OUT_OF_RANGE, Contract
 from cityai.data.periods import Periods, add_days, find_end_column
 from cityai.data.row_status import ACCEPTED, OUT_OF_SCOPE
-from cityai.data.source.engine import Table, count_rows, fetch_frame
+from cityai.data.source.engine import TIMES, Table, count_rows, fetch_frame
 
 UNKNOWN_AREA: Final = "unknown_area"
 ONE_VALUE: Final = "one_value"
@@ -27,6 +28,8 @@ def collect_facts(
     periods: Periods,
     spec: BaseProjectSpec,
     area_ids: Sequence[str] | None,
+    *,
+    varied: bool = True,
 ) -> pd.DataFrame:
     """Count what the quality report shows, in total and by area.
 
@@ -42,6 +45,8 @@ def collect_facts(
         The project.
     area_ids : sequence of str, optional
         Ids of the area table.
+    varied : bool, optional
+        Whether an entity may have several values of an attribute, or areas.
 
     Returns
     -------
@@ -56,15 +61,13 @@ def collect_facts(
         a value, and those with one alone (figure: the entities that have several on one day).
     """
     in_scope = rows.filter(rows["status"] != OUT_OF_SCOPE)
-    pairs = {
-        **_pair_columns(in_scope, contract, spec),
-        **_pair_rows(in_scope, contract, periods, spec, area_ids),
-    }
+    alike = _count_alike(in_scope, contract, periods, spec)
+    pairs = {**_pair_columns(alike, contract, spec), **_pair_rows(alike, contract, spec, area_ids)}
     sums: dict[str, Any] = {}
     for place, (good, total) in enumerate(pairs.values()):
-        sums[f"g{place}"] = count_rows(in_scope, good & total)
-        sums[f"t{place}"] = count_rows(in_scope, total)
-    by_area = in_scope.group_by(slice=_find_slice(in_scope, area_ids))
+        sums[f"g{place}"] = count_rows(alike, good & total)
+        sums[f"t{place}"] = count_rows(alike, total)
+    by_area = alike.group_by(slice=_find_slice(alike, area_ids))
     wide = fetch_frame(by_area.agg(**sums)).sort_values("slice", ignore_index=True)
     overall = wide.drop(columns="slice").sum()
     wide = wide.dropna(subset="slice")
@@ -83,7 +86,7 @@ def collect_facts(
     parts = [
         shares,
         *_count_unknown(in_scope, area_ids),
-        *_count_values(rows.filter(rows["status"] == ACCEPTED), contract, spec),
+        *_count_values(rows.filter(rows["status"] == ACCEPTED), contract, spec, varied),
         *_collect_delays(rows, periods, spec, area_ids),
     ]
     return pd.concat(parts, ignore_index=True).astype(
@@ -124,39 +127,61 @@ def _count_unknown(in_scope: Table, area_ids: Sequence[str] | None) -> list[pd.D
     ]
 
 
-def _count_values(accepted: Table, contract: Contract, spec: BaseProjectSpec) -> list[pd.DataFrame]:
+def _count_values(
+    accepted: Table, contract: Contract, spec: BaseProjectSpec, varied: bool
+) -> list[pd.DataFrame]:
     """Count the days on which an entity has one value of what describes it, and several."""
     entity = spec.question.entity
     described = dict.fromkeys((*entity.attributes, *([entity.area] if entity.area else [])))
     # A case says itself what describes it; there is nothing to choose between its entity's rows.
     if spec.summed_by is None or not described:
         return []
-    cells = [accepted[f"v{contract.place(name)}"] for name in described]
-    ends = {f"low{n}": cell.min() for n, cell in enumerate(cells)}
-    ends |= {f"high{n}": cell.max() for n, cell in enumerate(cells)}
-    days = accepted.group_by(e=accepted["e"], day=accepted["o"].truncate("D")).agg(**ends)
-    counted: dict[str, Any] = {}
-    for n in range(len(cells)):
-        is_one = days[f"low{n}"] == days[f"high{n}"]
-        counted |= {f"good{n}": is_one.cast("int64").sum(), f"total{n}": is_one.count()}
-        counted[f"figure{n}"] = (~is_one).any().cast("float64")
-    by_entity = days.group_by("e").agg(**counted)
-    found = fetch_frame(by_entity.agg(**{name: by_entity[name].sum() for name in counted}))
-    figures = found.to_numpy(np.float64).reshape(-1, 3)
-    rows = [
-        (ONE_VALUE, name, "overall", EVERYWHERE, *figures[n]) for n, name in enumerate(described)
+    cells = {f"c{n}": accepted[f"v{contract.place(name)}"] for n, name in enumerate(described)}
+    day = accepted["o"].truncate("D")
+    filled = accepted.group_by("e", day=day).agg(**{n: cell.count() for n, cell in cells.items()})
+    total = fetch_frame(filled.agg(**{n: (filled[n] > 0).sum() for n in cells})).fillna(0).iloc[0]
+    several: dict[Any, Any] = dict.fromkeys([*cells, *(f"who_{n}" for n in cells)], 0)
+    if varied:  # only an entity that has several values may have them on one day
+        values = _compare_ends(accepted.select("e", **cells).distinct(), ["e"], cells)
+        those = values.filter(reduce(or_, (values[n] for n in cells)))
+        rows = accepted.select("e", day=day, **cells).semi_join(those, "e")
+        days = _compare_ends(rows, ["e", "day"], cells)
+        counted = {n: days[n].sum() for n in cells}
+        counted |= {f"who_{n}": days["e"].nunique(where=days[n]) for n in cells}
+        several = fetch_frame(days.agg(**counted)).fillna(0).iloc[0].to_dict()
+    listed = [
+        (name, total[n] - several[n], total[n], several[f"who_{n}"])
+        for n, name in zip(cells, described, strict=True)
     ]
-    return [pd.DataFrame(rows, columns=list(FACT_COLUMNS)).fillna(0.0)]
+    frame = pd.DataFrame(listed, columns=["column", "good", "total", "figure"])
+    frame = frame.assign(fact=ONE_VALUE, slice_kind="overall", slice=EVERYWHERE)
+    return [frame[list(FACT_COLUMNS)]]
+
+
+def _compare_ends(rows: Table, by: list[str], cells: Iterable[str]) -> Table:
+    """Tell of each group of rows in which cells it has several values."""
+    return rows.group_by(by).agg(**{n: rows[n].min() != rows[n].max() for n in cells})
+
+
+def _count_alike(rows: Table, contract: Contract, periods: Periods, spec: BaseProjectSpec) -> Table:
+    """Count rows that are alike to all that is counted here: there are few kinds of them."""
+    keys: dict[str, Any] = {name: rows[name] for name in ("a", "status", "repeats")}
+    for i, column in enumerate(contract.columns.values()):
+        keys |= {f"r{i}": rows[f"r{i}"], f"f{i}": rows[f"v{i}"].notnull()}
+        if column.type == "text":
+            keys[f"s{i}"] = rows[f"s{i}"]
+    if spec.data.known.column is not None:
+        limit = add_days(find_end_column(periods.freq, rows["o"]), spec.data.reporting_delay_days)
+        keys |= {"after": rows["k"] >= rows["o"], "on_time": rows["k"] < limit}
+    return rows.group_by(**keys).agg(**{TIMES: count_rows(rows)})
 
 
 def _pair_columns(rows: Table, contract: Contract, spec: BaseProjectSpec) -> dict[Any, Any]:
     pairs: dict[tuple[str, str], tuple[Any, Any]] = {}
-    everything = rows["n"].notnull()
+    everything = rows[TIMES].notnull()
     for i, (name, column) in enumerate(contract.columns.items()):
         reason = rows[f"r{i}"]
-        is_filled = (rows[f"v{i}"].notnull() | reason.notnull()) & (
-            reason.isnull() | (reason != MISSING)
-        )
+        is_filled = (rows[f"f{i}"] | reason.notnull()) & (reason.isnull() | (reason != MISSING))
         if column.required or name == spec.amount:
             pairs["filled", name] = (is_filled, everything)
         pairs["valid", name] = (reason.isnull(), is_filled)
@@ -169,13 +194,9 @@ def _pair_columns(rows: Table, contract: Contract, spec: BaseProjectSpec) -> dic
 
 
 def _pair_rows(
-    rows: Table,
-    contract: Contract,
-    periods: Periods,
-    spec: BaseProjectSpec,
-    area_ids: Sequence[str] | None,
+    rows: Table, contract: Contract, spec: BaseProjectSpec, area_ids: Sequence[str] | None
 ) -> dict[Any, Any]:
-    everything = rows["n"].notnull()
+    everything = rows[TIMES].notnull()
     keeps = everything
     for i in range(len(contract.columns)):
         reason = rows[f"r{i}"]
@@ -187,9 +208,8 @@ def _pair_rows(
     if area_ids is not None:
         pairs["area_known", ""] = (rows["a"].isin(list(area_ids)), rows["a"].notnull())
     if spec.data.known.column is not None:
-        pairs["known_after", ""] = (rows["k"] >= rows["o"], accepted)
-        limit = add_days(find_end_column(periods.freq, rows["o"]), spec.data.reporting_delay_days)
-        pairs["on_time", ""] = (rows["k"] < limit, accepted)
+        pairs["known_after", ""] = (rows["after"], accepted)
+        pairs["on_time", ""] = (rows["on_time"], accepted)
     return pairs
 
 

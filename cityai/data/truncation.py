@@ -208,10 +208,19 @@ def find_differences(whole: Rows, again: Rows) -> dict[str, str]:
         if name not in again.table:
             found[name] = say("every row")
             continue
-        differs = read_bits(whole.table[name]) != read_bits(again.table[name])
+        differs = _tell_changed(whole.table[name], again.table[name])
         if differs.any():
             found[name] = f"'{whole.names.iloc[int(np.argmax(differs))]}'"
     return found
+
+
+def _tell_changed(before: pd.Series, after: pd.Series) -> npt.NDArray[np.bool_]:
+    """Tell which rows' cells differ; of the same categories their codes tell."""
+    texts = [c.cat.categories for c in (before, after) if isinstance(c.dtype, pd.CategoricalDtype)]
+    if len(texts) == 2 and texts[0].equals(texts[1]):
+        before, after = before.cat.codes, after.cat.codes
+    changed: npt.NDArray[np.bool_] = read_bits(before) != read_bits(after)
+    return changed
 
 
 def read_bits(column: pd.Series) -> npt.NDArray[np.generic]:

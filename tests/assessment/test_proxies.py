@@ -246,3 +246,16 @@ def test_dealt_groups_are_recovered_as_one_by_one(seed: int) -> None:
     for k, part in enumerate(parts):
         for p, groups in enumerate(dealt):
             assert found[k, p] == pytest.approx(recover_groups(part, groups, 0.95)[0], abs=1e-10)
+
+
+def test_dimensions_judged_together_are_judged_as_each_by_itself(make_membership: Callable) -> None:
+    """What is prepared once for all dimensions depends on who is seen, and on no group."""
+    rows, groups = build(120)
+    other = dict(zip(groups, np.random.default_rng(5).choice(["x", "y", "z"], 120), strict=True))
+    some = {name: group for i, (name, group) in enumerate(groups.items()) if i % 3}
+    asked = [make_membership(group) for group in (groups, other, some)]
+    names = ("proxy", "noise", "empty", "text")
+    together = find_proxies(Rows(rows, names, (), {}), asked, 0.95).table
+    single = pd.concat([ask(rows, [*names], each).table for each in asked], ignore_index=True)
+    pd.testing.assert_frame_equal(together, single, check_exact=True)
+    assert set(together["entities"]) == {120, 80}

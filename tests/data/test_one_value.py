@@ -62,6 +62,29 @@ def test_a_shelter_of_men_and_women_is_a_failed_finding(make_project):
     assert "140 of 280 days (shelters concerned: 1)" in found.reason
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_days_with_one_value_and_several_are_those_of_a_plain_count(make_project, seed):
+    """Texts and numbers, missing ones among them; of even seeds no place has two values."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {"day": rng.choice(DAYS[:50], 400), "district": rng.choice([*"ABCDE"], 400)}
+    )
+    place = table["district"].map(ord)
+    varied = rng.integers(0, 2 if seed % 2 else 1, 400) * (place < 68)
+    table["kind"] = np.where(rng.random(400) < 0.3, None, (place + varied).map(chr))
+    table["amount"] = np.where(rng.random(400) < 0.3, np.nan, 2.0**53 + 2 * (place + varied))
+    snapshot, _ = read(make_project, table, attributes=("kind", "amount"))
+    facts = snapshot.quality_facts
+    facts = facts[facts["fact"] == "one_value"].set_index("column")
+    for name in ("kind", "amount"):
+        values = table.groupby(["district", "day"])[name].nunique()
+        several = values[values > 1]
+        assert facts.loc[name, "total"] == (values > 0).sum()
+        assert facts.loc[name, "good"] == (values == 1).sum()
+        assert facts.loc[name, "figure"] == several.reset_index()["district"].nunique()
+    assert (facts["figure"] > 0).all() == seed % 2
+
+
 def test_one_single_day_is_told(make_project):
     [found] = tell(make_project, shelters(1))
     assert found.status is Status.FAIL

@@ -88,8 +88,9 @@ def label_dense(rows: Rows, panel: Panel) -> Labels:
     origin, period = table[ORIGIN].to_numpy(np.int64), table[PERIOD].to_numpy(np.int64)
     entity = table[ENTITY].cat.codes.to_numpy()
     final = np.vstack([panel.final, np.full((1, len(panel.entity_ids)), np.nan)])
-    filled = pd.DataFrame(panel.final).ffill().to_numpy()
     count, season = panel.periods.count, panel.periods.season
+    at = np.where(np.isnan(panel.final), 0, np.arange(count)[:, None])
+    filled = np.take_along_axis(panel.final, np.maximum.accumulate(at), axis=0)
     is_final = (period + 1 + panel.delay <= count) & (origin > 0)
     latest = filled[origin - 1, entity]
     same = period + (origin - 1 - period) // season * season

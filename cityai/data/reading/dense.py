@@ -74,12 +74,13 @@ class DensePanel:
     ) -> LaidOut:
         """Count cells, and read the history of attributes."""
         placed = place_rows(accepted, periods)
-        attributes = _read_attributes(placed, contract, spec)
+        attributes, varied = _read_attributes(placed, contract, spec)
         cells = _count_cells(placed, spec)
         return LaidOut(
             table=mark_outages(cells, attributes, periods, spec.data.outages),
             until=periods.start(periods.count),
             attributes=attributes,
+            varied=varied,
             city_rule=_read_city_rule(placed, contract, spec),
         )
 
@@ -142,21 +143,28 @@ def _count_cells(placed: Table, spec: ProjectSpec) -> pd.DataFrame:
     )
 
 
-def _read_attributes(placed: Table, contract: Contract, spec: ProjectSpec) -> pd.DataFrame:
-    """Read each attribute's history: the value of the latest event among those already seen."""
-    entity = spec.question.entity
+def _read_attributes(
+    placed: Table, contract: Contract, spec: ProjectSpec
+) -> tuple[pd.DataFrame, bool]:
+    """Read each attribute's history: the value of the latest event among those already seen.
+
+    Tell whether an entity may have several values: numbers may differ by less than is read here.
+    """
+    entity, varied = spec.question.entity, False
     sources: dict[str, Any] = {}
     for name in entity.attributes:
         cell = placed[f"v{contract.place(name)}"]
         is_number = contract.columns[name].type in ("integer", "number")
         sources[name] = cell.cast("float64" if is_number else "string")
+        varied = varied or is_number
     if entity.area is not None:
         sources[AREA] = placed["a"]
     ends = fetch_frame(_find_ends(placed, sources))
-    histories = [
-        _read_history(placed, name, cell, ends[[ENTITY, f"low{n}", f"high{n}", f"from{n}"]])
-        for n, (name, cell) in enumerate(sources.items())
-    ]
+    histories = []
+    for n, (name, cell) in enumerate(sources.items()):
+        mine = ends[[ENTITY, f"low{n}", f"high{n}", f"from{n}"]].dropna(subset=f"low{n}")
+        varied = varied or not mine[f"low{n}"].equals(mine[f"high{n}"])
+        histories.append(_read_history(placed, name, cell, mine))
     first = ends[[ENTITY, KNOWN]]
     joined = reduce(
         lambda left, right: left.merge(right, on=[ENTITY, KNOWN], how="outer"), histories, first
@@ -170,21 +178,24 @@ def _read_attributes(placed: Table, contract: Contract, spec: ProjectSpec) -> pd
         same = (joined[names] == before) | (joined[names].isna() & before.isna())
         is_first = ~joined[ENTITY].duplicated()
         joined = joined[is_first | ~same.all(axis=1)].reset_index(drop=True)
-    return joined
+    return joined, varied
 
 
 def _find_ends(placed: Table, sources: Mapping[str, Any]) -> Table:
     """Find when each entity is first seen, and the least and largest value of each attribute."""
-    found = {KNOWN: placed["i"].min()}
-    for n, cell in enumerate(sources.values()):
+    cells = {f"c{n}": cell for n, cell in enumerate(sources.values())}
+    alike = placed.group_by("e", **cells).agg(i=placed["i"].min())  # most values last
+    found = {KNOWN: alike["i"].min()}
+    for n in range(len(cells)):
+        cell = alike[f"c{n}"]
         found |= {f"low{n}": cell.min(), f"high{n}": cell.max()}
-        found[f"from{n}"] = placed["i"].min(where=cell.notnull())
-    return placed.group_by(**{ENTITY: placed["e"]}).agg(**found)
+        found[f"from{n}"] = alike["i"].min(where=cell.notnull())
+    return alike.group_by(**{ENTITY: alike["e"]}).agg(**found)
 
 
 def _read_history(placed: Table, name: str, cell: Any, ends: pd.DataFrame) -> pd.DataFrame:
     """Read an attribute's history; where it never changes its first moment is all there is."""
-    ends = ends.set_axis([ENTITY, "low", name, KNOWN], axis=1).dropna(subset="low")
+    ends = ends.set_axis([ENTITY, "low", name, KNOWN], axis=1)
     is_one = ends["low"] == ends[name]
     found = ends.loc[is_one, [ENTITY, KNOWN, name]].astype({KNOWN: "int64"})
     return found if is_one.all() else pd.concat([found, _read_changes(placed, name, cell)])

@@ -62,6 +62,8 @@ class LaidOut:
     table: pd.DataFrame
     until: pd.Timestamp
     attributes: pd.DataFrame | None = None
+    varied: bool = True
+    """Whether an entity may have several values of one of these."""
     city_rule: pd.DataFrame | None = None
     facts: pd.DataFrame | None = None
 
@@ -222,7 +224,7 @@ def _read_main(
     check_names(accepted, contract, spec, opened.where)
     laid = layout.lay_out(accepted, contract, spec, periods, opened.where)
     area_ids = None if areas is None else list(areas.index)
-    facts = collect_facts(rows, contract, periods, spec, area_ids)
+    facts = collect_facts(rows, contract, periods, spec, area_ids, varied=laid.varied)
     return Events(
         table=laid.table,
         periods=periods,
