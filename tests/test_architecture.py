@@ -235,6 +235,17 @@ HEAVY = [
 ]
 
 
+def test_the_process_that_reads_tables_loads_little_but_the_engine():
+    said = subprocess.run(
+        [sys.executable, "-c", "import cityai.confine.tables, sys; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert "_duckdb" in said
+    assert not {*HEAVY, "pyarrow", "sqlite3", "importlib.metadata"}.intersection(said)
+
+
 @pytest.mark.parametrize(
     "command",
     [["-c", "import cityai"], ["-m", "cityai", "--help"], ["-c", "import cityai.pipeline.review"]],

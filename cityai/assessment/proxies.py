@@ -20,12 +20,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from cityai.assessment.group_recovery import (
+    LEAST_ENTITIES,
+    SEED,
+    ScaledFold,
+    part_features,
+    part_groups,
+    recover_dealt,
+    recover_parted,
+)
 from cityai.assessment.proxy_inputs import Inputs, average_entities
 from cityai.config.project import BaseProjectSpec
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import say
-from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
 from cityai.records.groups import Groups, Membership
 
 if TYPE_CHECKING:
@@ -33,16 +41,12 @@ if TYPE_CHECKING:
 
 CODE = "audit.proxy"
 TOGETHER = "all together"
-FOLDS = 5
 DEALS = 199
 """Permutations of the group labels."""
 FEWEST_DEALS = 99
 MOST_CELLS = 20_000_000
-SEED = 20260101
 MOST_ENTITIES = 4_000
 """Of more entities so many are drawn, the same ones every time."""
-LEAST_ENTITIES = 30
-"""Fewer entities with a known group give no figure."""
 LEAST_RECOVERED = 0.10
 """Less than this is hardly anything, however sure it is."""
 COLUMNS: Final = [
@@ -164,9 +168,9 @@ class _Seen:
     inside: dict[str, np.ndarray]
 
     @cached_property
-    def folds(self) -> list[list[_Fold]]:
+    def folds(self) -> list[list[ScaledFold]]:
         """Each feature's folds: whatever the groups are, they are scaled once."""
-        return [_part_features(part) for part in self.inside.values()]
+        return [part_features(part) for part in self.inside.values()]
 
 
 def _see_entities(inputs: Inputs, shared: tuple[str, ...]) -> _Seen:
@@ -202,8 +206,8 @@ def _judge_dimension(
     if reason:
         table = make_frame(rows, COLUMNS)
         return table, Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
-    parted = _part_groups(groups)
-    found = [_recover(folds, parted, confidence) for folds in seen.folds]
+    parted = part_groups(groups)
+    found = [recover_parted(folds, parted, confidence) for folds in seen.folds]
     chance = math.nan
     if not on_map:
         chance = max(_find_chance(list(inside.values()), groups, confidence), 0.0)
@@ -246,46 +250,6 @@ def _tell_dimension(table: pd.DataFrame, title: str, subject: str, note: str) ->
     return Finding(CODE, Status.NOT_APPLICABLE, title, reason, observed, None, "share", subject)
 
 
-def recover_groups(
-    features: np.ndarray, groups: np.ndarray, confidence: float
-) -> tuple[float, float, float]:
-    """Recover membership by cross-fitted ridge regression.
-
-    Parameters
-    ----------
-    features : numpy.ndarray
-        (E, F); a missing one is taken for the average.
-    groups : numpy.ndarray
-        (E, G) parts.
-    confidence : float
-        Of the interval.
-
-    Returns
-    -------
-    tuple of float
-        Share recovered (one minus squared error over that of the average, both on entities that
-        the fit did not see), and its interval (entities vary).
-    """
-    return _recover(_part_features(features), _part_groups(groups), confidence)
-
-
-def _recover(
-    folds: Sequence[_Fold], parted: Sequence[_PartedGroups], confidence: float
-) -> tuple[float, float, float]:
-    missed, spread = _cross_fit(folds, parted)
-    n = len(missed)
-    ratio = missed.sum() / spread.sum()
-    influence = ((missed - ratio * spread) / spread.sum())[:, None]
-    freedom = count_effective(spread[:, None]) - 1
-    margin = compute_margin(
-        cluster_robust_se(influence, np.array([float(n)]), freedom), confidence, LEAST_ENTITIES
-    )[0]
-    if not math.isfinite(margin):
-        # All entities are missed alike, or too few of them count to bound it.
-        margin = 0.0 if np.abs(influence).max() < 1e-9 else 1.0
-    return float(1 - ratio), float(1 - ratio - margin), float(1 - ratio + margin)
-
-
 def _find_chance(parts: Sequence[np.ndarray], groups: np.ndarray, confidence: float) -> float:
     """Find the share that the most telling features seldom recover under permuted labels."""
     deals = int(np.clip(MOST_CELLS // max(groups.size, 1), FEWEST_DEALS, DEALS))
@@ -295,116 +259,3 @@ def _find_chance(parts: Sequence[np.ndarray], groups: np.ndarray, confidence: fl
     allowed = math.floor((1 - confidence) * (deals + 1))
     most = recover_dealt(parts, dealt).max(axis=0)
     return float(np.sort(most)[::-1][max(allowed - 1, 0)])
-
-
-def recover_dealt(parts: Sequence[np.ndarray], dealt: np.ndarray) -> np.ndarray:
-    """Recover groups that were dealt out often, by each feature.
-
-    Parameters
-    ----------
-    parts : sequence of numpy.ndarray
-        K features (E, F); the last holds all columns of the others, in their order.
-    dealt : numpy.ndarray
-        (P, E, G) parts of each deal.
-
-    Returns
-    -------
-    numpy.ndarray
-        (K, P) share recovered, as `recover_groups` has it.
-
-    Notes
-    -----
-    The squared errors of a fit are sums of products of features and groups, which all features
-    and deals need together: two products of matrices a fold, and small systems after that.
-    """
-    deals, n, groups = dealt.shape
-    ends = np.cumsum([part.shape[1] for part in parts[:-1]])
-    columns = [np.arange(e - p.shape[1], e) for p, e in zip(parts[:-1], ends, strict=True)]
-    columns.append(np.arange(parts[-1].shape[1]))
-    flat = dealt.transpose(1, 0, 2).reshape(n, deals * groups)
-    missed, spread = np.zeros((len(parts), deals * groups)), np.zeros(deals * groups)
-    for test in _list_folds(n):
-        train, ahead = _scale_features(parts[-1][~test], parts[-1][test])
-        mean = flat[~test].mean(axis=0)
-        apart, aside = flat[~test] - mean, flat[test] - mean
-        inner, outer = train.T @ train, ahead.T @ ahead
-        learnt, seen = train.T @ apart, ahead.T @ aside
-        total = (aside**2).sum(axis=0)
-        spread += total
-        for k, own in enumerate(columns):
-            square = np.ix_(own, own)
-            slope = np.linalg.solve(_pull(inner[square]), learnt[own])
-            fit = (slope * (outer[square] @ slope)).sum(axis=0)
-            missed[k] += total - 2 * (slope * seen[own]).sum(axis=0) + fit
-    shape = (-1, deals, groups)
-    whole = spread.reshape(shape).sum(axis=2)
-    shares: np.ndarray = 1 - missed.reshape(shape).sum(axis=2) / whole
-    return shares
-
-
-def _list_folds(n: int) -> list[np.ndarray]:
-    fold = np.random.default_rng(SEED).permutation(n) % FOLDS
-    return [fold == k for k in range(FOLDS)]
-
-
-def _pull(inner: np.ndarray) -> np.ndarray:
-    """Pull to zero as strongly as one more row for every feature."""
-    pulled: np.ndarray = inner + max(len(inner), 1) * np.eye(len(inner))
-    return pulled
-
-
-@dataclass(frozen=True, slots=True)
-class _PartedGroups:
-    """A fold's groups, and those of all others, less the others' average."""
-
-    aside: np.ndarray
-    apart: np.ndarray
-
-
-def _part_groups(groups: np.ndarray) -> list[_PartedGroups]:
-    """Part (E, G) groups into folds."""
-    parted = []
-    for test in _list_folds(len(groups)):
-        apart = groups - groups[~test].mean(axis=0)
-        parted.append(_PartedGroups(apart[test], apart[~test]))
-    return parted
-
-
-@dataclass(frozen=True, slots=True)
-class _Fold:
-    """A fold: its entities (E,), scaled features of theirs and of all others, products of these."""
-
-    test: np.ndarray
-    ahead: np.ndarray
-    train: np.ndarray
-    pulled: np.ndarray
-
-
-def _part_features(features: np.ndarray) -> list[_Fold]:
-    """Part (E, F) features into folds."""
-    parted = []
-    for test in _list_folds(len(features)):
-        train, ahead = _scale_features(features[~test], features[test])
-        parted.append(_Fold(test, ahead, train, _pull(train.T @ train)))
-    return parted
-
-
-def _cross_fit(
-    folds: Sequence[_Fold], parted: Sequence[_PartedGroups]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predict groups from features: squared errors (E,) of fit and average."""
-    missed, spread = np.zeros((2, len(folds[0].test)))
-    for fold, groups in zip(folds, parted, strict=True):
-        slope = np.linalg.solve(fold.pulled, fold.train.T @ groups.apart)
-        missed[fold.test] = ((groups.aside - fold.ahead @ slope) ** 2).sum(axis=1)
-        spread[fold.test] = (groups.aside**2).sum(axis=1)
-    return missed, spread
-
-
-def _scale_features(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known = np.isfinite(train)
-    center = np.where(known, train, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    filled = np.where(known, train, center) - center
-    scale = np.sqrt((filled**2).mean(axis=0))
-    scale = np.where(scale > 1e-12, scale, 1.0)
-    return filled / scale, (np.where(np.isfinite(test), test, center) - center) / scale

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
+try:  # without its layers of Python, which take a tenth of a second to load
+    import _duckdb as duckdb
+except ImportError:  # it is no public name
+    import duckdb  # type: ignore[no-redef]
 
 from cityai.confine.child import answer_messages, tell_limits
 from cityai.errors import DataError
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from cityai.confine.warehouse import Warehouse
 
 MEMORY_LIMIT: Final = "4GB"
@@ -53,6 +58,8 @@ class _Desk:
         rows: Sequence[Sequence[object]] = ()
         if work in ("open", "close"):
             self._close()
+        if work in ("copy", "delete", "fetch"):  # tables of Arrow go through its layers of Python
+            import_module("duckdb")
         if work == "open":
             self.engine = _open(*told)
         elif work == "run":
@@ -136,6 +143,8 @@ def _ask_sqlite(path: str, query: str) -> list[tuple[object, ...]]:
 
 def _copy_sqlite(engine: Any, path: str, query: str, longest: int) -> None:
     """Copy the rows of a query as text; SQLite cells have types of their own, whatever is said."""
+    import sqlite3
+
     with closing(_connect_sqlite(path)) as store:
         store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(longest, len(query) + 1_000))
         cursor = store.execute(query)
@@ -157,6 +166,8 @@ def _copy_sqlite(engine: Any, path: str, query: str, longest: int) -> None:
 
 
 def _connect_sqlite(path: str) -> sqlite3.Connection:
+    import sqlite3
+
     return sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
 
 

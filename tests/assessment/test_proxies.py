@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.proxies import TOGETHER, Proxies, find_proxies, recover_dealt, recover_groups
+from cityai.assessment.group_recovery import recover_dealt, recover_groups
+from cityai.assessment.proxies import TOGETHER, Proxies, find_proxies
 from cityai.data.rows import Rows
 from cityai.findings import Status
 from cityai.records.groups import Membership

@@ -1,0 +1,174 @@
+"""Groups of entities recovered from features by ridge regression, each by a fit that never saw it.
+
+What depends on the features alone is prepared once, whatever groups are asked about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cityai.inference.standard_errors import cluster_robust_se, compute_margin, count_effective
+
+FOLDS: Final = 5
+SEED: Final = 20260101
+LEAST_ENTITIES: Final = 30
+"""Fewer entities with a known group give no figure."""
+
+
+def recover_groups(
+    features: np.ndarray, groups: np.ndarray, confidence: float
+) -> tuple[float, float, float]:
+    """Recover membership by cross-fitted ridge regression.
+
+    Parameters
+    ----------
+    features : numpy.ndarray
+        (E, F); a missing one is taken for the average.
+    groups : numpy.ndarray
+        (E, G) parts.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    tuple of float
+        Share recovered (one minus squared error over that of the average, both on entities that
+        the fit did not see), and its interval (entities vary).
+    """
+    return recover_parted(part_features(features), part_groups(groups), confidence)
+
+
+def recover_parted(
+    folds: Sequence[ScaledFold], parted: Sequence[PartedGroups], confidence: float
+) -> tuple[float, float, float]:
+    """Recover membership as `recover_groups` does, from what was prepared."""
+    missed, spread = _cross_fit(folds, parted)
+    n = len(missed)
+    ratio = missed.sum() / spread.sum()
+    influence = ((missed - ratio * spread) / spread.sum())[:, None]
+    freedom = count_effective(spread[:, None]) - 1
+    margin = compute_margin(
+        cluster_robust_se(influence, np.array([float(n)]), freedom), confidence, LEAST_ENTITIES
+    )[0]
+    if not math.isfinite(margin):
+        # All entities are missed alike, or too few of them count to bound it.
+        margin = 0.0 if np.abs(influence).max() < 1e-9 else 1.0
+    return float(1 - ratio), float(1 - ratio - margin), float(1 - ratio + margin)
+
+
+def recover_dealt(parts: Sequence[np.ndarray], dealt: np.ndarray) -> np.ndarray:
+    """Recover groups that were dealt out often, by each feature.
+
+    Parameters
+    ----------
+    parts : sequence of numpy.ndarray
+        K features (E, F); the last holds all columns of the others, in their order.
+    dealt : numpy.ndarray
+        (P, E, G) parts of each deal.
+
+    Returns
+    -------
+    numpy.ndarray
+        (K, P) share recovered, as `recover_groups` has it.
+
+    Notes
+    -----
+    The squared errors of a fit are sums of products of features and groups, which all features
+    and deals need together: two products of matrices a fold, and small systems after that.
+    """
+    deals, n, groups = dealt.shape
+    ends = np.cumsum([part.shape[1] for part in parts[:-1]])
+    columns = [np.arange(e - p.shape[1], e) for p, e in zip(parts[:-1], ends, strict=True)]
+    columns.append(np.arange(parts[-1].shape[1]))
+    flat = dealt.transpose(1, 0, 2).reshape(n, deals * groups)
+    missed, spread = np.zeros((len(parts), deals * groups)), np.zeros(deals * groups)
+    for test in _list_folds(n):
+        train, ahead = _scale_features(parts[-1][~test], parts[-1][test])
+        mean = flat[~test].mean(axis=0)
+        apart, aside = flat[~test] - mean, flat[test] - mean
+        inner, outer = train.T @ train, ahead.T @ ahead
+        learnt, seen = train.T @ apart, ahead.T @ aside
+        total = (aside**2).sum(axis=0)
+        spread += total
+        for k, own in enumerate(columns):
+            square = np.ix_(own, own)
+            slope = np.linalg.solve(_pull(inner[square]), learnt[own])
+            fit = (slope * (outer[square] @ slope)).sum(axis=0)
+            missed[k] += total - 2 * (slope * seen[own]).sum(axis=0) + fit
+    shape = (-1, deals, groups)
+    whole = spread.reshape(shape).sum(axis=2)
+    shares: np.ndarray = 1 - missed.reshape(shape).sum(axis=2) / whole
+    return shares
+
+
+def _list_folds(n: int) -> list[np.ndarray]:
+    fold = np.random.default_rng(SEED).permutation(n) % FOLDS
+    return [fold == k for k in range(FOLDS)]
+
+
+def _pull(inner: np.ndarray) -> np.ndarray:
+    """Pull to zero as strongly as one more row for every feature."""
+    pulled: np.ndarray = inner + max(len(inner), 1) * np.eye(len(inner))
+    return pulled
+
+
+@dataclass(frozen=True, slots=True)
+class PartedGroups:
+    """A fold's groups, and those of all others, less the others' average."""
+
+    aside: np.ndarray
+    apart: np.ndarray
+
+
+def part_groups(groups: np.ndarray) -> list[PartedGroups]:
+    """Part (E, G) groups into folds."""
+    parted = []
+    for test in _list_folds(len(groups)):
+        apart = groups - groups[~test].mean(axis=0)
+        parted.append(PartedGroups(apart[test], apart[~test]))
+    return parted
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledFold:
+    """A fold: its entities (E,), scaled features of theirs and of all others, products of these."""
+
+    test: np.ndarray
+    ahead: np.ndarray
+    train: np.ndarray
+    pulled: np.ndarray
+
+
+def part_features(features: np.ndarray) -> list[ScaledFold]:
+    """Part (E, F) features into folds."""
+    parted = []
+    for test in _list_folds(len(features)):
+        train, ahead = _scale_features(features[~test], features[test])
+        parted.append(ScaledFold(test, ahead, train, _pull(train.T @ train)))
+    return parted
+
+
+def _cross_fit(
+    folds: Sequence[ScaledFold], parted: Sequence[PartedGroups]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict groups from features: squared errors (E,) of fit and average."""
+    missed, spread = np.zeros((2, len(folds[0].test)))
+    for fold, groups in zip(folds, parted, strict=True):
+        slope = np.linalg.solve(fold.pulled, fold.train.T @ groups.apart)
+        missed[fold.test] = ((groups.aside - fold.ahead @ slope) ** 2).sum(axis=1)
+        spread[fold.test] = (groups.aside**2).sum(axis=1)
+    return missed, spread
+
+
+def _scale_features(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(train)
+    center = np.where(known, train, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, train, center) - center
+    scale = np.sqrt((filled**2).mean(axis=0))
+    scale = np.where(scale > 1e-12, scale, 1.0)
+    return filled / scale, (np.where(np.isfinite(test), test, center) - center) / scale
