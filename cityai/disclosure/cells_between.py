@@ -157,6 +157,7 @@ def _move_together(
         limit=np.append(sign * (known.need - known.held)[among], np.zeros(count)),
         low=np.append(np.zeros(size), -held),
         most=np.append(known.most, goal - held if way == UP else np.full(count, np.inf)),
+        begin=np.append(known.find_within(~shown), np.ones(count, dtype=bool)),
     ).solve()
     if solved.x is None:
         return np.zeros(count, dtype=bool)

@@ -10,6 +10,7 @@ was not), and of each hidden one whether it is small; what is printed tells less
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -101,7 +102,8 @@ def _protect(
             if abs(value - pooled.held[i]) <= SLACK or seen.is_open(at):
                 continue
             aim = pooled.known.matrix[[pooled.pools[i]]]
-            end = find_end(pooled.known, hidden[pooled.first], aim, way)
+            away = way * (value - pooled.held[i])
+            end = find_end(pooled.known, hidden[pooled.first], aim, way, away)
             if end.point is not None:
                 seen = seen.add_point(pooled, end.point)
             if way * (value - end.value) > SLACK:
@@ -109,7 +111,7 @@ def _protect(
                 hidden[more], cause[more] = True, i
                 seen = seen.add_point(pooled, point)
     pooled = pool_release(lines, amounts, hidden, secret, least, told=told)
-    first, points = pooled.first, [held.lift_point(x, pooled) for held, x in seen.points]
+    first, points = pooled.first, seen.lift_points(pooled)
     asked = np.where(cause < 0, -1, pooled.pools[cause])[first]
     told_of = pooled.known, hidden[first], fixed[first], pooled.pools[secrets]
     hidden = show_again(*told_of, points, asked)[pooled.pools]
@@ -188,6 +190,14 @@ class _Seen:
         low, high = np.minimum(self.low, held), np.maximum(self.high, held)
         return replace(self, low=low, high=high, points=(*self.points, (pooled, point)))
 
+    def lift_points(self, finer: Pooled) -> np.ndarray:
+        """Return all points (N, P A) among fewer pools."""
+        groups = groupby(self.points, key=lambda found: id(found[0]))
+        found = [list(group) for _, group in groups]
+        return np.concatenate(
+            [some[0][0].lift_points(np.array([x for _, x in some]), finer) for some in found]
+        )
+
 
 def _see_together(pooled: Pooled, hidden: np.ndarray, secrets: np.ndarray) -> _Seen:
     """Begin with the truth, and with many secrets as large, and as small, as they can be together.
@@ -202,7 +212,7 @@ def _see_together(pooled: Pooled, hidden: np.ndarray, secrets: np.ndarray) -> _S
     for turn in range(len(at) + 1):
         aim = csr_array(weights[None]) @ known.matrix[at[left]]
         for way in WAYS:
-            end = find_end(known, hidden[pooled.first], aim, way)
+            end = find_end(known, hidden[pooled.first], aim, way, enough=0.0)
             seen = seen if end.point is None else seen.add_point(pooled, end.point)
         closed = np.array([i for i in left.tolist() if not seen.is_open(i)], dtype=int)
         if not len(closed) or (turn and len(closed) == len(left)):

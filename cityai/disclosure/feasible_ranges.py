@@ -13,6 +13,8 @@ from cityai.disclosure.line_pools import Sparse, sign_atoms
 from cityai.disclosure.linear_programme import Programme
 
 SLACK: Final = 1e-6
+FEW_AT_FIRST: Final = 20
+"""Lines that might be hidden, the cheapest, whose atoms a programme begins with."""
 UP: Final = 1.0
 DOWN: Final = -1.0
 WAYS: Final = (UP, DOWN)
@@ -74,6 +76,11 @@ class Known:
         some = self.amounts[self.amounts > 0]
         return np.concatenate([np.full(len(self.amounts), np.inf), some])
 
+    def find_within(self, lines: np.ndarray) -> np.ndarray:
+        """Tell which columns of `changes` are of atoms in some lines, (L,) bool."""
+        within = np.tile(self.matrix[np.flatnonzero(lines)].sum(axis=0) > 0, self.parts)
+        return np.append(within, within[self.amounts > 0])
+
     def move(self, change: np.ndarray) -> np.ndarray:
         """Return the point (P A,) that a solution in the columns of `changes` leads to."""
         count = len(self.amounts)
@@ -124,11 +131,14 @@ class End:
     solved: bool = True
 
 
-def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
+def find_end(
+    known: Known, hidden: np.ndarray, aim: Sparse, way: float, enough: float = np.inf
+) -> End:
     """Find the largest or smallest amount of a line that agrees with all that is told.
 
     It is solved for what is added to the truth and what is taken from it, so the simplex begins
-    there: little of a table moves.
+    there: little of a table moves, first of all atoms of hidden lines. It need not be the end where
+    the amount is at least `enough` away from the truth.
     """
     (each, total), dual_values = known.changes, np.zeros(len(hidden))
     whole = hstack([aim] * known.parts).toarray().ravel()
@@ -142,6 +152,8 @@ def find_end(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
         limit=sign * (known.need - known.held)[told],
         low=np.zeros_like(known.most),
         most=known.most,
+        begin=known.find_within(hidden),
+        enough=-enough,
     ).solve()
     if solved.unbounded:
         return End(way * np.inf, None, dual_values)
@@ -189,6 +201,9 @@ def find_opening(
     whole = hstack([aim] * known.parts).toarray().ravel()
     own = csr_array(np.concatenate([whole, -whole[known.amounts > 0]])[None])
     told, sign = known.list_told(np.ones_like(hidden))
+    cheap = ~hidden & np.isfinite(cost)
+    cheap &= cost <= np.sort(cost[cheap])[:FEW_AT_FIRST].max(initial=0.0)
+    few = np.tile(cheap, known.parts)[shown[free]]
     most = np.append(known.most, np.full(2 * len(free), np.inf))
     solved = Programme(
         cost=np.concatenate([np.zeros(size), spread, spread]),
@@ -200,6 +215,7 @@ def find_opening(
         limit=sign * (known.need - known.held)[told],
         low=np.zeros_like(most),
         most=most,
+        begin=np.concatenate([known.find_within(hidden | cheap), few, few]),
     ).solve()
     if solved.x is None:
         return None

@@ -65,24 +65,27 @@ class Pooled:
         pools[smallest] = len(self.first) + np.arange(len(many))
         return _gather(self.lines, self.parts, self.secret, self.least, pools, self.known.told)
 
-    def lift_point(self, point: np.ndarray, finer: Pooled) -> np.ndarray:
-        """Divide a point (P A',) in proportion among the atoms of fewer pools."""
+    def lift_points(self, points: np.ndarray, finer: Pooled) -> np.ndarray:
+        """Divide points (N, P A') in proportion among the atoms of fewer pools."""
         if finer is self:
-            return point
+            return points
         _, code, alike = np.unique(
             sign_atoms(self.lines)[0], return_inverse=True, return_counts=True
         )
         row = np.repeat(np.arange(self.lines.shape[0]), np.diff(self.lines.indptr))
         pooled = np.bincount(self.pools)[self.pools][row] > 1
-        lifted = []
-        for amounts, values in zip(self.parts, point.reshape(len(self.parts), -1), strict=True):
+        within, row = self.lines.indices[pooled], row[pooled]
+        shape = (len(points), len(self.parts), -1)
+        lifted = np.zeros((*shape[:2], finer.known.matrix.shape[1]))
+        for p, amounts in enumerate(self.parts):
             held = self.lines @ amounts
             whole = np.bincount(self.pools, held)[self.pools]
             share = np.divide(held, whole, out=np.zeros_like(held), where=whole > 0)
-            own = values[self.code] / alike[code]
-            np.multiply.at(own, self.lines.indices[pooled], share[row[pooled]])
-            lifted.append(np.bincount(finer.code, own))
-        return np.concatenate(lifted)
+            part = 1.0 / alike[code]
+            np.multiply.at(part, within, share[row])
+            for n, values in enumerate(points.reshape(shape)[:, p]):
+                lifted[n, p] = np.bincount(finer.code, values[self.code] * part)
+        return lifted.reshape(len(points), -1)
 
 
 def pool_release(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -21,15 +21,15 @@ def show_again(
     hidden: np.ndarray,
     fixed: np.ndarray,
     secrets: np.ndarray,
-    points: Sequence[np.ndarray],
+    points: np.ndarray,
     cause: np.ndarray,
 ) -> np.ndarray:
     """Show lines again as long as every secret stays as open as it must be, or as it can be.
 
     Lines are taken in halves, and halves of these, from the largest lines down. It ends after a
-    number of linear programmes; what is hidden by then stays so. `points` agree with all that is
-    shown; `cause` is the secret that a line was hidden for, or -1: the first to be closed. Where
-    the solver cannot tell how open a secret is to begin with, none is shown again.
+    number of linear programmes; what is hidden by then stays so. `points` (N, P A) agree with all
+    that is shown; `cause` is the secret that a line was hidden for, or -1: the first to be closed.
+    Where the solver cannot tell how open a secret is to begin with, none is shown again.
     """
     more = np.flatnonzero(hidden & ~fixed)
     if not len(more):
@@ -59,14 +59,14 @@ class _Witnesses:
         known: Known,
         hidden: np.ndarray,
         secrets: np.ndarray,
-        points: Sequence[np.ndarray],
+        points: np.ndarray,
         cause: np.ndarray,
     ):
         self.known, self.hidden, self.solved, self.unsolved = known, hidden, 0, 0
         self.truth, self.cause = known.stacked @ known.amounts, cause
         self.at = {line: column for column, line in enumerate(secrets.tolist())}
         self.lines = known.matrix[secrets]
-        self.points = np.array(points)
+        self.points = points
         self.held = self._hold(self.points)
         self.closed: dict[tuple[int, float], list[tuple[np.ndarray, float]]] = {}
         self.need = {i: float(known.need[i]) for i in self.at}
@@ -111,7 +111,7 @@ class _Witnesses:
             before = len(left)
             aim = csr_array(self.known.matrix[[*left]].sum(axis=0)[None])
             for way in WAYS:
-                self._keep(find_end(self.known, hidden, aim, way))
+                self._keep(find_end(self.known, hidden, aim, way, enough=0.0))
             left = {i: need for i, need in left.items() if self._find_seen(i) < need - SLACK}
 
     def _find_width(self, hidden: np.ndarray, line: int, need: float) -> float:
@@ -123,7 +123,7 @@ class _Witnesses:
                 return seen
             if ends[UP] - ends[DOWN] < need - SLACK:
                 break
-            end = self._solve(hidden, line, way)
+            end = self._solve(hidden, line, way, need - seen)
             ends[way] = end.value
             seen = end.value if end.value == np.inf else self._find_seen(line)
         return ends[UP] - ends[DOWN]
@@ -149,10 +149,14 @@ class _Witnesses:
         bounds = [v for on, v in self.closed.get((line, way), ()) if not hidden[on].any()]
         return min(bounds, default=np.inf) if way == UP else max(bounds, default=0.0)
 
-    def _solve(self, hidden: np.ndarray, line: int, way: float) -> End:
-        end = self._keep(find_end(self.known, hidden, self.known.matrix[[line]], way))
-        on = np.flatnonzero(end.dual_values > 0)
-        self.closed.setdefault((line, way), []).append((on, end.value))
+    def _solve(self, hidden: np.ndarray, line: int, way: float, more: float) -> End:
+        """Solve for an end, or for an amount that leaves a secret so much more open."""
+        held, aim = float(self.known.held[line]), self.known.matrix[[line]]
+        enough = max(way * (self.held[:, self.at[line]] - held)) + more
+        end = self._keep(find_end(self.known, hidden, aim, way, enough))
+        if way * (end.value - held) < enough - SLACK:
+            on = np.flatnonzero(end.dual_values > 0)
+            self.closed.setdefault((line, way), []).append((on, end.value))
         return end
 
     def _keep(self, end: End) -> End:

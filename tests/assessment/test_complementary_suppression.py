@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
@@ -237,14 +239,14 @@ def test_what_the_solver_cannot_tell_is_not_shown_again(monkeypatch: pytest.Monk
     known, _ = gather_lines(csr_array(lines), amounts, small, K)
     hidden, secrets = np.array([False, True, True, True]), np.array([1])
     cause = np.array([-1, -1, 1, 1])
-    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts], cause)
+    again = showing_again.show_again(known, hidden, small, secrets, known.amounts[None], cause)
     assert again.tolist() == [False, True, False, True]
 
-    def fail(known: Known, hidden: np.ndarray, aim: Sparse, way: float) -> End:
+    def fail(known: Known, hidden: np.ndarray, aim: Sparse, *_: float) -> End:
         return End(float((aim @ known.amounts)[0]), None, np.ones(len(hidden)), solved=False)
 
     monkeypatch.setattr(showing_again, "find_end", fail)
-    again = showing_again.show_again(known, hidden, small, secrets, [known.amounts], cause)
+    again = showing_again.show_again(known, hidden, small, secrets, known.amounts[None], cause)
     assert again.tolist() == hidden.tolist()
 
 
@@ -350,7 +352,7 @@ def test_a_point_among_pooled_lines_is_one_among_all_of_them() -> None:
     assert end.point is not None
     many = np.flatnonzero(np.bincount(coarse.pools) > 1)
     for finer in (coarse.set_apart(many), coarse.set_apart(many).set_apart(many[:1])):
-        point = coarse.lift_point(end.point, finer)
+        point = coarse.lift_points(end.point[None], finer)[0]
         off = (finer.known.stacked @ (point - finer.known.amounts)).reshape(2, -1)
         assert np.abs(off[:, ~small[finer.first]]).max() < 1e-6
         secret = finer.pools[np.flatnonzero(small)]
@@ -410,36 +412,114 @@ def test_a_thousand_alike_places_are_a_few_lines() -> None:
     assert np.flatnonzero(hidden).tolist() == [1, 2]
 
 
+def list_solved(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[linear_programme.Programme, linear_programme.Solution]]:
+    """Every programme of drawn tables and what is found; also those without an end, or without any
+    solution, and of counts that no table holds.
+    """
+    solved, solve = [], linear_programme.Programme.solve
+
+    def keep(asked: linear_programme.Programme) -> linear_programme.Solution:
+        solved.append((asked, solve(asked)))
+        return solved[-1][1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(linear_programme.Programme, "solve", keep)
+        lines, amounts, small = (build_lines, build_places)[int(rng.integers(2))](rng)
+        hide(lines, amounts, small)
+        cells = csr_array(np.eye(len(amounts))[(amounts > 0) & (amounts < K)])
+        cells_between.find_narrow(csr_array(lines), amounts, small, small, cells, K)
+        parts = np.array([amounts // 3, amounts - amounts // 3])
+        known, _ = gather_lines(csr_array(lines), parts, small, K)
+        for line in rng.choice(len(lines), 6, replace=False):
+            hidden, aim = small | (rng.random(len(lines)) < 0.5), known.matrix[[line]]
+            for way in (1.0, -1.0):
+                find_end(known, hidden, aim, way, float(rng.choice([0.0, 5.0, np.inf])))
+        known, _ = gather_lines(csr_array(lines), amounts, np.zeros_like(small), K)
+        all_hidden, aim = np.ones(len(lines), dtype=bool), known.matrix[[0]]
+        assert find_end(known, all_hidden, aim, 1.0).value == np.inf
+        fixed = np.full(len(lines), np.inf)
+        assert find_opening(known, ~all_hidden, aim, known.held[0] + 1.0, fixed) is None
+    return solved
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_solver_called_directly_gives_the_bits_that_scipy_gives(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every programme of drawn tables, through `linprog` too; also those without an end."""
-    rng, counted = np.random.default_rng(900 + seed), [0, 0]
-    directly = linear_programme.Programme.solve
-
-    def solve_both(self: linear_programme.Programme) -> linear_programme.Solution:
-        found, plain = directly(self), self.solve_plainly()
+    """Every programme of few columns, through `linprog` too."""
+    counted = [0, 0]
+    for asked, found in list_solved(np.random.default_rng(900 + seed), monkeypatch):
+        plain = asked.solve_plainly()
         assert found.unbounded == plain.unbounded
         assert (found.x is None) == (plain.x is None)
         if found.x is not None:
             assert found.x.tolist() == plain.x.tolist()
             assert found.dual_values.tolist() == plain.dual_values.tolist()
         counted[found.x is None] += 1
-        return found
-
-    monkeypatch.setattr(linear_programme.Programme, "solve", solve_both)
-    lines, amounts, small = build_lines(rng)
-    hide(lines, amounts, small)
-    known, _ = gather_lines(csr_array(lines), amounts, small, K)
-    for line in range(len(lines)):
-        find_end(known, small | (rng.random(len(lines)) < 0.5), known.matrix[[line]], -1.0)
-    known, _ = gather_lines(csr_array(lines), amounts, np.zeros_like(small), K)
-    all_hidden, aim = np.ones(len(lines), dtype=bool), known.matrix[[0]]
-    assert find_end(known, all_hidden, aim, 1.0).value == np.inf
-    fixed = np.full(len(lines), np.inf)
-    assert find_opening(known, ~all_hidden, aim, known.held[0] + 1.0, fixed) is None
     assert min(counted) > 0
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10**6), at_once=st.sampled_from([1, 7, 800]))
+def test_few_columns_at_first_lead_to_the_same_end(
+    seed: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every programme, sifted, beside `linprog` with all columns: as little, and within all lines.
+
+    Where something is enough, what costs no more agrees with all lines too.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(linear_programme, "MANY", 0)
+        patch.setattr(linear_programme, "MOST_ASKED", at_once)
+        solved = list_solved(np.random.default_rng(seed), patch)
+    for asked, found in solved:
+        plain = asked.solve_plainly()
+        if asked.enough == -np.inf:
+            assert found.unbounded == plain.unbounded
+            assert (found.x is None) == (plain.x is None)
+        if found.x is None or plain.x is None:
+            assert found.x is not None or found.unbounded or plain.x is None
+            continue
+        least, size = float(asked.cost @ plain.x), 1e-6 * (1 + np.abs(asked.sums).max())
+        assert asked.cost @ found.x <= max(least, asked.enough) + size
+        assert asked.cost @ found.x >= least - size
+        assert np.abs(asked.same @ found.x - asked.sums).max(initial=0.0) < size
+        assert (asked.over @ found.x - asked.limit).max(initial=0.0) < size
+        assert (found.x >= asked.low - size).all()
+        assert (found.x <= asked.most + size).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lines_found_with_few_columns_at_first_withstand_the_attack(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of lines that cost the same others may be hidden: as many, for these tables."""
+    build = (build_lines, build_places)[seed % 2]
+    lines, amounts, small = build(np.random.default_rng(100 + seed))
+    whole = hide(lines, amounts, small)
+    monkeypatch.setattr(linear_programme, "MANY", 0)
+    hidden = hide(lines, amounts, small)
+    assert find_ranges(lines, amounts, hidden, small)[small].min(initial=K) >= K - 1e-4
+    assert hidden.sum() == whole.sum()
+
+
+def test_where_few_columns_do_not_tell_all_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what the columns that it begins with lack, a programme has no solution at all."""
+    monkeypatch.setattr(linear_programme, "MANY", 0)
+    one, two = csr_array(np.ones((1, 2))), np.ones(2)
+    none = csr_array((0, 2))
+    for begin in ([False, False], [True, False], [False, True], [True, True]):
+        asked = linear_programme.Programme(
+            two, one, np.full(1, 3.0), none, np.zeros(0), np.zeros(2), 2 * two, np.array(begin)
+        )
+        found = asked.solve()
+        assert found.x is not None
+        assert found.x.sum() == pytest.approx(3.0)
 
 
 def test_without_scipys_own_solver_the_public_door_is_taken(
