@@ -78,23 +78,17 @@ def fold_rows(rows: list[Facts]) -> Facts:
 
     What an object lacks is null in its row.
     """
-    plain = {
-        k for row in rows for k, v in row.items() if type(v) is not dict or not _has_columns(v)
-    }
-    nested = {key for row in rows for key in row} - plain
+    keys = dict.fromkeys(chain.from_iterable(rows))
+    nested = {key for key in keys if all(_is_mapping(row[key]) for row in rows if key in row)}
     flat = [_flatten(row, nested) for row in rows] if nested else rows
-    columns, every, texts = {}, {}, {}
-    for name in dict.fromkeys(chain.from_iterable(flat)):
-        cells = [row.get(name) for row in flat]
-        if dict in map(type, cells) and (said := _number_texts(cells)):
-            texts[name] = said
-        same = len(flat) > 1 and cells.count(cells[0]) == len(cells)
-        if same and len(set(map(type, cells))) == 1:
-            every[name] = cells[0]
-        else:
-            columns[name] = cells
-    told = [*map(list, zip(*columns.values(), strict=True))] if columns else [[] for _ in flat]
-    table: Facts = {"columns": [*columns], "rows": told}
+    columns = {n: [row.get(n) for row in flat] for n in dict.fromkeys(chain.from_iterable(flat))}
+    texts = {name: said for name, cells in columns.items() if (said := _number_texts(cells))}
+    every = {}
+    if len(flat) > 1:
+        every = {name: cells[0] for name, cells in columns.items() if _are_same(cells)}
+    kept = [name for name in columns if name not in every]
+    told = [*map(list, zip(*map(columns.get, kept), strict=True))] if kept else [[] for _ in flat]
+    table: Facts = {"columns": kept, "rows": told}
     return table | {k: v for k, v in (("every", every), ("texts", texts)) if v}
 
 
@@ -125,19 +119,17 @@ def unfold_rows(table: Any) -> Any:
     return [_nest(places, (*same, *row)) for row in rows]
 
 
-def _has_columns(value: Facts) -> bool:
-    """Tell an object that has columns of its own from a text, from a table, and from nothing."""
-    return bool(value) and "id" not in value and not value.keys() >= KEYS
+def _is_mapping(value: Any) -> bool:
+    """Tell an object that has columns of its own from a text, and from a table."""
+    if not isinstance(value, dict) or not value:
+        return False
+    return "id" not in value and not value.keys() >= KEYS
 
 
 def _flatten(row: Facts, nested: set[str]) -> Facts:
     flat: Facts = {}
     for key, value in row.items():
-        if key in nested:
-            for inside, cell in value.items():
-                flat[f"{key}.{inside}"] = cell
-        else:
-            flat[key] = value
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if key in nested else {key: value}
     return flat
 
 
@@ -154,6 +146,10 @@ def _number_texts(cells: list[Any]) -> list[Any]:
     for n, text in written.items():
         cells[n] = places[text]
     return list(texts.values())
+
+
+def _are_same(cells: list[Any]) -> bool:
+    return cells.count(cells[0]) == len(cells) and len(set(map(type, cells))) == 1
 
 
 def _nest(places: list[tuple[str, str, str, list[Any] | None]], cells: tuple[Any, ...]) -> Facts:
