@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -159,6 +159,7 @@ class MetricWords:
     unit: str
 
 
+@cache
 def describe_metric(name: str) -> MetricWords:
     """Return the words of a metric, its bare name where a card names one that is not known."""
     metric = find_metric(name)

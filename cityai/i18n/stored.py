@@ -31,6 +31,8 @@ _KEYS = frozenset({"id", "arguments", "several", "case", TEXT})
 
 def dump_text(text: str) -> Json:
     """Return a text as JSON; a name, and a message without arguments, is its own text."""
+    if type(text) is str:  # most are
+        return text
     if isinstance(text, Figure):
         text = Message(str.__str__(text), ALONE, {"0": text})
     content = _dump(text)

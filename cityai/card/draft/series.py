@@ -41,8 +41,8 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
     step = PERIOD_STEP if withheld.coarse else 0
     columns = [Y_TRUE, Y_PRED, *([f"{BASELINE}{practice}"] if practice else [])]
     latest = take_latest(table)
-    gone = latest[FOLD].astype(str).map(lambda fold: withheld.hides(FOLD, fold))
-    lost = set(latest.loc[gone, PERIOD_START])
+    gone = [fold for fold in latest[FOLD].unique() if withheld.hides(FOLD, str(fold))]
+    lost = set(latest.loc[latest[FOLD].isin(gone), PERIOD_START])
     by_period = latest.groupby(PERIOD_START, sort=True)
     sums = by_period[columns].sum(min_count=1, skipna=False).join(range_periods(latest))
     points, hidden = [], 0
