@@ -154,7 +154,14 @@ def _examine_store(state: Path) -> Part:
     uri = find_uri(state)
     database = find_database(uri)
     if database is not None:
-        made = "" if database.exists() else " (made by the first run)"
+        try:
+            made = "" if database.exists() else " (made by the first run)"
+            is_ours = bool(made) or os.access(database, os.R_OK | os.W_OK)
+        except OSError:  # its folder is closed to us
+            made, is_ours = "", False
+        if not is_ours:
+            remedy = "make it readable and writable for you, or set CITYAI_STATE to another folder"
+            return Part("MLflow store", MISSING, f"{database}: permission denied", remedy)
         return Part("MLflow store", GOOD, f"{database}{made}")
     try:
         check_host(uri)

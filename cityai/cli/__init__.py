@@ -4,6 +4,9 @@ Exit codes: 0 the command was completed (also when findings fail: they are resul
 be completed; 2 a mistake in what the user wrote or gave.
 """
 
-from cityai.cli.main import main
+try:
+    from cityai.cli.main import main
+except KeyboardInterrupt:  # Ctrl-C while the libraries of the terminal are loaded
+    raise SystemExit("cityai: stopped before it began") from None
 
 __all__ = ["main"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -12,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -25,6 +28,8 @@ from cityai.errors import CityaiError, check_system
 from cityai.progress import heard_by
 
 DONE, FAILED, MISTAKE = 0, 1, 2
+OF_THE_SYSTEM = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Refusals of the system that a person mends, not a maintainer."""
 DEBUG = "--debug"
 """Hidden: shows the traceback of any error."""
 FIRST = ("init", "new", "check", "run", "ui", "predict")
@@ -52,10 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in given
     gc.set_threshold(*FEW_COLLECTIONS)
+    if arguments is None:
+        signal.signal(signal.SIGTERM, _stop)  # so that it ends as by Ctrl-C, whatever it does
     code = run_command([argument for argument in given if argument != DEBUG], debug=debug)
     if arguments is None:
         end_process(code)
     sys.exit(code)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(f"the process was asked to end ({signal.Signals(number).name})")
 
 
 def end_process(code: int) -> NoReturn:
@@ -100,11 +111,15 @@ def run_command(arguments: Sequence[str], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.filename and error.errno in OF_THE_SYSTEM:
+            tell(f"cityai: {error.filename}: {(error.strerror or '').lower()}", err=True)
+            tell("  next: make it readable and writable for you, with space left", err=True)
+            return FAILED
         tell(f"cityai: something unexpected went wrong ({type(error).__name__}: {error})", err=True)
         tell(f"  next: send this file to the maintainers: {write_log(error)}", err=True)
         return FAILED
     if code == 130:
-        tell("cityai: stopped; finished stages are kept, run again to go on", err=True)
+        tell("cityai: stopped; run it again to go on: what was finished is kept", err=True)
         return FAILED
     return code if isinstance(code, int) else DONE
 

@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import time
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
 from cityai.data.versions import find_version
+from cityai.errors import DataError
 
 SETTLED: Final = 2_000_000_000
 """Nanoseconds since its last change from which a file's times tell a later one."""
@@ -49,7 +51,7 @@ def digest_file(path: Path) -> str:
             named += [json.dumps(version.divided[part]) for part in parts]
         return hashlib.sha256("\n".join(named).encode()).hexdigest()
     logs = [log for log in (Path(f"{path}.wal"), Path(f"{path}-wal")) if log.is_file()]
-    with path.open("rb") as file:
+    with _open(path) as file:
         state = os.fstat(file.fileno())
         times = state.st_mtime_ns, state.st_ctime_ns
         key = state.st_dev, state.st_ino, state.st_size, *times
@@ -62,3 +64,15 @@ def digest_file(path: Path) -> str:
     if is_settled and not logs:
         _DIGESTS[key] = digest.hexdigest()
     return digest.hexdigest()
+
+
+def _open(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(
+            f"the file cannot be read: {(error.strerror or str(error)).lower()}",
+            where=str(path),
+            expected="a file that this account may read",
+            next_step="make it readable for you, or name another file",
+        ) from None

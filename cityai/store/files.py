@@ -23,9 +23,10 @@ _NEXT_STEPS = {
     errno.ENOSPC: "free some space on that disk and run again; earlier results are untouched",
     errno.EDQUOT: "free some space in your quota and run again; earlier results are untouched",
     errno.EFBIG: "raise the limit on file sizes and run again; earlier results are untouched",
-    errno.EROFS: "the disk is read-only: set CITYAI_STATE to a folder that can be written",
 }
-_REFUSED = "make the folder writable for you, or set CITYAI_STATE to one that is"
+_REFUSED = "make it readable and writable for you, and run again"
+PRIVATE = "make the folder writable for you, or set CITYAI_STATE to one that is"
+"""What to do where the private folder refuses."""
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def guard_files(where: Path, doing: str, refused: str = "") -> Iterator[None]:
     doing : str
         What could not be done.
     refused : str, optional
-        What to do where it may not be written; of the private folder without it.
+        What to do where it may not be read or written; `PRIVATE` of the private folder.
 
     Raises
     ------
@@ -49,13 +50,12 @@ def guard_files(where: Path, doing: str, refused: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        steps = _NEXT_STEPS | ({errno.EROFS: refused} if refused else {})
         at = Path(error.filename) if isinstance(error.filename, str) else where
         raise StoreError(
             f"{doing}: {(error.strerror or str(error)).lower()}",
             where=str(at),
             expected="a folder that can be read and written, with space left",
-            next_step=steps.get(error.errno or 0, refused or _REFUSED),
+            next_step=_NEXT_STEPS.get(error.errno or 0, refused or _REFUSED),
         ) from error
 
 

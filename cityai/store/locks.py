@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cityai.errors import StoreError
-from cityai.store.files import FILE_MODE, guard_files, make_folder
+from cityai.store.files import FILE_MODE, PRIVATE, guard_files, make_folder
 
 LOCKS = "locks"
 PAUSE = 0.1
@@ -46,7 +46,7 @@ def hold_lock(
         If another process still holds it after `seconds`, or the folder cannot be written.
     """
     path = state / LOCKS / f"{name}.lock"
-    with guard_files(path, "the lock cannot be taken"):
+    with guard_files(path, "the lock cannot be taken", PRIVATE):
         make_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cityai.errors import StoreError
-from cityai.store.files import guard_files, make_folder, make_temporary, put_folder, write_file
+from cityai.store.files import (
+    PRIVATE,
+    guard_files,
+    make_folder,
+    make_temporary,
+    put_folder,
+    write_file,
+)
 
 if TYPE_CHECKING:
     from cityai.store.values import Files
@@ -41,7 +48,7 @@ def save_record(record: Any, folder: Path) -> None:
         If a field holds something that is not kept.
     """
     files = write_record(record)
-    with guard_files(folder, f"'{folder.name}' cannot be saved"):
+    with guard_files(folder, f"'{folder.name}' cannot be saved", PRIVATE):
         make_folder(folder.parent)
         with make_temporary(folder) as temporary:
             for name, content in files.items():

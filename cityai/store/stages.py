@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cityai.store.files import TEMPORARY, guard_files, make_folder, write_file
+from cityai.store.files import PRIVATE, TEMPORARY, guard_files, make_folder, write_file
 from cityai.store.locks import hold_lock
 
 DIGITS = 16
@@ -63,7 +63,7 @@ def open_store(state: Path) -> Store:
     StoreError
         If it cannot be made or written.
     """
-    with guard_files(state, "the workspace's private folder cannot be used"):
+    with guard_files(state, "the workspace's private folder cannot be used", PRIVATE):
         make_folder(state)
         ignore = state / ".gitignore"
         if not ignore.exists():

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cityai.errors import TrackingError
-from cityai.store.files import FILE_MODE, guard_files, make_folder
+from cityai.store.files import FILE_MODE, PRIVATE, guard_files, make_folder
 from cityai.store.locks import hold_lock
 from cityai.track.door import call_mlflow, import_mlflow
 from cityai.track.new_store import write_tables
@@ -126,7 +126,7 @@ def connect_tracking(state: Path) -> Tracking:
         return _open_client(uri, where, artifacts)
     import_mlflow()  # before the lock, so that nobody waits for it
     with (
-        guard_files(database, "the tracking store cannot be used"),
+        guard_files(database, "the tracking store cannot be used", PRIVATE),
         hold_lock(
             database.parent, database.stem, doing="creating the store", seconds=CREATE_SECONDS
         ),
