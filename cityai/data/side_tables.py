@@ -15,6 +15,7 @@ from cityai.config.project import BaseProjectSpec, ColumnSpec, CovariateSpec, Kn
 from cityai.config.risk import EventSpec, JoinSpec
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
+from cityai.data.midnights import refuse_midnights
 from cityai.data.periods import Periods
 from cityai.data.rejects import list_refused, tell_first
 from cityai.data.source import SourceTable, open_source
@@ -266,6 +267,7 @@ def read_rows(opened: SourceTable, contract: Contract, name: str = "") -> SideTa
         Its table has the contract's columns by their own names, and the row's number as index, in
         the order of the source.
     """
+    refuse_midnights(opened, contract)
     converted = opened.save("converted", convert_cells(opened, contract))
     judge_values(converted, contract, opened.where)
     frame = fetch_frame(converted.order_by("n"))

@@ -22,6 +22,7 @@ from cityai.data.areas import read_areas
 from cityai.data.city_table import read_city_table
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
+from cityai.data.midnights import refuse_midnights
 from cityai.data.periods import Periods
 from cityai.data.quality_facts import collect_facts
 from cityai.data.rejects import (
@@ -199,6 +200,7 @@ def _read_main(
     areas: pd.DataFrame | None,
     layout: Layout[SpecT],
 ) -> Events:
+    refuse_midnights(opened, contract)
     # Judged once and kept, with the cells as written where they are refused.
     rows = opened.save("judged", layout.judge(convert_cells(opened, contract), contract, spec))
     refused = rows.filter(rows["status"] == REJECTED)
