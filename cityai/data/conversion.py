@@ -28,9 +28,11 @@ from cityai.data.source.engine import TIMES, SourceTable, Table
 from cityai.data.source.functions import (
     ABSOLUTE,
     compose_text,
+    count_bytes,
     match_whole,
     parse_local,
     parse_zoned,
+    pick_character,
     read_epoch,
     to_local,
     trim_text,
@@ -41,8 +43,6 @@ BLANKS: Final = (
     "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 """Outer characters that are not part of a text: blanks, line ends, invisible marks."""
-PLAIN: Final = r"[!-~]([ -~]*[!-~])?"
-"""ASCII without outer blanks or marks: already trimmed and composed."""
 EARLIEST: Final = "1900-01-01"
 LATEST: Final = "2200-01-01"
 LATEST_EPOCH: Final = 8_000_000_000_000_000
@@ -110,8 +110,7 @@ def convert_columns(
         cell = table[f"t{i}"]
         if cell.type().is_string():
             # Trimming and composing are slow, and change nothing of most texts.
-            is_plain = match_whole(cell, PLAIN)
-            text = is_plain.ifelse(cell, compose_text(trim_text(cell, BLANKS)))
+            text = _is_plain(cell).ifelse(cell, compose_text(trim_text(cell, BLANKS)))
             is_whole = table[f"q{i}"].notnull() if f"q{i}" in table.columns else None
             if is_whole is not None:
                 text = is_whole.ifelse(cell, text)
@@ -153,6 +152,11 @@ def convert_columns(
         result[f"x{i}"] = refused.ifelse(table[f"x{i}"].cast("string"), None)
         result |= {name: table[name] for name in (f"s{i}", f"h{i}") if name in table.columns}
     return table.select(**result)
+
+
+def _is_plain(cell: Any) -> Any:
+    """Tell texts of ASCII that neither begin nor end with a blank or a mark: nothing to clean."""
+    return (cell.length() == count_bytes(cell)) & (cell >= "!") & (pick_character(cell, -1) > " ")
 
 
 def _is_ready(cell: Any, column: ColumnSpec) -> bool:

@@ -26,16 +26,18 @@ def count_status(rows: Table) -> dict[int, int]:
     return dict(zip(found["status"].tolist(), found["rows"].tolist(), strict=True))
 
 
-def refuse_hopeless(rows: Table, refused: Table, opened: SourceTable, contract: Contract) -> None:
+def refuse_hopeless(
+    years: pd.DataFrame, refused: Table, opened: SourceTable, contract: Contract
+) -> None:
     """Refuse a table of which most rows break the contract, showing the first of them."""
-    found = count_status(rows)
+    found = years.groupby("status")["rows"].sum()
     accepted, rejected = int(found.get(ACCEPTED, 0)), int(found.get(REJECTED, 0))
     rejected += len(opened.cut_rows)
     if accepted and rejected <= accepted:
         return
     if not accepted and not rejected:
         raise DataError(
-            f"none of the {sum(found.values()):,} rows is in scope",
+            f"none of the {found.sum():,} rows is in scope",
             where=opened.where,
             next_step="correct `data.where`, `data.since` or `data.until`",
         )

@@ -368,6 +368,18 @@ def test_pushed_down_contract_agrees_with_a_plain_reading(tmp_path, rows):
             assert (None if pd.isna(value) else value) == expected, (name, text)
 
 
+def test_a_text_is_cleaned_whatever_stands_at_its_ends_and_within(tmp_path):
+    marks = [*map(chr, range(1, 128)), *BLANKS, "é", "e\u0301", "\u0301", "\u200d"]
+    marks = [mark for mark in marks if mark not in "\r\n"]
+    texts = [text for m in marks for text in (m, f"{m}a", f"a{m}", f"a{m}b", f"é{m}", f"{m}é")]
+    frame = pd.DataFrame({"text": texts}).assign(filled="x")
+    found = convert(tmp_path, frame, {"text": ColumnSpec(type="text")})
+    for text, value, is_other in zip(texts, found["v0"], found["s0"], strict=True):
+        expected = unicodedata.normalize("NFC", text.strip(BLANKS))
+        assert (None if pd.isna(value) else value) == (expected or None), repr(text)
+        assert is_other == (expected not in ("", text)), repr(text)
+
+
 def test_pandera_schema_is_built_from_the_declared_columns(tmp_path):
     schema = build_schema(COLUMNS)
     good = pd.DataFrame(

@@ -651,6 +651,9 @@ def test_a_few_dates_decades_away_are_refused_and_the_keys_that_leave_them_out_n
     with pytest.raises(TimeError, match="2 of 202 rows") as caught:
         open_kind(make_project(frame)).read()
     assert "`data.since: 2022-01-03` and `data.until: 2022-07-22`" in str(caught.value)
+    unread = pd.concat([frame, pd.DataFrame({"day": ["no day", ""], "place": "A"})])
+    with pytest.raises(TimeError, match="2 of 202 rows"):
+        open_kind(make_project(unread)).read()
     ends = {"since": "2022-01-03", "until": "2022-07-22"}
     snapshot = open_kind(make_project(frame, data=ends)).read()
     assert snapshot.counts.out_of_scope == 2 + 4  # the last week is not over

@@ -61,9 +61,11 @@ class DensePanel:
         """Give every row its status."""
         return judge_rows(converted, contract, spec)
 
-    def find_axis(self, rows: Table, spec: ProjectSpec, where: str) -> tuple[Table, Periods]:
+    def find_axis(
+        self, rows: Table, spec: ProjectSpec, ends: tuple[pd.Timestamp, pd.Timestamp], where: str
+    ) -> tuple[Table, Periods]:
         """Find the periods of the record; rows beyond them are out of scope."""
-        periods = _find_periods(rows, spec, where)
+        periods = _find_periods(ends, spec, where)
         first, end = periods.first, periods.start(periods.count)
         is_off = (rows["status"] == ACCEPTED) & ((rows["o"] < first) | (rows["o"] >= end))
         status = is_off.ifelse(OUT_OF_SCOPE, rows["status"]).cast("int8")
@@ -96,28 +98,28 @@ class DensePanel:
 DENSE_PANEL: Final = DensePanel()
 
 
-def _find_periods(rows: Table, spec: ProjectSpec, where: str) -> Periods:
+def _find_periods(
+    ends: tuple[pd.Timestamp, pd.Timestamp], spec: ProjectSpec, where: str
+) -> Periods:
     """Find the axis: from the first row to the last complete period.
 
     `until` says that every period before it is over, also one in which nothing happened, and a
     panel's row says so of its own period. Else the last day with an event is taken for over, and a
     period that ends after it is left out.
     """
-    freq, data = spec.question.period, spec.data
-    good = rows.filter(rows["status"] == ACCEPTED)
-    ends = fetch_frame(good.agg(low=good["o"].min(), high=good["o"].max())).iloc[0]
-    first = find_start(freq, pd.Timestamp(ends["low"]))
+    freq, data, (low, high) = spec.question.period, spec.data, ends
+    first = find_start(freq, low)
     if data.since is not None and first < pd.Timestamp(data.since):
         first = Periods(freq, first, 0).start(1)
-    day_after = pd.Timestamp(ends["high"]).normalize() + pd.Timedelta(days=1)
+    day_after = high.normalize() + pd.Timedelta(days=1)
     until = day_after if data.until is None else pd.Timestamp(data.until)
-    last, over = Periods(freq, first, 0).index(pd.DatetimeIndex([ends["high"], until])).tolist()
+    last, over = Periods(freq, first, 0).index(pd.DatetimeIndex([high, until])).tolist()
     count = over
     if data.layout == "panel":
         count = last + 1 if data.until is None else min(last + 1, over)
     if count < 1:
         raise TimeError(
-            f"the data hold no complete {freq} ({ends['low']:%Y-%m-%d} to {ends['high']:%Y-%m-%d})",
+            f"the data hold no complete {freq} ({low:%Y-%m-%d} to {high:%Y-%m-%d})",
             where=where,
             expected="at least two complete periods",
             next_step="choose a shorter `question.period`, or give more data",

@@ -81,11 +81,11 @@ class ListOfCases:
         rows = judge_rows(_refuse_moments(converted, contract, spec), contract, spec)
         return _leave_unregistered(rows, contract, spec)
 
-    def find_axis(self, rows: Table, spec: RiskSpec, where: str) -> tuple[Table, Periods]:
+    def find_axis(
+        self, rows: Table, spec: RiskSpec, ends: tuple[pd.Timestamp, pd.Timestamp], where: str
+    ) -> tuple[Table, Periods]:
         """Find the days of the cases."""
-        good = rows.filter(rows["status"] == ACCEPTED)
-        ends = fetch_frame(good.agg(low=good["o"].min(), high=good["o"].max())).iloc[0]
-        return rows, build_periods("day", ends["low"], ends["high"])
+        return rows, build_periods("day", *ends)
 
     def lay_out(
         self, accepted: Table, contract: Contract, spec: RiskSpec, periods: Periods, where: str

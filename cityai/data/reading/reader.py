@@ -87,8 +87,13 @@ class Layout(Protocol[SpecT]):
     def judge(self, converted: Table, contract: Contract, spec: SpecT) -> Table:
         """Give every row its status, as `judge_rows`."""
 
-    def find_axis(self, rows: Table, spec: SpecT, where: str) -> tuple[Table, Periods]:
-        """Return the time axis, and the rows with those beyond it out of scope."""
+    def find_axis(
+        self, rows: Table, spec: SpecT, ends: tuple[pd.Timestamp, pd.Timestamp], where: str
+    ) -> tuple[Table, Periods]:
+        """Return the time axis, and the rows with those beyond it out of scope.
+
+        `ends` are the first and the last moment of accepted rows.
+        """
 
     def lay_out(
         self, accepted: Table, contract: Contract, spec: SpecT, periods: Periods, where: str
@@ -216,9 +221,12 @@ def _read_main(
             )
     tell("checking the contract")
     judge_values(rows.filter(rows["status"] != OUT_OF_SCOPE), contract, opened.where)
-    refuse_hopeless(rows, refused, opened, contract)
-    refuse_far(rows, opened.where)
-    rows, periods = layout.find_axis(rows, spec, opened.where)
+    years = count_years(rows)
+    refuse_hopeless(years, refused, opened, contract)
+    accepted_years = years[years["status"] == ACCEPTED]
+    refuse_far(accepted_years, opened.where)
+    ends = accepted_years["low"].min(), accepted_years["high"].max()
+    rows, periods = layout.find_axis(rows, spec, ends, opened.where)
     repeats = find_repeats(rows, contract, spec)
     rows = opened.name("marked", mark_repeats(rows, repeats, opened))
     tell("counting")
@@ -240,7 +248,15 @@ def _read_main(
     )
 
 
-def refuse_far(rows: Table, where: str) -> None:
+def count_years(rows: Table) -> pd.DataFrame:
+    """Count rows by status and year: with the first and the last moment of each."""
+    grouped = rows.group_by("status", year=rows["o"].year())
+    return fetch_frame(
+        grouped.agg(rows=count_rows(rows), low=rows["o"].min(), high=rows["o"].max())
+    )
+
+
+def refuse_far(years: pd.DataFrame, where: str) -> None:
     """Refuse a few rows whose years lie far from all others, such as the placeholder 1900-01-01.
 
     Raises
@@ -248,13 +264,7 @@ def refuse_far(rows: Table, where: str) -> None:
     TimeError
         Since the record would be taken for as long as from there, and empty in between.
     """
-    good = rows.filter(rows["status"] == ACCEPTED)
-    years = fetch_frame(
-        good.group_by(year=good["o"].year()).agg(
-            rows=count_rows(good), low=good["o"].min(), high=good["o"].max()
-        )
-    )
-    years = years.sort_values("year", ignore_index=True)
+    years = years.astype({"year": "int64"}).sort_values("year", ignore_index=True)
     part = (years["year"].diff() > LONGEST_GAP).cumsum()
     is_main = part == years["rows"].groupby(part).sum().idxmax()
     kept, far = years[is_main], years[~is_main]

@@ -38,6 +38,16 @@ def compose_text(text: str) -> str:  # type: ignore[empty-body]
     """Compose a text by Unicode's NFC."""
 
 
+@ibis.udf.scalar.builtin(name="strlen")  # type: ignore[untyped-decorator]
+def count_bytes(text: str) -> int:  # type: ignore[empty-body]
+    """Count the bytes of a text."""
+
+
+@ibis.udf.scalar.builtin(name="array_extract")  # type: ignore[untyped-decorator]
+def pick_character(text: str, place: int) -> str:  # type: ignore[empty-body]
+    """Return one character; the last is at -1."""
+
+
 @ibis.udf.scalar.builtin(name="trim")  # type: ignore[untyped-decorator]
 def trim_text(text: str, blanks: str) -> str:  # type: ignore[empty-body]
     """Strip characters from both ends."""
