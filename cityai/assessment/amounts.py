@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -85,30 +85,41 @@ class AmountMeasurer:
         """Describe one model's column in every slice."""
         sums = build_sums(self.table, column)
         blocks = len(self.moments)
-        found = []
-        for part in self.slices:
+        named, found = [], []
+        for i, part in enumerate(self.slices):
             tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
-            if part is self.slices[0]:
+            if i == 0:
                 self.whole[column] = tensor
             for metric in self.metrics:
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):
+                    named.append((metric.name, i))
                     found.append(self._measure_slices(metric, part, tensor, sums.names))
-        return make_frame(
-            {name: np.concatenate([some[name] for some in found]) for name in found[0]}
-        )
+        figures = {name: np.concatenate([some[name] for some in found]) for name in found[0]}
+        return make_frame({**self._name_figures(named), **figures})
+
+    def _name_figures(self, named: Sequence[tuple[str, int]]) -> dict[str, Any]:
+        """Return the texts beside figures of metrics and slices: each is made once, and taken."""
+        labels = [label for part in self.slices for label in part.labels]
+        ends = np.cumsum([len(part.labels) for part in self.slices])
+        spans = np.split(np.arange(len(labels)), ends[:-1])
+        kinds, counts = [self.slices[i].kind for _, i in named], [len(spans[i]) for _, i in named]
+        return {
+            "metric": pd.array([metric for metric, _ in named], "str").repeat(counts),
+            "slice_kind": pd.array(kinds, "str").repeat(counts),
+            "slice": pd.array(labels, "str").take(np.concatenate([spans[i] for _, i in named])),
+        }
 
     def _measure_slices(
         self, metric: Metric, part: _Slices, tensor: np.ndarray, names: tuple[str, ...]
     ) -> dict[str, np.ndarray]:
-        """Measure a metric in all slices of a kind: columns of `Evaluation.metrics`, (C,) each."""
+        """Measure a metric in all slices of a kind: figures of `Evaluation.metrics`, (C,) each."""
         policy, totals = self.spec.policy, tensor.sum(axis=0)
         value = compute_ratio(totals, names, metric)
         low, high, present, usable = self._bound(metric, part, tensor, names, policy.confidence)
         used = totals[:, names.index(_find_counter(metric))]
         size = np.bincount(part.code, minlength=len(part.labels))
-        labels = np.array(part.labels, dtype=object)
-        reason = np.full(len(labels), "", dtype=object)
+        reason = np.full(len(part.labels), "", dtype=object)
         silent = np.isfinite(value) & ~np.isfinite(low)
         for blocks, varied in {
             *zip(present[silent].tolist(), usable[silent].tolist(), strict=True)
@@ -119,9 +130,6 @@ class AmountMeasurer:
         reason[part.hidden] = SUPPRESSED.format(least=policy.small_cell)
         figures = zip(FIGURES, (value, low, high, used, size - used), strict=True)
         return {
-            "metric": np.full(len(labels), metric.name, dtype=object),
-            "slice_kind": np.full(len(labels), part.kind, dtype=object),
-            "slice": labels,
             **{name: np.where(part.hidden, math.nan, figure) for name, figure in figures},
             "reason": reason,
         }
@@ -301,9 +309,9 @@ def _find_slices(table: pd.DataFrame, least: int) -> Iterator[_Slices]:
     for kind, column in (("fold", FOLD), ("step", STEP), ("area", AREA), ("entity", ENTITY)):
         if column not in table:
             continue
-        labels, code = np.unique(table[column].to_numpy(object).astype(str), return_inverse=True)
-        if kind in ("fold", "step"):
-            labels, code = np.unique(table[column].to_numpy(), return_inverse=True)
+        texts = kind not in ("fold", "step")
+        values = table[column].to_numpy(object).astype(str) if texts else table[column].to_numpy()
+        labels, code = np.unique(values, return_inverse=True)
         amount = np.bincount(code, weights=outcome, minlength=len(labels))
         small = (amount < least) if counts else np.zeros(len(labels), bool)
         yield _Slices(kind, tuple(map(str, labels)), code, hide_cells(amount, small, least))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from cityai.i18n.messages import Figure, Message
 
@@ -17,13 +18,14 @@ def make_frame(
     """Make a table as pandas does, except that messages stay what they are.
 
     A column of texts is held as ``str`` by pandas, which forgets arguments; one with a message in
-    it is held as objects.
+    it is held as objects. A column that pandas made before holds none, and is not looked at.
     """
     content: Any = rows if isinstance(rows, Mapping) else list(rows)
     names: Any = columns
     frame = pd.DataFrame(content, columns=names)
     for name in frame.columns:
-        if isinstance(frame[name].dtype, pd.StringDtype):
+        made = isinstance(content, Mapping) and isinstance(content[name], ExtensionArray)
+        if isinstance(frame[name].dtype, pd.StringDtype) and not made:
             cells = _list_cells(content, name, frame.columns.get_loc(name), len(frame))
             if any(issubclass(kind, (Message, Figure)) for kind in set(map(type, cells))):
                 frame[name] = pd.Series(cells, dtype=object, index=frame.index)

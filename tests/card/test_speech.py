@@ -7,6 +7,8 @@ import re
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,6 +204,9 @@ def test_what_joins_messages_keeps_their_arguments():
     frame = make_frame([{"text": weeks, "n": 1}, {"text": "", "n": 2}])
     assert [type(text) for text in frame["text"]] == [Message, str]
     assert make_frame([{"text": "a"}])["text"].dtype == "str"
+    made = make_frame({"text": pd.array(["a", "b"], "str"), "told": np.array([weeks, ""], object)})
+    assert made["text"].dtype == "str"
+    assert [*map(type, made["told"])] == [type(weeks), str]
 
 
 def test_what_loses_its_arguments_is_noticed():
