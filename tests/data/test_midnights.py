@@ -14,6 +14,8 @@ from cityai.config.city import CitySpec
 from cityai.errors import DataError
 from cityai.scaffold.look import look_at_table
 
+# DuckDB's own frames of moments with a zone are made so.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
 DAYS = pd.date_range("2023-01-01", "2024-12-31", freq="8h", tz="UTC")
 
 
