@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ FILES = f"artifacts/{NAME}"
 """Where the record's files are in a logged model."""
 
 SCRIPT = Path(__file__).parent / "pyfunc_model.py"
-PACKAGE = Path(__file__).absolute().parent.parent
+PACKAGE = Path(__file__).parent.parent
 CODE: Final = "code"
 """Where our own sources are in a logged model."""
 CHAPTERS: Final = ("confine", "config", "data", "i18n", "modeling", "records", "store")
@@ -190,10 +189,7 @@ def _register_name(client: Any, name: str, **described: Any) -> None:
 
 
 def write_model(final: Loggable, folder: Path, described: Any = None) -> str:
-    """Write a model in MLflow's format into a new folder; return the digest of its record.
-
-    Our own sources in it are links.
-    """
+    """Write a model in MLflow's format into a new folder; return the digest of its record."""
     mlflow = import_mlflow()
     described = described or mlflow.models.Model()
     with open_scratch() as made:
@@ -212,22 +208,21 @@ def write_model(final: Loggable, folder: Path, described: Any = None) -> str:
                 signature=_describe_columns(mlflow, final),
                 mlflow_model=described,
             )
-    for path in folder.rglob("__pycache__"):
-        shutil.rmtree(path)
     _add_sources(folder / CODE / PACKAGE.name)
     _correct_flavor(described)
     described.save(str(folder / "MLmodel"))
+    for path in folder.rglob("__pycache__"):
+        shutil.rmtree(path)
     return digest
 
 
 def _add_sources(folder: Path) -> None:
-    """Link to what of our own package a model needs: whatever keeps the folder copies the files."""
+    """Copy what of our own package a model needs: MLflow would copy all of it, and twice."""
     cached = shutil.ignore_patterns("__pycache__")
     for chapter in CHAPTERS:
-        own = PACKAGE / chapter
-        shutil.copytree(own, folder / chapter, ignore=cached, copy_function=os.symlink)
+        shutil.copytree(PACKAGE / chapter, folder / chapter, ignore=cached)
     for path in PACKAGE.glob("*.py"):
-        (folder / path.name).symlink_to(path)
+        shutil.copyfile(path, folder / path.name)
 
 
 def _describe_columns(mlflow: Any, final: Loggable) -> Any:
