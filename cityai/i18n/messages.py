@@ -130,7 +130,7 @@ class Message(str):
         return self._recase(super().strip(chars), self.case)
 
     def rstrip(self, chars: str | None = None, /) -> Message:
-        """Return the message without space behind it."""
+        """Return the message without space, or its point, behind it."""
         return self._recase(super().rstrip(chars), self.case)
 
     def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:

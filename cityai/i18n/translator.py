@@ -118,6 +118,10 @@ class Translator:
             said = _recase(said, message.case)
         english = str.__str__(message)
         bare = english.strip()
+        if said.endswith(".") and not bare.endswith("."):
+            whole = fill_places(message.id, {n: str(v) for n, v in message.arguments.items()})
+            # A sentence that was made a part of another lost its point.
+            said = said.rstrip(".") if whole.endswith(".") else said
         return said if bare == english else english.replace(bare, said) if bare else english
 
     def _find(self, message: Message) -> str:

@@ -508,3 +508,14 @@ def test_the_arguments_of_every_sentence_give_its_text(path):
     assert len(sentences) > 100
     for facts in sentences:
         assert speaker.translate(load_text(facts)) == facts["text"]
+
+
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_a_sentence_that_becomes_a_part_of_another_has_no_point_in_any_language(language):
+    old = say("The card is {days:,} days old; {allowed:,} are allowed.", days=400, allowed=365)
+    quiet = say("No evaluation was announced.")
+    told = join("; ", [join(": ", ("card", old.rstrip("."))), quiet.rstrip("."), quiet])
+    said = Translator(language).translate(told)
+    assert said.count(".") == 1
+    assert said.endswith(".")
+    assert Translator(language).translate(old).endswith(".")
