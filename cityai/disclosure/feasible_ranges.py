@@ -78,7 +78,7 @@ class Known:
 
     def find_within(self, lines: np.ndarray) -> np.ndarray:
         """Tell which columns of `changes` are of atoms in some lines, (L,) bool."""
-        within = np.tile(self.matrix[np.flatnonzero(lines)].sum(axis=0) > 0, self.parts)
+        within = np.tile(lines.astype(np.float64) @ self.matrix > 0, self.parts)
         return np.append(within, within[self.amounts > 0])
 
     def move(self, change: np.ndarray) -> np.ndarray:
