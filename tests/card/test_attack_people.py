@@ -40,6 +40,7 @@ from .conftest import make_facts
 K = 11
 ATTACKS = trials(100, 6)
 KINDS = ("tp", "fp", "fn", "tn")
+OVERALL = "overall"
 PARTS = {
     "selection_rate": ("tp fp", "tp fp fn tn"),
     "false_positive_rate": ("fp", "fp tn"),
@@ -186,8 +187,10 @@ def attack(outsider: Outsider, groups: list[tuple[str, str]]) -> tuple[int, list
         aim = outsider.line(*at, mark(words))
         if 0 < outsider.truth @ aim < K:
             attacked += 1
+            # The evaluation says the whole: of 9 such people a group has between none and 9.
+            whole = float(outsider.truth @ outsider.line(OVERALL, OVERALL, mark(words)))
             width = outsider.find_width(aim)
-            if width < K - 0.01:
+            if width < min(K, whole) - 0.01:
                 opened.append(f"{at}, {words}: {outsider.truth @ aim:g} within {width:.2f}")
     return attacked, opened
 
