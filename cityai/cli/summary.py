@@ -35,7 +35,7 @@ def write_check(checked: Checked, width: int, *, every: bool = False) -> str:
     counts = checked.quality.counts
     rows = f"{counts.accepted:,} of {counts.read:,} used, {counts.rejected:,} rejected, "
     blocks = [
-        ("Rows", [f"{rows}{counts.out_of_scope:,} out of scope"]),
+        ("Rows", [f"{rows}{counts.out_of_scope:,} out of scope", *_tell_scope(checked)]),
         ("Asked", [asked, *tell_more(checked.folds)]),
         *tell_decidable(checked.foresight, every=every),
     ]
@@ -49,6 +49,21 @@ def write_check(checked: Checked, width: int, *, every: bool = False) -> str:
     return "\n".join(
         ["", *align_blocks(blocks, width), "", write_findings(checked.findings, width)]
     )
+
+
+def _tell_scope(checked: Checked) -> list[str]:
+    """Name what may leave rows out, where some are: an `until` that nobody moved on, above all."""
+    data = checked.project.spec.data
+    limits = {
+        "since": data.since,
+        "until": data.until,
+        "where": ", ".join(data.where),
+        "without": ", ".join(data.without),
+    }
+    told = [f"`{name}` {limit}" for name, limit in limits.items() if limit]
+    if not told or not checked.quality.counts.out_of_scope:
+        return []
+    return [f"out of scope are rows outside {', '.join(told)}, and of periods that are not whole"]
 
 
 def write_findings(findings: Iterable[Finding], width: int) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -71,6 +72,7 @@ def make_result(folder: Path) -> SimpleNamespace:
     spec = SimpleNamespace(
         title="Waste tonnage by community district",
         city=SimpleNamespace(name="New York City", synthetic=False),
+        data=SimpleNamespace(since=None, until=date(2022, 10, 1), where={"kind": ()}, without={}),
     )
     return SimpleNamespace(
         project=SimpleNamespace(spec=spec, folder=folder / "projects" / "waste"),
@@ -143,6 +145,7 @@ def test_a_check_gives_reasons(
     assert run_command(["check", project]) == 0
     out = capsys.readouterr().out
     assert "Rows       990 of 1,000 used, 4 rejected, 6 out of scope" in out
+    assert "out of scope are rows outside `until` 2022-10-01, `where` kind, and" in out
     assert "Asked      2 moments, 2022-04-01 to 2022-07-01" in out
     assert "NOT ENOUGH EVIDENCE  Bias\n  Too few blocks." in out
     assert read_lines(out)[-1] == "8 fail, 1 not enough evidence, 1 pass"
