@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -227,7 +227,10 @@ def _count_seconds() -> float:
 def _list_alive(what: str) -> Iterator[float]:
     """List the seconds (`stat`) or the most memory in GB (`status`) of processes started here."""
     for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
+        children = ""
+        with suppress(FileNotFoundError):  # a thread that has ended has started nobody
+            children = (task / "children").read_text()
+        for child in children.split():
             text = (Path("/proc") / child / what).read_text()
             if what == "stat":
                 times = text.rpartition(")")[2].split()[11:13]
