@@ -41,6 +41,8 @@ K = 11
 ATTACKS = trials(100, 6)
 KINDS = ("tp", "fp", "fn", "tn")
 OVERALL = "overall"
+BY_THE_WHOLE = "between none and all of a whole that is small itself"
+"""A known limit (decision 9): the evaluation says the whole, of which a group has none to all."""
 PARTS = {
     "selection_rate": ("tp fp", "tp fp fn tn"),
     "false_positive_rate": ("fp", "fp tn"),
@@ -187,11 +189,11 @@ def attack(outsider: Outsider, groups: list[tuple[str, str]]) -> tuple[int, list
         aim = outsider.line(*at, mark(words))
         if 0 < outsider.truth @ aim < K:
             attacked += 1
-            # The evaluation says the whole: of 9 such people a group has between none and 9.
-            whole = float(outsider.truth @ outsider.line(OVERALL, OVERALL, mark(words)))
             width = outsider.find_width(aim)
-            if width < min(K, whole) - 0.01:
-                opened.append(f"{at}, {words}: {outsider.truth @ aim:g} within {width:.2f}")
+            if width < K - 0.01:
+                whole = float(outsider.truth @ outsider.line(OVERALL, OVERALL, mark(words)))
+                told = f"{at}, {words}: {outsider.truth @ aim:g} within {width:.2f}"
+                opened.append(BY_THE_WHOLE if abs(width - whole) < 0.01 else told)
     return attacked, opened
 
 
@@ -302,12 +304,16 @@ def read_reach(outsider: Outsider, points: Sequence[GroupReach]) -> None:
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("kind", ["given", "ranked"])
 def test_no_small_count_of_people_follows_from_a_card(observe, kind: str, tmp_path) -> None:
-    attacked, opened, shown = 0, [], 0
+    attacked, opened, shown, bounded = 0, [], 0, 0
     for seed in range(ATTACKS):
         n, found, told = attack_given(seed, tmp_path) if kind == "given" else attack_ranked(seed)
         attacked, shown = attacked + n, shown + told
-        opened += [f"card {seed}: {line}" for line in found]
-    observe(f"{len(opened)} of {attacked} hidden counts in {ATTACKS} cards of people ({kind})")
+        opened += [f"card {seed}: {line}" for line in found if line != BY_THE_WHOLE]
+        bounded += found.count(BY_THE_WHOLE)
+    observe(
+        f"{len(opened)} of {attacked} hidden counts in {ATTACKS} cards of people ({kind}), "
+        f"{bounded} {BY_THE_WHOLE}"
+    )
     assert attacked >= ATTACKS / 2  # tiny groups are counted with another, so few are left
     assert shown > 15 * ATTACKS
     assert not opened, f"{len(opened)} of {attacked}: {opened[:10]}"
