@@ -70,7 +70,7 @@ PROMISES = {
     29: Promise("A city's own code sees no future", "every way found or made impossible"),
     30: Promise("Cards of two weeks together", "0 counts under the threshold follow"),
     31: Promise("A table is understood or asked about", "0 silently wrong"),
-    32: Promise("Large panels stay within memory", "at most 1.5 million rows for training"),
+    32: Promise("Large data stay within memory", "at most 1.5 million rows for training, 8 GB"),
     33: Promise("Every change of a card's stages is found", "200 of 200"),
 }
 """By number, as in the plan of acceptance."""
