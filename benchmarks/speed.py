@@ -13,6 +13,7 @@ What was measured is kept in `speed.json`; `speed.md` and `speed_growth.png` are
 
 from __future__ import annotations
 
+import argparse
 import functools
 import gc
 import importlib
@@ -587,12 +588,14 @@ def main() -> None:
         step, size, folder, out = sys.argv[2:]
         Path(out).write_text(json.dumps(CASES[step](Path(folder) / "city", size)))
         return
-    given = sys.argv[1:]
-    runs = int(given[1]) if given[:1] == ["--runs"] else 3
-    given = given[2:] if given[:1] == ["--runs"] else given
-    for step in given[:1] or CASES:
-        for size in given[1:] or SIZES[step]:
-            measure_case(step, size, runs)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("step", nargs="?", choices=CASES)
+    parser.add_argument("sizes", nargs="*", metavar="SIZE")
+    given = parser.parse_args()
+    for step in [given.step] if given.step else CASES:
+        for size in given.sizes or SIZES[step]:
+            measure_case(step, size, given.runs)
     write_report()
 
 
