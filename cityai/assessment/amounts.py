@@ -32,7 +32,7 @@ from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import hide_cells
 from cityai.findings import Finding, Status
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import capitalize, write
+from cityai.i18n.messages import capitalize, count_points, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import autocorrelated_se, mixture_margin
 from cityai.inference.equivalence import decide_equivalence
@@ -253,7 +253,7 @@ class AmountMeasurer:
         low, high = self._bound_coverage()
         apart = low - nominal, high - nominal
         verdict = decide_equivalence(value - nominal, apart, apart, tolerance)
-        status, by = verdict.status, write(tolerance, ".0%")
+        status, by = verdict.status, count_points(write(100 * tolerance, ".3g"))
         words = {"low": write(low, ".1%"), "high": write(high, ".1%"), "by": by}
         if not math.isfinite(low):
             more = str(row["reason"])

@@ -70,18 +70,11 @@ def name_baseline(
     }.get(name, name.replace("_", " "))
 
 
-def call_baseline(name: str) -> str:
-    """Return a baseline's bare name with spaces: ``seasonal naive``."""
-    if name.startswith(AVERAGE_BY):
-        column = name.removeprefix(AVERAGE_BY).replace("_", " ")
-        return say("the average by {column}", column=column)
-    return name.replace("_", " ")
-
-
-def label_baseline(name: str, spec: AuditableSpec, period: str = "") -> str:
+def label_baseline(name: str, spec: AuditableSpec) -> str:
     """Return the same, a column by the city's own word for it."""
     labels = {n: column.label for n, column in spec.contract.items() if column.label}
-    reach = 0
+    period, reach = "", 0
     if isinstance(spec, ProjectSpec):
+        period = spec.question.period
         reach = count_delay(spec) + spec.question.lead + spec.question.horizon
     return name_baseline(name, period, labels, reach)

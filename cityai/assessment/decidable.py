@@ -12,7 +12,7 @@ import pandas as pd
 from cityai.assessment import sentences as say
 from cityai.findings import Status
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import capitalize, join, write
+from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.equivalence import count_more_blocks, detect_gap
 from cityai.inference.group_gaps import Measures
@@ -27,8 +27,8 @@ _PERIODS: Final = mark("{blocks} {word}")
 _THESE: Final = mark("this design")
 _PASSABLE: Final = mark("{metric}, {label}: with {those} a gap of 0 can pass the limit of {limit}.")
 _UNPASSABLE: Final = mark(
-    "{metric}, {label}: with {those} no gap passes the limit of {limit}, not even 0; a limit"
-    " of {least} or more could be passed."
+    "{metric}, {label}: with {those}, {mute} of {groups} groups cannot pass the limit of"
+    " {limit}, not even with a gap of 0; “{group}”, told least well, could pass {least} or more."
 )
 _BLIND: Final = mark(
     "{metric}, {label}: the limit of {limit} can be neither passed nor failed: no gap has an"
@@ -91,7 +91,7 @@ def _foresee(
 ) -> dict[str, Any]:
     alone = (found.alone_high - found.alone_low)[said] / 2
     words = {
-        "metric": capitalize(metric.label),
+        "metric": metric.title,
         "label": view.label,
         "limit": _say_size(metric, limit, facts),
     }
@@ -108,6 +108,9 @@ def _foresee(
     words |= {
         "least": _say_size(metric, least, facts),
         "gap": _say_size(metric, gap, facts) if math.isfinite(gap) else "",
+        "mute": write(int((alone > limit).sum()), ","),
+        "groups": write(int(np.isfinite(alone).sum()), ","),
+        "group": view.groups[g],
         "those": (_PERIODS if periods else _THESE).format(
             blocks=write(blocks, ",.0f"), word=design.word
         ),

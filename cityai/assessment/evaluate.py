@@ -13,7 +13,7 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.amounts import AmountMeasurer
-from cityai.assessment.baseline_words import call_baseline
+from cityai.assessment.baseline_words import label_baseline
 from cityai.assessment.measurer import Measurer, Paired
 from cityai.assessment.ranking.measurer import ListMeasurer
 from cityai.assessment.spending import plan_alike, spend_shares, take_scored
@@ -28,7 +28,6 @@ from cityai.columns import (
     HEADLINE,
     Y_PRED,
 )
-from cityai.config.policy import PolicySpec
 from cityai.config.project import AuditableSpec
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
@@ -101,11 +100,10 @@ def evaluate_predictions(predictions: Predictions, spec: AuditableSpec) -> Evalu
     models = {FORECAST: Y_PRED}
     models |= {c: c for c in columns if c.startswith((BASELINE, CANDIDATE))}
     metrics = _describe_all(measurer, models)
-    comparisons = _compare_all(measurer, predictions.baselines)
+    comparisons = _compare_all(measurer, predictions.baselines, spec)
     worth, judged = judge_worth(predictions, spec, comparisons)
     findings = [
-        _find_better(name, comparisons, spec.policy, measurer.headline)
-        for name in predictions.baselines
+        _find_better(name, comparisons, spec, measurer.headline) for name in predictions.baselines
     ]
     shown = {name: c for name, c in models.items() if not name.startswith(CANDIDATE)}
     return Evaluation(
@@ -138,10 +136,10 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
     measurer = MEASURERS[predictions.kind](scored, spec)
     names = [f"{BASELINE}{name}" for name in predictions.baselines]
     beside = _describe_all(measurer, dict(zip(names, names, strict=True)))
-    comparisons = _compare_all(measurer, predictions.baselines)
+    comparisons = _compare_all(measurer, predictions.baselines, spec)
     worth, judged = judge_worth(predictions, spec, comparisons)
     found = [
-        *(_find_better(n, comparisons, spec.policy, HEADLINE) for n in predictions.baselines),
+        *(_find_better(n, comparisons, spec, HEADLINE) for n in predictions.baselines),
         *(f for f in judged if f.status is not Status.NOT_APPLICABLE),
     ]
     sizes = dict(zip(metrics["metric"], metrics["size"], strict=True))
@@ -165,9 +163,11 @@ COMPARISON_COLUMNS: Final = [
 ]
 
 
-def _compare_all(measurer: Measurer, names: Iterable[str]) -> pd.DataFrame:
+def _compare_all(measurer: Measurer, names: Iterable[str], spec: AuditableSpec) -> pd.DataFrame:
     compared = [
-        _compare(name, pair, measurer.headline) for name in names for pair in measurer.compare(name)
+        _compare(name, label_baseline(name, spec), pair, measurer.headline)
+        for name in names
+        for pair in measurer.compare(name)
     ]
     return make_frame(compared, COMPARISON_COLUMNS)
 
@@ -194,13 +194,13 @@ def _judge_budget(
     if alike is not predictions or confidence != spec.policy.confidence:
         policy = spec.policy.model_copy(update={"confidence": confidence})
         strict = spec.model_copy(update={"policy": policy})
-        comparisons = _compare_all(MEASURERS[predictions.kind](alike, strict), names)
+        comparisons = _compare_all(MEASURERS[predictions.kind](alike, strict), names, spec)
     deciding = comparisons[comparisons["metric"].isin(list(DECIDING))]
     rows = [{str(key): value for key, value in row.items()} for row in deciding.to_dict("records")]
     return {str(row["baseline"]): row for row in rows}
 
 
-def _compare(name: str, pair: Paired, headline: str) -> dict[str, object]:
+def _compare(name: str, label: str, pair: Paired, headline: str) -> dict[str, object]:
     metric, difference = pair.metric, pair.ours - pair.theirs
     low, high = difference - pair.margin, difference + pair.margin
     status = Status.NOT_APPLICABLE
@@ -212,7 +212,7 @@ def _compare(name: str, pair: Paired, headline: str) -> dict[str, object]:
     few = many = 0.0
     if status is Status.NOT_ENOUGH:
         few, many = foresee_blocks(difference, low, high, 0.0, pair.blocks, periods=True)
-    told = pair.reason or say.tell_comparison(name, pair, status, few, many)
+    told = pair.reason or say.tell_comparison(label, pair, status, few, many)
     return {
         "baseline": name,
         "metric": metric.name,
@@ -233,17 +233,17 @@ def _compare(name: str, pair: Paired, headline: str) -> dict[str, object]:
 
 
 def _find_better(
-    name: str, comparisons: pd.DataFrame, policy: PolicySpec, headline: str
+    name: str, comparisons: pd.DataFrame, spec: AuditableSpec, headline: str
 ) -> Finding:
     """Find whether the forecast is better than a baseline, by the figure that decides."""
     code = f"evaluate.better_than_baselines.{name}"
-    title = mark("Better than {replace}", replace=call_baseline(name))
+    title = mark("Better than {replace}", replace=label_baseline(name, spec))
     rows = comparisons[(comparisons["baseline"] == name) & (comparisons["metric"] == headline)]
     if rows.empty:
         return Finding(code, Status.NOT_APPLICABLE, title, mark("It ranks none of these cases."))
     row = rows.iloc[0]
     status, reason = Status(str(row["verdict"])), str(row["sentence"])
-    if status is Status.FAIL and not policy.better_than_baselines:
+    if status is Status.FAIL and not spec.policy.better_than_baselines:
         status = Status.NOT_APPLICABLE
         reason = reason + " " + mark("The policy does not ask it to be better.")
     difference = float(row["difference"])

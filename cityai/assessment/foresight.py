@@ -74,7 +74,8 @@ def judge_design(foresight: Foresight, folds: int, more: int) -> tuple[Finding, 
     Returns
     -------
     tuple of Finding
-        ``design.undecidable``, one a limit that no gap could pass in some dimension.
+        ``design.undecidable``, one a limit that some group could not pass, whatever its
+        gap.
     """
     table = foresight.decidable
     mute = table[~(table["least_limit"] <= table["limit"])]
@@ -97,7 +98,7 @@ def _find_undecidable(
     return Finding(
         "design.undecidable",
         Status.NOT_ENOUGH,
-        "A limit that no group can be seen to keep",
+        "A limit that not every group can be seen to keep",
         " ".join([*told, _tell_remedy(row, folds, more)]),
         least if math.isfinite(least) else None,
         float(row["limit"]),
@@ -109,8 +110,6 @@ def _find_undecidable(
 def _tell_remedy(row: Mapping[Hashable, Any], folds: int, more: int) -> str:
     needed = float(row["more_blocks"])
     wider = "a wider limit, or fewer and larger groups"
-    if row["group"]:
-        wider += f" ('{row['group']}' is told least well)"
     if row["block"] != "periods" or not needed <= MOST_FOLDS - folds:
         return f"What helps: {wider}."
     if needed <= more:

@@ -13,7 +13,7 @@ from cityai.assessment import sentences as say
 from cityai.columns import NOT_RECORDED
 from cityai.config.project import AuditableSpec
 from cityai.findings import SEVERITY, Finding, Status, sort_findings
-from cityai.i18n.messages import capitalize, join, write
+from cityai.i18n.messages import join, write
 from cityai.i18n.messages import say as mark
 from cityai.records.audit_data import GroupTable
 from cityai.records.metric import Metric
@@ -68,8 +68,7 @@ def _find_unrecorded(single: Sequence[GroupTable]) -> list[Finding]:
 
 
 def _title(metric: Metric, view: GroupTable) -> str:
-    what = capitalize(metric.label)
-    return mark("{what}: {label}", what=what, label=view.label)
+    return mark("{what}: {label}", what=metric.title, label=view.label)
 
 
 def _find_group(row: dict[Hashable, Any], metric: Metric, view: GroupTable) -> Finding:

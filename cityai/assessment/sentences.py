@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cityai.assessment.baseline_words import call_baseline
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.amounts import AGAINST
 from cityai.columns import EVERYWHERE
@@ -286,7 +285,7 @@ def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, man
     Parameters
     ----------
     baseline : str
-        Its name.
+        What it is called.
     pair : Paired
         Both figures, and in how many folds and places the forecast was better.
     status : Status
@@ -294,13 +293,13 @@ def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, man
     few, many : float
         Further blocks that would decide it.
     """
-    metric, name = pair.metric, call_baseline(baseline)
+    metric = pair.metric
     told = say(
         "{label}: {metric}, against {metric2} for {name}.",
-        label=metric.label,
+        label=metric.title,
         metric=say_value(metric, pair.ours, pair.unit, pair.digits),
         metric2=say_value(metric, pair.theirs, pair.unit, pair.digits),
-        name=name,
+        name=baseline,
     )
     verdict = {
         Status.PASS: say("The forecast is better."),

@@ -35,7 +35,7 @@ def judge_stand_ins(
     for name, count in counted.items():
         if not count:
             continue
-        label = label_baseline(name, spec, period)
+        label = label_baseline(name, spec)
         reason = say(
             "{label} is not in the history for {count:,} of {rows:,} forecasts of the tests: "
             "{other} stands in for it there, and figures of it are partly of that.",

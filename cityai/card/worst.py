@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cityai.assessment.metrics import find_metric
 from cityai.card.record.fairness import GroupResult
 from cityai.card.words import PAIR, find_side
+from cityai.i18n.messages import say
 
 Rank = tuple[int, int, float]
 """Greater is worse: whether it is decided, the side that it lies on, then the gap in limits."""
@@ -24,9 +25,14 @@ def rank_result(result: GroupResult) -> Rank:
         return (-1, 0, 0.0)
     side = find_side(result.metric, gap)
     size = abs(gap) / result.limit
-    if result.status == "fail" and side != "better":
+    if is_beyond(result):
         return (1, _rank_side(result.metric, side), size)
     return (0, 0, -size if side == "better" else size)
+
+
+def is_beyond(result: GroupResult) -> bool:
+    """Tell whether a figure is beyond its limit, and not because the group is better served."""
+    return result.status == "fail" and find_side(result.metric, result.middle_gap) != "better"
 
 
 def _rank_side(metric: str, side: str) -> int:
@@ -53,3 +59,10 @@ def find_worst(results: Iterable[GroupResult]) -> GroupResult | None:
     """Return the figure of the group that is served worst, where any gap is shown."""
     worst = max(list_judged(results), key=rank_result, default=None)
     return None if worst is None or rank_result(worst)[0] < 0 else worst
+
+
+def name_worst(results: Iterable[GroupResult]) -> str:
+    """Name what the first groups are: served worst only where one is beyond a limit."""
+    worst = find_worst(results)
+    failed = worst is not None and is_beyond(worst)
+    return say("Who is served worst") if failed else say("The largest gaps")

@@ -12,7 +12,7 @@ from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
 from cityai.card.record.impact import ImpactPart
 from cityai.config.release import EvaluatedSpec, ReleaseRule
-from cityai.i18n.messages import join, say, write
+from cityai.i18n.messages import join, say, say_n, write
 from cityai.review.chain import Link
 from cityai.review.evaluated import State, list_lost, list_unsigned, tell_state
 from cityai.review.standing import Standing
@@ -114,6 +114,7 @@ def _list_levels(record: CardRecord) -> set[str]:
 
 def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     found = [f for f in record.findings if _matches(f.code, rule.findings)]
+    judged = [f for f in found if f.status != _SAYS_NOTHING or f.code == _NO_GROUPS]
     if not found:
         told = say("The card holds no such check.")
         do = say("run the project again, or correct `findings`")
@@ -123,7 +124,7 @@ def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -
         told = say(
             "{some} of {all} failed: {names}.",
             some=len(wrong),
-            all=len(found),
+            all=len(judged),
             names=_name(map(_tell_finding, wrong)),
         )
         return Checked(rule, "not met", told, _advise(wrong))
@@ -140,7 +141,7 @@ def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -
         told = say(
             "{some} of {all} are open: {names}.",
             some=len(unsure),
-            all=len(found),
+            all=len(judged),
             names=_name(map(_tell_finding, unsure)),
         )
         return _weigh_open(rule, told, say("bring more data, or form larger groups"), standing)
@@ -215,8 +216,11 @@ def _check_answers(rule: ReleaseRule, record: CardRecord, standing: Standing) ->
 def _check_age(rule: ReleaseRule, record: CardRecord, standing: Standing) -> Checked:
     days = (standing.today - record.record.updated.date()).days
     allowed = rule.card_days or 0
-    told = say(
-        "The card is {days:,} days old; {allowed:,} are allowed.", days=days, allowed=allowed
+    told = say_n(
+        "The card is {n:,} day old; {allowed:,} are allowed.",
+        "The card is {n:,} days old; {allowed:,} are allowed.",
+        days,
+        allowed=allowed,
     )
     if days <= allowed:
         return Checked(rule, "met", told)
@@ -228,7 +232,8 @@ def _check_reviewers(rule: ReleaseRule, record: CardRecord, standing: Standing) 
     for role, needed in rule.reviewers.items():
         people = {a.signer.name for a in standing.counted if role in (ANYONE, a.signer.role)}
         if len(people) < needed:
-            short.append(say("{some} of {role}", some=needed - len(people), role=role))
+            asked = say("any role") if role == ANYONE else role
+            short.append(say("{some} of {role}", some=needed - len(people), role=asked))
     told = _tell_approvals(standing)
     if standing.returns:
         said = say("Returned by {names}.", names=_name(r.signer.name for r in standing.returns))

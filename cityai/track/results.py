@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from cityai.card.pages import Pages
 from cityai.card.record import JSON, MARKDOWN, CardRecord
+from cityai.card.record.fairness import GroupResult
 from cityai.card.render import render_note
-from cityai.card.worst import find_worst
+from cityai.card.worst import find_worst, is_beyond
 from cityai.findings import Status
 from cityai.scratch import open_scratch
 from cityai.track.batch import LONGEST_PARAM, cut_text, log_batch
@@ -152,13 +153,13 @@ def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
     """Return the tags of the run."""
     card = outcome.card
     failed = {f.code for f in card.findings if f.status in {Status.FAIL, Status.ERROR}}
-    worst, phase = find_worst(card.fairness.results), card.system.phase
+    phase = card.system.phase
     made = card.provenance
     return {
         CITY: card.system.city,
         **({PHASE: phase} if isinstance(phase, str) else {}),
         VERDICT: card.verdict.word if card.verdict else "",
-        WORST_SERVED: f"{worst.dimension}: {worst.group} ({worst.metric})" if worst else "",
+        WORST_SERVED: _name_worst(find_worst(card.fairness.results)),
         FAILED: ", ".join(sorted(failed)),
         UNDEFINED: ", ".join(measures.undefined),
         ROLE: RUN,
@@ -169,6 +170,14 @@ def build_tags(outcome: Outcome, measures: Measures) -> dict[str, str]:
         **outcome.tags,
         NOTE: render_note(card),
     }
+
+
+def _name_worst(worst: GroupResult | None) -> str:
+    """Name the group served worst, or, where none is beyond a limit, that of the largest gap."""
+    if worst is None:
+        return ""
+    named = f"{worst.dimension}: {worst.group} ({worst.metric})"
+    return named if is_beyond(worst) else f"none beyond a limit; largest gap {named}"
 
 
 def build_params(outcome: Outcome) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,10 +20,10 @@ from tests.assessment.conftest import audit_predictions, group
 from tests.conftest import draw_requests, write_workspace
 
 TOLD = {
-    "bias": "Forecast above or below the outcome, Districts by income: with 7 test periods no gap "
-    "passes the limit of 3 points, not even 0; a limit of 9.2 points or more could be passed. A "
-    "gap of 28 points or more would be found, nine times in ten.",
-    "under_forecast_share": "Amount not foreseen, Districts by income: with 7 test periods a gap "
+    "bias": "Too high or too low, Districts by income: with 7 test periods, 2 of 2 groups cannot "
+    "pass the limit of 3 points, not even with a gap of 0; “lower”, told least well, could pass "
+    "9.2 points or more. A gap of 28 points or more would be found, nine times in ten.",
+    "under_forecast_share": "More than forecast, Districts by income: with 7 test periods a gap "
     "of 0 can pass the limit of 50 points. A gap of 66 points or more would be found, nine times "
     "in ten.",
 }
@@ -117,6 +119,13 @@ def test_an_audit_and_its_rehearsal_are_one(make_predictions, make_membership, m
         assert row["least_gap"] > row["least_limit"] > 0
         if row["least_limit"] > row["limit"]:
             assert (own["status"] != "pass").all()
+            mute, groups = map(int, re.findall(r"(\d+) of (\d+) groups cannot", row["sentence"])[0])
+            passed = audit.table[
+                (audit.table["dimension"] == row["dimension"])
+                & (audit.table["metric"] == row["metric"])
+                & (audit.table["status"] == "pass")
+            ]
+            assert 1 <= mute <= groups - len(passed)
 
 
 def test_no_number_is_said_of_what_would_take_more_than_ten_years(

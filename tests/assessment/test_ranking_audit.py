@@ -156,7 +156,9 @@ def test_errors_of_two_years_do_not_cancel():
     told = next(f for f in found.findings if f.code == "evaluate.calibration")
     assert told.status is Status.FAIL
     assert abs(chance.mean() - truth.mean()) < 0.02
-    assert "Farthest off was test fold" in told.reason
+    assert "Each test period is held against that by itself." in told.reason
+    assert "Farthest off was test period" in told.reason
+    assert "the limit is 3 points" in told.reason
     assert abs(told.observed) == pytest.approx(0.1, abs=0.02)
 
 

@@ -110,6 +110,27 @@ def test_a_group_without_an_interval_is_decided_at_no_limit(city):
             assert [cell.text for cell in row[1:3]] == ["0", "0"]
 
 
+def test_who_is_within_a_limit_is_within_a_wider_one(city):
+    """Also where the interval may not be printed: the verdict on it is."""
+    record = city.record
+    bare = tuple(
+        r.model_copy(update={"gap_low": None, "gap_high": None, "status": status})
+        if r.limit is not None and r.group != r.reference
+        else r
+        for n, r in enumerate(record.fairness.results)
+        for status in [("pass", "fail", "not enough evidence")[n % 3]]
+    )
+    facts = record.model_copy(
+        update={"fairness": record.fairness.model_copy(update={"results": bare})}
+    )
+    for other in arrange_other_limits(facts):
+        rows = [[int(cell.text) for cell in row[1:]] for row in other.grid.rows]
+        within, beyond = [row[0] for row in rows], [row[1] for row in rows]
+        assert within == [0] * OWN + [within[OWN]] * (len(TIMES) - OWN)
+        assert beyond == [beyond[OWN]] * (OWN + 1) + [0] * (len(TIMES) - OWN - 1)
+        assert within[OWN] + beyond[OWN] > 0
+
+
 def test_what_is_hidden_is_counted_at_no_limit(city):
     record = city.record
     hidden = tuple(

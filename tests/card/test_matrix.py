@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityai.card.render.matrix import arrange_matrix, list_dimensions
+from cityai.card.render.annex import arrange_verdicts
+from cityai.card.render.matrix import arrange_matrix, arrange_worst, list_dimensions
 from cityai.card.words import PAIR, round_brief, write_brief
 from cityai.card.worst import find_worst, list_judged, rank_result
 
@@ -49,6 +50,18 @@ def test_who_is_better_served_is_said_to_be_so_and_comes_later(worst):
     assert find_worst(better.fairness.results).group != group.group
     texts = [c.text for b in arrange_matrix(better).bodies for row in b.rows for c in row]
     assert "35%, better" in texts
+
+
+def test_nobody_is_called_worst_served_of_whom_nothing_is_decided(worst, city):
+    """The largest gap may be that of a group of which more is found than of the others."""
+    record, _ = worst
+    assert arrange_worst(record).caption == "Who is served worst"
+    open_ = change(record, lambda r: r.status == "fail", status="not enough evidence")
+    assert arrange_worst(open_).caption == "The largest gaps"
+    assert arrange_matrix(record).caption.startswith("All groups")
+    for dimension in city.record.fairness.dimensions:
+        columns = list(arrange_verdicts(city.record, dimension).columns)
+        assert "Served worst" not in columns  # a forecast that is too high serves nobody worse
 
 
 def test_what_is_hidden_has_no_figure(city):

@@ -259,7 +259,7 @@ def test_a_baseline_is_called_what_it_is_at_the_longest_step(period, horizon, le
     known = spec.data.known.model_copy(update={"lag_days": 0})
     data = spec.data.model_copy(update={"known": known, "reporting_delay_days": 0})
     spec = spec.model_copy(update={"question": question, "data": data})
-    assert label_baseline(name, spec, period) == told
+    assert label_baseline(name, spec) == told
 
 
 def test_a_card_of_schema_1_is_read_shown_and_compared(city):

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cityai.card.counts import tally_groups
 from cityai.card.diff import compare_cards
 from cityai.card.diff.plain_text import write_changes
-from cityai.card.draft.grounds import is_better
+from cityai.card.draft.grounds import Grounds, is_better
 from cityai.card.draft.values import TOO_FEW
 from cityai.card.draft.verdict import GRAVITY, RULES, draft_verdict
 from cityai.card.record import CardRecord
@@ -226,6 +227,20 @@ def test_better_served_groups_are_said_to_be_so(sound):
     assert verdict.not_for_whom.startswith("No group was found to be worse off")
 
 
+def test_a_card_of_which_most_is_open_does_not_begin_with_comfort(sound):
+    """Nothing found is no finding: what passed is told, and that the rest cannot be."""
+    first = next(r for r in sound.fairness.results if r.status == "pass" and r.limit is not None)
+    mute = set_groups(sound, "not enough evidence", lambda r: r != first)
+    verdict = draft_verdict(mute, POLICY)
+    total = tally_groups(mute.fairness.results).total
+    assert verdict.not_for_whom.startswith(
+        f"Mostly we cannot tell: 1 of {total} checks of groups came out within the city's limits."
+    )
+    held = draft_verdict(sound, POLICY).not_for_whom
+    assert held.startswith("No group was found to be worse off beyond the city's limits: ")
+    assert "checks of groups came out within them" in held
+
+
 def test_what_leans_beyond_is_told_first_and_where_no_gap_was_seen_asks_for_nothing(sound):
     def grade(record, which, word):
         results = tuple(
@@ -238,6 +253,12 @@ def test_what_leans_beyond_is_told_first_and_where_no_gap_was_seen_asks_for_noth
     verdict = draft_verdict(calm, POLICY)
     assert verdict.word == "ready"
     assert "In 1 of them no gap was seen so far." in verdict.unknown
+    both = grade(calm, lambda r: r.group == "highest" and r.limit is not None, "leans beyond")
+    waiting = len(Grounds(both, POLICY).waiting)
+    assert 0 < waiting < len(Grounds(both, POLICY).open)
+    (asked,) = [c.text for c in draft_verdict(both, POLICY).conditions if "more data" in c.text]
+    assert f"{waiting} check" in asked
+    assert "Those in which no gap was seen are not counted." in asked
     verdict = draft_verdict(grade(sound, is_worst, "leans beyond"), POLICY)
     assert verdict.unknown.startswith(
         "Leaning beyond a limit, but not sure: lowest (more than forecast)"

@@ -106,6 +106,12 @@ def test_what_nobody_knows_is_no_pass() -> None:
     assert found.next_step.startswith("time.x: r (docs/findings.md")
 
 
+def test_what_does_not_apply_is_no_check_of_those_that_are_counted() -> None:
+    rule = make_rule(findings=["time.*"], open="allow")
+    told = check(rule, plant("pass", "not enough evidence", "not applicable", "not applicable"))[1]
+    assert told.startswith("1 of 2 are open: ")
+
+
 def test_a_check_that_is_not_there_is_no_pass() -> None:
     assert check(make_rule(findings=["nothing.*"]), read_card()) == (
         "not met", "The card holds no such check."
@@ -122,6 +128,10 @@ def test_answers_words_age_and_code() -> None:
     assert check(rule, card, made + timedelta(days=11)) == (
         "not met", "The card is 11 days old; 10 are allowed."
     )  # fmt: skip
+    assert (
+        check(rule, card, made + timedelta(days=1))[1] == "The card is 1 day old; 10 are allowed."
+    )
+    assert "Missing: 1 of any role." in check(make_rule(reviewers={"anyone": 1}), card)[1]
     gap = Gap(path="legal.basis", what="say it", required=True)
     asked = card.model_copy(update={"gaps": (gap,)})
     assert check(make_rule(answers=["legal.*"]), asked)[0] == "not met"

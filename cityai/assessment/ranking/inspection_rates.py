@@ -189,7 +189,7 @@ def _judge(view: GroupTable, table: pd.DataFrame, limit: float, spec: AuditableS
         limit=limit,
     )
     told += " " + mark(
-        "There {base_rate:.1%} of the {unit} were yes, over all {everyone:.1%}.",
+        "There {base_rate:.1%} of the {unit} had the outcome, over all {everyone:.1%}.",
         base_rate=row["base_rate"],
         unit=spec.unit,
         everyone=row["everyone"],

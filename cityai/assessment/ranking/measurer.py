@@ -21,7 +21,7 @@ from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import is_few
 from cityai.findings import SEVERITY, Finding, Status
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import join, write
+from cityai.i18n.messages import count_points, join, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
 from cityai.inference.equivalence import decide_margins
@@ -183,12 +183,14 @@ def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: AuditableSp
     ]
     status = next(s for s in SEVERITY if s in verdicts)
     told = [whole.tell(policy.coverage_tolerance)]
+    if len(levels) > 1:
+        told.append(mark("Each test period is held against that by itself."))
     worst = max(levels, key=lambda x: abs(x.value))
     by_fold = len(levels) > 1 and all(x.told(policy.small_cell) for x in levels)
     if by_fold:
         told.append(
             mark(
-                "Farthest off was test fold {folds} of {folds2}: {meant:.1%} meant, "
+                "Farthest off was test period {folds} of {folds2}: {meant:.1%} meant, "
                 "{came:.1%} came.",
                 folds=folds[levels.index(worst)],
                 folds2=len(folds),
@@ -207,10 +209,9 @@ def _find_calibration(judge: ScoreMetrics, chance: FloatArray, spec: AuditableSp
     if math.isfinite(error):
         told.append(
             mark(
-                "By bands they lie {error:.1%} apart on average; "
-                "chance alone would give {alone:.1%}.",
-                error=error,
-                alone=alone,
+                "By bands they lie {error} apart on average; chance alone would give {alone:.1f}.",
+                error=count_points(write(100 * error, ".1f")),
+                alone=100 * alone,
             )
         )
     observed = worst.value if by_fold else whole.value
@@ -251,20 +252,21 @@ class _Level:
         return not is_few(np.array([self.yes, self.count - self.yes]), least).any()
 
     def tell(self, limit: float) -> str:
-        said, mean, most = write(self.meant, ".1%"), write(self.came, ".1%"), write(limit, ".0%")
+        said, mean = write(self.meant, ".1%"), write(self.came, ".1%")
+        most = count_points(write(100 * limit, ".3g"))
         bounds = _say_bounds(abs(self.value), self.margin, 100)
         if self.value < 0:
             return mark(
-                "The probabilities average {said}, and {mean} of the cases were yes "
-                "({bounds} points too low; at most {most} is allowed).",
+                "The probabilities average {said}, and {mean} of the cases had the outcome "
+                "({bounds} points too low; the limit is {most}).",
                 said=said,
                 mean=mean,
                 bounds=bounds,
                 most=most,
             )
         return mark(
-            "The probabilities average {said}, and {mean} of the cases were yes "
-            "({bounds} points too high; at most {most} is allowed).",
+            "The probabilities average {said}, and {mean} of the cases had the outcome "
+            "({bounds} points too high; the limit is {most}).",
             said=said,
             mean=mean,
             bounds=bounds,

@@ -21,7 +21,7 @@ from cityai.card.words import (
     write_number,
 )
 from cityai.columns import BASELINE, DECISION, EVERYWHERE, FORECAST, HEADLINE, LIST_HEADLINE, Y_TRUE
-from cityai.i18n.messages import capitalize, join, say, write
+from cityai.i18n.messages import capitalize, join, name_period, say, write
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
@@ -212,7 +212,7 @@ def _tell_recall(ranked: RankedPart, status: str) -> list[str]:
             "With {capacity:,} {cases} per {per} it finds {found:.0f} of every 100 such cases.",
             capacity=own.capacity,
             cases=ranked.cases,
-            per=say("stretch that was tested") if ranked.per == "fold" else ranked.per,
+            per=name_period(ranked.per),
             found=own.recall * 100,
         )
     ]

@@ -64,12 +64,18 @@ def draft_ranked(
         curve=tuple(make_band(row, least, withheld) for row in bands),
         slopes=tuple(make_slope(row, least, withheld) for row in _list_rows(audit.slopes)),
         attention=attention,
-        in_words=describe_attention(attention, subject, facts.spec.unit),
+        in_words=describe_attention(attention, subject, facts.spec.unit, _list_labels(facts)),
         source=SOURCE,
         groups=tuple(
             _make_reach(row) for row in list_reach(facts, withheld) if row["model"] == FORECAST
         ),
     )
+
+
+def _list_labels(facts: CardFacts) -> dict[str, str]:
+    """Return what each dimension is called."""
+    named = facts.audit.dimensions
+    return dict(zip(named["dimension"], named["label"], strict=True))
 
 
 def list_reach(facts: CardFacts, withheld: Withheld) -> list[dict[Hashable, Any]]:

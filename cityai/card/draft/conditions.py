@@ -97,10 +97,12 @@ def ask_data(grounds: Grounds) -> Iterator[Condition]:
     codes = {**dict.fromkeys(f"audit.{r.metric}" for r in grounds.waiting)}
     codes |= dict.fromkeys(f.code for f in grounds.open_checks)
     asked = say_n(
-        "Look again when more data are in: {n:,} check is open.",
-        "Look again when more data are in: {n:,} checks are open.",
+        "Look again when more data are in: {n:,} check waits for them.",
+        "Look again when more data are in: {n:,} checks wait for them.",
         n,
     )
+    if len(grounds.open) > len(grounds.waiting):
+        asked += " " + say("Those in which no gap was seen are not counted.")
     soon = _tell_soonest(grounds)
     day = " " + say("Do so by {day}.", day=write_day(due)) if due else ""
     yield Condition(text=asked + soon + day, check=", ".join(codes))

@@ -74,14 +74,26 @@ def _describe_data(
 ) -> tuple[str, ...]:
     """Say how many rows were used, and what they lack."""
     read, out_of_scope, rejected, accepted = rows
-    said = say(
-        "{read} rows were read: {accepted} used, {out_of_scope} outside the "
-        "question, {rejected} refused.",
-        read=write_count(read),
-        accepted=write_count(accepted),
-        out_of_scope=write_count(out_of_scope),
-        rejected=write_count(rejected),
-    )
+    used, outside, refused = map(write_count, (accepted, out_of_scope, rejected))
+    if facts.subject.events:  # a number that is rounded is not told as if it were exact
+        said = say(
+            "About {read} rows were read: about {accepted} used (to the nearest {step}), "
+            "{out_of_scope} outside the question, {rejected} refused.",
+            read=write_count(round_people(read)),
+            accepted=used,
+            step=PERIOD_STEP,
+            out_of_scope=outside,
+            rejected=refused,
+        )
+    else:
+        said = say(
+            "{read} rows were read: {accepted} used, {out_of_scope} outside the "
+            "question, {rejected} refused.",
+            read=write_count(read),
+            accepted=used,
+            out_of_scope=outside,
+            rejected=refused,
+        )
     return said, *facts.subject.tell_data(facts, measures)
 
 

@@ -147,4 +147,4 @@ class CardFacts:
 
     def name_baseline(self, name: str) -> str:
         """Return what a baseline is called, a column by the city's own word for it."""
-        return label_baseline(name, self.spec, self.subject.period)
+        return label_baseline(name, self.spec)

@@ -48,7 +48,7 @@ def make_attention(
 
 
 def describe_attention(
-    results: Sequence[AttentionResult], subject: Subject, unit: str
+    results: Sequence[AttentionResult], subject: Subject, unit: str, labels: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Say which groups were looked at more often, and what that means for what is found."""
     more = [
@@ -76,8 +76,9 @@ def describe_attention(
             times = say("{times} times", times=times)
         said.append(
             say(
-                "“{group}” was looked at {times} as often as the average; there {base_rate} "
-                "of the {unit} had the outcome.",
+                "{label}: “{group}” was looked at {times} as often as the average; there "
+                "{base_rate} of the {unit} had the outcome.",
+                label=labels.get(r.dimension, r.dimension),
                 group=r.group,
                 times=times,
                 base_rate=write_number(r.base_rate, "share"),

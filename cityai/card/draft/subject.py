@@ -22,7 +22,7 @@ from cityai.columns import (
     Y_LOW,
     Y_PRED,
 )
-from cityai.i18n.messages import join, name_periods, say, write
+from cityai.i18n.messages import join, name_period, name_periods, say, write
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
@@ -327,10 +327,9 @@ def _describe_rule(spec: RiskSpec) -> str:
             unit=spec.unit,
             threshold=rule.threshold,
         )
-    stretch = say("stretch that was tested") if rule.per == "fold" else rule.per
     return say(
-        "the {capacity:,} {unit} with the highest probability in each {stretch}",
+        "the {capacity:,} {unit} with the highest probability in each {period}",
         capacity=rule.capacity,
         unit=spec.unit,
-        stretch=stretch,
+        period=name_period(rule.per),
     )

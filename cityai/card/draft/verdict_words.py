@@ -182,13 +182,18 @@ def _tell_none(grounds: Grounds) -> str:
     counts = grounds.alone
     if not counts.passed:
         return say("We cannot tell: no check of a group has an answer yet.")
-    return say_n(
-        "No group was found to be worse off beyond the city's limits: {passed:,} of {n:,} check "
-        "says so.",
+    if 2 * (counts.unknown + counts.hidden) > counts.total:
+        return say(
+            "Mostly we cannot tell: {passed:,} of {n:,} checks of groups came out within the "
+            "city's limits. None found a group worse off beyond them.",
+            passed=counts.passed,
+            n=counts.total,
+        )
+    return say(
         "No group was found to be worse off beyond the city's limits: {passed:,} of {n:,} checks "
-        "say so.",
-        counts.total,
+        "of groups came out within them.",
         passed=counts.passed,
+        n=counts.total,
     )
 
 

@@ -24,7 +24,7 @@ from cityai.card.figures.plain_svg import BAND, FIRST, INK, LINE, SECOND
 from cityai.card.record import CardRecord
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.part import Number
-from cityai.card.words import MISSING, write_count, write_interval, write_number
+from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.columns import BASELINE
 from cityai.i18n.messages import count_periods, join, name_periods, say, write, write_day
 
@@ -191,7 +191,7 @@ def draw_coverage(record: CardRecord) -> Figure | None:
         say("How often the range held"),
         say(
             "Dashed line: how often it should. Shaded: within {slack} of it.",
-            slack=write_number(slack, "share"),
+            slack=write_gap(slack, "share", signed=False),
         ),
         alternative,
         draw,

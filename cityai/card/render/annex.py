@@ -46,8 +46,8 @@ def arrange_verdicts(record: CardRecord, dimension: DimensionPart) -> Grid:
     columns = (
         say("Figure"),
         say("All groups together"),
-        say("Served worst"),
-        say("Served best"),
+        say("Farthest apart"),
+        say("Beside"),
         say("Between them"),
         say("Interval"),
         say("Limit"),

@@ -46,7 +46,7 @@ from cityai.card.words import (
     write_brief_gap,
     write_gap,
 )
-from cityai.card.worst import list_judged, rank_result
+from cityai.card.worst import list_judged, name_worst, rank_result
 from cityai.columns import BASELINE, FORECAST
 from cityai.i18n.messages import join, say, write_day
 from cityai.i18n.translator import Translator
@@ -250,8 +250,7 @@ class _Author:
         told = [r for r in judged if rank_result(r)[0] >= 0][: min(MOST_WORST, step.most)]
         if not told:
             return
-        failed = rank_result(told[0])[0] > 0
-        yield self._title(say("Who is served worst") if failed else say("The largest gaps"), step)
+        yield self._title(name_worst(told), step)
         for result in told:
             yield Say(self._cut(_tell_group(result), step), 8.8, indent=8)
 

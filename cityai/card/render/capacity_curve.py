@@ -8,7 +8,7 @@ from cityai.card.record.ranked import RankedPart
 from cityai.card.render.tables import Grid, make_grid
 from cityai.card.words import MISSING, write_interval, write_number
 from cityai.columns import BASELINE
-from cityai.i18n.messages import join, say
+from cityai.i18n.messages import join, name_period, say
 
 
 def arrange_capacity(part: RankedPart) -> Grid:
@@ -116,4 +116,4 @@ def tell_rival(part: RankedPart) -> tuple[str, ...]:
 
 
 def _name(per: str) -> str:
-    return say("stretch that was tested") if per == "fold" else per
+    return name_period(per)

@@ -23,7 +23,7 @@ from cityai.card.words import (
     write_brief_gap,
     write_interval,
 )
-from cityai.card.worst import find_worst, list_judged, rank_group
+from cityai.card.worst import find_worst, list_judged, name_worst, rank_group
 from cityai.columns import EVERYWHERE
 from cityai.i18n.messages import say
 
@@ -123,8 +123,7 @@ def arrange_matrix(record: CardRecord, most: int | None = None) -> Matrix:
     if bodies and metrics and (whole := _write_whole(metrics, results)):
         bodies.insert(0, Body("", Judged(""), "", (whole,)))
     columns = (say("Group"), *(describe_metric(m).label for m in metrics))
-    whole_table = say("All groups ({n})", n=count_groups(record))
-    caption = say("Who is served worst") if most else whole_table
+    caption = name_worst(results) if most else say("All groups ({n})", n=count_groups(record))
     return Matrix(caption, columns, tuple(bodies) if metrics else ())
 
 

@@ -194,6 +194,13 @@ def _show_own(context: Context, value: Any) -> Markup:
     return translator.show_own(str(value))
 
 
+@pass_context
+def _write_colon(context: Context) -> str:
+    """Write a colon after a word, as the page's language sets it apart."""
+    translator: Translator = context["translator"]
+    return "\u00a0:" if translator.language == "fr" else ":"
+
+
 def _join_texts(texts: Iterable[str | float], mark: str) -> str:
     """Join texts, or numbers, without losing what they are made of."""
     return messages.join(mark, (t if isinstance(t, str) else messages.write(t) for t in texts))
@@ -256,6 +263,7 @@ def open_environment(*folders: Path) -> Environment:
         autonomies=words.AUTONOMIES,
         metric_words=words.describe_metric,
         count_periods=count_periods,
+        colon=_write_colon,
         code=words.Code,
         own_words=words.Own,
         named=_name_values,

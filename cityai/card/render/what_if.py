@@ -51,7 +51,8 @@ def arrange_other_limits(record: CardRecord) -> tuple[OtherLimits, ...]:
     The groups of single dimensions are counted, without the references and without what is not
     shown. At the city's own limit the verdicts of the record are counted as they stand. A group
     that passed is beyond no other limit: the interval that it prints is its own, and a failure
-    needs that of all groups together. So what is counted is never surer than the verdicts.
+    needs that of all groups together. So what is counted is never surer than the verdicts, and as
+    the limit grows no group within it drops out.
     """
     found = []
     for metric in order_metrics(record.fairness.limits):
@@ -83,13 +84,15 @@ def _arrange_metric(metric: str, results: Sequence[GroupResult]) -> OtherLimits:
 
 
 def _decide(result: GroupResult, times: float) -> Status:
-    if times == 1 or result.limit is None:
-        return Status(result.status)
+    own = Status(result.status)
+    # What is within a limit is within a wider one, whether or not its interval is printed.
+    kept = (own is Status.PASS and times > 1) or (own is Status.FAIL and times < 1)
+    if times == 1 or kept or result.limit is None:
+        return own
     gap, low, high = (
         nan if figure is None else figure
         for figure in (result.gap, result.gap_low, result.gap_high)
     )
     status = decide_equivalence(gap, (low, high), (low, high), result.limit * times).status
     # A group that passed prints the interval of its own test, which shows no failure.
-    passed = Status(result.status) is Status.PASS
-    return Status.NOT_ENOUGH if passed and status is Status.FAIL else status
+    return Status.NOT_ENOUGH if own is Status.PASS and status is Status.FAIL else status
