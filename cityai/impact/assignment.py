@@ -93,10 +93,6 @@ def read_law(table: pd.DataFrame, kind: LawKind, arms: Sequence[str]) -> Law:
             "only what a draw decided is in the table",
         )
     law = Law(kind, tuple(arms), arm, probability, **codes, period=period)
-    if kind == "independent":
-        if len(arms) != 2:
-            raise _refuse(f"{len(arms)} arms are drawn each by itself", "two arms, or a lottery")
-        return law
     _refuse_other_odds(law)
     return law
 

@@ -139,9 +139,7 @@ def _try_discontinuity(past: Past, rules: Rules) -> Option:
         rows = firsts[np.isfinite(apart[firsts]) & (apart[firsts] != 0)]
         outcome, served = past.outcome[rows], apart[rows] > 0
         outcome[served] = put_in(outcome[served], rules.smallest, rng)[0]
-        found = regression_discontinuity(
-            outcome, apart[rows], 0.0, arms=ARMS, confidence=rules.confidence
-        )
+        found = regression_discontinuity(outcome, apart[rows], confidence=rules.confidence)
         errors.append(math.nan if found.standard_error is None else found.standard_error)
         reason = found.reason if found.standard_error is None else reason
     if not np.isfinite(errors).any():

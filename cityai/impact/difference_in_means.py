@@ -243,7 +243,6 @@ def difference_in_means(
     effect = bound_effect(
         *(gap, error, freedom, arms, METHOD, ASSIGNED, confidence),
         n=len(pair.rows),
-        blocks=len(pair.rows),
         reason=pair.left_out,
     )
     reference = redraw_blocks(pair, law, draws) if draws else None
@@ -260,13 +259,13 @@ def bound_effect(
     confidence: float,
     *,
     n: int,
-    blocks: int,
+    blocks: int | None = None,
     reason: str = "",
 ) -> Effect:
-    """Give an estimate its t interval and two-sided p value."""
+    """Give an estimate its t interval and two-sided p value; `blocks` are rows without it."""
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     p_value = 2 * float(stdtr(freedom, -abs(estimate) / error))
     return Effect(
         *(estimate, error, estimate - half, estimate + half, p_value, n, arms, method, estimand),
-        *(confidence, freedom, blocks, reason),
+        *(confidence, freedom, n if blocks is None else blocks, reason),
     )

@@ -7,13 +7,16 @@ curvature which a straight line leaves out.
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
+from cityai.impact.difference_in_means import bound_effect
 from cityai.impact.fixed_effects import LEAST_F
 from cityai.impact.local_linear import Bandwidths, Side, fit_jump, select_bandwidths, split_sides
+from cityai.impact.lots import ARMS
 from cityai.impact.records import Effect, leave_undefined
 
 METHOD: Final = "regression discontinuity, local linear, robust bias-corrected"
@@ -29,26 +32,18 @@ LEAST_VALUES: Final = 10
 def regression_discontinuity(
     outcome: np.ndarray,
     score: np.ndarray,
-    cut: float,
     *,
-    arms: tuple[str, str],
     confidence: float = 0.95,
-    widths: Bandwidths | None = None,
 ) -> Effect:
-    """Estimate the effect at a cut-off of the score, of those at or above it against those below.
+    """Estimate the effect at a score of 0, of those at or above it against those below.
 
     Parameters
     ----------
     outcome, score : numpy.ndarray
-        (rows,) float64; rows without either are left out, and counted.
-    cut : float
-        Who is at or above it is treated. Where those below are, give both with the other sign.
-    arms : tuple of str
-        What it is compared with, and what it is the effect of.
+        (rows,) float64; rows without either are left out, and counted. The score is the distance
+        from the cut-off; who is at or above it is treated.
     confidence : float
         Of the robust interval.
-    widths : Bandwidths, optional
-        Chosen from the data without it (`select_bandwidths`).
 
     Returns
     -------
@@ -59,35 +54,29 @@ def regression_discontinuity(
     known = np.isfinite(outcome) & np.isfinite(score)
     lost = int((~known).sum())
     told = f"{lost:,} of {len(known):,} rows without a score or an outcome left out" * bool(lost)
-    below, above = split_sides(outcome[known], score[known], cut)
-    if reason := _tell_lack(below, above):
-        return leave_undefined(reason, arms, METHOD, AT_CUT)
-    h = widths or select_bandwidths(below, above)
-    fit = fit_jump(below, above, h)
-    said = (arms, METHOD, AT_CUT, confidence)
-    return _bound_jump(fit.corrected, fit.error, (below, above), h, said, told)
+    sides = split_sides(outcome[known], score[known])
+    if reason := _tell_lack(*sides):
+        return leave_undefined(reason, ARMS, METHOD, AT_CUT)
+    h = select_bandwidths(*sides)
+    fit = fit_jump(*sides, h)
+    return _bound_jump(fit.corrected, fit.error, sides, h, METHOD, AT_CUT, confidence, told)
 
 
 def fuzzy_discontinuity(
     outcome: np.ndarray,
     score: np.ndarray,
     received: np.ndarray,
-    cut: float,
     *,
-    arms: tuple[str, str],
     confidence: float = 0.95,
-    widths: Bandwidths | None = None,
 ) -> Effect:
     """Estimate the effect at a cut-off on those who follow: the side of it is their instrument.
 
     Parameters
     ----------
-    outcome, score, cut, arms, confidence
+    outcome, score, confidence
         As for `regression_discontinuity`.
     received : numpy.ndarray
         (rows,) what was received, a share or yes and no.
-    widths : Bandwidths, optional
-        Those of the outcome's own jump without it, so that both effects are of the same rows.
 
     Returns
     -------
@@ -103,24 +92,25 @@ def fuzzy_discontinuity(
     known = np.isfinite(outcome) & np.isfinite(score) & np.isfinite(received)
     lost = int((~known).sum())
     told = f"{lost:,} of {len(known):,} rows not known left out" * bool(lost)
-    of_outcome = split_sides(outcome[known], score[known], cut)
+    of_outcome = split_sides(outcome[known], score[known])
     if reason := _tell_lack(*of_outcome):
-        return leave_undefined(reason, arms, FUZZY, FOLLOWED_AT_CUT)
-    h = widths or select_bandwidths(*of_outcome)
-    of_treated = split_sides(received[known], score[known], cut)
+        return leave_undefined(reason, ARMS, FUZZY, FOLLOWED_AT_CUT)
+    # Both effects are of the same rows: those near enough for the outcome's own jump.
+    h = select_bandwidths(*of_outcome)
+    of_treated = split_sides(received[known], score[known])
     first, whole = fit_jump(*of_treated, h), fit_jump(*of_outcome, h)
     strength = first.corrected**2 / first.error**2 if first.error > 0 else np.inf
     if not abs(first.plain) > 0 or strength < LEAST_F:
         reason = f"the cut-off was followed too little to tell (F = {strength:.1f})"
-        return leave_undefined(reason, arms, FUZZY, FOLLOWED_AT_CUT)
+        return leave_undefined(reason, ARMS, FUZZY, FOLLOWED_AT_CUT)
     ratio = whole.plain / first.plain
     linear = [
         Side(y.score, (y.outcome - ratio * d.outcome) / first.plain)
         for y, d in zip(of_outcome, of_treated, strict=True)
     ]
     fit = fit_jump(linear[0], linear[1], h)
-    said = (arms, FUZZY, FOLLOWED_AT_CUT, confidence)
-    return _bound_jump(ratio + fit.corrected, fit.error, of_outcome, h, said, told)
+    told = (FUZZY, FOLLOWED_AT_CUT, confidence, told)
+    return _bound_jump(ratio + fit.corrected, fit.error, of_outcome, h, *told)
 
 
 def _tell_lack(below: Side, above: Side) -> str:
@@ -139,23 +129,21 @@ def _bound_jump(
     error: float,
     sides: tuple[Side, Side],
     h: Bandwidths,
-    said: tuple[tuple[str, str], str, str, float],
-    told: str,
+    method: str,
+    estimand: str,
+    confidence: float,
+    reason: str,
 ) -> Effect:
     """Give a jump its robust interval, of the rows that lie near enough."""
-    arms, method, estimand, confidence = said
     n = sum(int((s.weigh(h.main) > 0).sum()) for s in sides)
     if not (error > 0 and np.isfinite(error)):
-        return leave_undefined(
-            "too few rows near the cut-off", arms, method, estimand, n, estimate=estimate
-        )
-    half = float(ndtri((1 + confidence) / 2)) * error
-    p_value = 2 * float(ndtr(-abs(estimate) / error))
+        lack = "too few rows near the cut-off"
+        return leave_undefined(lack, ARMS, method, estimand, n, estimate=estimate)
     method = f"{method} (within {h.main:.3g} of the cut-off)"
-    return Effect(
-        *(estimate, error, estimate - half, estimate + half, p_value, n, arms, method, estimand),
-        *(confidence, np.inf, n, told, (h.main, h.bias)),
+    effect = bound_effect(
+        *(estimate, error, math.inf, ARMS, method, estimand, confidence), n=n, reason=reason
     )
+    return replace(effect, widths=(h.main, h.bias))
 
 
 def measure_distance(score: np.ndarray, served: np.ndarray, period: np.ndarray) -> np.ndarray:

@@ -45,12 +45,9 @@ class Within:
 
     def project(self, values: np.ndarray) -> np.ndarray:
         """Residuals (..., rows) of values (..., rows), in the order by unit."""
-        held = self._demean(np.asarray(values, np.float64)[..., self.order])
+        held = _demean(np.asarray(values, np.float64)[..., self.order], self.weights, self.start)
         residual: np.ndarray = held - ((held * self.weights) @ self.basis) @ self.basis.T
         return residual
-
-    def _demean(self, held: np.ndarray) -> np.ndarray:
-        return _demean(held, self.weights, self.start)
 
 
 def _demean(held: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, stdtrit
+from scipy.special import stdtrit
 
 from cityai.disclosure.primary_suppression import hide_cells, is_few, join_small
 from cityai.impact.difference_in_means import ASSIGNED, difference_in_means, pair_arms, sum_blocks
@@ -167,20 +167,3 @@ def compare_arms(
 
 def _find_quantile(confidence: float, rows: int) -> float:
     return float(stdtrit(max(rows - 2, 1), (1 + confidence) / 2))
-
-
-def tell_apart(effects: GroupEffects) -> float:
-    """Test whether the effect differs between groups (Cochran's Q), as a p value.
-
-    Returns
-    -------
-    float
-        NaN with fewer than two groups that have a standard error.
-    """
-    known = [e for e in effects.effects if e.known and e.standard_error]
-    if len(known) < 2:
-        return float("nan")
-    value = np.array([e.estimate for e in known], np.float64)
-    weight = 1 / np.array([e.standard_error for e in known], np.float64) ** 2
-    middle = weight @ value / weight.sum()
-    return float(chdtrc(len(known) - 1, weight @ (value - middle) ** 2))

@@ -47,10 +47,10 @@ class Bandwidths:
     bias: float
 
 
-def split_sides(outcome: np.ndarray, score: np.ndarray, cut: float) -> tuple[Side, Side]:
-    """Split rows at the cut-off, each side in order of its score."""
+def split_sides(outcome: np.ndarray, score: np.ndarray) -> tuple[Side, Side]:
+    """Split rows at a score of 0, each side in order of its score."""
     order = np.argsort(score, kind="stable")
-    x, y = score[order].astype(np.float64) - cut, outcome[order].astype(np.float64)
+    x, y = score[order].astype(np.float64), outcome[order].astype(np.float64)
     return Side(x[x < 0], y[x < 0]), Side(x[x >= 0], y[x >= 0])
 
 

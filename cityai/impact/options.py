@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from cityai.config.evaluation import Design
 from cityai.impact.power import Placebo, compute_power, count_periods, minimum_detectable_effect
-from cityai.impact.records import Design
 
 LEAST_BLOCKS: Final = 6
 """Past periods below which nothing is promised."""
@@ -27,7 +27,7 @@ class Option:
     Attributes
     ----------
     design : str
-        A name of `records.Design`.
+        As an evaluation names it.
     fits : bool
         Whether it can answer the question here at all.
     power : float

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.impact.lots import ARMS
+from cityai.config.evaluation import Design
 from cityai.impact.options import Option, Rules, refuse_design, spread_estimates
 from cityai.impact.past_lists import PastPlaces
 from cityai.impact.power import (
@@ -19,7 +19,7 @@ from cityai.impact.power import (
     minimum_detectable_effect,
     placebo_wedge,
 )
-from cityai.impact.records import LEAST_SEPARATE, Design
+from cityai.impact.records import LEAST_SEPARATE
 from cityai.impact.starts import LEAST_PLACES, plan_starts
 from cityai.impact.synthetic import before_after, forecast_level, interrupted_series, synthetic_did
 
@@ -112,7 +112,6 @@ def _try_synthetic(past: PastPlaces, rules: Rules) -> Option:
             past.mean[kept, start : start + long],
             treated[kept],
             back,
-            arms=ARMS,
             confidence=rules.confidence,
             draws=draws,
         )
@@ -143,7 +142,7 @@ def _try_interrupted(past: PastPlaces, rules: Rules) -> Option:
         return refuse_design("interrupted", told)
     none = np.zeros(periods)
     found = interrupted_series(
-        *(none, none, forecast.placebo), arms=ARMS, confidence=rules.confidence, separate=separate
+        *(none, none, forecast.placebo), confidence=rules.confidence, separate=separate
     )
     if found.standard_error is None:
         return refuse_design("interrupted", found.reason)
@@ -159,7 +158,7 @@ def _try_interrupted(past: PastPlaces, rules: Rules) -> Option:
 def _refuse_before_after(past: PastPlaces, rules: Rules) -> Option:
     """Say why it tells nothing, and how often so large a change came by itself."""
     none = np.zeros(max(round(rules.weeks / past.weeks), 1))
-    found = before_after(none, none + rules.smallest, past.average(past.treated), arms=ARMS)
+    found = before_after(none, none + rules.smallest, past.average(past.treated))
     return refuse_design("before after", f"cannot tell: {found.reason}")
 
 

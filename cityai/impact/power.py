@@ -26,8 +26,6 @@ WANTED: Final = 0.8
 """Power that a design is to have."""
 YEAR: Final = 52
 """Weeks beyond which a capacity cannot answer a question."""
-POWER_COLUMNS: Final = ("effect", "worth_it", "not_worth_it", "cannot_tell", "harmful", "told")
-"""Columns of what a design promises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,35 +183,6 @@ def placebo_wedge(
         found.append((slope, error, np.full(each, float(fit.groups - 1))))
     estimate, errors, freedom = (np.concatenate(x) for x in zip(*found, strict=True))
     return Placebo(0.0, float(periods), estimate, errors, freedom)
-
-
-def promise_verdicts(
-    placebo: Placebo, smallest: float, confidence: float = 0.95
-) -> dict[str, float]:
-    """Tell how often each verdict would be given, as `verdict.judge_effect` gives it.
-
-    Parameters
-    ----------
-    placebo : Placebo
-        Estimates with an effect put in.
-    smallest : float
-        The smallest effect worth having, with the sign of what is better.
-    confidence : float
-        Of the intervals.
-
-    Returns
-    -------
-    dict of str to float
-        By `POWER_COLUMNS`; `told`: the effect is told from none.
-    """
-    low, high = placebo.bound(confidence)
-    if smallest < 0:
-        low, high = -high, -low
-    worth, short = low >= abs(smallest), high < abs(smallest)
-    shares = [worth, short, ~worth & ~short, high < 0, (low > 0) | (high < 0)]
-    return dict(
-        zip(POWER_COLUMNS, (placebo.effect, *(float(x.mean()) for x in shares)), strict=True)
-    )
 
 
 def compute_power(placebo: Placebo, confidence: float = 0.95) -> float:

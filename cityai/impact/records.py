@@ -25,12 +25,8 @@ PROBABILITY: Final = "probability"
 LAW_COLUMNS: Final = (UNIT, BLOCK, CLUSTER, PERIOD, ARM, PROBABILITY)
 """Columns of a table of assignments."""
 
-LawKind = Literal["lottery", "independent", "stepped wedge"]
-"""How chance decided: so many of each block; each unit by itself; when each cluster begins."""
-Design = Literal[
-    "lottery", "probe", "stepped wedge", "discontinuity", "synthetic", "interrupted", "before after"
-]
-"""The designs that an evaluation may have."""
+LawKind = Literal["lottery", "stepped wedge"]
+"""How chance decided: so many of each block; when each cluster begins."""
 
 LEAST_SEPARATE: Final = 6
 """Separate placebos below which nothing is said of how far an estimate strays."""
@@ -46,8 +42,8 @@ class Law:
     ----------
     kind : str
         `lottery`: within a block so many clusters get each arm, all draws alike likely.
-        `independent`: each cluster by itself, with the probability recorded. `stepped wedge`: the
-        period from which a cluster is treated is shuffled among the clusters of a block.
+        `stepped wedge`: the period from which a cluster is treated is shuffled among the clusters
+        of a block.
     arms : tuple of str
         Names; the first is what the others are compared with.
     arm : numpy.ndarray
@@ -76,11 +72,6 @@ class Law:
     def redraw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw assignments anew by the law, (n, rows) int8 codes of arms."""
         first = np.unique(self.cluster, return_index=True)[1]
-        if self.kind == "independent":
-            treated = np.where(self.arm == 1, self.probability, 1 - self.probability)[first]
-            drawn = rng.random((n, len(first))) < treated
-            taken: np.ndarray = drawn.astype(np.int8)[:, self.cluster]
-            return taken
         dealt = (self.arm if self.start is None else self.start)[first]
         shuffled = np.empty((n, len(first)), dealt.dtype)
         block = self.block[first]

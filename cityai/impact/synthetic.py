@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.special import stdtr, stdtrit
 
+from cityai.impact.difference_in_means import bound_effect
+from cityai.impact.lots import ARMS
 from cityai.impact.records import LEAST_SEPARATE, Effect, leave_undefined
 
 SYNTHETIC: Final = "synthetic difference-in-differences, placebo errors"
@@ -30,7 +31,6 @@ def synthetic_did(
     treated: np.ndarray,
     begins: int,
     *,
-    arms: tuple[str, str],
     confidence: float = 0.95,
     draws: int = DRAWS,
 ) -> Effect:
@@ -44,8 +44,6 @@ def synthetic_did(
         (units,) bool.
     begins : int
         Index of the first period with treatment.
-    arms : tuple of str
-        What it is compared with, and what it is the effect of.
     confidence : float
         Of the interval.
     draws : int
@@ -76,7 +74,7 @@ def synthetic_did(
             f"{count:,}: too few to know how far such an estimate strays"
         )
     if told:
-        return leave_undefined(told, arms, SYNTHETIC, TREATED, n)
+        return leave_undefined(told, ARMS, SYNTHETIC, TREATED, n)
     estimate = weigh_synthetic(panel, treated, begins)
     rng = np.random.default_rng(SEED)
     control = panel[~treated]
@@ -85,9 +83,7 @@ def synthetic_did(
         pick = np.zeros(others, bool)
         pick[rng.choice(others, count, replace=False)] = True
         placebo[i] = weigh_synthetic(control, pick, begins)
-    return _bound_by_placebo(
-        estimate, placebo, others // count - 1, arms, SYNTHETIC, confidence, n=n
-    )
+    return _bound_by_placebo(estimate, placebo, others // count - 1, SYNTHETIC, confidence, n)
 
 
 def weigh_synthetic(panel: np.ndarray, treated: np.ndarray, begins: int) -> float:
@@ -175,7 +171,6 @@ def interrupted_series(
     forecast: np.ndarray,
     placebo: np.ndarray,
     *,
-    arms: tuple[str, str],
     confidence: float = 0.95,
     separate: int | None = None,
 ) -> Effect:
@@ -187,8 +182,6 @@ def interrupted_series(
         (H,) outcomes since it began, and the forecast of them that was made before.
     placebo : numpy.ndarray
         (F, H) errors, observed less forecast, of replays in which nothing began.
-    arms : tuple of str
-        What it is compared with, and what it is the effect of.
     confidence : float
         Of the interval.
     separate : int, optional
@@ -206,15 +199,11 @@ def interrupted_series(
         reason = f"{count:,} separate replays are fewer than {LEAST_SEPARATE}"
         if not np.isfinite(apart).all():
             reason = "an outcome or a forecast is missing"
-        return leave_undefined(reason, arms, INTERRUPTED, TREATED, len(apart))
-    return _bound_by_placebo(
-        float(apart.mean()), known, count, arms, INTERRUPTED, confidence, n=len(apart)
-    )
+        return leave_undefined(reason, ARMS, INTERRUPTED, TREATED, len(apart))
+    return _bound_by_placebo(float(apart.mean()), known, count, INTERRUPTED, confidence, len(apart))
 
 
-def before_after(
-    before: np.ndarray, after: np.ndarray, past: np.ndarray, *, arms: tuple[str, str]
-) -> Effect:
+def before_after(before: np.ndarray, after: np.ndarray, past: np.ndarray) -> Effect:
     """Compare before with after, and say why that tells no effect.
 
     Parameters
@@ -223,8 +212,6 @@ def before_after(
         Outcomes by period.
     past : numpy.ndarray
         (T,) outcomes of periods before all of this, for how often such a change came by itself.
-    arms : tuple of str
-        What it is compared with, and what would be its effect.
     """
     change = float(np.mean(after) - np.mean(before))
     first, second = len(before), len(after)
@@ -239,29 +226,22 @@ def before_after(
         reason += (
             f"; a change as large came by itself in {larger:,} of {len(moves):,} earlier stretches"
         )
-    return leave_undefined(reason, arms, BEFORE_AFTER, TREATED, first + second, estimate=change)
+    return leave_undefined(reason, ARMS, BEFORE_AFTER, TREATED, first + second, estimate=change)
 
 
 def _bound_by_placebo(
     estimate: float,
     placebo: np.ndarray,
     separate: int,
-    arms: tuple[str, str],
     method: str,
     confidence: float,
-    *,
     n: int,
 ) -> Effect:
     """Interval by the root mean square of placebo effects: about none, so bias counts as error."""
     error = math.sqrt(float((placebo**2).mean()))
     if not error > 0:
-        return leave_undefined(
-            "no placebo differs from none", arms, method, TREATED, n, estimate=estimate
-        )
+        lack = "no placebo differs from none"
+        return leave_undefined(lack, ARMS, method, TREATED, n, estimate=estimate)
     freedom = float(separate - 1)
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
-    p_value = 2 * float(stdtr(freedom, -abs(estimate) / error))
-    return Effect(
-        *(estimate, error, estimate - half, estimate + half, p_value, n, arms, method, TREATED),
-        *(confidence, freedom, separate),
-    )
+    told = (estimate, error, freedom, ARMS, method, TREATED, confidence)
+    return bound_effect(*told, n=n, blocks=separate)

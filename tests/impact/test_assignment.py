@@ -65,16 +65,6 @@ def test_a_wedge_drawn_again_deals_out_the_starts():
     assert law.probability.tolist() == [0.5] * 6 + [0.25] * 6
 
 
-def test_independent_draws_follow_the_recorded_probability():
-    rng = np.random.default_rng(0)
-    chance = rng.uniform(0.02, 0.9, 300)
-    arm = rng.random(300) < chance
-    table = pd.DataFrame({"unit": range(300), "arm": np.where(arm, *ARMS[::-1])})
-    table["probability"] = np.where(arm, chance, 1 - chance)
-    drawn = read_law(table, "independent", ARMS).redraw(rng, 4000)
-    assert np.abs(drawn.mean(axis=0) - chance).max() < 0.04
-
-
 def test_a_group_keeps_its_part_of_the_law():
     law = read_law(make_lottery(), "lottery", ARMS)
     part = law.keep(np.arange(30) % 2 == 0)

@@ -23,8 +23,8 @@ ARMS = ("before", "after")
 @pytest.mark.parametrize("seed", range(24))
 def test_the_discontinuity_is_that_of_rdrobust(seed):
     x, y = draw_scores(seed)
-    found = regression_discontinuity(y, x, 0.0, arms=ARMS)
-    widths = select_bandwidths(*split_sides(y, x, 0.0))
+    found = regression_discontinuity(y, x)
+    widths = select_bandwidths(*split_sides(y, x))
     told = ASKED["rdrobust"][seed]
     for name in ("estimate", "standard_error", "low", "high"):
         assert getattr(found, name) == pytest.approx(told[name], abs=1e-6), name
@@ -35,7 +35,7 @@ def test_the_discontinuity_is_that_of_rdrobust(seed):
 @pytest.mark.parametrize("seed", range(24))
 def test_the_fuzzy_discontinuity_is_that_of_rdrobust(seed):
     x, y = draw_scores(seed)
-    found = fuzzy_discontinuity(y, x, draw_received(seed), 0.0, arms=ARMS)
+    found = fuzzy_discontinuity(y, x, draw_received(seed))
     told = ASKED["fuzzy"][seed]
     if found.estimate is None:
         assert "followed too little" in found.reason
@@ -47,12 +47,12 @@ def test_the_fuzzy_discontinuity_is_that_of_rdrobust(seed):
 
 def test_a_cut_off_that_all_follow_is_sharp_and_one_that_nobody_follows_tells_nothing():
     x, y = draw_scores(4)
-    sharp = regression_discontinuity(y, x, 0.0, arms=ARMS)
-    fuzzy = fuzzy_discontinuity(y, x, (x >= 0).astype(float), 0.0, arms=ARMS)
+    sharp = regression_discontinuity(y, x)
+    fuzzy = fuzzy_discontinuity(y, x, (x >= 0).astype(float))
     assert fuzzy.estimate == pytest.approx(sharp.estimate, abs=1e-9)
     assert fuzzy.standard_error == pytest.approx(sharp.standard_error, abs=1e-9)
     for received in (np.zeros_like(x), (np.arange(len(x)) % 3 == 0).astype(float)):
-        none = fuzzy_discontinuity(y, x, received, 0.0, arms=ARMS)
+        none = fuzzy_discontinuity(y, x, received)
         assert none.estimate is None
         assert "followed too little to tell" in none.reason
 
@@ -129,16 +129,16 @@ def test_weights_are_the_best_there_are(seed, ridge):
 
 def test_synthetic_did_finds_what_was_put_in_and_nothing_elsewhere():
     panel, treated, begins = draw_block(1)
-    found = synthetic_did(panel, treated, begins, arms=ARMS, draws=100)
+    found = synthetic_did(panel, treated, begins, draws=100)
     assert found.low < 1 < found.high
     assert found.low > 0
-    before = synthetic_did(panel[:, :begins], treated, begins - 5, arms=ARMS, draws=100)
+    before = synthetic_did(panel[:, :begins], treated, begins - 5, draws=100)
     assert before.low < 0 < before.high
-    few = synthetic_did(panel[:9], treated[:9], begins, arms=ARMS)
+    few = synthetic_did(panel[:9], treated[:9], begins)
     assert few.estimate is None
     assert "6 untreated places make fewer than 7 separate sets of 3" in few.reason
     panel[0, 0] = np.nan
-    assert "1 of 720 outcomes" in synthetic_did(panel, treated, begins, arms=ARMS).reason
+    assert "1 of 720 outcomes" in synthetic_did(panel, treated, begins).reason
 
 
 @pytest.mark.parametrize(
@@ -150,15 +150,15 @@ def test_synthetic_did_finds_what_was_put_in_and_nothing_elsewhere():
 )
 def test_a_discontinuity_of_few_is_undefined_with_its_reason(rows, told):
     x, y = draw_scores(4)
-    found = regression_discontinuity(y[rows], x[rows], 0.0, arms=ARMS)
+    found = regression_discontinuity(y[rows], x[rows])
     assert found.estimate is None
     assert told in found.reason
 
 
 def test_steps_of_a_score_and_still_outcomes_are_undefined():
     x, y = draw_scores(4)
-    assert "different scores" in regression_discontinuity(y, np.round(x), 0.0, arms=ARMS).reason
-    still = regression_discontinuity(np.ones_like(y), x, 0.0, arms=ARMS)
+    assert "different scores" in regression_discontinuity(y, np.round(x)).reason
+    still = regression_discontinuity(np.ones_like(y), x)
     assert still.reason == "the outcome does not vary"
     y[3] = np.nan
-    assert "1 of " in regression_discontinuity(y, x, 0.0, arms=ARMS).reason
+    assert "1 of " in regression_discontinuity(y, x).reason

@@ -21,7 +21,6 @@ from cityai.impact.power import (
     placebo_wedge,
     price_lottery,
     price_probe,
-    promise_verdicts,
 )
 from cityai.impact.records import Law, Word
 from cityai.impact.verdict import judge_effect
@@ -64,6 +63,16 @@ def simulate_city(count: int, effect: float, draws: int) -> list:
         outcome = treat(draw_outcomes(WEEKS, rng), law, effect, rng)
         found.append(difference_in_means(outcome, law, ARMS, draws=draws))
     return found
+
+
+def promise_verdicts(placebo: Placebo, smallest: float) -> dict[str, float]:
+    """How often each verdict would be given, as `judge_effect` gives it."""
+    low, high = placebo.bound(0.95)
+    if smallest < 0:
+        low, high = -high, -low
+    worth, short = low >= abs(smallest), high < abs(smallest)
+    shares = {"worth_it": worth, "not_worth_it": short, "cannot_tell": ~worth & ~short}
+    return {name: float(x.mean()) for name, x in {**shares, "harmful": high < 0}.items()}
 
 
 MANY = pytest.mark.parametrize(

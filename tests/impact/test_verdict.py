@@ -167,7 +167,7 @@ def test_groups_hold_together_and_a_small_one_is_hidden():
 def test_before_and_after_cannot_tell():
     rng = np.random.default_rng(0)
     past = rng.normal(size=60).cumsum()
-    found = before_after(past[-8:], past[-8:] + 0.1, past[:-8], arms=("before", "after"))
+    found = before_after(past[-8:], past[-8:] + 0.1, past[:-8])
     assert found.estimate == pytest.approx(0.1)
     assert found.low is None
     assert "a trend, a season" in found.reason
@@ -178,11 +178,11 @@ def test_before_and_after_cannot_tell():
 def test_an_interrupted_series_is_held_against_its_own_replays():
     rng = np.random.default_rng(0)
     placebo = rng.normal(0, 1, (20, 6))
-    found = interrupted_series(np.full(6, 12.0), np.full(6, 10.0), placebo, arms=ARMS)
+    found = interrupted_series(np.full(6, 12.0), np.full(6, 10.0), placebo)
     assert found.estimate == 2
     assert found.low > 0
     assert found.freedom == 19
-    biased = interrupted_series(np.full(6, 12.0), np.full(6, 10.0), placebo + 2, arms=ARMS)
+    biased = interrupted_series(np.full(6, 12.0), np.full(6, 10.0), placebo + 2)
     assert biased.low < 0 < biased.high
-    few = interrupted_series(np.full(6, 12.0), np.full(6, 10.0), placebo, arms=ARMS, separate=4)
+    few = interrupted_series(np.full(6, 12.0), np.full(6, 10.0), placebo, separate=4)
     assert "4 separate replays are fewer than 6" in few.reason

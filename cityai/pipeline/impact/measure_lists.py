@@ -99,9 +99,7 @@ def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measure
     _refuse_one_side(apart, told, rows)
     near = np.isfinite(apart) & (apart != 0)
     used = near & told
-    effect = regression_discontinuity(
-        value[used], apart[used], 0.0, arms=ARMS, confidence=spec.confidence
-    )
+    effect = regression_discontinuity(value[used], apart[used], confidence=spec.confidence)
     lost = {
         "on lists without a cut-off": np.isnan(apart),
         "with the very score of the cut-off": apart == 0,
@@ -116,13 +114,13 @@ def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measure
     effect = replace(effect, reason="; ".join(filter(None, [effect.reason, left])))
     done = rows[DONE].to_numpy(np.float64)
     treated = fuzzy_discontinuity(
-        *(value[near], apart[near], done[near], 0.0), arms=ARMS, confidence=spec.confidence
+        *(value[near], apart[near], done[near]), confidence=spec.confidence
     )
     own = rows[near].reset_index(drop=True)
 
     def estimate(which: np.ndarray, each: float) -> Effect:
         outcome, score = value[near][which], apart[near][which]
-        return regression_discontinuity(outcome, score, 0.0, arms=ARMS, confidence=each)
+        return regression_discontinuity(outcome, score, confidence=each)
 
     def compare(labels: np.ndarray) -> GroupEffects:
         arm = own[ARM].to_numpy(str)

@@ -84,7 +84,6 @@ def measure_synthetic(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> M
         panel[whole].to_numpy(np.float64),
         treated[whole],
         int(before.sum()),
-        arms=ARMS,
         confidence=spec.confidence,
     )
     left = [
@@ -106,7 +105,6 @@ def measure_interrupted(rows: pd.DataFrame, spec: EvaluationSpec, least: int) ->
         during,
         np.full(len(during), forecast.level),
         forecast.placebo,
-        arms=ARMS,
         confidence=spec.confidence,
         separate=forecast.separate,
     )
@@ -120,7 +118,7 @@ def measure_change(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Meas
     before, during = average_places(rows)
     count = len(during)
     past = before[:-count] if len(before) > 2 * count else before[:0]
-    return _tell_begun(before_after(before[-count:], during, past, arms=ARMS), rows)
+    return _tell_begun(before_after(before[-count:], during, past), rows)
 
 
 def average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
