@@ -109,8 +109,8 @@ def fuzzy_discontinuity(
         for y, d in zip(of_outcome, of_treated, strict=True)
     ]
     fit = fit_jump(linear[0], linear[1], h)
-    told = (FUZZY, FOLLOWED_AT_CUT, confidence, told)
-    return _bound_jump(ratio + fit.corrected, fit.error, of_outcome, h, *told)
+    estimate, said = ratio + fit.corrected, (FUZZY, FOLLOWED_AT_CUT, confidence, told)
+    return _bound_jump(estimate, fit.error, of_outcome, h, *said)
 
 
 def _tell_lack(below: Side, above: Side) -> str:

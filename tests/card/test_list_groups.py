@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cityai.card.render import render_html
-from cityai.card.render.capacity_curve import arrange_capacity, arrange_reach
+from cityai.card.render.ranked import arrange_capacity, arrange_reach
 from cityai.card.render.worth import arrange_worth_groups
 from cityai.card.verify import check_claims
 from cityai.card.verify.recount import list_claims

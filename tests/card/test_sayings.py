@@ -21,7 +21,7 @@ from cityai.card.figures.canvas import drawing
 from cityai.card.figures.evidence import draw_quality
 from cityai.card.record.measured import SeriesPoint
 from cityai.card.record.ranked import CapacityPoint, RankedPart
-from cityai.card.render.capacity_curve import tell_rival
+from cityai.card.render.ranked import tell_rival
 from cityai.card.render.tables import arrange_groups, make_grid
 from cityai.card.words import MISSING, write_number
 from cityai.card.words import say_share as say_on_card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
-from cityai.card.render.tables import Cell, Grid, make_grid
+from cityai.card.render.tables import Cell, Grid, tabulate
 from cityai.card.words import (
     MISSING,
     Own,
@@ -29,83 +29,65 @@ PROXY_VERDICTS = {
 
 def arrange_verdicts(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange one row a limit: all groups of a dimension together, and the two farthest apart."""
-    rows = [
+    return tabulate(
+        say("{label}: largest gap between two groups", label=dimension.label),
+        [v for v in record.fairness.verdicts if v.dimension == dimension.name],
         (
-            describe_metric(v.metric).label,
-            Cell(name_verdict(v.status, v.grade)[0], v.status),
-            Own(v.worst or MISSING),
-            Own(v.best or MISSING),
-            write_gap(v.spread, v.unit, signed=False),
-            write_interval(v.spread_low, v.spread_high, v.unit, gap=True),
-            write_gap(v.limit, v.unit, signed=False),
-            v.sentence,
-        )
-        for v in record.fairness.verdicts
-        if v.dimension == dimension.name
-    ]
-    columns = (
-        say("Figure"),
-        say("All groups together"),
-        say("Farthest apart"),
-        say("Beside"),
-        say("Between them"),
-        say("Interval"),
-        say("Limit"),
-        say("In words"),
+            (say("Figure"), lambda v: describe_metric(v.metric).label),
+            (
+                say("All groups together"),
+                lambda v: Cell(name_verdict(v.status, v.grade)[0], v.status),
+            ),
+            (say("Farthest apart"), lambda v: Own(v.worst or MISSING)),
+            (say("Beside"), lambda v: Own(v.best or MISSING)),
+            (say("Between them"), lambda v: write_gap(v.spread, v.unit, signed=False)),
+            (
+                say("Interval"),
+                lambda v: write_interval(v.spread_low, v.spread_high, v.unit, gap=True),
+            ),
+            (say("Limit"), lambda v: write_gap(v.limit, v.unit, signed=False)),
+            (say("In words"), lambda v: v.sentence),
+        ),
+        (4, 5, 6),
     )
-    title = say("{label}: largest gap between two groups", label=dimension.label)
-    return make_grid(title, columns, rows, (4, 5, 6))
 
 
 def arrange_trends(record: CardRecord) -> Grid:
     """Arrange one row a group and figure that can be followed over the replays."""
     labels = {d.name: d.label for d in record.fairness.dimensions}
-    rows = [
+    return tabulate(
+        say("Does it rise or fall?"),
+        record.fairness.trends,
         (
-            join(": ", (labels.get(t.dimension, t.dimension), t.group)),
-            describe_metric(t.metric).label,
-            write_gap(t.slope, t.unit),
-            write_interval(t.low, t.high, t.unit, gap=True),
-            write_count(t.folds),
-            t.sentence,
-        )
-        for t in record.fairness.trends
-    ]
-    columns = (
-        say("Group"),
-        say("Figure"),
-        say("From one replay to the next"),
-        say("Interval"),
-        say("Replays"),
-        say("In words"),
+            (
+                say("Group"),
+                lambda t: join(": ", (labels.get(t.dimension, t.dimension), t.group)),
+            ),
+            (say("Figure"), lambda t: describe_metric(t.metric).label),
+            (say("From one replay to the next"), lambda t: write_gap(t.slope, t.unit)),
+            (say("Interval"), lambda t: write_interval(t.low, t.high, t.unit, gap=True)),
+            (say("Replays"), lambda t: write_count(t.folds)),
+            (say("In words"), lambda t: t.sentence),
+        ),
+        (2, 3, 4),
     )
-    return make_grid(say("Does it rise or fall?"), columns, rows, (2, 3, 4))
 
 
 def arrange_proxies(record: CardRecord) -> Grid:
     """Arrange one row a dimension and input, the most telling first, and all inputs together."""
     labels = {d.name: d.label for d in record.fairness.dimensions}
-    rows = [
+    together = say("All inputs together")
+    return tabulate(
+        say("Could the model guess the group from its inputs?"),
+        record.fairness.proxies,
         (
-            labels.get(p.dimension, p.dimension),
-            say("All inputs together") if p.feature == TOGETHER else p.label,
-            write_number(p.recovered, "share"),
-            write_interval(p.low, p.high, "share"),
-            write_number(p.chance, "share"),
-            write_count(p.entities),
-            PROXY_VERDICTS.get(p.verdict, p.verdict),
-        )
-        for p in record.fairness.proxies
-    ]
-    columns = (
-        say("Groups"),
-        say("From what"),
-        say("Recovered"),
-        say("Interval"),
-        say("By chance, once in twenty"),
-        say("Of"),
-        say("Could it guess?"),
-    )
-    return make_grid(
-        say("Could the model guess the group from its inputs?"), columns, rows, range(2, 6)
+            (say("Groups"), lambda p: labels.get(p.dimension, p.dimension)),
+            (say("From what"), lambda p: together if p.feature == TOGETHER else p.label),
+            (say("Recovered"), lambda p: write_number(p.recovered, "share")),
+            (say("Interval"), lambda p: write_interval(p.low, p.high, "share")),
+            (say("By chance, once in twenty"), lambda p: write_number(p.chance, "share")),
+            (say("Of"), lambda p: write_count(p.entities)),
+            (say("Could it guess?"), lambda p: PROXY_VERDICTS.get(p.verdict, p.verdict)),
+        ),
+        range(2, 6),
     )

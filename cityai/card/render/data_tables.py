@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from cityai.card.counts import tally_statuses
 from cityai.card.record import CardRecord
-from cityai.card.render.tables import Cell, Grid, make_grid
-from cityai.card.words import QUALITY_DIMENSIONS, STATUS_WORDS, Code, Own, write_count, write_number
+from cityai.card.render.tables import Grid, mark_status, tabulate
+from cityai.card.words import QUALITY_DIMENSIONS, Code, Own, write_count, write_number
 from cityai.i18n.messages import say
 
 ORDER = ("fail", "not enough evidence", "pass", "suppressed", "not applicable")
@@ -16,27 +16,19 @@ ORDER = ("fail", "not enough evidence", "pass", "suppressed", "not applicable")
 
 def arrange_quality(record: CardRecord) -> Grid:
     """Arrange the measures of the data as a whole, by the four dimensions."""
-    measures = [m for d in record.data for m in d.quality if m.slice == "overall"]
-    rows = [
+    return tabulate(
+        say("Quality of the data"),
+        [m for d in record.data for m in d.quality if m.slice == "overall"],
         (
-            m.measure,
-            QUALITY_DIMENSIONS.get(m.dimension, m.dimension),
-            write_number(m.value, m.unit),
-            write_number(m.limit, m.unit),
-            write_count(m.n),
-            Cell(STATUS_WORDS[m.status], m.status),
-        )
-        for m in measures
-    ]
-    columns = (
-        say("Measure"),
-        say("Question"),
-        say("Value"),
-        say("At least"),
-        say("Of"),
-        say("Outcome"),
+            (say("Measure"), lambda m: m.measure),
+            (say("Question"), lambda m: QUALITY_DIMENSIONS.get(m.dimension, m.dimension)),
+            (say("Value"), lambda m: write_number(m.value, m.unit)),
+            (say("At least"), lambda m: write_number(m.limit, m.unit)),
+            (say("Of"), lambda m: write_count(m.n)),
+            (say("Outcome"), lambda m: mark_status(m.status)),
+        ),
+        (2, 3, 4),
     )
-    return make_grid(say("Quality of the data"), columns, rows, (2, 3, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +58,31 @@ def list_dimensions(record: CardRecord) -> list[Quality]:
 def arrange_quality_by_place(record: CardRecord) -> Grid:
     """Arrange the measures by area."""
     names = {p.id: p.name for p in record.eval.places}
-    rows = [
+    return tabulate(
+        say("The least figure of each place and dimension"),
+        [m for d in record.data for m in d.quality if m.slice != "overall"],
         (
-            Own(names.get(m.slice, m.slice)),
-            m.dimension,
-            m.measure,
-            write_number(m.value, m.unit),
-            write_number(m.limit, m.unit),
-            write_count(m.n),
-            Cell(STATUS_WORDS[m.status], m.status),
-        )
-        for d in record.data
-        for m in d.quality
-        if m.slice != "overall"
-    ]
-    columns = (
-        say("Place"),
-        say("Dimension"),
-        say("Measure"),
-        say("Value"),
-        say("At least"),
-        say("Of"),
-        say("Outcome"),
+            (say("Place"), lambda m: Own(names.get(m.slice, m.slice))),
+            (say("Dimension"), lambda m: m.dimension),
+            (say("Measure"), lambda m: m.measure),
+            (say("Value"), lambda m: write_number(m.value, m.unit)),
+            (say("At least"), lambda m: write_number(m.limit, m.unit)),
+            (say("Of"), lambda m: write_count(m.n)),
+            (say("Outcome"), lambda m: mark_status(m.status)),
+        ),
+        (3, 4, 5),
     )
-    return make_grid(say("The least figure of each place and dimension"), columns, rows, (3, 4, 5))
 
 
 def arrange_rejects(record: CardRecord) -> Grid:
     """Arrange why rows were refused."""
-    rows = [
-        (Code(r.column), r.reason, write_count(r.rows)) for d in record.data for r in d.rejected
-    ]
-    return make_grid(say("Rows refused"), (say("Column"), say("Reason"), say("Rows")), rows, (2,))
+    return tabulate(
+        say("Rows refused"),
+        [r for d in record.data for r in d.rejected],
+        (
+            (say("Column"), lambda r: Code(r.column)),
+            (say("Reason"), lambda r: r.reason),
+            (say("Rows"), lambda r: write_count(r.rows)),
+        ),
+        (2,),
+    )

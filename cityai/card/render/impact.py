@@ -6,7 +6,7 @@ from typing import Final
 
 from cityai.card.impact_words import PROBED_WORDS
 from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactLooked, ImpactPart
-from cityai.card.render.tables import Cell, Grid, make_grid
+from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
 from cityai.card.words import MISSING, write_count, write_gap, write_interval, write_number
 from cityai.i18n.messages import join, say, write_day
 
@@ -106,32 +106,38 @@ def arrange_effects(part: ImpactPart) -> Grid:
 
 def arrange_followed(part: ImpactPart) -> Grid:
     """Arrange how often what chance decided was done."""
-    found = _open(part)
     decided, arms = DECIDED.get(part.design, BY_PLAN)
-    rows = [
-        [
-            line.group if line.dimension else say("Everybody"),
-            arms[line.arm],
-            HIDDEN if line.followed is None else write_number(line.followed, "share"),
-        ]
-        for line in found.followed
-    ]
-    columns = (say("Who"), decided, say("So it was done"))
-    return make_grid(say("How far it was followed"), columns, rows, (2,))
+    everybody = say("Everybody")
+    return tabulate(
+        say("How far it was followed"),
+        _open(part).followed,
+        (
+            (say("Who"), lambda line: line.group if line.dimension else everybody),
+            (decided, lambda line: arms[line.arm]),
+            (say("So it was done"), lambda line: _write_share(line.followed)),
+        ),
+        (2,),
+    )
 
 
 def arrange_looked(part: ImpactPart) -> Grid:
     """Arrange what a random probe found where nobody looks."""
-    rows = [
-        [
-            line.group if line.dimension else say("Everybody"),
-            PROBED_WORDS[line.metric],
-            *_write_looked(line),
-        ]
-        for line in _open(part).looked
-    ]
-    columns = (say("Who"), say("Figure"), say("Value"), say("Interval"))
-    return make_grid(say("What is there where nobody looks"), columns, rows, (2, 3))
+    everybody = say("Everybody")
+    return tabulate(
+        say("What is there where nobody looks"),
+        _open(part).looked,
+        (
+            (say("Who"), lambda line: line.group if line.dimension else everybody),
+            (say("Figure"), lambda line: PROBED_WORDS[line.metric]),
+            (say("Value"), lambda line: _write_looked(line)[0]),
+            (say("Interval"), lambda line: _write_looked(line)[1]),
+        ),
+        (2, 3),
+    )
+
+
+def _write_share(value: float | None) -> str:
+    return HIDDEN if value is None else write_number(value, "share")
 
 
 def _write_looked(line: ImpactLooked) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cityai.card.record.options import OptionsPart
-from cityai.card.render.tables import Cell, Grid, make_grid
+from cityai.card.record.options import OptionGroup, OptionsPart
+from cityai.card.render.tables import Cell, Grid, tabulate
 from cityai.card.words import (
     MISSING,
     VERDICTS,
@@ -33,34 +33,38 @@ def list_metrics(part: OptionsPart) -> list[str]:
 def arrange_options(part: OptionsPart, metric: str) -> Grid:
     """Arrange one row an option: what it closes, what it costs, what remains, by one figure."""
     options = [o for o in part.options if o.metric == metric]
-    rows = [
+    cost, impossible = describe_metric(options[0].cost_metric), say("Not possible here")
+    return tabulate(
+        say(
+            "{label}: what was tried for “{metric}”",
+            label=part.label,
+            metric=describe_metric(metric).label.lower(),
+        ),
+        options,
         (
-            say("{label}, chosen", label=o.label) if o.chosen else o.label,
-            join(": ", (Own(o.group), _write_gap(o.after, o.after_low, o.after_high))),
-            _write_gap(o.closed, o.closed_low, o.closed_high),
-            _write_gap(o.lost, o.lost_low, o.lost_high),
-            OUTCOMES[o.outcome] if o.closed is not None else say("Not possible here"),
-            Cell(VERDICTS[o.status], o.status),
-        )
-        for o in options
-    ]
-    columns = (
-        say("Option"),
-        say("Farthest behind, and its gap"),
-        say("Closed"),
-        say("Cost: {label}", label=describe_metric(options[0].cost_metric).label.lower()),
-        say("Outcome"),
-        say("Against the limit"),
+            (
+                say("Option"),
+                lambda o: say("{label}, chosen", label=o.label) if o.chosen else o.label,
+            ),
+            (
+                say("Farthest behind, and its gap"),
+                lambda o: join(": ", (Own(o.group), _write(o.after, o.after_low, o.after_high))),
+            ),
+            (say("Closed"), lambda o: _write(o.closed, o.closed_low, o.closed_high)),
+            (
+                say("Cost: {label}", label=cost.label.lower()),
+                lambda o: _write(o.lost, o.lost_low, o.lost_high),
+            ),
+            (
+                say("Outcome"),
+                lambda o: OUTCOMES[o.outcome] if o.closed is not None else impossible,
+            ),
+            (say("Against the limit"), lambda o: Cell(VERDICTS[o.status], o.status)),
+        ),
     )
-    caption = say(
-        "{label}: what was tried for “{metric}”",
-        label=part.label,
-        metric=describe_metric(metric).label.lower(),
-    )
-    return make_grid(caption, columns, rows)
 
 
-def _write_gap(gap: float | None, low: float | None, high: float | None) -> str:
+def _write(gap: float | None, low: float | None, high: float | None) -> str:
     """Write a difference of shares and, below it, its interval."""
     if gap is None or low is None or high is None:
         return write_gap(gap, "share")
@@ -71,32 +75,29 @@ def _write_gap(gap: float | None, low: float | None, high: float | None) -> str:
 def arrange_option_groups(part: OptionsPart) -> Grid:
     """Arrange every group under every option."""
     labels = {o.name: o.label for o in part.options}
-    rows = [
+
+    def write(group: OptionGroup, value: float | None) -> str:
+        return MISSING if group.suppressed else write_number(value, group.unit)
+
+    return tabulate(
+        say("{label}: every group under every option", label=part.label),
+        [g for g in part.groups if g.option != "none"],
         (
-            labels[g.option],
-            describe_metric(g.metric).label,
-            Own(g.group),
-            MISSING if g.suppressed else write_number(g.value_before, g.unit),
-            MISSING if g.suppressed else write_number(g.value_after, g.unit),
-            write_gap(g.after, g.unit),
-            write_interval(g.after_low, g.after_high, g.unit, gap=True),
-            write_gap(g.closed, g.unit),
-            write_interval(g.closed_low, g.closed_high, g.unit, gap=True),
-        )
-        for g in part.groups
-        if g.option != "none"
-    ]
-    columns = (
-        say("Option"),
-        say("Figure"),
-        say("Group"),
-        say("Before"),
-        say("After"),
-        say("Gap that remains"),
-        say("Interval"),
-        say("Closed"),
-        say("Interval of it"),
-    )
-    return make_grid(
-        say("{label}: every group under every option", label=part.label), columns, rows, range(3, 9)
+            (say("Option"), lambda g: labels[g.option]),
+            (say("Figure"), lambda g: describe_metric(g.metric).label),
+            (say("Group"), lambda g: Own(g.group)),
+            (say("Before"), lambda g: write(g, g.value_before)),
+            (say("After"), lambda g: write(g, g.value_after)),
+            (say("Gap that remains"), lambda g: write_gap(g.after, g.unit)),
+            (
+                say("Interval"),
+                lambda g: write_interval(g.after_low, g.after_high, g.unit, gap=True),
+            ),
+            (say("Closed"), lambda g: write_gap(g.closed, g.unit)),
+            (
+                say("Interval of it"),
+                lambda g: write_interval(g.closed_low, g.closed_high, g.unit, gap=True),
+            ),
+        ),
+        range(3, 9),
     )

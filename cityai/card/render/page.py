@@ -18,34 +18,25 @@ from cityai.card import words
 from cityai.card.counts import tally_statuses
 from cityai.card.figures import Figure, Table
 from cityai.card.record import CardRecord
-from cityai.card.render import data_tables, head, replays, tables
-from cityai.card.render.annex import arrange_proxies, arrange_trends, arrange_verdicts
-from cityai.card.render.calibration import arrange_slopes
-from cityai.card.render.capacity_curve import (
-    arrange_capacity,
-    arrange_reach,
-    find_own_capacity,
-    tell_rival,
+from cityai.card.render import (
+    annex,
+    data_tables,
+    head,
+    headline,
+    impact,
+    matrix,
+    options,
+    ranked,
+    replays,
+    tables,
+    verdict,
+    what_if,
+    worth,
 )
-from cityai.card.render.headline import choose_headline
-from cityai.card.render.impact import (
-    arrange_effects,
-    arrange_followed,
-    arrange_looked,
-    tell_compared,
-    tell_effect_groups,
-)
-from cityai.card.render.inspection_rates import arrange_attention
 from cityai.card.render.loader import TemplateLoader
-from cityai.card.render.matrix import arrange_matrix, arrange_worst, count_groups, tell_groups
-from cityai.card.render.options import arrange_option_groups, arrange_options, list_metrics
 from cityai.card.render.own_words import open_translator
 from cityai.card.render.pictures import share_styles, show_picture, write_styles
 from cityai.card.render.scripts import TEMPLATES, read_script, tidy_page
-from cityai.card.render.selection import arrange_list_groups
-from cityai.card.render.verdict import arrange_rules
-from cityai.card.render.what_if import arrange_other_limits
-from cityai.card.render.worth import arrange_shares, arrange_worth, arrange_worth_groups
 from cityai.config.words import NotApplicable
 from cityai.i18n import messages
 from cityai.i18n.catalogue import LOCALES, NAMES
@@ -147,9 +138,6 @@ def render_html(
             languages=[Language(c, NAMES[c], name_page(c, main)) for c in LOCALES if c in codes],
             own_language=own_language,
             figures={f.name: f for f in figures},
-            tables=tables,
-            replays=replays,
-            data_tables=data_tables,
             keys=head.arrange_keys(record),
             failed=head.arrange_failed(record),
             unsure=(unsure := head.arrange_unsure(record)),
@@ -268,34 +256,18 @@ def open_environment(*folders: Path) -> Environment:
         own_words=words.Own,
         named=_name_values,
         language_words=words.LANGUAGES,
-        arrange_matrix=arrange_matrix,
-        arrange_worst=arrange_worst,
-        count_groups=count_groups,
-        tell_groups=tell_groups,
-        arrange_options=arrange_options,
-        list_metrics=list_metrics,
-        arrange_option_groups=arrange_option_groups,
-        arrange_proxies=arrange_proxies,
-        arrange_trends=arrange_trends,
-        arrange_verdicts=arrange_verdicts,
-        choose_headline=choose_headline,
-        arrange_capacity=arrange_capacity,
-        find_own_capacity=find_own_capacity,
-        arrange_shares=arrange_shares,
-        arrange_worth=arrange_worth,
-        arrange_worth_groups=arrange_worth_groups,
-        arrange_reach=arrange_reach,
-        tell_rival=tell_rival,
-        arrange_other_limits=arrange_other_limits,
-        arrange_list_groups=arrange_list_groups,
-        arrange_slopes=arrange_slopes,
-        arrange_attention=arrange_attention,
-        arrange_rules=arrange_rules,
-        arrange_effects=arrange_effects,
-        tell_compared=tell_compared,
-        tell_effect_groups=tell_effect_groups,
-        arrange_followed=arrange_followed,
-        arrange_looked=arrange_looked,
+        annex=annex,
+        data_tables=data_tables,
+        headline=headline,
+        impacts=impact,
+        groups=matrix,
+        options=options,
+        ranked=ranked,
+        replays=replays,
+        tables=tables,
+        verdicts=verdict,
+        what_if=what_if,
+        worth=worth,
     )
     environment.finalize = _clean_value
     return environment

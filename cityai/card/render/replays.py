@@ -7,31 +7,28 @@ from collections.abc import Iterable
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
 from cityai.card.record.part import Number
-from cityai.card.render.tables import Grid, is_of_replay, make_grid, name_model
+from cityai.card.render.tables import Grid, is_of_replay, make_grid, name_model, tabulate
 from cityai.card.words import MISSING, Own, describe_metric, write_count, write_number
 from cityai.i18n.messages import join, say, write_day, write_span
 
 
 def arrange_folds(record: CardRecord) -> Grid:
     """Arrange the design of the test."""
-    rows = [
+    tested, rest = say("tested"), say("weighing and ranges")
+    return tabulate(
+        say("Replays of the past"),
+        record.eval.folds,
         (
-            str(f.number),
-            say("tested") if f.role == "test" else say("weighing and ranges"),
-            write_day(f.as_of),
-            say("before {train_before}", train_before=write_day(f.train_before)),
-            write_span(f.test_first, f.test_last),
-        )
-        for f in record.eval.folds
-    ]
-    columns = (
-        say("Replay"),
-        say("Used for"),
-        say("Asked on"),
-        say("Learnt from periods"),
-        say("Forecast"),
+            (say("Replay"), lambda f: str(f.number)),
+            (say("Used for"), lambda f: tested if f.role == "test" else rest),
+            (say("Asked on"), lambda f: write_day(f.as_of)),
+            (
+                say("Learnt from periods"),
+                lambda f: say("before {train_before}", train_before=write_day(f.train_before)),
+            ),
+            (say("Forecast"), lambda f: write_span(f.test_first, f.test_last)),
+        ),
     )
-    return make_grid(say("Replays of the past"), columns, rows)
 
 
 def arrange_replays(record: CardRecord) -> Grid:

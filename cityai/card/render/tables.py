@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cityai.assessment.baseline_words import name_baseline
 from cityai.card.record import CardRecord
@@ -29,6 +30,8 @@ from cityai.card.words import (
 )
 from cityai.columns import BASELINE, CANDIDATE, DECIDING, FORECAST
 from cityai.i18n.messages import capitalize, count_periods, join, say
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,18 @@ def make_grid(
     return Grid(caption, tuple(columns[i] for i in kept), shown, aligned)
 
 
+def tabulate(
+    caption: str,
+    things: Iterable[T],
+    columns: Sequence[tuple[str, Callable[[T], str | Cell]]],
+    numeric: Collection[int] = (),
+) -> Grid:
+    """Make a grid, a row a thing: each column is its heading, and what writes a cell of it."""
+    titles = [title for title, _ in columns]
+    rows = ([write(thing) for _, write in columns] for thing in things)
+    return make_grid(caption, titles, rows, numeric)
+
+
 def name_model(record: CardRecord, model: str) -> str:
     """Return what a model is called on the page."""
     name = find_headline(record).model
@@ -101,30 +116,26 @@ def arrange_practice(record: CardRecord) -> Grid:
 
 def arrange_comparisons(record: CardRecord) -> Grid:
     """Arrange the differences to the baselines."""
-    rows = [
+    rest = say("Does not decide")
+    return tabulate(
+        say("The forecast against each baseline"),
+        record.eval.comparisons,
         (
-            c.label,
-            describe_metric(c.metric).label,
-            write_gap(c.difference, c.unit),
-            write_interval(c.low, c.high, c.unit, gap=True),
-            write_count(c.blocks),
-            Cell(STATUS_WORDS[c.status], c.status)
-            if c.metric in DECIDING
-            else Cell(say("Does not decide")),
-            c.sentence,
-        )
-        for c in record.eval.comparisons
-    ]
-    columns = (
-        say("Against"),
-        say("Figure"),
-        say("Difference"),
-        say("Interval"),
-        say("Blocks"),
-        say("Outcome"),
-        say("In words"),
+            (say("Against"), lambda c: c.label),
+            (say("Figure"), lambda c: describe_metric(c.metric).label),
+            (say("Difference"), lambda c: write_gap(c.difference, c.unit)),
+            (say("Interval"), lambda c: write_interval(c.low, c.high, c.unit, gap=True)),
+            (say("Blocks"), lambda c: write_count(c.blocks)),
+            (say("Outcome"), lambda c: mark_status(c.status) if c.metric in DECIDING else rest),
+            (say("In words"), lambda c: c.sentence),
+        ),
+        (2, 3, 4),
     )
-    return make_grid(say("The forecast against each baseline"), columns, rows, (2, 3, 4))
+
+
+def mark_status(status: str) -> Cell:
+    """Write how a check came out."""
+    return Cell(STATUS_WORDS[status], status)
 
 
 def arrange_groups(record: CardRecord, dimension: DimensionPart) -> Grid:
@@ -167,40 +178,27 @@ def _judge(result: GroupResult | None) -> Cell:
 
 def arrange_audit(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange every audited figure of a dimension."""
-    rows = [
+    return tabulate(
+        say("{label}: all figures", label=dimension.label),
+        [r for r in record.fairness.results if r.dimension == dimension.name],
         (
-            Own(r.group),
-            describe_metric(r.metric).label,
-            write_figure(r.value, r.between, r.unit),
-            write_interval(r.low, r.high, r.unit),
-            _write_reference(r),
-            write_figure(r.gap, r.gap_between, r.unit, gap=True),
-            write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
-            write_gap(r.limit, r.unit, signed=False),
-            write_count(r.n),
-            write_count(r.blocks),
-            Cell(VERDICTS[r.status], r.status),
-            write_count(r.more_blocks),
-        )
-        for r in record.fairness.results
-        if r.dimension == dimension.name
-    ]
-    columns = (
-        say("Group"),
-        say("Figure"),
-        say("Value"),
-        say("Interval"),
-        say("Reference"),
-        say("Gap"),
-        say("Interval of the gap"),
-        say("Limit"),
-        say("Predictions"),
-        say("Blocks"),
-        say("Verdict"),
-        say("Blocks more to decide"),
-    )
-    return make_grid(
-        say("{label}: all figures", label=dimension.label), columns, rows, range(2, 10)
+            (say("Group"), lambda r: Own(r.group)),
+            (say("Figure"), lambda r: describe_metric(r.metric).label),
+            (say("Value"), lambda r: write_figure(r.value, r.between, r.unit)),
+            (say("Interval"), lambda r: write_interval(r.low, r.high, r.unit)),
+            (say("Reference"), _write_reference),
+            (say("Gap"), lambda r: write_figure(r.gap, r.gap_between, r.unit, gap=True)),
+            (
+                say("Interval of the gap"),
+                lambda r: write_interval(r.gap_low, r.gap_high, r.unit, gap=True),
+            ),
+            (say("Limit"), lambda r: write_gap(r.limit, r.unit, signed=False)),
+            (say("Predictions"), lambda r: write_count(r.n)),
+            (say("Blocks"), lambda r: write_count(r.blocks)),
+            (say("Verdict"), lambda r: Cell(VERDICTS[r.status], r.status)),
+            (say("Blocks more to decide"), lambda r: write_count(r.more_blocks)),
+        ),
+        range(2, 10),
     )
 
 
@@ -213,49 +211,39 @@ def _write_reference(result: GroupResult) -> str:
 def arrange_group_drivers(record: CardRecord, dimension: DimensionPart) -> Grid:
     """Arrange what moves a dimension's forecasts, group by group."""
     explanation = record.model.explanation
+    unit = explanation.unit if explanation else ""
     labels = {d.feature: d.label for d in explanation.drivers} if explanation else {}
     labels |= {i.name: i.label for i in record.model.inputs if i.name not in labels}
-    rows = [
+    drivers = explanation.by_group if explanation else ()
+    return tabulate(
+        say("{label}: what moves the forecasts", label=dimension.label),
+        [d for d in drivers if d.dimension == dimension.name],
         (
-            Own(d.group),
-            labels.get(d.feature, d.feature),
-            write_gap(d.mean_effect, explanation.unit),
-            write_number(d.importance, explanation.unit),
-        )
-        for d in (explanation.by_group if explanation else ())
-        if explanation and d.dimension == dimension.name
-    ]
-    columns = (say("Group"), say("What"), say("Mean push"), say("Mean size of the push"))
-    return make_grid(
-        say("{label}: what moves the forecasts", label=dimension.label), columns, rows, (2, 3)
+            (say("Group"), lambda d: Own(d.group)),
+            (say("What"), lambda d: labels.get(d.feature, d.feature)),
+            (say("Mean push"), lambda d: write_gap(d.mean_effect, unit)),
+            (say("Mean size of the push"), lambda d: write_number(d.importance, unit)),
+        ),
+        (2, 3),
     )
 
 
 def arrange_metrics(record: CardRecord) -> Grid:
     """Arrange every figure of the evaluation but those of single replays."""
-    rows = [
+    return tabulate(
+        say("All figures of the tests"),
+        [n for n in record.eval.metrics if not is_of_replay(n)],
         (
-            name_model(record, n.slice["model"]),
-            _name_slice(record, n.slice),
-            describe_metric(n.metric).label,
-            write_number(n.value, n.unit),
-            write_interval(n.low, n.high, n.unit),
-            write_count(n.n),
-            n.reason,
-        )
-        for n in record.eval.metrics
-        if not is_of_replay(n)
-    ]
-    columns = (
-        say("Model"),
-        say("Slice"),
-        say("Figure"),
-        say("Value"),
-        say("Interval"),
-        say("Predictions"),
-        say("Note"),
+            (say("Model"), lambda n: name_model(record, n.slice["model"])),
+            (say("Slice"), lambda n: _name_slice(record, n.slice)),
+            (say("Figure"), lambda n: describe_metric(n.metric).label),
+            (say("Value"), lambda n: write_number(n.value, n.unit)),
+            (say("Interval"), lambda n: write_interval(n.low, n.high, n.unit)),
+            (say("Predictions"), lambda n: write_count(n.n)),
+            (say("Note"), lambda n: n.reason),
+        ),
+        (3, 4, 5),
     )
-    return make_grid(say("All figures of the tests"), columns, rows, (3, 4, 5))
 
 
 def is_of_replay(figure: Number) -> bool:
@@ -279,50 +267,36 @@ def _name_slice(record: CardRecord, slices: Mapping[str, str]) -> str:
 
 def arrange_findings(record: CardRecord) -> Grid:
     """Arrange every finding of the run."""
-    rows = [
+    return tabulate(
+        say("All checks"),
+        record.findings,
         (
-            f.title,
-            Cell(STATUS_WORDS[f.status], f.status),
-            f.reason,
-            _held(f.observed, f.unit),
-            _held(f.limit, f.unit),
-            Own(f.subject),
-            Code(f.code),
-        )
-        for f in record.findings
-    ]
-    columns = (
-        say("Check"),
-        say("Outcome"),
-        say("In words"),
-        say("Observed"),
-        say("Limit"),
-        say("About"),
-        say("Code"),
+            (say("Check"), lambda f: f.title),
+            (say("Outcome"), lambda f: mark_status(f.status)),
+            (say("In words"), lambda f: f.reason),
+            (say("Observed"), lambda f: write_number(f.observed, f.unit)),
+            (say("Limit"), lambda f: write_number(f.limit, f.unit)),
+            (say("About"), lambda f: Own(f.subject)),
+            (say("Code"), lambda f: Code(f.code)),
+        ),
+        (3, 4),
     )
-    return make_grid(say("All checks"), columns, rows, (3, 4))
-
-
-def _held(value: float | None, unit: str) -> str:
-    return write_number(value, unit)
 
 
 def arrange_risks(record: CardRecord) -> Grid:
     """Arrange the risks that people named."""
-    risks = record.risks if isinstance(record.risks, tuple) else ()
-    rows = [
-        [Own(x) for x in (r.name, r.likelihood, r.severity, r.mitigation, r.residual, r.owner)]
-        for r in risks
-    ]
-    columns = (
-        say("What may go wrong"),
-        say("Likelihood"),
-        say("Severity"),
-        say("What is done about it"),
-        say("What remains"),
-        say("Who"),
+    return tabulate(
+        say("Risks"),
+        record.risks if isinstance(record.risks, tuple) else (),
+        (
+            (say("What may go wrong"), lambda r: Own(r.name)),
+            (say("Likelihood"), lambda r: Own(r.likelihood)),
+            (say("Severity"), lambda r: Own(r.severity)),
+            (say("What is done about it"), lambda r: Own(r.mitigation)),
+            (say("What remains"), lambda r: Own(r.residual)),
+            (say("Who"), lambda r: Own(r.owner)),
+        ),
     )
-    return make_grid(say("Risks"), columns, rows)
 
 
 def arrange_pairs(

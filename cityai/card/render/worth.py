@@ -6,7 +6,7 @@ from typing import Final
 
 from cityai.card.record import CardRecord
 from cityai.card.record.worth import WorthPart, WorthWay
-from cityai.card.render.tables import Cell, Grid, make_grid
+from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
 from cityai.card.words import MISSING, write_gap, write_interval, write_number
 from cityai.i18n.messages import capitalize, say
 
@@ -83,18 +83,22 @@ def arrange_shares(part: WorthPart) -> Grid | None:
     """Arrange what each way finds with a quarter and a half of the visits."""
     if not part.shares:
         return None
-    rows = [
-        (capitalize(s.label), write_number(s.quarter, "share"), write_number(s.half, "share"))
-        for s in part.shares
-    ]
     caption = say(
         "Found with a part of all visits, of the {count} {unit} that have the city's own score; "
         "cases that a way scores alike come in random order",
         count=write_number(part.shares_of, ""),
         unit=part.unit,
     )
-    columns = (say("Way"), say("A quarter of the visits"), say("Half of the visits"))
-    return make_grid(caption, columns, rows, range(1, 3))
+    return tabulate(
+        caption,
+        part.shares,
+        (
+            (say("Way"), lambda s: capitalize(s.label)),
+            (say("A quarter of the visits"), lambda s: write_number(s.quarter, "share")),
+            (say("Half of the visits"), lambda s: write_number(s.half, "share")),
+        ),
+        (1, 2),
+    )
 
 
 def arrange_worth_groups(record: CardRecord) -> tuple[Grid, ...]:
@@ -104,30 +108,24 @@ def arrange_worth_groups(record: CardRecord) -> tuple[Grid, ...]:
         return ()
     labels = {d.name: d.label for d in record.fairness.dimensions}
     named = {way.way: way.label for way in part.ways}
-    columns = (
-        say("Group"),
-        say("It finds"),
-        say("This list finds more by"),
-        say("Interval"),
-        say("Cases more, to the nearest 20"),
-        say("With this list"),
-    )
     return tuple(
-        make_grid(
+        tabulate(
             say("Who gains when this list takes the place of {way}", way=named.get(way, way)),
-            columns,
-            [
+            [g for g in part.groups if g.way == way],
+            (
                 (
-                    say("{a}: {b}", a=labels.get(g.dimension, g.dimension), b=g.group),
-                    write_number(g.reached, "share"),
-                    write_gap(g.difference, "share"),
-                    write_interval(g.low, g.high, "share", gap=True),
-                    write_gap(g.more, ""),
-                    Cell(_GAINS.get(g.status, MISSING), g.status),
-                )
-                for g in part.groups
-                if g.way == way
-            ],
+                    say("Group"),
+                    lambda g: say("{a}: {b}", a=labels.get(g.dimension, g.dimension), b=g.group),
+                ),
+                (say("It finds"), lambda g: write_number(g.reached, "share")),
+                (say("This list finds more by"), lambda g: write_gap(g.difference, "share")),
+                (say("Interval"), lambda g: write_interval(g.low, g.high, "share", gap=True)),
+                (say("Cases more, to the nearest 20"), lambda g: write_gap(g.more, "")),
+                (
+                    say("With this list"),
+                    lambda g: Cell(_GAINS.get(g.status, MISSING), g.status),
+                ),
+            ),
             range(1, 5),
         )
         for way in dict.fromkeys(g.way for g in part.groups)
