@@ -21,16 +21,16 @@ LEAST_ENTITIES: Final = 30
 
 
 def recover_groups(
-    features: np.ndarray, groups: np.ndarray, confidence: float
+    folds: Sequence[ScaledFold], parted: Sequence[PartedGroups], confidence: float
 ) -> tuple[float, float, float]:
     """Recover membership by cross-fitted ridge regression.
 
     Parameters
     ----------
-    features : numpy.ndarray
-        (E, F); a missing one is taken for the average.
-    groups : numpy.ndarray
-        (E, G) parts.
+    folds : sequence of ScaledFold
+        From `part_features`; a missing feature is taken for the average.
+    parted : sequence of PartedGroups
+        From `part_groups`.
     confidence : float
         Of the interval.
 
@@ -40,13 +40,6 @@ def recover_groups(
         Share recovered (one minus squared error over that of the average, both on entities that
         the fit did not see), and its interval (entities vary).
     """
-    return recover_parted(part_features(features), part_groups(groups), confidence)
-
-
-def recover_parted(
-    folds: Sequence[ScaledFold], parted: Sequence[PartedGroups], confidence: float
-) -> tuple[float, float, float]:
-    """Recover membership as `recover_groups` does, from what was prepared."""
     missed, spread = _cross_fit(folds, parted)
     n = len(missed)
     ratio = missed.sum() / spread.sum()

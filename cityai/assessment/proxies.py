@@ -27,7 +27,7 @@ from cityai.assessment.group_recovery import (
     part_features,
     part_groups,
     recover_dealt,
-    recover_parted,
+    recover_groups,
 )
 from cityai.assessment.proxy_inputs import Inputs, average_entities
 from cityai.config.project import BaseProjectSpec
@@ -207,7 +207,7 @@ def _judge_dimension(
         table = make_frame(rows, COLUMNS)
         return table, Finding(CODE, Status.NOT_APPLICABLE, title, reason, subject=subject)
     parted = part_groups(groups)
-    found = [recover_parted(folds, parted, confidence) for folds in seen.folds]
+    found = [recover_groups(folds, parted, confidence) for folds in seen.folds]
     chance = math.nan
     if not on_map:
         chance = max(_find_chance(list(inside.values()), groups, confidence), 0.0)

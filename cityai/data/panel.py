@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.columns import ENTITY, KNOWN, PERIOD, VALUE
+from cityai.columns import ENTITY, KNOWN, PERIOD
 from cityai.config.entity import CohortSpec
 from cityai.config.project import ProjectSpec
 from cityai.data.features.parts import Parts, place_parts
@@ -39,16 +39,12 @@ class Panel:
     final : numpy.ndarray
         (P, E) float64: the total as it stands now. NaN before an entity's first row, where every
         amount is missing and, for measurements, where nothing was reported.
-    late : pandas.DataFrame
-        period, entity (int64 position), known (int64), value: the parts of `final` that became
-        visible after origin period + 1.
     active : numpy.ndarray
         (P + 1, E) bool: whether the entity is asked about at this origin.
     delay : int
         Whole periods from a period's end until its total is mature.
-    parts : Parts or None
-        All parts, prompt and late, in the order in which they became visible; with it `known_at`
-        is exact to the last bit.
+    parts : Parts
+        All parts, prompt and late, in the order in which they became visible.
     gaps : bool
         Whether a period without a row is missing rather than zero.
     blind : int
@@ -60,20 +56,18 @@ class Panel:
     periods: Periods
     entity_ids: tuple[str, ...]
     final: Floats
-    late: pd.DataFrame
     active: Flags
     delay: int
-    parts: Parts | None = None
+    parts: Parts
     gaps: bool = False
     blind: int = 0
     held: tuple[Vintages, ...] = ()
 
     def hold(self, origins: Iterable[int]) -> Panel:
         """Return the panel with the past at some origins at hand: it is asked for many times."""
-        return replace(self, held=() if self.parts is None else tuple(self._replay(origins)))
+        return replace(self, held=tuple(self._replay(origins)))
 
     def _replay(self, origins: Iterable[int]) -> Iterator[Vintages]:
-        assert self.parts is not None  # noqa: S101 - nobody asks without them
         shape = (self.periods.count, len(self.entity_ids))
         return add_parts(self.parts, shape, sorted(origins), gaps=self.gaps, blind=self.blind)
 
@@ -95,19 +89,12 @@ class Panel:
         -------
         numpy.ndarray
             (origin, E) float64, NaN before the first visible row, in the blind periods and where
-            `final` is. Without `parts`, late parts are subtracted, which rounds.
+            `final` is.
         """
         for some in self.held:
             if origin in some.origins:
                 return some.read_past(int(np.searchsorted(some.origins, origin)))
-        if self.parts is not None:
-            return next(self._replay([origin])).read_past(0)
-        values = self.final[:origin].copy()
-        hidden = self.late[(self.late[KNOWN] > origin) & (self.late[PERIOD] < origin)]
-        at = (hidden[PERIOD].to_numpy(np.int64), hidden["entity"].to_numpy(np.int64))
-        np.subtract.at(values, at, hidden[VALUE].to_numpy(np.float64))
-        values[max(origin - self.blind, 0) :] = np.nan
-        return values
+        return next(self._replay([origin])).read_past(0)
 
     def mature_until(self, origin: int) -> int:
         """Return the first period whose total is not yet mature at an origin."""
@@ -161,19 +148,10 @@ def build_panel(snapshot: Events, spec: ProjectSpec) -> Panel:
     final = np.where(whole.known, whole.total, np.nan)[:count]
     _refuse_constant(final, spec)
     blind = max(int((cells[KNOWN] - cells[PERIOD]).min()) - 1, 0)
-    late = parts.pick(parts.known > parts.period + 1)
     return Panel(
         periods=snapshot.periods,
         entity_ids=entity_ids,
         final=final,
-        late=pd.DataFrame(
-            {
-                PERIOD: late.period,
-                "entity": late.entity,
-                KNOWN: late.known,
-                VALUE: late.value,
-            }
-        ),
         active=_find_active(parts, final.shape, spec.question.entity.cohort, blind),
         delay=count_delay(spec),
         parts=parts,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cityai.card.diff import compare_cards
+from cityai.card.diff.plain_text import HEADS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import ChangesPart
 from cityai.card.release import ReleasePart
@@ -78,17 +79,6 @@ SECTIONS: Final[dict[Section, str]] = {
     "annex": say("Annex"),
 }
 """The parts of a card, as its own page calls them."""
-KINDS: Final = {
-    "word": say("The word on the first screen"),
-    "figure": say("Figures"),
-    "verdict": say("Verdicts"),
-    "finding": say("Checks"),
-    "gap": say("Open questions"),
-    "data": say("Data"),
-    "model": say("Model"),
-    "specification": say("Specification"),
-    "words": say("What people wrote"),
-}
 WEIGHTS: Final = {
     "beyond chance": ("", say("More than chance explains")),
     "may be chance": ("none", say("Chance may explain it")),
@@ -284,7 +274,7 @@ def render_card(view: View, reviewed: Reviewed, reading: str) -> str:
         name=reviewed.name,
         title=say_title(record, view.language),
         changes=changes,
-        kinds=KINDS,
+        kinds=HEADS,
         weights=WEIGHTS,
         now=f"{base}/{file}",
         before=f"{base}/before.{view.language}.html" if before else "",

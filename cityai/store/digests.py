@@ -56,13 +56,6 @@ SHARED = (
     *("notebook.py", "progress.py", "records", "scratch.py", "kinds"),
 )
 """What every chapter depends on."""
-WITHOUT_FIGURES = frozenset(
-    (
-        *("__init__.py", "__main__.py", "cli", "delivery", "desk", "doctor.py", "drill"),
-        *("py.typed", "pipeline", "review", "samples", "scaffold", "store", "testing.py", "track"),
-    )
-)
-"""Rooms that change no figure of a stage's record."""
 PACKAGE = Path(__file__).parent.parent
 
 

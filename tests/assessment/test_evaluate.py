@@ -11,7 +11,7 @@ import pytest
 from cityai.assessment import amounts
 from cityai.assessment.evaluate import Evaluation, evaluate_predictions
 from cityai.assessment.metrics import find_metric
-from cityai.card.verify.count import count_figure, prepare_table
+from cityai.card.verify.count import Formulas, prepare_table
 from cityai.findings import Finding, Status
 
 Make = Callable[..., object]
@@ -240,5 +240,5 @@ def test_a_baseline_that_is_silent_about_some_rows_is_counted_on_the_others_by_b
     for name, value in values.items():
         metric = find_metric(str(name))
         assert metric is not None
-        counted = count_figure(metric, again, np.ones(len(again)))
+        counted = Formulas(again).count(metric, np.ones(len(again)))
         assert counted.value == pytest.approx(value, rel=1e-9), name

@@ -7,7 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.assessment.group_recovery import recover_dealt, recover_groups
+from cityai.assessment.group_recovery import (
+    part_features,
+    part_groups,
+    recover_dealt,
+    recover_groups,
+)
 from cityai.assessment.proxies import TOGETHER, Proxies, find_proxies
 from cityai.data.rows import Rows
 from cityai.findings import Status
@@ -246,7 +251,8 @@ def test_dealt_groups_are_recovered_as_one_by_one(seed: int) -> None:
     found = recover_dealt(parts, dealt)
     for k, part in enumerate(parts):
         for p, groups in enumerate(dealt):
-            assert found[k, p] == pytest.approx(recover_groups(part, groups, 0.95)[0], abs=1e-10)
+            one = recover_groups(part_features(part), part_groups(groups), 0.95)[0]
+            assert found[k, p] == pytest.approx(one, abs=1e-10)
 
 
 def test_dimensions_judged_together_are_judged_as_each_by_itself(make_membership: Callable) -> None:

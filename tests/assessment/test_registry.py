@@ -20,7 +20,7 @@ from cityai.assessment.metrics import (
 from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import ScoredList
 from cityai.assessment.sentences import tell_value
-from cityai.card.verify.count import count_figure, prepare_table
+from cityai.card.verify.count import Formulas, prepare_table
 from cityai.card.words import describe_metric
 from cityai.i18n.catalogue import LOCALES, read_catalogue
 from cityai.inference.ratio_influence import compute_ratio
@@ -97,7 +97,7 @@ ALL = (*METRICS, *find_metrics(baselines=["yearbook"]))
 def test_every_metric_is_counted_again_by_another_way(metric):
     """Two formulas, written apart, give one figure."""
     table = prepare_table(AMOUNTS if "amount" in metric.targets else CASES)
-    found = count_figure(metric, table, np.ones(len(table)))
+    found = Formulas(table).count(metric, np.ones(len(table)))
     assert math.isfinite(found.value)
     assert found.value == pytest.approx(measure(metric.name), rel=1e-7)
 

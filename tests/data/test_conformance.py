@@ -146,7 +146,11 @@ def judge(project: Project[ProjectSpec], events: Events) -> dict[str, pd.DataFra
     try:
         panel = build_panel(events, spec)
         rows = pd.DataFrame(panel.final[-FOLDS - 1 :], columns=list(panel.entity_ids)).fillna(0)
-        found |= {"final": rows, "late": panel.late, "active": pd.DataFrame(panel.active)}
+        parts = pd.DataFrame(
+            {n: getattr(panel.parts, n) for n in ("period", "entity", "known", "value")}
+        )
+        late = parts[parts["known"] > parts["period"] + 1].reset_index(drop=True)
+        found |= {"final": rows, "late": late, "active": pd.DataFrame(panel.active)}
         both = [rows.iloc[1:].stack(), rows.shift().iloc[1:].stack()]
         table = pd.concat(both, axis=1, keys=["y_true", "y_pred"]).rename_axis(
             ["fold", "entity_id"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cityai.data.panel import Panel, build_panel, count_delay
+from cityai.data.panel import build_panel, count_delay
 from cityai.data.periods import Periods
 from cityai.errors import DataError, TimeError
 from cityai.kinds import open_kind
@@ -85,7 +85,6 @@ def test_known_at_equals_adding_up_what_was_visible(make_spec_once, rows, gaps, 
         past = build_panel(cut, make_spec_once[gaps])
         np.testing.assert_array_equal(panel.known_at(origin), past.known_at(origin))
         np.testing.assert_array_equal(panel.active[origin], past.active[origin])
-    assert (panel.late["known"] > panel.late["period"] + 1).all()
 
 
 @pytest.fixture
@@ -108,16 +107,6 @@ def test_periods_that_nobody_has_seen_yet_are_not_zero(make_project):
     panel = build_panel(make_snapshot(rows, count=8), make_spec(make_project))
     assert panel.blind == 2
     np.testing.assert_array_equal(panel.known_at(6)[:, 0], [1, 2, 3, 4, np.nan, np.nan])
-
-
-def test_panels_without_their_parts_subtract_what_came_late():
-    late = pd.DataFrame({"period": [0], "entity": [0], "known": [3], "value": [2.0]})
-    periods = Periods("day", pd.Timestamp("2024-01-01"), 4)
-    final = np.array([[5.0], [1.0], [1.0], [1.0]])
-    panel = Panel(periods, ("A",), final, late, np.ones((5, 1), bool), 1)
-    np.testing.assert_array_equal(panel.known_at(2)[:, 0], [3, 1])
-    np.testing.assert_array_equal(panel.known_at(3)[:, 0], [5, 1, 1])
-    assert panel.mature_until(3) == 2
 
 
 def test_who_is_asked_about(make_project):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cityai.config.project import ProjectSpec
+from cityai.data.features.parts import Parts
 from cityai.data.panel import Panel
 from cityai.data.periods import Periods, find_start
 from cityai.data.rows import Rows, RowsAt
@@ -74,16 +75,24 @@ def build_panel(
         known = np.flatnonzero(~np.isnan(final[:, e]))
         if len(known):
             active[int(known[0]) + 4 :, e] = True
-    empty = pd.DataFrame({"period": [], "entity": [], "known": [], "value": []}).astype(
-        {"period": "int64", "entity": "int64", "known": "int64"}
+    late = pd.DataFrame(
+        {"period": [], "entity": [], "known": [], "value": []} if late is None else late
     )
+    at, prompt = tuple(late[name].to_numpy(np.int64) for name in ("period", "entity")), final.copy()
+    np.subtract.at(prompt, at, late["value"].to_numpy(float))
+    cells = pd.DataFrame(np.argwhere(~np.isnan(prompt)), columns=["period", "entity"])
+    cells["known"], cells["value"] = cells["period"] + 1, prompt[~np.isnan(prompt)]
+    cells = pd.concat([cells, late]).sort_values(["entity", "period", "known"])
+    parts = Parts(*(cells[n].to_numpy(np.int64) for n in ("entity", "period", "known")),
+                  cells["value"].to_numpy(float))  # fmt: skip
     return Panel(
         periods=periods,
         entity_ids=tuple(f"E{i:02d}" for i in range(entities)),
         final=final,
-        late=empty if late is None else late,
         active=active,
         delay=delay,
+        parts=parts,
+        gaps=True,
     )
 
 

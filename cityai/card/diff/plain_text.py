@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Final
 
-from cityai.card.record.changes import ChangesPart
+from cityai.card.record.changes import ChangeKind, ChangesPart
+from cityai.i18n.messages import say
 
-HEADS = {
-    "word": "The word on the first screen",
-    "evaluation": "What it changed",
-    "figure": "Figures",
-    "verdict": "Verdicts",
-    "finding": "Checks",
-    "gap": "Open questions",
-    "data": "Data",
-    "model": "Model",
-    "specification": "Specification",
-    "words": "What people wrote",
+HEADS: Final[dict[ChangeKind, str]] = {
+    "word": say("The word on the first screen"),
+    "evaluation": say("What it changed"),
+    "figure": say("Figures"),
+    "verdict": say("Verdicts"),
+    "finding": say("Checks"),
+    "gap": say("Open questions"),
+    "data": say("Data"),
+    "model": say("Model"),
+    "specification": say("Specification"),
+    "words": say("What people wrote"),
 }
+"""What a kind of change is called."""
 MARKS = {"beyond chance": "*", "may be chance": "~", "cannot be told": "?", "no figure": "-"}
 LEGEND = "* more than chance explains   ~ chance may explain it   ? cannot be told"
 

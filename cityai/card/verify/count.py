@@ -144,11 +144,6 @@ class Formulas:
         return Counted(value, math.fsum(part), amount, own)
 
 
-def count_figure(metric: Metric, table: pd.DataFrame, weight: Floats) -> Counted:
-    """Count one metric over the weighted rows of a prepared table."""
-    return Formulas(table).count(metric, weight)
-
-
 def weigh_groups(
     memberships: Sequence[Membership],
     keys: pd.Series,

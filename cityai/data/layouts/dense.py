@@ -74,8 +74,8 @@ def lay_dense(panel: Panel, snapshot: Events, project: Project) -> RowsAt:
         origins = panel.periods.index(asked).tolist()
         if known_before is None:
             return build_rows(panel, snapshot, project, origins, plan(), choose)
-        blind = np.full_like(panel.final, np.nan)
-        past = replace(panel, final=blind, late=panel.late.iloc[:0], parts=None, held=())
+        blind, nothing = np.full_like(panel.final, np.nan), panel.parts.pick(slice(0))
+        past = replace(panel, final=blind, parts=nothing, held=())
         seen = cut_events(snapshot, known_before)
         return build_rows(past, seen, project, origins, plan(), choose)
 
