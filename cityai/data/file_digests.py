@@ -51,7 +51,7 @@ def digest_file(path: Path) -> str:
             named += [json.dumps(version.divided[part]) for part in parts]
         return hashlib.sha256("\n".join(named).encode()).hexdigest()
     logs = [log for log in (Path(f"{path}.wal"), Path(f"{path}-wal")) if log.is_file()]
-    with _open(path) as file:
+    with open_bytes(path) as file:
         state = os.fstat(file.fileno())
         times = state.st_mtime_ns, state.st_ctime_ns
         key = state.st_dev, state.st_ino, state.st_size, *times
@@ -66,7 +66,8 @@ def digest_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _open(path: Path) -> BufferedReader:
+def open_bytes(path: Path) -> BufferedReader:
+    """Open a file of the city's; what the system refuses is told as a mistake in the data."""
     try:
         return path.open("rb")
     except OSError as error:

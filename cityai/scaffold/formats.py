@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from cityai.errors import DataError
+from cityai.data.file_digests import open_bytes
 
 _CHUNK: Final = 1 << 22
 _LINES: Final = 200
@@ -29,25 +29,17 @@ def find_encoding(path: Path) -> str:
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8, has_controls = True, False
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") and file.tell() == len(chunk):
-                    return "utf-16"
-                if is_utf8:
-                    try:
-                        decoder.decode(chunk)
-                    except UnicodeDecodeError:
-                        is_utf8 = False
-                # Nobody writes control characters, so these bytes are the marks of Windows.
-                has_controls = has_controls or len(chunk.translate(None, _CONTROLS)) < len(chunk)
-    except OSError as error:
-        raise DataError(
-            f"the table cannot be read: {(error.strerror or str(error)).lower()}",
-            where=str(path),
-            expected="a CSV or Parquet file",
-            next_step="check the path",
-        ) from None
+    with open_bytes(path) as file:
+        while chunk := file.read(_CHUNK):
+            if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") and file.tell() == len(chunk):
+                return "utf-16"
+            if is_utf8:
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+            # Nobody writes control characters, so these bytes are the marks of Windows.
+            has_controls = has_controls or len(chunk.translate(None, _CONTROLS)) < len(chunk)
     if is_utf8:
         return "utf-8"
     return "cp1252" if has_controls else "latin-1"

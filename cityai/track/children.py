@@ -7,22 +7,9 @@ from typing import Any
 
 from cityai.card.record import CardRecord
 from cityai.columns import BASELINE
-from cityai.track.batch import log_batch
 from cityai.track.measures import list_models, measure_model
-from cityai.track.process import describe_process
-from cityai.track.runs import TrackedRun, get_user
-from cityai.track.tags import (
-    MODEL,
-    NAME,
-    NOTE,
-    PARENT,
-    PROJECT,
-    ROLE,
-    RUN_DIGEST,
-    SOURCE,
-    UNDEFINED,
-    USER,
-)
+from cityai.track.runs import TrackedRun
+from cityai.track.tags import MODEL, NOTE, RUN_DIGEST, UNDEFINED
 
 
 def log_children(
@@ -43,7 +30,6 @@ def log_children(
     dataset : mlflow.entities.DatasetInput
         The data that all of them saw.
     """
-    client = run.tracking.client
     labels = {m.name: str(m.label) for m in (*card.model.candidates, *card.model.baselines)}
     weights = {m.name: m.weight for m in card.model.candidates}
     for model in list_models(card):
@@ -56,19 +42,9 @@ def log_children(
             params["weight"] = f"{weights[name]:g}"
         params |= settings.get(name, {}) if role == "candidate" else {}
         tags = {
-            PARENT: run.run_id,
-            PROJECT: run.project,
-            ROLE: role,
             MODEL: name,
-            NAME: model,
-            USER: get_user(),
-            SOURCE: "cityai",
             NOTE: f"{labels.get(name, name)}: a {role} of the run above.",
             **({UNDEFINED: ", ".join(measures.undefined)} if measures.undefined else {}),
             RUN_DIGEST: card.provenance.run_digest,
-            **describe_process(),
         }
-        child = client.create_run(run.experiment_id, tags=tags, run_name=model).info.run_id
-        log_batch(client, child, measures.logged, params=params)
-        client.log_inputs(child, datasets=[dataset])
-        client.set_terminated(child, "FINISHED")
+        run.log_child(model, role, measures.logged, params, tags, dataset)

@@ -7,13 +7,12 @@ from typing import Final
 
 from cityai.card.record.options import OptionResult, OptionsPart
 from cityai.scratch import open_scratch
-from cityai.track.batch import LONGEST_TAG, cut_text, log_batch
+from cityai.track.batch import LONGEST_TAG, cut_text
 from cityai.track.door import call_mlflow
 from cityai.track.measures import Measure
-from cityai.track.process import describe_process
-from cityai.track.runs import TrackedRun, get_user
+from cityai.track.runs import TrackedRun
 from cityai.track.tables import save_tables
-from cityai.track.tags import NAME, NOTE, PARENT, PROJECT, ROLE, SOURCE, SPEC_DIGEST, USER
+from cityai.track.tags import NOTE, PROJECT, ROLE, SPEC_DIGEST
 
 FOLDER: Final = "mitigation"
 OPTIONS: Final = f"{FOLDER}/options.json"
@@ -43,7 +42,6 @@ def log_mitigation(run: TrackedRun, part: OptionsPart, spec_digest: str, drawing
     """
     import pandas as pd
 
-    client = run.tracking.client
     shared = {PROJECT: run.project, SPEC_DIGEST: spec_digest, "cityai.dimension": part.dimension}
     with call_mlflow("the options could not be logged", run.tracking.where):
         run.set_tags({**shared, ROLE: "mitigation", NOTE: _write_note(part.options)})
@@ -51,20 +49,12 @@ def log_mitigation(run: TrackedRun, part: OptionsPart, spec_digest: str, drawing
             own = [option for option in part.options if option.name == name]
             tags = {
                 **shared,
-                PARENT: run.run_id,
-                ROLE: "mitigation",
                 "cityai.option": name,
                 "cityai.chosen": str(name == part.choice).lower(),
-                NAME: name,
-                USER: get_user(),
-                SOURCE: "cityai",
                 NOTE: _write_note(own),
-                **describe_process(),
             }
-            child = client.create_run(run.experiment_id, tags=tags, run_name=name).info.run_id
             params = {"option": name, "label": own[0].label, "chosen": tags["cityai.chosen"]}
-            log_batch(client, child, _list_measures(own), params=params)
-            client.set_terminated(child, "FINISHED")
+            run.log_child(name, "mitigation", _list_measures(own), params, tags)
         tables = {
             file: pd.DataFrame([row.model_dump(mode="python") for row in rows])
             for file, rows in ((OPTIONS, part.options), (GROUPS, part.groups))
@@ -74,7 +64,7 @@ def log_mitigation(run: TrackedRun, part: OptionsPart, spec_digest: str, drawing
             (folder / FOLDER).mkdir()
             (folder / FOLDER / "plane.svg").write_text(drawing, encoding="utf-8")
             run.set_tags(save_tables(tables, folder))
-            client.log_artifacts(run.run_id, str(folder))
+            run.tracking.client.log_artifacts(run.run_id, str(folder))
 
 
 def _list_measures(own: Iterable[OptionResult]) -> Iterator[Measure]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,23 @@ from typing import Any, Protocol
 from cityai.errors import SetupError, SpecError, StoreError, TrackingError
 from cityai.progress import tell
 from cityai.store.cards import CARDS, read_seal
+from cityai.track.batch import log_batch
 from cityai.track.door import call_mlflow, keep_quiet
+from cityai.track.measures import Measure
 from cityai.track.process import describe_process, is_dead, keep_beating
 from cityai.track.server import Tracking, connect_tracking
-from cityai.track.tags import FAILURE, NAME, NOTE, PROCESS, PROJECT, SEAL, SOURCE, USER
+from cityai.track.tags import (
+    FAILURE,
+    NAME,
+    NOTE,
+    PARENT,
+    PROCESS,
+    PROJECT,
+    ROLE,
+    SEAL,
+    SOURCE,
+    USER,
+)
 
 STOPPED = "the process ended without a word (killed, or the machine was switched off)"
 HELD_BACK = "its message, which may hold data, was shown where it ran"
@@ -50,6 +63,24 @@ class TrackedRun:
     experiment_id: str
     run_id: str
     project: str
+
+    def log_child(
+        self,
+        name: str,
+        role: str,
+        measures: Iterable[Measure],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        dataset: Any = None,
+    ) -> None:
+        """Write a finished run below this one: its figures, its parameters, its data."""
+        own = {PARENT: self.run_id, ROLE: role, **_own_tags(self.project, name), **tags}
+        client = self.tracking.client
+        child = client.create_run(self.experiment_id, tags=own, run_name=name).info.run_id
+        log_batch(client, child, measures, params=params)
+        if dataset is not None:
+            client.log_inputs(child, datasets=[dataset])
+        client.set_terminated(child, "FINISHED")
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags at once, before the final log."""
@@ -99,7 +130,8 @@ def open_run(
     tell("opening MLflow")
     tracking = connect_tracking(place.state)
     repair_runs(tracking, place, project)
-    run = _start_run(tracking, project, {**(tags or {}), **_own_tags(project, name or project)})
+    own = {**_own_tags(project, name or project), "mlflow.source.type": "LOCAL"}
+    run = _start_run(tracking, project, {**(tags or {}), **own})
     client = tracking.client
     beat = partial(_tell_alive, client, run.run_id)
     with _hear_signals(), keep_beating(beat):
@@ -194,18 +226,12 @@ def describe_failure(error: BaseException, state: Path) -> str:
     return f"{type(error).__name__}: {said}"[:1000]
 
 
-def get_user() -> str:
-    """Return the pseudonym that runs are written under, never the system's user name."""
-    return os.environ.get("CITYAI_USER") or "cityai"
-
-
 def _own_tags(project: str, name: str) -> dict[str, str]:
     return {
         PROJECT: project,
         NAME: name,
-        USER: get_user(),
+        USER: os.environ.get("CITYAI_USER") or "cityai",  # never the system's user name
         SOURCE: "cityai",
-        "mlflow.source.type": "LOCAL",
         **describe_process(),
     }
 
