@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cityai.card.record import CardRecord
-from cityai.card.render import render_html
 from cityai.card.render.own_words import list_own_words
+from cityai.card.render.page import render_html
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.stored import list_plain
 from cityai.i18n.translator import Translator

@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 
 import cityai
-from cityai.card.record import CardRecord, seal_record
-from cityai.card.render import render_json
+from cityai.card.record import CardRecord, seal_record, write_lines
 from cityai.cli.main import run_command
 from cityai.columns import CANDIDATE
 from cityai.config.load import load_project
@@ -279,7 +278,7 @@ def test_a_card_verifies_until_it_is_changed(
         assert "The record is as it was sealed" in out
         assert "eval.metrics[0].value" in out
         forged = seal_record(CardRecord.model_validate_json(changed))
-        path.write_text(render_json(forged), encoding="utf-8")
+        path.write_text(write_lines(forged), encoding="utf-8")
         assert run_command(arguments) == 1
         out = capsys.readouterr().out
         assert "eval.metrics[0].value" in out

@@ -256,7 +256,7 @@ def test_one_message_with_its_place_and_nothing_lost(
 
 @pytest.mark.parametrize("name", ["file_row_number", "row_n_", "n", "c0", "raw", 'a"b', "rowid"])
 def test_columns_of_any_name_are_read(folder: Path, name: str) -> None:
-    from cityai.config.project import SourceSpec
+    from cityai.config.tables import SourceSpec
     from cityai.data.source import open_source
     from cityai.data.source.engine import fetch_frame
 
@@ -276,7 +276,7 @@ def test_columns_of_any_name_are_read(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.duckdb", "x.sqlite"])
 def test_a_path_is_the_caller_s(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cityai.config.project import SourceSpec
+    from cityai.config.tables import SourceSpec
     from cityai.data.source import open_source
 
     table = pd.DataFrame({"a": [5, 6]})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cityai.i18n.messages import say
-from cityai.modeling.forecasters import SavedModel
+from cityai.modeling.forecasters.protocol import SavedModel
 from cityai.modeling.own.formats import FORMATS
 
 NO_TREES: Final = say(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cityai.card.figures import Figure, Outlines, draw_figures
-from cityai.card.record import JSON, MARKDOWN, CardRecord, read_back
-from cityai.card.render import render_json, render_markdown, render_pages
+from cityai.card.record import JSON, MARKDOWN, CardRecord, read_back, write_lines
+from cityai.card.render.markdown import render_markdown
+from cityai.card.render.page import render_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def make_pages(record: CardRecord, outlines: Outlines | None = None) -> Pages:
     outlines : mapping of area to rings, optional
         From `cityai.card.figures.read_outlines`; without them there is no map.
     """
-    written = render_json(record)
+    written = write_lines(record)
     read = read_back(record)
     figures = draw_figures(read, outlines)
     pages = render_pages(read, figures)

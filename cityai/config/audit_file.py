@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cityai.config.city import AreasSpec
-from cityai.config.project import AuditableSpec, ColumnSpec
+from cityai.config.project import AuditableSpec
 from cityai.config.record import Slug, SpecRecord, Text
-from cityai.config.tables import Encoding
+from cityai.config.tables import ColumnSpec, Encoding
 
 Answer = Literal["amount", "yes/no"]
 Label = str | bool | int

@@ -13,18 +13,8 @@ from cityai.config.dimension import DimensionSpec
 from cityai.config.entity import BaseEntitySpec, EntitySpec
 from cityai.config.mitigation import MitigationSpec
 from cityai.config.policy import Limits, PolicySpec
-from cityai.config.record import ProjectName, Share, Slug, SpecRecord, Text
-from cityai.config.tables import (
-    CityTableSpec,
-    ColumnSpec,
-    ColumnType,
-    CovariateSpec,
-    DataSpec,
-    KnownSpec,
-    OutageSpec,
-    SourceSpec,
-    UnpivotSpec,
-)
+from cityai.config.record import ProjectName, Slug, SpecRecord, Text
+from cityai.config.tables import CityTableSpec, ColumnSpec, CovariateSpec, DataSpec
 from cityai.config.words import WordsSpec
 
 if TYPE_CHECKING:
@@ -366,19 +356,3 @@ class ProjectSpec(BaseProjectSpec):
     def city_own(self) -> tuple[str, Text | CityTableSpec | None]:
         """The city's own forecast."""
         return "city_rule", self.models.city_rule
-
-
-__all__ = [
-    "AuditableSpec",
-    "BaseProjectSpec",
-    "ColumnSpec",
-    "ColumnType",
-    "CovariateSpec",
-    "DataSpec",
-    "KnownSpec",
-    "OutageSpec",
-    "ProjectSpec",
-    "Share",
-    "SourceSpec",
-    "UnpivotSpec",
-]

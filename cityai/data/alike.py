@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cityai.config.project import ColumnSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.contract import EPOCHS, Contract
 from cityai.data.conversion import convert_columns
 from cityai.data.source.alike import Apart

@@ -14,7 +14,8 @@ import pandas as pd
 from cityai.columns import AREA
 from cityai.config.city import AreasSpec
 from cityai.config.load import Project
-from cityai.config.project import AuditableSpec, ColumnSpec, SourceSpec
+from cityai.config.project import AuditableSpec
+from cityai.config.tables import ColumnSpec, SourceSpec
 from cityai.data.contract import build_contract
 from cityai.data.conversion import NUMBER, convert_cells
 from cityai.data.side_tables import MOST_ROWS, SideTable

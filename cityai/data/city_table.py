@@ -12,8 +12,8 @@ import pandas as pd
 
 from cityai.columns import AS_OF, CASE, ENTITY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD, VALUE
 from cityai.config.load import Project
-from cityai.config.project import BaseProjectSpec, ColumnSpec
-from cityai.config.tables import CityTableSpec
+from cityai.config.project import BaseProjectSpec
+from cityai.config.tables import CityTableSpec, ColumnSpec
 from cityai.data.periods import Periods
 from cityai.data.quality_facts import FACT_COLUMNS
 from cityai.data.row_status import JOINT

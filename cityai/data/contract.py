@@ -16,7 +16,7 @@ from typing import Any, Final
 import pandas as pd
 import pandera.pandas as pa
 
-from cityai.config.project import ColumnSpec, ColumnType
+from cityai.config.tables import ColumnSpec, ColumnType
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.errors import DataError, SpecError
 from cityai.i18n.messages import say

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from cityai.config.project import ColumnSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.contract import (
     ABOVE,
     BELOW,

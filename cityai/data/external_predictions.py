@@ -26,7 +26,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.audit_file import AuditFileSpec, Label
-from cityai.config.project import ColumnSpec, ColumnType, SourceSpec
+from cityai.config.tables import ColumnSpec, ColumnType, SourceSpec
 from cityai.data.contract import build_contract
 from cityai.data.periods import DAY, Periods
 from cityai.data.quality_facts import FACT_COLUMNS, ONE_VALUE, UNKNOWN_AREA

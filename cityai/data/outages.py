@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, VALUE
-from cityai.config.project import OutageSpec
+from cityai.config.tables import OutageSpec
 from cityai.data.periods import Periods
 from cityai.errors import SpecError, suggest_name
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from cityai.config.project import BaseProjectSpec, ColumnSpec
+from cityai.config.project import BaseProjectSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods, add_days, find_end_column
 from cityai.data.source.engine import Table

@@ -11,8 +11,9 @@ import pandas as pd
 
 from cityai.columns import AREA, CATEGORY, DAY, ENTITY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
 from cityai.config.load import Project
-from cityai.config.project import BaseProjectSpec, ColumnSpec, CovariateSpec, KnownSpec, SourceSpec
+from cityai.config.project import BaseProjectSpec
 from cityai.config.risk import EventSpec, JoinSpec
+from cityai.config.tables import ColumnSpec, CovariateSpec, KnownSpec, SourceSpec
 from cityai.data.contract import Contract, build_contract, judge_values
 from cityai.data.conversion import convert_cells
 from cityai.data.midnights import refuse_midnights

@@ -12,9 +12,14 @@ from cityai.card.diff.plain_text import HEADS
 from cityai.card.record import CardRecord
 from cityai.card.record.changes import ChangesPart
 from cityai.card.release import ReleasePart
-from cityai.card.render import open_environment
 from cityai.card.render.own_words import open_translator
-from cityai.card.render.page import Language, list_languages, make_words, name_page
+from cityai.card.render.page import (
+    Language,
+    list_languages,
+    make_words,
+    name_page,
+    open_environment,
+)
 from cityai.card.render.release import list_decided
 from cityai.card.words import VERDICT_MARKS, VERDICT_WORDS
 from cityai.config.release import Phase

@@ -42,13 +42,6 @@ from cityai.kinds.kind import Cover, FittingKind, Problem
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Folds, check_overlaps
-from cityai.modeling.forecasters import (
-    Candidate,
-    check_candidates,
-    choose_candidates,
-    count_candidates,
-    list_learners,
-)
 from cityai.modeling.forecasters.baselines import (
     CITY_RULE,
     RECENT_MEAN,
@@ -61,6 +54,13 @@ from cityai.modeling.forecasters.pretrained import (
     PretrainedForecaster,
     judge_pretrained,
     load_pretrained,
+)
+from cityai.modeling.forecasters.protocol import (
+    Candidate,
+    check_candidates,
+    choose_candidates,
+    count_candidates,
+    list_learners,
 )
 from cityai.modeling.layouts.dense import (
     DenseRows,

@@ -26,14 +26,14 @@ from cityai.i18n.messages import name_period
 from cityai.kinds.kind import Cover, FittingKind, Problem
 from cityai.modeling.backtest import Backtest, run_backtest
 from cityai.modeling.final import FinalModel
-from cityai.modeling.forecasters import (
+from cityai.modeling.forecasters.boosted_trees import BoostedTrees
+from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
+from cityai.modeling.forecasters.protocol import (
     Candidate,
     check_candidates,
     choose_candidates,
     count_candidates,
 )
-from cityai.modeling.forecasters.boosted_trees import BoostedTrees
-from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
 from cityai.modeling.layouts.listed import ListedRows, check_listed_folds, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import RISK_BASELINES, ListedBaseline, list_averages
 from cityai.modeling.own.models import load_models

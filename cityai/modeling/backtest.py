@@ -32,7 +32,7 @@ from cityai.errors import DataError, name_step
 from cityai.findings import Finding
 from cityai.modeling.final import FinalModel
 from cityai.modeling.folds import Fold, Folds, name_fold
-from cityai.modeling.forecasters import (
+from cityai.modeling.forecasters.protocol import (
     Candidate,
     FloatArray,
     Learner,

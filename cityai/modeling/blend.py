@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import LinearConstraint, minimize
 from scipy.special import expit, log_expit
 
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 
 SHRINKAGE: Final = 0.01
 """Pull towards equal weights. Small: a candidate that is 5 % worse nearly loses its weight."""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.modeling.corrections import Correction
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.ratios import MOST, Past
 
 LEAST_ORIGINS: Final = 4

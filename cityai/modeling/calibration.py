@@ -16,7 +16,7 @@ from scipy.special import expit, log_expit, logit
 
 from cityai.i18n.messages import join, say, write
 from cityai.modeling.blend import mix_forecasts
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 
 Method = Literal["identity", "platt", "isotonic"]
 

@@ -12,7 +12,7 @@ from cityai.config.risk import DecisionSpec
 from cityai.errors import DataError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.records.predictions import Predictions
 
 RANK, OF = "rank", "of"

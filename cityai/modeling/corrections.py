@@ -26,7 +26,7 @@ from cityai.columns import (
     Y_LOW,
     Y_PRED,
 )
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.intervals import IntArray
 from cityai.modeling.layouts.dense import read_labels
 from cityai.modeling.parallel import run_tasks

@@ -12,8 +12,8 @@ import pandas as pd
 from cityai.columns import AS_OF, CASE, ENTITY, FOLD, STEP
 from cityai.modeling.backtest import Backtest
 from cityai.modeling.final import FinalModel
-from cityai.modeling.forecasters import Contributions, SavedModel, list_features
 from cityai.modeling.forecasters.formats import load_learner
+from cityai.modeling.forecasters.protocol import Contributions, SavedModel, list_features
 
 if TYPE_CHECKING:
     from cityai.data.rows import Rows

@@ -18,9 +18,9 @@ from cityai.modeling.calibration import (
     to_log_odds,
     to_probability,
 )
-from cityai.modeling.forecasters import FloatArray, SavedModel, list_features
 from cityai.modeling.forecasters.encoding import find_codes
 from cityai.modeling.forecasters.formats import load_learner
+from cityai.modeling.forecasters.protocol import FloatArray, SavedModel, list_features
 from cityai.modeling.intervals import Intervals, place_bounds
 from cityai.modeling.own.formats import FORMATS as OWN_FORMATS
 from cityai.modeling.own.formats import list_libraries

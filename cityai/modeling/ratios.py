@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.intervals import IntArray
 
 HALF_LIFE: Final = 4.0

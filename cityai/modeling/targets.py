@@ -21,7 +21,7 @@ from cityai.modeling.calibration import CalibrationMap, learn_calibration, mix_l
 from cityai.modeling.capacity import judge_capacity, refuse_everyone, select_cases
 from cityai.modeling.final import AmountCalibration, FinalModel, ProbabilityCalibration
 from cityai.modeling.folds import Folds
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.intervals import Bounds, PastErrors, adapt_tails, fit_intervals, start_tails
 from cityai.modeling.layouts.dense import LEAST_RIPE
 from cityai.modeling.layouts.source import BoolArray, IntArray

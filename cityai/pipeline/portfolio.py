@@ -8,9 +8,8 @@ from types import MappingProxyType
 from typing import Final
 
 from cityai.card.portfolio import Entry, build_entry, build_portfolio, write_portfolio
-from cityai.card.record import CardRecord
+from cityai.card.record import CardRecord, write_lines
 from cityai.card.release import ReleasePart, find_head
-from cityai.card.render import render_json
 from cityai.card.render.portfolio import list_portfolio_languages, name_portfolio, render_portfolio
 from cityai.card.render.release import put_in_release
 from cityai.card.verify import read_bytes, read_record
@@ -78,7 +77,7 @@ def make_portfolio(
     files = dict.fromkeys((p.name for p in folder.glob("index*.html")), "")
     for name, record in fresh.items():
         place = CardPlace(folder / name, folder.parent)
-        release = describe_review(place, render_json(record).encode(), record)
+        release = describe_review(place, write_lines(record).encode(), record)
         entries.append(build_entry(name, record, today, release))
     for path in sorted(folder.glob(f"*/{JSON}")):
         place, name = CardPlace(path.parent, folder.parent), path.parent.name

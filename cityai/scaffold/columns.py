@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from cityai.config.project import SourceSpec
+from cityai.config.tables import SourceSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, suggest_name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cityai.config.city import CitySpec
-from cityai.config.project import SourceSpec
+from cityai.config.tables import SourceSpec
 from cityai.data.source import find_format, refuse_address
 from cityai.errors import DataError, TimeError
 from cityai.scaffold.cases import propose_cases

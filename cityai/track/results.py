@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from cityai.card.pages import Pages
 from cityai.card.record import JSON, MARKDOWN, CardRecord
 from cityai.card.record.fairness import GroupResult
-from cityai.card.render import render_note
+from cityai.card.render.markdown import render_note
 from cityai.card.worst import find_worst, is_beyond
 from cityai.findings import Status
 from cityai.scratch import open_scratch

@@ -14,7 +14,8 @@ from cityai.assessment import audit
 from cityai.assessment.audit import Audit
 from cityai.config.city import CitySpec
 from cityai.config.policy import PolicySpec
-from cityai.config.project import AuditableSpec, AuditSpec, ColumnSpec, ModelsSpec
+from cityai.config.project import AuditableSpec, AuditSpec, ModelsSpec
+from cityai.config.tables import ColumnSpec
 from cityai.records.groups import Groups, Membership
 from cityai.records.predictions import Predictions, build_predictions
 

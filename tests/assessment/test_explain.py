@@ -12,10 +12,10 @@ import pytest
 
 from cityai.assessment.explain import explain_models, find_families
 from cityai.findings import Status
-from cityai.modeling.forecasters import FittedLearner, SavedModel
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.forecasters.formats import FORMATS, load_learner
+from cityai.modeling.forecasters.protocol import FittedLearner, SavedModel
 from tests.assessment.conftest import group
 
 Make = Callable[..., object]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cityai.card.figures import draw_figures
 from cityai.card.figures.places import order_places
-from cityai.card.render import render_html, render_pages
+from cityai.card.render.page import render_html, render_pages
 from cityai.card.render.scripts import read_script, tidy_page
 from cityai.card.render.what_if import OWN, TIMES, arrange_other_limits
 from cityai.card.spreadsheet import write_csv

@@ -9,7 +9,7 @@ import pytest
 
 from cityai.card.figures import draw_figures
 from cityai.card.portfolio import Portfolio
-from cityai.card.render import render_pages
+from cityai.card.render.page import render_pages
 from cityai.card.render.portfolio import name_portfolio, render_portfolio
 from cityai.card.verify import read_record
 from cityai.i18n.catalogue import LOCALES

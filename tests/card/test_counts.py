@@ -16,8 +16,9 @@ from cityai.card.draft.sentences import describe_fairness
 from cityai.card.draft.verdict import draft_verdict
 from cityai.card.portfolio import build_entry, build_portfolio
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.render import render_html, render_markdown
 from cityai.card.render.head import arrange_failed
+from cityai.card.render.markdown import render_markdown
+from cityai.card.render.page import render_html
 from cityai.card.render.portfolio import render_portfolio
 from cityai.card.words import find_side
 from cityai.config.policy import VerdictRules

@@ -8,8 +8,8 @@ from scipy import stats
 
 from cityai.card.diff import add_changes, compare_cards
 from cityai.card.diff.figures import have_same_rows, judge_apart, judge_paired
-from cityai.card.record import CardRecord, digest_record, seal_record
-from cityai.card.render import render_html, render_json
+from cityai.card.record import CardRecord, digest_record, seal_record, write_lines
+from cityai.card.render.page import render_html
 
 
 def edit(record: CardRecord, change) -> CardRecord:
@@ -160,7 +160,7 @@ def test_a_check_is_told_by_its_title_whatever_it_is_about_now(city):
 
 
 def test_changes_are_part_of_the_sealed_record(city):
-    earlier = render_json(city.record)
+    earlier = write_lines(city.record)
     after = add_changes(edit(city.record, shift_wape(0.02, 0.001)), earlier)
     assert after.changes.content_digest == city.record.record.content_digest
     assert after.record.content_digest == digest_record(after)

@@ -9,8 +9,8 @@ import re
 import pytest
 
 from cityai.card.figures import draw_figures
-from cityai.card.render import render_html, render_markdown, render_pages
-from cityai.card.render.markdown import escape_markdown
+from cityai.card.render.markdown import escape_markdown, render_markdown
+from cityai.card.render.page import render_html, render_pages
 from tests.card import test_render
 
 PAYLOADS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cityai.card.render import render_html
+from cityai.card.render.page import render_html
 from cityai.card.render.ranked import arrange_capacity, arrange_reach
 from cityai.card.render.worth import arrange_worth_groups
 from cityai.card.verify import check_claims

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from cityai.card.figures import draw_figures
-from cityai.card.render import render_html
+from cityai.card.render.page import render_html
 from cityai.card.verify import read_record
 from cityai.card.words import round_brief, write_count, write_gap, write_number
 from cityai.i18n.collect import PACKAGE

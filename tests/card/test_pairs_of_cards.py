@@ -18,8 +18,7 @@ from cityai.card.draft import CardFacts, Fitted
 from cityai.card.draft.data import draft_data
 from cityai.card.draft.subject import describe_forecast, describe_list
 from cityai.card.draft.withheld import find_withheld
-from cityai.card.record import CardRecord
-from cityai.card.render import render_json
+from cityai.card.record import CardRecord, write_lines
 from cityai.records.events import list_left, list_versions
 from tests.modeling.made_cases import build_risk_spec
 
@@ -132,7 +131,7 @@ def test_no_small_count_follows_from_two_cards(
         late = np.minimum(late, rows)
         spec = count_spec()
         before = publish(record, (rows - late)[:-1], spec)
-        after = publish(record, rows, spec, render_json(before))
+        after = publish(record, rows, spec, write_lines(before))
         last = str(FIRST + weeks * WEEK)
         truth = {f"week {FIRST + i * WEEK}": late[i].sum() for i in range(weeks)}
         truth[f"week {FIRST + weeks * WEEK}"] = rows[-1].sum()

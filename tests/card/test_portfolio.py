@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 import pytest
 
 from cityai.card.portfolio import Entry, Portfolio, build_entry, build_portfolio, write_portfolio
-from cityai.card.record import CardRecord, seal_record
-from cityai.card.render import name_page, render_json
+from cityai.card.record import CardRecord, seal_record, write_lines
+from cityai.card.render.page import name_page
 from cityai.card.render.portfolio import arrange_row, name_portfolio, render_portfolio
 from cityai.card.render.scripts import read_script
 from cityai.card.words import GRADES, VERDICT_WORDS, VERDICTS, write_brief
@@ -206,7 +206,7 @@ def test_hostile_words_stay_words(text, city):
 
 def put_card(folder, record) -> None:
     folder.mkdir(parents=True)
-    (folder / "card.json").write_text(render_json(record), encoding="utf-8")
+    (folder / "card.json").write_text(write_lines(record), encoding="utf-8")
 
 
 def test_a_damaged_card_is_listed_as_such(city, tmp_path, monkeypatch):

@@ -24,8 +24,8 @@ from cityai.card.record import (
     read_back,
     seal_record,
     write_canonical,
+    write_lines,
 )
-from cityai.card.render import render_json
 from cityai.card.verify import check_digest
 from cityai.config.words import NotApplicable, WordsSpec
 from cityai.findings import Status
@@ -63,7 +63,7 @@ def test_answers_and_not_applicable_are_no_gaps(city):
 
 
 def test_the_json_round_trips_and_is_written_one_way(city):
-    text = render_json(city.record)
+    text = write_lines(city.record)
     facts = json.loads(text)
     assert CardRecord.model_validate_json(text) == city.record
     assert is_written_so(text.encode(), facts)
@@ -93,7 +93,7 @@ def test_a_record_whose_places_stay_is_the_one_that_is_read(city):
     )
     part = city.record.eval.model_copy(update={"places": told})
     record = seal_record(city.record.model_copy(update={"eval": part}))
-    read = CardRecord.model_validate_json(render_json(record))
+    read = CardRecord.model_validate_json(write_lines(record))
     assert read_back(record) == read == record
     pages, again = make_pages(record), make_pages(read)
     assert len(pages.html) > 1
@@ -101,7 +101,7 @@ def test_a_record_whose_places_stay_is_the_one_that_is_read(city):
 
 
 def test_what_is_nothing_is_left_out_and_cards_that_said_it_verify(city):
-    assert ":null" not in render_json(city.record)
+    assert ":null" not in write_lines(city.record)
     facts = city.record.model_dump(mode="json")
     facts["record"]["content_digest"] = digest_facts(facts)
     text = dump_facts(facts)
@@ -125,12 +125,12 @@ def test_a_record_that_was_just_sealed_is_written_as_any_other(city):
     """Its facts are kept from the sealing; those of an equal record are listed anew."""
     head = city.record.record.model_copy(update={"title": "another"})
     sealed = seal_record(city.record.model_copy(update={"record": head}))
-    assert render_json(sealed) == render_json(sealed.model_copy())
-    assert render_json(city.record) != render_json(sealed)
+    assert write_lines(sealed) == write_lines(sealed.model_copy())
+    assert write_lines(city.record) != write_lines(sealed)
 
 
 def test_unknown_keys_are_refused(city):
-    facts = json.loads(render_json(city.record))
+    facts = json.loads(write_lines(city.record))
     facts["eval"]["extra"] = 1
     with pytest.raises(ValidationError, match="extra"):
         CardRecord.model_validate(facts)
@@ -139,7 +139,7 @@ def test_unknown_keys_are_refused(city):
 def test_the_schema_is_valid_and_holds_for_the_record(city):
     schema = CardRecord.model_json_schema(mode="serialization")
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads(render_json(city.record)), schema)
+    jsonschema.validate(json.loads(write_lines(city.record)), schema)
 
 
 def test_the_same_run_gives_the_same_bytes(city, draft_city):

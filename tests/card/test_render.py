@@ -18,7 +18,8 @@ from cityai.card.figures.canvas import drawing
 from cityai.card.figures.maps import draw_map
 from cityai.card.figures.plane import draw_plane
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.render import render_html, render_markdown
+from cityai.card.render.markdown import render_markdown
+from cityai.card.render.page import render_html
 from cityai.card.render.scripts import read_script
 from cityai.config.words import NotApplicable
 from cityai.errors import DataError

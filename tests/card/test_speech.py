@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from cityai.assessment.baseline_words import label_baseline, name_baseline
 from cityai.card.diff import add_changes, compare_cards
 from cityai.card.figures import draw_figures
-from cityai.card.record import CardRecord, seal_record, write_canonical
+from cityai.card.record import CardRecord, seal_record, write_canonical, write_lines
 from cityai.card.record.messages import join_messages
-from cityai.card.render import name_page, render_html, render_json, render_pages
 from cityai.card.render.own_words import list_own_words
+from cityai.card.render.page import name_page, render_html, render_pages
 from cityai.card.verify import read_record
 from cityai.card.verify.again import check_again
 from cityai.config.yaml import read_yaml
@@ -124,10 +124,10 @@ def test_every_sentence_of_a_changed_card_is_found(city):
     facts["oversight"]["appeal"] = "Write to us."
     other = city.record.model_validate(facts)
     for before, after in ((city.record, other), (other, city.record)):
-        changed = add_changes(after, render_json(before))
+        changed = add_changes(after, write_lines(before))
         assert len({item.kind for item in changed.changes.items}) == 9
         check_card(changed)
-    check_card(add_changes(city.record, render_json(city.record)))
+    check_card(add_changes(city.record, write_lines(city.record)))
     check_card(add_changes(city.record, "{}"))
 
 

@@ -18,8 +18,9 @@ from cityai.card.draft.values import TOO_FEW
 from cityai.card.draft.verdict import GRAVITY, RULES, draft_verdict
 from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart, Gap
-from cityai.card.render import render_html, render_markdown, render_note
+from cityai.card.render.markdown import render_markdown, render_note
 from cityai.card.render.own_words import list_own_words
+from cityai.card.render.page import render_html
 from cityai.card.verify import read_record
 from cityai.card.verify.verdict import check_verdict
 from cityai.card.words import VERDICT_MARKS, VERDICT_WORDS

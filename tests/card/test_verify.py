@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from cityai.card.figures import draw_figures
-from cityai.card.record import JSON, CardRecord, seal_record
-from cityai.card.render import render_html, render_json, render_markdown
+from cityai.card.record import JSON, CardRecord, seal_record, write_lines
+from cityai.card.render.markdown import render_markdown
+from cityai.card.render.page import render_html
 from cityai.card.verify import check_claims, check_digest, check_pages, read_bytes, read_record
 from cityai.card.verify.places import list_place_claims
 from cityai.card.verify.recount import list_claims
@@ -119,14 +120,14 @@ def test_a_forged_name_is_a_failed_claim_that_says_why(path, name, city):
 
 
 def test_a_changed_file_is_found_without_predictions(city, tmp_path):
-    text = render_json(city.record).replace("Refuse by district", "Refuse by District")
+    text = write_lines(city.record).replace("Refuse by district", "Refuse by District")
     (tmp_path / "card.json").write_text(text)
     finding = check(tmp_path, city)["card.digest"]
     assert finding.status is Status.FAIL
 
 
 def test_pages_must_carry_the_records_digest(city, tmp_path):
-    (tmp_path / "card.json").write_text(render_json(city.record))
+    (tmp_path / "card.json").write_text(write_lines(city.record))
     assert check(tmp_path, city)["card.pages"].status is Status.NOT_APPLICABLE
     (tmp_path / "card.html").write_text(render_html(city.record))
     (tmp_path / "card.md").write_text(render_markdown(city.record))
@@ -170,5 +171,5 @@ def test_a_missing_file_is_refused_plainly(tmp_path, city):
 
 def test_pictures_hold_no_figure_that_the_record_does_not(city):
     """A picture's table is written from the record alone."""
-    again = CardRecord.model_validate_json(render_json(city.record))
+    again = CardRecord.model_validate_json(write_lines(city.record))
     assert [f.table for f in draw_figures(again)] == [f.table for f in draw_figures(city.record)]

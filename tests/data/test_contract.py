@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cityai.config.project import ColumnSpec, SourceSpec
+from cityai.config.tables import ColumnSpec, SourceSpec
 from cityai.data.contract import (
     ABOVE,
     BELOW,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.config.project import OutageSpec
+from cityai.config.tables import OutageSpec
 from cityai.data.outages import mark_outages
 from cityai.data.periods import Periods
 from cityai.errors import SpecError

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from cityai.config.load import Project, load_project
-from cityai.config.project import CovariateSpec, KnownSpec
+from cityai.config.tables import CovariateSpec, KnownSpec
 from cityai.data.layouts.dense import build_rows, label_dense, lay_dense
 from cityai.data.leaks import check_leaks
 from cityai.data.panel import build_panel

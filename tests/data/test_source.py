@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.config.project import SourceSpec, UnpivotSpec
+from cityai.config.tables import SourceSpec, UnpivotSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame, open_room
 from cityai.errors import DataError

@@ -13,7 +13,8 @@ import pytest
 
 from cityai.card.figures import draw_figures
 from cityai.card.record import CardRecord, seal_record
-from cityai.card.render import render_html, render_markdown
+from cityai.card.render.markdown import render_markdown
+from cityai.card.render.page import render_html
 from cityai.card.verify import read_record
 from cityai.cli.main import run_command
 from cityai.columns import EVERYWHERE
@@ -116,9 +117,9 @@ def test_a_figure_that_was_changed_is_named(
     where(content)["value"] += 0.07
     record = seal_record(CardRecord.model_validate(content))
     try:
-        from cityai.card.render import render_json
+        from cityai.card.record import write_lines
 
-        (folder / "card.json").write_text(render_json(record))
+        (folder / "card.json").write_text(write_lines(record))
         (folder / "card.html").write_text(render_html(record))
         (folder / "card.md").write_text(render_markdown(record))
         found = verify_published(ranked.folder)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cityai.card.record import seal_record
-from cityai.card.render import render_json
+from cityai.card.record import seal_record, write_lines
 from cityai.card.verify import read_record
 from cityai.cli.main import run_command
 from cityai.drill.faults import FAULTS, find_fault
@@ -114,7 +113,7 @@ def test_a_card_of_a_drill_is_signed_and_used_by_nobody(place: Place, kept: Kept
     record = read_record(path.read_bytes())
     named = record.record.model_copy(update={"id": f"{DRILL}0badc0de"})
     sealed = seal_record(record.model_copy(update={"record": named}))
-    path.write_text(render_json(sealed), "utf-8")
+    path.write_text(write_lines(sealed), "utf-8")
     for page in place.card.glob("card*.[hm]*"):
         before, after = record.record.content_digest, sealed.record.content_digest
         page.write_text(page.read_text("utf-8").replace(before, after), "utf-8")

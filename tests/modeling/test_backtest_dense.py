@@ -11,10 +11,10 @@ from cityai.errors import DataError, TimeError
 from cityai.findings import Status
 from cityai.modeling.ahead import look_ahead
 from cityai.modeling.backtest import Backtest, run_backtest
-from cityai.modeling.forecasters import choose_candidates, list_learners
 from cityai.modeling.forecasters.baselines import choose_baselines
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
+from cityai.modeling.forecasters.protocol import choose_candidates, list_learners
 from cityai.modeling.layouts.dense import (
     DenseRows,
     find_origin,

@@ -11,10 +11,10 @@ from cityai.assessment.metrics.ranking import measure_auc
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
 from cityai.modeling.backtest import Backtest, run_backtest
-from cityai.modeling.forecasters import choose_candidates
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.classical import THETA
 from cityai.modeling.forecasters.logistic import RidgeLogistic
+from cityai.modeling.forecasters.protocol import choose_candidates
 from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import (
     RISK_BASELINES,

@@ -8,7 +8,6 @@ from cityai.assessment.stand_ins import judge_stand_ins
 from cityai.config.project import ModelsSpec
 from cityai.data.features.known import find_latest
 from cityai.errors import SpecError
-from cityai.modeling.forecasters import SeriesHistory, choose_candidates
 from cityai.modeling.forecasters.baselines import (
     average_recent,
     choose_baselines,
@@ -17,6 +16,8 @@ from cityai.modeling.forecasters.baselines import (
     repeat_year,
 )
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
+from cityai.modeling.forecasters.protocol import choose_candidates
+from cityai.modeling.forecasters.series import SeriesHistory
 from cityai.modeling.layouts.dense import DenseRows, plan_dense_folds
 from cityai.modeling.stand_ins import count_stand_ins
 from tests.modeling.conftest import build_panel, build_spec, draw_values, lay_rows

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from cityai.errors import DataError, RunError
-from cityai.modeling.forecasters import SavedModel
 from cityai.modeling.forecasters.boosted_trees import BoostedTrees, FittedTrees
 from cityai.modeling.forecasters.encoding import list_categories
 from cityai.modeling.forecasters.formats import load_learner
+from cityai.modeling.forecasters.protocol import SavedModel
 
 MODEL = BoostedTrees("trees", "trees", rounds=30)
 FEATURES = ("place", "lag [1], a", "lag 2")

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cityai.modeling.forecasters import SeriesHistory
 from cityai.modeling.forecasters.classical import (
     LEVELS,
     THETA_ALPHAS,
@@ -16,6 +15,7 @@ from cityai.modeling.forecasters.classical import (
     forecast_smoothing,
     forecast_theta,
 )
+from cityai.modeling.forecasters.series import SeriesHistory
 from tests.modeling.conftest import draw_values
 
 FORECASTS = [forecast_theta, forecast_smoothing]

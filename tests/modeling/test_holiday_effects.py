@@ -8,9 +8,9 @@ import pytest
 
 from cityai.data.calendar import code_holidays, share_weekdays
 from cityai.data.periods import Periods
-from cityai.modeling.forecasters import SeriesHistory
 from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA, forecast_theta
 from cityai.modeling.forecasters.holiday_effects import adjust_calendar, estimate_effects
+from cityai.modeling.forecasters.series import SeriesHistory
 from tests.modeling.conftest import build_panel, build_spec
 
 DAYS = 1100

@@ -15,7 +15,7 @@ from cityai.config.load import load_project
 from cityai.config.project import WEIGHT_FILES
 from cityai.data.sources import digest_sources
 from cityai.errors import DataError, SetupError, SpecError
-from cityai.modeling.forecasters import SeriesHistory, SeriesModel, pretrained
+from cityai.modeling.forecasters import pretrained
 from cityai.modeling.forecasters.pretrained import (
     PretrainedForecaster,
     digest_weights,
@@ -23,6 +23,7 @@ from cityai.modeling.forecasters.pretrained import (
     load_pretrained,
     refuse_other_weights,
 )
+from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 from tests.conftest import PROJECT, draw_requests, write_workspace
 from tests.pretrained import NAMED, put_stand_in, write_weights
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.errors import DataError, StoreError
-from cityai.modeling.forecasters import SavedModel
 from cityai.modeling.forecasters.boosted_trees import LIGHTGBM
 from cityai.modeling.forecasters.formats import OWN_FORMATS, try_model
+from cityai.modeling.forecasters.protocol import SavedModel
 from cityai.modeling.forecasters.tree_text import read_trees
 
 

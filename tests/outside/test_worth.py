@@ -8,7 +8,7 @@ import pytest
 
 from cityai.card.draft import draft_card
 from cityai.card.record.part import index_whole
-from cityai.card.render import render_html
+from cityai.card.render.page import render_html
 from cityai.card.verify.worth import list_worth_claims
 from cityai.findings import Status
 from tests.kinds import judge_given

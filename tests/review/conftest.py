@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from cityai.card.record import seal_record
-from cityai.card.render import render_json
+from cityai.card.record import seal_record, write_lines
 from cityai.card.verify import read_record
 from cityai.cli.main import run_command
 from cityai.errors import TrackingError
@@ -83,7 +82,7 @@ class Place:
         record = read_record(path.read_bytes())
         made = record.provenance.model_copy(update={"model_digest": digest})
         sealed = seal_record(record.model_copy(update={"provenance": made}))
-        path.write_text(render_json(sealed), "utf-8")
+        path.write_text(write_lines(sealed), "utf-8")
         for page in self.card.glob("card*.[hm]*"):
             before, after = record.record.content_digest, sealed.record.content_digest
             page.write_text(page.read_text("utf-8").replace(before, after), "utf-8")

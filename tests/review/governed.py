@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from cityai.card.record import CardRecord, seal_record
+from cityai.card.record import CardRecord, seal_record, write_lines
 from cityai.card.record.impact import ImpactEffect, ImpactFound, ImpactPart
-from cityai.card.render import render_json
 from cityai.card.verify import read_record
 from tests.review.conftest import Place
 
@@ -52,7 +51,7 @@ def plant_impacts(place: Place, *parts: ImpactPart) -> None:
     path = place.card / "card.json"
     record = read_record(path.read_bytes())
     sealed = seal_record(tell_impacts(record, *parts))
-    path.write_text(render_json(sealed), "utf-8")
+    path.write_text(write_lines(sealed), "utf-8")
     for page in place.card.glob("card*.[hm]*"):
         before, after = record.record.content_digest, sealed.record.content_digest
         page.write_text(page.read_text("utf-8").replace(before, after), "utf-8")

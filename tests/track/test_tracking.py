@@ -21,7 +21,7 @@ import pytest
 
 from cityai.card.diff import add_changes
 from cityai.card.record import CardRecord
-from cityai.card.render import render_note
+from cityai.card.render.markdown import render_note
 from cityai.errors import DataError, SpecError, StoreError, TrackingError
 from cityai.pipeline.publish import publish_anyway
 from cityai.track import server

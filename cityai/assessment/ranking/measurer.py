@@ -26,7 +26,7 @@ from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import find_margin_by_day, find_margin_by_entity
 from cityai.inference.equivalence import decide_margins
 from cityai.inference.standard_errors import find_test_confidence
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.records.metric import Estimate, Metric
 from cityai.records.predictions import Predictions

@@ -20,7 +20,7 @@ from cityai.i18n.messages import capitalize
 from cityai.i18n.messages import say as mark
 from cityai.inference.clustered_intervals import bound_by_entity
 from cityai.modeling.capacity import find_lists, rank_cases
-from cityai.modeling.forecasters import FloatArray
+from cityai.modeling.forecasters.protocol import FloatArray
 from cityai.modeling.layouts.listed_baselines import ACTUAL_ORDER
 from cityai.records.audit_data import SUPPRESSED
 from cityai.records.metric import Estimate, Metric

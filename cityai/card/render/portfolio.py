@@ -6,8 +6,13 @@ from dataclasses import dataclass
 
 from cityai.card.impact_words import ANNOUNCED, name_impact
 from cityai.card.portfolio import Entry, Portfolio, Tested, WorstGap
-from cityai.card.render import open_environment
-from cityai.card.render.page import Language, list_languages, make_words, name_page
+from cityai.card.render.page import (
+    Language,
+    list_languages,
+    make_words,
+    name_page,
+    open_environment,
+)
 from cityai.card.render.release import Decided, list_decided
 from cityai.card.render.scripts import read_script, tidy_page
 from cityai.card.words import (

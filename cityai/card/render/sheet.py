@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cityai.card.render import open_environment
+from cityai.card.render.page import open_environment
 from cityai.card.render.scripts import tidy_page
 from cityai.i18n.translator import Translator
 

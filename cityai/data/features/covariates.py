@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import AREA, AS_OF, DAY, ENTITY, KNOWN, KNOWN_AT, OCCURRED_AT, PERIOD
-from cityai.config.project import CovariateSpec
+from cityai.config.tables import CovariateSpec
 from cityai.data.features.as_of_join import (
     DAY_US,
     divide,

@@ -10,7 +10,8 @@ from typing import Any, Final
 import pandas as pd
 
 from cityai.columns import AREA, ENTITY, KNOWN, PERIOD, VALUE
-from cityai.config.project import ColumnSpec, ProjectSpec
+from cityai.config.project import ProjectSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.city_table import join_periods
 from cityai.data.contract import Contract
 from cityai.data.outages import mark_outages

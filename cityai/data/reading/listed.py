@@ -24,8 +24,9 @@ from cityai.columns import (
     SLOT_START,
     Y_TRUE,
 )
-from cityai.config.project import ColumnSpec, Period
+from cityai.config.project import Period
 from cityai.config.risk import RiskSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.city_table import join_cases, list_facts
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods, add_days, build_periods, find_starts

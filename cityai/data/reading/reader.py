@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.config.load import Project
-from cityai.config.project import BaseProjectSpec, ColumnSpec
+from cityai.config.project import BaseProjectSpec
+from cityai.config.tables import ColumnSpec
 from cityai.data.alike import tell_rows
 from cityai.data.areas import read_areas
 from cityai.data.city_table import read_city_table

@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from cityai.config.connection import Query
-from cityai.config.project import SourceSpec, UnpivotSpec
+from cityai.config.tables import SourceSpec, UnpivotSpec
 from cityai.confine.tables import translate_error
 from cityai.data.file_digests import list_parts
 from cityai.data.source.alike import TellApart

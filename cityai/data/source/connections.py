@@ -11,7 +11,8 @@ from typing import Final
 
 from cityai.config.connection import Query, write_query
 from cityai.config.load import Project
-from cityai.config.project import AuditableSpec, SourceSpec
+from cityai.config.project import AuditableSpec
+from cityai.config.tables import SourceSpec
 from cityai.confine.child import SECONDS, read_limit
 from cityai.data.source.arrivals import (
     Arrivals,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cityai.config.project import SourceSpec
+from cityai.config.tables import SourceSpec
 from cityai.confine.tables import quote_name
 from cityai.data.file_digests import digest_file
 from cityai.data.source.engine import (

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.columns import ROW_NUMBER
-from cityai.config.project import SourceSpec
+from cityai.config.tables import SourceSpec
 from cityai.confine.deleted import DELETED
 from cityai.confine.tables import quote_name, quote_text
 from cityai.data.file_digests import digest_file, list_parts

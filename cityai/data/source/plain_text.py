@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from cityai.config.project import SourceSpec
+from cityai.config.tables import SourceSpec
 from cityai.errors import DataError
 
 _CHUNK: Final = 1 << 22

@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from cityai.card.render import render_html
+from cityai.card.render.page import render_html
 from cityai.config.release import Phase
 from cityai.desk.app.asked import (
     Desk,

@@ -38,16 +38,10 @@ from cityai.modeling.folds import (
     estimate_seconds,
     judge_order,
 )
-from cityai.modeling.forecasters import (
-    FloatArray,
-    Learner,
-    SeriesForecaster,
-    SeriesHistory,
-    cut_history,
-)
 from cityai.modeling.forecasters.baselines import CITY_RULE
 from cityai.modeling.forecasters.encoding import find_codes, list_categories
-from cityai.modeling.forecasters.protocol import MOST_ROWS
+from cityai.modeling.forecasters.protocol import MOST_ROWS, FloatArray, Learner, SeriesForecaster
+from cityai.modeling.forecasters.series import SeriesHistory, cut_history
 from cityai.modeling.layouts.source import BoolArray, IntArray
 
 if TYPE_CHECKING:

@@ -33,8 +33,9 @@ from cityai.modeling.folds import (
     estimate_seconds,
     judge_order,
 )
-from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster, SeriesHistory
 from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.forecasters.protocol import FloatArray, Learner, SeriesForecaster
+from cityai.modeling.forecasters.series import SeriesHistory
 from cityai.modeling.layouts.listed_baselines import ListedBaseline, ListedQuestion
 from cityai.modeling.layouts.source import BoolArray, IntArray
 

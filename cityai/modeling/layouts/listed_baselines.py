@@ -29,8 +29,8 @@ from cityai.data.features.as_of_join import (
     read_moments,
     sum_seen,
 )
-from cityai.modeling.forecasters import FloatArray, Learner
 from cityai.modeling.forecasters.logistic import LOGISTIC_REGRESSION
+from cityai.modeling.forecasters.protocol import FloatArray, Learner
 from cityai.modeling.layouts.source import IntArray
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cityai.modeling.folds import Fold
-from cityai.modeling.forecasters import FloatArray, Learner, SeriesForecaster, SeriesHistory
+from cityai.modeling.forecasters.protocol import FloatArray, Learner, SeriesForecaster
+from cityai.modeling.forecasters.series import SeriesHistory
 
 if TYPE_CHECKING:
     from cityai.data.rows import Rows

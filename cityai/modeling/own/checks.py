@@ -16,8 +16,8 @@ from cityai.data.rows import Rows
 from cityai.data.time_checks import RowSource
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
-from cityai.modeling.forecasters import Candidate, FittedLearner, FloatArray, Learner
 from cityai.modeling.forecasters.encoding import list_categories
+from cityai.modeling.forecasters.protocol import Candidate, FittedLearner, FloatArray, Learner
 from cityai.modeling.own.models import OwnLearner, begin_models, load_models
 
 MOST: Final = 2_000

@@ -126,7 +126,7 @@ class _Desk:
 
     def _forecast(self, told: Told, parts: list[bytes]) -> list[bytes]:
         """Ask a forecaster of series."""
-        from cityai.modeling.forecasters import SeriesHistory
+        from cityai.modeling.forecasters.series import SeriesHistory
 
         function = self._find(told["name"])
         history = np.frombuffer(parts[0], dtype=np.float64).copy().reshape(told["shape"])

@@ -15,8 +15,9 @@ from cityai.data.leaks import Labels
 from cityai.data.rows import Rows
 from cityai.errors import DataError, SpecError
 from cityai.findings import Status
-from cityai.modeling.forecasters import Learner, SeriesForecaster, SeriesHistory
 from cityai.modeling.forecasters.formats import load_learner
+from cityai.modeling.forecasters.protocol import Learner, SeriesForecaster
+from cityai.modeling.forecasters.series import SeriesHistory
 from cityai.modeling.own import checks
 from cityai.modeling.own.models import FittedOwn, OwnSeries
 from cityai.modeling.own.negative import judge_negative
@@ -367,7 +368,7 @@ def test_forecasts_below_0_are_counted_with_their_moment() -> None:
 
 
 def test_a_saved_model_that_is_damaged_ends_nothing() -> None:
-    from cityai.modeling.forecasters import SavedModel
+    from cityai.modeling.forecasters.protocol import SavedModel
 
     saved = SavedModel("mine", "skops", "AAAA", ("lag",), {}, 9, {"target": "probability"})
     with pytest.raises(DataError, match="damaged"):
