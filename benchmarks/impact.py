@@ -28,11 +28,11 @@ import pandas as pd
 from cityai.impact.difference_in_means import difference_in_means
 from cityai.impact.fixed_effects import two_way_fixed_effects
 from cityai.impact.group_effects import compare_groups
+from cityai.impact.lots import draw_starts, plan_starts
 from cityai.impact.options import Rules
 from cityai.impact.past_lists import PastPlaces
 from cityai.impact.place_designs import PROMISES
 from cityai.impact.records import Effect, Law
-from cityai.impact.starts import draw_starts, plan_starts
 from cityai.pipeline.impact.measure import STEPS
 
 UNITS, BLOCKS, DRAWS = 20_000, 50, 1000

@@ -109,8 +109,8 @@ def export(
     force: FORCE = False,
 ) -> None:
     """Write a card as a register asks for it; tell what is missing."""
-    from cityai.cli.changes import write_completeness
     from cityai.cli.console import measure_width
+    from cityai.cli.summary import write_completeness
     from cityai.pipeline.export import export_card
 
     exported = export_card(path, to, out or Path.cwd(), replace=force)

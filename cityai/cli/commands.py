@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 
 from cityai.cli.cards import FORCE, card
-from cityai.cli.console import tell
+from cityai.cli.console import loading, tell
 from cityai.cli.impact import evaluate
-from cityai.cli.loading import loading
 from cityai.cli.release import promote, registry, retire, rollback
 from cityai.cli.review import gate, review
 
@@ -102,7 +101,7 @@ def run(
 
     loaded = load_project(project)
     if not again and (done := find_unchanged(loaded)) is not None:
-        from cityai.cli.unchanged import write_unchanged
+        from cityai.cli.summary import write_unchanged
 
         tell(write_unchanged(done, Path.cwd(), measure_width()))
         return
@@ -187,7 +186,7 @@ def predict(
             assign=assign,
             progress=progress,
         )
-    from cityai.cli.lists import write_delivered
+    from cityai.cli.summary import write_delivered
 
     tell(write_delivered(delivered, Path.cwd(), measure_width()))
 
@@ -206,7 +205,7 @@ def misses(
         from cityai.delivery.misses import show_misses
 
         missed = show_misses(loaded, count, progress)
-    from cityai.cli.lists import write_missed
+    from cityai.cli.summary import write_missed
 
     tell(write_missed(missed, Path.cwd(), measure_width()))
 
@@ -222,7 +221,7 @@ def mitigate(project: ProjectPath) -> None:
         from cityai.pipeline.mitigate import mitigate_project
 
         tried = mitigate_project(loaded, progress)
-    from cityai.cli.options import write_options
+    from cityai.cli.summary import write_options
 
     tell(write_options(tried, Path.cwd(), measure_width()))
 

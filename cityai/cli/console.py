@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import re
 import shutil
 import sys
@@ -180,3 +182,18 @@ def _tell() -> Iterator[Progress]:
 
     with Console(stderr=True).status("starting") as status:
         yield LiveProgress(status)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load libraries in the block: what they make stays, so it is never looked through for cycles.
+
+    At the end of the process it is, as always: some libraries tell what is left over then.
+    """
+    atexit.register(gc.unfreeze)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

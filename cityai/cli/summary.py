@@ -7,14 +7,29 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cityai.cli.console import clean
 from cityai.cli.windows import tell_more
 from cityai.findings import Finding, Status, count_statuses, sort_findings
 
 if TYPE_CHECKING:
     from cityai.assessment.foresight import Foresight
+    from cityai.delivery.misses import Missed
+    from cityai.delivery.predict import Delivered
     from cityai.doctor import Part
+    from cityai.pipeline.export import Exported
+    from cityai.pipeline.mitigate import Tried
     from cityai.pipeline.result import Checked
+    from cityai.pipeline.unchanged import Unchanged
 
+STATES = {
+    "filled": "filled",
+    "missing": "missing, required",
+    "invalid": "filled, but not as asked",
+    "empty": "empty, not required",
+    "not applicable": "does not apply",
+}
+SHOWN = 5
+"""Rows of a list that are told."""
 LABEL = 11
 _MOST_REASONS = 8
 """Reasons of rejected rows that a check tells."""
@@ -116,3 +131,116 @@ def align_blocks(blocks: Sequence[tuple[str, Sequence[str]]], width: int) -> lis
 def show_path(path: Path, here: Path) -> str:
     """Return a path as seen from a folder, where it lies in it."""
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def write_unchanged(done: Unchanged, here: Path, width: int) -> str:
+    """Return the verdict that stands, where its card is, and how another run is made.
+
+    Parameters
+    ----------
+    done : Unchanged
+        What the last run left.
+    here : Path
+        Folder that paths are shown from.
+    width : int
+        Columns of the terminal.
+    """
+    verdict, own = done.card.verdict, done.card.record
+    assert verdict is not None  # noqa: S101 - every card that is drafted has one
+    said = [
+        f"Nothing changed since the run of {own.created:%Y-%m-%d %H:%M}: none was made (--again "
+        "makes one).",
+        f"{verdict.word.upper()}: {own.title}. {verdict.because}",
+        f"MLflow run {done.mlflow_run_id} (`cityai ui`)",
+    ]
+    lines = [line for text in said for line in textwrap.wrap(clean(text), width)]
+    return "\n".join([*lines, clean(show_path(done.card_path.resolve(), here))])
+
+
+def write_completeness(exported: Exported, width: int) -> str:
+    """Return where a register's files are, and which of its fields are filled or missing."""
+    from cityai.card.diff.plain_text import hang
+
+    export = exported.export
+    counts = export.counts
+    told = ", ".join(f"{n} {STATES[state]}" for state, n in counts.items() if n)
+    lines = [str(path) for path in exported.paths]
+    lines += ["", *textwrap.wrap(f"{export.title}: {told}.", width)]
+    for field in export.fields:
+        if field.state in {"missing", "invalid"}:
+            lines += hang("  ", f"{field.name}: {field.say()}", width)
+        elif field.state == "filled" and field.note:
+            lines += hang("  ", f"{field.name}: {field.value}; {field.note}", width)
+    if empty := [field.name for field in export.fields if field.state == "empty"]:
+        lines += hang("  ", f"Left empty, not required: {', '.join(empty)}", width)
+    return "\n".join(lines)
+
+
+def write_delivered(delivered: Delivered, here: Path, width: int) -> str:
+    """Return the closing words of `cityai predict`."""
+    predicted, model = delivered.predicted, delivered.model
+    blocks = [
+        (
+            "List",
+            [f"{len(predicted.table):,} rows", *(show_path(p, here) for p in delivered.files)],
+        ),
+        ("First", _tell_first(predicted.heads, predicted.tells)),
+        ("Model", [f"run {model.run_id}", f"fingerprint {model.digest[:16]}, {model.approval}"]),
+        ("Mind", [*delivered.warnings, *predicted.notes]),
+    ]
+    if delivered.sheets:
+        folder = show_path(delivered.sheets[0].parent, here)
+        blocks.insert(1, ("Sheets", [f"{len(delivered.sheets)} in {folder}"]))
+    spec = delivered.project.spec
+    head = textwrap.wrap(f"{spec.title}, {spec.city.name}", width)
+    return "\n".join(["", *head, "", *align_blocks(blocks, width)])
+
+
+def write_missed(missed: Missed, here: Path, width: int) -> str:
+    """Return the closing words of `cityai misses`."""
+    predicted = missed.predicted
+    folder = show_path(missed.sheets[0].parent, here) if missed.sheets else ""
+    blocks = [
+        ("Sheets", [f"{len(missed.sheets)} in {folder}" if folder else "there is no miss"]),
+        ("First", _tell_first(predicted.heads, predicted.tells)),
+        ("Mind", ["chosen with hindsight, private, not for publication", *predicted.notes]),
+    ]
+    return "\n".join(["", *align_blocks(blocks, width)])
+
+
+def _tell_first(heads: tuple[str, ...], tells: tuple[tuple[str, ...], ...]) -> list[str]:
+    return [f"{head}: {said[0]}" for head, said in zip(heads, tells, strict=True)][:SHOWN]
+
+
+def write_options(tried: Tried, here: Path, width: int) -> str:
+    """Return every option with what it closes and costs, and what a person does next.
+
+    Parameters
+    ----------
+    tried : Tried
+        What was found.
+    here : Path
+        Folder that paths are shown from.
+    width : int
+        Columns of the terminal.
+    """
+    found = tried.mitigation
+    lines = ["", f"{tried.project.spec.title}: {found.label}", ""]
+    for name in dict.fromkeys(found.options["option"]):
+        rows = found.options[found.options["option"] == name].to_dict("records")
+        mark = " (chosen)" if rows[0]["chosen"] else ""
+        lines += textwrap.wrap(f"{name}{mark}: {rows[0]['told']}", width, subsequent_indent="  ")
+        for text in dict.fromkeys(f"{row['reason']} [{row['outcome']}]" for row in rows):
+            lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
+        lines.append("")
+    lines += [
+        f"Plane   {show_path(tried.plane, here)}",
+        f"MLflow  run {tried.mlflow_run_id} (`cityai ui` shows it)",
+        "",
+        *textwrap.wrap(
+            "A person chooses: write `choice`, `reason` and `decided_by` under `mitigation` in "
+            "project.yaml; `cityai run` then applies it, and the card shows the options not taken.",
+            width,
+        ),
+    ]
+    return "\n".join(lines)

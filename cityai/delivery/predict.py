@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
+from cityai.card.spreadsheet import write_frame
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.delivery.model import NOT_APPROVED, FittingModel, find_model
-from cityai.delivery.tables import write_list
 from cityai.kinds.kind import CasePredictions
 from cityai.modeling.ahead import ask_together
 from cityai.pipeline.impact.assign import assign_list, check_moment
@@ -158,3 +159,22 @@ def _list_warnings(
     elif model.approval.startswith("suspended"):
         said.append(f"The model is {model.approval}. The policy lets a list be made all the same.")
     return tuple(said)
+
+
+def write_list(
+    table: pd.DataFrame, folder: Path, name: str, *, replace: bool = True
+) -> tuple[Path, ...]:
+    """Write a table as ``<name>.csv`` and ``<name>.parquet``, for the owner's eyes only.
+
+    Texts of the CSV that a spreadsheet would run as a formula get a quote before them; numbers
+    are as they are. The Parquet file holds the exact values.
+
+    Raises
+    ------
+    StoreError
+        If the folder refuses, or holds such a file that is not to be replaced.
+    """
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    files = {f"{name}.csv": write_frame(table), f"{name}.parquet": buffer.getvalue()}
+    return write_files(files, folder, replace=replace)

@@ -1,8 +1,9 @@
-"""Random assignment at the edge of a capacity, drawn from a sealed plan and from nothing else."""
+"""Random assignment at the edge of a capacity, and of starts: drawn from a sealed plan alone."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 from cityai.columns import AS_OF, CASE, ENTITY, Y_PRED
 from cityai.impact.records import ARM, BLOCK, PROBABILITY, UNIT
 
+LEAST_PLACES: Final = 8
+"""Places below which nobody knows how far a stepped wedge strays."""
 RANK: Final = "rank"
 OF: Final = "of"
 """How many cases the list has."""
@@ -127,3 +130,30 @@ def draw_lot(seed: str, block: str, name: str) -> float:
     """Return the lot of a name, in [0, 1)."""
     digest = hashlib.sha256(f"{seed} {block} {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2.0**64
+
+
+def plan_starts(places: int, periods: int, steps: int | None = None) -> np.ndarray:
+    """Spread starts evenly from the second period to the last (a stepped wedge's rollout).
+
+    Parameters
+    ----------
+    places, periods : int
+        How many there are.
+    steps : int, optional
+        In how many steps they begin; each place by itself without it.
+
+    Returns
+    -------
+    numpy.ndarray
+        (places,) int64, period from 0, in rising order.
+    """
+    held = min(steps or places, places, periods - 1)
+    step = np.arange(places) * held // places
+    starts: np.ndarray = 1 + step * (periods - 1) // held
+    return starts
+
+
+def draw_starts(names: Sequence[str], starts: np.ndarray, seed: str) -> dict[str, int]:
+    """Deal starts out among places, in the order of SHA-256 digests of the seed and their names."""
+    order = sorted(names, key=lambda name: draw_lot(seed, "start", name))
+    return {name: int(start) for name, start in zip(order, starts, strict=True)}

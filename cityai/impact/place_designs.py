@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from cityai.config.evaluation import Design
+from cityai.impact.lots import LEAST_PLACES, plan_starts
 from cityai.impact.options import Option, Rules, refuse_design, spread_estimates
 from cityai.impact.past_lists import PastPlaces
 from cityai.impact.power import (
@@ -20,7 +21,6 @@ from cityai.impact.power import (
     placebo_wedge,
 )
 from cityai.impact.records import LEAST_SEPARATE
-from cityai.impact.starts import LEAST_PLACES, plan_starts
 from cityai.impact.synthetic import before_after, forecast_level, interrupted_series, synthetic_did
 
 HORIZONS: Final = (8, 13, 26, 39, 52)

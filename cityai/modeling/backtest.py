@@ -41,7 +41,7 @@ from cityai.modeling.forecasters.protocol import (
     list_series,
 )
 from cityai.modeling.layouts.source import IntArray, RowSource
-from cityai.modeling.own.negative import judge_negative
+from cityai.modeling.own.checks import judge_negative
 from cityai.modeling.parallel import run_tasks
 from cityai.modeling.targets import Evidence, Target
 from cityai.progress import counting, tell

@@ -16,12 +16,11 @@ from cityai.card.pages import make_pages
 from cityai.card.record import CardRecord
 from cityai.card.release import take_out_release
 from cityai.card.verify import check_claims, check_digest, check_pages, read_record
-from cityai.card.verify.again import check_again, check_earlier
+from cityai.card.verify.again import check_again, check_earlier, check_verdict
 from cityai.card.verify.claims import Claim
 from cityai.card.verify.impact import list_impacts_claims
 from cityai.card.verify.places import list_place_claims
 from cityai.card.verify.recount import list_claims, list_option_claims
-from cityai.card.verify.verdict import check_verdict
 from cityai.data.file_digests import digest_file
 from cityai.errors import CityaiError, StoreError
 from cityai.findings import Finding, Status

@@ -21,7 +21,6 @@ from cityai.track.children import log_children
 from cityai.track.door import call_mlflow
 from cityai.track.measures import Measures, measure_card
 from cityai.track.model import Described, Loggable, log_model, register_model
-from cityai.track.pictures import draw_pictures
 from cityai.track.run_names import UNSET, Earlier, choose_colour, name_run
 from cityai.track.runs import TrackedRun
 from cityai.track.tables import make_tables, save_tables
@@ -44,7 +43,7 @@ from cityai.track.tags import (
     VERDICT,
     WORST_SERVED,
 )
-from cityai.track.views import describe_experiment
+from cityai.track.views import describe_experiment, draw_pictures
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -12,13 +12,24 @@ from urllib.parse import urlencode
 from cityai.card.record import CardRecord
 from cityai.track.measures import WORST, Measures, list_headlines, name_headline
 from cityai.track.names import BESIDE, CHECKS, FOLDS, GROUPS, WHOLE
-from cityai.track.pictures import PICTURES
 from cityai.track.tags import CITY, KIND, NOTE, PHASE, PROJECT, VERDICT, WORST_SERVED
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from cityai.card.pages import Pages
     from cityai.records.metric import Metric
     from cityai.track.runs import TrackedRun
 
+PICTURES: Final = "pictures"
+NAMES: Final = {
+    "worst": "worst gap",
+    "series": "forecast and outcome",
+    "capacity": "what is found",
+    "map": "map",
+    "drivers": "what moves it",
+}
+"""What each picture of a card is called in MLflow, by its name on the card, in the order shown."""
 VIEW: Final = "compare"
 """Key of the saved view."""
 SAVED: Final = f"mlflow.sharedViewState.{VIEW}"
@@ -209,3 +220,12 @@ MORE: Final[dict[str, dict[str, Any]]] = {
     },
 }
 """What else a chart of each kind needs."""
+
+
+def draw_pictures(pages: Pages) -> dict[str, Image]:
+    """Return the pictures that two runs are compared by, by name."""
+    from cityai.card.figures.bitmap import draw_bitmap
+
+    drawn = {figure.name: figure.narrow for figure in pages.figures}
+    kept = [name for name in NAMES if name in drawn]
+    return {f"{PICTURES}/{NAMES[name]}": draw_bitmap(drawn[name]) for name in kept}

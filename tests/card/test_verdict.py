@@ -22,7 +22,7 @@ from cityai.card.render.markdown import render_markdown, render_note
 from cityai.card.render.own_words import list_own_words
 from cityai.card.render.page import render_html
 from cityai.card.verify import read_record
-from cityai.card.verify.verdict import check_verdict
+from cityai.card.verify.again import check_verdict
 from cityai.card.words import VERDICT_MARKS, VERDICT_WORDS
 from cityai.config.policy import VerdictRules
 from cityai.config.words import NotApplicable

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cityai import doctor
-from cityai.cli.loading import loading
+from cityai.cli.console import loading
 from cityai.data.file_digests import digest_file
 from cityai.errors import DataError
 

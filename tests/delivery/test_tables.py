@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.card.spreadsheet import ACTIVE, guard_cell, write_frame
+from cityai.delivery.predict import write_list
 from cityai.delivery.sheets import name_file
-from cityai.delivery.tables import write_list
 from tests.promises import trials
 
 CELLS = st.one_of(

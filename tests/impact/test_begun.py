@@ -19,7 +19,7 @@ from cityai.config.evaluation import load_evaluation
 from cityai.config.load import load_project
 from cityai.errors import SpecError
 from cityai.impact.analysis import Impact
-from cityai.impact.starts import draw_starts, plan_starts
+from cityai.impact.lots import draw_starts, plan_starts
 from cityai.kinds import open_kind
 from cityai.pipeline.impact.analyse import find_impacts
 from cityai.pipeline.impact.gathered import ACTED

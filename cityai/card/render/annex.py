@@ -1,12 +1,16 @@
-"""Tables for reviewers: trends over the replays, and what the inputs give away."""
+"""Tables for reviewers: trends over the replays, what the inputs give away, rules for the word."""
 
 from __future__ import annotations
 
+from cityai.card.draft.verdict import RULES
 from cityai.card.record import CardRecord
 from cityai.card.record.fairness import DimensionPart
-from cityai.card.render.tables import Cell, Grid, tabulate
+from cityai.card.record.verdict import VerdictPart
+from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
 from cityai.card.words import (
     MISSING,
+    VERDICT_WORDS,
+    Code,
     Own,
     describe_metric,
     name_verdict,
@@ -91,3 +95,22 @@ def arrange_proxies(record: CardRecord) -> Grid:
         ),
         range(2, 6),
     )
+
+
+def arrange_rules(part: VerdictPart) -> Grid:
+    """Arrange what each rule of the policy means for a yes."""
+    rules = part.rules
+    rows = [
+        (rule.because, Code(rule.name), VERDICT_WORDS.get(word, word))
+        for rule in RULES
+        for word in [getattr(rules, rule.name)]
+        if isinstance(word, str)
+    ]
+    rows.insert(0, (RULES[0].because, Code(join(", ", rules.blocking)), VERDICT_WORDS["not ready"]))
+    most = say(
+        "Checks of groups that may have no answer: up to {share}.",
+        share=write_number(rules.most_undecided, "share"),
+    )
+    rows.append((most, Code("most_undecided"), ""))
+    columns = (say("When this holds"), say("In the policy"), say("The word is"))
+    return make_grid(say("The city's rules for the word"), columns, rows)

@@ -29,7 +29,6 @@ from cityai.card.render import (
     ranked,
     replays,
     tables,
-    verdict,
     what_if,
     worth,
 )
@@ -265,7 +264,6 @@ def open_environment(*folders: Path) -> Environment:
         ranked=ranked,
         replays=replays,
         tables=tables,
-        verdicts=verdict,
         what_if=what_if,
         worth=worth,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cityai.card.draft.verdict import draft_verdict
 from cityai.card.record import CardRecord, digest_facts, is_written_so
 from cityai.findings import Finding, Status
 from cityai.i18n.stored import list_plain
@@ -120,3 +121,18 @@ def _show(value: Any) -> str:
         return NOTHING
     text = str(value) if not isinstance(value, str) else f"'{value}'"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def check_verdict(record: CardRecord) -> Finding:
+    """Hold a card's verdict against the one that its other parts and its rules give."""
+    title, code = "The verdict follows from the card and its rules", "card.verdict"
+    if record.verdict is None:
+        return Finding(code, Status.NOT_APPLICABLE, title, "The card is older than verdicts.")
+    again = draft_verdict(record, record.verdict.rules)
+    printed, counted = (part.model_dump(mode="json") for part in (record.verdict, again))
+    first = next(list_differences(printed, counted, "verdict"), None)
+    if first is not None:
+        reason = f"{first.path} is {first.printed}, the other parts give {first.counted}."
+        return Finding(code, Status.FAIL, title, reason, subject=first.path)
+    why = f"the rule {again.rule} decides" if again.rule else "every rule is met"
+    return Finding(code, Status.PASS, title, f"It is “{again.word}” again: {why}.")

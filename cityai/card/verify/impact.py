@@ -16,8 +16,8 @@ import pandas as pd
 from cityai.card.draft.rounding import count_decimals
 from cityai.card.record.impact import ImpactEffect, ImpactPart
 from cityai.card.verify.claims import Claim, refuse_claim
-from cityai.card.verify.counted import Counted
 from cityai.card.verify.impact_places import (
+    Counted,
     count_change,
     count_mixture,
     count_shift,

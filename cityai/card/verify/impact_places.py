@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,22 @@ import pandas as pd
 from scipy.optimize import LinearConstraint, minimize
 from scipy.special import stdtrit
 
-from cityai.card.verify.counted import Counted
+NORMAL: Final = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An effect, its standard error, and the rows that it rests on: all, and measured.
+
+    `quantile` is how many errors half an interval of 95 % is.
+    """
+
+    effect: float
+    error: float
+    rows: int
+    known: int
+    quantile: float = NORMAL
+
 
 NONE: Final = Counted(math.nan, math.nan, 0, 0)
 SETS: Final = 40

@@ -11,9 +11,8 @@ import pandas as pd
 from cityai.columns import VALUE
 from cityai.config.evaluation import EvaluationSpec
 from cityai.impact.assignment import read_law
-from cityai.impact.lots import ARMS, SERVED
+from cityai.impact.lots import ARMS, LEAST_PLACES, SERVED
 from cityai.impact.records import ARM, CLUSTER, PERIOD, UNIT, Effect, leave_undefined
-from cityai.impact.starts import LEAST_PLACES
 from cityai.pipeline.impact.gathered import DONE
 from cityai.pipeline.impact.measured import Measured, list_groups
 from cityai.pipeline.impact.places import CASES, LOST

@@ -13,8 +13,8 @@ from cityai.config.evaluation import EvaluationSpec
 from cityai.config.load import Project
 from cityai.config.project import BaseProjectSpec
 from cityai.errors import DataError, SpecError, TimeError, suggest_name
+from cityai.impact.lots import LEAST_PLACES, draw_starts, plan_starts
 from cityai.impact.records import LEAST_SEPARATE, PERIOD, UNIT
-from cityai.impact.starts import LEAST_PLACES, draw_starts, plan_starts
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.places import CASES, Axis, lay_axis, read_places
 

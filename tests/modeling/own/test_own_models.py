@@ -19,8 +19,8 @@ from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.forecasters.protocol import Learner, SeriesForecaster
 from cityai.modeling.forecasters.series import SeriesHistory
 from cityai.modeling.own import checks
+from cityai.modeling.own.checks import judge_negative
 from cityai.modeling.own.models import FittedOwn, OwnSeries
-from cityai.modeling.own.negative import judge_negative
 from tests.modeling.own.conftest import FEATURES, Load, fit, make_project, make_table
 
 HEAD = """
