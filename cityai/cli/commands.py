@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -50,23 +49,10 @@ for command in (gate, promote, rollback, retire):
     app.command()(command)
 
 
-class Layout(StrEnum):
-    """How `show` writes."""
-
-    YAML = "yaml"
-    JSON = "json"
-
-
-class File(StrEnum):
-    """What `schema` describes."""
-
-    PROJECT = "project"
-    EVALUATION = "evaluation"
-    CARD = "card"
-    AUDIT = "audit"
-    CITY = "city"
-    POLICY = "policy"
-    KEYS = "keys"
+Layout = Literal["yaml", "json"]
+"""How `show` writes."""
+File = Literal["project", "evaluation", "card", "audit", "city", "policy", "keys"]
+"""What `schema` describes."""
 
 
 def show_version(wanted: bool) -> None:
@@ -270,7 +256,7 @@ def folds(project: ProjectPath, every: ALL_LIMITS = False) -> None:
 @app.command()
 def show(
     project: ProjectPath,
-    layout: Annotated[Layout, typer.Option("--format", help="How it is written.")] = Layout.YAML,
+    layout: Annotated[Layout, typer.Option("--format", help="How it is written.")] = "yaml",
 ) -> None:
     """Show the specification with everything filled in."""
     from cityai.cli.windows import write_yaml
@@ -278,19 +264,19 @@ def show(
 
     content = load_project(project).spec.model_dump(mode="json", exclude_none=True)
     as_json = json.dumps(content, indent=2, ensure_ascii=False)
-    tell(as_json if layout is Layout.JSON else write_yaml(content))
+    tell(as_json if layout == "json" else write_yaml(content))
 
 
 @app.command()
 def schema(
-    name: Annotated[File, typer.Argument(help="Which file.")] = File.PROJECT,
+    name: Annotated[File, typer.Argument(help="Which file.")] = "project",
     write: Annotated[bool, typer.Option("--write", help="Write all of them to configs/.")] = False,
 ) -> None:
     """Print the JSON Schema for editors."""
     from cityai.config.schema import write_schema
 
     if not write:
-        tell(write_schema(name.value), nl=False)
+        tell(write_schema(name), nl=False)
         return
     from cityai.config.places import find_workspace
     from cityai.scaffold.workspace import write_schemas

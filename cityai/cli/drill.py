@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,11 +14,8 @@ from cityai.cli.review import Reason, review
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the drill.")]
 
 
-class Decision(StrEnum):
-    """What a reviewer would sign."""
-
-    APPROVE = "approve"
-    RETURN = "return"
+Decision = Literal["approve", "return"]
+"""What a reviewer would sign."""
 
 
 @review.command("drill")
@@ -65,7 +61,7 @@ def answer(
     """Say what you would sign of a drill's card."""
     from cityai.drill.answers import answer_drill
 
-    path = answer_drill(folder, name, decision.value, reason, fault=fault)
+    path = answer_drill(folder, name, decision, reason, fault=fault)
     tell(f"Your answer is in {path}; nobody else can read it, and it is no approval.")
 
 

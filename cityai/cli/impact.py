@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import textwrap
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -57,12 +56,8 @@ LIMITS = {
 """What a design's figures do not say."""
 
 
-class Taken(StrEnum):
-    """What a city does with what was found."""
-
-    SCALE = "scale"
-    CHANGE = "change"
-    STOP = "stop"
+Taken = Literal["scale", "change", "stop"]
+"""What a city does with what was found."""
 
 
 @evaluate.command("design")
@@ -205,12 +200,12 @@ def decide(
     from cityai.cli.review import write_link
     from cityai.pipeline.impact.govern import decide as sign
 
-    part, link = sign(project, decision.value, key=key, reason=reason, name=evaluation)
+    part, link = sign(project, decision, key=key, reason=reason, name=evaluation)
     tell(write_link(link, measure_width()))
     assert part.found is not None  # noqa: S101 - without it nothing is signed
     harm = part.found.direction == "harmful"
     lines = [f"It was found: {'it does harm' if harm else part.found.word}."]
-    if decision is Taken.STOP:
+    if decision == "stop":
         lines.append("Nothing is in use any more, in no phase.")
     _tell_all([*lines, f"head {link.digest}", "The card and the portfolio show it now."])
 

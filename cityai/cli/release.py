@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cityai.cli.console import measure_width, tell
-from cityai.cli.review import Anchor, Key, Named, Reason, To, write_link
+from cityai.cli.review import Anchor, Key, Named, Phase, Reason, write_link
 
 if TYPE_CHECKING:
     from cityai.review.chain import Link
 
-Into = Annotated[To, typer.Option("--to", "--phase", help="The phase.")]
+Into = Annotated[Phase, typer.Option("--to", "--phase", help="The phase.")]
 Projects = Annotated[
     list[Path] | None,
     typer.Argument(metavar="PROJECT...", help="Projects; every one with a card without them."),
@@ -30,21 +30,21 @@ def promote(project: Named, to: Into, key: Key, reason: Reason) -> None:
     """Put a reviewed model into use: moves MLflow's alias."""
     from cityai.pipeline.release import promote_model
 
-    _tell(promote_model(project, to.value, key=key, reason=reason))
+    _tell(promote_model(project, to, key=key, reason=reason))
 
 
 def rollback(project: Named, to: Into, key: Key, reason: Reason) -> None:
     """Go back to the model that was in use before."""
     from cityai.pipeline.release import roll_back
 
-    _tell(roll_back(project, to.value, key=key, reason=reason))
+    _tell(roll_back(project, to, key=key, reason=reason))
 
 
 def retire(project: Named, to: Into, key: Key, reason: Reason) -> None:
     """Take a model out of use: removes MLflow's alias."""
     from cityai.pipeline.release import retire_model
 
-    _tell(retire_model(project, to.value, key=key, reason=reason))
+    _tell(retire_model(project, to, key=key, reason=reason))
 
 
 @registry.command("check")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -34,33 +33,17 @@ LABEL = 18
 """Columns of the outcome."""
 
 
-class To(StrEnum):
-    """The phase that is asked for."""
-
-    PILOT = "pilot"
-    OPERATIONAL = "operational"
-
-
-class Part(StrEnum):
-    """The part of the card that a comment is on."""
-
-    FIRST = "first"
-    DECISION = "decision"
-    ACCURACY = "accuracy"
-    PEOPLE = "people"
-    WHERE = "where"
-    LIMITS = "limits"
-    DATA = "data"
-    RISKS = "risks"
-    OBJECT = "object"
-    ANNEX = "annex"
-
-
+Phase = Literal["pilot", "operational"]
+"""The phase that is asked for."""
+Part = Literal[
+    "first", "decision", "accuracy", "people", "where", "limits", "data", "risks", "object", "annex"
+]
+"""The part of the card that a comment is on."""
 Named = Annotated[
     Path,
     typer.Argument(metavar="PROJECT", help="Folder of a project or of a card, or an audit file."),
 ]
-Asked = Annotated[To, typer.Option("--phase", "--to", help="What it is to be used as.")]
+Asked = Annotated[Phase, typer.Option("--phase", "--to", help="What it is to be used as.")]
 Anchor = Annotated[
     str,
     typer.Option("--head", help="A head of the chain that was written down elsewhere."),
@@ -78,7 +61,7 @@ review = typer.Typer(
 
 def gate(
     project: Named,
-    phase: Asked = To.PILOT,
+    phase: Asked = "pilot",
     head: Anchor = "",
     declared: Annotated[
         bool, typer.Option("--declared", help="Ask for the phase that the card names, for CI.")
@@ -98,16 +81,16 @@ def gate(
         from cityai.pipeline.review import read_review
 
         said = read_review(project, head).record.system.phase
-        if said not in list(To):
+        if said != "pilot" and said != "operational":
             tell(f"{project}: its card names no phase of use, so nothing is asked")
             return
-        phase = To(str(said))
+        phase = said
     signed = (out, key) if out is not None and key is not None else None
     raise typer.Exit(0 if _show_gate(project, phase, head, signed) else 1)
 
 
 def _show_gate(
-    project: Path, phase: To, head: str, signed: tuple[Path, Path] | None = None
+    project: Path, phase: Phase, head: str, signed: tuple[Path, Path] | None = None
 ) -> bool:
     """Show each rule with what was observed, and tell whether the gate is open."""
     from cityai.pipeline.provenance import read_clock
@@ -116,10 +99,10 @@ def _show_gate(
     from cityai.review.gate import is_open
 
     reviewed = read_review(project, head)
-    found = check_gate(reviewed, phase.value)
-    standing = reviewed.stand(phase.value, read_clock().date())
+    found = check_gate(reviewed, phase)
+    standing = reviewed.stand(phase, read_clock().date())
     if signed is not None:
-        write_gate(reviewed, found, phase.value, out=signed[0], key=signed[1])
+        write_gate(reviewed, found, phase, out=signed[0], key=signed[1])
     tell(_write_gate(reviewed, found, standing, measure_width()))
     return is_open(found, standing) or standing.overridden
 
@@ -147,7 +130,7 @@ def make(
 
 
 @review.command("show")
-def show(project: Named, phase: Asked = To.PILOT, head: Anchor = "") -> None:
+def show(project: Named, phase: Asked = "pilot", head: Anchor = "") -> None:
     """Show how the review of the card stands."""
     _show_gate(project, phase, head)
 
@@ -176,7 +159,7 @@ def _add_act(kind: Said, help_text: str) -> None:
         key: Key,
         reason: Reason,
         phase: Annotated[
-            To | None, typer.Option("--phase", "--to", help="What it is to be used as.")
+            Phase | None, typer.Option("--phase", "--to", help="What it is to be used as.")
         ] = None,
         until: Annotated[
             datetime | None,
@@ -200,13 +183,13 @@ def _add_act(kind: Said, help_text: str) -> None:
         signed = sign_act(
             project,
             kind,
-            phase=(phase or To.PILOT).value,
+            phase=phase or "pilot",
             key=key,
             reason=reason,
             conditions=[_read_condition(text) for text in condition or ()],
             valid_until=until.date() if until else None,
             rule=rule,
-            section=section.value if section else None,
+            section=section,
             evaluations=tuple(evaluation or ()),
         )
         tell(write_link(signed, measure_width()))
