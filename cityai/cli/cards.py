@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cityai.cli.console import tell
+from cityai.cli.console import measure_width, open_project, tell, tell_progress
 
 card = typer.Typer(
     name="card", help="Look after published cards.", no_args_is_help=True, rich_markup_mode=None
@@ -25,7 +25,6 @@ CardPath = Annotated[
 @card.command("verify")
 def verify(path: CardPath) -> None:
     """Compute every figure of a card again, and make its pages again."""
-    from cityai.cli.console import measure_width, tell_progress
     from cityai.findings import Status
 
     with tell_progress() as progress, progress.stage("Compute the card's figures again"):
@@ -49,7 +48,6 @@ def diff(
 ) -> None:
     """Tell what changed between two cards, and what may be chance."""
     from cityai.card.diff.plain_text import write_changes
-    from cityai.cli.console import measure_width
     from cityai.pipeline.cards import compare_published
 
     tell(write_changes(compare_published(before, after), measure_width()))
@@ -63,8 +61,6 @@ def brief(
     ] = "",
 ) -> None:
     """Write a card on one page of paper for a council, as PDF."""
-    from cityai.cli.console import tell_progress
-
     with tell_progress() as progress, progress.stage("Set the page"):
         from cityai.pipeline.brief import write_brief_of
 
@@ -109,7 +105,6 @@ def export(
     force: FORCE = False,
 ) -> None:
     """Write a card as a register asks for it; tell what is missing."""
-    from cityai.cli.console import measure_width
     from cityai.cli.summary import write_completeness
     from cityai.pipeline.export import export_card
 
@@ -132,10 +127,9 @@ def translate(
     ] = False,
 ) -> None:
     """List which of the city's own words have no translation."""
-    from cityai.config.load import load_project
     from cityai.scaffold.translate import choose_languages, find_words, list_missing, write_skeleton
 
-    loaded = load_project(project)
+    loaded = open_project(project)
     words = find_words(loaded, project)
     for code in choose_languages(loaded, language):
         if write:

@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 import typer
 
 from cityai.cli.cards import FORCE, card
-from cityai.cli.console import loading, tell
+from cityai.cli.console import (
+    can_draw,
+    loading,
+    measure_width,
+    open_project,
+    show_lines,
+    tell,
+    tell_progress,
+)
 from cityai.cli.impact import evaluate
 from cityai.cli.release import promote, registry, retire, rollback
 from cityai.cli.review import gate, review
@@ -81,11 +89,9 @@ def run(
     ] = False,
 ) -> None:
     """Run a project, from its data to its card."""
-    from cityai.cli.console import measure_width, show_lines, tell_progress
-    from cityai.config.load import load_project
     from cityai.pipeline.unchanged import find_unchanged
 
-    loaded = load_project(project)
+    loaded = open_project(project)
     if not again and (done := find_unchanged(loaded)) is not None:
         from cityai.cli.summary import write_unchanged
 
@@ -116,7 +122,6 @@ def audit(
     force: FORCE = False,
 ) -> None:
     """Audit and card predictions that somebody else made."""
-    from cityai.cli.console import measure_width, show_lines, tell_progress
     from cityai.config.load_audit import load_audit
 
     order = load_audit(spec)
@@ -155,10 +160,7 @@ def predict(
     force: FORCE = False,
 ) -> None:
     """Predict a day with the model of a run: forecast or list, why."""
-    from cityai.cli.console import measure_width, tell_progress
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress:
         from cityai.delivery.predict import predict_project
 
@@ -183,10 +185,7 @@ def misses(
     count: Annotated[int, typer.Option("--count", min=1, max=200, help="Pages to write.")] = 10,
 ) -> None:
     """Write private pages on the replay's worst misses."""
-    from cityai.cli.console import measure_width, tell_progress
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress:
         from cityai.delivery.misses import show_misses
 
@@ -199,10 +198,7 @@ def misses(
 @app.command()
 def mitigate(project: ProjectPath) -> None:
     """Try what could close a gap between groups, and at what cost."""
-    from cityai.cli.console import measure_width, tell_progress
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress:
         from cityai.pipeline.mitigate import mitigate_project
 
@@ -221,10 +217,7 @@ ALL_LIMITS = Annotated[
 @app.command()
 def check(project: ProjectPath, every: ALL_LIMITS = False) -> None:
     """Check specification, data and time; fit nothing."""
-    from cityai.cli.console import measure_width, tell_progress
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress:
         from cityai.pipeline.check import check_project
 
@@ -237,10 +230,7 @@ def check(project: ProjectPath, every: ALL_LIMITS = False) -> None:
 @app.command()
 def folds(project: ProjectPath, every: ALL_LIMITS = False) -> None:
     """Show when the backtest asks, and what that can decide."""
-    from cityai.cli.console import can_draw, measure_width, tell_progress
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress:
         from cityai.pipeline.check import plan_project
 
@@ -260,9 +250,8 @@ def show(
 ) -> None:
     """Show the specification with everything filled in."""
     from cityai.cli.windows import write_yaml
-    from cityai.config.load import load_project
 
-    content = load_project(project).spec.model_dump(mode="json", exclude_none=True)
+    content = open_project(project).spec.model_dump(mode="json", exclude_none=True)
     as_json = json.dumps(content, indent=2, ensure_ascii=False)
     tell(as_json if layout == "json" else write_yaml(content))
 
@@ -300,11 +289,10 @@ def ui(
     port: Annotated[int, typer.Option(min=1024, max=65000, help="Wanted port.")] = 5000,
 ) -> None:
     """Open MLflow's pages on this machine: compare runs."""
-    from cityai.config.load import load_project
     from cityai.config.places import find_place, find_state
     from cityai.track.pages import find_page, find_server, open_pages
 
-    loaded = load_project(project) if project else None
+    loaded = open_project(project) if project else None
     state = loaded.state if loaded else find_state(find_place())
     name = loaded.spec.name if loaded else ""
     if server := find_server(state):
@@ -348,7 +336,6 @@ def sample_city(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 7,
 ) -> None:
     """Write the data of an invented city."""
-    from cityai.cli.console import tell_progress
     from cityai.config.places import find_place, find_state
     from cityai.store.files import guard_files
 

@@ -10,7 +10,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
+    from cityai.config.load import Project
     from cityai.progress import Progress
 
 NARROWEST, WIDEST = 40, 80
@@ -182,6 +184,13 @@ def _tell() -> Iterator[Progress]:
 
     with Console(stderr=True).status("starting") as status:
         yield LiveProgress(status)
+
+
+def open_project(path: Path) -> Project[Any]:
+    """Load a project, and first what that takes: a command that asks for help needs none of it."""
+    from cityai.config.load import load_project
+
+    return load_project(path)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cityai.cli.commands import app
-from cityai.cli.console import tell
+from cityai.cli.console import tell, tell_progress
 from cityai.errors import SpecError
 
 project = typer.Typer(
@@ -147,8 +147,6 @@ def new(
         return
     spec = None
     if table is not None:
-        from cityai.cli.console import tell_progress
-
         with tell_progress() as progress, progress.stage("Look at the table"):
             from cityai.config.load import read_city
             from cityai.scaffold.look import look_at_table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cityai.cli.console import measure_width, tell, tell_progress
+from cityai.cli.console import measure_width, open_project, tell, tell_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,9 +63,7 @@ Taken = Literal["scale", "change", "stop"]
 @evaluate.command("design")
 def design(project: Named, evaluation: Which = "") -> None:
     """Show which designs fit, what each can tell, and what it costs."""
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress:
         from cityai.pipeline.impact.design import design_evaluation
 
@@ -84,9 +82,8 @@ def plan(
 ) -> None:
     """Seal the evaluation before its first outcome: it is announced."""
     from cityai.config.evaluations import find_plan, name_choice
-    from cityai.config.load import load_project
 
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress, progress.stage("Seal the plan"):
         from cityai.pipeline.impact.plan import seal_plan
 
@@ -129,11 +126,10 @@ def draw(
 ) -> None:
     """Sign what the plan's public source of chance gave: lots follow."""
     from cityai.cli.review import write_link
-    from cityai.config.load import load_project
     from cityai.pipeline.impact.govern import draw_chance
     from cityai.pipeline.impact.plan import open_plan
 
-    link = draw_chance(open_plan(load_project(project), evaluation), chance, key=key, reason=reason)
+    link = draw_chance(open_plan(open_project(project), evaluation), chance, key=key, reason=reason)
     tell(write_link(link, measure_width()))
     _tell_all([f"head {link.digest}", "Lists can be drawn now: cityai predict --assign"])
 
@@ -154,9 +150,7 @@ def actions(
     evaluation: Which = "",
 ) -> None:
     """Take in what was really done: when, by which role, why not."""
-    from cityai.config.load import load_project
-
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress, progress.stage("Hold it against the assignments"):
         from cityai.pipeline.impact.actions import record_actions
         from cityai.pipeline.impact.plan import open_plan
@@ -177,9 +171,8 @@ def analyse(
 ) -> None:
     """Tell what it changed: by the sealed plan, or marked as not."""
     from cityai.config.evaluations import name_choice
-    from cityai.config.load import load_project
 
-    loaded = load_project(project)
+    loaded = open_project(project)
     with tell_progress() as progress, progress.stage("Analyse"):
         from cityai.pipeline.impact.analyse import Asked, analyse_evaluation
 
