@@ -184,7 +184,7 @@ def _pair(
             yield own, content.strip()
     else:
         raise SpecError(
-            f"`{_write(at)}` is not what {file} has there",
+            f"`{write_location(at)}` is not what {file} has there",
             where=document.locate(at),
             expected=_describe(own),
         )
@@ -195,13 +195,13 @@ def _check_key(
 ) -> None:
     if key in FIXED:
         raise SpecError(
-            f"`{_write(at)}` needs no translation: the page says it in every language",
+            f"`{write_location(at)}` needs no translation: the page says it in every language",
             where=document.locate(at),
             next_step="take the line out",
         )
     if key not in own:
         raise SpecError(
-            f"{file} has no `{_write(at)}` that this could be the translation of",
+            f"{file} has no `{write_location(at)}` that this could be the translation of",
             where=document.locate(at),
             expected=suggest_name(key, [*own, NAMES] if len(at) == 1 else own),
         )
@@ -213,5 +213,6 @@ def _describe(own: Value) -> str:
     return "the same keys" if isinstance(own, dict) else "a text"
 
 
-def _write(at: Location) -> str:
+def write_location(at: Location) -> str:
+    """Write a place of a document as a path: `risks[0].name`."""
     return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in at).lstrip(".")

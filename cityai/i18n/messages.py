@@ -30,7 +30,24 @@ _LONG_DAY: Final = "%-d %B %Y"
 _SIGNS: Final = str.maketrans({"-": "−"})
 
 
-class Figure(str):
+class Made(str):
+    """A text that knows what it was made from, and still does where it is joined to others."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+    def __add__(self, other: str) -> str:
+        """Join texts without losing what they are made of."""
+        return join("", (self, other))
+
+    def __radd__(self, other: str) -> str:
+        """Join texts without losing what they are made of."""
+        return join("", (other, self))
+
+
+class Figure(Made):
     """A number or a day as English writes it, with its value and its format.
 
     Attributes
@@ -52,20 +69,8 @@ class Figure(str):
         made.value, made.format = value, format
         return made
 
-    def __str__(self) -> str:
-        """Return the figure itself: a text of it is still the figure."""
-        return self
 
-    def __add__(self, other: str) -> str:
-        """Join texts without losing what they are made of."""
-        return join("", (self, other))
-
-    def __radd__(self, other: str) -> str:
-        """Join texts without losing what they are made of."""
-        return join("", (other, self))
-
-
-class Message(str):
+class Message(Made):
     """A sentence in English that keeps what it was made from.
 
     Attributes
@@ -101,25 +106,13 @@ class Message(str):
         made.arguments = dict(arguments or {})
         return made
 
-    def __str__(self) -> str:
-        """Return the message itself: a text of it is still the message."""
-        return self
-
     def __format__(self, spec: str) -> str:
         """Return the message itself where nothing is asked of its width."""
         return super().__format__(spec) if spec else self
 
-    def __add__(self, other: str) -> str:
-        """Join texts without losing what they are made of."""
-        return join("", (self, other))
-
-    def __radd__(self, other: str) -> str:
-        """Join texts without losing what they are made of."""
-        return join("", (other, self))
-
     def format(self, *_: object, **arguments: object) -> Message:
         """Fill the template, as `say` does with arguments at once."""
-        return _fill(super().__str__(), arguments)
+        return _fill(str.__str__(self), arguments)
 
     def lower(self) -> Message:
         """Return the message with a small first letter; in English all letters are small."""

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from cityai.config.load import Project, ProjectFile
 from cityai.config.project import BaseProjectSpec
-from cityai.config.translations import LANGUAGES, NAMES, find_file, list_names, list_texts
+from cityai.config.translations import (
+    LANGUAGES,
+    NAMES,
+    find_file,
+    list_names,
+    list_texts,
+    write_location,
+)
 from cityai.config.yaml import Location, Value, read_yaml
 from cityai.errors import SpecError
 from cityai.store.files import PUBLIC_FILE_MODE, write_files
@@ -16,7 +23,7 @@ def list_missing(project: Project[BaseProjectSpec], language: str, words: Path) 
     """List the texts and names that a language lacks, each with its place."""
     said = project.spec.words.translations.get(language, {})
     content = read_yaml(words).content if words.exists() else {}
-    texts = [(_write(at), text) for at, text in list_texts(content)]
+    texts = [(write_location(at), text) for at, text in list_texts(content)]
     texts += [(f"{NAMES}: {name}", name) for name in list_names(project.spec)]
     return [
         f"{at}: {text}" if at != f"{NAMES}: {text}" else at
@@ -102,7 +109,3 @@ def _list_lines(content: Value, at: Location, wanted: set[Location]) -> list[str
 def _quote(name: str) -> str:
     plain = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{plain}"'
-
-
-def _write(at: Location) -> str:
-    return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in at).lstrip(".")
