@@ -10,10 +10,17 @@ import numpy as np
 
 from cityai.impact.discontinuity import measure_distance, regression_discontinuity
 from cityai.impact.lots import ARMS
-from cityai.impact.options import LEAST_BLOCKS, SEED, Option, Rules, refuse_design, spread_estimates
+from cityai.impact.options import (
+    LEAST_BLOCKS,
+    SEED,
+    Option,
+    Rules,
+    refuse_design,
+    simulate_estimates,
+)
 from cityai.impact.past_lists import Past, drop_again, list_firsts, make_places
 from cityai.impact.place_designs import compare_places
-from cityai.impact.power import placebo_lottery, price_lottery, price_probe, put_in
+from cityai.impact.power import inject_effect, placebo_lottery, price_lottery, price_probe
 from cityai.impact.records import Law
 
 STRETCHES: Final = 12
@@ -138,14 +145,14 @@ def _try_discontinuity(past: Past, rules: Rules) -> Option:
     for firsts in list_firsts(past, periods, STRETCHES):
         rows = firsts[np.isfinite(apart[firsts]) & (apart[firsts] != 0)]
         outcome, served = past.outcome[rows], apart[rows] > 0
-        outcome[served] = put_in(outcome[served], rules.smallest, rng)[0]
+        outcome[served] = inject_effect(outcome[served], rules.smallest, rng)[0]
         found = regression_discontinuity(outcome, apart[rows], confidence=rules.confidence)
         errors.append(math.nan if found.standard_error is None else found.standard_error)
         reason = found.reason if found.standard_error is None else reason
     if not np.isfinite(errors).any():
         return refuse_design("discontinuity", reason)
     span = min(periods, past.periods) * past.weeks
-    placebo = replace(spread_estimates(rules.smallest, np.array(errors), span), rate=LOCAL_RATE)
+    placebo = replace(simulate_estimates(rules.smallest, np.array(errors), span), rate=LOCAL_RATE)
     option = rules.promise("discontinuity", placebo, rules.weeks, 0.0)
     told = [
         option.reason,

@@ -66,7 +66,7 @@ def pair_arms(outcome: np.ndarray, law: Law, arms: tuple[str, str]) -> Arms:
         left_out = (
             f"without an outcome: {unknown[0]:,} of '{arms[0]}', {unknown[1]:,} of '{arms[1]}'"
         )
-        if differ_in_loss(unknown, [int((law.arm == code).sum()) for code in codes]):
+        if attrition_differs(unknown, [int((law.arm == code).sum()) for code in codes]):
             left_out += "; the arms differ in this, so the effect may be of who is measured"
     if lone := int((~both).sum()):
         left_out = "; ".join(filter(None, [left_out, f"{lone:,} rows in blocks of one arm only"]))
@@ -75,7 +75,7 @@ def pair_arms(outcome: np.ndarray, law: Law, arms: tuple[str, str]) -> Arms:
     return Arms(outcome[rows].astype(np.float64), treated, start, rows, left_out)
 
 
-def differ_in_loss(lost: list[int], rows: list[int]) -> bool:
+def attrition_differs(lost: list[int], rows: list[int]) -> bool:
     """Test whether two arms lost outcomes unequally (differential attrition), by 1 in 20."""
     share = sum(lost) / max(sum(rows), 1)
     error = math.sqrt(share * (1 - share) * (1 / max(rows[0], 1) + 1 / max(rows[1], 1)))

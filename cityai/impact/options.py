@@ -86,7 +86,7 @@ def refuse_design(design: Design, reason: str) -> Option:
     return Option(design, False, math.nan, math.nan, math.nan, math.nan, reason)
 
 
-def spread_estimates(
+def simulate_estimates(
     effect: float, error: float | np.ndarray, weeks: float, freedom: float = math.inf
 ) -> Placebo:
     """Estimates that stray about an effect, each with an error of those given.

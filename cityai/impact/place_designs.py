@@ -11,7 +11,7 @@ import numpy as np
 
 from cityai.config.evaluation import Design
 from cityai.impact.lots import LEAST_PLACES, plan_starts
-from cityai.impact.options import Option, Rules, refuse_design, spread_estimates
+from cityai.impact.options import Option, Rules, refuse_design, simulate_estimates
 from cityai.impact.past_lists import PastPlaces
 from cityai.impact.power import (
     WANTED,
@@ -119,7 +119,7 @@ def _try_synthetic(past: PastPlaces, rules: Rules) -> Option:
             return refuse_design("synthetic", found.reason)
         errors.append(found.standard_error)
         freedom = found.freedom
-    placebo = spread_estimates(rules.smallest, np.array(errors), rules.weeks, freedom)
+    placebo = simulate_estimates(rules.smallest, np.array(errors), rules.weeks, freedom)
     option = rules.promise("synthetic", placebo, rules.weeks, 0.0)
     told = f"with {int(treated.sum())} areas served; what else changed there is part of the effect"
     return replace(option, reason="; ".join(filter(None, [option.reason, told])))
@@ -146,7 +146,7 @@ def _try_interrupted(past: PastPlaces, rules: Rules) -> Option:
     )
     if found.standard_error is None:
         return refuse_design("interrupted", found.reason)
-    strays = spread_estimates(rules.smallest, found.standard_error, rules.weeks, found.freedom)
+    strays = simulate_estimates(rules.smallest, found.standard_error, rules.weeks, found.freedom)
     power = compute_power(strays, rules.confidence)
     detectable = minimum_detectable_effect(strays, rules.confidence)
     told = f"{rules.told}on the mean of all cases; whatever else changed then is part of the effect"

@@ -104,7 +104,7 @@ def placebo_lottery(
     parts: list[list[np.ndarray]] = [[], [], []]
     for redrawn in law.redraw_in_parts(rng, draws):
         treated = redrawn[:, order].astype(np.float64)
-        moved = put_in(y, effect, rng, len(treated))
+        moved = inject_effect(y, effect, rng, len(treated))
         for held, power in zip(parts, (0, 1, 2), strict=True):
             first = np.add.reduceat((1 - treated) * y**power, start, axis=1)
             second = np.add.reduceat(treated * moved**power, start, axis=1)
@@ -118,7 +118,7 @@ def placebo_lottery(
     return Placebo(effect, float(periods), *BlockSums(*picked).compare())
 
 
-def put_in(y: np.ndarray, effect: float, rng: np.random.Generator, n: int = 1) -> np.ndarray:
+def inject_effect(y: np.ndarray, effect: float, rng: np.random.Generator, n: int = 1) -> np.ndarray:
     """(n, rows) outcomes with an effect put in; of yes and no by chance, as far as is possible."""
     if not len(y) or not np.isin(y, (0.0, 1.0)).all():
         return np.tile(y + effect, (n, 1))

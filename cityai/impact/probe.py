@@ -61,7 +61,7 @@ class Looks:
     entity: np.ndarray
 
 
-def weigh_looks(probability: np.ndarray, looked: np.ndarray) -> np.ndarray:
+def inverse_probability_weights(probability: np.ndarray, looked: np.ndarray) -> np.ndarray:
     """Compute inverse-probability weights: one over the probability of being looked at, else 0.
 
     Raises

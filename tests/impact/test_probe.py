@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from cityai.errors import DataError
-from cityai.impact.probe import HIDDEN, PROBE_COLUMNS, Looks, audit_probe, weigh_looks
+from cityai.impact.probe import (
+    HIDDEN,
+    PROBE_COLUMNS,
+    Looks,
+    audit_probe,
+    inverse_probability_weights,
+)
 
 DRAWN = int(os.environ.get("CITYAI_DRAWN") or 25)
 SHARE = 0.05
@@ -29,7 +35,7 @@ def draw_city(seed: int, n: int = 20_000) -> tuple[Looks, Looks]:
     looked = rng.random(n) < probability
     columns = (outcome, predicted, selected, np.ones(n), group, np.arange(n))
     kept = [column[looked] for column in columns]
-    kept[3] = weigh_looks(probability, looked)[looked]
+    kept[3] = inverse_probability_weights(probability, looked)[looked]
     kept[5] = np.arange(len(kept[5]))
     return Looks(*columns), Looks(*kept)
 
@@ -108,5 +114,8 @@ def test_few_looks_are_hidden_and_a_second_group_with_them():
 
 def test_who_could_never_be_looked_at_is_refused():
     with pytest.raises(DataError, match="2 of 3 rows could never have been looked at"):
-        weigh_looks(np.array([0.0, 0.5, np.nan]), np.ones(3, bool))
-    assert weigh_looks(np.array([0.5, 1.0]), np.array([True, False])).tolist() == [2.0, 0.0]
+        inverse_probability_weights(np.array([0.0, 0.5, np.nan]), np.ones(3, bool))
+    assert inverse_probability_weights(np.array([0.5, 1.0]), np.array([True, False])).tolist() == [
+        2.0,
+        0.0,
+    ]

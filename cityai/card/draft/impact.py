@@ -169,7 +169,7 @@ def draft_impact(impact: Impact) -> ImpactPart:
 
 
 def _draft_found(made: Analysis, unit: str, design: str) -> ImpactFound:
-    from cityai.impact.difference_in_means import differ_in_loss
+    from cityai.impact.difference_in_means import attrition_differs
 
     more, arms = made.verdict.more_periods, made.rows.groupby("arm")["value"]
     rows, known = arms.size().tolist(), int(arms.count().sum())
@@ -201,7 +201,7 @@ def _draft_found(made: Analysis, unit: str, design: str) -> ImpactFound:
         same_code=made.same_code,
         weeks=made.weeks,
         known=round_figure(known / sum(rows), "share", float(sum(rows))) if rows else None,
-        uneven=told and differ_in_loss(lost, rows),
+        uneven=told and attrition_differs(lost, rows),
         word=str(made.verdict.word),  # type: ignore[arg-type]
         direction=str(made.verdict.direction),  # type: ignore[arg-type]
         more_weeks=more if math.isfinite(more) and more > 0 else None,

@@ -90,7 +90,7 @@ def measure_lottery(drawn: pd.DataFrame, spec: EvaluationSpec, least: int) -> Me
 
 def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measured:
     """Measure the effect of being chosen at the cut-off, of those who follow, and by group."""
-    from cityai.impact.difference_in_means import differ_in_loss
+    from cityai.impact.difference_in_means import attrition_differs
     from cityai.impact.discontinuity import fuzzy_discontinuity, regression_discontinuity
     from cityai.impact.group_effects import split_effect
 
@@ -109,7 +109,7 @@ def measure_cut(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Measure
     out = [f"{int(rows.sum()):,} {what}" for what, rows in lost.items() if rows.any()]
     left = f"left out of {len(rows):,}: {', '.join(out)}" * bool(out)
     sides = [near & (apart < 0), near & (apart > 0)]
-    if differ_in_loss(*([int((side & on).sum()) for side in sides] for on in (~told, near))):
+    if attrition_differs(*([int((side & on).sum()) for side in sides] for on in (~told, near))):
         left += "; the sides differ in this: it may be an effect on who is measured"
     effect = replace(effect, reason="; ".join(filter(None, [effect.reason, left])))
     done = rows[DONE].to_numpy(np.float64)

@@ -139,7 +139,7 @@ def average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def tell_lost(effect: Effect, rows: pd.DataFrame) -> Effect:
     """Tell of cases of the evaluation whose outcome is not known, and where one arm lost more."""
-    from cityai.impact.difference_in_means import differ_in_loss
+    from cityai.impact.difference_in_means import attrition_differs
 
     during = rows[rows[PERIOD] >= 0].groupby(ARM)[[CASES, LOST]].sum()
     lost, known = (during[name].reindex(list(ARMS)).fillna(0.0) for name in (LOST, CASES))
@@ -147,7 +147,7 @@ def tell_lost(effect: Effect, rows: pd.DataFrame) -> Effect:
         return effect
     told = f"{lost.sum():,.0f} of {(lost + known).sum():,.0f} cases without an outcome left out"
     counts = [[round(x) for x in both] for both in (lost, lost + known)]
-    if min(counts[1]) and differ_in_loss(*counts):
+    if min(counts[1]) and attrition_differs(*counts):
         told += "; the arms differ in this, so the effect may be of who is measured"
     return replace(effect, reason="; ".join(filter(None, [effect.reason, told])))
 

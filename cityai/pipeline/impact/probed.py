@@ -9,7 +9,7 @@ import pandas as pd
 
 from cityai.columns import CASE, ENTITY, EVERYWHERE, Y_PRED, Y_TRUE
 from cityai.impact.lots import LOOKED, PART, RANK, SERVED
-from cityai.impact.probe import PROBE_COLUMNS, Looks, audit_probe, weigh_looks
+from cityai.impact.probe import PROBE_COLUMNS, Looks, audit_probe, inverse_probability_weights
 from cityai.impact.records import ARM, BLOCK, UNIT
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def audit_visits(
     looked = served & np.isfinite(truth)
     if not (rows[PART] == "probe").any() or not looked.any():
         return NONE
-    weigh_looks(rows[LOOKED].to_numpy(np.float64), looked)  # nobody is beyond reach
+    inverse_probability_weights(rows[LOOKED].to_numpy(np.float64), looked)  # nobody is beyond reach
     reached = pd.Series(looked[served]).groupby(rows.loc[served, PART].to_numpy()).mean()
     chance = rows[LOOKED].to_numpy(np.float64) * rows[PART].map(reached).to_numpy(np.float64)
-    weight = weigh_looks(chance[looked], np.ones(int(looked.sum()), bool))
+    weight = inverse_probability_weights(chance[looked], np.ones(int(looked.sum()), bool))
     seen = rows[looked]
     tables = []
     for name in (EVERYWHERE, *dimensions):
