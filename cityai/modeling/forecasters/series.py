@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cityai.modeling.forecasters.protocol import FloatArray
+from cityai.data.rows import Floats
 
 if TYPE_CHECKING:
     from cityai.data.panel import Panel
@@ -40,13 +40,13 @@ class SeriesHistory:
         Of months: shape (T + reach, 7) float64, how many of each weekday (`share_weekdays`).
     """
 
-    history: FloatArray
+    history: Floats
     skip: int
     steps: int
     season: int
     year: int
     holidays: npt.NDArray[np.int64] | None = None
-    weekdays: FloatArray | None = None
+    weekdays: Floats | None = None
 
     @property
     def length(self) -> int:
@@ -82,7 +82,7 @@ class SeriesModel:
 
     name: str
     label: str
-    forecast: Callable[[SeriesHistory], FloatArray]
+    forecast: Callable[[SeriesHistory], Floats]
     settings: Mapping[str, str] = field(default_factory=dict)
     lag: int = 0
 
@@ -94,7 +94,7 @@ def cut_history(
     horizon: int,
     lead: int,
     holidays: npt.NDArray[np.int64] | None = None,
-    weekdays: FloatArray | None = None,
+    weekdays: Floats | None = None,
 ) -> SeriesHistory:
     """Cut the panel at an origin: only mature totals, as they were seen then.
 
