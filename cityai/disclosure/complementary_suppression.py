@@ -18,11 +18,14 @@ from scipy.sparse import csr_array
 
 from cityai.disclosure.feasible_ranges import DOWN, SLACK, UP, WAYS, find_end, find_opening
 from cityai.disclosure.line_pools import Sparse, pool_lines, sign_atoms, sum_rows
+from cityai.disclosure.linear_programme import MANY
 from cityai.disclosure.pooled_lines import Pooled, pool_release
 from cityai.disclosure.showing_again import show_again
 
 FEW_SOLVED: Final = 8
 """Linear programmes that a single secret takes, about."""
+TOGETHER: Final = 4
+"""Secrets that are opened at once where programmes are large: more at once hide more lines."""
 
 
 def protect_release(
@@ -63,10 +66,11 @@ def protect_release(
     -----
     Secrets that are not open as it is are opened one by one, upwards and downwards, by hiding those
     shown lines that have to change and are the cheapest: a line costs what it holds
-    (`find_opening`). Hiding only widens
-    what is left open. So what once agreed with all that is shown still does, and one solution
-    settles many secrets (`_Seen`). An empty line holds nobody and is never hidden. What was hidden
-    on the way and need not be is shown again, the largest lines first (`show_again`).
+    (`find_opening`). Where programmes are large, some are opened at once, or halves of these where
+    they cannot be. Hiding only widens what is left open. So what once agreed with all that is shown
+    still does, and one solution settles many secrets (`_Seen`). An empty line holds nobody and is
+    never hidden. What was hidden on the way and need not be is shown again, the largest lines first
+    (`show_again`).
 
     Shown lines that only their own table tells apart (a thousand places of one kind) are solved for
     as one, until one of them is to be hidden (`Pooled`).
@@ -96,20 +100,25 @@ def _protect(
     secrets, cause = np.flatnonzero(secret), np.full(len(fixed), -1)
     hidden, pooled = fixed.copy(), pool_release(lines, amounts, fixed, secret, least, told=told)
     seen = _see_together(pooled, hidden, secrets)
-    for at, i in enumerate(secrets.tolist()):
-        for way in WAYS:
-            value = seen.find_value(at, way)
-            if abs(value - pooled.held[i]) <= SLACK or seen.is_open(at):
-                continue
-            aim = pooled.known.matrix[[pooled.pools[i]]]
-            away = way * (value - pooled.held[i])
-            end = find_end(pooled.known, hidden[pooled.first], aim, way, away)
-            if end.point is not None:
-                seen = seen.add_point(pooled, end.point)
-            if way * (value - end.value) > SLACK:
-                pooled, point, more = _open(pooled, hidden, i, value)
-                hidden[more], cause[more] = True, i
-                seen = seen.add_point(pooled, point)
+    count = TOGETHER if len(pooled.known.most) >= MANY else 1
+    closed = np.array([i for i in range(len(secrets)) if not seen.is_open(i)], dtype=int)
+    some_at_once = [closed[i : i + count] for i in range(0, len(closed), count)]
+    tries = [(some, way) for some in some_at_once for way in WAYS][::-1]
+    while tries:
+        some, way = tries.pop()
+        at, values = seen.list_values(some, way)
+        if len(at) == 1:
+            seen, closed = _find_out(pooled, hidden, seen, int(at[0]), float(values[0]))
+            at, values = at[closed], values[closed]
+        if not len(at):
+            continue
+        found = _open(pooled, hidden, secrets[at], values)
+        if found is None:
+            tries += [(half, way) for half in reversed(np.array_split(at, 2))]
+            continue
+        pooled, point, more = found
+        hidden[more], cause[more] = True, _choose_causes(lines, more, secrets[at])
+        seen = seen.add_point(pooled, point)
     pooled = pool_release(lines, amounts, hidden, secret, least, told=told)
     first, points = pooled.first, seen.lift_points(pooled)
     asked = np.where(cause < 0, -1, pooled.pools[cause])[first]
@@ -118,28 +127,52 @@ def _protect(
     return hidden, np.where(hidden, cause, -1)
 
 
+def _choose_causes(lines: Sparse, more: np.ndarray, secrets: np.ndarray) -> np.ndarray:
+    """Choose for each line the secret that it has most in common with."""
+    common: np.ndarray = (lines[more] @ lines[secrets].T).toarray()
+    causes: np.ndarray = secrets[common.argmax(axis=1)]
+    return causes
+
+
+def _find_out(
+    pooled: Pooled, hidden: np.ndarray, seen: _Seen, at: int, value: float
+) -> tuple[_Seen, np.ndarray]:
+    """Find out whether a secret may have an amount as it is; if it may not, it is closed, (1,)."""
+    away = value - seen.held[at]
+    way = UP if away > 0 else DOWN
+    aim = pooled.known.matrix[[pooled.pools[seen.secrets[at]]]]
+    end = find_end(pooled.known, hidden[pooled.first], aim, way, abs(away))
+    seen = seen if end.point is None else seen.add_point(pooled, end.point)
+    return seen, np.array([way * (value - end.value) > SLACK])
+
+
 def _open(
-    pooled: Pooled, hidden: np.ndarray, secret: int, value: float
-) -> tuple[Pooled, np.ndarray, np.ndarray]:
-    """Choose the lines to hide so that a secret may have another amount, or come near it.
+    pooled: Pooled, hidden: np.ndarray, secrets: np.ndarray, values: np.ndarray
+) -> tuple[Pooled, np.ndarray, np.ndarray] | None:
+    """Choose the lines to hide so that secrets may have other amounts at once.
+
+    A single one may come near it where there is no more; of several, None tells that they may not.
 
     Raises
     ------
     _ClosedByReasons
-        When it could have that amount if no reasons were told.
+        When a single one could have that amount if no reasons were told.
     """
     furthest = None
     while True:
-        aim, told = pooled.known.matrix[[pooled.pools[secret]]], hidden[pooled.first]
-        found = find_opening(pooled.known, told, aim, value, pooled.cost)
+        aims, told = pooled.known.matrix[pooled.pools[secrets]], hidden[pooled.first]
+        found = find_opening(pooled.known, told, aims, values, pooled.cost)
+        if found is None and len(secrets) > 1:
+            return None
         if found is None and furthest is None:
             if pooled.known.told:
                 silent = replace(pooled.known, told=False)
-                if find_opening(silent, told, aim, value, pooled.cost) is not None:
+                if find_opening(silent, told, aims, values, pooled.cost) is not None:
                     raise _ClosedByReasons
-            way = UP if value > pooled.held[secret] else DOWN
-            furthest = find_end(pooled.known, told | np.isfinite(pooled.cost), aim, way)
-            value = furthest.value - way * SLACK / 10 if furthest.point is not None else value
+            way = UP if values[0] > pooled.held[secrets[0]] else DOWN
+            furthest = find_end(pooled.known, told | np.isfinite(pooled.cost), aims, way)
+            if furthest.point is not None:
+                values = np.array([furthest.value - way * SLACK / 10])
             continue
         point, changed = found or _change_all(pooled, told)
         many = np.flatnonzero(changed & (np.bincount(pooled.pools) > 1))
@@ -177,12 +210,18 @@ class _Seen:
         """Tell whether a secret is known to be left open enough."""
         return bool(self.high[at] - self.low[at] >= self.need[at] - SLACK)
 
-    def find_value(self, at: int, way: float) -> float:
-        """Return the amount that would leave a secret open enough; a small one stays small."""
-        held, need, low, high = (float(v[at]) for v in (self.held, self.need, self.low, self.high))
+    def list_values(self, some: np.ndarray, way: float) -> tuple[np.ndarray, np.ndarray]:
+        """List which of some secrets are not open, and the amounts that would leave them so.
+
+        A small one stays small.
+        """
+        held, need, low, high = (v[some] for v in (self.held, self.need, self.low, self.high))
         if way == UP:
-            return max(held, need if held <= need else low + need)
-        return max(high - need, 0.0)
+            values = np.maximum(held, np.where(held <= need, need, low + need))
+        else:
+            values = np.maximum(high - need, 0.0)
+        closed = (high - low < need - SLACK) & (np.abs(values - held) > SLACK)
+        return some[closed], values[closed]
 
     def add_point(self, pooled: Pooled, point: np.ndarray) -> _Seen:
         """Add what a solution tells of the secrets."""

@@ -167,16 +167,18 @@ def find_end(
 
 
 def find_opening(
-    known: Known, hidden: np.ndarray, aim: Sparse, value: float, cost: np.ndarray
+    known: Known, hidden: np.ndarray, aims: Sparse, values: np.ndarray, cost: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Find what gives a line another amount and changes the fewest shown lines, the cheapest.
+    """Find what gives some lines other amounts and changes the fewest shown lines, the cheapest.
 
     Parameters
     ----------
-    known, hidden, aim
+    known, hidden
         As for `find_end`.
-    value : float
-        The amount that the line is to have.
+    aims : scipy.sparse.csr_array
+        (S, A) the lines.
+    values : numpy.ndarray
+        (S,) the amounts that they are to have, all at once.
     cost : numpy.ndarray
         (L,) what it costs to change a line by one; infinite where it stays shown.
 
@@ -191,15 +193,15 @@ def find_opening(
     Their distance stands for their number: the linear relaxation of cell suppression (Kelly, Golden
     and Assad 1992; Fischetti and Salazar 2000). A line that comes to be hidden is told to be large,
     if it is; so it stays large here. The simplex begins at the truth, where nothing is changed and
-    one line alone has not what it is to have.
+    these lines alone have not what they are to have.
     """
     (each, total), size = known.changes, len(known.most)
     shown = np.flatnonzero(np.tile(~hidden, known.parts))
     free = np.flatnonzero(np.isfinite(np.tile(cost, known.parts)[shown]))
     spread = np.tile(cost, known.parts)[shown[free]]
     gap = csr_array((np.ones(len(free)), (free, np.arange(len(free)))), (len(shown), len(free)))
-    whole = hstack([aim] * known.parts).toarray().ravel()
-    own = csr_array(np.concatenate([whole, -whole[known.amounts > 0]])[None])
+    whole: Sparse = csr_array(hstack([aims] * known.parts))
+    own = hstack([whole, -whole[:, known.amounts > 0], csr_array((len(values), 2 * len(free)))])
     told, sign = known.list_told(np.ones_like(hidden))
     cheap = ~hidden & np.isfinite(cost)
     cheap &= cost <= np.sort(cost[cheap])[:FEW_AT_FIRST].max(initial=0.0)
@@ -207,10 +209,8 @@ def find_opening(
     most = np.append(known.most, np.full(2 * len(free), np.inf))
     solved = Programme(
         cost=np.concatenate([np.zeros(size), spread, spread]),
-        same=vstack(
-            [hstack([each[shown], gap, -gap]), hstack([own, csr_array((1, 2 * len(free)))])]
-        ),
-        sums=np.append(np.zeros(len(shown)), value - float(whole @ known.amounts)),
+        same=vstack([hstack([each[shown], gap, -gap]), own]),
+        sums=np.append(np.zeros(len(shown)), values - whole @ known.amounts),
         over=hstack([take_signed(total, told, sign), csr_array((len(told), 2 * len(free)))]),
         limit=sign * (known.need - known.held)[told],
         low=np.zeros_like(most),

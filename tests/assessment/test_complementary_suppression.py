@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -340,6 +341,9 @@ def build_places(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.n
     return lines, amounts, (held > 0) & (held < K)
 
 
+BUILT = (build_lines, build_places)
+
+
 def test_a_point_among_pooled_lines_is_one_among_all_of_them() -> None:
     """Divided in proportion, it gives every line that is shown what it holds, of each part."""
     rng = np.random.default_rng(5)
@@ -368,7 +372,7 @@ def test_what_opens_a_secret_agrees_with_all_that_stays_shown(seed: int) -> None
     known, _ = gather_lines(csr_array(lines), amounts, small, K)
     secret = np.flatnonzero(small)[0]
     cost = np.where(known.held > 0, known.held, np.inf)
-    found = find_opening(known, small, known.matrix[[secret]], 0.0, cost)
+    found = find_opening(known, small, known.matrix[[secret]], np.zeros(1), cost)
     assert found is not None
     point, more = found
     assert not (more & small).any()
@@ -440,7 +444,7 @@ def list_solved(
         all_hidden, aim = np.ones(len(lines), dtype=bool), known.matrix[[0]]
         assert find_end(known, all_hidden, aim, 1.0).value == np.inf
         fixed = np.full(len(lines), np.inf)
-        assert find_opening(known, ~all_hidden, aim, known.held[0] + 1.0, fixed) is None
+        assert find_opening(known, ~all_hidden, aim, known.held[:1] + 1.0, fixed) is None
     return solved
 
 
@@ -499,13 +503,45 @@ def test_lines_found_with_few_columns_at_first_withstand_the_attack(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of lines that cost the same others may be hidden: as many, for these tables."""
-    build = (build_lines, build_places)[seed % 2]
+    build = BUILT[seed % 2]
     lines, amounts, small = build(np.random.default_rng(100 + seed))
     whole = hide(lines, amounts, small)
     monkeypatch.setattr(linear_programme, "MANY", 0)
     hidden = hide(lines, amounts, small)
     assert find_ranges(lines, amounts, hidden, small)[small].min(initial=K) >= K - 1e-4
     assert hidden.sum() == whole.sum()
+
+
+@pytest.mark.parametrize("together", [2, 4, 100])
+def test_lines_hidden_for_secrets_at_once_withstand_the_attack(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And they are about as many; where secrets cannot be opened at once, halves of them are."""
+    tables = [build(np.random.default_rng(s)) for s in range(12) for build in BUILT]
+    tables = [table for table in tables if table[2].any()]
+    one_by_one = [hide(*table) for table in tables]
+    monkeypatch.setattr(release, "MANY", 0)
+    monkeypatch.setattr(release, "TOGETHER", together)
+    asked: list[tuple[int, bool]] = []
+
+    def find(known: Known, told: np.ndarray, aims: Sparse, *given: np.ndarray) -> Any:
+        found = find_opening(known, told, aims, *given)
+        asked.append((aims.shape[0], found is None))
+        return found
+
+    monkeypatch.setattr(release, "find_opening", find)
+    more = [0, 0]
+    for (lines, amounts, small), before in zip(tables, one_by_one, strict=True):
+        found = protect_release(csr_array(lines), amounts, small, small, K)
+        hidden, cause, told = found
+        ranges = find_ranges(lines, amounts, hidden, small, told=told)
+        assert ranges[small].min() >= K - 1e-4
+        assert small[cause[cause >= 0]].all()
+        more[0] += before.sum() - small.sum()
+        more[1] += hidden.sum() - small.sum()
+    assert max(count for count, _ in asked) > 1
+    assert together < 100 or any(failed for count, failed in asked if count > 1)
+    assert more[1] <= 1.1 * more[0]
 
 
 def test_where_few_columns_do_not_tell_all_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
