@@ -117,6 +117,15 @@ LONG = (
 """Files that stand on whole runs, closed processes or every card: half a minute of a core each."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Take a worker more than there are cores for tests that take long.
+
+    They wait: for servers, browsers, disks, limits and processes that are killed.
+    """
+    return (os.cpu_count() or 1) + 1 if config.option.markexpr == "long" else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: a worker takes whole files, none should wait for the last."""

@@ -20,8 +20,8 @@ KEPT: Final[dict[type[OwnFile], OwnFile]] = {}
 class OwnFile:
     """Functions of a file, in a process that sees nothing but what it is sent.
 
-    For a moment that is not after the last one a fresh process takes over, so that nothing can be
-    remembered from a later one.
+    A fresh process takes over for a moment before the last one, and for a function that was asked
+    about this one already: nothing can be remembered from a later moment, nor said a second time.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ class OwnFile:
         self._child: Child | None = None
         self._next: Child | None = None
         self._last: pd.Timestamp | None = None
+        self._asked: frozenset[str] = frozenset()
         found = json.loads(self._begin()[0])
         self.shut: bool = found["shut"] is True
         self.known: list[Any] = found["functions"]
@@ -85,25 +86,28 @@ class OwnFile:
         KEPT[cls] = made = cls(path, told, code)
         return made
 
-    def goes_on(self, moment: pd.Timestamp | None) -> bool:
-        """Whether the process that answered last is asked about this moment too."""
+    def goes_on(self, moment: pd.Timestamp | None, name: str = "") -> bool:
+        """Whether the process that answered last is asked about this moment too, by a function."""
         is_later = moment is not None and (self._last is None or moment > self._last)
-        return self._child is not None and self._child.is_ready and is_later
+        is_first = moment is not None and moment == self._last and name not in self._asked
+        return self._child is not None and self._child.is_ready and (is_later or is_first)
 
     def ask(
         self, moment: pd.Timestamp | None, step: str, told: Mapping[str, Any], *parts: bytes
     ) -> list[bytes]:
-        """Ask about a moment; without one, a fresh process is asked.
+        """Ask about a moment, by the function that `told` names; without one, ask a fresh process.
 
         Raises
         ------
         DataError, SpecError
             When the city's code fails, or the process met a limit at that step.
         """
+        name = str(told.get("name", ""))
         with self._lock:
-            if not self.goes_on(moment):
+            if not self.goes_on(moment, name):
                 self._begin()
-            self._last = moment
+            same = moment is not None and moment == self._last
+            self._asked, self._last = (self._asked if same else frozenset()) | {name}, moment
             return self._send(step, told, *parts)
 
     def _begin(self) -> list[bytes]:

@@ -191,7 +191,8 @@ def _ask_candidates(
 
     Each candidate at each fold is a task: they have nothing to do with each other. Those of a fold
     follow each other, since they learn from the same rows. A city's own models stay in this
-    process, which holds the closed ones that run them.
+    process, which holds the closed ones that run them, and are asked in the order of time: for an
+    earlier moment a fresh process must begin.
     """
     said: dict[str, FloatArray] = {}
     fits: Fits = {}
@@ -211,7 +212,7 @@ def _ask_candidates(
     for own in (False, True):
         asked = [pair for pair in (*learners, *series) if (pair[0].name in rules.own) == own]
         tasks = _list_tasks(asked, source, rules.seed)
-        answers = run_tasks(_answer, tasks, threads=rules.threads, here=own)
+        answers = run_tasks(_answer, tasks, threads=1 if own else rules.threads, here=own)
         for (candidate, fold), (saved, found) in zip(_telling(asked), answers, strict=True):
             values = said.setdefault(candidate.name, np.full(count, np.nan))
             if saved is not None:

@@ -20,9 +20,10 @@ from cityai.review.acts import Act, Seen, make_act, write_statement
 from cityai.review.chain import Chain, Ring, append_act, name_file, read_chain
 from cityai.review.envelope import sign_payload, write_envelope
 from cityai.review.keys import write_public
+from tests.promises import trials
 from tests.track.conftest import fork
 
-LENGTH = 40
+LENGTH = trials(200, 40)
 PEOPLE = [ed25519.Ed25519PrivateKey.generate() for _ in range(3)]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SUBJECTS = {"card.json": "ab" * 32}
@@ -122,7 +123,9 @@ def put_in(folder: Path, at: int) -> None:
 TAMPERINGS = [edit, remove, close_gap, swap, cut, put_in]
 
 
-def require_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> None:
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+@pytest.mark.promise(12)
+def test_every_tampering_is_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> None:
     """Tamper at every position of a chain; its head stands elsewhere."""
     head, length = read_chain(whole, RING).head, count(whole)
     for at in range(length):
@@ -134,31 +137,10 @@ def require_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> Non
     observe(f"{tamper.__name__}: {length} of {length} positions found")
 
 
-@pytest.mark.parametrize("tamper", TAMPERINGS)
 @pytest.mark.promise(12)
-def test_every_tampering_is_found(whole: Path, tmp_path: Path, tamper: Callable, observe) -> None:
-    require_found(whole, tmp_path, tamper, observe)
-
-
-@pytest.fixture(scope="module")
-def long_chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("long") / "reviews"
-    write_chain(folder, 200)
-    return folder
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("tamper", TAMPERINGS)
-@pytest.mark.promise(12)
-def test_every_tampering_at_200_positions_is_found(
-    long_chain: Path, tmp_path: Path, tamper: Callable, observe
-) -> None:
-    require_found(long_chain, tmp_path, tamper, observe)
-
-
-def count_alarms(tmp_path: Path, chains: int) -> int:
-    """Write chains of drawn lengths, and read each against all heads that it ever had."""
-    alarms = 0
+def test_untouched_chains_give_no_alarm(tmp_path: Path, observe) -> None:
+    """Chains of drawn lengths, each read against all heads that it ever had."""
+    chains, alarms = trials(1_000, 30), 0
     for seed in range(chains):
         folder = tmp_path / str(seed)
         write_chain(folder, random.Random(seed).randint(0, 8), f"said {seed}")
@@ -166,13 +148,6 @@ def count_alarms(tmp_path: Path, chains: int) -> int:
         chain = read_chain(folder, RING, *heads)
         alarms += bool(chain.faults) or len(chain.links) != count(folder)
         shutil.rmtree(folder)
-    return alarms
-
-
-@pytest.mark.parametrize("chains", [30, pytest.param(1_000, marks=pytest.mark.long)])
-@pytest.mark.promise(12)
-def test_untouched_chains_give_no_alarm(tmp_path: Path, chains: int, observe) -> None:
-    alarms = count_alarms(tmp_path, chains)
     observe(f"{alarms} false alarms in {chains:,} untouched chains")
     assert alarms == 0
 

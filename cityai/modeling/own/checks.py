@@ -50,12 +50,14 @@ def rehearse_models(source: RowSource) -> tuple[Finding, ...]:
         return ()
     models = load_models(project, probability=probability)
     learners = [model for model in models if isinstance(model, OwnLearner)]
-    predicted: dict[str, tuple[FloatArray, FloatArray]] = {}
     train, test = _divide(rows, labels)
-    for model in learners:
-        asked = rows.table.iloc[test]
-        found = [_fit(model, rows, labels, train, project).predict(asked) for _ in range(2)]
-        predicted[model.name] = (found[0], found[1])
+    asked = rows.table.iloc[test]
+    # All once, then all again: the second time in a fresh process.
+    found = [
+        [_fit(model, rows, labels, train, project).predict(asked) for model in learners]
+        for _ in range(2)
+    ]
+    predicted = {m.name: pair for m, *pair in zip(learners, *found, strict=True)}
     return (
         _judge_closed(processes.shut),
         *((_judge_repeatable(predicted),) if learners else ()),
@@ -103,7 +105,7 @@ def _judge_closed(shut: bool) -> Finding:
     return Finding("models.closed", Status.NOT_ENOUGH, title, reason)
 
 
-def _judge_repeatable(predicted: Mapping[str, tuple[FloatArray, FloatArray]]) -> Finding:
+def _judge_repeatable(predicted: Mapping[str, Sequence[FloatArray]]) -> Finding:
     title = say("The city's own models predict the same when they are fitted again")
     apart = {
         name: float(np.abs(first - second).max(initial=0.0))
@@ -124,7 +126,7 @@ def _judge_repeatable(predicted: Mapping[str, tuple[FloatArray, FloatArray]]) ->
 
 def _judge_leak(
     models: Sequence[Candidate],
-    predicted: Mapping[str, tuple[FloatArray, FloatArray]],
+    predicted: Mapping[str, Sequence[FloatArray]],
     rows: Rows,
     labels: Labels,
     test: np.ndarray,

@@ -282,6 +282,18 @@ def test_nothing_is_remembered_from_a_later_moment(load: Load) -> None:
     assert found == [5.0, 9.0, 3.0]
 
 
+def test_functions_share_the_process_of_a_moment_in_which_each_is_asked_once(load: Load) -> None:
+    """To begin one takes seconds; a second answer about a moment may know nothing of the first."""
+    code = HEAD + (
+        "asked = []\nclass Count:\n    def forecast(self, given):\n        asked.append(1)\n"
+        "        return np.full((given.steps, given.history.shape[1]), float(len(asked)))\n"
+        "def one(): return Count()\ndef two(): return Count()\n"
+    )
+    models, given = load(code, "one", "two"), SeriesHistory(np.ones((5, 1)), 0, 1, 52, 52)
+    found = [models[name].forecast(given)[0, 0] for name in ("one", "two", "one", "two")]  # type: ignore[union-attr]
+    assert found == [1.0, 2.0, 1.0, 2.0]
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
