@@ -10,7 +10,7 @@ from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.amounts import AGAINST
 from cityai.columns import EVERYWHERE
 from cityai.findings import Status
-from cityai.i18n.messages import capitalize, count_points, join, say, write
+from cityai.i18n.messages import capitalize, count_points, join, say, say_n, write
 from cityai.inference.equivalence import Grade, Verdict
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric
@@ -116,10 +116,16 @@ def say_share(share: float, digits: int = 1) -> str:
     if share <= 0.29:
         part = round(1 / share, -1 if share < 0.01 else None)  # of "0.6%", no more is known
         return say("about 1 in {part:,} ({exact})", part=int(part), exact=exact)
-    for bottom in (2, 3, 4, 5, 10):
-        top = round(share * bottom)
-        if 0 < top < bottom and abs(top / bottom - share) <= 0.035:
-            return say("about {top} in {bottom} ({exact})", top=top, bottom=bottom, exact=exact)
+    said = [
+        (abs(round(share * bottom) / bottom - share), round(share * bottom), bottom)
+        for bottom in (2, 3, 4, 5)
+        if 0 < round(share * bottom) < bottom
+    ]
+    off, top, bottom = min(said, default=(1.0, 0, 10))
+    if off > 0.035:
+        top, bottom = round(share * 10), 10
+    if top < bottom and abs(top / bottom - share) <= 0.035:
+        return say("about {top} in {bottom} ({exact})", top=top, bottom=bottom, exact=exact)
     return exact
 
 
@@ -272,13 +278,6 @@ def tell_verdict(
     return VERDICTS[verdict.grade].format(**words)
 
 
-WON: Final = say("It was better in {won} of {folds} test periods.")
-WON_PLACES: Final = say(
-    "It was better in {won} of {folds} test periods, and over all of them for {places_won} of"
-    " {places} places."
-)
-
-
 def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, many: float) -> str:
     """Say how the forecast compares with a baseline, and what would decide it.
 
@@ -309,11 +308,28 @@ def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, man
     }[status]
     parts = [capitalize(told), verdict]
     if pair.folds:
-        words = {key: getattr(pair, key) for key in ("folds", "places_won", "places")}
-        parts.append((WON_PLACES if pair.places > 1 else WON).format(won=pair.folds_won, **words))
+        parts.append(_tell_won(pair))
     if status is Status.NOT_ENOUGH and math.isfinite(pair.margin):
         parts.append(tell_more(few, many, pair.blocks, pair.block, pair.days, 1.0))
     return join(" ", parts)
+
+
+def _tell_won(pair: Paired) -> str:
+    if pair.places > 1:
+        return say(
+            "It was better in {won} of {folds} test periods, and over all of them for {places_won}"
+            " of {places} places.",
+            won=pair.folds_won,
+            folds=pair.folds,
+            places_won=pair.places_won,
+            places=pair.places,
+        )
+    return say_n(
+        "It was better in {won} of {n} test period.",
+        "It was better in {won} of {n} test periods.",
+        pair.folds,
+        won=pair.folds_won,
+    )
 
 
 COVERAGE: Final = say("Of intervals meant to hold {nominal} of outcomes, {value} did.")

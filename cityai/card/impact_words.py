@@ -23,7 +23,7 @@ DECIDED_WORDS: Final[dict[str, str]] = {
 }
 """What a city decided on that."""
 PROBED_WORDS: Final[dict[str, str]] = {
-    "calibration_in_the_large": say("Scores too high by"),
+    "calibration_in_the_large": say("Scores above what is there (minus: below)"),
     "true_positive_rate": say("Found by the list"),
     "false_omission_rate": say("Left out by the list, and have it"),
 }

@@ -326,9 +326,10 @@ def _tell_probe(probe: pd.DataFrame) -> list[str]:
             few += 1
             continue
         whom = "all" if name == group else f"{name} {group}"
-        sign = "+" if metric == "calibration_in_the_large" else ""
-        told = [f"{figure:{sign}.1%}" for figure in (value, low, high)]
-        said = reason or "{} ({} to {})".format(*told)
+        if metric == "calibration_in_the_large":  # a difference of shares: points
+            said = reason or f"{100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+        else:
+            said = reason or f"{value:.1%} ({low:.1%} to {high:.1%})"
         word = PROBED_WORDS[metric]
         lines.append(f"  {f'{whom}: {word[:1].lower()}{word[1:]}':<46} {said}")
     return [*lines, *([f"  {few} figures of groups: {HIDDEN}, or to tell"] if few else [])]

@@ -125,7 +125,7 @@ def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -
             "{some} of {all} failed: {names}.",
             some=len(wrong),
             all=len(judged),
-            names=_name(map(_tell_finding, wrong)),
+            names=_name(map(_tell_finding, wrong), "; "),
         )
         return Checked(rule, "not met", told, _advise(wrong))
     silent = [f for f in found if f.status == _SAYS_NOTHING]
@@ -142,7 +142,7 @@ def _check_findings(rule: ReleaseRule, record: CardRecord, standing: Standing) -
             "{some} of {all} are open: {names}.",
             some=len(unsure),
             all=len(judged),
-            names=_name(map(_tell_finding, unsure)),
+            names=_name(map(_tell_finding, unsure), "; "),
         )
         return _weigh_open(rule, told, say("bring more data, or form larger groups"), standing)
     told = say("{all} looked at, none failed, none is open.", all=len(found) - len(silent))
@@ -345,9 +345,10 @@ def _matches(text: str, patterns: Sequence[str]) -> bool:
 
 
 def _tell_finding(finding: FindingPart) -> str:
-    if not finding.subject:
-        return finding.code
-    return join("", (finding.code, " (", finding.subject, ")"))
+    """Say a check as its card does, the group that it is about, and its code."""
+    group = finding.subject.partition("=")[2]
+    named = join(", ", (finding.title, group)) if group else finding.title
+    return join("", (named, " (", finding.code, ")"))
 
 
 def _name(texts: Iterable[str], between: str = ", ") -> str:

@@ -36,7 +36,21 @@ def test_a_share_is_rounded_once() -> None:
     assert say_share(0.006193) == "about 1 in 170 (0.6%)"  # 0.55 to 0.65 %: 1 in 154 to 182
     assert say_on_card(0.015, "ton") == "about 1 ton in 67"
     assert say_share(0.4275) == "about 2 in 5 (42.7%)"
+    assert say_share(0.783) == "about 4 in 5 (78.3%)"  # 3 in 4 is farther off
     assert write_number(round_figure(0.4275, "share", 1000), "share") == "42.7%"
+
+
+@given(st.floats(0, 1))
+def test_a_share_is_said_by_the_nearest_simple_part(share: float) -> None:
+    said = re.match(r"about (\d+) in (\d+) \(", say_share(share))
+    if said and share > 0.29:
+        top, bottom = int(said[1]), int(said[2])
+        off = abs(top / bottom - share)
+        assert off <= 0.036
+        if bottom < 10:
+            parts = ((round(share * b), b) for b in (2, 3, 4, 5))
+            others = [abs(t / b - share) for t, b in parts if 0 < t < b]
+            assert off <= min(others) + 0.001
 
 
 @given(st.floats(0, 1))
