@@ -23,7 +23,7 @@ FIXED: Final = frozenset(
 )
 """Keys whose values the page says in every language by itself, and addresses."""
 CALLED: Final = frozenset(
-    {"title", "unit", "label", "label_plural", "action", "rest", "reason", "decided_by"}
+    {"title", "unit", "email", "label", "label_plural", "action", "rest", "reason", "decided_by"}
 )
 """Keys of a project whose value is a name or a text for readers."""
 LISTED: Final = frozenset({"band_names"})
@@ -142,8 +142,8 @@ def _find_names(content: object, key: str = "") -> Iterator[str]:
     elif isinstance(content, list):
         for value in content:
             yield from _find_names(value, key)
-    elif isinstance(content, str) and key in CALLED | LISTED:
-        yield content
+    elif isinstance(content, str) and key in CALLED | LISTED and "@" not in content:
+        yield content  # an address is the same in every language
 
 
 def _read_names(content: Value, document: Document) -> Iterator[tuple[str, str]]:

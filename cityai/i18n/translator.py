@@ -108,11 +108,13 @@ class Translator:
             for name, value in message.arguments.items()
         }
         joined = is_joined(message)
-        form = message.id if self.language == "en" or joined else self._find(message)
+        english_form = message.id
+        if message.several and _count(message) != 1:
+            english_form = message.several
+        found = None if self.language == "en" or joined else self._find(message)
+        form = english_form if found is None else found
         if joined and self.language == "fr":
             form = _SPACED.sub("\u00a0\\1", form)
-        if self.language == "en" and message.several and _count(message) != 1:
-            form = message.several
         said = draw_together(fill_places(form, places), self.language)
         if message.case:
             said = _recase(said, message.case)
@@ -124,11 +126,11 @@ class Translator:
             said = said.rstrip(".") if whole.endswith(".") else said
         return said if bare == english else english.replace(bare, said) if bare else english
 
-    def _find(self, message: Message) -> str:
+    def _find(self, message: Message) -> str | None:
+        """Return a message's form; nothing of what an older card says and nothing says now."""
         found = self._messages.find(message.id, _count(message) if message.several else None)
         if found is None:
             self.untranslated.add(message.id)
-            return message.id
         return found
 
     def _write_name(self, name: str) -> str:

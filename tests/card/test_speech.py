@@ -262,6 +262,14 @@ def test_a_baseline_is_called_what_it_is_at_the_longest_step(period, horizon, le
     assert label_baseline(name, spec) == told
 
 
+def test_what_no_catalogue_has_stands_in_whole_english() -> None:
+    """As on a page that is made again of an older card: a plural stays one."""
+    old = say_n("{n} old check of them.", "{n} old checks of them.", 3)
+    translator = Translator("es")
+    assert translator.translate(old) == "3 old checks of them."
+    assert translator.untranslated == {"{n} old check of them."}
+
+
 def test_a_card_of_schema_1_is_read_shown_and_compared(city):
     facts = list_plain(city.record.model_dump(mode="json"))
     facts["record"]["schema_version"] = "1.2.0"

@@ -134,3 +134,11 @@ def test_places_named_by_the_city_may_be_translated_and_are_not_asked_for(tmp_pa
     assert "Midtown" not in list_names(spec)
     path = write(tmp_path, "names: {Midtown: Centro}\n")
     check_translations(path, spec.model_copy(update={"words": read_words(path)}))
+
+
+def test_words_in_place_of_a_mailbox_are_translated_and_an_address_is_not():
+    assert "see the repository's issue tracker" in list_names(
+        load_project(ROOT / "projects" / "waste_tonnage").spec
+    )
+    names = list_names(load_project(ROOT / "projects" / "sample_requests").spec)
+    assert not [name for name in names if "@" in name]
