@@ -74,7 +74,8 @@ class TrackedRun:
         dataset: Any = None,
     ) -> None:
         """Write a finished run below this one: its figures, its parameters, its data."""
-        own = {PARENT: self.run_id, ROLE: role, **_own_tags(self.project, name), **tags}
+        own = {PARENT: self.run_id, **_own_tags(self.project, name), ROLE: role, **tags}
+        own |= describe_process()  # what is for machines comes last
         client = self.tracking.client
         child = client.create_run(self.experiment_id, tags=own, run_name=name).info.run_id
         log_batch(client, child, measures, params=params)
@@ -130,8 +131,8 @@ def open_run(
     tell("opening MLflow")
     tracking = connect_tracking(place.state)
     repair_runs(tracking, place, project)
-    own = {**_own_tags(project, name or project), "mlflow.source.type": "LOCAL"}
-    run = _start_run(tracking, project, {**(tags or {}), **own})
+    own = {**(tags or {}), **_own_tags(project, name or project), "mlflow.source.type": "LOCAL"}
+    run = _start_run(tracking, project, {**own, **describe_process()})
     client = tracking.client
     beat = partial(_tell_alive, client, run.run_id)
     with _hear_signals(), keep_beating(beat):
@@ -232,7 +233,6 @@ def _own_tags(project: str, name: str) -> dict[str, str]:
         NAME: name,
         USER: os.environ.get("CITYAI_USER") or "cityai",  # never the system's user name
         SOURCE: "cityai",
-        **describe_process(),
     }
 
 
