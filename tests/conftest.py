@@ -107,6 +107,7 @@ LONG = (
     "test_approved.py", "test_arrivals.py", "test_attack_people.py", "test_bad.py",
     "test_bad_input.py", "test_card_published.py",
     "test_compas.py", "test_conformance.py", "test_connections.py", "test_discontinuity.py",
+    "test_engines.py",
     "test_evaluate.py", "test_explore.py",
     "test_hostile_files.py", "test_look.py", "test_look_cases.py", "test_mitigate.py",
     "test_own_features.py", "test_own_models.py", "test_page_numbers.py", "test_pairs_of_cards.py",

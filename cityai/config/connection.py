@@ -90,7 +90,7 @@ def write_query(
     zone : str
         The city's time zone.
     text : str
-        What its file holds; empty for a table.
+        What its file holds, without a semicolon at its end; empty for a table.
     where : str
         The file.
 
@@ -111,8 +111,7 @@ def write_query(
             where=where,
             expected="one statement that begins with SELECT or WITH, and changes nothing",
         )
-    statement = text.rstrip().rstrip(";").rstrip()
-    return Query(str(source.connection), spec.driver, spec.address, statement, zone, where)
+    return Query(str(source.connection), spec.driver, spec.address, text.rstrip(), zone, where)
 
 
 def check_connections(spec: BaseProjectSpec, document: Document) -> None:

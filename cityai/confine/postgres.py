@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cityai.confine.warehouse import (
     COMPUTING,
+    ENDED,
     EVERY,
     OTHER,
     PREFIX,
@@ -22,6 +23,22 @@ from cityai.confine.warehouse import (
 from cityai.errors import DataError
 
 _UNREACHED: Final = {
+    r"server does not support SSL": (
+        "the server speaks no SSL, which the address in the variable requires",
+        "ask who runs the database to switch it on, or correct `sslmode` of the address",
+    ),
+    r"no encryption|SSL off": (
+        "the server refuses this user from this machine without SSL",
+        "write `?sslmode=verify-full` at the end of the address, or ask who runs the database",
+    ),
+    r"certificate|SSL": (
+        "the server cannot be trusted as the address in the variable asks for (SSL)",
+        "name its authority's certificate: `sslmode=verify-full&sslrootcert=/path/to/root.crt`",
+    ),
+    r"permission denied for database|is not permitted to log in": (
+        "this user may not enter the database",
+        "ask who runs the database for the right to connect",
+    ),
     r"password|authentication|role .* does not exist|no pg_hba": (
         "the database refuses the user or the password",
         "correct them in the variable; special characters are written as %40 for @",
@@ -35,12 +52,28 @@ _UNREACHED: Final = {
         "write it as postgresql://user:password@host:5432/database, special characters of a "
         "password as %40 for @",
     ),
+    r"connection slots|too many (clients|connections)|starting up|shutting down": (
+        "the database takes no connection now",
+        "run it again later",
+    ),
     r"Failed to connect": (
         "the database cannot be reached",
         "check that it runs, and that this machine may reach it",
     ),
 }
 """Kinds of the driver's words for a database that gives no answer."""
+
+_LIMIT: Final = (
+    "SELECT limited, set_config(name, limited::text, true) FROM (SELECT name, "
+    "least(nullif(setting::bigint, 0), {limit}) AS limited FROM pg_settings "
+    "WHERE name = 'statement_timeout') AS own"
+)
+"""Sets the limit of time, in milliseconds, where the account has no shorter one."""
+_NOTICE: Final = (
+    "SELECT set_config(name, '2s', true) FROM pg_settings "
+    "WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%'"
+)
+"""Lets the server see that nobody waits any more, and end the query (PostgreSQL 14 and newer)."""
 
 
 class Postgres:
@@ -67,13 +100,20 @@ class Postgres:
         settings = {
             "TimeZone": zone,
             "DateStyle": "ISO",
-            "statement_timeout": f"{max(seconds * 0.95, 1):.0f}s",
+            "IntervalStyle": "postgres",
+            "extra_float_digits": "3",
+            "client_encoding": "UTF8",
             "application_name": "cityai",
         }
-        for name, value in settings.items():
-            self._run(f"SELECT set_config('{name}', '{value}', false)")
+        # Settings of the transaction alone: behind a pooler the next one may be another session.
         with self._speak(), self._session.cursor() as cursor:
             cursor.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        chosen = (f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        self._run(f"SELECT {', '.join(chosen)}")
+        ours = int(max(seconds * 0.95, 1) * 1000)
+        for limit, _ in self._run(_LIMIT.format(limit=ours)):
+            self._seconds = seconds if int(limit) == ours else int(limit) / 1000
+        self._run(_NOTICE)
 
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Return the name and type of each column."""
@@ -84,7 +124,7 @@ class Postgres:
 
     def digest(self, statement: str, rows: str = EVERY) -> str:
         """Return the number of rows and the sums of their hashes, added up where they are."""
-        hashes = (f"sum(hashtextextended(kept::text, {seed})::numeric)" for seed in (0, 1))
+        hashes = (f"sum(hashtextextended((kept.*)::text, {seed})::numeric)" for seed in (0, 1))
         query = (
             f"SELECT concat_ws(' ', count(*), {', '.join(hashes)}) AS digest FROM ({rows}) AS kept"  # noqa: S608
         )
@@ -103,10 +143,10 @@ class Postgres:
         with suppress(Exception):
             self._session.close()
 
-    def _run(self, query: str) -> None:
+    def _run(self, query: str) -> list[tuple[str, ...]]:
         with self._speak(), self._session.cursor() as cursor:
             cursor.execute(query)
-            cursor.fetchall()
+            return list(cursor.fetchall())
 
     @contextmanager
     def _speak(self, statement: str = "") -> Iterator[None]:
@@ -120,6 +160,8 @@ class Postgres:
             state = details.get("PG_DIAG_SQLSTATE", "") or _find_state(str(error))
             place = int(details.get("PG_DIAG_STATEMENT_POSITION", 0)) - 1 - len(PREFIX)
             said = details.get("PG_DIAG_MESSAGE_PRIMARY", "")
+            if "user request" in str(error):
+                said = ENDED
             where = locate_statement(self.where, statement, place)
             told = tell_statement(state, said, where, self._seconds)
             code = f" (SQLSTATE {state})" if state else ""
@@ -158,6 +200,6 @@ def _take_storage(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _find_state(said: str) -> str:
     """Return the SQLSTATE that a driver's words end in; of a stream that broke, by its words."""
     found = re.search(r"SQLSTATE: ([0-9A-Z]{5})", said)
-    if found or "statement timeout" in said:
+    if found or "canceling statement" in said:
         return found[1] if found else "57014"
     return COMPUTING if "ERROR:" in said else ""

@@ -22,6 +22,8 @@ EVERY: Final = "SELECT * FROM asked"
 """All rows of the statement."""
 COMPUTING: Final = "--"
 """In place of a SQLSTATE: an error in the midst of the rows, of which a driver gives none."""
+ENDED: Final = "user request"
+"""In place of a database's words: a person there ended the query."""
 OTHER: Final = "other"
 """Type of a column that is asked for as text."""
 SEVERAL: Final = "several"
@@ -114,7 +116,8 @@ def tell_statement(state: str, said: str, where: str, seconds: float) -> DataErr
             where=where,
             expected="one SELECT, and no semicolon within it",
         )
-    if state == "25006" or "data-modifying" in said or "RETURNING" in said:
+    writes = "data-modifying" in said or "RETURNING" in said
+    if state == "25006" or (writes and state == "0A000"):
         return DataError(
             "the statement would change the database",
             where=where,
@@ -126,11 +129,18 @@ def tell_statement(state: str, said: str, where: str, seconds: float) -> DataErr
             where=where,
             next_step="correct the statement, or ask who runs the database for the right to read",
         )
+    if state == "57014" and said == ENDED:
+        return DataError(
+            "the query was ended by who runs the database",
+            where=where,
+            next_step="ask why, or run it again",
+        )
     if state == "57014":
         return DataError(
-            f"the query was ended after {seconds:,.0f} seconds",
+            f"the query was ended after {seconds:,.3g} seconds",
             where=where,
-            next_step="let the statement end, or set CITYAI_LIMIT_SECONDS to more",
+            next_step="let the statement end, or set CITYAI_LIMIT_SECONDS to more; the account may "
+            "have a shorter limit of its own",
         )
     if state[:2] in ("21", "22", "23", COMPUTING):
         code = "" if state == COMPUTING else f" (SQLSTATE {state})"

@@ -16,10 +16,13 @@ import pytest
 from cityai.config.connection import Query
 from cityai.config.load import load_project
 from cityai.config.tables import SourceSpec
+from cityai.confine.reader import _READERS
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.data.reading.reader import read_events
 from cityai.data.source import open_source
-from cityai.data.source.connections import digest_query
+from cityai.data.source.connections import _connect, digest_query, find_place
+from cityai.data.source.engine import open_room
+from cityai.data.source.questions import cut_end
 from cityai.data.sources import digest_sources
 from cityai.errors import CityaiError, DataError, SetupError, SpecError
 from cityai.records.events import Events
@@ -177,6 +180,86 @@ def test_a_statement_that_cannot_be_asked_is_told_with_its_place(warehouse, stat
     assert "Ana" not in str(raised.value)
     assert SECRET not in str(raised.value)
     assert read("SELECT count(*) AS a FROM kept")["a"].tolist() == [1]
+
+
+@pytest.mark.parametrize("end", ["; -- the end\n", ";\n/* ; */\n;", " -- a;"])
+def test_a_statement_may_end_in_semicolons_and_comments(warehouse, make_workspace, end):
+    assert read(cut_end("postgres", f"SELECT ';--' AS a{end}"))["a"].tolist() == [";--"]
+    folder = make_workspace(PROJECT.replace("{path: data.csv}", ASKED), city=CONNECTED)
+    (folder / "queries").mkdir()
+    (folder / "queries" / "requests.sql").write_bytes(f"SELECT 1 AS a{end}".encode("utf-8-sig"))
+    project = load_project(folder)
+    query = find_place(project, project.spec.data.source)
+    assert isinstance(query, Query)
+    assert query.statement.startswith("SELECT 1 AS a")
+    assert read(query.statement)["a"].tolist() == [1]
+
+
+def test_a_column_of_any_name_is_part_of_the_digest(warehouse):
+    """In PostgreSQL a column hides a table of its name."""
+    names = ("kept", "asked", "t0", "c0", "d0", "early", "times", "came", "n0", "User", "Größe")
+    for name in names:
+        one, two = (digest_query(ask(f'SELECT 1 AS "{name}", {n} AS other')) for n in (1, 2))
+        assert one != two, name
+    cells = ", ".join(f'{i} AS "{name}"' for i, name in enumerate(names))
+    assert read(f"SELECT {cells}")[list(names)].loc[0].tolist() == list(range(len(names)))
+
+
+def test_settings_of_an_account_change_no_cell_and_its_limit_holds(warehouse, monkeypatch):
+    own = {"TimeZone": "Asia/Tokyo", "extra_float_digits": "-10", "IntervalStyle": "iso_8601"}
+    own |= {"client_encoding": "latin1", "statement_timeout": "2s", "DateStyle": "SQL, DMY"}
+    said = (
+        "SELECT 'é' AS a, interval '3 days' AS i, timestamptz '2024-07-01 01:30+00' AS m, 0.1 AS x"
+    )
+    warehouse.run("DROP ROLE IF EXISTS short", "CREATE ROLE short LOGIN PASSWORD 'x'")
+    digest, row = digest_query(ask(said)), read(said)
+    for name, value in own.items():
+        warehouse.run(f"ALTER ROLE short SET {name} = '{value}'")
+    address = f"postgresql://short:x@127.0.0.1:{warehouse.port}/postgres"
+    monkeypatch.setenv("WAREHOUSE", f"{address}\n")
+    assert digest_query(ask(said)) == digest
+    pd.testing.assert_frame_equal(read(said), row)
+    with pytest.raises(DataError, match=r"ended after 2 seconds"):
+        read("SELECT pg_sleep(60)::text AS a")
+    monkeypatch.setenv("WAREHOUSE", f"{address}?sslmode=require")
+    with pytest.raises(DataError, match="speaks no SSL"):
+        read(said)
+
+
+def test_a_query_that_is_ended_there_is_told_as_such(warehouse):
+    def end() -> None:
+        time.sleep(2.0)
+        warehouse.run(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' "
+            "AND pid <> pg_backend_pid()"
+        )
+
+    read("SELECT 1 AS a")
+    breaker = threading.Thread(target=end)
+    breaker.start()
+    with pytest.raises(DataError, match="ended by who runs the database"):
+        read("SELECT pg_sleep(60)::text AS a")
+    breaker.join()
+
+
+def test_a_server_ends_a_query_for_which_nobody_waits(warehouse):
+    """As after Ctrl-C, or an end of this process by force."""
+    read("SELECT 1 AS a")
+    with open_room() as room:
+        _connect(room, ask("SELECT 1 AS a"))
+        threading.Timer(1.5, forget_by_force).start()
+        with pytest.raises(DataError):
+            room.ask("digest", "SELECT pg_sleep(61)::text AS a")
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sl' || 'eep(61)%'"
+    for _ in range(100):
+        if warehouse.read(running) == [(0,)]:
+            return
+        time.sleep(0.2)
+    pytest.fail("the query goes on")
+
+
+def forget_by_force() -> None:
+    _READERS[0]._process.kill()
 
 
 def test_a_statement_without_end_is_ended_and_said(warehouse, monkeypatch):

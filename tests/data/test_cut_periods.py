@@ -85,3 +85,56 @@ def test_chance_alone_is_seldom_taken_for_a_cut(make_project, seed):
 def test_half_a_last_day_is_seen(make_project, kept):
     whole = list_rides(None, None, mean=400).groupby("day").size().iloc[-1]
     assert len(find(make_project, list_rides(int(whole * kept), None, mean=400))) == 1
+
+
+def list_hours(begin: str, end: str) -> pd.DataFrame:
+    """Readings of two meters, every hour, between two moments."""
+    hours = pd.date_range(begin, end, freq="h")
+    rows = [pd.DataFrame({"at": hours, "meter": name, "kwh": 1}) for name in ("a", "b")]
+    return pd.concat(rows).assign(at=lambda t: t["at"].dt.strftime("%Y-%m-%d %H:%M"))
+
+
+def read_hours(make_project, table, period="day", **data):
+    """Read a panel of hours; return its first day, the day after its last, and its total."""
+    entity = {"columns": ["meter"], "label": "meter", "label_plural": "meters"}
+    columns = {"at": {"type": "datetime"}, "meter": {"type": "text"}, "kwh": {"type": "number"}}
+    known = {"lag_days": 0}
+    project = make_project(
+        table,
+        question={"measure": "sum", "value": "kwh", "period": period, "entity": entity},
+        data={"layout": "panel", "time": "at", "known": known, "columns": columns, **data},
+    )
+    events = open_kind(project).read()
+    total = events.table["value"].sum()
+    return str(events.periods.first.date()), str(events.until.date()), total
+
+
+def test_a_panel_of_hours_begins_and_ends_with_a_whole_day(make_project):
+    """Without `since` and `until`, wherever the export was cut."""
+    whole = list_hours("2024-01-01 00:00", "2024-01-20 23:00")
+    assert read_hours(make_project, whole) == ("2024-01-01", "2024-01-21", 20 * 48)
+    cut = list_hours("2024-01-01 15:00", "2024-01-20 09:00")
+    assert read_hours(make_project, cut) == ("2024-01-02", "2024-01-20", 18 * 48)
+    one = list_hours("2024-01-01 00:00", "2024-01-20 22:00")
+    assert read_hours(make_project, one) == ("2024-01-01", "2024-01-20", 19 * 48)
+
+
+def test_what_is_declared_whole_stays_so(make_project):
+    cut = list_hours("2024-01-01 15:00", "2024-01-20 09:00")
+    kept = {"since": "2024-01-01", "until": "2024-01-21"}
+    assert read_hours(make_project, cut, **kept) == ("2024-01-01", "2024-01-21", len(cut))
+
+
+def test_weeks_of_days_end_whole_and_too_few_periods_tell_nothing(make_project):
+    days = list_hours("2024-01-01 00:00", "2024-04-03 23:00").query("at.str.endswith('00:00')")
+    found = read_hours(make_project, days, "week")
+    assert found == ("2024-01-01", "2024-04-01", 13 * 7 * 2)
+    few = list_hours("2024-01-01 00:00", "2024-01-05 09:00")
+    assert read_hours(make_project, few)[1] == "2024-01-06"
+
+
+def test_days_that_end_at_any_hour_are_no_measure(make_project):
+    table = list_hours("2024-01-01 00:00", "2024-01-20 09:00")
+    drawn = np.random.default_rng(2).random(len(table)) < 0.3
+    assert read_hours(make_project, table[drawn])[1] in ("2024-01-20", "2024-01-21")
+    assert read_hours(make_project, table[drawn])[2] == drawn.sum()

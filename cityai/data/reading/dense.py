@@ -25,6 +25,10 @@ from cityai.errors import TimeError
 from cityai.records.events import Events
 
 COUNT: Final = "n"
+ENOUGH: Final = 8
+"""Periods, at least, that tell when the rows of one begin and end."""
+STEADY: Final = 0.9
+"""Share of them, at least, in which they do so alike."""
 
 
 class DensePanel:
@@ -67,6 +71,8 @@ class DensePanel:
     ) -> tuple[Table, Periods]:
         """Find the periods of the record; rows beyond them are out of scope."""
         periods = _find_periods(ends, spec, where)
+        if spec.data.layout == "panel":
+            periods = _leave_cut(rows.filter(rows["status"] == ACCEPTED), periods, spec)
         first, end = periods.first, periods.start(periods.count)
         is_off = (rows["status"] == ACCEPTED) & ((rows["o"] < first) | (rows["o"] >= end))
         status = is_off.ifelse(OUT_OF_SCOPE, rows["status"]).cast("int8")
@@ -105,8 +111,8 @@ def _find_periods(
     """Find the axis: from the first row to the last complete period.
 
     `until` says that every period before it is over, also one in which nothing happened, and a
-    panel's row says so of its own period. Else the last day with an event is taken for over, and a
-    period that ends after it is left out.
+    panel's row says so of its own period (but see `_leave_cut`). Else the last day with an event is
+    taken for over, and a period that ends after it is left out.
     """
     freq, data, (low, high) = spec.question.period, spec.data, ends
     first = find_start(freq, low)
@@ -126,6 +132,37 @@ def _find_periods(
             next_step="choose a shorter `question.period`, or give more data",
         )
     return Periods(freq, first, count)
+
+
+def _leave_cut(accepted: Table, periods: Periods, spec: ProjectSpec) -> Periods:
+    """Leave out the first and the last period of a panel of finer rows where they are not whole.
+
+    A last day whose rows end at 09:00 is not over where those of nearly all other days end at
+    23:00. What `since` and `until` say is whole stays.
+    """
+    if spec.data.since is not None and spec.data.until is not None:
+        return periods
+    grouped = accepted.group_by(p=periods.index_column(accepted["o"]))
+    found = fetch_frame(grouped.agg(low=accepted["o"].min(), high=accepted["o"].max()))
+    found = found[found["p"].between(0, periods.count - 1)].sort_values("p", ignore_index=True)
+    starts = periods.starts(periods.count + 1)
+    begin = found["low"] - starts[found["p"]]
+    rest = pd.Series(starts[found["p"] + 1]) - found["high"]
+    first, count = periods.first, periods.count
+    if spec.data.until is None and _is_cut(rest.iloc[::-1]):
+        count -= 1
+    if spec.data.since is None and _is_cut(begin):
+        first, count = periods.start(1), count - 1
+    return Periods(periods.freq, first, count)
+
+
+def _is_cut(missing: pd.Series) -> bool:
+    """Tell whether more is missing of the first of some periods than of nearly all others."""
+    others = missing.iloc[1:-1]
+    if len(others) < ENOUGH:
+        return False
+    usual = others.mode()[0]
+    return bool(missing.iloc[0] > usual and (others == usual).mean() >= STEADY)
 
 
 def _count_cells(placed: Table, spec: ProjectSpec) -> pd.DataFrame:

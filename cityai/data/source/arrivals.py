@@ -88,9 +88,11 @@ def find_day(
     day = write_day(query, kinds, grouping)
     if day is None:
         return None
-    ((last,),) = room.run(f"SELECT max({day}) FROM came")  # noqa: S608
-    today = datetime.now(UTC).date()
-    return None if last is None else min(date.fromisoformat(str(last)[:10]), today)
+    today = quote_text(datetime.now(UTC).date())
+    # Neither years of five digits nor those before Christ are days of Python's.
+    near = f"CASE WHEN {day} > DATE '1900-01-01' THEN least({day}, {today}::DATE) END"
+    ((last,),) = room.run(f"SELECT max({near}) FROM came")  # noqa: S608
+    return None if last is None else date.fromisoformat(last)
 
 
 def write_day(query: Query, kinds: Mapping[str, str], grouping: Grouping | None) -> str | None:

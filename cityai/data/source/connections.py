@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ from cityai.data.source.arrivals import (
     list_since,
 )
 from cityai.data.source.engine import (
+    FIRST,
     MAX_CELL,
     TIMES,
     Left,
@@ -37,7 +39,9 @@ from cityai.data.source.questions import (
     Grouping,
     ask_earlier,
     ask_groups,
+    ask_midnights,
     ask_rows,
+    cut_end,
     is_one_part,
     number_behind,
     write_local,
@@ -67,12 +71,13 @@ def find_place(project: Project[AuditableSpec], source: SourceSpec) -> Path | Qu
         try:
             if file.exists() and not file.is_file():  # a pipe would be waited for without end
                 raise IsADirectoryError
-            text = file.read_text("utf-8")
+            text = file.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             why = "there is no such file" if isinstance(error, FileNotFoundError) else "no text"
             raise SpecError(why, where=str(file), next_step="correct `sql` of the source") from None
     city = project.spec.city
     spec = city.connections[source.connection]
+    text = cut_end(spec.driver, text)
     query = write_query(source, spec, city.time_zone, text, str(file))
     data = getattr(project.spec, "data", None)
     if data is None or source is not data.source:
@@ -138,6 +143,7 @@ def open_query(
                 expected="one value in each cell",
                 next_step="write it as one value in the SELECT, or leave the column out",
             )
+    midnights = {} if grouping is None else _count_midnights(room, query, kinds, grouping)
     ((digest,),) = room.ask("digest", query.statement)
     kept = _check_arrivals(room, query, kinds, kept)
     since = None if kept is None else list_since(query, kept)
@@ -177,7 +183,36 @@ def open_query(
         engine,
         Left(query.connection, rows, len(place) + (grouping is not None), size, held),
         behind=None if grouping is None else number_behind,
+        midnights=midnights,
     )
+
+
+def _count_midnights(
+    room: Room, query: Query, kinds: Mapping[str, str], grouping: Grouping
+) -> dict[str, tuple[int, int, int]]:
+    """Count midnights of UTC where the moments are: the groups hold the city's clock alone.
+
+    The first rows are looked at first: most columns hold other moments among them.
+    """
+    names = [
+        name
+        for name in dict.fromkeys((grouping.occurred, grouping.known))
+        if name is not None and kinds[name].startswith("timestamp(")
+    ]
+    found: dict[str, tuple[int, int, int]] = {}
+    for first in (FIRST, None):
+        if not names:
+            break
+        asked = ask_midnights(query.driver, kinds, names, first)
+        room.ask("fetch", query.statement, asked, 1, MAX_CELL)
+        (counted,) = room.run("FROM came")
+        room.run("DROP TABLE came")
+        others, days, moved = (
+            [int(number or 0) for number in counted[place::3]] for place in range(3)
+        )
+        found |= dict(zip(names, zip(others, days, moved, strict=True), strict=True))
+        names = [name for name in names if not found[name][0]]
+    return found
 
 
 def _check_arrivals(
@@ -222,7 +257,7 @@ def _connect(room: Room, query: Query, *readable: Path) -> None:
             where=query.where,
             next_step=f"pip install 'cityai[{query.driver}]'",
         )
-    address = os.environ.get(query.variable, "")
+    address = os.environ.get(query.variable, "").strip()
     if not address:
         raise SetupError(
             f"the environment variable {query.variable} is not set",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,14 @@ def open_database(
         "UNION ALL SELECT schema_name, view_name FROM duckdb_views() "
         "WHERE database_name = 'city' AND NOT internal"
     )
-    schema = {table: schema for schema, table in known}
-    _check_table(source, list(schema), path)
-    named = f"city.{quote_name(schema[source.table])}.{quote_name(source.table)}"
+    often = Counter(table for _, table in known)
+    # A name that several schemas have is none without its schema.
+    places = {table if often[table] == 1 else f"{s}.{table}": (s, table) for s, table in known}
+    whole = {f"{schema}.{table}": (schema, table) for schema, table in known}
+    if source.table not in whole:
+        _check_table(source, list(places), path)
+    schema, table = {**whole, **places}[str(source.table)]
+    named = f"city.{quote_name(schema)}.{quote_name(table)}"
     # A view may have no end, so no more is counted than may be read.
     rows = room.run(f"SELECT count(*) FROM (SELECT 1 FROM {named} LIMIT {max_rows + 1})")[0][0]  # noqa: S608
     _check_rows(rows, source, path, max_rows)

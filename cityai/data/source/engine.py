@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
@@ -24,6 +24,8 @@ MAX_CELL: Final = 1_000_000
 Table: TypeAlias = Any
 """An Ibis table expression: a table behind the door, not yet read."""
 REJECT_COLUMNS: Final = (ROW_NUMBER, "column", "value", "reason")
+FIRST: Final = 1_000
+"""Rows that are looked at first."""
 TIMES: Final = "times"
 """How many rows of the source a row stands for."""
 
@@ -75,6 +77,9 @@ class SourceTable:
         Of a table that is kept with versions, the one that was read.
     behind : callable, optional
         From some rows of `table` to those behind them, each with its own `n`.
+    midnights : mapping of str to (int, int, int), optional
+        What a database counted of columns of moments that it gave as the city's clock: how many are
+        no midnight of UTC, on how many days they lie, and how many on another one in the city.
     """
 
     table: Table
@@ -87,6 +92,7 @@ class SourceTable:
     left: Left | None = None
     version: TableVersion | None = None
     behind: Callable[[Table], Table] | None = None
+    midnights: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
     @property
     def weighted(self) -> Table:
@@ -298,9 +304,9 @@ def check_size(rows: int, max_rows: int, path: Path | str) -> None:
 
 
 def name_columns(
-    room: Room, table: str, wanted: Sequence[str] | None, path: Path
+    room: Room, table: str, wanted: Sequence[str] | None, path: Path, collation: str = ""
 ) -> tuple[dict[str, str], str]:
-    """Give the columns of a table neutral names.
+    """Give the columns of a table neutral names, and its texts a collation.
 
     Returns
     -------
@@ -311,10 +317,8 @@ def name_columns(
     """
     types = {str(row[0]): str(row[1]) for row in room.run(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
     place = {name: f"c{i}" for i, name in enumerate(check_columns(wanted, list(types), path))}
-    cells = [
-        f"{_check_cells(name) if types[name] == 'VARCHAR' else quote_name(name)} AS {neutral}"
-        for name, neutral in place.items()
-    ]
+    texts = {name: _check_cells(name, collation) for name in place if types[name] == "VARCHAR"}
+    cells = [f"{texts.get(name, quote_name(name))} AS {neutral}" for name, neutral in place.items()]
     return place, ", ".join(cells)
 
 
@@ -322,16 +326,19 @@ def copy_columns(
     room: Room, table: str, wanted: Sequence[str] | None, path: Path
 ) -> dict[str, str]:
     """Copy columns of a table into the room as `raw`, by neutral names and with rows numbered."""
-    place, cells = name_columns(room, table, wanted, path)
+    # A column may have a collation to which "Ana" and "ana" are one; a file has none.
+    place, cells = name_columns(room, table, wanted, path, ' COLLATE "C"')
     room.run(f"CREATE TABLE raw AS SELECT row_number() OVER () AS n, {cells} FROM {table}")  # noqa: S608
     return place
 
 
-def _check_cells(name: str) -> str:
+def _check_cells(name: str, collation: str) -> str:
     """Return the expression that reads a column of text, and refuses a cell beyond all measure."""
     column = quote_name(name)
     said = quote_text(f"a cell of the column '{name[:100]}' has more than {MAX_CELL:,} bytes")
-    return f"CASE WHEN strlen({column}) > {MAX_CELL} THEN error({said}) ELSE {column} END"
+    return (
+        f"CASE WHEN strlen({column}) > {MAX_CELL} THEN error({said}) ELSE {column}{collation} END"
+    )
 
 
 def list_none() -> pd.DataFrame:

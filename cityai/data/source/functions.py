@@ -28,6 +28,16 @@ def to_local(zone: str, moment: dt.Timestamp("UTC")) -> dt.timestamp:  # type: i
     """Turn an absolute moment into the wall clock of a zone."""
 
 
+@ibis.udf.scalar.builtin(name="unix_micros")  # type: ignore[untyped-decorator]
+def count_microseconds(moment: dt.Timestamp("UTC")) -> int:  # type: ignore
+    """Count the microseconds since 1970, in UTC (Spark)."""
+
+
+@ibis.udf.scalar.builtin(name="date_from_unix_date")  # type: ignore[untyped-decorator]
+def find_date(days: int) -> dt.date:
+    """Return the day that is so many days after 1970-01-01 (Spark)."""
+
+
 @ibis.udf.scalar.builtin(name="regexp_full_match")  # type: ignore[untyped-decorator]
 def match_whole(text: str, pattern: str) -> bool:  # type: ignore[empty-body]
     """Tell whether a regular expression matches the whole text."""

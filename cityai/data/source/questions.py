@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import sqlglot
 from ibis.config import Config
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from cityai.confine.tables import quote_text
 from cityai.data.source.engine import TIMES, Table
-from cityai.data.source.functions import range_of
+from cityai.data.source.functions import count_microseconds, find_date, range_of, to_local
 
 if TYPE_CHECKING:
     from cityai.data.source.alike import TellApart
+
+_NOT_BLANK: Final = re.compile(r"\S")
+_DAY: Final = 86_400_000_000
+"""Microseconds of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,45 @@ def ask_groups(
     if occurred is not None and known is not None:
         keys["early"] = (known < occurred).fill_null(False)
     grouped = asked.group_by(**keys).agg(**last)
-    return write_sql(driver, grouped.select(*(f"c{i}" for i in range(len(kinds))), TIMES))
+    tree = _write_tree(driver, grouped.select(*(f"c{i}" for i in range(len(kinds))), TIMES))
+    texts = {f"c{i}" for i, kind in enumerate(kinds.values()) if kind in ("string", "other")}
+    return _write_exact(driver, tree, texts)
+
+
+def ask_midnights(
+    driver: str, kinds: Mapping[str, str], names: Sequence[str], first: int | None = None
+) -> str:
+    """Ask of moments: how many are no midnight of UTC, on how many days, and on another one here.
+
+    Parameters
+    ----------
+    driver : str
+        Whose language.
+    kinds : mapping of str to str
+        Name and type of each column.
+    names : sequence of str
+        Columns of moments with a zone.
+    first : int, optional
+        Look at so many rows alone.
+    """
+    asked = open_asked(kinds)
+    asked = asked if first is None else asked.limit(first)
+    asked = asked.select(*names)
+    found: dict[str, Any] = {}
+    for i, name in enumerate(names):
+        moment = asked[name]
+        if driver == "spark":
+            since = count_microseconds(moment)
+            day = find_date((since // _DAY).cast("int32"))
+            is_other = since % _DAY != 0
+        else:
+            clock = to_local("UTC", moment)
+            day = clock.cast("date")
+            is_other = clock != day.cast("timestamp")
+        # The session's zone is the city's: this is its day.
+        moved = moment.cast("timestamp").cast("date") != day
+        found |= {f"others{i}": is_other.sum(), f"days{i}": day.nunique(), f"moved{i}": moved.sum()}
+    return write_sql(driver, asked.agg(**found))
 
 
 def ask_rows(driver: str, kinds: Mapping[str, str], since: Since | None = None) -> str:
@@ -150,6 +194,30 @@ def _select_cell(asked: Table, name: str, kind: str) -> Any:
     return asked[name].cast("string") if kind == "other" else asked[name]
 
 
+def cut_end(driver: str, text: str) -> str:
+    """Return a statement without the semicolons at its end, and what comments follow them.
+
+    Spark's comments become blanks throughout: there one may go on behind the end of its line, so
+    what `is_one_part` takes for a parenthesis might be none.
+    """
+    try:
+        words = sqlglot.tokenize(text, read=driver)
+    except SqlglotError:
+        return text
+    last = len(words)
+    while last and words[last - 1].token_type == TokenType.SEMICOLON:
+        last -= 1
+    if last < len(words):
+        text = text[: words[last - 1].end + 1] if last else ""
+    if driver != "spark":
+        return text
+    blank, begin = "", 0
+    for word in words[:last]:
+        blank += _NOT_BLANK.sub(" ", text[begin : word.start]) + text[word.start : word.end + 1]
+        begin = word.end + 1
+    return blank + _NOT_BLANK.sub(" ", text[begin:])
+
+
 def is_one_part(driver: str, statement: str) -> bool:
     """Tell whether a statement closes no parenthesis but its own: what is put in stays in."""
     try:
@@ -166,6 +234,26 @@ def is_one_part(driver: str, statement: str) -> bool:
 
 def write_sql(driver: str, expression: Table) -> str:
     """Write an expression in the language of a database; nothing is asked."""
+    return _write_exact(driver, _write_tree(driver, expression), frozenset())
+
+
+def _write_tree(driver: str, expression: Table) -> sqlglot.Expression:
+    return _find_compiler(driver).to_sqlglot(expression)
+
+
+def _write_exact(driver: str, tree: sqlglot.Expression, texts: Collection[str]) -> str:
+    """Write a statement in which PostgreSQL tells these texts apart by their bytes.
+
+    A column may have a collation to which "Ana" and "ana" are one; a file has none.
+    """
+    for named in tree.find_all(exp.Alias) if driver == "postgres" else ():
+        if named.alias in texts:
+            collation = exp.to_identifier("C", quoted=True)
+            named.set("this", exp.Collate(this=named.this, expression=collation))
+    return str(tree.sql(dialect=_find_compiler(driver).dialect))
+
+
+def _find_compiler(driver: str) -> Any:
     if driver == "duckdb":
         from ibis.backends.sql.compilers.duckdb import compiler
     elif driver == "spark":
@@ -175,7 +263,7 @@ def write_sql(driver: str, expression: Table) -> str:
             ibis.options.pyspark = _SparkOptions()
     else:
         from ibis.backends.sql.compilers.postgres import compiler
-    return str(compiler.to_sqlglot(expression).sql(dialect=compiler.dialect))
+    return compiler
 
 
 def write_local(kinds: Mapping[str, str], decimal: str, *, grouped: bool) -> str:
