@@ -28,6 +28,8 @@ LEAST_OF_EACH: Final = 10
 """Fewer outcomes of either kind say nothing about a perfect relation."""
 _NOTHING_LEFT: Final = 1e-12
 """Share of a column's squares under which what is left of it is rounding, not information."""
+_LITTLE_LEFT: Final = 1e-4
+"""Share under which a difference of squares would lose digits that are looked at."""
 _LEAST_SPREAD: Final = 3
 """Least number of rows (effectively) that what is left of a target must be spread over."""
 MOST_ENTITIES: Final = 500
@@ -255,11 +257,25 @@ def _correlate(target: Floats, features: Floats, controls: Floats) -> Floats:
         base = _find_span(controls[:, kept])
         y = _remove(target[:, kept, None], base)
         spread = (y**4).sum(axis=(1, 2)) * _LEAST_SPREAD <= 1
-        x = _remove(features[:, kept][..., columns], base)
-        with np.errstate(invalid="ignore"):
-            found = np.abs((x * y).sum(axis=1))
+        cells = features if len(patterns.T) == 1 else features[..., columns]
+        found = _project(cells if kept.all() else cells[:, kept], y, base)
         result[:, columns] = np.where(spread[:, None], found, np.nan)
     return result
+
+
+def _project(columns: Floats, y: Floats, basis: Floats) -> Floats:
+    """Absolute correlation of `y`, already cleared of the basis, with what it leaves of columns.
+
+    What is left of them is known by its length, without being written down; only where little is,
+    and a difference of squares would be rounding, it is taken apart (`_remove`).
+    """
+    before = np.einsum("enf,enf->ef", columns, columns)
+    left = before - ((basis.transpose(0, 2, 1) @ columns) ** 2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Floats = np.abs((y.transpose(0, 2, 1) @ columns)[:, 0]) / np.sqrt(left)
+        little = ~(left > _LITTLE_LEFT * before).all(axis=0)
+        found[:, little] = np.abs((_remove(columns[..., little], basis) * y).sum(axis=1))
+    return found
 
 
 def _find_span(controls: Floats) -> Floats:
