@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from cityai.config.risk import RiskSpec
 from cityai.data.periods import DAY, SHORTEST_DAYS, WEEK
 from cityai.data.reading.listed import LIST_OF_CASES
 from cityai.scaffold.columns import TableProfile
+from cityai.scaffold.ends import FAR_OFF, choose_ends
 from cityai.scaffold.keys import choose_case
-from cityai.scaffold.moments import FAR_OFF, choose_day, choose_ends
+from cityai.scaffold.moments import choose_answered, choose_day
 from cityai.scaffold.names import is_group, is_score, is_who
-from cityai.scaffold.outcome import choose_outcome
+from cityai.scaffold.outcome import (
+    OutcomeRule,
+    choose_outcome,
+    find_known,
+    list_doubtful,
+    list_telling,
+    tell_chosen,
+)
 from cityai.scaffold.proposal import Proposal, drop_empty, name_entity
 from cityai.scaffold.recount import recount
 
@@ -41,7 +49,7 @@ def propose_cases(look: Proposal) -> None:
     look.choose("about", ", ".join(who), whom)
     look.choose("time", time, profile.columns[time].tell())
     ends = choose_ends(look, time, is_panel=True)
-    look.choose("known", "1 day later", "assumed, no column says when an outcome was recorded")
+    known = choose_answered(look, time, find_known(profile, outcome))
     look.choose("asked", "that day", "at midnight when it begins")
     if booked:
         begins = profile.frame[time].dt.normalize()
@@ -70,11 +78,11 @@ def propose_cases(look: Proposal) -> None:
             decision={"rule": "top", "capacity": capacity, "per": per},
         ),
         "data": drop_empty(
-            source=profile.write_source(numbers),
+            source=_write_source(profile, numbers, outcome),
             time=time,
-            known={"lag_days": 1},
+            known={"column": known} if known else {"lag_days": 1},
             **ends.limit(DAY),
-            columns=look.choose_contract((*required, outcome.column), key, own),
+            columns=look.choose_contract((*required, known, outcome.column), key, own),
         ),
         "backtest": {
             "stride_days": max(span // 12, 1),
@@ -90,16 +98,30 @@ def propose_cases(look: Proposal) -> None:
     look.leave_open(
         "the words for readers (`title`, `question.unit`, `question.outcome.label`, "
         "`question.entity.label`)",
+        list_doubtful(outcome),
+        tell_chosen(profile, outcome, {*key, *who}),
         f"how many can be acted on (`question.decision.capacity`; written: {capacity} a {per})",
         "what is known of a case when it is asked about (`question.entity.attributes`, with its "
         f"column under `data.columns`): among {', '.join(free[:8]) or 'no other columns'}; what "
         "was written down afterwards gives the answer away",
-        "when an outcome is in the system (`data.known`)",
+        list_telling(profile, outcome, free),
+        "" if known else "when an outcome is in the system (`data.known`)",
         "for which groups it must hold (`audit.dimensions`)"
         + (f": perhaps {', '.join(groups[:5])}" if groups else ""),
         f"whether {score} was there before the case, as `models.city_score` says" if score else "",
         "how the rows of a case are joined: yes where any of them says yes" if is_several else "",
     )
+
+
+def _write_source(
+    profile: TableProfile, numbers: Sequence[str], outcome: OutcomeRule
+) -> dict[str, Any]:
+    """Return `data.source`, where texts that say that nobody knows the outcome are missing."""
+    source = profile.write_source(numbers)
+    if outcome.unknown:
+        missing = dict.fromkeys([*source.get("missing", [""]), *outcome.unknown])
+        source = {**source, "missing": [*missing]}
+    return source
 
 
 def _find_who(profile: TableProfile, taken: set[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,17 +14,23 @@ from cityai.config.tables import SourceSpec
 from cityai.data.source import open_source
 from cityai.data.source.engine import fetch_frame
 from cityai.errors import DataError, suggest_name
-from cityai.scaffold.dates import DateFormat, name_other, parse, read_dates
-from cityai.scaffold.names import is_amount, is_code, is_moment, is_rate
+from cityai.scaffold.dates import (
+    NUMBERED_WEEKS,
+    DateFormat,
+    find_second,
+    name_other,
+    parse,
+    read_dates,
+)
+from cityai.scaffold.names import is_amount, is_code, is_moment, is_rate, is_week
 from cityai.scaffold.numbers import NumberFormat, read_column, read_numbers
+from cityai.scaffold.wide import find_months, name_melted
 
 MOST_LOOKED_AT: Final = 1_000_000
 """Rows that are looked at, drawn from the whole table."""
 _ENDS: Final = 100
 """Rows at both ends that are looked at in any case."""
 _MOST_ROWS: Final = 1_000_000_000
-_WIDE: Final = 4
-"""Columns named after months, at least, for a table with one column a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Column:
         What else the texts say of time, which cannot be read as a date.
     is_id : bool
         Whether whole numbers all differ and rise, as numbers that name rows do.
+    mixed : tuple of str
+        Where a person says the format of dates: a second format that others have, and such a cell.
     """
 
     name: str
@@ -66,6 +74,7 @@ class Column:
     negative: int = 0
     other: str = ""
     is_id: bool = False
+    mixed: tuple[str, str] | None = None
 
     @property
     def is_moment(self) -> bool:
@@ -274,52 +283,14 @@ def profile_table(path: Path, source: SourceSpec, hints: Hints) -> TableProfile:
             table = table.filter((table["n"].hash() % every == 0) | ends)
         frame = fetch_frame(table.order_by("n"))[list(order)].rename(columns=order)
     cells = pd.DataFrame({str(name): _write_cells(frame[name]) for name in frame})
-    months, melted = _find_months(cells, hints, path), ("", "")
+    months, melted = find_months(cells, path), ("", "")
     if months:
         kept = [name for name in cells if name not in months]
-        melted = _name_melted(months, [str(name) for name in kept])
+        melted = name_melted(months, [str(name) for name in kept])
         cells = cells.melt(kept, list(months), var_name=melted[0], value_name=melted[1])
     columns = {str(name): _describe(str(name), cells[name], source, hints) for name in cells}
     read = {name: _read_dates(cells[name], column, hints) for name, column in columns.items()}
     return TableProfile(path, source, pd.DataFrame(read), columns, rows, months, melted, whole)
-
-
-def _find_months(cells: pd.DataFrame, hints: Hints, path: Path) -> tuple[str, ...]:
-    """Return columns that are named after months: a table with one column a month."""
-    names = pd.Series([str(name).strip() for name in cells], dtype="str")
-    found: dict[str, list[str]] = {}
-    for name in names:
-        one = pd.Series([name])
-        for reading in read_dates(one, np.ones(1), is_named=False):
-            found.setdefault(reading.format or "%", []).append(name)
-        found.setdefault(name_other(one, np.ones(1)), []).append(name)
-    for pattern, listed in found.items():
-        if len(listed) < _WIDE or not pattern:
-            continue
-        if "%" in pattern:
-            return tuple(listed)
-        raise DataError(
-            f"it has one column for each of {len(listed)} parts of time, from {listed[0]} to "
-            f"{listed[-1]}: {pattern}",
-            where=str(path),
-            expected="one row a place and period, with a column of dates such as 2025-03-31; or "
-            "one column a month, named 2025-03",
-            next_step="turn these columns into rows before it is read",
-        )
-    return ()
-
-
-def _name_melted(dates: Sequence[str], kept: Sequence[str]) -> tuple[str, str]:
-    """Name what columns of dates become, as no other column of the table is named."""
-    values = pd.Series(dates)
-    pattern = next(iter(read_dates(values, np.ones(len(values)), is_named=False))).format
-    days = parse(values, pattern).dt.day
-    taken = {name.lower() for name in kept}
-    date, amount = (
-        next(name for name in (wish, f"{wish}_of_row", f"{wish}_of_column") if name not in taken)
-        for wish in ("month" if days.nunique() == 1 else "day", "amount")
-    )
-    return date, amount
 
 
 def _write_cells(column: pd.Series) -> pd.Series:
@@ -345,6 +316,11 @@ def _describe(name: str, cells: pd.Series, source: SourceSpec, hints: Hints) -> 
         readings: tuple[DateFormat, ...] = (
             DateFormat(hints.format, _tell_grain(values, hints.format)),
         )
+        mixed = find_second(values, times, parse(values, hints.format).notna())
+        found = replace(found, mixed=mixed)
+    elif is_week(name) and values.str.fullmatch(r"\d{6}|0?[1-9]|[1-4]\d|5[0-3]").all():
+        # 202401 may be January or the first week: by its name it is a week.
+        return replace(found, other=NUMBERED_WEEKS)
     else:
         readings = read_dates(values, times, is_moment(name))
     if readings:

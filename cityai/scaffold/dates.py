@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -14,6 +15,10 @@ from cityai.data.contract import EPOCHS
 from cityai.data.conversion import ISO_DATE, ISO_MOMENT
 
 _FEW: Final = 0.005
+_MOST: Final = 0.9
+_SOME: Final = 0.02
+"""Share of cells in a second format, from which a column has two."""
+_MOST_SHAPES: Final = 50
 _SINGLE: Final = 3
 """Cells that may be something else, such as a total below a short table."""
 _MONTH: Final = (
@@ -45,11 +50,19 @@ _NAMES: Final = (
     (rf"{_MONTH}([ -])\d{{2}}", "MON{0}%y"),
     (rf"\d{{2}}([ -]){_MONTH}", "%y{0}MON"),
 )
+TIMES_OF_DAY: Final = "times of day without a date"
+NUMBERED_WEEKS: Final = "numbered weeks; write the Monday of each as 2025-03-31"
+TOO_LONG: Final = "the periods are days, weeks and months"
 _OTHERS: Final = {
-    r"\d{4}[- ]?Q[1-4]|Q[1-4][- /]?\d{4}|[1-4][TQ][- /]?\d{4}": "quarters; the periods are days, "
-    "weeks and months",
-    r"\d{4}-?W\d{1,2}": "numbered weeks; write the Monday of each as 2025-03-31",
-    r"(?:19|20)\d{2}": "years; the periods are days, weeks and months",
+    r"\d{4}[- ]?Q[1-4]|Q[1-4][- /]?\d{4}|[1-4][TQ][- /]?\d{4}": f"quarters; {TOO_LONG}",
+    r"Q[1-4]": f"quarters without a year; {TOO_LONG}",
+    r"\d{4}[- /,]*(?:W|wk|week|KW|sem|semana|semaine|woche|EW)[ .-]*\d{1,2}|"
+    r"(?:W|wk|week|KW|sem|semana|semaine|woche|EW)[ .-]*\d{1,2}[- /,]*(?:of )?\d{4}": (
+        NUMBERED_WEEKS
+    ),
+    r"(?:FY|SY|AY)[ -]?(?:\d{4}|\d{2})(?:[-/](?:\d{4}|\d{2}))?": f"fiscal years; {TOO_LONG}",
+    r"(?:19|20)\d{2}": f"years; {TOO_LONG}",
+    r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?": TIMES_OF_DAY,
     rf"{_MONTH}": "months without a year; write 2025-03",
     r"\d{1,2}[ .-]+(?:de )?[^\W\d]{3,}\.?(?: de)?[ -]+\d{2,4}": "months in words that are not "
     "English; write 2025-03-31",
@@ -133,10 +146,77 @@ def parse(values: pd.Series, pattern: str, zone: str = "UTC") -> pd.Series:
 
 def name_other(values: pd.Series, times: npt.NDArray[Any]) -> str:
     """Say what texts are that speak of time and cannot be read as dates; empty otherwise."""
+    if values.empty:
+        return ""
     for pattern, words in _OTHERS.items():
-        if len(values) and _share(values.str.fullmatch(pattern, flags=re.I), times) >= 0.9:
+        if _share(values.str.fullmatch(pattern, flags=re.I), times) >= _MOST:
             return words
+    years = values.str.extract(r"^(\d{4}) ?[-/–] ?(?:\d{2})?(\d{2})$").astype("float64")
+    if _share((years[0] + 1) % 100 == years[1], times) >= _MOST:
+        return f"fiscal or school years; {TOO_LONG}"
+    return _tell_mixed(values, times)
+
+
+def find_second(
+    values: pd.Series, times: npt.NDArray[Any], read: pd.Series
+) -> tuple[str, str] | None:
+    """Find the format that reads most of the dates that another one did not read.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Different filled cells.
+    times : numpy.ndarray
+        How often each stands there.
+    read : pandas.Series
+        Whether the other format reads each.
+
+    Returns
+    -------
+    tuple of str, optional
+        The format and a cell that it alone reads; None where hardly any cell is left, or the rest
+        are no dates.
+    """
+    rest, of_rest = values[~read], times[~read.to_numpy(bool)]
+    if of_rest.sum() <= _SOME * times.sum():
+        return None
+    found = _rank_formats(rest, of_rest)
+    if not found or found[0][0] < _MOST:
+        return None
+    pattern = found[0][1]
+    return pattern, str(rest[_parse_dates(rest, pattern).notna()].iloc[0])
+
+
+def _tell_mixed(values: pd.Series, times: npt.NDArray[Any]) -> str:
+    """Say that dates of two formats stand in one column, with a cell of each."""
+    for _, pattern in _rank_formats(values, times)[:2]:
+        read = _parse_dates(values, pattern).notna()
+        if second := find_second(values, times, read):
+            alone = read & _parse_dates(values, second[0]).isna()
+            first, cell = str(values[alone if alone.any() else read].iloc[0]), second[1]
+            return (
+                f"dates of two formats, such as {first[:25]!r} and {cell[:25]!r}; write all in one"
+            )
     return ""
+
+
+def _rank_formats(values: pd.Series, times: npt.NDArray[Any]) -> list[tuple[float, str]]:
+    """List the formats that read some of these cells, with the share that each reads."""
+    dates = values.str.extract(f"^{_CLOCK.pattern}$")[0].fillna(values)
+    some = np.ones(1)
+    patterns = {
+        pattern
+        for shape in dates.str.replace(r"\d", "9", regex=True).unique()[:_MOST_SHAPES]
+        for cell in dates[dates.str.replace(r"\d", "9", regex=True) == shape].iloc[:1]
+        for pattern in _list_formats(pd.Series([cell]), some)
+    }
+    shares = [(_share(_parse_dates(values, p).notna(), times), p) for p in sorted(patterns)]
+    return sorted([found for found in shares if found[0]], reverse=True)
+
+
+def _parse_dates(values: pd.Series, pattern: str) -> pd.Series:
+    """Read the dates of texts, whatever time of day stands behind them."""
+    return parse(values.str.extract(f"^{_CLOCK.pattern}$")[0].fillna(values), pattern)
 
 
 def _list_formats(dates: pd.Series, times: npt.NDArray[Any]) -> Iterator[str]:

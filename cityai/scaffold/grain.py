@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cityai.errors import DataError
 from cityai.scaffold.columns import Column, TableProfile
-from cityai.scaffold.names import is_amount, is_area, is_part_of_time, is_rate, say_count
+from cityai.scaffold.dates import TIMES_OF_DAY
+from cityai.scaffold.names import (
+    is_amount,
+    is_area,
+    is_id,
+    is_of_portal,
+    is_part_of_time,
+    is_rate,
+    say_count,
+)
 from cityai.scaffold.parts_of_time import find_parts_of_time
+from cityai.scaffold.row_names import Rows, find_names
 from cityai.scaffold.spread import LEAST_SPREAD, ask_parts, ask_spread, find_spread
 from cityai.scaffold.totals import Total, find_totals
 
 _MOST_TRIED: Final = 6
-_MOST_COLUMNS: Final = 3
-"""Columns, at most, that name a row together with its moment."""
-_FEW_REPEATS: Final = 0.005
-_FILLED: Final = 0.5
-"""Share of moments at which a place has a row, from which rows are those of a record kept for
-every moment, and not single events."""
 _ENOUGH: Final = 3.0
 """Rows of a place and month from which a place is worth predicting."""
-
-_FEWEST_MOMENTS: Final = 8
-_ALMOST_ALL: Final = 0.95
-
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ def find_grain(
         amounts = [name for name in amounts if name not in parts_of_time.columns]
         if not amounts and not counts:
             raise ask_parts(profile, parts_of_time)
-    rows = _Rows(profile, time, zone)
+    rows = Rows(profile, time, zone)
     spread = None
     if not counts:
         repeats = bool(rows.test(()).repeats)
@@ -119,11 +116,19 @@ def find_grain(
             True, ("place",), (time, "place"), "amount", spread.columns, spread.why,
             "their cells, one row each",
         )  # fmt: skip
-    parts = [c.name for c in profile.columns.values() if is_part_of_time(c.name) and c.distinct > 1]
+    parts = [
+        c.name
+        for c in profile.columns.values()
+        if (is_part_of_time(c.name) or c.other == TIMES_OF_DAY) and c.distinct > 1
+    ]
+    numbered = _is_numbered(profile)
     for value in amounts:
         others = [c for c in ranked if c != value and c not in places][:_MOST_TRIED]
-        found = _find_set(rows, [*others, *parts], places)
+        found = find_names(rows, [*others, *parts], places)
         if found is None or (not is_amount(value) and not amount and not found.is_kept):
+            continue
+        # Where each row has a number, columns that hardly ever agree name it by chance.
+        if numbered and found.is_chance(of_amount=bool(amount) or is_amount(value)):
             continue
         area = places or tuple(c for c in found.columns if c not in parts)[:1]
         rivals = [a for a in amounts if a != value and is_amount(a) == is_amount(value)]
@@ -161,6 +166,14 @@ def find_grain(
     )
 
 
+def _is_numbered(profile: TableProfile) -> bool:
+    """Whether a column names each row, as the number of a case does."""
+    return any(
+        is_id(column.name) and not column.missing and profile.count_distinct(name) == profile.rows
+        for name, column in profile.columns.items()
+    )
+
+
 def _ask_amount(profile: TableProfile, amounts: Sequence[str]) -> DataError:
     """Return the error that asks which of several columns is meant, since no name tells it."""
     shown = [f"--amount '{name}' ({profile.columns[name].tell()})" for name in amounts]
@@ -174,7 +187,7 @@ def _ask_amount(profile: TableProfile, amounts: Sequence[str]) -> DataError:
 
 def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
     shown = [
-        f"--amount {name} adds it up ({profile.columns[name].tell()}: "
+        f"--amount {shlex.quote(name)} adds it up ({profile.columns[name].tell()}: "
         f"{profile.read_numbers(name).sum():,.12g} in all)"
         for name in named[:3]
     ]
@@ -182,7 +195,8 @@ def _ask_what(profile: TableProfile, named: Sequence[str]) -> None:
     if same:
         names = ",".join(profile.columns)
         shown.append(
-            f"--amount {named[0]} --key '{names}' adds up one of each row that is repeated"
+            f"--amount {shlex.quote(named[0])} --key '{names}' adds up one of each row that is "
+            "repeated"
         )
     raise profile.refuse(
         "rows of the same place and moment repeat, so they may be counted, or an amount of each "
@@ -209,7 +223,10 @@ def _refuse_calendar(profile: TableProfile, places: Sequence[str], amounts: Sequ
         "calendar" + (f"; {', '.join(told[:4])}" if told else ""),
         "a column of amounts to add up, or rows that are events",
         "; ".join(
-            [*(f"--amount {name} adds it up" for name in amounts[:3]), "--count counts the rows"]
+            [
+                *(f"--amount {shlex.quote(name)} adds it up" for name in amounts[:3]),
+                "--count counts the rows",
+            ]
         ),
     )
 
@@ -232,112 +249,6 @@ def _tell_useless(profile: TableProfile, column: Column) -> str:
 
 def _list_others(places: Sequence[str], chosen: Sequence[str]) -> tuple[str, ...]:
     return tuple([name for name in places if name not in chosen and is_area(name)][:3])
-
-
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """Columns that name a row together with its moment.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Without the moment; the place first.
-    repeats : int
-        Rows that share their name with an earlier one.
-    is_clock : bool
-        Whether all of these lie in the hour that comes twice in autumn.
-    is_kept : bool
-        Whether there are rows at most moments, as in a record that is kept for every moment.
-    """
-
-    columns: tuple[str, ...]
-    repeats: int
-    is_clock: bool
-    is_kept: bool
-
-
-class _Rows:
-    """The rows of a table by numbers: which moment, which value of each column."""
-
-    def __init__(self, profile: TableProfile, time: str, zone: str) -> None:
-        moments = profile.frame[time]
-        self.has = moments.notna().to_numpy()
-        self.profile, self.zone = profile, zone
-        self.moments = moments[self.has]
-        self.time, unique = pd.factorize(self.moments)
-        self.unique = pd.DatetimeIndex(unique).sort_values()
-        whole = self.unique == self.unique.floor("15min")
-        self.is_even = bool(whole.all())
-        self._codes: dict[str, Codes] = {}
-        self._tested: dict[tuple[str, ...], _Set] = {}
-
-    def number(self, columns: Sequence[str]) -> Codes:
-        """Give each row a number by its moment and these columns."""
-        number = self.time.astype(np.int64)
-        for name in columns:
-            if name not in self._codes:
-                cells = self.profile.frame[name][self.has]
-                self._codes[name] = pd.factorize(cells, use_na_sentinel=False)[0].astype(np.int64)
-            code = self._codes[name]
-            number = pd.factorize(number * (code.max() + 1) + code)[0].astype(np.int64)
-        return number
-
-    def test(self, columns: tuple[str, ...]) -> _Set:
-        """Tell how well these columns name a row."""
-        if columns not in self._tested:
-            again = pd.Series(self.number(columns)).duplicated().to_numpy()
-            repeats, has_hours = int(again.sum()), (self.unique != self.unique.normalize()).any()
-            twice = bool(repeats and has_hours) and self._is_twice(again)
-            self._tested[columns] = _Set(columns, repeats, twice, self._is_kept(columns[:1]))
-        return self._tested[columns]
-
-    def is_calendar(self, places: Sequence[str]) -> bool:
-        """Whether each place has as many rows at every moment, and moments lie evenly."""
-        days = self.moments.dt.normalize()
-        steps = np.diff(np.unique(days.to_numpy().astype("datetime64[D]").astype(np.int64)))
-        if not self.is_even or len(steps) < _FEWEST_MOMENTS:
-            return False
-        if not self._is_kept(tuple(places[:1])):
-            return False
-        is_even = (np.abs(steps - np.median(steps)) <= 0.1 * np.median(steps)).mean()
-        cells = self.profile.frame.loc[self.has, list(places)].assign(day=days)
-        counts = cells.value_counts(dropna=False)
-        return bool(min(is_even, (counts == counts.median()).mean()) >= _ALMOST_ALL)
-
-    def _is_twice(self, again: npt.NDArray[np.bool_]) -> bool:
-        moments = pd.DatetimeIndex(self.moments[again])
-        local = moments.tz_localize(self.zone, ambiguous="NaT", nonexistent="shift_forward")
-        return bool(local.isna().all())
-
-    def _is_kept(self, place: tuple[str, ...]) -> bool:
-        """Whether each place has rows at most of the moments between its first and its last."""
-        days = self.moments.dt.normalize().to_numpy().astype("datetime64[D]").astype(np.int64)
-        step = max(int(np.median(np.diff(np.unique(days)))) if np.unique(days).size > 1 else 1, 1)
-        places = self.number(()) * 0
-        if place:
-            self.number(place)
-            places = self._codes[place[0]]
-        table = pd.DataFrame({"p": places, "d": days}).drop_duplicates()
-        spans = table.groupby("p")["d"].agg(["min", "max", "count"])
-        expected = (spans["max"] - spans["min"]) / step + 1
-        return bool(spans["count"].sum() >= _FILLED * expected.sum())
-
-
-def _find_set(rows: _Rows, more: Sequence[str], places: tuple[str, ...]) -> _Set | None:
-    """Find the fewest columns that name a row; the place first among them."""
-    if not rows.is_even or not len(rows.unique):
-        return None
-    tried = [
-        (*places, *chosen)
-        for count in range(max(_MOST_COLUMNS - len(places), 0) + 1)
-        for chosen in combinations(more, count)
-    ]
-    for most in (0, int(_FEW_REPEATS * len(rows.moments))):
-        for columns in tried:
-            found = rows.test(columns)
-            if (found.repeats <= most or found.is_clock) and (found.is_kept or columns):
-                return found
-    return None
 
 
 def _choose_place(profile: TableProfile, time: str, ranked: Sequence[str]) -> list[str]:
@@ -368,7 +279,8 @@ def _rank_places(profile: TableProfile, time: str) -> list[str]:
         and 2 <= column.distinct <= min(2_000, max(len(profile.frame) // 4, 2))
         and column.missing < 0.25
         and column.name != time
-        and not column.is_unsure
+        and not (column.is_unsure or is_of_portal(column.name))
+        and not (column.other and not is_area(column.name))
         and not is_part_of_time(column.name)
         and not (is_amount(column.name) and column.written is not None)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pandas as pd
 
 from cityai.scaffold.columns import TableProfile
@@ -10,7 +12,11 @@ from cityai.scaffold.names import is_id, say_count
 from cityai.scaffold.proposal import Proposal
 
 _UNIQUE = 0.999
-_OFTEN = 0.5
+_PART = 0.01
+"""Share of the rows that numbers must have, at least, to be those of cases."""
+_LEAST_ROWS = 20
+_REPEATED = 0.01
+"""Share of the numbers that come again, from which it is asked about."""
 _AGREE = 0.95
 
 
@@ -97,22 +103,38 @@ def _find_key(profile: TableProfile, time: str) -> tuple[tuple[str, ...], str]:
     """Return the column that names an event, and what speaks for it."""
     count = _count_names(profile)
     # A few repeated numbers are the very thing that a key finds.
-    if named := _find_unique(profile, count, _UNIQUE):
-        return (named,), _tell_again(profile.rows - count[named])
+    named = _find_unique(profile, count, _UNIQUE)
     for name, n in count.items():
-        if not is_id(name) or n < _OFTEN * profile.rows:
+        if not is_id(name) or not _LEAST_ROWS <= n < _UNIQUE * profile.rows:
             continue
         times = profile.frame.groupby(name)[time].agg(["size", "nunique"])
         again = times[times["size"] > 1]
-        if len(again) and (again["nunique"] <= 1).mean() >= _AGREE:
+        if (
+            not _is_of_day(profile, name, time)
+            and n >= _PART * profile.rows
+            and len(again) >= _REPEATED * n
+            and (again["nunique"] <= 1).mean() >= _AGREE
+        ):
+            every = shlex.quote(named or "none")
             raise profile.refuse(
                 f"'{name}' comes again with the same '{time}': {n:,} different in {profile.rows:,} "
-                "rows, as when a request is written again each time that its status changes",
+                "rows, as when a request is written again each time that its status changes, or "
+                "one case has several parts",
                 "whether a request counts once, or each of its rows",
-                f"--key {name} counts one row of each ({n:,}); --key none counts every row "
-                f"({profile.rows:,})",
+                f"--key {shlex.quote(name)} counts one row of each ({n:,}); --key {every} counts "
+                f"every row ({profile.rows:,})",
             )
+    if named:
+        return (named,), _tell_again(profile.rows - count[named])
     return (), "no column names a row, so repeated rows are not found"
+
+
+def _is_of_day(profile: TableProfile, name: str, time: str) -> bool:
+    """Whether a column writes the day in another way: `20240131` beside 2024-01-31."""
+    moments = profile.frame[time].dropna()
+    if (moments != moments.dt.normalize()).any():
+        return False
+    return bool((profile.frame.groupby(time)[name].nunique() == 1).mean() >= _AGREE)
 
 
 def choose_width(profile: TableProfile, grain: Grain, wished: int | None) -> int:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cityai.config.project import Period
-from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK, find_start
+from cityai.data.periods import DAY, MEAN_DAYS, MONTH, PERIODS, WEEK
 from cityai.errors import DataError, suggest_name
 from cityai.scaffold.columns import Column, TableProfile
+from cityai.scaffold.dates import TOO_LONG
+from cityai.scaffold.ends import FAR, Ends
 from cityai.scaffold.grain import Grain
-from cityai.scaffold.names import is_later, is_of_people, say_count
+from cityai.scaffold.names import is_later, is_of_answer, is_of_people, say_count
 from cityai.scaffold.parts_of_time import find_parts_of_time
 from cityai.scaffold.proposal import Proposal, offer
 from cityai.scaffold.windows import SEASON
@@ -23,17 +23,6 @@ _LEAST_A_PERIOD: Final = 3.0
 """Events of one place in a period, on average, that make the period worth predicting."""
 _GAPS: Final = 0.02
 """Share of rows without a moment from which a column is not that of every row."""
-_FAR: Final = 366
-"""Days without a row that part dates far off from the record."""
-_FEW: Final = 0.01
-"""Share of the rows that may lie far off."""
-_FEW_DAYS: Final = 3
-"""Different days that are placeholders, such as 1900-01-01, however many rows have them."""
-_WHOLE_DAYS: Final = 14
-"""Days from which on it can be told when a day of the record begins and ends."""
-FAR_OFF: Final = "far off, outside `since` and `until`"
-_THIN: Final = 0.05
-_DENSE: Final = 1 / 3
 
 
 def choose_time(look: Proposal) -> str:
@@ -79,8 +68,10 @@ def choose_time(look: Proposal) -> str:
             "no column holds dates that can be read without guessing"
             + (f": {'; '.join(others)}" if others else ""),
             "a column of dates such as 2025-03-31, one format in all its rows",
-            "write the date as ISO 8601, or name the column with --time and say how it is read "
-            "with --format, such as %d/%m/%Y",
+            "take the table by month, week or day: a date such as 2025-03-31 in each row"
+            if others and all(TOO_LONG in other for other in others)
+            else "write the date as ISO 8601, or name the column with --time and say how it is "
+            "read with --format, such as %d/%m/%Y",
         )
     time = wished or best.name
     others = [c.name for c in ordered if c.name != time]
@@ -97,7 +88,8 @@ def choose_day(look: Proposal) -> tuple[str, str]:
         When no column holds the day of each case, or the one that a person names holds none.
     """
     profile, wished = look.profile, look.said.time
-    dated = [c.name for c in profile.columns.values() if c.is_moment and _is_of_rows(c)]
+    whole = [c.name for c in profile.columns.values() if c.is_moment and _is_of_rows(c)]
+    dated = [name for name in whole if not is_of_answer(name)] or whole
     if wished:
         _check_time(profile, wished)
     elif not dated:
@@ -132,10 +124,22 @@ def _check_time(profile: TableProfile, wished: str) -> None:
             "a column of dates" + (f": {suggest_name('', dated)}" if dated else ""),
             "name another column as --time, or say how it is read with --format",
         )
+    if column.mixed:
+        pattern, cell = column.mixed
+        raise profile.refuse(
+            f"'{wished}' is read by {column.readings[0].format} in {1 - column.missing:.1%} of the "
+            f"rows; others, such as {cell[:40]!r}, are dates of another format ({pattern}), so "
+            "that what both can read may be wrong",
+            "dates of one format in all rows, such as 2025-03-31",
+            "write all dates in one format before the table is read",
+        )
 
 
 def _ask_reading(column: Column, profile: TableProfile) -> DataError:
-    cell = str(profile.frame[column.name].dropna().iloc[0])
+    cells = pd.Series(profile.frame[column.name].dropna().unique(), dtype="str")
+    read_by = [pd.to_datetime(cells, format=r.format, errors="coerce") for r in column.readings]
+    differs = read_by[0] != read_by[-1]
+    cell = str(cells[differs].iloc[0] if differs.any() else cells.iloc[0])
     options = []
     for reading in column.readings:
         pattern = reading.format
@@ -148,113 +152,6 @@ def _ask_reading(column: Column, profile: TableProfile) -> DataError:
         "the reading that is meant; or ISO 8601 (2025-03-31)",
         f"--time '{column.name}' and one of: {'; '.join(options)}",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Days between which a table lies; dates far off are left out.
-
-    Attributes
-    ----------
-    first, last : pandas.Timestamp
-        First and last day.
-    far : int
-        Rows that lie far off, and so are left out by `since` and `until`.
-    since : pandas.Timestamp, optional
-        Day from which the record is dense, where it begins thin.
-    ends_cut : bool
-        Whether rows follow that are of a part of a day, and so are left out by `until`.
-    """
-
-    first: pd.Timestamp
-    last: pd.Timestamp
-    far: int
-    since: pd.Timestamp | None
-    ends_cut: bool = False
-
-    @property
-    def start(self) -> pd.Timestamp:
-        """Day from which the record is used."""
-        return self.since or self.first
-
-    def limit(self, period: Period) -> dict[str, date | None]:
-        """Return `since` and `until`, where the table's own ends will not do."""
-        after = (self.last + pd.Timedelta(days=1)).date()
-        if not self.far:
-            since = self.since and self.since.date()
-            return {"since": since, "until": after if self.ends_cut else None}
-        # A period that began before the first row is whole all the same.
-        return {"since": find_start(period, self.start).date(), "until": after}
-
-
-def choose_ends(look: Proposal, time: str, is_panel: bool) -> Ends:
-    """Return the days between which the table lies.
-
-    Rows lie far off when a year and more without any row parts them from the record, and they are
-    few or of a few days alone, as placeholders are (1900-01-01, 2099-12-31).
-    """
-    days = look.profile.frame[time].dropna().dt.normalize()
-    counts = days.value_counts().sort_index()
-    index = pd.DatetimeIndex(counts.index)
-    apart = np.r_[0, np.cumsum(np.diff(index.to_numpy()) > np.timedelta64(_FAR, "D"))]
-    rows = counts.groupby(apart).agg(["sum", "size"])
-    main = int(rows["sum"].idxmax())
-    if rows.loc[main, "size"] <= _FEW_DAYS < rows["size"].max():
-        main = int(rows["size"].idxmax())
-    stray = (rows["sum"] <= _FEW * len(days)) | (rows["size"] <= _FEW_DAYS)
-    near = [part for part in rows.index if part == main or not stray[part]]
-    kept = counts[np.isin(apart, near)]
-    far = (len(days) - int(kept.sum())) or int(look.hides_far)
-    since = None if is_panel else _find_dense(kept)
-    if far:
-        shown = "some rows" if look.profile.is_cut else say_count(far, "row")
-        why = "their dates lie a year and more from all others; `since` and `until` leave them out"
-        look.choose("far off", shown, why)
-    if since is not None:
-        look.choose("since", f"{since:%Y-%m-%d}", "hardly a row before it")
-    ends = Ends(pd.Timestamp(kept.index[0]), pd.Timestamp(kept.index[-1]), far, since)
-    return _leave_cut(look, time, ends) if is_panel else ends
-
-
-def _leave_cut(look: Proposal, time: str, ends: Ends) -> Ends:
-    """Leave out the first and the last day of a record of hours where they are not whole."""
-    moments = look.profile.frame[time].dropna()
-    moments = moments[moments.between(ends.first, ends.last + pd.Timedelta(days=1))]
-    hours = (moments - moments.dt.normalize()).groupby(moments.dt.normalize()).agg(["min", "max"])
-    begin, end = hours["min"].mode()[0], hours["max"].mode()[0]
-    if look.profile.is_cut or begin == end or len(hours) < _WHOLE_DAYS:
-        return ends
-    day, (low, high) = pd.Timedelta(days=1), (hours["min"].iloc[0], hours["max"].iloc[-1])
-    if low > begin:
-        ends = replace(ends, since=ends.first + day)
-        why = f"the first day is cut: it begins at {_tell_hour(low)}, others at {_tell_hour(begin)}"
-        look.choose("since", f"{ends.since:%Y-%m-%d}", why)
-    if high < end:
-        why = f"the last day is cut: it ends at {_tell_hour(high)}, others at {_tell_hour(end)}; "
-        look.choose("until", f"{ends.last:%Y-%m-%d}", f"{why}move it on when more rows come")
-        ends = replace(ends, last=ends.last - day, ends_cut=True)
-    return ends
-
-
-def _tell_hour(since_midnight: pd.Timedelta) -> str:
-    return f"{pd.Timestamp(0) + since_midnight:%H:%M}"
-
-
-def _find_dense(counts: pd.Series) -> pd.Timestamp | None:
-    """Return the month from which events are dense, where hardly any stand before it."""
-    months = counts.groupby(pd.DatetimeIndex(counts.index).to_period("M")).sum()
-    months = months.reindex(
-        pd.period_range(months.index[0], months.index[-1], freq="M"), fill_value=0
-    )
-    usual = float(months[months > 0].median())
-    if len(months) < 12:
-        return None
-    dense = months >= _DENSE * usual
-    begin = int(dense.to_numpy().argmax())
-    thin = months.iloc[:begin]
-    if begin < 2 or thin.mean() > _THIN * usual:
-        return None
-    return pd.Timestamp(months.index[begin].start_time)
 
 
 def choose_known(look: Proposal, time: str) -> tuple[str, int]:
@@ -282,6 +179,45 @@ def choose_known(look: Proposal, time: str) -> tuple[str, int]:
         why = f"assumed; not {', '.join(moved)}: later than the time, but moved again by the name"
     look.choose("known", chosen or "1 day later", why)
     return chosen, delay
+
+
+def choose_answered(look: Proposal, time: str, answered: pd.Series) -> str:
+    """Return the column with the day on which the outcome of a case was known; empty without one.
+
+    Parameters
+    ----------
+    look : Proposal
+        The table.
+    time : str
+        Column with the day of the case.
+    answered : pandas.Series
+        Whether the outcome of each row is known.
+    """
+    frame, found, moved = look.profile.frame, [], []
+    for column in look.profile.columns.values():
+        if not column.is_moment or column.name == time or is_of_people(column.name):
+            continue
+        day = frame.loc[answered, column.name].dropna()
+        wait = (day.dt.normalize() - frame.loc[day.index, time].dt.normalize()).dt.days.dropna()
+        if (
+            len(wait) < (1 - _GAPS) * answered.sum()
+            or (wait >= 0).mean() <= 0.999
+            or not wait.max()
+        ):
+            continue
+        if is_later(column.name) and not is_of_answer(column.name):
+            moved.append(column.name)
+        else:
+            found.append((not is_of_answer(column.name), float(wait.median()), column.name, wait))
+    if not found:
+        why = f"; not {', '.join(moved)}: moved again by the name" if moved else ""
+        why = why or ", no column says when an outcome was recorded"
+        look.choose("known", "1 day later", f"assumed{why}")
+        return ""
+    _, _, name, wait = min(found, key=lambda one: one[:3])
+    late = say_count(int(wait.quantile(0.99)), "day")
+    look.choose("known", name, f"never before {time}; 99 of 100 outcomes within {late}")
+    return name
 
 
 def choose_period(look: Proposal, time: str, grain: Grain, ends: Ends) -> Period:
@@ -348,7 +284,7 @@ def _find_fine(
     full = [p for p in PERIODS[:2] if daily * MEAN_DAYS[p] >= _LEAST_A_PERIOD]
     long = [p for p in full if days / MEAN_DAYS[p] >= 2.5 * SEASON[p]]
     # A history too short for its seasons is not made longer by coarser periods.
-    short = full[:1] if days < _FAR else []
+    short = full[:1] if days < FAR else []
     period = named or [*long, *short, PERIODS[-1]][0]
     said = ", as you said" if named else ""
     return period, f"{daily * MEAN_DAYS[period]:.1f} rows a {period} and place{said}"

@@ -42,6 +42,10 @@ _TIMES: Final = _read(
     """year month day hour week weekday quarter ano año mes mês dia día annee année mois jour jahr
     monat tag woche stunde hora minute dow hr hrs"""
 )
+_OF_TIMES: Final = _read(
+    "mmwr epi iso fiscal school calendar report reported reporting occ occurrence event crash"
+)
+"""What stands before a part of time."""
 _MOMENTS: Final = (
     "date", "time", "created", "opened", "closed", "updated", "moment", "timestamp", "fecha",
     "data", "datum", "zeit", "hora", "received", "day", "period", "stamp", "_at", "_on", "_dt",
@@ -50,6 +54,7 @@ _LATER: Final = (
     "updat", "modif", "edit", "clos", "resol", "complet", "last", "finish", "status", "due",
     "expir", "actual", "cierre", "fecham", "ferm", "end", "extract", "refresh", "export", "loaded",
 )  # fmt: skip
+_ANSWERED: Final = ("result", "outcome", "dispos", "decision", "decided", "determin", "verdict")
 _OUTCOMES: Final = (
     "outcome", "found", "recid", "show", "missed", "fail", "violat", "default", "target", "label",
     "critical", "result", "late", "return", "evict", "arrest", "readmi", "fraud", "defect",
@@ -60,7 +65,7 @@ _WHO: Final = (
 )  # fmt: skip
 _SCORES: Final = ("score", "risk", "prob", "decile", "rating", "rank")
 _GROUPS: Final = ("sex", "gender", "race", "ethni", "neigh", "disab", "language", "sexo")
-_IDS: Final = ("id", "key", "num", "nr", "_no", "uuid")
+_IDS: Final = ("id", "key", "num", "nr", "_no", "uuid", "docket", "ticket")
 _OF_PEOPLE: Final = ("birth", "dob", "nacim", "nasc", "naiss", "geburt", "built", "install")
 _PLURALS: Final = {
     "bezirk": "bezirke", "stadtteil": "stadtteile", "setor": "setores", "plz": "plz",
@@ -72,19 +77,29 @@ TOTALS: Final = _read(
 )
 
 
+NO_VALUE: Final = frozenset(
+    """unknown|not recorded|unspecified|n/a|na|none|null|missing|-|not available|not applicable
+    not known|pending|undetermined|not stated|desconocido|desconhecido|inconnu|unbekannt|s/d
+    k.a.""".replace("\n    ", "|").split("|")
+)
+"""Texts that stand for what nobody wrote or knows."""
+
+
 def _holds(*words: str) -> Callable[[str], bool]:
     """Make the question whether a name holds one of these words."""
     return lambda name: any(word in name.lower() for word in words)
 
 
-is_area = _holds(*AREAS)
-"""Whether a name is that of a place."""
 is_moment = _holds(*_MOMENTS)
 """Whether a name is that of a moment."""
 is_later = _holds(*_LATER)
 """Whether a moment's name says that it moves, or lies after what happened."""
+is_week = _holds("week", "wk", "semana", "semaine", "woche")
+"""Whether a name is that of a week."""
 is_of_people = _holds(*_OF_PEOPLE)
 """Whether a date's name is that of a birth or a building, not of what happened."""
+is_of_answer = _holds(*_ANSWERED)
+"""Whether a date's name is that of the day on which an outcome was known."""
 is_outcome = _holds(*_OUTCOMES)
 """Whether a name is that of what turned out."""
 is_who = _holds(*_WHO)
@@ -95,6 +110,16 @@ is_id = _holds(*_IDS)
 """Whether a name is that of what names a row."""
 
 
+def is_of_portal(name: str) -> bool:
+    """Whether an open-data portal made the column for itself: ``:@computed_region_f5dn_yrer``."""
+    return name.startswith(":")
+
+
+def is_area(name: str) -> bool:
+    """Whether a name is that of a place."""
+    return not is_of_portal(name) and any(word in name.lower() for word in AREAS)
+
+
 def is_amount(name: str) -> bool:
     """Whether a name is that of an amount."""
     words = _split(name)
@@ -102,7 +127,8 @@ def is_amount(name: str) -> bool:
         return False
     if len(words) == 1:
         return words[0] in _AMOUNTS or any(word in words[0] for word in _INSIDE)
-    return bool(words) and words[-1] not in _LAST and not _AMOUNTS.isdisjoint(words)
+    names_one = bool(words) and (words[-1] in _LAST or words[-1].removesuffix("s") in _CODES)
+    return bool(words) and not names_one and not _AMOUNTS.isdisjoint(words)
 
 
 def is_rate(name: str) -> bool:
@@ -113,15 +139,15 @@ def is_rate(name: str) -> bool:
 def is_code(name: str) -> bool:
     """Whether a name is that of numbers that name something, or lie on a map: never added up."""
     words = _split(name)
-    if len(words) > 1 and words[-1] in _LAST:
+    if is_of_portal(name) or (len(words) > 1 and words[-1] in _LAST):
         return True
     return not _CODES.isdisjoint(words) and not is_amount(name)
 
 
 def is_part_of_time(name: str) -> bool:
     """Whether a name is that of a part of a date, such as its month."""
-    words = _split(name)
-    return bool(words) and {*words} <= _TIMES
+    words = {*_split(name)} - _OF_TIMES
+    return bool(words) and words <= _TIMES
 
 
 def is_group(name: str) -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 from cityai.config.project import Period
 from cityai.data.periods import WEEK, find_starts
 from cityai.scaffold.columns import TableProfile
+from cityai.scaffold.ends import Ends
 from cityai.scaffold.grain import Grain
 from cityai.scaffold.names import is_area, is_part_of_time
 
@@ -17,6 +18,10 @@ _FEW_SECOND: Final = 0.15
 """Share of places and periods with a second row, up to which it is the exception."""
 _LEAST_REPEATED: Final = 20
 """Rows that follow one another as they did before, from which on that is hardly by chance."""
+_STEPS: Final = 15
+"""Usual distances between rows of a place, after which it is silent by more than chance."""
+_QUARTER: Final = 92
+"""Days, at least, of silence before or after a place's rows that are told."""
 _LEAST_STEPS: Final = 24
 """Amounts that follow one another, at least, of which "never falls" says something."""
 
@@ -120,6 +125,37 @@ def list_alike(profile: TableProfile, grain: Grain) -> str:
                 f"{'; '.join(alike[:3])}{more}; they are predicted apart"
             )
     return ""
+
+
+def list_ended(profile: TableProfile, time: str, grain: Grain, ends: Ends) -> str:
+    """Name places whose rows begin late or end early, as where places were merged or renamed."""
+    names = [name for name in grain.places if name in profile.frame]
+    if not names or grain.spread:
+        return ""
+    table = profile.frame[[*names, time]].dropna()
+    table = table[table[time].between(ends.start, ends.last + pd.Timedelta(days=1))]
+    for total in grain.totals:
+        if total.column in names:
+            table = table[table[total.column].astype("str") != total.value]
+    rows = table.groupby(names)[time].agg(["min", "max", "size"])
+    rows = rows[rows["size"] > 1]
+    quarter = pd.Timedelta(days=_QUARTER)
+    usual = (rows["max"] - rows["min"]) / (rows["size"] - 1)
+    least = (usual * _STEPS).where(usual * _STEPS > quarter, quarter)
+    late, early = rows["min"] - table[time].min() > least, table[time].max() - rows["max"] > least
+    told = []
+    for name, row in rows[late | early].sort_values("size", ascending=False).iterrows():
+        parts = [f"from {row['min']:%Y-%m-%d}"] if late[name] else []
+        parts += [f"until {row['max']:%Y-%m-%d}"] if early[name] else []
+        called = " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+        told.append(f"{called[:30]} ({' '.join(parts)})")
+    if not told:
+        return ""
+    more = f" and {len(told) - 6} more" if len(told) > 6 else ""
+    return (
+        f"whether places began, ended, or were merged, divided or renamed: {', '.join(told[:6])}"
+        f"{more}; each is predicted as it is written, and what is one place must have one name"
+    )
 
 
 def refuse_second_rows(profile: TableProfile, time: str, grain: Grain, period: Period) -> None:

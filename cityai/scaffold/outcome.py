@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import numpy as np
+import pandas as pd
 
 from cityai.data.conversion import FALSE, TRUE
 from cityai.data.yes_no import write_answer
 from cityai.errors import DataError
 from cityai.scaffold.columns import TableProfile
-from cityai.scaffold.names import is_outcome, is_score
+from cityai.scaffold.names import NO_VALUE, is_outcome, is_score
 from cityai.scaffold.proposal import Proposal, offer
 
 _LIMIT: Final = re.compile(r"(.+?)\s*(>=|<=|=)\s*(.+)")
 _FEW: Final = 12
+_SOME: Final = 0.02
+"""Share of outcomes that are not known, from which it is asked why."""
+_TELLING: Final = 0.97
+"""Share of pairs of a yes and a no that a column puts in order, from which it is asked about."""
+_CHOSEN: Final = 0.98
+"""Share of rows of which another column tells whether the outcome is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +39,24 @@ class OutcomeRule:
         `question.outcome`.
     type : str
         Type of the column in the contract.
+    unknown : tuple of str
+        Texts of the column that say that nobody knows, read as missing.
     """
 
     column: str
     spec: dict[str, Any]
     type: str = "text"
+    unknown: tuple[str, ...] = ()
 
 
 def list_answers(profile: TableProfile) -> list[str]:
     """Return the columns that hold yes and no, those named like an outcome first."""
     found = []
     for column in profile.columns.values():
-        if column.distinct == 2:
-            values = write_answer(profile.frame[column.name]).dropna().astype(str).str.lower()
-            if values.isin((*TRUE, *FALSE)).all() and values.isin(TRUE).any():
+        if 2 <= column.distinct <= _FEW:
+            answers = write_answer(profile.frame[column.name]).dropna().astype(str)
+            meant = {text.lower() for text in answers.unique()} - NO_VALUE
+            if meant & {*TRUE} and meant & {*FALSE} and meant <= {*TRUE, *FALSE}:
                 found.append(column.name)
     return sorted(found, key=lambda name: not is_outcome(name))
 
@@ -65,7 +79,7 @@ def choose_outcome(look: Proposal) -> OutcomeRule:
         profile.split(found[1], "--outcome: ")
         read = _read_texts if found[2] == "=" else _read_limit
         rule, share = read(profile, found)
-        why = f"as you said; {share:.1%} of the rows"
+        why = f"as you said; {share:.1%} of the rows with an answer{_tell_no(rule)}"
     look.choose("outcome", rule.column, why)
     return rule
 
@@ -92,26 +106,42 @@ def _read_column(profile: TableProfile, name: str) -> tuple[OutcomeRule, str]:
     if name not in list_answers(profile):
         raise profile.refuse(
             f"'{name}' does not hold yes and no alone: {profile.columns[name].tell()}",
-            next_step=f"say what means yes: --outcome '{name}>=28' or '{name}=text,text'",
+            next_step=f"say what means yes: {_suggest(profile, name)}",
         )
     return _read_answer(profile, name)
+
+
+def _suggest(profile: TableProfile, name: str) -> str:
+    """Suggest options by the column's own values."""
+    values = sorted(str(v) for v in profile.frame[name].dropna().unique() if v not in NO_VALUE)
+    if 2 <= len(values) <= _FEW:
+        return " or ".join(f"--outcome '{name}={value[:40]}'" for value in values[:4])
+    low = profile.columns[name].written is not None
+    return f"--outcome '{name}>=28'" if low else f"--outcome '{name}=text,text'"
 
 
 def _read_answer(profile: TableProfile, name: str) -> tuple[OutcomeRule, str]:
     text = write_answer(profile.frame[name]).dropna().astype(str)
     yes = sorted(set(text[text.str.lower().isin(TRUE)]))
     no = sorted(set(text[text.str.lower().isin(FALSE)]))
+    unknown = tuple(sorted({*text} - {*yes, *no}))
     others = [c for c in list_answers(profile) if c != name]
-    why = f"{', '.join(yes)} in {text.isin(yes).mean():.1%} of the rows{offer('--outcome', others)}"
-    return OutcomeRule(name, {"column": name, "yes": yes, "no": no}), why
+    rule = OutcomeRule(name, {"column": name, "yes": yes, "no": no}, "text", unknown)
+    share = text[~text.isin(unknown)].isin(yes).mean()
+    rows = "rows with an answer" if unknown or profile.columns[name].missing else "rows"
+    told = f"; not known: {', '.join(unknown)}" if unknown else ""
+    why = f"{', '.join(yes)} in {share:.1%} of the {rows}{told}{offer('--outcome', others)}"
+    return rule, why
 
 
 def _read_texts(profile: TableProfile, said: re.Match[str]) -> tuple[OutcomeRule, float]:
     """Return the rule that some texts mean yes, and the share of rows that hold them."""
     name, yes = said[1], [value.strip() for value in said[3].split(",")]
-    text = profile.frame[name].astype("str")
+    text = profile.frame[name].dropna().astype("str")
+    unknown = sorted({t for t in text.unique() if t.lower() in NO_VALUE} - {*yes})
+    text = text[~text.isin(unknown)]
     share = float(text.isin(yes).mean())
-    no = sorted({*text[profile.frame[name].notna()]} - {*yes})
+    no = sorted({*text} - {*yes})
     if not share or len(no) > _FEW or not no:
         raise profile.refuse(
             f"'{name}' holds {len(no)} other texts"
@@ -119,7 +149,86 @@ def _read_texts(profile: TableProfile, said: re.Match[str]) -> tuple[OutcomeRule
             else f"no row of '{name}' holds {', '.join(yes)}",
             f"values that mean yes among a few: {', '.join(no[:6])}",
         )
-    return OutcomeRule(name, {"column": name, "yes": yes, "no": no}), share
+    return OutcomeRule(name, {"column": name, "yes": yes, "no": no}, "text", tuple(unknown)), share
+
+
+def _tell_no(rule: OutcomeRule) -> str:
+    """Say what means no, and what is read as not known."""
+    no = f"; no is {', '.join(rule.spec['no'])}" if "no" in rule.spec else ""
+    return no + (f"; not known: {', '.join(rule.unknown)}" if rule.unknown else "")
+
+
+def list_doubtful(rule: OutcomeRule) -> str:
+    """Ask about several texts that are read as no: some may say that nobody looked."""
+    no = rule.spec.get("no") or ()
+    if len(no) < 2:
+        return ""
+    return (
+        f"whether {', '.join(no)} all mean no: where one says that nobody could look, "
+        f"`data.without: {{{rule.column}: [...]}}` leaves its cases out"
+    )
+
+
+def find_known(profile: TableProfile, rule: OutcomeRule) -> pd.Series:
+    """Tell of which rows the outcome is known."""
+    cells = profile.frame[rule.column]
+    if rule.type == "number":
+        cells = profile.read_numbers(rule.column)
+    return pd.Series(cells.notna() & ~cells.isin(rule.unknown))
+
+
+def list_telling(profile: TableProfile, rule: OutcomeRule, names: Sequence[str]) -> str:
+    """Name columns that tell the outcome almost by themselves, as what was written afterwards."""
+    known = find_known(profile, rule)
+    if rule.type == "number":
+        numbers = profile.read_numbers(rule.column)[known]
+        most = rule.spec.get("at_most")
+        is_yes = numbers <= most if most is not None else numbers >= rule.spec["at_least"]
+    else:
+        is_yes = profile.frame.loc[known, rule.column].astype("str").isin(rule.spec["yes"])
+    found = []
+    for name in names:
+        column = profile.columns[name]
+        cells = profile.frame.loc[known, name]
+        if column.written is not None and column.distinct > _FEW:
+            score = profile.read_numbers(name)[known].fillna(-np.inf)
+        elif column.distinct <= _FEW:
+            cells = cells.fillna("").astype("str")
+            score = is_yes.groupby(cells).mean()[cells].set_axis(cells.index)
+        else:
+            continue
+        yes, no = int(is_yes.sum()), int((~is_yes).sum())
+        ranks = score.rank()[is_yes].sum() - yes * (yes + 1) / 2
+        if yes and no and max(ranks / yes / no, 1 - ranks / yes / no) >= _TELLING:
+            found.append(name)
+    return (
+        f"whether {', '.join(found[:5])} was there when a case is asked about: it tells the "
+        "outcome almost by itself, as what was written afterwards does"
+        if found
+        else ""
+    )
+
+
+def tell_chosen(profile: TableProfile, rule: OutcomeRule, taken: set[str]) -> str:
+    """Ask why outcomes are not known; name a column that tells of whom, as who was looked at."""
+    known = find_known(profile, rule)
+    if known.mean() > 1 - _SOME:
+        return ""
+    told = f"why {int((~known).sum()):,} of {len(known):,} outcomes are not known"
+    for column in profile.columns.values():
+        if column.name in {rule.column, *taken} or not 2 <= column.distinct <= _FEW:
+            continue
+        values = profile.frame[column.name].fillna("(empty)").astype("str")
+        share = known.groupby(values).mean()
+        agrees = np.maximum(share, 1 - share)[values].mean()
+        if agrees > _CHOSEN and share.min() < 1 / 2 < share.max():
+            of = ", ".join(str(value) for value in share.index[share < 1 / 2])
+            told += f", nearly all of them where {column.name} is {of[:60]}"
+            break
+    return (
+        f"{told}: the list learns from the others alone, and what it says of these nobody has "
+        "tested"
+    )
 
 
 def _read_limit(profile: TableProfile, said: re.Match[str]) -> tuple[OutcomeRule, float]:

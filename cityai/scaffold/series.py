@@ -14,19 +14,14 @@ from cityai.data.periods import count_between
 from cityai.data.reading.dense import DENSE_PANEL
 from cityai.errors import suggest_name
 from cityai.scaffold.columns import TableProfile
+from cityai.scaffold.ends import FAR_OFF, Ends, choose_ends, leave_first
 from cityai.scaffold.grain import Grain, find_grain
 from cityai.scaffold.keys import choose_key, choose_width
-from cityai.scaffold.moments import (
-    FAR_OFF,
-    Ends,
-    choose_ends,
-    choose_known,
-    choose_period,
-    choose_time,
-)
-from cityai.scaffold.names import is_part_of_time, is_rate, say_count
+from cityai.scaffold.moments import choose_known, choose_period, choose_time
+from cityai.scaffold.names import NO_VALUE, is_part_of_time, is_rate, say_count
 from cityai.scaffold.open_questions import (
     list_alike,
+    list_ended,
     list_passed_places,
     refuse_second_rows,
     tell_day,
@@ -47,9 +42,7 @@ _WHOLE: Final = 0.98
 """Share of the combinations of a key that have a row, from which none is missing by rule."""
 _THIN: Final = 1 / 3
 """Rows of a month, against the usual, below which the end of a table is asked about."""
-_NO_PLACE: Final = frozenset(
-    {"unknown", "not recorded", "unspecified", "n/a", "na", "none", "null", "other", "missing", "-"}
-)
+_NO_PLACE: Final = NO_VALUE | {"other"}
 
 
 def propose_series(look: Proposal) -> None:
@@ -74,6 +67,7 @@ def propose_series(look: Proposal) -> None:
     key = choose_key(look, time, grain)
     known, delay = choose_known(look, time)
     period = choose_period(look, time, grain, ends)
+    ends = ends if grain.is_panel else leave_first(look, time, ends, period)
     if grain.is_panel and grain.key and not grain.spread and said.key != "none":
         refuse_second_rows(profile, time, grain, period)
     windows = fit_windows(period, count_between(period, ends.start, ends.last), delay)
@@ -124,6 +118,7 @@ def propose_series(look: Proposal) -> None:
         list_passed_places(profile, time, grain),
         tell_repeats(profile, key),
         list_alike(profile, grain),
+        list_ended(profile, time, grain, ends),
         "" if grain.spread else tell_named_total(profile, grain.places, grain.totals),
         *_list_amounts(profile, grain),
         tell_running(profile, time, grain),
@@ -206,8 +201,13 @@ def _find_missing(profile: TableProfile, time: str, grain: Grain) -> str:
     dated = profile.frame.loc[profile.frame[time].notna(), used]
     for total in grain.totals:
         dated = dated[dated[total.column].astype("str") != total.value]
-    full = float(np.prod([max(dated[name].nunique(), 1) for name in used]))
-    return "zero" if len(dated) < _WHOLE * full and len(used) > 1 else "missing"
+    # Where a place began or ended, the periods before and after are no gaps.
+    moments = dated[time].rank(method="dense")
+    others = [dated[name] for name in used if name != time]
+    if not others:
+        return "missing"
+    spans = moments.groupby(others, dropna=False).agg(["min", "max"])
+    return "zero" if len(dated) < _WHOLE * (spans["max"] - spans["min"] + 1).sum() else "missing"
 
 
 def _write_own(

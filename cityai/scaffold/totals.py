@@ -62,7 +62,9 @@ def find_totals(
             # Of zeros alone nobody can tell.
             own = own[(own != 0) | (parts != 0)]
             parts = parts[own.index]
-            near = (own - parts).abs() <= _NEAR * parts.abs() + 0.5
+            hidden = _bound_hidden(wide.loc[own.index].drop(columns=value)) * is_total(value)
+            slack = _NEAR * parts.abs() + 0.5
+            near = (own - parts).between(-slack, slack + hidden)
             if len(own) >= _LEAST_PARTS and near.mean() >= _ALMOST_ALL:
                 found.append(Total(column, value, int(values[value]), len(values) - 1))
                 break
@@ -70,6 +72,15 @@ def find_totals(
         if len(called) == 1 and column not in {total.column for total in found}:
             found += _find_closing(table, time, column, called[0])
     return tuple(found)
+
+
+def _bound_hidden(parts: pd.DataFrame) -> pd.Series:
+    """Return how much the parts without an amount can hold at each moment.
+
+    A hidden amount (`<5`) is less than the smallest that is shown.
+    """
+    shown = parts.where(parts > 0).min().min()
+    return parts.isna().sum(axis=1) * (0.0 if pd.isna(shown) else float(shown))
 
 
 def _find_closing(table: pd.DataFrame, time: str, column: str, value: str) -> list[Total]:

@@ -73,6 +73,8 @@ WRITTEN = {
     "dates_m01": "%YM%m", "dates_mdy2": "%m/%d/%y", "dates_slash": "%Y/%m/%d", "dates_ym": "%Y-%m",
     "dates_yyyymm": "%Y%m", "socrata_am_pm": "%m/%d/%Y %I:%M:%S %p",
 }  # fmt: skip
+CUT = {"late_latin1"}
+"""Cases whose first period is cut."""
 TOLD = {
     "ambiguous_unused_column": "opened",
     "constant_rows": "whether each board is to be predicted too",
@@ -186,6 +188,7 @@ def test_a_case_is_understood_and_counted(name: str, inside: Path, capsys: Any) 
     plain = recount(name, case)
     assert sum(plain.values()) == pytest.approx(total, abs=0.01)
     assert len({key[:-1] for key in plain}) == n_places
+    ends = (min(key[-1] for key in plain), max(key[-1] for key in plain))
     snapshot = open_kind(project).read()
     run = snapshot.table.groupby(["entity_id", "period"])["value"].sum(min_count=1).dropna()
     starts = snapshot.periods.starts()
@@ -197,8 +200,8 @@ def test_a_case_is_understood_and_counted(name: str, inside: Path, capsys: Any) 
         )
         parts = (str(place),) if places else ()
         assert value == pytest.approx(plain.pop((*parts, when))), (place, start)
-    # What is left lies in the last period, which is not over.
-    assert all(key[-1] == max(key[-1] for key in plain) for key in plain)
+    # What is left lies in the last period, which is not over, or in a first that is cut.
+    assert all(key[-1] in ends[name not in CUT :] for key in plain)
     assert f"{run.sum():,.12g} " in told
     if name in CHECKED:
         assert run_command(["check", name]) == 0
