@@ -15,7 +15,7 @@ from cityai.assessment import sentences as say
 from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics import build_sums, find_metrics
-from cityai.assessment.metrics.amounts import SUMS
+from cityai.assessment.metrics.amounts import SUMS, allow_below_zero
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -58,6 +58,50 @@ class _Slices:
     hidden: np.ndarray
 
 
+def judge_coverage(
+    value: float,
+    ends: tuple[float, float],
+    nominal: float,
+    tolerance: float,
+    reason: str,
+    said: say.CoverageWords = say.COVERAGE_AT_OTHER_TIMES,
+) -> Finding:
+    """Judge how often ranges hold the outcome against how often they are meant to.
+
+    Where even the coverage that was meant could not be held against the tolerance, there is no
+    verdict: shocks that all places share let a fold's coverage vary too far.
+
+    Parameters
+    ----------
+    value : float
+        Coverage over everyone; NaN where there is none.
+    ends : tuple of float
+        Of its interval; NaN where there is none.
+    nominal, tolerance : float
+        What is meant, and how far off it may be.
+    reason : str
+        Why there is no value or no interval.
+    said : CoverageWords
+        Words for what the interval is about.
+    """
+    told = say.COVERAGE.format(nominal=write(nominal, ".0%"), value=write(value, ".1%"))
+    code, title = "evaluate.coverage", mark("Coverage of the interval")
+    if not math.isfinite(value):
+        return Finding(code, Status.NOT_APPLICABLE, title, reason, None, nominal, "share")
+    low, high = ends
+    apart = low - nominal, high - nominal
+    verdict = decide_equivalence(value - nominal, apart, apart, tolerance)
+    status, by = verdict.status, count_points(write(100 * tolerance, ".3g"))
+    words = {"low": write(low, ".1%"), "high": write(high, ".1%"), "by": by}
+    if not math.isfinite(low):
+        more = reason
+    elif status is Status.NOT_ENOUGH and (high - low) / 2 > tolerance:
+        status, more = Status.NOT_APPLICABLE, said.undecidable.format(**words)
+    else:
+        more = said.verdicts[status].format(**words)
+    return Finding(code, status, title, told + " " + more, value, nominal, "share")
+
+
 class AmountMeasurer:
     """Figures of forecast amounts. Blocks are the `as_of` periods."""
 
@@ -90,7 +134,7 @@ class AmountMeasurer:
             tensor = sum_cells(sums.values, self.moment, part.code, blocks, len(part.labels))
             if i == 0:
                 self.whole[column] = tensor
-            for metric in self.metrics:
+            for metric in allow_below_zero(self.metrics, self.table, column):
                 # No model but the forecast has a range.
                 if column == Y_PRED or "n_interval" not in (metric.denominator, metric.numerator):
                     named.append((metric.name, i))
@@ -232,36 +276,16 @@ class AmountMeasurer:
         return replace(pair, margin=mixture_margin(apart, blocks, test, self.least))
 
     def judge(self, metrics: pd.DataFrame) -> Finding:
-        """Judge the coverage of the range over everyone, by two one-sided tests.
-
-        Where even the coverage that was meant could not be held against the tolerance, there is no
-        verdict: shocks that all places share let a fold's coverage vary too far.
-        """
+        """Judge the coverage of the range over everyone, by two one-sided tests."""
         whole = metrics[(metrics["model"] == FORECAST) & (metrics["slice_kind"] == EVERYWHERE)]
         row = whole[whole["metric"] == "coverage"].iloc[0]
-        value, tolerance, nominal = (
+        return judge_coverage(
             float(row["value"]),
-            self.spec.policy.coverage_tolerance,
+            self._bound_coverage(),
             self.nominal,
+            self.spec.policy.coverage_tolerance,
+            str(row["reason"]) or self._excuse(len(self.moments), varied=True),
         )
-        told = say.COVERAGE.format(nominal=write(nominal, ".0%"), value=write(value, ".1%"))
-        code, title = "evaluate.coverage", mark("Coverage of the interval")
-        if not math.isfinite(value):
-            return Finding(
-                *(code, Status.NOT_APPLICABLE, title, str(row["reason"]), None, nominal, "share")
-            )
-        low, high = self._bound_coverage()
-        apart = low - nominal, high - nominal
-        verdict = decide_equivalence(value - nominal, apart, apart, tolerance)
-        status, by = verdict.status, count_points(write(100 * tolerance, ".3g"))
-        words = {"low": write(low, ".1%"), "high": write(high, ".1%"), "by": by}
-        if not math.isfinite(low):
-            more = str(row["reason"])
-        elif status is Status.NOT_ENOUGH and (high - low) / 2 > tolerance:
-            status, more = Status.NOT_APPLICABLE, say.COVERAGE_UNDECIDABLE.format(**words)
-        else:
-            more = say.COVERAGE_VERDICTS[status].format(**words)
-        return Finding(code, status, title, told + " " + more, value, nominal, "share")
 
     def _bound_coverage(self) -> tuple[float, float]:
         """Bound the coverage over everyone, each end by a one-sided test."""

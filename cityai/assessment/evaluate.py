@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.amounts import AmountMeasurer
+from cityai.assessment.amounts import AmountMeasurer, judge_coverage
 from cityai.assessment.baseline_words import label_baseline
 from cityai.assessment.measurer import Measurer, Paired
 from cityai.assessment.ranking.measurer import ListMeasurer
@@ -26,11 +26,13 @@ from cityai.columns import (
     EVERYWHERE,
     FORECAST,
     HEADLINE,
+    Y_LOW,
     Y_PRED,
 )
 from cityai.config.project import AuditableSpec
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
+from cityai.i18n.messages import capitalize, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.equivalence import foresee_blocks
 from cityai.records.predictions import Predictions
@@ -120,6 +122,7 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
     """Evaluate by the audit's own figures over all rows, where outcomes or predictions may lack.
 
     Forecasts that came beside these are measured and compared on the rows that have an outcome.
+    Where ranges came with them, their coverage is held against what it is meant to be.
     """
     whole = audit.table[audit.table["dimension"] == EVERYWHERE]
     known = np.isfinite(whole["value"])
@@ -131,14 +134,16 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
         slice=EVERYWHERE,
     )
     scored = replace(predictions, table=take_scored(predictions.table))
+    ranges = tuple(_judge_range(scored, metrics, whole, spec))
     if not predictions.baselines or scored.table.empty:
-        return Evaluation(metrics, pd.DataFrame())
+        return Evaluation(metrics, pd.DataFrame(), ranges)
     measurer = MEASURERS[predictions.kind](scored, spec)
     names = [f"{BASELINE}{name}" for name in predictions.baselines]
     beside = _describe_all(measurer, dict(zip(names, names, strict=True)))
     comparisons = _compare_all(measurer, predictions.baselines, spec)
     worth, judged = judge_worth(predictions, spec, comparisons)
     found = [
+        *ranges,
         *(_find_better(n, comparisons, spec, HEADLINE) for n in predictions.baselines),
         *(f for f in judged if f.status is not Status.NOT_APPLICABLE),
     ]
@@ -148,6 +153,30 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
     beside = beside.assign(size=beside["metric"].map(sizes), n=beside["n"].where(known))
     metrics = pd.concat([metrics, beside], ignore_index=True)
     return Evaluation(metrics, comparisons, sort_findings(found), worth=worth)
+
+
+def _judge_range(
+    scored: Predictions, metrics: pd.DataFrame, whole: pd.DataFrame, spec: AuditableSpec
+) -> Iterator[Finding]:
+    """Judge the coverage of given ranges, by what the audit is about."""
+    if scored.kind != "amount" or scored.table[Y_LOW].isna().all():
+        return
+    if spec.audit.infers == "this city":
+        yield AmountMeasurer(scored, spec).judge(metrics)
+        return
+    row = whole[whole["metric"] == "coverage"].iloc[0]
+    few, least = float(row["blocks"]), spec.policy.min_blocks
+    words = {"word": spec.entities, "blocks": write(few, ".3g"), "least": least}
+    why = (say.TOO_FEW if few < least else say.UNSURE).format(**words)
+    known = math.isfinite(float(row["value"]))
+    yield judge_coverage(
+        float(row["value"]),
+        (float(row["low"]), float(row["high"])),
+        scored.coverage,
+        spec.policy.coverage_tolerance,
+        capitalize(why) + "." if known else str(row["reason"]),
+        say.COVERAGE_OF_OTHERS,
+    )
 
 
 def _describe_all(measurer: Measurer, models: Mapping[str, str]) -> pd.DataFrame:

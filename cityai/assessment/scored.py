@@ -19,6 +19,8 @@ from cityai.records.groups import Groups
 from cityai.records.metric import Metric
 from cityai.records.predictions import Predictions
 
+MOST_FOLDS = 40
+"""Given predictions of more moments than this are not followed over time."""
 MOST_CELLS = 150_000_000
 """Moments x units x sums that are held at once."""
 REPRESENTATION = "representation"
@@ -55,12 +57,15 @@ def score_predictions(
     if OCCURRED_AT in table:
         days = table[OCCURRED_AT].dt.normalize().to_numpy()
         moment = days if spec.audit.infers == "this city" else table[FOLD].to_numpy()
+    fold = table[FOLD].to_numpy()
+    if groups is not None and groups.keyed_by == "row" and len(np.unique(fold)) > MOST_FOLDS:
+        fold = np.ones_like(fold)
     return Scored(
         sums,
         metrics,
         table[ENTITY].to_numpy(object).astype(str) if units is None else units,
         moment,
-        table[FOLD].to_numpy(),
+        fold,
         predictions.unit,
         counts=not amounts or bool(len(known) and (known == np.floor(known)).all()),
         amount=("y" if len(known) else "forecast") if amounts else "n",

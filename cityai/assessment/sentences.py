@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cityai.assessment.measurer import Paired
@@ -50,6 +51,7 @@ NO_INTERVAL: Final = say(
     " {limit}: {reason}."
 )
 MORE: Final = say("About {few} to {many} more {blocks} like these would decide it.")
+MORE_SAME: Final = say("About {many} more {blocks} like these would decide it.")
 MORE_COUNTED: Final = say(
     "About {few} to {many} more {blocks} like these would decide it; {few_counted} to "
     "{many_counted} of them would count in this figure."
@@ -235,6 +237,8 @@ def tell_more(
         unit, size = (MONTHS, 365.25 / 12) if many * days < 730 else (YEARS, 365.25)
         low, high = (write(math.ceil(n * days / size), ",") for n in (few, many))
         return MORE_PERIODS.format(span=unit.format(low=low, high=high), **words)
+    if words["few"] == words["many"] and not counted:
+        return MORE_SAME.format(**words)
     return (MORE_COUNTED if counted else MORE).format(**words)
 
 
@@ -333,20 +337,48 @@ def _tell_won(pair: Paired) -> str:
 
 
 COVERAGE: Final = say("Of intervals meant to hold {nominal} of outcomes, {value} did.")
-COVERAGE_UNDECIDABLE: Final = say(
-    "At other times it would be {low} to {high}: too wide to be held against {by}, so there is no "
-    "verdict."
-)
-COVERAGE_VERDICTS: Final[dict[Status, str]] = {
-    Status.PASS: say("At other times it would be {low} to {high}: within {by} of what was meant."),
-    Status.FAIL: say("At other times it would be {low} to {high}: more than {by} off."),
-    Status.NOT_ENOUGH: (
-        say(
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageWords:
+    """How the interval of a coverage is told: without a verdict, and by verdict."""
+
+    undecidable: str
+    verdicts: Mapping[Status, str]
+
+
+COVERAGE_AT_OTHER_TIMES: Final = CoverageWords(
+    say(
+        "At other times it would be {low} to {high}: too wide to be held against {by}, so there is "
+        "no verdict."
+    ),
+    {
+        Status.PASS: say(
+            "At other times it would be {low} to {high}: within {by} of what was meant."
+        ),
+        Status.FAIL: say("At other times it would be {low} to {high}: more than {by} off."),
+        Status.NOT_ENOUGH: say(
             "At other times it would be {low} to {high}: not enough evidence to say whether it "
             "stays within {by}."
-        )
+        ),
+    },
+)
+COVERAGE_OF_OTHERS: Final = CoverageWords(
+    say(
+        "Of others like these it would be {low} to {high}: too wide to be held against {by}, so "
+        "there is no verdict."
     ),
-}
+    {
+        Status.PASS: say(
+            "Of others like these it would be {low} to {high}: within {by} of what was meant."
+        ),
+        Status.FAIL: say("Of others like these it would be {low} to {high}: more than {by} off."),
+        Status.NOT_ENOUGH: say(
+            "Of others like these it would be {low} to {high}: not enough evidence to say whether "
+            "it stays within {by}."
+        ),
+    },
+)
 
 
 def tell_ranges(row: Mapping[str, Any], view: GroupTable, metric: Metric, facts: AuditData) -> str:

@@ -45,7 +45,7 @@ class GivenColumns(SpecRecord):
     outcome: Text | None = None
     """What came to pass: an amount, or 0 and 1. Without it, only what needs none is said."""
     outcome_yes: tuple[Label, ...] = ()
-    """Values of `outcome` that mean yes, when they are not 0 and 1; any other value means no."""
+    """Values of `outcome` that mean yes, when not 0 and 1: each is in a row. Others mean no."""
     prediction: Text | None = None
     """The forecast (`amount`), or the score: the higher, the likelier (`yes/no`)."""
     low: Text | None = None
@@ -55,7 +55,7 @@ class GivenColumns(SpecRecord):
     decision: Text | None = None
     """What was decided on the prediction: 0 and 1 (`yes/no`)."""
     decision_yes: tuple[Label, ...] = ()
-    """Values of `decision` that mean yes, when they are not 0 and 1; any other value means no."""
+    """Values of `decision` that mean yes, when not 0 and 1: each is in a row. Others mean no."""
     baselines: dict[Slug, Text] = Field(default_factory=dict)
     """Other forecasts of the same amounts, by name: `{last_year: same_month_last_year}`."""
     area: Text | None = None

@@ -51,6 +51,12 @@ LARGEST: Final = 1e18
 TRUE: Final = ("true", "t", "yes", "y", "1", "sí", "si", "sim", "oui", "vrai", "verdadero")
 FALSE: Final = ("false", "f", "no", "n", "0", "não", "nao", "non", "faux", "falso")
 """Texts with one reading, in lower case, in the languages of the cards."""
+UNSAID: Final = frozenset(
+    ["n/a", "na", "n.a.", "nan", "null", "none", "nil", "-", "--", "---", ".", "..", "?", "#n/a",
+     "missing", "unknown", "not available", "not recorded", "pending", "no data", "n/d", "nd",
+     "n.d.", "s/d", "k.a.", "nv"]
+)  # fmt: skip
+"""Texts, in lower case, that are written where nothing is known."""
 ISO_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]00:00(:00([.]0+)?)?)?"
 ISO_MOMENT: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -280,3 +286,8 @@ def _find_reason(cell: Any, value: Any, column: ColumnSpec) -> Any:
 
 def _moment(text: str) -> pd.Timestamp:
     return pd.Timestamp(text)
+
+
+def fold_spelling(texts: pd.Series) -> pd.Series:
+    """Write texts alike that differ in capitals, spaces or the way accents are written alone."""
+    return texts.str.normalize("NFKC").str.casefold().str.split().str.join(" ")

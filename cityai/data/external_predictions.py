@@ -28,13 +28,14 @@ from cityai.columns import (
 from cityai.config.audit_file import AuditFileSpec, Label
 from cityai.config.tables import ColumnSpec, ColumnType, SourceSpec
 from cityai.data.contract import build_contract
+from cityai.data.conversion import fold_spelling
 from cityai.data.periods import DAY, Periods
 from cityai.data.quality_facts import FACT_COLUMNS, ONE_VALUE, UNKNOWN_AREA
 from cityai.data.rejects import tell_first
 from cityai.data.side_tables import read_rows
 from cityai.data.source import SourceTable, open_source
 from cityai.data.source.engine import check_columns, fetch_frame
-from cityai.data.yes_no import read_answer, write_text
+from cityai.data.yes_no import count_unsaid, read_answer, write_text
 from cityai.errors import DataError
 from cityai.records.events import Events, RowCounts, list_versions
 
@@ -42,8 +43,10 @@ NO_MOMENT: Final = pd.Timestamp("2000-01-01")
 """Stands for the one period of predictions without `as_of`."""
 GROUP: Final = "group."
 """Prefix of a column that divides rows into groups, as text."""
-MOST_FOLDS: Final = 40
-"""With more moments than this, figures are not followed over time."""
+UNSAID_NO: Final = "unsaid"
+"""Fact: answers that count as no, though they may say that nothing is known."""
+ALIKE: Final = "alike"
+"""Fact: values of a column of groups that differ in their spelling alone."""
 
 _TYPES: Final[dict[str, ColumnType]] = {
     "prediction": "number",
@@ -76,7 +79,9 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
         ``group.<name>`` (text, None when missing). Its facts are ``unique`` (`good` of `total`
         rows are the same as no earlier one in every column of the file; `figure` 1 where a column
         names each of them), ``one_value`` (of the moments of an entity, `good` have one value of a
-        column that divides), and areas of no table.
+        column that divides), areas of no table, ``unsaid`` (of a column of answers, `good` of
+        `total` rows do not mean no by a text that says that nothing is known) and ``alike``
+        (values of a column that divides, in `slice`, that differ in their spelling alone).
 
     Raises
     ------
@@ -120,6 +125,8 @@ def read_given(path: Path, spec: AuditFileSpec, areas: pd.DataFrame | None = Non
         ("unique", "", EVERYWHERE, EVERYWHERE, side.read - repeats, side.read, float(has_key)),
         *_count_values(table, spec),
         *_count_unknown(table, areas),
+        *_count_unsaid(cells, spec),
+        *_list_alike(table),
     ]
     return Events(
         table,
@@ -158,6 +165,31 @@ def _count_unknown(table: pd.DataFrame, areas: pd.DataFrame | None) -> list[Fact
     whole = (UNKNOWN_AREA, "", EVERYWHERE, EVERYWHERE, len(table) - n, len(table), len(counted))
     listed = [(UNKNOWN_AREA, "", "code", str(c), 0, int(m), math.nan) for c, m in counted.items()]
     return [whole, *listed] if n else []
+
+
+def _count_unsaid(cells: pd.DataFrame, spec: AuditFileSpec) -> list[Fact]:
+    """Count answers that mean no only since nothing else was said of them."""
+    columns, found = spec.predictions.columns, list[Fact]()
+    answers = (columns.outcome, columns.outcome_yes), (columns.decision, columns.decision_yes)
+    for name, yes in answers:
+        if name is not None and yes and (n := count_unsaid(cells[name], yes)):
+            total = len(cells)
+            found.append((UNSAID_NO, name, EVERYWHERE, EVERYWHERE, total - n, total, math.nan))
+    return found
+
+
+def _list_alike(table: pd.DataFrame) -> list[Fact]:
+    """List values of columns of groups that differ in capitals, spaces or accents alone."""
+    found: list[Fact] = []
+    for name in (c for c in map(str, table) if c.startswith(GROUP)):
+        counts = table[name].dropna().astype("str").value_counts()
+        texts = pd.Series(counts.index, index=counts.index, dtype="str")
+        for _, same in texts.groupby(fold_spelling(texts)):
+            if len(same) > 1:
+                written, held = ", ".join(f"'{x}'" for x in sorted(same)), counts[same]
+                rows = int(held.max()), int(held.sum())
+                found.append((ALIKE, name.removeprefix(GROUP), "values", written, *rows, math.nan))
+    return found
 
 
 def _choose_types(spec: AuditFileSpec) -> dict[str, ColumnType]:
@@ -208,13 +240,12 @@ def _name_columns(
         if amount
         else answer(columns.outcome, columns.outcome_yes, "outcome")
     )
-    ranks = moment.rank(method="dense").astype(np.int64)
     return pd.DataFrame(
         {
             ENTITY: entity.astype(str),
             AS_OF: moment.astype("datetime64[us]"),
             STEP: cells[columns.step].astype(np.int64) if columns.step else 1,
-            FOLD: ranks if ranks.max() <= MOST_FOLDS else 1,
+            FOLD: moment.rank(method="dense").astype(np.int64),
             Y_TRUE: outcome,
             Y_PRED: score,
             Y_LOW: figure(columns.low),
@@ -244,9 +275,12 @@ def _check_rows(table: pd.DataFrame, spec: AuditFileSpec, where: str) -> None:
     ordered = table[Y_LOW] > table[Y_HIGH]
     if ordered.any():
         raise DataError(
-            f"{int(ordered.sum()):,} ranges end before they begin",
-            where=where,
+            f"{int(ordered.sum()):,} ranges end before they begin, the first of "
+            f"'{table.loc[ordered, ENTITY].iloc[0]}'",
+            where=f"{where}, {spec.predictions.columns.low}, {spec.predictions.columns.high}",
             expected="low <= high",
+            next_step="correct the rows, or leave both ends empty where the range is not known; "
+            "where all are so, `low` and `high` are exchanged",
         )
     _check_scale(table, spec, where)
     if table[[c for c in (Y_PRED, DECISION) if c in table]].isna().all(axis=None):

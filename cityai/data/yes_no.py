@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cityai.data.conversion import FALSE, TRUE
+from cityai.data.conversion import FALSE, TRUE, UNSAID
 from cityai.errors import DataError
 
 WHOLE: Final = r"([+-]?[0-9]+)[.]0*"
@@ -54,18 +54,19 @@ def read_answer(column: pd.Series, yes: Iterable[object], where: str) -> pd.Seri
     Raises
     ------
     DataError
-        When no row holds a value that means yes, or a value is neither yes nor no.
+        When a value that means yes is in no row, or a value is neither yes nor no.
     """
     text = write_answer(column)
     known = text.notna()
     lower = text[known].astype(str).str.lower()
     meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
     if meant:
-        if not lower.isin(meant).any():
+        if absent := meant - set(lower):
             raise DataError(
-                f"no row holds any of {', '.join(sorted(meant))}",
+                f"no row holds {', '.join(sorted(absent))}",
                 where=where,
-                expected=f"one of {_show_values(text[known])}",
+                expected=f"some of {_show_values(text[known])}",
+                next_step="correct the value, or leave it out: any other value means no",
             )
     else:
         meant = set(TRUE)
@@ -80,6 +81,13 @@ def read_answer(column: pd.Series, yes: Iterable[object], where: str) -> pd.Seri
     result = pd.Series(np.nan, index=column.index)
     result[known] = lower.isin(meant).astype(np.float64)
     return result
+
+
+def count_unsaid(column: pd.Series, yes: Iterable[object]) -> int:
+    """Count the answers that mean no for want of another meaning, and say that nothing is known."""
+    lower = write_answer(column).dropna().astype(str).str.strip().str.lower()
+    meant = set(write_answer(pd.Series(list(yes), dtype=object)).astype(str).str.lower())
+    return int((lower.isin(UNSAID) & ~lower.isin(meant)).sum()) if meant else 0
 
 
 def _show_values(values: pd.Series) -> str:

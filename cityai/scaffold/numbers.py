@@ -10,12 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cityai.data.conversion import THOUSANDS
+from cityai.data.conversion import THOUSANDS, UNSAID
 
-_MISSING: Final = frozenset(
-    ["n/a", "na", "n.a.", "nan", "null", "none", "nil", "-", "--", "---", ".", "..", "?", "#n/a",
-     "missing", "unknown", "not available", "no data", "n/d", "nd", "n.d.", "s/d", "k.a.", "nv"]
-)  # fmt: skip
 _HIDDEN: Final = re.compile(
     r"[<≤] ?\d+|\*+|\(?[sxcz]\)?|\[[cxz]\]|suppressed|redacted|masked|\d ?- ?\d|#+"
     r"|(fewer|less) than \w+|menos de \d+|moins de \d+|unter \d+",
@@ -140,7 +136,7 @@ def read_numbers(
     bare = values.str.replace(_BESIDE, lambda m: m[0][0] if m[0][0] in "+-" else "", regex=True)
     numeric = bare.str.fullmatch(r"[+-]?[\d.,'\u2019 \u00a0\u2009\u202f]*\d(?:[.,]|[eE][+-]?\d+)?")
     is_hidden = values.str.fullmatch(_HIDDEN) & ~numeric
-    is_missing = values.str.lower().isin(_MISSING) & ~numeric
+    is_missing = values.str.lower().isin(UNSAID) & ~numeric
     strange = ~(numeric | is_hidden | is_missing)
     total = max(times.sum(), 1)
     texts = is_hidden | is_missing | strange

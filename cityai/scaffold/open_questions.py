@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from cityai.config.project import Period
+from cityai.data.conversion import fold_spelling
 from cityai.data.periods import WEEK, find_starts
 from cityai.scaffold.columns import TableProfile
 from cityai.scaffold.ends import Ends
@@ -116,7 +117,7 @@ def list_alike(profile: TableProfile, grain: Grain) -> str:
     cells = profile.frame[list(grain.places)] if not grain.spread else pd.DataFrame()
     for name in cells:
         texts = pd.Series(cells[name].dropna().unique(), dtype="str")
-        plain = texts.str.normalize("NFKC").str.casefold().str.split().str.join(" ")
+        plain = fold_spelling(texts)
         alike = [", ".join(sorted(same)) for _, same in texts.groupby(plain) if len(same) > 1]
         if alike:
             more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""

@@ -25,6 +25,12 @@ def test_the_same_card_has_no_changes(city):
     assert changes.in_words == ("Nothing that the card says has changed.",)
 
 
+def test_cards_of_two_systems_are_told_apart(city):
+    other = edit(city.record, lambda facts: facts["record"].update(id="another"))
+    first = compare_cards(city.record, other).in_words[0]
+    assert first.startswith(f"These are cards of two systems, '{city.record.record.id}' and 'ano")
+
+
 def test_of_long_lists_only_what_differs_is_told(city):
     def drop_first(facts):
         del facts["model"]["inputs"][0]

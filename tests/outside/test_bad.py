@@ -90,7 +90,7 @@ def test_repeated_keys(judge, answers_text):
     [
         ("outcome: y", "outcome: yy", "there is no column 'yy'"),
         ("decision: d", "decision: group", "a yes or no cannot be told from 'a', 'b', 'c'"),
-        ("decision: d", "decision: group, decision_yes: [z]", "no row holds any of z"),
+        ("decision: d", "decision: group, decision_yes: [z]", "no row holds z"),
         ("attribute: group", "attribute: groop", "there is no column 'groop'"),
         ("{selection_rate: 0.1}", "{selektion_rate: 0.1}", "no audited metric 'selektion_rate'"),
         ("{selection_rate: 0.1}", "{wape: 0.1}", "no audited metric 'wape'"),

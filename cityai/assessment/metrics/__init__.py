@@ -157,7 +157,7 @@ def score_amounts(
 ) -> tuple[Sums, tuple[Metric, ...]]:
     """Return the sums of amounts and what is made of them, also where no outcome is known yet."""
     sums = build_sums(table, baselines=baselines)
-    metrics = find_metrics("amount", baselines=baselines)
+    metrics = amounts.allow_below_zero(find_metrics("amount", baselines=baselines), table)
     if table[Y_TRUE].notna().any():
         return sums, metrics
     # Without outcomes no row is scored, yet each still sends capacity somewhere.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -17,6 +18,7 @@ from cityai.records.metric import Floats, Metric, Recount
 AMOUNT: Final = ("amount",)
 NO_ROWS: Final = say("no row here could be scored")
 NO_INTERVAL: Final = say("no row here has an interval")
+NOT_ABOVE: Final = say("what came to pass adds up to zero or less here, so a share is undefined")
 NO_SCALE: Final = say("no series here has a defined seasonal scale")
 AGAINST: Final = "error_against_"
 """Before a baseline's name: the error against that baseline's."""
@@ -171,6 +173,19 @@ METRICS: Final[tuple[Metric, ...]] = (
         recount=Recount(lambda t: (t["given"] - t["y_true"]).clip(lower=0.0), lambda t: t["given"]),
     ),
 )
+
+
+def allow_below_zero(
+    metrics: tuple[Metric, ...], table: pd.DataFrame, column: str = Y_PRED
+) -> tuple[Metric, ...]:
+    """Take no share for a part of the amount where an outcome or a forecast is below zero.
+
+    What a forecast below zero falls short by is more than there was.
+    """
+    if not (table[[Y_TRUE, column]] < 0).any(axis=None):
+        return metrics
+    found = (replace(m, part="") if m.part == "amount" else m for m in metrics)
+    return tuple(replace(m, undefined=NOT_ABOVE) if m.denominator == "y" else m for m in found)
 
 
 def compare_with(name: str) -> Metric:

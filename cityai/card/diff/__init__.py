@@ -23,6 +23,10 @@ APART = say(
     "where the two intervals do not overlap; for gaps between groups these hold for all groups "
     "of a dimension together."
 )
+TWO_SYSTEMS = say(
+    "These are cards of two systems, '{before}' and '{after}': that a figure is otherwise is no "
+    "change of either."
+)
 UNREADABLE = say(
     "The card before this one cannot be compared: it is of another version ({version})."
 )
@@ -56,8 +60,16 @@ def compare_cards(before: CardRecord, after: CardRecord) -> ChangesPart:
         same_rows=same,
         note=PAIRED if same else APART,
         items=items,
-        in_words=count_changes(items),
+        in_words=(*_tell_systems(before, after), *count_changes(items)),
     )
+
+
+def _tell_systems(before: CardRecord, after: CardRecord) -> tuple[str, ...]:
+    """Say so where the cards are of two systems."""
+    names = before.record.id, after.record.id
+    if names[0] == names[1]:
+        return ()
+    return (TWO_SYSTEMS.format(before=names[0], after=names[1]),)
 
 
 def add_changes(record: CardRecord, earlier: str) -> CardRecord:
