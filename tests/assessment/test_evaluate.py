@@ -174,7 +174,7 @@ def test_coverage_is_judged_with_its_interval(make_predictions: Make, make_spec:
         f for f in evaluate_predictions(bad, make_spec()).findings if f.code == "evaluate.coverage"
     )
     assert finding.status is Status.FAIL
-    assert "more than 3% off" in finding.reason
+    assert "more than 3 points off" in finding.reason
 
 
 def test_small_entities_are_not_shown(make_predictions: Make, make_spec: Make) -> None:
