@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -153,9 +153,31 @@ def lay_panel_ahead(
 
     def arrange(found: pd.DataFrame) -> tuple[pd.DataFrame, IntArray, tuple[str, ...]]:
         table = frame[[ENTITY, AS_OF, STEP, PERIOD_START]].join(found[[Y_PRED, Y_LOW, Y_HIGH]])
-        return table.astype({ENTITY: "str", STEP: np.int64}), np.arange(len(table)), ()
+        notes = tuple(tell_left_out(panel, origin, spec))
+        return table.astype({ENTITY: "str", STEP: np.int64}), np.arange(len(table)), notes
 
     return Question(rows, frame, background, arrange)
+
+
+def tell_left_out(panel: Panel, origin: int, spec: ProjectSpec) -> Iterator[str]:
+    """Tell whom the data know and nobody asks about, and who is asked about without news."""
+    known = np.isfinite(panel.known_at(origin))
+    asked, names = panel.active[origin], np.array(panel.entity_ids, dtype=object)
+    left = names[known.any(axis=0) & ~asked]
+    if len(left):
+        yield (
+            f"No forecast is made of {len(left):,} that the data tell of, the first '{left[0]}': "
+            "what is known of them is too short or too old (`question.entity.cohort`)."
+        )
+    last = np.where(known.any(axis=0), origin - 1 - np.argmax(known[::-1], axis=0), -1)
+    silent = np.flatnonzero(asked & (last >= 0) & (last < last[asked].max() - 1))
+    if len(silent):
+        since = panel.periods.start(int(last[silent[0]]))
+        yield (
+            f"Of {len(silent):,} {spec.entities} nothing is known of the latest periods, the first "
+            f"'{names[silent[0]]}', last of the {panel.periods.freq} from {_write(since)}: their "
+            "forecasts rest on what was before."
+        )
 
 
 def look_ahead(

@@ -14,14 +14,15 @@ import pytest
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.data.layouts.dense import lay_dense
-from cityai.data.panel import build_panel
+from cityai.data.panel import Panel, build_panel
+from cityai.data.periods import WEEK, Periods
 from cityai.delivery.misses import show_misses
 from cityai.delivery.model import find_model
 from cityai.delivery.predict import predict_project
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import open_kind
 from cityai.kinds.demand import CANDIDATES
-from cityai.modeling.ahead import lay_panel_ahead, predict_ahead
+from cityai.modeling.ahead import lay_panel_ahead, predict_ahead, tell_left_out
 from tests.delivery.conftest import City
 from tests.promises import trials
 
@@ -51,6 +52,25 @@ def test_a_forecast_is_the_logged_models_own(forecast: City, tmp_path: Path) -> 
     assert written["reason_1"].str.contains("the forecast by").all()
     assert len(made.sheets) == 2
     assert {p.stat().st_mode & 0o777 for p in (*made.files, *made.sheets)} == {0o600}
+
+
+def test_whom_no_forecast_is_made_of_and_who_fell_silent_is_told(forecast: City) -> None:
+    """Four places: one new, one without news for three weeks, two as ever."""
+    spec = load_project(forecast.folder).spec
+    periods, count = Periods(WEEK, pd.Timestamp("2024-01-01"), 20), 20
+    amounts = np.ones((count, 4))
+    amounts[:18, 0], amounts[17:, 1] = np.nan, np.nan
+    late = pd.DataFrame({c: [] for c in ("period", "entity", "known", "value")}, dtype=np.int64)
+    active = np.ones((count + 1, 4), dtype=bool)
+    names = ("Ñuñoa 北", "quiet", "x", "y")
+    panel = Panel(periods, names, amounts, late, active, delay=0, gaps=True)
+    [silent] = tell_left_out(panel, count, spec)
+    assert f"Of 1 {spec.entities} nothing is known of the latest periods, the first 'q" in silent
+    assert "last of the week from 2024-04-22" in silent
+    active[:, 0] = False
+    left, _ = tell_left_out(panel, count, spec)
+    assert left.startswith("No forecast is made of 1 that the data tell of, the first 'Ñuñoa 北'")
+    assert not [*tell_left_out(panel, 10, spec)]
 
 
 def test_a_list_is_ranked_and_holds_to_the_capacity(ranked: City, tmp_path: Path) -> None:
