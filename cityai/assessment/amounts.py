@@ -16,6 +16,7 @@ from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics import build_sums, find_metrics
 from cityai.assessment.metrics.amounts import SUMS, allow_below_zero
+from cityai.assessment.range_coverage import judge_coverage
 from cityai.columns import (
     AREA,
     BASELINE,
@@ -30,12 +31,11 @@ from cityai.columns import (
 )
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import hide_cells
-from cityai.findings import Finding, Status
+from cityai.findings import Finding
 from cityai.i18n.frames import make_frame
-from cityai.i18n.messages import capitalize, count_points, write
+from cityai.i18n.messages import capitalize, write
 from cityai.i18n.messages import say as mark
 from cityai.inference.autocorrelation import autocorrelated_se, mixture_margin
-from cityai.inference.equivalence import decide_equivalence
 from cityai.inference.rate_intervals import Rates, bound_values, divide_known
 from cityai.inference.ratio_influence import compute_influence, compute_ratio, sum_cells
 from cityai.inference.standard_errors import find_test_confidence
@@ -56,50 +56,6 @@ class _Slices:
     labels: tuple[str, ...]
     code: np.ndarray
     hidden: np.ndarray
-
-
-def judge_coverage(
-    value: float,
-    ends: tuple[float, float],
-    nominal: float,
-    tolerance: float,
-    reason: str,
-    said: say.CoverageWords = say.COVERAGE_AT_OTHER_TIMES,
-) -> Finding:
-    """Judge how often ranges hold the outcome against how often they are meant to.
-
-    Where even the coverage that was meant could not be held against the tolerance, there is no
-    verdict: shocks that all places share let a fold's coverage vary too far.
-
-    Parameters
-    ----------
-    value : float
-        Coverage over everyone; NaN where there is none.
-    ends : tuple of float
-        Of its interval; NaN where there is none.
-    nominal, tolerance : float
-        What is meant, and how far off it may be.
-    reason : str
-        Why there is no value or no interval.
-    said : CoverageWords
-        Words for what the interval is about.
-    """
-    told = say.COVERAGE.format(nominal=write(nominal, ".0%"), value=write(value, ".1%"))
-    code, title = "evaluate.coverage", mark("Coverage of the interval")
-    if not math.isfinite(value):
-        return Finding(code, Status.NOT_APPLICABLE, title, reason, None, nominal, "share")
-    low, high = ends
-    apart = low - nominal, high - nominal
-    verdict = decide_equivalence(value - nominal, apart, apart, tolerance)
-    status, by = verdict.status, count_points(write(100 * tolerance, ".3g"))
-    words = {"low": write(low, ".1%"), "high": write(high, ".1%"), "by": by}
-    if not math.isfinite(low):
-        more = reason
-    elif status is Status.NOT_ENOUGH and (high - low) / 2 > tolerance:
-        status, more = Status.NOT_APPLICABLE, said.undecidable.format(**words)
-    else:
-        more = said.verdicts[status].format(**words)
-    return Finding(code, status, title, told + " " + more, value, nominal, "share")
 
 
 class AmountMeasurer:

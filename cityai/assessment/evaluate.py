@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.amounts import AmountMeasurer, judge_coverage
+from cityai.assessment.amounts import AmountMeasurer
 from cityai.assessment.baseline_words import label_baseline
 from cityai.assessment.measurer import Measurer, Paired
+from cityai.assessment.range_coverage import COVERAGE_OF_OTHERS, judge_coverage
 from cityai.assessment.ranking.measurer import ListMeasurer
 from cityai.assessment.spending import plan_alike, spend_shares, take_scored
 from cityai.assessment.worth import measure_worth
@@ -175,7 +176,7 @@ def _judge_range(
         scored.coverage,
         spec.policy.coverage_tolerance,
         capitalize(why) + "." if known else str(row["reason"]),
-        say.COVERAGE_OF_OTHERS,
+        COVERAGE_OF_OTHERS,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from cityai.assessment.measurer import Paired
@@ -334,51 +333,6 @@ def _tell_won(pair: Paired) -> str:
         pair.folds,
         won=pair.folds_won,
     )
-
-
-COVERAGE: Final = say("Of intervals meant to hold {nominal} of outcomes, {value} did.")
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageWords:
-    """How the interval of a coverage is told: without a verdict, and by verdict."""
-
-    undecidable: str
-    verdicts: Mapping[Status, str]
-
-
-COVERAGE_AT_OTHER_TIMES: Final = CoverageWords(
-    say(
-        "At other times it would be {low} to {high}: too wide to be held against {by}, so there is "
-        "no verdict."
-    ),
-    {
-        Status.PASS: say(
-            "At other times it would be {low} to {high}: within {by} of what was meant."
-        ),
-        Status.FAIL: say("At other times it would be {low} to {high}: more than {by} off."),
-        Status.NOT_ENOUGH: say(
-            "At other times it would be {low} to {high}: not enough evidence to say whether it "
-            "stays within {by}."
-        ),
-    },
-)
-COVERAGE_OF_OTHERS: Final = CoverageWords(
-    say(
-        "Of others like these it would be {low} to {high}: too wide to be held against {by}, so "
-        "there is no verdict."
-    ),
-    {
-        Status.PASS: say(
-            "Of others like these it would be {low} to {high}: within {by} of what was meant."
-        ),
-        Status.FAIL: say("Of others like these it would be {low} to {high}: more than {by} off."),
-        Status.NOT_ENOUGH: say(
-            "Of others like these it would be {low} to {high}: not enough evidence to say whether "
-            "it stays within {by}."
-        ),
-    },
-)
 
 
 def tell_ranges(row: Mapping[str, Any], view: GroupTable, metric: Metric, facts: AuditData) -> str:
