@@ -25,6 +25,8 @@ from cityai.impact.records import Law
 
 STRETCHES: Final = 12
 """Stretches of the past, as long as the evaluation, that a discontinuity is tried on."""
+FEW: Final = 10
+"""Served by lot with the rarer answer, below which the power told is known to be too high."""
 LOCAL_RATE: Final = 0.4
 """Power of the rows with which the error at a cut-off shrinks, since its bandwidth does too."""
 
@@ -117,7 +119,27 @@ def _try_lottery(past: Past, edge: tuple[int, int], rules: Rules) -> Option:
     placebo = placebo_lottery(y, law, rules.smallest, drawn, draws=rules.draws)
     price = price_lottery(y, block, by_rank[rows]) * count / lists / past.weeks
     by_week = replace(placebo, periods=periods * past.weeks)
+    treated = y[by_rank[rows]]
+    rules = replace(rules, told=rules.told + _tell_few(treated, rules.smallest, drawn / count))
     return rules.promise("lottery", by_week, rules.weeks, price)
+
+
+def _tell_few(treated: np.ndarray, effect: float, times: float) -> str:
+    """Tell that hardly anybody served would have the rarer answer: power is then overstated.
+
+    The analysis draws assignments again, and its interval is lopsided there; the promise is made by
+    Student's t, which is not.
+    """
+    if not np.isin(treated, (0.0, 1.0)).all():
+        return ""
+    rate = float(np.clip(treated.mean() + effect, 0, 1))
+    few = min(rate, 1 - rate) * len(treated) * times
+    if few >= FEW:
+        return ""
+    return (
+        f"about {few:.0f} of those served by lot would have the rarer answer: with so few the "
+        "power is told some ten points too high. "
+    )
 
 
 def _try_probe(past: Past, probe: float, told: str) -> Option:

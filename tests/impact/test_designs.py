@@ -58,6 +58,16 @@ def test_the_lottery_promises_what_the_formula_does(options):
     assert 0 < option.power < 1
 
 
+def test_a_power_that_rests_on_few_rare_answers_says_so(options):
+    past = draw_past()
+    rare = replace(past, outcome=np.where(np.arange(len(past.outcome)) % 12 == 0, 1.0, 0.0))
+    [lottery] = [o for o in compare_designs(rare, -0.08, 12, edge=(15, 15), draws=200) if o.fits][
+        :1
+    ]
+    assert "some ten points too high" in lottery.reason
+    assert "points too high" not in options["lottery"].reason
+
+
 def test_the_price_is_the_need_that_waits(options):
     """Those just above the cut have a little more need than those just below."""
     assert 0 < options["lottery"].price < 2

@@ -100,6 +100,31 @@ def test_a_lottery_keeps_what_its_design_promised(count, room, held):
         assert np.mean([w is word for w in words]) == pytest.approx(verdicts[name], abs=room)
 
 
+@pytest.mark.long
+@pytest.mark.xfail(reason="promised 0.91, come to pass 0.80; 0.88 by Student's t", strict=True)
+def test_of_rare_answers_a_lottery_keeps_what_its_design_promised():
+    """Ten in a hundred, of whom eight in ten are helped: 26 lists of 12, of which 4 are served."""
+    told, promised = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        law, outcome = draw_rare(26, rng)
+        helped = (law.arm == 1) & (rng.random(len(outcome)) < 0.8)
+        found = difference_in_means(np.where(helped, 0.0, outcome), law, ARMS, draws=400)
+        told.append(found.high < 0)
+    for seed in range(12):
+        law, past = draw_rare(52, np.random.default_rng(5000 + seed))
+        promised.append(compute_power(placebo_lottery(past, law, -0.08, 26, draws=800)))
+    assert np.mean(told) == pytest.approx(np.mean(promised), abs=0.05)
+
+
+def draw_rare(weeks: int, rng: np.random.Generator) -> tuple[Law, np.ndarray]:
+    arm = np.concatenate([rng.permutation(12) < 4 for _ in range(weeks)]).astype(np.int64)
+    block, unit = np.repeat(np.arange(weeks), 12), np.arange(12 * weeks)
+    share = np.where(arm == 1, 1 / 3, 2 / 3)
+    law = Law("lottery", ARMS, arm, share, unit, block, unit, block)
+    return law, (rng.random(len(arm)) < 0.1).astype(float)
+
+
 @pytest.mark.parametrize(
     "count", [pytest.param(40, id="few"), pytest.param(300, id="all", marks=pytest.mark.long)]
 )
