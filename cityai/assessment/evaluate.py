@@ -31,6 +31,7 @@ from cityai.columns import (
     Y_PRED,
 )
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.apply_rounding import IN_RANGES, RANGES
 from cityai.findings import Finding, Status, sort_findings
 from cityai.i18n.frames import make_frame
 from cityai.i18n.messages import capitalize, write
@@ -59,11 +60,13 @@ class Evaluation:
         ("overall", "fold", "step", "area", "entity") and `slice`: `value`, its interval `low` to
         `high` (NaN where there is none), `n` (rows behind it), `left_out` (rows of the slice that
         it could not use), `reason` (why there is no value or no interval), `size` (what a figure is
-        a share of, where the slice does not say it).
+        a share of, where the slice does not say it); where the whole has few people of a kind
+        (`bound_whole`), `value_least` and `value_most`, the range that is said in place of a value.
     comparisons : pandas.DataFrame
         One row a `baseline` and `metric`: `value`, `baseline_value` (on the rows where both exist),
         `difference`, `low`, `high` (ends of one-sided tests), `n`, `n_blocks`, `verdict` (of the
-        headline metric alone: the others stand beside it), `more_blocks`, `sentence`, `better`
+        headline metric alone: the others stand beside it), `more_blocks`, `sentence`, `unsaid`
+        (whether its figures may not be shown), `better`
         ("high" or "low": which sign of `difference` is the better), `block` (what was taken to
         vary), `folds_won`, `folds`, `places_won`, `places` (in how many the forecast was better; 0
         of 0 where that is not counted).
@@ -126,10 +129,12 @@ def evaluate_audited(predictions: Predictions, audit: Audit, spec: AuditableSpec
     Where ranges came with them, their coverage is held against what it is meant to be.
     """
     whole = audit.table[audit.table["dimension"] == EVERYWHERE]
-    known = np.isfinite(whole["value"])
-    metrics = whole[["metric", "value", "low", "high", "size"]].assign(
+    known, ranged = np.isfinite(whole["value"]), np.isfinite(whole["value_least"])
+    figures = whole[["value", "low", "high"]].mask(ranged)
+    metrics = whole[["metric", "size", *RANGES[:2]]].assign(
+        **figures,
         n=whole["n"].where(known),
-        reason=whole["reason"].where(~known, ""),
+        reason=whole["reason"].where(~known, "").mask(ranged, IN_RANGES),
         model=FORECAST,
         slice_kind=EVERYWHERE,
         slice=EVERYWHERE,
@@ -189,7 +194,7 @@ def _describe_all(measurer: Measurer, models: Mapping[str, str]) -> pd.DataFrame
 WON: Final = ("folds_won", "folds", "places_won", "places")
 COMPARISON_COLUMNS: Final = [
     *("baseline", "metric", "value", "baseline_value", "difference", "low", "high", "n"),
-    *("n_blocks", "verdict", "more_blocks", "sentence", "better", "block", *WON),
+    *("n_blocks", "verdict", "more_blocks", "sentence", "better", "block", *WON, "unsaid"),
 ]
 
 
@@ -239,6 +244,7 @@ def _compare(name: str, label: str, pair: Paired, headline: str) -> dict[str, ob
         if abs(difference) > pair.margin:
             better = difference < 0 if metric.better == "low" else difference > 0
             status = Status.PASS if better else Status.FAIL
+    status = Status.SUPPRESSED if status in pair.silent else status
     few = many = 0.0
     if status is Status.NOT_ENOUGH:
         few, many = foresee_blocks(difference, low, high, 0.0, pair.blocks, periods=True)
@@ -259,6 +265,7 @@ def _compare(name: str, label: str, pair: Paired, headline: str) -> dict[str, ob
         "better": metric.better,
         "block": pair.block,
         **{key: getattr(pair, key) for key in WON},
+        "unsaid": pair.unsaid,
     }
 
 
@@ -277,5 +284,5 @@ def _find_better(
         status = Status.NOT_APPLICABLE
         reason = reason + " " + mark("The policy does not ask it to be better.")
     difference = float(row["difference"])
-    observed = difference if math.isfinite(difference) else None
+    observed = difference if math.isfinite(difference) and not row["unsaid"] else None
     return Finding(code, status, title, reason, observed, 0.0, "share", name)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from cityai.findings import Finding
+from cityai.findings import Finding, Status
 from cityai.records.metric import Metric
 
 
@@ -43,6 +43,10 @@ class Paired:
         The same of places, over all folds.
     reason : str
         Why there is nothing to compare.
+    unsaid : bool
+        Whether both figures stay unsaid, because a small count would follow from them.
+    silent : tuple of Status
+        Verdicts that would give it away, too.
     """
 
     metric: Metric
@@ -60,6 +64,8 @@ class Paired:
     places_won: int = 0
     places: int = 0
     reason: str = ""
+    unsaid: bool = False
+    silent: tuple[Status, ...] = ()
 
 
 class Measurer(Protocol):

@@ -281,6 +281,12 @@ def tell_verdict(
     return VERDICTS[verdict.grade].format(**words)
 
 
+UNSAID: Final = say(
+    "{label}, against {name}: the figures are not said, because a small count would follow from "
+    "them."
+)
+
+
 def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, many: float) -> str:
     """Say how the forecast compares with a baseline, and what would decide it.
 
@@ -296,23 +302,26 @@ def tell_comparison(baseline: str, pair: Paired, status: Status, few: float, man
         Further blocks that would decide it.
     """
     metric = pair.metric
-    told = say(
-        "{label}: {metric}, against {metric2} for {name}.",
-        label=metric.title,
-        metric=say_value(metric, pair.ours, pair.unit, pair.digits),
-        metric2=say_value(metric, pair.theirs, pair.unit, pair.digits),
-        name=baseline,
-    )
+    told = UNSAID.format(label=metric.title, name=baseline)
+    if not pair.unsaid:
+        told = say(
+            "{label}: {metric}, against {metric2} for {name}.",
+            label=metric.title,
+            metric=say_value(metric, pair.ours, pair.unit, pair.digits),
+            metric2=say_value(metric, pair.theirs, pair.unit, pair.digits),
+            name=baseline,
+        )
     verdict = {
         Status.PASS: say("The forecast is better."),
         Status.FAIL: say("The forecast is worse."),
         Status.NOT_ENOUGH: say("There is not enough evidence to say which is better."),
         Status.NOT_APPLICABLE: say("Another figure decides which is better."),
+        Status.SUPPRESSED: say("Which is better is not said for the same reason."),
     }[status]
     parts = [capitalize(told), verdict]
     if pair.folds:
         parts.append(_tell_won(pair))
-    if status is Status.NOT_ENOUGH and math.isfinite(pair.margin):
+    if status is Status.NOT_ENOUGH and math.isfinite(pair.margin) and not pair.unsaid:
         parts.append(tell_more(few, many, pair.blocks, pair.block, pair.days, 1.0))
     return join(" ", parts)
 
@@ -337,7 +346,7 @@ def _tell_won(pair: Paired) -> str:
 
 def tell_ranges(row: Mapping[str, Any], view: GroupTable, metric: Metric, facts: AuditData) -> str:
     """Say a row of the audit of which ranges are said instead of exact figures."""
-    place = join(", ", (view.label, row["group"]))
+    place = view.label if row["dimension"] == EVERYWHERE else join(", ", (view.label, row["group"]))
     reference = say("the city as a whole") if row["reference"] == EVERYWHERE else row["reference"]
     value = _say_figure(metric, row, "value", facts)
     told = say("{place}: {metric}", place=place, metric=fill_told(metric, value, facts.unit))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cityai.assessment.baseline_words import label_baseline
 from cityai.assessment.sentences import FEW_FOR_DECIMALS
-from cityai.assessment.spending import spend_budget
+from cityai.assessment.spending import MORE, spend_budget
 from cityai.columns import AREA_AVERAGE, BASELINE, CITY_SCORE, FORECAST
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import is_few
@@ -76,11 +76,29 @@ def measure_worth(
     scale = PER_REACHED[predictions.kind]
     judged = [_hold(str(way), held, scale) for way in ways["way"]]
     table = pd.concat([ways, pd.DataFrame(judged, index=ways.index, columns=HELD)], axis=1)
-    missed, vain = ways["need"] - ways["reached"], ways["spent"] - ways["reached"]
-    counts = np.column_stack([ways["reached"], missed, vain])
-    few = np.asarray(is_few(counts.round(9), spec.policy.small_cell).any(axis=1))
-    table = table.assign(few=few & (predictions.kind == "yes/no"))
+    few = predictions.kind == "yes/no" and _find_few(ways, spec.policy.small_cell)
+    table = table.assign(few=few)
     return table, _judge_ways(table, predictions, spec, judge)
+
+
+def _find_few(ways: pd.DataFrame, least: float) -> np.ndarray:
+    """Find the ways of which a count is small, or the forecast's on the rows that they answer.
+
+    Where the forecast's is small on all rows nothing is said of any way: lists of more capacity
+    hold its own, and what another one must spend to reach as much tells how much that is.
+    """
+
+    def is_small(reached: pd.Series, spent: pd.Series) -> np.ndarray:
+        missed = ways["need"] - reached
+        passed = ways["n"] - spent - missed
+        counts = np.column_stack([reached, missed, spent - reached, passed]).round(9)
+        return np.asarray(is_few(counts, least).any(axis=1))
+
+    own = ways["way"].to_numpy() == FORECAST
+    few = is_small(ways["reached"], ways["spent"])
+    alike = ~np.isin(ways["way"], [MORE])
+    few |= alike & is_small(ways["beside"], ways["spent"])
+    return np.full(len(ways), True) if few[own].any() else few
 
 
 HELD: Final = ["difference", "low", "high", "verdict"]

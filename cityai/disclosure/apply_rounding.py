@@ -10,7 +10,14 @@ from typing import Any, Final
 import numpy as np
 
 from cityai.columns import EVERYWHERE
-from cityai.disclosure.rate_rounding import UNSAID, Ranges, choose_steps, find_ranges
+from cityai.disclosure.rate_rounding import (
+    OVER_NEED,
+    UNSAID,
+    WHOLE,
+    Ranges,
+    choose_steps,
+    find_ranges,
+)
 from cityai.findings import Status
 from cityai.i18n.messages import say as mark
 from cityai.records.audit_data import AuditData, GroupTable
@@ -18,6 +25,9 @@ from cityai.records.metric import Metric
 
 FIGURES: Final = ("value", "low", "high", "reference_value", "gap", "gap_low", "gap_high")
 COARSE: Final = mark("Not said: beside the other figures it would give a small count away.")
+IN_RANGES: Final = mark(
+    "Where an exact figure would give a small count away, the range that it lies in is said."
+)
 RANGES: Final = ("value_least", "value_most", "reference_least", "reference_most")
 """Columns of the audit's table: NaN where a figure is said exactly."""
 Row = dict[str, Any]
@@ -44,6 +54,19 @@ class Published:
         steps = (self.steps.get((view.dimension, group), 0.0) for group in view.groups)
         return replace(view, hidden=view.hidden | np.array([step == UNSAID for step in steps]))
 
+    def find_range(self, at: tuple[str, str], metric: Metric) -> tuple[float, ...] | None:
+        """Find the range that a figure is said in; nothing where it is exact, empty if unsaid."""
+        ends = self.ranges.get(WHOLE, {})
+        if metric.name in OVER_NEED and WHOLE in self.steps:
+            # Beside what is selected and due in a group, its ratio tells those of the whole.
+            known = (ends.get(name) for name in ("selection_rate", "base_rate"))
+            if any(end is None or end[0] < end[1] for end in known):
+                return ()
+        if at not in self.steps or (at == WHOLE and not metric.above):
+            return None
+        found = self.ranges.get(at, {}).get(metric.name, ())
+        return None if found and found[0] == found[1] else found
+
     def say_row(
         self, row: Row, view: GroupTable, metric: Metric, facts: AuditData, tell: Tell
     ) -> Row:
@@ -53,24 +76,24 @@ class Published:
         """
         row |= dict.fromkeys(RANGES, math.nan)
         own, at = (row["dimension"], row["group"]), row["reference"]
-        beside = (EVERYWHERE if at == EVERYWHERE else row["dimension"], at)
+        beside = WHOLE if at == EVERYWHERE else (row["dimension"], at)
         if row["status"] == Status.SUPPRESSED.value or not math.isfinite(row["value"]):
             return row
-        if own in self.steps:
-            if metric.name not in self.ranges.get(own, ()):
-                nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
-                unsaid = dict.fromkeys(("grade", "served"), "")
-                row |= nothing | unsaid
-                return row | {"status": Status.SUPPRESSED.value, "reason": COARSE}
-            row |= zip(RANGES[:2], self.ranges[own][metric.name], strict=True)
-        elif beside not in self.steps:
+        ends = self.find_range(own, metric)
+        others = self.find_range(beside, metric) if own != beside else None
+        if ends is None and others is None:
             return row
-        if beside in self.steps and own != beside and math.isfinite(row["reference_value"]):
-            if metric.name in self.ranges.get(beside, ()):
-                row |= zip(RANGES[2:], self.ranges[beside][metric.name], strict=True)
-            else:
-                row |= dict.fromkeys(FIGURES[3:], math.nan)
-                row |= {"status": Status.NOT_APPLICABLE.value, "grade": "", "served": ""}
+        if ends == ():
+            nothing = dict.fromkeys((*FIGURES, "blocks", "more_blocks"), math.nan)
+            unsaid = dict.fromkeys(("grade", "served"), "")
+            row |= nothing | unsaid
+            return row | {"status": Status.SUPPRESSED.value, "reason": COARSE}
+        row |= zip(RANGES[:2], ends or (), strict=False)
+        if others == () and math.isfinite(row["reference_value"]):
+            row |= dict.fromkeys(FIGURES[3:], math.nan)
+            row |= {"status": Status.NOT_APPLICABLE.value, "grade": "", "served": ""}
+        elif others and math.isfinite(row["reference_value"]):
+            row |= zip(RANGES[2:], others, strict=True)
         if row["status"] != Status.FAIL.value:
             row["served"] = ""
         if row["status"] == Status.NOT_ENOUGH.value:

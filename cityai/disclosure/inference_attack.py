@@ -9,24 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
+from cityai.disclosure.kinds_of_people import KINDS, mark_kinds, mark_rate
+from cityai.disclosure.small_whole import TABLE, SmallWhole
 from cityai.records.audit_data import AuditData, GroupTable
-from cityai.records.metric import Metric
 
 STEPS: Final = (0.02, 0.05, 0.1, 0.2)
 """Widths of the ranges that rates are said in; where none is enough, they are not said."""
 EXACT: Final = 0
 NOT_SAID: Final = len(STEPS) + 1
 SLACK: Final = 1e-6
-
-KINDS: Final = tuple(product(("outcome", "none", "unknown"), ("selected", "passed", "undecided")))
-"""The kinds of people: what came to pass, and what was decided."""
 
 
 def find_range(rate: float, step: float) -> tuple[float, float]:
@@ -64,6 +61,10 @@ class Reader:
         kinds that is at most 0, and what it is a share of.
     rates : tuple of (numpy.ndarray, numpy.ndarray)
         (9,) kinds above and below the line of each rate that is said; complements add nothing.
+    whole : dict of int to SmallWhole
+        By line, what is said in place of rates: of the whole, where it is small itself.
+    beside : list of (int, numpy.ndarray, numpy.ndarray)
+        What the verdicts tell of that whole, as `verdicts`, and the line that each is about.
     points : list of numpy.ndarray
         What was found to agree with all that was said when it was found.
     """
@@ -74,6 +75,8 @@ class Reader:
     level: np.ndarray
     verdicts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
     rates: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    whole: dict[int, SmallWhole] = field(default_factory=dict)
+    beside: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
     points: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -152,13 +155,16 @@ class Reader:
 
     def _bound(self) -> _Rows:
         """Write what is said as rows: equal to a total, or at most one."""
-        rows = _Rows(self.counts)
+        rows = _Rows(self.counts, bool(self.whole))
         # What is known of a line that is said exactly: both ends of every rate, and the people.
         ends = [end for rate in self.rates for end in rate]
         numbers = np.unique([*ends, np.ones(len(KINDS))], axis=0)
         for line in np.flatnonzero(self.level != NOT_SAID).tolist():
             parts, level = self.parts[line], int(self.level[line])
             held = parts @ self.counts
+            if line in self.whole:
+                self._bound_whole(rows, line)
+                continue
             if level == EXACT:
                 for kinds in numbers:
                     total = float(held @ kinds)
@@ -178,6 +184,18 @@ class Reader:
                 rows.add(parts, kinds, 0.0, line, float(held @ below), same=False)
         return rows
 
+    def _bound_whole(self, rows: _Rows, line: int) -> None:
+        """Write what is said of the whole, and what the verdicts of others tell of it."""
+        parts, said = self.parts[line], self.whole[line]
+        for kinds, total in said.told:
+            rows.add(parts, kinds, total, line, total, same=True)
+        for fewer in said.fewer:
+            rows.add(parts, mark_kinds(*fewer.kind), float(fewer.than), line, 0.0, same=False)
+        for own, kinds, below in self.beside:
+            if self.level[own] != NOT_SAID:
+                size = float(parts @ self.counts @ below)
+                rows.add(parts, kinds, 0.0, own, size, same=False)
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -191,12 +209,16 @@ class _Row:
 class _Rows:
     """Linear rows over atoms x kinds: equal to a total, or at most one; and whose they are.
 
-    Kinds of which there is nobody are known to be none: they are no unknowns.
+    Kinds of which there is nobody are known to be none, and no unknowns, but where the whole is
+    small itself: then it does not say so of outcomes that are decided on.
     """
 
-    def __init__(self, counts: np.ndarray) -> None:
+    def __init__(self, counts: np.ndarray, small_whole: bool) -> None:
         self.unknowns = counts.size
-        self.open = np.flatnonzero(np.tile(counts.sum(axis=0) > 0, len(counts)))
+        some = counts.sum(axis=0) > 0
+        if small_whole:
+            some |= np.sum([mark_kinds(*kind) for kind in TABLE], axis=0) > 0
+        self.open = np.flatnonzero(np.tile(some, len(counts)))
         self.same: list[_Row] = []
         self.within: list[_Row] = []
 
@@ -269,24 +291,6 @@ class _Rows:
         what = np.concatenate([row.what for row in rows])
         matrix = csr_array((what, where, ends), shape=(len(rows), self.unknowns))
         return matrix, np.array([row.total for row in rows])
-
-
-WORDS: Final = {
-    "known": ("outcome", "none"),
-    "decided": ("selected", "passed"),
-}
-
-
-def mark_kinds(*words: str) -> np.ndarray:
-    """Mark the kinds of people (9,) that all words agree with."""
-    kept = [all({*kind} & {*WORDS.get(word, (word,))} for word in words) for kind in KINDS]
-    return np.array(kept, dtype=np.float64)
-
-
-def mark_rate(metric: Metric) -> tuple[np.ndarray, np.ndarray]:
-    """Mark what is above (9,) and below (9,) the line of a rate of counted people."""
-    above = np.sum([mark_kinds(*words) for words in metric.above], axis=0)
-    return above, mark_kinds(*metric.below)
 
 
 def list_said(views: Sequence[GroupTable], facts: AuditData) -> Reader:

@@ -24,15 +24,20 @@ from cityai.disclosure.inference_attack import (
     Secret,
     find_range,
     list_said,
-    mark_kinds,
-    mark_rate,
 )
+from cityai.disclosure.kinds_of_people import mark_kinds, mark_rate
+from cityai.disclosure.small_whole import bound_whole
 from cityai.findings import Status
 from cityai.records.audit_data import AuditData, GroupTable
 from cityai.records.metric import Metric
 
 UNSAID: Final = math.inf
+FEWER: Final = 1.0
+"""In place of a step, of a whole that is small itself: it is said what is fewer than some number
+(`bound_whole`)."""
+WHOLE: Final = (EVERYWHERE, EVERYWHERE)
 SELECTED_FOR_NEED: Final = "selection_for_need"
+OVER_NEED: Final = (SELECTED_FOR_NEED, "exposure_for_need")
 MOST_UNKNOWNS: Final = 40_000
 """Groups of alike entities x kinds of people beyond which pairs are not said."""
 
@@ -59,7 +64,8 @@ def choose_steps(
     Returns
     -------
     dict
-        Width by dimension and group, `UNSAID` for those that cannot be said; the others are absent.
+        Width by dimension and group, `UNSAID` for those that cannot be said, `FEWER` for a whole
+        that is small itself; the others are absent.
 
     Notes
     -----
@@ -69,18 +75,24 @@ def choose_steps(
     on a small count, the one that opens it most for what is lost, until the linear programme leaves
     the count a range of `least`. Steps do not lie within each other, so a coarser one may close
     what another left open: all counts are gone through again until nothing is coarsened. Last, each
-    line is said as finely again as leaves every count open.
+    line is said as finely again as leaves every count open. What is said of the whole is fixed
+    before (`bound_whole`), so that all who speak of it say the same.
     """
     if not facts.events:
         return {}
     said, least = list_said(views, facts), facts.least
-    said.verdicts.update(_read_verdicts(said, rows, _find_rates(facts)))
+    _read_verdicts(said, rows, _find_rates(facts))
     mine = said.level == EXACT
+    whole = _bound_whole(said, least)
     if said.counts.size > MOST_UNKNOWNS:
         mine &= np.array([" * " not in dimension for dimension, _ in said.keys])
         said.level[~mine] = NOT_SAID
-    secrets = said.find_secrets(least)
+    if whole is not None:
+        mine[whole] = False
+    secrets = _list_secrets(said, whole, least)
     for secret in secrets:
+        if secret.line == whole:
+            continue
         alone, own = said.take_alone(secret)
         while alone.level[0] < NOT_SAID and alone.find_width(own, least)[0] < least - SLACK:
             alone.level[0] += 1
@@ -94,7 +106,31 @@ def choose_steps(
                 said.level[line] += 1
     _refine(said, secrets, np.flatnonzero(mine), least)
     steps = (0.0, *STEPS, UNSAID)
-    return {said.keys[i]: steps[said.level[i]] for i in np.flatnonzero((said.level > EXACT) & mine)}
+    found = {
+        said.keys[i]: steps[said.level[i]] for i in np.flatnonzero((said.level > EXACT) & mine)
+    }
+    return found | ({WHOLE: FEWER} if said.whole else {})
+
+
+def _bound_whole(said: Reader, least: float) -> int | None:
+    """Fix what is said of a whole that is small itself; return its line where it is said at all."""
+    line = said.keys.index(WHOLE) if WHOLE in said.keys else None
+    if line is None or said.level[line] != EXACT:
+        return None
+    whole = bound_whole(said.parts[line] @ said.counts, least)
+    if whole is not None:
+        said.whole[line] = whole
+    return line
+
+
+def _list_secrets(said: Reader, whole: int | None, least: float) -> list[Secret]:
+    """List the small counts that are to stay open: of the whole, what `bound_whole` leaves open."""
+    open_kinds = [mark_kinds(*f.kind) for w in said.whole.values() for f in w.fewer]
+    return [
+        secret
+        for secret in said.find_secrets(least)
+        if secret.line != whole or any((secret.kinds == kinds).all() for kinds in open_kinds)
+    ]
 
 
 def _find_rates(facts: AuditData) -> dict[str, Metric]:
@@ -103,15 +139,14 @@ def _find_rates(facts: AuditData) -> dict[str, Metric]:
 
 def _read_verdicts(
     said: Reader, rows: Iterable[Mapping[str, Any]], rates: Mapping[str, Metric]
-) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-    """Read off what each verdict tells of the kinds of people in its line.
+) -> None:
+    """Read off what each verdict tells of the kinds of people in its line, and in the whole.
 
     The reader is taken to know the limit, the reference, and how far the interval reaches to
     either side: then it says between which two figures the line's own one lies.
     """
     line = {key: i for i, key in enumerate(said.keys)}
     whole = said.counts.sum(axis=0)
-    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     for row in rows:
         metric, low, high = str(row["metric"]), *_find_ends(row)
         if not (metric in rates or metric == SELECTED_FOR_NEED) or low == -high == -math.inf:
@@ -119,12 +154,17 @@ def _read_verdicts(
         above, below = mark_rate(rates[metric]) if metric in rates else _mark_for_need(whole)
         # It tells of the group, and as much of the group that it is compared with.
         both = row["value"] + row["reference_value"]
+        own = line.get((row["dimension"], row["group"]))
         for group, ends in (("group", (low, high)), ("reference", (both - high, both - low))):
             at = line.get((row["dimension"], row[group]))
             for end, way in zip(ends, (-1.0, 1.0), strict=True):
-                if at is not None and math.isfinite(end):
-                    found.setdefault(at, []).append((way * (above - end * below), below))
-    return found
+                if own is None or not math.isfinite(end):
+                    continue
+                told = way * (above - end * below)
+                if at is not None:
+                    said.verdicts.setdefault(at, []).append((told, below))
+                elif row[group] == EVERYWHERE:
+                    said.beside.append((own, told, below))
 
 
 def _mark_for_need(whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,13 +217,16 @@ def find_ranges(views: Sequence[GroupTable], facts: AuditData, steps: Lines) -> 
     if not steps:
         return found
     said = list_said(views, facts)
+    _bound_whole(said, facts.least)
     sums = facts.cells.values.sum(axis=0)
     lines = np.concatenate([view.weights.T @ sums for view in views])
     above, below = _mark_for_need(said.counts.sum(axis=0))
     scale = float(above.max() / below.max())
     for key, counts, totals in zip(said.keys, said.parts @ said.counts, lines, strict=True):
         step = steps.get(key, 0.0)
-        if not 0 < step < UNSAID:
+        if step == FEWER:
+            found[key] = _find_whole(said, rates)
+        if not 0 < step < FEWER:
             continue
         own: dict[str, tuple[float, float]] = {}
         for name, metric in rates.items():
@@ -198,6 +241,13 @@ def find_ranges(views: Sequence[GroupTable], facts: AuditData, steps: Lines) -> 
     return found
 
 
+def _find_whole(said: Reader, rates: Mapping[str, Metric]) -> dict[str, tuple[float, float]]:
+    """Find the ranges of a whole that is small itself: what follows from what is said of it."""
+    (whole,) = said.whole.values()
+    ends = {name: whole.find_rate(*mark_rate(metric)) for name, metric in rates.items()}
+    return {name: end for name, end in ends.items() if end is not None}
+
+
 def _find_over_need(
     own: Mapping[str, tuple[float, float]], known: Mapping[str, float], scale: float
 ) -> dict[str, tuple[float, float]]:
@@ -206,8 +256,8 @@ def _find_over_need(
     few, many = (scale * end for end in own["selection_rate"])
     exposure = known["exposure_due"] / known["n"]
     ends = {
-        SELECTED_FOR_NEED: (few / most, many / least),
-        "exposure_for_need": (exposure / most, exposure / least),
+        OVER_NEED[0]: (few / most, many / least),
+        OVER_NEED[1]: (exposure / most, exposure / least),
     }
     return {
         name: (math.floor(low * 100) / 100, math.ceil(high * 100) / 100)
@@ -226,8 +276,8 @@ def _choose_line(said: Reader, secret: Secret, least: float) -> int | None:
         return None
     steps = np.array([0.0, *STEPS, 2 * STEPS[-1], math.inf])
     now, then = steps[said.level], steps[np.minimum(said.level + 1, NOT_SAID)]
-    # The evaluation says the whole exactly.
-    several = np.array([key != (EVERYWHERE, EVERYWHERE) for key in said.keys])
+    # What is said of the whole is fixed: exactly, or what its own small counts allow.
+    several = np.array([key != WHOLE for key in said.keys])
     bearing = several & (said.level < NOT_SAID) & (bears > SLACK)
     if not bearing.any():
         return None

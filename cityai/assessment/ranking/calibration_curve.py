@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from cityai.assessment.metrics.calibration import cut_bands
+from cityai.disclosure.apply_rounding import COARSE
 from cityai.disclosure.primary_suppression import hide_cells, is_few
 from cityai.i18n.frames import choose_texts, make_frame
 from cityai.i18n.messages import say
@@ -33,6 +34,8 @@ CURVE_COLUMNS: Final = [
     "reason",
 ]
 """Columns of a calibration curve."""
+COUNTED: Final = ["n", "yes", "outcome_share", "low", "high"]
+"""Those of a band that may be hidden."""
 
 
 def draw_curve(
@@ -85,8 +88,13 @@ def draw_curve(
             "reason": choose_texts(hidden, SMALL_BAND.format(least=least), ""),
         }
     )
-    table.loc[hidden, ["n", "yes", "outcome_share", "low", "high"]] = np.nan
+    table.loc[hidden, COUNTED] = np.nan
     return table
+
+
+def hide_bands(curve: pd.DataFrame) -> pd.DataFrame:
+    """Hide every band of a curve, with the reason."""
+    return curve.assign(**dict.fromkeys(COUNTED, np.nan), reason=COARSE)
 
 
 def bound_share(share: Floats, count: Floats, confidence: float) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ import pandas as pd
 from cityai.assessment.metrics.ranking import measure_lift, measure_precision, measure_recall
 from cityai.columns import DECISION, ENTITY, FOLD, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.apply_rounding import COARSE
 from cityai.disclosure.primary_suppression import is_few
 from cityai.i18n.frames import make_frame
 from cityai.inference.clustered_intervals import bound_by_entity
@@ -94,7 +95,8 @@ def _measure_capacity(
 ) -> dict[str, object]:
     policy = spec.policy
     found, selected = float((truth * decision).sum()), float(decision.sum())
-    counted = (found, selected - found, float(truth.sum()) - found)
+    missed = float(truth.sum()) - found
+    counted = (found, selected - found, missed, len(truth) - selected - missed)
     row: dict[str, object] = {
         "share": float(decision.mean()),
         "selected": selected,
@@ -114,3 +116,10 @@ def _measure_capacity(
         for key, value in zip(("", "_low", "_high"), (estimate.value, *ends), strict=True):
             row[f"{name}{key}"] = math.nan if few else value
     return row
+
+
+def hide_capacities(curve: pd.DataFrame) -> pd.DataFrame:
+    """Hide what is found at every capacity, with the reason."""
+    shown = {"model", "capacity", "declared", "share", "selected", "reason"}
+    figures = [str(name) for name in curve if name not in shown]
+    return curve.assign(**dict.fromkeys(figures, math.nan), reason=COARSE)

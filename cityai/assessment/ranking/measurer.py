@@ -13,9 +13,10 @@ import pandas as pd
 from cityai.assessment import sentences as say
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
-from cityai.assessment.ranking.calibration_curve import draw_curve
-from cityai.assessment.ranking.capacity_curve import trace_capacity_curve
+from cityai.assessment.ranking.calibration_curve import draw_curve, hide_bands
+from cityai.assessment.ranking.capacity_curve import hide_capacities, trace_capacity_curve
 from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
+from cityai.assessment.ranking.small_list import SmallList, hide_pair
 from cityai.columns import BASELINE, CANDIDATE, DECISION, EVERYWHERE, FOLD, LIST_HEADLINE, Y_PRED
 from cityai.config.project import AuditableSpec
 from cityai.disclosure.primary_suppression import is_few
@@ -63,18 +64,18 @@ class ListMeasurer:
             str(fold): ScoreMetrics(part.reset_index(drop=True), spec, scores)
             for fold, part in self.table.groupby(FOLD)
         }
+        self.small = SmallList(self.whole)
 
     def describe(self, column: str) -> pd.DataFrame:
         """Describe one score, whole and by fold."""
         slices = [(EVERYWHERE, EVERYWHERE, self.whole)]
         slices += [(FOLD, name, fold) for name, fold in self.folds.items()]
-        return make_frame(
-            [
-                {"slice_kind": kind, "slice": name} | row
-                for kind, name, part in slices
-                for row in part.describe(column)
-            ]
-        )
+        rows = [
+            {"slice_kind": kind, "slice": name} | row
+            for kind, name, part in slices
+            for row in part.describe(column)
+        ]
+        return make_frame(self.small.withhold(column, rows))
 
     def compare(self, baseline: str) -> Iterator[Paired]:
         """Compare the forecast with a baseline on the cases that both rank."""
@@ -86,17 +87,25 @@ class ListMeasurer:
         ours, theirs = both.measure(Y_PRED), both.measure(column)
         named = {metric.name: metric for metric in SCORE_METRICS}
         for metric in (named[name] for name in COMPARED):
-            yield _pair(both, baseline, metric, ours, theirs)
+            pair = _pair(both, baseline, metric, ours, theirs)
+            yield hide_pair(pair, both, column, self.small)
 
     def judge(self, metrics: pd.DataFrame) -> Finding:
         """Judge the level and slope of the probabilities."""
         return _find_calibration(self.whole, self.table[Y_PRED].to_numpy(np.float64), self.spec)
 
     def tabulate(self, models: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-        """Return the capacity curve and the calibration curve."""
+        """Return the capacity curve and the calibration curve.
+
+        Lists of other capacities lie inside each other, and bands of the score in them: beside a
+        list that is small itself they would narrow its counts, so none is shown.
+        """
         policy, chance = self.spec.policy, self.table[Y_PRED].to_numpy(np.float64)
         curve = draw_curve(self.whole.truth, chance, policy.small_cell, policy.confidence)
-        return {"at_capacity": trace_capacity_curve(self.table, models, self.spec), "curve": curve}
+        at_capacity = trace_capacity_curve(self.table, models, self.spec)
+        if self.small.bound(Y_PRED) is not None:
+            curve, at_capacity = hide_bands(curve), hide_capacities(at_capacity)
+        return {"at_capacity": at_capacity, "curve": curve}
 
 
 def _pair(

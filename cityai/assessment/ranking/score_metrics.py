@@ -13,8 +13,19 @@ from cityai.assessment import sentences as say
 from cityai.assessment.metrics import find_metrics
 from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import ScoredList
-from cityai.columns import BASELINE, DECISION, ENTITY, FOLD, OCCURRED_AT, SLOT, Y_PRED, Y_TRUE
+from cityai.columns import (
+    BASELINE,
+    DECISION,
+    ENTITY,
+    EVERYWHERE,
+    FOLD,
+    OCCURRED_AT,
+    SLOT,
+    Y_PRED,
+    Y_TRUE,
+)
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.kinds_of_people import count_kinds
 from cityai.disclosure.primary_suppression import is_few
 from cityai.i18n.messages import capitalize
 from cityai.i18n.messages import say as mark
@@ -68,6 +79,18 @@ class ScoreMetrics:
         if np.array_equal(score, self.table[Y_PRED].to_numpy(np.float64)):
             return own
         return (rank_cases(self.table, score) <= place).astype(np.float64)
+
+    def count_kinds(self, column: str) -> dict[str, FloatArray]:
+        """Count, whole and by fold, the ranked cases by outcome and selection by a score, (9,)."""
+        used = np.isfinite(self.table[column].to_numpy(np.float64))
+        part = self.keep(used)
+        score = part.table[column].to_numpy(np.float64)
+        chosen = part.decide(score) if used.any() else score
+        fold = part.table[FOLD].astype(str).to_numpy()
+        found = {EVERYWHERE: count_kinds(part.truth, chosen)}
+        for name in np.unique(self.table[FOLD].astype(str)):
+            found[str(name)] = count_kinds(part.truth[fold == name], chosen[fold == name])
+        return found
 
     def keep(self, used: np.ndarray) -> ScoreMetrics:
         """Judge only some of the cases, (n,) bool."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 
 from cityai.assessment.metrics import find_metrics
-from cityai.assessment.sentences import tell_value
+from cityai.assessment.sentences import fill_told, tell_value
 from cityai.card.record.measured import Comparison
 from cityai.card.record.part import Number, index_whole
 from cityai.card.record.ranked import RankedPart
@@ -17,10 +19,13 @@ from cityai.card.words import (
     round_brief,
     say_share,
     write_brief,
+    write_figure,
     write_interval,
     write_number,
 )
 from cityai.columns import BASELINE, DECISION, EVERYWHERE, FORECAST, HEADLINE, LIST_HEADLINE, Y_TRUE
+from cityai.disclosure.kinds_of_people import count_kinds
+from cityai.disclosure.small_whole import bound_whole
 from cityai.i18n.messages import capitalize, join, name_period, say, write
 
 if TYPE_CHECKING:
@@ -28,6 +33,26 @@ if TYPE_CHECKING:
 
 TOLD: Final = ("selection_rate", "false_negative_rate", "false_positive_rate")
 """What is told of decisions that are not those of a ranked list."""
+
+FEWER: Final = {
+    ("none", "selected"): say(
+        "Of {n} {unit}, fewer than {most} were selected without having the outcome: less than "
+        "{share}."
+    ),
+    ("outcome", "passed"): say(
+        "Of {n} {unit}, fewer than {most} had the outcome and were not selected: less than {share}."
+    ),
+    ("outcome", "selected"): say(
+        "Of {n} {unit}, fewer than {most} had the outcome and were selected: less than {share}."
+    ),
+    ("none", "passed"): say(
+        "Of {n} {unit}, fewer than {most} neither had the outcome nor were selected: less than "
+        "{share}."
+    ),
+    ("selected",): say("Of {n} {unit}, fewer than {most} were selected: less than {share}."),
+    ("passed",): say("Of {n} {unit}, fewer than {most} were not selected: less than {share}."),
+}
+"""What is said of those that are few."""
 
 USUAL: Final = 0.2
 """The probability near which it is said how often it holds."""
@@ -46,7 +71,7 @@ def describe_accuracy(
     coverage = facts.spec.coverage
     amounts = _tell_amounts(metrics, comparisons, practice, label, unit, coverage)
     at_capacity = _tell_list(metrics, comparisons, ranked) if ranked else ()
-    return (*amounts, *_tell_answers(metrics, unit), *at_capacity)
+    return (*_tell_few(metrics, facts), *amounts, *_tell_answers(metrics, unit), *at_capacity)
 
 
 def excuse_silence(table: pd.DataFrame, least: int) -> tuple[str, ...]:
@@ -74,14 +99,39 @@ def excuse_silence(table: pd.DataFrame, least: int) -> tuple[str, ...]:
     return (say("There are too few rows to show how good they are."),)
 
 
+def _tell_few(metrics: Iterable[Number], facts: CardFacts) -> tuple[str, ...]:
+    """Say of what kind of people there are few: fewer than so many, which is no more than so much.
+
+    That, and the ranges that follow from it, is all that is said of them.
+    """
+    table = facts.predictions.table
+    if DECISION not in table or all(n.between is None for n in metrics):
+        return ()
+    columns = (table[name].to_numpy(np.float64) for name in (Y_TRUE, DECISION))
+    counts = count_kinds(*columns)
+    whole = bound_whole(counts, facts.spec.policy.small_cell)
+    return tuple(
+        FEWER[few.kind].format(
+            most=write(few.than, ",.0f"),
+            n=write(counts.sum(), ",.0f"),
+            unit=facts.spec.unit,
+            share=write(math.ceil(1000 * few.than / counts.sum()) / 1000, ".1%"),
+        )
+        for few in (whole.fewer if whole else ())
+    )
+
+
 def _tell_answers(metrics: Iterable[Number], unit: str) -> tuple[str, ...]:
     known = {metric.name: metric for metric in find_metrics("yes/no")}
-    return tuple(
-        (capitalize(said) + ".")
-        for m in metrics
-        if m.metric in TOLD and m.value is not None
-        for said in [tell_value(known[m.metric], m.value, unit)]
-    )
+    told = ((known[m.metric], m) for m in metrics if m.metric in TOLD)
+    said = [
+        tell_value(metric, m.value, unit)
+        if m.value is not None
+        else fill_told(metric, write_figure(None, m.between, m.unit), unit)
+        for metric, m in told
+        if m.value is not None or m.between is not None
+    ]
+    return tuple(capitalize(text) + "." for text in said)
 
 
 def _tell_amounts(

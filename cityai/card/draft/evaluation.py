@@ -39,6 +39,7 @@ from cityai.columns import (
     Y_TRUE,
 )
 from cityai.config.project import AuditableSpec
+from cityai.disclosure.apply_rounding import RANGES
 
 IN_SLICES: Final = frozenset(
     {"wape", "bias", "under_forecast_share", "coverage"}
@@ -152,6 +153,8 @@ def _make_number(
     unit, n = unit_of(row["metric"], spec), as_count(row["n"])
     amount = row.get("size", amounts.get((row["slice_kind"], str(row["slice"]))))
     size = find_size(row["metric"], n, amount)
+    least, most = (as_number(row.get(name)) for name in RANGES[:2])
+    between = None if least is None or most is None else (least, most)
     return Number(
         metric=row["metric"],
         value=round_figure(row["value"], unit, size),
@@ -162,6 +165,7 @@ def _make_number(
         n=n,
         source=source,
         reason=as_text(row.get("reason")),
+        between=between,
     )
 
 
@@ -172,14 +176,16 @@ def _list_comparisons(facts: CardFacts, withheld: Withheld) -> tuple[Comparison,
     """
     kept = []
     for row in facts.evaluation.comparisons.to_dict("records"):
-        if as_number(row["difference"]) is None and row["metric"] not in DECIDING:
+        unsaid = bool(row.get("unsaid"))
+        if (unsaid or as_number(row["difference"]) is None) and row["metric"] not in DECIDING:
             continue
         if withheld.cuts and row["metric"] == CUTS:
             continue
         unit = unit_of(row["metric"], facts.spec)
         name = str(row["baseline"]).removeprefix(BASELINE)
         figures: dict[str, Any] = {
-            end: round_figure(row[end], unit, math.inf) for end in ("low", "high")
+            end: None if unsaid else round_figure(row[end], unit, math.inf)
+            for end in ("difference", "low", "high")
         }
         wins = _take_wins(row, "folds") | _take_wins(row, "places")
         kept.append(
@@ -188,7 +194,6 @@ def _list_comparisons(facts: CardFacts, withheld: Withheld) -> tuple[Comparison,
                 label=facts.name_baseline(name),
                 metric=row["metric"],
                 unit=unit,
-                difference=round_figure(row["difference"], unit, math.inf),
                 blocks=as_count(row.get("n_blocks")),
                 status=read_status(row["verdict"]),
                 sentence=as_text(row.get("sentence")),

@@ -26,7 +26,7 @@ from cityai.card.record.fairness import (
 from cityai.card.record.part import Number
 from cityai.columns import EVERYWHERE
 from cityai.config.project import AuditableSpec
-from cityai.disclosure.apply_rounding import FIGURES
+from cityai.disclosure.apply_rounding import FIGURES, IN_RANGES
 from cityai.findings import Status
 from cityai.i18n.messages import say
 from cityai.inference.standard_errors import find_test_confidence
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 SPREAD = ("spread", "spread_low", "spread_high")
 ROUNDED = say("Numbers of people in a group are rounded to twenties.")
-IN_RANGES = say(
-    "Where an exact figure would give a small count away, the range that it lies in is said."
-)
 
 
 def draft_fairness(facts: CardFacts, withheld: Withheld) -> FairnessPart:

@@ -192,7 +192,8 @@ class Grounds:
     @property
     def has_accuracy(self) -> bool:
         """Whether anything is known of how good it is."""
-        return any(self.find_figure(FORECAST, name) is not None for name in ACCURACY)
+        own = (self._whole.get((FORECAST, name)) for name in ACCURACY)
+        return any(n is not None and (n.between or n.value is not None) for n in own)
 
 
 def is_better(result: GroupResult) -> bool:

@@ -29,9 +29,12 @@ def list_shares(
     if table is None or table.empty:
         return (), None
     named = {way.way: way for way in ways}
+    if FORECAST in named and named[FORECAST].reached is None:
+        return (), None  # lists of other sizes hold the forecast's own, or lie in it
     counts = table.assign(missed=table["need"] - table["reached"])
     counts["vain"] = counts["spent"] - counts["reached"]
-    held = counts[["reached", "missed", "vain"]].to_numpy().round(9)
+    counts["passed"] = counts["n"] - counts["spent"] - counts["missed"]
+    held = counts[["reached", "missed", "vain", "passed"]].to_numpy().round(9)
     few = np.asarray(is_few(held, facts.spec.policy.small_cell).any(axis=1))
     rows = table.assign(few=few).set_index(["way", "share"])
     found = []

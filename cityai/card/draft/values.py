@@ -50,5 +50,5 @@ def read_status(word: Any) -> StatusWord:
 
 def hide_number(number: Number) -> Number:
     """Leave out a figure that may not be shown."""
-    nothing = dict.fromkeys(("value", "low", "high", "n"))
+    nothing = dict.fromkeys(("value", "low", "high", "n", "between"))
     return number.model_copy(update={**nothing, "reason": TOO_FEW})

@@ -55,7 +55,7 @@ def tell_works(grounds: Grounds) -> str:
 
 def _tell_practice(grounds: Grounds) -> str:
     found = grounds.comparison
-    if found is None:
+    if found is None or found.status == "suppressed":
         hidden = say("How it compares with what is done today may not be shown.")
         return hidden if grounds.compared else say("It was not compared with what is done today.")
     label = grounds.record.eval.practice_label

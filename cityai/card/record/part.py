@@ -127,6 +127,8 @@ class Number(Part):
     """Record and table that it was taken from."""
     reason: Text = ""
     """Why there is no value, or no interval."""
+    between: tuple[float, float] | None = None
+    """What `value` lies between where it is not said exactly: of few people, it is a count."""
 
 
 def index_whole(numbers: Iterable[Number]) -> dict[tuple[str, str], Number]:

@@ -143,9 +143,12 @@ def _list_metrics(record: CardRecord) -> Iterator[Json]:
     """List every published figure: of the whole, by fold, place and group; gaps apart."""
     places = [n for place in record.eval.places for n in place.figures]
     for number in (*record.eval.metrics, *places, *record.fairness.by_fold):
+        sliced = "; ".join(f"{k}={v}" for k, v in sorted(number.slice.items()))
         if number.value is not None:
-            sliced = "; ".join(f"{k}={v}" for k, v in sorted(number.slice.items()))
             yield _metric(number.metric, number.value, sliced, number.low, number.high)
+        elif number.between is not None:
+            ends = write_figure(None, number.between, number.unit)
+            yield _metric(number.metric, ends, sliced, None, None)
     for result in record.fairness.results:
         sliced = f"{result.dimension}={result.group}"
         if result.value is not None:

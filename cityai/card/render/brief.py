@@ -41,7 +41,6 @@ from cityai.card.words import (
     describe_metric,
     find_side,
     name_verdict,
-    write_brief,
     write_brief_figure,
     write_brief_gap,
     write_gap,
@@ -232,13 +231,13 @@ class _Author:
         figures = {
             model: n
             for (model, metric), n in index_whole(record.eval.metrics).items()
-            if metric == headline.decides and n.value is not None
+            if metric == headline.decides and (n.between or n.value is not None)
         }
         models = [FORECAST, *(f"{BASELINE}{b.name}" for b in record.model.baselines)]
         rows = [
             Row(self.translate(name_model(record, m)),
-                self.translate(write_brief(figures[m].value, figures[m].unit)), figures[m].value)
-            for m in models if m in figures
+                self.translate(write_brief_figure(n.value, n.between, n.unit)), n.value)
+            for m in models if m in figures for n in [figures[m]]
         ]  # fmt: skip
         if rows:
             label = describe_metric(headline.decides).label

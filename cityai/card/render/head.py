@@ -9,7 +9,14 @@ from cityai.card.record import CardRecord
 from cityai.card.record.described import FindingPart
 from cityai.card.record.part import index_whole
 from cityai.card.render.headline import choose_headline, find_headline
-from cityai.card.words import PAIR, describe_metric, find_side, write_brief, write_number
+from cityai.card.words import (
+    PAIR,
+    describe_metric,
+    find_side,
+    write_brief,
+    write_brief_figure,
+    write_number,
+)
 from cityai.columns import BASELINE, FORECAST
 from cityai.i18n.messages import say
 
@@ -37,14 +44,18 @@ def arrange_keys(record: CardRecord) -> tuple[Key, ...]:
             beside = (
                 say(
                     "{value} with {practice_label}",
-                    value=write_brief(other.value, other.unit),
+                    value=write_brief_figure(other.value, other.between, other.unit),
                     practice_label=record.eval.practice_label,
                 )
-                if other
+                if other and (other.between or other.value is not None)
                 else ""
             )
             keys.append(
-                Key(describe_metric(metric).label, write_brief(own.value, own.unit), beside)
+                Key(
+                    describe_metric(metric).label,
+                    write_brief_figure(own.value, own.between, own.unit),
+                    beside,
+                )
             )
     held = overall.get((FORECAST, "coverage"))
     if held is not None and held.value is not None:

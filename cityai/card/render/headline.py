@@ -74,5 +74,5 @@ def find_headline(record: CardRecord) -> Headline:
 
 def choose_headline(record: CardRecord) -> tuple[str, ...]:
     """Return the metrics that a reader meets first: those that have a value."""
-    told = {n.metric for n in record.eval.metrics if n.value is not None}
+    told = {n.metric for n in record.eval.metrics if n.between or n.value is not None}
     return tuple(m for m in find_headline(record).metrics if m in told)

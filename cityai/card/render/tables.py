@@ -104,7 +104,9 @@ def arrange_practice(record: CardRecord) -> Grid:
     rows: list[list[str | Cell]] = []
     for model in (FORECAST, *(f"{BASELINE}{b.name}" for b in record.model.baselines)):
         found = [overall.get((model, m)) for m in metrics]
-        written = [MISSING if n is None else write_number(n.value, n.unit) for n in found]
+        written = [
+            MISSING if n is None else write_figure(n.value, n.between, n.unit) for n in found
+        ]
         verdict = Cell(words[judged[model].status], judged[model].status) if model in judged else ""
         rows.append([name_model(record, model), *written, verdict])
     labels = (describe_metric(m).label for m in metrics)
@@ -237,7 +239,7 @@ def arrange_metrics(record: CardRecord) -> Grid:
             (say("Model"), lambda n: name_model(record, n.slice["model"])),
             (say("Slice"), lambda n: _name_slice(record, n.slice)),
             (say("Figure"), lambda n: describe_metric(n.metric).label),
-            (say("Value"), lambda n: write_number(n.value, n.unit)),
+            (say("Value"), lambda n: write_figure(n.value, n.between, n.unit)),
             (say("Interval"), lambda n: write_interval(n.low, n.high, n.unit)),
             (say("Predictions"), lambda n: write_count(n.n)),
             (say("Note"), lambda n: n.reason),

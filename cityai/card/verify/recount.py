@@ -135,6 +135,9 @@ class _Walk:
 
     def claim_number(self, path: str, number: Number) -> Iterator[Claim]:
         """Claim a figure of the evaluation, or of the audit's whole, and its rows."""
+        if number.between is not None:
+            yield from self.claim_between(path, number)
+            return
         if number.value is None and (number.n is None or not number.reason.startswith(UNDEFINED)):
             return
         metric, mask = find_metric(number.metric), self.find_slice(number.slice)
@@ -156,6 +159,19 @@ class _Walk:
             n = (mask * (scored & np.isfinite(rows.truth))).sum() if audited else counted.rows
         else:
             n = mask.sum() if audited else (mask * scored).sum()
+        yield Claim(f"{path}.n", number.n, float(n), 0)
+
+    def claim_between(self, path: str, number: Number) -> Iterator[Claim]:
+        """Claim the range of a figure of the evaluation, and its rows."""
+        metric, mask = find_metric(number.metric), self.find_slice(number.slice)
+        model = number.slice.get("model", "")
+        if metric is None or mask is None or model not in self.models or number.between is None:
+            yield refuse_claim(f"{path}.between", None, NO_SLICE if metric else NO_METRIC)
+            return
+        rows = self.judge(model)
+        yield claim_range(f"{path}.between", number.between, rows.count(metric, mask).value)
+        audited = number.source.startswith(AUDITED)
+        n = mask.sum() if audited else (mask * np.isfinite(rows.score)).sum()
         yield Claim(f"{path}.n", number.n, float(n), 0)
 
     def claim_series(self) -> Iterator[Claim]:
