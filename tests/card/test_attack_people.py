@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ from cityai.config.load_audit import load_audit
 from cityai.modeling.calibration import to_probability
 from cityai.modeling.capacity import select_cases
 from cityai.records.predictions import build_predictions
-from tests.kinds import judge_given, open_spec
+from tests.kinds import Judged, judge_given, open_spec
 from tests.modeling.made_cases import build_risk_spec, make_cases
 from tests.promises import trials
 
@@ -228,13 +228,16 @@ def list_groups(table: pd.DataFrame) -> list[tuple[str, str]]:
     return list(dict.fromkeys(zip(kept["dimension"], kept["group"], strict=True)))
 
 
-def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
+def draw_given(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(300, 3000))
     kind = rng.choice(list("abc"), n, p=rng.dirichlet([4, 2, 0.6]))
     y = (rng.random(n) < pd.Series(kind).map(dict(zip("abc", rng.beta(2, 5, 3), strict=True)))) * 1
     d = (rng.random(n) < np.where(y == 1, rng.uniform(0.3, 0.9), rng.uniform(0.01, 0.3))) * 1
-    rows = pd.DataFrame({"y": y, "d": d, "kind": kind, "side": rng.choice(["left", "right"], n)})
+    return pd.DataFrame({"y": y, "d": d, "kind": kind, "side": rng.choice(["left", "right"], n)})
+
+
+def judge_rows(rows: pd.DataFrame, tmp_path) -> Judged:
     (tmp_path / "configs").mkdir(exist_ok=True)
     (tmp_path / "configs" / "city.yaml").write_text(
         "name: Testville\ncountry: US\ntime_zone: UTC\nsynthetic: true\n"
@@ -243,18 +246,29 @@ def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
     (tmp_path / "configs" / "policy.yaml").write_text(f"small_cell: {K}\n")
     (tmp_path / "audit.yaml").write_text(AUDIT)
     rows.to_csv(tmp_path / "rows.csv", index=False)
-    judged = judge_given(load_audit(tmp_path / "audit.yaml"), tmp_path / "rows.csv")
+    return judge_given(load_audit(tmp_path / "audit.yaml"), tmp_path / "rows.csv")
+
+
+def attack_given(seed: int, tmp_path) -> tuple[int, list[str], int]:
+    rows = draw_given(seed)
+    judged = judge_rows(rows, tmp_path)
     card = draft_card(judged.facts)
     fairness = card.fairness
-    outsider = Outsider(pool_groups(rows.assign(cell=name_cells(y, d)), fairness))
+    outsider = Outsider(
+        pool_groups(
+            rows.assign(cell=name_cells(rows["y"].to_numpy(), rows["d"].to_numpy())), fairness
+        )
+    )
     results = json.loads(fairness.model_dump_json())["results"]
     read_results(outsider, results, judged.audit.table, card.eval.metrics)
     told = sum(r.get("value") is not None or r.get("between") is not None for r in results)
     return *attack(outsider, list_groups(judged.audit.table)), told
 
 
-def make_ranked(seed: int) -> SimpleNamespace:
-    """A ranked list with a rare group, its audit and its card."""
+def make_ranked(
+    seed: int, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> SimpleNamespace:
+    """A ranked list with a rare group, its audit and its card; `change` what is predicted of it."""
     rng = np.random.default_rng(seed)
     cases = make_cases(days=60, a_day=int(rng.integers(8, 30)), places=200, seed=seed)
     few = rng.choice(200, int(rng.integers(4, 16)), replace=False)
@@ -281,6 +295,7 @@ def make_ranked(seed: int) -> SimpleNamespace:
             "baseline.past_rate": rng.random(len(frame)),
         },
     )
+    frame = change(frame) if change else frame
     predictions = build_predictions(frame, unit="inspections", chosen="blend", kind="yes/no")
     groups = open_spec(spec).assign_groups(cases)
     found = audit_predictions(predictions, groups, spec)
@@ -292,12 +307,20 @@ def make_ranked(seed: int) -> SimpleNamespace:
         )
     )  # fmt: skip
     return SimpleNamespace(
-        card=card, frame=frame, predictions=predictions, groups=groups, audit=found
+        card=card,
+        frame=frame,
+        predictions=predictions,
+        groups=groups,
+        audit=found,
+        spec=spec,
+        evaluation=judged,
     )
 
 
-def attack_ranked(seed: int) -> tuple[int, list[str], int]:
-    city = make_ranked(seed)
+def attack_ranked(
+    seed: int, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> tuple[int, list[str], int]:
+    city = make_ranked(seed, change)
     card, frame, found = city.card, city.frame, city.audit
     fairness = card.fairness
     kept = city.predictions.table
