@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cityai.confine.warehouse import (
     COMPUTING,
@@ -191,10 +192,30 @@ def _name_type(field: pa.Field) -> str:
 def _take_storage(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch whose columns of types of the driver's own are what they are kept as."""
     columns = [
-        column.storage if isinstance(column, pa.ExtensionArray) else column
+        column.storage if isinstance(column, pa.ExtensionArray) else _mend_infinity(column)
         for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _mend_infinity(column: pa.Array) -> pa.Array:
+    """Return moments with the engine's infinity for PostgreSQL's.
+
+    The driver adds the days between 2000 and 1970 to it, and infinity falls below all moments.
+    """
+    kind, whole = column.type, pa.int64()
+    if pa.types.is_timestamp(kind):
+        shift, most = 946_684_800_000_000, 2**63 - 1
+    elif pa.types.is_date32(kind):
+        shift, most, whole = 10_957, 2**31 - 1, pa.int32()
+    else:
+        return column
+    number, least = column.view(whole), pa.scalar(shift - most - 1, whole)
+    fallen = pc.less_equal(number, least)
+    if not pc.any(fallen).as_py():
+        return column
+    far = pc.if_else(pc.equal(number, least), pa.scalar(-most, whole), pa.scalar(most, whole))
+    return pc.if_else(fallen, far, number).view(kind)
 
 
 def _find_state(said: str) -> str:

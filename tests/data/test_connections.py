@@ -205,6 +205,28 @@ def test_a_column_of_any_name_is_part_of_the_digest(warehouse):
     assert read(f"SELECT {cells}")[list(names)].loc[0].tolist() == list(range(len(names)))
 
 
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+@pytest.mark.parametrize("key", ["  key: [id]\n", ""])
+def test_infinity_is_refused_as_a_day_and_counted(warehouse, make_workspace, kind, key):
+    """As a cell by itself: the other rows are read."""
+    folder = make_workspace(
+        PROJECT.replace("{path: data.csv}", ASKED).replace("  key: [id]\n", key), city=CONNECTED
+    )
+    (folder / "queries").mkdir()
+    cells = "'D0' AS district, 'noise' AS topic"
+    day = "date '2024-01-01' + r"
+    (folder / "queries" / "requests.sql").write_text(
+        f"SELECT r::text AS id, ({day})::{kind} AS opened, ({day})::{kind} AS seen, {cells} "
+        "FROM generate_series(1, 99) AS r "
+        f"UNION ALL SELECT 'x', 'infinity'::{kind}, '2024-02-01', {cells} "
+        f"UNION ALL SELECT 'y', '2024-02-01', '-infinity'::{kind}, {cells}"
+    )
+    events = read_events(load_project(folder), DENSE_PANEL)
+    found = events.rejects.groupby(["column", "value"]).size().to_dict()
+    assert found == {("opened", "infinity"): 1, ("seen", "-infinity"): 1}
+    assert events.counts.rejected == 2
+
+
 def test_settings_of_an_account_change_no_cell_and_its_limit_holds(warehouse, monkeypatch):
     own = {"TimeZone": "Asia/Tokyo", "extra_float_digits": "-10", "IntervalStyle": "iso_8601"}
     own |= {"client_encoding": "latin1", "statement_timeout": "2s", "DateStyle": "SQL, DMY"}
