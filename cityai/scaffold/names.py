@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from cityai.data.conversion import UNSAID
+
 
 def _read(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -77,12 +79,8 @@ TOTALS: Final = _read(
 )
 
 
-NO_VALUE: Final = frozenset(
-    """unknown|not recorded|unspecified|n/a|na|none|null|missing|-|not available|not applicable
-    not known|pending|undetermined|not stated|desconocido|desconhecido|inconnu|unbekannt|s/d
-    k.a.""".replace("\n    ", "|").split("|")
-)
-"""Texts that stand for what nobody wrote or knows."""
+NO_VALUE: Final = (UNSAID - {"none", "nil"}) | _read("unspecified undetermined inconnu unbekannt")
+"""Texts that stand for what nobody wrote or knows; `none` is an answer."""
 
 
 def _holds(*words: str) -> Callable[[str], bool]:

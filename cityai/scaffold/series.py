@@ -42,7 +42,7 @@ _WHOLE: Final = 0.98
 """Share of the combinations of a key that have a row, from which none is missing by rule."""
 _THIN: Final = 1 / 3
 """Rows of a month, against the usual, below which the end of a table is asked about."""
-_NO_PLACE: Final = NO_VALUE | {"other"}
+_NO_PLACE: Final = NO_VALUE | {"none", "other"}
 
 
 def propose_series(look: Proposal) -> None:

@@ -222,6 +222,9 @@ def test_an_outcome_that_nobody_knows_is_not_no(tmp_path, wish):
 
 def test_what_means_no_is_told(tmp_path):
     table = draw_inspections()
+    table["found"] = np.where(table["violation_found"] == "Y", "critical", "None")
+    spec = look(tmp_path, table, kind="risk", outcome="found=critical").spec
+    assert spec["question"]["outcome"]["no"] == ["None"]
     table["results"] = np.where(table["violation_found"] == "Y", "Fail", "Pass")
     table.loc[::7, "results"] = "Out of Business"
     said = look(tmp_path, table, kind="risk", outcome="results=Fail").tell()
