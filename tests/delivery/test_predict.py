@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ import pytest
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.data.layouts.dense import lay_dense
-from cityai.data.panel import Panel, build_panel
+from cityai.data.panel import build_panel
 from cityai.data.periods import WEEK, Periods
 from cityai.delivery.misses import show_misses
 from cityai.delivery.model import find_model
@@ -60,10 +62,11 @@ def test_whom_no_forecast_is_made_of_and_who_fell_silent_is_told(forecast: City)
     periods, count = Periods(WEEK, pd.Timestamp("2024-01-01"), 20), 20
     amounts = np.ones((count, 4))
     amounts[:18, 0], amounts[17:, 1] = np.nan, np.nan
-    late = pd.DataFrame({c: [] for c in ("period", "entity", "known", "value")}, dtype=np.int64)
     active = np.ones((count + 1, 4), dtype=bool)
     names = ("Ñuñoa 北", "quiet", "x", "y")
-    panel = Panel(periods, names, amounts, late, active, delay=0, gaps=True)
+    panel: Any = SimpleNamespace(
+        periods=periods, entity_ids=names, active=active, known_at=lambda origin: amounts[:origin]
+    )
     [silent] = tell_left_out(panel, count, spec)
     assert f"Of 1 {spec.entities} nothing is known of the latest periods, the first 'q" in silent
     assert "last of the week from 2024-04-22" in silent
