@@ -101,11 +101,12 @@ def ask_data(grounds: Grounds) -> Iterator[Condition]:
         "Look again when more data are in: {n:,} checks wait for them.",
         n,
     )
-    if len(grounds.open) > len(grounds.waiting):
-        asked += " " + say("Those in which no gap was seen are not counted.")
     soon = _tell_soonest(grounds)
     day = " " + say("Do so by {day}.", day=write_day(due)) if due else ""
-    yield Condition(text=asked + soon + day, check=", ".join(codes))
+    rest = ""  # last: where there is little room, it may be left out
+    if len(grounds.open) > len(grounds.waiting):
+        rest = " " + say("Those in which no gap was seen are not counted.")
+    yield Condition(text=asked + soon + day + rest, check=", ".join(codes))
 
 
 def _tell_soonest(grounds: Grounds) -> str:
