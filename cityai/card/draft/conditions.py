@@ -106,7 +106,7 @@ def ask_data(grounds: Grounds) -> Iterator[Condition]:
     rest = ""  # last: where there is little room, it may be left out
     if len(grounds.open) > len(grounds.waiting):
         rest = " " + say("Those in which no gap was seen are not counted.")
-    yield Condition(text=asked + soon + day + rest, check=", ".join(codes))
+    yield Condition(text=asked + day + soon + rest, check=", ".join(codes))
 
 
 def _tell_soonest(grounds: Grounds) -> str:
