@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -21,6 +20,7 @@ import pandas as pd
 from cityai.columns import LEVEL
 from cityai.errors import DataError, RunError, SetupError
 from cityai.modeling.forecasters.encoding import check_amounts, check_answers, encode
+from cityai.modeling.forecasters.loading import load_library
 from cityai.modeling.forecasters.protocol import (
     LEAST_ROWS,
     MOST_ROWS,
@@ -195,10 +195,6 @@ class FittedTrees(FittedLearner):
         return "logit" if "objective=binary" in self.saved.content else "identity"
 
 
-_LOADING = Lock()
-"""One task at a time: what waits for an import that fails gets half a module, and no error."""
-
-
 @cache
 def load_lightgbm() -> ModuleType:
     """Load LightGBM when it is first needed: saved results need none of it.
@@ -209,8 +205,7 @@ def load_lightgbm() -> ModuleType:
         When the machine lacks the system library that LightGBM loads and pip does not bring.
     """
     try:
-        with _LOADING:
-            import lightgbm
+        return load_library("lightgbm")
     except OSError as error:
         raise SetupError(
             f"LightGBM cannot be loaded: {error}",
@@ -219,8 +214,6 @@ def load_lightgbm() -> ModuleType:
             next_step="install it: apt-get install libgomp1, dnf install libgomp, "
             "brew install libomp",
         ) from error
-    loaded: ModuleType = lightgbm
-    return loaded
 
 
 def name_feature(place: int, name: str) -> str:

@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from cityai.errors import DataError
 from cityai.modeling.forecasters.encoding import check_answers, encode
+from cityai.modeling.forecasters.loading import load_library
 from cityai.modeling.forecasters.protocol import (
     Contributions,
     FittedLearner,
@@ -174,9 +175,7 @@ def fit_sklearn(
     model: RidgeLogistic, design: FloatArray, answers: FloatArray
 ) -> LogisticRegression:
     """Fit scikit-learn's own estimator on a design of shape (n, P)."""
-    from sklearn.linear_model import LogisticRegression
-
-    estimator = LogisticRegression(
+    estimator: LogisticRegression = load_library("sklearn.linear_model").LogisticRegression(
         C=model.inverse_penalty, solver="newton-cholesky", tol=1e-8, max_iter=200
     )
     return estimator.fit(design, answers.astype(np.int64))

@@ -22,6 +22,7 @@ from cityai.data.file_digests import digest_file
 from cityai.errors import DataError, SetupError, SpecError
 from cityai.findings import Finding, Status
 from cityai.i18n.messages import say
+from cityai.modeling.forecasters.loading import load_library
 from cityai.modeling.forecasters.protocol import FloatArray, SeriesForecaster
 from cityai.modeling.forecasters.series import SeriesHistory
 
@@ -171,8 +172,8 @@ _LOADING = Lock()
 @cache
 def _read(folder: Path, digest: str) -> Any:
     try:
-        import torch
-        from fracast.inference import FracastModel
+        torch = load_library("torch")
+        FracastModel = load_library("fracast.inference").FracastModel
     except ImportError as error:
         raise SetupError(
             f"a pretrained model needs Fracast and PyTorch: {error}",
