@@ -70,7 +70,6 @@ def test_template_works(city, template, monkeypatch):
     result = run_project(load_project(city / "projects" / name))
     assert result.card_path == city / "model_cards" / name / "card.html"
     assert list_public(city) == before | INDEX | {f"model_cards/{name}/{file}" for file in CARD}
-    assert (city / ".cityai" / "sample_city").is_dir()
     checkup = check_project(city / "projects" / name)
     assert not checkup.failed
     assert list_public(city) == before | INDEX | {f"model_cards/{name}/{file}" for file in CARD}
