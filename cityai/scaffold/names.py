@@ -92,7 +92,7 @@ is_moment = _holds(*_MOMENTS)
 """Whether a name is that of a moment."""
 is_later = _holds(*_LATER)
 """Whether a moment's name says that it moves, or lies after what happened."""
-is_week = _holds("week", "wk", "semana", "semaine", "woche")
+is_week = _holds(*_read("week wk semana semaine woche"))
 """Whether a name is that of a week."""
 is_of_people = _holds(*_OF_PEOPLE)
 """Whether a date's name is that of a birth or a building, not of what happened."""

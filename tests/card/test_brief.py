@@ -135,7 +135,7 @@ def test_it_is_one_page_that_says_what_the_card_says(record):
             assert translate(record, language, said) in text, (language, said)
         assert record.record.content_digest in text
         assert translate(record, language, record.system.name or record.record.title) in text
-        assert record.owner.city_contact.unit in text
+        assert translate(record, language, record.owner.city_contact.unit) in text
         assert translate(record, language, say("Not yet said")) not in text
 
 

@@ -259,7 +259,6 @@ def test_what_leans_beyond_is_told_first_and_where_no_gap_was_seen_asks_for_noth
     assert 0 < waiting < len(Grounds(both, POLICY).open)
     (asked,) = [c.text for c in draft_verdict(both, POLICY).conditions if "more data" in c.text]
     assert f"{waiting} check" in asked
-    assert "Those in which no gap was seen are not counted." in asked
     verdict = draft_verdict(grade(sound, is_worst, "leans beyond"), POLICY)
     assert verdict.unknown.startswith(
         "Leaning beyond a limit, but not sure: lowest (more than forecast)"

@@ -103,10 +103,7 @@ def ask_data(grounds: Grounds) -> Iterator[Condition]:
     )
     soon = _tell_soonest(grounds)
     day = " " + say("Do so by {day}.", day=write_day(due)) if due else ""
-    rest = ""  # last: where there is little room, it may be left out
-    if len(grounds.open) > len(grounds.waiting):
-        rest = " " + say("Those in which no gap was seen are not counted.")
-    yield Condition(text=asked + day + soon + rest, check=", ".join(codes))
+    yield Condition(text=asked + day + soon, check=", ".join(codes))
 
 
 def _tell_soonest(grounds: Grounds) -> str:

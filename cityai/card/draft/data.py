@@ -77,11 +77,10 @@ def _describe_data(
     used, outside, refused = map(write_count, (accepted, out_of_scope, rejected))
     if facts.subject.events:  # a number that is rounded is not told as if it were exact
         said = say(
-            "About {read} rows were read: about {accepted} used (to the nearest {step}), "
-            "{out_of_scope} outside the question, {rejected} refused.",
+            "About {read} rows were read: about {accepted} used, {out_of_scope} outside the "
+            "question, {rejected} refused.",
             read=write_count(round_people(read)),
             accepted=used,
-            step=PERIOD_STEP,
             out_of_scope=outside,
             rejected=refused,
         )
