@@ -28,6 +28,7 @@ from .conftest import draft_forecast
 
 NOT_SHOWN = {
     "record.updated": "equals `created` until a card is revised; both stand in one line",
+    "data[].rows_accepted": "told in `data[].in_words`",
     "fairness.by_fold[].unit": "follows from the metric",
     "fairness.decidable[].unit": "follows from the metric; the sentence has the figures",
     "fairness.by_fold[].source": "one source for all, said of the results",

@@ -29,13 +29,13 @@ UNKEYED = PROJECT.replace("  key: [id]\n", "").replace("    id: {type: text, req
 
 @pytest.fixture
 def travelled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each reading brought from the database."""
+    """How many rows each reading brought from the database, but for the one of midnights' sums."""
     found: list[int] = []
     ask = Room.ask
 
     def count(room: Room, *work: object) -> list[list[object]]:
         rows = ask(room, *work)
-        if work[0] == "fetch":
+        if work[0] == "fetch" and rows[0][0] != 1:
             found.append(rows[0][0])
         return rows
 
