@@ -101,15 +101,15 @@ def _protect(
     hidden, pooled = fixed.copy(), pool_release(lines, amounts, fixed, secret, least, told=told)
     seen = _see_together(pooled, hidden, secrets)
     count = TOGETHER if len(pooled.known.most) >= MANY else 1
-    closed = np.array([i for i in range(len(secrets)) if not seen.is_open(i)], dtype=int)
+    closed = seen.list_closed(np.arange(len(secrets)))
     some_at_once = [closed[i : i + count] for i in range(0, len(closed), count)]
     tries = [(some, way) for some in some_at_once for way in WAYS][::-1]
     while tries:
         some, way = tries.pop()
         at, values = seen.list_values(some, way)
         if len(at) == 1:
-            seen, closed = _find_out(pooled, hidden, seen, int(at[0]), float(values[0]))
-            at, values = at[closed], values[closed]
+            seen, may = _find_out(pooled, hidden, seen, int(at[0]), way, float(values[0]))
+            at = at[:0] if may else at
         if not len(at):
             continue
         found = _open(pooled, hidden, secrets[at], values)
@@ -135,15 +135,13 @@ def _choose_causes(lines: Sparse, more: np.ndarray, secrets: np.ndarray) -> np.n
 
 
 def _find_out(
-    pooled: Pooled, hidden: np.ndarray, seen: _Seen, at: int, value: float
-) -> tuple[_Seen, np.ndarray]:
-    """Find out whether a secret may have an amount as it is; if it may not, it is closed, (1,)."""
-    away = value - seen.held[at]
-    way = UP if away > 0 else DOWN
+    pooled: Pooled, hidden: np.ndarray, seen: _Seen, at: int, way: float, value: float
+) -> tuple[_Seen, bool]:
+    """Find out whether a secret may have an amount as it is; keep the solution that tells."""
     aim = pooled.known.matrix[[pooled.pools[seen.secrets[at]]]]
-    end = find_end(pooled.known, hidden[pooled.first], aim, way, abs(away))
+    end = find_end(pooled.known, hidden[pooled.first], aim, way, way * (value - seen.held[at]))
     seen = seen if end.point is None else seen.add_point(pooled, end.point)
-    return seen, np.array([way * (value - end.value) > SLACK])
+    return seen, way * (value - end.value) <= SLACK
 
 
 def _open(
@@ -206,22 +204,24 @@ class _Seen:
     high: np.ndarray
     points: tuple[tuple[Pooled, np.ndarray], ...]
 
-    def is_open(self, at: int) -> bool:
-        """Tell whether a secret is known to be left open enough."""
-        return bool(self.high[at] - self.low[at] >= self.need[at] - SLACK)
+    def list_closed(self, some: np.ndarray) -> np.ndarray:
+        """List which of some secrets are not known to be left open enough."""
+        closed: np.ndarray = some[(self.high - self.low < self.need - SLACK)[some]]
+        return closed
 
     def list_values(self, some: np.ndarray, way: float) -> tuple[np.ndarray, np.ndarray]:
         """List which of some secrets are not open, and the amounts that would leave them so.
 
         A small one stays small.
         """
+        some = self.list_closed(some)
         held, need, low, high = (v[some] for v in (self.held, self.need, self.low, self.high))
         if way == UP:
             values = np.maximum(held, np.where(held <= need, need, low + need))
         else:
             values = np.maximum(high - need, 0.0)
-        closed = (high - low < need - SLACK) & (np.abs(values - held) > SLACK)
-        return some[closed], values[closed]
+        other = np.abs(values - held) > SLACK
+        return some[other], values[other]
 
     def add_point(self, pooled: Pooled, point: np.ndarray) -> _Seen:
         """Add what a solution tells of the secrets."""
@@ -253,7 +253,7 @@ def _see_together(pooled: Pooled, hidden: np.ndarray, secrets: np.ndarray) -> _S
         for way in WAYS:
             end = find_end(known, hidden[pooled.first], aim, way, enough=0.0)
             seen = seen if end.point is None else seen.add_point(pooled, end.point)
-        closed = np.array([i for i in left.tolist() if not seen.is_open(i)], dtype=int)
+        closed = seen.list_closed(left)
         if not len(closed) or (turn and len(closed) == len(left)):
             return seen
         left, weights = closed, rng.choice(WAYS, len(closed)) * rng.uniform(1, 2, len(closed))
