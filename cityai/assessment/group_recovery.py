@@ -95,8 +95,7 @@ def recover_dealt(parts: Sequence[np.ndarray], dealt: np.ndarray) -> np.ndarray:
             missed[k] += total - 2 * (slope * seen[own]).sum(axis=0) + fit
     shape = (-1, deals, groups)
     whole = spread.reshape(shape).sum(axis=2)
-    shares: np.ndarray = 1 - missed.reshape(shape).sum(axis=2) / whole
-    return shares
+    return 1 - missed.reshape(shape).sum(axis=2) / whole
 
 
 def _list_folds(n: int) -> list[np.ndarray]:
@@ -106,8 +105,7 @@ def _list_folds(n: int) -> list[np.ndarray]:
 
 def _pull(inner: np.ndarray) -> np.ndarray:
     """Pull to zero as strongly as one more row for every feature."""
-    pulled: np.ndarray = inner + max(len(inner), 1) * np.eye(len(inner))
-    return pulled
+    return inner + max(len(inner), 1) * np.eye(len(inner))
 
 
 @dataclass(frozen=True, slots=True)

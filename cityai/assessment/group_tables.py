@@ -209,8 +209,7 @@ def count_under(view: GroupTable, facts: AuditData, denominator: str) -> np.ndar
     if not facts.events:
         return view.amount
     under = facts.cells.values[..., facts.cells.names.index(denominator)].sum(axis=0)
-    total: np.ndarray = under @ view.weights
-    return total
+    return under @ view.weights
 
 
 def find_hidden(table: pd.DataFrame) -> frozenset[tuple[str, str]]:

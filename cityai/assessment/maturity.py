@@ -85,8 +85,7 @@ def _find_young(asked: pd.Series, spec: AuditFileSpec) -> np.ndarray:
     if maturity is None or maturity.outcome_days is None or maturity.data_until is None:
         return np.zeros(len(asked), dtype=bool)
     last = pd.Timestamp(maturity.data_until) - pd.Timedelta(days=maturity.outcome_days)
-    young: np.ndarray = (asked > last).to_numpy()
-    return young
+    return (asked > last).to_numpy()
 
 
 def _find_stretch(asked: pd.Series, yes: np.ndarray, both_ways: bool) -> np.ndarray:

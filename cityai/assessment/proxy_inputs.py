@@ -95,8 +95,7 @@ def _cut_bands(column: np.ndarray) -> np.ndarray:
         values = np.unique(np.quantile(known, np.arange(BINS) / BINS))
     at = np.searchsorted(values, column, side="right") - 1
     at[~np.isfinite(column)] = -1
-    bands: np.ndarray = (at[:, None] == np.arange(len(values))).astype(np.float64)
-    return bands
+    return (at[:, None] == np.arange(len(values))).astype(np.float64)
 
 
 def _share_levels(column: pd.Series, codes: np.ndarray, n: int) -> tuple[np.ndarray, bool]:

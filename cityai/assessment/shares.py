@@ -81,8 +81,7 @@ def count_shares(
 
 def _sum(view: GroupTable, facts: AuditData, name: str) -> np.ndarray:
     column = facts.cells.values[..., facts.cells.names.index(name)].sum(axis=0)
-    total: np.ndarray = column @ view.weights
-    return total
+    return column @ view.weights
 
 
 def _share_view(view: GroupTable, facts: AuditData) -> pd.DataFrame:

@@ -301,8 +301,7 @@ def _add_up(values: Floats, start: np.ndarray) -> Floats:
     """Add up from each start on; each part begins with 0."""
     total = np.cumsum(values)
     sizes = np.diff([*start, len(values)])
-    summed: Floats = total - np.repeat(total[start], sizes)
-    return summed
+    return total - np.repeat(total[start], sizes)
 
 
 MAKERS: Final[Mapping[Answer, Callable[[pd.DataFrame], Callable[[str], Way | None]]]] = {

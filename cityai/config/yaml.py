@@ -142,8 +142,7 @@ def _parse(text: str) -> Node | None:
     """Compose a text once: a command reads a city's files in several places."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Parser = _Parser
-    node: Node | None = yaml.compose(text)
-    return node
+    return yaml.compose(text)
 
 
 def _compose(path: Path, text: str) -> Node | None:

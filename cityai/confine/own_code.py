@@ -146,5 +146,4 @@ def read_table(part: bytes) -> pa.Table:
 
 def read_frame(part: bytes) -> pd.DataFrame:
     """Read what `write_frame` wrote."""
-    frame: pd.DataFrame = read_table(part).to_pandas()
-    return frame
+    return read_table(part).to_pandas()

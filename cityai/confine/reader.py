@@ -36,8 +36,7 @@ def ask_reader(where: Path | str, *work: object) -> list[list[Any]]:
         if not ended.by_itself:
             _READERS.clear()
         raise translate_error(str(ended), where) from None
-    found: list[list[Any]] = json.loads(rows)
-    return found
+    return json.loads(rows)
 
 
 def is_reading() -> bool:

@@ -166,8 +166,7 @@ def _count_between(
     marked: npt.NDArray[np.bool_], low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     total = np.concatenate([[0], np.cumsum(marked, dtype=np.int64)])
-    counted: npt.NDArray[np.int64] = total[high] - total[low]
-    return counted
+    return total[high] - total[low]
 
 
 def _find_distance(
@@ -179,5 +178,4 @@ def _find_distance(
         raise SpecError("the country has no public holiday in these years", where="city: country")
     after = where[np.minimum(np.searchsorted(where, high), where.size - 1)] - (high - 1)
     before = low - where[np.maximum(np.searchsorted(where, low) - 1, 0)]
-    nearest: npt.NDArray[np.int64] = np.where(after <= before, after, -before)
-    return nearest
+    return np.where(after <= before, after, -before)

@@ -55,8 +55,7 @@ def estimate_factors(history: Floats, weekdays: Floats) -> Floats:
         return plain
     weights = _regress(left[:, 0], left[:, 1:])
     centred = weekdays - weekdays[:length].mean(axis=0)
-    factors: Floats = np.exp((centred * weights).sum(axis=1))  # the same bits, however many
-    return factors
+    return np.exp((centred * weights).sum(axis=1))  # the same bits, however many
 
 
 def _add_up(history: Floats) -> Floats:

@@ -285,8 +285,7 @@ def _find_span(controls: Floats) -> Floats:
     scaled = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
     columns = np.concatenate([np.ones_like(centred[..., :1]), scaled], axis=2)
     left, size, _ = np.linalg.svd(columns, full_matrices=False)
-    basis: Floats = left * (size > size[:, :1] * 1e-9)[:, None]
-    return basis
+    return left * (size > size[:, :1] * 1e-9)[:, None]
 
 
 def _remove(columns: Floats, basis: Floats) -> Floats:

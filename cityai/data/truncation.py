@@ -219,8 +219,7 @@ def _tell_changed(before: pd.Series, after: pd.Series) -> npt.NDArray[np.bool_]:
     texts = [c.cat.categories for c in (before, after) if isinstance(c.dtype, pd.CategoricalDtype)]
     if len(texts) == 2 and texts[0].equals(texts[1]):
         before, after = before.cat.codes, after.cat.codes
-    changed: npt.NDArray[np.bool_] = read_bits(before) != read_bits(after)
-    return changed
+    return read_bits(before) != read_bits(after)
 
 
 def read_bits(column: pd.Series) -> npt.NDArray[np.generic]:

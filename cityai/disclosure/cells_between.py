@@ -71,8 +71,7 @@ def find_exchanged(lines: Sparse, parts: np.ndarray, cells: Sparse, least: float
     down = (rest[:, :-1].sum(axis=1) >= parts[:, -1]).all(axis=0)
     more = np.minimum(parts[:, :-1].sum(axis=1), rest[:, -1]).sum(axis=0)
     up = parts[:, -1].sum(axis=0) + more >= least
-    found: np.ndarray = (place >= 0) & (down & up)[place]
-    return found
+    return (place >= 0) & (down & up)[place]
 
 
 def find_narrow(
@@ -118,8 +117,7 @@ def find_narrow(
             if not there.any():
                 break
             left[left] = ~there
-        reached: np.ndarray = ~left
-        return reached
+        return ~left
 
     high, low = np.full(len(more), least), np.zeros(len(more))
     narrow: np.ndarray = ~(reach(all_cells, high, UP) & reach(all_cells, low, DOWN))
@@ -161,5 +159,4 @@ def _move_together(
     ).solve()
     if solved.x is None:
         return np.zeros(count, dtype=bool)
-    there: np.ndarray = way * (held + total[cells] @ solved.x[:size] - goal) >= -SLACK
-    return there
+    return way * (held + total[cells] @ solved.x[:size] - goal) >= -SLACK

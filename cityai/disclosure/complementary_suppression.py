@@ -130,8 +130,7 @@ def _protect(
 def _choose_causes(lines: Sparse, more: np.ndarray, secrets: np.ndarray) -> np.ndarray:
     """Choose for each line the secret that it has most in common with."""
     common: np.ndarray = (lines[more] @ lines[secrets].T).toarray()
-    causes: np.ndarray = secrets[common.argmax(axis=1)]
-    return causes
+    return secrets[common.argmax(axis=1)]
 
 
 def _find_out(
@@ -206,8 +205,7 @@ class _Seen:
 
     def list_closed(self, some: np.ndarray) -> np.ndarray:
         """List which of some secrets are not known to be left open enough."""
-        closed: np.ndarray = some[(self.high - self.low < self.need - SLACK)[some]]
-        return closed
+        return some[(self.high - self.low < self.need - SLACK)[some]]
 
     def list_values(self, some: np.ndarray, way: float) -> tuple[np.ndarray, np.ndarray]:
         """List which of some secrets are not open, and the amounts that would leave them so.

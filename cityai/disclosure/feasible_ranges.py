@@ -55,8 +55,7 @@ class Known:
 
     def add_parts(self, point: np.ndarray) -> np.ndarray:
         """Return what the lines hold of all parts together."""
-        total: np.ndarray = self.matrix @ point.reshape(self.parts, -1).sum(axis=0)
-        return total
+        return self.matrix @ point.reshape(self.parts, -1).sum(axis=0)
 
     @cached_property
     def total(self) -> Sparse:

@@ -82,8 +82,7 @@ class Reader:
     @property
     def people(self) -> np.ndarray:
         """(L,) people in each line."""
-        total: np.ndarray = self.parts @ self.counts.sum(axis=1)
-        return total
+        return self.parts @ self.counts.sum(axis=1)
 
     def take_alone(self, secret: Secret) -> tuple[Reader, Secret]:
         """Take one line as if nothing else were said."""

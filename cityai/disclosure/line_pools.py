@@ -15,8 +15,7 @@ def _mix(numbers: np.ndarray) -> np.ndarray:
     """Scatter whole numbers of 64 bits (splitmix64, Steele et al. 2014)."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    scattered: np.ndarray = mixed ^ (mixed >> np.uint64(31))
-    return scattered
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _sign_cells(lines: Sparse, row: np.ndarray) -> np.ndarray:

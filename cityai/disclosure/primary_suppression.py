@@ -30,15 +30,13 @@ def count_behind(amounts: np.ndarray, weights: np.ndarray) -> np.ndarray:
         none.
     """
     top, bottom = amounts @ weights, amounts @ weights**2
-    behind: np.ndarray = np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return behind
+    return np.divide(top**2, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
 def is_few(held: np.ndarray | float, least: float) -> np.ndarray:
     """Threshold rule: tell counts of people that are some, but fewer than the threshold."""
     count = np.asarray(held)
-    few: np.ndarray = (count > 0) & (count < least)
-    return few
+    return (count > 0) & (count < least)
 
 
 def join_small(

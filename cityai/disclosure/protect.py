@@ -264,8 +264,7 @@ def _list_lines(
 def _find_few_residents(view: GroupTable, least: float) -> np.ndarray:
     """Tell of each group whether all that happens in whole areas happens to few people."""
     people = np.array([view.residents.get(group, np.inf) for group in view.groups])
-    few: np.ndarray = np.isin(view.weights, (0.0, 1.0)).all(axis=0) & (people < least)
-    return few
+    return np.isin(view.weights, (0.0, 1.0)).all(axis=0) & (people < least)
 
 
 def _apply(

@@ -134,8 +134,7 @@ class _Witnesses:
     def _hold(self, points: np.ndarray) -> np.ndarray:
         """Return what the secrets hold in each point, (N, S)."""
         totals = points.reshape(len(points), self.known.parts, -1).sum(axis=1)
-        held: np.ndarray = (self.lines @ totals.T).T
-        return held
+        return (self.lines @ totals.T).T
 
     def _add(self, points: np.ndarray, held: np.ndarray) -> None:
         self.points = np.concatenate([self.points, points])

@@ -94,8 +94,7 @@ def read_setting() -> Setting:
 
 
 def _read_plain(path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(json.dumps(read_yaml(path).content, default=str))
-    return told
+    return json.loads(json.dumps(read_yaml(path).content, default=str))
 
 
 def build_workspace(work: Path, drill: str, made: Setting) -> Path:

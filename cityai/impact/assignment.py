@@ -161,8 +161,7 @@ def _find_start(
             f"in {back:,} rows a cluster is back in the first arm after it began",
             "once begun, a cluster stays",
         )
-    found: np.ndarray = start[cluster]
-    return found
+    return start[cluster]
 
 
 def _share_start(start: np.ndarray, codes: dict[str, np.ndarray]) -> np.ndarray:

@@ -44,8 +44,7 @@ class Arms:
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """Sum (..., rows) by block, (..., B)."""
-        summed: np.ndarray = np.add.reduceat(values, self.start, axis=-1)
-        return summed
+        return np.add.reduceat(values, self.start, axis=-1)
 
 
 def pair_arms(outcome: np.ndarray, law: Law, arms: tuple[str, str]) -> Arms:

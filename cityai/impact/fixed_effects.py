@@ -46,15 +46,13 @@ class Within:
     def project(self, values: np.ndarray) -> np.ndarray:
         """Residuals (..., rows) of values (..., rows), in the order by unit."""
         held = _demean(np.asarray(values, np.float64)[..., self.order], self.weights, self.start)
-        residual: np.ndarray = held - ((held * self.weights) @ self.basis) @ self.basis.T
-        return residual
+        return held - ((held * self.weights) @ self.basis) @ self.basis.T
 
 
 def _demean(held: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
     size = np.diff(np.append(start, len(weights)))
     mean = np.add.reduceat(held * weights, start, axis=-1) / np.add.reduceat(weights, start)
-    apart: np.ndarray = held - np.repeat(mean, size, axis=-1)
-    return apart
+    return held - np.repeat(mean, size, axis=-1)
 
 
 def find_within(unit: np.ndarray, period: np.ndarray, weights: np.ndarray) -> Within:

@@ -35,8 +35,7 @@ class Side:
 
     def weigh(self, width: float) -> np.ndarray:
         """Triangular kernel weights, (n,)."""
-        weights: np.ndarray = np.maximum(1 - np.abs(self.score) / width, 0.0) / width
-        return weights
+        return np.maximum(1 - np.abs(self.score) / width, 0.0) / width
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,7 @@ def _powers(score: np.ndarray, degree: int) -> np.ndarray:
 
 
 def _invert(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    inverse: np.ndarray = np.linalg.pinv((design * weights[:, None]).T @ design, hermitian=True)
-    return inverse
+    return np.linalg.pinv((design * weights[:, None]).T @ design, hermitian=True)
 
 
 def _neighbour_residuals(side: Side) -> np.ndarray:
@@ -84,8 +82,7 @@ def _neighbour_residuals(side: Side) -> np.ndarray:
     sums = np.concatenate([[0.0], np.cumsum(y)])
     count = high - low
     mean = (sums[high + 1] - sums[low] - y) / count
-    residual: np.ndarray = np.sqrt(count / (count + 1)) * (y - mean)
-    return residual
+    return np.sqrt(count / (count + 1)) * (y - mean)
 
 
 @dataclass(frozen=True, slots=True)

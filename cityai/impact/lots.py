@@ -149,8 +149,7 @@ def plan_starts(places: int, periods: int, steps: int | None = None) -> np.ndarr
     """
     held = min(steps or places, places, periods - 1)
     step = np.arange(places) * held // places
-    starts: np.ndarray = 1 + step * (periods - 1) // held
-    return starts
+    return 1 + step * (periods - 1) // held
 
 
 def draw_starts(names: Sequence[str], starts: np.ndarray, seed: str) -> dict[str, int]:

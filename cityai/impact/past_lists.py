@@ -124,8 +124,7 @@ class PastPlaces:
         mean, cases = self.mean[rows], self.cases[rows]
         total, held = np.nansum(mean * cases, axis=0), cases.sum(axis=0)
         least = len(cases) if (self.cases <= 1).all() else 1
-        found: np.ndarray = np.where(held >= max(least, 1), total / np.maximum(held, 1), np.nan)
-        return found
+        return np.where(held >= max(least, 1), total / np.maximum(held, 1), np.nan)
 
 
 def make_places(past: Past) -> PastPlaces:

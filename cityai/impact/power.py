@@ -125,8 +125,7 @@ def inject_effect(y: np.ndarray, effect: float, rng: np.random.Generator, n: int
     room = y.mean() if effect < 0 else 1 - y.mean()
     chance = min(abs(effect) / room, 1.0) if room > 0 else 0.0
     turned = rng.random((n, len(y))) < chance
-    moved: np.ndarray = np.where(turned, 0.0 if effect < 0 else 1.0, y)
-    return moved
+    return np.where(turned, 0.0 if effect < 0 else 1.0, y)
 
 
 def placebo_wedge(

@@ -79,8 +79,7 @@ def inverse_probability_weights(probability: np.ndarray, looked: np.ndarray) -> 
             expected="a probability above 0 and at most 1: 1 for those whom the ranking selects",
             next_step="draw the probe from all who are not selected (`cityai predict --assign`)",
         )
-    weights: np.ndarray = np.where(looked, 1 / probability, 0.0)
-    return weights
+    return np.where(looked, 1 / probability, 0.0)
 
 
 def list_ratios(looks: Looks) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

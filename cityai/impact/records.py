@@ -80,8 +80,7 @@ class Law:
             shuffled[:, held] = rng.permuted(np.tile(dealt[held], (n, 1)), axis=1)
         by_row = shuffled[:, self.cluster]
         if self.start is not None:
-            begun: np.ndarray = (self.period >= by_row).astype(np.int8)
-            return begun
+            return (self.period >= by_row).astype(np.int8)
         return by_row.astype(np.int8, copy=False)
 
     def redraw_in_parts(self, rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:

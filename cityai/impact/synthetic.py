@@ -123,8 +123,7 @@ def simplex_weights(columns: np.ndarray, target: np.ndarray, ridge: float) -> np
     scale = float(np.sqrt((stacked**2).sum(axis=0).min())) or 1.0
     system = np.vstack([stacked / scale, np.ones(columns.shape[1])])
     found, _ = nnls(system, np.append(np.zeros(len(stacked)), 1.0))
-    weights: np.ndarray = found / found.sum()
-    return weights
+    return found / found.sum()
 
 
 @dataclass(frozen=True, slots=True)

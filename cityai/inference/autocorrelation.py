@@ -138,8 +138,7 @@ def model_averaged_se(
         (C,) of the sum, or slope, of each series.
     """
     weight, variance = _weigh_kinds(kinds, series, unrelated, worth)
-    error: np.ndarray = np.sqrt((weight * variance).sum(axis=0))
-    return error
+    return np.sqrt((weight * variance).sum(axis=0))
 
 
 def _weigh_kinds(

@@ -69,14 +69,12 @@ class ClusterSums:
 
     def count_members(self, weights: np.ndarray) -> np.ndarray:
         """Count entities with a part in each group, (G,), whatever they count in the metric."""
-        total: np.ndarray = self.copies @ (self._add_parts(weights[self.unit]) > 0)
-        return total
+        return self.copies @ (self._add_parts(weights[self.unit]) > 0)
 
     def sum_rows(self, part: np.ndarray) -> np.ndarray:
         """Sum the squares of each row's own part (units, C) over all rows that count, as (C,)."""
         held = self.size * self.copies[self.row]
-        total: np.ndarray = held @ part[self.unit] ** 2
-        return total
+        return held @ part[self.unit] ** 2
 
     def sum_cubes(self, influence: np.ndarray) -> np.ndarray:
         """Sum the cubes of the influences of all entities, from the rows' (R, C), as (C,).

@@ -93,8 +93,7 @@ def _sum_by_entity(influence: Floats, entity: np.ndarray) -> np.ndarray:
     """(E, 1) cluster influences with the small-sample factor ``sqrt(E / (E - 1))``."""
     touched = np.count_nonzero(np.bincount(entity))
     grown = math.sqrt(touched / (touched - 1)) if touched > 1 else 0.0
-    summed: np.ndarray = grown * np.bincount(entity, weights=influence)[:, None]
-    return summed
+    return grown * np.bincount(entity, weights=influence)[:, None]
 
 
 def _spread_by_entity(influence: Floats, entity: np.ndarray) -> StandardErrors:

@@ -121,10 +121,7 @@ class Contrasts:
             return np.ones(count)
         entities, weights = self.varied.entities, self.weights[:, :count]
         counted = entities.copies @ (entities.weigh_sizes(weights) > 0)
-        members: np.ndarray = np.maximum(
-            divide_known(entities.count_members(weights), counted), 1.0
-        )
-        return members
+        return np.maximum(divide_known(entities.count_members(weights), counted), 1.0)
 
     def describe(self, weights: np.ndarray, design: Design) -> Rates:
         """Rates of groups by their weights (units, C), and what they rest on."""
@@ -212,8 +209,7 @@ def contrast_groups(influence: np.ndarray, contrast: np.ndarray) -> np.ndarray:
     """
     still = np.abs(influence).max(axis=0) <= 1e-12
     varies = ~(contrast[still] != 0).any(axis=0)
-    apart: np.ndarray = (influence @ contrast) * varies
-    return apart
+    return (influence @ contrast) * varies
 
 
 def _fewest(present: np.ndarray, contrast: np.ndarray) -> np.ndarray:

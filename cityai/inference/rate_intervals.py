@@ -42,8 +42,7 @@ class Rates:
     @property
     def variance(self) -> np.ndarray:
         """(C,) variance if every row were drawn by itself; 0 at none and at all."""
-        variance: np.ndarray = self.value * (1 - self.value) / np.maximum(self.rows, 1e-12)
-        return variance
+        return self.value * (1 - self.value) / np.maximum(self.rows, 1e-12)
 
 
 def bound_rate(
@@ -208,5 +207,4 @@ def _allow_still(effect: np.ndarray, known: np.ndarray, rates: Rates, other: Rat
 def divide_known(top: np.ndarray | float, bottom: np.ndarray) -> np.ndarray:
     """Divide where the bottom is above zero; zero elsewhere."""
     shape = np.broadcast(top, bottom).shape
-    quotient: np.ndarray = np.divide(top, bottom, out=np.zeros(shape), where=bottom > 0)
-    return quotient
+    return np.divide(top, bottom, out=np.zeros(shape), where=bottom > 0)

@@ -43,8 +43,7 @@ def sum_cells(
 
 def weigh_cells(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Sum entities into groups by their weights: (B, E, K) and (E, G) give (B, G, K)."""
-    groups: np.ndarray = np.matmul(weights.T, values)
-    return groups
+    return np.matmul(weights.T, values)
 
 
 def compute_ratio(totals: np.ndarray, names: tuple[str, ...], metric: Metric) -> np.ndarray:
@@ -67,8 +66,7 @@ def compute_ratio(totals: np.ndarray, names: tuple[str, ...], metric: Metric) ->
     top = totals[..., names.index(metric.numerator)]
     bottom = totals[..., names.index(metric.denominator)]
     value = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
-    result: np.ndarray = np.sqrt(value) if metric.root else value
-    return result
+    return np.sqrt(value) if metric.root else value
 
 
 def compute_influence(
@@ -102,5 +100,4 @@ def compute_influence(
     if metric.root:
         # d sqrt(r) = dr / (2 sqrt(r)); a root of zero does not vary to first order.
         slope = np.divide(slope, 2 * value, out=np.zeros_like(slope), where=value > 0)
-    influence: np.ndarray = (top - np.nan_to_num(ratio) * bottom) * slope
-    return influence
+    return (top - np.nan_to_num(ratio) * bottom) * slope

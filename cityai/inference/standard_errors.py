@@ -127,8 +127,7 @@ def correct_leverage(
     """
     total = size.sum(axis=0) if copies is None else copies @ size
     part = np.divide(size, total, out=np.zeros_like(size), where=total > 0)
-    mended: np.ndarray = influence / np.sqrt(1 - np.minimum(part, 0.9))
-    return mended
+    return influence / np.sqrt(1 - np.minimum(part, 0.9))
 
 
 def find_lopsided(influence: np.ndarray, entities: ClusterSums | None = None) -> np.ndarray:
@@ -138,10 +137,7 @@ def find_lopsided(influence: np.ndarray, entities: ClusterSums | None = None) ->
     """
     squares = (influence**2).sum(axis=0)
     cubes = (influence**3).sum(axis=0) if entities is None else entities.sum_cubes(influence)
-    lopsided: np.ndarray = np.divide(
-        cubes**2, squares**3, out=np.zeros_like(squares), where=squares > 1e-24
-    )
-    return lopsided
+    return np.divide(cubes**2, squares**3, out=np.zeros_like(squares), where=squares > 1e-24)
 
 
 def satterthwaite_df(
@@ -166,8 +162,7 @@ def satterthwaite_df(
     known = np.abs(influence).max(axis=0) > 1e-12
     known &= find_lopsided(influence, entities) <= MOST_LOPSIDED
     copies = None if entities is None else entities.copies
-    freedom: np.ndarray = np.where(known, count_effective(size**2, copies) - 1, 0.0)
-    return freedom
+    return np.where(known, count_effective(size**2, copies) - 1, 0.0)
 
 
 def two_way_se(
@@ -207,8 +202,7 @@ def count_effective(size: np.ndarray, copies: np.ndarray | None = None) -> np.nd
     """
     squares = (size**2).sum(axis=0) if copies is None else copies @ size**2
     square: np.ndarray = (size.sum(axis=0) if copies is None else copies @ size) ** 2
-    count: np.ndarray = np.divide(square, squares, out=np.zeros_like(squares), where=squares > 0)
-    return count
+    return np.divide(square, squares, out=np.zeros_like(squares), where=squares > 0)
 
 
 def to_correlation(covariance: np.ndarray, blocks: float) -> np.ndarray:
@@ -218,8 +212,7 @@ def to_correlation(covariance: np.ndarray, blocks: float) -> np.ndarray:
     matrix = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
     matrix /= 1 + len(scale) / blocks
     np.fill_diagonal(matrix, 1.0)
-    clipped: np.ndarray = np.clip(matrix, -1.0, 1.0)
-    return clipped
+    return np.clip(matrix, -1.0, 1.0)
 
 
 def find_test_confidence(confidence: float) -> float:
@@ -293,8 +286,7 @@ def compute_margin(
 def find_quantile(spread: StandardErrors, confidence: float) -> np.ndarray:
     """(C,) quantiles of Student's t that bound two-sided intervals."""
     freedom, at = np.unique(spread.freedom, return_inverse=True)
-    quantile: np.ndarray = stdtrit(freedom, (1 + confidence) / 2)[at]
-    return quantile
+    return stdtrit(freedom, (1 + confidence) / 2)[at]
 
 
 def allow_skew(quantile: np.ndarray, spread: StandardErrors) -> np.ndarray:
@@ -308,5 +300,4 @@ def allow_skew(quantile: np.ndarray, spread: StandardErrors) -> np.ndarray:
     """
     if spread.skew is None:
         return quantile
-    wider: np.ndarray = quantile + spread.skew * (2 * quantile**2 + 1) / 6
-    return wider
+    return quantile + spread.skew * (2 * quantile**2 + 1) / 6

@@ -61,14 +61,12 @@ class CalibrationMap:
 
 def to_log_odds(probability: FloatArray) -> FloatArray:
     """Return log-odds, of probabilities held away from 0 and 1 by `MOST_SURE`."""
-    odds: FloatArray = logit(np.clip(probability, MOST_SURE, 1 - MOST_SURE))
-    return odds
+    return logit(np.clip(probability, MOST_SURE, 1 - MOST_SURE))
 
 
 def to_probability(log_odds: FloatArray) -> FloatArray:
     """Return probabilities."""
-    share: FloatArray = expit(log_odds)
-    return share
+    return expit(log_odds)
 
 
 def mix_log_odds(log_odds: FloatArray, weights: FloatArray) -> FloatArray:
@@ -91,8 +89,7 @@ def calibrate(chart: CalibrationMap, log_odds: FloatArray) -> FloatArray:
     inside = np.interp(log_odds, given, target)
     before = np.minimum(log_odds - given[0], 0.0)
     beyond = np.maximum(log_odds - given[-1], 0.0)
-    mapped: FloatArray = inside + chart.slope * (before + beyond)
-    return mapped
+    return inside + chart.slope * (before + beyond)
 
 
 def learn_calibration(log_odds: FloatArray, truth: FloatArray, fold: np.ndarray) -> CalibrationMap:

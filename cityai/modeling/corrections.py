@@ -162,10 +162,7 @@ def share_capacity(claim: FloatArray, need: FloatArray, moment: IntArray) -> Flo
     """
     capacity = np.bincount(moment, weights=need, minlength=1)[moment]
     asked = np.bincount(moment, weights=claim, minlength=1)[moment]
-    given: FloatArray = np.divide(
-        capacity * claim, asked, out=np.zeros(len(claim)), where=asked > 0
-    )
-    return given
+    return np.divide(capacity * claim, asked, out=np.zeros(len(claim)), where=asked > 0)
 
 
 def learn_corrections(

@@ -235,5 +235,4 @@ def _read_candidate(frame: pd.DataFrame, name: str) -> FloatArray:
             expected=f"a column '{column}'",
             next_step="compute it with the same method from the history known at the moment",
         )
-    values: FloatArray = frame[column].to_numpy(np.float64)
-    return values
+    return frame[column].to_numpy(np.float64)

@@ -223,8 +223,7 @@ EXTRACTS: Final[dict[str, Draw]] = {
 
 def _spread_level(rng: np.random.Generator, level: float) -> Floats:
     """Return a level for each neighbourhood, the larger of each pair above the smaller."""
-    drawn: Floats = level * np.where(PAIR == 0, 1.1, 0.95) * rng.uniform(0.75, 1.25, PLACES)
-    return drawn
+    return level * np.where(PAIR == 0, 1.1, 0.95) * rng.uniform(0.75, 1.25, PLACES)
 
 
 def _draw_events(
@@ -253,13 +252,11 @@ def _draw_events(
 
 def _move_to_monday(day: Floats) -> Floats:
     """Move days of a weekend, counted from a Monday, to the Monday after it."""
-    moved: Floats = day + np.where((day % 7) >= 5, 7 - day % 7, 0)
-    return moved
+    return day + np.where((day % 7) >= 5, 7 - day % 7, 0)
 
 
 def _squash(odds: Floats) -> Floats:
-    share: Floats = 1 / (1 + np.exp(-odds))
-    return share
+    return 1 / (1 + np.exp(-odds))
 
 
 def _write_days(days: pd.Series | Floats) -> Floats:

@@ -126,8 +126,7 @@ def _draw_points(places: Places, place: np.ndarray, rng: np.random.Generator) ->
     corners = np.array(outlines)[place]
     x, y = rng.uniform(0.05, 0.95, (2, len(place)))
     weight = np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
-    points: np.ndarray = np.round((corners * weight[:, :, None]).sum(axis=1), 6)
-    return points
+    return np.round((corners * weight[:, :, None]).sum(axis=1), 6)
 
 
 def _draw_risk(kitchens: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
@@ -140,8 +139,7 @@ def _draw_risk(kitchens: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
         condition[i] = _MEMORY * condition[i - 1] + shocks[i]
     kind = pd.Categorical(kitchens["kind"], KINDS).codes
     level = _BASE + _KIND_EFFECT[kind] + kitchens["hygiene"].to_numpy()
-    risk: np.ndarray = 1 / (1 + np.exp(-(level + condition)))
-    return risk
+    return 1 / (1 + np.exp(-(level + condition)))
 
 
 def _draw_visits(kitchens: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

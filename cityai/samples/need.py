@@ -175,8 +175,7 @@ def _draw_pace(rng: np.random.Generator, planted_gap: bool) -> np.ndarray:
         since = np.maximum(week - SHIFT_WEEK, 0)
         own = np.where((week[:, None] >= SHIFT_WEEK) & (THIRD[None, :] == 0), wild, own)
         growth = growth + since[:, None] * np.where(THIRD == 0, WEEKLY_GROWTH, 0.0)[None, :]
-    pace: np.ndarray = (season * shared)[:, None] * own * np.exp(growth)
-    return pace
+    return (season * shared)[:, None] * own * np.exp(growth)
 
 
 def _follow_days(weather: pd.DataFrame) -> np.ndarray:
@@ -189,8 +188,7 @@ def _follow_days(weather: pd.DataFrame) -> np.ndarray:
         season[(day_of_year >= first) & (day_of_year < last)] = busy
     rain = 1 + 0.006 * np.minimum(weather["rain"].to_numpy(), 30)
     heat = 1 + 0.015 * np.maximum(weather["temperature"].to_numpy() - 24, 0)
-    factor: np.ndarray = weekday * holiday * season * rain * heat
-    return factor
+    return weekday * holiday * season * rain * heat
 
 
 def _tabulate_works(works: np.ndarray, places: Places) -> pd.DataFrame:

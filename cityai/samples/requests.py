@@ -134,22 +134,19 @@ def draw_requests(
 
 def _share_on_paper(week: np.ndarray, place: np.ndarray, planted_gap: bool) -> np.ndarray:
     ramp = np.clip((week - SHIFT_WEEK) / PAPER_RAMP, 0, 1) * (THIRD[place] == 0) * planted_gap
-    share: np.ndarray = PAPER_SHARE + ramp * (PAPER_SHARE_LATE - PAPER_SHARE)
-    return share
+    return PAPER_SHARE + ramp * (PAPER_SHARE_LATE - PAPER_SHARE)
 
 
 def _draw_moments(day: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     second = np.clip(rng.normal(13.5, 3.8, len(day)) * 3600, 0, 86_399).astype(np.int64)
-    moments: np.ndarray = (FIRST_DAY + day).astype("datetime64[s]") + second
-    return moments
+    return (FIRST_DAY + day).astype("datetime64[s]") + second
 
 
 def _draw_delays(paper: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Seconds from opening to recording: hours for most, a gamma of days for paper forms."""
     quick = rng.exponential(0.35, len(paper))
     slow = rng.gamma(2.0, PAPER_DAYS / 2, len(paper))
-    seconds: np.ndarray = np.rint(np.where(paper, slow, quick) * 86_400).astype(np.int64)
-    return seconds
+    return np.rint(np.where(paper, slow, quick) * 86_400).astype(np.int64)
 
 
 def _name_rows(count: int) -> pd.Series:

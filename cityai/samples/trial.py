@@ -34,8 +34,7 @@ REASONS: Final = ("no inspector was free", "closed on that day", "moved to anoth
 
 def chance_of_violation(true_risk: np.ndarray) -> np.ndarray:
     """Probability of a violation at the follow-up, of kitchens that were not visited."""
-    chance: np.ndarray = np.clip(0.32 + 0.8 * true_risk, 0.0, 0.95)
-    return chance
+    return np.clip(0.32 + 0.8 * true_risk, 0.0, 0.95)
 
 
 @dataclass

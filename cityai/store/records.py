@@ -167,8 +167,7 @@ def read_record(kind: type[RecordT], files: Files, where: str) -> RecordT:
             expected=f"a {_name_kind(kind)} of format {FORMAT}",
             next_step=_AGAIN,
         )
-    record: RecordT = decode_value(content["fields"], kind, files)
-    return record
+    return decode_value(content["fields"], kind, files)
 
 
 def check_manifest(files: Files, where: str) -> None:

@@ -36,8 +36,7 @@ class LoggedModel(PythonModel):  # type: ignore[misc]
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Return what the record's own `predict` returns."""
-        found: pd.DataFrame = self.final.predict(model_input)
-        return found
+        return self.final.predict(model_input)
 
 
 set_model(LoggedModel())

@@ -64,8 +64,7 @@ METRICS: Final = (
 def _scale(table: pd.DataFrame, part: Floats) -> Floats:
     """Scale to add up to the number of true cases; the scale is taken as fixed."""
     need = table[Y_TRUE].to_numpy(np.float64).sum()
-    scaled: Floats = part * need / max(part.sum(), 1e-12)
-    return scaled
+    return part * need / max(part.sum(), 1e-12)
 
 
 SUMS: Final[dict[str, Callable[[pd.DataFrame], Floats]]] = {

@@ -32,8 +32,7 @@ def take_next(facts: CardFacts) -> pd.DataFrame | None:
     ahead = None if facts.outlook is None else facts.outlook.table
     if ahead is None or ahead.empty:
         return None
-    first: pd.DataFrame = ahead[ahead[STEP] == ahead[STEP].min()]
-    return first
+    return ahead[ahead[STEP] == ahead[STEP].min()]
 
 
 def find_next(facts: CardFacts) -> date | None:

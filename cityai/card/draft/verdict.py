@@ -84,8 +84,7 @@ def draft_verdict(record: CardRecord, rules: VerdictRules) -> VerdictPart:
 
 
 def _weigh(rule: Rule, rules: VerdictRules) -> Weighed:
-    word: Weighed = "not ready" if rule.name == "blocking" else getattr(rules, rule.name)
-    return word
+    return "not ready" if rule.name == "blocking" else getattr(rules, rule.name)
 
 
 MET: Final = say("Every rule of the city's policy is met.")

@@ -126,8 +126,7 @@ def take_latest(table: pd.DataFrame) -> pd.DataFrame:
     """Take the last prediction of each entity and period that was measured."""
     rows = table[np.isfinite(table[Y_TRUE])]
     rows = rows.sort_values([PERIOD_START, ENTITY, STEP], kind="stable")
-    latest: pd.DataFrame = rows.drop_duplicates([PERIOD_START, ENTITY])
-    return latest
+    return rows.drop_duplicates([PERIOD_START, ENTITY])
 
 
 def _has_small_period(table: pd.DataFrame, policy: PolicySpec) -> bool:

@@ -256,10 +256,7 @@ class _Renderer(RendererSVG):
 
 @lru_cache(maxsize=10_000)
 def _measure_text(text: str, font: FontProperties, math: Any) -> tuple[float, float, float]:
-    measured: tuple[float, float, float] = TextToPath().get_text_width_height_descent(
-        text, font, math
-    )
-    return measured
+    return TextToPath().get_text_width_height_descent(text, font, math)
 
 
 @lru_cache(maxsize=1000)

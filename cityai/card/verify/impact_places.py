@@ -69,8 +69,7 @@ def _take_away(
 
     def rest(column: pd.Series) -> np.ndarray:
         own = column.to_numpy(float) * root
-        left: np.ndarray = own - design @ np.linalg.lstsq(design, own, rcond=None)[0]
-        return left
+        return own - design @ np.linalg.lstsq(design, own, rcond=None)[0]
 
     return rest(due.astype(float)), rest, root
 
@@ -125,8 +124,7 @@ def _weigh(columns: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
         method="SLSQP",
         options={"maxiter": 500, "ftol": 1e-13},
     )
-    weights: np.ndarray = found.x
-    return weights
+    return found.x
 
 
 def count_shift(rows: pd.DataFrame, _widths: tuple[float, ...]) -> Counted:

@@ -196,15 +196,13 @@ def look_up(group: Ints, when: Ints, values: Floats, asked: Ints, wanted: Ints) 
     key = np.where(known, asked * width + at, -1)
     row = np.searchsorted(keys, key, side="right") - 1
     found = (row >= 0) & (np.append(keys, -1)[row] == key)
-    result: Floats = np.where(found, np.append(values, np.nan)[row], np.nan)
-    return result
+    return np.where(found, np.append(values, np.nan)[row], np.nan)
 
 
 def divide(top: npt.NDArray[np.generic], bottom: npt.NDArray[np.generic]) -> Floats:
     """Divide; NaN where the divisor is zero or missing, never infinite."""
     over, under = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    result: Floats = over / np.where(under == 0, np.nan, under)
-    return result
+    return over / np.where(under == 0, np.nan, under)
 
 
 def find_latest(past: Past, seen: Seen, moments: Ints) -> Ints:

@@ -12,8 +12,7 @@ def mean_known(values: Floats) -> Floats:
     """Return the mean over the first axis of what is known; NaN where nothing is."""
     known = ~np.isnan(values)
     if len(values) and known.all():
-        mean: Floats = values.sum(axis=0) / len(values)
-        return mean
+        return values.sum(axis=0) / len(values)
     return divide(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0))
 
 
@@ -22,5 +21,4 @@ def find_latest(values: Floats) -> Floats:
     if not len(values):
         return np.full(values.shape[1], np.nan)
     newest = len(values) - 1 - np.argmax(~np.isnan(values)[::-1], axis=0)
-    latest: Floats = values[newest, np.arange(values.shape[1])]
-    return latest
+    return values[newest, np.arange(values.shape[1])]

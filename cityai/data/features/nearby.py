@@ -157,8 +157,7 @@ def _weigh(points: Floats, places: Floats, age: Ints, decay: DecaySpec) -> Float
     chord = np.sqrt(((points - places) ** 2).sum(axis=1))
     metres = 2 * EARTH_M * np.arcsin(np.minimum(chord / 2, 1.0))
     near = np.maximum(1 - metres / decay.reach_m, 0.0)
-    weight: Floats = near * 2.0 ** (-age / (decay.half_life_days * DAY_US))
-    return weight
+    return near * 2.0 ** (-age / (decay.half_life_days * DAY_US))
 
 
 def _place(table: pd.DataFrame) -> npt.NDArray[np.float64]:

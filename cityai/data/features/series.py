@@ -90,8 +90,7 @@ def find_level(vintages: Vintages, usual: Floats, plan: DensePlan) -> Floats:
         return np.maximum(level, 0.25)
     above = [each[each > 0] for each in level]
     floor = [each.sum() / len(each) / 100 if len(each) else 1.0 for each in above]
-    found: Floats = np.maximum(level, np.array(floor)[:, None])
-    return found
+    return np.maximum(level, np.array(floor)[:, None])
 
 
 _WINDOWED: Final = {
@@ -245,8 +244,7 @@ def _describe_seasons(
 def _step_back(targets: Ints, newest: int, stride: int) -> Ints:
     """Go back from each target by whole strides, at least one, to a period that is known."""
     strides = np.maximum(-((newest - targets) // stride), 1)
-    back: Ints = targets - strides * stride
-    return back
+    return targets - strides * stride
 
 
 def _take_mean(vintages: Vintages, backs: Sequence[int]) -> Floats:

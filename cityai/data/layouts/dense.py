@@ -188,8 +188,7 @@ def _find_areas(attributes: pd.DataFrame, states: Ints, area_ids: tuple[str, ...
     """Return the code of each entity's area at each origin, -1 when not recorded."""
     if AREA not in attributes.columns:
         return np.broadcast_to(np.int64(-1), states.shape)
-    areas: Ints = np.append(find_positions(attributes[AREA], area_ids), -1)[states]
-    return areas
+    return np.append(find_positions(attributes[AREA], area_ids), -1)[states]
 
 
 def _describe_target(
@@ -359,11 +358,9 @@ def _take(
     if chosen is None:
         return values
     cell, step = np.divmod(chosen, steps)
-    taken: npt.NDArray[np.generic] = values[cell, np.minimum(step, values.shape[1] - 1)]
-    return taken
+    return values[cell, np.minimum(step, values.shape[1] - 1)]
 
 
 def _list_moments(panel: Panel, index: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
     starts = panel.periods.starts(int(index.max(initial=0)) + 1).to_numpy()
-    moments: npt.NDArray[np.datetime64] = starts[index]
-    return moments
+    return starts[index]

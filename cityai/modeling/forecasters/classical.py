@@ -151,10 +151,7 @@ def _forecast_theta(asked: SeriesHistory) -> FloatArray:
     def drift(age: npt.NDArray[np.int64]) -> FloatArray:
         """Return the line's part of the forecast at an age, shape (E, alphas)."""
         kept, next_kept = powers[age], powers[age + 1]
-        drifted: FloatArray = (
-            kept * start[:, None] + (1.0 - next_kept) / THETA_ALPHAS * slope[:, None]
-        )
-        return drifted
+        return kept * start[:, None] + (1.0 - next_kept) / THETA_ALPHAS * slope[:, None]
 
     level = np.repeat(plain[first, np.arange(entities)][:, None], len(keep), axis=1)
     loss = np.zeros((entities, len(keep), len(pull)))
@@ -237,8 +234,7 @@ def _forecast_smoothing(asked: SeriesHistory) -> FloatArray:
     damped = np.cumsum(grid.damping[best] ** ahead, axis=0)[asked.skip :]
     phases = (length + np.arange(asked.skip, asked.reach)) % season
     trended = level[rows, best] + damped * trend[rows, best]
-    found: FloatArray = (trended + states[phases][:, rows, best]) * size
-    return found
+    return (trended + states[phases][:, rows, best]) * size
 
 
 def _gather_head(values: FloatArray, first: npt.NDArray[np.int64], count: int) -> FloatArray:
@@ -246,8 +242,7 @@ def _gather_head(values: FloatArray, first: npt.NDArray[np.int64], count: int) -
     at = first + np.arange(count)[:, None]
     inside = at < values.shape[0]
     picked = np.take_along_axis(values, np.where(inside, at, 0), axis=0)
-    gathered: FloatArray = np.where(inside, picked, np.nan)
-    return gathered
+    return np.where(inside, picked, np.nan)
 
 
 def _start_season(values: FloatArray, first: npt.NDArray[np.int64], season: int) -> FloatArray:

@@ -149,8 +149,7 @@ class FittedLogistic(FittedLearner):
         """
         logistic = read_logistic(self.saved.content)
         design = build_design(logistic, table)
-        share: FloatArray = expit(design @ np.array(logistic.coefficients) + logistic.intercept)
-        return share
+        return expit(design @ np.array(logistic.coefficients) + logistic.intercept)
 
     def explain(self, table: pd.DataFrame, background: pd.DataFrame) -> Contributions:
         """Compute linear Shapley values: coefficient times distance from the background's mean.

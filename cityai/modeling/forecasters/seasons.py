@@ -39,14 +39,12 @@ class Seasons:
     def remove(self, values: FloatArray) -> FloatArray:
         """Return values of periods ``0 .. T - 1``, shape (T, E), freed of their season."""
         phases = np.arange(values.shape[0]) % self.length
-        freed: FloatArray = (values - self.terms[phases]) / self.factors[phases]
-        return freed
+        return (values - self.terms[phases]) / self.factors[phases]
 
     def restore(self, values: FloatArray, periods: npt.NDArray[np.int64]) -> FloatArray:
         """Return values of the given periods, shape (len(periods), E), with their season."""
         phases = periods % self.length
-        restored: FloatArray = values * self.factors[phases] + self.terms[phases]
-        return restored
+        return values * self.factors[phases] + self.terms[phases]
 
 
 def find_seasons(values: FloatArray, length: int) -> Seasons:
@@ -99,14 +97,12 @@ def detect_season(values: FloatArray, length: int) -> npt.NDArray[np.bool_]:
     limit = TEST_POINT * np.sqrt(
         (1.0 + 2.0 * np.square(lags[:-1]).sum(axis=0)) / np.maximum(counts, 1)
     )
-    found: npt.NDArray[np.bool_] = (np.abs(lags[-1]) > limit) & (power > 0) & (counts > 2 * length)
-    return found
+    return (np.abs(lags[-1]) > limit) & (power > 0) & (counts > 2 * length)
 
 
 def find_first_known(values: FloatArray) -> npt.NDArray[np.int64]:
     """Return the index of each series' first known value, shape (E,)."""
-    first: npt.NDArray[np.int64] = (~np.isnan(values)).argmax(axis=0).astype(np.int64)
-    return first
+    return (~np.isnan(values)).argmax(axis=0).astype(np.int64)
 
 
 def _smooth(values: FloatArray, length: int) -> FloatArray:
@@ -115,8 +111,7 @@ def _smooth(values: FloatArray, length: int) -> FloatArray:
     if length % 2 == 0:
         kernel[[0, -1]] = 0.5
     windows = np.lib.stride_tricks.sliding_window_view(values, len(kernel), axis=0)
-    smoothed: FloatArray = windows @ (kernel / length)
-    return smoothed
+    return windows @ (kernel / length)
 
 
 def _average_phases(values: FloatArray, phases: npt.NDArray[np.int64], length: int) -> FloatArray:

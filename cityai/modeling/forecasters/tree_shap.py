@@ -267,8 +267,7 @@ def _weigh(pattern: Integers, share: FloatArray) -> FloatArray:
     for point, weight in _list_points((asked + 1) // 2):
         factor = share + point * away
         total += (weight * factor.prod(axis=0)) / factor
-    values: FloatArray = total * away
-    return values
+    return total * away
 
 
 @cache

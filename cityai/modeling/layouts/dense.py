@@ -359,8 +359,7 @@ def read_labels(panel: Panel, origin: int, cell: IntArray) -> FloatArray:
     """
     known = panel.known_at(origin)[: max(panel.mature_until(origin), 0)]
     flat = np.append(known, np.nan)  # the last stands for all that is not mature
-    labels: FloatArray = flat.take(cell, mode="clip")
-    return labels
+    return flat.take(cell, mode="clip")
 
 
 def find_scales(panel: Panel, origin: int) -> FloatArray:

@@ -169,15 +169,13 @@ def find_known(cases: Events, train_until: pd.Timestamp) -> BoolArray:
     """Return which cases teach, (N,) bool: asked about and answered before a moment."""
     table = cases.table
     known = table[Y_TRUE].notna() & (table[KNOWN_AT] < train_until) & (table[AS_OF] < train_until)
-    teaching: BoolArray = known.to_numpy()
-    return teaching
+    return known.to_numpy()
 
 
 def find_tested(cases: Events, fold: Fold) -> BoolArray:
     """Return which cases a fold predicts, (N,) bool: all that are asked about in its stretch."""
     asked = cases.table[AS_OF]
-    tested: BoolArray = ((asked >= fold.test_from) & (asked < fold.test_until)).to_numpy()
-    return tested
+    return ((asked >= fold.test_from) & (asked < fold.test_until)).to_numpy()
 
 
 class ListedRows:

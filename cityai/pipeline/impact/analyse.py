@@ -191,5 +191,4 @@ MORE: Final = (APART, PERIOD, CASES, LOST)
 def _within(assigned: pd.DataFrame, asked: Asked) -> np.ndarray:
     day = assigned[AS_OF].to_numpy("datetime64[D]")
     after = day >= np.datetime64(asked.since or date.min, "D")
-    kept: np.ndarray = after & (day < np.datetime64(asked.until or date.max, "D"))
-    return kept
+    return after & (day < np.datetime64(asked.until or date.max, "D"))

@@ -88,8 +88,7 @@ def share_done(announced: Announced, rows: pd.DataFrame, told: pd.DataFrame) -> 
     left = (end - day) / (end - start)
     done = np.where(np.isnat(day), 0.0, np.clip(left.astype(np.float64), 0.0, 1.0))
     over = end <= np.datetime64(read_clock().date(), "s")
-    shared: np.ndarray = np.where(over, done, np.nan)
-    return shared
+    return np.where(over, done, np.nan)
 
 
 def add_before(

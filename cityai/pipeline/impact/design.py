@@ -121,8 +121,7 @@ def design_evaluation(
 def _date_lists(table: pd.DataFrame, lists: np.ndarray) -> pd.Series:
     """Give each case the first day of its list."""
     day = table[SLOT_START] if table[SLOT_START].nunique() > 1 else table[OCCURRED_AT]
-    first: pd.Series = day.groupby(lists).transform("min").dt.normalize()
-    return first
+    return day.groupby(lists).transform("min").dt.normalize()
 
 
 def _design_places(

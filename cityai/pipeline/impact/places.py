@@ -39,8 +39,7 @@ class Axis:
 
     def index(self, moments: Moments) -> np.ndarray:
         """Number each moment's period, (n,) int64."""
-        found: np.ndarray = Periods(self.freq, self.starts, self.count).index(moments)
-        return found
+        return Periods(self.freq, self.starts, self.count).index(moments)
 
     def start(self, period: int) -> pd.Timestamp:
         """Return the first moment of a period."""

@@ -107,8 +107,7 @@ class Announced:
 
 def find_gathered(project: Project[Any], plan: Plan) -> Path:
     """Return the private folder of a plan: another plan has another."""
-    folder: Path = project.state / FOLDER / plan.project / plan.seal[:DIGITS]
-    return folder
+    return project.state / FOLDER / plan.project / plan.seal[:DIGITS]
 
 
 def seal_plan(

@@ -73,8 +73,7 @@ class Way:
 
 def _find_done(_: Announced, rows: pd.DataFrame, told: pd.DataFrame) -> np.ndarray:
     """A case that nobody tells of was not done."""
-    done: np.ndarray = rows[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0).to_numpy(np.float64)
-    return done
+    return rows[CASE].map(told.set_index(CASE)[DONE]).fillna(0.0).to_numpy(np.float64)
 
 
 def _match_outcomes(
