@@ -24,6 +24,16 @@ from cityai.confine.warehouse import (
 from cityai.errors import DataError
 
 _UNREACHED: Final = {
+    r"percent-encoded|info string|invalid (port|URI|sslmode)|unexpected (character|spaces)": (
+        "the address in the variable cannot be read",
+        "write it as postgresql://user:password@host:5432/database, special characters of a "
+        "password as %40 for @",
+    ),
+    r"statement pooling": (
+        "a pooler of single statements stands between, and a run needs one transaction",
+        "ask who runs the pooler for `pool_mode` transaction or session, or take the address of "
+        "the database itself",
+    ),
     r"server does not support SSL": (
         "the server speaks no SSL, which the address in the variable requires",
         "ask who runs the database to switch it on, or correct `sslmode` of the address",
@@ -31,6 +41,10 @@ _UNREACHED: Final = {
     r"no encryption|SSL off": (
         "the server refuses this user from this machine without SSL",
         "write `?sslmode=verify-full` at the end of the address, or ask who runs the database",
+    ),
+    r"does not match host name": (
+        "the server's certificate is of another host than the address in the variable names (SSL)",
+        "write the host as the certificate does, or ask who runs the database",
     ),
     r"certificate|SSL": (
         "the server cannot be trusted as the address in the variable asks for (SSL)",
@@ -47,11 +61,6 @@ _UNREACHED: Final = {
     r"database .* does not exist": (
         "the server has no database of that name",
         "correct the last part of the address in the variable",
-    ),
-    r"percent-encoded|connection info string|invalid (port|URI)|unexpected": (
-        "the address in the variable cannot be read",
-        "write it as postgresql://user:password@host:5432/database, special characters of a "
-        "password as %40 for @",
     ),
     r"connection slots|too many (clients|connections)|starting up|shutting down": (
         "the database takes no connection now",
@@ -123,6 +132,26 @@ class Postgres:
             schema = cursor.fetch_record_batch().schema
         return [(field.name, _name_type(field)) for field in schema]
 
+    def is_partial(self, statement: str) -> bool:
+        """Tell whether policies of row-level security keep rows of it from this account.
+
+        Where these may not apply, the server refuses what it would else answer in part.
+        Source: https://www.postgresql.org/docs/current/ddl-rowsecurity.html
+        """
+        with self._speak(statement), self._session.cursor() as cursor:
+            cursor.execute("SAVEPOINT policies")
+            cursor.execute("SET LOCAL row_security = off")
+            try:
+                cursor.execute(f"{PREFIX}{statement}\n) SELECT * FROM asked LIMIT 0")  # noqa: S608
+                cursor.fetchall()
+            except Exception as error:
+                if getattr(error, "sqlstate", "") != "42501":
+                    raise
+                return True
+            finally:
+                cursor.execute("ROLLBACK TO policies")
+        return False
+
     def digest(self, statement: str, rows: str = EVERY) -> str:
         """Return the number of rows and the sums of their hashes, added up where they are."""
         hashes = (f"sum(hashtextextended((kept.*)::text, {seed})::numeric)" for seed in (0, 1))
@@ -167,7 +196,7 @@ class Postgres:
             told = tell_statement(state, said, where, self._seconds)
             code = f" (SQLSTATE {state})" if state else ""
             lost, full = f"the connection to the database was lost{code}", str(error)
-            kinds = _UNREACHED if "Failed to connect" in full else {}
+            kinds = {} if statement else _UNREACHED
             raise told or tell_connection(kinds, full, where, lost) from None
 
 

@@ -85,6 +85,10 @@ class Spark:
             self._described[statement] = kinds
         return self._described[statement]
 
+    def is_partial(self, statement: str) -> bool:
+        """Tell that nothing is known of it: filters of rows do not show."""
+        return False
+
     def digest(self, statement: str, rows: str = EVERY) -> str:
         """Return the number of rows and the sums of their hashes, added up where they are."""
         cells = ["0"]

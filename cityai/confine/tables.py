@@ -82,6 +82,8 @@ class _Desk:
             self.warehouse = _connect(*told)
         elif work == "describe":
             rows = self.warehouse.describe(*told)
+        elif work == "is_partial":
+            rows = [[self.warehouse.is_partial(*told)]]
         elif work == "digest":
             rows = [[self.warehouse.digest(*told)]]
         elif work == "fetch":

@@ -38,6 +38,9 @@ class Warehouse(Protocol):
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Return the name and type of each column: Ibis's name of the type, `other`, `several`."""
 
+    def is_partial(self, statement: str) -> bool:
+        """Tell whether the database says that it keeps rows of it from this account."""
+
     def digest(self, statement: str, rows: str = EVERY) -> str:
         """Return a text that changes with some of the rows, whatever their order."""
 
@@ -123,11 +126,23 @@ def tell_statement(state: str, said: str, where: str, seconds: float) -> DataErr
             where=where,
             expected="a SELECT: the session can only read",
         )
-    if state[:2] == "42":
+    if state[:2] in ("42", "55"):
         return DataError(
             f"the database refuses the statement: {said}",
             where=where,
             next_step="correct the statement, or ask who runs the database for the right to read",
+        )
+    if state[:2] in ("53", "54"):
+        return DataError(
+            f"the database lacks the memory, the disk or another means for this (SQLSTATE {state})",
+            where=where,
+            next_step="ask who runs the database for the limits of this account, or ask for less",
+        )
+    if state[:2] == "40":
+        return DataError(
+            f"the database ended the query, since its data were changed (SQLSTATE {state})",
+            where=where,
+            next_step="run it again; of a standby, ask who runs it for a longer delay",
         )
     if state == "57014" and said == ENDED:
         return DataError(

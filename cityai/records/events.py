@@ -42,13 +42,17 @@ class RowCounts:
             )
 
 
-LEFT: Final = ("source", "connection", "rows", "columns", "bytes", "held")
+LEFT: Final = ("source", "connection", "rows", "columns", "bytes", "held", "partial")
+
+
+ROW_SECURITY: Final = "the database keeps rows from it (row-level security)"
 
 
 def list_left(rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
     """Tabulate what left databases; nothing where all tables are files."""
     table = pd.DataFrame(list(rows), columns=list(LEFT))
-    return table.astype({**dict.fromkeys(LEFT[:2], "str"), **dict.fromkeys(LEFT[2:], "int64")})
+    kinds = {**dict.fromkeys(LEFT[:2], "str"), **dict.fromkeys(LEFT[2:-1], "int64")}
+    return table.astype({**kinds, LEFT[-1]: "bool"})
 
 
 VERSIONS: Final = ("source", "format", "version", "made")
@@ -66,6 +70,7 @@ def describe_left(left: pd.DataFrame) -> list[str]:
         f"{row['columns']} columns ({row['bytes']:,} bytes) left the database "
         f"'{row['connection']}' for the table {row['source']}; its SELECT gives "
         f"{row['held']:,} rows there"
+        + (f", to this account: {ROW_SECURITY}" if row["partial"] else "")
         for row in left.to_dict("records")
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -25,7 +26,7 @@ from cityai.data.source.engine import open_room
 from cityai.data.source.questions import cut_end
 from cityai.data.sources import digest_sources
 from cityai.errors import CityaiError, DataError, SetupError, SpecError
-from cityai.records.events import Events
+from cityai.records.events import Events, describe_left, list_left
 from tests.conftest import CITY, PROJECT, draw_requests
 from tests.servers import SECRET, Postgres
 
@@ -330,6 +331,77 @@ def test_where_a_database_cannot_be_reached_no_secret_is_told(warehouse, monkeyp
             assert hidden not in str(raised.value)
         assert raised.value.__cause__ is None
         assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("asked", ["sslmode=banana", "sslmode=verify-full"])
+def test_what_is_asked_of_ssl_is_told_apart(warehouse, monkeypatch, asked):
+    monkeypatch.setenv("WAREHOUSE", f"{warehouse.address}?{asked}")
+    said = "speaks no SSL" if "full" in asked else "the address in the variable cannot be read"
+    with pytest.raises(DataError, match=said):
+        digest_query(ask("SELECT 1 AS a"))
+
+
+def test_a_server_that_closes_at_once_is_not_taken_for_a_mistyped_address(monkeypatch):
+    """As a pooler whose database is away does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def close() -> None:
+            server.accept()[0].close()
+
+        ended = threading.Thread(target=close)
+        ended.start()
+        monkeypatch.setenv("WAREHOUSE", f"postgresql://127.0.0.1:{server.getsockname()[1]}/db")
+        with pytest.raises(DataError, match="cannot be reached"):
+            digest_query(ask("SELECT 1 AS a"))
+        ended.join()
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("55000", 'refuses the statement: materialized view "mv" has not been populated'),
+        ("53200", "lacks the memory, the disk or another means"),
+        ("40001", "since its data were changed"),
+    ],
+)
+def test_what_a_database_lacks_is_not_called_a_lost_connection(warehouse, state, said):
+    warehouse.run(
+        "DROP MATERIALIZED VIEW IF EXISTS mv",
+        "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a WITH NO DATA",
+        "CREATE OR REPLACE FUNCTION fail(code text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'a cell' USING ERRCODE = code; END $$",
+    )
+    asked = "SELECT a FROM mv" if state == "55000" else f"SELECT fail('{state}') AS a"
+    with pytest.raises(DataError, match=said) as raised:
+        read(asked)
+    assert "a cell" not in str(raised.value)
+
+
+def test_rows_that_policies_keep_from_the_account_are_told(warehouse, monkeypatch):
+    """Row-level security leaves rows out without a word."""
+    warehouse.run(
+        "DROP TABLE IF EXISTS kept CASCADE",
+        "DROP ROLE IF EXISTS partner",
+        "CREATE TABLE kept AS SELECT 'D' || i % 5 AS district FROM generate_series(1, 50) i",
+        "CREATE VIEW of_the_owner AS SELECT * FROM kept",
+        "ALTER TABLE kept ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY one ON kept USING (district = 'D1')",
+        "CREATE ROLE partner LOGIN PASSWORD 'x'",
+        "GRANT SELECT ON kept, of_the_owner TO partner",
+    )
+    source, found = SourceSpec(connection="warehouse", table="asked"), {}
+    partner = f"postgresql://partner:x@127.0.0.1:{warehouse.port}/postgres"
+    for who, address in {"owner": warehouse.address, "partner": partner}.items():
+        monkeypatch.setenv("WAREHOUSE", address)
+        for table in ("kept", "of_the_owner"):
+            asked = ask(f"SELECT * FROM {table}")
+            with open_source(source, asked, None, max_rows=1_000) as opened:
+                assert opened.left is not None
+                found[who, table] = (opened.left.held, opened.left.partial)
+    assert found.pop(("partner", "kept")) == (10, True)
+    assert set(found.values()) == {(50, False)}
+    (said,) = describe_left(list_left([("data", "warehouse", 10, 2, 80, 10, True)]))
+    assert "keeps rows from it (row-level security)" in said
 
 
 def test_a_driver_that_is_not_there_is_named(monkeypatch):

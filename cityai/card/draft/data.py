@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -60,7 +61,7 @@ def draft_data(facts: CardFacts, withheld: Withheld) -> tuple[DataPart, ...]:
         versions=versions or None,
         in_words=(
             *(_describe_data(facts, rows, measures) if quality else ()),
-            *map(_describe_left, left),
+            *chain.from_iterable(map(_describe_left, left)),
             *map(_describe_version, versions),
         ),
     )
@@ -106,16 +107,17 @@ def _list_left(table: pd.DataFrame) -> tuple[LeftPart, ...]:
             held=round_people(row["held"]),
             columns=row["columns"],
             kilobytes=max(round_people(row["bytes"] / 1_000), 1),
+            partial=row["partial"] or None,
         )
         for row in table.to_dict("records")
     )
 
 
-def _describe_left(left: LeftPart) -> str:
-    """Say what left a database: sums, or rows."""
+def _describe_left(left: LeftPart) -> Iterator[str]:
+    """Say what left a database: sums, or rows; and where it keeps rows from who asked."""
     rows, size = write_count(left.rows), write_count(left.kilobytes)
     if left.held >= 2 * left.rows:
-        return say(
+        yield say(
             "Only sums left the database '{connection}' for the table {source}: about {rows} "
             "groups of alike rows (a group may be one row), in {columns} columns ({size} kB), of "
             "about {held} rows that stayed there.",
@@ -126,15 +128,23 @@ def _describe_left(left: LeftPart) -> str:
             size=size,
             held=write_count(left.held),
         )
-    return say(
-        "Rows left the database '{connection}' for the table {source}: about {rows} rows of "
-        "{columns} columns ({size} kB), as the city's own query gives them.",
-        connection=left.connection,
-        source=left.source,
-        rows=rows,
-        columns=left.columns,
-        size=size,
-    )
+    else:
+        yield say(
+            "Rows left the database '{connection}' for the table {source}: about {rows} rows of "
+            "{columns} columns ({size} kB), as the city's own query gives them.",
+            connection=left.connection,
+            source=left.source,
+            rows=rows,
+            columns=left.columns,
+            size=size,
+        )
+    if left.partial:
+        yield say(
+            "The database '{connection}' keeps rows of the table {source} from the account that "
+            "asked: what this card counts is what that account may see.",
+            connection=left.connection,
+            source=left.source,
+        )
 
 
 def _list_versions(table: pd.DataFrame) -> tuple[VersionPart, ...]:

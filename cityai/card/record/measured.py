@@ -56,6 +56,8 @@ class LeftPart(Part):
     """Rows that stay there, rounded too: more than came where sums came in place of rows."""
     columns: int
     kilobytes: int
+    partial: bool | None
+    """Whether the database says that it keeps rows of it from the account that asked."""
 
 
 class VersionPart(Part):

@@ -132,6 +132,7 @@ def open_query(
     kept = find_arrivals(query, wanted, grouping)
     _connect(room, query, *([] if kept is None else [kept.file]))
     types = [(str(name), str(kind)) for name, kind in room.ask("describe", query.statement)]
+    ((partial,),) = room.ask("is_partial", query.statement)
     header = [name for name, _ in types]
     place = {n: f"c{i}" for i, n in enumerate(check_columns(wanted, header, query.where))}
     kinds = {name: dict(types)[name] for name in place}
@@ -181,7 +182,7 @@ def open_query(
         query.where,
         False,
         engine,
-        Left(query.connection, rows, len(place) + (grouping is not None), size, held),
+        Left(query.connection, rows, len(place) + (grouping is not None), size, held, partial),
         behind=None if grouping is None else number_behind,
         midnights=midnights,
     )

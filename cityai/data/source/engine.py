@@ -42,6 +42,8 @@ class Left:
         Of what came, as Arrow.
     held : int
         Rows that the SELECT gives there.
+    partial : bool
+        Whether the database keeps rows of it from this account.
     """
 
     connection: str
@@ -49,6 +51,7 @@ class Left:
     columns: int
     bytes: int
     held: int
+    partial: bool
 
 
 @dataclass(frozen=True)
