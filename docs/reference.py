@@ -371,7 +371,7 @@ def write_python() -> str:
     """What the package gives to Python programs and notebooks."""
     import cityai
     from cityai import testing
-    from cityai.pipeline import frames
+    from cityai.pipeline import result
 
     lines = ["# From Python", ""]
     for module, names in ((cityai, cityai.__all__), (testing, testing.__all__)):
@@ -382,7 +382,7 @@ def write_python() -> str:
                 continue
             signature = inspect.signature(thing) if inspect.isfunction(thing) else ""
             lines += [f"### `{name}{signature}`", "", _quote(thing.__doc__), ""]
-    for name, columns in (("figures", frames.FIGURES), ("predictions", frames.PREDICTIONS)):
+    for name, columns in (("figures", result.FIGURES), ("predictions", result.PREDICTIONS)):
         lines += [
             f"## Columns of `Result.{name}`",
             "",

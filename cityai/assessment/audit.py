@@ -12,7 +12,6 @@ import pandas as pd
 
 from cityai.assessment import sentences as say
 from cityai.assessment.decidable import foresee_decisions
-from cityai.assessment.dimension_verdicts import judge_dimensions
 from cityai.assessment.gap_findings import find_gaps
 from cityai.assessment.group_tables import (
     DIMENSION_COLUMNS,
@@ -23,7 +22,7 @@ from cityai.assessment.group_tables import (
     tabulate_pairs,
     tabulate_whole,
 )
-from cityai.assessment.group_verdicts import judge_groups
+from cityai.assessment.group_verdicts import judge_dimensions, judge_groups
 from cityai.assessment.metrics import check_limits
 from cityai.assessment.ranking.group_calibration import calibrate_groups
 from cityai.assessment.ranking.group_reach import reach_groups

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
+from babel import Locale
+from babel.dates import format_date, format_interval, format_skeleton
+from babel.numbers import format_decimal, get_decimal_symbol
 from markupsafe import Markup, escape
 
 from cityai.i18n.catalogue import LOCALES, open_messages
 from cityai.i18n.clean import clean_text
-from cityai.i18n.figures import FigureWriter
-from cityai.i18n.grammar import draw_together
 from cityai.i18n.messages import COUNT, Figure, Message, fill_places, is_joined, recase, say
 
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -30,6 +34,33 @@ _CODE: Final = re.compile(r"[0-9a-f]{7,}|\d+(?:\.\w+)+|\{\w+\}")
 _SPACED: Final = re.compile(r"(?<=\})([;:])(?=\s)")
 """Marks that French sets apart from the word before them."""
 _QUOTED: Final = re.compile(r"['`]\{(\w+)\}['`]")
+CONTRACTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "es": {"de el": "del", "a el": "al"},
+    "pt": {
+        **{f"de {article}": f"d{article}" for article in ("o", "a", "os", "as")},
+        **{f"em {article}": f"n{article}" for article in ("o", "a", "os", "as")},
+        **{f"por {article}": f"pel{article}" for article in ("o", "a", "os", "as")},
+        **{"a o": "ao", "a os": "aos", "a a": "à", "a as": "às"},
+    },
+    "fr": {"de le": "du", "de les": "des", "à le": "au", "à les": "aux"},
+}
+"""By language, in small letters: a preposition and an article, and the one word they make."""
+
+ELIDED: Final = re.compile(r"\b([Dd])e (?!onze\b|oui\b)(?=[aeiouyâàéèêëîïôœ])")
+"""In French ``de`` loses its vowel before another."""
+_SKELETONS: Final = {
+    "%B %Y": "yMMMM",
+    "%b %Y": "yMMM",
+    "%-d %b": "MMMd",
+    "%d %b": "MMMd",
+    "%-d %B": "MMMMd",
+    "%Y": "y",
+}
+"""By the format in English; any other day is written in full."""
+_FIRST: Final = {"fr": "er", "pt": "º"}
+_FIRST_DAY: Final = re.compile(r"(?<!\d)1(?=\s+[^\W\d]|–\d+\s)")
+_MONTHS: Final = {"%b": "abbreviated", "%B": "wide"}
+_SPACES: Final = str.maketrans({" ": "\u00a0", "\u202f": "\u00a0", "-": "−"})
 
 
 @dataclass
@@ -59,7 +90,7 @@ class Translator:
 
     def __post_init__(self) -> None:
         self._messages = open_messages(self.language)
-        self._figures = FigureWriter(LOCALES[self.language])
+        self._figures = _FigureWriter(LOCALES[self.language])
 
     @property
     def decimal(self) -> str:
@@ -115,7 +146,7 @@ class Translator:
         form = english_form if found is None else found
         if joined and self.language == "fr":
             form = _SPACED.sub("\u00a0\\1", form)
-        said = draw_together(fill_places(form, places), self.language)
+        said = _draw_together(fill_places(form, places), self.language)
         if message.case:
             said = _recase(said, message.case)
         english = str.__str__(message)
@@ -171,3 +202,103 @@ def _count(message: Message) -> float:
 def _recase(text: str, case: str) -> str:
     """Change the first letter, also where it stands within a mark."""
     return f"{OPEN}{recase(text[1:], case)}" if text.startswith(OPEN) else recase(text, case)
+
+
+def _draw_together(text: str, language: str) -> str:
+    """Return a sentence with prepositions and articles drawn together."""
+    pairs = CONTRACTIONS.get(language)
+    if not pairs:
+        return text
+
+    def join(match: re.Match[str]) -> str:
+        word = pairs[f"{match[0][:1].lower()}{match[0][1:]}"]
+        return f"{word[:1].upper()}{word[1:]}" if match[0][:1].isupper() else word
+
+    text = _PAIRS[language].sub(join, text)
+    return ELIDED.sub(r"\1’", text) if language == "fr" else text
+
+
+def _compile(pairs: Mapping[str, str]) -> re.Pattern[str]:
+    ways = "|".join(
+        f"[{pair[0].upper()}{pair[0]}]{re.escape(pair[1:])}" for pair in sorted(pairs, reverse=True)
+    )
+    return re.compile(rf"(?<!\w)(?:{ways})(?!\w)")
+
+
+_PAIRS: Final = {language: _compile(pairs) for language, pairs in CONTRACTIONS.items()}
+
+
+@dataclass(frozen=True)
+class _FigureWriter:
+    """Writes figures for one locale.
+
+    Attributes
+    ----------
+    code : str
+        The locale: ``pt_BR``.
+    """
+
+    code: str
+    _written: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @cached_property
+    def locale(self) -> Locale:
+        """The locale's data."""
+        return Locale.parse(self.code)
+
+    @property
+    def decimal(self) -> str:
+        """The mark before the decimals."""
+        return get_decimal_symbol(self.locale)
+
+    def write(self, figure: Figure) -> str:
+        """Return a figure as the locale writes it, with the digits that English has."""
+        if self.locale.language == "en":
+            return str.__str__(figure)
+        key = str.__str__(figure), figure.format
+        if key not in self._written:
+            self._written[key] = self._write(figure)
+        return self._written[key]
+
+    def _write(self, figure: Figure) -> str:
+        value = figure.value
+        if isinstance(value, tuple):
+            said: str = format_interval(*value, skeleton="yMMMMd", locale=self.locale)
+            return self._mark_first(said)
+        if isinstance(value, date):
+            return self._mark_first(self._write_day(value, figure.format))
+        return self._write_number(figure)
+
+    def _write_number(self, figure: Figure) -> str:
+        text = str.__str__(figure)
+        share = text.endswith("%")
+        bare = text.rstrip("%").replace(",", "").lstrip("+-−±")
+        try:
+            number = Decimal(bare)
+        except ArithmeticError:
+            return text
+        exponent = number.as_tuple().exponent
+        decimals = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+        form = "0" if "," not in text and figure.format == "" else "#,##0"
+        written: str = format_decimal(
+            number, format=f"{form}{'.' if decimals else ''}{'0' * decimals}", locale=self.locale
+        )
+        sign = text[0] if text[0] in "+-−±" else ""
+        return f"{sign}{written}{self._percent if share else ''}".translate(_SPACES)
+
+    @cached_property
+    def _percent(self) -> str:
+        pattern: str = self.locale.percent_formats[None].pattern
+        return pattern[pattern.rindex("0") + 1 :]
+
+    def _mark_first(self, told: str) -> str:
+        """Write the first of a month as a speaker does: ``1er juillet``, ``1º de julho``."""
+        mark = _FIRST.get(self.locale.language)
+        return _FIRST_DAY.sub(f"1{mark}", told) if mark else told
+
+    def _write_day(self, day: date, form: str) -> str:
+        if form in _MONTHS:
+            return str(self.locale.months["stand-alone"][_MONTHS[form]][day.month])
+        if form in _SKELETONS:
+            return str(format_skeleton(_SKELETONS[form], day, locale=self.locale))
+        return format_date(day, "long", locale=self.locale)

@@ -77,7 +77,7 @@ class Records:
 def gather_card_facts(run: RunFacts, kind: Kind, records: Records) -> CardFacts:
     """Gather what a card is drafted from, as the stages left it."""
     from cityai.card.draft import CardFacts, Fitted
-    from cityai.impact.findings import judge_impacts
+    from cityai.impact.verdict import judge_impacts
 
     records = replace(records, backtest=kind.redact_findings(records.backtest))
     backtest, final = records.backtest, records.backtest.final

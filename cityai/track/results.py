@@ -14,12 +14,12 @@ from cityai.card.record import JSON, MARKDOWN, CardRecord
 from cityai.card.record.fairness import GroupResult
 from cityai.card.render.markdown import render_note
 from cityai.card.worst import find_worst, is_beyond
+from cityai.columns import BASELINE
 from cityai.findings import Status
 from cityai.scratch import open_scratch
 from cityai.track.batch import LONGEST_PARAM, cut_text, log_batch
-from cityai.track.children import log_children
 from cityai.track.door import call_mlflow
-from cityai.track.measures import Measures, measure_card
+from cityai.track.measures import Measures, list_models, measure_card, measure_model
 from cityai.track.model import Described, Loggable, log_model, register_model
 from cityai.track.run_names import UNSET, Earlier, choose_colour, name_run
 from cityai.track.runs import TrackedRun
@@ -30,6 +30,7 @@ from cityai.track.tags import (
     COMMIT,
     DATA_DIGEST,
     FAILED,
+    MODEL,
     MODEL_DIGEST,
     MODEL_ID,
     NAME,
@@ -127,7 +128,7 @@ def log_outcome(run: TrackedRun, outcome: Outcome) -> None:
         describe_experiment(run, card, measures, tuple(pictures))
         dataset = describe_dataset(outcome)
         client.log_inputs(run.run_id, datasets=[dataset])
-        log_children(run, card, outcome.settings, dataset)
+        _log_children(run, card, outcome.settings, dataset)
         tags = {
             **build_tags(outcome, measures),
             **_tell_apart(run, outcome, params),
@@ -267,3 +268,30 @@ def _log_files(run: TrackedRun, outcome: Outcome, pictures: Mapping[str, Image])
     for key, picture in pictures.items():
         client.log_image(run.run_id, picture, key=key, synchronous=True)
     return listed
+
+
+def _log_children(
+    run: TrackedRun, card: CardRecord, settings: Mapping[str, Mapping[str, str]], dataset: Any
+) -> None:
+    """Write a child run for each candidate and baseline.
+
+    Call it inside `cityai.track.door.call_mlflow`.
+    """
+    labels = {m.name: str(m.label) for m in (*card.model.candidates, *card.model.baselines)}
+    weights = {m.name: m.weight for m in card.model.candidates}
+    for model in list_models(card):
+        role, _, name = model.partition(".")
+        name = name or model
+        role = "baseline" if model.startswith(BASELINE) else role
+        measures = measure_model(card, model)
+        params = {"model": name, "role": role, "label": labels.get(name, name)}
+        if weights.get(name) is not None:
+            params["weight"] = f"{weights[name]:g}"
+        params |= settings.get(name, {}) if role == "candidate" else {}
+        tags = {
+            MODEL: name,
+            NOTE: f"{labels.get(name, name)}: a {role} of the run above.",
+            **({UNDEFINED: ", ".join(measures.undefined)} if measures.undefined else {}),
+            RUN_DIGEST: card.provenance.run_digest,
+        }
+        run.log_child(model, role, measures.logged, params, tags, dataset)

@@ -15,8 +15,7 @@ from cityai.card.figures import draw_figures
 from cityai.card.render.page import render_html
 from cityai.card.verify import read_record
 from cityai.card.words import round_brief, write_count, write_gap, write_number
-from cityai.i18n.collect import PACKAGE
-from cityai.i18n.extract import extract_messages
+from cityai.i18n.collect import PACKAGE, _extract_messages
 from cityai.i18n.messages import write_day
 
 CARDS = sorted((Path(__file__).parents[2] / "model_cards").glob("*/card.json"))
@@ -62,7 +61,7 @@ def list_leaves(value):
 
 @cache
 def list_sayings() -> tuple[str, ...]:
-    return tuple(m.text + m.plural for m in extract_messages(PACKAGE))
+    return tuple(m.text + m.plural for m in _extract_messages(PACKAGE))
 
 
 def list_known(record) -> set[str]:

@@ -24,11 +24,8 @@ from cityai.card.verify import read_record
 from cityai.card.verify.again import check_again
 from cityai.config.yaml import read_yaml
 from cityai.i18n.catalogue import LOCALES, open_messages, read_catalogue, space_marks
-from cityai.i18n.collect import PACKAGE
-from cityai.i18n.extract import extract_messages, read_code, read_template
-from cityai.i18n.figures import FigureWriter
+from cityai.i18n.collect import PACKAGE, _extract_messages, _read_code, read_template
 from cityai.i18n.frames import make_frame
-from cityai.i18n.grammar import draw_together
 from cityai.i18n.messages import (
     Message,
     capitalize,
@@ -44,7 +41,7 @@ from cityai.i18n.messages import (
     write_span,
 )
 from cityai.i18n.stored import dump_text, list_plain, load_text
-from cityai.i18n.translator import Translator
+from cityai.i18n.translator import Translator, _draw_together, _FigureWriter
 from tests.speech import check_card
 
 from .conftest import make_spec
@@ -56,7 +53,7 @@ CARDS = sorted((Path(__file__).parents[2] / "model_cards").glob("*/card.json"))
 
 @pytest.fixture(scope="module")
 def marked():
-    return {(m.text, m.plural) for m in extract_messages(PACKAGE)}
+    return {(m.text, m.plural) for m in _extract_messages(PACKAGE)}
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -335,8 +332,8 @@ def test_own_words_keep_their_language():
     ],
 )  # fmt: skip
 def test_figures_are_written_as_the_locale_writes_them(code, figure, told):
-    assert FigureWriter(code).write(figure) == told
-    assert FigureWriter(code).write(load_text(dump_text(figure))) == told
+    assert _FigureWriter(code).write(figure) == told
+    assert _FigureWriter(code).write(load_text(dump_text(figure))) == told
 
 
 @pytest.mark.parametrize(
@@ -356,15 +353,15 @@ def test_marked_sentences_are_read_from_code_and_templates():
         "b = say_n('{n} day', '{n} days', len(x))\n"
         "c = mark('{rows:,} rows')\n"
     )
-    assert [(m.text, m.plural) for m in read_code(source, "x.py")] == [
+    assert [(m.text, m.plural) for m in _read_code(source, "x.py")] == [
         ("{rows} rows of {unit} and {part}", ""),
         ("{n} day", "{n} days"),
         ("{rows} rows", ""),
     ]
     with pytest.raises(ValueError, match="nothing is given for b"):
-        list(read_code("from cityai.i18n.messages import say\nsay('{a} {b}', a=1)", "x.py"))
+        list(_read_code("from cityai.i18n.messages import say\nsay('{a} {b}', a=1)", "x.py"))
     with pytest.raises(ValueError, match="only a literal"):
-        list(read_code("from cityai.i18n.messages import say\nsay(text)", "x.py"))
+        list(_read_code("from cityai.i18n.messages import say\nsay(text)", "x.py"))
     found = read_template("{{ _('Hello {name}', name=n) }}{% if x %}{{ _('Bye') }}{% endif %}", "t")
     assert [m.text for m in found] == ["Hello {name}", "Bye"]
     assert say_n("a day", "days", 1) == "a day"
@@ -381,7 +378,7 @@ def test_joined_figures_come_back_as_they_went(count):
 def test_a_space_around_a_text_is_refused():
     """Catalogues hold texts without it, so a translation would lose it."""
     with pytest.raises(ValueError, match="a space around a text"):
-        list(read_code('from cityai.i18n.messages import say\nx = say(" A.")', "x.py"))
+        list(_read_code('from cityai.i18n.messages import say\nx = say(" A.")', "x.py"))
 
 
 def test_pages_link_to_each_other(city):
@@ -477,7 +474,7 @@ def test_labels_of_pictures_are_cut_in_every_language(city):
     ],
 )
 def test_what_a_language_draws_together_is_drawn_together(language, said, drawn):
-    assert draw_together(said, language) == drawn
+    assert _draw_together(said, language) == drawn
 
 
 FORMS = (".0%", ".1%", ".2%", ".3g", ",.3g", ".4g", ".2f", ".1f", "+.1f", ",", ",.0f", ".1g")

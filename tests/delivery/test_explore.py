@@ -19,7 +19,7 @@ from sklearn.metrics import mean_absolute_error, precision_score, recall_score
 from cityai.assessment.metric_frame import SHARED
 from cityai.columns import BASELINE, CANDIDATE
 from cityai.errors import UserError
-from cityai.pipeline.frames import FIGURES, PREDICTIONS
+from cityai.pipeline.result import FIGURES, PREDICTIONS
 from cityai.scaffold.files import TEMPLATES
 from cityai.scaffold.project import EXPLORE, NOTEBOOK
 

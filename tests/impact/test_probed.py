@@ -10,7 +10,7 @@ import pytest
 
 from cityai.errors import DataError
 from cityai.impact.lots import COLUMNS, draw_lots
-from cityai.pipeline.impact.probed import audit_visits
+from cityai.pipeline.impact.ways import _audit_visits
 
 CASES, WEEKS, CAPACITY = 400, 8, 60
 
@@ -50,7 +50,7 @@ def draw_lists(probe: float) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_they_tell_what_is_there_where_nobody_looks():
     rows, truth = draw_lists(0.2)
-    found = audit_visits(rows, SimpleNamespace(table=truth), CAPACITY, ("side",), 0.95, 11)
+    found = _audit_visits(rows, SimpleNamespace(table=truth), CAPACITY, ("side",), 0.95, 11)
     table = found.set_index(["dimension", "group", "metric"])
     first = rows.drop_duplicates("unit")
     whole = table.loc[("overall", "overall", "base_rate")]
@@ -67,7 +67,7 @@ def test_visits_that_were_not_made_are_spoken_for_by_their_part_of_the_list():
     rows, truth = draw_lists(0.2)
     lost = (rows["part"] == "probe").to_numpy() & (np.arange(len(rows)) % 2 == 0)
     half = truth.assign(y_true=truth["y_true"].mask(lost))
-    found = audit_visits(rows, SimpleNamespace(table=half), CAPACITY, (), 0.95, 11)
+    found = _audit_visits(rows, SimpleNamespace(table=half), CAPACITY, (), 0.95, 11)
     whole = found.set_index("metric").loc["base_rate"]
     assert whole["speaks_for"] == pytest.approx(rows["unit"].nunique(), rel=0.1)
 
@@ -75,7 +75,7 @@ def test_visits_that_were_not_made_are_spoken_for_by_their_part_of_the_list():
 def test_without_a_probe_there_is_nothing_to_tell_and_none_is_beyond_reach():
     rows, truth = draw_lists(0.0)
     table = SimpleNamespace(table=truth)
-    assert audit_visits(rows, table, CAPACITY, (), 0.95, 11).empty
+    assert _audit_visits(rows, table, CAPACITY, (), 0.95, 11).empty
     rows.loc[0, "part"] = "probe"
     with pytest.raises(DataError, match="could never have been looked at"):
-        audit_visits(rows, table, CAPACITY, (), 0.95, 11)
+        _audit_visits(rows, table, CAPACITY, (), 0.95, 11)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cityai.scaffold.three_way_merge import MIDDLE, OURS, THEIRS, merge_lines
+from cityai.scaffold.update import MIDDLE, OURS, THEIRS, _merge_lines
 
 
 @st.composite
@@ -35,14 +35,14 @@ texts = st.lists(st.sampled_from("abcdef"), max_size=12).map(
 
 @given(texts, texts)
 def test_what_one_side_alone_changed_is_taken(base, changed):
-    assert merge_lines(base, changed, base) == changed
-    assert merge_lines(base, base, changed) == changed
-    assert merge_lines(base, changed, changed) == changed
+    assert _merge_lines(base, changed, base) == changed
+    assert _merge_lines(base, base, changed) == changed
+    assert _merge_lines(base, changed, changed) == changed
 
 
 @given(texts, texts, texts)
 def test_no_line_of_either_side_is_lost_without_a_choice(base, ours, theirs):
-    merged = merge_lines(base, ours, theirs).splitlines()
+    merged = _merge_lines(base, ours, theirs).splitlines()
     known = set(base.splitlines())
     for side in (ours, theirs):
         assert set(side.splitlines()) - known <= set(merged)
@@ -50,11 +50,11 @@ def test_no_line_of_either_side_is_lost_without_a_choice(base, ours, theirs):
 
 
 def test_changes_in_two_places_meet():
-    assert merge_lines(b"a\nb\nc\n", b"A\nb\nc\n", b"a\nb\nC\n") == b"A\nb\nC\n"
+    assert _merge_lines(b"a\nb\nc\n", b"A\nb\nc\n", b"a\nb\nC\n") == b"A\nb\nC\n"
 
 
 def test_a_conflict_holds_both_and_marks_begin_lines():
-    merged = merge_lines(b"a\nb", b"a\nours", b"a\ntheirs")
+    merged = _merge_lines(b"a\nb", b"a\nours", b"a\ntheirs")
     assert merged == b"a\n<<<<<<< yours\nours\n=======\ntheirs\n>>>>>>> template\n"
 
 
@@ -69,7 +69,7 @@ def test_equal_to_git_where_git_merges(tmp_path_factory, edits):
     done = subprocess.run(
         ["git", "merge-file", "-p", "ours", "base", "theirs"], cwd=folder, capture_output=True
     )
-    merged = merge_lines(base, ours, theirs)
+    merged = _merge_lines(base, ours, theirs)
     assert (done.returncode == 0) == (OURS not in merged)
     if done.returncode == 0:
         assert merged == done.stdout

@@ -1,29 +1,38 @@
-"""What the top of a list holds at several capacities, rounded, small cells left out."""
+"""What a card says of a ranked list: its capacity curve, its calibration, and who was looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cityai.card.draft.calibration import make_band, make_slope
-from cityai.card.draft.inspection_rates import describe_attention, make_attention
-from cityai.card.draft.rounding import round_figure
+from cityai.card.draft.rounding import round_figure, round_people
 from cityai.card.draft.values import TOO_FEW, as_count, as_number, as_text
 from cityai.card.draft.withheld import Withheld
-from cityai.card.record.ranked import CapacityPoint, GroupReach, RankedPart
+from cityai.card.record.ranked import (
+    AttentionResult,
+    CapacityPoint,
+    CurvePoint,
+    GroupReach,
+    RankedPart,
+    SlopeResult,
+)
+from cityai.card.words import PAIR, write_interval, write_number
 from cityai.columns import EVERYWHERE, FORECAST
 from cityai.i18n.messages import say
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
+    from cityai.card.draft.subject import Subject
 
 SOURCE: Final = say(
     "evaluation.at_capacity, evaluation.curve, audit.slopes, audit.curves and audit.attention, "
     "from the saved predictions"
 )
 WITH_INTERVAL: Final = ("precision", "recall", "lift")
+NOTABLE: Final = 1.25
+"""Times as often as the average from which on it is said that a group was looked at more."""
 
 
 def draft_ranked(
@@ -51,7 +60,7 @@ def draft_ranked(
         if finding.code == "audit.inspected_more"
     }
     attention = tuple(
-        make_attention(row, least, withheld, told) for row in _list_rows(audit.attention)
+        _make_attention(row, least, withheld, told) for row in _list_rows(audit.attention)
     )
     return RankedPart(
         cases=facts.spec.unit,
@@ -61,10 +70,10 @@ def draft_ranked(
         practice=practice,
         practice_label=label,
         capacity=points,
-        curve=tuple(make_band(row, least, withheld) for row in bands),
-        slopes=tuple(make_slope(row, least, withheld) for row in _list_rows(audit.slopes)),
+        curve=tuple(_make_band(row, least, withheld) for row in bands),
+        slopes=tuple(_make_slope(row, least, withheld) for row in _list_rows(audit.slopes)),
         attention=attention,
-        in_words=describe_attention(attention, subject, facts.spec.unit, _list_labels(facts)),
+        in_words=_describe_attention(attention, subject, facts.spec.unit, _list_labels(facts)),
         source=SOURCE,
         groups=tuple(
             _make_reach(row) for row in list_reach(facts, withheld) if row["model"] == FORECAST
@@ -125,3 +134,110 @@ def _make_point(row: Mapping[Hashable, Any], least: int, withheld: Withheld) -> 
         reason=TOO_FEW if few else as_text(row["reason"]),
         **figures,
     )
+
+
+def _make_band(row: Mapping[Hashable, Any], least: int, withheld: Withheld) -> CurvePoint:
+    """Make a band of a calibration curve; where few had the outcome, or did not, it is empty."""
+    dimension, group = str(row["dimension"]), str(row["group"])
+    n, yes = as_number(row["n"]) or 0.0, as_number(row["yes"])
+    few = withheld.veils(dimension, group, exactly=True) or yes is None or min(yes, n - yes) < least
+    names = ("mean_score", "outcome_share", "low", "high")
+    figures = {name: None if few else round_figure(row[name], "share", n) for name in names}
+    return CurvePoint(
+        dimension=dimension,
+        group=group,
+        band=int(row["band"]),
+        n=None if few else round_people(n),
+        **figures,
+    )
+
+
+def _make_slope(row: Mapping[Hashable, Any], least: int, withheld: Withheld) -> SlopeResult:
+    """Return whether the probabilities hold in one group."""
+    dimension, group = str(row["dimension"]), str(row["group"])
+    n, yes = as_number(row["n"]) or 0.0, as_number(row["yes"])
+    few = withheld.veils(dimension, group) or yes is None or min(yes, n - yes) < least
+    names = (
+        "slope", "slope_low", "slope_high", "intercept", "intercept_low", "intercept_high",
+    )  # fmt: skip
+    figures = {name: None if few else round_figure(row[name], "ratio", n) for name in names}
+    shares = {
+        name: None if few else round_figure(row[name], "share", n) for name in ("error", "chance")
+    }
+    return SlopeResult(
+        dimension=dimension,
+        group=group,
+        n=None if few else round_people(n),
+        reason=TOO_FEW if few else as_text(row["reason"]),
+        **figures,
+        **shares,
+    )
+
+
+def _make_attention(
+    row: Mapping[Hashable, Any],
+    least: int,
+    withheld: Withheld,
+    told: Mapping[str, str],
+) -> AttentionResult:
+    """Return how often one group was looked at."""
+    dimension, group = str(row["dimension"]), str(row["group"])
+    cases, entities = as_number(row["cases"]) or 0.0, as_number(row["entities"]) or 0.0
+    few = withheld.veils(dimension, group) or entities < least
+    base_rate = as_number(row["base_rate"])
+    yes = cases * (base_rate or 0.0)
+    rare = few or base_rate is None or min(yes, cases - yes) < least
+    names = ("cases_per_entity", "ratio", "ratio_low", "ratio_high")
+    figures = {name: None if few else round_figure(row[name], "ratio", entities) for name in names}
+    status = "suppressed" if few else told.get(f"{dimension}={group}", "not applicable")
+    return AttentionResult(
+        dimension=dimension,
+        group=group,
+        cases=None if few else round_people(cases),
+        entities=None if few else round_people(entities),
+        base_rate=None if rare else round_figure(base_rate, "share", cases),
+        status=status,  # type: ignore[arg-type]
+        reason=TOO_FEW if few else as_text(row["reason"]),
+        **figures,
+    )
+
+
+def _describe_attention(
+    results: Sequence[AttentionResult], subject: Subject, unit: str, labels: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Say which groups were looked at more often, and what that means for what is found."""
+    more = [
+        r for r in results if r.ratio is not None and r.ratio > NOTABLE and PAIR not in r.dimension
+    ]
+    if not results:
+        return ()
+    said = [
+        say(
+            "What is found depends on who was looked at: the more {unit} in a group of "
+            "{entities}, the more is found there, whether or not there is more to find.",
+            unit=unit,
+            entities=subject.entities,
+        )
+    ]
+    for r in sorted(more, key=lambda r: -(r.ratio or 0))[:3]:
+        times = write_number(r.ratio, "ratio")
+        if r.ratio_low is not None:
+            times = say(
+                "{times} times ({ratio_low})",
+                times=times,
+                ratio_low=write_interval(r.ratio_low, r.ratio_high, "ratio"),
+            )
+        else:
+            times = say("{times} times", times=times)
+        said.append(
+            say(
+                "{label}: “{group}” was looked at {times} as often as the average; there "
+                "{base_rate} of the {unit} had the outcome.",
+                label=labels.get(r.dimension, r.dimension),
+                group=r.group,
+                times=times,
+                base_rate=write_number(r.base_rate, "share"),
+                unit=unit,
+            )
+        )
+    return tuple(said)

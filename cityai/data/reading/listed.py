@@ -17,6 +17,7 @@ from cityai.columns import (
     CASE,
     CITY_SCORE,
     ENTITY,
+    EVERYWHERE,
     KNOWN_AT,
     OCCURRED_AT,
     REGISTERED_AT,
@@ -30,13 +31,14 @@ from cityai.config.tables import ColumnSpec
 from cityai.data.city_table import join_cases, list_facts
 from cityai.data.contract import Contract
 from cityai.data.periods import Periods, add_days, build_periods, find_starts
+from cityai.data.quality_facts import FACT_COLUMNS, ONE_VALUE
 from cityai.data.reading.outcomes import check_outcomes, read_outcomes, write_both
 from cityai.data.reading.reader import LaidOut
-from cityai.data.reading.several_rows import join_rows
 from cityai.data.row_status import ACCEPTED, JOINT, OUT_OF_SCOPE, judge_rows
 from cityai.data.side_tables import LAST_MOMENT
 from cityai.data.source.engine import Table, fetch_frame
 from cityai.data.source.questions import Grouping
+from cityai.errors import DataError
 from cityai.i18n.messages import say
 from cityai.records.events import Events
 
@@ -97,7 +99,7 @@ class ListOfCases:
         written = written.drop(columns="outcome").assign(**{Y_TRUE: outcomes})
         facts = None
         if spec.question.rows == "several":
-            written, facts = join_rows(written, where, spec.question.entity.area)
+            written, facts = _join_rows(written, where, spec.question.entity.area)
         until = _find_until(written, spec)
         table = _lay_out(written, until, spec)
         check_outcomes(table, until, spec, where)
@@ -230,3 +232,42 @@ def _find_slots(occurred: pd.Series, per: Literal[Period, "fold"]) -> pd.Series:
     if per == "fold":
         return pd.Series(occurred.min().normalize(), index=occurred.index)
     return find_starts(per, occurred)
+
+
+def _join_rows(
+    table: pd.DataFrame, where: str, area: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make one row of all rows of a case."""
+    entities = table.groupby(CASE)[ENTITY].nunique()
+    if (entities > 1).any():
+        raise DataError(
+            f"the case '{entities.idxmax()}' is about {int(entities.max())} entities "
+            f"({int((entities > 1).sum()):,} cases are about several)",
+            where=where,
+            expected="rows of one case that are about one entity",
+            next_step="add the columns of the entity to `question.case`",
+        )
+    described = [c for c in map(str, table) if c not in (CASE, ENTITY, Y_TRUE, KNOWN_AT)]
+    moments = [c for c in (AS_OF, OCCURRED_AT, REGISTERED_AT) if c in table]
+    ordered = table.sort_values([CASE, *moments, *(c for c in described if c not in moments)])
+    grouped = ordered.groupby(CASE, sort=True)
+    joined = grouped[[ENTITY, *described]].first()
+    joined[KNOWN_AT] = grouped[KNOWN_AT].max()
+    unknown = ordered[Y_TRUE].isna().groupby(ordered[CASE]).any()
+    any_yes = grouped[Y_TRUE].max()
+    joined[Y_TRUE] = any_yes.where((any_yes == 1) | ~unknown)
+    facts = [
+        {
+            "fact": ONE_VALUE,
+            "column": area if name == AREA and area else name,
+            "slice_kind": "overall",
+            "slice": EVERYWHERE,
+            "good": int((grouped[name].nunique() <= 1).sum()),
+            "total": len(joined),
+            "figure": np.nan,
+        }
+        for name in described
+        if name not in moments
+    ]
+    columns = [CASE, *(c for c in table if c != CASE)]
+    return joined.reset_index()[columns], pd.DataFrame(facts, columns=list(FACT_COLUMNS))

@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 import pandas as pd
 
-from cityai.columns import AS_OF, CASE, VALUE
+from cityai.columns import AS_OF, CASE, ENTITY, EVERYWHERE, VALUE, Y_PRED, Y_TRUE
 from cityai.config.risk import RiskSpec
 from cityai.impact.assignment import refuse_early_outcomes
-from cityai.impact.records import BLOCK, UNIT
+from cityai.impact.lots import LOOKED, PART, RANK, SERVED
+from cityai.impact.probe import PROBE_COLUMNS, Looks, audit_probe, inverse_probability_weights
+from cityai.impact.records import ARM, BLOCK, UNIT
 from cityai.pipeline.impact.assign import hold_assigned
 from cityai.pipeline.impact.begun import add_before, count_begun, hold_places, share_done
 from cityai.pipeline.impact.gathered import DONE
 from cityai.pipeline.impact.outcomes import MEASURED_AT, read_outcomes
 from cityai.pipeline.impact.plan import Announced
-from cityai.pipeline.impact.probed import NONE, audit_visits
 from cityai.pipeline.impact.sorting import sort_groups, sort_places
 from cityai.pipeline.impact.weeks import count_weeks
 from cityai.pipeline.provenance import read_clock
 
 if TYPE_CHECKING:
     from cityai.records.events import Events
+
+
+NONE: Final = pd.DataFrame(columns=["dimension", *PROBE_COLUMNS])
+"""Of an evaluation without a random probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def _count_lists(announced: Announced, rows: pd.DataFrame) -> int:
 def _audit_lists(announced: Announced, events: Events, rows: pd.DataFrame) -> pd.DataFrame:
     spec, project = announced.spec, cast(RiskSpec, announced.project.spec)
     capacity, least = project.question.decision.capacity or 0, project.policy.small_cell
-    return audit_visits(rows, events, capacity, spec.groups, spec.confidence, least)
+    return _audit_visits(rows, events, capacity, spec.groups, spec.confidence, least)
 
 
 LISTS: Final = Way(
@@ -110,3 +115,44 @@ PLACES: Final = Way(
 def find_way(announced: Announced) -> Way:
     """Return how units take part in an evaluation."""
     return PLACES if announced.spec.of_places else LISTS
+
+
+def _audit_visits(
+    rows: pd.DataFrame,
+    events: Events,
+    capacity: int,
+    dimensions: tuple[str, ...],
+    confidence: float,
+    small_cell: float,
+) -> pd.DataFrame:
+    """Audit the ranking for everybody, by those visited with a known probability.
+
+    It is about everybody who was listed, on the first list that they were on: chance decides about
+    nobody twice. Visits that found nothing known are taken to be like those of the same part of the
+    list (above the edge, at it, of the probe), which speak for them too.
+    """
+    rows = rows.sort_values(BLOCK, kind="stable").drop_duplicates(UNIT)
+    found = events.table.drop_duplicates(CASE).set_index(CASE)[Y_TRUE]
+    truth = rows[CASE].map(found).to_numpy(np.float64)
+    served = (rows[ARM] == SERVED).to_numpy()
+    looked = served & np.isfinite(truth)
+    if not (rows[PART] == "probe").any() or not looked.any():
+        return NONE
+    inverse_probability_weights(rows[LOOKED].to_numpy(np.float64), looked)  # nobody is beyond reach
+    reached = pd.Series(looked[served]).groupby(rows.loc[served, PART].to_numpy()).mean()
+    chance = rows[LOOKED].to_numpy(np.float64) * rows[PART].map(reached).to_numpy(np.float64)
+    weight = inverse_probability_weights(chance[looked], np.ones(int(looked.sum()), bool))
+    seen = rows[looked]
+    tables = []
+    for name in (EVERYWHERE, *dimensions):
+        looks = Looks(
+            truth[looked],
+            seen[Y_PRED].to_numpy(np.float64),
+            (seen[RANK] <= capacity).to_numpy(),
+            weight,
+            np.full(len(seen), EVERYWHERE) if name == EVERYWHERE else seen[name].to_numpy(str),
+            pd.factorize(seen[ENTITY])[0].astype(np.int64),
+        )
+        table = audit_probe(looks, confidence, small_cell=small_cell)
+        tables.append(table.assign(dimension=name))
+    return pd.concat(tables, ignore_index=True)[list(NONE.columns)]
