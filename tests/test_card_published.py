@@ -29,7 +29,7 @@ from cityai.findings import Status
 from cityai.pipeline.cards import compare_published, find_drafted
 from cityai.pipeline.places import find_place
 from cityai.pipeline.unchanged import LAST
-from cityai.pipeline.verify import Reread, hold_results, read_drafted, reread, verify_published
+from cityai.pipeline.verify import Reread, _hold_results, read_drafted, reread, verify_published
 from cityai.store.records import load_record, save_record
 from cityai.store.stages import open_store
 from tests.conftest import PROJECT, draw_requests, write_workspace
@@ -260,7 +260,7 @@ def find_damaged(told: Told) -> bool:
     """Do what `verify_published` does with what a card stands on, but judge nothing again."""
     place = find_place(told.folder)
     try:
-        hold_results(read_drafted(place, told.record), place, told.record)
+        _hold_results(read_drafted(place, told.record), place, told.record)
     except CityaiError:
         return True
     return False

@@ -24,12 +24,12 @@ from cityai.config.load import load_project
 from cityai.findings import Status
 from cityai.pipeline.places import find_place
 from cityai.pipeline.run import run_project
-from cityai.pipeline.verify import hold_results, read_drafted
+from cityai.pipeline.verify import _hold_results, read_drafted
 from cityai.scratch import clear_scratch
 from cityai.store.cards import PENDING
 from cityai.store.files import TEMPORARY
 from cityai.track.door import import_mlflow
-from cityai.track.runs import repair_runs
+from cityai.track.runs import _repair_runs
 from cityai.track.server import connect_tracking
 from cityai.track.tags import SEAL
 from tests.conftest import PROJECT, draw_requests, write_workspace
@@ -57,14 +57,14 @@ def check(folder: Path) -> None:
     project = load_project(folder)
     place, state = find_place(folder), project.state
     tracking = connect_tracking(state)
-    repair_runs(tracking, project)
+    _repair_runs(tracking, project)
     clear_scratch()
     files = place.read_files()
     record = read_record(files["card.json"])
     seal = record.record.content_digest
     for finding in (check_digest(record, files["card.json"]), check_pages(files, record)):
         assert finding.status is Status.PASS, finding.reason
-    hold_results(read_drafted(place, record), place, record)
+    _hold_results(read_drafted(place, record), place, record)
     (listed,) = json.loads((place.folder.parent / "index.json").read_text())["systems"]
     assert listed["content_digest"] == seal
     hidden = [p.name for p in place.folder.parent.rglob(".*")]

@@ -126,28 +126,14 @@ def measure_proxies(rows: Rows, groups: Groups, spec: BaseProjectSpec) -> Proxie
     whole, dimensions = groups.keyed_by == "entity", spec.audit.dimensions
     memberships = groups.memberships if whole else groups.list_entities()
     on_map = {n for n, d in dimensions.items() if whole or d.attribute in ("area", "entity")}
-    return find_proxies(rows, memberships, spec.policy.confidence, on_map)
+    return _find_proxies(rows, memberships, spec.policy.confidence, on_map)
 
 
-def find_proxies(
+def _find_proxies(
     rows: Rows, memberships: Sequence[Membership], confidence: float, on_map: Container[str] = ()
 ) -> Proxies:
     """Find how well features recover the groups of each dimension.
 
-    Parameters
-    ----------
-    rows : Rows
-        What the model looks at. Rows of an entity are averaged, so that entities count once; a
-        category counts as one feature, the name of the entity is left out.
-    memberships : sequence of Membership
-        The dimensions.
-    confidence : float
-        Of each interval, and of the verdicts of a dimension taken together.
-    on_map : container of str
-        Dimensions whose groups are of places. Shares of residents and bands of areas always are.
-
-    Notes
-    -----
     The verdicts of a dimension hold together: each is held against the largest figure of any
     feature under permutation (Westfall and Young 1993, Resampling-Based Multiple Testing).
     """

@@ -12,7 +12,7 @@ from cityai.config.record import walk_records
 from cityai.data.file_digests import digest_file
 
 
-def list_sources(project: Project[AuditableSpec]) -> tuple[Path, ...]:
+def _list_sources(project: Project[AuditableSpec]) -> tuple[Path, ...]:
     """Return every file that a project reads: those of its specification in its order, and others.
 
     Whatever record of it has `paths` or a `path` names files: tables, what is joined to them,
@@ -32,7 +32,7 @@ def digest_sources(project: Project[AuditableSpec]) -> str:
     A file that is not there, a pipe or a device counts as empty: reading it is what says so.
     """
     digest = hashlib.sha256()
-    for path in list_sources(project):
+    for path in _list_sources(project):
         is_read = path.is_file() or path.is_dir()
         digest.update((digest_file(path) if is_read else "absent").encode())
     if asked := list_asked(project.spec):

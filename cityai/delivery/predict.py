@@ -118,7 +118,7 @@ def predict_project(
     replace = replace or out is None
     warnings = _list_warnings(predicted, as_of, model)
     with progress.stage("Write the files"):
-        files = write_list(arrange_list(predicted, model), folder, NAME, replace=replace)
+        files = _write_list(arrange_list(predicted, model), folder, NAME, replace=replace)
         pages: tuple[Path, ...] = ()
         if sheets:
             from cityai.delivery.sheets import make_sheets
@@ -161,18 +161,13 @@ def _list_warnings(
     return tuple(said)
 
 
-def write_list(
+def _write_list(
     table: pd.DataFrame, folder: Path, name: str, *, replace: bool = True
 ) -> tuple[Path, ...]:
     """Write a table as ``<name>.csv`` and ``<name>.parquet``, for the owner's eyes only.
 
     Texts of the CSV that a spreadsheet would run as a formula get a quote before them; numbers
     are as they are. The Parquet file holds the exact values.
-
-    Raises
-    ------
-    StoreError
-        If the folder refuses, or holds such a file that is not to be replaced.
     """
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)

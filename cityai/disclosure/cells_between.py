@@ -30,7 +30,7 @@ def list_narrow_places(
     Parameters
     ----------
     lines, hidden, secret, least
-        As for `find_narrow`.
+        As for `_find_narrow`.
     parts : numpy.ndarray
         (P, F, E) parts of the amounts.
     places : iterable of numpy.ndarray
@@ -47,7 +47,7 @@ def list_narrow_places(
         return some
     atoms = parts.reshape(len(parts), -1)
     some = some[~find_exchanged(lines, parts, some, least)]
-    return some[find_narrow(lines, atoms, hidden, secret, some, least)]
+    return some[_find_narrow(lines, atoms, hidden, secret, some, least)]
 
 
 def find_exchanged(lines: Sparse, parts: np.ndarray, cells: Sparse, least: float) -> np.ndarray:
@@ -74,7 +74,7 @@ def find_exchanged(lines: Sparse, parts: np.ndarray, cells: Sparse, least: float
     return (place >= 0) & (down & up)[place]
 
 
-def find_narrow(
+def _find_narrow(
     lines: Sparse,
     amounts: np.ndarray,
     hidden: np.ndarray,
@@ -84,20 +84,6 @@ def find_narrow(
 ) -> np.ndarray:
     """Find the cells that are not seen to be left open by all that is shown.
 
-    Parameters
-    ----------
-    lines, amounts, hidden, secret, least
-        As for `protect_release`; what is hidden in the end.
-    cells : scipy.sparse.csr_array
-        (C, A) of 0 and 1: small counts that are told nowhere.
-
-    Returns
-    -------
-    numpy.ndarray
-        (C,) bool. All others may be 0 and may be `least`, or may be as much more than they are.
-
-    Notes
-    -----
     One linear programme brings as many cells as it can to a goal at once; those that it leaves are
     tried again, until none gets there. Where the solver fails, all that are left are narrow.
     """

@@ -102,7 +102,7 @@ def hide_cells(amounts: np.ndarray, small: np.ndarray, least: float) -> np.ndarr
             _hide_in_line(amounts[row], hidden[row], least)
         for column in range(amounts.shape[1]):
             _hide_in_line(amounts[:, column], hidden[:, column], least)
-    if hidden.any() and find_narrowest(amounts, hidden) < least:
+    if hidden.any() and _find_narrowest(amounts, hidden) < least:
         hidden[:] = True
     return hidden
 
@@ -119,20 +119,8 @@ def _hide_in_line(amounts: np.ndarray, hidden: np.ndarray, least: float) -> None
         hidden[filled[np.argmin(amounts[filled])]] = True
 
 
-def find_narrowest(amounts: np.ndarray, hidden: np.ndarray) -> float:
-    """Find the narrowest range that line totals leave for a hidden cell (linear programming).
-
-    Parameters
-    ----------
-    amounts, hidden : numpy.ndarray
-        (G1, G2) table and what of it is hidden.
-
-    Returns
-    -------
-    float
-        Largest minus smallest feasible amount, of the cell where that is least; infinity when
-        nothing is hidden.
-    """
+def _find_narrowest(amounts: np.ndarray, hidden: np.ndarray) -> float:
+    """Find the narrowest range that line totals leave for a hidden cell (linear programming)."""
     rows, columns = np.nonzero(hidden)
     if not len(rows):
         return float("inf")

@@ -71,14 +71,8 @@ class Told:
     late: bool
 
 
-def read_sealed_drill(folder: Path) -> Sealed:
-    """Read a drill whose card is as it was made.
-
-    Raises
-    ------
-    UserError
-        When it is none, or its card was changed.
-    """
+def _read_sealed_drill(folder: Path) -> Sealed:
+    """Read a drill whose card is as it was made."""
     try:
         sealed = Sealed(**json.loads((folder / SEALED).read_bytes()))
         card = hashlib.sha256((folder / "card" / JSON).read_bytes()).hexdigest()
@@ -103,7 +97,7 @@ def answer_drill(
     StoreError
         When this reviewer has answered.
     """
-    sealed, known = read_sealed_drill(folder), [f.name for f in FAULTS]
+    sealed, known = _read_sealed_drill(folder), [f.name for f in FAULTS]
     if fault and fault not in known:
         raise UserError(
             f"there is no fault '{fault}'",
@@ -126,7 +120,7 @@ def open_result(folder: Path) -> tuple[Fault, list[Told]]:
     UserError
         When this workspace did not make the drill, or the seal is broken.
     """
-    sealed = read_sealed_drill(folder)
+    sealed = _read_sealed_drill(folder)
     private = find_state(find_workspace(Path.cwd())) / DRILLS
     try:
         planted: dict[str, Any] = json.loads((private / f"{sealed.drill}.json").read_bytes())

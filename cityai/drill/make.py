@@ -121,14 +121,8 @@ def build_workspace(work: Path, drill: str, made: Setting) -> Path:
     return project
 
 
-def run_apart(project: Path) -> None:
-    """Run a project with its own state and store, whatever this workspace has.
-
-    Raises
-    ------
-    UserError
-        When it fails, with its last words.
-    """
+def _run_apart(project: Path) -> None:
+    """Run a project with its own state and store, whatever this workspace has."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(OUTSIDE)}
     command = [sys.executable, "-m", "cityai", "run", str(project)]
     done = subprocess.run(
@@ -138,7 +132,7 @@ def run_apart(project: Path) -> None:
         raise UserError(f"the drill's run failed: {done.stderr.strip()[-600:]}")
 
 
-def prepare(work: Path, drill: str, made: Setting, run: Run = run_apart) -> Path:
+def prepare(work: Path, drill: str, made: Setting, run: Run = _run_apart) -> Path:
     """Make the card of a drill with the acts on it; return its project."""
     project = build_workspace(work, drill, made)
     city = work / ".cityai" / "sample_city"

@@ -25,16 +25,8 @@ _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 PACKAGE = Path(__file__).parents[1]
 
 
-def collect_messages(language: str, marked: tuple[_Marked, ...]) -> Catalog:
-    """Return a language's catalogue with the messages of the code, in their order.
-
-    Parameters
-    ----------
-    language : str
-        ``es``, ``pt`` or ``fr``.
-    marked : tuple of _Marked
-        From `_extract_messages`.
-    """
+def _collect_messages(language: str, marked: tuple[_Marked, ...]) -> Catalog:
+    """Return a language's catalogue with the messages of the code, in their order."""
     old = read_catalogue(language) if find_file(language).is_file() else Catalog()
     fresh = Catalog(
         locale=LOCALES[language],
@@ -170,4 +162,4 @@ if __name__ == "__main__":
     found = _extract_messages(PACKAGE)
     for code in LOCALES:
         if code != "en":
-            write_catalogue(collect_messages(code, found), find_file(code))
+            write_catalogue(_collect_messages(code, found), find_file(code))

@@ -44,16 +44,8 @@ class Reference(Protocol):
         ...
 
 
-def randomization_p(reference: Reference, tau: float = 0.0) -> tuple[float, float]:
-    """Randomisation p values that the effect is below `tau`, and above it.
-
-    Returns
-    -------
-    tuple of float
-        One-sided: that of an effect as low as seen or lower, and as high or higher; the observed
-        assignment counted among the draws (Phipson and Smyth 2010, Stat. Appl. Genet. Mol. Biol.
-        9(1)).
-    """
+def _randomization_p(reference: Reference, tau: float = 0.0) -> tuple[float, float]:
+    """Randomisation p values that the effect is below `tau`, and above it."""
     drawn = reference.studentize(tau)
     seen = (reference.estimate - tau) / reference.standard_error
     room = 1e-9 * max(1.0, abs(seen))
@@ -86,7 +78,7 @@ def randomize_effect(effect: Effect, reference: Reference | None, draws: int = D
             *(effect.arms, effect.method, effect.estimand, effect.n),
             estimate=effect.estimate,
         )
-    below, above = randomization_p(reference)
+    below, above = _randomization_p(reference)
     return replace(
         effect,
         low=_find_end(reference, tail, -1),
@@ -100,11 +92,11 @@ def _find_end(reference: Reference, tail: float, side: int) -> float:
     """Bisect for the effect that the test just rejects; infinite where it never does."""
     inside = reference.estimate
     outside = inside + side * FARTHEST * reference.standard_error
-    if randomization_p(reference, outside)[0 if side > 0 else 1] > tail:
+    if _randomization_p(reference, outside)[0 if side > 0 else 1] > tail:
         return float(side * np.inf)
     for _ in range(STEPS):
         middle = (inside + outside) / 2
-        if randomization_p(reference, middle)[0 if side > 0 else 1] > tail:
+        if _randomization_p(reference, middle)[0 if side > 0 else 1] > tail:
             inside = middle
         else:
             outside = middle

@@ -59,7 +59,7 @@ def synthetic_did(
     Notes
     -----
     Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021, Am. Econ. Rev. 111(12)), algorithms 1
-    and 4. Their weights are found exactly (`simplex_weights`).
+    and 4. Their weights are found exactly (`_simplex_weights`).
     """
     count, others = int(treated.sum()), int((~treated).sum())
     n = int(panel.size)
@@ -92,27 +92,16 @@ def weigh_synthetic(panel: np.ndarray, treated: np.ndarray, begins: int) -> floa
     before, after = control[:, :begins], control[:, begins:]
     noise = float(np.diff(before, axis=1).std(ddof=1)) if begins > 2 else 0.0
     size = own.shape[0] * after.shape[1]
-    by_unit = simplex_weights(before.T, own[:, :begins].mean(axis=0), size**0.25 * noise)
-    by_time = simplex_weights(before, after.mean(axis=1), 1e-6 * noise)
+    by_unit = _simplex_weights(before.T, own[:, :begins].mean(axis=0), size**0.25 * noise)
+    by_time = _simplex_weights(before, after.mean(axis=1), 1e-6 * noise)
     gone = own[:, begins:].mean() - by_time @ own[:, :begins].mean(axis=0)
     without = by_unit @ (after.mean(axis=1) - before @ by_time)
     return float(gone - without)
 
 
-def simplex_weights(columns: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
+def _simplex_weights(columns: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
     """Find weights of 0 or more that add up to 1, and fit a target but for a constant.
 
-    Parameters
-    ----------
-    columns : numpy.ndarray
-        (rows, K).
-    target : numpy.ndarray
-        (rows,).
-    ridge : float
-        Penalty on the size of weights, in the unit of the outcome.
-
-    Notes
-    -----
     Of weights that add up to 1, ``|A w - b|^2 = |C w|^2`` with ``C = A - b 1'``. Non-negative least
     squares of ``C`` to 0 and of their sum to 1 is least where that is, up to a factor.
     """

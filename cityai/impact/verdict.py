@@ -66,28 +66,13 @@ def judge_effect(effect: Effect, smallest: float, periods: float = math.nan) -> 
     if high < abs(smallest):
         return Verdict(Word.NOT_WORTH, direction, smallest, 0.0)
     return Verdict(
-        Word.CANNOT_TELL, direction, smallest, count_more_periods(effect, smallest, periods)
+        Word.CANNOT_TELL, direction, smallest, _count_more_periods(effect, smallest, periods)
     )
 
 
-def count_more_periods(effect: Effect, smallest: float, periods: float) -> float:
+def _count_more_periods(effect: Effect, smallest: float, periods: float) -> float:
     """Estimate how many more periods settle a verdict in four of five cases (assurance).
 
-    Parameters
-    ----------
-    effect : Effect
-        Undecided.
-    smallest, periods
-        As for `judge_effect`.
-
-    Returns
-    -------
-    float
-        Whole; if the true effect is as estimated, and each period tells as much as those so far.
-        Infinite beyond a hundred times as many; NaN without periods.
-
-    Notes
-    -----
     Of ``P + k`` periods the error is ``s sqrt(P / (P + k))``; what is known already stays, so that
     the estimate then varies about the one of now by that times ``sqrt(k / (P + k))``.
     """

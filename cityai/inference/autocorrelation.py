@@ -217,7 +217,7 @@ def learn_independence(influence: np.ndarray) -> float:
     if len(series) < LEAST_PERIODS or not series.size:
         return PRIOR_INDEPENDENT
     kinds = list_covariances(tuple(range(len(series))))
-    weight, _ = _weigh_kinds(kinds, series, PRIOR_INDEPENDENT, count_series(series))
+    weight, _ = _weigh_kinds(kinds, series, PRIOR_INDEPENDENT, _count_series(series))
     return float(min(weight[0, 0], MOST_INDEPENDENT))
 
 
@@ -258,7 +258,7 @@ def autocorrelated_se(
     if live.any() and n >= LEAST_PERIODS:
         series = influence[:, live]
         kinds = list_covariances(tuple(range(n)))
-        worth = None if level else count_series(series)
+        worth = None if level else _count_series(series)
         error[live] = model_averaged_se(
             kinds, series, UNRELATED_LEVEL if level else unrelated, worth
         )
@@ -279,7 +279,7 @@ def _join_stretches(influence: np.ndarray) -> np.ndarray:
     return np.stack([part.sum(axis=0) for part in np.array_split(influence, BATCHES)])
 
 
-def count_series(influence: np.ndarray) -> float:
+def _count_series(influence: np.ndarray) -> float:
     """Count the effective number of independent columns: ``C^2 / |R|^2``.
 
     The mean squared correlation of columns that have nothing to do with each other is

@@ -88,7 +88,7 @@ def bound_values(
     """
     quantile = find_quantile(spread, confidence)
     if rates is not None:
-        low, high = bound_levels(rates, spread.error, quantile)
+        low, high = _bound_levels(rates, spread.error, quantile)
     elif part:
         low, high = bound_part(value, spread.error, quantile)
     else:
@@ -105,20 +105,10 @@ def bound_part(
     return bound_rate(value, value * (1 - value) / np.maximum(error**2, 1e-300), quantile)
 
 
-def bound_levels(
+def _bound_levels(
     rates: Rates, error: np.ndarray, quantile: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound rates whose standard errors are known where they vary.
-
-    Parameters
-    ----------
-    rates : Rates
-        Of C groups, the whole last: it says how alike rows of a block are where a group is still.
-    error : numpy.ndarray
-        (C,) standard errors; 0 where nothing varied.
-    quantile : numpy.ndarray
-        (C,) of Student's t.
-    """
+    """Bound rates whose standard errors are known where they vary."""
     effect = np.maximum(divide_known(error**2, rates.variance), 1.0)
     whole = Rates(*(x[-1:] for x in (rates.value, rates.rows, rates.alike)))
     effect = _allow_still(effect, effect[-1:], rates, whole)

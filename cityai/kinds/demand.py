@@ -193,7 +193,7 @@ class Demand(FittingKind[ProjectSpec]):
         """Tell what the events cover."""
         periods = events.periods
         first, last = periods.start(0), periods.start(periods.count)
-        return Cover(first.to_pydatetime(), last.to_pydatetime(), name_entities(events))
+        return Cover(first.to_pydatetime(), last.to_pydatetime(), _name_entities(events))
 
     def describe_subject(self, predictions: Predictions) -> Subject:
         """Describe what is forecast."""
@@ -226,7 +226,7 @@ class Demand(FittingKind[ProjectSpec]):
 
     def head_rows(self, table: pd.DataFrame, events: Events) -> tuple[str, ...]:
         """Name each row's entity and period."""
-        names = name_entities(events).set_index(ENTITY)["name"]
+        names = _name_entities(events).set_index(ENTITY)["name"]
         known = table[ENTITY].map(names).fillna(table[ENTITY])
         starts = table[PERIOD_START]
         return tuple(f"{n}, {at:%Y-%m-%d}" for n, at in zip(known, starts, strict=True))
@@ -269,15 +269,8 @@ def _list_areas(events: Events, panel: Panel) -> list[str | None]:
     return [None if pd.isna(area) else str(area) for area in found]
 
 
-def name_entities(snapshot: Events) -> pd.DataFrame:
-    """Return each entity's area and its name for readers, as known last.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``entity_id``, ``name``, and where entities lie in areas of the area table ``area_id`` and
-        ``residents`` of the area.
-    """
+def _name_entities(snapshot: Events) -> pd.DataFrame:
+    """Return each entity's area and its name for readers, as known last."""
     entities = snapshot.attributes.drop_duplicates(ENTITY, keep="last")
     named = entities[[ENTITY]].assign(name=entities[ENTITY])
     if snapshot.areas is None or AREA not in entities:

@@ -235,7 +235,7 @@ def lay_cases_ahead(
     from cityai.records.events import cut_events
 
     day = pd.Timestamp(as_of)
-    asked = find_asked(cases, day)
+    asked = _find_asked(cases, day)
     rows = build_rows(cut_events(cases, asked[AS_OF].max()))
     frame = rows.table.set_index(CASE).loc[asked[CASE]].reset_index()
 
@@ -296,14 +296,8 @@ def _tell_first(panel: Panel, periods: Periods) -> str:
     return f"a moment from {_write(periods.start(max(int(asked[0]), 1)))} on"
 
 
-def find_asked(cases: Events, day: pd.Timestamp) -> pd.DataFrame:
-    """Return the cases that are asked about on a day.
-
-    Raises
-    ------
-    TimeError
-        When the day lies beyond the data, before any history, or no case is asked about on it.
-    """
+def _find_asked(cases: Events, day: pd.Timestamp) -> pd.DataFrame:
+    """Return the cases that are asked about on a day."""
     moments = cases.table[AS_OF]
     known = cases.table.loc[cases.table[Y_TRUE].notna(), KNOWN_AT]
     if day > cases.until:
@@ -350,7 +344,7 @@ def ask_together(cases: Events, as_of: datetime, per: Period | Literal["fold"]) 
             next_step="let the capacity hold for a day, a week or a month (`per`)",
         )
     if cases.until < find_start(per, day - pd.Timedelta(days=1)):
-        return cases  # `find_asked` says until when they reach
+        return cases  # `_find_asked` says until when they reach
     table = cases.table
     within = (table[SLOT_START] == day) & (table[AS_OF] >= day)
     table = table.assign(**{AS_OF: table[AS_OF].mask(within, day)})

@@ -67,7 +67,7 @@ def publish_result(
     assert groups is not None  # noqa: S101 - a run has assigned them
     facts = gather_card_facts(tell_run(run, records, checked), run.kind, records)
     path = find_card(project)
-    card = publish_card(
+    card = _publish_card(
         tracked,
         facts,
         CardPlace(path.parent, project.workspace),
@@ -96,7 +96,7 @@ def publish_result(
     )
 
 
-def publish_card(
+def _publish_card(
     tracked: TrackedRun,
     facts: CardFacts,
     place: CardPlace,
@@ -111,23 +111,6 @@ def publish_card(
     """Draft and render a card, log all that was computed, and publish the card last.
 
     Where MLflow takes no run, the card comes out all the same.
-
-    Parameters
-    ----------
-    tracked : TrackedRun
-        Where it is tracked.
-    facts : CardFacts
-        What the card is drafted from.
-    place, drafted : CardPlace, Drafted
-        Where it is published; from what it is drafted again.
-    final : Loggable, optional
-        The model to log.
-    settings : dict, optional
-        Settings of each of its candidates.
-    code : dict, optional
-        Digests of the project's own code, by file.
-    seconds, tags : dict
-        Duration of each stage; more tags.
     """
     from cityai.card.diff.plain_text import write_changes
     from cityai.card.draft import draft_card
@@ -150,7 +133,7 @@ def publish_card(
         seconds=seconds,
         tags=tags or {},
     )
-    with publish_anyway(partial(publish_made, made, place, drafted), place.folder):
+    with _publish_anyway(partial(publish_made, made, place, drafted), place.folder):
         tell("logging to MLflow")
         log_outcome(tracked, outcome)
         tracked.set_tags({SEAL: card.record.content_digest})
@@ -158,14 +141,8 @@ def publish_card(
 
 
 @contextmanager
-def publish_anyway(publish: Callable[[], object], folder: Path) -> Iterator[None]:
-    """Publish when the block has logged the run, and when MLflow refused it: it is no judge.
-
-    Raises
-    ------
-    TrackingError
-        The block's own, which then says that the card is out.
-    """
+def _publish_anyway(publish: Callable[[], object], folder: Path) -> Iterator[None]:
+    """Publish when the block has logged the run, and when MLflow refused it: it is no judge."""
     unlogged = None
     try:
         yield

@@ -38,7 +38,7 @@ def promote_model(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
         When no approval of these very bytes counts, and no override: with what is missing.
     """
     reviewed = read_usable(path)
-    require_yes(reviewed, reviewed.stand(phase, read_clock().date()))
+    _require_yes(reviewed, reviewed.stand(phase, read_clock().date()))
     registry = open_registry(reviewed.place.state, reviewed.name)
     version = find_version(reviewed, registry)
     held = registry.digest_version(version)
@@ -50,7 +50,7 @@ def promote_model(path: Path, phase: Phase, *, key: Path, reason: str) -> Link:
         )
 
     def allow(now: Reviewed, standing: Standing) -> tuple[dict[str, str], str]:
-        require_yes(now, standing)
+        _require_yes(now, standing)
         return {**now.subjects, REGISTERED: held.whole}, version
 
     return _move(reviewed, "promote", phase, key, reason, registry, allow)
@@ -207,14 +207,8 @@ def find_version(reviewed: Reviewed, registry: Registry) -> str:
     return version
 
 
-def require_yes(reviewed: Reviewed, standing: Standing) -> None:
-    """Refuse where the policy says no, and nobody who may has overridden it.
-
-    Raises
-    ------
-    UserError
-        With each rule that does not hold, and what would meet it.
-    """
+def _require_yes(reviewed: Reviewed, standing: Standing) -> None:
+    """Refuse where the policy says no, and nobody who may has overridden it."""
     found = [c for c in check_gate(reviewed, standing.phase) if c.outcome == "not met"]
     missing = list_missing(reviewed.policy.release, reviewed.record, standing)
     if missing and not standing.overridden:

@@ -144,16 +144,11 @@ def read_drafted(place: CardPlace, record: CardRecord) -> Drafted:
     return load_record(Drafted, folder)
 
 
-def hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict[str, Path]:
+def _hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict[str, Path]:
     """Hold every file of the saved results against the record; return each result's folder.
 
     Every file is held against the manifest beside it, and all manifests against the digest that
     the card's record is sealed with.
-
-    Raises
-    ------
-    StoreError
-        Naming the first file that was changed, added or removed.
     """
     find = Store(place.state).find_folder
     where = {s: find(record.record.id, s, digest) for s, digest in drafted.stages.items()}
@@ -172,14 +167,8 @@ def hold_results(drafted: Drafted, place: CardPlace, record: CardRecord) -> dict
     return where
 
 
-def hold_files(drafted: Drafted, place: CardPlace) -> None:
-    """Hold every file that a card is bound to against its digest.
-
-    Raises
-    ------
-    StoreError
-        Naming the first that is gone or was changed.
-    """
+def _hold_files(drafted: Drafted, place: CardPlace) -> None:
+    """Hold every file that a card is bound to against its digest."""
     for name, digest in drafted.files.items():
         path = place.workspace / name
         if not path.exists():
@@ -209,8 +198,8 @@ def reread(drafted: Drafted, place: CardPlace, record: CardRecord) -> Reread:
     spec = opened.specification.model_validate_json(drafted.spec)
     folder = place.workspace / "projects" / spec.name
     kind = opened(Project(spec, folder, place.workspace, drafted.facts.spec_digest))
-    hold_files(drafted, place)
-    where = hold_results(drafted, place, record)
+    _hold_files(drafted, place)
+    where = _hold_results(drafted, place, record)
 
     def load(stage: Stage[RecordT]) -> RecordT:
         return load_record(stage.record, where[stage.name])

@@ -130,7 +130,7 @@ def open_run(
     """
     tell("opening MLflow")
     tracking = connect_tracking(place.state)
-    repair_runs(tracking, place, project)
+    _repair_runs(tracking, place, project)
     own = {**(tags or {}), **_own_tags(project, name or project), "mlflow.source.type": "LOCAL"}
     run = _start_run(tracking, project, {**own, **describe_process()})
     client = tracking.client
@@ -153,21 +153,12 @@ def _tell_alive(client: Any, run_id: str) -> None:
         client.set_tag(run_id, name, text)
 
 
-def repair_runs(
+def _repair_runs(
     tracking: Tracking, place: Workspace, project: str | None = None
 ) -> tuple[str, ...]:
     """Close the runs whose process is dead, and the models that they left; return the runs' ids.
 
     A run whose card came out before it could say so is FINISHED.
-
-    Parameters
-    ----------
-    tracking : Tracking
-        The store.
-    place : Workspace
-        Where their cards are published.
-    project : str, optional
-        Look at this project's runs only.
     """
     client = tracking.client
     with call_mlflow("the runs could not be looked through", tracking.where):

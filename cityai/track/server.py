@@ -89,7 +89,7 @@ def describe_uri(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def take_credentials(uri: str) -> str:
+def _take_credentials(uri: str) -> str:
     """Return a server's address without user and password, which go where MLflow looks for them.
 
     What MLflow and its libraries say of a failure holds the address.
@@ -117,7 +117,7 @@ def connect_tracking(state: Path) -> Tracking:
     StoreError
         If the workspace's own store cannot be written.
     """
-    uri = take_credentials(find_uri(state))
+    uri = _take_credentials(find_uri(state))
     where, database = describe_uri(uri), find_database(uri)
     own = VARIABLE not in os.environ or not os.environ[VARIABLE]
     artifacts = (state / ARTIFACTS).resolve().as_uri() if own else None
@@ -131,11 +131,11 @@ def connect_tracking(state: Path) -> Tracking:
             database.parent, database.stem, doing="creating the store", seconds=CREATE_SECONDS
         ),
     ):
-        prepare_database(database)
+        _prepare_database(database)
         tracking = _open_client(uri, where, artifacts)
         if artifacts is not None:
             make_folder(state / ARTIFACTS)
-            follow_move(database, artifacts)
+            _follow_move(database, artifacts)
         return tracking
 
 
@@ -164,14 +164,8 @@ def check_host(uri: str) -> None:
         ) from error
 
 
-def prepare_database(database: Path) -> None:
-    """Make an SQLite file private, with MLflow's tables, and let it be read while it is written.
-
-    Raises
-    ------
-    TrackingError
-        If the file is damaged or cannot be written.
-    """
+def _prepare_database(database: Path) -> None:
+    """Make an SQLite file private, with MLflow's tables, and let it be read while it is written."""
     make_folder(database.parent)
     new = not database.exists()
     try:
@@ -190,17 +184,10 @@ def prepare_database(database: Path) -> None:
         database.chmod(FILE_MODE)
 
 
-def follow_move(database: Path, root: str) -> None:
+def _follow_move(database: Path, root: str) -> None:
     """Let a store that was moved or copied with its workspace write to its own files.
 
     MLflow keeps where files are as whole addresses: those of the old place are written anew.
-
-    Parameters
-    ----------
-    database : Path
-        The workspace's own store.
-    root : str
-        Address of the folder that holds the experiments' files now.
     """
     kept = (
         ("experiments", "artifact_location"),

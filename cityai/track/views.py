@@ -97,7 +97,7 @@ def build_experiment_tags(
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": headline,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(not lower).lower(),
-        SAVED: pack_view(build_view(measures, headline, pictures)),
+        SAVED: _pack_view(_build_view(measures, headline, pictures)),
     }
 
 
@@ -108,18 +108,10 @@ def find_deciding(card: CardRecord) -> Metric | None:
     return next((find_metric(name) for name in list_headlines(card)), None)
 
 
-def build_view(measures: Measures, headline: str, pictures: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the state of MLflow's page that compares runs.
-
-    Parameters
-    ----------
-    measures : Measures
-        The metrics of a run.
-    headline : str
-        The metric that decides.
-    pictures : tuple of str
-        Keys of the pictures that are logged.
-    """
+def _build_view(
+    measures: Measures, headline: str, pictures: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the state of MLflow's page that compares runs."""
     names = list(dict.fromkeys((*(m.name for m in measures.logged), *measures.undefined)))
     charts: list[dict[str, Any]] = [
         {"type": "DIFFERENCE", "section": WHY, "name": "runs, side by side"}
@@ -148,7 +140,7 @@ def build_view(measures: Measures, headline: str, pictures: tuple[str, ...] = ()
     }
 
 
-def pack_view(state: Mapping[str, Any]) -> str:
+def _pack_view(state: Mapping[str, Any]) -> str:
     """Return a saved view as MLflow's page packs one.
 
     Plain, it is longer than some servers let a tag be (5,000 characters).

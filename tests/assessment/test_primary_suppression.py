@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cityai.disclosure.primary_suppression import find_narrowest, hide_cells
+from cityai.disclosure.primary_suppression import _find_narrowest, hide_cells
 
 K = 11
 
@@ -31,11 +31,11 @@ def test_random_tables_leave_no_cell_that_can_be_worked_out() -> None:
         small = (amounts > 0) & (amounts < K)
         hidden = hide_cells(amounts, small, K)
         assert hidden[small].all()
-        assert find_narrowest(amounts, hidden) >= K - 1e-6 or hidden.all()
+        assert _find_narrowest(amounts, hidden) >= K - 1e-6 or hidden.all()
         shown += int((~hidden).sum())
     assert shown > 40
 
 
 def test_primary_hiding_alone_would_fail() -> None:
     amounts = np.array([[4.0, 50.0], [60.0, 70.0]])
-    assert find_narrowest(amounts, amounts < K) == pytest.approx(0.0, abs=1e-9)
+    assert _find_narrowest(amounts, amounts < K) == pytest.approx(0.0, abs=1e-9)

@@ -13,7 +13,7 @@ from cityai.assessment.group_recovery import (
     recover_dealt,
     recover_groups,
 )
-from cityai.assessment.proxies import TOGETHER, Proxies, find_proxies
+from cityai.assessment.proxies import TOGETHER, Proxies, _find_proxies
 from cityai.data.rows import Rows
 from cityai.findings import Status
 from cityai.records.groups import Membership
@@ -27,7 +27,7 @@ def ask(
 ) -> Proxies:
     """Look at some columns of a table as a model would."""
     known = Rows(rows, tuple(names), (), labels or {})
-    return find_proxies(known, [membership], 0.95)
+    return _find_proxies(known, [membership], 0.95)
 
 
 def build(n: int, seed: int = 0) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -224,7 +224,7 @@ def test_what_follows_the_map_is_not_called_a_proxy(make_membership: Callable) -
     for seed in range(12):
         rows, groups = draw_map(seed)
         known = Rows(rows, tuple(names), (), {})
-        found = find_proxies(known, [make_membership(groups)], 0.95, {"zone"})
+        found = _find_proxies(known, [make_membership(groups)], 0.95, {"zone"})
         assert set(found.table["verdict"]) == {"on the map"}
         reason = found.findings[0].reason
         assert "tell the groups apart" not in reason
@@ -262,7 +262,7 @@ def test_dimensions_judged_together_are_judged_as_each_by_itself(make_membership
     some = {name: group for i, (name, group) in enumerate(groups.items()) if i % 3}
     asked = [make_membership(group) for group in (groups, other, some)]
     names = ("proxy", "noise", "empty", "text")
-    together = find_proxies(Rows(rows, names, (), {}), asked, 0.95).table
+    together = _find_proxies(Rows(rows, names, (), {}), asked, 0.95).table
     single = pd.concat([ask(rows, [*names], each).table for each in asked], ignore_index=True)
     pd.testing.assert_frame_equal(together, single, check_exact=True)
     assert set(together["entities"]) == {120, 80}

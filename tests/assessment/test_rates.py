@@ -15,7 +15,7 @@ from scipy import stats
 from cityai.findings import Status
 from cityai.inference.cluster_sums import ClusteredMetric, collapse_identical_clusters, find_parts
 from cityai.inference.group_gaps import Measures, choose_design, measure_groups
-from cityai.inference.rate_intervals import Rates, bound_gaps, bound_levels, bound_rate
+from cityai.inference.rate_intervals import Rates, _bound_levels, bound_gaps, bound_rate
 from cityai.inference.standard_errors import simultaneous_confidence
 from cityai.records.audit_data import Cells
 from cityai.records.metric import Metric
@@ -206,7 +206,7 @@ def test_a_part_of_the_city_is_compared_with_the_rest_and_scaled() -> None:
 
 def test_levels_where_nothing_varied_anywhere_rest_on_the_blocks() -> None:
     rates = Rates(np.array([1.0, 1.0]), np.array([400.0, 800.0]), np.array([50.0, 100.0]))
-    low, high = bound_levels(rates, np.zeros(2), np.full(2, 2.365))
+    low, high = _bound_levels(rates, np.zeros(2), np.full(2, 2.365))
     assert low == pytest.approx(8 / (8 + 2.365**2))
     assert high.tolist() == [1.0, 1.0]
 

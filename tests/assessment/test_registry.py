@@ -11,11 +11,11 @@ import pytest
 
 from cityai.assessment.metrics import (
     METRICS,
+    _refuse_unfinished,
     build_answer_sums,
     build_sums,
     find_metric,
     find_metrics,
-    refuse_unfinished,
 )
 from cityai.assessment.metrics.days_earlier import Calendar
 from cityai.assessment.metrics.ranking import ScoredList
@@ -125,14 +125,14 @@ def test_every_metric_has_words_in_all_languages(metric):
 )
 def test_a_metric_that_lacks_something_is_refused(lack):
     whole = find_metrics("amount")[0]
-    refuse_unfinished([whole])
+    _refuse_unfinished([whole])
     with pytest.raises(TypeError, match=f"'wape' lacks: .*{lack}"):
-        refuse_unfinished([replace(whole, **{lack: None if lack == "recount" else ""})])
+        _refuse_unfinished([replace(whole, **{lack: None if lack == "recount" else ""})])
 
 
 def test_a_name_stands_once():
     with pytest.raises(TypeError, match="a name that no other metric has"):
-        refuse_unfinished([METRICS[0], METRICS[0]])
+        _refuse_unfinished([METRICS[0], METRICS[0]])
 
 
 def test_a_complement_is_a_rate_of_the_same_people():

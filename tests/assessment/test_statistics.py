@@ -22,8 +22,8 @@ from cityai.inference.autocorrelation import (
     MOST_INDEPENDENT,
     PRIOR_INDEPENDENT,
     UNRELATED_LEVEL,
+    _count_series,
     autocorrelated_se,
-    count_series,
     learn_independence,
     list_covariances,
     mixture_margin,
@@ -317,8 +317,8 @@ def test_a_group_that_never_varied_lends_no_certainty() -> None:
 
 def test_columns_that_vary_together_count_as_fewer() -> None:
     x = np.random.default_rng(0).normal(size=(60, 4))
-    assert count_series(x) == pytest.approx(4, abs=0.4)
-    assert count_series(x[:, [0, 0, 0]]) == pytest.approx(1)
+    assert _count_series(x) == pytest.approx(4, abs=0.4)
+    assert _count_series(x[:, [0, 0, 0]]) == pytest.approx(1)
 
 
 def test_too_few_blocks_and_no_variation_give_no_interval() -> None:

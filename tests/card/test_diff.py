@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from cityai.card.diff import add_changes, compare_cards
-from cityai.card.diff.figures import have_same_rows, judge_apart, judge_paired
+from cityai.card.diff.figures import _judge_paired, have_same_rows, judge_apart
 from cityai.card.record import CardRecord, digest_record, seal_record, write_lines
 from cityai.card.render.page import render_html
 
@@ -86,7 +86,7 @@ def test_the_paired_interval_is_students():
     before = {str(i): v for i, v in enumerate([0.1, 0.2, 0.15, 0.3, 0.25, 0.12, 0.18])}
     moved = np.array([0.01, 0.03, -0.02, 0.04, 0.02, 0.01, 0.0])
     after = {k: v + m for (k, v), m in zip(before.items(), moved, strict=True)}
-    found = judge_paired(float(moved.mean()), before, after, 0.9)
+    found = _judge_paired(float(moved.mean()), before, after, 0.9)
     low, high = stats.ttest_1samp(moved, 0).confidence_interval(0.9)
     assert found.low == pytest.approx(low, abs=1e-4)
     assert found.high == pytest.approx(high, abs=1e-4)
@@ -94,7 +94,7 @@ def test_the_paired_interval_is_students():
 
 def test_few_replays_tell_nothing():
     few = {"1": 0.1, "2": 0.2, "3": 0.3}
-    assert judge_paired(0.5, few, {k: v + 0.5 for k, v in few.items()}, 0.9).weight == (
+    assert _judge_paired(0.5, few, {k: v + 0.5 for k, v in few.items()}, 0.9).weight == (
         "cannot be told"
     )
 
@@ -107,7 +107,7 @@ def test_chance_is_rarely_taken_for_a_change():
         before = {str(i): float(v) for i, v in enumerate(rng.normal(0.2, 0.05, 9))}
         after = {k: v + float(rng.normal(0, 0.02)) for k, v in before.items()}
         change = float(np.mean([after[k] - before[k] for k in before]))
-        wrong += judge_paired(change, before, after, 0.9).weight == "beyond chance"
+        wrong += _judge_paired(change, before, after, 0.9).weight == "beyond chance"
     assert 20 <= wrong <= 62  # binomial(400, 0.1), six sigma at the top
 
 

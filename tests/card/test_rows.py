@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cityai.card.record import CardRecord, write_lines
-from cityai.card.record.rows import fold_rows, unfold_rows
+from cityai.card.record.rows import _fold_rows, _unfold_rows
 from cityai.card.verify import read_record
 from cityai.errors import DataError
 
@@ -31,9 +31,9 @@ def test_a_table_gives_back_the_objects_that_it_was_made_of(rows: list[dict]) ->
         isinstance(v, dict) and "id" in v for row in rows for v in row.values()
     ):
         return  # a field is a text or a number, never both
-    table = json.loads(json.dumps(fold_rows(rows)))
-    assert unfold_rows(table) == rows
-    assert json.dumps(unfold_rows(table), sort_keys=True) == json.dumps(rows, sort_keys=True)
+    table = json.loads(json.dumps(_fold_rows(rows)))
+    assert _unfold_rows(table) == rows
+    assert json.dumps(_unfold_rows(table), sort_keys=True) == json.dumps(rows, sort_keys=True)
 
 
 def test_what_is_the_same_is_said_once() -> None:
@@ -42,7 +42,7 @@ def test_what_is_the_same_is_said_once() -> None:
          "value": i / 10}
         for i in range(3)
     ] + [{"metric": "wape", "slice": {"model": "forecast"}, "reason": ""}]  # fmt: skip
-    assert fold_rows(rows) == {
+    assert _fold_rows(rows) == {
         "columns": ["slice.fold", "reason", "value"],
         "every": {"metric": "wape", "slice.model": "forecast"},
         "rows": [["0", 0, 0.0], ["1", 0, 0.1], ["2", 0, 0.2], [None, "", None]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cityai.card.draft.series import range_periods
+from cityai.card.draft.series import _range_periods
 from cityai.card.draft.withheld import take_latest
 
 DAY = pd.Timestamp("2024-01-01")
@@ -24,18 +24,18 @@ def make_table(**columns: object) -> pd.DataFrame:
 
 def test_several_places_have_the_range_of_their_total() -> None:
     table = make_table(total_low=[8.0, 8.0, 7.0, 7.0], total_high=[12.0, 12.0, 13.0, 13.0])
-    found = range_periods(table)
+    found = _range_periods(table)
     assert found["y_low"].tolist() == [8.0, 7.0]
     assert found["y_high"].tolist() == [12.0, 13.0]
 
 
 def test_one_place_has_its_own() -> None:
     table = make_table().query("entity_id == 'a'")
-    assert range_periods(table).to_numpy().tolist() == [[2.0, 8.0], [2.0, 8.0]]
+    assert _range_periods(table).to_numpy().tolist() == [[2.0, 8.0], [2.0, 8.0]]
 
 
 def test_ranges_that_came_in_a_file_are_not_added_up() -> None:
-    assert range_periods(make_table()).isna().all(axis=None)
+    assert _range_periods(make_table()).isna().all(axis=None)
 
 
 def test_a_total_of_two_moments_has_none() -> None:
@@ -43,7 +43,7 @@ def test_a_total_of_two_moments_has_none() -> None:
         fold=[1, 2, 1, 1], step=[1, 2, 2, 2],
         total_low=[8.0, 9.0, 7.0, 7.0], total_high=[12.0, 11.0, 13.0, 13.0],
     )  # fmt: skip
-    found = range_periods(take_latest(table))
+    found = _range_periods(take_latest(table))
     assert found.loc[DAY].isna().all()
     assert found.loc[NEXT].tolist() == [7.0, 13.0]
 

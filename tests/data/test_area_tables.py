@@ -8,7 +8,7 @@ import pytest
 from cityai.config.city import AreasSpec
 from cityai.config.locate import locate_errors
 from cityai.data.areas import read_areas
-from cityai.data.sources import list_sources
+from cityai.data.sources import _list_sources
 from cityai.errors import DataError, SpecError
 from cityai.kinds import open_kind
 from tests.kinds import open_spec
@@ -46,7 +46,7 @@ def test_columns_of_all_tables_stand_beside_each_other(make_project, tmp_path):
         {"1": 1.0, "2": float("nan"), "3": 3.0}, nan_ok=True
     )
     assert list(side.table["area_name"]) == ["A", "B", "C"]
-    assert tmp_path / "more.csv" in list_sources(project)
+    assert tmp_path / "more.csv" in _list_sources(project)
     digest = side.digest
     declare(make_project, tmp_path, MORE.assign(income=7))
     assert read_areas(project, project.spec.areas).digest != digest

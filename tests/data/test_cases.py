@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cityai.config.load import load_project
 from cityai.data.features.nearby import EARTH_M, HALVINGS
-from cityai.data.layouts.listed import build_case_rows, label_listed, lay_listed
+from cityai.data.layouts.listed import _build_case_rows, label_listed, lay_listed
 from cityai.data.leaks import check_leaks, plant_leak
 from cityai.data.truncation import check_permutation, check_truncation, permute_future
 from cityai.errors import DataError, SpecError
@@ -183,7 +183,7 @@ def tables() -> dict[str, pd.DataFrame]:
 def build(project: Path):
     loaded = load_project(project)
     cases = open_kind(loaded).read()
-    return loaded, cases, build_case_rows(cases, loaded)
+    return loaded, cases, _build_case_rows(cases, loaded)
 
 
 @pytest.fixture(scope="module")
@@ -311,10 +311,10 @@ def test_nothing_known_later_touches_a_feature(plain, seed, at):
             "events": events,
         }
     )
-    again = build_case_rows(changed, loaded)
+    again = _build_case_rows(changed, loaded)
     names = list(rows.features)
     pd.testing.assert_frame_equal(rows.table.loc[before, names], again.table.loc[before, names])
-    cut = build_case_rows(cut_events(cases, moment), loaded)
+    cut = _build_case_rows(cut_events(cases, moment), loaded)
     numbers = [n for n in names if n not in rows.categorical]
     whole = rows.table.loc[before, numbers].reset_index(drop=True)
     pd.testing.assert_frame_equal(whole[:], cut.table[numbers])

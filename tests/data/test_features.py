@@ -15,7 +15,7 @@ from cityai.data.features.as_of_join import find_states
 from cityai.data.features.own import OwnFunctions
 from cityai.data.features.parts import place_parts
 from cityai.data.features.plan import plan_dense
-from cityai.data.features.series import describe_series, find_level, label_series
+from cityai.data.features.series import _find_level, describe_series, label_series
 from cityai.data.features.vintages import replay_vintages
 from cityai.data.features.windows import RunningSums, Walk, open_windows
 from cityai.data.layouts.dense import build_rows
@@ -354,7 +354,7 @@ def measure_level(values: np.ndarray, plan) -> np.ndarray:
     count, names = len(values), [f"E{e}" for e in range(values.shape[1])]
     (past,) = replay_vintages(cells, names, count, [count], gaps=True, blind=0)
     usual = [mean(last(list(column), plan.level)) for column in values.T]
-    return find_level(past, np.array([usual]), plan)[0]
+    return _find_level(past, np.array([usual]), plan)[0]
 
 
 def test_the_level_is_always_positive(make_world):

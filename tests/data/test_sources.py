@@ -20,7 +20,7 @@ from cityai.config.city import AreasSpec
 from cityai.config.load import SPECS, Project, load_project
 from cityai.config.project import AuditableSpec
 from cityai.data.file_digests import digest_file
-from cityai.data.sources import digest_sources, list_sources
+from cityai.data.sources import _list_sources, digest_sources
 from cityai.pipeline.run import run_project
 from cityai.pipeline.stage import PipelineRun
 from cityai.store.digests import CHAPTERS, LIBRARIES, SHARED
@@ -70,7 +70,7 @@ def test_every_file_that_a_specification_can_name_is_a_source(
     if kind == "demand":
         planted.remove("/models/pretrained/path")  # a folder, of which two files are read
         planted += spec.models.pretrained.paths
-    assert {str(p) for p in list_sources(Project(spec, tmp_path, tmp_path, ""))} == set(planted)
+    assert {str(p) for p in _list_sources(Project(spec, tmp_path, tmp_path, ""))} == set(planted)
 
 
 def test_an_area_table_that_nothing_reads_is_no_source(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_an_area_table_that_nothing_reads_is_no_source(tmp_path: Path) -> None:
     more = {**project.spec.city.areas, "other": AreasSpec(path="other.csv", key="id")}
     city = project.spec.city.model_copy(update={"areas": more})
     other = replace(project, spec=project.spec.model_copy(update={"city": city}))
-    assert list_sources(other) == list_sources(project)
+    assert _list_sources(other) == _list_sources(project)
 
 
 def test_a_file_of_a_specification_is_read_by_its_path_alone() -> None:
@@ -109,10 +109,10 @@ covariates:
     columns: {day: {type: date}, rain: {type: number}}
 """
     project = load_project(write_workspace(tmp_path, draw_inspections(days=3), RISK + more))
-    for path in list_sources(project):
+    for path in _list_sources(project):
         path.write_text("day,n\n")
     seen = {digest_sources(project)}
-    for path in list_sources(project):
+    for path in _list_sources(project):
         path.write_text(path.read_text() + "2023-01-02,1\n")
         seen.add(digest_sources(project))
     assert len(seen) == 6  # the table, events, what is joined, the covariate, areas

@@ -56,7 +56,7 @@ def test_what_the_audit_keeps_out_of_the_evaluation_is_left_out(
     """A fold, and the whole, that would give a small group away beside the audit's figures."""
     hidden = frozenset({("fold", "2"), (EVERYWHERE, EVERYWHERE)})
     drawn: list[CardRecord] = []
-    monkeypatch.setattr("cityai.card.draft.withheld.find_slices", lambda audit, spec: hidden)
+    monkeypatch.setattr("cityai.card.draft.withheld._find_slices", lambda audit, spec: hidden)
     monkeypatch.setattr(
         "cityai.card.draft.seal_record", lambda card: drawn.append(card) or seal_record(card)
     )

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cityai.card.spreadsheet import ACTIVE, guard_cell, write_frame
-from cityai.delivery.predict import write_list
+from cityai.delivery.predict import _write_list
 from cityai.delivery.sheets import name_file
 from tests.promises import trials
 
@@ -59,8 +59,8 @@ def test_both_files_are_private_and_hold_the_same(tmp_path: Path) -> None:
             "n": [-1.25, 2.0],
         }
     )
-    paths = write_list(table, tmp_path / "new", "list")
-    written = write_list(table, tmp_path / "new", "list")
+    paths = _write_list(table, tmp_path / "new", "list")
+    written = _write_list(table, tmp_path / "new", "list")
     assert paths == written
     assert {p.stat().st_mode & 0o777 for p in paths} == {0o600}
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700

@@ -14,7 +14,7 @@ import pytest
 
 from cityai.card.draft.impact import draft_impact
 from cityai.card.record.impact import ImpactPart
-from cityai.card.verify.impact import list_impact_claims
+from cityai.card.verify.impact import _list_impact_claims
 from cityai.cli.main import run_command
 from cityai.config.load import load_project
 from cityai.impact.lots import SERVED
@@ -108,17 +108,17 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say) -> None:
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
     honest = ImpactPart.model_validate(part)
     assert honest.found is not None
-    assert all(claim.holds for claim in list_impact_claims(honest, impact))
+    assert all(claim.holds for claim in _list_impact_claims(honest, impact))
     own = honest.found.effect
     assert own.value is not None
     better = own.model_copy(update={"value": own.value - 0.02})
     for found in ({"effect": better}, {"within": 0.001}, {"treated": better}):
         forged = honest.model_copy(update={"found": honest.found.model_copy(update=found)})
-        assert not all(claim.holds for claim in list_impact_claims(forged, impact)), found
+        assert not all(claim.holds for claim in _list_impact_claims(forged, impact)), found
     other = honest.model_copy(update={"design": "lottery"})
-    assert not all(claim.holds for claim in list_impact_claims(other, impact))
+    assert not all(claim.holds for claim in _list_impact_claims(other, impact))
     moved = replace(impact.analysis, effect=replace(effect, widths=()))
-    assert not all(c.holds for c in list_impact_claims(honest, replace(impact, analysis=moved)))
+    assert not all(c.holds for c in _list_impact_claims(honest, replace(impact, analysis=moved)))
 
 
 def everybody(city: Path) -> None:

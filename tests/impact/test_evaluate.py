@@ -16,7 +16,7 @@ import pytest
 
 from cityai.card.draft.impact import draft_impact
 from cityai.card.record.impact import ImpactPart
-from cityai.card.verify.impact import list_impact_claims, list_impacts_claims
+from cityai.card.verify.impact import _list_impact_claims, list_impacts_claims
 from cityai.config.evaluation import load_evaluation
 from cityai.config.load import load_project
 from cityai.impact.analysis import Decision
@@ -110,13 +110,13 @@ def test_it_is_carried_through_to_the_card(city: Path, say: Say, no_pictures: No
     assert {f.status.value for f in verify_published(city)} <= {"pass", "not applicable"}
     honest = ImpactPart.model_validate(part)
     assert honest.found is not None
-    assert all(claim.holds for claim in list_impact_claims(honest, impact))
+    assert all(claim.holds for claim in _list_impact_claims(honest, impact))
     for name in ("effect", "treated"):
         own = getattr(honest.found, name)
         better = own.model_copy(update={"value": own.value - 0.02})
         found = honest.found.model_copy(update={name: better})
         forged = honest.model_copy(update={"found": found})
-        assert not all(claim.holds for claim in list_impact_claims(forged, impact))
+        assert not all(claim.holds for claim in _list_impact_claims(forged, impact))
 
 
 def test_the_same_list_has_the_same_arms_and_a_unit_one_arm(city: Path, say: Say) -> None:
@@ -251,7 +251,7 @@ def test_a_card_tells_that_one_arm_lost_more_outcomes(city: Path, say: Say) -> N
     assert part.found is not None
     assert part.found.uneven
     assert any("missing more often on one side" in words for words in part.in_words)
-    claims = {c.path: c for c in list_impact_claims(part, find_only(city))}
+    claims = {c.path: c for c in _list_impact_claims(part, find_only(city))}
     assert claims["impact.found.known"].holds
 
 

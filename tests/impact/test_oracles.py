@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cityai.impact.discontinuity import fuzzy_discontinuity, regression_discontinuity
 from cityai.impact.fixed_effects import two_way_fixed_effects
 from cityai.impact.local_linear import select_bandwidths, split_sides
-from cityai.impact.synthetic import simplex_weights, synthetic_did, weigh_synthetic
+from cityai.impact.synthetic import _simplex_weights, synthetic_did, weigh_synthetic
 from tests.impact.drawn import Panel, draw_block, draw_panel, draw_received, draw_scores
 
 ASKED = json.loads((Path(__file__).parent / "oracles.json").read_text())
@@ -117,7 +117,7 @@ def test_weights_are_the_best_there_are(seed, ridge):
     """The gradient is the same where a weight is above 0, and no smaller elsewhere (KKT)."""
     rng = np.random.default_rng(seed)
     columns, target = rng.normal(size=(12, 8)), rng.normal(size=12)
-    weights = simplex_weights(columns, target, ridge)
+    weights = _simplex_weights(columns, target, ridge)
     assert weights.sum() == pytest.approx(1)
     assert weights.min() >= 0
     centred, goal = columns - columns.mean(axis=0), target - target.mean()

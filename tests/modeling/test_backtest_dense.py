@@ -17,10 +17,10 @@ from cityai.modeling.forecasters.classical import SMOOTHING, THETA
 from cityai.modeling.forecasters.protocol import choose_candidates, list_learners
 from cityai.modeling.layouts.dense import (
     DenseRows,
+    _find_scales,
+    _plan_training,
     find_origin,
-    find_scales,
     plan_dense_folds,
-    plan_training,
     read_history,
     read_labels,
 )
@@ -325,11 +325,11 @@ def test_nobody_asked_about_is_said():
 
 def test_scales_equal_a_loop():
     panel = build_panel()
-    found = find_scales(panel, 60)
+    found = _find_scales(panel, 60)
     for e in range(12):
         series = panel.final[:60, e]
         assert found[e] == pytest.approx(np.mean(np.abs(series[12:] - series[:-12])))
-    assert np.isnan(find_scales(build_panel(np.full((72, 2), 4.0)), 60)).all()
+    assert np.isnan(_find_scales(build_panel(np.full((72, 2), 4.0)), 60)).all()
 
 
 def test_an_interval_is_never_invented():
@@ -346,17 +346,17 @@ def test_training_leaves_out_no_phase_of_the_season(period, season):
     panel = build_panel(draw_values(400, 12), period=period)
     spec = build_spec(period=period, horizon=2)
     few = replace(TREES, most_rows=1000)
-    learning = plan_training(panel, spec, 400, [few])
+    learning = _plan_training(panel, spec, 400, [few])
     assert len(learning) * 12 * 2 <= 2000
     stride = learning[1] - learning[0]
     assert np.gcd(stride, season) == 1
     assert learning[-1] == 399
-    assert plan_training(panel, spec, 400, []) == ()
+    assert _plan_training(panel, spec, 400, []) == ()
 
 
 @pytest.mark.promise(32)
 def test_training_stays_within_memory_for_many_entities(observe):
     panel = build_panel(np.ones((60, 4000)))
-    learning = plan_training(panel, build_spec(horizon=40), 60, [TREES])
+    learning = _plan_training(panel, build_spec(horizon=40), 60, [TREES])
     observe(f"4,000 places: {len(learning) * 4000 * 40:,} rows laid out for training")
     assert 2 <= len(learning) <= 1_500_000 // (4000 * 40)

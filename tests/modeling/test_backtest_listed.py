@@ -19,9 +19,9 @@ from cityai.modeling.layouts.listed import ListedRows, plan_listed_folds
 from cityai.modeling.layouts.listed_baselines import (
     RISK_BASELINES,
     ListedQuestion,
+    _rate_alike,
+    _rate_past,
     list_averages,
-    rate_alike,
-    rate_past,
 )
 from cityai.modeling.targets import ProbabilityTarget, hide_answers
 from cityai.records.events import cut_events
@@ -125,7 +125,7 @@ def test_cases_without_an_outcome_are_counted_and_left_out():
 
 def test_past_rates_know_only_what_was_known():
     cases = make_cases(days=60, a_day=5, places=6, wait_days=7)
-    rate = rate_past(cases, 0.2)
+    rate = _rate_past(cases, 0.2)
     table = cases.table
     for i in (0, 120, 299):
         row = table.iloc[i]
@@ -167,7 +167,7 @@ def test_an_average_of_nothing_known_is_the_base_rate():
     tested = np.arange(5)
     known = np.full(len(cases.table), np.nan)
     asked = ListedQuestion(cases, tested, 0.2, known, 0, {})
-    assert rate_alike(asked, "entity_id").tolist() == [0.2] * 5
+    assert _rate_alike(asked, "entity_id").tolist() == [0.2] * 5
 
 
 def test_the_citys_score_is_compared_with_and_never_learnt_from():

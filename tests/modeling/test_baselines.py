@@ -9,10 +9,10 @@ from cityai.config.project import ModelsSpec
 from cityai.data.features.known import find_latest
 from cityai.errors import SpecError
 from cityai.modeling.forecasters.baselines import (
-    average_recent,
+    _average_recent,
+    _repeat_season,
     choose_baselines,
     make_area_average,
-    repeat_season,
     repeat_year,
 )
 from cityai.modeling.forecasters.classical import SMOOTHING, THETA
@@ -29,13 +29,13 @@ def ask(values, steps=3, skip=0, season=7, year=364) -> SeriesHistory:
 
 def test_last_week_is_repeated_day_by_day():
     days = np.arange(21.0)[:, None]
-    assert repeat_season(ask(days, steps=9))[:, 0].tolist() == [*range(14, 21), 14, 15]
+    assert _repeat_season(ask(days, steps=9))[:, 0].tolist() == [*range(14, 21), 14, 15]
 
 
 def test_a_delay_reaches_further_back():
     days = np.arange(21.0)[:, None]
     # The first target is period 26; the same weekday known last is period 19.
-    assert repeat_season(ask(days, steps=2, skip=5))[:, 0].tolist() == [19.0, 20.0]
+    assert _repeat_season(ask(days, steps=2, skip=5))[:, 0].tolist() == [19.0, 20.0]
 
 
 def test_the_same_weekday_a_year_ago():
@@ -46,10 +46,10 @@ def test_the_same_weekday_a_year_ago():
 def test_a_gap_is_filled_from_the_season_before_then_from_the_mean():
     days = np.arange(21.0)[:, None]
     days[14] = np.nan
-    assert repeat_season(ask(days, steps=1))[0, 0] == 7.0
+    assert _repeat_season(ask(days, steps=1))[0, 0] == 7.0
     young = np.full((21, 1), np.nan)
     young[-2:] = 5.0
-    assert repeat_season(ask(young, steps=3))[:, 0].tolist() == [5.0, 5.0, 5.0]
+    assert _repeat_season(ask(young, steps=3))[:, 0].tolist() == [5.0, 5.0, 5.0]
 
 
 def test_an_area_average_is_that_of_its_places_over_the_last_year():
@@ -74,15 +74,15 @@ def test_recent_mean_takes_what_is_known():
     days = np.full((40, 2), 2.0)
     days[:12] = 100.0
     days[-1, 1] = np.nan
-    assert average_recent(ask(days)).tolist() == [[2.0, 2.0]] * 3
+    assert _average_recent(ask(days)).tolist() == [[2.0, 2.0]] * 3
     gone = np.full((60, 1), np.nan)
     gone[3] = 8.0
-    assert average_recent(ask(gone))[0, 0] == 8.0
+    assert _average_recent(ask(gone))[0, 0] == 8.0
 
 
 def test_no_history_gives_nan_and_no_warning():
     empty = np.full((5, 2), np.nan)
-    assert np.isnan(repeat_season(ask(empty))).all()
+    assert np.isnan(_repeat_season(ask(empty))).all()
     assert np.isnan(find_latest(np.empty((0, 2)))).all()
 
 

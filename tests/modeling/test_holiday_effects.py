@@ -9,7 +9,7 @@ import pytest
 from cityai.data.calendar import code_holidays, share_weekdays
 from cityai.data.periods import Periods
 from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA, forecast_theta
-from cityai.modeling.forecasters.holiday_effects import adjust_calendar, estimate_effects
+from cityai.modeling.forecasters.holiday_effects import _estimate_effects, adjust_calendar
 from cityai.modeling.forecasters.series import SeriesHistory
 from tests.modeling.conftest import build_panel, build_spec
 
@@ -50,13 +50,13 @@ def test_effects_equal_a_slow_second_implementation() -> None:
     asked = draw_days(0.6)
     history = asked.history.copy()
     history[np.random.default_rng(3).random(history.shape) < 0.1] = np.nan
-    found = estimate_effects(history, asked.holidays[:DAYS])
+    found = _estimate_effects(history, asked.holidays[:DAYS])
     assert found == pytest.approx(estimate_slowly(history, asked.holidays[:DAYS]), rel=1e-12)
 
 
 def test_a_planted_effect_is_found_and_none_is_not() -> None:
     asked = draw_days(0.6)
-    found = estimate_effects(asked.history, asked.holidays[:DAYS])
+    found = _estimate_effects(asked.history, asked.holidays[:DAYS])
     assert found[1] == pytest.approx(0.6, abs=0.05)
     assert found[2] == pytest.approx(1.0, abs=0.05)
 

@@ -18,7 +18,7 @@ from cityai.errors import DataError, SetupError, SpecError
 from cityai.modeling.forecasters import pretrained
 from cityai.modeling.forecasters.pretrained import (
     PretrainedForecaster,
-    digest_weights,
+    _digest_weights,
     judge_pretrained,
     load_pretrained,
     refuse_other_weights,
@@ -77,7 +77,7 @@ def test_it_says_what_nobody_can_know(folder: Path) -> None:
     assert model.settings["weights"] == "stand-in"
     found = judge_pretrained(model.settings)
     assert (found.code, found.status.value) == ("models.pretrained", "not enough evidence")
-    for said in ("stand-in", "Apache-2.0", digest_weights(folder / "weights")[:12]):
+    for said in ("stand-in", "Apache-2.0", _digest_weights(folder / "weights")[:12]):
         assert said in found.reason
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cityai.data.features.known import mean_known
-from cityai.modeling.forecasters.seasons import detect_season, find_first_known, find_seasons
+from cityai.modeling.forecasters.seasons import _detect_season, find_first_known, find_seasons
 
 
 def wave(count=80, season=12, level=100.0, height=30.0):
@@ -37,7 +37,7 @@ def test_short_histories_have_no_season(count):
 
 def test_noise_is_rarely_taken_for_a_season():
     noise = np.random.default_rng(0).normal(size=(120, 2000))
-    share = detect_season(noise, 12).mean()
+    share = _detect_season(noise, 12).mean()
     assert 0.05 < share < 0.15
 
 

@@ -10,9 +10,9 @@ from cityai.modeling.forecasters.boosted_trees import BoostedTrees
 from cityai.modeling.forecasters.formats import load_learner
 from cityai.modeling.forecasters.logistic import (
     RidgeLogistic,
+    _read_logistic,
     build_design,
     fit_sklearn,
-    read_logistic,
 )
 from tests.modeling.test_backtest_listed import HELD_BACK
 
@@ -43,7 +43,7 @@ def made() -> tuple[pd.DataFrame, np.ndarray]:
 def test_a_logistic_regression_kept_as_figures_is_scikit_learns_own(made):
     frame, answers = made
     fitted = LINE.fit(frame, answers, features=FEATURES, categories=KINDS)
-    design = build_design(read_logistic(fitted.saved.content), frame)
+    design = build_design(_read_logistic(fitted.saved.content), frame)
     oracle = fit_sklearn(LINE, design, answers).predict_proba(design)[:, 1]
     again = load_learner(fitted.saved)
     assert np.abs(again.predict(frame) - oracle).max() < 1e-12
@@ -103,4 +103,4 @@ def test_other_columns_and_infinities_are_refused(made):
 
 def test_another_text_is_no_model():
     with pytest.raises(DataError, match="no logistic regression"):
-        read_logistic('{"features": 3}')
+        _read_logistic('{"features": 3}')

@@ -10,7 +10,7 @@ import pytest
 from cityai.card import pages
 from cityai.config.load import load_project
 from cityai.modeling import folds
-from cityai.modeling.forecasters.boosted_trees import load_lightgbm
+from cityai.modeling.forecasters.boosted_trees import _load_lightgbm
 from cityai.pipeline.run import run_project
 from cityai.scaffold.catalogue import CATALOGUE
 from cityai.scaffold.files import read_files
@@ -49,7 +49,7 @@ def _few_replays(monkeypatch) -> None:
 @pytest.fixture
 def _few_trees(monkeypatch) -> None:
     """A tenth of the trees: a template is shown to run, not to foretell well."""
-    lightgbm = load_lightgbm()
+    lightgbm = _load_lightgbm()
     train = lightgbm.train
 
     def train_few(*asked, num_boost_round: int):

@@ -37,7 +37,7 @@ def test_another_version_of_mlflow_migrates_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_store, "name_version", lambda: "-- MLflow 99")
-    server.prepare_database(tmp_path / server.DATABASE)
+    server._prepare_database(tmp_path / server.DATABASE)
     assert dump(tmp_path / server.DATABASE) == ["BEGIN TRANSACTION;", "COMMIT;"]
     tracking = connect_tracking(tmp_path)
     assert [e.name for e in tracking.client.search_experiments()] == ["Default"]

@@ -23,16 +23,17 @@ from cityai.card.diff import add_changes
 from cityai.card.record import CardRecord
 from cityai.card.render.markdown import render_note
 from cityai.errors import DataError, SpecError, StoreError, TrackingError
-from cityai.pipeline.publish import publish_anyway
+from cityai.pipeline.publish import _publish_anyway
 from cityai.track import server
 from cityai.track.batch import LONGEST_PARAM, cut_text
 from cityai.track.door import call_mlflow, close_databases, import_mlflow, keep_quiet
 from cityai.track.measures import list_models, measure_card, measure_model
 from cityai.track.results import Outcome, build_params, build_tags
 from cityai.track.run_names import UNSET
-from cityai.track.runs import HELD_BACK, STOPPED, ProcessStopped, open_run, repair_runs
+from cityai.track.runs import HELD_BACK, STOPPED, ProcessStopped, _repair_runs, open_run
 from cityai.track.server import (
     Tracking,
+    _take_credentials,
     check_host,
     check_names,
     connect_tracking,
@@ -40,7 +41,6 @@ from cityai.track.server import (
     find_registry,
     find_uri,
     is_network_disk,
-    take_credentials,
 )
 from cityai.track.tables import make_tables
 from cityai.track.tags import FAILURE, NOTE, PROJECT, RUN_NAME, SEAL
@@ -225,7 +225,7 @@ def sleep_in_run(state: Path, project: str) -> None:
 def test_a_killed_run_is_closed_by_the_next_command(tracking: Tracking, state: Path) -> None:
     pid = fork(lambda: sleep_in_run(state, "killed"))
     run_id = wait_for_run(tracking, "killed")
-    assert repair_runs(tracking, place_of(state)) == ()
+    assert _repair_runs(tracking, place_of(state)) == ()
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert tracking.client.get_run(run_id).info.status == "RUNNING"
@@ -374,9 +374,9 @@ def test_a_model_that_a_killed_run_left_is_closed(tracking: Tracking, state: Pat
         entry = tracking.client.create_logged_model(
             run.experiment_id, name="half", source_run_id=run.run_id
         )
-        repair_runs(tracking, place_of(state))
+        _repair_runs(tracking, place_of(state))
         assert tracking.client.get_logged_model(entry.model_id).status == "PENDING"
-    repair_runs(tracking, place_of(state))
+    _repair_runs(tracking, place_of(state))
     assert tracking.client.get_logged_model(entry.model_id).status == "FAILED"
 
 
@@ -397,7 +397,7 @@ def test_a_killed_run_is_finished_if_its_card_came_out(
             os._exit(0)
 
     os.waitpid(fork(die), 0)
-    (run_id,) = repair_runs(tracking, place_of(state), project)
+    (run_id,) = _repair_runs(tracking, place_of(state), project)
     assert tracking.client.get_run(run_id).info.status == status
 
 
@@ -516,26 +516,26 @@ def test_a_password_in_the_address_goes_where_mlflow_looks_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "another")
-    assert take_credentials("https://me:p%40ss@h:5000/x") == "https://h:5000/x"
+    assert _take_credentials("https://me:p%40ss@h:5000/x") == "https://h:5000/x"
     assert os.environ["MLFLOW_TRACKING_USERNAME"] == "me"
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "p@ss"
     for uri in ("http://h:5000", "postgresql://u:p@h/db", "databricks://profile", "sqlite:///x"):
-        assert take_credentials(uri) == uri
+        assert _take_credentials(uri) == uri
 
 
 def test_a_card_comes_out_when_its_run_cannot_be_logged(tmp_path: Path) -> None:
     done: list[str] = []
-    with publish_anyway(lambda: done.append("out"), tmp_path):
+    with _publish_anyway(lambda: done.append("out"), tmp_path):
         done.append("logged")
     assert done == ["logged", "out"]
     with (
         pytest.raises(TrackingError, match=f"gone; the card is published in {tmp_path}") as caught,
-        publish_anyway(lambda: done.append("out"), tmp_path),
+        _publish_anyway(lambda: done.append("out"), tmp_path),
     ):
         raise TrackingError("gone", where="here", next_step="run again")
     assert done == ["logged", "out", "out"]
     assert (caught.value.where, caught.value.next_step) == ("here", "run again")
-    with pytest.raises(StoreError), publish_anyway(lambda: done.append("out"), tmp_path):
+    with pytest.raises(StoreError), _publish_anyway(lambda: done.append("out"), tmp_path):
         raise StoreError("the disk is full")
     assert done == ["logged", "out", "out"]
 

@@ -28,14 +28,8 @@ METRICS: Final[tuple[Metric, ...]] = (
 """Every metric, in the order shown."""
 
 
-def refuse_unfinished(metrics: Iterable[Metric]) -> None:
-    """Refuse a metric that lacks words, a recount, a precision or a name of its own.
-
-    Raises
-    ------
-    TypeError
-        Naming the metric and what it lacks.
-    """
+def _refuse_unfinished(metrics: Iterable[Metric]) -> None:
+    """Refuse a metric that lacks words, a recount, a precision or a name of its own."""
     seen: set[str] = set()
     for metric in metrics:
         wanted = ("name", "label", "title", "meaning", "sentence", "targets", "precision")
@@ -55,7 +49,7 @@ def refuse_unfinished(metrics: Iterable[Metric]) -> None:
         seen.add(metric.name)
 
 
-refuse_unfinished(METRICS)
+_refuse_unfinished(METRICS)
 _BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
 

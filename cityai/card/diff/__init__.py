@@ -87,14 +87,14 @@ def add_changes(record: CardRecord, earlier: str) -> CardRecord:
         return seal_record(record if unchanged else record.model_copy(update={"changes": None}))
     try:
         before = CardRecord.model_validate_json(earlier)
-        record = withhold_small_changes(before, record)
+        record = _withhold_small_changes(before, record)
         part = compare_cards(before, record)
     except ValidationError:
         part = _refuse(earlier)
     return seal_record(record.model_copy(update={"changes": part}))
 
 
-def withhold_small_changes(before: CardRecord, after: CardRecord) -> CardRecord:
+def _withhold_small_changes(before: CardRecord, after: CardRecord) -> CardRecord:
     """Leave out totals of a period that differ from the card before by too few to show.
 
     Rows that were known late are as few people as any others. Sizes of areas and groups, and of

@@ -77,18 +77,8 @@ def compare_figures(
     return tuple(sorted(changes, key=lambda c: ORDER.index(c.weight)))
 
 
-def judge_paired(change: float, before: Folds, after: Folds, confidence: float) -> Verdict:
-    """Judge a change by its value in every replay of both.
-
-    Parameters
-    ----------
-    change : float
-        Of the whole.
-    before, after : mapping of str to float
-        The figure by replay.
-    confidence : float
-        Of the interval.
-    """
+def _judge_paired(change: float, before: Folds, after: Folds, confidence: float) -> Verdict:
+    """Judge a change by its value in every replay of both."""
     shared = sorted(set(before) & set(after))
     if len(shared) < FEWEST or len(shared) < max(len(before), len(after)):
         return Verdict("cannot be told", "no interval")
@@ -122,7 +112,7 @@ def _compare_whole(before: CardRecord, after: CardRecord, same_rows: bool) -> It
             folds = [_follow_whole(card, model, metric) for card in (before, after)]
             if same_rows and all(folds):
                 moved = number.value - other.value
-                verdict = judge_paired(moved, folds[0], folds[1], after.eval.confidence)
+                verdict = _judge_paired(moved, folds[0], folds[1], after.eval.confidence)
         yield _tell_change(
             _name_whole(model, metric, after),
             f"eval.metrics[{at}]",
@@ -175,7 +165,7 @@ def _compare_groups(before: CardRecord, after: CardRecord, same_rows: bool) -> I
             folds = [_follow_gap(card, result) for card in (before, after)]
             if all(folds):
                 sure = 1 - (1 - after.fairness.confidence) / together
-                verdict = judge_paired(result.gap - other.gap, folds[0], folds[1], sure)
+                verdict = _judge_paired(result.gap - other.gap, folds[0], folds[1], sure)
         words = describe_metric(result.metric).label
         beside = say("the city as a whole") if result.reference == EVERYWHERE else result.reference
         label = labels.get(result.dimension, result.dimension)

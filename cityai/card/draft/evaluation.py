@@ -65,7 +65,7 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     make = partial(_make_number, amounts=amounts, spec=spec, source=subject.figures_from)
     metrics = _list_metrics(facts.evaluation.metrics, make, withheld)
     comparisons = () if withheld.whole else _list_comparisons(facts, withheld)
-    practice = pick_practice(metrics, predictions.baselines)
+    practice = _pick_practice(metrics, predictions.baselines)
     label = facts.name_baseline(practice) if practice else ""
     series = draft_series(facts, withheld, practice)
     places, next_step = draft_places(facts, withheld, make)
@@ -101,7 +101,7 @@ def draft_eval(facts: CardFacts, withheld: Withheld) -> EvalPart:
     )
 
 
-def pick_practice(metrics: Sequence[Number], baselines: Sequence[str]) -> str:
+def _pick_practice(metrics: Sequence[Number], baselines: Sequence[str]) -> str:
     """Return the baseline that stands for today's practice.
 
     That which the city really did, or its own rule, where it is in the data; else the baseline with

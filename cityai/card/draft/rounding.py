@@ -74,7 +74,7 @@ def round_figure(value: object, unit: str, n: float | None) -> float | None:
     return 0.0 if rounded == 0 else rounded
 
 
-def round_total(value: object, step: int = 0) -> float | None:
+def _round_total(value: object, step: int = 0) -> float | None:
     """Round a city-wide total to four significant digits, whole numbers below 10,000 kept.
 
     With a `step`, to multiples of it: where the total of one period is hidden, the others together
@@ -98,7 +98,7 @@ def round_totals(sums: Mapping[str, float], step: int = 0) -> dict[str, float | 
     What differs by less than the rounding has as many digits more as tell it apart; not with a
     `step`, which hides.
     """
-    shown = {name: round_total(value, step) for name, value in sums.items()}
+    shown = {name: _round_total(value, step) for name, value in sums.items()}
     banded = [name for name in (Y_TRUE, Y_LOW, Y_HIGH) if shown.get(name) is not None]
     decimals = 0
     while not step and len(banded) == 3 and decimals < 7 and not _keeps_sides(sums, shown):

@@ -44,7 +44,7 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
     gone = [fold for fold in latest[FOLD].unique() if withheld.hides(FOLD, str(fold))]
     lost = set(latest.loc[latest[FOLD].isin(gone), PERIOD_START])
     by_period = latest.groupby(PERIOD_START, sort=True)
-    sums = by_period[columns].sum(min_count=1, skipna=False).join(range_periods(latest))
+    sums = by_period[columns].sum(min_count=1, skipna=False).join(_range_periods(latest))
     points, hidden = [], 0
     for start, (_, row) in zip(pd.DatetimeIndex(sums.index), sums.iterrows(), strict=True):
         few = facts.subject.counts and row[Y_TRUE] < least
@@ -67,20 +67,8 @@ def draft_series(facts: CardFacts, withheld: Withheld, practice: str) -> tuple[S
     return () if hidden > _MOST_HIDDEN * len(points) else tuple(points)
 
 
-def range_periods(latest: pd.DataFrame) -> pd.DataFrame:
-    """Range the total of each period: of one entity its own range, of several that of their sum.
-
-    Parameters
-    ----------
-    latest : pandas.DataFrame
-        One prediction of each entity and period.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``y_low`` and ``y_high`` by ``period_start``; NaN where no range of the sum is known: the
-        ends of several ranges do not add up to those of their sum.
-    """
+def _range_periods(latest: pd.DataFrame) -> pd.DataFrame:
+    """Range the total of each period: of one entity its own range, of several that of their sum."""
     ends = [Y_LOW, Y_HIGH] if latest[ENTITY].nunique() == 1 else [TOTAL_LOW, TOTAL_HIGH]
     by_period = latest.groupby(PERIOD_START, sort=True)
     found = by_period[[c for c in ends if c in latest]].first().reindex(columns=ends)

@@ -70,7 +70,7 @@ NOTHING: Final = Withheld()
 def find_withheld(facts: CardFacts) -> Withheld:
     """Find what a card may not show, from what its audit hides and from its smallest counts."""
     spec, subject, table = facts.spec, facts.subject, facts.predictions.table
-    slices = find_slices(facts.audit, spec)
+    slices = _find_slices(facts.audit, spec)
     small = subject.counts and PERIOD_START in table and _has_small_period(table, spec.policy)
     rows = facts.quality.by_period["rows"] if facts.quality and subject.events else pd.Series()
     lost = any(kind in {EVERYWHERE, FOLD} for kind, _ in slices)
@@ -93,7 +93,7 @@ def choose_rows(audit: Audit, spec: AuditableSpec) -> pd.DataFrame:
     return table[single | table["metric"].isin(list(spec.limits))]
 
 
-def find_slices(audit: Audit, spec: AuditableSpec) -> Pairs:
+def _find_slices(audit: Audit, spec: AuditableSpec) -> Pairs:
     """Return what the audit keeps out of the evaluation: kind of slice, and slice.
 
     Places that are suppressed as groups of their own are among them.

@@ -33,7 +33,7 @@ class _Table:
     ) -> core_schema.CoreSchema:
         """Return the schema: a table becomes its list, and where it is published, is one again."""
         return core_schema.no_info_before_validator_function(
-            unfold_rows,
+            _unfold_rows,
             handler(source),
             serialization=core_schema.wrap_serializer_function_ser_schema(
                 _write, info_arg=True, when_used="json"
@@ -70,11 +70,11 @@ def _write(
     parts: Any, handler: Callable[[Any], list[Facts]], info: core_schema.SerializationInfo
 ) -> list[Facts] | Facts:
     rows = handler(parts)
-    return fold_rows(rows) if info.context == PUBLISHED else rows
+    return _fold_rows(rows) if info.context == PUBLISHED else rows
 
 
-def fold_rows(rows: list[Facts]) -> Facts:
-    """Return objects as a table: `unfold_rows` gives them back.
+def _fold_rows(rows: list[Facts]) -> Facts:
+    """Return objects as a table: `_unfold_rows` gives them back.
 
     What an object lacks is null in its row.
     """
@@ -92,14 +92,8 @@ def fold_rows(rows: list[Facts]) -> Facts:
     return table | {k: v for k, v in (("every", every), ("texts", texts)) if v}
 
 
-def unfold_rows(table: Any) -> Any:
-    """Return a table as the objects that it was made of; anything else as it is.
-
-    Raises
-    ------
-    ValueError
-        When it is no table: a row is longer or shorter than the columns, a text is missing.
-    """
+def _unfold_rows(table: Any) -> Any:
+    """Return a table as the objects that it was made of; anything else as it is."""
     if not isinstance(table, dict) or not table.keys() >= KEYS:
         return table
     columns, rows = table["columns"], table["rows"]

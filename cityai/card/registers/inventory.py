@@ -20,14 +20,8 @@ from cityai.card.spreadsheet import write_csv
 from cityai.config.words import NotApplicable
 
 
-def fill_law(record: CardRecord) -> tuple[Field, ...]:
-    """Fill the law's six columns from the card; the month of first use is asked for if known.
-
-    Parameters
-    ----------
-    record : CardRecord
-        The card.
-    """
+def _fill_law(record: CardRecord) -> tuple[Field, ...]:
+    """Fill the law's six columns from the card; the month of first use is asked for if known."""
     system, decision = record.system, record.decision
     summary = system.summary_plain or read_answer(system.description)[0]
     described = f"{system.name}: {summary}" if system.name and summary else None
@@ -95,7 +89,7 @@ def write_inventory(record: CardRecord, release: ReleasePart | None = None) -> E
         replace(field, note=told) if told and field.name == "development_stage" else field
         for field in fill_columns(record)
     )
-    law = fill_law(record)
+    law = _fill_law(record)
     values = {field.name: field.value for field in federal}
     names = [column.name for column in COLUMNS]
     own = record.record.id

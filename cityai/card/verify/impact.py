@@ -43,21 +43,11 @@ def list_impacts_claims(
         yield refuse_claim("impacts", float(len(told)), why)
         return
     for i, (part, impact) in enumerate(zip(parts, impacts, strict=True)):
-        yield from list_impact_claims(part, impact, f"impacts[{i}]")
+        yield from _list_impact_claims(part, impact, f"impacts[{i}]")
 
 
-def list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> Iterator[Claim]:
-    """List what a card says that one evaluation found, each figure counted again.
-
-    Parameters
-    ----------
-    part : ImpactPart
-        What the card says.
-    impact : Impact
-        What was saved.
-    at : str
-        Where in the card's record it stands.
-    """
+def _list_impact_claims(part: ImpactPart, impact: Impact, at: str = "impact") -> Iterator[Claim]:
+    """List what a card says that one evaluation found, each figure counted again."""
     if part.found is None:
         return
     if impact.analysis is None:

@@ -38,7 +38,7 @@ def describe_nearby(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
     )
     y_true = table[Y_TRUE].to_numpy(np.float64)
     answered = (~np.isnan(y_true)).astype(np.float64)
-    sums = sum_nearby(table, table, np.column_stack([answered, np.nan_to_num(y_true)]), decay)
+    sums = _sum_nearby(table, table, np.column_stack([answered, np.nan_to_num(y_true)]), decay)
     yield Feature(
         "nearby_rate",
         say(
@@ -56,7 +56,7 @@ def describe_nearby(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
         events = cases.events[name]
         amounts = list_amounts(events)
         values = np.nan_to_num(events[amounts].to_numpy(np.float64))
-        found = sum_nearby(table, events, np.column_stack([np.ones(len(events)), values]), decay)
+        found = _sum_nearby(table, events, np.column_stack([np.ones(len(events)), values]), decay)
         what = event.label or name.replace("_", " ")
         for i, amount in enumerate(["density", *amounts]):
             said = (
@@ -69,27 +69,13 @@ def describe_nearby(cases: Events, spec: RiskSpec) -> Iterator[Feature]:
             )
 
 
-def sum_nearby(
+def _sum_nearby(
     cases: pd.DataFrame, events: pd.DataFrame, amounts: Floats, decay: DecaySpec
 ) -> Floats:
     """Add up amounts of events near each case that were known before it was asked about.
 
     An event at distance d and age t weighs ``(1 - d / reach) * 2 ** (-t / half life)`` while d is
     under the reach and t at most eight half-lives, else nothing. Distances are great circles.
-
-    Parameters
-    ----------
-    cases, events : pandas.DataFrame
-        ``latitude``, ``longitude`` (degrees) and ``as_of``, or ``known_at``.
-    amounts : numpy.ndarray
-        (events, amounts) float64, none missing.
-    decay : DecaySpec
-        Reach and half-life.
-
-    Returns
-    -------
-    numpy.ndarray
-        (cases, amounts) float64; NaN for a case without a place.
     """
     result = np.full((len(cases), amounts.shape[1]), np.nan)
     points, asked = _place(cases), read_moments(cases[AS_OF])

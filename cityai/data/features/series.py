@@ -52,7 +52,7 @@ def describe_series(
     """
     windows = open_windows(vintages)
     usual = windows.add(plan.level).mean
-    level = find_level(vintages, usual, plan)
+    level = _find_level(vintages, usual, plan)
 
     def describe() -> Iterator[Described]:
         for n in plan.lags:
@@ -64,22 +64,13 @@ def describe_series(
     return level, describe()
 
 
-def find_level(vintages: Vintages, usual: Floats, plan: DensePlan) -> Floats:
+def _find_level(vintages: Vintages, usual: Floats, plan: DensePlan) -> Floats:
     """Return each entity's recent level: the unit in which its target is measured.
 
     It is the mean of the last 28 days, 26 weeks or 12 months that are visible, fewer when there are
     fewer; without a visible value among them, the mean of the entity's whole past. It is never
     below the floor: 0.25 for counts, for sums a hundredth of the entities' mean level at the
     origin (1 when that is not positive either).
-
-    Parameters
-    ----------
-    vintages : Vintages
-        The visible past.
-    usual : numpy.ndarray
-        (origins, entities) mean of the last periods; NaN where nothing is known of them.
-    plan : DensePlan
-        The measure.
     """
     silent = np.isnan(usual) & (vintages.first >= 0)
     level = np.where(np.isnan(usual), 0.0, usual)

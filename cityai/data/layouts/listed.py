@@ -42,7 +42,7 @@ _KEYS = (CASE, ENTITY, AS_OF, KNOWN_AT, SLOT)
 def lay_listed(cases: Events, project: Project[RiskSpec]) -> RowsAt:
     """Return the function from moments to listed rows; the rows of all cases are made once."""
     plan = cache(lambda: plan_listed(cases, project.spec))
-    whole = cache(lambda: build_case_rows(cases, project, plan()))
+    whole = cache(lambda: _build_case_rows(cases, project, plan()))
 
     def rows_at(
         moments: Moments | None = None,
@@ -53,7 +53,7 @@ def lay_listed(cases: Events, project: Project[RiskSpec]) -> RowsAt:
             rows = whole()
         else:
             day = moments[0].normalize() if moments is not None and len(moments) == 1 else None
-            rows = build_case_rows(cut_events(cases, known_before), project, plan(), day)
+            rows = _build_case_rows(cut_events(cases, known_before), project, plan(), day)
         if moments is not None:
             kept = rows.table[rows.table[AS_OF].isin(list(moments))]
             rows = replace(rows, table=kept.reset_index(drop=True))
@@ -71,7 +71,7 @@ def label_listed(rows: Rows, cases: Events) -> Labels:
     return Labels(outcomes.reindex(rows.table[CASE]).to_numpy(np.float64))
 
 
-def build_case_rows(
+def _build_case_rows(
     cases: Events,
     project: Project[RiskSpec],
     plan: FeaturePlan | None = None,
@@ -80,25 +80,6 @@ def build_case_rows(
     """Build the features of every case from what was known strictly before it was asked about.
 
     Cases whose outcome is not known yet have rows too: those are predicted.
-
-    Parameters
-    ----------
-    cases : Events
-        What was read.
-    project : Project
-        The question, and the project's own functions.
-    plan : FeaturePlan, optional
-        The set of features, settled from the data when omitted.
-    day : pandas.Timestamp, optional
-        Call the project's own functions for the cases asked about on this day alone, which is all
-        that a list of that day needs; the others get NaN from them.
-
-    Raises
-    ------
-    SpecError
-        When the specification names a feature that does not exist.
-    DataError
-        When one of the project's own functions fails.
     """
     spec = project.spec
     plan = plan or plan_listed(cases, spec)

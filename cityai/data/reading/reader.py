@@ -225,7 +225,7 @@ def _read_main(
     years = count_years(rows)
     refuse_hopeless(years, refused, opened, contract)
     accepted_years = years[years["status"] == ACCEPTED]
-    refuse_far(accepted_years, opened.where)
+    _refuse_far(accepted_years, opened.where)
     ends = accepted_years["low"].min(), accepted_years["high"].max()
     rows, periods = layout.find_axis(rows, spec, ends, opened.where)
     repeats = find_repeats(rows, contract, spec)
@@ -257,14 +257,8 @@ def count_years(rows: Table) -> pd.DataFrame:
     )
 
 
-def refuse_far(years: pd.DataFrame, where: str) -> None:
-    """Refuse a few rows whose years lie far from all others, such as the placeholder 1900-01-01.
-
-    Raises
-    ------
-    TimeError
-        Since the record would be taken for as long as from there, and empty in between.
-    """
+def _refuse_far(years: pd.DataFrame, where: str) -> None:
+    """Refuse a few rows whose years lie far from all others, such as the placeholder 1900-01-01."""
     years = years.astype({"year": "int64"}).sort_values("year", ignore_index=True)
     part = (years["year"].diff() > LONGEST_GAP).cumsum()
     is_main = part == years["rows"].groupby(part).sum().idxmax()

@@ -25,51 +25,27 @@ RECENT: Final[dict[int, int]] = {7: 28, 52: 8, 12: 3}
 """Periods in the recent mean, by season: four weeks, eight weeks, three months."""
 
 
-def repeat_season(asked: SeriesHistory) -> FloatArray:
+def _repeat_season(asked: SeriesHistory) -> FloatArray:
     """Repeat the last season that is known: last week's day, last year's week or month.
 
     A period that is not known in the last season is sought in the season before it, and so on; an
     entity without any falls back on its recent mean, so that a baseline answers every question.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (H, E), in the target's unit; NaN only for an entity without any history.
     """
     return _repeat_lag(asked, asked.season)
 
 
 def repeat_year(asked: SeriesHistory) -> FloatArray:
-    """Repeat the same weekday of a year ago (364 days), as `repeat_season` does a season."""
+    """Repeat the same weekday of a year ago (364 days), as `_repeat_season` does a season."""
     return _repeat_lag(asked, asked.year)
 
 
-def average_recent(asked: SeriesHistory) -> FloatArray:
-    """Repeat the mean of the last periods that are known (`RECENT`).
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (H, E), in the target's unit; NaN only for an entity without any history.
-    """
+def _average_recent(asked: SeriesHistory) -> FloatArray:
+    """Repeat the mean of the last periods that are known (`RECENT`)."""
     return np.repeat(_find_recent_mean(asked)[None, :], asked.steps, axis=0)
 
 
-def average_areas(asked: SeriesHistory, area: np.ndarray) -> FloatArray:
-    """Give each entity the mean of its area's entities over the last year that is known.
-
-    Parameters
-    ----------
-    asked : SeriesHistory
-        T periods of E entities.
-    area : numpy.ndarray
-        Shape (E,), int64 codes from 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (H, E), in the target's unit; NaN only where nothing is known of an area.
-    """
+def _average_areas(asked: SeriesHistory, area: np.ndarray) -> FloatArray:
+    """Give each entity the mean of its area's entities over the last year that is known."""
     last = asked.history[max(0, asked.length - asked.year) :]
     known = ~np.isnan(last)
     counts = np.bincount(area, weights=known.sum(axis=0))
@@ -88,7 +64,7 @@ def make_area_average(areas: Sequence[str | None]) -> SeriesModel:
     """
     keys = [area or f"entity {i}" for i, area in enumerate(areas)]
     code = np.unique(keys, return_inverse=True)[1]
-    forecast = partial(average_areas, area=code.astype(np.int64))
+    forecast = partial(_average_areas, area=code.astype(np.int64))
     if len(areas) == 1:
         return SeriesModel(YEAR_AVERAGE, "the average of the last year", forecast)
     return SeriesModel(AREA_AVERAGE, "the area's average over the last year", forecast)
@@ -108,8 +84,8 @@ def choose_baselines(freq: Period, length: int | None = None) -> tuple[SeriesMod
         fall back on its recent mean, and the season's name would stand over another rule's figures.
     """
     lag = SEASON[freq]
-    season = SeriesModel("seasonal_naive", _SEASON_LABELS[freq], repeat_season, lag=lag)
-    recent = SeriesModel(RECENT_MEAN, f"mean of the last {RECENT[lag]} {freq}s", average_recent)
+    season = SeriesModel("seasonal_naive", _SEASON_LABELS[freq], _repeat_season, lag=lag)
+    recent = SeriesModel(RECENT_MEAN, f"mean of the last {RECENT[lag]} {freq}s", _average_recent)
     known = [season, recent]
     if YEAR[freq] != lag:
         label = "same weekday a year ago"

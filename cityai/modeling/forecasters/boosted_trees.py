@@ -114,7 +114,7 @@ class BoostedTrees:
         else:
             check_answers(y)
             loss = "binary"
-        lightgbm = load_lightgbm()
+        lightgbm = _load_lightgbm()
         data = lightgbm.Dataset(
             encode(table, features, categories),
             label=label,
@@ -166,7 +166,7 @@ class FittedTrees(FittedLearner):
         """
         if table.empty:
             return np.empty(0)
-        booster = read_booster(self.saved.content, self.saved.features)
+        booster = _read_booster(self.saved.content, self.saved.features)
         matrix = encode(table, self.saved.features, self.saved.categories)
         found = np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
         return found if self._link == "logit" else found * _read_level(table)
@@ -179,7 +179,7 @@ class FittedTrees(FittedLearner):
         DataError
             When a feature is missing or infinite.
         """
-        booster = read_booster(self.saved.content, self.saved.features)
+        booster = _read_booster(self.saved.content, self.saved.features)
         matrix = encode(table, self.saved.features, self.saved.categories)
         parts = _take_apart(booster, self.saved.content, matrix)
         raw = np.asarray(booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
@@ -196,14 +196,8 @@ class FittedTrees(FittedLearner):
 
 
 @cache
-def load_lightgbm() -> ModuleType:
-    """Load LightGBM when it is first needed: saved results need none of it.
-
-    Raises
-    ------
-    SetupError
-        When the machine lacks the system library that LightGBM loads and pip does not bring.
-    """
+def _load_lightgbm() -> ModuleType:
+    """Load LightGBM when it is first needed: saved results need none of it."""
     try:
         return load_library("lightgbm")
     except OSError as error:
@@ -221,17 +215,10 @@ def name_feature(place: int, name: str) -> str:
     return f"f{place}_{zlib.crc32(name.encode()):08x}"
 
 
-def read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
-    """Read trained trees.
-
-    Raises
-    ------
-    DataError
-        When the text is damaged, or `features` are not those that the trees were trained on, in
-        their order.
-    """
+def _read_booster(text: str, features: Sequence[str]) -> lgb.Booster:
+    """Read trained trees."""
     read_trees(text)
-    booster = load_lightgbm().Booster(model_str=text)
+    booster = _load_lightgbm().Booster(model_str=text)
     wanted = booster.feature_name()
     given = [name_feature(i, name) for i, name in enumerate(features)]
     if wanted != given:

@@ -50,32 +50,20 @@ def adjust_calendar(
 def _leave_holidays(asked: SeriesHistory, codes: np.ndarray) -> tuple[FloatArray, FloatArray]:
     """Return the history without its holidays, and the factor of each day ahead."""
     past, ahead = codes[: asked.length], codes[asked.length + asked.skip :]
-    effects = estimate_effects(asked.history, past)
+    effects = _estimate_effects(asked.history, past)
     plain = np.where((past > 0)[:, None], np.nan, asked.history)
     only = np.isnan(plain).all(axis=0)  # seen on holidays alone
     plain[:, only] = asked.history[:, only]
     return plain, np.array([effects.get(int(code), 1.0) for code in ahead])
 
 
-def estimate_effects(history: FloatArray, holidays: np.ndarray) -> dict[int, float]:
+def _estimate_effects(history: FloatArray, holidays: np.ndarray) -> dict[int, float]:
     """Estimate each holiday's multiplicative effect on the city's total.
 
     The total of a holiday over that of the same weekday one and two weeks before and after it,
     holidays left out; the mean over its past dates is shrunk towards 1 by how much that ratio
     varies on ordinary days (positive-part James-Stein, Efron and Morris 1973,
     doi:10.1080/01621459.1973.10481350).
-
-    Parameters
-    ----------
-    history : numpy.ndarray
-        Shape (T, E), daily totals, NaN where nothing was measured.
-    holidays : numpy.ndarray
-        Shape (T,) int, which holiday a day is; 0 where it is none.
-
-    Returns
-    -------
-    dict of int to float
-        The factor of each holiday that was seen, 1 where the ratio tells nothing.
     """
     length, free = len(history), holidays > 0
     ordinary = np.where(free[:, None], np.nan, history)

@@ -147,7 +147,7 @@ class FittedLogistic(FittedLearner):
         DataError
             When a feature is missing or infinite.
         """
-        logistic = read_logistic(self.saved.content)
+        logistic = _read_logistic(self.saved.content)
         design = build_design(logistic, table)
         return expit(design @ np.array(logistic.coefficients) + logistic.intercept)
 
@@ -156,7 +156,7 @@ class FittedLogistic(FittedLearner):
 
         Lundberg & Lee 2017; features are taken as independent.
         """
-        logistic = read_logistic(self.saved.content)
+        logistic = _read_logistic(self.saved.content)
         coefficients = np.array(logistic.coefficients)
         usual = build_design(logistic, background).mean(axis=0)
         design = build_design(logistic, table)
@@ -198,14 +198,8 @@ def build_design(logistic: Logistic, table: pd.DataFrame) -> FloatArray:
 
 
 @lru_cache(maxsize=64)
-def read_logistic(text: str) -> Logistic:
-    """Read the JSON of a fitted logistic regression.
-
-    Raises
-    ------
-    DataError
-        When it is something else.
-    """
+def _read_logistic(text: str) -> Logistic:
+    """Read the JSON of a fitted logistic regression."""
     try:
         return TypeAdapter(Logistic).validate_json(text)
     except ValidationError as error:

@@ -95,19 +95,13 @@ def load_pretrained(project: Project[ProjectSpec]) -> tuple[PretrainedForecaster
     settings = {
         "weights": declared.name or folder.name,
         "licence": declared.licence,
-        SHA256: digest_weights(folder),
+        SHA256: _digest_weights(folder),
     }
     return (PretrainedForecaster(folder, settings),)
 
 
-def digest_weights(folder: Path) -> str:
-    """Return one SHA-256 of the settings and the weights in a folder.
-
-    Raises
-    ------
-    SpecError
-        When one is missing, is no file, or is larger than `MOST_BYTES`.
-    """
+def _digest_weights(folder: Path) -> str:
+    """Return one SHA-256 of the settings and the weights in a folder."""
     digest = hashlib.sha256()
     for name, most in MOST_BYTES.items():
         path = folder / name

@@ -64,7 +64,7 @@ def find_seasons(values: FloatArray, length: int) -> Seasons:
     factors, terms = np.ones((length, entities)), np.zeros((length, entities))
     if length == 1 or count < 2 * length + 1:
         return Seasons(length, factors, terms)
-    seasonal = detect_season(values, length)
+    seasonal = _detect_season(values, length)
     positive = np.nanmin(values, axis=0) > 0
     centre = _smooth(values, length)
     inner = values[length // 2 : length // 2 + len(centre)]
@@ -83,7 +83,7 @@ def find_seasons(values: FloatArray, length: int) -> Seasons:
     return Seasons(length, factors, terms)
 
 
-def detect_season(values: FloatArray, length: int) -> npt.NDArray[np.bool_]:
+def _detect_season(values: FloatArray, length: int) -> npt.NDArray[np.bool_]:
     """Test each series for a season of a length, shape (E,).
 
     A series needs more than two seasons of known values.

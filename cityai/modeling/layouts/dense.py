@@ -220,7 +220,7 @@ class DenseRows:
         self.spec, self.baselines, self.city_rule = spec, baselines, city_rule
         self.first_test = folds.test[0]
         last = panel.periods.count
-        learning = plan_training(panel, spec, last, learners)
+        learning = _plan_training(panel, spec, last, learners)
         self.origins = {f.as_of: find_origin(panel, f) for f in folds.folds}
         self.origins[panel.periods.start(last)] = last
         self.panel = panel.hold({*self.origins.values()})
@@ -300,7 +300,7 @@ class DenseRows:
     def tabulate(self, tested: IntArray, folds: tuple[Fold, ...]) -> pd.DataFrame:
         """Return key, final total and the scale of each entity's errors."""
         table, entity = self.rows.table[list(KEPT)].iloc[tested], self.entity[tested]
-        scales = find_scales(self.panel, self.origins[self.first_test.as_of])
+        scales = _find_scales(self.panel, self.origins[self.first_test.as_of])
         period = self.period[tested]
         known = period < self.panel.periods.count
         truth = np.full(len(tested), np.nan)
@@ -327,7 +327,7 @@ def read_history(panel: Panel, origin: int, spec: ProjectSpec) -> SeriesHistory:
     )
 
 
-def plan_training(
+def _plan_training(
     panel: Panel, spec: ProjectSpec, last: int, models: Sequence[Learner]
 ) -> tuple[int, ...]:
     """Choose the origins whose rows the learners learn from, shared by all folds.
@@ -362,15 +362,10 @@ def read_labels(panel: Panel, origin: int, cell: IntArray) -> FloatArray:
     return flat.take(cell, mode="clip")
 
 
-def find_scales(panel: Panel, origin: int) -> FloatArray:
+def _find_scales(panel: Panel, origin: int) -> FloatArray:
     """Return MASE's denominator of each entity: its mean absolute seasonal difference.
 
     Hyndman & Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001, on labels mature at an origin.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (E,), in the target's unit; NaN where there is no difference, or every one is 0.
     """
     history = panel.known_at(origin)[: panel.mature_until(origin)]
     season = panel.periods.season

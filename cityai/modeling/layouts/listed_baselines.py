@@ -97,7 +97,7 @@ def draw_order(count: int, seed: int) -> FloatArray:
     return 100.0 * ranks / max(count, 1)
 
 
-def rank_by_time(occurred_at: pd.Series) -> FloatArray:
+def _rank_by_time(occurred_at: pd.Series) -> FloatArray:
     """Return the order that really happened as percentiles: the earlier, the higher, up to 100.
 
     Cases of one moment share a score.
@@ -106,21 +106,8 @@ def rank_by_time(occurred_at: pd.Series) -> FloatArray:
     return np.asarray(100.0 * ranks / max(ranks.max(initial=1.0), 1.0))
 
 
-def rate_past(cases: Events, base_rate: float) -> FloatArray:
-    """Return each case's past rate: of its entity's outcomes known before it is asked about.
-
-    Parameters
-    ----------
-    cases : Events
-        N cases.
-    base_rate : float
-        Share of yes that an entity is pulled to, as if by `WORTH` cases.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (N,), probabilities: ``(yes + WORTH * base_rate) / (cases + WORTH)``.
-    """
+def _rate_past(cases: Events, base_rate: float) -> FloatArray:
+    """Return each case's past rate: of its entity's outcomes known before it is asked about."""
     table, answers = cases.table, cases.table[Y_TRUE].to_numpy(np.float64)
     entity, asked = join_by("entity", table, table)
     known = np.where(np.isnan(answers), NOTHING, read_moments(table[KNOWN_AT]))
@@ -130,15 +117,8 @@ def rate_past(cases: Events, base_rate: float) -> FloatArray:
     return (yes + WORTH * base_rate) / (seen.count + WORTH)
 
 
-def rate_alike(asked: ListedQuestion, column: str) -> FloatArray:
-    """Return each tested case's rate: of the cases with the same value, as known at the fold.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape of ``asked.tested``, probabilities, pulled to the base rate as `rate_past` does. A
-        missing value is a value of its own.
-    """
+def _rate_alike(asked: ListedQuestion, column: str) -> FloatArray:
+    """Return each tested case's rate: of the cases with the same value, as known at the fold."""
     code = asked.cases.table[column].factorize(use_na_sentinel=False)[0]
     seen = ~np.isnan(asked.known)
     cases = np.bincount(code[seen], minlength=code.max(initial=-1) + 1)
@@ -157,7 +137,7 @@ def list_averages(spec: RiskSpec) -> tuple[ListedBaseline, ...]:
         ListedBaseline(
             f"{AVERAGE_BY}{name}",
             f"the average by {name}",
-            partial(rate_alike, column=column),
+            partial(_rate_alike, column=column),
             has=lambda cases, _, column=column: column in cases.table,  # type: ignore[misc]
         )
         for name, column in columns.items()
@@ -176,18 +156,18 @@ RANDOM_ORDER: Final = ListedBaseline(
 ACTUAL_ORDER: Final = ListedBaseline(
     "actual_order",
     "the order that really happened",
-    lambda asked: rank_by_time(asked.cases.table[OCCURRED_AT].iloc[asked.tested]),
+    lambda asked: _rank_by_time(asked.cases.table[OCCURRED_AT].iloc[asked.tested]),
     has=lambda cases, spec: spec.question.actual_order,
 )
 PAST_RATE: Final = ListedBaseline(
     "past_rate",
     "the entity's own past rate",
-    lambda asked: rate_past(asked.cases, asked.base_rate)[asked.tested],
+    lambda asked: _rate_past(asked.cases, asked.base_rate)[asked.tested],
 )
 AREA_RATE: Final = ListedBaseline(
     AREA_AVERAGE,
     "the area's past rate",
-    partial(rate_alike, column=AREA),
+    partial(_rate_alike, column=AREA),
     has=lambda cases, spec: AREA in cases.table,
 )
 LOGISTIC: Final = ListedBaseline(

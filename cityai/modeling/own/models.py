@@ -91,7 +91,7 @@ class OwnLearner:
         told = {"work": "fit", "name": self.name, "seed": seed, "probability": self.probability}
         step = "in fit" if moment is None else f"in fit, with rows known until {moment:%Y-%m-%d}"
         blank = [n for n in features if n not in categories and table[n].isna().all()]
-        frame = write_frame(arrange_features(table, features, categories, blank))
+        frame = write_frame(_arrange_features(table, features, categories, blank))
         with name_step(step):
             head, content = self.processes.ask(
                 moment, step, told, frame, target.tobytes(), weight.tobytes()
@@ -203,7 +203,7 @@ class FittedOwn(FittedLearner):
     def _ask(self, work: str, told: dict[str, object], *tables: pd.DataFrame) -> list[bytes]:
         saved = self.saved
         blank = json.loads(saved.settings.get(BLANK, "[]"))
-        frames = [arrange_features(t, saved.features, saved.categories, blank) for t in tables]
+        frames = [_arrange_features(t, saved.features, saved.categories, blank) for t in tables]
         asked = {"work": work, "format": saved.format, "probability": self._probability, **told}
         where = f"models.py, {saved.candidate}(), in predict"
         return READER.ask(where, asked, saved.content.encode(), *map(write_frame, frames))
@@ -240,7 +240,7 @@ def begin_models(project: Project[BaseProjectSpec], *, probability: bool) -> Pro
     return Processes.open(path, names, work="load", probability=probability)
 
 
-def arrange_features(
+def _arrange_features(
     table: pd.DataFrame,
     features: Sequence[str],
     categories: Mapping[str, tuple[str, ...]],
@@ -250,11 +250,6 @@ def arrange_features(
 
     What is missing, or was not known in training, is the category `MISSING`. Numbers in `blank` are
     0: histogram trees and imputers fail on a column of gaps alone.
-
-    Raises
-    ------
-    DataError
-        When a feature is missing or infinite.
     """
     numbers = [name for name in features if name not in categories]
     matrix = dict(zip(numbers, encode(table, numbers, {}).T, strict=True))

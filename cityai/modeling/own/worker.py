@@ -117,7 +117,7 @@ class _Desk:
             lambda: predict_estimator(estimator, tried, probability),
             f"{kind} cannot predict the rows that it was fitted on",
         )
-        check_predictions(found, len(tried), function.where, kind, probability=probability)
+        _check_predictions(found, len(tried), function.where, kind, probability=probability)
         form, content = self._watched(
             function, lambda: dump_estimator(estimator, function.where), f"{kind} cannot be saved"
         )
@@ -149,16 +149,10 @@ class _Desk:
         return [np.ascontiguousarray(values).tobytes()]
 
 
-def check_predictions(
+def _check_predictions(
     found: object, rows: int, where: str, kind: str, *, probability: bool
 ) -> np.ndarray:
-    """Return predictions as numbers, or refuse them by what is wrong.
-
-    Raises
-    ------
-    DataError
-        When they are not one finite number a row, or a chance lies outside 0 to 1.
-    """
+    """Return predictions as numbers, or refuse them by what is wrong."""
     values = _read_numbers(found, where, kind)
     if values.shape != (rows,):
         raise DataError(
@@ -195,7 +189,7 @@ def _predict(told: Told, parts: list[bytes]) -> list[bytes]:
             expected="a model that predicts rows that it has not seen, new categories too",
             next_step="OneHotEncoder(handle_unknown='ignore') and its like take what is new",
         ) from error
-    values = check_predictions(found, len(table), told["where"], kind, probability=probability)
+    values = _check_predictions(found, len(table), told["where"], kind, probability=probability)
     return [values.tobytes()]
 
 

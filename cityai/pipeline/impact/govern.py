@@ -144,7 +144,7 @@ def decide(
         When it is signed, and the aliases could not be moved.
     """
     private, reviewed = read_private(key), read_usable(path)
-    part = find_part(reviewed, name)
+    part = _find_part(reviewed, name)
     if part.found is None:
         raise DataError(
             f"the card tells of no result of '{part.name}', so there is nothing to decide on",
@@ -169,14 +169,8 @@ def decide(
     return part, put_act(reviewed, private, build)
 
 
-def find_part(reviewed: Reviewed, name: str) -> ImpactPart:
-    """Return what a card tells of an evaluation: the named one, or the only one.
-
-    Raises
-    ------
-    UserError
-        When there is none, none of that name, or several and none is named.
-    """
+def _find_part(reviewed: Reviewed, name: str) -> ImpactPart:
+    """Return what a card tells of an evaluation: the named one, or the only one."""
     parts = {part.name: part for part in reviewed.record.impacts}
     if name in parts or (not name and len(parts) == 1):
         return parts.get(name) or next(iter(parts.values()))

@@ -98,7 +98,7 @@ def measure_interrupted(rows: pd.DataFrame, spec: EvaluationSpec, least: int) ->
     """Measure an effect against the level before, with the errors of earlier starts."""
     from cityai.impact.synthetic import forecast_level, interrupted_series
 
-    before, during = average_places(rows)
+    before, during = _average_places(rows)
     forecast = forecast_level(before, len(during))
     effect = interrupted_series(
         during,
@@ -114,13 +114,13 @@ def measure_change(rows: pd.DataFrame, spec: EvaluationSpec, least: int) -> Meas
     """Leave the effect of a change from before to after undefined, and say why."""
     from cityai.impact.synthetic import before_after
 
-    before, during = average_places(rows)
+    before, during = _average_places(rows)
     count = len(during)
     past = before[:-count] if len(before) > 2 * count else before[:0]
     return _tell_begun(before_after(before[-count:], during, past), rows)
 
 
-def average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _average_places(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Mean outcome of all cases, by period: before the evaluation, and during it.
 
     Where each place has one amount, a period that lacks one of them is missing: the mean of others

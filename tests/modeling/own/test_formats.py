@@ -40,11 +40,11 @@ from cityai.modeling.own.formats import (
     load_estimator,
     predict_estimator,
 )
-from cityai.modeling.own.models import arrange_features
+from cityai.modeling.own.models import _arrange_features
 from tests.modeling.own.conftest import CATEGORIES, FEATURES, make_table
 
 RAW, Y = make_table()
-TABLE = arrange_features(RAW, FEATURES, CATEGORIES)
+TABLE = _arrange_features(RAW, FEATURES, CATEGORIES)
 YES = (np.median(Y) < Y).astype(np.int64)
 
 
