@@ -29,9 +29,9 @@ from cityai.scratch import clear_scratch
 from cityai.store.cards import PENDING
 from cityai.store.files import TEMPORARY
 from cityai.track.door import import_mlflow
+from cityai.track.names import SEAL
 from cityai.track.runs import _repair_runs
 from cityai.track.server import connect_tracking
-from cityai.track.tags import SEAL
 from tests.conftest import PROJECT, draw_requests, write_workspace
 from tests.promises import trials
 from tests.track.conftest import fork

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment import sentences as say
-from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics import build_sums, find_metrics
 from cityai.assessment.metrics.amounts import SUMS, allow_below_zero
 from cityai.assessment.range_coverage import judge_coverage
+from cityai.assessment.scored import join_overlaps
 from cityai.columns import (
     AREA,
     BASELINE,

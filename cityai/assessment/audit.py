@@ -24,7 +24,7 @@ from cityai.assessment.group_tables import (
 )
 from cityai.assessment.group_verdicts import judge_dimensions, judge_groups
 from cityai.assessment.metrics import check_limits
-from cityai.assessment.ranking.group_calibration import calibrate_groups
+from cityai.assessment.ranking.calibration import calibrate_groups
 from cityai.assessment.ranking.group_reach import reach_groups
 from cityai.assessment.ranking.inspection_rates import count_attention
 from cityai.assessment.scored import (

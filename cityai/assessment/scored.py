@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from cityai.assessment.blocks import join_overlaps
 from cityai.assessment.metrics import check_limits, find_metric, score_amounts, score_answers
 from cityai.assessment.metrics.confusion import EVENTS
-from cityai.columns import ENTITY, FOLD, OCCURRED_AT, SLOT, Y_TRUE
+from cityai.columns import AS_OF, ENTITY, FOLD, OCCURRED_AT, PERIOD, SLOT, Y_TRUE
 from cityai.config.project import AuditableSpec
 from cityai.errors import DataError
 from cityai.modeling.capacity import find_lists
@@ -136,3 +135,30 @@ def refuse_limits(spec: AuditableSpec, metrics: tuple[Metric, ...], *counted: st
     """
     own = {name: limit for name, limit in spec.audit.limits.items() if name not in counted}
     check_limits({**fit_limits(spec, metrics).policy.limits, **own}, metrics)
+
+
+def join_overlaps(table: pd.DataFrame) -> np.ndarray:
+    """Return the moment that stands for each row's block.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `Predictions.table`: ``as_of`` and, for amounts, the target ``period``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows,) datetime64: ``as_of``, or that of the first window which the row's own overlaps
+        with. A block ends with its first window; so with a window of h periods asked every s, a
+        block is of h / s moments, rounded up.
+    """
+    if PERIOD not in table:
+        return table[AS_OF].to_numpy()
+    windows = table.groupby(AS_OF, sort=True)[PERIOD].agg(["min", "max"])
+    first: dict[Any, Any] = {}
+    start, until = None, -1
+    for as_of, low, high in windows.itertuples():
+        if start is None or low > until:
+            start, until = as_of, high
+        first[as_of] = start
+    return table[AS_OF].map(first).astype(table[AS_OF].dtype).to_numpy()

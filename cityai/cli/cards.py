@@ -62,7 +62,7 @@ def brief(
 ) -> None:
     """Write a card on one page of paper for a council, as PDF."""
     with tell_progress() as progress, progress.stage("Set the page"):
-        from cityai.pipeline.brief import write_brief_of
+        from cityai.pipeline.export import write_brief_of
 
         written = write_brief_of(path, language)
     for file in written:

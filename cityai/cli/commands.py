@@ -187,7 +187,7 @@ def misses(
     """Write private pages on the replay's worst misses."""
     loaded = open_project(project)
     with tell_progress() as progress:
-        from cityai.delivery.misses import show_misses
+        from cityai.delivery.sheets import show_misses
 
         missed = show_misses(loaded, count, progress)
     from cityai.cli.summary import write_missed

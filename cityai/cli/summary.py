@@ -13,8 +13,8 @@ from cityai.findings import Finding, Status, count_statuses, sort_findings
 
 if TYPE_CHECKING:
     from cityai.assessment.foresight import Foresight
-    from cityai.delivery.misses import Missed
     from cityai.delivery.predict import Delivered
+    from cityai.delivery.sheets import Missed
     from cityai.doctor import Part
     from cityai.pipeline.export import Exported
     from cityai.pipeline.mitigate import Tried

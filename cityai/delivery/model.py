@@ -16,8 +16,8 @@ from cityai.pipeline.run import backtest
 from cityai.store.cards import CARDS
 from cityai.store.records import read_record
 from cityai.track.fetch import fetch_model
+from cityai.track.names import ASKED_DIGEST
 from cityai.track.server import connect_tracking
-from cityai.track.tags import ASKED_DIGEST
 
 NOT_APPROVED = "not approved"
 """What is said of a model that nobody has released."""

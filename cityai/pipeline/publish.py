@@ -61,7 +61,7 @@ def publish_result(
     from cityai.pipeline.cards import describe_run
     from cityai.pipeline.places import CardPlace
     from cityai.pipeline.records import gather_card_facts
-    from cityai.track.tags import ASKED_DIGEST
+    from cityai.track.names import ASKED_DIGEST
 
     project, backtest, groups = run.project, records.backtest, records.groups
     assert groups is not None  # noqa: S101 - a run has assigned them
@@ -115,8 +115,8 @@ def _publish_card(
     from cityai.card.diff.plain_text import write_changes
     from cityai.card.draft import draft_card
     from cityai.pipeline.cards import make_card, publish_made
+    from cityai.track.names import SEAL
     from cityai.track.results import Outcome, log_outcome
-    from cityai.track.tags import SEAL
 
     tell("drawing figures and pages")
     made = make_card(draft_card(facts), place, drafted)

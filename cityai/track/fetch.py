@@ -12,8 +12,8 @@ from cityai.store.records import check_manifest, digest_files, read_files
 from cityai.store.values import Files
 from cityai.track.door import call_mlflow, import_mlflow
 from cityai.track.model import FILES
+from cityai.track.names import MODEL_DIGEST, MODEL_ID, PROJECT
 from cityai.track.server import Tracking
-from cityai.track.tags import MODEL_DIGEST, MODEL_ID, PROJECT
 
 LARGEST = 1_000_000_000
 """Bytes of a model's files; more are not read."""

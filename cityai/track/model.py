@@ -14,8 +14,8 @@ from cityai.scratch import open_scratch
 from cityai.store.records import digest_files, read_files, save_record
 from cityai.track.batch import LONGEST_PARAM, cut_text
 from cityai.track.door import DENIED, find_code, import_mlflow, trust_requirements
+from cityai.track.names import NOTE, PROJECT, RUN_NAME
 from cityai.track.runs import TrackedRun
-from cityai.track.tags import NOTE, PROJECT, RUN_NAME
 
 if TYPE_CHECKING:
     import pandas as pd

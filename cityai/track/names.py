@@ -1,4 +1,4 @@
-"""Names that MLflow takes, one for each thing, whatever a city calls its groups."""
+"""Names that MLflow takes: of figures, one for each thing, and of tags, those for people first."""
 
 from __future__ import annotations
 
@@ -25,6 +25,50 @@ SECTIONS: Final = (WHOLE, BESIDE, FOLDS, GROUPS, CHECKS)
 
 _PLAIN = re.compile(r"\w(?:[\w \-]*\w)?", re.ASCII)
 _TAKEN_OUT = re.compile(r"[^\w ]+", re.ASCII)
+NOTE: Final = "mlflow.note.content"
+"""The description on MLflow's pages."""
+USER: Final = "mlflow.user"
+NAME: Final = "mlflow.runName"
+COLOUR: Final = "mlflow.runColor"
+PARENT: Final = "mlflow.parentRunId"
+SOURCE: Final = "mlflow.source.name"
+COMMIT: Final = "mlflow.source.git.commit"
+LOGGED: Final = "mlflow.loggedArtifacts"
+"""Which files are tables, as MLflow's `log_table` writes it."""
+
+PROJECT: Final = "cityai.project"
+CITY: Final = "cityai.city"
+KIND: Final = "cityai.kind"
+PHASE: Final = "cityai.phase"
+VERDICT: Final = "cityai.verdict"
+"""The word on the card's first screen."""
+WORST_SERVED: Final = "cityai.worst_served"
+"""Which group is served worst, and by which figure."""
+FAILED: Final = "cityai.failed_checks"
+UNDEFINED: Final = "cityai.undefined"
+"""Metrics that have no value, or none that may be shown."""
+FAILURE: Final = "cityai.failure"
+ROLE: Final = "cityai.role"
+"""``run``, ``candidate``, ``baseline`` or ``mitigation``."""
+MODEL: Final = "cityai.model"
+RUN_NAME: Final = "cityai.run"
+"""Of a model: what its run is called."""
+
+HEAD: Final = "cityai.review_head"
+"""Of a version of a registered model: the last signed act of its review when it was moved."""
+
+RUN_DIGEST: Final = "internal.run_digest"
+DATA_DIGEST: Final = "internal.data_digest"
+SPEC_DIGEST: Final = "internal.spec_digest"
+ASKED_DIGEST: Final = "internal.asked_digest"
+"""Of the parts of the specification that a model depends on, and of the project's features."""
+MODEL_ID: Final = "internal.model_id"
+MODEL_DIGEST: Final = "internal.model_digest"
+SEAL: Final = "internal.card"
+"""Digest of the card that the run is about to publish: its last tag."""
+
+PROCESS: Final = "internal.process"
+"""Which process writes a run, and when it last said so; gone when the run is closed."""
 
 
 def name_groups(labels: Iterable[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cityai.track.tags import PROCESS
+from cityai.track.names import PROCESS
 
 BEAT_SECONDS = 30.0
 SILENT_FOR = timedelta(minutes=15)

@@ -15,8 +15,8 @@ from cityai.track.door import call_mlflow, import_mlflow
 from cityai.track.fetch import LARGEST
 from cityai.track.model import ABSENT
 from cityai.track.model import FILES as RECORD
+from cityai.track.names import HEAD, MODEL_DIGEST
 from cityai.track.server import SCHEMA, Tracking, connect_tracking
-from cityai.track.tags import HEAD, MODEL_DIGEST
 
 CACHES: Final = "__pycache__"
 """What Python writes beside sources that it loads: not looked at."""

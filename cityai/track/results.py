@@ -21,10 +21,7 @@ from cityai.track.batch import LONGEST_PARAM, cut_text, log_batch
 from cityai.track.door import call_mlflow
 from cityai.track.measures import Measures, list_models, measure_card, measure_model
 from cityai.track.model import Described, Loggable, log_model, register_model
-from cityai.track.run_names import UNSET, Earlier, choose_colour, name_run
-from cityai.track.runs import TrackedRun
-from cityai.track.tables import make_tables, save_tables
-from cityai.track.tags import (
+from cityai.track.names import (
     CITY,
     COLOUR,
     COMMIT,
@@ -44,6 +41,9 @@ from cityai.track.tags import (
     VERDICT,
     WORST_SERVED,
 )
+from cityai.track.run_names import UNSET, Earlier, choose_colour, name_run
+from cityai.track.runs import TrackedRun
+from cityai.track.tables import make_tables, save_tables
 from cityai.track.views import describe_experiment, draw_pictures
 
 if TYPE_CHECKING:

@@ -19,9 +19,7 @@ from cityai.store.cards import CARDS, read_seal
 from cityai.track.batch import log_batch
 from cityai.track.door import call_mlflow, keep_quiet
 from cityai.track.measures import Measure
-from cityai.track.process import describe_process, is_dead, keep_beating
-from cityai.track.server import Tracking, connect_tracking
-from cityai.track.tags import (
+from cityai.track.names import (
     FAILURE,
     NAME,
     NOTE,
@@ -33,6 +31,8 @@ from cityai.track.tags import (
     SOURCE,
     USER,
 )
+from cityai.track.process import describe_process, is_dead, keep_beating
+from cityai.track.server import Tracking, connect_tracking
 
 STOPPED = "the process ended without a word (killed, or the machine was switched off)"
 HELD_BACK = "its message, which may hold data, was shown where it ran"

@@ -12,8 +12,7 @@ from cityai.card.record.part import Number, index_whole
 from cityai.card.worst import list_judged
 from cityai.columns import BASELINE, CANDIDATE, FORECAST
 from cityai.track.measures import list_headlines, list_models
-from cityai.track.names import name_metric
-from cityai.track.tags import LOGGED
+from cityai.track.names import LOGGED, name_metric
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,20 @@ from urllib.parse import urlencode
 
 from cityai.card.record import CardRecord
 from cityai.track.measures import WORST, Measures, list_headlines, name_headline
-from cityai.track.names import BESIDE, CHECKS, FOLDS, GROUPS, WHOLE
-from cityai.track.tags import CITY, KIND, NOTE, PHASE, PROJECT, VERDICT, WORST_SERVED
+from cityai.track.names import (
+    BESIDE,
+    CHECKS,
+    CITY,
+    FOLDS,
+    GROUPS,
+    KIND,
+    NOTE,
+    PHASE,
+    PROJECT,
+    VERDICT,
+    WHOLE,
+    WORST_SERVED,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cityai.assessment.blocks import join_overlaps
-from cityai.assessment.scored import score_predictions
+from cityai.assessment.scored import join_overlaps, score_predictions
 from cityai.columns import AS_OF, PERIOD
 from cityai.findings import Status
 from cityai.inference.trend import leave_overlaps

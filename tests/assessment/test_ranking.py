@@ -25,7 +25,7 @@ from cityai.assessment.metrics.ranking import (
     measure_precision,
     measure_recall,
 )
-from cityai.assessment.ranking.calibration_curve import draw_curve
+from cityai.assessment.ranking.calibration import draw_curve
 from cityai.inference.clustered_intervals import (
     bound_by_entity,
     find_margin_by_day,

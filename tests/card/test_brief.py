@@ -28,8 +28,8 @@ from cityai.errors import UserError
 from cityai.findings import Status
 from cityai.i18n.catalogue import LOCALES
 from cityai.i18n.messages import say
-from cityai.pipeline.brief import write_brief_of
 from cityai.pipeline.cards import Drafted, Published, publish_made
+from cityai.pipeline.export import write_brief_of
 from cityai.pipeline.places import CardPlace
 from tests.card.test_attack_people import AUDIT
 from tests.card.test_hostile import PAYLOADS, make_words

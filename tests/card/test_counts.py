@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityai.card.counts import tally_groups, tally_statuses
-from cityai.card.draft.data_words import tell_limits
+from cityai.card.draft.design import tell_limits
 from cityai.card.draft.sentences import describe_fairness
 from cityai.card.draft.verdict import draft_verdict
 from cityai.card.portfolio import build_entry, build_portfolio

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cityai.card.draft.neighbourhood import describe_residents, forecast_places
+from cityai.card.draft.places import _describe_residents, forecast_places
 from cityai.card.draft.rounding import round_forecast
 from cityai.card.draft.subject import describe_forecast
 from cityai.card.draft.withheld import NOTHING, Withheld
@@ -107,7 +107,7 @@ def test_no_outlook_is_no_forecast(city):
 
 def test_of_a_place_only_groups_of_enough_residents_are_said(city):
     facts, own = Facts(city), dict(zip(IDS, IDS, strict=True))
-    told = describe_residents(facts, NOTHING, "entity", own)
+    told = _describe_residents(facts, NOTHING, "entity", own)
     said = {name: (n, [(g.group, g.share) for g in groups]) for name, (n, groups) in told.items()}
     assert said["north"] == (9000, [("here", 0.5), ("abroad", 0.5)])
     assert said["south"] == (800, [])  # 8 from abroad would follow from all others
@@ -116,7 +116,7 @@ def test_of_a_place_only_groups_of_enough_residents_are_said(city):
 
 
 def test_places_that_share_an_area_are_told_nothing_of_its_residents(city):
-    told = describe_residents(Facts(city), NOTHING, "entity", {"north": "north"})
+    told = _describe_residents(Facts(city), NOTHING, "entity", {"north": "north"})
     assert told["north"][0] == 9000
     assert all(told[name] == (None, ()) for name in IDS if name != "north")
 
@@ -127,10 +127,10 @@ def test_what_describes_entities_one_by_one_is_never_said_by_place(city):
     kind = Membership("kind", "Kind", "hard", ("a", "b"), hard, {}, "overall", (), "")
     facts.groups = Groups((kind,), pd.DataFrame())
     facts.subject = replace(facts.subject, named_by_area=False)
-    told = describe_residents(facts, NOTHING, "entity", dict(zip(IDS, IDS, strict=True)))
+    told = _describe_residents(facts, NOTHING, "entity", dict(zip(IDS, IDS, strict=True)))
     assert all(groups == () for _, groups in told.values())
     facts.groups = replace(facts.groups, keyed_by="case")
-    assert describe_residents(facts, NOTHING, "entity", {}) == {}
+    assert _describe_residents(facts, NOTHING, "entity", {}) == {}
 
 
 def test_a_hidden_group_is_not_named_of_its_place(city):
@@ -139,10 +139,10 @@ def test_a_hidden_group_is_not_named_of_its_place(city):
     facts.groups = Groups((kind,), pd.DataFrame())
     facts.subject = replace(facts.subject, named_by_area=True)
     own = dict(zip(IDS, IDS, strict=True))
-    told = describe_residents(facts, NOTHING, "entity", own)
+    told = _describe_residents(facts, NOTHING, "entity", own)
     assert [g.group for g in told["north"][1]] == ["a"]
     veiled = Withheld(groups=frozenset({("kind", "a")}))
-    assert describe_residents(facts, veiled, "entity", own)["north"][1] == ()
+    assert _describe_residents(facts, veiled, "entity", own)["north"][1] == ()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from cityai.card.draft.gaps import QUESTIONS, list_gaps
-from cityai.card.draft.neighbourhood import HIDDEN
+from cityai.card.draft.places import HIDDEN
 from cityai.card.draft.values import hide_number
 from cityai.card.pages import make_pages
 from cityai.card.record import (

@@ -18,9 +18,9 @@ from cityai.config.load import load_project
 from cityai.data.layouts.dense import lay_dense
 from cityai.data.panel import build_panel
 from cityai.data.periods import WEEK, Periods
-from cityai.delivery.misses import show_misses
 from cityai.delivery.model import find_model
 from cityai.delivery.predict import predict_project
+from cityai.delivery.sheets import show_misses
 from cityai.errors import CityaiError, SpecError, StoreError, TimeError, TrackingError
 from cityai.kinds import open_kind
 from cityai.kinds.demand import CANDIDATES

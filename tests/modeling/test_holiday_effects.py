@@ -9,7 +9,7 @@ import pytest
 from cityai.data.calendar import code_holidays, share_weekdays
 from cityai.data.periods import Periods
 from cityai.modeling.forecasters.classical import SHORT_SMOOTHING, SMOOTHING, THETA, forecast_theta
-from cityai.modeling.forecasters.holiday_effects import _estimate_effects, adjust_calendar
+from cityai.modeling.forecasters.seasons import _estimate_effects, adjust_calendar
 from cityai.modeling.forecasters.series import SeriesHistory
 from tests.modeling.conftest import build_panel, build_spec
 

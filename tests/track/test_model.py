@@ -15,10 +15,10 @@ from cityai.errors import StoreError
 from cityai.modeling.final import FinalModel
 from cityai.track.door import import_mlflow, keep_quiet
 from cityai.track.model import CANDIDATE, PACKAGE, _register_name, write_model
+from cityai.track.names import NOTE
 from cityai.track.results import Outcome, log_outcome
 from cityai.track.runs import open_run
 from cityai.track.server import Tracking
-from cityai.track.tags import NOTE
 from tests.track.conftest import place_of
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cityai.track.names import PROCESS
 from cityai.track.process import describe_process, is_dead, keep_beating, read_start
-from cityai.track.tags import PROCESS
 from tests.track.conftest import fork
 
 

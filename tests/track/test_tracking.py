@@ -28,6 +28,7 @@ from cityai.track import server
 from cityai.track.batch import LONGEST_PARAM, cut_text
 from cityai.track.door import call_mlflow, close_databases, import_mlflow, keep_quiet
 from cityai.track.measures import list_models, measure_card, measure_model
+from cityai.track.names import FAILURE, NOTE, PROJECT, RUN_NAME, SEAL
 from cityai.track.results import Outcome, build_params, build_tags
 from cityai.track.run_names import UNSET
 from cityai.track.runs import HELD_BACK, STOPPED, ProcessStopped, _repair_runs, open_run
@@ -43,7 +44,6 @@ from cityai.track.server import (
     is_network_disk,
 )
 from cityai.track.tables import make_tables
-from cityai.track.tags import FAILURE, NOTE, PROJECT, RUN_NAME, SEAL
 from cityai.track.views import PACKED, SAVED, build_experiment_tags
 from tests.promises import trials
 from tests.track.conftest import fork, place_of

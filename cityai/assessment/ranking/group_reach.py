@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from cityai.assessment.group_tables import find_hidden
+from cityai.assessment.ranking.calibration import list_parts
 from cityai.assessment.ranking.capacity_curve import list_capacities
-from cityai.assessment.ranking.group_calibration import list_parts
 from cityai.columns import (
     BASELINE,
     DECISION,

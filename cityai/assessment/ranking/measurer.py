@@ -13,7 +13,7 @@ import pandas as pd
 from cityai.assessment import sentences as say
 from cityai.assessment.measurer import Paired
 from cityai.assessment.metrics.calibration import fit_outcomes, measure_distance
-from cityai.assessment.ranking.calibration_curve import draw_curve, hide_bands
+from cityai.assessment.ranking.calibration import draw_curve, hide_bands
 from cityai.assessment.ranking.capacity_curve import hide_capacities, trace_capacity_curve
 from cityai.assessment.ranking.score_metrics import DAYS_SOONER, SCORE_METRICS, ScoreMetrics
 from cityai.assessment.ranking.small_list import SmallList, hide_pair

@@ -1,4 +1,4 @@
-"""How it was tested, in plain sentences: by replaying the past, or as it was handed over."""
+"""How it was tested, and what the rows that were used lack, in plain sentences."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cityai.i18n.messages import count_periods, join, say, say_n
 
 if TYPE_CHECKING:
     from cityai.card.draft.facts import CardFacts
+    from cityai.card.record.measured import QualityMeasure
 
 
 def describe_design(facts: CardFacts) -> tuple[str, ...]:
@@ -156,3 +157,27 @@ def tell_handed(facts: CardFacts) -> tuple[str, ...]:
             )
         )
     return tuple(said)
+
+
+def tell_limits(facts: CardFacts, measures: Iterable[QualityMeasure]) -> tuple[str, ...]:
+    """Say which quality limits were missed, and which checks of the data failed."""
+    missed = sorted({m.dimension for m in measures if m.status == "fail"})
+    named = {f"quality.{dimension}" for dimension in missed}
+    failed = _name_failed(facts.quality.findings, named) if facts.quality else []
+    said = []
+    if missed:
+        said.append(say("Limits missed: {missed}.", missed=join(", ", missed)))
+    if failed:
+        said.append(say("Checks of the data that failed: {failed}.", failed=join(", ", failed)))
+    return tuple(said) or (say("No limit on the quality was missed."),)
+
+
+def _name_failed(findings: Iterable[Finding], named: set[str]) -> list[str]:
+    failed = (f.title for f in findings if f.status is Status.FAIL and f.code not in named)
+    return list(dict.fromkeys(failed))
+
+
+def tell_outcomes(facts: CardFacts, measures: Iterable[QualityMeasure]) -> tuple[str, ...]:
+    """Say how many rows have an outcome: of rows that were handed over nothing else is measured."""
+    known = facts.predictions.table[Y_TRUE].notna().sum()
+    return (say("{known:,} have a known outcome.", known=known),)

@@ -15,8 +15,7 @@ from cityai.card.draft.accuracy_words import describe_accuracy, excuse_silence
 from cityai.card.draft.capacity_curve import draft_ranked
 from cityai.card.draft.design import describe_design
 from cityai.card.draft.facts import CardFacts
-from cityai.card.draft.neighbourhood import find_next
-from cityai.card.draft.places import MakeNumber, draft_places
+from cityai.card.draft.places import MakeNumber, draft_places, find_next
 from cityai.card.draft.rounding import PERIOD_STEP, find_size, round_figure
 from cityai.card.draft.sentences import describe_places, describe_series
 from cityai.card.draft.series import draft_series

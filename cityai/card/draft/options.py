@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cityai.card.draft.rounding import round_figure
 from cityai.card.draft.values import as_number
 from cityai.card.draft.withheld import NOTHING, Withheld
-from cityai.card.record.options import OptionGroup, OptionResult, OptionsPart
+from cityai.card.record.fairness import OptionGroup, OptionResult, OptionsPart
 from cityai.findings import Status
 from cityai.i18n.messages import say, say_n
 

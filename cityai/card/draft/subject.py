@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from cityai.card.draft import sentences
-from cityai.card.draft.data_words import tell_limits, tell_outcomes
-from cityai.card.draft.design import tell_ahead, tell_handed, tell_stretches
+from cityai.card.draft.design import (
+    tell_ahead,
+    tell_handed,
+    tell_limits,
+    tell_outcomes,
+    tell_stretches,
+)
 from cityai.columns import (
     AS_OF,
     CASE,

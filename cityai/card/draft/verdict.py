@@ -13,7 +13,7 @@ from cityai.card.draft import conditions
 from cityai.card.draft.grounds import Grounds
 from cityai.card.draft.verdict_words import tell_groups, tell_unknown, tell_works
 from cityai.card.record import CardRecord
-from cityai.card.record.verdict import Condition, VerdictPart
+from cityai.card.record.described import Condition, VerdictPart
 from cityai.config.policy import VerdictRules
 from cityai.config.release import Weighed
 from cityai.i18n.messages import say

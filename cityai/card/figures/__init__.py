@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from cityai.card.figures.accuracy import draw_coverage, draw_folds, draw_series
-from cityai.card.figures.calibration import draw_curve
 from cityai.card.figures.canvas import Figure, Table, drawing
-from cityai.card.figures.capacity_curve import draw_capacity
+from cityai.card.figures.capacity_curve import draw_capacity, draw_curve, draw_need
 from cityai.card.figures.evidence import draw_drivers, draw_quality
 from cityai.card.figures.gaps import draw_groups, draw_worst
 from cityai.card.figures.group_drivers import draw_group_drivers
 from cityai.card.figures.maps import Outlines, draw_map, read_outlines
 from cityai.card.figures.places import draw_places
 from cityai.card.figures.plane import draw_plane
-from cityai.card.figures.selection import draw_need
 from cityai.card.record import CardRecord
 
 

@@ -19,7 +19,7 @@ from cityai.card.figures.canvas import (
 )
 from cityai.card.figures.labels import fit_label
 from cityai.card.figures.plain_svg import FIRST, INK, LINE, MUTED, PANEL, SVG
-from cityai.card.record.options import OptionResult, OptionsPart
+from cityai.card.record.fairness import OptionResult, OptionsPart
 from cityai.card.words import describe_metric, write_bare, write_gap, write_interval, write_number
 from cityai.i18n.messages import join, say
 

@@ -28,6 +28,7 @@ from cityai.card.record.described import (
     RecordPart,
     SystemPart,
     UsePart,
+    VerdictPart,
 )
 from cityai.card.record.fairness import FairnessPart
 from cityai.card.record.impact import ImpactPart
@@ -35,7 +36,6 @@ from cityai.card.record.measured import DataPart, EvalPart, ModelPart
 from cityai.card.record.messages import MessagesPart, join_messages, part_messages
 from cityai.card.record.part import Part
 from cityai.card.record.rows import PUBLISHED
-from cityai.card.record.verdict import VerdictPart
 from cityai.config.words import (
     ChecklistLine,
     LegalWords,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cityai.card.draft.verdict import RULES
 from cityai.card.record import CardRecord
+from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import DimensionPart
-from cityai.card.record.verdict import VerdictPart
 from cityai.card.render.tables import Cell, Grid, make_grid, tabulate
 from cityai.card.words import (
     MISSING,

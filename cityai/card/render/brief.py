@@ -21,9 +21,9 @@ from cityai.card.figures.paper import (
 from cityai.card.figures.pdf import write_pdf
 from cityai.card.figures.pen import fit_sheet
 from cityai.card.record import CardRecord
+from cityai.card.record.described import VerdictPart
 from cityai.card.record.fairness import GroupResult
 from cityai.card.record.part import index_whole
-from cityai.card.record.verdict import VerdictPart
 from cityai.card.release import ReleasePart
 from cityai.card.render.headline import find_headline
 from cityai.card.render.own_words import open_translator

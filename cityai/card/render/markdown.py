@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from cityai.card.record import CardRecord
-from cityai.card.record.verdict import VerdictPart
+from cityai.card.record.described import VerdictPart
 from cityai.card.render import tables
 from cityai.card.words import SYMBOLS, VERDICT_MARKS, VERDICT_WORDS
 from cityai.config.words import NotApplicable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cityai.card.record.options import OptionGroup, OptionsPart
+from cityai.card.record.fairness import OptionGroup, OptionsPart
 from cityai.card.render.tables import Cell, Grid, tabulate
 from cityai.card.words import (
     MISSING,

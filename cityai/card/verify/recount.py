@@ -20,10 +20,10 @@ from cityai.card.verify.count import (
     Formulas,
     Weights,
     list_models,
+    list_reach_claims,
     prepare_table,
     weigh_groups,
 )
-from cityai.card.verify.reach import list_reach_claims
 from cityai.card.verify.worth import list_worth_claims
 from cityai.columns import (
     AREA,

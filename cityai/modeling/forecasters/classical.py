@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cityai.data.features.known import mean_known
-from cityai.modeling.forecasters.holiday_effects import adjust_calendar
 from cityai.modeling.forecasters.protocol import FloatArray
-from cityai.modeling.forecasters.seasons import find_first_known, find_seasons
+from cityai.modeling.forecasters.seasons import adjust_calendar, find_first_known, find_seasons
 from cityai.modeling.forecasters.series import SeriesHistory, SeriesModel
 
 MOST_SEASONS: Final = 260
