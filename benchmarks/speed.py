@@ -207,16 +207,16 @@ def write_workspace(folder: Path, name: str, text: str) -> Path:
 def measured(found: Figures, name: str) -> Iterator[None]:
     """Measure a block: seconds of the processor, and the most memory that is held in it."""
     Path("/proc/self/clear_refs").write_text("5")
-    before = _count_seconds()
+    before = count_seconds()
     yield
     memory = next(
         line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
     )
     held = int(memory.split()[1]) / 1024**2 + sum(_list_alive("status"))
-    found[name] = {"cpu": _count_seconds() - before, "gb": held}
+    found[name] = {"cpu": count_seconds() - before, "gb": held}
 
 
-def _count_seconds() -> float:
+def count_seconds() -> float:
     """Count the seconds of this process, of those that it started and ended, and of those alive."""
     own, children = (
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
